@@ -1,0 +1,14 @@
+// Package store is the one handle on the database: SQLite for one machine, PostgreSQL for several.
+//
+// SQL is written once, in the dialect that both share: placeholders are $1…, timestamps are BIGINT
+// microseconds (Micros, FromMicros), JSON is TEXT, flags are INTEGER 0 or 1, bytes are BLOB in migrations.
+// Arguments and results are converted alike on both: bool, time.Time, time.Duration, json.RawMessage and
+// named types may be given and scanned.
+//
+// Invariants:
+//   - A transaction function has no outside effect: it may be run again, or its work be undone.
+//   - On SQLite all writes pass one connection and are committed in groups; each function has its own savepoint.
+//   - Read never waits for a writer. Inside Write or Read it joins the transaction of its goroutine.
+//   - Write inside Write is refused with an error: the inner one could only wait for the outer one.
+//   - The rows of a query are closed before the next statement of the same transaction.
+package store

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	attempts     = 10                   // of one transaction
+	firstPause   = 2 * time.Millisecond // between them, then doubled
+	longestPause = 250 * time.Millisecond
+	poolSize     = 16 // unless the address says pool_max_conns
+)
+
+// postgres has a pool for each direction: a Read that writes then can't use up the connections
+// that writers need to finish.
+type postgres struct {
+	db      *DB
+	writers *pgxpool.Pool
+	readers *pgxpool.Pool
+	cancel  context.CancelFunc
+	loops   sync.WaitGroup
+	mu      sync.Mutex
+	pending map[string]bool // channels to announce to other servers
+	poke    chan struct{}
+}
+
+func (db *DB) openPostgres(ctx context.Context, url string) error {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return fault.Errorf(fault.Invalid, "the address of PostgreSQL is not valid; write postgres://user@host/database")
+	}
+	if !hasPoolSize(url) {
+		config.MaxConns = poolSize
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "roadbed"
+	}
+	p := &postgres{db: db, pending: map[string]bool{}, poke: make(chan struct{}, 1)}
+	if p.writers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
+		return translate(err)
+	}
+	if err := p.writers.Ping(ctx); err != nil {
+		p.writers.Close()
+		return translate(err)
+	}
+	if p.readers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
+		p.writers.Close()
+		return translate(err)
+	}
+	db.pool, db.outer, db.engine = p.writers, stdlib.OpenDBFromPool(p.writers), p
+	life, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.loops.Go(func() { p.hear(life, config.ConnConfig.Copy()) })
+	p.loops.Go(func() { p.tell(life) })
+	return nil
+}
+
+func (p *postgres) pools() []*pgxpool.Pool { return []*pgxpool.Pool{p.writers, p.readers} }
+
+func (p *postgres) write(ctx context.Context, fn func(*Tx) error) error {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		again, err := p.attempt(ctx, fn)
+		if err == nil {
+			return nil
+		}
+		p.db.stats.failed.Add(1)
+		if !again || attempt == attempts {
+			return err
+		}
+		p.db.stats.retries.Add(1)
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// attempt runs fn once; again tells that another attempt may succeed.
+func (p *postgres) attempt(ctx context.Context, fn func(*Tx) error) (again bool, err error) {
+	inner, err := p.writers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return false, translate(err)
+	}
+	// Also after a panic; ctx may have ended, and the connection must still come back clean.
+	defer inner.Rollback(context.WithoutCancel(ctx))
+	tx := &Tx{db: p.db, writes: true, pgx: inner}
+	if err := p.db.run(tx, fn); err != nil {
+		return tx.again, err
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	started := time.Now()
+	err = inner.Commit(ctx)
+	p.db.stats.committed(1, time.Since(started), err)
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		return tx.again, fault.Errorf(fault.Internal, "commit: a statement failed and its error was not returned: %w", err)
+	case err != nil:
+		return retryable(err), fault.Wrap(translate(err), "commit")
+	}
+	p.db.committed(tx.hooks)
+	return false, nil
+}
+
+func (p *postgres) read(ctx context.Context, fn func(*Tx) error) error {
+	inner, err := p.readers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return translate(err)
+	}
+	defer inner.Rollback(context.WithoutCancel(ctx))
+	return p.db.run(&Tx{db: p.db, pgx: inner}, fn)
+}
+
+func (p *postgres) backup(context.Context, string) error {
+	return fault.Errorf(fault.Invalid, "PostgreSQL is backed up with its own tools, such as pg_dump")
+}
+
+func (p *postgres) close() error {
+	p.cancel()
+	p.loops.Wait()
+	err := p.db.outer.Close()
+	p.readers.Close()
+	p.writers.Close()
+	return err
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Each setting with its reason:
+// synchronous FULL: docs/adr/0001-sqlite-synchronous.md; busy_timeout: other processes (backup, migrate) may hold
+// the file for a moment; journal_size_limit: the log shrinks again after a burst.
+var pragmas = []string{
+	"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)",
+	"temp_store(MEMORY)", "cache_size(-16000)", "journal_size_limit(67108864)",
+}
+
+var readPragmas = []string{"busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8000)"}
+
+// lite is SQLite: one connection that writes, several that read.
+type lite struct {
+	db      *DB
+	path    string
+	writers *sql.DB
+	readers *sql.DB
+	idle    chan *link // readers that are free; its capacity bounds them
+	writer  *writer
+	closing sync.Once
+}
+
+func (db *DB) openSQLite(ctx context.Context, path string) error {
+	path = strings.TrimPrefix(path, "//")
+	if path == "" || strings.HasPrefix(path, ":") || strings.Contains(path, "?") {
+		return fault.Errorf(fault.Invalid, "write sqlite:/path/roadbed.db, with a path to a file and nothing behind it")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fault.Errorf(fault.Unavailable, "make its folder: %w", err)
+	}
+	// Made here so that nobody else can read it; SQLite gives its log the same mode.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "open its file: %w", err)
+	}
+	file.Close()
+
+	l := &lite{db: db, path: path}
+	if l.writers, err = sql.Open("sqlite", address(path, "rw", "immediate", pragmas)); err != nil {
+		return err
+	}
+	l.writers.SetMaxOpenConns(1)
+	l.writers.SetConnMaxIdleTime(0)
+	if l.readers, err = sql.Open("sqlite", address(path, "ro", "deferred", readPragmas)); err != nil {
+		return errors.Join(err, l.writers.Close())
+	}
+	if db.outer, err = sql.Open("sqlite", address(path, "rw", "immediate", pragmas)); err != nil {
+		return errors.Join(err, l.writers.Close(), l.readers.Close())
+	}
+	db.outer.SetMaxOpenConns(4)
+	conn, err := l.writers.Conn(ctx)
+	if err != nil {
+		return errors.Join(translate(err), l.writers.Close(), l.readers.Close(), db.outer.Close())
+	}
+	l.idle = make(chan *link, max(4, 2*runtime.GOMAXPROCS(0)))
+	for range cap(l.idle) {
+		l.idle <- nil // opened when first wanted
+	}
+	l.writer = startWriter(db, newLink(conn))
+	db.engine = l
+	return nil
+}
+
+func address(path, mode, lock string, pragmas []string) string {
+	query := url.Values{"mode": {mode}, "_txlock": {lock}, "_pragma": pragmas}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+}
+
+func (l *lite) write(ctx context.Context, fn func(*Tx) error) error { return l.writer.write(ctx, fn) }
+
+func (l *lite) read(ctx context.Context, fn func(*Tx) error) (err error) {
+	var reader *link
+	select {
+	case reader = <-l.idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { l.idle <- reader }()
+	if reader == nil {
+		conn, err := l.readers.Conn(ctx)
+		if err != nil {
+			return translate(err)
+		}
+		reader = newLink(conn)
+	}
+	background := context.Background()
+	if _, err := reader.exec(background, "BEGIN DEFERRED", nil); err != nil {
+		return translate(err)
+	}
+	defer func() {
+		if _, end := reader.exec(background, "ROLLBACK", nil); end != nil {
+			reader.close()
+			reader = nil
+		}
+	}()
+	return l.db.run(&Tx{db: l.db, link: reader}, fn)
+}
+
+func (l *lite) close() error {
+	l.writer.stop()
+	var errs []error
+	for range cap(l.idle) {
+		if reader := <-l.idle; reader != nil {
+			errs = append(errs, reader.close())
+		}
+	}
+	return errors.Join(append(errs, l.readers.Close(), l.db.outer.Close(), l.writers.Close())...)
+}
