@@ -1,0 +1,198 @@
+package document
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Limits bound what Parse takes in. A zero field means its default.
+type Limits struct {
+	Bytes     int // of the input; 8 MiB
+	Documents int // in one stream; 20,000
+	Depth     int // of nesting; 100
+	Keys      int // in one mapping; 20,000
+	Values    int // in one document, aliases expanded; 500,000
+	Expanded  int // bytes of text in one document, aliases expanded; 16 MiB
+	// AllowTwice takes the last value of a key that is given twice, as Kubernetes' own tools do.
+	AllowTwice bool
+}
+
+func (l Limits) orDefault() Limits {
+	set := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	set(&l.Bytes, 8<<20)
+	set(&l.Documents, 20_000)
+	set(&l.Depth, 100)
+	set(&l.Keys, 20_000)
+	set(&l.Values, 500_000)
+	set(&l.Expanded, 16<<20)
+	return l
+}
+
+// Parse reads a stream of YAML or JSON documents. Empty ones (only comments, or null) are left out. file is for
+// the errors and the documents' Origin. An input that is wrong gives fault.Invalid with file, line and column
+// of every bad document of the stream; one over Limits.Bytes gives fault.TooLarge.
+//
+// A name is not asked for here (Argo's generateName, Kubernetes' lists): Check is for those who need one.
+func Parse(file string, data []byte, limits Limits) ([]Document, error) {
+	limits = limits.orDefault()
+	if len(data) > limits.Bytes {
+		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes; at most %d are read, so split it", orInput(file), len(data), limits.Bytes)
+	}
+	nodes, err := readNodes(file, data, limits)
+	if err != nil {
+		if documents, ok := parseJSON(file, data, limits); ok {
+			return documents, nil
+		}
+		return nil, err
+	}
+	var documents []Document
+	var wrong []fault.Detail
+	for _, node := range nodes {
+		d, details := fromNode(file, node, limits)
+		wrong = append(wrong, details...)
+		documents = append(documents, d)
+		if len(wrong) > maxDetails {
+			break
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fault.At(orInput(file)+" is not a valid document", wrong[:min(len(wrong), maxDetails)]...)
+	}
+	return documents, nil
+}
+
+const maxDetails = 20
+
+func orInput(file string) string {
+	if file == "" {
+		return "the input"
+	}
+	return file
+}
+
+func readNodes(file string, data []byte, limits Limits) (nodes []*yaml.Node, err error) {
+	// The YAML library reports some inputs by panicking through its own recover; a defect there must not
+	// end the server.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault.At(orInput(file)+" is not valid YAML", fault.Detail{File: file, Message: fmt.Sprint(r)})
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return nodes, nil
+		}
+		if err != nil {
+			return nil, fault.At(orInput(file)+" is not valid YAML", syntaxDetail(file, err))
+		}
+		if node.Kind != yaml.DocumentNode || len(node.Content) != 1 {
+			continue
+		}
+		root := node.Content[0]
+		if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+			continue
+		}
+		if len(nodes) == limits.Documents {
+			return nil, fault.At(orInput(file)+" has too many documents", fault.Detail{
+				File: file, Line: root.Line, Message: fmt.Sprintf("more than %d documents in one stream", limits.Documents), Hint: "split the file",
+			})
+		}
+		nodes = append(nodes, root)
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+func syntaxDetail(file string, err error) fault.Detail {
+	d := fault.Detail{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if m := yamlLine.FindStringSubmatch(d.Message); m != nil {
+		d.Line, _ = strconv.Atoi(m[1])
+		d.Message = strings.TrimPrefix(d.Message, m[0])
+	}
+	if strings.Contains(d.Message, "cannot start any token") && strings.Contains(d.Message, "tab") {
+		d.Hint = "indent with spaces"
+	}
+	return d
+}
+
+func fromNode(file string, root *yaml.Node, limits Limits) (Document, []fault.Detail) {
+	c := converter{file: file, limits: limits}
+	value := c.value(root, 0)
+	if len(c.wrong) > 0 {
+		return Document{}, c.wrong
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return Document{}, []fault.Detail{{
+			File: file, Line: root.Line, Column: root.Column, Message: "a document must be a mapping with apiVersion, kind and metadata",
+		}}
+	}
+	d, wrong := assemble(fields)
+	d.root = root
+	d.Origin = Origin{File: file, Line: root.Line}
+	var details []fault.Detail
+	for _, w := range wrong {
+		details = append(details, d.At(w.message, w.hint, w.path...))
+	}
+	return d, details
+}
+
+// parseJSON reads JSON that is not YAML: escaped surrogate pairs and a few control characters are legal only
+// there. Its documents know no lines.
+func parseJSON(file string, data []byte, limits Limits) ([]Document, bool) {
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || depthOfJSON(trimmed) > limits.Depth {
+		return nil, false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var documents []Document
+	for len(documents) < limits.Documents {
+		var fields map[string]any
+		err := decoder.Decode(&fields)
+		if errors.Is(err, io.EOF) {
+			return documents, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		d, err := FromValue(fields)
+		if err != nil {
+			return nil, false
+		}
+		d.Origin.File = file
+		documents = append(documents, d)
+	}
+	return nil, false
+}
+
+// depthOfJSON counts brackets; those within texts count too, which only makes it stricter.
+func depthOfJSON(data []byte) int {
+	depth, deepest := 0, 0
+	for _, b := range data {
+		switch b {
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return deepest
+}

@@ -1,0 +1,92 @@
+package document
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Line gives the line of a field, such as Line("spec", "steps", "0", "name"); of the nearest thing around it when
+// the field is not there; and 0 when the document did not come from Parse.
+func (d Document) Line(path ...string) int {
+	line, _ := d.position(path)
+	return line
+}
+
+// At gives a detail that points at a field of the document.
+func (d Document) At(message, hint string, path ...string) fault.Detail {
+	line, column := d.position(path)
+	return fault.Detail{File: d.Origin.File, Line: line, Column: column, Field: strings.Join(path, "."), Message: message, Hint: hint}
+}
+
+func (d Document) position(path []string) (line, column int) {
+	if d.root == nil {
+		return d.Origin.Line, 0
+	}
+	node := d.root
+	line, column = node.Line, node.Column
+	for _, step := range path {
+		key, value := child(node, step, 0)
+		if value == nil {
+			break
+		}
+		node = value
+		line, column = key.Line, key.Column
+	}
+	return line, column
+}
+
+// child gives the key and the value of one step down; for an item of a list both are the item.
+func child(node *yaml.Node, step string, depth int) (key, value *yaml.Node) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch node.Kind {
+	case yaml.SequenceNode:
+		i, err := strconv.Atoi(step)
+		if err == nil && i >= 0 && i < len(node.Content) {
+			return node.Content[i], node.Content[i]
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name := node.Content[i]
+			if name.Kind == yaml.AliasNode {
+				name = name.Alias
+			}
+			if name.Value == step && !isMerge(name) {
+				return node.Content[i], node.Content[i+1]
+			}
+		}
+		return merged(node, step, depth)
+	}
+	return nil, nil
+}
+
+// merged looks for a key in what `<<` brings in; depth ends a search in merges that name one another.
+func merged(node *yaml.Node, step string, depth int) (key, value *yaml.Node) {
+	if depth > 10 {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if !isMerge(node.Content[i]) {
+			continue
+		}
+		from := node.Content[i+1]
+		if from.Kind == yaml.AliasNode {
+			from = from.Alias
+		}
+		sources := []*yaml.Node{from}
+		if from.Kind == yaml.SequenceNode {
+			sources = from.Content
+		}
+		for _, source := range sources {
+			if key, value := child(source, step, depth+1); value != nil {
+				return key, value
+			}
+		}
+	}
+	return nil, nil
+}
