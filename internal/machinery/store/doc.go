@@ -1,7 +1,9 @@
 // Package store is the one handle on the database: SQLite for one machine, PostgreSQL for several.
 //
 // SQL is written once, in the dialect that both share: placeholders are $1…, timestamps are BIGINT
-// microseconds (Micros, FromMicros), JSON is TEXT, flags are INTEGER 0 or 1, bytes are BLOB in migrations.
+// microseconds (Micros, FromMicros), JSON is TEXT, flags are INTEGER 0 or 1. Migrations say BLOB for bytes,
+// INTEGER PRIMARY KEY for a 64-bit number that the database gives, and may say WITHOUT ROWID; Migrate puts
+// these into PostgreSQL's words.
 // Arguments and results are converted alike on both: bool, time.Time, time.Duration, json.RawMessage and
 // named types may be given and scanned.
 //

@@ -137,3 +137,11 @@ func (p *postgres) close() error {
 	p.writers.Close()
 	return err
 }
+
+// Batch sends statements together and gives the first error; PostgreSQL only.
+func (tx *Tx) Batch(ctx context.Context, batch *pgx.Batch) error {
+	if _, err := tx.begin(ctx, nil); err != nil {
+		return err
+	}
+	return tx.fault(tx.pgx.SendBatch(ctx, batch).Close())
+}
