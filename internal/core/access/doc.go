@@ -13,5 +13,5 @@
 //
 // The documents' projections are written in the transaction of the document's change. Each server keeps a compiled
 // snapshot; it is marked stale by this server's own commits, so that a revoked right is gone with the next call, and it
-// follows the ledger for the commits of other servers.
+// is woken by the commits of other servers. Authorize before opening a transaction: the snapshot is never read in it.
 package access

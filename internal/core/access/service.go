@@ -22,10 +22,8 @@ type Projection func(ctx context.Context, tx *store.Tx, c document.Change) error
 
 // Service answers who may do what where. It is safe for concurrent use.
 type Service struct {
-	db     *store.DB
-	ledger *ledger.Ledger
-	now    func() time.Time
-	log    *slog.Logger
+	db  *store.DB
+	log *slog.Logger
 
 	projections map[string][]Projection // by kind; complete before the first change
 
@@ -47,9 +45,10 @@ type known struct {
 	rights rights
 }
 
-// New gives the service. It needs the tables of Migrations, and Run when other servers use the same database.
-func New(db *store.DB, ledger *ledger.Ledger, now func() time.Time, log *slog.Logger) *Service {
-	return &Service{db: db, ledger: ledger, now: now, log: log, projections: map[string][]Projection{}}
+// New gives the service. It needs the tables of Migrations, and Run when other servers use the same database. Changes
+// of documents are the catalog's entries in the ledger, so this room writes none and asks no clock.
+func New(db *store.DB, _ *ledger.Ledger, _ func() time.Time, log *slog.Logger) *Service {
+	return &Service{db: db, log: log, projections: map[string][]Projection{}}
 }
 
 // Project adds a projection of a kind ("User"). Call it from a constructor, before the first document changes.
@@ -225,7 +224,7 @@ func (s *Service) known(ctx context.Context, snap *snapshot, who ref.Entity) (*k
 		return k.(*known), nil
 	}
 	var direct []membership
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+	err := s.fresh(ctx, func(tx *store.Tx) (err error) {
 		direct, err = membershipsOf(ctx, tx, subject)
 		return err
 	})

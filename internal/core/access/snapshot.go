@@ -20,7 +20,7 @@ func (s *Service) snapshot(ctx context.Context) (*snapshot, error) {
 		return snap, nil
 	}
 	var snap *snapshot
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+	err := s.fresh(ctx, func(tx *store.Tx) (err error) {
 		snap, err = load(ctx, tx)
 		return err
 	})
@@ -32,44 +32,53 @@ func (s *Service) snapshot(ctx context.Context) (*snapshot, error) {
 	return snap, nil
 }
 
+// fresh reads what is committed now. A Read of this goroutine would join the transaction that the caller may be in,
+// and what that one sees, older or not yet committed, must not be kept.
+func (s *Service) fresh(ctx context.Context, fn func(tx *store.Tx) error) error {
+	done := make(chan error, 1)
+	go func() { done <- s.db.Read(ctx, fn) }()
+	return <-done
+}
+
+// channel wakes the servers after changes to the rows of this room.
+const channel = "access"
+
 // changed makes the snapshots of every server stale once tx has committed.
 func (s *Service) changed(ctx context.Context, tx *store.Tx) error {
 	if err := raiseGeneration(ctx, tx); err != nil {
 		return err
 	}
 	tx.OnCommit(func() { s.wanted.Add(1) })
+	s.db.Notify(tx, channel)
 	return nil
 }
 
-// followPause is how long changes of other servers are gathered before they are looked for again.
-const followPause = 50 * time.Millisecond
+// poll is the safety net under lost wakes.
+const poll = 2 * time.Second
 
 // Run follows the changes that other servers commit, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	var after int64
+	wake, stop := s.db.Listen(channel)
+	defer stop()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
 	for {
-		if err := s.follow(ctx, &after); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "access can't follow the ledger; it tries again", "error", err)
-			if !pause(ctx, time.Second) {
-				return nil
-			}
+		if err := s.follow(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "access can't read its changes; it tries again", "error", err)
 		}
-		if !pause(ctx, followPause) {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-wake:
+		case <-tick.C:
 		}
 	}
 }
 
-// follow waits for a new entry of the ledger and marks the snapshot stale when the documents of this room changed.
-func (s *Service) follow(ctx context.Context, after *int64) error {
-	if err := s.ledger.Wait(ctx, *after); err != nil {
-		return err
-	}
+// follow marks the snapshot stale when the rows of this room are newer.
+func (s *Service) follow(ctx context.Context) error {
 	var generation int64
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		if *after, _, err = s.ledger.Head(ctx, tx); err != nil {
-			return err
-		}
 		generation, err = readGeneration(ctx, tx)
 		return err
 	})
@@ -80,16 +89,4 @@ func (s *Service) follow(ctx context.Context, after *int64) error {
 		s.wanted.Add(1)
 	}
 	return nil
-}
-
-// pause waits, and gives false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
