@@ -155,10 +155,23 @@ func (g *graph) checkBinding(b Binding) error {
 		return fault.Errorf(fault.Invalid, "there is no space %s; apply it first, or above this one in the file", b.Space)
 	case !g.within(b.Space, b.Declared):
 		return fault.Errorf(fault.Denied, "a source of space %s may only give rights in %s and below, not in %s", b.Declared, b.Declared, b.Space)
+	case g.awayFromHome(b) != "":
+		return fault.Errorf(fault.Invalid, "%s acts only in its space and below, not in %s; make the machine in a higher space", g.awayFromHome(b), b.Space)
 	case !g.within(b.Space, role.Space):
 		return fault.Errorf(fault.Denied, "the role %s belongs to space %s and can be bound there and below, not in %s", b.Role, role.Space, b.Space)
 	}
 	return nil
+}
+
+// awayFromHome gives the first machine among the subjects that can't act where the binding binds.
+func (g *graph) awayFromHome(b Binding) string {
+	for _, text := range b.Subjects {
+		who, err := subject(text)
+		if home := homeOf(who); err == nil && home != "" && !g.within(b.Space, home) {
+			return text
+		}
+	}
+	return ""
 }
 
 func (g *graph) roleNames(space string) []string {

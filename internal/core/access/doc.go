@@ -7,6 +7,7 @@
 // Trust follows the tree as well: a document counts only as far as the space of its source reaches.
 //   - a Space may only be hung below its source's space;
 //   - a RoleBinding binds only in its source's space or below, and only roles declared in or above the space it binds in;
+//   - a machine, which belongs to a space, acts only there and below;
 //   - a membership counts only when it was declared in or above the space of the group that it leads into.
 //
 // So an administrator of one space can make nobody, themselves included, mightier in a sibling or a parent space.

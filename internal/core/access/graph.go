@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 	"sort"
+
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // maxDepth bounds how deep spaces nest; a deeper chain can't be declared.
@@ -133,27 +135,43 @@ func (g *graph) closure(direct []membership) []string {
 	return groups
 }
 
-// rights is what one principal may do: the permissions bound directly in each space.
-type rights map[string][]string
+// rights is what one principal may do.
+type rights struct {
+	in   map[string][]string // the permissions bound directly in each space
+	home string              // a machine acts only in its space and below; "" for a user
+}
 
-func (g *graph) rights(subject string, groups []string) rights {
-	r := rights{}
+func (g *graph) rights(subject ref.Entity, groups []string) rights {
+	r := rights{in: map[string][]string{}, home: homeOf(subject)}
 	add := func(subject string) {
 		for _, b := range g.bySubject[subject] {
-			r[b.Space] = append(r[b.Space], g.roles[b.Role].Permissions...)
+			r.in[b.Space] = append(r.in[b.Space], g.roles[b.Role].Permissions...)
 		}
 	}
-	add(subject)
+	add(subject.String())
 	for _, group := range groups {
 		add(group)
 	}
 	return r
 }
 
+// homeOf gives the space that a machine is held to, so that whoever may make tokens for it, an administrator of that
+// space, gains nothing elsewhere.
+func homeOf(subject ref.Entity) string {
+	if subject.Kind == "machine" {
+		return subject.Namespace
+	}
+	return ""
+}
+
 // allows tells whether the rights contain an action in a space, directly or from above.
 func (g *graph) allows(r rights, action, space string) bool {
-	for _, s := range g.ancestors(space) {
-		if anyCovers(r[s], action) {
+	up := g.ancestors(space)
+	if r.home != "" && !slices.Contains(up, r.home) {
+		return false
+	}
+	for _, s := range up {
+		if anyCovers(r.in[s], action) {
 			return true
 		}
 	}
@@ -162,7 +180,7 @@ func (g *graph) allows(r rights, action, space string) bool {
 
 // spacesWith gives every space in which the rights contain an action.
 func (g *graph) spacesWith(r rights, action string) Set {
-	if anyCovers(r[Root], action) {
+	if g.allows(r, action, Root) {
 		return Set{All: true}
 	}
 	set := Set{Names: map[string]bool{}}

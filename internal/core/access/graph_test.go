@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // world draws a tree of spaces with bindings, nested groups (circles included) and memberships, all declared by the root.
@@ -57,7 +59,11 @@ func drawBinding(t *rapid.T, name string, spaces, groups []string) Binding {
 func (w *world) compile() *graph { return compile(w.spaces, nil, w.bindings, w.groups, w.nested) }
 
 func (w *world) rights(g *graph, user string) rights {
-	return g.rights(user, g.closure(w.direct[user]))
+	subject, err := ref.Parse(user, "user", "default")
+	if err != nil {
+		panic(err)
+	}
+	return g.rights(subject, g.closure(w.direct[user]))
 }
 
 func TestRightsFlowDownAndNowhereElse(t *testing.T) {
@@ -75,7 +81,7 @@ func TestRightsFlowDownAndNowhereElse(t *testing.T) {
 				// Whoever may act here has a binding here or above: nothing comes from a sibling or from below.
 				bound := false
 				for _, s := range g.ancestors(name) {
-					bound = bound || len(r[s]) > 0
+					bound = bound || len(r.in[s]) > 0
 				}
 				if allowed && !bound {
 					t.Fatalf("%s is allowed in %s without a binding there or above", action, name)

@@ -232,7 +232,7 @@ func (s *Service) known(ctx context.Context, snap *snapshot, who ref.Entity) (*k
 		return nil, fault.Wrap(err, "read the groups of %s", subject)
 	}
 	groups := snap.closure(direct)
-	k := &known{groups: groups, rights: snap.rights(subject, groups)}
+	k := &known{groups: groups, rights: snap.rights(who, groups)}
 	snap.principals.Store(subject, k)
 	return k, nil
 }

@@ -85,6 +85,8 @@ spec: {memberOf: [platform]}
 			{"alice", "run:confirm", "payments-dev", 0},
 			{"bob", "application:sync", "payments-dev", 0},
 			{"machine:payments/bot", "application:sync", "payments", 0},
+			{"machine:payments/bot", "run:confirm", "payments-dev", 0},
+			{"machine:search/bot", "run:confirm", "payments", fault.Denied},
 			{"alice", "run:confirm", "search", fault.Denied},
 			{"alice", "run:confirm", "default", fault.Denied},
 			{"alice", "run:confirm", "", fault.Denied},
@@ -228,6 +230,7 @@ func TestDocumentsThatReachTooFarAreRefused(t *testing.T) {
 			{"under an unknown parent", "default", space("mine", "c"), fault.Invalid},
 			{"a circle", "default", space("a", "a-low"), fault.Invalid},
 			{"its own parent", "default", space("a", "a"), fault.Invalid},
+			{"a machine away from its space", "default", strings.Replace(binding("reader", "b"), "user:eve", "machine:a/bot", 1), fault.Invalid},
 			{"redefines admin", "default", "{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: admin}, spec: {permissions: ['run:read']}}", fault.Invalid},
 			{"a misspelt permission", "default", "{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: r}, spec: {permissions: ['run confirm']}}", fault.Invalid},
 			{"an unknown field", "default", "{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: r}, spec: {permission: ['run:read']}}", fault.Invalid},
@@ -300,6 +303,25 @@ func TestAnotherServersChangesArrive(t *testing.T) {
 			t.Error(err)
 		}
 	}, ledger.Migrations(), access.Migrations())
+}
+
+// A machine of a space that is in a mighty group is mighty in its own space only.
+func TestMachinesStayAtHome(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *access.Service, w *accesstest.World, _ *store.DB) {
+		w.Space("a", "default")
+		w.Space("a-low", "a")
+		w.Apply("default", "{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: ops}, spec: {type: team, children: [], members: ['machine:a/bot']}}")
+		w.Bind("admin", "default", "group:default/ops")
+		bot := accesstest.As("machine:a/bot")
+		set, err := s.Spaces(bot, "run:confirm")
+		if err != nil || !slices.Equal(set.List(), []string{"a", "a-low"}) {
+			t.Errorf("the machine of a may act in %v (all: %v), %v", set.List(), set.All, err)
+		}
+		if s.May(bot, "run:confirm", "default") || !s.May(bot, "run:confirm", "a-low") {
+			t.Error("the machine acts outside of its space, or not in it")
+		}
+	})
 }
 
 // What a transaction sees that is rolled back, or that began before a change, never stays in memory.
