@@ -1,0 +1,122 @@
+package git
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Archive gives the files below subpath in a commit (a full hash, HEAD or a full reference) as a tar stream whose names
+// are relative to subpath. Modification times are the commit's, so that the same commit always gives the same bytes.
+// The reader must be closed; that ends the command. It fails with fault.NotFound when there is nothing at subpath.
+func (g *Git) Archive(ctx context.Context, dir, commit, subpath string) (io.ReadCloser, error) {
+	if err := revision(commit); err != nil {
+		return nil, err
+	}
+	subpath, err := CheckPath(subpath)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := g.batch(ctx, dir, 1<<10, false, []string{commit + "^{commit}", commit + ":" + subpath})
+	if err != nil {
+		return nil, fault.Wrap(err, "archive %s", commit)
+	}
+	if objects[0].kind == "" {
+		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
+	}
+	if objects[1].kind != "tree" {
+		return nil, fault.Errorf(fault.NotFound, "there is no folder %q at %s", clip(subpath), commit)
+	}
+	args := []string{"--literal-pathspecs", "archive", "--format=tar", objects[0].hash, "--"}
+	if subpath != "" {
+		args = append(args, subpath)
+	}
+	return g.startArchive(ctx, dir, args, subpath)
+}
+
+func (g *Git) startArchive(ctx context.Context, dir string, args []string, subpath string) (io.ReadCloser, error) {
+	ctx, cancel := context.WithTimeout(ctx, serveTime)
+	cmd := g.command(ctx, call{dir: dir, args: args})
+	complaint := &bounded{limit: errorBytes}
+	cmd.Stderr = complaint
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		return nil, fault.Wrap(err, "start git archive")
+	}
+	out, in := io.Pipe()
+	a := &archive{PipeReader: out, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		err := relative(in, stdout, subpath)
+		if err != nil {
+			cancel() // nobody reads on, so git would wait for ever
+		}
+		if waited := cmd.Wait(); waited != nil && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
+			err = g.problem(ctx, cmd, waited, complaint)
+		}
+		reap(cmd)
+		in.CloseWithError(err)
+	}()
+	return a, nil
+}
+
+type archive struct {
+	*io.PipeReader
+	cancel context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
+}
+
+// Close ends the command, when it still runs, and waits for it.
+func (a *archive) Close() error {
+	a.once.Do(func() {
+		a.PipeReader.Close()
+		a.cancel()
+		<-a.done
+	})
+	return nil
+}
+
+// relative copies a tar stream and takes prefix from its names; what is not below prefix, and git's global header, is
+// left out.
+func relative(w io.Writer, r io.Reader, prefix string) error {
+	in, out := tar.NewReader(r), tar.NewWriter(w)
+	if prefix != "" {
+		prefix += "/"
+	}
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			// What follows the end mark is read too, else git would die of a broken pipe.
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return fmt.Errorf("read the archive: %w", err)
+			}
+			return out.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("read the archive: %w", err)
+		}
+		name, ok := strings.CutPrefix(h.Name, prefix)
+		if h.Typeflag == tar.TypeXGlobalHeader || !ok || name == "" {
+			continue
+		}
+		h.Name, h.Format, h.PAXRecords = name, tar.FormatUnknown, nil
+		h.Uname, h.Gname = "", ""
+		if err := out.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, in); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package git_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func TestCommitWithoutWorkTree(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, err := b.git.Commit(ctx, b.dir, request("",
+		git.FileChange{Path: "README.md", Content: []byte("hello\n")},
+		git.FileChange{Path: `dir/a "ü.txt`, Content: nil},
+		git.FileChange{Path: "run.sh", Content: []byte("#!/bin/sh\n"), Mode: "100755"},
+		git.FileChange{Path: "old/x", Content: []byte("x")},
+		git.FileChange{Path: "link", Content: []byte("README.md"), Mode: "120000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := setup(t)
+	same, err := again.git.Commit(ctx, again.dir, request("",
+		git.FileChange{Path: "link", Content: []byte("README.md"), Mode: "120000"},
+		git.FileChange{Path: "old/x", Content: []byte("x")},
+		git.FileChange{Path: "run.sh", Content: []byte("#!/bin/sh\n"), Mode: "100755"},
+		git.FileChange{Path: `dir/a "ü.txt`, Content: nil},
+		git.FileChange{Path: "README.md", Content: []byte("hello\n")}))
+	if err != nil || same != first {
+		t.Errorf("the same request gives %s, %v and %s", same, err, first)
+	}
+	second, err := b.git.Commit(ctx, b.dir, request(first,
+		git.FileChange{Path: "README.md", Content: []byte("hello again\n")},
+		git.FileChange{Path: "old", Delete: true}, git.FileChange{Path: "never/was", Delete: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := b.git.Commit(ctx, b.dir, request(second, git.FileChange{Path: "README.md", Content: []byte("hello again\n")})); err != nil || same != second {
+		t.Errorf("a change of nothing gives %s, %v", same, err)
+	}
+	for name, stale := range map[string]git.CommitRequest{
+		"moved on": request(first, git.FileChange{Path: "x", Content: []byte("x")}),
+		"exists":   request("", git.FileChange{Path: "x", Content: []byte("x")}),
+		"unknown":  request("1234567890123456789012345678901234567890", git.FileChange{Path: "x"}),
+		"nothing":  request(first, git.FileChange{Path: "README.md", Content: []byte("hello\n")}),
+	} {
+		if c, err := b.git.Commit(ctx, b.dir, stale); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: %q, %v", name, c, err)
+		}
+	}
+	if refs := b.refs(); len(refs) != 1 || refs["refs/heads/main"] != second {
+		t.Errorf("there are %v", refs)
+	}
+	b.must("", "clone", "-q", b.url, "a")
+	if got := b.must("a", "ls-tree", "-r", "--name-only", "HEAD"); got != "README.md\n\"dir/a \\\"\\303\\274.txt\"\nlink\nrun.sh" {
+		t.Errorf("the clone has %s", got)
+	}
+	if got := b.must("a", "log", "-1", "--format=%an %ae %cn %cI %s"); got != "Roadbed roadbed@localhost Roadbed 2026-05-04T12:00:00+00:00 change things" {
+		t.Errorf("the clone's head is %s", got)
+	}
+	b.whole()
+}
+
+func TestCommitRefusesBadRequests(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	good := request("", git.FileChange{Path: "x"})
+	for _, path := range []string{
+		"", ".", "..", "/x", "a/../b", "a//b", "./a", "a/", ".git/config", "a/.GIT", ".git.", ".git ", ".git::$INDEX_ALLOCATION",
+		"GIT~1/x", ".g\u200cit/x", "a\nb", `a\b`, "a\x00b", string([]byte{0xff}),
+	} {
+		r := good
+		r.Changes = []git.FileChange{{Path: path}}
+		if _, err := b.git.Commit(t.Context(), b.dir, r); !fault.Is(err, fault.Invalid) {
+			t.Errorf("path %q: %v", path, err)
+		}
+	}
+	for name, spoil := range map[string]func(*git.CommitRequest){
+		"branch":  func(r *git.CommitRequest) { r.Branch = "../x" },
+		"parent":  func(r *git.CommitRequest) { r.Parent = "main" },
+		"message": func(r *git.CommitRequest) { r.Message = " \n" },
+		"author":  func(r *git.CommitRequest) { r.Author.Name = "" },
+		"time":    func(r *git.CommitRequest) { r.Author.When = time.Time{} },
+		"mode":    func(r *git.CommitRequest) { r.Changes = []git.FileChange{{Path: "x", Mode: "160000"}} },
+		"modules": func(r *git.CommitRequest) { r.Changes = []git.FileChange{{Path: ".gitmodules", Mode: "120000"}} },
+	} {
+		r := good
+		spoil(&r)
+		if _, err := b.git.Commit(t.Context(), b.dir, r); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r := good
+	r.Author.Name = "Eve <evil>\nparent 123\n"
+	r.Message = "a message\ndata 3\n"
+	if _, err := b.git.Commit(t.Context(), b.dir, r); err != nil {
+		t.Error(err)
+	}
+	b.whole()
+}
+
+// Of many commits on the same head one wins, the others are told.
+func TestCommitsRace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	head, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	results := make(chan error, 8)
+	for i := range cap(results) {
+		group.Go(func() {
+			_, err := b.git.Commit(t.Context(), b.dir, request(head, git.FileChange{Path: fmt.Sprint(i)}))
+			results <- err
+		})
+	}
+	group.Wait()
+	close(results)
+	won := 0
+	for err := range results {
+		if err == nil {
+			won++
+		} else if !fault.Is(err, fault.Conflict) {
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d commits won", won)
+	}
+	b.whole()
+}
+
+func TestRecoverRemovesLocks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	head, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "objects/incoming-abc/pack/x", "objects/pack/tmp_pack_x"} {
+		path := filepath.Join(b.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.git.Recover(b.dir, time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "packed-refs.lock")); err != nil {
+		t.Error("a lock that is younger than the server was removed")
+	}
+	if err := b.git.Recover(b.dir, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.git.Commit(t.Context(), b.dir, request(head, git.FileChange{Path: "y"})); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "objects", "incoming-abc")); err == nil {
+		t.Error("the quarantine of a killed push is still there")
+	}
+	if err := b.git.Maintain(t.Context(), b.dir); err != nil {
+		t.Error(err)
+	}
+	b.whole()
+}

@@ -1,0 +1,11 @@
+// Package git serves, reads and writes bare repositories with the git program. It knows no product noun: a
+// repository is a folder, rights and records are the caller's.
+//
+// Every command runs with an environment of its own: nothing of the server's environment, of the machine's or of
+// a user's configuration reaches it, no transport but the one that is served is allowed, and nothing is asked on a
+// terminal. Names that come from outside are checked here before they reach a command line, output is bounded, and
+// the end of a context ends the whole process group: first by SIGTERM, at which git removes its lock files and its
+// quarantine, then by SIGKILL.
+//
+// References below refs/roadbed/ belong to the platform: they are never advertised and can't be pushed to.
+package git

@@ -1,0 +1,114 @@
+package git
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// hook is the one hook of a repository. It hands the updates of a push to the server by the descriptors that
+// receive-pack inherited from it, and lets the push through only at its word. Without a server behind them (somebody
+// pushes to the folder by hand, or the server has died) it refuses.
+const hook = `#!/bin/sh
+{ printf '%s\n' "$GIT_QUARANTINE_PATH" && cat && printf 'end\n'; } >&3 || exit 1
+IFS= read -r verdict <&4 || exit 1
+[ "$verdict" = ok ] && exit 0
+printf '%s\n' "$verdict" >&2
+exit 1
+`
+
+// attributes outrank those of the tree: an archive holds every file as it was committed, as a clone does.
+const attributes = "* -export-ignore -export-subst\n"
+
+// Init makes an empty bare repository in dir, which must not exist; its HEAD is the branch main.
+func (g *Git) Init(ctx context.Context, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fault.Wrap(err, "make a repository")
+	}
+	_, err := g.output(ctx, call{dir: dir, limit: 4 << 10, args: []string{
+		"init", "--quiet", "--bare", "--template=", "--object-format=sha1", "--initial-branch=main", ".",
+	}})
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(dir, "info"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "info", "attributes"), []byte(attributes), 0o600)
+	}
+	if err == nil {
+		err = writeHook(dir)
+	}
+	return fault.Wrap(err, "make a repository")
+}
+
+// writeHook makes the hook of a repository what this program wants it to be.
+func writeHook(dir string) error {
+	path := filepath.Join(dir, "hooks", "pre-receive")
+	if have, err := os.ReadFile(path); err == nil && string(have) == hook {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm() == 0o700 {
+			return nil
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	// A child that is forked while the file is open for writing would hold it open, and the file could not be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path+".new", []byte(hook), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Recover removes what commands that were killed before started have left behind: lock files, which would refuse every
+// later change, and half-received packs. The caller makes sure that nothing writes to the repository meanwhile, but
+// for pushes that have not come to their PreReceive.
+func (g *Git) Recover(dir string, started time.Time) error {
+	stale := func(path string) error {
+		info, err := os.Lstat(path)
+		if err != nil || !info.ModTime().Before(started) {
+			return nil // gone, or somebody's at this moment
+		}
+		g.log.Warn("remove what a killed git left behind", "path", path)
+		return os.RemoveAll(path)
+	}
+	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/*.lock"} {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is sound
+		for _, path := range found {
+			if err := stale(path); err != nil {
+				return fault.Wrap(err, "clean a repository up")
+			}
+		}
+	}
+	return fault.Wrap(filepath.WalkDir(filepath.Join(dir, "refs"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".lock") {
+			return nil // a reference may go while we look
+		}
+		return stale(path)
+	}), "clean a repository up")
+}
+
+// Maintain packs what has piled up, when it is enough to be worth it. Unreachable objects are dropped after two weeks.
+// Nothing else may move references meanwhile.
+func (g *Git) Maintain(ctx context.Context, dir string) error {
+	_, err := g.output(ctx, call{
+		dir: dir, limit: 64 << 10, args: []string{"gc", "--auto", "--quiet"},
+		config: [][2]string{{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}},
+	})
+	return fault.Wrap(err, "pack a repository")
+}
+
+// Check runs git fsck over everything and fails with fault.Conflict when the repository is damaged.
+func (g *Git) Check(ctx context.Context, dir string) error {
+	_, err := g.output(ctx, call{dir: dir, limit: 1 << 20, args: []string{"fsck", "--full", "--strict", "--no-dangling", "--no-progress"}})
+	if exitCode(err) > 0 {
+		return fault.Errorf(fault.Conflict, "the repository is damaged: %w", err)
+	}
+	return fault.Wrap(err, "check a repository")
+}

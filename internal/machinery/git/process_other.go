@@ -1,0 +1,8 @@
+//go:build !linux
+
+package git
+
+import "syscall"
+
+// endWithParent does nothing: a push whose server was killed ends at its closed pipes.
+func endWithParent(*syscall.SysProcAttr) {}

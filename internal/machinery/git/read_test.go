@@ -1,0 +1,282 @@
+package git_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// history makes two commits and gives their hashes.
+func history(t *testing.T, b *bench) (first, second string) {
+	t.Helper()
+	var err error
+	if first, err = b.git.Commit(t.Context(), b.dir, request("",
+		git.FileChange{Path: "README.md", Content: []byte("hello\n")},
+		git.FileChange{Path: "dir/a.txt", Content: []byte("1\n2\n3\n4\n5\n6\n7\n8\n")},
+		git.FileChange{Path: "dir/deep/bin", Content: []byte{0, 1, 2}},
+		git.FileChange{Path: "dir/link", Content: []byte("../README.md"), Mode: "120000"},
+		git.FileChange{Path: "out", Content: []byte("/etc/passwd"), Mode: "120000"},
+		git.FileChange{Path: "empty"},
+		git.FileChange{Path: ".gitattributes", Content: []byte("*.md export-ignore\n")})); err != nil {
+		t.Fatal(err)
+	}
+	if second, err = b.git.Commit(t.Context(), b.dir, request(first,
+		git.FileChange{Path: "README.md", Content: []byte("hello\nworld\n")},
+		git.FileChange{Path: "dir/a.txt", Delete: true},
+		git.FileChange{Path: "dir/b.txt", Content: []byte("1\n2\n3\n4\n5\n6\n7\nacht\n")},
+		git.FileChange{Path: "dir/deep/bin", Content: []byte{0, 1, 3}},
+		git.FileChange{Path: "empty", Mode: "100755"})); err != nil {
+		t.Fatal(err)
+	}
+	return first, second
+}
+
+func TestReadFiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, second := history(t, b)
+	for path, want := range map[string]string{"README.md": "hello\nworld\n", "dir/b.txt": "1\n2\n3\n4\n5\n6\n7\nacht\n", "dir/deep/bin": "\x00\x01\x03", "dir/link": "hello\nworld\n", "./dir//link": "hello\nworld\n", "empty": ""} {
+		for _, at := range []string{second, "HEAD", "refs/heads/main"} {
+			if got, err := b.git.ReadFile(ctx, b.dir, at, path, 1000); err != nil || string(got) != want {
+				t.Errorf("%s at %s is %q, %v", path, at, got, err)
+			}
+		}
+	}
+	for path, kind := range map[string]fault.Kind{"no": fault.NotFound, "README.md/x": fault.NotFound, "out": fault.NotFound, "dir": fault.Invalid, "": fault.Invalid, "../x": fault.Invalid, "a\nb": fault.Invalid} {
+		if got, err := b.git.ReadFile(ctx, b.dir, second, path, 1000); !fault.Is(err, kind) {
+			t.Errorf("%s is %q, %v", path, got, err)
+		}
+	}
+	if _, err := b.git.ReadFile(ctx, b.dir, second, "README.md", 11); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("a file over the limit: %v", err)
+	}
+	for _, bad := range []string{"main", "-x", "--help", "HEAD~1", "refs/heads/a b", second[:10]} {
+		if _, err := b.git.ReadFile(ctx, b.dir, bad, "README.md", 100); !fault.Is(err, fault.Invalid) {
+			t.Errorf("at %q: %v", bad, err)
+		}
+	}
+	if _, err := b.git.ReadFile(ctx, b.dir, git.Zero, "README.md", 100); !fault.Is(err, fault.NotFound) {
+		t.Errorf("at no commit: %v", err)
+	}
+	got, err := b.git.ReadFiles(ctx, b.dir, first, []string{"README.md", "no", "out", "dir/a.txt", "empty"}, 1000)
+	if keys := slices.Sorted(maps.Keys(got)); err != nil || !slices.Equal(keys, []string{"README.md", "dir/a.txt", "empty"}) || string(got["README.md"]) != "hello\n" {
+		t.Errorf("many files: %q, %v", got, err)
+	}
+	if _, err := b.git.ReadFile(ctx, b.dir+"x", "HEAD", "x", 10); !fault.Is(err, fault.NotFound) {
+		t.Errorf("no repository: %v", err)
+	}
+}
+
+func TestResolveAndAncestors(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	if _, err := b.git.Resolve(ctx, b.dir, "HEAD"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an empty repository has a head: %v", err)
+	}
+	first, second := history(t, b)
+	b.must("", "clone", "-q", b.url, "a")
+	b.must("a", "tag", "-a", "v1", "-m", "one", first)
+	b.must("a", "tag", "main", first) // a tag with a branch's name
+	b.must("a", "push", "-q", "origin", "v1", "refs/tags/main")
+	for rev, want := range map[string]string{"HEAD": second, "main": second, "refs/heads/main": second, "v1": first, "refs/tags/v1": first, "refs/tags/main": first, first: first} {
+		if got, err := b.git.Resolve(ctx, b.dir, rev); err != nil || got != want {
+			t.Errorf("%s is %s, %v", rev, got, err)
+		}
+	}
+	for rev, kind := range map[string]fault.Kind{"no": fault.NotFound, git.Zero: fault.NotFound, "-x": fault.Invalid, "a b": fault.Invalid, "HEAD^": fault.Invalid, "": fault.Invalid} {
+		if got, err := b.git.Resolve(ctx, b.dir, rev); !fault.Is(err, kind) {
+			t.Errorf("%q is %s, %v", rev, got, err)
+		}
+	}
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{{first, second, true}, {second, first, false}, {first, first, true}} {
+		if got, err := b.git.IsAncestor(ctx, b.dir, c.a, c.b); err != nil || got != c.want {
+			t.Errorf("%s in %s: %v, %v", c.a, c.b, got, err)
+		}
+	}
+	if err := b.git.SetHead(ctx, b.dir, "trunk"); err != nil {
+		t.Fatal(err)
+	}
+	if head, err := b.git.Head(ctx, b.dir); err != nil || head != "trunk" {
+		t.Errorf("HEAD is %q, %v", head, err)
+	}
+}
+
+func TestTreeAndLog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, second := history(t, b)
+	paths := func(entries []git.TreeEntry, err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Type+" "+e.Path)
+		}
+		return strings.Join(names, ", ")
+	}
+	if got := paths(b.git.Tree(ctx, b.dir, second, "", false)); got != "blob .gitattributes, blob README.md, tree dir, blob empty, blob out" {
+		t.Error(got)
+	}
+	if got := paths(b.git.Tree(ctx, b.dir, second, "dir/", true)); got != "blob dir/b.txt, blob dir/deep/bin, blob dir/link" {
+		t.Error(got)
+	}
+	for _, missing := range []string{"no", "README.md"} {
+		if _, err := b.git.Tree(ctx, b.dir, second, missing, false); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: %v", missing, err)
+		}
+	}
+	log, err := b.git.Log(ctx, b.dir, "HEAD", "", 10)
+	if err != nil || len(log) != 2 {
+		t.Fatal(log, err)
+	}
+	want := git.Commit{Hash: second, Tree: log[0].Tree, Parents: []string{first}, Message: "change things",
+		Author: git.Signature{Name: "Roadbed", Email: "roadbed@localhost", When: noon}, Committer: git.Signature{Name: "Roadbed", Email: "roadbed@localhost", When: noon}}
+	if diff := cmp.Diff(want, log[0]); diff != "" {
+		t.Error(diff)
+	}
+	if log, err := b.git.Log(ctx, b.dir, "HEAD", "dir/a.txt", 1); err != nil || len(log) != 1 || log[0].Hash != second {
+		t.Error(log, err)
+	}
+	if log, err := b.git.Log(ctx, b.dir, "HEAD", "*", 10); err != nil || len(log) != 0 {
+		t.Error("a path is taken for a pattern", log, err)
+	}
+	if _, err := b.git.Log(ctx, b.dir, git.Zero, "", 1); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+}
+
+func TestDiffs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, second := history(t, b)
+	if got, err := b.git.ChangedPaths(ctx, b.dir, first, second); err != nil || strings.Join(got, " ") != "README.md dir/a.txt dir/b.txt dir/deep/bin empty" {
+		t.Error(got, err)
+	}
+	if got, err := b.git.ChangedPaths(ctx, b.dir, git.Zero, first); err != nil || len(got) != 7 {
+		t.Error(got, err)
+	}
+	if got, err := b.git.ChangedPaths(ctx, b.dir, first, first); err != nil || got != nil {
+		t.Error(got, err)
+	}
+	d, err := b.git.Diff(ctx, b.dir, first, second, git.DiffLimits{})
+	if err != nil || d.Truncated || len(d.Files) != 4 {
+		t.Fatal(d, err)
+	}
+	type short struct {
+		Status, Old, New string
+		Plus, Minus      int
+		Binary           bool
+		Patch            string
+	}
+	var got []short
+	for _, f := range d.Files {
+		got = append(got, short{f.Status, f.OldPath, f.Path, f.Additions, f.Deletions, f.Binary, f.Patch})
+	}
+	want := []short{
+		{"modified", "README.md", "README.md", 1, 0, false, "@@ -1 +1,2 @@\n hello\n+world\n"},
+		{"renamed", "dir/a.txt", "dir/b.txt", 1, 1, false, "@@ -5,4 +5,4 @@\n 5\n 6\n 7\n-8\n+acht\n"},
+		{"modified", "dir/deep/bin", "dir/deep/bin", 0, 0, true, ""},
+		{"modified", "empty", "empty", 0, 0, false, ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	d, err = b.git.Diff(ctx, b.dir, "", second, git.DiffLimits{Files: 3, Bytes: 600})
+	if err != nil || !d.Truncated || len(d.Files) != 3 || d.Files[0].Patch == "" {
+		t.Error(d, err)
+	}
+	if _, err := b.git.Diff(ctx, b.dir, first, strings.Repeat("1", 40), git.DiffLimits{}); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+}
+
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, _ := history(t, b)
+	read := func(subpath string) (string, []byte) {
+		a, err := b.git.Archive(ctx, b.dir, first, subpath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		raw, err := io.ReadAll(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for r := tar.NewReader(bytes.NewReader(raw)); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return strings.Join(names, " "), raw
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !h.ModTime.Equal(noon) {
+				t.Errorf("%s is of %v", h.Name, h.ModTime)
+			}
+			names = append(names, h.Name)
+		}
+	}
+	all, raw := read("")
+	if all != ".gitattributes README.md dir/ dir/a.txt dir/deep/ dir/deep/bin dir/link empty out" {
+		t.Error(all)
+	}
+	if _, again := read(""); !bytes.Equal(raw, again) {
+		t.Error("the same commit gives another archive")
+	}
+	if sub, _ := read("dir"); sub != "a.txt deep/ deep/bin link" {
+		t.Error(sub)
+	}
+	for _, missing := range []string{"no", "README.md"} {
+		if _, err := b.git.Archive(ctx, b.dir, first, missing); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: %v", missing, err)
+		}
+	}
+	a, err := b.git.Archive(ctx, b.dir, first, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil { // without having read: the command ends
+		t.Error(err)
+	}
+}
+
+// Nothing of the server's environment or of a user's configuration reaches git.
+func TestEnvironmentIsClean(t *testing.T) {
+	home := t.TempDir()
+	if err := os.WriteFile(home+"/.gitconfig", []byte("[broken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("GIT_DIR", "/nowhere")
+	t.Setenv("GIT_CONFIG_COUNT", "broken")
+	b := setup(t)
+	if refs := b.refs(); len(refs) != 0 {
+		t.Errorf("a new repository has %v", refs)
+	}
+	if _, err := git.New("no-such-program", slog.New(slog.DiscardHandler)); !fault.Is(err, fault.Unavailable) {
+		t.Error(err)
+	}
+}

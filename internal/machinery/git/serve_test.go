@@ -1,0 +1,342 @@
+package git_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func TestCloneAndPush(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	first := b.commit("a", "README.md", "hello\n")
+	b.must("a", "push", "-q", "origin", "HEAD:main")
+	b.must("a", "tag", "-a", "v1", "-m", "first")
+	second := b.commit("a", "dir/file.txt", "more\n")
+	b.must("a", "push", "-q", "origin", "main", "v1", "HEAD:refs/heads/side")
+
+	refs := b.refs()
+	if refs["refs/heads/main"] != second || refs["refs/heads/side"] != second || refs["refs/tags/v1"] == "" || len(refs) != 3 {
+		t.Fatalf("after the push there are %v", refs)
+	}
+	for _, version := range []string{"0", "1", "2"} {
+		clone := "v" + version
+		b.must("", "-c", "protocol.version="+version, "clone", "-q", b.url, clone)
+		if got := b.must(clone, "rev-parse", "HEAD", "v1^{}"); got != second+"\n"+first {
+			t.Errorf("protocol %s clones %s", version, got)
+		}
+	}
+	b.must("", "clone", "-q", "--depth=1", b.url, "shallow")
+	if got := b.must("shallow", "rev-list", "--count", "HEAD"); got != "1" {
+		t.Errorf("a shallow clone has %s commits", got)
+	}
+	b.must("shallow", "fetch", "-q", "--unshallow")
+	third := b.commit("shallow", "x", "x")
+	b.must("shallow", "push", "-q", "origin", "main")
+	b.must("", "clone", "-q", "--filter=blob:none", "--no-checkout", b.url, "partial")
+	if got := b.must("partial", "rev-parse", "HEAD"); got != third {
+		t.Errorf("a partial clone is at %s", got)
+	}
+	if got := b.must("partial", "rev-list", "--objects", "--missing=print", "HEAD"); !strings.Contains(got, "?") {
+		t.Error("a clone with --filter=blob:none got the blobs")
+	}
+	b.must("partial", "checkout", "-q", "main")
+	b.must("a", "fetch", "-q", "origin", first) // a commit by its hash
+	b.must("a", "push", "-q", "origin", ":side", ":refs/tags/v1")
+	if refs := b.refs(); len(refs) != 1 {
+		t.Errorf("after the deletions there are %v", refs)
+	}
+	b.whole()
+}
+
+func TestPushBigAndGzip(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	noise := make([]byte, 5<<20) // more than http.postBuffer: a chunked body after a probe
+	rand.Read(noise)
+	head := b.commit("a", "noise", string(noise))
+	b.must("a", "push", "-q", "origin", "HEAD:main")
+	for i := range 60 { // enough "have" lines for a gzip request
+		b.must("a", "branch", fmt.Sprintf("b%d", i))
+	}
+	b.must("a", "push", "-q", "--all", "origin")
+	b.must("", "clone", "-q", b.url, "b")
+	next := b.commit("a", "more", "more")
+	b.must("a", "push", "-q", "origin", "main")
+	b.must("b", "pull", "-q")
+	if got := b.must("b", "rev-parse", "HEAD", "HEAD~1"); got != next+"\n"+head {
+		t.Errorf("the second clone has %s", got)
+	}
+	b.whole()
+}
+
+func TestPreReceiveDecides(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var seen []git.Update
+	b.options.PreReceive = func(ctx context.Context, in git.Incoming) error {
+		seen = in.Updates
+		for _, u := range in.Updates {
+			if u.Deletes() {
+				return fault.Errorf(fault.Denied, "%s\nmust stay", u.Ref)
+			}
+			if u.Creates() {
+				continue
+			}
+			forward, err := in.IsAncestor(ctx, u.Old, u.New)
+			if err != nil {
+				return err
+			}
+			if !forward {
+				return fault.Errorf(fault.Denied, "%s only goes forward", u.Ref)
+			}
+		}
+		return nil
+	}
+	b.must("", "clone", "-q", b.url, "a")
+	first := b.commit("a", "x", "1")
+	b.must("a", "push", "-q", "origin", "HEAD:main", "HEAD:side")
+	if len(seen) != 2 || seen[0] != (git.Update{Ref: "refs/heads/main", Old: git.Zero, New: first}) {
+		t.Errorf("the first push showed %v", seen)
+	}
+	second := b.commit("a", "x", "2")
+	b.must("a", "push", "-q", "origin", "main")
+	b.must("a", "reset", "-q", "--hard", first)
+	b.commit("a", "x", "3")
+	b.refused("non-fast-forward", "a", "push", "origin", "main") // git's own client
+	b.refused("roadbed: refs/heads/main only goes forward", "a", "push", "--force", "origin", "main", "HEAD:refs/heads/other")
+	b.refused("roadbed: refs/heads/side must stay", "a", "push", "origin", ":side")
+	b.options.PreReceive = func(context.Context, git.Incoming) error { return errors.New("secret /path") }
+	b.refused("roadbed: internal error", "a", "push", "origin", "HEAD:refs/heads/third")
+	if refs := b.refs(); refs["refs/heads/main"] != second || len(refs) != 2 {
+		t.Errorf("the refused pushes left %v", refs)
+	}
+	b.options.PreReceive = nil
+	b.refused("deletion of the current branch prohibited", "a", "push", "origin", ":main")
+	b.must("a", "push", "-q", "--force", "origin", "main")
+	b.whole()
+}
+
+func TestPushOnDiskIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	b.commit("a", "x", "1")
+	b.refused("hook declined", "a", "push", b.dir, "HEAD:main")
+	if refs := b.refs(); len(refs) != 0 {
+		t.Errorf("a push past the server left %v", refs)
+	}
+}
+
+func TestServeRefuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	b.commit("a", "x", "1")
+	b.refused("hidden ref", "a", "push", "origin", "HEAD:refs/roadbed/x")
+	b.options.Write = false
+	b.refused("403", "a", "push", "origin", "HEAD:main")
+	b.options.Write = true
+	b.options.MaxInput = 1 << 10
+	noise := make([]byte, 3<<20)
+	rand.Read(noise)
+	b.commit("a", "noise", string(noise))
+	b.refused("pack exceeds maximum allowed size", "a", "push", "origin", "HEAD:main")
+	b.options.MaxInput = 0
+
+	// A tree with .git in it, which git's client makes only by plumbing.
+	blob := b.must("a", "hash-object", "-w", "x")
+	tree := b.mktree("a", "100644 blob "+blob+"\t.GIT\n")
+	commit := b.must("a", "commit-tree", "-m", "evil", tree)
+	b.refused("hasDotgit", "a", "push", "origin", commit+":refs/heads/evil")
+	if refs := b.refs(); len(refs) != 0 {
+		t.Errorf("the refused pushes left %v", refs)
+	}
+	if left, _ := filepath.Glob(filepath.Join(b.dir, "objects", "*incoming*")); len(left) != 0 {
+		t.Errorf("the refused pushes left %v", left)
+	}
+
+	for _, c := range []struct{ method, path, contentType, encoding, body string }{
+		{"GET", "/info/refs", "", "", ""},
+		{"GET", "/info/refs?service=git-upload-archive", "", "", ""},
+		{"GET", "/git-upload-pack", "", "", ""},
+		{"POST", "/git-upload-pack", "text/plain", "", "0000"},
+		{"POST", "/git-receive-pack", "application/x-git-receive-pack-request", "br", "0000"},
+		{"POST", "/git-receive-pack", "application/x-git-receive-pack-request", "gzip", "0000"},
+		{"POST", "/../objects/info/packs", "", "", ""},
+	} {
+		r, _ := http.NewRequest(c.method, b.url+c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.contentType)
+		r.Header.Set("Content-Encoding", c.encoding)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			t.Errorf("%s %s was answered", c.method, c.path)
+		}
+	}
+}
+
+// mktree writes a tree that git add would refuse.
+func (b *bench) mktree(clone, listing string) string {
+	b.t.Helper()
+	b.write("listing", listing)
+	return b.must(clone, "-c", "core.protectNTFS=false", "-c", "alias.mk=!git mktree <"+filepath.Join(b.home, "listing"), "mk")
+}
+
+// push gives the body of a push of one reference with the pack of a commit.
+func (b *bench) push(ref, old, hash string) []byte {
+	b.t.Helper()
+	line := old + " " + hash + " " + ref + "\x00 report-status atomic"
+	var body bytes.Buffer
+	fmt.Fprintf(&body, "%04x%s0000", len(line)+4, line)
+	b.must("a", "-c", "alias.pk=!echo "+hash+" | git pack-objects --revs --stdout >"+filepath.Join(b.home, "pack"), "pk")
+	pack, err := os.ReadFile(filepath.Join(b.home, "pack"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	body.Write(pack)
+	return body.Bytes()
+}
+
+func (b *bench) post(body []byte, encoding string) string {
+	b.t.Helper()
+	r, _ := http.NewRequest("POST", b.url+"/git-receive-pack", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	r.Header.Set("Content-Encoding", encoding)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, _ := io.ReadAll(res.Body)
+	return string(answer)
+}
+
+func TestRawPush(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.options.PreReceive = func(context.Context, git.Incoming) error { return nil }
+	b.must("", "clone", "-q", b.url, "a")
+	head := b.commit("a", "x", "1")
+	for _, bad := range []string{"refs/heads/../../x", "../x", "refs/heads/a..b", "HEAD", "refs/heads/x.lock", "refs/heads/", "/refs/heads/x"} {
+		if answer := b.post(b.push(bad, git.Zero, head), ""); strings.Contains(answer, "ok "+bad) {
+			t.Errorf("a push to %q was answered %q", bad, answer)
+		}
+	}
+	whole := b.push("refs/heads/main", git.Zero, head)
+	broken := bytes.Clone(whole)
+	broken[len(broken)-1] ^= 1
+	b.post(broken, "")
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(whole)
+	z.Close()
+	b.post(zipped.Bytes()[:zipped.Len()-4], "gzip") // the checksum is missing, but the pack is whole
+	if refs := b.refs(); refs["refs/heads/main"] != "" && refs["refs/heads/main"] != head || len(refs) > 1 {
+		t.Errorf("the broken pushes left %v", refs)
+	}
+	if answer := b.post(b.push("refs/heads/zip", git.Zero, head), ""); !strings.Contains(answer, "ok refs/heads/zip") {
+		t.Errorf("a push was answered %q", answer)
+	}
+	b.whole()
+}
+
+// A connection that breaks in the middle of a push changes nothing, wherever it breaks.
+func TestPushCutInTheMiddle(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	asked := make(chan struct{}, 100)
+	b.options.PreReceive = func(context.Context, git.Incoming) error { asked <- struct{}{}; return nil }
+	b.must("", "clone", "-q", b.url, "a")
+	head := b.commit("a", "x", strings.Repeat("some text\n", 1000))
+	body := b.push("refs/heads/main", git.Zero, head)
+	address, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []int{0, 10, 100, len(body) / 2, len(body) - 21, len(body) - 1} {
+		conn, err := net.Dial("tcp", address.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /repo.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-git-receive-pack-request\r\nContent-Length: %d\r\n\r\n", len(body))
+		conn.Write(body[:part])
+		conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn) // until the server is done with it
+		conn.Close()
+	}
+	if len(asked) != 0 || len(b.refs()) != 0 {
+		t.Errorf("cut pushes were offered %d times and left %v", len(asked), b.refs())
+	}
+	if answer := b.post(body, ""); !strings.Contains(answer, "ok refs/heads/main") {
+		t.Errorf("the whole push was answered %q", answer)
+	}
+	b.whole()
+}
+
+// A client that goes away after the word was given does not stop a push half way.
+func TestPushGoesOnWithoutItsClient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	head := b.commit("a", "x", "1")
+	var body bytes.Buffer
+	const branches = 300
+	for i := range branches {
+		line := fmt.Sprintf("%s %s refs/heads/b%d", git.Zero, head, i)
+		if i == 0 {
+			line += "\x00 report-status"
+		}
+		fmt.Fprintf(&body, "%04x%s", len(line)+4, line)
+	}
+	body.WriteString("0000")
+	_, pack, _ := bytes.Cut(b.push("refs/heads/x", git.Zero, head), []byte("0000PACK"))
+	body.Write(append([]byte("PACK"), pack...))
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	r, _ := http.NewRequestWithContext(ctx, "POST", b.url+"/git-receive-pack", &body)
+	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	served := make(chan error, 1)
+	go func() {
+		served <- b.git.Serve(nobody{}, r, b.dir, git.ServeOptions{
+			Path: git.PathReceivePack, Write: true,
+			PreReceive: func(context.Context, git.Incoming) error { return nil },
+		})
+	}()
+	for len(b.refs()) == 0 { // each turn takes as long as git does
+	}
+	hangUp()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if got := len(b.refs()); got != branches {
+		t.Errorf("%d of %d branches were made", got, branches)
+	}
+	b.whole()
+}
+
+// nobody is a client that has gone.
+type nobody struct{}
+
+func (nobody) Header() http.Header       { return http.Header{} }
+func (nobody) WriteHeader(int)           {}
+func (nobody) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
