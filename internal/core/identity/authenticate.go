@@ -1,0 +1,132 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Authenticate gives who a bearer token belongs to: a token of a user or machine, or that of a step of a run. Anything
+// else is fault.Unauthenticated. A token that was revoked, or whose principal was deleted, fails with the next call.
+func (s *Service) Authenticate(ctx context.Context, bearer string) (actor.Principal, error) {
+	switch {
+	case bearer == "" || len(bearer) > maxSecret:
+		return actor.Principal{}, errToken()
+	case wellFormed(bearer, workloadPrefix):
+		return s.authenticateWorkload(ctx, bearer)
+	}
+	lookups := []string{environment}
+	if wellFormed(bearer, tokenPrefix) {
+		lookups = append(lookups, bearer[len(tokenPrefix):len(tokenPrefix)+lookupLength])
+	}
+	now := s.now()
+	var token Token
+	var who Principal
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		for _, lookup := range lookups {
+			candidate, stored, err := tokenByLookup(ctx, tx, lookup)
+			if fault.Is(err, fault.NotFound) || err == nil && !sameHash(stored, hash(bearer)) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			token = candidate
+			who, err = livePrincipal(ctx, tx, token.Principal)
+			return err
+		}
+		return errToken()
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return actor.Principal{}, errToken()
+	case err != nil:
+		return actor.Principal{}, fault.Wrap(err, "authenticate")
+	case !token.Revoked.IsZero():
+		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q was revoked; use another one", token.Name)
+	case !token.Expires.IsZero() && !now.Before(token.Expires):
+		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q expired on %s; make a new one",
+			token.Name, token.Expires.UTC().Format(time.RFC3339))
+	}
+	p, err := s.principal(ctx, who)
+	if err != nil {
+		return actor.Principal{}, err
+	}
+	p.Token, p.Scopes = token.ID, token.Scopes
+	s.touch(token.ID, now)
+	return p, nil
+}
+
+func errToken() error {
+	return fault.Errorf(fault.Unauthenticated, "the token is not valid; make one with `roadbed token create`, or in the portal")
+}
+
+// principal gives who acts, with the groups as they are now.
+func (s *Service) principal(ctx context.Context, who Principal) (actor.Principal, error) {
+	groups, err := s.access.Groups(ctx, who.Ref)
+	return actor.Principal{ID: who.ID, Kind: who.Kind, Ref: who.Ref, Name: who.Name, Groups: groups}, err
+}
+
+const maxWorkloadLife = 7 * 24 * time.Hour
+
+// Workload makes a token for a step of a run, in the transaction that starts the step. The step may do what the scopes
+// list, in its space, until ttl has passed or EndWorkload. No scopes mean no rights.
+func (s *Service) Workload(ctx context.Context, tx *store.Tx, run, step, space string, scopes []string, ttl time.Duration) (string, error) {
+	if run == "" || step == "" || space == "" || ttl <= 0 || ttl > maxWorkloadLife {
+		return "", fault.Errorf(fault.Invalid, "a workload's token needs a run, a step, a space and a life of at most %s", maxWorkloadLife)
+	}
+	if err := access.CheckScopes(scopes); err != nil {
+		return "", err
+	}
+	token := newSecret(workloadPrefix)
+	err := insertWorkload(ctx, tx, workload{Run: run, Step: step, Space: space, Scopes: scopes, Expires: s.now().Add(ttl)}, hash(token))
+	return token, fault.Wrap(err, "make the token of step %s", step)
+}
+
+// EndWorkload ends every token of a step, in the transaction that ends the step.
+func (s *Service) EndWorkload(ctx context.Context, tx *store.Tx, step string) error {
+	return fault.Wrap(deleteWorkloads(ctx, tx, step), "end the tokens of step %s", step)
+}
+
+// workload is what a step's token stands for.
+type workload struct {
+	Run, Step, Space string
+	Scopes           []string
+	Expires          time.Time
+}
+
+func (s *Service) authenticateWorkload(ctx context.Context, bearer string) (actor.Principal, error) {
+	var w workload
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		w, err = workloadByHash(ctx, tx, hash(bearer))
+		return err
+	})
+	if fault.Is(err, fault.NotFound) || err == nil && !s.now().Before(w.Expires) {
+		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token of this step has ended with it")
+	}
+	if err != nil {
+		return actor.Principal{}, fault.Wrap(err, "authenticate a step")
+	}
+	return actor.Principal{
+		ID: w.Step, Kind: actor.Workload, Ref: ref.Entity{}, Name: "a step of " + w.Run,
+		Scopes: w.Scopes, Token: w.Step, Run: w.Run, Space: w.Space,
+	}, nil
+}
+
+// Bearer gives the token of an Authorization header, or "". Basic is taken too, with the token as password and any
+// user name, since that is what git sends.
+func Bearer(header string, basic func() (user, password string, ok bool)) string {
+	if scheme, token, ok := strings.Cut(header, " "); ok && strings.EqualFold(scheme, "bearer") {
+		return strings.TrimSpace(token)
+	}
+	if _, password, ok := basic(); ok {
+		return password
+	}
+	return ""
+}

@@ -1,0 +1,527 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// bench is one installation: the administrator has signed in by the environment's token, alice and bob are users.
+type bench struct {
+	*accesstest.World
+	t      *testing.T
+	db     *store.DB
+	s      *identity.Service
+	access *access.Service
+	mu     sync.Mutex
+	time   time.Time
+}
+
+const adminToken = "the-environment-gives-this-one"
+
+func each(t *testing.T, fn func(t *testing.T, b *bench)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) { fn(t, newBench(t, db)) },
+		ledger.Migrations(), access.Migrations(), identity.Migrations())
+}
+
+func newBench(t *testing.T, db *store.DB) *bench {
+	b := &bench{t: t, db: db, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	log := slog.New(slog.DiscardHandler)
+	book := ledger.New(db, b.now, log)
+	b.access = access.New(db, book, b.now, log)
+	b.s = identity.New(db, b.access, book, b.now, log)
+	b.World = accesstest.New(t, db, b.access)
+	b.SetUp()
+	b.User("alice", "team")
+	b.User("bob")
+	if err := b.s.SetAdmin(context.Background(), adminToken); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bench) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.time
+}
+
+func (b *bench) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.time = b.time.Add(d)
+}
+
+// as gives the context of whoever a bearer token belongs to.
+func (b *bench) as(bearer string) context.Context {
+	b.t.Helper()
+	p, err := b.s.Authenticate(context.Background(), bearer)
+	if err != nil {
+		b.t.Fatalf("authenticate: %v", err)
+	}
+	return actor.With(context.Background(), p)
+}
+
+// token makes a token as the administrator.
+func (b *bench) token(who string, scopes ...string) string {
+	b.t.Helper()
+	r, err := ref.Parse(who, "user", "default")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, secret, err := b.s.CreateToken(b.as(adminToken), identity.NewToken{Principal: r, Name: "test", Scopes: scopes})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return secret
+}
+
+func (b *bench) refused(bearer, why string) {
+	b.t.Helper()
+	if p, err := b.s.Authenticate(context.Background(), bearer); !fault.Is(err, fault.Unauthenticated) {
+		b.t.Errorf("%s: %v, %v; want unauthenticated", why, p, err)
+	}
+}
+
+func user(name string) ref.Entity { return ref.New("user", "default", name) }
+
+func TestATokenTellsWhoItIs(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		secret := b.token("alice", "run:read")
+		p, err := b.s.Authenticate(context.Background(), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Ref != user("alice") || p.Kind != actor.User || !ref.IsID(p.ID, ref.Principal) || !ref.IsID(p.Token, ref.Token) {
+			t.Errorf("the principal is %+v", p)
+		}
+		if !slices.Equal(p.Groups, []string{"group:default/team"}) || !slices.Equal(p.Scopes, []string{"run:read"}) {
+			t.Errorf("groups %v, scopes %v", p.Groups, p.Scopes)
+		}
+		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"))
+		if err != nil || len(tokens) != 1 || !strings.HasPrefix(secret, tokens[0].Prefix) || tokens[0].Used.IsZero() {
+			t.Errorf("alice's tokens are %+v, %v", tokens, err)
+		}
+		if admin := b.as(adminToken); b.access.Authorize(admin, "space:admin", "default") != nil {
+			t.Error("the environment's token is not the administrator's")
+		}
+		for _, forged := range []string{"", "x", "rbt_", secret[:len(secret)-1], secret + "0", strings.ToUpper(secret), "rbw_" + secret[4:], strings.Repeat("a", 10000), flip(secret)} {
+			b.refused(forged, "a forged token")
+		}
+		ids := b.entries("token.created")
+		if len(ids) != 2 || strings.Contains(ids[1], "alice") || strings.Contains(ids[1], secret) {
+			t.Errorf("the ledger tells %v", ids)
+		}
+	})
+}
+
+// flip changes the last character, which is not part of what a token is found by.
+func flip(secret string) string {
+	last := byte('0')
+	if secret[len(secret)-1] == last {
+		last = '1'
+	}
+	return secret[:len(secret)-1] + string(last)
+}
+
+// entries gives what the ledger holds of a type, as text.
+func (b *bench) entries(kind string) []string {
+	b.t.Helper()
+	query := `SELECT subject || ' ' || data FROM ledger_entries WHERE type = $1 ORDER BY position`
+	if b.db.Dialect() == store.Postgres { // nothing seals here
+		query = `SELECT entry FROM ledger_pending WHERE entry LIKE '%"' || $1 || '"%' ORDER BY number`
+	}
+	var all []string
+	err := b.db.Read(context.Background(), func(tx *store.Tx) error {
+		rows, err := tx.Query(context.Background(), query, kind)
+		all, err = store.Collect(rows, err, func(row store.Row) (text string, err error) {
+			err = row.Scan(&text)
+			return text, err
+		})
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return all
+}
+
+func TestTokensEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		revoked, kept := b.token("alice"), b.token("alice")
+		p, _ := b.s.Authenticate(context.Background(), revoked)
+		if err := b.s.RevokeToken(b.as(b.token("bob")), p.Token); !fault.Is(err, fault.NotFound) {
+			t.Errorf("bob revokes alice's token: %v", err)
+		}
+		if err := b.s.RevokeToken(b.as(kept), p.Token); err != nil {
+			t.Fatal(err)
+		}
+		b.refused(revoked, "revoked")
+		b.as(kept)
+
+		old := b.token("bob")
+		b.pass(91 * 24 * time.Hour)
+		b.refused(old, "expired after 90 days")
+		b.as(adminToken) // does not expire
+
+		fresh := b.token("bob")
+		b.Delete("user:default/bob")
+		b.refused(fresh, "deleted")
+		b.User("bob")
+		b.refused(fresh, "deleted and made again")
+		if err := b.s.SetAdmin(context.Background(), "another-one-from-the-environment"); err != nil {
+			t.Fatal(err)
+		}
+		b.refused(adminToken, "replaced in the environment")
+		b.as("another-one-from-the-environment")
+		if err := b.s.SetAdmin(context.Background(), ""); err != nil {
+			t.Fatal(err)
+		}
+		b.refused("another-one-from-the-environment", "taken out of the environment")
+		if err := b.s.SetAdmin(context.Background(), "short"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a short token: %v", err)
+		}
+	})
+}
+
+func TestATokenMakesNoMightierOne(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		narrow := b.as(b.token("alice", "run:*", "repository:write=team/shop"))
+		for _, scopes := range [][]string{nil, {"*"}, {"*:read"}, {"stack:read"}, {"repository:write"}, {"repository:write=team/other"}} {
+			if _, _, err := b.s.CreateToken(narrow, identity.NewToken{Name: "x", Scopes: scopes}); !fault.Is(err, fault.Denied) {
+				t.Errorf("scopes %v: %v; want denied", scopes, err)
+			}
+		}
+		made, _, err := b.s.CreateToken(narrow, identity.NewToken{Name: "x", Scopes: []string{"run:confirm", "repository:write=team/shop"}})
+		if err != nil || made.Expires.After(b.now().Add(90*24*time.Hour)) {
+			t.Errorf("a narrower token: %+v, %v", made, err)
+		}
+		if _, err := b.s.SignInLink(narrow, ref.Entity{}); !fault.Is(err, fault.Denied) {
+			t.Errorf("a narrowed token makes a session: %v", err)
+		}
+
+		b.pass(80 * 24 * time.Hour)
+		late, _, err := b.s.CreateToken(narrow, identity.NewToken{Name: "x", Scopes: []string{"run:read"}})
+		if err != nil || late.Expires.After(made.Expires) {
+			t.Errorf("a token that lasts longer than the one that made it: %+v, %v", late, err)
+		}
+		if _, _, err := b.s.CreateToken(narrow, identity.NewToken{Name: "x", Scopes: []string{"run:read"}, Expires: b.now().Add(20 * 24 * time.Hour)}); !fault.Is(err, fault.Denied) {
+			t.Errorf("it was asked for: %v", err)
+		}
+
+		alice := b.as(b.token("alice"))
+		if _, _, err := b.s.CreateToken(alice, identity.NewToken{Principal: user("bob"), Name: "x"}); !fault.Is(err, fault.Denied) {
+			t.Errorf("alice makes a token for bob: %v", err)
+		}
+		if _, err := b.s.SignInLink(alice, user("bob")); !fault.Is(err, fault.Denied) {
+			t.Errorf("alice signs bob in: %v", err)
+		}
+		if _, err := b.s.ListTokens(alice, user("bob")); !fault.Is(err, fault.Denied) {
+			t.Errorf("alice lists bob's tokens: %v", err)
+		}
+		for _, bad := range []identity.NewToken{{}, {Name: "a\nb"}, {Name: "x", Scopes: []string{"what"}}, {Name: "x", Expires: b.now().Add(-time.Hour)}, {Name: "x", Expires: b.now().Add(1000 * 24 * time.Hour)}} {
+			if _, _, err := b.s.CreateToken(alice, bad); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%+v: %v; want invalid", bad, err)
+			}
+		}
+		if _, _, err := b.s.CreateToken(context.Background(), identity.NewToken{Name: "x"}); err == nil {
+			t.Error("nobody made a token")
+		}
+	})
+}
+
+func TestSessionsByLink(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		link := func(name string) string {
+			t.Helper()
+			code, err := b.s.SignInLink(b.as(adminToken), user(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return code
+		}
+		code := link("alice")
+		cookie, csrf, p, err := b.s.SignIn(ctx, code)
+		if err != nil || p.Ref != user("alice") || !ref.IsID(p.Token, ref.Session) {
+			t.Fatalf("signed in as %+v, %v", p, err)
+		}
+		if _, _, _, err := b.s.SignIn(ctx, code); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the link works twice: %v", err)
+		}
+		again, csrfAgain, err := b.s.AuthenticateSession(ctx, cookie)
+		if err != nil || again.ID != p.ID || csrf == "" || csrf != csrfAgain {
+			t.Errorf("the session gives %+v, csrf %q and %q, %v", again, csrf, csrfAgain, err)
+		}
+		if !identity.SameCSRF(csrf, csrfAgain) || identity.SameCSRF(csrf, csrf+"x") || identity.SameCSRF("", "") {
+			t.Error("CSRF tokens compare wrongly")
+		}
+		b.refused(cookie, "a cookie is no bearer token")
+
+		late := link("alice")
+		b.pass(10 * time.Minute)
+		if _, _, _, err := b.s.SignIn(ctx, late); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a link works after ten minutes: %v", err)
+		}
+		for range 13 { // used now and then it lives seven days
+			b.pass(11 * time.Hour)
+			if _, _, err := b.s.AuthenticateSession(ctx, cookie); err != nil {
+				t.Fatalf("after %s: %v", b.now(), err)
+			}
+		}
+		b.pass(168 * time.Hour)
+		if _, _, err := b.s.AuthenticateSession(ctx, cookie); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a session lives over seven days: %v", err)
+		}
+		idle, _, _, err := b.s.SignIn(ctx, link("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.pass(12 * time.Hour)
+		if _, _, err := b.s.AuthenticateSession(ctx, idle); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a session lives over twelve idle hours: %v", err)
+		}
+
+		ended, _, p, err := b.s.SignIn(ctx, link("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, _, _, err := b.s.SignIn(ctx, link("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.s.SignOut(actor.With(ctx, p)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.s.AuthenticateSession(ctx, ended); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("signed out: %v", err)
+		}
+		if _, _, err := b.s.AuthenticateSession(ctx, other); err != nil {
+			t.Errorf("signing out ended another session: %v", err)
+		}
+		waiting := link("alice")
+		b.Delete("user:default/alice")
+		if _, _, err := b.s.AuthenticateSession(ctx, other); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("deleted: %v", err)
+		}
+		if _, _, _, err := b.s.SignIn(ctx, waiting); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("deleted, by a link: %v", err)
+		}
+	})
+}
+
+func TestALinkIsUsedOnceByTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		code, err := b.s.SignInLink(b.as(adminToken), user("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		results := make(chan error, 8)
+		for range cap(results) {
+			group.Go(func() {
+				_, _, _, err := b.s.SignIn(context.Background(), code)
+				results <- err
+			})
+		}
+		group.Wait()
+		close(results)
+		sessions := 0
+		for err := range results {
+			if err == nil {
+				sessions++
+			} else if !fault.Is(err, fault.Unauthenticated) {
+				t.Error(err)
+			}
+		}
+		if sessions != 1 {
+			t.Errorf("the link gave %d sessions", sessions)
+		}
+	})
+}
+
+func TestWorkloadTokensEndWithTheStep(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		b.Space("payments", "default")
+		step, run := ref.NewID(ref.Step, b.now()), ref.NewID(ref.Run, b.now())
+		var first, second, bare string
+		write := func(fn func(tx *store.Tx) error) {
+			t.Helper()
+			if err := b.db.Write(ctx, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(func(tx *store.Tx) (err error) {
+			if first, err = b.s.Workload(ctx, tx, run, step, "payments", []string{"artifact:write"}, time.Hour); err != nil {
+				return err
+			}
+			if second, err = b.s.Workload(ctx, tx, run, step, "payments", []string{"artifact:write"}, time.Minute); err != nil {
+				return err
+			}
+			bare, err = b.s.Workload(ctx, tx, run, "step_other", "payments", nil, time.Hour)
+			return err
+		})
+		p, err := b.s.Authenticate(ctx, first)
+		if err != nil || p.Kind != actor.Workload || p.Run != run || p.Space != "payments" || p.ID != step {
+			t.Fatalf("the step is %+v, %v", p, err)
+		}
+		may := actor.With(ctx, p)
+		if err := b.access.Authorize(may, "artifact:write", "payments"); err != nil {
+			t.Error(err)
+		}
+		if b.access.May(may, "artifact:write", "default") || b.access.May(may, "entity:write", "payments") {
+			t.Error("the step may do more than its scopes")
+		}
+		if b.access.May(b.as(bare), "entity:read", "payments") {
+			t.Error("a step without scopes may do something")
+		}
+		if _, _, err := b.s.CreateToken(may, identity.NewToken{Name: "x", Scopes: []string{"artifact:write"}}); !fault.Is(err, fault.Denied) {
+			t.Errorf("a step makes a token: %v", err)
+		}
+		b.pass(2 * time.Minute)
+		b.refused(second, "its time has passed")
+		b.as(first)
+		write(func(tx *store.Tx) error { return b.s.EndWorkload(ctx, tx, step) })
+		b.refused(first, "the step has ended")
+
+		undone := errors.New("undone")
+		var lost string
+		err = b.db.Write(ctx, func(tx *store.Tx) (err error) {
+			if lost, err = b.s.Workload(ctx, tx, run, step, "payments", nil, time.Hour); err != nil {
+				return err
+			}
+			return undone
+		})
+		if !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		b.refused(lost, "the step never started")
+	})
+}
+
+func TestMachines(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.Space("payments", "default")
+		b.Space("search", "default")
+		b.Bind("admin", "payments", "user:default/alice")
+		alice := b.as(b.token("alice"))
+		m, err := b.s.CreateMachine(alice, identity.NewMachine{Space: "payments", Name: "Deployer"})
+		if err != nil || m.Ref.String() != "machine:payments/deployer" {
+			t.Fatalf("made %+v, %v", m, err)
+		}
+		if _, err := b.s.CreateMachine(alice, identity.NewMachine{Space: "payments", Name: "deployer"}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("twice: %v", err)
+		}
+		if _, err := b.s.CreateMachine(alice, identity.NewMachine{Space: "search", Name: "x"}); !fault.Is(err, fault.Denied) {
+			t.Errorf("in another space: %v", err)
+		}
+		if _, err := b.s.CreateMachine(alice, identity.NewMachine{Space: "payments", Name: "../x"}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("with a bad name: %v", err)
+		}
+		b.Bind("developer", "payments", "machine:payments/deployer")
+		_, secret, err := b.s.CreateToken(alice, identity.NewToken{Principal: m.Ref, Name: "ci"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bot := b.as(secret)
+		if !b.access.May(bot, "run:create", "payments") || b.access.May(bot, "run:create", "search") {
+			t.Error("the machine's rights are wrong")
+		}
+		seen, err := b.s.ListMachines(b.as(b.token("bob")))
+		if err != nil || len(seen) != 0 {
+			t.Errorf("bob sees %v, %v", seen, err)
+		}
+		if seen, err = b.s.ListMachines(alice); err != nil || len(seen) != 1 {
+			t.Errorf("alice sees %v, %v", seen, err)
+		}
+		if err := b.s.DeleteMachine(b.as(b.token("bob")), m.Ref); !fault.Is(err, fault.NotFound) {
+			t.Errorf("bob deletes it: %v", err)
+		}
+		if err := b.s.DeleteMachine(alice, m.Ref); err != nil {
+			t.Fatal(err)
+		}
+		b.refused(secret, "the machine is deleted")
+	})
+}
+
+func TestNamesStandOnlyHere(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		b.Apply("default", "{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: carol}, spec: {profile: {displayName: Carol C., email: c@example.org}, memberOf: []}}")
+		carol := actor.From(b.as(b.token("carol"))).ID
+		names := func() map[string]identity.Display {
+			t.Helper()
+			var names map[string]identity.Display
+			err := b.db.Read(ctx, func(tx *store.Tx) (err error) {
+				names, err = b.s.Names(ctx, tx, []string{carol, "system", ref.NewID(ref.Principal, b.now()), "nonsense"})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return names
+		}
+		if got := names(); len(got) != 2 || got[carol].Name != "Carol C." || got[carol].Ref != user("carol") || got["system"].Name == "" {
+			t.Errorf("the names are %v", got)
+		}
+		b.Delete("user:default/carol")
+		if got := names(); !got[carol].Deleted || got[carol].Name != "Carol C." {
+			t.Errorf("after the deletion: %v", got[carol])
+		}
+	})
+}
+
+func TestLastUseIsWrittenLater(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		secret := b.token("alice")
+		b.pass(time.Hour)
+		b.as(secret)
+		stored := func() (used int64) {
+			t.Helper()
+			err := b.db.Read(context.Background(), func(tx *store.Tx) error {
+				return tx.QueryRow(context.Background(), `SELECT MAX(used) FROM identity_tokens WHERE name = 'test'`).Scan(&used)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return used
+		}
+		if stored() != 0 {
+			t.Error("the use was written in the request")
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := b.s.Run(ctx); err != nil { // the last ones are written when it ends
+			t.Fatal(err)
+		}
+		if got := store.FromMicros(stored()); !got.Equal(b.now()) {
+			t.Errorf("last used %v; want %v", got, b.now())
+		}
+	})
+}

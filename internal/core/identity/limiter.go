@@ -1,0 +1,97 @@
+package identity
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// How many failed attempts an address has at once, and how often it gets another one. Generous, since many people can
+// share an address; the secrets themselves can't be guessed at this rate or any other.
+const (
+	limiterBurst     = 60
+	limiterRefill    = time.Second
+	limiterAddresses = 10_000
+)
+
+// Limiter slows down whoever fails to authenticate again and again. It remembers at most 10,000 addresses, those that
+// failed last. It is safe for concurrent use.
+type Limiter struct {
+	now func() time.Time
+
+	mu        sync.Mutex
+	addresses map[netip.Addr]*list.Element
+	order     *list.List // of *attempts, the latest first
+}
+
+type attempts struct {
+	address netip.Addr
+	failed  float64 // at time at; falls by one each refill
+	at      time.Time
+}
+
+// NewLimiter gives a limiter that has seen nothing.
+func NewLimiter(now func() time.Time) *Limiter {
+	return &Limiter{now: now, addresses: map[netip.Addr]*list.Element{}, order: list.New()}
+}
+
+// Allow fails with fault.Exhausted while an address ("10.1.2.3:4567" or "10.1.2.3") has failed too often. Ask it before
+// authenticating.
+func (l *Limiter) Allow(remote string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, ok := l.addresses[group(remote)]
+	if !ok {
+		return nil
+	}
+	left := known.Value.(*attempts).left(l.now())
+	if left < limiterBurst {
+		return nil
+	}
+	wait := time.Duration(left-limiterBurst+1) * limiterRefill
+	return fault.Errorf(fault.Exhausted, "too many failed sign-ins from this address; try again in %s", wait)
+}
+
+// Failed notes a failed attempt of an address.
+func (l *Limiter) Failed(remote string) {
+	address, now := group(remote), l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, ok := l.addresses[address]
+	if !ok {
+		if l.order.Len() >= limiterAddresses {
+			oldest := l.order.Back()
+			delete(l.addresses, oldest.Value.(*attempts).address)
+			l.order.Remove(oldest)
+		}
+		known = l.order.PushFront(&attempts{address: address, at: now})
+		l.addresses[address] = known
+	}
+	l.order.MoveToFront(known)
+	a := known.Value.(*attempts)
+	a.failed, a.at = min(a.left(now)+1, limiterBurst), now
+}
+
+func (a *attempts) left(now time.Time) float64 {
+	return max(0, a.failed-float64(now.Sub(a.at))/float64(limiterRefill))
+}
+
+// group gives what counts as one address: an IPv6 user has a whole /64. What can't be read is one address together.
+func group(remote string) netip.Addr {
+	address, err := netip.ParseAddr(remote)
+	if err != nil {
+		if both, err := netip.ParseAddrPort(remote); err == nil {
+			address = both.Addr()
+		}
+	}
+	address = address.Unmap().WithZone("")
+	if address.Is6() {
+		if prefix, err := address.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return address
+}

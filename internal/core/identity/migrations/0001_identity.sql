@@ -1,0 +1,58 @@
+-- +goose Up
+-- Who can act. The id is opaque and all that the ledger names; what is personal stands only here.
+CREATE TABLE identity_principals (
+  id          TEXT PRIMARY KEY,
+  kind        TEXT NOT NULL,
+  ref         TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  email       TEXT NOT NULL,
+  description TEXT NOT NULL,
+  space       TEXT NOT NULL,
+  created     BIGINT NOT NULL,
+  deleted     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX identity_principals_ref ON identity_principals (ref) WHERE deleted = 0;
+
+CREATE TABLE identity_tokens (
+  id         TEXT PRIMARY KEY,
+  principal  TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  lookup     TEXT NOT NULL, -- the first characters of the token, or "environment"
+  hash       BLOB NOT NULL,
+  scopes     TEXT NOT NULL, -- JSON; "" for no narrowing
+  created    BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  expires    BIGINT NOT NULL, -- 0: never
+  used       BIGINT NOT NULL,
+  revoked    BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX identity_tokens_lookup ON identity_tokens (lookup);
+CREATE INDEX identity_tokens_principal ON identity_tokens (principal, created);
+
+CREATE TABLE identity_sessions (
+  id        TEXT PRIMARY KEY,
+  principal TEXT NOT NULL,
+  hash      BLOB NOT NULL,
+  created   BIGINT NOT NULL,
+  used      BIGINT NOT NULL,
+  expires   BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX identity_sessions_hash ON identity_sessions (hash);
+CREATE INDEX identity_sessions_principal ON identity_sessions (principal);
+
+CREATE TABLE identity_links (
+  hash       BLOB PRIMARY KEY,
+  principal  TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  expires    BIGINT NOT NULL
+);
+
+CREATE TABLE identity_workloads (
+  hash    BLOB PRIMARY KEY,
+  run     TEXT NOT NULL,
+  step    TEXT NOT NULL,
+  space   TEXT NOT NULL,
+  scopes  TEXT NOT NULL,
+  expires BIGINT NOT NULL
+);
+CREATE INDEX identity_workloads_step ON identity_workloads (step);

@@ -1,0 +1,182 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+const (
+	linkLife    = 10 * time.Minute
+	sessionIdle = 12 * time.Hour
+	sessionLife = 7 * 24 * time.Hour
+)
+
+// session is one browser that signed in.
+type session struct {
+	ID        string // ses_…
+	Principal string
+	Used      time.Time
+	Expires   time.Time // the latest end
+}
+
+// SignInLink gives a code that signs a user in once, within ten minutes. For oneself it needs a token or session that
+// isn't narrowed; for others space:admin in the root space. The code belongs into a link, never into a log.
+func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, error) {
+	caller := actor.From(ctx)
+	if user.IsZero() {
+		user = caller.Ref
+	}
+	if user.IsZero() {
+		return "", fault.Errorf(fault.Invalid, "name the user to sign in")
+	}
+	if user != caller.Ref || caller.Kind != actor.User {
+		if err := s.administer(ctx); err != nil {
+			return "", err
+		}
+	}
+	if caller.Scopes != nil {
+		return "", fault.Errorf(fault.Denied, "the token you use is narrowed by scopes, and a session would not be; use one without scopes")
+	}
+	code, now := newSecret(linkPrefix), s.now()
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		p, err := s.Find(ctx, tx, user)
+		if err != nil {
+			return err
+		}
+		if p.Kind != actor.User {
+			return fault.Errorf(fault.Invalid, "%s can't sign in; make a token for it", user)
+		}
+		if err := insertLink(ctx, tx, hash(code), p.ID, caller.ID, now.Add(linkLife)); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, ledger.Entry{Type: "signin.link-created", Subject: p.ID}, nil)
+	})
+	if err != nil {
+		return "", fault.Wrap(err, "make a sign-in link for %s", user)
+	}
+	return code, nil
+}
+
+// SignIn exchanges a code for a session: the value of its cookie, the token that unsafe requests must carry, and who
+// it is. A code works once, even when two exchange it at the same moment; any other is fault.Unauthenticated.
+func (s *Service) SignIn(ctx context.Context, code string) (cookie, csrf string, p actor.Principal, err error) {
+	if !wellFormed(code, linkPrefix) {
+		return "", "", p, errLink()
+	}
+	now := s.now()
+	cookie = newSecret(sessionPrefix)
+	made := session{ID: ref.NewID(ref.Session, now), Used: now, Expires: now.Add(sessionLife)}
+	var who Principal
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		id, err := takeLink(ctx, tx, hash(code), now)
+		if fault.Is(err, fault.NotFound) {
+			return errLink()
+		}
+		if err != nil {
+			return err
+		}
+		if who, err = livePrincipal(ctx, tx, id); err != nil {
+			return errLink()
+		}
+		made.Principal = id
+		if err := insertSession(ctx, tx, made, hash(cookie)); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, ledger.Entry{Type: "session.created", Actor: id, Subject: made.ID, Refs: []string{id}}, nil)
+	})
+	if err != nil {
+		return "", "", p, fault.Wrap(err, "sign in")
+	}
+	p, err = s.principal(ctx, who)
+	p.Token = made.ID
+	return cookie, csrfOf(cookie), p, err
+}
+
+func errLink() error {
+	return fault.Errorf(fault.Unauthenticated, "this sign-in link was used already or is older than ten minutes; ask for a new one")
+}
+
+// AuthenticateSession gives who a session's cookie belongs to, and the CSRF token that its unsafe requests must carry.
+// A session ends twelve hours after its last use and seven days after its start; then it is fault.Unauthenticated.
+func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (p actor.Principal, csrf string, err error) {
+	if !wellFormed(cookie, sessionPrefix) {
+		return p, "", errSession()
+	}
+	now := s.now()
+	var found session
+	var who Principal
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		if found, err = sessionByHash(ctx, tx, hash(cookie)); err != nil {
+			return err
+		}
+		who, err = livePrincipal(ctx, tx, found.Principal)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return p, "", errSession()
+	}
+	if err != nil {
+		return p, "", fault.Wrap(err, "read the session")
+	}
+	used := found.Used
+	if later := s.lastUse(found.ID); later.After(used) {
+		used = later
+	}
+	if !now.Before(found.Expires) || !now.Before(used.Add(sessionIdle)) {
+		return p, "", errSession()
+	}
+	p, err = s.principal(ctx, who)
+	if err != nil {
+		return p, "", err
+	}
+	p.Token = found.ID
+	s.touch(found.ID, now)
+	return p, csrfOf(cookie), nil
+}
+
+func errSession() error {
+	return fault.Errorf(fault.Unauthenticated, "the session has ended; sign in again")
+}
+
+// SignOut ends the session of the caller.
+func (s *Service) SignOut(ctx context.Context) error {
+	p := actor.From(ctx)
+	if !ref.IsID(p.Token, ref.Session) {
+		return fault.Errorf(fault.Invalid, "there is no session to end; a token is revoked instead")
+	}
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		ended, err := deleteSession(ctx, tx, p.Token)
+		if err != nil || !ended {
+			return err
+		}
+		return s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Subject: p.Token, Refs: []string{p.ID}}, nil)
+	})
+	return fault.Wrap(err, "sign out")
+}
+
+// SignOutEverywhere ends all sessions and sign-in links of a user (zero: of the caller). For others it needs
+// space:admin in the root space.
+func (s *Service) SignOutEverywhere(ctx context.Context, user ref.Entity) error {
+	who, err := s.tokensOf(ctx, user)
+	if err != nil {
+		return err
+	}
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		p, err := s.Find(ctx, tx, who)
+		if err != nil {
+			return err
+		}
+		if err := deleteSessions(ctx, tx, p.ID); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Space: access.Root, Subject: p.ID}, nil)
+	})
+	return fault.Wrap(err, "sign out %s", who)
+}

@@ -1,0 +1,267 @@
+package identity
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrations gives the room's tables.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return store.Migrations{Room: "identity", FS: sub}
+}
+
+const selectPrincipal = `SELECT id, kind, ref, name, email, description, space, created, deleted FROM identity_principals`
+
+func scanPrincipal(row store.Row) (p Principal, err error) {
+	var kind, reference string
+	var created, deleted int64
+	if err := row.Scan(&p.ID, &kind, &reference, &p.Name, &p.Email, &p.Description, &p.Space, &created, &deleted); err != nil {
+		return p, err
+	}
+	p.Kind, p.Created, p.Deleted = actor.Kind(kind), store.FromMicros(created), store.FromMicros(deleted)
+	p.Ref, err = ref.Parse(reference, "", "")
+	return p, err
+}
+
+func livePrincipal(ctx context.Context, tx *store.Tx, id string) (Principal, error) {
+	return store.One(tx.QueryRow(ctx, selectPrincipal+` WHERE id = $1 AND deleted = 0`, id), scanPrincipal, "principal %s", id)
+}
+
+// principalsByID gives those that there are, deleted ones included, 500 to a statement.
+func principalsByID(ctx context.Context, tx *store.Tx, ids []string) ([]Principal, error) {
+	var all []Principal
+	for len(ids) > 0 {
+		n := min(len(ids), 500)
+		places, args := make([]string, n), make([]any, n)
+		for i, id := range ids[:n] {
+			places[i], args[i] = fmt.Sprintf("$%d", i+1), id
+		}
+		ids = ids[n:]
+		rows, err := tx.Query(ctx, selectPrincipal+` WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
+		some, err := store.Collect(rows, err, scanPrincipal)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func insertPrincipal(ctx context.Context, tx *store.Tx, p Principal) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_principals (id, kind, ref, name, email, description, space, created, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)`,
+		p.ID, string(p.Kind), p.Ref.String(), p.Name, p.Email, p.Description, p.Space, store.Micros(p.Created))
+	return err
+}
+
+func updatePrincipal(ctx context.Context, tx *store.Tx, p Principal) error {
+	_, err := tx.Exec(ctx, `UPDATE identity_principals SET name = $2, email = $3, description = $4, space = $5 WHERE id = $1`,
+		p.ID, p.Name, p.Email, p.Description, p.Space)
+	return err
+}
+
+// endPrincipal keeps the row, so that history can still be read, without the address.
+func endPrincipal(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
+	if _, err := tx.Exec(ctx, `UPDATE identity_principals SET deleted = $2, email = '' WHERE id = $1`, id, store.Micros(now)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE principal = $1 AND revoked = 0`, id, store.Micros(now)); err != nil {
+		return err
+	}
+	return deleteSessions(ctx, tx, id)
+}
+
+const selectToken = `SELECT t.id, t.principal, p.ref, t.name, t.lookup, t.scopes, t.created, t.created_by, t.expires, t.used, t.revoked, t.hash
+	FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal`
+
+func scanTokenAndHash(row store.Row) (t Token, hash []byte, err error) {
+	var reference, lookup, scopes string
+	var created, expires, used, revoked int64
+	if err := row.Scan(&t.ID, &t.Principal, &reference, &t.Name, &lookup, &scopes, &created, &t.CreatedBy, &expires, &used, &revoked, &hash); err != nil {
+		return t, nil, err
+	}
+	t.Created, t.Expires, t.Used, t.Revoked = store.FromMicros(created), store.FromMicros(expires), store.FromMicros(used), store.FromMicros(revoked)
+	if lookup != environment {
+		t.Prefix = tokenPrefix + lookup
+	}
+	if t.Scopes, err = decodeScopes(scopes); err != nil {
+		return t, nil, err
+	}
+	t.Ref, err = ref.Parse(reference, "", "")
+	return t, hash, err
+}
+
+func scanToken(row store.Row) (Token, error) {
+	t, _, err := scanTokenAndHash(row)
+	return t, err
+}
+
+func tokenByLookup(ctx context.Context, tx *store.Tx, lookup string) (Token, []byte, error) {
+	return scanTokenAndHash(tx.QueryRow(ctx, selectToken+` WHERE t.lookup = $1`, lookup))
+}
+
+func tokenByID(ctx context.Context, tx *store.Tx, id string) (Token, error) {
+	t, err := scanToken(tx.QueryRow(ctx, selectToken+` WHERE t.id = $1`, id))
+	if fault.Is(err, fault.NotFound) {
+		return t, access.NotFound("token " + id)
+	}
+	return t, err
+}
+
+func tokensOfPrincipal(ctx context.Context, tx *store.Tx, principal string) ([]Token, error) {
+	rows, err := tx.Query(ctx, selectToken+` WHERE t.principal = $1 ORDER BY t.created DESC, t.id DESC LIMIT 1000`, principal)
+	return store.Collect(rows, err, scanToken)
+}
+
+func countTokens(ctx context.Context, tx *store.Tx, principal string, now time.Time) (n int, err error) {
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_tokens WHERE principal = $1 AND revoked = 0 AND (expires = 0 OR expires > $2)`,
+		principal, store.Micros(now)).Scan(&n)
+	return n, err
+}
+
+func insertToken(ctx context.Context, tx *store.Tx, t Token, lookup string, hash []byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_tokens (id, principal, name, lookup, hash, scopes, created, created_by, expires, used, revoked)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)`,
+		t.ID, t.Principal, t.Name, lookup, hash, encodeScopes(t.Scopes), store.Micros(t.Created), t.CreatedBy, store.Micros(t.Expires))
+	return err
+}
+
+func revokeToken(ctx context.Context, tx *store.Tx, id string, now time.Time) (bool, error) {
+	n, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE id = $1 AND revoked = 0`, id, store.Micros(now))
+	return n > 0, err
+}
+
+func deleteToken(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id)
+	return err
+}
+
+func insertLink(ctx context.Context, tx *store.Tx, hash []byte, principal, by string, expires time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_links (hash, principal, created_by, expires) VALUES ($1, $2, $3, $4)`,
+		hash, principal, by, store.Micros(expires))
+	return err
+}
+
+// takeLink uses a link up: of two transactions that take the same one, one finds nothing.
+func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (principal string, err error) {
+	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal`, hash, store.Micros(now)).Scan(&principal)
+	return principal, err
+}
+
+func insertSession(ctx context.Context, tx *store.Tx, s session, hash []byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires) VALUES ($1, $2, $3, $4, $4, $5)`,
+		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires))
+	return err
+}
+
+func sessionByHash(ctx context.Context, tx *store.Tx, hash []byte) (s session, err error) {
+	var used, expires int64
+	err = tx.QueryRow(ctx, `SELECT id, principal, used, expires FROM identity_sessions WHERE hash = $1`, hash).Scan(&s.ID, &s.Principal, &used, &expires)
+	s.Used, s.Expires = store.FromMicros(used), store.FromMicros(expires)
+	return s, err
+}
+
+func deleteSession(ctx context.Context, tx *store.Tx, id string) (bool, error) {
+	n, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE id = $1`, id)
+	return n > 0, err
+}
+
+func deleteSessions(ctx context.Context, tx *store.Tx, principal string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE principal = $1`, principal); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE principal = $1`, principal)
+	return err
+}
+
+func insertWorkload(ctx context.Context, tx *store.Tx, w workload, hash []byte) error {
+	scopes := w.Scopes
+	if scopes == nil {
+		scopes = []string{}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO identity_workloads (hash, run, step, space, scopes, expires) VALUES ($1, $2, $3, $4, $5, $6)`,
+		hash, w.Run, w.Step, w.Space, encodeScopes(scopes), store.Micros(w.Expires))
+	return err
+}
+
+func workloadByHash(ctx context.Context, tx *store.Tx, hash []byte) (w workload, err error) {
+	var scopes string
+	var expires int64
+	err = tx.QueryRow(ctx, `SELECT run, step, space, scopes, expires FROM identity_workloads WHERE hash = $1`, hash).
+		Scan(&w.Run, &w.Step, &w.Space, &scopes, &expires)
+	if err != nil {
+		return w, err
+	}
+	w.Expires = store.FromMicros(expires)
+	w.Scopes, err = decodeScopes(scopes)
+	return w, err
+}
+
+func deleteWorkloads(ctx context.Context, tx *store.Tx, step string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM identity_workloads WHERE step = $1`, step)
+	return err
+}
+
+func saveUses(ctx context.Context, tx *store.Tx, uses map[string]time.Time) error {
+	for id, at := range uses {
+		table := "identity_tokens"
+		if ref.IsID(id, ref.Session) {
+			table = "identity_sessions"
+		}
+		if _, err := tx.Exec(ctx, `UPDATE `+table+` SET used = $2 WHERE id = $1 AND used < $2`, id, store.Micros(at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deleteExpired(ctx context.Context, tx *store.Tx, now time.Time) error {
+	for _, statement := range []string{
+		`DELETE FROM identity_links WHERE expires <= $1`,
+		`DELETE FROM identity_workloads WHERE expires <= $1`,
+		`DELETE FROM identity_sessions WHERE expires <= $1`,
+	} {
+		if _, err := tx.Exec(ctx, statement, store.Micros(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodeScopes keeps apart what is not narrowed (nil, "") and what may do nothing ("[]").
+func encodeScopes(scopes []string) string {
+	if scopes == nil {
+		return ""
+	}
+	raw, err := json.Marshal(scopes)
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return string(raw)
+}
+
+func decodeScopes(text string) (scopes []string, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	err = json.Unmarshal([]byte(text), &scopes)
+	return scopes, err
+}
