@@ -1,0 +1,51 @@
+package process
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+)
+
+// marker is the variable by which a step that is not isolated is found again. Its value names server and step.
+const marker = "ROADBED_SANDBOX"
+
+// environment gives all of a step's variables.
+func environment(s execute.Spec) map[string]string {
+	env := map[string]string{
+		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8",
+	}
+	for name, value := range s.Env {
+		env[name] = value
+	}
+	return env
+}
+
+// onHost gives the folder and the variables of a step that sees the host's files: paths of the sandbox, alone
+// or in lists, become those that they stand for.
+func onHost(q *request, dir string, env map[string]string) (string, map[string]string) {
+	places := map[string]string{execute.WorkDir: q.Workspace, "/tmp": q.tmp}
+	for _, m := range q.Mounts {
+		places[m.Target] = m.Source
+	}
+	translate := func(path string) string {
+		for p := path; p != "/" && p != "." && p != ""; p = filepath.Dir(p) {
+			if source, ok := places[p]; ok {
+				return source + strings.TrimPrefix(path, p)
+			}
+		}
+		return path
+	}
+	translated := map[string]string{}
+	for name, value := range env {
+		parts := strings.Split(value, ":")
+		for i, part := range parts {
+			if strings.HasPrefix(part, "/") && filepath.Clean(part) == part {
+				parts[i] = translate(part)
+			}
+		}
+		translated[name] = strings.Join(parts, ":")
+	}
+	return translate(dir), translated
+}

@@ -1,0 +1,158 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// maxConnections bounds the open connections of one forward; more wait in the listener's backlog.
+const maxConnections = 256
+
+// forwards are the open doors of one command. They end with it.
+type forwards struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	mu     sync.Mutex
+	open   map[interface{ Close() error }]struct{}
+	closed bool
+}
+
+func newForwards() *forwards {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &forwards{ctx: ctx, cancel: cancel, open: map[interface{ Close() error }]struct{}{}}
+}
+
+// keep remembers what is to be closed at the end; false when the end has come.
+func (f *forwards) keep(c interface{ Close() error }) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		c.Close()
+		return false
+	}
+	f.open[c] = struct{}{}
+	return true
+}
+
+func (f *forwards) drop(c interface{ Close() error }) {
+	c.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.open, c)
+}
+
+// serve joins each connection that l accepts with one that dial gives. It takes l over.
+func (f *forwards) serve(l net.Listener, dial func(context.Context) (net.Conn, error)) {
+	if !f.keep(l) {
+		return
+	}
+	slots := make(chan struct{}, maxConnections)
+	f.group.Go(func() {
+		defer f.drop(l)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			select {
+			case slots <- struct{}{}:
+			case <-f.ctx.Done():
+				conn.Close()
+				return
+			}
+			f.group.Go(func() {
+				defer func() { <-slots }()
+				f.join(conn, dial)
+			})
+		}
+	})
+}
+
+func (f *forwards) join(conn net.Conn, dial func(context.Context) (net.Conn, error)) {
+	if !f.keep(conn) {
+		return
+	}
+	defer f.drop(conn)
+	other, err := dial(f.ctx)
+	if err != nil || !f.keep(other) {
+		return
+	}
+	defer f.drop(other)
+	a, okA := conn.(halfCloser)
+	b, okB := other.(halfCloser)
+	if okA && okB {
+		relay(a, b)
+	}
+}
+
+// close ends all connections and waits for what serves them.
+func (f *forwards) close() {
+	f.cancel()
+	f.mu.Lock()
+	f.closed = true
+	for c := range f.open {
+		c.Close()
+	}
+	f.mu.Unlock()
+	f.group.Wait()
+}
+
+// listenUnix listens at the sockets of a Spec. A socket that an earlier life left is replaced.
+func listenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(listeners)
+		}
+	}()
+	for _, f := range list {
+		if info, err := os.Lstat(f.Socket); err == nil && info.Mode()&fs.ModeSocket != 0 {
+			os.Remove(f.Socket)
+		}
+		l, err := net.Listen("unix", f.Socket)
+		if err != nil {
+			return listeners, fault.Errorf(fault.Invalid, "listen at the socket %s: %w", f.Socket, err)
+		}
+		listeners = append(listeners, l)
+		if err := os.Chmod(f.Socket, 0o600); err != nil {
+			return listeners, fmt.Errorf("protect the socket %s: %w", f.Socket, err)
+		}
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}
+
+// dialUnix gives a function that connects to a host's socket.
+func dialUnix(socket string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unix", socket)
+		if err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", socket, err)
+		}
+		return conn, nil
+	}
+}
+
+// dialHost gives a function that connects to a port of this host, for commands without a network of their own.
+func dialHost(port int) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	}
+}
+
+var errGone = errors.New("the sandbox has ended")

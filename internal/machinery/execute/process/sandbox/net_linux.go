@@ -1,0 +1,74 @@
+//go:build linux && (amd64 || arm64)
+
+package sandbox
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// raiseLoopback brings up lo, the only interface of a new network namespace.
+func raiseLoopback() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return failure("open a socket for loopback", err)
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return failure("name loopback", err)
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return failure("bring up loopback", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request))
+}
+
+// listen gives a listener on 127.0.0.1:port. The server accepts on it: a socket stays in the network
+// namespace in which it was made.
+func listen(port int) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err == nil {
+		err = unix.Listen(fd, 128)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// connect gives a connection to the port on 127.0.0.1, or on ::1 where a program listens only there.
+func connect(port int) (int, error) {
+	fd, err := connectTo(unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	if err == unix.ECONNREFUSED {
+		if fd6, err6 := connectTo(unix.AF_INET6, &unix.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}}); err6 == nil {
+			return fd6, nil
+		}
+	}
+	return fd, err
+}
+
+func connectTo(family int, to unix.Sockaddr) (int, error) {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	// A full backlog would hold connect for minutes; each connection holds a thread meanwhile.
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 5})
+	if err == nil {
+		err = unix.Connect(fd, to)
+	}
+	if err == nil {
+		err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{})
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
