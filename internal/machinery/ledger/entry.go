@@ -48,6 +48,12 @@ func WithCause(ctx context.Context, entryID string) context.Context {
 	return context.WithValue(ctx, causeKey{}, entryID)
 }
 
+// Cause gives the entry that WithCause named; "" when there is none. A room that records a change for later keeps it.
+func Cause(ctx context.Context) string {
+	id, _ := ctx.Value(causeKey{}).(string)
+	return id
+}
+
 // complete fills what the context and the clock know, and checks the bounds.
 func (e Entry) complete(ctx context.Context, now time.Time) (Entry, error) {
 	who := actor.From(ctx)
@@ -61,7 +67,7 @@ func (e Entry) complete(ctx context.Context, now time.Time) (Entry, error) {
 		e.Run = who.Run
 	}
 	if e.Cause == "" {
-		e.Cause, _ = ctx.Value(causeKey{}).(string)
+		e.Cause = Cause(ctx)
 	}
 	if e.ID == "" {
 		e.ID = ref.NewID(ref.Entry, now)

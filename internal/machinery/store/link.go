@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 )
 
@@ -62,6 +63,12 @@ func (k *link) query(ctx context.Context, query string, args []any) (*sql.Rows, 
 		return nil, err
 	}
 	return stmt.QueryContext(ctx, args...)
+}
+
+// discard closes the connection for good, instead of giving it back to its pool.
+func (k *link) discard() {
+	k.conn.Raw(func(any) error { return driver.ErrBadConn })
+	k.close()
 }
 
 func (k *link) close() error {

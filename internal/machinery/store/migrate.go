@@ -41,6 +41,9 @@ func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 			return fault.Wrap(translate(err), "migrate %s", room.Room)
 		}
 	}
+	if db.pool != nil {
+		db.pool.Reset() // statements that were prepared on the old tables are of no use now
+	}
 	return nil
 }
 

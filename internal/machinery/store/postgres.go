@@ -18,7 +18,8 @@ const (
 	attempts     = 10                   // of one transaction
 	firstPause   = 2 * time.Millisecond // between them, then doubled
 	longestPause = 250 * time.Millisecond
-	poolSize     = 16 // unless the address says pool_max_conns
+	poolSize     = 16 // connections a pool, unless the address says pool_max_conns
+	smallestPool = 4  // Migrate holds one and needs others
 )
 
 // postgres has a pool for each direction: a Read that writes then can't use up the connections
@@ -42,6 +43,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if !hasPoolSize(url) {
 		config.MaxConns = poolSize
 	}
+	config.MaxConns = max(config.MaxConns, smallestPool)
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "roadbed"
 	}
@@ -51,7 +53,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	}
 	if err := p.writers.Ping(ctx); err != nil {
 		p.writers.Close()
-		return translate(err)
+		return unanswered(ctx, err)
 	}
 	if p.readers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
 		p.writers.Close()
@@ -92,7 +94,7 @@ func (p *postgres) write(ctx context.Context, fn func(*Tx) error) error {
 func (p *postgres) attempt(ctx context.Context, fn func(*Tx) error) (again bool, err error) {
 	inner, err := p.writers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
-		return false, translate(err)
+		return false, unanswered(ctx, err)
 	}
 	// Also after a panic; ctx may have ended, and the connection must still come back clean.
 	defer inner.Rollback(context.WithoutCancel(ctx))
@@ -110,7 +112,7 @@ func (p *postgres) attempt(ctx context.Context, fn func(*Tx) error) (again bool,
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return tx.again, fault.Errorf(fault.Internal, "commit: a statement failed and its error was not returned: %w", err)
 	case err != nil:
-		return retryable(err), fault.Wrap(translate(err), "commit")
+		return retryable(err), fault.Wrap(unanswered(ctx, err), "commit")
 	}
 	p.db.committed(tx.hooks)
 	return false, nil
@@ -119,10 +121,19 @@ func (p *postgres) attempt(ctx context.Context, fn func(*Tx) error) (again bool,
 func (p *postgres) read(ctx context.Context, fn func(*Tx) error) error {
 	inner, err := p.readers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return translate(err)
+		return unanswered(ctx, err)
 	}
 	defer inner.Rollback(context.WithoutCancel(ctx))
 	return p.db.run(&Tx{db: p.db, pgx: inner}, fn)
+}
+
+// unanswered is translate for what can wait for the network: a time limit of pgx, or the end of its pool,
+// is not a cancellation by the caller.
+func unanswered(ctx context.Context, err error) error {
+	if fault.Is(err, fault.Canceled) && ctx.Err() == nil {
+		return &fault.Error{Kind: fault.Unavailable, Message: silent, Err: err}
+	}
+	return translate(err)
 }
 
 func (p *postgres) backup(context.Context, string) error {

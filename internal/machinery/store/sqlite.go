@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -29,12 +28,11 @@ var readPragmas = []string{"busy_timeout(10000)", "query_only(1)", "temp_store(M
 // lite is SQLite: one connection that writes, several that read.
 type lite struct {
 	db      *DB
-	path    string
 	writers *sql.DB
 	readers *sql.DB
 	idle    chan *link // readers that are free; its capacity bounds them
 	writer  *writer
-	closing sync.Once
+	closed  chan struct{}
 }
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {
@@ -56,7 +54,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	file.Close()
 
-	l := &lite{db: db, path: path}
+	l := &lite{db: db, closed: make(chan struct{})}
 	if l.writers, err = sql.Open("sqlite", address(path, "rw", "immediate", pragmas)); err != nil {
 		return err
 	}
@@ -69,7 +67,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		return errors.Join(err, l.writers.Close(), l.readers.Close())
 	}
 	db.outer.SetMaxOpenConns(4)
-	conn, err := l.writers.Conn(ctx)
+	l.writer, err = startWriter(ctx, db, func(ctx context.Context) (*link, error) { return open(ctx, l.writers) })
 	if err != nil {
 		return errors.Join(translate(err), l.writers.Close(), l.readers.Close(), db.outer.Close())
 	}
@@ -77,7 +75,6 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	for range cap(l.idle) {
 		l.idle <- nil // opened when first wanted
 	}
-	l.writer = startWriter(db, newLink(conn))
 	db.engine = l
 	return nil
 }
@@ -95,14 +92,14 @@ func (l *lite) read(ctx context.Context, fn func(*Tx) error) (err error) {
 	case reader = <-l.idle:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-l.closed:
+		return errClosed()
 	}
 	defer func() { l.idle <- reader }()
 	if reader == nil {
-		conn, err := l.readers.Conn(ctx)
-		if err != nil {
+		if reader, err = open(ctx, l.readers); err != nil {
 			return translate(err)
 		}
-		reader = newLink(conn)
 	}
 	background := context.Background()
 	if _, err := reader.exec(background, "BEGIN DEFERRED", nil); err != nil {
@@ -110,15 +107,24 @@ func (l *lite) read(ctx context.Context, fn func(*Tx) error) (err error) {
 	}
 	defer func() {
 		if _, end := reader.exec(background, "ROLLBACK", nil); end != nil {
-			reader.close()
+			reader.discard()
 			reader = nil
 		}
 	}()
 	return l.db.run(&Tx{db: l.db, link: reader}, fn)
 }
 
+func open(ctx context.Context, pool *sql.DB) (*link, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newLink(conn), nil
+}
+
 func (l *lite) close() error {
 	l.writer.stop()
+	close(l.closed)
 	var errs []error
 	for range cap(l.idle) {
 		if reader := <-l.idle; reader != nil {

@@ -123,10 +123,12 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 
 func (db *DB) ready(ctx context.Context) error {
 	if db.closed.Load() {
-		return fault.Errorf(fault.Unavailable, "the database is closed")
+		return errClosed()
 	}
 	return ctx.Err()
 }
+
+func errClosed() error { return fault.Errorf(fault.Unavailable, "the database is closed") }
 
 // run calls fn as the work of this goroutine, so that nested calls are recognised.
 func (db *DB) run(tx *Tx, fn func(*Tx) error) error {
@@ -150,7 +152,14 @@ func (db *DB) current() *Tx {
 }
 
 // committed runs the hooks of a transaction. A panic in a hook is logged: the commit can't be undone by it.
+// A hook that calls Write or Read gets an error: on SQLite it would wait for itself.
 func (db *DB) committed(hooks []func()) {
+	if len(hooks) == 0 {
+		return
+	}
+	id := goroutine()
+	db.inside.Store(id, &Tx{db: db, writes: true, done: true})
+	defer db.inside.Delete(id)
 	for _, hook := range hooks {
 		func() {
 			defer func() {

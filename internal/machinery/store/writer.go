@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 const (
 	groupCount = 256                   // functions in one commit, at most
 	groupTime  = 20 * time.Millisecond // after this no further function joins a commit
-	slowWrite  = time.Second           // a function that holds the writer longer is logged
+	slowWrite  = 5 * time.Second       // a function that holds the writer longer is logged
 )
 
 // writer owns SQLite's one writing connection. It opens a transaction, gives the functions that wait their
@@ -25,8 +24,9 @@ type writer struct {
 	db    *DB
 	link  *link
 	queue chan *request
-	quit  chan struct{}
-	done  sync.WaitGroup
+	quit  chan struct{} // closed: take no more
+	gone  chan struct{} // closed: the loop has ended
+	open  func(context.Context) (*link, error)
 }
 
 const (
@@ -48,37 +48,37 @@ type outcome struct {
 	broken error // the transaction itself is lost, for everybody in it
 }
 
-func startWriter(db *DB, k *link) *writer {
-	w := &writer{db: db, link: k, queue: make(chan *request, groupCount), quit: make(chan struct{})}
-	w.done.Go(w.loop)
-	return w
+// startWriter starts the loop, which owns the connection that open gives.
+func startWriter(ctx context.Context, db *DB, open func(context.Context) (*link, error)) (*writer, error) {
+	k, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, link: k, open: open, queue: make(chan *request, groupCount),
+		quit: make(chan struct{}), gone: make(chan struct{})}
+	go w.loop() // ended by stop
+	return w, nil
 }
 
 // stop ends the writer once everything that waits has been served.
 func (w *writer) stop() {
 	close(w.quit)
-	w.done.Wait()
+	<-w.gone
 	w.link.close()
 }
 
 func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
 	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1)}
-	closed := fault.Errorf(fault.Unavailable, "the database is closed")
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-w.quit:
-		return closed
+		return errClosed()
 	}
-	var tx *Tx
-	select {
-	case tx = <-r.turn:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(waiting, abandoned) {
-			return ctx.Err()
-		}
-		tx = <-r.turn
+	tx, err := w.wait(ctx, r)
+	if err != nil {
+		return err
 	}
 	if tx == nil { // no transaction could be opened
 		return <-r.result
@@ -89,28 +89,42 @@ func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
 	return <-r.result
 }
 
+// wait gives the transaction when it is r's turn.
+func (w *writer) wait(ctx context.Context, r *request) (*Tx, error) {
+	select {
+	case tx := <-r.turn:
+		return tx, nil
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(waiting, abandoned) {
+			return nil, ctx.Err()
+		}
+	case <-w.gone:
+		if r.state.CompareAndSwap(waiting, abandoned) {
+			return nil, errClosed()
+		}
+	}
+	return <-r.turn, nil
+}
+
 // attempt runs fn in its savepoint and gives the turn back, whatever fn does.
-func (w *writer) attempt(ctx context.Context, r *request, tx *Tx, fn func(*Tx) error) error {
+func (w *writer) attempt(ctx context.Context, r *request, tx *Tx, fn func(*Tx) error) (err error) {
 	background := context.Background()
-	started := time.Now()
-	var out outcome
+	watch := time.AfterFunc(slowWrite, func() {
+		w.db.log.Warn("a transaction holds the only writer; it may wait for something outside", "for", slowWrite)
+	})
 	kept := false
-	defer func() {
+	defer func() { // also after a panic of fn, and after the end of a test in it
+		watch.Stop()
+		var out outcome
 		if !kept {
 			w.db.stats.failed.Add(1)
-			if out.broken == nil {
-				out.broken = w.undo()
-			}
+			out.broken = w.undo(err)
 		}
-		if took := time.Since(started); took > slowWrite {
-			w.db.log.Warn("a transaction held the only writer for long", "took", took)
-		}
-		out.keep = kept && out.broken == nil
+		out.keep = kept
 		r.back <- out
 	}()
 	if _, err := w.link.exec(background, "SAVEPOINT one", nil); err != nil {
-		out.broken = translate(err)
-		return out.broken
+		return translate(err)
 	}
 	if err := w.db.run(tx, fn); err != nil {
 		return err
@@ -126,16 +140,23 @@ func (w *writer) attempt(ctx context.Context, r *request, tx *Tx, fn func(*Tx) e
 	return nil
 }
 
-func (w *writer) undo() error {
+// undo takes back what one function did. An error means that the transaction is lost for everybody in it:
+// after a full disk or a failed one SQLite undoes it by itself, and then cause says more than the savepoint
+// that is gone.
+func (w *writer) undo(cause error) error {
 	background := context.Background()
-	if _, err := w.link.exec(background, "ROLLBACK TO one", nil); err != nil {
-		return translate(err)
+	_, err := w.link.exec(background, "ROLLBACK TO one", nil)
+	if err == nil {
+		_, err = w.link.exec(background, "RELEASE one", nil)
 	}
-	_, err := w.link.exec(background, "RELEASE one", nil)
+	if err != nil && fault.Is(cause, fault.Unavailable) {
+		return cause
+	}
 	return translate(err)
 }
 
 func (w *writer) loop() {
+	defer close(w.gone)
 	for {
 		select {
 		case r := <-w.queue:
@@ -164,7 +185,7 @@ func (w *writer) group(first *request) {
 	if !first.state.CompareAndSwap(waiting, running) {
 		return
 	}
-	inner, err := w.link.conn.BeginTx(context.Background(), nil)
+	inner, err := w.begin()
 	if err != nil {
 		first.turn <- nil
 		first.result <- fault.Wrap(translate(err), "begin")
@@ -173,31 +194,54 @@ func (w *writer) group(first *request) {
 	until := time.Now().Add(groupTime)
 	var kept []*request
 	var lost error
-	for r := first; r != nil && lost == nil; r = w.next(len(kept), until) {
-		if r != first && !r.state.CompareAndSwap(waiting, running) {
-			continue
-		}
+	for r := first; r != nil; {
 		r.turn <- &Tx{db: w.db, writes: true, link: w.link, sql: inner}
 		out := <-r.back
 		if out.keep {
 			kept = append(kept, r)
 		}
-		lost = out.broken
+		if lost = out.broken; lost != nil {
+			break // whoever still waits gets a transaction that works
+		}
+		r = w.next(len(kept), until)
 	}
 	w.settle(inner, kept, lost)
 }
 
+// begin opens a transaction, on a new connection when the old one has come to harm.
+func (w *writer) begin() (*sql.Tx, error) {
+	background := context.Background()
+	inner, err := w.link.conn.BeginTx(background, nil)
+	if err == nil || fault.Is(translate(err), fault.Unavailable) {
+		return inner, err
+	}
+	w.db.log.Warn("the writing connection is made again", "error", err)
+	fresh, openErr := w.reopen(background)
+	if openErr != nil {
+		return nil, errors.Join(err, openErr)
+	}
+	w.link = fresh
+	return w.link.conn.BeginTx(background, nil)
+}
+
+func (w *writer) reopen(ctx context.Context) (*link, error) {
+	w.link.discard()
+	return w.open(ctx)
+}
+
 // next gives a function that waits, nil when there is none or the group is full.
 func (w *writer) next(count int, until time.Time) *request {
-	if count >= groupCount || !time.Now().Before(until) {
-		return nil
+	for count < groupCount && time.Now().Before(until) {
+		select {
+		case r := <-w.queue:
+			if r.state.CompareAndSwap(waiting, running) {
+				return r
+			}
+		default:
+			return nil
+		}
 	}
-	select {
-	case r := <-w.queue:
-		return r
-	default:
-		return nil
-	}
+	return nil
 }
 
 func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
@@ -208,7 +252,7 @@ func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
 		err = errors.Join(err, ignoreDone(inner.Rollback()))
 	}
 	if err != nil {
-		inner.Rollback() // a failed COMMIT can leave the transaction open
+		w.link.exec(context.Background(), "ROLLBACK", nil) // a failed COMMIT can leave it open; else this fails
 		err = fault.Wrap(err, "commit")
 	}
 	w.db.stats.committed(len(kept), time.Since(started), err)

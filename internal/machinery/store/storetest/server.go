@@ -137,31 +137,42 @@ func start(dir, bin, address string, uid, gid int) error {
 		return err
 	}
 	defer log.Close()
-	command := exec.Command("/bin/sh", "-c", supervise, "roadbed-postgres", dir, bin)
+	failed := filepath.Join(dir, "failed")
+	if err := os.Remove(failed); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	command := exec.Command("/bin/sh", "-c", `/bin/sh -c "$1" roadbed-postgres "$2" "$3" &`, "start", supervise, dir, bin)
 	command.Dir, command.Stdout, command.Stderr = dir, log, log
 	command.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if uid != os.Getuid() {
 		command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
-	if err := errors.Join(os.Chown(log.Name(), uid, gid), command.Start()); err != nil {
+	keepOpenFiles()
+	if err := errors.Join(os.Chown(log.Name(), uid, gid), command.Run()); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	deadline := time.Now().Add(startTime)
-	for {
+	for deadline := time.Now().Add(startTime); ; time.Sleep(50 * time.Millisecond) {
 		err := answers(address)
 		if err == nil {
 			return nil
 		}
-		select {
-		case end := <-ended:
-			return fmt.Errorf("PostgreSQL did not start (%v), see %s", end, log.Name())
-		case <-time.After(50 * time.Millisecond):
+		if why, _ := os.ReadFile(failed); len(why) > 0 {
+			return fmt.Errorf("PostgreSQL did not start: %s; see %s", why, log.Name())
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("PostgreSQL does not answer after %v, see %s: %w", startTime, log.Name(), err)
+		}
+	}
+}
+
+// keepOpenFiles keeps from the supervisor whatever this process has inherited, such as a caller's pipe or lock:
+// it would be held for as long as the server runs. A shell can't name descriptors over 9.
+func keepOpenFiles() {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
 		}
 	}
 }

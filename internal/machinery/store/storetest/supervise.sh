@@ -1,8 +1,6 @@
 # Runs one PostgreSQL for the tests of this machine: $1 its folder, $2 the folder of its programs.
 # Tests hold a shared lock on the file "users" while they use it and take "start" before they look for it.
 dir=$1 bin=$2 data=$1/data
-# Whatever the test's process has inherited must not be held open from here.
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 cd "$dir" || exit 1
 exec 5>alive
 flock -n 5 || exit 0
@@ -14,7 +12,10 @@ if [ -f "$data/postmaster.pid" ]; then
 fi
 if ! [ -f "$data/made" ]; then
 	rm -rf "$data"
-	"$bin/initdb" -D "$data" -A trust -U roadbed -E UTF8 --locale=C --no-sync 5>&- || exit 1
+	"$bin/initdb" -D "$data" -A trust -U roadbed -E UTF8 --locale=C --no-sync 5>&- || {
+		echo "initdb refused" >failed
+		exit 1
+	}
 	: >"$data/made"
 fi
 : >log
@@ -41,4 +42,5 @@ while kill -0 $server 2>/dev/null; do
 	fi
 done
 wait $server
+echo "the server ended with $?" >failed
 exit 1
