@@ -1,0 +1,277 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// pod is one instance of a Deployment's program. Its goroutine (live) carries it out; what is below the line is
+// guarded by Node.mu.
+type pod struct {
+	id       string // of its folder, and the beginning of its processes' ids
+	key      cluster.Key
+	uid      string
+	owner    string
+	set      *revision
+	template *corev1.PodTemplateSpec
+	dir      string
+	created  time.Time
+	gate     gate
+	logs     map[string]*logFile // by container; filled before the goroutine starts
+	asking   context.Context     // ends when the pod is to end
+	end      context.CancelFunc  // ends asking
+
+	terminating bool
+	succeeded   bool // its init containers are done
+	ready       bool
+	readySince  time.Time
+	why         string // why it is not ready
+	main        containerState
+	inits       []containerState
+	image       string         // folder of the image in use
+	ports       map[string]int // named ports
+	listening   map[int]string // sockets by port, of the start that runs
+}
+
+// containerState is how one container is, in Kubernetes' words.
+type containerState struct {
+	name, image string
+	phase       string // waiting, running, terminated
+	reason      string
+	message     string
+	exitCode    int
+	restarts    int
+	started     time.Time
+	finished    time.Time
+	last        *containerState // how it ended the time before
+}
+
+// Phases of a container.
+const (
+	waiting    = "waiting"
+	running    = "running"
+	terminated = "terminated"
+)
+
+// startPodLocked makes a pod of a revision and starts its goroutine.
+func (n *Node) startPodLocked(owner string, r *revision) {
+	now := n.now()
+	uid := ref.NewID("pod", now)
+	p := &pod{
+		id: n.podPrefix() + uid[4:], uid: uid, owner: owner, set: r, template: r.template, created: now,
+		logs: map[string]*logFile{}, ports: map[string]int{}, listening: map[int]string{},
+	}
+	name := r.key().Name + "-" + suffix()
+	p.key = cluster.Key{Kind: "Pod", Namespace: r.deployment.Namespace, Name: name}
+	p.dir = filepath.Join(n.dir, "pods", p.id)
+	spec := &r.template.Spec
+	for i := range spec.InitContainers {
+		p.inits = append(p.inits, containerState{name: spec.InitContainers[i].Name, image: spec.InitContainers[i].Image, phase: waiting, reason: "PodInitializing"})
+		p.logs[spec.InitContainers[i].Name] = newLogFile(filepath.Join(p.dir, "logs", spec.InitContainers[i].Name), n.logBytes)
+	}
+	k := &spec.Containers[0]
+	p.main = containerState{name: k.Name, image: k.Image, phase: waiting, reason: "ContainerCreating"}
+	p.logs[k.Name] = newLogFile(filepath.Join(p.dir, "logs", k.Name), n.logBytes)
+	for _, port := range k.Ports {
+		if port.Name != "" {
+			p.ports[port.Name] = int(port.ContainerPort)
+		}
+	}
+	p.asking, p.end = context.WithCancel(context.WithoutCancel(n.running))
+	n.pods[p.key] = p
+	n.events.add(owner, r.key(), false, "SuccessfulCreate", "made pod %s", name)
+	n.work.Go(func() { n.live(p) })
+}
+
+// suffix gives five letters without vowels, as Kubernetes ends its names.
+func suffix() string {
+	const letters = "bcdfghjklmnpqrstvwxz2456789"
+	raw := make([]byte, 5)
+	rand.Read(raw)
+	for i := range raw {
+		raw[i] = letters[int(raw[i])%len(letters)]
+	}
+	return string(raw)
+}
+
+// terminateLocked asks a pod to end. It is out of its services when this returns and the routes were made anew.
+func (n *Node) terminateLocked(p *pod) {
+	if p.terminating {
+		return
+	}
+	p.terminating, p.ready = true, false
+	p.gate.set(false)
+	n.events.add(p.owner, p.key, false, "Killing", "ending the pod")
+	p.end()
+}
+
+// live carries out a pod until it was asked to end, and takes away what it leaves.
+func (n *Node) live(p *pod) {
+	defer n.bury(p)
+	// A pod outlives Run's context, and its being asked to end, by its grace.
+	own, kill := context.WithCancel(context.WithoutCancel(p.asking))
+	defer kill()
+	if err := os.MkdirAll(filepath.Join(p.dir, "logs"), 0o700); err != nil {
+		n.update(p, func() { p.main.reason, p.main.message = "CreateContainerError", "make the pod's folder: "+err.Error() })
+		<-p.asking.Done()
+		return
+	}
+	spec := &p.template.Spec
+	for i := range spec.InitContainers {
+		if !n.keepRunning(own, p, &spec.InitContainers[i], &p.inits[i], true) {
+			return
+		}
+	}
+	n.keepRunning(own, p, &spec.Containers[0], &p.main, false)
+}
+
+// keepRunning starts a container again and again, waiting longer after each crash. It returns true when an init
+// container has succeeded, false when the pod was asked to end.
+func (n *Node) keepRunning(ctx context.Context, p *pod, k *corev1.Container, state *containerState, once bool) bool {
+	var delay time.Duration
+	for attempt := 0; ; attempt++ {
+		begun := n.now()
+		ended, err := n.runOnce(ctx, p, k, state, once, attempt)
+		if asked(p) {
+			return false
+		}
+		if once && err == nil && ended.ExitCode == 0 {
+			return true
+		}
+		if n.now().Sub(begun) > 60*n.crashDelay { // it ran well for long: this is not a loop
+			delay = 0
+		}
+		if err == nil {
+			n.crashed(p, state, delay)
+		} else {
+			n.refused(p, state, err)
+			delay = max(delay, n.crashDelay/5)
+		}
+		if !pause(p, delay) {
+			return false
+		}
+		delay = min(max(n.crashDelay, delay*2), 30*n.crashDelay)
+	}
+}
+
+// crashed notes that a container ended by itself and is started again after a delay.
+func (n *Node) crashed(p *pod, state *containerState, delay time.Duration) {
+	said := p.logs[state.name].lastLine()
+	n.update(p, func() {
+		last := *state
+		last.last = nil
+		state.last = &last
+		message := fmt.Sprintf("%s (%s)", last.reason, last.message)
+		if said != "" {
+			message += "; it last wrote: " + said
+		}
+		state.restarts++
+		state.phase, state.reason, state.message = waiting, "ContainerCreating", message
+		if delay > 0 {
+			state.reason = "CrashLoopBackOff"
+			state.message = fmt.Sprintf("started again in %s; before: %s", delay, message)
+		}
+		p.why = "container " + state.name + " ended: " + message
+		n.events.add(p.owner, p.key, true, "BackOff", "container %s ended: %s", state.name, message)
+	})
+}
+
+// startFault is why a container could not be started, in the word that Kubernetes has for it.
+type startFault struct {
+	reason string
+	err    error
+}
+
+func (e *startFault) Error() string { return e.err.Error() }
+func (e *startFault) Unwrap() error { return e.err }
+
+// refused notes that a container could not be started.
+func (n *Node) refused(p *pod, state *containerState, err error) {
+	reason := "RunContainerError"
+	if f, ok := err.(*startFault); ok {
+		reason = f.reason
+	}
+	message := fault.Message(err)
+	if fault.Is(err, fault.Internal) { // the owner of the manifest can't mend it, but should know where it stands
+		message = err.Error()
+		n.log.Error("a container can't be started", "pod", p.key, "container", state.name, "error", err)
+	}
+	n.update(p, func() {
+		state.phase, state.reason, state.message = waiting, reason, message
+		p.why = reason + ": " + message
+		n.events.add(p.owner, p.key, true, reason, "container %s: %s", state.name, message)
+	})
+}
+
+// bury takes away a pod that has ended.
+func (n *Node) bury(p *pod) {
+	for _, l := range p.logs {
+		l.close()
+	}
+	if err := os.RemoveAll(p.dir); err != nil {
+		n.log.Warn("a pod's folder can't be removed; the next start of the node does it", "pod", p.key, "error", err)
+	}
+	n.mu.Lock()
+	delete(n.pods, p.key)
+	n.mu.Unlock()
+	n.poke()
+	n.watchers.notify(p.owner)
+}
+
+// update changes what is known of a pod and wakes who looks at it.
+func (n *Node) update(p *pod, change func()) {
+	n.mu.Lock()
+	change()
+	n.mu.Unlock()
+	n.poke()
+	n.watchers.notify(p.owner)
+}
+
+// setReady lets requests into a pod or keeps them out.
+func (n *Node) setReady(p *pod, ready bool, why string) {
+	n.mu.Lock()
+	if p.terminating {
+		ready = false
+	}
+	changed := p.ready != ready || p.why != why
+	if ready && !p.ready {
+		p.readySince = n.now()
+	}
+	p.ready, p.why = ready, why
+	p.gate.set(ready)
+	if changed {
+		n.rerouteLocked()
+	}
+	n.mu.Unlock()
+	if changed {
+		n.poke()
+		n.watchers.notify(p.owner)
+	}
+}
+
+// availableAt gives when a ready pod counts as available.
+func (p *pod) availableAt(minReady time.Duration) time.Time { return p.readySince.Add(minReady) }
+
+func asked(p *pod) bool { return p.asking.Err() != nil }
+
+// pause waits, unless the pod is asked to end: then it gives false.
+func pause(p *pod, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.asking.Done():
+		return false
+	}
+}
