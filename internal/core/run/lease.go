@@ -1,0 +1,341 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// LeaseTime is how long a worker holds a step without a heartbeat.
+const LeaseTime = 30 * time.Second
+
+// tokenTime bounds the life of a step's token; it dies with the step in any case.
+const tokenTime = 12 * time.Hour
+
+// blobLimit bounds one artifact of a step, in bytes.
+const blobLimit = 2 << 30
+
+// Archives gives the files of a repository at a commit as a tar stream; core/repository does.
+type Archives interface {
+	ArchiveAt(ctx context.Context, repository, commit, subpath string) (io.ReadCloser, error)
+}
+
+// Hub is the door of the workers: it gives the worker.Hub that leases this service's steps.
+// The caller (the server, or the face of agents) has checked that the worker may serve the pool.
+func (s *Service) Hub(archives Archives) worker.Hub { return &hub{s, archives} }
+
+type hub struct {
+	*Service
+	archives Archives
+}
+
+var _ worker.Hub = (*hub)(nil)
+
+// Lease gives the next ready step of the pool, waiting up to wait for one; nil when there was none.
+func (h *hub) Lease(ctx context.Context, name, pool string, kinds []string, wait time.Duration) (*worker.Lease, error) {
+	wake, stop := h.DB.Listen(channelReady)
+	defer stop()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		lease, err := h.tryLease(ctx, name, pool)
+		if err != nil || lease != nil {
+			return lease, err
+		}
+		select {
+		case <-wake:
+		case <-timer.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryLease reads first, so that idle workers never take the writer.
+func (h *hub) tryLease(ctx context.Context, name, pool string) (*worker.Lease, error) {
+	found := ""
+	err := h.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 LIMIT 1", pool))
+		return err
+	})
+	if err != nil || found == "" {
+		return nil, err
+	}
+	var lease *worker.Lease
+	var broken *brokenStep
+	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		lease, err = h.lease(ctx, tx, name, pool)
+		return err
+	})
+	if errors.As(err, &broken) { // it can't be handed out, for a reason that its run must show
+		return nil, h.fail(ctx, broken)
+	}
+	return lease, err
+}
+
+// brokenStep is a step that can't be handed to a worker, such as one whose secret is gone.
+type brokenStep struct {
+	run, step string
+	err       error
+}
+
+func (b *brokenStep) Error() string { return fault.Message(b.err) }
+
+func (s *Service) fail(ctx context.Context, b *brokenStep) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		return s.Change(ctx, tx, b.run, func(v *View) error {
+			for _, step := range v.Steps {
+				if step.ID == b.step {
+					v.End(step, StepFailed, b.Error())
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool string) (*worker.Lease, error) {
+	lock := ""
+	if tx.Dialect() == store.Postgres {
+		lock = " FOR UPDATE OF r SKIP LOCKED"
+	}
+	id, err := optional(tx.QueryRow(ctx, `SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run
+ WHERE s.state = 'ready' AND s.pool = $1 ORDER BY s.priority, s.ready, s.id LIMIT 1`+lock, pool))
+	if err != nil || id == "" {
+		return nil, err
+	}
+	step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.id = $1", id))
+	if err != nil || step.State != StepReady { // another worker was quicker
+		return nil, err
+	}
+	r, err := getRun(ctx, tx, step.Run, "")
+	if err != nil {
+		return nil, err
+	}
+	now := h.Now()
+	l := &worker.Lease{
+		ID: ref.NewID(ref.Lease, now), Step: step.ID, Run: step.Run, Space: r.Space, Attempt: step.Attempt, Job: step.Job,
+		Expires: now.Add(LeaseTime), LogStream: step.LogStream(),
+	}
+	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretEnv); err != nil {
+		return nil, &brokenStep{step.Run, step.ID, err}
+	}
+	if step.Job.Door {
+		l.Token, err = h.Tokens.Workload(ctx, tx, step.Run, step.ID, r.Space, step.Job.Scopes, tokenTime)
+		if err != nil {
+			return nil, fault.Wrap(err, "make a token for step %s", step.ID)
+		}
+	}
+	_, err = tx.Exec(ctx, "UPDATE run_steps SET state='leased', lease=$2, lease_expires=$3, worker=$4, started=$5 WHERE id=$1",
+		step.ID, l.ID, store.Micros(l.Expires), name, store.Micros(now))
+	if err != nil {
+		return nil, fault.Wrap(err, "lease step %s", step.ID)
+	}
+	return l, h.Change(ctx, tx, step.Run, func(v *View) error {
+		if v.Run.Started.IsZero() {
+			v.Run.Started = now
+		}
+		v.dirty = true
+		return nil
+	})
+}
+
+func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, env map[string]string) (map[string]string, error) {
+	if len(env) == 0 {
+		return nil, nil
+	}
+	var refs []string
+	for _, r := range env {
+		refs = append(refs, r)
+	}
+	sort.Strings(refs)
+	return s.Secrets.Resolve(ctx, tx, space, refs)
+}
+
+// Heartbeat renews a lease; canceled tells the worker to stop the step. NotFound when the lease is lost.
+func (h *hub) Heartbeat(ctx context.Context, leaseID string) (canceled bool, err error) {
+	err = h.DB.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE run_steps SET lease_expires=$2 WHERE lease=$1 AND state='leased'",
+			leaseID, store.Micros(h.Now().Add(LeaseTime)))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return lost(leaseID)
+		}
+		var flag int
+		err = tx.QueryRow(ctx, "SELECT cancel_requested FROM run_steps WHERE lease=$1", leaseID).Scan(&flag)
+		canceled = flag == 1
+		return err
+	})
+	return canceled, err
+}
+
+// WaitCanceled returns true as soon as the lease's step is asked to stop or the lease is lost, so that a worker in
+// this process stops it at once instead of at its next heartbeat.
+func (h *hub) WaitCanceled(ctx context.Context, leaseID string) (bool, error) {
+	wake, stop := h.DB.Listen(channelRuns)
+	defer stop()
+	for {
+		var flag int
+		err := h.DB.Read(ctx, func(tx *store.Tx) error {
+			return tx.QueryRow(ctx, "SELECT cancel_requested FROM run_steps WHERE lease=$1 AND state='leased'", leaseID).Scan(&flag)
+		})
+		if fault.Is(err, fault.NotFound) || (err == nil && flag == 1) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+func lost(leaseID string) error {
+	return fault.Errorf(fault.NotFound, "lease %s is lost: the step was given to another worker or has ended", leaseID)
+}
+
+func (h *hub) held(ctx context.Context, leaseID string) (step *Step, err error) {
+	err = h.DB.Read(ctx, func(tx *store.Tx) error {
+		step, err = scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1 AND s.state='leased'", leaseID))
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, lost(leaseID)
+	}
+	return step, err
+}
+
+// Log appends to the log of the leased attempt. It is idempotent at an offset.
+func (h *hub) Log(ctx context.Context, leaseID string, offset int64, p []byte) error {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return err
+	}
+	_, err = h.Blob.Append(ctx, step.LogStream(), offset, p)
+	return err
+}
+
+// Report ends the leased step. Reporting the same lease again is taken as done.
+func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) error {
+	stream := ""
+	err := h.DB.Write(ctx, func(tx *store.Tx) error {
+		stream = ""
+		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1", leaseID))
+		if fault.Is(err, fault.NotFound) {
+			return lost(leaseID)
+		}
+		if err != nil || step.State != StepLeased {
+			return err
+		}
+		stream = step.LogStream()
+		return h.Change(ctx, tx, step.Run, func(v *View) error {
+			for _, p := range v.Steps {
+				if p.ID == step.ID && p.State == StepLeased && p.lease == leaseID {
+					finish(v, p, result)
+				}
+			}
+			return h.Tokens.EndWorkload(ctx, tx, step.ID)
+		})
+	})
+	if err != nil || stream == "" {
+		return err
+	}
+	return fault.Wrap(h.Blob.Seal(ctx, stream), "seal log %s", stream)
+}
+
+// finish sets what a worker reports. The lease stays with the step, so that a repeated report finds it.
+func finish(v *View, s *Step, result worker.Result) {
+	s.Result, s.Ended = result, v.Now
+	switch {
+	case result.Reason == "canceled":
+		s.State, s.Reason = StepCanceled, "canceled"
+	case result.Reason == "" && result.ExitCode == 0:
+		s.State, s.Reason = StepSucceeded, clip(result.Message, 4000)
+	default:
+		s.State, s.Reason = StepFailed, failure(result)
+	}
+	v.touch(s)
+}
+
+func failure(r worker.Result) string {
+	var parts []string
+	switch r.Reason {
+	case "":
+		parts = append(parts, fmt.Sprintf("exit code %d", r.ExitCode))
+	case "time":
+		parts = append(parts, "ended at its time limit")
+	case "memory":
+		parts = append(parts, "ended at its memory limit")
+	case "output":
+		parts = append(parts, "ended at its output limit")
+	default:
+		parts = append(parts, r.Reason)
+	}
+	if r.Message != "" {
+		parts = append(parts, clip(r.Message, 4000))
+	}
+	return strings.Join(parts, ": ")
+}
+
+func (h *hub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (string, int64, error) {
+	if _, err := h.held(ctx, leaseID); err != nil {
+		return "", 0, err
+	}
+	return h.Blob.Put(ctx, r, blobLimit)
+}
+
+// GetBlob gives a blob that the leased job names; any other is NotFound, so that a worker reads no more than its step may.
+func (h *hub) GetBlob(ctx context.Context, leaseID, digest string) (io.ReadCloser, error) {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return nil, err
+	}
+	if !names(step.Job, digest) {
+		return nil, fault.Errorf(fault.NotFound, "step %s names no blob %s", step.ID, digest)
+	}
+	r, _, err := h.Blob.Open(ctx, digest)
+	return r, err
+}
+
+func names(j worker.Job, digest string) bool {
+	for _, f := range j.Files {
+		if f.Blob == digest {
+			return true
+		}
+	}
+	for _, s := range j.Sources {
+		if s.Blob == digest {
+			return true
+		}
+	}
+	return false
+}
+
+// Archive gives the files of a source that the leased job names.
+func (h *hub) Archive(ctx context.Context, leaseID, repository, commit, subpath string) (io.ReadCloser, error) {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return nil, err
+	}
+	for _, src := range step.Job.Sources {
+		if src.Repository == repository && src.Commit == commit && src.Subpath == subpath {
+			return h.archives.ArchiveAt(ctx, repository, commit, subpath)
+		}
+	}
+	return nil, fault.Errorf(fault.NotFound, "step %s names no source %s at %s", step.ID, repository, commit)
+}

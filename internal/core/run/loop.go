@@ -1,0 +1,155 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// safety is how often the loop looks even when nobody woke it.
+const safety = 5 * time.Second
+
+// batch is how many due runs one look takes.
+const batch = 100
+
+// Run expires leases, fires timers and hands locks over, until ctx ends. Several servers may do it at once: each
+// change is made under the run's row and looks again at what it found.
+func (s *Service) Run(ctx context.Context) error {
+	ctx = actor.AsSystem(ctx)
+	wake, stop := s.DB.Listen(channelWake)
+	defer stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil
+		}
+		next, err := s.Tick(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("runs: look for what is due", "error", err)
+		}
+		timer.Reset(next)
+	}
+}
+
+// Tick does what is due now and tells when to look again.
+func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
+	now := s.Now()
+	type due struct{ id, step string }
+	var list []due
+	soonest := int64(0)
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		list, soonest = nil, 0
+		rows, err := tx.Query(ctx, "SELECT id, wake FROM runs WHERE wake > 0 ORDER BY wake LIMIT $1", batch)
+		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
+			var d due
+			var at int64
+			err := row.Scan(&d.id, &at)
+			if at <= store.Micros(now) {
+				list = append(list, d)
+			} else if soonest == 0 || at < soonest {
+				soonest = at
+			}
+			return struct{}{}, err
+		})
+		if err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, "SELECT run, id FROM run_steps WHERE state = 'leased' AND lease_expires <= $1 ORDER BY lease_expires LIMIT $2", store.Micros(now), batch)
+		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
+			var d due
+			err := row.Scan(&d.id, &d.step)
+			list = append(list, d)
+			return struct{}{}, err
+		})
+		return err
+	})
+	if err != nil {
+		return time.Second, fault.Wrap(err, "find due runs")
+	}
+	for _, d := range list {
+		if err := s.tend(ctx, d.id, d.step); err != nil {
+			s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
+		}
+	}
+	if len(list) >= batch {
+		return 0, nil
+	}
+	next = safety
+	if soonest > 0 {
+		next = min(next, max(0, store.FromMicros(soonest).Sub(s.Now())))
+	}
+	return next, nil
+}
+
+// tend calls Advance for a run whose timer is due, and takes a lost step from its worker.
+func (s *Service) tend(ctx context.Context, run, step string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		return s.Change(ctx, tx, run, func(v *View) error {
+			for _, p := range v.Steps {
+				if p.ID == step && p.State == StepLeased && !p.LeaseExpires.After(v.Now) {
+					lose(v, p)
+					return s.Tokens.EndWorkload(ctx, tx, p.ID)
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// lose takes a step from a worker that no longer answers.
+func lose(v *View, p *Step) {
+	who := p.Worker
+	p.lease, p.Worker = "", ""
+	switch {
+	case p.cancelRequest:
+		p.State, p.Reason, p.Ended = StepCanceled, "canceled; its worker "+who+" was lost", v.Now
+	case p.Attempt < p.MaxAttempts:
+		p.Attempt++
+		p.State, p.Reason, p.Ready = StepReady, "worker "+who+" was lost; trying again", v.Now
+	default:
+		p.State, p.Reason, p.Ended = StepFailed, "worker "+who+" was lost while it ran this step; retry when you have checked what it did", v.Now
+	}
+	v.touch(p)
+}
+
+// Release takes all steps from the named worker at once, as if their leases had run out. A server calls it at its
+// start for its own worker, whose earlier life has ended.
+func (s *Service) Release(ctx context.Context, name string) error {
+	ctx = actor.AsSystem(ctx)
+	var list [][2]string
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT run, id FROM run_steps WHERE state = 'leased' AND worker = $1", name)
+		list, err = store.Collect(rows, err, func(row store.Row) ([2]string, error) {
+			var pair [2]string
+			return pair, row.Scan(&pair[0], &pair[1])
+		})
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "find steps of worker %s", name)
+	}
+	for _, pair := range list {
+		err := s.DB.Write(ctx, func(tx *store.Tx) error {
+			return s.Change(ctx, tx, pair[0], func(v *View) error {
+				for _, p := range v.Steps {
+					if p.ID == pair[1] && p.State == StepLeased && p.Worker == name {
+						lose(v, p)
+						return s.Tokens.EndWorkload(ctx, tx, p.ID)
+					}
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return fault.Wrap(err, "release step %s", pair[1])
+		}
+	}
+	return nil
+}

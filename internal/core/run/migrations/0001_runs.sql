@@ -1,0 +1,94 @@
+-- +goose Up
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  space TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  refs TEXT NOT NULL,
+  title TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  terminal INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  commit_id TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  input TEXT NOT NULL,
+  output TEXT NOT NULL,
+  lock_name TEXT NOT NULL,
+  waits_lock INTEGER NOT NULL,
+  run_key TEXT,
+  priority INTEGER NOT NULL,
+  version BIGINT NOT NULL,
+  cancel_requested INTEGER NOT NULL,
+  warnings TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  started BIGINT NOT NULL,
+  ended BIGINT NOT NULL,
+  updated BIGINT NOT NULL,
+  wake BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX runs_key ON runs (run_key) WHERE run_key IS NOT NULL;
+CREATE INDEX runs_subject ON runs (subject, id);
+CREATE INDEX runs_space ON runs (space, id);
+CREATE INDEX runs_kind ON runs (kind, id);
+CREATE INDEX runs_commit ON runs (repository, commit_id);
+CREATE INDEX runs_open ON runs (terminal, id) WHERE terminal = 0;
+CREATE INDEX runs_waiting ON runs (id) WHERE waiting = 1;
+CREATE INDEX runs_wake ON runs (wake) WHERE wake > 0;
+CREATE INDEX runs_waits_lock ON runs (lock_name, priority, id) WHERE waits_lock = 1;
+
+CREATE TABLE run_locks (
+  name TEXT PRIMARY KEY,
+  run TEXT NOT NULL,
+  taken BIGINT NOT NULL
+);
+CREATE INDEX run_locks_run ON run_locks (run);
+
+CREATE TABLE run_steps (
+  id TEXT PRIMARY KEY,
+  run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  title TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  pool TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  job TEXT NOT NULL,
+  result TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  step_group TEXT NOT NULL,
+  data TEXT NOT NULL,
+  ready BIGINT NOT NULL,
+  started BIGINT NOT NULL,
+  ended BIGINT NOT NULL,
+  lease TEXT,
+  lease_expires BIGINT NOT NULL,
+  cancel_requested INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  UNIQUE (run, key)
+);
+CREATE INDEX run_steps_ready ON run_steps (pool, priority, ready, id) WHERE state = 'ready';
+CREATE INDEX run_steps_leased ON run_steps (lease_expires) WHERE state = 'leased';
+CREATE UNIQUE INDEX run_steps_lease ON run_steps (lease) WHERE lease IS NOT NULL;
+
+CREATE TABLE run_reviews (
+  id TEXT PRIMARY KEY,
+  run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  actor TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  note TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created BIGINT NOT NULL
+);
+CREATE INDEX run_reviews_run ON run_reviews (run, id);
+
+-- +goose Down
+DROP TABLE run_reviews;
+DROP TABLE run_steps;
+DROP TABLE run_locks;
+DROP TABLE runs;

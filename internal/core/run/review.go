@@ -1,0 +1,125 @@
+package run
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// noteLimit bounds the words of a review, in bytes.
+const noteLimit = 4 << 10
+
+// Review records what the caller says of a run and lets the run go on. The product has authorised the caller and
+// asked the policies; the verdict's meaning is its own.
+func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error {
+	if len(note) > noteLimit {
+		return fault.Errorf(fault.TooLarge, "the note is longer than %d bytes; shorten it", noteLimit)
+	}
+	return s.Change(ctx, tx, id, func(v *View) error {
+		if v.Run.Terminal {
+			return fault.Errorf(fault.Conflict, "run %s has ended (%s) and takes no review", id, v.Run.State)
+		}
+		r := Review{ID: ref.NewID(ref.Review, v.Now), Run: id, Actor: actor.From(ctx).ID, Verdict: verdict, Note: note, State: v.Run.State, Time: v.Now}
+		_, err := tx.Exec(ctx, "INSERT INTO run_reviews (id, run, actor, verdict, note, state, created) VALUES ($1,$2,$3,$4,$5,$6,$7)",
+			r.ID, r.Run, r.Actor, r.Verdict, r.Note, r.State, store.Micros(r.Time))
+		if err != nil {
+			return fault.Wrap(err, "record the review of run %s", id)
+		}
+		v.Reviews = append(v.Reviews, r)
+		v.dirty = true
+		return s.note(ctx, tx, v.Run, "run.reviewed", "", map[string]any{"verdict": verdict, "state": v.Run.State})
+	})
+}
+
+// Cancel asks a run to stop: what no worker has is canceled at once, what a worker has is stopped by it.
+// Permission: run:cancel in the run's space. Conflict when its kind says that it can't be stopped now.
+func (s *Service) Cancel(ctx context.Context, id string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		r, err := s.authorized(ctx, tx, id, "run:cancel")
+		if err != nil {
+			return err
+		}
+		return s.Change(ctx, tx, r.ID, func(v *View) error {
+			if v.Run.Terminal {
+				return fault.Errorf(fault.Conflict, "run %s has already ended (%s)", id, v.Run.State)
+			}
+			if v.Run.CancelRequested {
+				return nil
+			}
+			if v.kind.Cancel != nil {
+				if err := v.kind.Cancel(v); err != nil {
+					return err
+				}
+			}
+			v.Run.CancelRequested, v.dirty = true, true
+			v.CancelOpenSteps("canceled")
+			return s.note(ctx, tx, v.Run, "run.cancel-requested", "", map[string]any{"state": v.Run.State})
+		})
+	})
+}
+
+// MayCancel tells whether a run's kind would let it be canceled as it is, rights aside.
+func (s *Service) MayCancel(r Run) bool {
+	kind, ok := s.kinds[r.Kind]
+	if !ok || r.Terminal || r.CancelRequested {
+		return false
+	}
+	return kind.Cancel == nil || kind.Cancel(NewView(kind, r, r.Updated)) == nil
+}
+
+// MayRetry tells whether runs of its kind can be retried, and this one has ended without success.
+func (s *Service) MayRetry(r Run) bool {
+	kind, ok := s.kinds[r.Kind]
+	return ok && r.Terminal && kind.Retry != nil && kind.Retry(NewView(kind, r, r.Updated)) == nil
+}
+
+// Retry sets an ended run back to where it can go on, as its kind says.
+// Permission: run:create in the run's space. Conflict when it has not ended, or its kind has no retry.
+func (s *Service) Retry(ctx context.Context, id string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		r, err := s.authorized(ctx, tx, id, "run:create")
+		if err != nil {
+			return err
+		}
+		return s.Change(ctx, tx, r.ID, func(v *View) error {
+			if !v.Run.Terminal {
+				return fault.Errorf(fault.Conflict, "run %s has not ended (%s); cancel it first", id, v.Run.State)
+			}
+			if v.Open() > 0 {
+				return fault.Errorf(fault.Conflict, "run %s still stops a step; try again in a moment", id)
+			}
+			if v.kind.Retry == nil {
+				return fault.Errorf(fault.Conflict, "a run of kind %s can't be retried; start a new one", v.Run.Kind)
+			}
+			if err := v.kind.Retry(v); err != nil {
+				return err
+			}
+			return s.note(ctx, tx, v.Run, "run.retried", "", map[string]any{"state": v.Run.State})
+		})
+	})
+}
+
+// authorized gives a run that the caller may see, if the caller may also do the action; otherwise Denied, or
+// NotFound when the caller may not even see it.
+func (s *Service) authorized(ctx context.Context, tx *store.Tx, id, action string) (Run, error) {
+	if !ref.IsID(id, ref.Run) {
+		return Run{}, fault.Errorf(fault.NotFound, "run %s: no such run", id)
+	}
+	r, err := getRun(ctx, tx, id, "")
+	if err != nil {
+		return Run{}, err
+	}
+	if err := s.Access.Authorize(ctx, "run:read", r.Space); err != nil {
+		if fault.Is(err, fault.Denied) {
+			return Run{}, fault.Errorf(fault.NotFound, "run %s: no such run", id)
+		}
+		return Run{}, err
+	}
+	if action == "run:read" {
+		return r, nil
+	}
+	return r, s.Access.Authorize(ctx, action, r.Space)
+}

@@ -1,0 +1,70 @@
+package run
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Wait returns when the run's version is past after. Permission: run:read, asked again at each look.
+func (s *Service) Wait(ctx context.Context, id string, after int64) (Run, error) {
+	wake, stop := s.DB.Listen(channelRuns)
+	defer stop()
+	for {
+		r, err := s.Get(ctx, id)
+		if err != nil || r.Version > after {
+			return r, err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+}
+
+// Log reads from the log of a step's attempt at an offset into p: how much was read, how long the log is now, and
+// whether it is complete. Attempt 0 is the newest. Permission: run:read in the run's space; otherwise NotFound.
+func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int, offset int64, p []byte) (n int, size int64, sealed bool, err error) {
+	stream, done, err := s.stream(ctx, runID, stepID, attempt)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	n, size, sealed, err = s.Blob.ReadAt(ctx, stream, offset, p)
+	if fault.Is(err, fault.NotFound) { // nothing was written
+		return 0, 0, done, nil
+	}
+	return n, size, sealed || done, err
+}
+
+// WaitLog returns when the log is longer than offset or complete.
+func (s *Service) WaitLog(ctx context.Context, runID, stepID string, attempt int, offset int64) error {
+	stream, done, err := s.stream(ctx, runID, stepID, attempt)
+	if err != nil || done {
+		return err
+	}
+	return s.Blob.Wait(ctx, stream, offset)
+}
+
+// stream names the log of an attempt and tells whether that attempt has ended.
+func (s *Service) stream(ctx context.Context, runID, stepID string, attempt int) (stream string, done bool, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if _, err := s.authorized(ctx, tx, runID, "run:read"); err != nil {
+			return err
+		}
+		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.run = $1 AND (s.id = $2 OR s.key = $2)", runID, stepID))
+		if err != nil {
+			return fault.Wrap(err, "step %s of run %s", stepID, runID)
+		}
+		if attempt == 0 {
+			attempt = step.Attempt
+		}
+		if attempt < 1 || attempt > step.Attempt {
+			return fault.Errorf(fault.NotFound, "step %s has had %d attempts; there is no attempt %d", stepID, step.Attempt, attempt)
+		}
+		stream, done = logStream(runID, step.ID, attempt), attempt < step.Attempt || step.State.Done()
+		return nil
+	})
+	return stream, done, err
+}
