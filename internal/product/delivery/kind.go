@@ -1,0 +1,232 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Spec is what an Application document says: Argo CD's fields, as far as this room acts on them.
+type Spec struct {
+	Project              string      `json:"project,omitempty"`
+	Source               Source      `json:"source"`
+	Destination          Destination `json:"destination"`
+	SyncPolicy           SyncPolicy  `json:"syncPolicy,omitzero"`
+	RevisionHistoryLimit int         `json:"revisionHistoryLimit,omitempty"`
+	Info                 []Info      `json:"info,omitempty"`
+}
+
+// Source is where the manifests live.
+type Source struct {
+	RepoURL        string     `json:"repoURL"`
+	Path           string     `json:"path,omitempty"`
+	TargetRevision string     `json:"targetRevision,omitempty"`
+	Directory      *Directory `json:"directory,omitempty"`
+}
+
+// Directory chooses files of the path.
+type Directory struct {
+	Recurse bool   `json:"recurse,omitempty"`
+	Include string `json:"include,omitempty"`
+	Exclude string `json:"exclude,omitempty"`
+}
+
+// Destination is where the objects go.
+type Destination struct {
+	Name      string `json:"name,omitempty"`
+	Server    string `json:"server,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// SyncPolicy says what happens by itself.
+type SyncPolicy struct {
+	Automated   *Automated `json:"automated,omitempty"`
+	SyncOptions []string   `json:"syncOptions,omitempty"`
+}
+
+// Automated syncs without a person.
+type Automated struct {
+	Enabled    *bool `json:"enabled,omitempty"`
+	Prune      bool  `json:"prune,omitempty"`
+	SelfHeal   bool  `json:"selfHeal,omitempty"`
+	AllowEmpty bool  `json:"allowEmpty,omitempty"`
+}
+
+// Info is a line for people.
+type Info struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Annotations that join an application to its neighbours.
+const (
+	AnnotationStack     = "roadbed.dev/stack"     // its outputs reach the application
+	AnnotationComponent = "roadbed.dev/component" // whose history shows the syncs
+)
+
+// automatic tells whether the application syncs by itself.
+func (s Spec) automatic() bool {
+	a := s.SyncPolicy.Automated
+	return a != nil && (a.Enabled == nil || *a.Enabled)
+}
+
+func (s Spec) prune() bool {
+	return s.SyncPolicy.Automated != nil && s.SyncPolicy.Automated.Prune
+}
+
+func (s Spec) selfHeal() bool {
+	return s.SyncPolicy.Automated != nil && s.SyncPolicy.Automated.SelfHeal
+}
+
+func (s Spec) option(name string) bool {
+	for _, o := range s.SyncPolicy.SyncOptions {
+		if o == name {
+			return true
+		}
+	}
+	return false
+}
+
+// knownOptions are the sync options that this room acts on.
+var knownOptions = []string{"CreateNamespace=true", "CreateNamespace=false", "Prune=true", "Prune=false", "Validate=true"}
+
+// LocalCluster is the name of the embedded node as a destination.
+const LocalCluster = "local"
+
+// DocumentKind gives the kind Application, kept by s.
+func DocumentKind(s *Service) document.Kind {
+	return document.Kind{
+		APIVersions: []string{"argoproj.io/v1alpha1"}, Name: "Application", Plural: "applications",
+		Description: "A folder of manifests that is kept running on a cluster.",
+		Validate: func(d document.Document) []fault.Detail {
+			_, wrong := s.readDocument(d)
+			return wrong
+		},
+		Relations: relations,
+		Changed:   s.documentChanged,
+	}
+}
+
+// hostedURL finds NAMESPACE/NAME in the ways a hosted repository is written: /git/NS/NAME, a URL of this server, NS/NAME.
+var hostedURL = regexp.MustCompile(`^(?:https?://[^/\s]+)?(?:/git/)?([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\.git)?/?$`)
+
+func hosted(url string) (string, bool) {
+	m := hostedURL.FindStringSubmatch(url)
+	if m == nil || (strings.Contains(url, "://") && !strings.Contains(url, "/git/")) {
+		return "", false
+	}
+	return m[1] + "/" + m[2], true
+}
+
+func (s *Service) readDocument(d document.Document) (Application, []fault.Detail) {
+	a := Application{Ref: d.Ref()}
+	if err := document.Decode(d, &a.Spec); err != nil {
+		return a, fault.Details(err)
+	}
+	var wrong []fault.Detail
+	bad := func(message, hint string, at ...string) { wrong = append(wrong, d.At(message, hint, at...)) }
+	spec := a.Spec
+	if spec.Project != "" && spec.Project != "default" {
+		bad(fmt.Sprintf("project %q does not exist", spec.Project), "write default", "spec", "project")
+	}
+	var ok bool
+	if a.Repository, ok = hosted(spec.Source.RepoURL); !ok {
+		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.RepoURL), "write /git/NAMESPACE/NAME", "spec", "source", "repoURL")
+	}
+	a.Path = path.Clean("/" + spec.Source.Path)[1:]
+	if strings.Contains(spec.Source.Path, "..") || len(spec.Source.Path) > 500 {
+		bad(fmt.Sprintf("%q leaves the repository", spec.Source.Path), "write a path within it, such as deploy", "spec", "source", "path")
+	}
+	a.Branch = spec.Source.TargetRevision
+	if a.Branch == "" || a.Branch == "HEAD" {
+		a.Branch = "main"
+	}
+	if dest := spec.Destination; (dest.Name == "") == (dest.Server == "") {
+		bad("needs either name or server", "write name: "+LocalCluster, "spec", "destination")
+	} else if s.cluster(dest) == nil {
+		bad(fmt.Sprintf("cluster %q is unknown", dest.Name+dest.Server), "write name: "+LocalCluster, "spec", "destination")
+	}
+	for i, o := range spec.SyncPolicy.SyncOptions {
+		if !contains(knownOptions, o) {
+			bad(fmt.Sprintf("sync option %q is not acted on", o), "known: "+strings.Join(knownOptions, ", "), "spec", "syncPolicy", "syncOptions", fmt.Sprint(i))
+		}
+	}
+	a.Stack = annotated(d, AnnotationStack, "stack", &wrong)
+	a.Component = annotated(d, AnnotationComponent, "component", &wrong)
+	return a, wrong
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+func annotated(d document.Document, name, kind string, wrong *[]fault.Detail) ref.Entity {
+	text := d.Metadata.Annotations[name]
+	if text == "" {
+		return ref.Entity{}
+	}
+	r, err := ref.Parse(text, kind, d.Ref().Namespace)
+	if err != nil || r.Kind != kind {
+		*wrong = append(*wrong, d.At(fmt.Sprintf("%q is not a %s", text, kind), "write "+kind+":NAMESPACE/NAME", "metadata", "annotations", name))
+		return ref.Entity{}
+	}
+	return r
+}
+
+func relations(d document.Document) []document.Relation {
+	var ignored []fault.Detail
+	var out []document.Relation
+	if r := annotated(d, AnnotationStack, "stack", &ignored); !r.IsZero() {
+		out = append(out, document.Relation{Type: "dependsOn", Target: r})
+	}
+	if r := annotated(d, AnnotationComponent, "component", &ignored); !r.IsZero() {
+		out = append(out, document.Relation{Type: "partOf", Target: r})
+	}
+	if owner := d.Metadata.Annotations["roadbed.dev/owner"]; owner != "" {
+		if r, err := ref.Parse(owner, "group", d.Ref().Namespace); err == nil {
+			out = append(out, document.Relation{Type: "ownedBy", Target: r})
+		}
+	}
+	return out
+}
+
+// documentChanged keeps the row of an application, in the transaction of its document, and asks for a look.
+func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
+	if c.New == nil {
+		_, err := tx.Exec(ctx, "UPDATE applications SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
+		if err != nil {
+			return fault.Wrap(err, "forget application %s", c.Ref)
+		}
+		return s.look(ctx, tx, c.Ref.String())
+	}
+	a, wrong := s.readDocument(*c.New)
+	if len(wrong) > 0 {
+		return fault.At(fmt.Sprintf("Application %s is not valid", c.New.Metadata.Name), wrong...)
+	}
+	raw, err := json.Marshal(a.Spec)
+	if err != nil {
+		return fault.Wrap(err, "encode application %s", c.Ref)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO applications (ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'','','',0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ branch=excluded.branch, path=excluded.path, spec=excluded.spec, stack=excluded.stack, component=excluded.component,
+ failed = CASE WHEN applications.spec = excluded.spec THEN applications.failed ELSE '' END, deleted=0, updated=excluded.updated`,
+		c.Ref.String(), c.Space, a.Repository, a.Branch, a.Path, string(raw), a.Stack.String(), a.Component.String(), store.Micros(s.Now()))
+	if err != nil {
+		return fault.Wrap(err, "keep application %s", c.Ref)
+	}
+	return s.look(ctx, tx, c.Ref.String())
+}

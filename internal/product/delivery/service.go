@@ -1,0 +1,387 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Repositories is what this room asks of core/repository, unauthorised: the application's document has said what it reads.
+type Repositories interface {
+	Head(ctx context.Context, repository, branch string) (commit string, err error)
+	// Files lists the files below a folder at a commit, by path.
+	Files(ctx context.Context, repository, commit, folder string) ([]string, error)
+	ReadFile(ctx context.Context, repository, commit, path string, limit int64) ([]byte, error)
+	SpaceOf(ctx context.Context, repository string) (string, error)
+	// Commit commits as the platform itself; Conflict when the branch has moved.
+	Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error)
+	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
+	IsPlatformCommit(ctx context.Context, repository, commit string) (bool, error)
+}
+
+// StackOutput is one output of a stack.
+type StackOutput struct {
+	Value     json.RawMessage
+	Sensitive bool
+}
+
+// Stacks is what this room asks of product/stack. The version is "" while the stack has never been applied.
+type Stacks interface {
+	Outputs(ctx context.Context, stack ref.Entity) (outputs map[string]StackOutput, version string, err error)
+}
+
+// PipelineState is how the pipelines of a commit stand.
+type PipelineState string
+
+const (
+	PipelineNone    PipelineState = "none"    // the commit has no pipeline
+	PipelineRunning PipelineState = "running" // one runs, or will
+	PipelinePassed  PipelineState = "passed"
+	PipelineFailed  PipelineState = "failed"
+)
+
+// Pipelines is what this room asks of product/trigger: whether the pipelines of a pushed commit have passed.
+type Pipelines interface {
+	Pipeline(ctx context.Context, repository, ref, commit string) (state PipelineState, run string, err error)
+}
+
+// Deps are the rooms this one stands on.
+type Deps struct {
+	DB           *store.DB
+	Ledger       *ledger.Ledger
+	Queue        *queue.Queue
+	Blob         blob.Store
+	Access       *access.Service
+	Runs         *run.Service
+	Repositories Repositories
+	Stacks       Stacks
+	Pipelines    Pipelines
+	Clusters     map[string]cluster.Cluster // by the name that a destination gives
+	BaseURL      func(host, path string) string
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Service keeps applications.
+type Service struct{ Deps }
+
+// New builds the room and registers its kind of run, its jobs and its subscriptions.
+func New(d Deps) *Service {
+	s := &Service{d}
+	d.Runs.Register(Kind())
+	s.subscribe()
+	return s
+}
+
+func (s *Service) cluster(d Destination) cluster.Cluster {
+	if d.Name != "" {
+		return s.Clusters[d.Name]
+	}
+	if d.Server == "https://kubernetes.default.svc" { // Argo CD: the cluster it runs in
+		return s.Clusters[LocalCluster]
+	}
+	return nil
+}
+
+// clusterOf gives the cluster that an application goes to. Conflict when it is gone.
+func (s *Service) clusterOf(a Application) (cluster.Cluster, error) {
+	if c := s.cluster(a.Spec.Destination); c != nil {
+		return c, nil
+	}
+	return nil, fault.Errorf(fault.Conflict, "%s goes to cluster %q, which is unknown here", a.Ref, a.Spec.Destination.Name+a.Spec.Destination.Server)
+}
+
+// read gives an application that the caller may see; otherwise NotFound.
+func (s *Service) read(ctx context.Context, r ref.Entity) (a Application, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		a, err = getApplication(ctx, tx, r.String(), "")
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	return a, s.Access.ReadOrNotFound(ctx, "application:read", a.Space, "application "+r.String())
+}
+
+// List gives the applications that the caller may read, after a reference, at most limit of them.
+// Permission: application:read; others are left out.
+func (s *Service) List(ctx context.Context, after string, limit int) ([]Status, error) {
+	readable, err := s.Access.Spaces(ctx, "application:read")
+	if err != nil {
+		return nil, err
+	}
+	var all []Application
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		all, err = findApplications(ctx, tx, "deleted = 0 AND ref > $1", after)
+		return err
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, "list applications")
+	}
+	limit = min(max(limit, 1), 200)
+	var out []Status
+	for _, a := range all {
+		if len(out) >= limit {
+			break
+		}
+		if !readable.Has(a.Space) {
+			continue
+		}
+		st, err := s.status(ctx, a, false)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// Get gives one application with its objects. Permission: application:read in its space; otherwise NotFound.
+func (s *Service) Get(ctx context.Context, r ref.Entity) (Status, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return Status{}, err
+	}
+	return s.status(ctx, a, true)
+}
+
+func (s *Service) status(ctx context.Context, a Application, compare bool) (Status, error) {
+	st := Status{Application: a, Sync: StatusUnknown, Health: cluster.Missing, Why: "nothing is deployed"}
+	var page run.Page
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		page, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Limit: 1})
+		return err
+	})
+	if err != nil {
+		return st, err
+	}
+	if len(page.Runs) > 0 {
+		st.Last = &page.Runs[0]
+	}
+	c, err := s.clusterOf(a)
+	if err != nil {
+		st.Why = fault.Message(err)
+		return st, nil
+	}
+	if st.Objects, err = c.Tree(ctx, a.owner()); err != nil {
+		return st, fault.Wrap(err, "look at the objects of %s", a.Ref)
+	}
+	st.judge()
+	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
+	switch {
+	case err != nil:
+		st.Message = fault.Message(err)
+	case a.Synced == "" || head != a.Synced:
+		st.Sync = StatusOutOfSync
+	default:
+		st.Sync = StatusSynced
+	}
+	if compare && st.Sync == StatusSynced {
+		if changes, err := s.compare(ctx, a, a.Synced); err != nil || differ(changes) {
+			st.Sync = StatusOutOfSync
+		}
+	}
+	return st, nil
+}
+
+// judge sums up the health of an application's objects.
+func (st *Status) judge() {
+	if len(st.Objects) == 0 {
+		return
+	}
+	st.Health, st.Why = cluster.Healthy, ""
+	for _, n := range st.Objects {
+		st.URLs = append(st.URLs, n.URLs...)
+		if n.Parent != (cluster.Key{}) {
+			continue // what makes it has judged it
+		}
+		if worst := cluster.Worst(st.Health, n.Health); worst != st.Health {
+			st.Health, st.Why = worst, n.Key.Kind+" "+n.Key.Name+": "+n.Message
+		}
+	}
+}
+
+func differ(changes []cluster.Change) bool {
+	for _, c := range changes {
+		if c.Action != cluster.Unchanged {
+			return true
+		}
+	}
+	return false
+}
+
+// Diff gives what a sync of the branch's head would change. Permission: application:read in its space.
+func (s *Service) Diff(ctx context.Context, r ref.Entity) ([]cluster.Change, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
+	if err != nil {
+		return nil, err
+	}
+	return s.compare(ctx, a, head)
+}
+
+func (s *Service) compare(ctx context.Context, a Application, commit string) ([]cluster.Change, error) {
+	list, err := s.render(ctx, a, commit)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := s.objects(ctx, a, list)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.clusterOf(a)
+	if err != nil {
+		return nil, err
+	}
+	return c.Apply(ctx, objects, s.applyOptions(a, true))
+}
+
+func (s *Service) applyOptions(a Application, dry bool) cluster.ApplyOptions {
+	return cluster.ApplyOptions{Owner: a.owner(), DryRun: dry, Prune: a.Spec.prune(), CreateNamespaces: !a.Spec.option("CreateNamespace=false")}
+}
+
+// History gives what was deployed, newest first, at most limit. Permission: application:read in its space.
+func (s *Service) History(ctx context.Context, r ref.Entity, limit int) (list []Revision, err error) {
+	if _, err := s.read(ctx, r); err != nil {
+		return nil, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT "+revisionColumns+" FROM application_revisions WHERE application = $1 ORDER BY id DESC LIMIT $2", r.String(), min(max(limit, 1), 200))
+		list, err = store.Collect(rows, err, scanRevision)
+		return err
+	})
+	return list, err
+}
+
+// Sync deploys the branch's head now, whatever failed before. Permission: application:sync in its space.
+// Conflict when what it waits for is not there.
+func (s *Service) Sync(ctx context.Context, r ref.Entity) (run.Run, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if err := s.Access.Authorize(ctx, "application:sync", a.Space); err != nil {
+		return run.Run{}, err
+	}
+	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if wait, err := s.waitsFor(ctx, a, head); err != nil || wait != "" {
+		if err == nil {
+			err = fault.Errorf(fault.Conflict, "%s %s", r, wait)
+		}
+		return run.Run{}, err
+	}
+	mark, err := s.mark(ctx, a, head)
+	if err != nil {
+		return run.Run{}, err
+	}
+	return s.start(ctx, a, Input{Commit: head, Mark: mark, Reason: "asked for"}, "")
+}
+
+// Rollback deploys an earlier revision again. The branch's head is not synced by itself until it moves.
+// Permission: application:sync in its space.
+func (s *Service) Rollback(ctx context.Context, r ref.Entity, revision string) (run.Run, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if err := s.Access.Authorize(ctx, "application:sync", a.Space); err != nil {
+		return run.Run{}, err
+	}
+	var rev Revision
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		rev, err = getRevision(ctx, tx, r.String(), revision)
+		return err
+	})
+	if err != nil {
+		return run.Run{}, err
+	}
+	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
+	if err != nil {
+		return run.Run{}, err
+	}
+	mark, err := s.mark(ctx, a, head)
+	if err != nil {
+		return run.Run{}, err
+	}
+	return s.start(ctx, a, Input{Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)}, "")
+}
+
+func (s *Service) start(ctx context.Context, a Application, in Input, key string) (created run.Run, err error) {
+	in.Application, in.Prune = a.Ref.String(), a.Spec.prune()
+	n := run.New{
+		Kind: RunKind, Space: a.Space, Subject: a.Ref.String(), Title: "Sync " + a.Ref.Name + " to " + short(in.Commit), Key: key,
+		Lock: "application:" + a.Ref.String(), Source: run.Source{Repository: a.Repository, Commit: in.Commit, Ref: "refs/heads/" + a.Branch},
+	}
+	if !a.Component.IsZero() {
+		n.Refs = []string{a.Component.String()}
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		good, err := lastGood(ctx, tx, a.Ref.String())
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		in.Previous = good.ID
+		n.Input = in
+		created, _, err = s.Runs.Create(ctx, tx, n)
+		return err
+	})
+	return created, err
+}
+
+// Logs reads what a pod of the application has written. Permission: application:read in its space.
+func (s *Service) Logs(ctx context.Context, r ref.Entity, pod string, opts cluster.LogOptions) (io.ReadCloser, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.clusterOf(a)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := c.Tree(ctx, a.owner())
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		if n.Key.Kind == "Pod" && (n.Key.Name == pod || n.Key.String() == pod || pod == "") {
+			return c.Logs(ctx, n.Key, opts)
+		}
+	}
+	return nil, fault.Errorf(fault.NotFound, "%s has no pod %q", r, pod)
+}
+
+// Watch wakes its reader when the application's objects changed. Permission: application:read in its space.
+func (s *Service) Watch(ctx context.Context, r ref.Entity) (<-chan struct{}, error) {
+	a, err := s.read(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.clusterOf(a)
+	if err != nil {
+		return nil, err
+	}
+	return c.Watch(ctx, a.owner())
+}
+
+// system is the context in which this room's jobs act.
+func system(ctx context.Context) context.Context { return actor.AsSystem(ctx) }

@@ -1,0 +1,19 @@
+// Package stack is infrastructure as code: plan, policy, review, apply, and the state that they share.
+//
+// A Stack is a document that names a repository, a branch and a folder. A push that touches the folder starts a
+// tracked run at that commit. Its states are Spacelift's:
+//
+//	queued → ready → planning → judging → finished                       nothing to change
+//	                                    → unconfirmed → confirmed → applying → finished
+//	                                    → failed                         a policy denies
+//
+// A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
+// their end, so a stack has at most one of them under way.
+//
+// Invariants:
+//   - An apply runs exactly the plan that was judged and confirmed, by its digest, and at most once: a lost worker
+//     fails the run and never repeats the apply by itself.
+//   - A run whose plan was denied is never applied; a confirmation is decided by the approval policies at that moment.
+//   - State versions are never overwritten; a write under another's lock, or with an older serial, is refused.
+//   - A state lock taken by a run's step is free after the run has ended, since its token has died with the step.
+package stack

@@ -1,0 +1,97 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/opentofu/tofudl"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// EngineVersion is the OpenTofu that is downloaded, or built by `make tools`, when the machine has none.
+const EngineVersion = "1.12.6"
+
+// Engine programs by the names under which they are looked for on PATH, in order.
+var engineNames = [...]string{"tofu", "terraform"}
+
+// FindEngine gives the program that plans and applies, in this order: the configured path, tofu or terraform on
+// PATH, one that was downloaded or built into dir before. "" when there is none; Download may bring one.
+func FindEngine(configured, dir string) (string, error) {
+	if configured != "" {
+		path, err := filepath.Abs(configured)
+		if err == nil {
+			err = executable(path)
+		}
+		if err != nil {
+			return "", fault.Errorf(fault.Invalid, "the configured engine can't be used: %w", err)
+		}
+		return path, nil
+	}
+	for _, name := range engineNames {
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
+	}
+	for _, name := range engineNames {
+		if path := filepath.Join(dir, name); executable(path) == nil {
+			return path, nil
+		}
+	}
+	return "", nil
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("%s is not a program", path)
+	}
+	return nil
+}
+
+// Download brings OpenTofu into dir, with its checksum verified, and gives the program. Unavailable without a network.
+func Download(ctx context.Context, dir string) (string, error) {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
+	defer stop()
+	dl, err := tofudl.New()
+	if err != nil {
+		return "", fault.Wrap(err, "prepare the download of OpenTofu")
+	}
+	binary, err := dl.Download(ctx, tofudl.DownloadOptVersion(tofudl.Version(EngineVersion)))
+	if err != nil {
+		return "", fault.Errorf(fault.Unavailable, "download OpenTofu %s: %w; without a network, run make tools or put tofu on the PATH", EngineVersion, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fault.Wrap(err, "make %s", dir)
+	}
+	temp, err := os.CreateTemp(dir, ".tofu-*")
+	if err != nil {
+		return "", fault.Wrap(err, "store OpenTofu")
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(binary)
+	if err == nil {
+		err = temp.Chmod(0o755)
+	}
+	if closed := temp.Close(); err == nil {
+		err = closed
+	}
+	path := filepath.Join(dir, "tofu")
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	return path, fault.Wrap(err, "store OpenTofu")
+}
+
+// EngineIn gives the path at which a program of the host stands inside a step, below the tool's folder.
+func EngineIn(tool, program string) string {
+	return strings.TrimSuffix(tool, "/") + "/" + filepath.Base(program)
+}

@@ -1,0 +1,132 @@
+package stack
+
+import (
+	"encoding/json"
+	"maps"
+	"path"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+)
+
+// Limits bound the steps of a stack's runs.
+type Limits struct {
+	Memory int64         `json:"memory,omitempty"` // bytes; 0 means 2 GiB
+	Time   time.Duration `json:"time,omitempty"`   // 0 means one hour
+}
+
+// ToolEngine is the pool's tool that holds the engine; its environment names the program in ROADBED_ENGINE.
+const ToolEngine = "engine"
+
+// prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
+const prepare = `set -eu
+if [ -z "${ROADBED_ENGINE:-}" ] || [ ! -x "$ROADBED_ENGINE" ]; then
+  echo "no engine: this pool has neither OpenTofu nor Terraform; put one on the server's PATH, name it with --engine, or run make tools" >&2
+  exit 90
+fi
+"$ROADBED_ENGINE" init -input=false -no-color -reconfigure
+`
+
+const planScript = prepare + `
+code=0
+"$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out=/work/plan.bin || code=$?
+case $code in 0|2) ;; *) exit $code ;; esac
+"$ROADBED_ENGINE" show -json /work/plan.bin > /work/plan.json
+"$ROADBED_ENGINE" show -no-color /work/plan.bin > /work/plan.txt
+`
+
+const applyScript = prepare + `
+"$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=60s /work/plan.bin
+"$ROADBED_ENGINE" output -json > /work/outputs.json
+`
+
+// override puts the platform's own backend in place of any that the configuration names.
+const override = `{"terraform":{"backend":{"http":{}}}}` + "\n"
+
+func planStep(r *run.Run, in Input, n int) run.Step {
+	job := engineJob(r, in, planScript)
+	if in.Type == Destroy {
+		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
+	}
+	job.Outputs = []worker.Output{
+		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
+		{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20},
+		{Name: "plan-text", Path: "/work/plan.txt", Kind: "file", MaxBytes: 64 << 20},
+	}
+	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
+}
+
+// applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
+func applyStep(r *run.Run, in Input, plan string, n int) run.Step {
+	job := engineJob(r, in, applyScript)
+	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Mode: 0o600})
+	job.Outputs = []worker.Output{
+		{Name: "outputs", Path: "/work/outputs.json", Kind: "file", MaxBytes: 16 << 20, Optional: true},
+		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
+	}
+	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", MaxAttempts: 1, Job: job}
+}
+
+func engineJob(r *run.Run, in Input, script string) worker.Job {
+	name := stackName(in.Stack)
+	env := map[string]string{
+		"TF_IN_AUTOMATION":       "1",
+		"TF_INPUT":               "0",
+		"CHECKPOINT_DISABLE":     "1",
+		"ROADBED_PLAN_ARGS":      "",
+		"ROADBED_RUN":            r.ID,
+		"ROADBED_STACK":          in.Stack,
+		"ROADBED_COMMIT":         r.Source.Commit,
+		"TF_HTTP_ADDRESS":        StateURL(name),
+		"TF_HTTP_LOCK_ADDRESS":   StateURL(name),
+		"TF_HTTP_UNLOCK_ADDRESS": StateURL(name),
+		"TF_HTTP_USERNAME":       "run",
+		"TF_HTTP_RETRY_MAX":      "5",
+		"TF_HTTP_RETRY_WAIT_MIN": "1",
+		"TF_CLI_CONFIG_FILE":     "/work/engine.rc",
+	}
+	maps.Copy(env, in.Env)
+	for k, v := range in.Variables {
+		env["TF_VAR_"+k] = variable(v)
+	}
+	memory, limit := in.Limits.Memory, in.Limits.Time
+	if memory == 0 {
+		memory = 2 << 30
+	}
+	if limit == 0 {
+		limit = time.Hour
+	}
+	return worker.Job{
+		Kind:      "command",
+		Argv:      []string{"/bin/sh", "-c", "export TF_HTTP_PASSWORD=\"$ROADBED_TOKEN\"\n" + script},
+		Dir:       path.Join("/work/source", in.Path),
+		Env:       env,
+		SecretEnv: in.SecretEnv,
+		Sources:   []worker.Source{{Path: "source", Repository: r.Source.Repository, Commit: r.Source.Commit}},
+		Files: []worker.File{
+			{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
+			{Path: "engine.rc", Content: "disable_checkpoint = true\n", Mode: 0o600},
+		},
+		Tools:  []string{ToolEngine},
+		Door:   true,
+		Scopes: []string{"stack:state=" + name},
+		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
+	}
+}
+
+// StateURL is where a step finds the state of a stack (NAMESPACE/NAME), through its door.
+func StateURL(name string) string { return "http://127.0.0.1:7070/api/state/" + name }
+
+// variable writes a value as an engine reads it from TF_VAR_: text as it is, anything else as JSON.
+func variable(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

@@ -1,0 +1,97 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// ActionJudge names the platform step that asks the plan policies.
+const ActionJudge = "stack.judge"
+
+// JudgeInput is what that step is told.
+type JudgeInput struct {
+	Run  string `json:"run"`
+	Plan string `json:"plan"` // digest of the plan as JSON
+}
+
+// Handlers gives the platform steps of this room.
+func (s *Service) Handlers() map[string]worker.Handler {
+	return map[string]worker.Handler{ActionJudge: s.judge}
+}
+
+// judge asks the plan policies about a plan. Doing it twice only records the decision twice.
+func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
+	var in JudgeInput
+	if err := json.Unmarshal(l.Job.Input, &in); err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the step's input")
+	}
+	data, err := s.readBlob(ctx, in.Plan)
+	if err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the plan")
+	}
+	plan, err := ReadPlan(data)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	var r run.Run
+	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		r, err = s.Runs.GetTx(ctx, tx, in.Run)
+		return err
+	}); err != nil {
+		return worker.Result{}, err
+	}
+	d, err := s.Policy.Decide(ctx, "plan", r.Space, planInput(r, plan), policy.Refs{Run: r.ID, Subject: r.Subject})
+	if err != nil {
+		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
+	}
+	v := Verdict{Summary: plan.Summary, Deny: d.Outcome["deny"], Warn: d.Outcome["warn"]}
+	say(log, plan, d, v)
+	out, err := json.Marshal(v)
+	return worker.Result{Data: out, Message: plan.Summary.String()}, err
+}
+
+// planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive.
+func planInput(r run.Run, p Plan) map[string]any {
+	changes := make([]any, 0, len(p.Changes))
+	for _, c := range p.Changes {
+		changes = append(changes, map[string]any{
+			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
+			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
+		})
+	}
+	var in Input
+	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
+	return map[string]any{
+		"spacelift": map[string]any{
+			"run":     map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor},
+			"stack":   map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "project_root": in.Path},
+			"commit":  map[string]any{"hash": r.Source.Commit, "branch": r.Source.Ref},
+			"request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
+		},
+		"terraform": map[string]any{"resource_changes": changes},
+	}
+}
+
+func say(log io.Writer, p Plan, d policy.Decision, v Verdict) {
+	fmt.Fprintf(log, "plan: %s\n", p.Summary)
+	for _, name := range d.Policies {
+		fmt.Fprintf(log, "asked: %s\n", name)
+	}
+	if len(d.Policies) == 0 {
+		fmt.Fprintln(log, "no plan policy is attached to this space")
+	}
+	for _, w := range v.Warn {
+		fmt.Fprintf(log, "warning: %s\n", w)
+	}
+	for _, w := range v.Deny {
+		fmt.Fprintf(log, "denied: %s\n", w)
+	}
+}

@@ -1,0 +1,177 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Spec is what a Stack document says.
+type Spec struct {
+	Owner       string         `json:"owner"`
+	System      string         `json:"system,omitempty"`
+	Component   string         `json:"component,omitempty"` // the component it belongs to
+	Source      Source         `json:"source"`
+	Engine      Engine         `json:"engine,omitzero"`
+	Autodeploy  bool           `json:"autodeploy,omitempty"`
+	Variables   map[string]any `json:"variables,omitempty"`
+	Environment []Variable     `json:"environment,omitempty"`
+	Limits      Limits         `json:"limits,omitzero"`
+}
+
+// Source is where a stack's configuration lives.
+type Source struct {
+	Repository string `json:"repository"` // NAMESPACE/NAME
+	Branch     string `json:"branch,omitempty"`
+	Path       string `json:"path,omitempty"`
+}
+
+// Engine chooses what runs the configuration.
+type Engine struct {
+	Name    string `json:"name,omitempty"` // tofu or terraform; "" for what the pool has
+	Version string `json:"version,omitempty"`
+}
+
+// Variable is one variable of the environment of a stack's runs.
+type Variable struct {
+	Name      string `json:"name"`
+	Value     string `json:"value,omitempty"`
+	SecretRef string `json:"secretRef,omitempty"` // SPACE/NAME
+}
+
+// DocumentKind gives the kind Stack, kept by s.
+func DocumentKind(s *Service) document.Kind {
+	return document.Kind{
+		APIVersions: []string{"roadbed.dev/v1"}, Name: "Stack", Plural: "stacks",
+		Description: "Infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.",
+		Validate: func(d document.Document) []fault.Detail {
+			_, details := read(d)
+			return details
+		},
+		Relations: relations,
+		Changed:   s.documentChanged,
+	}
+}
+
+var (
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	repository   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}/[a-z0-9][a-z0-9._-]{0,99}$`)
+	secretRef    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
+)
+
+// reserved are the beginnings of names that the platform sets in a step's environment.
+var reserved = []string{"ROADBED_", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_IN_AUTOMATION", "LD_", "PATH"}
+
+func read(d document.Document) (Spec, []fault.Detail) {
+	var spec Spec
+	if err := document.Decode(d, &spec); err != nil {
+		return spec, fault.Details(err)
+	}
+	var wrong []fault.Detail
+	bad := func(message, hint string, at ...string) { wrong = append(wrong, d.At(message, hint, at...)) }
+	if spec.Owner == "" {
+		bad("is missing", "name the group that owns it, such as group:default/payments", "spec", "owner")
+	}
+	if !repository.MatchString(spec.Source.Repository) {
+		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.Repository), "write NAMESPACE/NAME", "spec", "source", "repository")
+	}
+	if spec.Source.Branch == "" {
+		spec.Source.Branch = "main"
+	}
+	if p := spec.Source.Path; p != "" {
+		clean := path.Clean(p)
+		if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || len(p) > 500 {
+			bad(fmt.Sprintf("%q leaves the repository", p), "write a path within it, such as infra", "spec", "source", "path")
+		}
+		if spec.Source.Path = clean; clean == "." {
+			spec.Source.Path = ""
+		}
+	}
+	switch spec.Engine.Name {
+	case "", "tofu", "terraform":
+	default:
+		bad(fmt.Sprintf("engine %q is unknown", spec.Engine.Name), "write tofu or terraform", "spec", "engine", "name")
+	}
+	for name := range spec.Variables {
+		if !variableName.MatchString(name) {
+			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
+		}
+	}
+	for i, v := range spec.Environment {
+		at := []string{"spec", "environment", fmt.Sprint(i)}
+		switch {
+		case !variableName.MatchString(v.Name):
+			bad(fmt.Sprintf("%q is not the name of a variable", v.Name), "letters, digits and _", append(at, "name")...)
+		case isReserved(v.Name):
+			bad(fmt.Sprintf("%s is set by the platform", v.Name), "choose another name", append(at, "name")...)
+		case v.SecretRef != "" && v.Value != "":
+			bad("has both value and secretRef", "keep one of them", at...)
+		case v.SecretRef != "" && !secretRef.MatchString(v.SecretRef):
+			bad(fmt.Sprintf("%q is not a secret", v.SecretRef), "write SPACE/NAME", append(at, "secretRef")...)
+		}
+	}
+	return spec, wrong
+}
+
+func isReserved(name string) bool {
+	for _, r := range reserved {
+		if strings.HasPrefix(name, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func relations(d document.Document) []document.Relation {
+	spec, wrong := read(d)
+	if len(wrong) > 0 {
+		return nil
+	}
+	var out []document.Relation
+	add := func(kind, text, defaultKind string) {
+		if text == "" {
+			return
+		}
+		if target, err := ref.Parse(text, defaultKind, d.Ref().Namespace); err == nil {
+			out = append(out, document.Relation{Type: kind, Target: target})
+		}
+	}
+	add("ownedBy", spec.Owner, "group")
+	add("partOf", spec.System, "system")
+	add("partOf", spec.Component, "component")
+	return out
+}
+
+// documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
+func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
+	if c.New == nil {
+		_, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
+		return fault.Wrap(err, "forget stack %s", c.Ref)
+	}
+	spec, wrong := read(*c.New)
+	if len(wrong) > 0 {
+		return fault.At(fmt.Sprintf("Stack %s is not valid", c.New.Metadata.Name), wrong...)
+	}
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return fault.Wrap(err, "encode stack %s", c.Ref)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated)
+ VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated,
+ seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
+  AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()))
+	if err != nil {
+		return fault.Wrap(err, "keep stack %s", c.Ref)
+	}
+	return s.look(ctx, tx, c.Ref)
+}

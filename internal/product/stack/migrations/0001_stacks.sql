@@ -1,0 +1,44 @@
+-- +goose Up
+CREATE TABLE stacks (
+  ref TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  branch TEXT NOT NULL,
+  path TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  seen TEXT NOT NULL,
+  message TEXT NOT NULL,
+  deleted INTEGER NOT NULL,
+  updated BIGINT NOT NULL
+);
+CREATE INDEX stacks_repository ON stacks (repository, branch);
+
+CREATE TABLE stack_states (
+  id TEXT PRIMARY KEY,
+  stack TEXT NOT NULL,
+  serial BIGINT NOT NULL,
+  lineage TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  size BIGINT NOT NULL,
+  run TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  outputs TEXT NOT NULL,
+  resources INTEGER NOT NULL,
+  created BIGINT NOT NULL
+);
+CREATE INDEX stack_states_stack ON stack_states (stack, id);
+
+CREATE TABLE stack_locks (
+  stack TEXT PRIMARY KEY,
+  lock_id TEXT NOT NULL,
+  info TEXT NOT NULL,
+  run TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  created BIGINT NOT NULL
+);
+CREATE INDEX stack_locks_run ON stack_locks (run);
+
+-- +goose Down
+DROP TABLE stack_locks;
+DROP TABLE stack_states;
+DROP TABLE stacks;

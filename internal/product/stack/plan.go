@@ -1,0 +1,231 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Summary counts what a plan would do.
+type Summary struct {
+	Create  int `json:"create"`
+	Update  int `json:"update"`
+	Delete  int `json:"delete"`
+	Replace int `json:"replace"`
+	NoOp    int `json:"noop"`
+	Import  int `json:"import,omitempty"`
+	Move    int `json:"move,omitempty"`
+	Forget  int `json:"forget,omitempty"`
+	Outputs int `json:"outputs"` // outputs that change
+}
+
+// Empty tells whether the plan changes nothing.
+func (s Summary) Empty() bool {
+	return s.Create+s.Update+s.Delete+s.Replace+s.Import+s.Move+s.Forget+s.Outputs == 0
+}
+
+func (s Summary) String() string {
+	if s.Empty() {
+		return "nothing to change"
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{s.Create, "to create"}, {s.Update, "to change"}, {s.Replace, "to replace"}, {s.Delete, "to destroy"}, {s.Import, "to import"}, {s.Move, "to move"}, {s.Forget, "to forget"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
+		}
+	}
+	if s.Outputs > 0 {
+		parts = append(parts, plural(s.Outputs, "output changes", "outputs change"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Plan is what a page shows of a plan: the engine's JSON, with sensitive values taken out.
+type Plan struct {
+	Summary Summary
+	Changes []Change
+	Outputs []Change
+}
+
+// Change is what a plan would do to one resource or output.
+type Change struct {
+	Address      string
+	Type         string
+	Name         string
+	Module       string
+	Actions      []string // create, update, delete, read, no-op, forget; replace is delete and create
+	Action       string   // one word: create, update, delete, replace, read, no-op, import, move, forget
+	Reason       string
+	Before       any
+	After        any
+	AfterUnknown any
+	PreviousAddr string
+	Sensitive    bool // some value was taken out
+}
+
+// maskedValue stands where a sensitive value was.
+const maskedValue = "(sensitive value)"
+
+type planFile struct {
+	FormatVersion   string                `json:"format_version"`
+	ResourceChanges []planChange          `json:"resource_changes"`
+	OutputChanges   map[string]planDetail `json:"output_changes"`
+}
+
+type planChange struct {
+	Address         string     `json:"address"`
+	PreviousAddress string     `json:"previous_address"`
+	ModuleAddress   string     `json:"module_address"`
+	Mode            string     `json:"mode"`
+	Type            string     `json:"type"`
+	Name            string     `json:"name"`
+	ActionReason    string     `json:"action_reason"`
+	Change          planDetail `json:"change"`
+}
+
+type planDetail struct {
+	Actions         []string        `json:"actions"`
+	Before          any             `json:"before"`
+	After           any             `json:"after"`
+	AfterUnknown    any             `json:"after_unknown"`
+	BeforeSensitive any             `json:"before_sensitive"`
+	AfterSensitive  any             `json:"after_sensitive"`
+	Importing       json.RawMessage `json:"importing"`
+}
+
+// ReadPlan reads the JSON of a plan (`show -json`), takes sensitive values out and counts what would be done.
+func ReadPlan(data []byte) (Plan, error) {
+	var f planFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return Plan{}, fault.Errorf(fault.Invalid, "read plan: %w", err)
+	}
+	if f.FormatVersion == "" {
+		return Plan{}, fault.Errorf(fault.Invalid, "read plan: no format_version; is this the output of show -json?")
+	}
+	p := Plan{Changes: []Change{}, Outputs: []Change{}}
+	for _, c := range f.ResourceChanges {
+		change := detail(c.Address, c.Change)
+		change.Type, change.Name, change.Module, change.Reason = c.Type, c.Name, c.ModuleAddress, c.ActionReason
+		change.PreviousAddr = c.PreviousAddress
+		if change.Action == "no-op" && c.PreviousAddress != "" && c.PreviousAddress != c.Address {
+			change.Action = "move"
+		}
+		p.count(change.Action)
+		p.Changes = append(p.Changes, change)
+	}
+	names := make([]string, 0, len(f.OutputChanges))
+	for name := range f.OutputChanges {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		change := detail(name, f.OutputChanges[name])
+		if change.Action != "no-op" {
+			p.Summary.Outputs++
+		}
+		p.Outputs = append(p.Outputs, change)
+	}
+	return p, nil
+}
+
+func (p *Plan) count(action string) {
+	switch action {
+	case "create":
+		p.Summary.Create++
+	case "update":
+		p.Summary.Update++
+	case "delete":
+		p.Summary.Delete++
+	case "replace":
+		p.Summary.Replace++
+	case "import":
+		p.Summary.Import++
+	case "move":
+		p.Summary.Move++
+	case "forget":
+		p.Summary.Forget++
+	case "no-op":
+		p.Summary.NoOp++
+	}
+}
+
+func detail(address string, d planDetail) Change {
+	before, hidB := redact(d.Before, d.BeforeSensitive, 0)
+	after, hidA := redact(d.After, d.AfterSensitive, 0)
+	return Change{
+		Address: address, Actions: d.Actions, Action: actionWord(d), Before: before, After: after,
+		AfterUnknown: d.AfterUnknown, Sensitive: hidB || hidA,
+	}
+}
+
+func actionWord(d planDetail) string {
+	switch {
+	case len(d.Actions) == 2:
+		return "replace"
+	case len(d.Actions) == 0:
+		return "no-op"
+	case d.Actions[0] == "no-op" && len(d.Importing) > 0 && string(d.Importing) != "null":
+		return "import"
+	}
+	return d.Actions[0]
+}
+
+// maxDepth bounds how deep values are looked into; what lies deeper is taken out.
+const maxDepth = 64
+
+// redact replaces what the mark (true, or the same shape with true at the leaves) says is sensitive.
+func redact(value, mark any, depth int) (any, bool) {
+	if mark == nil || mark == false || value == nil {
+		return value, false
+	}
+	if depth > maxDepth {
+		return maskedValue, true
+	}
+	hidden := false
+	switch m := mark.(type) {
+	case bool:
+		return maskedValue, true
+	case map[string]any:
+		object, ok := value.(map[string]any)
+		if !ok {
+			return value, false
+		}
+		out := make(map[string]any, len(object))
+		for k, v := range object {
+			var h bool
+			out[k], h = redact(v, m[k], depth+1)
+			hidden = hidden || h
+		}
+		return out, hidden
+	case []any:
+		list, ok := value.([]any)
+		if !ok {
+			return value, false
+		}
+		out := make([]any, len(list))
+		for i, v := range list {
+			var mark any
+			if i < len(m) {
+				mark = m[i]
+			}
+			var h bool
+			out[i], h = redact(v, mark, depth+1)
+			hidden = hidden || h
+		}
+		return out, hidden
+	}
+	return value, false
+}

@@ -1,0 +1,174 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+const jobLook = "stack.look"
+
+type lookArgs struct {
+	Stack string `json:"stack"`
+}
+
+func (s *Service) subscribe() {
+	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a lookArgs) error {
+		return s.reconcile(actor.AsSystem(ctx), a.Stack)
+	})
+	s.Ledger.Subscribe("stack.pushes", []string{"repository.pushed"}, s.pushed)
+	s.Ledger.Subscribe("stack.ends", []string{"run.state-changed"}, s.ended)
+}
+
+// look asks for a look at the stack's branch, after the transaction.
+func (s *Service) look(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	return s.Queue.Insert(ctx, tx, jobLook, lookArgs{r.String()}, queue.InsertOptions{Unique: r.String()})
+}
+
+// pushed asks for a look at every stack that follows the branch.
+func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	var push struct{ Repository, Ref string }
+	if err := json.Unmarshal(e.Data, &push); err != nil {
+		return fault.Wrap(err, "read push %s", e.ID)
+	}
+	branch, ok := strings.CutPrefix(push.Ref, "refs/heads/")
+	if !ok {
+		return nil
+	}
+	rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 AND repository = $1 AND branch = $2", push.Repository, branch)
+	stacks, err := store.Collect(rows, err, scanStack)
+	if err != nil {
+		return fault.Wrap(err, "find the stacks of %s", push.Repository)
+	}
+	for _, stack := range stacks {
+		if err := s.look(ctx, tx, stack.Ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended frees the state lock that a step of an ended run still holds: its token died with it, so it can write no more.
+func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	var change struct {
+		Terminal bool   `json:"terminal"`
+		Kind     string `json:"run_kind"`
+	}
+	if err := json.Unmarshal(e.Data, &change); err != nil || !change.Terminal || change.Kind != RunKind {
+		return nil
+	}
+	rows, err := tx.Query(ctx, "SELECT stack FROM stack_locks WHERE run = $1", e.Run)
+	names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
+		var name string
+		return name, row.Scan(&name)
+	})
+	if err != nil {
+		return fault.Wrap(err, "find the locks of run %s", e.Run)
+	}
+	for _, name := range names {
+		r, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return err
+		}
+		stack, err := getStack(ctx, tx, r, "")
+		if err != nil {
+			return err
+		}
+		l, err := getLock(ctx, tx, r, "")
+		if err != nil {
+			return err
+		}
+		if err := s.unlock(ctx, tx, stack, l, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconcile starts a tracked run when the branch's head changes what the stack is made of. It is level-triggered:
+// it compares the head with the commit that was last considered, and can be called at any time.
+func (s *Service) reconcile(ctx context.Context, name string) error {
+	r, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	var stack Stack
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) || stack.Deleted {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.mayRead(ctx, stack); err != nil {
+		return s.say(ctx, stack, err)
+	}
+	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	if err != nil {
+		return s.say(ctx, stack, err)
+	}
+	if head == stack.Seen {
+		return nil
+	}
+	touched, err := s.touched(ctx, stack, head)
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := getStack(ctx, tx, r, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if now.Seen != stack.Seen || now.Deleted || !now.Updated.Equal(stack.Updated) {
+			return s.look(ctx, tx, r) // it changed since it was read: look again
+		}
+		if touched {
+			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
+			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, ""); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = '' WHERE ref = $1", r.String(), head)
+		return err
+	})
+}
+
+// touched tells whether what changed since the last considered commit lies in the stack's folder.
+func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, error) {
+	if stack.Seen == "" || stack.Path == "" {
+		return true, nil
+	}
+	paths, err := s.Repositories.ChangedPaths(ctx, stack.Repository, stack.Seen, head)
+	if err != nil {
+		return true, nil // the old commit is gone, such as after a forced push: plan anew
+	}
+	for _, p := range paths {
+		if strings.HasPrefix(p, stack.Path+"/") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// say shows on the stack's page why its branch can't be read. The next push looks again.
+func (s *Service) say(ctx context.Context, stack Stack, why error) error {
+	if fault.KindOf(why) == fault.Internal || fault.KindOf(why) == fault.Unavailable {
+		return why // the queue tries again
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), fault.Message(why))
+		return err
+	})
+}

@@ -1,0 +1,150 @@
+package stack
+
+import (
+	"context"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// waiting gives a stack run that waits for review and that the caller may act on.
+func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, error) {
+	r, err := s.Runs.Get(ctx, runID)
+	if err != nil {
+		return r, err
+	}
+	if err := s.Access.Authorize(ctx, action, r.Space); err != nil {
+		return r, err
+	}
+	if r.Kind != RunKind {
+		return r, fault.Errorf(fault.Conflict, "run %s is a %s, not a stack run", runID, r.Kind)
+	}
+	if r.State != unconfirmed {
+		return r, fault.Errorf(fault.Conflict, "run %s is %s; only an unconfirmed run takes a review", runID, r.State)
+	}
+	return r, nil
+}
+
+// Confirm lets a run's plan be applied, if the approval policies agree. A confirmation counts as an approval.
+// Permission: run:confirm in the run's space. Denied with the policies' words; Conflict when it does not wait.
+func (s *Service) Confirm(ctx context.Context, runID, note string) error {
+	r, err := s.waiting(ctx, runID, "run:confirm")
+	if err != nil {
+		return err
+	}
+	if err := s.approved(ctx, r); err != nil {
+		return err
+	}
+	return s.review(ctx, r, "confirm", note)
+}
+
+// Discard ends a run that waits for review. Permission: run:confirm in the run's space.
+func (s *Service) Discard(ctx context.Context, runID, note string) error {
+	return s.vote(ctx, runID, "discard", note)
+}
+
+// Approve and Reject are votes that the approval policies weigh. Permission: run:confirm in the run's space.
+func (s *Service) Approve(ctx context.Context, runID, note string) error {
+	return s.vote(ctx, runID, "approve", note)
+}
+
+// Reject votes against a run; see Approve.
+func (s *Service) Reject(ctx context.Context, runID, note string) error {
+	return s.vote(ctx, runID, "reject", note)
+}
+
+func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
+	r, err := s.waiting(ctx, runID, "run:confirm")
+	if err != nil {
+		return err
+	}
+	return s.review(ctx, r, verdict, note)
+}
+
+// review records a verdict on the run as it was read: if it moved on in between, nothing is recorded.
+func (s *Service) review(ctx context.Context, r run.Run, verdict, note string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := s.Runs.GetTx(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		if now.State != r.State || string(now.Output) != string(r.Output) {
+			return fault.Errorf(fault.Conflict, "run %s has moved on to %s; look at it again", r.ID, now.State)
+		}
+		return s.Runs.Review(ctx, tx, r.ID, verdict, note)
+	})
+}
+
+// vote is how a policy's input names a review.
+type voteInput struct {
+	Author string `json:"author"`
+	State  string `json:"state"`
+	Note   string `json:"note,omitempty"`
+}
+
+// approved asks the approval policies. With none attached, whoever may confirm decides alone.
+func (s *Service) approved(ctx context.Context, r run.Run) error {
+	detail, err := s.Runs.Detail(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	me := actor.From(ctx)
+	approvals := []voteInput{{Author: me.ID, State: r.State}}
+	var rejections []voteInput
+	for _, v := range latestVotes(detail.Reviews, r.State) {
+		switch {
+		case v.Verdict == "approve" && v.Actor != me.ID:
+			approvals = append(approvals, voteInput{v.Actor, v.State, v.Note})
+		case v.Verdict == "reject":
+			rejections = append(rejections, voteInput{v.Actor, v.State, v.Note})
+		}
+	}
+	input := map[string]any{
+		"run":   map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "creator_session": map[string]any{"login": r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
+		"stack": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}},
+		"reviews": map[string]any{"current": map[string]any{
+			"approvals": orEmpty(approvals), "rejections": orEmpty(rejections),
+		}},
+		"session": map[string]any{"login": me.ID, "groups": me.Groups},
+	}
+	d, err := s.Policy.Decide(ctx, "approval", r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject})
+	if err != nil {
+		return fault.Wrap(err, "ask the approval policies")
+	}
+	if words := append(d.Outcome["deny"], d.Outcome["reject"]...); len(words) > 0 {
+		return fault.Errorf(fault.Denied, "an approval policy says no: %s", strings.Join(words, "; "))
+	}
+	if len(d.Policies) > 0 && len(d.Outcome["approve"]) == 0 {
+		return fault.Errorf(fault.Denied, "the approval policies (%s) need more approvals for this run", strings.Join(d.Policies, ", "))
+	}
+	return nil
+}
+
+func orEmpty(v []voteInput) []voteInput {
+	if v == nil {
+		return []voteInput{}
+	}
+	return v
+}
+
+// latestVotes gives each person's newest vote given in that state.
+func latestVotes(reviews []run.Review, state string) []run.Review {
+	newest := map[string]int{}
+	var out []run.Review
+	for _, v := range reviews {
+		if v.State != state || (v.Verdict != "approve" && v.Verdict != "reject") {
+			continue
+		}
+		if i, ok := newest[v.Actor]; ok {
+			out[i] = v
+			continue
+		}
+		newest[v.Actor] = len(out)
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,0 +1,288 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Repositories is what this room asks of core/repository, unauthorised: the stack's document has said what it reads.
+type Repositories interface {
+	Head(ctx context.Context, repository, branch string) (commit string, err error)
+	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
+	SpaceOf(ctx context.Context, repository string) (string, error)
+}
+
+// Sealer encrypts states at rest; core/secret does.
+type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Deps are the rooms this one stands on.
+type Deps struct {
+	DB           *store.DB
+	Ledger       *ledger.Ledger
+	Queue        *queue.Queue
+	Blob         blob.Store
+	Access       *access.Service
+	Policy       *policy.Service
+	Runs         *run.Service
+	Repositories Repositories
+	Seal         Sealer
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Service keeps stacks.
+type Service struct{ Deps }
+
+// New builds the room and registers its kind of run, its jobs and its subscriptions.
+func New(d Deps) *Service {
+	s := &Service{d}
+	d.Runs.Register(Kind())
+	s.subscribe()
+	return s
+}
+
+// read gives a stack that the caller may see; otherwise NotFound.
+func (s *Service) read(ctx context.Context, r ref.Entity) (stack Stack, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if err != nil {
+		return stack, err
+	}
+	return stack, s.Access.ReadOrNotFound(ctx, "stack:read", stack.Space, "stack "+r.String())
+}
+
+// Overview is a stack as its page and its list show it.
+type Overview struct {
+	Stack
+	Message string
+	Last    *run.Run // newest tracked or destroy run
+	Lock    string   // the engine's LockInfo; "" when the state is not locked
+	State   *StateVersion
+}
+
+// List gives the stacks that the caller may read, by reference. Permission: stack:read; others are left out.
+func (s *Service) List(ctx context.Context, after string, limit int) (list []Overview, err error) {
+	readable, err := s.Access.Spaces(ctx, "stack:read")
+	if err != nil {
+		return nil, err
+	}
+	limit = min(max(limit, 1), 200)
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 AND ref > $1 ORDER BY ref", after)
+		stacks, err := store.Collect(rows, err, scanStack)
+		if err != nil {
+			return fault.Wrap(err, "list stacks")
+		}
+		list = nil
+		for _, stack := range stacks {
+			if !readable.Has(stack.Space) || len(list) >= limit {
+				continue
+			}
+			o, err := s.overview(ctx, tx, stack)
+			if err != nil {
+				return err
+			}
+			list = append(list, o)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Get gives one stack. Permission: stack:read in its space; otherwise NotFound.
+func (s *Service) Get(ctx context.Context, r ref.Entity) (o Overview, err error) {
+	stack, err := s.read(ctx, r)
+	if err != nil {
+		return o, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		o, err = s.overview(ctx, tx, stack)
+		return err
+	})
+	return o, err
+}
+
+func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Overview, error) {
+	o := Overview{Stack: stack}
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: stack.Ref.String(), Limit: 20})
+	if err != nil {
+		return o, err
+	}
+	for i := range page.Runs {
+		var in Input
+		if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
+			o.Last = &page.Runs[i]
+			break
+		}
+	}
+	if err := tx.QueryRow(ctx, "SELECT message FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&o.Message); err != nil {
+		return o, err
+	}
+	if l, err := getLock(ctx, tx, stack.Ref, ""); err == nil {
+		o.Lock = l.Info
+	} else if !fault.Is(err, fault.NotFound) {
+		return o, err
+	}
+	if v, err := currentState(ctx, tx, stack.Ref); err == nil {
+		o.State = &v
+	} else if !fault.Is(err, fault.NotFound) {
+		return o, err
+	}
+	return o, nil
+}
+
+// States gives the versions of a stack's state, newest first, at most limit of them.
+// Permission: stack:read in its space; otherwise NotFound.
+func (s *Service) States(ctx context.Context, r ref.Entity, limit int) (list []StateVersion, err error) {
+	if _, err := s.read(ctx, r); err != nil {
+		return nil, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 ORDER BY id DESC LIMIT $2",
+			r.String(), min(max(limit, 1), 200))
+		list, err = store.Collect(rows, err, scanState)
+		return err
+	})
+	return list, err
+}
+
+// Start begins a run of a stack at a commit, or at the head of its branch when commit is "".
+// Permission: run:create in the stack's space.
+func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
+	stack, err := s.read(ctx, r)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if err := s.Access.Authorize(ctx, "run:create", stack.Space); err != nil {
+		return run.Run{}, err
+	}
+	switch kind {
+	case Tracked, Proposed, Destroy:
+	default:
+		return run.Run{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
+	}
+	if stack.Deleted {
+		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
+	}
+	if err := s.mayRead(ctx, stack); err != nil {
+		return run.Run{}, err
+	}
+	if commit == "" {
+		if commit, err = s.Repositories.Head(ctx, stack.Repository, stack.Branch); err != nil {
+			return run.Run{}, fault.Wrap(err, "find the head of %s", stack.Branch)
+		}
+	} else if commit, err = s.Repositories.Head(ctx, stack.Repository, commit); err != nil {
+		return run.Run{}, fault.Wrap(err, "find commit")
+	}
+	var created run.Run
+	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "")
+		return err
+	})
+	return created, err
+}
+
+// mayRead holds a stack to repositories of its own space and those below: a document must not open to its readers
+// what they could not read otherwise.
+func (s *Service) mayRead(ctx context.Context, stack Stack) error {
+	space, err := s.Repositories.SpaceOf(ctx, stack.Repository)
+	if err != nil {
+		return fault.Wrap(err, "find repository %s", stack.Repository)
+	}
+	within, err := s.Access.Within(ctx, space, stack.Space)
+	if err != nil {
+		return err
+	}
+	if !within {
+		return fault.Errorf(fault.Denied, "%s is in space %s and may not use repository %s, which is in space %s; move one of them", stack.Ref, stack.Space, stack.Repository, space)
+	}
+	return nil
+}
+
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, cause string) (run.Run, bool, error) {
+	in := Input{
+		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
+		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits,
+	}
+	for _, v := range stack.Spec.Environment {
+		if v.SecretRef != "" {
+			in.SecretEnv[v.Name] = v.SecretRef
+		} else {
+			in.Env[v.Name] = v.Value
+		}
+	}
+	n := run.New{
+		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Cause: cause,
+		Title:  title(kind, stack.Ref),
+		Source: run.Source{Repository: stack.Repository, Commit: commit, Ref: "refs/heads/" + stack.Branch},
+	}
+	if stack.Spec.Component != "" {
+		if c, err := ref.Parse(stack.Spec.Component, "component", stack.Ref.Namespace); err == nil {
+			n.Refs = []string{c.String()}
+		}
+	}
+	if kind != Proposed {
+		n.Lock = LockName(stack.Ref)
+	}
+	return s.Runs.Create(ctx, tx, n)
+}
+
+func title(kind string, r ref.Entity) string {
+	switch kind {
+	case Proposed:
+		return "Preview of " + r.Name
+	case Destroy:
+		return "Destroy " + r.Name
+	}
+	return "Change " + r.Name
+}
+
+// ReadPlan gives the plan of a run, with sensitive values taken out.
+// Permission: run:read in the run's space; otherwise NotFound. NotFound while there is no plan.
+func (s *Service) ReadPlan(ctx context.Context, runID string) (Plan, error) {
+	r, err := s.Runs.Get(ctx, runID)
+	if err != nil {
+		return Plan{}, err
+	}
+	var out Output
+	if r.Kind == RunKind && len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			return Plan{}, fault.Wrap(err, "read output of run %s", runID)
+		}
+	}
+	if out.Plan == "" {
+		return Plan{}, fault.Errorf(fault.NotFound, "run %s has no plan", runID)
+	}
+	data, err := s.readBlob(ctx, out.Plan)
+	if err != nil {
+		return Plan{}, err
+	}
+	return ReadPlan(data)
+}
+
+func (s *Service) readBlob(ctx context.Context, digest string) ([]byte, error) {
+	f, _, err := s.Blob.Open(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, StateLimit))
+}

@@ -1,0 +1,270 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// RunKind is the name of this room's kind of run.
+const RunKind = "stack"
+
+// Types of stack runs.
+const (
+	Tracked  = "tracked"  // plan, review, apply
+	Proposed = "proposed" // plan only
+	Destroy  = "destroy"  // plan the removal of everything, review, apply
+)
+
+// States of stack runs. The names are Spacelift's; judging is where plan policies are asked.
+const (
+	queued      = "queued"
+	ready       = "ready"
+	planning    = "planning"
+	judging     = "judging"
+	unconfirmed = "unconfirmed"
+	confirmed   = "confirmed"
+	applying    = "applying"
+	finished    = "finished"
+	failed      = "failed"
+	discarded   = "discarded"
+	canceled    = "canceled"
+)
+
+// Stack is the projection of a Stack document with what runs have made of it.
+type Stack struct {
+	Ref        ref.Entity
+	Space      string
+	Repository string // NAMESPACE/NAME
+	Branch     string
+	Path       string // folder within the repository; "" for its root
+	Spec       Spec
+	Seen       string // the branch's commit that was last considered
+	Deleted    bool
+	Updated    time.Time
+}
+
+// LockName is the lock that tracked runs of a stack hold.
+func LockName(stack ref.Entity) string { return "stack:" + stack.String() }
+
+// Input is what a stack run is asked to do.
+type Input struct {
+	Type       string            `json:"type"`
+	Stack      string            `json:"stack"`
+	Path       string            `json:"path"`
+	Autodeploy bool              `json:"autodeploy,omitempty"`
+	Variables  map[string]any    `json:"variables,omitempty"`
+	Env        map[string]string `json:"env,omitempty"`
+	SecretEnv  map[string]string `json:"secretEnv,omitempty"`
+	Limits     Limits            `json:"limits,omitzero"`
+}
+
+// Output is what a stack run's page shows beside its steps.
+type Output struct {
+	Summary Summary  `json:"summary"`
+	Deny    []string `json:"deny,omitempty"`
+	Warn    []string `json:"warn,omitempty"`
+	Plan    string   `json:"plan,omitempty"` // digest of the plan as JSON
+}
+
+// Verdict is what the judge step gives.
+type Verdict struct {
+	Summary Summary  `json:"summary"`
+	Deny    []string `json:"deny,omitempty"`
+	Warn    []string `json:"warn,omitempty"`
+}
+
+// Kind gives the table of states and the transition function of stack runs.
+func Kind() run.Kind {
+	return run.Kind{
+		Name:    RunKind,
+		Initial: queued,
+		States: map[string]run.State{
+			queued:      {WaitsLock: true, Next: []string{ready, canceled, failed}},
+			ready:       {Next: []string{planning, canceled, failed}},
+			planning:    {Next: []string{judging, failed, canceled}},
+			judging:     {Next: []string{finished, unconfirmed, confirmed, failed, canceled}},
+			unconfirmed: {Waiting: true, Next: []string{confirmed, discarded, canceled}},
+			confirmed:   {Next: []string{applying, failed}},
+			applying:    {Next: []string{finished, failed}},
+			finished:    {Terminal: true},
+			failed:      {Terminal: true},
+			discarded:   {Terminal: true},
+			canceled:    {Terminal: true},
+		},
+		Advance: advance,
+		Cancel:  mayCancel,
+		Retry:   retry,
+	}
+}
+
+// mayCancel: Spacelift: a confirmed run can't be stopped.
+func mayCancel(v *run.View) error {
+	switch v.Run.State {
+	case confirmed, applying:
+		return fault.Errorf(fault.Conflict, "run %s is confirmed and changes infrastructure; it can't be stopped any more", v.Run.ID)
+	}
+	return nil
+}
+
+// retry goes back to the queue and plans anew: what an apply left behind is found by the next plan.
+func retry(v *run.View) error {
+	if v.Run.State == finished || v.Run.State == discarded {
+		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
+	}
+	return v.Reopen(queued, "retried")
+}
+
+// round is how often this run has planned: a retry plans again under new step keys.
+func round(v *run.View) int {
+	n := 1
+	for v.Step(stepKey("plan", n)) != nil {
+		n++
+	}
+	return n - 1
+}
+
+func stepKey(name string, n int) string {
+	if n <= 1 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, n)
+}
+
+func advance(v *run.View) error {
+	var in Input
+	if err := json.Unmarshal(v.Run.Input, &in); err != nil {
+		return v.To(failed, "the run's input can't be read: "+err.Error())
+	}
+	if v.Run.CancelRequested && v.Run.State != confirmed && v.Run.State != applying {
+		if v.Open() > 0 {
+			return nil
+		}
+		return v.To(canceled, "canceled")
+	}
+	n := max(round(v), 1)
+	switch v.Run.State {
+	case queued:
+		if !v.Locked {
+			return nil
+		}
+		return v.To(ready, "")
+	case ready:
+		v.Add(planStep(v.Run, in, round(v)+1))
+		return v.To(planning, "")
+	case planning:
+		return afterPlan(v, in, n)
+	case judging:
+		return afterJudge(v, in, n)
+	case unconfirmed:
+		return afterReview(v)
+	case confirmed:
+		plan := v.Step(stepKey("plan", n))
+		v.Add(applyStep(v.Run, in, plan.Result.Artifacts["plan"].Digest, n))
+		return v.To(applying, "")
+	case applying:
+		return afterApply(v, n)
+	}
+	return nil
+}
+
+func afterPlan(v *run.View, in Input, n int) error {
+	step := v.Step(stepKey("plan", n))
+	if !step.State.Done() {
+		return nil
+	}
+	if step.State != run.StepSucceeded {
+		return v.To(failed, "planning: "+step.Reason)
+	}
+	v.Add(judgeStep(v.Run, in, step.Result.Artifacts["plan-json"].Digest, n))
+	return v.To(judging, "")
+}
+
+func afterJudge(v *run.View, in Input, n int) error {
+	step := v.Step(stepKey("judge", n))
+	if !step.State.Done() {
+		return nil
+	}
+	if step.State != run.StepSucceeded {
+		return v.To(failed, "asking the plan policies: "+step.Reason)
+	}
+	var verdict Verdict
+	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
+		return v.To(failed, "the verdict of the plan policies can't be read: "+err.Error())
+	}
+	plan := v.Step(stepKey("plan", n)).Result.Artifacts["plan-json"].Digest
+	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
+		return err
+	}
+	for _, w := range verdict.Warn {
+		v.Warn(w)
+	}
+	switch {
+	case len(verdict.Deny) > 0:
+		return v.To(failed, "a plan policy denies: "+strings.Join(verdict.Deny, "; "))
+	case in.Type == Proposed:
+		return v.To(finished, verdict.Summary.String())
+	case verdict.Summary.Empty():
+		return v.To(finished, "nothing to change")
+	case in.Autodeploy && len(verdict.Warn) == 0 && in.Type == Tracked:
+		return v.To(confirmed, "applied without review, as the stack says")
+	}
+	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
+}
+
+// afterReview: the newest deciding review counts; approve and reject are votes that the approval policies weigh.
+func afterReview(v *run.View) error {
+	for i := len(v.Reviews) - 1; i >= 0; i-- {
+		r := v.Reviews[i]
+		if r.State != unconfirmed || r.Time.Before(lastEntered(v)) {
+			continue
+		}
+		switch r.Verdict {
+		case "confirm":
+			return v.To(confirmed, "confirmed")
+		case "discard":
+			return v.To(discarded, "discarded")
+		}
+	}
+	return nil
+}
+
+// lastEntered is when the newest plan of this run was judged; reviews of an earlier plan don't count.
+func lastEntered(v *run.View) time.Time {
+	step := v.Step(stepKey("judge", max(round(v), 1)))
+	if step == nil {
+		return time.Time{}
+	}
+	return step.Ended
+}
+
+func afterApply(v *run.View, n int) error {
+	step := v.Step(stepKey("apply", n))
+	if !step.State.Done() {
+		return nil
+	}
+	if step.State != run.StepSucceeded {
+		return v.To(failed, "applying: "+step.Reason)
+	}
+	var out Output
+	if len(v.Run.Output) > 0 {
+		if err := json.Unmarshal(v.Run.Output, &out); err != nil {
+			return err
+		}
+	}
+	return v.To(finished, "applied: "+out.Summary.String())
+}
+
+func judgeStep(r *run.Run, in Input, plan string, n int) run.Step {
+	input, _ := json.Marshal(JudgeInput{Run: r.ID, Plan: plan}) // two strings always encode
+	return run.Step{
+		Key: stepKey("judge", n), Title: "Ask the plan policies", Group: "plan",
+		Job: worker.Job{Kind: "platform", Action: ActionJudge, Input: input},
+	}
+}

@@ -1,0 +1,331 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"reflect"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// StateLimit bounds one version of a state, in bytes.
+const StateLimit = 256 << 20
+
+// LockedError says that somebody else holds the state's lock; Info is theirs, as the engine wrote it.
+type LockedError struct{ Info []byte }
+
+func (e *LockedError) Error() string { return "the state is locked: " + string(e.Info) }
+
+// authorizeState lets a person with stack:state in the stack's space through, and a step with that scope for this stack.
+func (s *Service) authorizeState(ctx context.Context, r ref.Entity) (Stack, error) {
+	var stack Stack
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if err != nil {
+		if actor.From(ctx).Kind == actor.Anonymous {
+			return stack, fault.Errorf(fault.Unauthenticated, "sign in to use the state of a stack")
+		}
+		return stack, err
+	}
+	err = s.Access.AuthorizeObject(ctx, "stack:state", stack.Space, stackName(r.String()))
+	return stack, err
+}
+
+// State gives the newest version of a stack's state. NotFound when it has none.
+// Permission: stack:state in the stack's space.
+func (s *Service) State(ctx context.Context, r ref.Entity) (StateVersion, []byte, error) {
+	if _, err := s.authorizeState(ctx, r); err != nil {
+		return StateVersion{}, nil, err
+	}
+	var v StateVersion
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = currentState(ctx, tx, r)
+		return err
+	})
+	if err != nil {
+		return v, nil, err
+	}
+	data, err := s.openState(ctx, v)
+	return v, data, err
+}
+
+func (s *Service) openState(ctx context.Context, v StateVersion) ([]byte, error) {
+	f, _, err := s.Blob.Open(ctx, v.Digest)
+	if err != nil {
+		return nil, fault.Wrap(err, "open state %s", v.ID)
+	}
+	defer f.Close()
+	sealed, err := io.ReadAll(io.LimitReader(f, 2*StateLimit))
+	if err != nil {
+		return nil, fault.Wrap(err, "read state %s", v.ID)
+	}
+	data, err := s.Seal.Open(sealed)
+	return data, fault.Wrap(err, "unseal state %s", v.ID)
+}
+
+type stateFile struct {
+	Version   int              `json:"version"`
+	Serial    int64            `json:"serial"`
+	Lineage   string           `json:"lineage"`
+	Outputs   map[string]Value `json:"outputs"`
+	Resources []struct {
+		Instances []json.RawMessage `json:"instances"`
+	} `json:"resources"`
+}
+
+func readState(data []byte) (stateFile, error) {
+	var f stateFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return f, fault.Errorf(fault.Invalid, "the state is not JSON: %w", err)
+	}
+	if f.Version != 4 || f.Lineage == "" {
+		return f, fault.Errorf(fault.Invalid, "the state is of version %d; version 4 with a lineage is needed (Terraform 0.12 and later, any OpenTofu)", f.Version)
+	}
+	return f, nil
+}
+
+// WriteState adds a version. lockID is what the engine says it holds; contentMD5 may be empty.
+// Conflict for an older serial or another lineage; a *LockedError when somebody else holds the lock; TooLarge.
+// Permission: stack:state in the stack's space.
+func (s *Service) WriteState(ctx context.Context, r ref.Entity, lockID, contentMD5 string, data []byte) error {
+	stack, err := s.authorizeState(ctx, r)
+	if err != nil {
+		return err
+	}
+	if len(data) > StateLimit {
+		return fault.Errorf(fault.TooLarge, "the state is larger than %d bytes", StateLimit)
+	}
+	if sum := md5.Sum(data); contentMD5 != "" && contentMD5 != base64.StdEncoding.EncodeToString(sum[:]) {
+		return fault.Errorf(fault.Invalid, "the state came with another Content-MD5 than it has; send it again")
+	}
+	f, err := readState(data)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.Seal.Seal(data)
+	if err != nil {
+		return fault.Wrap(err, "seal state of %s", r)
+	}
+	digest, _, err := s.Blob.Put(ctx, bytes.NewReader(sealed), 2*StateLimit)
+	if err != nil {
+		return fault.Wrap(err, "store state of %s", r)
+	}
+	p := actor.From(ctx)
+	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Run: p.Run, Actor: p.ID, Outputs: f.Outputs}
+	for _, res := range f.Resources {
+		v.Resources += len(res.Instances)
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.addState(ctx, tx, stack, lockID, v, data) })
+}
+
+func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockID string, v StateVersion, data []byte) error {
+	if _, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate()); err != nil {
+		return err
+	}
+	if err := s.heldBy(ctx, tx, stack.Ref, lockID); err != nil {
+		return err
+	}
+	last, err := currentState(ctx, tx, stack.Ref)
+	switch {
+	case fault.Is(err, fault.NotFound):
+	case err != nil:
+		return err
+	case last.Lineage != v.Lineage:
+		return fault.Errorf(fault.Conflict, "this state is of lineage %s, the stack's is %s; it belongs to something else", v.Lineage, last.Lineage)
+	case v.Serial < last.Serial:
+		return fault.Errorf(fault.Conflict, "this state has serial %d, the stack's newest has %d; pull it first", v.Serial, last.Serial)
+	case v.Serial == last.Serial:
+		return s.sameState(ctx, last, data) // the same write again, after its answer was lost
+	}
+	outputs, err := json.Marshal(shown(v.Outputs))
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	v.ID = ref.NewID(ref.State, now)
+	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
+		string(outputs), v.Resources, store.Micros(now))
+	if err != nil {
+		return fault.Wrap(err, "record state of %s", stack.Ref)
+	}
+	if err := s.note(ctx, tx, stack, "stack.state-written", v.Run, map[string]any{"serial": v.Serial, "resources": v.Resources, "state": v.ID}); err != nil {
+		return err
+	}
+	if reflect.DeepEqual(shown(v.Outputs), last.Outputs) {
+		return nil
+	}
+	return s.note(ctx, tx, stack, "stack.outputs-changed", v.Run, map[string]any{"serial": v.Serial, "outputs": len(v.Outputs)})
+}
+
+func (s *Service) sameState(ctx context.Context, last StateVersion, data []byte) error {
+	have, err := s.openState(ctx, last)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(have, data) {
+		return fault.Errorf(fault.Conflict, "the stack has another state with serial %d; pull it first", last.Serial)
+	}
+	return nil
+}
+
+// shown takes the values of sensitive outputs out: they stay in the sealed state alone.
+func shown(outputs map[string]Value) map[string]Value {
+	out := map[string]Value{}
+	for name, v := range outputs {
+		if v.Sensitive {
+			v.Value = nil
+		}
+		out[name] = v
+	}
+	return out
+}
+
+func (s *Service) heldBy(ctx context.Context, tx *store.Tx, r ref.Entity, lockID string) error {
+	l, err := getLock(ctx, tx, r, "")
+	switch {
+	case fault.Is(err, fault.NotFound):
+		if lockID == "" {
+			return nil
+		}
+		return fault.Errorf(fault.Conflict, "lock %s of %s is no longer held; nothing was written", lockID, r)
+	case err != nil:
+		return err
+	case l.ID != lockID:
+		return &LockedError{[]byte(l.Info)}
+	}
+	return nil
+}
+
+// lockInfoLimit bounds what an engine says of itself when it locks, in bytes.
+const lockInfoLimit = 64 << 10
+
+// Lock takes the state's lock. info is the engine's LockInfo as JSON. Taking the same lock again is done at once.
+// A *LockedError when somebody else holds it. Permission: stack:state in the stack's space.
+func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
+	stack, err := s.authorizeState(ctx, r)
+	if err != nil {
+		return err
+	}
+	id, err := lockID(info)
+	if err != nil {
+		return err
+	}
+	p := actor.From(ctx)
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, `INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,$4,$5,$6)
+ ON CONFLICT (stack) DO NOTHING`, r.String(), id, string(info), p.Run, p.ID, store.Micros(s.Now()))
+		if err != nil {
+			return fault.Wrap(err, "lock %s", r)
+		}
+		if n == 0 {
+			return s.heldBy(ctx, tx, r, id)
+		}
+		return s.note(ctx, tx, stack, "stack.state-locked", p.Run, map[string]any{"lock": id})
+	})
+}
+
+func lockID(info []byte) (string, error) {
+	if len(info) > lockInfoLimit {
+		return "", fault.Errorf(fault.TooLarge, "the lock's information is larger than %d bytes", lockInfoLimit)
+	}
+	var l struct{ ID string }
+	if err := json.Unmarshal(info, &l); err != nil || l.ID == "" || len(l.ID) > 200 {
+		return "", fault.Errorf(fault.Invalid, "the lock's information must be JSON with an ID")
+	}
+	return l.ID, nil
+}
+
+// Unlock frees the state's lock; empty info (or force) frees it whoever holds it, which needs stack:unlock.
+// Freeing a lock that is not held is done at once. Permission: stack:state in the stack's space.
+func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force bool) error {
+	stack, err := s.authorizeState(ctx, r)
+	if err != nil {
+		return err
+	}
+	id := ""
+	if force || len(bytes.TrimSpace(info)) == 0 {
+		if err := s.Access.Authorize(ctx, "stack:unlock", stack.Space); err != nil {
+			return err
+		}
+		force = true
+	} else if id, err = lockID(info); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		l, err := getLock(ctx, tx, r, tx.ForUpdate())
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !force && l.ID != id {
+			return &LockedError{[]byte(l.Info)}
+		}
+		return s.unlock(ctx, tx, stack, l, force)
+	})
+}
+
+func (s *Service) unlock(ctx context.Context, tx *store.Tx, stack Stack, l lockRow, force bool) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM stack_locks WHERE stack = $1", stack.Ref.String()); err != nil {
+		return fault.Wrap(err, "unlock %s", stack.Ref)
+	}
+	return s.note(ctx, tx, stack, "stack.state-unlocked", l.Run, map[string]any{"lock": l.ID, "forced": force})
+}
+
+func (s *Service) note(ctx context.Context, tx *store.Tx, stack Stack, kind, run string, data map[string]any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	var refs []string
+	if stack.Spec.Component != "" {
+		if c, err := ref.Parse(stack.Spec.Component, "component", stack.Ref.Namespace); err == nil {
+			refs = append(refs, c.String())
+		}
+	}
+	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Space: stack.Space, Type: kind, Subject: stack.Ref.String(), Refs: refs, Run: run, Data: raw})
+	return fault.Wrap(err, "note %s of %s", kind, stack.Ref)
+}
+
+// Outputs gives the outputs of a stack's newest state to another room, sensitive values included, with the id of that
+// state. The id is "" while the stack has no state. Unauthorised: only rooms that act for the stack's document call it.
+func (s *Service) Outputs(ctx context.Context, r ref.Entity) (outputs map[string]Value, version string, err error) {
+	var v StateVersion
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = currentState(ctx, tx, r)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	for _, value := range v.Outputs {
+		if !value.Sensitive {
+			continue
+		}
+		data, err := s.openState(ctx, v)
+		if err != nil {
+			return nil, "", err
+		}
+		f, err := readState(data)
+		if err != nil {
+			return nil, "", fault.Wrap(err, "state %s", v.ID)
+		}
+		return f.Outputs, v.ID, nil
+	}
+	return v.Outputs, v.ID, nil
+}

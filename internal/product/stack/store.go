@@ -1,0 +1,103 @@
+package stack
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations gives the tables of this room.
+func Migrations() store.Migrations {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Room: "stack", FS: files}
+}
+
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated"
+
+func scanStack(row store.Row) (Stack, error) {
+	var s Stack
+	var name, spec string
+	var deleted int
+	var updated int64
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &spec, &s.Seen, &deleted, &updated); err != nil {
+		return Stack{}, err
+	}
+	s.Deleted, s.Updated = deleted == 1, store.FromMicros(updated)
+	var err error
+	if s.Ref, err = ref.Parse(name, "stack", ref.DefaultNamespace); err != nil {
+		return Stack{}, err
+	}
+	return s, json.Unmarshal([]byte(spec), &s.Spec)
+}
+
+func getStack(ctx context.Context, tx *store.Tx, r ref.Entity, lock string) (Stack, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+stackColumns+" FROM stacks WHERE ref = $1"+lock, r.String()), scanStack, "stack %s", r)
+}
+
+// stackName gives NAMESPACE/NAME of a stack's reference.
+func stackName(reference string) string {
+	_, name, _ := strings.Cut(reference, ":")
+	return name
+}
+
+// StateVersion is one version of a stack's state.
+type StateVersion struct {
+	ID        string
+	Serial    int64
+	Lineage   string
+	Digest    string // of the blob
+	Size      int64  // bytes
+	Run       string // run whose step wrote it; "" when a person did
+	Actor     string
+	Outputs   map[string]Value
+	Resources int
+	Created   int64 // microseconds
+}
+
+// Value is one output of a stack.
+type Value struct {
+	Value     json.RawMessage `json:"value,omitempty"` // absent when sensitive and the reader may not see it
+	Type      json.RawMessage `json:"type,omitempty"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+}
+
+const stateColumns = "id, serial, lineage, digest, size, run, actor, outputs, resources, created"
+
+func scanState(row store.Row) (StateVersion, error) {
+	var v StateVersion
+	var outputs string
+	err := row.Scan(&v.ID, &v.Serial, &v.Lineage, &v.Digest, &v.Size, &v.Run, &v.Actor, &outputs, &v.Resources, &v.Created)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	return v, json.Unmarshal([]byte(outputs), &v.Outputs)
+}
+
+// currentState gives the newest version of a stack's state, NotFound when there is none.
+func currentState(ctx context.Context, tx *store.Tx, stack ref.Entity) (StateVersion, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 ORDER BY id DESC LIMIT 1",
+		stack.String()), scanState, "state of %s", stack)
+}
+
+type lockRow struct {
+	ID, Info, Run, Actor string
+}
+
+func getLock(ctx context.Context, tx *store.Tx, stack ref.Entity, lock string) (lockRow, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT lock_id, info, run, actor FROM stack_locks WHERE stack = $1"+lock, stack.String()),
+		func(row store.Row) (lockRow, error) {
+			var l lockRow
+			return l, row.Scan(&l.ID, &l.Info, &l.Run, &l.Actor)
+		}, "lock of %s", stack)
+}

@@ -1,0 +1,37 @@
+package trigger
+
+import "testing"
+
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"main", "main", true}, {"main", "maintenance", false}, {"release-*", "release-1", true}, {"release-*", "release-1/x", false},
+		{"**", "a/b/c", true}, {"docs/**", "docs/a/b.md", true}, {"docs/**", "docs", true}, {"docs/", "docs/x", true},
+		{"**/*.md", "a/b/c.md", true}, {"**/*.md", "c.md", true}, {"**/*.md", "c.go", false}, {"a/*/c", "a/b/c", true}, {"a/*/c", "a/b/d/c", false},
+	} {
+		if got := matches(c.pattern, c.name); got != c.want {
+			t.Errorf("matches(%q, %q) = %v", c.pattern, c.name, got)
+		}
+	}
+}
+
+func TestPushOfInterest(t *testing.T) {
+	t.Parallel()
+	p := Push{Paths: []string{"src/**"}, IgnorePaths: []string{"**/*.md"}}
+	for _, c := range []struct {
+		changed []string
+		want    bool
+	}{
+		{nil, true}, {[]string{"src/a.go"}, true}, {[]string{"src/README.md"}, false}, {[]string{"docs/x"}, false}, {[]string{"docs/x", "src/b.go"}, true}, {[]string{}, false},
+	} {
+		if got := p.wantsPaths(c.changed); got != c.want {
+			t.Errorf("wantsPaths(%v) = %v", c.changed, got)
+		}
+	}
+	if (Push{}).wantsBranch("refs/tags/main") || !(Push{}).wantsBranch("refs/heads/main") {
+		t.Error("without branches, only the branch main is of interest")
+	}
+}
