@@ -1,0 +1,76 @@
+# Roadbed. `make demo` shows the main job, `make test` runs all tests; both do all set-up.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
+TOFU_VERSION := 1.12.6
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+HELPER := internal/machinery/execute/process/helper
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+.PHONY: help demo build helper web test test-race test-browser bench lint generate tools clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+demo: build engine ## the main job: from a golden path to a running service, then the portal
+	bin/roadbed demo
+
+build: helper web ## bin/roadbed, with the portal embedded
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
+
+helper: ## the small program that sets a step's sandbox up
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(HELPER)/sandboxinit_linux_$$($(GO) env GOARCH).bin ./internal/machinery/execute/process/sandboxinit
+
+web: web/dist/index.html ## the portal
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run build
+
+# The engine of stacks: what is on PATH, or OpenTofu built from its module. The download is tried by the server itself.
+.PHONY: engine
+engine:
+	@if ! command -v tofu >/dev/null && ! command -v terraform >/dev/null && [ ! -x $(CACHE)/tofu-$(TOFU_VERSION)/tofu ]; then $(MAKE) tools; fi
+
+tools: $(CACHE)/tofu-$(TOFU_VERSION)/tofu ## OpenTofu, built from its module (about 9 CPU minutes, once)
+
+$(CACHE)/tofu-$(TOFU_VERSION)/tofu:
+	@echo "building OpenTofu $(TOFU_VERSION) from its module; this takes some minutes, once"
+	mkdir -p $(@D)
+	cd tools/tofu && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@.part github.com/opentofu/opentofu/cmd/tofu
+	mv $@.part $@
+
+test: helper ## all tests; what a machine lacks is skipped with a word
+	$(GO) vet ./...
+	$(GO) test ./...
+	cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test
+
+test-race: helper ## the rooms with concurrency, under the race detector
+	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
+
+test-browser: build engine ## the journeys in a real Chromium
+	cd test/browser && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test
+
+bench: build engine ## figures, as `name value unit`
+	$(GO) run ./test/bench
+
+lint: ## vet, format, the linters of .golangci.yml, the portal's types and format
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	cd tools/lint && $(GO) build -o $(CACHE)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(CACHE)/golangci-lint run ./...
+	cd web && npm run lint
+
+generate: ## generated files: the OpenAPI document, the portal's client, the CLI reference
+	$(GO) run ./cmd/roadbed openapi > web/src/api/openapi.json
+	cd web && npm run generate
+	$(GO) run ./cmd/roadbed docs docs/reference/cli
+
+clean: ## what builds leave
+	rm -rf bin web/dist $(HELPER)/*.bin
