@@ -1,0 +1,6 @@
+// Package secret keeps values that go in and never come out again, but into the environment of a step that names them.
+//
+// A secret belongs to a space; a step finds it in its own space or in one above. Values are encrypted by age with an
+// identity that lives in a file beside the data (DIR/age.key, mode 0600), so a copy of the database alone tells nothing.
+// People see the name, when it was set, and a keyed checksum by which two values can be told apart.
+package secret
