@@ -1,0 +1,203 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// folder gives where a repository is on disk.
+func (s *Service) folder(id string) string { return filepath.Join(s.dir, id+".git") }
+
+// writerFile is locked while references may move. The git process of a push holds it too, so that the lock outlives a
+// server that was killed until that process has ended.
+const writerFile = "roadbed-writer"
+
+// locks are the writers' locks of the repositories, within this process.
+type locks struct {
+	mu    sync.Mutex
+	byID  map[string]*turn
+	clean map[string]bool // repositories that were cleaned up after earlier lives of the server
+}
+
+// turn is held by whoever has put something into its channel.
+type turn struct {
+	taken   chan struct{}
+	waiting int
+}
+
+// hold is the right to write one repository. It is got open and not held, since a git process must be given the file
+// before it starts, and the lock is taken only when the pack is there.
+type hold struct {
+	s    *Service
+	id   string
+	file *os.File
+	turn *turn // while held
+}
+
+// openHold opens the lock of a repository; close it.
+func (s *Service) openHold(id string) (*hold, error) {
+	file, err := os.OpenFile(filepath.Join(s.folder(id), writerFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.Errorf(fault.NotFound, "the repository's folder is missing: %w", err)
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, "open the lock of repository %s", id)
+	}
+	return &hold{s: s, id: id, file: file}, nil
+}
+
+// acquire waits until nobody else writes the repository. What a killed git left behind is then removed, once in a life
+// of the server.
+func (h *hold) acquire(ctx context.Context) error {
+	l := &h.s.locks
+	l.mu.Lock()
+	t := l.byID[h.id]
+	if t == nil {
+		t = &turn{taken: make(chan struct{}, 1)}
+		l.byID[h.id] = t
+	}
+	t.waiting++
+	l.mu.Unlock()
+	select {
+	case t.taken <- struct{}{}:
+		h.turn = t
+	case <-ctx.Done():
+		l.leave(h.id, t)
+		return fault.Errorf(fault.Canceled, "wait for another push to the repository: %w", ctx.Err())
+	}
+	if err := h.lockFile(ctx); err != nil {
+		h.release()
+		return err
+	}
+	l.mu.Lock()
+	clean := l.clean[h.id]
+	l.clean[h.id] = true
+	l.mu.Unlock()
+	if !clean {
+		h.s.tidy(ctx, h.id)
+	}
+	return nil
+}
+
+// tidy mends what a crash of an earlier life may have left of a repository whose lock is held: lock files of git, and a
+// HEAD that doesn't follow its row.
+func (s *Service) tidy(ctx context.Context, id string) {
+	err := s.git.Recover(s.folder(id), s.started)
+	if err == nil {
+		var r Repository
+		var head string
+		if r, err = s.byID(ctx, id); err == nil {
+			head, err = s.git.Head(ctx, s.folder(id))
+		}
+		if err == nil && head != r.DefaultBranch {
+			err = s.git.SetHead(ctx, s.folder(id), r.DefaultBranch)
+		}
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		s.log.Error("mend a repository after a crash", "repository", id, "error", err)
+	}
+}
+
+// lockFile waits for a git process of an earlier life, or for another process that writes the same folder.
+func (h *hold) lockFile(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := syscall.Flock(int(h.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return fault.Wrap(err, "lock repository %s", h.id)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fault.Errorf(fault.Unavailable, "an earlier push to the repository has not ended yet: %w", ctx.Err())
+		}
+	}
+}
+
+func (l *locks) leave(id string, t *turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.waiting--; t.waiting == 0 {
+		delete(l.byID, id)
+	}
+}
+
+// release lets the next one write; it does nothing when the lock isn't held.
+func (h *hold) release() {
+	if h.turn == nil {
+		return
+	}
+	_ = syscall.Flock(int(h.file.Fd()), syscall.LOCK_UN)
+	t := h.turn
+	h.turn = nil
+	<-t.taken
+	h.s.locks.leave(h.id, t)
+}
+
+// close releases the lock and the file.
+func (h *hold) close() {
+	h.release()
+	h.file.Close()
+}
+
+// busy tells whether somebody in this process writes the repository or waits to.
+func (l *locks) busy(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byID[id] != nil
+}
+
+// locked runs fn while nobody else writes the repository.
+func (s *Service) locked(ctx context.Context, id string, fn func() error) error {
+	h, err := s.openHold(id)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.acquire(ctx); err != nil {
+		return err
+	}
+	return fn()
+}
+
+// makeFolder makes the folder of a new repository, whole or not at all.
+func (s *Service) makeFolder(ctx context.Context, r Repository) (err error) {
+	draft := filepath.Join(s.dir, draftPrefix+r.ID)
+	defer func() {
+		if err != nil {
+			os.RemoveAll(draft)
+		}
+	}()
+	if err := s.git.Init(ctx, draft); err != nil {
+		return err
+	}
+	if r.DefaultBranch != "main" {
+		if err := s.git.SetHead(ctx, draft, r.DefaultBranch); err != nil {
+			return err
+		}
+	}
+	return fault.Wrap(os.Rename(draft, s.folder(r.ID)), "make the folder of repository %s", r.FullName())
+}
+
+// draftPrefix begins the name of a folder that is not a repository yet, or no more.
+const draftPrefix = "draft-"
+
+// dropFolder removes a repository's folder. It vanishes at once; what a crash leaves of it goes as an orphan.
+func (s *Service) dropFolder(id string) error {
+	draft := filepath.Join(s.dir, draftPrefix+id)
+	if err := os.Rename(s.folder(id), draft); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fault.Wrap(err, "remove the folder of repository %s", id)
+	}
+	return fault.Wrap(os.RemoveAll(draft), "remove the folder of repository %s", id)
+}

@@ -1,0 +1,100 @@
+package repository
+
+import (
+	"context"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Query says which repositories; its zero value means the first 50.
+type Query struct {
+	Space     string // exactly this space
+	Namespace string
+	Text      string // part of NAMESPACE/NAME or of the description
+	Limit     int    // 50 when 0, at most 200
+	Cursor    string // Page.Next of the page before
+}
+
+// Page is a part of a list.
+type Page struct {
+	Items []Repository
+	Next  string // "" at the end
+}
+
+// List gives the repositories that the principal of ctx may read, by name.
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	var w where
+	set, err := s.access.Spaces(ctx, Read)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := s.visible(ctx, &w, set); err != nil {
+		return Page{}, err
+	}
+	if q.Space != "" {
+		w.add("r.space = " + w.arg(q.Space))
+	}
+	if q.Namespace != "" {
+		w.add("r.namespace = " + w.arg(strings.ToLower(q.Namespace)))
+	}
+	if q.Text != "" {
+		like := w.arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
+		w.add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
+	}
+	if q.Cursor != "" {
+		namespace, name, err := ParseName(q.Cursor)
+		if err != nil {
+			return Page{}, fault.Errorf(fault.Invalid, "the cursor is not one that a list gave")
+		}
+		w.add("(r.namespace, r.name) > (" + w.arg(namespace) + ", " + w.arg(name) + ")")
+	}
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	q.Limit = min(q.Limit, 200)
+	var page Page
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY r.namespace, r.name LIMIT "+w.arg(q.Limit+1), w.args...)
+		page.Items, err = store.Collect(rows, err, scanRepository)
+		return err
+	})
+	if err != nil {
+		return Page{}, fault.Wrap(err, "list repositories")
+	}
+	if len(page.Items) > q.Limit {
+		page.Items = page.Items[:q.Limit]
+		page.Next = page.Items[q.Limit-1].FullName()
+	}
+	return page, nil
+}
+
+// visible narrows a list to what may be seen: the repositories of some spaces, and those that the token's scopes name.
+func (s *Service) visible(ctx context.Context, w *where, set access.Set) error {
+	if set.All {
+		return nil
+	}
+	seen := w.in("r.space", set.List())
+	var named []string
+	for _, scope := range actor.From(ctx).Scopes {
+		_, object, ok := strings.Cut(scope, "=")
+		if !ok {
+			continue
+		}
+		r, err := s.open(ctx, Read, object)
+		switch {
+		case err == nil:
+			named = append(named, r.ID)
+		case !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid):
+			return err
+		}
+	}
+	if len(named) > 0 {
+		seen = "(" + seen + " OR " + w.in("r.id", named) + ")"
+	}
+	w.add(seen)
+	return nil
+}

@@ -1,0 +1,39 @@
+-- +goose Up
+CREATE TABLE repositories (
+  id             TEXT PRIMARY KEY,
+  namespace      TEXT NOT NULL,
+  name           TEXT NOT NULL,
+  space          TEXT NOT NULL,
+  description    TEXT NOT NULL,
+  default_branch TEXT NOT NULL,
+  protected      INTEGER NOT NULL,
+  created        BIGINT NOT NULL,
+  created_by     TEXT NOT NULL,
+  updated        BIGINT NOT NULL,
+  pushed         BIGINT NOT NULL,
+  generation     BIGINT NOT NULL, -- raised by every mark and every settlement
+  dirty          INTEGER NOT NULL, -- 1 from before references may move until what moved is recorded
+  dirty_actor    TEXT NOT NULL, -- who moves them
+  dirty_platform INTEGER NOT NULL,
+  dirty_cause    TEXT NOT NULL,
+  dirty_run      TEXT NOT NULL,
+  UNIQUE (namespace, name)
+);
+CREATE INDEX repositories_space ON repositories (space);
+CREATE INDEX repositories_dirty ON repositories (id) WHERE dirty = 1;
+
+-- What the ledger knows of the references of a repository.
+CREATE TABLE repository_refs (
+  repository TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  hash       TEXT NOT NULL,
+  updated    BIGINT NOT NULL,
+  PRIMARY KEY (repository, name)
+);
+
+-- Heads that the platform itself pushed.
+CREATE TABLE repository_platform_commits (
+  repository TEXT NOT NULL,
+  hash       TEXT NOT NULL,
+  PRIMARY KEY (repository, hash)
+);

@@ -1,0 +1,232 @@
+package repository
+
+import (
+	"context"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Platform is the repositories as other rooms of the platform see them: it asks for no right. Whoever uses it for a
+// request of somebody asks first, with the space that SpaceOf gives.
+type Platform struct{ s *Service }
+
+// Platform gives the view without rights.
+func (s *Service) Platform() Platform { return Platform{s} }
+
+// Head gives the commit of a branch, or with "" of the default branch; a tag, a full reference and a hash will do too.
+// It is the commit that the ledger knows. NotFound when there is none.
+func (p Platform) Head(ctx context.Context, repository, branch string) (commit string, err error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil || branch == "" {
+		return p.resolved(ctx, r, branch, err)
+	}
+	name := branch
+	if !strings.HasPrefix(name, "refs/") {
+		name = "refs/heads/" + branch
+	}
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		commit, err = refHash(ctx, tx, r.ID, name)
+		return err
+	})
+	if err == nil && strings.HasPrefix(name, "refs/heads/") {
+		return commit, nil
+	}
+	if err == nil || fault.Is(err, fault.NotFound) {
+		return p.resolved(ctx, r, branch, nil) // a tag may point at another object than a commit
+	}
+	return "", err
+}
+
+func (p Platform) resolved(ctx context.Context, r Repository, rev string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return p.s.resolve(ctx, r, rev)
+}
+
+// SpaceOf gives the space that a repository belongs to.
+func (p Platform) SpaceOf(ctx context.Context, repository string) (string, error) {
+	r, err := p.s.find(ctx, repository)
+	return r.Space, err
+}
+
+// Get gives a repository.
+func (p Platform) Get(ctx context.Context, repository string) (Repository, error) {
+	return p.s.find(ctx, repository)
+}
+
+// ReadFile gives a file of at most limit bytes; see git.ReadFile for its errors.
+func (p Platform) ReadFile(ctx context.Context, repository, commit, file string, limit int64) ([]byte, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
+		return nil, err
+	}
+	return p.s.git.ReadFile(ctx, p.s.folder(r.ID), commit, file, limit)
+}
+
+// Files lists the files below a folder, with their paths from the root. Without such a folder there are none.
+func (p Platform) Files(ctx context.Context, repository, commit, folder string) ([]string, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
+		return nil, err
+	}
+	entries, err := p.s.git.Tree(ctx, p.s.folder(r.ID), commit, folder, true)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	files := make([]string, 0, len(entries))
+	for _, e := range entries {
+		if e.Type == "blob" {
+			files = append(files, e.Path)
+		}
+	}
+	return files, nil
+}
+
+// Glob lists the files that match a pattern: path.Match within a folder's name, ** for any folders. A path without any
+// pattern matches itself, when it is there.
+func (p Platform) Glob(ctx context.Context, repository, commit, pattern string) ([]string, error) {
+	pattern, err := git.CheckPath(pattern)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := path.Match(pattern, ""); err != nil || strings.Count(pattern, "**") > 4 {
+		return nil, fault.Errorf(fault.Invalid, "%q is not a pattern of paths; write it like services/*/catalog-info.yaml or **/*.yaml", pattern)
+	}
+	files, err := p.Files(ctx, repository, commit, fixed(pattern))
+	if err != nil {
+		return nil, err
+	}
+	var matching []string
+	parts := strings.Split(pattern, "/")
+	for _, f := range files {
+		if match(parts, strings.Split(f, "/")) {
+			matching = append(matching, f)
+		}
+	}
+	return matching, nil
+}
+
+// fixed gives the folder that every match of a pattern lies in.
+func fixed(pattern string) string {
+	folder := path.Dir(pattern)
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		folder = path.Dir(pattern[:i] + "x")
+	}
+	if folder == "." {
+		return ""
+	}
+	return folder
+}
+
+// match tells whether a path matches a sound pattern, both in parts. Runs of ** are one, so that it ends soon.
+func match(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for len(pattern) > 0 && pattern[0] == "**" {
+				pattern = pattern[1:]
+			}
+			if len(pattern) == 0 {
+				return len(name) > 0
+			}
+			for i := range name {
+				if match(pattern, name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}
+
+// ChangedPaths gives the paths that differ between two commits; from may be empty or Zero. It fails with fault.TooLarge
+// when there are too many: take everything as changed then.
+func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	return p.s.git.ChangedPaths(ctx, p.s.folder(r.ID), from, to)
+}
+
+// Parents gives the parents of a commit.
+func (p Platform) Parents(ctx context.Context, repository, commit string) ([]string, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	log, err := p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 1)
+	if err != nil || len(log) == 0 {
+		return nil, err
+	}
+	return log[0].Parents, nil
+}
+
+// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
+func (p Platform) IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return false, err
+	}
+	return p.s.git.IsAncestor(ctx, p.s.folder(r.ID), ancestor, commit)
+}
+
+// IsPlatformCommit tells whether the platform itself pushed a commit as the head of a branch.
+func (p Platform) IsPlatformCommit(ctx context.Context, repository, commit string) (is bool, err error) {
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err := byName(ctx, tx, repository)
+		if err == nil {
+			is, err = isPlatformCommit(ctx, tx, r.ID, commit)
+		}
+		return err
+	})
+	return is, err
+}
+
+// ArchiveAt gives the files of a commit below subpath as a tar stream; see git.Archive.
+func (p Platform) ArchiveAt(ctx context.Context, repository, commit, subpath string) (io.ReadCloser, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
+		return nil, err
+	}
+	return p.s.git.Archive(ctx, p.s.folder(r.ID), commit, subpath)
+}
+
+// Commit commits as the platform itself: its push is marked as such, so that it starts no pipeline. The ledger names
+// the principal of ctx, or the platform when there is none. It fails with fault.Conflict when the branch has moved.
+func (p Platform) Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error) {
+	found, err := p.s.find(ctx, repository)
+	if err != nil {
+		return "", err
+	}
+	if actor.From(ctx).Kind == actor.Anonymous {
+		ctx = actor.AsSystem(ctx)
+	}
+	return p.s.commit(ctx, found, r, markOf(ctx, true))
+}

@@ -1,0 +1,111 @@
+package repository
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// packLimit bounds one pushed pack, in bytes.
+const packLimit = 2 << 30
+
+// ServeGit answers a request of git's smart HTTP protocol for a repository; path is what follows its address (see
+// git.Wants). A clone or fetch needs repository:read, a push repository:write; a push is in the ledger when the client
+// learns that it succeeded. An error means that nothing has been written to w.
+func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, path string) error {
+	ctx := r.Context()
+	write, ok := git.Wants(r, path)
+	if !ok {
+		return fault.Errorf(fault.Invalid, "this is not a request of git's smart HTTP protocol; use git 2.0 or newer")
+	}
+	action := Read
+	if write {
+		action = Write
+	}
+	repository, err := s.open(ctx, action, fullName)
+	if err != nil {
+		return err
+	}
+	options := git.ServeOptions{Path: path, Write: write, MaxInput: packLimit}
+	if path != git.PathReceivePack {
+		return s.git.Serve(w, r, s.folder(repository.ID), options)
+	}
+	return s.receive(w, r, repository, options)
+}
+
+// receive serves a push; see the package's comment for its order.
+func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Repository, options git.ServeOptions) error {
+	ctx := r.Context()
+	h, err := s.openHold(repository.ID)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	options.Hold = h.file
+	begun := false
+	options.PreReceive = func(ctx context.Context, in git.Incoming) error {
+		if err := h.acquire(ctx); err != nil {
+			return err
+		}
+		now, err := s.byID(ctx, repository.ID) // the default branch or its protection may have changed meanwhile
+		if err != nil {
+			return err
+		}
+		if err := now.judge(ctx, in); err != nil {
+			return err
+		}
+		begun = true // also when begin's answer is lost
+		return s.begin(ctx, repository.ID, markOf(ctx, false))
+	}
+	err = s.git.Serve(w, r, s.folder(repository.ID), options)
+	if begun {
+		// The client has not seen the end of its answer yet. An error leaves the mark, so the push is recorded later.
+		_ = s.finish(ctx, repository.ID)
+	}
+	return err
+}
+
+// markOf says who acts in ctx.
+func markOf(ctx context.Context, platform bool) mark {
+	p := actor.From(ctx)
+	return mark{actor: p.ID, cause: ledger.Cause(ctx), run: p.Run, platform: platform}
+}
+
+// CommitFiles commits to a branch as the principal of ctx, and gives the commit. It needs repository:write. Without an
+// author it is the principal; without a time it is now. It fails with fault.Conflict when the branch is not at r.Parent.
+func (s *Service) CommitFiles(ctx context.Context, fullName string, r git.CommitRequest) (commit string, err error) {
+	repository, err := s.open(ctx, Write, fullName)
+	if err != nil {
+		return "", err
+	}
+	return s.commit(ctx, repository, r, markOf(ctx, false))
+}
+
+func (s *Service) commit(ctx context.Context, repository Repository, r git.CommitRequest, m mark) (commit string, err error) {
+	if r.Branch == "" {
+		r.Branch = repository.DefaultBranch
+	}
+	if r.Author.Name == "" {
+		r.Author.Name, r.Author.Email = "Roadbed", "roadbed@localhost"
+		if p := actor.From(ctx); p.Kind != actor.System && p.Name != "" {
+			r.Author.Name, r.Author.Email = p.Name, p.ID+"@users.localhost"
+		}
+	}
+	if r.Author.When.IsZero() {
+		r.Author.When = s.now()
+	}
+	err = s.locked(ctx, repository.ID, func() error {
+		if err := s.begin(ctx, repository.ID, m); err != nil {
+			return err
+		}
+		commit, err = s.git.Commit(ctx, s.folder(repository.ID), r)
+		// When this fails the mark stays: a record that is late is no reason to commit again.
+		_ = s.finish(ctx, repository.ID)
+		return err
+	})
+	return commit, fault.Wrap(err, "commit to %s", repository.FullName())
+}

@@ -1,0 +1,138 @@
+package repository
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	recordInterval = 5 * time.Second // between looks for pushes that could not be recorded
+	packAfter      = 100             // pushes to a repository, until it is looked at for packing
+	orphanAge      = time.Hour       // of a folder without a row, until it is removed
+	recordAtStart  = 2 * time.Minute // waiting for one repository when the server starts
+)
+
+// Run records pushes that a crash or an unreachable database kept from the ledger, at once and from then on; removes
+// folders that belong to no repository; and packs repositories now and then. It lives until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	ctx = actor.AsSystem(ctx)
+	s.settleAll(ctx, true)
+	if err := s.removeOrphans(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("remove folders that belong to no repository", "error", err)
+	}
+	tick := time.NewTicker(recordInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			s.settleAll(ctx, false)
+			s.maintain(ctx)
+		case <-s.wake:
+			s.settleAll(ctx, false)
+		}
+	}
+}
+
+// poke has Run look for pushes that are not recorded.
+func (s *Service) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// settleAll settles the marked repositories. Those that are being pushed to in this process settle themselves, and at
+// the start there are none.
+func (s *Service) settleAll(ctx context.Context, starting bool) {
+	var ids []string
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		ids, err = dirtyIDs(ctx, tx)
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Error("look for pushes that are not recorded; it is tried again", "error", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		if !starting && s.locks.busy(id) {
+			continue
+		}
+		one, cancel := context.WithTimeout(ctx, recordAtStart)
+		err := s.Settle(one, id)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("record a push; it is tried again", "repository", id, "error", err)
+		}
+	}
+}
+
+// removeOrphans removes the folders of repositories that were never or are no longer in the database.
+func (s *Service) removeOrphans(ctx context.Context) error {
+	folders, err := os.ReadDir(s.dir) // before the rows: a folder that is made meanwhile is not seen
+	if err != nil {
+		return fault.Wrap(err, "list the folder of repositories")
+	}
+	var ids []string
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		ids, err = allIDs(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		known[id+".git"] = true
+	}
+	for _, f := range folders {
+		ours := strings.HasPrefix(f.Name(), draftPrefix) || strings.HasPrefix(f.Name(), idPrefix+"_") && strings.HasSuffix(f.Name(), ".git")
+		info, err := f.Info()
+		if !ours || known[f.Name()] || err != nil || info.ModTime().After(s.started.Add(-orphanAge)) {
+			continue
+		}
+		s.log.Warn("remove a folder that belongs to no repository", "folder", f.Name())
+		if err := os.RemoveAll(filepath.Join(s.dir, f.Name())); err != nil {
+			return fault.Wrap(err, "remove the folder %s", f.Name())
+		}
+	}
+	return nil
+}
+
+// count counts a push for maintain.
+func (s *Service) count(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushes[id]++
+}
+
+// maintain packs one repository that was pushed to often.
+func (s *Service) maintain(ctx context.Context) {
+	s.mu.Lock()
+	id := ""
+	for candidate, n := range s.pushes {
+		if n >= packAfter {
+			id = candidate
+			delete(s.pushes, id)
+			break
+		}
+	}
+	s.mu.Unlock()
+	if id == "" {
+		return
+	}
+	err := s.locked(ctx, id, func() error { return s.git.Maintain(ctx, s.folder(id)) })
+	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
+		s.log.Error("pack a repository", "repository", id, "error", err)
+	}
+}

@@ -1,0 +1,167 @@
+package repository
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Actions that rights are asked for.
+const (
+	Read   = "repository:read"
+	Write  = "repository:write"
+	Make   = "repository:create"
+	Manage = "repository:admin"
+)
+
+// idPrefix begins the id of a repository.
+const idPrefix = "rep"
+
+// Zero is the hash that stands for no commit, where a reference is new or gone.
+const Zero = git.Zero
+
+// Repository is one hosted repository.
+type Repository struct {
+	ID            string
+	Namespace     string
+	Name          string
+	Space         string
+	Description   string
+	DefaultBranch string
+	Protected     bool   // the default branch can't be rewritten or deleted by a push
+	Head          string // commit of the default branch; "" while there is none
+	Created       time.Time
+	CreatedBy     string // opaque id of a principal
+	Updated       time.Time
+	Pushed        time.Time // when a reference moved last; zero when never
+
+	generation int64
+	dirty      *mark
+}
+
+// FullName gives NAMESPACE/NAME.
+func (r Repository) FullName() string { return r.Namespace + "/" + r.Name }
+
+// Subject gives what the ledger calls the repository.
+func (r Repository) Subject() string { return Subject(r.FullName()) }
+
+// Subject gives what the ledger calls a repository of that full name.
+func Subject(fullName string) string { return "repository:" + fullName }
+
+// NewRepository describes a repository that is to be made.
+type NewRepository struct {
+	Space         string // "" is the root space
+	Namespace     string // "" is "default"
+	Name          string
+	Description   string
+	DefaultBranch string // "" is "main"
+}
+
+// Change says what is to change; nil leaves a field as it is.
+type Change struct {
+	Description   *string
+	DefaultBranch *string
+	Protected     *bool
+}
+
+// Push is the Data of a repository.pushed entry.
+type Push struct {
+	Repository string `json:"repository"` // NAMESPACE/NAME
+	Ref        string `json:"ref"`
+	Old        string `json:"old"` // Zero for a new reference
+	New        string `json:"new"` // Zero for a deleted reference
+	Platform   bool   `json:"platform"`
+}
+
+// Branch gives the short name of the branch that was pushed; ok is false for a tag or note.
+func (p Push) Branch() (name string, ok bool) { return strings.CutPrefix(p.Ref, "refs/heads/") }
+
+// mark is what is noted before references may move.
+type mark struct {
+	actor, cause, run string
+	platform          bool
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9]+([-_.]+[a-z0-9]+)*$`)
+
+const nameHint = "a name has at most 63 letters and digits, joined by '-', '_' or '.', and does not end in .git"
+
+// validName tells whether s, in lower case, may be a namespace or a name. Names that git's addresses give a meaning are
+// none.
+func validName(s string) bool {
+	return len(s) <= 63 && namePattern.MatchString(s) && !strings.HasSuffix(s, ".git") && !strings.HasSuffix(s, ".lock")
+}
+
+// ParseName reads NAMESPACE/NAME, in any case and with or without .git at the end. It fails with fault.Invalid.
+func ParseName(fullName string) (namespace, name string, err error) {
+	namespace, name, ok := strings.Cut(strings.ToLower(fullName), "/")
+	name = strings.TrimSuffix(name, ".git")
+	if !ok || !validName(namespace) || !validName(name) {
+		if len(fullName) > 200 {
+			fullName = fullName[:200]
+		}
+		return "", "", fault.Errorf(fault.Invalid, "%q is not the name of a repository; write NAMESPACE/NAME, where %s", fullName, nameHint)
+	}
+	return namespace, name, nil
+}
+
+// check puts the defaults in and refuses what can't be made.
+func (n *NewRepository) check() error {
+	if n.Space == "" {
+		n.Space = "default"
+	}
+	if n.Namespace == "" {
+		n.Namespace = "default"
+	}
+	if n.DefaultBranch == "" {
+		n.DefaultBranch = "main"
+	}
+	var err error
+	if n.Namespace, n.Name, err = ParseName(n.Namespace + "/" + n.Name); err != nil {
+		return err
+	}
+	if err := git.CheckBranch(n.DefaultBranch); err != nil {
+		return err
+	}
+	return checkDescription(n.Description)
+}
+
+func checkDescription(s string) error {
+	if len(s) > 1000 || strings.ContainsRune(s, 0) {
+		return fault.Errorf(fault.Invalid, "a description has at most 1000 bytes")
+	}
+	return nil
+}
+
+// judge decides on a push: which references may be pushed to, and that the protected default branch only goes forward.
+func (r Repository) judge(ctx context.Context, in git.Incoming) error {
+	if len(in.Updates) > pushRefs {
+		return fault.Errorf(fault.TooLarge, "a push changes at most %d references, this one %d; push them in parts", pushRefs, len(in.Updates))
+	}
+	for _, u := range in.Updates {
+		if !strings.HasPrefix(u.Ref, "refs/heads/") && !strings.HasPrefix(u.Ref, "refs/tags/") && !strings.HasPrefix(u.Ref, "refs/notes/") {
+			return fault.Errorf(fault.Denied, "%s can't be pushed to; push branches, tags or notes", u.Ref)
+		}
+		if !r.Protected || u.Ref != "refs/heads/"+r.DefaultBranch || u.Creates() {
+			continue
+		}
+		if u.Deletes() {
+			return fault.Errorf(fault.Denied, "%s is the default branch of %s and protected: it can't be deleted", r.DefaultBranch, r.FullName())
+		}
+		forward, err := in.IsAncestor(ctx, u.Old, u.New)
+		if err != nil {
+			return err
+		}
+		if !forward {
+			return fault.Errorf(fault.Denied, "%s is the default branch of %s and protected: it can't be rewritten; pull, then push a commit on top of it", r.DefaultBranch, r.FullName())
+		}
+	}
+	return nil
+}
+
+// pushRefs is the most references that one push may change, since each is an entry of the ledger.
+const pushRefs = 1000

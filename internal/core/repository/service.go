@@ -1,0 +1,286 @@
+package repository
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Service is the one door to the repositories. It is safe for concurrent use.
+type Service struct {
+	db     *store.DB
+	access *access.Service
+	ledger *ledger.Ledger
+	git    *git.Git
+	dir    string
+	now    func() time.Time
+	log    *slog.Logger
+
+	started time.Time // by the clock of the file system, whose files it is compared with
+	locks   locks
+	wake    chan struct{}
+	mu      sync.Mutex
+	pushes  map[string]int // since the repository was last packed, by id
+}
+
+// New gives the service over a folder of repositories, which is made when absent. It needs the tables of Migrations;
+// Run records what was pushed before a crash.
+func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git, dir string, now func() time.Time, log *slog.Logger) (*Service, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fault.Wrap(err, "open the folder of repositories")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fault.Wrap(err, "open the folder of repositories")
+	}
+	return &Service{
+		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, started: time.Now(),
+		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{},
+	}, nil
+}
+
+// Create makes an empty repository. It needs repository:create in the space and fails with fault.Conflict when the name
+// is taken, fault.Invalid when it is none, and fault.NotFound when there is no such space.
+func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, error) {
+	if err := n.check(); err != nil {
+		return Repository{}, err
+	}
+	now := s.now()
+	r := Repository{
+		ID: ref.NewID(idPrefix, now), Namespace: n.Namespace, Name: n.Name, Space: n.Space, Description: n.Description,
+		DefaultBranch: n.DefaultBranch, Protected: true, Created: now, CreatedBy: actor.From(ctx).ID, Updated: now,
+	}
+	if err := s.mayMake(ctx, r.Space, r.FullName()); err != nil {
+		return Repository{}, err
+	}
+	if _, err := s.find(ctx, r.FullName()); err == nil {
+		return Repository{}, taken(r.FullName())
+	}
+	if err := s.makeFolder(ctx, r); err != nil {
+		return Repository{}, err
+	}
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := insert(ctx, tx, r); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, "repository.created", r, map[string]string{"repository": r.FullName(), "default_branch": r.DefaultBranch})
+	})
+	if err != nil {
+		s.dropUnlessKept(ctx, r.ID)
+		return Repository{}, fault.Wrap(err, "create repository %s", r.FullName())
+	}
+	return r, nil
+}
+
+// mayMake asks for repository:create in a space that exists.
+func (s *Service) mayMake(ctx context.Context, space, fullName string) error {
+	if err := s.access.AuthorizeObject(ctx, Make, space, fullName); err != nil {
+		return err
+	}
+	exists, err := s.access.Exists(ctx, space)
+	if err == nil && !exists {
+		return fault.Errorf(fault.NotFound, "there is no space %s", space)
+	}
+	return err
+}
+
+// dropUnlessKept removes the folder of a repository whose row could not be written. A commit whose answer was lost may
+// have written it all the same.
+func (s *Service) dropUnlessKept(ctx context.Context, id string) {
+	ctx = context.WithoutCancel(ctx)
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		_, err := byID(ctx, tx, id)
+		return err
+	})
+	if !fault.Is(err, fault.NotFound) {
+		return // there, or unknown: an orphan is removed later
+	}
+	if err := s.dropFolder(id); err != nil {
+		s.log.Error("remove the folder of a repository that was not created", "repository", id, "error", err)
+	}
+}
+
+// tell appends an entry about a repository; others are what else it touches.
+func (s *Service) tell(ctx context.Context, tx *store.Tx, kind string, r Repository, data any, others ...string) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return fault.Wrap(err, "write entry %s", kind)
+	}
+	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: r.Space, Type: kind, Subject: r.Subject(), Refs: append([]string{r.ID}, others...), Data: raw})
+	return err
+}
+
+// find gives a repository by NAMESPACE/NAME, without asking for rights.
+func (s *Service) find(ctx context.Context, fullName string) (r Repository, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err = byName(ctx, tx, fullName)
+		return err
+	})
+	return r, err
+}
+
+// open gives a repository in which the principal of ctx may do an action. Whoever may not read it learns nothing of it.
+func (s *Service) open(ctx context.Context, action, fullName string) (Repository, error) {
+	what := "repository " + fullName
+	r, err := s.find(ctx, fullName)
+	if fault.Is(err, fault.NotFound) {
+		if actor.From(ctx).Kind == actor.Anonymous {
+			return Repository{}, s.access.Authorize(ctx, action, "") // says that nobody is signed in
+		}
+		return Repository{}, access.NotFound(what)
+	}
+	if err != nil {
+		return Repository{}, err
+	}
+	err = s.access.AuthorizeObject(ctx, action, r.Space, r.FullName())
+	if fault.Is(err, fault.Denied) || fault.Is(err, fault.NotFound) {
+		if action == Read || s.access.AuthorizeObject(ctx, Read, r.Space, r.FullName()) != nil {
+			return Repository{}, access.NotFound(what)
+		}
+	}
+	if err != nil {
+		return Repository{}, err
+	}
+	return r, nil
+}
+
+// Get gives a repository by NAMESPACE/NAME. It needs repository:read.
+func (s *Service) Get(ctx context.Context, fullName string) (Repository, error) {
+	return s.open(ctx, Read, fullName)
+}
+
+// Update changes settings. It needs repository:admin. A new default branch need not exist yet.
+func (s *Service) Update(ctx context.Context, fullName string, c Change) (Repository, error) {
+	if c.DefaultBranch != nil {
+		if err := git.CheckBranch(*c.DefaultBranch); err != nil {
+			return Repository{}, err
+		}
+	}
+	if c.Description != nil {
+		if err := checkDescription(*c.Description); err != nil {
+			return Repository{}, err
+		}
+	}
+	return s.manage(ctx, fullName, "repository.changed", func(ctx context.Context, r *Repository) (any, error) {
+		data := map[string]any{"repository": r.FullName()}
+		if c.Description != nil {
+			r.Description = *c.Description
+			data["description"] = r.Description
+		}
+		if c.Protected != nil {
+			r.Protected = *c.Protected
+			data["protected"] = r.Protected
+		}
+		if c.DefaultBranch != nil {
+			r.DefaultBranch = *c.DefaultBranch
+			data["default_branch"] = r.DefaultBranch
+		}
+		return data, nil
+	})
+}
+
+// Rename gives a repository another address; the old one is free at once. It needs repository:admin and
+// repository:create in the space, and fails with fault.Conflict when the name is taken.
+func (s *Service) Rename(ctx context.Context, fullName, newName string) (Repository, error) {
+	namespace, name, err := ParseName(newName)
+	if err != nil {
+		return Repository{}, err
+	}
+	return s.manage(ctx, fullName, "repository.renamed", func(ctx context.Context, r *Repository) (any, error) {
+		if err := s.mayMake(ctx, r.Space, namespace+"/"+name); err != nil {
+			return nil, err
+		}
+		data := map[string]string{"from": r.FullName(), "repository": namespace + "/" + name}
+		r.Namespace, r.Name = namespace, name
+		return data, nil
+	})
+}
+
+// Transfer moves a repository to another space, whose rights hold from then on. It needs repository:admin, and
+// repository:create in the new space.
+func (s *Service) Transfer(ctx context.Context, fullName, space string) (Repository, error) {
+	return s.manage(ctx, fullName, "repository.transferred", func(ctx context.Context, r *Repository) (any, error) {
+		if err := s.mayMake(ctx, space, r.FullName()); err != nil {
+			return nil, err
+		}
+		data := map[string]string{"repository": r.FullName(), "from": r.Space, "to": space}
+		r.Space = space
+		return data, nil
+	})
+}
+
+// manage changes a repository's row, for who may administer it. mutate is asked once, outside the transaction.
+func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func(context.Context, *Repository) (any, error)) (Repository, error) {
+	r, err := s.open(ctx, Manage, fullName)
+	if err != nil {
+		return Repository{}, err
+	}
+	err = s.locked(ctx, r.ID, func() error {
+		if r, err = s.open(ctx, Manage, fullName); err != nil { // as it is now
+			return err
+		}
+		old := r
+		data, err := mutate(ctx, &r)
+		if err != nil {
+			return err
+		}
+		r.Updated = s.now()
+		var others []string
+		if r.FullName() != old.FullName() {
+			others = append(others, old.Subject())
+		}
+		err = s.db.Write(ctx, func(tx *store.Tx) error {
+			if err := update(ctx, tx, r); err != nil {
+				return err
+			}
+			return s.tell(ctx, tx, kind, r, data, others...)
+		})
+		if err == nil && r.DefaultBranch != old.DefaultBranch {
+			// The row leads: after a crash here tidy makes HEAD follow it.
+			err = s.git.SetHead(context.WithoutCancel(ctx), s.folder(r.ID), r.DefaultBranch)
+		}
+		if err == nil {
+			r, err = s.byID(ctx, r.ID)
+		}
+		return err
+	})
+	return r, err
+}
+
+// Delete removes a repository with everything in it. It needs repository:admin.
+func (s *Service) Delete(ctx context.Context, fullName string) error {
+	r, err := s.open(ctx, Manage, fullName)
+	if err != nil {
+		return err
+	}
+	return s.locked(ctx, r.ID, func() error {
+		err := s.db.Write(ctx, func(tx *store.Tx) error {
+			if _, err := byID(ctx, tx, r.ID); err != nil {
+				return access.NotFound("repository " + fullName)
+			}
+			if err := remove(ctx, tx, r.ID); err != nil {
+				return err
+			}
+			return s.tell(ctx, tx, "repository.deleted", r, map[string]string{"repository": r.FullName(), "head": r.Head})
+		})
+		if err != nil {
+			return fault.Wrap(err, "delete repository %s", r.FullName())
+		}
+		if err := s.dropFolder(r.ID); err != nil {
+			s.log.Error("remove the folder of a deleted repository; it is tried again at the next start", "repository", r.ID, "error", err)
+		}
+		return nil
+	})
+}

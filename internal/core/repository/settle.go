@@ -1,0 +1,176 @@
+package repository
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	settleChunk    = 100         // references a transaction, so that none takes long
+	settleAttempts = 5           // when somebody else settles at the same time
+	settleTime     = time.Minute // of one settlement after a push, whatever happened to its request
+)
+
+// Settle records what was pushed to a repository and is not in the ledger yet. It can be called at any time and any
+// number of times; each change of a reference gets exactly one entry.
+func (s *Service) Settle(ctx context.Context, id string) error {
+	return s.locked(ctx, id, func() error { return s.settle(ctx, id) })
+}
+
+// begin marks a repository whose lock is held: from now on its references may move, and m says by whom. What an
+// earlier push left unrecorded is recorded first, in the name of who made it.
+func (s *Service) begin(ctx context.Context, id string, m mark) error {
+	r, err := s.byID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.dirty != nil {
+		if err := s.settle(ctx, id); err != nil {
+			return err
+		}
+	}
+	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error { return setDirty(ctx, tx, id, m) }), "announce a push")
+}
+
+// finish records what moved since begin. It does so even when ctx has ended; when it can't, the mark stays and Run
+// tries again.
+func (s *Service) finish(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := s.settle(ctx, id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		s.log.Error("record a push; it is tried again", "repository", id, "error", err)
+		s.poke()
+	}
+	return err
+}
+
+func (s *Service) byID(ctx context.Context, id string) (r Repository, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err = byID(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
+// settle is Settle under the repository's lock. Against a second server that shares the folder without the lock, the
+// generation of the row keeps an older view from being written over a newer one.
+func (s *Service) settle(ctx context.Context, id string) error {
+	for range settleAttempts {
+		var r Repository
+		var known []Ref
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			if r, err = byID(ctx, tx, id); err == nil {
+				known, err = listRefs(ctx, tx, id)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		actual, err := s.git.Refs(ctx, s.folder(id))
+		if err != nil {
+			return err
+		}
+		moved := differences(r, known, actual)
+		if len(moved) == 0 && r.dirty == nil {
+			return nil
+		}
+		done, err := s.record(ctx, r, moved)
+		if done || err != nil {
+			return fault.Wrap(err, "record a push to %s", r.FullName())
+		}
+	}
+	return fault.Errorf(fault.Unavailable, "repository %s is changed all the time by somebody else", id)
+}
+
+// differences gives what moved, by name of the reference.
+func differences(r Repository, known []Ref, actual map[string]string) []Push {
+	platform := r.dirty != nil && r.dirty.platform
+	var moved []Push
+	seen := make(map[string]bool, len(known))
+	for _, k := range known {
+		seen[k.Name] = true
+		hash, exists := actual[k.Name]
+		if !exists {
+			hash = Zero
+		}
+		if hash != k.Hash {
+			moved = append(moved, Push{r.FullName(), k.Name, k.Hash, hash, platform})
+		}
+	}
+	for name, hash := range actual {
+		if !seen[name] {
+			moved = append(moved, Push{r.FullName(), name, Zero, hash, platform})
+		}
+	}
+	slices.SortFunc(moved, func(a, b Push) int { return cmp.Compare(a.Ref, b.Ref) })
+	return moved
+}
+
+// record writes the differences in transactions of settleChunk; with the last one the mark goes. It gives false when the
+// repository is no longer at the generation at which the differences were found.
+func (s *Service) record(ctx context.Context, r Repository, moved []Push) (done bool, err error) {
+	generation := r.generation
+	for first := true; first || len(moved) > 0; first = false {
+		chunk := moved[:min(len(moved), settleChunk)]
+		moved = moved[len(chunk):]
+		current := false
+		err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+			current, err = s.recordChunk(ctx, tx, r, generation, chunk, len(moved) == 0)
+			return err
+		})
+		if err != nil || !current {
+			return false, err
+		}
+		generation++
+	}
+	s.count(r.ID)
+	return true, nil
+}
+
+func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, generation int64, chunk []Push, last bool) (bool, error) {
+	now := s.now()
+	var pushed time.Time
+	if len(chunk) > 0 {
+		pushed = now
+	}
+	current, err := setSettled(ctx, tx, r.ID, generation, last, pushed)
+	if err != nil || !current {
+		return false, err
+	}
+	by := mark{actor: "system"} // somebody changed the folder past the server
+	if r.dirty != nil {
+		by = *r.dirty
+	}
+	// The entry is of whoever was marked, never of whoever happens to settle.
+	ctx = ledger.WithCause(actor.AsSystem(ctx), by.cause)
+	for _, p := range chunk {
+		if err := setRef(ctx, tx, r.ID, p.Ref, p.New, now); err != nil {
+			return false, err
+		}
+		if p.Platform && p.New != Zero {
+			if err := addPlatformCommit(ctx, tx, r.ID, p.New); err != nil {
+				return false, err
+			}
+		}
+		data, err := json.Marshal(p)
+		if err != nil {
+			return false, err
+		}
+		if _, err := s.ledger.Append(ctx, tx, ledger.Entry{
+			Actor: by.actor, Space: r.Space, Type: "repository.pushed", Subject: r.Subject(), Refs: []string{r.ID}, Run: by.run, Data: data,
+		}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

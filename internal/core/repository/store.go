@@ -1,0 +1,207 @@
+package repository
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrations gives the room's tables.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return store.Migrations{Room: "repository", FS: sub}
+}
+
+const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.created,
+  r.created_by, r.updated, r.pushed, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run,
+  COALESCE(h.hash, '')
+  FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch `
+
+func scanRepository(row store.Row) (r Repository, err error) {
+	var created, updated, pushed int64
+	var dirty bool
+	var m mark
+	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &created,
+		&r.CreatedBy, &updated, &pushed, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &r.Head)
+	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
+	if dirty {
+		r.dirty = &m
+	}
+	return r, err
+}
+
+// byName gives a repository by NAMESPACE/NAME.
+func byName(ctx context.Context, tx *store.Tx, fullName string) (Repository, error) {
+	namespace, name, err := ParseName(fullName)
+	if err != nil {
+		return Repository{}, err
+	}
+	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.namespace = $1 AND r.name = $2`, namespace, name), scanRepository,
+		"repository %s/%s", namespace, name)
+}
+
+func byID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
+	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.id = $1`, id), scanRepository, "repository %s", id)
+}
+
+func insert(ctx context.Context, tx *store.Tx, r Repository) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, created,
+		created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, '', 0, '', '')`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated)
+	if fault.Is(err, fault.Conflict) {
+		return taken(r.FullName())
+	}
+	return err
+}
+
+func taken(fullName string) error {
+	return fault.Errorf(fault.Conflict, "the name %s is taken; choose another one", fullName)
+}
+
+// update writes what an administrator may change.
+func update(ctx context.Context, tx *store.Tx, r Repository) error {
+	_, err := tx.Exec(ctx, `UPDATE repositories SET namespace = $2, name = $3, space = $4, description = $5, default_branch = $6,
+		protected = $7, updated = $8 WHERE id = $1`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Updated)
+	if fault.Is(err, fault.Conflict) {
+		return taken(r.FullName())
+	}
+	return err
+}
+
+func remove(ctx context.Context, tx *store.Tx, id string) error {
+	for _, statement := range []string{
+		`DELETE FROM repository_platform_commits WHERE repository = $1`,
+		`DELETE FROM repository_refs WHERE repository = $1`,
+		`DELETE FROM repositories WHERE id = $1`,
+	} {
+		if _, err := tx.Exec(ctx, statement, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setDirty notes that references may move from now on.
+func setDirty(ctx context.Context, tx *store.Tx, id string, m mark) error {
+	n, err := tx.Exec(ctx, `UPDATE repositories SET dirty = 1, generation = generation + 1, dirty_actor = $2, dirty_platform = $3,
+		dirty_cause = $4, dirty_run = $5 WHERE id = $1`, id, m.actor, m.platform, m.cause, m.run)
+	if err == nil && n == 0 {
+		return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
+	}
+	return err
+}
+
+// setSettled raises the generation, when it is still the expected one; last takes the mark away too.
+func setSettled(ctx context.Context, tx *store.Tx, id string, generation int64, last bool, pushed time.Time) (bool, error) {
+	dirty := 1
+	if last {
+		dirty = 0
+	}
+	n, err := tx.Exec(ctx, `UPDATE repositories SET generation = generation + 1, dirty = $3,
+		pushed = CASE WHEN $4 > pushed THEN $4 ELSE pushed END WHERE id = $1 AND generation = $2`,
+		id, generation, dirty, store.Micros(pushed))
+	return n == 1, err
+}
+
+func setRef(ctx context.Context, tx *store.Tx, id, name, hash string, now time.Time) error {
+	if hash == Zero {
+		_, err := tx.Exec(ctx, `DELETE FROM repository_refs WHERE repository = $1 AND name = $2`, id, name)
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO repository_refs (repository, name, hash, updated) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (repository, name) DO UPDATE SET hash = excluded.hash, updated = excluded.updated`, id, name, hash, now)
+	return err
+}
+
+func addPlatformCommit(ctx context.Context, tx *store.Tx, id, hash string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repository_platform_commits (repository, hash) VALUES ($1, $2)
+		ON CONFLICT (repository, hash) DO NOTHING`, id, hash)
+	return err
+}
+
+func isPlatformCommit(ctx context.Context, tx *store.Tx, id, hash string) (found bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) > 0 FROM repository_platform_commits WHERE repository = $1 AND hash = $2`, id, hash).Scan(&found)
+	return found, err
+}
+
+// Ref is a branch, tag or note as the ledger knows it.
+type Ref struct {
+	Name    string // refs/heads/main
+	Hash    string
+	Updated time.Time
+}
+
+func listRefs(ctx context.Context, tx *store.Tx, id string) ([]Ref, error) {
+	rows, err := tx.Query(ctx, `SELECT name, hash, updated FROM repository_refs WHERE repository = $1 ORDER BY name`, id)
+	return store.Collect(rows, err, func(row store.Row) (r Ref, err error) {
+		var updated int64
+		err = row.Scan(&r.Name, &r.Hash, &updated)
+		r.Updated = store.FromMicros(updated)
+		return r, err
+	})
+}
+
+func refHash(ctx context.Context, tx *store.Tx, id, name string) (hash string, err error) {
+	err = tx.QueryRow(ctx, `SELECT hash FROM repository_refs WHERE repository = $1 AND name = $2`, id, name).Scan(&hash)
+	return hash, err
+}
+
+func dirtyIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE dirty = 1 ORDER BY id`)
+	return store.Collect(rows, err, scanText)
+}
+
+func allIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories`)
+	return store.Collect(rows, err, scanText)
+}
+
+func scanText(row store.Row) (s string, err error) {
+	err = row.Scan(&s)
+	return s, err
+}
+
+// where collects the conditions of a list.
+type where struct {
+	parts []string
+	args  []any
+}
+
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return "$" + strconv.Itoa(len(w.args))
+}
+
+func (w *where) in(column string, values []string) string {
+	if len(values) == 0 {
+		return "1 = 0"
+	}
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.arg(v)
+	}
+	return column + " IN (" + strings.Join(marks, ", ") + ")"
+}
+
+func (w *where) add(part string) { w.parts = append(w.parts, part) }
+
+func (w *where) String() string {
+	if len(w.parts) == 0 {
+		return ""
+	}
+	return "WHERE " + strings.Join(w.parts, " AND ") + " "
+}
