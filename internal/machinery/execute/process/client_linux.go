@@ -230,3 +230,10 @@ func closeFDs(fds []int) {
 		unix.Close(fd)
 	}
 }
+
+// peekEmpty tells whether a socket is open and has nothing to read.
+func peekEmpty(fd int) bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
+}

@@ -50,12 +50,18 @@ func (e *Executor) launch(life context.Context, q *request) (_ *launched, err er
 	if err != nil {
 		return nil, err
 	}
-	s := &session{executor: e, group: group}
+	s, err := e.take(q.Network)
+	if err != nil {
+		closeAll(inbound)
+		return nil, err
+	}
+	s.group = group
 	outbound, err := s.begin(life, q)
 	if err != nil {
 		closeAll(inbound)
 		return nil, err
 	}
+	e.refill()
 	for i, l := range inbound {
 		q.forwards.serve(l, s.dial(q.Listen[i].Port, q.Network))
 	}
@@ -75,14 +81,15 @@ type session struct {
 	killed   atomic.Bool
 }
 
-// begin starts the first process, tells it what to do, and gives the listeners that it opened.
-func (s *session) begin(life context.Context, q *request) (listeners []net.Listener, err error) {
+// open starts the first process of a sandbox and tells it what all steps have in common.
+func (e *Executor) open(network bool) (*session, error) {
+	s := &session{executor: e, stderr: &tail{}, group: &group{}}
 	var theirs *os.File
+	var err error
 	if s.client, theirs, err = newClient(); err != nil {
 		return nil, err
 	}
-	s.stderr = &tail{}
-	s.cmd = s.executor.platform.command(theirs, q.Network)
+	s.cmd = e.platform.command(theirs, network)
 	s.cmd.Stderr = s.stderr
 	s.cmd.WaitDelay = 5 * time.Second
 	err = s.cmd.Start()
@@ -91,16 +98,30 @@ func (s *session) begin(life context.Context, q *request) (listeners []net.Liste
 		s.client.conn.Close()
 		return nil, fault.Errorf(fault.Unavailable, "start the sandbox: %w", err)
 	}
+	if err := s.client.send(e.base(network).Encode()); err != nil {
+		s.discard()
+		return nil, fault.Errorf(fault.Unavailable, "start the sandbox: %w: %s", err, s.stderr)
+	}
+	return s, nil
+}
+
+// discard ends a sandbox that has no step.
+func (s *session) discard() {
+	s.client.conn.Close()
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// begin starts the step of a request and gives the listeners that were opened for it inside.
+func (s *session) begin(life context.Context, q *request) ([]net.Listener, error) {
 	unwatch := context.AfterFunc(life, s.kill)
 	defer unwatch()
-	listeners, err = s.configure(q)
+	listeners, err := s.configure(q)
 	s.group.release()
 	if err == nil {
 		return listeners, nil
 	}
-	s.kill()
-	s.client.conn.Close()
-	_ = s.cmd.Wait()
+	s.discard()
 	if words := s.stderr.String(); words != "" {
 		err = fmt.Errorf("%w: %s", err, words)
 	}
@@ -142,17 +163,24 @@ func (s *session) configure(q *request) ([]net.Listener, error) {
 	return listeners, s.client.conn.SetReadDeadline(time.Time{})
 }
 
+// base is what all steps have in common.
+func (e *Executor) base(network bool) sandbox.Base {
+	p := e.platform
+	b := sandbox.Base{
+		Isolated: p.isolated, Become: p.isolated && p.root, UserNS: p.isolated && p.root && p.userNS, Network: network,
+		UID: os.Getuid(), GID: os.Getgid(), Root: filepath.Join(e.dir, "root"),
+	}
+	if b.Become {
+		b.UID, b.GID = stepUser, stepUser
+	}
+	return b
+}
+
 // config is the Spec as the sandbox needs it.
 func (e *Executor) config(q *request, cgroups int) sandbox.Config {
 	p := e.platform
 	c := sandbox.Config{
-		Isolated: p.isolated, Become: p.isolated && p.root, UserNS: p.isolated && p.root && p.userNS,
-		UID: os.Getuid(), GID: os.Getgid(), Network: q.Network,
-		Root: filepath.Join(e.dir, "root"), Workspace: q.Workspace, Tmp: q.tmp,
-		Argv: q.Argv, Dir: q.Dir, Cgroups: cgroups, Rlimits: e.rlimits(q.Limits),
-	}
-	if c.Become {
-		c.UID, c.GID = stepUser, stepUser
+		Workspace: q.Workspace, Tmp: q.tmp, Argv: q.Argv, Dir: q.Dir, Cgroups: cgroups, Rlimits: e.rlimits(q.Limits),
 	}
 	if c.Dir == "" {
 		c.Dir = execute.WorkDir

@@ -17,5 +17,6 @@ func open(t testing.TB) *Executor {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(e.Close)
 	return e
 }

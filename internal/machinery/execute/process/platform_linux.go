@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -36,6 +37,12 @@ type platform struct {
 	root     bool // the server is root
 	isolated bool
 	userNS   bool // the step gets a user namespace of its own
+
+	mu       sync.Mutex
+	spare    *session // ready and waiting for a step
+	filling  bool
+	closed   bool
+	fillings sync.WaitGroup
 }
 
 // Child must be the first call of main, and of TestMain where executors are used: it does not return when this process
@@ -125,7 +132,7 @@ func seal(program []byte) (*os.File, error) {
 
 // command gives the sandbox's first process, not started yet.
 func (p *platform) command(control *os.File, network bool) *exec.Cmd {
-	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{sandbox.Arg0}, Env: []string{}, Dir: "/", ExtraFiles: []*os.File{control}}
+	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{sandbox.Arg0}, Env: []string{"GOMAXPROCS=1"}, Dir: "/", ExtraFiles: []*os.File{control}}
 	if p.helper != nil {
 		cmd.Path = fmt.Sprintf("/proc/self/fd/%d", p.helper.Fd())
 	}
@@ -134,6 +141,9 @@ func (p *platform) command(control *os.File, network bool) *exec.Cmd {
 		return cmd
 	}
 	a := cmd.SysProcAttr
+	if p.root {
+		a.Credential = &syscall.Credential{Gid: stepUser, Groups: []uint32{}}
+	}
 	a.Cloneflags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	if !network {
 		a.Cloneflags |= unix.CLONE_NEWNET

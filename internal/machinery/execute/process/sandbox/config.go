@@ -29,15 +29,20 @@ type Rlimit struct {
 	Value    uint64
 }
 
-// Config is the first frame: everything about one step. The descriptors that come with it are standard
-// input, standard output and error, then one cgroup.procs file for each cgroup to join.
+// Base is the first frame: what all steps of a server have in common, so that a sandbox can be made ready before
+// there is a step for it.
+type Base struct {
+	Isolated bool   // in namespaces of its own; otherwise only a reaper of what the step starts
+	Become   bool   // started as root: continue as UID and GID
+	UserNS   bool   // put the step into a user namespace in which only UID and GID exist
+	Network  bool   // the host's network is kept
+	UID, GID int    // as the step sees itself
+	Root     string // host folder to mount the new root at
+}
+
+// Config is the second frame: one step. The descriptors that come with it are standard input, standard output
+// and error, then one cgroup.procs file for each cgroup to join.
 type Config struct {
-	Isolated  bool   // in namespaces of its own; otherwise only a reaper of what the step starts
-	Become    bool   // started as root: continue as UID and GID
-	UserNS    bool   // put the step into a user namespace in which only UID and GID exist
-	UID, GID  int    // as the step sees itself
-	Network   bool   // the host's network is kept
-	Root      string // host folder to mount the new root at
 	Workspace string // host folder for /work
 	Tmp       string // host folder for /tmp
 	Mounts    []Mount
@@ -58,11 +63,12 @@ const (
 
 // Frames to the sandbox.
 const (
+	FrameBase    = 'B'
 	FrameConfig  = 'C'
 	FrameConnect = 'D' // ID, Code: the port to connect to
 )
 
-// Frame is one message after the configuration.
+// Frame is any later message.
 type Frame struct {
 	Kind   byte
 	ID     int
@@ -101,15 +107,31 @@ func DecodeFrame(b []byte) (Frame, error) {
 	return f, d.end()
 }
 
-// Encode gives the bytes of the configuration's frame without its length.
-func (c Config) Encode() []byte {
-	e := encoder{b: []byte{FrameConfig}}
+// Encode gives the bytes of the first frame without its length.
+func (c Base) Encode() []byte {
+	e := encoder{b: []byte{FrameBase}}
 	for _, v := range []bool{c.Isolated, c.Become, c.UserNS, c.Network} {
 		e.flag(v)
 	}
 	e.num(int64(c.UID))
 	e.num(int64(c.GID))
 	e.str(c.Root)
+	return e.b
+}
+
+// DecodeBase reads what Encode gave.
+func DecodeBase(b []byte) (Base, error) {
+	if len(b) == 0 || b[0] != FrameBase {
+		return Base{}, errors.New("the first frame is not the base")
+	}
+	d := decoder{b: b[1:]}
+	c := Base{Isolated: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(), Root: d.str()}
+	return c, d.end()
+}
+
+// Encode gives the bytes of the second frame without its length.
+func (c Config) Encode() []byte {
+	e := encoder{b: []byte{FrameConfig}}
 	e.str(c.Workspace)
 	e.str(c.Tmp)
 	e.num(int64(len(c.Mounts)))
@@ -137,11 +159,10 @@ func (c Config) Encode() []byte {
 // DecodeConfig reads what Encode gave.
 func DecodeConfig(b []byte) (Config, error) {
 	if len(b) == 0 || b[0] != FrameConfig {
-		return Config{}, errors.New("the first frame is not a configuration")
+		return Config{}, errors.New("the second frame is not a step")
 	}
 	d := decoder{b: b[1:]}
-	c := Config{Isolated: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(),
-		Root: d.str(), Workspace: d.str(), Tmp: d.str()}
+	c := Config{Workspace: d.str(), Tmp: d.str()}
 	for range d.count() {
 		c.Mounts = append(c.Mounts, Mount{Source: d.str(), Target: d.str(), ReadOnly: d.flag()})
 	}

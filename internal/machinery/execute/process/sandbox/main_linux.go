@@ -15,23 +15,12 @@ import (
 
 // Main is the life of a sandbox's first process. It never returns.
 func Main() {
-	c := &control{fd: ControlFD}
+	s := &sandbox{control: &control{fd: ControlFD}, terminate: make(chan os.Signal, 1)}
 	unix.CloseOnExec(ControlFD)
-	body, fds, err := c.read()
+	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
+	code, err := s.run()
 	if err != nil {
-		os.Exit(2) // the server is gone
-	}
-	config, err := DecodeConfig(body)
-	if err == nil && len(fds) != 2+config.Cgroups {
-		err = failure("read the configuration", syscall.EBADMSG)
-	}
-	var code int
-	if err == nil {
-		s := &sandbox{control: c, config: config, terminate: make(chan os.Signal, 1)}
-		code, err = s.run(fds)
-	}
-	if err != nil {
-		_ = c.write(Frame{Kind: FrameFailed, Text: err.Error()})
+		_ = s.control.write(Frame{Kind: FrameFailed, Text: err.Error()})
 		code = 2
 	}
 	os.Exit(code)
@@ -39,38 +28,82 @@ func Main() {
 
 type sandbox struct {
 	control   *control
+	base      Base
 	config    Config
 	terminate chan os.Signal
 }
 
 // run gives the exit status of the step.
-func (s *sandbox) run(fds []int) (int, error) {
-	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
-	c := s.config
-	if err := s.enter(); err != nil {
+func (s *sandbox) run() (int, error) {
+	body, _, err := s.control.read()
+	if err != nil {
+		return 2, nil // the server is gone
+	}
+	if s.base, err = DecodeBase(body); err != nil {
 		return 0, err
+	}
+	if err := s.prepare(); err != nil {
+		return 0, err
+	}
+	body, fds, err := s.control.read()
+	if err != nil {
+		return 2, nil
+	}
+	if s.config, err = DecodeConfig(body); err != nil {
+		return 0, err
+	}
+	if len(fds) != 2+s.config.Cgroups {
+		return 0, failure("take the step's files", syscall.EBADMSG)
+	}
+	if s.base.Isolated {
+		if err := enterRoot(s.base, s.config); err != nil {
+			return 0, err
+		}
 	}
 	listeners, err := s.listeners()
 	if err != nil {
 		return 0, err
 	}
+	return s.launch(fds, listeners)
+}
+
+// prepare makes ready what does not depend on the step.
+func (s *sandbox) prepare() error {
+	if !s.base.Isolated {
+		return failure("become the reaper", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	}
+	if err := unix.Sethostname([]byte("step")); err != nil {
+		return failure("set the host name", err)
+	}
+	if !s.base.Network {
+		if err := raiseLoopback(); err != nil {
+			return err
+		}
+	}
+	unix.Umask(0o022)
+	return buildRoot(s.base)
+}
+
+// launch starts the step and stays with it until its end.
+func (s *sandbox) launch(fds, listeners []int) (int, error) {
+	c := s.config
 	stdio := [3]int{fds[0], fds[1], fds[1]}
 	path := findProgram(c.Argv[0], c.Env)
 	if path == "" {
 		return s.refuse(stdio[1], listeners, 127, c.Argv[0]+": there is no such program in PATH")
 	}
-	l, err := prepare(c, path, stdio, fds[2:])
+	l, err := prepare(s.base, c, path, stdio, fds[2:])
 	if err != nil {
 		return 0, failure("prepare the step", err)
 	}
 	pid, stage, err := l.start(func(pid int) error {
-		if c.UserNS {
-			if err := mapUser(pid, c.UID, c.GID); err != nil {
+		if s.base.UserNS {
+			if err := mapUser(pid, s.base.UID, s.base.GID); err != nil {
 				return err
 			}
 		}
-		if c.Isolated {
-			return giveUp(c)
+		if s.base.Isolated {
+			return giveUp(s.base)
 		}
 		return nil
 	})
@@ -88,23 +121,6 @@ func (s *sandbox) run(fds []int) (int, error) {
 		unix.Close(fd)
 	}
 	return s.attend(pid, listeners)
-}
-
-// enter makes the namespaces that this process was born into ready.
-func (s *sandbox) enter() error {
-	if !s.config.Isolated {
-		return failure("become the reaper", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
-	}
-	if err := unix.Sethostname([]byte("step")); err != nil {
-		return failure("set the host name", err)
-	}
-	if !s.config.Network {
-		if err := raiseLoopback(); err != nil {
-			return err
-		}
-	}
-	unix.Umask(0o022)
-	return buildRoot(s.config)
 }
 
 func (s *sandbox) listeners() ([]int, error) {
@@ -205,7 +221,7 @@ func (s *sandbox) serve() {
 // end kills all that the step started. In a process namespace of its own, the kernel does so when this process
 // ends; without one, every orphan becomes a child of this process, so killing children until there are none ends all.
 func (s *sandbox) end() {
-	if s.config.Isolated {
+	if s.base.Isolated {
 		return
 	}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {

@@ -26,22 +26,25 @@ const (
 	readOnly = private | unix.MOUNT_ATTR_RDONLY
 )
 
-// buildRoot makes a root of the step's own and moves into it. The host's root is gone afterwards.
-func buildRoot(c Config) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return failure("make the mounts private", err)
+// buildRoot makes a root with all that steps have in common. The host's root is still there afterwards.
+func buildRoot(b Base) error {
+	// What the host mounts from now on arrives here too; nothing goes the other way.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return failure("separate the mounts from the host's", err)
 	}
-	trees, err := openTrees(c)
-	if err != nil {
-		return err
-	}
-	if err := unix.Mount("tmpfs", c.Root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=16m,nr_inodes=16k"); err != nil {
+	if err := unix.Mount("tmpfs", b.Root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=16m,nr_inodes=16k"); err != nil {
 		return failure("mount the new root", err)
 	}
-	if err := unix.Chdir(c.Root); err != nil {
+	if err := unix.Chdir(b.Root); err != nil {
 		return failure("enter the new root", err)
 	}
-	if err := fillRoot(c); err != nil {
+	return fillRoot(b)
+}
+
+// enterRoot moves into the new root with what belongs to the step. The host's root is gone afterwards.
+func enterRoot(b Base, c Config) error {
+	trees, err := openTrees(c)
+	if err != nil {
 		return err
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
@@ -56,7 +59,7 @@ func buildRoot(c Config) error {
 	// Targets may lie in the workspace, whose content nobody vouches for: only now, when no link leads to
 	// the host, are they looked for.
 	for _, t := range trees {
-		if err := t.attach(c); err != nil {
+		if err := t.attach(b); err != nil {
 			return err
 		}
 	}
@@ -66,7 +69,7 @@ func buildRoot(c Config) error {
 	return nil
 }
 
-func fillRoot(c Config) error {
+func fillRoot(b Base) error {
 	for _, dir := range [...]string{"proc", "dev", "dev/shm", "etc", "work", "tmp", "run", "var", "nix"} {
 		if err := unix.Mkdir(dir, 0o755); err != nil {
 			return failure("make /"+dir, err)
@@ -91,7 +94,7 @@ func fillRoot(c Config) error {
 			return failure("link /"+l[1], err)
 		}
 	}
-	for name, content := range etc(c) {
+	for name, content := range etc(b) {
 		if err := os.WriteFile("etc/"+name, []byte(content), 0o644); err != nil {
 			return failure("write /etc/"+name, err)
 		}
@@ -106,7 +109,7 @@ func fillRoot(c Config) error {
 }
 
 // etc gives the files of /etc that are the sandbox's own.
-func etc(c Config) map[string]string {
+func etc(c Base) map[string]string {
 	uid, gid := strconv.Itoa(c.UID), strconv.Itoa(c.GID)
 	passwd, group := "step:x:"+uid+":"+gid+":step:/tmp:/bin/sh\n", "step:x:"+gid+":\n"
 	if c.UID != 0 {
@@ -204,7 +207,7 @@ func openTrees(c Config) ([]tree, error) {
 
 // attach mounts the tree at its target, making the target and its parents where they are missing. It follows
 // no symbolic link.
-func (t tree) attach(c Config) error {
+func (t tree) attach(base Base) error {
 	defer unix.Close(t.fd)
 	at, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -214,7 +217,7 @@ func (t tree) attach(c Config) error {
 	parts := strings.Split(strings.Trim(t.target, "/"), "/")
 	for i, name := range parts {
 		dir := t.dir || i < len(parts)-1
-		next, err := step(at, name, dir, c)
+		next, err := step(at, name, dir, base)
 		if err != nil {
 			return failure("make the mount's target /"+filepath.Join(parts[:i+1]...), err)
 		}
@@ -226,7 +229,7 @@ func (t tree) attach(c Config) error {
 }
 
 // step opens name in the folder at, or makes it.
-func step(at int, name string, dir bool, c Config) (int, error) {
+func step(at int, name string, dir bool, base Base) (int, error) {
 	flags := unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	if dir {
 		flags |= unix.O_DIRECTORY
@@ -244,8 +247,8 @@ func step(at int, name string, dir bool, c Config) (int, error) {
 		if err != nil {
 			return -1, err
 		}
-		if c.Become {
-			if err := unix.Fchownat(at, name, c.UID, c.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		if base.Become {
+			if err := unix.Fchownat(at, name, base.UID, base.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 				return -1, err
 			}
 		}
