@@ -24,7 +24,7 @@ func builtin() map[string]Role {
 				"run:create", "run:confirm", "run:cancel", "run:retry", "run:approve",
 				"stack:write", "stack:plan", "stack:apply", "stack:task", "stack:state",
 				"workflow:create", "workflow:write", "application:write", "application:sync", "rollout:write", "rollout:promote",
-				"artifact:write", "secret:write", "trigger:write", "alert:write", "policy:simulate",
+				"artifact:write", "secret:write", "trigger:write", "alert:write",
 			}, read...)},
 	}
 }

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// point says what is asked of policies at one place of the platform.
+type point struct {
+	about string
+	rules []string // besides deny and warn, which every point has
+}
+
+// points gives every point, with Spacelift's rules where it has them.
+func points() map[string]point {
+	return map[string]point{
+		"login":          {"who may sign in, and as what", []string{"allow", "admin", "deny_admin", "team"}},
+		"access":         {"who may see and change things", []string{"read", "write", "deny_write"}},
+		"push":           {"what a push starts", []string{"track", "propose", "ignore", "ignore_track", "notrigger", "notify", "prioritize", "allow_fork", "fail", "cancel", "lock", "unlock", "message", "module_version", "external_dependency"}},
+		"initialization": {"whether a run may start", nil},
+		"plan":           {"whether a planned change of infrastructure may go on", nil},
+		"approval":       {"whether a run has the approvals that it needs", []string{"approve", "reject"}},
+		"trigger":        {"what starts when a run ends", []string{"trigger"}},
+		"task":           {"whether a command may run in a stack", nil},
+		"notification":   {"who is told of what", []string{"inbox", "slack", "webhook", "pull_request"}},
+		"deploy":         {"whether a revision may go to its destination", []string{"approve", "reject"}},
+		"template":       {"whether a golden path may be used with these values", nil},
+	}
+}
+
+// Points gives the names of all points with what each is about.
+func Points() map[string]string {
+	all := map[string]string{}
+	for name, p := range points() {
+		all[name] = p.about
+	}
+	return all
+}
+
+func pointNames() string {
+	var names []string
+	for name := range points() {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// rulesOf gives what is asked of a policy at a point.
+func rulesOf(name string) []string {
+	return append([]string{"deny", "warn"}, points()[name].rules...)
+}
+
+// A grant counts only when every policy that has the rule gives it.
+func grants(rule string) bool {
+	switch rule {
+	case "approve", "allow", "admin", "allow_fork", "read", "write":
+		return true
+	}
+	return false
+}
+
+// Vote is what one policy said. It is stored as JSON.
+type Vote struct {
+	Policy  string              `json:"policy"`          // reference of its document
+	Version string              `json:"version"`         // digest of its text
+	Rules   []string            `json:"rules,omitempty"` // those of the point's rules that it has
+	Says    map[string][]string `json:"says,omitempty"`  // rule → messages; a rule that does not hold is absent
+	Error   string              `json:"error,omitempty"` // why it could not decide
+	Notes   []string            `json:"notes,omitempty"` // built-in functions that failed, and so were taken as undefined
+}
+
+// unite gives the outcome of all votes.
+func unite(votes []Vote) map[string][]string {
+	outcome := map[string][]string{}
+	for _, v := range votes {
+		if v.Error != "" {
+			outcome["deny"] = append(outcome["deny"], fmt.Sprintf("policy %s can't decide: %s", nameOf(v.Policy), v.Error))
+		}
+		for _, rule := range v.Rules {
+			if !grants(rule) && len(v.Says[rule]) > 0 {
+				outcome[rule] = append(outcome[rule], v.Says[rule]...)
+			}
+		}
+	}
+	if len(outcome["deny"]) > 0 || len(outcome["reject"]) > 0 {
+		return outcome
+	}
+	for rule := range grantsIn(votes) {
+		if messages, all := granted(votes, rule); all {
+			outcome[rule] = messages
+		}
+	}
+	return outcome
+}
+
+func grantsIn(votes []Vote) map[string]bool {
+	found := map[string]bool{}
+	for _, v := range votes {
+		for _, rule := range v.Rules {
+			if grants(rule) {
+				found[rule] = true
+			}
+		}
+	}
+	return found
+}
+
+func granted(votes []Vote, rule string) (messages []string, all bool) {
+	for _, v := range votes {
+		if !slices.Contains(v.Rules, rule) {
+			continue
+		}
+		if len(v.Says[rule]) == 0 {
+			return nil, false
+		}
+		messages = append(messages, v.Says[rule]...)
+	}
+	return messages, true
+}
+
+// nameOf gives the short name of a policy for messages.
+func nameOf(reference string) string {
+	_, name, _ := strings.Cut(reference, ":")
+	return strings.TrimPrefix(name, "default/")
+}

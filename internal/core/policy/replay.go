@@ -1,0 +1,197 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Candidate is a policy that might come into effect.
+type Candidate struct {
+	Policy string // the policy that it replaces, by name or reference; empty for a further one
+	Rego   string // empty: as the policy is now
+	Space  string // where a further one would be attached; default the root
+	Point  string // of a further one
+}
+
+// Replayed says what a candidate would have changed.
+type Replayed struct {
+	Examined int      // decisions that it would have taken part in
+	Failed   int      // of these, how many it could not decide
+	Skipped  int      // whose input is no longer kept
+	Changed  []Change // the newest first
+	Stopped  bool     // time ran out before all were examined
+}
+
+// Change is one decision that would have come out differently.
+type Change struct {
+	Decision Decision
+	Before   map[string][]string
+	After    map[string][]string
+}
+
+const maxReplay = 30 * time.Second
+
+// Replay asks a candidate over the inputs of recorded decisions, in place of what the policy said then, and gives what
+// would have changed. Nothing is recorded and nothing takes effect. It examines decisions of spaces in which the caller
+// has both policy:read and policy:simulate; the filter's limit defaults to 100.
+func (s *Service) Replay(ctx context.Context, c Candidate, f Filter) (Replayed, error) {
+	visible, err := s.simulates(ctx)
+	if err != nil {
+		return Replayed{}, err
+	}
+	p, err := s.candidate(ctx, c, visible)
+	if err != nil {
+		return Replayed{}, err
+	}
+	compiled, err := s.cache.get(p.Point, p.Version, p.Rego)
+	if err != nil {
+		return Replayed{}, err
+	}
+	f.Point = p.Point
+	if f.Limit <= 0 || f.Limit > maxListed {
+		f.Limit = 100
+	}
+	var past []recorded
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		past, err = recordedDecisions(ctx, tx, f, visible)
+		return err
+	})
+	if err != nil {
+		return Replayed{}, fault.Wrap(err, "read the recorded decisions")
+	}
+	deadline := time.Now().Add(maxReplay) // a budget of the machine, not a time of the domain
+	var out Replayed
+	for _, r := range past {
+		if time.Now().After(deadline) {
+			out.Stopped = true
+			break
+		}
+		if err := s.replayOne(ctx, &out, r, p, compiled); err != nil {
+			return out, fault.Wrap(err, "replay decision %s", r.ID)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p attached, c *compiled) error {
+	if within, err := s.access.Within(ctx, r.Space, p.Space); err != nil || !within {
+		return err
+	}
+	raw, err := s.input(ctx, r.Decision, r.kept)
+	if len(raw) == 0 || fault.Is(err, fault.NotFound) {
+		out.Skipped++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	vote, err := s.askOne(ctx, p, c, raw)
+	if err != nil {
+		return err
+	}
+	out.Examined++
+	if vote.Error != "" {
+		out.Failed++
+	}
+	votes := slices.Clone(r.Votes)
+	if i := slices.IndexFunc(votes, func(v Vote) bool { return v.Policy == p.Ref }); i >= 0 {
+		votes[i] = vote
+	} else {
+		votes = append(votes, vote)
+		slices.SortStableFunc(votes, func(a, b Vote) int { return strings.Compare(a.Policy, b.Policy) })
+	}
+	if after := unite(votes); !reflect.DeepEqual(after, r.Outcome) {
+		out.Changed = append(out.Changed, Change{Decision: r.Decision, Before: r.Outcome, After: after})
+	}
+	return nil
+}
+
+func (s *Service) askOne(ctx context.Context, p attached, c *compiled, raw json.RawMessage) (Vote, error) {
+	_, value, err := prepare(raw)
+	if err != nil {
+		return Vote{}, err
+	}
+	votes, err := s.ask(ctx, []attached{p}, value)
+	if err != nil {
+		return Vote{}, err
+	}
+	return votes[0], nil
+}
+
+// candidate finds what a candidate replaces, and where it would be asked.
+func (s *Service) candidate(ctx context.Context, c Candidate, visible access.Set) (attached, error) {
+	if c.Policy == "" {
+		p := attached{Ref: "policy:default/candidate", Space: c.Space, Point: c.Point, Rego: c.Rego, Version: digestOf(c.Rego)}
+		if p.Space == "" {
+			p.Space = access.Root
+		}
+		if _, known := points()[p.Point]; !known {
+			return p, fault.Errorf(fault.Invalid, "there is no policy point %q; known are %s", p.Point, pointNames())
+		}
+		return p, nil
+	}
+	r, err := ref.Parse(c.Policy, "policy", ref.DefaultNamespace)
+	if err != nil {
+		return attached{}, err
+	}
+	var p attached
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		p, err = policyByRef(ctx, tx, r.String())
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	if reaches, err := s.reaches(ctx, p.Space, visible); err != nil || !reaches {
+		return p, cmp.Or(err, access.NotFound(r.String()))
+	}
+	if c.Rego != "" {
+		p.Rego, p.Version = c.Rego, digestOf(c.Rego)
+	}
+	return p, nil
+}
+
+// reaches tells whether a policy of a space holds in one that the caller sees.
+func (s *Service) reaches(ctx context.Context, space string, visible access.Set) (bool, error) {
+	if visible.Has(space) {
+		return true, nil
+	}
+	for _, name := range visible.List() {
+		if within, err := s.access.Within(ctx, name, space); err != nil || within {
+			return within, err
+		}
+	}
+	return false, nil
+}
+
+// simulates gives the spaces in which the caller may try policies; none is fault.Denied.
+func (s *Service) simulates(ctx context.Context) (access.Set, error) {
+	read, err := s.access.Spaces(ctx, "policy:read")
+	if err != nil {
+		return read, err
+	}
+	try, err := s.access.Spaces(ctx, "policy:simulate")
+	if err != nil {
+		return try, err
+	}
+	both := access.Set{All: read.All && try.All, Names: map[string]bool{}}
+	for _, name := range append(read.List(), try.List()...) {
+		if read.Has(name) && try.Has(name) {
+			both.Names[name] = true
+		}
+	}
+	if both.Empty() {
+		return both, fault.Errorf(fault.Denied, "policy:simulate is missing in every space; ask an administrator for a role that has it")
+	}
+	return both, nil
+}

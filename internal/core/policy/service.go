@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+const (
+	maxInput = 32 << 20 // bytes of JSON that policies are asked with
+	inRow    = 4 << 10  // bytes of input that are kept in the decision's row; larger ones are a blob
+	maxAsked = 100      // policies of one decision
+)
+
+// Service asks policies and keeps their decisions. It is safe for concurrent use.
+type Service struct {
+	db     *store.DB
+	blobs  blob.Store
+	access *access.Service
+	ledger *ledger.Ledger
+	now    func() time.Time
+	log    *slog.Logger
+
+	cache cache
+	slots chan struct{} // of evaluations at the same time: they need memory
+}
+
+// New gives the service. Nothing of OPA runs before the first policy is validated or asked.
+func New(db *store.DB, blobs blob.Store, access *access.Service, ledger *ledger.Ledger, now func() time.Time, log *slog.Logger) *Service {
+	return &Service{
+		db: db, blobs: blobs, access: access, ledger: ledger, now: now, log: log,
+		slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+	}
+}
+
+// Refs says what a decision is about.
+type Refs struct {
+	Run     string // run_…
+	Subject string // an entity reference or an id
+}
+
+// Decision is what the policies of a space said at a point.
+type Decision struct {
+	ID       string // dec_…
+	Point    string
+	Space    string
+	Run      string
+	Subject  string
+	Outcome  map[string][]string // rule → messages of all policies: "deny", "warn", "approve", "reject", …
+	Policies []string            // references of the policies that were asked
+	Votes    []Vote              // what each of them said
+	Time     time.Time
+	Size     int64  // of the input as it was recorded, bytes
+	Digest   string // of that input
+}
+
+// Denied tells whether the decision forbids to go on.
+func (d Decision) Denied() bool { return len(d.Outcome["deny"]) > 0 }
+
+// attached is a policy that holds in a space.
+type attached struct {
+	Ref, Space, Point, Rego, Version, Description string
+}
+
+// saying is what a rule that is only true says.
+func (p attached) saying() string {
+	if p.Description != "" {
+		return shorten(p.Description)
+	}
+	return "policy " + nameOf(p.Ref)
+}
+
+// Decide asks the policies that hold in a space at a point, and records what they said with the input. It must not be
+// called inside a transaction. The input is a value or json.RawMessage; secrets don't belong into it, and what an engine
+// marks as sensitive is taken out. Without policies the outcome is empty: the caller's own default holds.
+//
+// It asks for no right, since the platform decides and not the one who acts. Errors: Invalid (an unknown point, an input
+// that is not JSON), NotFound (the space); no error means that the decision is on record.
+func (s *Service) Decide(ctx context.Context, at, space string, input any, refs Refs) (Decision, error) {
+	if _, known := points()[at]; !known {
+		return Decision{}, fault.Errorf(fault.Invalid, "there is no policy point %q; known are %s", at, pointNames())
+	}
+	if space == "" {
+		space = access.Root
+	}
+	up, err := s.access.Ancestors(ctx, space)
+	if err != nil {
+		return Decision{}, err
+	}
+	var asked []attached
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		asked, err = policiesAt(ctx, tx, at, up)
+		return err
+	})
+	if err != nil {
+		return Decision{}, fault.Wrap(err, "read the policies of space %s", space)
+	}
+	d := Decision{ID: ref.NewID(ref.Decision, s.now()), Point: at, Space: space, Run: refs.Run, Subject: refs.Subject, Time: s.now()}
+	raw, value, err := prepare(input)
+	if err != nil && !fault.Is(err, fault.TooLarge) {
+		return Decision{}, err
+	}
+	for _, p := range asked {
+		d.Policies = append(d.Policies, p.Ref)
+		if err != nil {
+			d.Votes = append(d.Votes, Vote{Policy: p.Ref, Version: p.Version, Error: fault.Message(err)})
+		}
+	}
+	if err == nil && len(asked) > 0 {
+		if d.Votes, err = s.ask(ctx, asked, value); err != nil {
+			return Decision{}, fault.Wrap(err, "ask the policies at the point %s", at)
+		}
+	}
+	d.Outcome = unite(d.Votes)
+	d.Size, d.Digest = int64(len(raw)), digestOf(string(raw))
+	return d, s.record(ctx, d, raw)
+}
+
+// prepare gives the input as it is recorded, and as policies see it: the same, without what is sensitive.
+func prepare(input any) (raw []byte, value any, err error) {
+	raw, err = json.Marshal(input)
+	if err != nil {
+		return nil, nil, fault.Errorf(fault.Invalid, "the input of the policies has no JSON form: %w", err)
+	}
+	if len(raw) > maxInput {
+		return nil, nil, fault.Errorf(fault.TooLarge, "the input has %d MB, and policies take %d; make the change in smaller parts", len(raw)>>20, maxInput>>20)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, nil, fault.Errorf(fault.Invalid, "the input of the policies is not JSON: %w", err)
+	}
+	value = tame(value)
+	redact(value)
+	raw, err = json.Marshal(value)
+	return raw, value, err
+}
+
+// ask gives the votes of policies over one input.
+func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	input, err := ast.InterfaceToValue(value)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the input of the policies can't be read: %w", err)
+	}
+	deadline := time.Now().Add(maxAllTime) // a budget of the machine, not a time of the domain
+	votes := make([]Vote, 0, len(asked))
+	for i, p := range asked {
+		v := Vote{Policy: p.Ref, Version: p.Version}
+		c, err := s.cache.get(p.Point, p.Version, p.Rego)
+		switch {
+		case i >= maxAsked:
+			v.Error = fmt.Sprintf("more than %d policies hold here", maxAsked)
+		case err != nil:
+			v.Error = shorten(err.Error())
+		case time.Now().After(deadline):
+			v.Error = fmt.Sprintf("the policies before it took longer than %s together", maxAllTime)
+		default:
+			if v, err = c.vote(ctx, p, input); err != nil {
+				return nil, err
+			}
+		}
+		votes = append(votes, v)
+	}
+	return votes, nil
+}
+
+// record keeps a decision, with its entry in the ledger.
+func (s *Service) record(ctx context.Context, d Decision, raw []byte) error {
+	kept := string(raw)
+	if len(raw) > inRow {
+		digest, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
+		if err != nil {
+			return fault.Wrap(err, "keep the input of decision %s", d.ID)
+		}
+		if digest != d.Digest {
+			return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", d.ID, digest, d.Digest)
+		}
+		kept = ""
+	}
+	counts := map[string]int{}
+	for rule, messages := range d.Outcome {
+		counts[rule] = len(messages)
+	}
+	data, err := json.Marshal(map[string]any{"point": d.Point, "outcome": counts, "policies": len(d.Policies), "input": d.Digest})
+	if err != nil {
+		return err
+	}
+	e := ledger.Entry{Type: "policy.decided", Space: d.Space, Subject: d.ID, Run: d.Run, Data: data}
+	if d.Subject != "" {
+		e.Refs = []string{d.Subject}
+	}
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := insertDecision(ctx, tx, d, kept); err != nil {
+			return err
+		}
+		_, err := s.ledger.Append(ctx, tx, e)
+		return err
+	})
+	return fault.Wrap(err, "record decision %s", d.ID)
+}

@@ -1,0 +1,160 @@
+package policy
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrations gives the room's tables.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return store.Migrations{Room: "policy", FS: sub}
+}
+
+// places gives "$from, $from+1, …" and the values for them.
+func places(from int, values []string) (string, []any) {
+	marks, args := make([]string, len(values)), make([]any, len(values))
+	for i, v := range values {
+		marks[i], args[i] = fmt.Sprintf("$%d", from+i), v
+	}
+	return strings.Join(marks, ", "), args
+}
+
+const selectPolicy = `SELECT ref, space, point, rego, version, description FROM policy_policies`
+
+func scanPolicy(row store.Row) (p attached, err error) {
+	err = row.Scan(&p.Ref, &p.Space, &p.Point, &p.Rego, &p.Version, &p.Description)
+	return p, err
+}
+
+// policiesAt gives the policies that hold at a point in one of the spaces, in the order of their references.
+func policiesAt(ctx context.Context, tx *store.Tx, at string, spaces []string) ([]attached, error) {
+	marks, args := places(2, spaces)
+	rows, err := tx.Query(ctx, selectPolicy+` WHERE point = $1 AND disabled = 0 AND space IN (`+marks+`) ORDER BY ref`, append([]any{at}, args...)...)
+	return store.Collect(rows, err, scanPolicy)
+}
+
+func policyByRef(ctx context.Context, tx *store.Tx, reference string) (attached, error) {
+	return store.One(tx.QueryRow(ctx, selectPolicy+` WHERE ref = $1`, reference), scanPolicy, "%s", reference)
+}
+
+func savePolicy(ctx context.Context, tx *store.Tx, p attached, disabled bool) error {
+	_, err := tx.Exec(ctx, `INSERT INTO policy_policies (ref, space, point, rego, version, description, disabled) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (ref) DO UPDATE SET space = excluded.space, point = excluded.point, rego = excluded.rego,
+			version = excluded.version, description = excluded.description, disabled = excluded.disabled`,
+		p.Ref, p.Space, p.Point, p.Rego, p.Version, p.Description, disabled)
+	return err
+}
+
+func deletePolicy(ctx context.Context, tx *store.Tx, reference string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM policy_policies WHERE ref = $1`, reference)
+	return err
+}
+
+func insertDecision(ctx context.Context, tx *store.Tx, d Decision, input string) error {
+	outcome, err := json.Marshal(d.Outcome)
+	if err != nil {
+		return err
+	}
+	votes, err := json.Marshal(d.Votes)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO policy_decisions (id, time, point, space, run, subject, outcome, votes, input, digest, size)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		d.ID, store.Micros(d.Time), d.Point, d.Space, d.Run, d.Subject, string(outcome), string(votes), input, d.Digest, d.Size)
+	return err
+}
+
+const selectDecision = `SELECT id, time, point, space, run, subject, outcome, votes, digest, size, input FROM policy_decisions`
+
+func scanDecisionAndInput(row store.Row) (d Decision, input string, err error) {
+	var at int64
+	var outcome, votes string
+	if err := row.Scan(&d.ID, &at, &d.Point, &d.Space, &d.Run, &d.Subject, &outcome, &votes, &d.Digest, &d.Size, &input); err != nil {
+		return d, "", err
+	}
+	d.Time = store.FromMicros(at)
+	if err := json.Unmarshal([]byte(outcome), &d.Outcome); err != nil {
+		return d, "", err
+	}
+	if err := json.Unmarshal([]byte(votes), &d.Votes); err != nil {
+		return d, "", err
+	}
+	for _, v := range d.Votes {
+		d.Policies = append(d.Policies, v.Policy)
+	}
+	return d, input, nil
+}
+
+func decisionByID(ctx context.Context, tx *store.Tx, id string) (Decision, string, error) {
+	return scanDecisionAndInput(tx.QueryRow(ctx, selectDecision+` WHERE id = $1`, id))
+}
+
+// recorded is a decision with what is kept of its input in its row.
+type recorded struct {
+	Decision
+	kept string
+}
+
+func recordedDecisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) ([]recorded, error) {
+	var where []string
+	var args []any
+	add := func(condition string, value any) {
+		args = append(args, value)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	for _, c := range []struct{ column, value string }{{"point", f.Point}, {"space", f.Space}, {"run", f.Run}, {"subject", f.Subject}} {
+		if c.value != "" {
+			add(c.column+" = $%d", c.value)
+		}
+	}
+	if f.Run != "" {
+		where = append(where, "run <> ''") // so that the partial index serves
+	}
+	if !f.Since.IsZero() {
+		add("time >= $%d", store.Micros(f.Since))
+	}
+	if f.Before != "" {
+		add("id < $%d", f.Before)
+	}
+	if !visible.All {
+		spaces := visible.List()
+		if len(spaces) == 0 {
+			return nil, nil
+		}
+		marks, values := places(len(args)+1, spaces)
+		where, args = append(where, "space IN ("+marks+")"), append(args, values...)
+	}
+	query := selectDecision
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf("%s ORDER BY id DESC LIMIT %d", query, f.Limit), args...)
+	return store.Collect(rows, err, func(row store.Row) (r recorded, err error) {
+		r.Decision, r.kept, err = scanDecisionAndInput(row)
+		return r, err
+	})
+}
+
+func decisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) ([]Decision, error) {
+	all, err := recordedDecisions(ctx, tx, f, visible)
+	found := make([]Decision, len(all))
+	for i, r := range all {
+		found[i] = r.Decision
+	}
+	return found, err
+}
