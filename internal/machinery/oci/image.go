@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -145,3 +146,6 @@ func (l *storedLayer) MediaType() (types.MediaType, error) { return l.descriptor
 func (l *storedLayer) Compressed() (io.ReadCloser, error) {
 	return l.image.registry.OpenBlob(l.image.ctx, l.image.name, Digest(l.descriptor.Digest.String()))
 }
+
+// ThisPlatform is Linux on this machine's architecture.
+func ThisPlatform() v1.Platform { return v1.Platform{OS: "linux", Architecture: runtime.GOARCH} }

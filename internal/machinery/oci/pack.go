@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ const (
 // the image has been pushed. Invalid when a source is missing or two things want one place.
 func Pack(ctx context.Context, o PackOptions) (v1.Image, error) {
 	if o.Platform.OS == "" {
-		o.Platform = v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		o.Platform = ThisPlatform()
 	}
 	if o.Created.IsZero() {
 		o.Created = time.Unix(0, 0)
