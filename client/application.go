@@ -1,0 +1,67 @@
+package client
+
+import (
+	"time"
+)
+
+// Application is a folder of manifests that is kept running on a cluster.
+type Application struct {
+	Ref         string   `json:"ref" example:"application:default/shop"`
+	Namespace   string   `json:"namespace"`
+	Name        string   `json:"name"`
+	Space       string   `json:"space"`
+	Component   string   `json:"component,omitempty"`
+	Stack       string   `json:"stack,omitempty"`
+	Repository  string   `json:"repository"`
+	Branch      string   `json:"branch"`
+	Path        string   `json:"path"`
+	Destination string   `json:"destination" example:"local/default"`
+	Automated   bool     `json:"automated"`
+	Sync        string   `json:"sync" enum:"Synced,OutOfSync,Unknown"`
+	Health      string   `json:"health" enum:"Healthy,Progressing,Degraded,Suspended,Missing,Unknown"`
+	Why         string   `json:"why,omitempty" doc:"Of the health."`
+	Message     string   `json:"message,omitempty" doc:"What it waits for, or why it can't go on."`
+	Revision    string   `json:"revision,omitempty" doc:"Commit that is deployed."`
+	URLs        []string `json:"urls" doc:"Where it answers."`
+	LastRun     *Run     `json:"lastRun,omitempty"`
+}
+
+// ApplicationDetail is an application with its objects and its history.
+type ApplicationDetail struct {
+	Application
+	Tree    []Object   `json:"tree"`
+	History []Revision `json:"history"`
+}
+
+// Object is one object of a cluster in an application's tree.
+type Object struct {
+	Key      string    `json:"key" example:"apps/Deployment/default/shop"`
+	Parent   string    `json:"parent,omitempty"`
+	Kind     string    `json:"kind"`
+	Name     string    `json:"name"`
+	Health   string    `json:"health"`
+	Message  string    `json:"message,omitempty"`
+	Image    string    `json:"image,omitempty"`
+	Ready    string    `json:"ready,omitempty" example:"2/2"`
+	Restarts int       `json:"restarts,omitempty"`
+	URLs     []string  `json:"urls,omitempty"`
+	Created  time.Time `json:"created"`
+}
+
+// Revision is one entry of an application's history.
+type Revision struct {
+	ID      string    `json:"id"`
+	Commit  string    `json:"commit"`
+	Run     string    `json:"run"`
+	State   string    `json:"state" enum:"succeeded,failed,rolled-back"`
+	Message string    `json:"message,omitempty"`
+	Created time.Time `json:"created"`
+}
+
+// ObjectChange is what a sync would do, or did, to one object.
+type ObjectChange struct {
+	Key      string   `json:"key"`
+	Action   string   `json:"action" enum:"created,updated,unchanged,deleted"`
+	Diff     string   `json:"diff,omitempty" doc:"Unified diff, secrets hidden."`
+	Warnings []string `json:"warnings,omitempty"`
+}

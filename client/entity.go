@@ -1,0 +1,78 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Entity is one declared thing with what the platform knows of it.
+type Entity struct {
+	Ref         string          `json:"ref" example:"component:default/shop"`
+	APIVersion  string          `json:"apiVersion"`
+	Kind        string          `json:"kind"`
+	Namespace   string          `json:"namespace"`
+	Name        string          `json:"name"`
+	Title       string          `json:"title,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Type        string          `json:"type,omitempty" doc:"Its spec.type."`
+	Lifecycle   string          `json:"lifecycle,omitempty"`
+	Owner       string          `json:"owner,omitempty"`
+	Tags        []string        `json:"tags,omitempty"`
+	Space       string          `json:"space"`
+	Source      string          `json:"source" doc:"What brought it."`
+	Commit      string          `json:"commit,omitempty"`
+	Etag        string          `json:"etag"`
+	Version     int             `json:"version"`
+	Relations   []Relation      `json:"relations"`
+	Status      json.RawMessage `json:"status,omitempty"`
+	Error       string          `json:"error,omitempty" doc:"Why its source's newest version could not be taken in; what is shown is the last good one."`
+	Document    json.RawMessage `json:"document" doc:"As it was declared."`
+	Created     time.Time       `json:"created"`
+	Updated     time.Time       `json:"updated"`
+	CreatedBy   Actor           `json:"createdBy"`
+	UpdatedBy   Actor           `json:"updatedBy"`
+}
+
+// Relation is one edge of the graph.
+type Relation struct {
+	Type   string `json:"type" example:"ownedBy"`
+	Target string `json:"target" example:"group:default/payments"`
+}
+
+// EntityVersion is one version of an entity.
+type EntityVersion struct {
+	Version int       `json:"version"`
+	Action  string    `json:"action"`
+	Actor   Actor     `json:"actor"`
+	Commit  string    `json:"commit,omitempty"`
+	Diff    string    `json:"diff,omitempty"`
+	Time    time.Time `json:"time"`
+}
+
+// Applied is what an apply did, or would do, to one entity.
+type Applied struct {
+	Ref    string `json:"ref"`
+	Action string `json:"action" enum:"created,updated,unchanged,deleted,conflict"`
+	Diff   string `json:"diff,omitempty"`
+}
+
+// Location is a file of a hosted repository that documents come from.
+type Location struct {
+	ID         string   `json:"id"`
+	Space      string   `json:"space"`
+	Repository string   `json:"repository"`
+	Path       string   `json:"path"`
+	Ref        string   `json:"ref,omitempty"`
+	Commit     string   `json:"commit,omitempty"`
+	Error      string   `json:"error,omitempty"`
+	Entities   []string `json:"entities"`
+}
+
+// KindInfo is one kind of documents.
+type KindInfo struct {
+	Name        string   `json:"name"`
+	Plural      string   `json:"plural"`
+	APIVersions []string `json:"apiVersions"`
+	Description string   `json:"description"`
+	Restricted  bool     `json:"restricted"`
+}

@@ -1,0 +1,45 @@
+package client
+
+import (
+	"time"
+)
+
+// Repository is one hosted repository.
+type Repository struct {
+	ID            string     `json:"id"`
+	Namespace     string     `json:"namespace"`
+	Name          string     `json:"name"`
+	Space         string     `json:"space"`
+	Description   string     `json:"description,omitempty"`
+	DefaultBranch string     `json:"defaultBranch"`
+	Head          string     `json:"head,omitempty" doc:"Commit of the default branch; absent while there is none."`
+	CloneURL      string     `json:"cloneUrl"`
+	Created       time.Time  `json:"created"`
+	Pushed        *time.Time `json:"pushed,omitempty"`
+}
+
+// TreeEntry is one file or folder of a repository.
+type TreeEntry struct {
+	Path string `json:"path"`
+	Type string `json:"type" enum:"blob,tree,commit"`
+	Mode string `json:"mode"`
+	Size int64  `json:"size,omitempty" doc:"Bytes."`
+}
+
+// File is one file of a repository.
+type File struct {
+	Path   string `json:"path"`
+	Text   string `json:"text,omitempty" doc:"Absent when it is not text."`
+	Binary bool   `json:"binary"`
+	Size   int    `json:"size" doc:"Bytes."`
+}
+
+// Commit is one commit of a repository.
+type Commit struct {
+	Hash    string    `json:"hash"`
+	Parents []string  `json:"parents"`
+	Author  string    `json:"author"`
+	Subject string    `json:"subject"`
+	Message string    `json:"message"`
+	Time    time.Time `json:"time"`
+}

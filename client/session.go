@@ -1,0 +1,43 @@
+package client
+
+import (
+	"time"
+)
+
+// Me is who the caller is.
+type Me struct {
+	ID     string   `json:"id"`
+	Ref    string   `json:"ref"`
+	Name   string   `json:"name"`
+	Kind   string   `json:"kind"`
+	Groups []string `json:"groups"`
+	Scopes []string `json:"scopes,omitempty" doc:"What the token is narrowed to; absent when it is not."`
+	Spaces []string `json:"spaces" doc:"Spaces that the caller may see."`
+	CSRF   string   `json:"csrf,omitempty" doc:"For a session: what unsafe methods carry as X-CSRF-Token."`
+	Admin  bool     `json:"admin" doc:"May administer the whole installation."`
+}
+
+// SignInLink is an address that signs a user in once.
+type SignInLink struct {
+	URL     string    `json:"url"`
+	Code    string    `json:"code"`
+	Expires time.Time `json:"expires"`
+}
+
+// Token is a token as a list shows it.
+type Token struct {
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Owner   string     `json:"owner" example:"user:default/alice"`
+	Scopes  []string   `json:"scopes,omitempty"`
+	Created time.Time  `json:"created"`
+	Expires *time.Time `json:"expires,omitempty"`
+	Used    *time.Time `json:"used,omitempty"`
+	Revoked *time.Time `json:"revoked,omitempty"`
+}
+
+// NewToken is a token with its secret.
+type NewToken struct {
+	Token
+	Secret string `json:"secret" doc:"Can't be seen again."`
+}

@@ -1,0 +1,30 @@
+package client
+
+// Space is a part of the company that rights attach to.
+type Space struct {
+	Name        string `json:"name"`
+	Parent      string `json:"parent,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// SpaceRights is who may do what in a space.
+type SpaceRights struct {
+	Roles    []Role    `json:"roles"`
+	Bindings []Binding `json:"bindings"`
+}
+
+// Role is a named set of actions.
+type Role struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Permissions []string `json:"permissions"`
+	Builtin     bool     `json:"builtin"`
+}
+
+// Binding gives a role to subjects.
+type Binding struct {
+	Ref      string   `json:"ref"`
+	Role     string   `json:"role"`
+	Space    string   `json:"space"`
+	Subjects []string `json:"subjects"`
+}

@@ -1,0 +1,78 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Stack is infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.
+type Stack struct {
+	Ref        string        `json:"ref" example:"stack:default/shop-infra"`
+	Namespace  string        `json:"namespace"`
+	Name       string        `json:"name"`
+	Space      string        `json:"space"`
+	Owner      string        `json:"owner"`
+	Component  string        `json:"component,omitempty"`
+	Repository string        `json:"repository"`
+	Branch     string        `json:"branch"`
+	Path       string        `json:"path"`
+	Autodeploy bool          `json:"autodeploy"`
+	Message    string        `json:"message,omitempty" doc:"Why its branch can't be read, if it can't."`
+	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
+	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
+	State      *StateVersion `json:"state,omitempty"`
+}
+
+// StateVersion is one version of a stack's state.
+type StateVersion struct {
+	ID        string           `json:"id"`
+	Serial    int64            `json:"serial"`
+	Resources int              `json:"resources"`
+	Size      int64            `json:"size" doc:"Bytes."`
+	Run       string           `json:"run,omitempty"`
+	Actor     Actor            `json:"actor"`
+	Outputs   map[string]Value `json:"outputs" doc:"Sensitive ones without their value."`
+	Created   time.Time        `json:"created"`
+}
+
+// Plan is what a run would change.
+type Plan struct {
+	Summary Summary      `json:"summary"`
+	Changes []PlanChange `json:"changes"`
+	Outputs []PlanChange `json:"outputs"`
+}
+
+// PlanChange is what a plan would do to one resource or output.
+type PlanChange struct {
+	Address         string `json:"address"`
+	PreviousAddress string `json:"previousAddress,omitempty"`
+	Type            string `json:"type,omitempty"`
+	Name            string `json:"name,omitempty"`
+	Module          string `json:"module,omitempty"`
+	Action          string `json:"action" enum:"create,update,delete,replace,read,no-op,import,move,forget"`
+	Reason          string `json:"reason,omitempty"`
+	Before          any    `json:"before,omitempty"`
+	After           any    `json:"after,omitempty"`
+	AfterUnknown    any    `json:"afterUnknown,omitempty" doc:"True where a value is known only after apply."`
+	Sensitive       bool   `json:"sensitive,omitempty" doc:"Some value was taken out."`
+}
+
+// Value is one output of a stack.
+type Value struct {
+	Value     json.RawMessage `json:"value,omitempty" doc:"Absent when it is sensitive."`
+	Type      json.RawMessage `json:"type,omitempty"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+}
+
+// Summary counts what a plan would do.
+type Summary struct {
+	Create  int `json:"create"`
+	Update  int `json:"update"`
+	Delete  int `json:"delete"`
+	Replace int `json:"replace"`
+	NoOp    int `json:"noop"`
+	Import  int `json:"import,omitempty"`
+	Move    int `json:"move,omitempty"`
+	Forget  int `json:"forget,omitempty"`
+	Outputs int `json:"outputs" doc:"Outputs that change."`
+}

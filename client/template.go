@@ -1,0 +1,40 @@
+package client
+
+import "encoding/json"
+
+// TemplateSchema is the form of a golden path.
+type TemplateSchema struct {
+	Ref         string         `json:"ref"`
+	Title       string         `json:"title"`
+	Description string         `json:"description,omitempty"`
+	Steps       []TemplatePage `json:"steps"`
+}
+
+// TemplatePage is one page of a form.
+type TemplatePage struct {
+	Title       string          `json:"title"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"schema" doc:"JSON Schema with ui: hints."`
+}
+
+// PreviewFile is a file that a golden path would make.
+type PreviewFile struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// SecretInfo is what people see of a secret.
+type SecretInfo struct {
+	Space    string `json:"space"`
+	Name     string `json:"name"`
+	Checksum string `json:"checksum"`
+	Updated  string `json:"updated"`
+}
+
+// Home is what waits for the caller, and what happened lately.
+type Home struct {
+	Waiting []Run   `json:"waiting" doc:"Runs that wait for a review."`
+	Failed  []Run   `json:"failed" doc:"Runs of the caller that failed lately."`
+	Recent  []Run   `json:"recent"`
+	Entries []Entry `json:"entries" doc:"What changed lately."`
+}
