@@ -1,0 +1,19 @@
+// Package scaffold is golden paths: a Template's form, the run that makes what it promises, and the record of what
+// came from which template.
+//
+// A template is a document of kind Template (scaffolder.backstage.io/v1beta3). It is read and checked whole before
+// anything happens. Using it is a run of kind "scaffold" with one step per step of the template and one for the
+// outcome; all are platform steps, done by the server's own worker as the person who started the run, whose rights
+// are asked again at each of them.
+//
+// States of a run:
+//
+//	running → finished             every step has succeeded
+//	running → failed | canceled    what was made is kept and listed; retry goes on at the step that failed
+//	running, failed, canceled → undoing → undone   what was made is deleted, the newest first
+//
+// Invariants:
+//   - A step starts from the workspace that the step before it left (a blob), so a crash repeats one step only.
+//   - A thing is written down as intended before it is made, so that a repeated step knows its own work.
+//   - Secrets of the form are kept sealed, apart from the values, and only as long as the run may go on.
+package scaffold

@@ -1,0 +1,169 @@
+package scaffold
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// dryRunTime is how long a dry run may take.
+const dryRunTime = time.Minute
+
+// DryRun is what to try out: a template of the catalog, or one that is not in it yet, with the files beside it.
+type DryRun struct {
+	Template string // reference; or
+	File     string // name of the template's file, such as template.yaml
+	Data     []byte // of the template's file
+	Files    []File // beside it, paths relative to the template's folder
+
+	Values  map[string]any
+	Secrets map[string]any
+	Space   string
+}
+
+// File is a file that a dry run takes or gives.
+type File struct {
+	Path       string
+	Content    []byte
+	Executable bool
+	Link       bool // Content is its target
+}
+
+// DryRunResult is what the run would have done.
+type DryRunResult struct {
+	Log    string
+	Files  []File
+	Output map[string]any
+	Steps  []DryRunStep
+}
+
+// DryRunStep is a step of a dry run.
+type DryRunStep struct {
+	ID, Name, Action string
+	Skipped          bool // by its condition, or since it can't be tried out
+	Output           map[string]any
+}
+
+// DryRun renders a template with values and gives the files, and makes nothing.
+// Permission: template:use in the space; entity:read for a template of the catalog.
+func (s *Service) DryRun(ctx context.Context, d DryRun) (DryRunResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, dryRunTime)
+	defer cancel()
+	t, template, err := s.prepareDryRun(ctx, d)
+	if err != nil {
+		return DryRunResult{}, err
+	}
+	var log limited
+	e, err := s.newExecution(ctx, t, template, &redactor{&log, t.Hidden})
+	if err != nil {
+		return DryRunResult{}, err
+	}
+	defer e.Close()
+	e.dryRun, e.keeper = true, noKeeper{}
+	var out DryRunResult
+	for i, step := range template.Steps {
+		fmt.Fprintf(e.log, "step %s\n", step.Name)
+		output, skipped, err := e.step(ctx, i)
+		if err != nil {
+			return DryRunResult{}, fault.Wrap(err, "step %s", step.ID)
+		}
+		e.outputs[step.ID] = map[string]any{"output": output}
+		out.Steps = append(out.Steps, DryRunStep{step.ID, step.Name, step.Action, skipped, output})
+	}
+	if out.Output, err = e.outcome(ctx); err != nil {
+		return DryRunResult{}, err
+	}
+	for _, name := range e.space.names() {
+		f := e.space.files[name]
+		out.Files = append(out.Files, File{name, f.data, f.mode == modeExec, f.mode == modeLink})
+	}
+	out.Log = log.String()
+	return out, nil
+}
+
+func (s *Service) prepareDryRun(ctx context.Context, d DryRun) (*task, Template, error) {
+	if d.Template != "" {
+		t, _, err := s.prepare(ctx, NewRun{Template: d.Template, Values: d.Values, Secrets: d.Secrets, Space: d.Space})
+		if err != nil {
+			return nil, Template{}, err
+		}
+		template, _ := readTemplate(t.Document)
+		t.Run, t.Created = "dry-run", s.Now()
+		return t, template, nil
+	}
+	space := d.Space
+	if space == "" {
+		space = access.Root
+	}
+	if err := s.Access.Authorize(ctx, "template:use", space); err != nil {
+		return nil, Template{}, err
+	}
+	if err := checkSize(NewRun{Values: d.Values, Secrets: d.Secrets}); err != nil {
+		return nil, Template{}, err
+	}
+	template, err := s.templateIn(ctx, d)
+	if err != nil {
+		return nil, Template{}, err
+	}
+	values, err := template.accept(NewRun{Values: d.Values, Secrets: d.Secrets})
+	if err != nil {
+		return nil, Template{}, err
+	}
+	t := &task{
+		Run: "dry-run", Template: template.Ref.String(), Space: space, Path: "template.yaml", Document: template.Document,
+		Created: s.Now(), Principal: principal{ID: actor.From(ctx).ID}, files: newWorkspace(),
+	}
+	t.Values, t.Hidden.Values = template.split(values)
+	t.Hidden.Secrets = d.Secrets
+	for _, f := range d.Files {
+		mode := modeFile
+		if f.Executable {
+			mode = modeExec
+		}
+		if err := t.files.put(f.Path, file{mode, f.Content}); err != nil {
+			return nil, Template{}, err
+		}
+	}
+	return t, template, nil
+}
+
+// templateIn gives the one template of a dry run's file.
+func (s *Service) templateIn(ctx context.Context, d DryRun) (Template, error) {
+	name := d.File
+	if name == "" {
+		name = "template.yaml"
+	}
+	if len(d.Data) > maxTemplateFile {
+		return Template{}, fault.Errorf(fault.TooLarge, "%s has over %d bytes", name, maxTemplateFile)
+	}
+	documents, err := document.Parse(name, d.Data, document.Limits{})
+	if err != nil {
+		return Template{}, err
+	}
+	for _, doc := range documents {
+		if strings.EqualFold(doc.Kind, "Template") && doc.APIVersion == APIVersion {
+			return s.usable(ctx, doc)
+		}
+	}
+	return Template{}, fault.At(name+" has no template", fault.Detail{File: name, Message: "no document of kind Template and version " + APIVersion})
+}
+
+// limited keeps the first megabyte of a log.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if room := 1<<20 - l.Len(); room > 0 {
+		l.Buffer.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+var _ io.Writer = (*limited)(nil)

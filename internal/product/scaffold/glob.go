@@ -1,0 +1,89 @@
+package scaffold
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// patterns is a list of globs; one that starts with "!" takes out again. A pattern that names a folder stands for
+// all below it.
+type patterns []pattern
+
+type pattern struct {
+	re  *regexp.Regexp
+	not bool
+}
+
+func compileGlobs(globs []string) (patterns, error) {
+	if len(globs) > 200 {
+		return nil, fault.Errorf(fault.Invalid, "%d patterns are too many; at most 200 are taken", len(globs))
+	}
+	var list patterns
+	for _, glob := range globs {
+		text, not := strings.CutPrefix(glob, "!")
+		if len(text) > 1000 {
+			return nil, fault.Errorf(fault.Invalid, "the pattern %q is over 1000 characters", clip(text, 60))
+		}
+		text = strings.TrimSuffix(strings.TrimPrefix(text, "./"), "/")
+		re, err := regexp.Compile("^" + globExpression(text) + "(?:/.*)?$")
+		if err != nil {
+			return nil, fault.Errorf(fault.Invalid, "%q is not a pattern of files", clip(glob, 200))
+		}
+		list = append(list, pattern{re, not})
+	}
+	return list, nil
+}
+
+func (list patterns) match(name string) bool {
+	matched := false
+	for _, p := range list {
+		if p.re.MatchString(name) {
+			matched = !p.not
+		}
+	}
+	return matched
+}
+
+// globExpression turns **, *, ?, [a-z] and {a,b} into a regular expression.
+func globExpression(glob string) string {
+	var b strings.Builder
+	braces := 0
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case strings.HasPrefix(glob[i:], "**/"):
+			b.WriteString("(?:.*/)?")
+			i += 2
+		case strings.HasPrefix(glob[i:], "**"):
+			b.WriteString(".*")
+			i++
+		case c == '*':
+			b.WriteString("[^/]*")
+		case c == '?':
+			b.WriteString("[^/]")
+		case c == '[':
+			if end := strings.IndexByte(glob[i+1:], ']'); end > 0 {
+				class := strings.ReplaceAll(glob[i+1:i+1+end], `\`, `\\`)
+				if rest, not := strings.CutPrefix(class, "!"); not {
+					class = "^/" + rest
+				}
+				b.WriteString("[" + strings.ReplaceAll(class, "[", `\[`) + "]")
+				i += end + 1
+			} else {
+				b.WriteString(`\[`)
+			}
+		case c == '{' && strings.IndexByte(glob[i:], '}') > 0:
+			braces++
+			b.WriteString("(?:")
+		case c == '}' && braces > 0:
+			braces--
+			b.WriteString(")")
+		case c == ',' && braces > 0:
+			b.WriteString("|")
+		default:
+			b.WriteString(regexp.QuoteMeta(glob[i : i+1]))
+		}
+	}
+	return b.String() + strings.Repeat(")", braces)
+}

@@ -1,0 +1,201 @@
+package scaffold
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// stepTime is how long one step of a template may take.
+const stepTime = 15 * time.Minute
+
+// Handlers gives the platform actions of this room, for the server's worker.
+func (s *Service) Handlers() map[string]worker.Handler {
+	return map[string]worker.Handler{StepAction: s.runStep, UndoAction: s.runUndo}
+}
+
+// runStep does one step of a golden path, or its outcome. Doing it again after a crash starts from the same workspace
+// and finds what the first try has made.
+func (s *Service) runStep(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
+	var in stepInput
+	if err := json.Unmarshal(l.Job.Input, &in); err != nil {
+		return worker.Result{}, fmt.Errorf("read the input of step %s: %w", l.Step, err)
+	}
+	t, err := s.getTask(ctx, l.Run)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	var data stepData
+	work, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	failure := s.workStep(work, t, in, &redactor{log, t.Hidden}, &data)
+	if ctx.Err() != nil {
+		return worker.Result{}, ctx.Err()
+	}
+	if failure != nil && work.Err() != nil {
+		failure = fault.Errorf(fault.Exhausted, "the step takes longer than %s", stepTime)
+	}
+	return s.result(ctx, t, data, failure)
+}
+
+// result tells what a step came to, with all that the run has made by now.
+func (s *Service) result(ctx context.Context, t *task, data stepData, failure error) (worker.Result, error) {
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		data.Made, err = madeBy(ctx, tx, t.Run)
+		return err
+	})
+	if err != nil {
+		return worker.Result{}, err
+	}
+	var result worker.Result
+	if data.Workspace != "" {
+		result.Artifacts = map[string]worker.Artifact{"workspace": {Digest: data.Workspace, Kind: "tree"}}
+	}
+	if failure != nil {
+		if fault.Is(failure, fault.Internal) {
+			s.Log.ErrorContext(ctx, "golden path step", "run", t.Run, "error", t.Hidden.redact(failure.Error()))
+		}
+		result.ExitCode, result.Message = 1, t.Hidden.redact(explain(failure))
+	} else if data.Skipped {
+		result.Message = "skipped"
+	}
+	result.Data, err = json.Marshal(data)
+	return result, err
+}
+
+// workStep does the step as the person who started the run, whose rights are asked again.
+func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Writer, data *stepData) error {
+	as, _, err := s.ctxOf(ctx, t.Principal)
+	if err != nil {
+		return err
+	}
+	if err := s.Access.Authorize(as, "template:use", t.Space); err != nil {
+		return err
+	}
+	template, details := readTemplate(t.Document)
+	if len(details) > 0 || in.Index < 0 || in.Index > len(template.Steps) {
+		return fault.At("the run's template can't be read any more", details...)
+	}
+	e, err := s.newExecution(as, t, template, log)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if err := s.resume(ctx, e, in.Index); err != nil {
+		return err
+	}
+	if in.Outcome {
+		if data.Output, err = e.outcome(as); err != nil {
+			return err
+		}
+		return s.finish(ctx, t)
+	}
+	e.keeper = tableKeeper{s, t, template.Steps[in.Index].ID}
+	if data.Output, data.Skipped, err = e.step(as, in.Index); err != nil {
+		return err
+	}
+	if e.space.dirty {
+		data.Workspace, err = s.saveWorkspace(ctx, t, e.space)
+	}
+	return err
+}
+
+// resume gives an execution what the steps before have left: outputs, workspace, and whether one has failed.
+func (s *Service) resume(ctx context.Context, e *execution, index int) error {
+	var steps []run.Step
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		steps, err = s.Runs.StepsTx(ctx, tx, e.task.Run)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	byKey := map[string]*run.Step{}
+	for i := range steps {
+		byKey[steps[i].Key] = &steps[i]
+	}
+	digest := ""
+	for _, step := range e.template.Steps[:index] {
+		done := byKey[step.ID]
+		data, ok := dataOf(done)
+		if done == nil || done.State == run.StepFailed {
+			e.failed = true
+		}
+		if !ok || done.State != run.StepSucceeded {
+			continue
+		}
+		output := data.Output
+		if output == nil {
+			output = map[string]any{}
+		}
+		e.outputs[step.ID] = map[string]any{"output": output}
+		if data.Workspace != "" {
+			digest = data.Workspace
+		}
+	}
+	if digest != "" {
+		e.space, err = s.loadWorkspace(ctx, e.task, digest)
+	}
+	return err
+}
+
+// saveWorkspace keeps a workspace as a blob; sealed when the form has secrets, since files may hold them.
+func (s *Service) saveWorkspace(ctx context.Context, t *task, w *workspace) (string, error) {
+	packed, err := w.pack()
+	if err == nil && !t.Hidden.empty() {
+		packed, err = s.Seal.Seal(packed)
+	}
+	if err != nil {
+		return "", err
+	}
+	digest, _, err := s.Blob.Put(ctx, bytes.NewReader(packed), 2*workspaceBytes)
+	return digest, fault.Wrap(err, "keep the workspace of run %s", t.Run)
+}
+
+func (s *Service) loadWorkspace(ctx context.Context, t *task, digest string) (*workspace, error) {
+	content, _, err := s.Blob.Open(ctx, digest)
+	if err != nil {
+		return nil, fault.Wrap(err, "open the workspace of run %s", t.Run)
+	}
+	defer content.Close()
+	packed, err := io.ReadAll(io.LimitReader(content, 2*workspaceBytes+1))
+	if err == nil && !t.Hidden.empty() {
+		packed, err = s.Seal.Open(packed)
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, "read the workspace of run %s", t.Run)
+	}
+	return unpack(packed)
+}
+
+// finish ends the lineage's record, and drops the secrets: nothing will need them again.
+func (s *Service) finish(ctx context.Context, t *task) error {
+	now := store.Micros(s.Now())
+	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE scaffold_lineage SET finished = $1 WHERE run = $2 AND finished = 0", now, t.Run); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE scaffold_tasks SET finished = $1, sealed = NULL WHERE run = $2", now, t.Run)
+		return err
+	})
+	return fault.Wrap(err, "finish run %s", t.Run)
+}
+
+// redactor keeps the form's secrets out of a log. Each Write is a whole message.
+type redactor struct {
+	w io.Writer
+	h hidden
+}
+
+func (r *redactor) Write(p []byte) (int, error) {
+	_, err := io.WriteString(r.w, r.h.redact(string(p)))
+	return len(p), err
+}
