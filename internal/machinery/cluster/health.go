@@ -85,19 +85,21 @@ func assessDeployment(o Object) (Health, string) {
 		total     = o.Int(0, "status", "replicas")
 		available = o.Int(0, "status", "availableReplicas")
 	)
+	message := ""
 	switch {
 	case updated < desired:
-		return Progressing, fmt.Sprintf("%d of %d pods have the new version", updated, desired)
+		message = fmt.Sprintf("%d of %d pods have the new version", updated, desired)
 	case total > updated:
-		return Progressing, fmt.Sprintf("%d pods of an older version are still to go", total-updated)
+		message = fmt.Sprintf("%d pods of an older version are still to go", total-updated)
 	case available < updated:
-		message := fmt.Sprintf("%d of %d new pods are available", available, updated)
-		if c, ok := o.Condition("Progressing"); ok && c.Message != "" {
-			message += ": " + c.Message
-		}
-		return Progressing, message
+		message = fmt.Sprintf("%d of %d new pods are available", available, updated)
+	default:
+		return Healthy, ""
 	}
-	return Healthy, ""
+	if c, ok := o.Condition("Progressing"); ok && c.Message != "" {
+		message += ": " + c.Message
+	}
+	return Progressing, message
 }
 
 func assessReplicaSet(o Object) (Health, string) {

@@ -279,7 +279,7 @@ func rollingUpdate(t *testing.T, h Harness) {
 	}
 	Apply(t, h.Cluster, owner, App(t, h.Image, "rolling.test", 2, "VERSION=1"))
 	AwaitHealthy(t, h.Cluster, owner)
-	load := h.Load(t, "rolling.test", 4, "/", "/slow?for=30ms")
+	load := h.Load(t, "rolling.test", 4, "/", "/slow?for=30ms", "POST /echo")
 	for _, version := range []string{"2", "3", "4"} {
 		Apply(t, h.Cluster, owner, App(t, h.Image, "rolling.test", 2, "VERSION="+version))
 		Await(t, h.Cluster, owner, "version "+version, func(nodes []cluster.Node) bool { return AllHealthy(nodes) && len(Kind(nodes, "Pod")) == 2 })

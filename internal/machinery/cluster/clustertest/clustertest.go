@@ -200,7 +200,7 @@ func Text(nodes []cluster.Node) string {
 	return b.String()
 }
 
-// Ask sends a GET through the Ingress and gives status and body.
+// Ask sends a GET through the Ingress and gives status and body. A path may begin with another method and a space.
 func (h Harness) Ask(t testing.TB, host, path string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -213,7 +213,11 @@ func (h Harness) Ask(t testing.TB, host, path string) (int, string) {
 }
 
 func (h Harness) ask(ctx context.Context, host, path string) (int, string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+path, nil)
+	method, body := http.MethodGet, io.Reader(nil)
+	if before, after, ok := strings.Cut(path, " "); ok {
+		method, path, body = before, after, strings.NewReader("the body of a "+before)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, body)
 	if err != nil {
 		return 0, "", err
 	}
@@ -222,6 +226,6 @@ func (h Harness) ask(ctx context.Context, host, path string) (int, string, error
 		return 0, "", err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(body), err
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
 }

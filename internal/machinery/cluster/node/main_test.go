@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/clustertest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
@@ -30,6 +32,12 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if dir := os.Getenv(lifeDir); dir != "" {
+		if err := live(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "node")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,7 +49,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	os.Setenv(built, dir)
-	return m.Run()
+	code := m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // folders are images that lie in folders: program:TAG is the test's program at /app.

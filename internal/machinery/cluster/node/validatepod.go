@@ -45,6 +45,7 @@ func (c *checker) volumes(at string, all []corev1.Volume) map[string]bool {
 		}
 		names[v.Name] = true
 		var items []corev1.KeyToPath
+		kind := "configMap"
 		switch {
 		case v.ConfigMap != nil:
 			items = v.ConfigMap.Items
@@ -52,14 +53,14 @@ func (c *checker) volumes(at string, all []corev1.Volume) map[string]bool {
 				c.fault(here+".configMap.name", "", "is missing")
 			}
 		case v.Secret != nil:
-			items = v.Secret.Items
+			items, kind = v.Secret.Items, "secret"
 			if v.Secret.SecretName == "" {
 				c.fault(here+".secret.secretName", "", "is missing")
 			}
 		}
 		for j, item := range items {
 			if item.Key == "" || !localPath(item.Path) {
-				c.fault(fmt.Sprintf("%s.items[%d]", here, j), "write a key, and a relative path without ..", "has key %q and path %q", item.Key, item.Path)
+				c.fault(fmt.Sprintf("%s.%s.items[%d]", here, kind, j), "write a key, and a relative path without ..", "has key %q and path %q", item.Key, item.Path)
 			}
 		}
 	}

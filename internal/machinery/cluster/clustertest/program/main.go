@@ -62,6 +62,9 @@ func handler() http.Handler {
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
 	mux.HandleFunc("/say", func(w http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("what")) })
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		if what := r.FormValue("say"); what != "" {
+			fmt.Println(what)
+		}
 		d, _ := time.ParseDuration(r.FormValue("for"))
 		time.Sleep(d)
 		fmt.Fprint(w, "done")
