@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// documentLimit bounds what is read from files, in bytes.
+const documentLimit = 4 << 20
+
+// documents reads files one after another; "-" is standard input.
+func documents(c *cobra.Command, files []string) (string, error) {
+	var all strings.Builder
+	for i, f := range files {
+		var data []byte
+		var err error
+		if f == "-" {
+			data, err = io.ReadAll(io.LimitReader(c.InOrStdin(), documentLimit+1))
+		} else {
+			data, err = os.ReadFile(f)
+		}
+		if err != nil {
+			return "", fault.Errorf(fault.Invalid, "read documents: %w", err)
+		}
+		if i > 0 {
+			all.WriteString("\n---\n")
+		}
+		all.Write(data)
+		if all.Len() > documentLimit {
+			return "", fault.Errorf(fault.TooLarge, "the documents are larger than %d bytes in all", documentLimit)
+		}
+	}
+	return all.String(), nil
+}
+
+func (s *state) apply() *cobra.Command {
+	return s.applying("apply", "Declare documents of any kind: made when new, changed when known", false)
+}
+
+func (s *state) diff() *cobra.Command {
+	return s.applying("diff", "What apply would change", true)
+}
+
+func (s *state) applying(use, what string, dry bool) *cobra.Command {
+	var files []string
+	var space, source string
+	var dryRun, prune bool
+	c := s.verb(use, what, cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		text, err := documents(c, files)
+		if err != nil {
+			return err
+		}
+		done, err := client.Post[client.List[client.Applied]](c.Context(), api, "/apply", map[string]any{
+			"documents": text, "space": space, "source": source, "dryRun": dryRun || dry, "prune": prune,
+		})
+		if err != nil {
+			return err
+		}
+		return s.show(c, done.Items, func(w io.Writer) {
+			for _, a := range done.Items {
+				fmt.Fprintf(w, "%s\t%s\n", a.Action, a.Ref)
+				if a.Diff != "" && (dryRun || dry) {
+					fmt.Fprintln(w, a.Diff)
+				}
+			}
+		})
+	})
+	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file of documents (YAML or JSON); - for standard input")
+	c.Flags().StringVar(&space, "space", "", "space that they belong to; empty for the root space")
+	c.Flags().StringVar(&source, "source", "", "name under which they are kept together; empty for your own")
+	c.Flags().BoolVar(&prune, "prune", false, "delete what this source brought before and no longer names")
+	if !dry {
+		c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change")
+	}
+	_ = c.MarkFlagRequired("file") // the flag is defined above
+	return c
+}

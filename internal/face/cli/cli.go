@@ -1,0 +1,216 @@
+// Package cli is the client's side of the program: one file a verb. It sees only the public client and the vocabulary,
+// so whatever it does, anyone can do with the API.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Exit codes of every verb.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitDenied   = 3
+	exitNotFound = 4
+	exitConflict = 5
+	exitWaiting  = 10 // a run waits for approval
+)
+
+// codes is the one map from faults to exit codes.
+var codes = map[fault.Kind]int{
+	fault.Invalid: exitFailed, fault.Unauthenticated: exitDenied, fault.Denied: exitDenied, fault.NotFound: exitNotFound,
+	fault.Conflict: exitConflict, fault.Stale: exitConflict,
+}
+
+const exitHelp = `
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 conflict.`
+
+// waiting ends a verb with code 10.
+var errWaiting = errors.New("waits for approval")
+
+// usageError is a wrong call of a verb.
+type usageError struct{ error }
+
+// state is what all verbs share: where the server is and how answers are shown.
+type state struct {
+	url, token, output string
+	version            string
+}
+
+// New gives the root command with the verbs of the client.
+func New(version string) *cobra.Command {
+	s := &state{version: version}
+	root := &cobra.Command{
+		Use: "roadbed", Short: "Golden paths, infrastructure, pipelines and delivery as one system",
+		Long: `Roadbed is an internal developer platform in one program: the server, its workers and this client.
+
+Try it with "roadbed demo", or start a server with "roadbed server --dev". The client finds its server by
+ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
+		Version: version, SilenceErrors: true, SilenceUsage: true,
+	}
+	root.PersistentFlags().StringVar(&s.url, "url", "", "address of the server (ROADBED_URL)")
+	root.PersistentFlags().StringVarP(&s.output, "output", "o", "table", "table, json or yaml")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		s.login(), s.logout(), s.whoami(), s.tokens(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
+		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(),
+	)
+	return root
+}
+
+// Run executes the command line and gives the exit code; what went wrong is told on standard error.
+func Run(root *cobra.Command, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errWaiting) {
+		return exitWaiting
+	}
+	fmt.Fprintln(root.ErrOrStderr(), "roadbed:", err)
+	var usage usageError
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") || strings.HasPrefix(err.Error(), "required flag") {
+		return exitUsage
+	}
+	if code, ok := codes[fault.KindOf(err)]; ok {
+		return code
+	}
+	return exitFailed
+}
+
+// client gives the client that flags, environment and login name.
+func (s *state) client() (*client.Client, error) {
+	saved, err := readLogin()
+	if err != nil {
+		return nil, err
+	}
+	url := first(s.url, os.Getenv("ROADBED_URL"), saved.URL)
+	if url == "" {
+		return nil, fault.Errorf(fault.Invalid, "no server is known: set ROADBED_URL, or run `roadbed login URL`")
+	}
+	token := os.Getenv("ROADBED_TOKEN")
+	if token == "" && url == saved.URL {
+		token = saved.Token
+	}
+	return client.New(url, token), nil
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// verb makes a command whose work gets the client.
+func (s *state) verb(use, short string, args cobra.PositionalArgs, run func(c *cobra.Command, api *client.Client, args []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: short + "." + exitHelp, Args: args,
+		RunE: func(c *cobra.Command, args []string) error {
+			api, err := s.client()
+			if err != nil {
+				return err
+			}
+			return run(c, api, args)
+		},
+	}
+}
+
+// group makes a command that only holds others.
+func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	c.AddCommand(verbs...)
+	return c
+}
+
+// show writes an answer as the user wants it; table writes it for people.
+func (s *state) show(c *cobra.Command, value any, table func(w io.Writer)) error {
+	out := c.OutOrStdout()
+	switch s.output {
+	case "json":
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(value)
+	case "yaml":
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		var tree any
+		if err := yaml.Unmarshal(raw, &tree); err != nil {
+			return err
+		}
+		return yaml.NewEncoder(out).Encode(tree)
+	case "table", "":
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		table(w)
+		return w.Flush()
+	}
+	return usageError{fmt.Errorf("--output %q is none of table, json, yaml", s.output)}
+}
+
+// ago tells a time as people say it.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := time.Since(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh ago", int(d.Hours()))
+	}
+	return t.Local().Format("2006-01-02")
+}
+
+func short(commit string) string {
+	if len(commit) > 8 {
+		return commit[:8]
+	}
+	return commit
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// named splits NAMESPACE/NAME; the namespace may be left out.
+func named(text string) string {
+	if _, rest, ok := strings.Cut(text, ":"); ok {
+		text = rest
+	}
+	if !strings.Contains(text, "/") {
+		return "default/" + text
+	}
+	return text
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) locations() *cobra.Command {
+	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList())
+}
+
+func (s *state) locationAdd() *cobra.Command {
+	var path, branch, space string
+	c := s.verb("add NAMESPACE/NAME", "Take documents from a hosted repository, now and at every push", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		l, err := client.Post[client.Location](c.Context(), api, "/locations", map[string]string{"repository": named(args[0]), "path": path, "ref": branch, "space": space})
+		if err != nil {
+			return err
+		}
+		return s.show(c, l, func(w io.Writer) {
+			fmt.Fprintf(w, "location\t%s\n", l.ID)
+			for _, e := range l.Entities {
+				fmt.Fprintf(w, "entity\t%s\n", e)
+			}
+			if l.Error != "" {
+				fmt.Fprintf(w, "error\t%s\n", l.Error)
+			}
+		})
+	})
+	c.Flags().StringVar(&path, "path", "catalog-info.yaml", "file in the repository, or a pattern")
+	c.Flags().StringVar(&branch, "ref", "", "branch; the default branch when not given")
+	c.Flags().StringVar(&space, "space", "", "space of the documents; the repository's when not given")
+	return c
+}
+
+func (s *state) locationList() *cobra.Command {
+	return s.verb("list", "Locations", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		all, err := client.All[client.Location](c.Context(), api, "/locations", nil)
+		if err != nil {
+			return err
+		}
+		return s.show(c, all, func(w io.Writer) {
+			fmt.Fprintln(w, "ID\tREPOSITORY\tPATH\tENTITIES\tERROR")
+			for _, l := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", l.ID, l.Repository, l.Path, len(l.Entities), dash(l.Error))
+			}
+		})
+	})
+}

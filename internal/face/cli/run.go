@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func (s *state) runs() *cobra.Command {
+	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runLogs(), s.runWait()}
+	for _, v := range [][2]string{
+		{"confirm", "Let a plan be applied, if the approval policies agree"}, {"discard", "End a run that waits for review"},
+		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against it"},
+		{"cancel", "Stop a run"}, {"retry", "Let an ended run go on from where it failed"},
+	} {
+		verbs = append(verbs, s.runVerb(v[0], v[1]))
+	}
+	return group("run", "Runs: what the platform does", verbs...)
+}
+
+func (s *state) runList() *cobra.Command {
+	var kind, state, subject string
+	var waiting, open bool
+	c := s.verb("list", "Runs, the newest first", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		q := url.Values{"kind": {kind}, "state": {state}, "subject": {subject}}
+		if waiting {
+			q.Set("waiting", "true")
+		}
+		if open {
+			q.Set("open", "true")
+		}
+		page, err := client.Get[client.List[client.Run]](c.Context(), api, "/runs", q)
+		if err != nil {
+			return err
+		}
+		return s.show(c, page.Items, func(w io.Writer) {
+			fmt.Fprintln(w, "ID\tKIND\tSTATE\tTITLE\tBY\tCREATED")
+			for _, r := range page.Items {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, r.State, r.Title, r.Actor.Name, ago(r.Created))
+			}
+		})
+	})
+	c.Flags().StringVar(&kind, "kind", "", "only these kinds: stack, workflow, sync, scaffold")
+	c.Flags().StringVar(&state, "state", "", "only these states")
+	c.Flags().StringVar(&subject, "subject", "", "only those of an entity")
+	c.Flags().BoolVar(&waiting, "waiting", false, "only those that wait for a person")
+	c.Flags().BoolVar(&open, "open", false, "only those that have not ended")
+	return c
+}
+
+func (s *state) runShow() *cobra.Command {
+	return s.verb("show ID", "One run with its steps, reviews and decisions", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		r, err := client.Get[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		return s.showRun(c, r)
+	})
+}
+
+func (s *state) showRun(c *cobra.Command, r client.RunDetail) error {
+	return s.show(c, r, func(w io.Writer) {
+		fmt.Fprintf(w, "run\t%s\nwhat\t%s (%s)\nstate\t%s\n", r.ID, r.Title, r.Kind, r.State)
+		if r.Reason != "" {
+			fmt.Fprintf(w, "why\t%s\n", r.Reason)
+		}
+		fmt.Fprintf(w, "by\t%s, %s\n", r.Actor.Name, ago(r.Created))
+		if r.Source != nil {
+			fmt.Fprintf(w, "source\t%s at %s\n", r.Source.Repository, short(r.Source.Commit))
+		}
+		for _, x := range r.Warnings {
+			fmt.Fprintf(w, "warning\t%s\n", x)
+		}
+		for _, p := range r.Steps {
+			fmt.Fprintf(w, "step %s\t%s\t%s\n", p.Key, p.State, p.Reason)
+		}
+		for _, d := range r.Decisions {
+			for rule, messages := range d.Outcome {
+				fmt.Fprintf(w, "policy %s\t%s\t%s\n", d.Point, rule, strings.Join(messages, "; "))
+			}
+		}
+		for _, v := range r.Reviews {
+			fmt.Fprintf(w, "review\t%s by %s\t%s\n", v.Verdict, v.Actor.Name, v.Note)
+		}
+		if len(r.Can) > 0 {
+			fmt.Fprintf(w, "you can\t%s\n", strings.Join(r.Can, ", "))
+		}
+	})
+}
+
+func (s *state) runLogs() *cobra.Command {
+	var step string
+	c := s.verb("logs ID", "The log of a run's steps; follows until they are complete", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		r, err := client.Get[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, p := range r.Steps {
+			if step != "" && p.Key != step && p.ID != step {
+				continue
+			}
+			found = true
+			if p.State == "waiting" || p.State == "skipped" {
+				continue
+			}
+			if step == "" {
+				fmt.Fprintf(c.ErrOrStderr(), "==> %s (%s)\n", p.Title, p.State)
+			}
+			if err := api.FollowLog(c.Context(), r.ID, p.ID, 0, c.OutOrStdout()); err != nil {
+				return err
+			}
+		}
+		if !found {
+			return fault.Errorf(fault.NotFound, "run %s has no step %q", r.ID, step)
+		}
+		return nil
+	})
+	c.Flags().StringVar(&step, "step", "", "only this step, by key or id")
+	return c
+}
+
+func (s *state) runWait() *cobra.Command {
+	c := s.verb("wait ID", "Wait until a run has ended or waits for approval", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return s.await(c, api, args[0])
+	})
+	c.Long = "Waits until a run has ended or waits for approval.\n\nExit codes: 0 it succeeded, 1 it failed, 10 it waits for approval, 2 wrong usage, 3 denied, 4 not found."
+	return c
+}
+
+// good are the states in which a run has come to a good end.
+var good = map[string]bool{"finished": true, "succeeded": true}
+
+// await follows a run, shows it in the end, and gives the error that stands for its exit code.
+func (s *state) await(c *cobra.Command, api *client.Client, id string) error {
+	last := ""
+	var r client.RunDetail
+	err := api.FollowRun(c.Context(), id, func(now client.RunDetail) (bool, error) {
+		r = now
+		if line := now.State + " " + now.Reason; line != last {
+			last = line
+			fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", now.Title, strings.TrimSpace(line))
+		}
+		return now.Terminal || now.Waiting, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.showRun(c, r); err != nil {
+		return err
+	}
+	switch {
+	case r.Waiting:
+		return errWaiting
+	case good[r.State]:
+		return nil
+	}
+	return fmt.Errorf("run %s ended as %s: %s", r.ID, r.State, r.Reason)
+}
+
+func (s *state) runVerb(name, what string) *cobra.Command {
+	var note string
+	c := s.verb(name+" ID", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0])+"/"+name, map[string]string{"note": note})
+		if err != nil {
+			return err
+		}
+		return s.showRun(c, r)
+	})
+	c.Flags().StringVar(&note, "note", "", "why, for those who look later")
+	return c
+}

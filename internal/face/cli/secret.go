@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) secrets() *cobra.Command {
+	return group("secret", "Secrets: values go in and never come out", s.secretPut(), s.secretList(), s.secretDelete())
+}
+
+// secretPath gives the path of SPACE/NAME; the root space may be left out.
+func secretPath(text string) string {
+	space, name, ok := strings.Cut(text, "/")
+	if !ok {
+		space, name = "default", text
+	}
+	return "/secrets/" + url.PathEscape(space) + "/" + url.PathEscape(name)
+}
+
+func (s *state) secretPut() *cobra.Command {
+	return s.verb("put SPACE/NAME", "Set a secret to what is read from standard input", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		value, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 1<<20))
+		if err != nil {
+			return err
+		}
+		return api.Do(c.Context(), "PUT", secretPath(args[0]), nil, map[string]string{"value": strings.TrimSuffix(string(value), "\n")}, nil)
+	})
+}
+
+func (s *state) secretList() *cobra.Command {
+	return s.verb("list [SPACE]", "Secrets of a space, without their values", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		list, err := client.Get[client.List[client.SecretInfo]](c.Context(), api, "/secrets/"+url.PathEscape(first(strings.Join(args, ""), "default")), nil)
+		if err != nil {
+			return err
+		}
+		return s.show(c, list.Items, func(w io.Writer) {
+			fmt.Fprintln(w, "SECRET\tCHECKSUM\tUPDATED")
+			for _, i := range list.Items {
+				fmt.Fprintf(w, "%s/%s\t%s\t%s\n", i.Space, i.Name, i.Checksum, i.Updated)
+			}
+		})
+	})
+}
+
+func (s *state) secretDelete() *cobra.Command {
+	return s.verb("delete SPACE/NAME", "Forget a secret", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return api.Do(c.Context(), "DELETE", secretPath(args[0]), nil, nil, nil)
+	})
+}

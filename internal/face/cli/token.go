@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) tokens() *cobra.Command {
+	return group("token", "Tokens of users and machines", s.tokenCreate(), s.tokenList(), s.tokenRevoke(), s.tokenLink())
+}
+
+func (s *state) tokenCreate() *cobra.Command {
+	var owner string
+	var scopes []string
+	var life time.Duration
+	c := s.verb("create NAME", "Make a token; its secret is shown this once", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		in := map[string]any{"name": args[0], "owner": owner}
+		if len(scopes) > 0 {
+			in["scopes"] = scopes
+		}
+		if life > 0 {
+			in["expires"] = time.Now().Add(life).UTC()
+		}
+		t, err := client.Post[client.NewToken](c.Context(), api, "/tokens", in)
+		if err != nil {
+			return err
+		}
+		return s.show(c, t, func(w io.Writer) { fmt.Fprintln(w, t.Secret) })
+	})
+	c.Flags().StringVar(&owner, "for", "", "another principal, such as user:default/alice")
+	c.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do (run:confirm, run:*); none for all that its owner may")
+	c.Flags().DurationVar(&life, "life", 0, "how long it is good for; 90 days when not given")
+	return c
+}
+
+func (s *state) tokenList() *cobra.Command {
+	return s.verb("list [OWNER]", "Tokens, the newest first", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		tokens, err := client.Get[client.List[client.Token]](c.Context(), api, "/tokens", url.Values{"owner": {strings.Join(args, "")}})
+		if err != nil {
+			return err
+		}
+		return s.show(c, tokens.Items, func(w io.Writer) {
+			fmt.Fprintln(w, "ID\tNAME\tOWNER\tSCOPES\tEXPIRES\tSTATE")
+			for _, t := range tokens.Items {
+				expires, state := "never", "good"
+				if t.Expires != nil {
+					expires = t.Expires.Local().Format("2006-01-02")
+				}
+				if t.Revoked != nil {
+					state = "revoked"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, t.Owner, dash(strings.Join(t.Scopes, ",")), expires, state)
+			}
+		})
+	})
+}
+
+func (s *state) tokenRevoke() *cobra.Command {
+	return s.verb("revoke ID", "End a token at once", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return api.Do(c.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil, nil)
+	})
+}
+
+func (s *state) tokenLink() *cobra.Command {
+	return s.verb("link USER", "A link that signs a user in to the portal once", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		l, err := client.Post[client.SignInLink](c.Context(), api, "/signin-links", map[string]string{"user": args[0]})
+		if err != nil {
+			return err
+		}
+		return s.show(c, l, func(w io.Writer) { fmt.Fprintln(w, l.URL) })
+	})
+}

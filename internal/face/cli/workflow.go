@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) workflows() *cobra.Command {
+	return group("workflow", "Workflows", s.workflowSubmit(), s.workflowLint())
+}
+
+func (s *state) workflowSubmit() *cobra.Command {
+	var given []string
+	var space string
+	var wait bool
+	c := s.verb("submit FILE", "Start a workflow from its document", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		text, err := documents(c, args)
+		if err != nil {
+			return err
+		}
+		arguments := map[string]string{}
+		for _, pair := range given {
+			name, value, ok := strings.Cut(pair, "=")
+			if !ok {
+				return usageError{fmt.Errorf("--parameter %q is not name=value", pair)}
+			}
+			arguments[name] = value
+		}
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/workflows/runs", map[string]any{"file": args[0], "document": text, "arguments": arguments, "space": space})
+		if err != nil {
+			return err
+		}
+		if wait {
+			return s.await(c, api, r.ID)
+		}
+		return s.showRun(c, r)
+	})
+	c.Flags().StringArrayVarP(&given, "parameter", "p", nil, "an argument: name=value")
+	c.Flags().StringVar(&space, "space", "", "space in which it runs; empty for the root space")
+	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
+	return c
+}
+
+func (s *state) workflowLint() *cobra.Command {
+	return s.verb("lint FILE", "Check a workflow before it runs", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		text, err := documents(c, args)
+		if err != nil {
+			return err
+		}
+		if err := api.Do(c.Context(), "POST", "/workflows/lint", nil, map[string]string{"file": args[0], "document": text}, nil); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.OutOrStdout(), "ok")
+		return nil
+	})
+}
