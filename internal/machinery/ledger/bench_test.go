@@ -13,16 +13,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
-// callers is how many goroutines write at the same time.
-const callers = 64
-
 func benchRows() store.Migrations {
 	return store.Migrations{Room: "bench", FS: fstest.MapFS{"0001_bench.sql": {Data: []byte(
 		"-- +goose Up\nCREATE TABLE bench_rows (id TEXT PRIMARY KEY, state TEXT NOT NULL, changed BIGINT NOT NULL);\n")}}}
 }
 
-// benchmarkAppend measures small transactions: one row of a room and one ledger entry.
-func benchmarkAppend(b *testing.B, db *store.DB) {
+// benchmarkAppend measures small transactions of so many callers at a time: one row of a room and one ledger entry.
+func benchmarkAppend(b *testing.B, db *store.DB, callers int) {
 	l := newLedger(b, db)
 	ctx := context.Background()
 	var next atomic.Int64
@@ -60,9 +57,13 @@ func benchmarkAppend(b *testing.B, db *store.DB) {
 }
 
 func BenchmarkAppendSQLite(b *testing.B) {
-	benchmarkAppend(b, storetest.SQLite(b, ledger.Migrations(), benchRows()))
+	benchmarkAppend(b, storetest.SQLite(b, ledger.Migrations(), benchRows()), 64)
+}
+
+func BenchmarkAppendSQLiteOneCaller(b *testing.B) {
+	benchmarkAppend(b, storetest.SQLite(b, ledger.Migrations(), benchRows()), 1)
 }
 
 func BenchmarkAppendPostgres(b *testing.B) {
-	benchmarkAppend(b, storetest.Postgres(b, ledger.Migrations(), benchRows()))
+	benchmarkAppend(b, storetest.Postgres(b, ledger.Migrations(), benchRows()), 64)
 }
