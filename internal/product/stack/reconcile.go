@@ -126,6 +126,10 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	author, err := s.Repositories.Pusher(ctx, stack.Repository, head)
+	if err != nil {
+		return err
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, r, tx.ForUpdate())
 		if err != nil {
@@ -136,7 +140,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		}
 		if touched {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
-			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, ""); err != nil {
+			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author); err != nil {
 				return err
 			}
 		}

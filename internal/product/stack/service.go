@@ -23,6 +23,8 @@ type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
+	// Pusher gives the principal that pushed a commit.
+	Pusher(ctx context.Context, repository, commit string) (string, error)
 }
 
 // Sealer encrypts states at rest; core/secret does.
@@ -217,7 +219,8 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, cause string) (run.Run, bool, error) {
+// start makes a run; with an author it is theirs, else the caller's.
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string) (run.Run, bool, error) {
 	in := Input{
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits,
@@ -230,7 +233,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		}
 	}
 	n := run.New{
-		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Cause: cause,
+		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Actor: author,
 		Title:  title(kind, stack.Ref),
 		Source: run.Source{Repository: stack.Repository, Commit: commit, Ref: "refs/heads/" + stack.Branch},
 	}

@@ -173,6 +173,11 @@ func (s *Service) start(ctx context.Context, t Trigger, a fireArgs) (runID, why 
 	if err != nil {
 		return "", "", fault.Wrap(err, "read %s at %.8s", file, a.Commit)
 	}
+	if a.Actor == "" {
+		if a.Actor, err = s.Repositories.Pusher(ctx, push.Repository, a.Commit); err != nil {
+			return "", "", err
+		}
+	}
 	subject := t.Ref
 	if component, err := ref.Parse(t.Spec.Component, "component", t.Ref.Namespace); err == nil {
 		subject = component

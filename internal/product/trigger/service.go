@@ -21,6 +21,8 @@ type Repositories interface {
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// IsPlatformCommit tells whether the platform itself made a commit.
 	IsPlatformCommit(ctx context.Context, repository, commit string) (bool, error)
+	// Pusher gives the principal that pushed a commit.
+	Pusher(ctx context.Context, repository, commit string) (string, error)
 	// Parents gives the parents of a commit.
 	Parents(ctx context.Context, repository, commit string) ([]string, error)
 }
