@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TABLE notes (text TEXT PRIMARY KEY, done INTEGER NOT NULL DEFAULT 0);
