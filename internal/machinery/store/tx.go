@@ -214,8 +214,7 @@ func (tx *Tx) finish() {
 	tx.done = true
 }
 
-// Collect reads all rows: store.Collect(rows, err, scan) after rows, err := tx.Query(…), or in one go
-// by way of a helper that returns both. It closes the rows.
+// Collect reads all rows and closes them: rows, err := tx.Query(…), then store.Collect(rows, err, scan).
 func Collect[T any](rows *Rows, err error, scan func(Row) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err

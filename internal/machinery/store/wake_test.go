@@ -14,7 +14,6 @@ func TestNotifyWakesAfterTheCommit(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		wake, stop := db.Listen("things")
-		// On PostgreSQL the first connection wakes everybody; wait for it by way of a channel nobody notifies.
 		_ = db.Write(ctx, func(tx *store.Tx) error {
 			db.Notify(tx, "things")
 			return errors.New("undone")

@@ -3,7 +3,12 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -11,24 +16,43 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // PostgresURL gives the address of a fresh, empty database that is dropped at the end of the test.
 // Without PostgreSQL the test is skipped; where CI is set it fails.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv("ROADBED_TEST_POSTGRES")
-	if server == "" {
-		var err error
-		if server, err = shared(t); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("no PostgreSQL: %v", err)
-			}
-			t.Skipf("no PostgreSQL: %v", err)
-		}
+	return database(t, postgresServer(t), "")
+}
+
+// postgresServer gives the address of a server on which databases can be made.
+func postgresServer(t testing.TB) string {
+	t.Helper()
+	if server := os.Getenv("ROADBED_TEST_POSTGRES"); server != "" {
+		return server
 	}
+	server, err := shared(t)
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("no PostgreSQL: %v", err)
+	default:
+		t.Skipf("no PostgreSQL: %v", err)
+	}
+	return server
+}
+
+// database makes a database, as a copy of another when from is not empty, and gives its address.
+func database(t testing.TB, server, from string) string {
+	t.Helper()
 	name := "t_" + strings.ToLower(rand.Text())
-	if err := command(server, "CREATE DATABASE "+name); err != nil {
+	statement := "CREATE DATABASE " + name
+	if from != "" {
+		statement += " TEMPLATE " + from
+	}
+	if err := command(server, statement); err != nil {
 		t.Fatalf("make a database for the test: %v", err)
 	}
 	t.Cleanup(func() {
@@ -36,15 +60,88 @@ func PostgresURL(t testing.TB) string {
 			t.Errorf("drop the database of the test: %v", err)
 		}
 	})
-	address, err := url.Parse(server)
+	address, err := address(server, name)
 	if err != nil {
 		t.Fatalf("ROADBED_TEST_POSTGRES is not an address: %v", err)
 	}
-	address.Path = "/" + name
-	query := address.Query()
+	return address
+}
+
+func address(server, database string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + database
+	query := u.Query()
 	query.Set("pool_max_conns", "8")
-	address.RawQuery = query.Encode()
-	return address.String()
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// template gives the name of a database in which rooms are migrated; the first who wants it makes it.
+func template(server string, rooms []store.Migrations) (string, error) {
+	name, err := fingerprint(rooms)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return "", fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(ctx) // and with it the lock
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtext($1))", name); err != nil {
+		return "", err
+	}
+	var there bool
+	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&there)
+	if err != nil || there {
+		return name, err
+	}
+	part := "part_" + strings.ToLower(rand.Text())
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+part); err != nil {
+		return "", err
+	}
+	if err := migrated(ctx, server, part, rooms); err != nil {
+		_, drop := conn.Exec(ctx, "DROP DATABASE "+part+" WITH (FORCE)")
+		return "", errors.Join(err, drop)
+	}
+	_, err = conn.Exec(ctx, "ALTER DATABASE "+part+" RENAME TO "+name)
+	return name, err
+}
+
+func migrated(ctx context.Context, server, database string, rooms []store.Migrations) error {
+	url, err := address(server, database)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Migrate(ctx, rooms...), db.Close())
+}
+
+// fingerprint gives a name that stands for the content of all migrations.
+func fingerprint(rooms []store.Migrations) (string, error) {
+	sum := sha256.New()
+	for _, room := range rooms {
+		fmt.Fprintf(sum, "room %q\n", room.Room)
+		err := fs.WalkDir(room.FS, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := fs.ReadFile(room.FS, path)
+			fmt.Fprintf(sum, "file %q %q\n", path, data)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return "tpl_" + hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }
 
 func command(server, statement string) error {

@@ -32,10 +32,19 @@ func SQLite(t testing.TB, rooms ...store.Migrations) *store.DB {
 	return Open(t, "sqlite:"+filepath.Join(t.TempDir(), "roadbed.db"), rooms...)
 }
 
-// Postgres gives a fresh PostgreSQL database; see Each for when there is none.
+// Postgres gives a fresh PostgreSQL database; see Each for when there is none. Databases with the same
+// migrations are copies of one that was migrated once.
 func Postgres(t testing.TB, rooms ...store.Migrations) *store.DB {
 	t.Helper()
-	return Open(t, PostgresURL(t), rooms...)
+	server := postgresServer(t)
+	if len(rooms) == 0 {
+		return Open(t, database(t, server, ""))
+	}
+	from, err := template(server, rooms)
+	if err != nil {
+		t.Fatalf("make a migrated database to copy: %v", err)
+	}
+	return Open(t, database(t, server, from))
 }
 
 // Open opens the database at url and migrates it; it is closed at the end of the test. Tests of a restart
@@ -52,8 +61,10 @@ func Open(t testing.TB, url string, rooms ...store.Migrations) *store.DB {
 			t.Error(err)
 		}
 	})
-	if err := db.Migrate(ctx, rooms...); err != nil {
-		t.Fatal(err)
+	if len(rooms) > 0 {
+		if err := db.Migrate(ctx, rooms...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return db
 }
