@@ -131,9 +131,7 @@ func (c *call) register(ctx context.Context, s *Service) error {
 	}
 	found, err := s.Catalog.Register(ctx, c.task.Space, Location{Repository: repository, Path: file})
 	if err != nil {
-		if before == "" {
-			err = c.forget(ctx, thing, err)
-		}
+		err = c.forgetUnlessResumed(ctx, thing, before, err)
 		if in.Optional && fault.KindOf(err) != fault.Internal {
 			c.logf("not registered: %s", fault.Message(err))
 			return nil

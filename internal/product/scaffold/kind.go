@@ -160,7 +160,7 @@ func plan(v *run.View, in Input) {
 }
 
 func platformStep(key, title, action string, input, data any) run.Step {
-	step := run.Step{Key: key, Title: title, State: run.StepWaiting, Job: worker.Job{Kind: worker.Platform, Action: action}}
+	step := run.Step{Key: key, Title: title, State: run.StepWaiting, Job: worker.Job{Kind: "platform", Action: action}}
 	step.Job.Input, _ = json.Marshal(input) // plain structs and maps always encode
 	if data != nil {
 		step.Data, _ = json.Marshal(data)

@@ -112,8 +112,12 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, t *task, kind string, 
 	if err != nil {
 		return err
 	}
+	subject := m.Name
+	if m.Kind == MadeRepository {
+		subject = "repository:" + m.Name // as core/repository's own entries name it
+	}
 	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{
-		Space: t.Space, Type: kind, Subject: m.Name, Refs: append([]string{t.Template}, m.Entities...), Run: t.Run, Data: data,
+		Actor: t.Principal.ID, Space: t.Space, Type: kind, Subject: subject, Refs: append([]string{t.Template}, m.Entities...), Run: t.Run, Data: data,
 	})
 	return err
 }

@@ -286,6 +286,8 @@ func (s *Service) LineageOf(ctx context.Context, thing string, limit int) (all [
 	limit = min(max(limit, 1), 200)
 	where, arg := "EXISTS (SELECT 1 FROM scaffold_made m WHERE m.run = l.run AND m.kind = 'repository' AND m.name = $1 AND m.state = 'made')", thing
 	switch {
+	case strings.HasPrefix(thing, "repository:"):
+		arg = strings.TrimPrefix(thing, "repository:")
 	case strings.HasPrefix(thing, "template:"):
 		where = "l.template = $1"
 	case strings.Contains(thing, ":"):
