@@ -9,5 +9,11 @@
 //   - Rego may be written in the syntax of version 1 or 0, in package roadbed, roadbed.POINT or spacelift. Whatever
 //     reaches out, reads a clock or throws dice is not available.
 //
-// OPA is compiled into this room alone; nothing of it runs before the first policy is validated or asked.
+// What the shipped policies read of their input, so what the products give, besides whatever else helps:
+//
+//	plan      terraform (the plan as JSON: resource_changes[].{address, mode, change.{actions, before}}), run.type
+//	approval  run.author, reviews.current.{approvals, rejections}[].author; authors are opaque ids (pri_…)
+//
+// A caller goes on when nothing is denied; a run that waits for approval, when "approve" is among the outcome. A rule
+// that only holds (true) says the policy's description. OPA is compiled into this room alone; nothing of it runs before the first policy is validated or asked.
 package policy
