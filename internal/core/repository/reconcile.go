@@ -24,6 +24,7 @@ const (
 func (s *Service) Run(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
 	s.settleAll(ctx, true)
+	s.compareAll(ctx)
 	if err := s.removeOrphans(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("remove folders that belong to no repository", "error", err)
 	}
@@ -74,6 +75,31 @@ func (s *Service) settleAll(ctx context.Context, starting bool) {
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("record a push; it is tried again", "repository", id, "error", err)
 		}
+	}
+}
+
+// compareAll settles the repositories whose folders are not as the rows say though nothing marks them: the folder or
+// the database came from a backup, or somebody worked on the folder by hand.
+func (s *Service) compareAll(ctx context.Context) {
+	var ids []string
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		ids, err = allIDs(ctx, tx)
+		return err
+	})
+	for _, id := range ids {
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+		settled, missing := s.isSettled(ctx, id)
+		if missing == nil && !settled && !s.locks.busy(id) {
+			missing = s.Settle(ctx, id)
+		}
+		if missing != nil && ctx.Err() == nil && !fault.Is(missing, fault.Canceled) {
+			s.log.Error("compare a repository with its record", "repository", id, "error", missing)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("compare repositories with their records", "error", err)
 	}
 }
 

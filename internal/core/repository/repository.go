@@ -146,6 +146,9 @@ func (r Repository) judge(ctx context.Context, in git.Incoming) error {
 		if !strings.HasPrefix(u.Ref, "refs/heads/") && !strings.HasPrefix(u.Ref, "refs/tags/") && !strings.HasPrefix(u.Ref, "refs/notes/") {
 			return fault.Errorf(fault.Denied, "%s can't be pushed to; push branches, tags or notes", u.Ref)
 		}
+		if _, short, _ := strings.Cut(strings.TrimPrefix(u.Ref, "refs/"), "/"); git.IsHash(short) && !u.Deletes() {
+			return fault.Errorf(fault.Denied, "%s can't be told from a commit; choose another name", u.Ref)
+		}
 		if !r.Protected || u.Ref != "refs/heads/"+r.DefaultBranch || u.Creates() {
 			continue
 		}

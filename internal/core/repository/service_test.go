@@ -151,8 +151,13 @@ func TestRightsOfTheService(t *testing.T) {
 				}
 			}
 		}
-		if err := b.Delete(accesstest.As("alice"), "default/shop"); !fault.Is(err, fault.Denied) {
-			t.Errorf("alice deletes: %v", err)
+		for who, want := range map[string]fault.Kind{"bob": fault.Denied, "rita": fault.Denied, "carol": fault.NotFound} {
+			if err := b.Delete(accesstest.As(who), "default/shop"); !fault.Is(err, want) {
+				t.Errorf("%s deletes: %v", who, err)
+			}
+		}
+		if err := b.Delete(accesstest.As("alice"), "default/other"); err != nil { // who made it
+			t.Error(err)
 		}
 		if _, err := b.Create(accesstest.As("rita"), repository.NewRepository{Name: "ritas"}); !fault.Is(err, fault.Denied) {
 			t.Errorf("rita creates: %v", err)
@@ -256,6 +261,7 @@ func TestProtectedDefaultBranch(t *testing.T) {
 		b.refused("main is the default branch of default/shop and protected: it can't be rewritten; pull, then push", "a", "push", "-f", "origin", "main")
 		b.refused("it can't be deleted", "a", "push", "origin", ":main")
 		b.refused("push branches, tags or notes", "a", "push", "origin", "HEAD:refs/pull/1/head")
+		b.refused("can't be told from a commit", "a", "push", "origin", "HEAD:refs/heads/"+first)
 		b.must("a", "push", "-q", "-f", "origin", "HEAD:side")
 		no := false
 		if _, err := b.Update(accesstest.As("adam"), "default/shop", repository.Change{Protected: &no}); err != nil {
@@ -525,6 +531,75 @@ func TestWorkloadsAreNamed(t *testing.T) {
 		entries := b.entries("default/shop")
 		if e := entries[len(entries)-1]; e.Actor != "stp_1" || e.Run != run {
 			t.Errorf("the entry is of %s in %s", e.Actor, e.Run)
+		}
+	})
+}
+
+// What somebody did to a folder past the server is recorded at the next start or push, as the platform's doing.
+func TestChangesPastTheServer(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		r := b.create("default/shop")
+		first, err := b.CommitFiles(accesstest.As("alice"), "default/shop", files("", "x", "1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(b.dir, r.ID+".git")
+		b.must("", "--git-dir="+folder, "update-ref", "refs/heads/hand", first)
+		second, err := b.CommitFiles(accesstest.As("bob"), "default/shop", files(first, "x", "2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.must("", "--git-dir="+folder, "update-ref", "-d", "refs/heads/hand")
+		again := open(t, b.db, b.dir)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- again.Run(ctx) }()
+		for len(again.pushes("default/shop")) < 4 {
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		again.same("pushes", again.pushes("default/shop"),
+			"pri_alice refs/heads/main "+nothing+" "+short(first),
+			"system refs/heads/hand "+nothing+" "+short(first),
+			"pri_bob refs/heads/main "+short(first)+" "+short(second),
+			"system refs/heads/hand "+short(first)+" "+nothing)
+	})
+}
+
+// A copy that is made while pushes go on is a whole repository, and serves as one.
+func TestCopyWhileInUse(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		r := b.create("default/shop")
+		gone := b.create("default/gone")
+		if err := os.RemoveAll(filepath.Join(b.dir, gone.ID+".git")); err != nil {
+			t.Fatal(err)
+		}
+		b.must("", "clone", "-q", b.address("alice", "default/shop"), "a")
+		b.commit("a", "x", "0")
+		b.must("a", "push", "-q", "origin", "HEAD:main")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for i := range 5 {
+				b.commit("a", "x", fmt.Sprint("more", i))
+				b.must("a", "push", "-q", "origin", "HEAD:main")
+			}
+		}()
+		target := filepath.Join(t.TempDir(), "copy")
+		if err := b.Copy(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		copied := filepath.Join(target, r.ID+".git")
+		b.must("", "--git-dir="+copied, "fsck", "--full", "--strict")
+		head := b.must("", "--git-dir="+copied, "rev-parse", "main")
+		b.must("a", "merge-base", "--is-ancestor", head, "main")
+		if err := b.Copy(t.Context(), target); !fault.Is(err, fault.Conflict) {
+			t.Errorf("a copy over a copy: %v", err)
 		}
 	})
 }

@@ -25,19 +25,38 @@ func (s *Service) Settle(ctx context.Context, id string) error {
 	return s.locked(ctx, id, func() error { return s.settle(ctx, id) })
 }
 
-// begin marks a repository whose lock is held: from now on its references may move, and m says by whom. What an
-// earlier push left unrecorded is recorded first, in the name of who made it.
+// begin marks a repository whose lock is held: from now on its references may move, and m says by whom. What is not
+// recorded yet is recorded first, in the name of who did it.
 func (s *Service) begin(ctx context.Context, id string, m mark) error {
-	r, err := s.byID(ctx, id)
+	settled, err := s.isSettled(ctx, id)
+	if err == nil && !settled {
+		err = s.settle(ctx, id)
+	}
 	if err != nil {
 		return err
 	}
-	if r.dirty != nil {
-		if err := s.settle(ctx, id); err != nil {
-			return err
-		}
-	}
 	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error { return setDirty(ctx, tx, id, m) }), "announce a push")
+}
+
+// isSettled tells whether the rows say what git's files say. Without the lock a push in between makes it false.
+func (s *Service) isSettled(ctx context.Context, id string) (bool, error) {
+	r, known, err := s.known(ctx, id)
+	if err != nil || r.dirty != nil {
+		return false, err
+	}
+	actual, err := s.git.Refs(ctx, s.folder(id))
+	return err == nil && len(differences(r, known, actual)) == 0, err
+}
+
+// known gives a repository and its references as the rows have them, of one moment.
+func (s *Service) known(ctx context.Context, id string) (r Repository, refs []Ref, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		if r, err = byID(ctx, tx, id); err == nil {
+			refs, err = listRefs(ctx, tx, id)
+		}
+		return err
+	})
+	return r, refs, err
 }
 
 // finish records what moved since begin. It does so even when ctx has ended; when it can't, the mark stays and Run
@@ -65,14 +84,7 @@ func (s *Service) byID(ctx context.Context, id string) (r Repository, err error)
 // generation of the row keeps an older view from being written over a newer one.
 func (s *Service) settle(ctx context.Context, id string) error {
 	for range settleAttempts {
-		var r Repository
-		var known []Ref
-		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-			if r, err = byID(ctx, tx, id); err == nil {
-				known, err = listRefs(ctx, tx, id)
-			}
-			return err
-		})
+		r, known, err := s.known(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -133,9 +133,10 @@ func addPlatformCommit(ctx context.Context, tx *store.Tx, id, hash string) error
 	return err
 }
 
-func isPlatformCommit(ctx context.Context, tx *store.Tx, id, hash string) (found bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT COUNT(*) > 0 FROM repository_platform_commits WHERE repository = $1 AND hash = $2`, id, hash).Scan(&found)
-	return found, err
+func isPlatformCommit(ctx context.Context, tx *store.Tx, id, hash string) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM repository_platform_commits WHERE repository = $1 AND hash = $2`, id, hash).Scan(&n)
+	return n > 0, err
 }
 
 // Ref is a branch, tag or note as the ledger knows it.

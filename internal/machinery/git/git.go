@@ -82,7 +82,8 @@ var settings = [...][2]string{
 	{"core.fsyncMethod", "batch"},
 	{"core.filesRefLockTimeout", "5000"},
 	{"core.packedRefsTimeout", "5000"},
-	{"gc.auto", "0"}, // Maintain decides when
+	{"fastimport.unpackLimit", "1"}, // a commit of Commit stays a pack: one process less
+	{"gc.auto", "0"},                // Maintain decides when
 	{"gc.autoDetach", "false"},
 	{"maintenance.auto", "false"},
 	{"receive.autogc", "false"},
@@ -114,6 +115,7 @@ func environment(binary string) []string {
 		"GIT_ASKPASS=/bin/false",
 		"GIT_NO_REPLACE_OBJECTS=1", // refs/replace can be pushed; it must not change what is read
 		"GIT_OPTIONAL_LOCKS=0",
+		"GIT_DEFAULT_REF_FORMAT=files", // Refs reads them
 		"LC_ALL=C",
 		"TZ=UTC",
 	}

@@ -16,7 +16,11 @@ import (
 // receive-pack inherited from it, and lets the push through only at its word. Without a server behind them (somebody
 // pushes to the folder by hand, or the server has died) it refuses.
 const hook = `#!/bin/sh
-{ printf '%s\n' "$GIT_QUARANTINE_PATH" && cat && printf 'end\n'; } >&3 || exit 1
+{
+	printf '%s\n' "$GIT_QUARANTINE_PATH"
+	while IFS= read -r update; do printf '%s\n' "$update"; done
+	printf 'end\n'
+} >&3 || exit 1
 IFS= read -r verdict <&4 || exit 1
 [ "$verdict" = ok ] && exit 0
 printf '%s\n' "$verdict" >&2

@@ -10,25 +10,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Refs gives every reference of a repository with its hash, without HEAD and without the platform's own.
-func (g *Git) Refs(ctx context.Context, dir string) (map[string]string, error) {
-	out, err := g.output(ctx, call{dir: dir, limit: refsBytes, args: []string{"for-each-ref", "--format=%(objectname) %(refname)"}})
-	if err != nil {
-		return nil, fault.Wrap(err, "list references")
-	}
-	refs := make(map[string]string, bytes.Count(out, []byte{'\n'}))
-	for line := range strings.Lines(string(out)) {
-		hash, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if !ok || !IsHash(hash) {
-			return nil, fmt.Errorf("list references: git gave %q", line)
-		}
-		if !strings.HasPrefix(name, hiddenPrefix) {
-			refs[name] = hash
-		}
-	}
-	return refs, nil
-}
-
 // Head gives the branch that HEAD names (without refs/heads/), whether or not it exists yet.
 func (g *Git) Head(ctx context.Context, dir string) (branch string, err error) {
 	out, err := g.output(ctx, call{dir: dir, limit: 1 << 10, args: []string{"symbolic-ref", "HEAD"}})

@@ -280,3 +280,47 @@ func TestEnvironmentIsClean(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// References are what git lists, packed or loose, updated or deleted since.
+func TestRefsAreGits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := history(t, b)
+	on := func(args ...string) string {
+		t.Helper()
+		return b.must("", append([]string{"--git-dir=" + b.dir}, args...)...)
+	}
+	check := func(when string) {
+		t.Helper()
+		want := map[string]string{}
+		for line := range strings.Lines(on("for-each-ref", "--format=%(objectname) %(refname)") + "\n") {
+			hash, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if !strings.HasPrefix(name, "refs/roadbed/") {
+				want[name] = hash
+			}
+		}
+		if diff := cmp.Diff(want, b.refs()); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	check("one")
+	for i := range 20 {
+		on("branch", "-q", strings.Repeat("x/", i)+"y"+strings.Repeat("z", i), first)
+	}
+	on("tag", "-a", "-m", "annotated", "v1", first)
+	on("update-ref", "refs/roadbed/hidden/x", first)
+	on("update-ref", "refs/notes/commits", first)
+	check("loose")
+	on("pack-refs", "--all", "--prune")
+	check("packed")
+	on("branch", "-q", "-f", "y", second)
+	on("tag", "-d", "v1")
+	on("update-ref", "refs/roadbed/hidden/y", first)
+	if err := os.WriteFile(b.dir+"/refs/heads/main.lock", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("both")
+	if _, err := b.git.Refs(t.Context(), b.dir+"x"); !fault.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,178 @@
+// Package git serves hosted repositories below /git/: NAMESPACE/NAME.git by git's smart HTTP protocol, as plain git
+// clone and git push speak it, and NAMESPACE/NAME/PATH as the file at the head of the default branch.
+//
+// Who acts is told by the context, or else by the header Authorization: basic with any user name and a token as
+// password (or the token as user name and no password), or bearer. A client that sends none is asked to.
+package git
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	machinery "github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// fileLimit bounds a file that is shown, in bytes.
+const fileLimit = 64 << 20
+
+// Repositories is what this face asks of core/repository; each method asks for the rights of who acts in its context.
+type Repositories interface {
+	ServeGit(w http.ResponseWriter, r *http.Request, fullName, path string) error
+	Resolve(ctx context.Context, fullName, rev string) (commit string, err error)
+	ReadFile(ctx context.Context, fullName, rev, path string, limit int64) ([]byte, error)
+}
+
+// Handler serves what is below /git/; mount it there with the prefix kept.
+type Handler struct {
+	Repositories Repositories
+	// Authenticate gives who presents a token; Unauthenticated when nobody does.
+	Authenticate func(ctx context.Context, token string) (actor.Principal, error)
+	Log          *slog.Logger
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	ctx, err := h.authenticate(r)
+	if err == nil {
+		err = h.serve(w, r.WithContext(ctx))
+	}
+	if err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+// serve tells git's requests from those for a file. A repository's address is taken with and without .git; only without
+// it does it have files.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/git/"), "/", 3)
+	if len(parts) < 3 || !strings.HasPrefix(r.URL.Path, "/git/") {
+		return fault.Errorf(fault.NotFound, "there is nothing at this address; clone /git/NAMESPACE/NAME.git, or read a file at /git/NAMESPACE/NAME/PATH")
+	}
+	name := parts[0] + "/" + parts[1]
+	_, isGit := machinery.Wants(r, parts[2])
+	if isGit {
+		return h.Repositories.ServeGit(w, r, name, parts[2])
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
+		return nil
+	}
+	if strings.HasSuffix(parts[1], ".git") {
+		return fault.Errorf(fault.NotFound, "there is nothing at this address for a browser; use git 2.0 or newer")
+	}
+	return h.file(w, r, name, parts[2])
+}
+
+// file answers with a file of the default branch, or of the branch, tag or commit in the query's ref.
+func (h *Handler) file(w http.ResponseWriter, r *http.Request, name, file string) error {
+	commit, err := h.Repositories.Resolve(r.Context(), name, r.URL.Query().Get("ref"))
+	if err != nil {
+		return err
+	}
+	content, err := h.Repositories.ReadFile(r.Context(), name, commit, file, fileLimit)
+	if err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", contentType(file, content))
+	// Whatever the file says, it runs nothing and loads nothing in the name of this server.
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cache-Control", "private, no-cache")
+	header.Set("Vary", "Authorization, Cookie")
+	header.Set("ETag", `"`+commit+`"`)
+	header.Set("X-Roadbed-Commit", commit)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	return nil
+}
+
+// images are what a browser shows and can't run.
+var images = map[string]string{
+	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
+	".avif": "image/avif", ".ico": "image/x-icon", ".svg": "image/svg+xml", // an image of SVG is held by the sandbox
+}
+
+// contentType gives a type that a browser can't be made to run: text, an image, or bytes.
+func contentType(file string, content []byte) string {
+	if t := images[strings.ToLower(path.Ext(file))]; t != "" {
+		return t
+	}
+	if utf8.Valid(content) && !bytes.ContainsRune(content, 0) {
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
+}
+
+// authenticate gives the request's context with who acts.
+func (h *Handler) authenticate(r *http.Request) (context.Context, error) {
+	ctx := r.Context()
+	if actor.From(ctx).Kind != actor.Anonymous {
+		return ctx, nil
+	}
+	user, token, basic := r.BasicAuth()
+	if basic && token == "" {
+		token = user
+	}
+	if !basic {
+		scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "bearer") {
+			return ctx, nil
+		}
+		token = strings.TrimSpace(credentials)
+	}
+	p, err := h.Authenticate(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return actor.With(ctx, p), nil
+}
+
+// fail answers in plain text, which git shows to its user.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(fault.KindOf(err))
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="Roadbed: any user name, a token as password", charset="UTF-8"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusInternalServerError:
+		h.Log.ErrorContext(r.Context(), "serve git", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, fault.Message(err), status)
+}
+
+func statusOf(k fault.Kind) int {
+	switch k {
+	case fault.Invalid:
+		return http.StatusUnprocessableEntity
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Denied:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Stale:
+		return http.StatusPreconditionFailed
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Exhausted:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Canceled:
+		return 499 // the client has gone
+	}
+	return http.StatusInternalServerError
+}
