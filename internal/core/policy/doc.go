@@ -15,5 +15,6 @@
 //	approval  run.author, reviews.current.{approvals, rejections}[].author; authors are opaque ids (pri_…)
 //
 // A caller goes on when nothing is denied; a run that waits for approval, when "approve" is among the outcome. A rule
-// that only holds (true) says the policy's description. OPA is compiled into this room alone; nothing of it runs before the first policy is validated or asked.
+// that only holds (true) says the policy's description. OPA is compiled into this room alone; nothing of it runs before
+// the first policy is validated or asked.
 package policy
