@@ -1,3 +1,8 @@
+// Package worker takes steps of runs from a Hub, runs them, and tells how they ended. It is the same loop in
+// the server's own process and in an agent elsewhere; only the Hub differs.
+//
+// A step is data (Job): any worker can take it, and one that a worker lost, by whatever way it ended, is leased
+// to another when its lease expires. So nothing that a worker does counts until Report holds.
 package worker
 
 import (
@@ -11,113 +16,146 @@ import (
 
 // Kinds of jobs.
 const (
-	Command  = "command"  // a program in isolation
-	Platform = "platform" // an action of the platform, done by a server's own worker
+	KindCommand  = "command"  // a program, run by an Executor
+	KindPlatform = "platform" // an action of the server itself, run by a Handler
 )
 
-// Job is a step's work as data: whoever leases it can do it. It is stored as JSON.
+// Job is what to do. It is stored as JSON, so its tags are its storage format.
 type Job struct {
 	Kind string `json:"kind"`
 
-	// Of platform jobs.
+	// Platform actions.
 	Action string          `json:"action,omitempty"`
 	Input  json.RawMessage `json:"input,omitempty"`
 
-	// Of command jobs.
+	// Commands.
 	Argv      []string          `json:"argv,omitempty"`
 	Env       map[string]string `json:"env,omitempty"`
-	Dir       string            `json:"dir,omitempty"`       // in the sandbox; /work when empty
-	Image     string            `json:"image,omitempty"`     // ignored where steps run as processes
-	SecretEnv map[string]string `json:"secretEnv,omitempty"` // name in the environment → SPACE/NAME of a secret, or SPACE/NAME#KEY
+	Dir       string            `json:"dir,omitempty"`       // inside the sandbox; default /work
+	Image     string            `json:"image,omitempty"`     // for executors that have images
+	SecretEnv map[string]string `json:"secretEnv,omitempty"` // variable to secret ref
 	Files     []File            `json:"files,omitempty"`
 	Sources   []Source          `json:"sources,omitempty"`
 	Caches    []Cache           `json:"caches,omitempty"`
 	Tools     []string          `json:"tools,omitempty"` // read-only tools of the pool, by name
 	Outputs   []Output          `json:"outputs,omitempty"`
-	Door      bool              `json:"door,omitempty"`   // the platform's API at $ROADBED_URL, with a token of this step in $ROADBED_TOKEN
-	Scopes    []string          `json:"scopes,omitempty"` // what that token may do
-	Network   bool              `json:"network,omitempty"`
-	Limits    execute.Limits    `json:"limits,omitzero"`
-	Masks     []string          `json:"masks,omitempty"` // further texts that logs must not show
+	Door      bool              `json:"door,omitempty"`    // the platform's API at $ROADBED_URL with $ROADBED_TOKEN
+	Scopes    []string          `json:"scopes,omitempty"`  // what that token may do
+	Network   bool              `json:"network,omitempty"` // refused where the pool does not grant it
+	Limits    execute.Limits    `json:"limits,omitzero"`   // zero fields take the worker's
+	Masks     []string          `json:"masks,omitempty"`   // further texts to hide in the log
 }
 
-// File is put into the workspace before the step starts.
+// File is written into the workspace after the sources.
 type File struct {
-	Path    string `json:"path"` // relative to /work
-	Mode    uint32 `json:"mode,omitempty"`
-	Content string `json:"content,omitempty"`
-	Blob    string `json:"blob,omitempty"` // digest; instead of Content
+	Path    string `json:"path"`              // relative to /work
+	Mode    uint32 `json:"mode,omitempty"`    // permissions; 0 is 0644
+	Content string `json:"content,omitempty"` // or
+	Blob    string `json:"blob,omitempty"`    // the digest of the content
 }
 
-// Source is a tree that is put into the workspace: a repository at a commit, or a blob that holds a tar.gz.
+// Source is a tree that is unpacked into the workspace.
 type Source struct {
-	Path       string `json:"path"` // relative to /work
-	Repository string `json:"repository,omitempty"`
-	Commit     string `json:"commit,omitempty"`
-	Subpath    string `json:"subpath,omitempty"`
-	Blob       string `json:"blob,omitempty"`
+	Path       string `json:"path,omitempty"`       // folder below /work; "" is /work itself
+	Repository string `json:"repository,omitempty"` // "namespace/name" at
+	Commit     string `json:"commit,omitempty"`     // and of it only
+	Subpath    string `json:"subpath,omitempty"`    // or
+	Blob       string `json:"blob,omitempty"`       // the digest of a tar.gz
 }
 
-// Cache is a folder of the pool that is kept between steps of the same space.
+// Cache is a folder of the worker that is kept between the steps of a space. Steps that run at the same time share it:
+// it is for programs whose caches bear that, such as Go's, npm's or OpenTofu's. It may be empty at any time.
+// A cache with the name of a tool is also made known to it, as Tool.CacheEnv says.
 type Cache struct {
-	Name string `json:"name"`
-	Path string `json:"path"` // absolute, in the sandbox
+	Name string `json:"name"` // [a-z0-9._-]
+	Path string `json:"path"` // absolute, inside the sandbox
 }
 
-// Output is what a step leaves for others.
+// Kinds of outputs.
+const (
+	OutputText = "text" // a file of at most MaxText bytes, into Result.Outputs
+	OutputFile = "file" // a file, into Result.Artifacts
+	OutputTree = "tree" // a folder, as tar.gz into Result.Artifacts; equal trees have equal digests
+)
+
+// MaxText bounds a text output, in bytes.
+const MaxText = 256 << 10
+
+// Output is taken from the workspace when the command has ended. What is there is taken of a failed command too.
 type Output struct {
 	Name     string `json:"name"`
-	Path     string `json:"path"` // absolute below /work, or relative to it
-	Kind     string `json:"kind"` // text (at most 256 KiB, kept with the result), file, or tree (tar.gz); the last two are blobs
-	Optional bool   `json:"optional,omitempty"`
-	MaxBytes int64  `json:"maxBytes,omitempty"`
+	Path     string `json:"path"` // below /work, relative or absolute
+	Kind     string `json:"kind"`
+	Optional bool   `json:"optional,omitempty"` // may be missing
+	MaxBytes int64  `json:"maxBytes,omitempty"` // 0 is 1 GiB; of a tree, before compression
 }
 
-// Result is what a step came to. It is stored as JSON.
+// Reasons of a Result besides those of package execute.
+const (
+	ReasonSetup  = "setup"  // the step could not be prepared; it has not run
+	ReasonOutput = "result" // the command succeeded without giving what it had to
+)
+
+// ExitSetup is the exit code of a step that could not be prepared.
+const ExitSetup = 125
+
+// Result is how a step ended; ExitCode 0 is success. It is stored as JSON.
 type Result struct {
 	ExitCode  int                 `json:"exitCode"`
-	Reason    string              `json:"reason,omitempty"` // "", time, output, memory, canceled, signal, or words
+	Reason    string              `json:"reason,omitempty"`
 	Message   string              `json:"message,omitempty"`
 	Outputs   map[string]string   `json:"outputs,omitempty"`
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
-	Data      json.RawMessage     `json:"data,omitempty"` // of platform steps
+	Data      json.RawMessage     `json:"data,omitempty"` // of platform actions
 }
 
-// Artifact is a blob that a step left.
+// Artifact is a stored output.
 type Artifact struct {
 	Digest string `json:"digest"`
-	Size   int64  `json:"size"` // bytes
+	Size   int64  `json:"size"`
 	Kind   string `json:"kind"`
 }
 
-// Lease is a step that a worker holds until Expires, and longer with heartbeats.
+// Lease is a step that is this worker's until Expires; each heartbeat extends it by as long again.
 type Lease struct {
-	ID, Step, Run, Space string
-	Attempt              int
-	Job                  Job
-	Expires              time.Time
-	LogStream            string
-	LogOffset            int64
-	Token                string            // for the door; "" when the job has none
-	Secrets              map[string]string // value by the reference that Job.SecretEnv gives
+	ID        string
+	Step, Run string
+	Attempt   int
+	Job       Job
+	Expires   time.Time
+	LogStream string
+	LogOffset int64 // bytes of the log that earlier holders of the attempt have written
+	Token     string
+	Secrets   map[string]string // secret ref to value
+	Space     string
 }
 
-// Hub is where a worker gets its work: core/run in this process, or a server over HTTP.
+// Hub is where steps come from: core/run in the server's process, or over HTTP. NotFound from a method that takes
+// a lease means that the lease is lost: the worker stops the step at once and reports nothing.
 type Hub interface {
-	// Lease waits up to wait for a step of the pool; nil, nil when there was none.
+	// Lease waits up to wait for a step of one of the kinds; nil, nil when there was none.
 	Lease(ctx context.Context, worker, pool string, kinds []string, wait time.Duration) (*Lease, error)
-	// Heartbeat renews a lease; canceled asks to stop the step. NotFound: the lease is lost, stop at once.
+	// Heartbeat extends the lease, and tells whether the step is to be canceled.
 	Heartbeat(ctx context.Context, leaseID string) (canceled bool, err error)
-	// Log appends to the attempt's log; idempotent at an offset.
+	// Log appends to the step's log. Idempotent: bytes before the end of the log are skipped.
 	Log(ctx context.Context, leaseID string, offset int64, p []byte) error
-	// Report ends the step; idempotent. NotFound: the lease was lost, and the result is of no use.
+	// Report ends the lease. Idempotent.
 	Report(ctx context.Context, leaseID string, r Result) error
 	PutBlob(ctx context.Context, leaseID string, r io.Reader) (digest string, size int64, err error)
 	GetBlob(ctx context.Context, leaseID, digest string) (io.ReadCloser, error)
-	// Archive gives the files of a source that the leased job names, as a tar stream.
+	// Archive gives a tar of a repository's tree at a commit.
 	Archive(ctx context.Context, leaseID, repository, commit, subpath string) (io.ReadCloser, error)
 }
 
-// Handler does a platform action. A Result with an ExitCode other than 0 fails the step with its Message; an error is
-// logged in full and shown as fault.Message gives it.
+// Handler does a platform action. It may run again for the same step, after any of its lines. An error fails the
+// step; its message, as package fault shows it, becomes the result's. The context ends when the step is
+// canceled, its lease is lost, or the worker must end.
 type Handler func(ctx context.Context, l Lease, log io.Writer) (Result, error)
+
+// Tool is a program of the pool that steps can ask for.
+type Tool struct {
+	Mounts   []execute.Mount
+	Env      map[string]string
+	Path     []string          // folders put before PATH
+	CacheEnv map[string]string // set when the job has a cache with the tool's name; "{cache}" is its path
+}

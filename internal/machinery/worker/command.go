@@ -1,0 +1,292 @@
+package worker
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// doorPort is where a step finds the platform's API on its loopback.
+const doorPort = 7070
+
+var stepName = regexp.MustCompile(`[^a-z0-9_-]+`)
+
+// command prepares a workspace, runs the job's command in it, and takes the outputs.
+func (w *Worker) command(ctx context.Context, l Lease, log io.Writer) Result {
+	id := stepName.ReplaceAllString(strings.ToLower(l.Step), "-")
+	id = fmt.Sprintf("%.50s-%d", id, l.Attempt)
+	dir := filepath.Join(w.Dir, "work", id)
+	err := removeAll(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return failed(log, fmt.Errorf("make a workspace: %w", err))
+	}
+	defer func() {
+		if err := removeAll(dir); err != nil {
+			w.Log.Warn("remove a workspace", "step", l.Step, "error", err)
+		}
+	}()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return failed(log, fmt.Errorf("open the workspace: %w", err))
+	}
+	defer root.Close()
+	if err := w.fill(ctx, l, root); err != nil {
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
+	}
+	spec, release, err := w.spec(l, id, dir)
+	if err != nil {
+		return failed(log, err)
+	}
+	defer release()
+	if l.Job.Image != "" && w.Executor.Capabilities().Name == "process" {
+		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
+	}
+	ended, err := w.execute(ctx, spec, log)
+	if err != nil {
+		return failed(log, fmt.Errorf("run the command: %w", err))
+	}
+	result := Result{ExitCode: ended.ExitCode, Reason: ended.Reason, Message: explain(ended, spec.Limits)}
+	if result.Message != "" {
+		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
+	}
+	c := collector{root: root, note: func(format string, args ...any) { fmt.Fprintf(log, "roadbed: "+format+"\n", args...) },
+		put: func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) }}
+	// A canceled step's outputs are wanted too; only a lost one's are not.
+	err = c.collect(context.WithoutCancel(ctx), l.Job.Outputs, &result)
+	if err != nil && result.ExitCode == 0 {
+		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
+		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
+	}
+	return result
+}
+
+// execute runs the command. A canceled one is asked to end first; a lost one is killed.
+func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) (execute.Result, error) {
+	life, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	stop := context.AfterFunc(ctx, func() {
+		if !errors.Is(context.Cause(ctx), errCanceled) {
+			kill()
+		}
+	})
+	defer stop()
+	p, err := w.Executor.Start(life, spec, log)
+	if err != nil {
+		return execute.Result{}, err
+	}
+	unwatch := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errCanceled) {
+			p.Stop(cancelGrace)
+		}
+	})
+	defer unwatch()
+	return p.Wait(context.WithoutCancel(ctx))
+}
+
+// explain says in words why a command was ended.
+func explain(r execute.Result, l execute.Limits) string {
+	switch r.Reason {
+	case execute.ReasonTime:
+		return fmt.Sprintf("the step ran longer than its %s", l.Time)
+	case execute.ReasonOutput:
+		return fmt.Sprintf("the step wrote more than its %d bytes of output", l.Output)
+	case execute.ReasonMemory:
+		return fmt.Sprintf("the step needed more than its %d MiB of memory", l.Memory>>20)
+	case execute.ReasonDisk:
+		return fmt.Sprintf("the step needed more than its %d MiB of disk", l.Disk>>20)
+	case execute.ReasonCanceled:
+		return "the step was canceled"
+	case execute.ReasonSignal:
+		return "the command was ended by " + r.Signal
+	}
+	return ""
+}
+
+// fill writes sources and files into the workspace.
+func (w *Worker) fill(ctx context.Context, l Lease, root *os.Root) error {
+	left := defaultBounds()
+	for _, s := range l.Job.Sources {
+		dir, err := below(s.Path)
+		if err != nil {
+			return err
+		}
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := w.source(ctx, l, s, root, dir, &left); err != nil {
+			return fault.Wrap(err, "source %s%s", s.Repository, s.Blob)
+		}
+	}
+	for _, f := range l.Job.Files {
+		if err := w.file(ctx, l, f, root, &left); err != nil {
+			return fault.Wrap(err, "file %s", f.Path)
+		}
+	}
+	return nil
+}
+
+func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, dir string, left *bounds) error {
+	if s.Blob == "" {
+		r, err := w.Hub.Archive(ctx, l.ID, s.Repository, s.Commit, s.Subpath)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		return unpack(root, dir, r, left)
+	}
+	r, err := w.Hub.GetBlob(ctx, l.ID, s.Blob)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	plain, err := gzip.NewReader(r)
+	if err != nil {
+		return fault.Errorf(fault.Invalid, "it is not a tar.gz: %w", err)
+	}
+	return unpack(root, dir, plain, left)
+}
+
+func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left *bounds) error {
+	name, err := below(f.Path)
+	if err != nil {
+		return err
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	mode := os.FileMode(f.Mode) & 0o777
+	if mode == 0 {
+		mode = 0o644
+	}
+	var content io.Reader = strings.NewReader(f.Content)
+	if f.Blob != "" {
+		r, err := w.Hub.GetBlob(ctx, l.ID, f.Blob)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		content = r
+	}
+	if err := replace(root, name); err != nil {
+		return err
+	}
+	out, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(out, io.LimitReader(content, left.bytes+1))
+	if left.bytes -= n; err == nil && left.bytes < 0 {
+		err = fault.Errorf(fault.TooLarge, "the workspace is too large")
+	}
+	return errors.Join(err, out.Close())
+}
+
+// spec gives what the executor is to run. release is called when it has ended.
+func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), err error) {
+	j := l.Job
+	if j.Network && !w.Network {
+		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
+	}
+	s := execute.Spec{
+		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
+		Env: maps.Clone(j.Env), Limits: withDefaults(j.Limits, w.Limits),
+	}
+	if s.Env == nil {
+		s.Env = map[string]string{}
+	}
+	setDefault(s.Env, "CI", "true")
+	s.Env["ROADBED_RUN"], s.Env["ROADBED_STEP"], s.Env["ROADBED_SPACE"] = l.Run, l.Step, l.Space
+	for name, ref := range j.SecretEnv {
+		value, ok := l.Secrets[ref]
+		if !ok {
+			return s, nil, fault.Errorf(fault.NotFound, "the secret %s, for %s, is not there", ref, name)
+		}
+		s.Env[name] = value
+	}
+	if j.Door {
+		if err := w.door(l, &s); err != nil {
+			return s, nil, err
+		}
+	}
+	places, err := w.tools(j, &s)
+	if err != nil {
+		return s, nil, err
+	}
+	release, err = w.mountCaches(l.Space, j, &s)
+	if err != nil {
+		return s, nil, err
+	}
+	if len(places) > 0 {
+		setDefault(s.Env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+		s.Env["PATH"] = strings.Join(append(places, s.Env["PATH"]), ":")
+	}
+	return s, release, nil
+}
+
+func setDefault(env map[string]string, name, value string) {
+	if _, ok := env[name]; !ok {
+		env[name] = value
+	}
+}
+
+// door opens the platform's API to the step.
+func (w *Worker) door(l Lease, s *execute.Spec) error {
+	if w.Door == "" {
+		return fault.Errorf(fault.Unavailable, "the pool %s has no way to the platform's API", w.Pool)
+	}
+	port := doorPort
+	if s.Network || !w.Executor.Capabilities().Isolated {
+		// The loopback is the host's; others may have the usual port.
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("find a port for the door: %w", err)
+		}
+		port = l.Addr().(*net.TCPAddr).Port
+		l.Close()
+	}
+	s.Dial = append(s.Dial, execute.Forward{Socket: w.Door, Port: port})
+	s.Env["ROADBED_URL"] = fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.Env["ROADBED_TOKEN"] = l.Token
+	return nil
+}
+
+// tools shows the tools of a job and gives what goes before PATH.
+func (w *Worker) tools(j Job, s *execute.Spec) ([]string, error) {
+	var places []string
+	for _, name := range j.Tools {
+		t, ok := w.Tools[name]
+		if !ok {
+			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
+				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
+		}
+		s.Mounts = append(s.Mounts, t.Mounts...)
+		places = append(places, t.Path...)
+		for k, v := range t.Env {
+			setDefault(s.Env, k, v)
+		}
+		for _, c := range j.Caches {
+			if c.Name == name {
+				for k, v := range t.CacheEnv {
+					setDefault(s.Env, k, strings.ReplaceAll(v, "{cache}", c.Path))
+				}
+			}
+		}
+	}
+	return places, nil
+}

@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	flushDelay = 10 * time.Millisecond // how long a first byte waits for others
+	maxPending = 1 << 20               // bytes; a command that writes faster than the Hub takes waits
+	maxChunk   = 256 << 10
+)
+
+// logStream sends what is written to it to the Hub, in order, within moments, and again until it holds.
+type logStream struct {
+	send func(ctx context.Context, offset int64, p []byte) error
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	pending []byte
+	closed  bool
+	lost    bool          // nobody wants the rest
+	room    *sync.Cond    // signaled when pending shrinks or the stream ends
+	wake    chan struct{} // of size 1
+	done    chan struct{}
+}
+
+// openLog starts sending at offset. The context bounds all sending.
+func openLog(ctx context.Context, offset int64, log *slog.Logger, send func(context.Context, int64, []byte) error) *logStream {
+	s := &logStream{send: send, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s.room = sync.NewCond(&s.mu)
+	go s.run(ctx, offset)
+	return s
+}
+
+// Write never fails: a log that can't be kept does not fail the step.
+func (s *logStream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, io.ErrClosedPipe
+	}
+	for rest := p; len(rest) > 0; {
+		for len(s.pending) >= maxPending && !s.lost {
+			s.room.Wait()
+		}
+		if s.lost {
+			break
+		}
+		n := min(len(rest), maxPending-len(s.pending))
+		s.pending = append(s.pending, rest[:n]...)
+		rest = rest[n:]
+		s.rouse()
+	}
+	return len(p), nil
+}
+
+func (s *logStream) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close returns when everything is sent, or never will be.
+func (s *logStream) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.rouse()
+	<-s.done
+	return nil
+}
+
+func (s *logStream) run(ctx context.Context, offset int64) {
+	defer close(s.done)
+	defer s.abandon()
+	for {
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return
+		}
+		if !s.ending() {
+			select {
+			case <-time.After(flushDelay):
+			case <-ctx.Done():
+				return
+			}
+		}
+		for {
+			chunk, ending := s.next()
+			if len(chunk) == 0 {
+				if ending {
+					return
+				}
+				break
+			}
+			if !s.deliver(ctx, offset, chunk) {
+				return
+			}
+			offset += int64(len(chunk))
+			s.taken(len(chunk))
+		}
+	}
+}
+
+func (s *logStream) ending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *logStream) next() ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending[:min(len(s.pending), maxChunk)], s.closed
+}
+
+func (s *logStream) taken(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A fresh slice: the chunk that was sent may still be in the hands of the Hub.
+	s.pending = append([]byte(nil), s.pending[n:]...)
+	s.room.Broadcast()
+}
+
+func (s *logStream) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost, s.pending = true, nil
+	s.room.Broadcast()
+}
+
+// deliver sends one chunk until it holds; false when it never will.
+func (s *logStream) deliver(ctx context.Context, offset int64, chunk []byte) bool {
+	err := retry(ctx, func() error { return s.send(ctx, offset, chunk) })
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("the rest of a step's log is not kept", "error", err)
+	}
+	return err == nil
+}
+
+// retry calls fn until it succeeds, fails for good, or ctx ends. It waits 50 ms at first, 5 s at most.
+func retry(ctx context.Context, fn func() error) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := fn()
+		if err == nil || final(err) {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// final tells whether trying again can't help.
+func final(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Invalid, fault.Denied, fault.Unauthenticated, fault.Conflict, fault.TooLarge:
+		return true
+	}
+	return false
+}

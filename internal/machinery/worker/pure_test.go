@@ -1,0 +1,148 @@
+package worker
+
+import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func TestUnpackRefuses(t *testing.T) {
+	t.Parallel()
+	small := bounds{bytes: 1000, entries: 20, depth: 10}
+	for name, c := range map[string]struct {
+		kind    fault.Kind
+		entries []entry
+	}{
+		"absolute":       {fault.Invalid, []entry{{name: "/etc/x"}}},
+		"up":             {fault.Invalid, []entry{{name: "a/../../x"}}},
+		"absolute link":  {fault.Invalid, []entry{{name: "l", link: "/etc", kind: tar.TypeSymlink}}},
+		"link up":        {fault.Invalid, []entry{{name: "a/l", link: "../../x", kind: tar.TypeSymlink}}},
+		"hard link up":   {fault.Invalid, []entry{{name: "l", link: "../x", kind: tar.TypeLink}}},
+		"device":         {fault.Invalid, []entry{{name: "d", kind: tar.TypeChar}}},
+		"pipe":           {fault.Invalid, []entry{{name: "p", kind: tar.TypeFifo}}},
+		"large":          {fault.TooLarge, []entry{{name: "a", content: strings.Repeat("x", 600)}, {name: "b", content: strings.Repeat("x", 600)}}},
+		"deep":           {fault.TooLarge, []entry{{name: strings.Repeat("d/", 20) + "x"}}},
+		"many":           {fault.TooLarge, make([]entry, 30)},
+		"through a link": {fault.Internal, []entry{{name: "a/b/", kind: tar.TypeDir}, {name: "l", link: "a/b", kind: tar.TypeSymlink}, {name: "a/b/up", link: "..", kind: tar.TypeSymlink}, {name: "l/up/../../x/../../../y", content: "x"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i := range c.entries {
+				if c.entries[i].name == "" {
+					c.entries[i].name = "e" + strings.Repeat("x", i)
+				}
+			}
+			outer := t.TempDir()
+			dir := filepath.Join(outer, "w")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			root, err := os.OpenRoot(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer root.Close()
+			b := small
+			err = unpack(root, ".", bytes.NewReader(tarOf(t, c.entries...)), &b)
+			if err == nil || c.kind != fault.Internal && !fault.Is(err, c.kind) {
+				t.Errorf("got %v", err)
+			}
+			if left, _ := os.ReadDir(outer); len(left) != 1 {
+				t.Errorf("something was written outside: %v", left)
+			}
+		})
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add([]byte("no tar"))
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	_ = w.WriteHeader(&tar.Header{Name: "a/l", Linkname: "b", Typeflag: tar.TypeSymlink})
+	_ = w.WriteHeader(&tar.Header{Name: "a/l/x", Size: 1})
+	_, _ = w.Write([]byte("x"))
+	w.Close()
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		outer := t.TempDir()
+		dir := filepath.Join(outer, "w")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		limits := bounds{bytes: 1 << 16, entries: 50, depth: 20}
+		_ = unpack(root, ".", bytes.NewReader(data), &limits)
+		if left, _ := os.ReadDir(outer); len(left) != 1 {
+			t.Fatalf("something was written outside: %v", left)
+		}
+	})
+}
+
+func TestMaskerForms(t *testing.T) {
+	t.Parallel()
+	secret := `p@ss "word"/+1`
+	var b bytes.Buffer
+	m := NewMasker(&b, []string{secret, "ab", "-----BEGIN KEY-----\nMIIBOwIBAAJBAL\n-----END KEY-----\n", ""})
+	for _, line := range []string{
+		"plain " + secret, "query p%40ss+%22word%22%2F%2B1", `json {"p":"p@ss \"word\"/+1"}`,
+		"base64 cEBzcyAid29yZCIvKzE=", "basic dXNlcjpwQHNzICJ3b3JkIi8rMQ==", "line MIIBOwIBAAJBAL", "short ab stays",
+	} {
+		if _, err := m.Write([]byte(line + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.Close()
+	lines := strings.Split(b.String(), "\n")
+	for i, line := range lines[:6] {
+		if !strings.Contains(line, "***") || strings.Contains(line, "word") || strings.Contains(line, "MIIB") {
+			t.Errorf("line %d is %q", i, line)
+		}
+	}
+	if lines[6] != "short ab stays" {
+		t.Errorf("the last line is %q", lines[6])
+	}
+}
+
+// However a text is cut, it is masked as in one piece, no secret is left in it, and nothing else is lost.
+func TestMaskerAcrossBorders(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[abc\n]{0,60}`)
+		secrets := rapid.SliceOfN(rapid.StringMatching(`[abc]{3,8}`), 1, 4).Draw(t, "secrets")
+		pieces := rapid.SliceOfN(text, 1, 6).Draw(t, "pieces")
+		mask := func(pieces ...string) string {
+			var b bytes.Buffer
+			m := NewMasker(&b, secrets)
+			for _, p := range pieces {
+				if n, err := m.Write([]byte(p)); n != len(p) || err != nil {
+					t.Fatalf("write: %d, %v", n, err)
+				}
+			}
+			m.Close()
+			return b.String()
+		}
+		cut, whole := mask(pieces...), mask(strings.Join(pieces, ""))
+		if cut != whole {
+			t.Fatalf("in pieces %q, whole %q", cut, whole)
+		}
+		for _, s := range secrets {
+			if strings.Contains(whole, s) {
+				t.Fatalf("%q is left in %q", s, whole)
+			}
+		}
+		if strings.Count(whole, "\n") != strings.Count(strings.Join(pieces, ""), "\n") {
+			t.Fatalf("lines were lost: %q", whole)
+		}
+	})
+}

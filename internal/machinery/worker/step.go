@@ -1,0 +1,150 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// step runs one lease to its end. work ends when the worker must.
+func (w *Worker) step(work context.Context, l Lease) {
+	log := w.Log.With("step", l.Step, "run", l.Run, "attempt", l.Attempt)
+	// alive ends when nobody wants the step any more from this worker; ctx also when it is canceled, which is
+	// still to be reported.
+	alive, lose := context.WithCancelCause(work)
+	defer lose(nil)
+	ctx, cancel := context.WithCancelCause(alive)
+	defer cancel(nil)
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		w.beat(alive, l, lose, cancel)
+	}()
+
+	stream := openLog(alive, l.LogOffset, log, func(ctx context.Context, offset int64, p []byte) error {
+		return w.Hub.Log(ctx, l.ID, offset, p)
+	})
+	masked := NewMasker(stream, secretsOf(l))
+	result := w.perform(ctx, l, masked)
+	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
+		result.Reason = execute.ReasonCanceled
+	}
+	masked.Close() //nolint:errcheck // the stream takes everything
+	stream.Close()
+	w.report(alive, l, result)
+	if cause := context.Cause(alive); cause != nil {
+		log.Info("a step was given back", "reason", cause)
+	}
+	lose(nil)
+	<-beating
+}
+
+func secretsOf(l Lease) []string {
+	secrets := slices.Clone(l.Job.Masks)
+	for _, value := range l.Secrets {
+		secrets = append(secrets, value)
+	}
+	return append(secrets, l.Token)
+}
+
+// perform gives the result of a job, whatever happens.
+func (w *Worker) perform(ctx context.Context, l Lease, log io.Writer) (result Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.Log.Error("a step broke the worker's code", "step", l.Step, "panic", p, "stack", string(debug.Stack()))
+			result = Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: "a defect of the platform; the server's log has the details"}
+		}
+	}()
+	switch l.Job.Kind {
+	case KindCommand:
+		return w.command(ctx, l, log)
+	case KindPlatform:
+		return w.platform(ctx, l, log)
+	}
+	return failed(log, fault.Errorf(fault.Invalid, "this worker does not know jobs of kind %q", l.Job.Kind))
+}
+
+func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
+	handle := w.Handlers[l.Job.Action]
+	if handle == nil {
+		return failed(log, fault.Errorf(fault.Invalid, "this worker does not know the action %q", l.Job.Action))
+	}
+	result, err := handle(ctx, l, log)
+	if err == nil {
+		return result
+	}
+	if fault.KindOf(err) == fault.Internal {
+		w.Log.Error("a platform action broke", "action", l.Job.Action, "step", l.Step, "error", err)
+	}
+	result.Message = fault.Message(err)
+	if result.ExitCode == 0 {
+		result.ExitCode = 1
+	}
+	for _, d := range fault.Details(err) {
+		result.Message += "\n  " + d.String()
+	}
+	fmt.Fprintf(log, "roadbed: %s\n", result.Message)
+	return result
+}
+
+// failed is the result of a step that could not be prepared. The log tells why.
+func failed(log io.Writer, err error) Result {
+	message := err.Error()
+	fmt.Fprintf(log, "roadbed: %s\n", message)
+	return Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: message}
+}
+
+// beat extends the lease until ctx ends. A lease that could not be extended in its time counts as lost: someone
+// else may hold the step by then.
+func (w *Worker) beat(ctx context.Context, l Lease, lose, cancel context.CancelCauseFunc) {
+	ttl := l.Expires.Sub(w.Now())
+	every := min(max(ttl/3, 50*time.Millisecond), 2*time.Second)
+	ttl = max(ttl, 3*every)
+	expires := time.Now().Add(ttl)
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		// A Hub that hangs must not hold back the end of the lease.
+		call, done := context.WithDeadline(ctx, expires)
+		asked := time.Now()
+		canceled, err := w.Hub.Heartbeat(call, l.ID)
+		done()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			expires = asked.Add(ttl)
+			if canceled {
+				cancel(errCanceled)
+			}
+		case fault.Is(err, fault.NotFound) || !time.Now().Before(expires):
+			lose(errLost)
+			return
+		default:
+			w.Log.Warn("extend a lease", "step", l.Step, "error", err)
+		}
+	}
+}
+
+// report tells the result until it holds, or the lease is lost.
+func (w *Worker) report(alive context.Context, l Lease, result Result) {
+	if context.Cause(alive) != nil {
+		return
+	}
+	err := retry(alive, func() error { return w.Hub.Report(alive, l.ID, result) })
+	if err != nil && !fault.Is(err, fault.NotFound) && alive.Err() == nil {
+		w.Log.Error("report a step", "step", l.Step, "error", err)
+	}
+}

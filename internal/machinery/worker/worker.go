@@ -1,0 +1,216 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+)
+
+// Options say who a worker is and what it has to offer.
+type Options struct {
+	Name, Pool string
+	Hub        Hub
+	Executor   execute.Executor   // nil: takes no commands
+	Dir        string             // of this worker alone: workspaces and caches
+	Tools      map[string]Tool    // what jobs may ask for
+	Parallel   int                // commands at a time; default 2. Platform actions have as many places of their own, at least 4
+	Handlers   map[string]Handler // platform actions; none: takes no platform steps
+	Door       string             // unix socket of the platform's API; "": jobs that want it are refused
+	Network    bool               // grant jobs that ask for it the host's network
+	Limits     execute.Limits     // for what a job leaves open; see withDefaults
+	Grace      time.Duration      // for running steps when the worker ends; default 10 s
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Worker takes and runs steps.
+type Worker struct {
+	Options
+	steps  sync.WaitGroup
+	caches sync.Mutex // guards the making and pruning of caches
+	uses   map[string]int
+}
+
+const (
+	leaseWait   = 30 * time.Second
+	cancelGrace = 10 * time.Second // between asking a canceled command to end and killing it
+)
+
+// New gives a worker that has not started yet.
+func New(o Options) *Worker {
+	if o.Parallel <= 0 {
+		o.Parallel = 2
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Limits = withDefaults(o.Limits, execute.Limits{
+		Memory: 4 << 30, Processes: execute.DefaultProcesses, Output: 64 << 20, Time: time.Hour, Disk: 20 << 30,
+	})
+	return &Worker{Options: o, uses: map[string]int{}}
+}
+
+// withDefaults fills the zero fields of l.
+func withDefaults(l, defaults execute.Limits) execute.Limits {
+	fill := func(to *int64, from int64) {
+		if *to == 0 {
+			*to = from
+		}
+	}
+	fill(&l.Memory, defaults.Memory)
+	fill(&l.Output, defaults.Output)
+	fill(&l.Disk, defaults.Disk)
+	if l.Processes == 0 {
+		l.Processes = defaults.Processes
+	}
+	if l.CPU == 0 {
+		l.CPU = defaults.CPU
+	}
+	if l.Time == 0 {
+		l.Time = defaults.Time
+	}
+	return l
+}
+
+// Run takes and runs steps until ctx ends. It first removes what an earlier life, however it ended, left behind.
+//
+// When ctx ends it takes no more steps and gives the running ones Options.Grace to end by themselves. Those that
+// have not ended then are killed and given back: nothing is reported of them, so that another worker takes
+// them when their lease expires. Run returns when nothing of any step is left here.
+func (w *Worker) Run(ctx context.Context) error {
+	unlock, err := w.own()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := w.clean(ctx); err != nil {
+		return err
+	}
+	// Steps outlive ctx by the grace.
+	work, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(w.Grace, func() { end(errDrained) })
+	})
+	defer stop()
+	var lanes sync.WaitGroup
+	if w.Executor != nil {
+		lanes.Go(func() { w.lane(ctx, work, KindCommand, w.Parallel) })
+	}
+	if len(w.Handlers) > 0 {
+		lanes.Go(func() { w.lane(ctx, work, KindPlatform, max(4, w.Parallel)) })
+	}
+	lanes.Wait()
+	<-ctx.Done()
+	w.steps.Wait()
+	return nil
+}
+
+var (
+	errDrained  = errors.New("the worker ends")
+	errLost     = errors.New("the lease was lost")
+	errCanceled = errors.New("the step was canceled")
+)
+
+// own makes sure that the folder is this worker's alone, until unlock or the end of the process.
+func (w *Worker) own() (unlock func(), err error) {
+	for _, dir := range []string{"work", "caches"} {
+		if err := os.MkdirAll(filepath.Join(w.Dir, dir), 0o700); err != nil {
+			return nil, fmt.Errorf("make the worker's folder: %w", err)
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(w.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the worker's folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock the worker's folder %s; is another worker using it? %w", w.Dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// clean ends and removes what an earlier life left.
+func (w *Worker) clean(ctx context.Context) error {
+	if w.Executor != nil {
+		if err := w.Executor.Reap(ctx, nil); err != nil {
+			return fmt.Errorf("end the steps of an earlier life: %w", err)
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(w.Dir, "work"))
+	if err != nil {
+		return fmt.Errorf("look for workspaces of an earlier life: %w", err)
+	}
+	for _, entry := range left {
+		if err := removeAll(filepath.Join(w.Dir, "work", entry.Name())); err != nil {
+			return fmt.Errorf("remove a workspace of an earlier life: %w", err)
+		}
+	}
+	w.prune(defaultCacheBytes)
+	return nil
+}
+
+// lane takes steps of one kind while ctx lives and a place is free, and runs them in work.
+func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
+	free := make(chan struct{}, places)
+	for wait := time.Duration(0); ; {
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		lease, err := w.Hub.Lease(ctx, w.Name, w.Pool, []string{kind}, leaseWait)
+		if ctx.Err() != nil && lease == nil {
+			return
+		}
+		if err != nil || lease == nil {
+			<-free
+			if err == nil {
+				wait = 0
+				continue
+			}
+			w.Log.Warn("ask for a step", "kind", kind, "error", err)
+			wait = min(max(2*wait, 100*time.Millisecond), 10*time.Second)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		wait = 0
+		w.steps.Go(func() {
+			defer func() { <-free }()
+			w.step(work, *lease)
+		})
+	}
+}
+
+// removeAll removes a folder, also where a step left folders without write permission.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
