@@ -25,11 +25,14 @@ import (
 const lifeDir = "ROADBED_TEST_NODE"
 
 // lifeOptions are the same in each life of the node below dir.
-func lifeOptions(dir string, db *store.DB) (node.Options, error) {
+func lifeOptions(dir string, db *store.DB) (o node.Options, closing func(), err error) {
 	executor, err := process.New(filepath.Join(dir, "execute"), nil)
+	if err != nil {
+		return node.Options{}, nil, err
+	}
 	return node.Options{
 		Dir: filepath.Join(dir, "node"), DB: db, Executor: executor, Images: folders{}, Now: time.Now, Log: slog.New(slog.DiscardHandler), CrashDelay: 20 * time.Millisecond,
-	}, err
+	}, executor.Close, nil
 }
 
 // live is what the other process does: it runs the node and says how many pods are healthy whenever that changes.
@@ -42,10 +45,11 @@ func live(dir string) error {
 	if err := db.Migrate(ctx, node.Migrations()); err != nil {
 		return err
 	}
-	o, err := lifeOptions(dir, db)
+	o, closing, err := lifeOptions(dir, db)
 	if err != nil {
 		return err
 	}
+	defer closing()
 	n, err := node.New(o)
 	if err != nil {
 		return err
@@ -92,10 +96,11 @@ func TestKillingTheServerLosesNothing(t *testing.T) {
 	// A first life takes the objects and makes a step of an update that can't succeed: both versions are wanted.
 	apply := func(objects []cluster.Object) {
 		db := storetest.Open(t, "sqlite:"+filepath.Join(dir, "roadbed.db"), node.Migrations())
-		o, err := lifeOptions(dir, db)
+		o, closing, err := lifeOptions(dir, db)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer closing()
 		n, err := node.New(o)
 		if err != nil {
 			t.Fatal(err)
@@ -113,10 +118,11 @@ func TestKillingTheServerLosesNothing(t *testing.T) {
 	killAfter(t, dir, "healthy 2") // the old ones stay, also in a new life: the new version is not good
 
 	db := storetest.Open(t, "sqlite:"+filepath.Join(dir, "roadbed.db"), node.Migrations())
-	o, err := lifeOptions(dir, db)
+	o, closing, err := lifeOptions(dir, db)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer closing()
 	b := start(t, o)
 	clustertest.Await(t, b.Cluster, owner, "two old pods and a new one", func(nodes []cluster.Node) bool {
 		healthy := 0

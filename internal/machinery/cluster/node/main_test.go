@@ -135,6 +135,7 @@ func options(t testing.TB, db *store.DB) node.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(executor.Close)
 	return node.Options{
 		Dir: shortDir(t), DB: db, Executor: executor, Images: folders{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		ReservedHosts: []string{"portal.test"}, CrashDelay: 20 * time.Millisecond, Shutdown: 5 * time.Second,

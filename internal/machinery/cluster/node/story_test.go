@@ -137,7 +137,8 @@ func TestCrashLoopSaysWhyAndEndsWithAGoodVersion(t *testing.T) {
 func TestWhatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for image, want := range map[string]string{"nowhere:1": "there is no image nowhere:1", "program:1": `there is no ConfigMap "missing"`} {
+	for _, c := range [][2]string{{"nowhere:1", "there is no image nowhere:1"}, {"program:1", `there is no ConfigMap "missing"`}} {
+		image, want := c[0], c[1]
 		objects := clustertest.App(t, image, "bad.test", 1)
 		merge(t, container(objects[0]), "envFrom: [{configMapRef: {name: missing}}]")
 		clustertest.Apply(t, b.Cluster, owner, objects)
