@@ -100,12 +100,14 @@ func (g *Git) Diff(ctx context.Context, dir, from, to string, limits DiffLimits)
 	// Both listings come in the same order; a changed type has two patches, so it is shown without.
 	i := 0
 	for f := range files {
-		for n := 1 + int(b2i(files[f].Status == "type")); n > 0; n-- {
-			if i < len(patches) && files[f].Status != "type" {
-				files[f].Patch = patches[i]
-			}
-			i++
+		if files[f].Status == "type" {
+			i += 2
+			continue
 		}
+		if i < len(patches) {
+			files[f].Patch = patches[i]
+		}
+		i++
 	}
 	d := Diff{Files: files, Truncated: !whole}
 	if len(files) > limits.Files {

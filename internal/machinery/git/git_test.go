@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,15 @@ type bench struct {
 	url  string
 	log  *bytes.Buffer
 
-	options git.ServeOptions // of every request
+	mu      sync.Mutex // the client between a test and the server is no synchronisation
+	options git.ServeOptions
+}
+
+// serve says how requests are served from now on.
+func (b *bench) serve(o git.ServeOptions) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.options = o
 }
 
 func setup(t testing.TB) *bench {
@@ -38,7 +47,9 @@ func setup(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
 		o := b.options
+		b.mu.Unlock()
 		o.Path = strings.TrimPrefix(r.URL.Path, "/repo.git/")
 		if err := b.git.Serve(w, r, b.dir, o); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)

@@ -2,7 +2,6 @@ package git
 
 import "syscall"
 
-// endWithParent lets the kernel send SIGTERM when this process is killed. It is sent when the thread that started the
-// process ends, which is no harm here: threads end only with the process or after being locked to a goroutine, and git
-// cleans up at SIGTERM.
+// endWithParent lets the kernel send SIGTERM when the thread that starts the process ends, and with that when this
+// process is killed; git then removes its locks and its quarantine. The caller keeps its thread until the process ends.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM }

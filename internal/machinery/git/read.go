@@ -134,15 +134,16 @@ func (g *Git) batch(ctx context.Context, dir string, limit int64, content bool, 
 			return nil, fmt.Errorf("git cat-file ended early: %q", clip(string(out)))
 		}
 		out = rest
-		o, size, skip := parseHeader(string(line))
-		if skip += size * b2i(content && o.kind != ""); skip > 0 {
-			if int64(len(out)) < skip+1 {
+		o, follows := parseHeader(string(line), content)
+		if follows >= 0 {
+			if int64(len(out)) < follows+1 {
 				return nil, fmt.Errorf("git cat-file ended within %s", clip(string(line)))
 			}
-			o.content, out = out[:skip:skip], out[skip+1:]
-			total += skip
-		} else if content && o.kind != "" {
-			o.content, out = []byte{}, bytes.TrimPrefix(out, []byte{'\n'})
+			if o.kind != "" {
+				o.content = out[:follows:follows]
+				total += follows
+			}
+			out = out[follows+1:]
 		}
 		objects = append(objects, o)
 	}
@@ -152,29 +153,26 @@ func (g *Git) batch(ctx context.Context, dir string, limit int64, content bool, 
 	return objects, nil
 }
 
-func b2i(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// parseHeader reads "HASH TYPE SIZE", "NAME missing", "NAME ambiguous", or "symlink|dangling|loop|notdir SIZE", which
-// size bytes follow that say where a link leads (to nothing in this tree).
-func parseHeader(line string) (o object, size, skip int64) {
+// parseHeader reads "HASH TYPE SIZE", "NAME missing" or "NAME ambiguous"; or "symlink|dangling|loop|notdir SIZE", which
+// says that a link leads to nothing in this tree. It gives how many bytes follow before a newline, -1 for none at all.
+func parseHeader(line string, content bool) (o object, follows int64) {
 	if parts := strings.Split(line, " "); len(parts) == 3 && IsHash(parts[0]) {
-		if size, err := strconv.ParseInt(parts[2], 10, 64); err == nil {
-			return object{hash: parts[0], kind: parts[1]}, size, 0
+		if size, err := strconv.ParseInt(parts[2], 10, 64); err == nil && size >= 0 {
+			o = object{hash: parts[0], kind: parts[1]}
+			if content {
+				return o, size
+			}
+			return o, -1
 		}
 	}
 	for _, word := range []string{"symlink ", "dangling ", "loop ", "notdir "} {
-		if number, ok := strings.CutPrefix(line, word); ok {
-			if size, err := strconv.ParseInt(number, 10, 64); err == nil {
-				return object{}, 0, size
+		if number, ok := strings.CutPrefix(line, word); ok && content {
+			if size, err := strconv.ParseInt(number, 10, 64); err == nil && size >= 0 {
+				return object{}, size
 			}
 		}
 	}
-	return object{}, 0, 0
+	return object{}, -1
 }
 
 // IsAncestor tells whether commit b has commit a among its ancestors, or is a.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,8 @@ func (s *session) receive(ctx context.Context) error {
 	}
 	cmd := s.git.command(work, call{dir: s.dir, env: s.protocol, config: config, args: []string{"receive-pack", "--stateless-rpc", "."}})
 	endWithParent(cmd.SysProcAttr)
+	runtime.LockOSThread() // what endWithParent takes for the parent is the thread that starts the process
+	defer runtime.UnlockOSThread()
 	if talk == nil {
 		return s.run(work, cmd, func() {})
 	}

@@ -89,9 +89,9 @@ func TestPushBigAndGzip(t *testing.T) {
 func TestPreReceiveDecides(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var seen []git.Update
-	b.options.PreReceive = func(ctx context.Context, in git.Incoming) error {
-		seen = in.Updates
+	seen := make(chan []git.Update, 10)
+	judge := func(ctx context.Context, in git.Incoming) error {
+		seen <- in.Updates
 		for _, u := range in.Updates {
 			if u.Deletes() {
 				return fault.Errorf(fault.Denied, "%s\nmust stay", u.Ref)
@@ -109,11 +109,12 @@ func TestPreReceiveDecides(t *testing.T) {
 		}
 		return nil
 	}
+	b.serve(git.ServeOptions{Write: true, PreReceive: judge})
 	b.must("", "clone", "-q", b.url, "a")
 	first := b.commit("a", "x", "1")
 	b.must("a", "push", "-q", "origin", "HEAD:main", "HEAD:side")
-	if len(seen) != 2 || seen[0] != (git.Update{Ref: "refs/heads/main", Old: git.Zero, New: first}) {
-		t.Errorf("the first push showed %v", seen)
+	if got := <-seen; len(got) != 2 || got[0] != (git.Update{Ref: "refs/heads/main", Old: git.Zero, New: first}) {
+		t.Errorf("the first push showed %v", got)
 	}
 	second := b.commit("a", "x", "2")
 	b.must("a", "push", "-q", "origin", "main")
@@ -122,12 +123,12 @@ func TestPreReceiveDecides(t *testing.T) {
 	b.refused("non-fast-forward", "a", "push", "origin", "main") // git's own client
 	b.refused("roadbed: refs/heads/main only goes forward", "a", "push", "--force", "origin", "main", "HEAD:refs/heads/other")
 	b.refused("roadbed: refs/heads/side must stay", "a", "push", "origin", ":side")
-	b.options.PreReceive = func(context.Context, git.Incoming) error { return errors.New("secret /path") }
+	b.serve(git.ServeOptions{Write: true, PreReceive: func(context.Context, git.Incoming) error { return errors.New("secret /path") }})
 	b.refused("roadbed: internal error", "a", "push", "origin", "HEAD:refs/heads/third")
 	if refs := b.refs(); refs["refs/heads/main"] != second || len(refs) != 2 {
 		t.Errorf("the refused pushes left %v", refs)
 	}
-	b.options.PreReceive = nil
+	b.serve(git.ServeOptions{Write: true})
 	b.refused("deletion of the current branch prohibited", "a", "push", "origin", ":main")
 	b.must("a", "push", "-q", "--force", "origin", "main")
 	b.whole()
@@ -150,15 +151,14 @@ func TestServeRefuses(t *testing.T) {
 	b.must("", "clone", "-q", b.url, "a")
 	b.commit("a", "x", "1")
 	b.refused("hidden ref", "a", "push", "origin", "HEAD:refs/roadbed/x")
-	b.options.Write = false
+	b.serve(git.ServeOptions{})
 	b.refused("403", "a", "push", "origin", "HEAD:main")
-	b.options.Write = true
-	b.options.MaxInput = 1 << 10
+	b.serve(git.ServeOptions{Write: true, MaxInput: 1 << 10})
 	noise := make([]byte, 3<<20)
 	rand.Read(noise)
 	b.commit("a", "noise", string(noise))
 	b.refused("pack exceeds maximum allowed size", "a", "push", "origin", "HEAD:main")
-	b.options.MaxInput = 0
+	b.serve(git.ServeOptions{Write: true})
 
 	// A tree with .git in it, which git's client makes only by plumbing.
 	blob := b.must("a", "hash-object", "-w", "x")
@@ -234,7 +234,7 @@ func (b *bench) post(body []byte, encoding string) string {
 func TestRawPush(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.options.PreReceive = func(context.Context, git.Incoming) error { return nil }
+	b.serve(git.ServeOptions{Write: true, PreReceive: func(context.Context, git.Incoming) error { return nil }})
 	b.must("", "clone", "-q", b.url, "a")
 	head := b.commit("a", "x", "1")
 	for _, bad := range []string{"refs/heads/../../x", "../x", "refs/heads/a..b", "HEAD", "refs/heads/x.lock", "refs/heads/", "/refs/heads/x"} {
@@ -265,7 +265,7 @@ func TestPushCutInTheMiddle(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	asked := make(chan struct{}, 100)
-	b.options.PreReceive = func(context.Context, git.Incoming) error { asked <- struct{}{}; return nil }
+	b.serve(git.ServeOptions{Write: true, PreReceive: func(context.Context, git.Incoming) error { asked <- struct{}{}; return nil }})
 	b.must("", "clone", "-q", b.url, "a")
 	head := b.commit("a", "x", strings.Repeat("some text\n", 1000))
 	body := b.push("refs/heads/main", git.Zero, head)
