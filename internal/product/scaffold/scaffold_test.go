@@ -149,6 +149,8 @@ func TestStartRefusesBeforeAnythingHappens(t *testing.T) {
 	t.Parallel()
 	b := one(t)
 	b.template("default", serviceFiles)
+	b.world.Space("closed", "default")
+	b.template("closed", map[string]string{"template.yaml": strings.Replace(serviceTemplate, "name: service,", "name: private,", 1)})
 	good := map[string]any{"name": "shop"}
 	for _, c := range []struct {
 		name, who string
@@ -159,7 +161,7 @@ func TestStartRefusesBeforeAnythingHappens(t *testing.T) {
 		{"nobody", "", scaffold.NewRun{Template: "service", Values: good}, fault.Unauthenticated, ""},
 		{"a reader", "rita", scaffold.NewRun{Template: "service", Values: good}, fault.Denied, ""},
 		{"another space", "carol", scaffold.NewRun{Template: "service", Values: good}, fault.Denied, ""},
-		{"a template that may not be seen", "carol", scaffold.NewRun{Template: "service", Values: good, Space: "lab"}, fault.NotFound, ""},
+		{"a template that may not be seen", "carol", scaffold.NewRun{Template: "private", Values: good, Space: "lab"}, fault.NotFound, ""},
 		{"no template", "alice", scaffold.NewRun{Template: "nosuch", Values: good}, fault.NotFound, ""},
 		{"no values", "alice", scaffold.NewRun{Template: "service"}, fault.Invalid, "parameters.name: is missing"},
 		{"a wrong value", "alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "Shop"}}, fault.Invalid, "parameters.name: 'Shop' does not match pattern"},
@@ -199,6 +201,23 @@ func TestBrokenTemplateNamesItsLine(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the error does not say %q:\n%s", want, text)
 		}
+	}
+}
+
+func TestTemplateOfTheSpaceAboveIsUsed(t *testing.T) {
+	t.Parallel()
+	b := one(t)
+	b.template("default", serviceFiles)
+	form, err := b.ParameterSchema(accesstest.As("carol"), "service")
+	if err != nil || form.Title != "A service" || len(form.Pages) != 1 {
+		t.Errorf("the form is %+v, %v", form, err)
+	}
+	d := b.use("carol", scaffold.NewRun{Template: "service", Space: "lab", Values: map[string]any{"name": "shop"}})
+	if d.Run.State != "finished" || d.Run.Space != "lab" {
+		t.Fatalf("the run in %s is %s: %s", d.Run.Space, d.Run.State, d.Run.Reason)
+	}
+	if r, err := b.git.Get(accesstest.As("carol"), "team/shop"); err != nil || r.Space != "lab" {
+		t.Errorf("the repository is in space %s, %v", r.Space, err)
 	}
 }
 

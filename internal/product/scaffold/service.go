@@ -39,7 +39,8 @@ type Deps struct {
 // Access is what this room asks of core/access.
 type Access interface {
 	Authorize(ctx context.Context, action, space string) error
-	ReadOrNotFound(ctx context.Context, action, space, what string) error
+	Ancestors(ctx context.Context, space string) ([]string, error)
+	Spaces(ctx context.Context, action string) (access.Set, error)
 }
 
 // Service keeps golden paths and their runs.
@@ -65,9 +66,9 @@ type loaded struct {
 	entity Entity
 }
 
-// load gives a template that the caller may see. Its file is read again at the commit that the catalog has, so that
-// errors name their lines. Permission: entity:read; otherwise NotFound.
-func (s *Service) load(ctx context.Context, reference string) (loaded, error) {
+// load gives a template that the caller may see, or use in the space (any, when it is ""). Its file is read again at the
+// commit that the catalog has, so that errors name their lines. NotFound when the caller may do neither.
+func (s *Service) load(ctx context.Context, reference, space string) (loaded, error) {
 	r, err := ref.Parse(reference, "template", ref.DefaultNamespace)
 	if err != nil {
 		return loaded{}, err
@@ -75,7 +76,7 @@ func (s *Service) load(ctx context.Context, reference string) (loaded, error) {
 	if r.Kind != "template" {
 		return loaded{}, fault.Errorf(fault.Invalid, "%s is not a template", r)
 	}
-	e, err := s.Catalog.Get(ctx, r)
+	e, err := s.inherited(ctx, r, space)
 	if err != nil {
 		return loaded{}, err
 	}
@@ -88,6 +89,33 @@ func (s *Service) load(ctx context.Context, reference string) (loaded, error) {
 	}
 	t, err := s.usable(ctx, e.Document)
 	return loaded{t, e}, err
+}
+
+// inherited gives a template that the caller may read, or one of a space above a space in which the caller may use
+// templates: what a space offers is there for the spaces below it.
+func (s *Service) inherited(ctx context.Context, r ref.Entity, space string) (Entity, error) {
+	e, err := s.Catalog.Get(ctx, r)
+	if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) {
+		return e, err
+	}
+	spaces := []string{space}
+	if space == "" {
+		usable, failure := s.Access.Spaces(ctx, "template:use")
+		if failure != nil {
+			return e, failure
+		}
+		spaces = usable.List()
+	}
+	found, failure := s.Catalog.Get(actor.AsSystem(ctx), r)
+	if failure != nil {
+		return e, err
+	}
+	for _, space := range spaces {
+		if above, failure := s.Access.Ancestors(ctx, space); failure == nil && slices.Contains(above, found.Space) {
+			return found, nil
+		}
+	}
+	return e, err
 }
 
 const maxTemplateFile = 1 << 20
@@ -117,10 +145,11 @@ type Form struct {
 	Commit       string
 }
 
-// ParameterSchema gives a template's form. Permission: entity:read; otherwise NotFound. Invalid, with file and line,
+// ParameterSchema gives a template's form. Permission: entity:read, or template:use in a space below the template's;
+// otherwise NotFound. Invalid, with file and line,
 // when the template can't be used.
 func (s *Service) ParameterSchema(ctx context.Context, template string) (Form, error) {
-	t, err := s.load(ctx, template)
+	t, err := s.load(ctx, template, "")
 	if err != nil {
 		return Form{}, err
 	}
@@ -141,7 +170,7 @@ type NewRun struct {
 }
 
 // Start checks the template and the values, and starts a run. Nothing has happened when it fails.
-// Permission: template:use in the space, entity:read for the template. Invalid with all that is wrong, by field.
+// Permission: template:use in the space, which is the template's or below it; or entity:read for the template. Invalid with all that is wrong, by field.
 func (s *Service) Start(ctx context.Context, n NewRun) (runID string, err error) {
 	t, who, err := s.prepare(ctx, n)
 	if err != nil {
@@ -190,7 +219,7 @@ func (s *Service) prepare(ctx context.Context, n NewRun) (*task, actor.Principal
 	if err := checkSize(n); err != nil {
 		return nil, who, err
 	}
-	template, err := s.load(ctx, n.Template)
+	template, err := s.load(ctx, n.Template, space)
 	if err != nil {
 		return nil, who, err
 	}
