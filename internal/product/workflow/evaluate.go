@@ -1,0 +1,418 @@
+package workflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	maxNodes = 5000 // of a run
+	maxDepth = 100  // of templates within templates
+)
+
+// Plan is a workflow with all that it names, ready to be evaluated. It is a run's input and is stored as JSON.
+type Plan struct {
+	Name        string                   `json:"name"`
+	Space       string                   `json:"space"`
+	Spec        Spec                     `json:"spec"`
+	Refs        map[string]Spec          `json:"refs,omitempty"`      // WorkflowTemplates that it names, by name
+	Arguments   map[string]string        `json:"arguments,omitempty"` // every parameter of the workflow, with its value
+	Artifacts   map[string]ArtifactValue `json:"artifacts,omitempty"`
+	Labels      map[string]string        `json:"labels,omitempty"`
+	Annotations map[string]string        `json:"annotations,omitempty"`
+	File        string                   `json:"file,omitempty"` // where it was read, for people
+}
+
+// place is where a node stands.
+type place struct {
+	key, name, parent string
+	depends           []string
+	home              string // the WorkflowTemplate in which names of templates are looked up; "" is the workflow itself
+	gate              *gate
+	depth             int
+}
+
+// below gives the place of a child.
+func (p place) below(key, name string) place {
+	return place{key: key, name: name, parent: p.key, home: p.home, gate: p.gate, depth: p.depth + 1}
+}
+
+// state is what came of evaluating a node.
+type state struct {
+	key            string
+	phase          Phase
+	message        string
+	settled        bool // fulfilled, and its exit handler too
+	begun          bool // some step of it exists
+	values         Values
+	group          []Values
+	isGroup        bool
+	anySucceeded   bool
+	allFailed      bool
+	started, ended time.Time
+}
+
+// absorb takes a child's times and beginning into its parent.
+func (s *state) absorb(child *state) {
+	s.begun = s.begun || child.begun
+	if !child.started.IsZero() && (s.started.IsZero() || child.started.Before(s.started)) {
+		s.started = child.started
+	}
+	if child.ended.After(s.ended) {
+		s.ended = child.ended
+	}
+}
+
+// limits of one steps or dag: how many of its children may be under way, and whether new ones may start at all.
+type limits struct {
+	most    int // 0 is any
+	blocked bool
+	active  map[string]bool // children under way
+}
+
+// gate is one link of the chain of limits above a leaf.
+type gate struct {
+	limits *limits
+	child  string
+	up     *gate
+}
+
+// candidate is a leaf that could start if the limits allow it.
+type candidate struct {
+	start Start
+	scope *scope
+	gate  *gate
+	node  int // index of its node
+}
+
+// engine evaluates one plan with one set of facts.
+type engine struct {
+	plan       *Plan
+	facts      Facts
+	globals    *globals
+	nodes      []Node
+	candidates []candidate
+	wake       time.Time
+	captures   map[string]bool // names of tasks whose standard output is asked for
+}
+
+// Next says what follows from the facts. It is pure: the same plan and facts give the same outcome, and whatever
+// has been started once stays as it is.
+func Next(p *Plan, runID string, f Facts) Outcome {
+	e := &engine{plan: p, facts: f, captures: captureNames(p), globals: &globals{
+		name: p.Name, space: p.Space, id: runID, entrypoint: p.Spec.Entrypoint, parameters: p.Arguments,
+		labels: p.Labels, annotations: p.Annotations, created: f.Created, priority: p.Spec.Priority,
+	}}
+	main := e.root(p.Spec.Entrypoint, p.Spec.Entrypoint)
+	out := Outcome{Phase: main.phase, Message: main.message, Outputs: main.values}
+	if deadline, set := e.deadline(); set && !main.phase.Fulfilled() {
+		if f.Now.Before(deadline) {
+			e.wakeAt(deadline)
+		} else {
+			e.candidates = nil
+			out.Message = "the workflow took longer than its activeDeadlineSeconds"
+			if open(p, f) {
+				out.Phase = Running
+				return e.finish(out)
+			}
+			out.Phase = Failed
+		}
+	}
+	if out.Phase.Fulfilled() {
+		e.exit(&out, main)
+	} else {
+		out.Phase = Running
+	}
+	return e.finish(out)
+}
+
+// Expired tells whether the workflow is over its deadline and has steps that are to be stopped for it.
+func Expired(p *Plan, f Facts) bool {
+	e := &engine{plan: p, facts: f}
+	deadline, set := e.deadline()
+	return set && !f.Now.Before(deadline) && open(p, f)
+}
+
+func (e *engine) deadline() (time.Time, bool) {
+	if e.plan.Spec.ActiveDeadlineSeconds <= 0 || e.facts.Started.IsZero() {
+		return time.Time{}, false
+	}
+	return e.facts.Started.Add(time.Duration(e.plan.Spec.ActiveDeadlineSeconds) * time.Second), true
+}
+
+// open tells whether a leaf has not ended, those of the workflow's exit handler aside.
+func open(p *Plan, f Facts) bool {
+	for key, l := range f.Leaves {
+		if !l.Phase.Fulfilled() && !strings.HasPrefix(key, p.Spec.Entrypoint+exitSuffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *engine) wakeAt(t time.Time) {
+	if e.wake.IsZero() || t.Before(e.wake) {
+		e.wake = t
+	}
+}
+
+// root evaluates the template of that name with the workflow's own arguments.
+func (e *engine) root(key, template string) *state {
+	at := place{key: key, name: template}
+	sc := &scope{run: e.globals}
+	hook := Task{Name: template, Template: template}
+	for _, p := range e.plan.Spec.Arguments.Parameters {
+		value := Text(e.plan.Arguments[p.Name])
+		hook.Arguments.Parameters = append(hook.Arguments.Parameters, Parameter{Name: p.Name, Value: &value})
+	}
+	return e.once(at, &hook, sc, e.plan.Artifacts)
+}
+
+// exit evaluates the workflow's exit handler and says how the workflow ended.
+func (e *engine) exit(out *Outcome, main *state) {
+	name := e.plan.Spec.OnExit
+	if h, found := e.plan.Spec.Hooks["exit"]; found && name == "" {
+		name = h.Template
+	}
+	if name == "" {
+		return
+	}
+	g := *e.globals
+	g.status, g.failures = string(out.Phase), e.failures()
+	g.duration = "0"
+	if !main.started.IsZero() {
+		g.duration = strconv.FormatFloat(main.ended.Sub(main.started).Seconds(), 'f', 6, 64)
+	}
+	e.globals = &g
+	handler := e.root(e.plan.Spec.Entrypoint+exitSuffix, name)
+	switch {
+	case !handler.phase.Fulfilled():
+		out.Phase = Running
+	case handler.phase.Bad() && !out.Phase.Bad():
+		out.Phase, out.Message = handler.phase, "the exit handler failed: "+handler.message
+	}
+}
+
+// exitSuffix marks the key of an exit handler; no name of a task holds it.
+const exitSuffix = "~exit"
+
+func (e *engine) failures() string {
+	list := []map[string]string{}
+	for _, n := range e.nodes {
+		if n.Phase.Bad() && n.Step != "" {
+			list = append(list, map[string]string{
+				"displayName": n.Name, "message": n.Message, "templateName": n.Template, "phase": string(n.Phase),
+				"podName": n.Key, "finishedAt": n.Ended.UTC().Format(time.RFC3339),
+			})
+		}
+	}
+	return toJSON(list)
+}
+
+// finish chooses what starts, and sums up.
+func (e *engine) finish(out Outcome) Outcome {
+	running, waiting := 0, 0
+	for _, l := range e.facts.Leaves {
+		switch {
+		case l.Phase.Fulfilled():
+		case l.Suspended:
+			waiting++
+		default:
+			running++
+		}
+	}
+	for _, c := range e.candidates {
+		if most := e.plan.Spec.Parallelism; most > 0 && running >= most && c.start.Type != TypeSuspend {
+			e.nodes[c.node].Message = "waits: the workflow's parallelism is reached"
+			continue
+		}
+		if !c.gate.admit() {
+			e.nodes[c.node].Message = "waits: a limit of its template is reached"
+			continue
+		}
+		if c.start.Type != TypeSuspend {
+			running++
+		}
+		out.Starts = append(out.Starts, c.start.filled(c.scope))
+	}
+	out.Nodes, out.Wake = e.nodes, e.wake
+	out.Waiting = waiting > 0 && running == 0 && !out.Phase.Fulfilled()
+	return out
+}
+
+// admit takes a place in every limit above a leaf, if all have one.
+func (g *gate) admit() bool {
+	for at := g; at != nil; at = at.up {
+		l := at.limits
+		if l.active[at.child] {
+			continue
+		}
+		if l.blocked || l.most > 0 && len(l.active) >= l.most {
+			return false
+		}
+	}
+	for at := g; at != nil; at = at.up {
+		at.limits.active[at.child] = true
+	}
+	return true
+}
+
+// node notes a node of the graph and gives its index.
+func (e *engine) node(n Node) int {
+	e.nodes = append(e.nodes, n)
+	return len(e.nodes) - 1
+}
+
+// failed notes a node that can't be run as it is.
+func (e *engine) failed(at place, template string, err error) *state {
+	e.node(Node{Key: at.key, Name: at.name, Type: TypeSkipped, Template: template, Parent: at.parent, Depends: at.depends, Phase: Error, Message: fault.Message(err)})
+	return &state{key: at.key, phase: Error, message: fault.Message(err), settled: true}
+}
+
+// passed notes a node that doesn't run.
+func (e *engine) passed(at place, template string, phase Phase, why string) *state {
+	e.node(Node{Key: at.key, Name: at.name, Type: TypeSkipped, Template: template, Parent: at.parent, Depends: at.depends, Phase: phase, Message: why})
+	return &state{key: at.key, phase: phase, message: why, settled: true}
+}
+
+// find gives a template and the home of the names in it.
+func (e *engine) find(home string, t *Task) (*Template, string, error) {
+	if t.Inline != nil {
+		return t.Inline, home, nil
+	}
+	name := t.Template
+	if t.TemplateRef != nil {
+		home, name = t.TemplateRef.Name, t.TemplateRef.Template
+	}
+	spec := e.plan.Spec
+	if home != "" {
+		var ok bool
+		if spec, ok = e.plan.Refs[home]; !ok {
+			return nil, "", fault.Errorf(fault.Invalid, "there is no WorkflowTemplate %s", home)
+		}
+	}
+	for i := range spec.Templates {
+		if spec.Templates[i].Name == name {
+			return &spec.Templates[i], home, nil
+		}
+	}
+	return nil, "", fault.Errorf(fault.Invalid, "there is no template %q", name)
+}
+
+// task evaluates a task or step, with all its items.
+func (e *engine) task(at place, t *Task, sc *scope, artifacts map[string]ArtifactValue) *state {
+	if !t.expands() {
+		return e.once(at, t, sc, artifacts)
+	}
+	items, err := sc.items(t)
+	if err != nil {
+		return e.failed(at, t.Template, err)
+	}
+	if len(items) == 0 {
+		return e.passed(at, t.Template, Skipped, "there are no items")
+	}
+	index := e.node(Node{Key: at.key, Name: at.name, Type: TypeTaskGroup, Template: t.Template, Parent: at.parent, Depends: at.depends})
+	group := &state{key: at.key, phase: Succeeded, settled: true, isGroup: true, allFailed: true}
+	for i, item := range items {
+		one := *sc
+		one.item, one.has = item, true
+		// Each item is a child of its own to the limits of the steps or dag.
+		place := at.below(fmt.Sprintf("%s(%d)", at.key, i), itemName(at.name, i, item))
+		place.depth = at.depth
+		if at.gate != nil {
+			place.gate = &gate{limits: at.gate.limits, child: place.key, up: at.gate.up}
+		}
+		child := e.once(place, t, &one, artifacts)
+		group.absorb(child)
+		group.settled = group.settled && child.settled
+		group.anySucceeded = group.anySucceeded || child.phase == Succeeded
+		group.allFailed = group.allFailed && child.phase == Failed
+		group.group = append(group.group, child.values)
+		if at.gate != nil && child.begun && !child.settled {
+			at.gate.limits.active[place.key] = true
+		}
+		switch {
+		case !child.phase.Fulfilled():
+			group.phase = Running
+		case child.phase.Bad() && group.phase.Fulfilled():
+			group.phase, group.message = child.phase, place.name+": "+child.message
+		}
+	}
+	if group.phase == Running && !group.begun {
+		group.phase = Pending
+	}
+	if !group.phase.Fulfilled() {
+		group.settled, group.ended = false, time.Time{}
+	}
+	e.settle(index, group)
+	return group
+}
+
+// settle writes what came of a composite into its node.
+func (e *engine) settle(index int, s *state) {
+	n := &e.nodes[index]
+	n.Phase, n.Message, n.Outputs, n.Started, n.Ended = s.phase, s.message, s.values, s.started, s.ended
+}
+
+// once evaluates a task that stands for itself, or one of its items.
+func (e *engine) once(at place, t *Task, sc *scope, artifacts map[string]ArtifactValue) *state {
+	tmpl, home, err := e.find(at.home, t)
+	if err != nil {
+		return e.failed(at, t.Template, err)
+	}
+	if at.depth > maxDepth || len(e.nodes) >= maxNodes {
+		return e.failed(at, tmpl.Name, fault.Errorf(fault.TooLarge, "templates call one another more than %d deep, or the run has over %d nodes", maxDepth, maxNodes))
+	}
+	if t.When != "" {
+		when, err := sc.must(t.When)
+		run := false
+		if err == nil {
+			run, err = evaluateWhen(when)
+		}
+		if err != nil {
+			return e.failed(at, tmpl.Name, err)
+		}
+		if !run {
+			return e.passed(at, tmpl.Name, Skipped, "when '"+clip(when, 200)+"' is false")
+		}
+	}
+	inputs, err := e.inputs(tmpl, &t.Arguments, sc, artifacts)
+	if err != nil {
+		return e.failed(at, tmpl.Name, err)
+	}
+	caller := at.home
+	at.home = home
+	s := e.template(at, tmpl, inputs, t.Name)
+	if hook, has := t.exit(); has && s.phase.Completed() {
+		at.home = caller
+		e.hook(at, s, hook, sc, artifacts)
+	} else {
+		s.settled = s.phase.Fulfilled()
+	}
+	return s
+}
+
+// hook evaluates a task's exit handler. Argo: what comes after waits for it, but doesn't look at how it ended.
+func (e *engine) hook(at place, s *state, hook Hook, sc *scope, artifacts map[string]ArtifactValue) {
+	own := *sc
+	own.peers = make(map[string]*peer, len(sc.peers)+1)
+	for name, p := range sc.peers {
+		own.peers[name] = p
+	}
+	own.peers[sc.self] = s.peer()
+	place := at
+	place.key, place.name, place.depends = at.key+exitSuffix, at.name+".onExit", []string{s.key}
+	t := Task{Name: place.name, Template: hook.Template, TemplateRef: hook.TemplateRef, Arguments: hook.Arguments}
+	handler := e.once(place, &t, &own, artifacts)
+	s.settled = handler.settled
+	s.begun = s.begun || handler.begun
+}
+
+// peer shows a state to the tags of others.
+func (s *state) peer() *peer {
+	return &peer{key: s.key, phase: s.phase, values: s.values, group: s.group, isGroup: s.isGroup, started: s.started, ended: s.ended}
+}

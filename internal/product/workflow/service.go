@@ -1,0 +1,259 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Access is what this room asks of core/access.
+type Access interface {
+	Authorize(ctx context.Context, action, space string) error
+	Ancestors(ctx context.Context, space string) ([]string, error) // itself first
+}
+
+// Runs is what this room asks of core/run.
+type Runs interface {
+	Register(k run.Kind)
+	Create(ctx context.Context, tx *store.Tx, n run.New) (r run.Run, existed bool, err error)
+	Change(ctx context.Context, tx *store.Tx, id string, fn func(v *run.View) error) error
+	Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error
+	Detail(ctx context.Context, id string) (run.Detail, error)
+	GetTx(ctx context.Context, tx *store.Tx, id string) (run.Run, error)
+	ListTx(ctx context.Context, tx *store.Tx, q run.Query) (run.Page, error)
+}
+
+// Templates is what this room asks of core/catalog: WorkflowTemplates by name, unauthorised.
+type Templates interface {
+	// WorkflowTemplate gives the document and the space of its source; NotFound when there is none.
+	WorkflowTemplate(ctx context.Context, tx *store.Tx, name string) (d document.Document, space string, err error)
+}
+
+// Plugin does one plugin template (roadbed/NAME) as a platform step.
+type Plugin struct {
+	// Check says what is wrong with the arguments, before tags are filled in; nil means that nothing is checked.
+	Check func(args json.RawMessage) error
+	// Do does it. The lease's Job.Input is a PluginCall; it is called again after a crash, so it must be idempotent.
+	// Result.Outputs become the template's output parameters.
+	Do worker.Handler
+}
+
+// Deps are the rooms this one stands on.
+type Deps struct {
+	DB        *store.DB
+	Access    Access
+	Runs      Runs
+	Templates Templates
+	Plugins   map[string]Plugin // by NAME of roadbed/NAME
+	// Approve is asked before a suspended workflow is resumed; Denied with the policies' words. Nil asks nobody.
+	Approve func(ctx context.Context, r run.Run, reviews []run.Review) error
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Service submits workflows and answers for them.
+type Service struct{ Deps }
+
+// New builds the room and registers its kind of run.
+func New(d Deps) *Service {
+	s := &Service{d}
+	d.Runs.Register(Kind())
+	return s
+}
+
+// Handlers gives the platform actions of this room, for the server's own worker.
+func (s *Service) Handlers() map[string]worker.Handler {
+	handlers := make(map[string]worker.Handler, len(s.Plugins))
+	for name, p := range s.Plugins {
+		handlers[PluginAction(name)] = p.Do
+	}
+	return handlers
+}
+
+// Submission is a workflow to start. Either Document or Template is given.
+type Submission struct {
+	Space     string
+	File      string // where Document was read, for errors
+	Document  []byte // one Workflow or WorkflowTemplate
+	Template  string // name of a WorkflowTemplate of the catalog
+	Arguments map[string]string
+	Source    run.Source
+	Subject   string
+	Refs      []string
+	Title     string
+	Lock      string // runs with the same lock go one after the other
+	Key       string // one run for one key
+	Cause     string // ledger entry
+	Actor     string // principal; taken from the context when empty
+}
+
+// Submit starts a workflow. Permission: run:create in its space. Invalid with file and line when the document or its
+// arguments are wrong; then nothing has happened.
+func (s *Service) Submit(ctx context.Context, n Submission) (r run.Run, err error) {
+	if err := s.Access.Authorize(ctx, "run:create", n.Space); err != nil {
+		return r, err
+	}
+	return s.SubmitFor(ctx, n)
+}
+
+// SubmitFor starts a workflow for a caller that has authorised it, such as a trigger whose document says what it runs.
+func (s *Service) SubmitFor(ctx context.Context, n Submission) (r run.Run, err error) {
+	spaces, err := s.Access.Ancestors(ctx, n.Space)
+	if err != nil {
+		return r, err
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		r, err = s.submit(ctx, tx, n, spaces)
+		return err
+	})
+	return r, err
+}
+
+func (s *Service) submit(ctx context.Context, tx *store.Tx, n Submission, spaces []string) (run.Run, error) {
+	p, subject, err := s.plan(ctx, tx, n, spaces)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if n.Subject == "" {
+		n.Subject = subject
+	}
+	if n.Title == "" {
+		n.Title = p.Name
+	}
+	r, _, err := s.Runs.Create(ctx, tx, run.New{
+		Kind: RunKind, Space: n.Space, Subject: n.Subject, Refs: n.Refs, Title: n.Title, Source: n.Source, Input: p, Lock: n.Lock,
+		Priority: p.Spec.Priority, Key: n.Key, Cause: n.Cause, Actor: n.Actor,
+	})
+	return r, err
+}
+
+// Verdicts of a review on a suspended workflow.
+const (
+	verdictApproved = "approve"
+	verdictRejected = "reject"
+)
+
+// Resume lets suspended nodes go on: that of the given key, or all when it is "". Permission: run:confirm in the run's
+// space, and the approval policies agree. Conflict when nothing is suspended.
+func (s *Service) Resume(ctx context.Context, runID, node, note string) error {
+	return s.decide(ctx, runID, node, verdictApproved, note)
+}
+
+// Reject makes suspended nodes fail; see Resume. Permission: run:confirm in the run's space.
+func (s *Service) Reject(ctx context.Context, runID, node, note string) error {
+	return s.decide(ctx, runID, node, verdictRejected, note)
+}
+
+func (s *Service) decide(ctx context.Context, runID, node, verdict, note string) error {
+	detail, err := s.Runs.Detail(ctx, runID)
+	if err != nil {
+		return err
+	}
+	if err := s.Access.Authorize(ctx, "run:confirm", detail.Run.Space); err != nil {
+		return err
+	}
+	if detail.Run.Kind != RunKind {
+		return fault.Errorf(fault.Conflict, "run %s is a %s, not a workflow", runID, detail.Run.Kind)
+	}
+	if s.Approve != nil && verdict == verdictApproved {
+		if err := s.Approve(ctx, detail.Run, detail.Reviews); err != nil {
+			return err
+		}
+	}
+	by := actor.From(ctx).ID
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.Runs.Review(ctx, tx, runID, verdict, note); err != nil {
+			return err
+		}
+		return s.Runs.Change(ctx, tx, runID, func(v *run.View) error {
+			marked := 0
+			for _, step := range v.Steps {
+				d := dataOf(step)
+				if step.State != run.StepWaiting || d.Type != TypeSuspend || node != "" && nodeKey(step.Key) != node {
+					continue
+				}
+				d.Verdict, d.By = verdict, by
+				v.SetData(step, d)
+				marked++
+			}
+			if marked == 0 {
+				return fault.Errorf(fault.Conflict, "run %s has nothing suspended that this names", runID)
+			}
+			return nil
+		})
+	})
+}
+
+// Graph gives the nodes of a run as they stand. Permission: run:read in its space; otherwise NotFound.
+func (s *Service) Graph(ctx context.Context, runID string) ([]Node, error) {
+	detail, err := s.Runs.Detail(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	if detail.Run.Kind != RunKind {
+		return nil, fault.Errorf(fault.NotFound, "run %s is a %s, which has no graph", runID, detail.Run.Kind)
+	}
+	return graph(&detail.Run, detail.Steps, s.Now())
+}
+
+// graph evaluates a run as it stands. The steps' keys in the nodes are those of the run's steps.
+func graph(r *run.Run, steps []run.Step, now time.Time) ([]Node, error) {
+	p, err := planOf(r)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*run.Step, len(steps))
+	for i := range steps {
+		list[i] = &steps[i]
+	}
+	if r.Terminal {
+		now = r.Ended
+	}
+	nodes := Next(p, r.ID, factsOf(r, list, now)).Nodes
+	keys := current(list)
+	for i := range nodes {
+		if step := keys[nodes[i].Step]; step != nil {
+			nodes[i].Step = step.Key
+		}
+	}
+	return nodes, nil
+}
+
+// Status is how the workflows of a commit stand.
+type Status string
+
+const (
+	StatusNone      Status = "none"
+	StatusRunning   Status = "running"
+	StatusSucceeded Status = "succeeded"
+	StatusFailed    Status = "failed"
+)
+
+// PipelineStatus tells how the workflows of a commit stand: failed when one failed, else running when one has not
+// ended. It asks for no right.
+func (s *Service) PipelineStatus(ctx context.Context, tx *store.Tx, repository, commit string) (Status, error) {
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Repository: repository, Commit: commit, Limit: 200})
+	if err != nil {
+		return "", fault.Wrap(err, "find the workflows of %s at %s", repository, commit)
+	}
+	status := StatusNone
+	for _, r := range page.Runs {
+		switch {
+		case r.Terminal && r.State != stateSucceeded:
+			return StatusFailed, nil
+		case !r.Terminal:
+			status = StatusRunning
+		case status == StatusNone:
+			status = StatusSucceeded
+		}
+	}
+	return status, nil
+}
