@@ -19,10 +19,10 @@ demo: build engine ## the main job: from a golden path to a running service, the
 	bin/roadbed demo
 
 build: helper web ## bin/roadbed, with the portal embedded
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
+	CGO_ENABLED=0 $(GO) build -tags portal -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
 
 helper: ## the small program that sets a step's sandbox up
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(HELPER)/sandboxinit_linux_$$($(GO) env GOARCH).bin ./internal/machinery/execute/process/sandboxinit
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(HELPER)/init_linux_$$($(GO) env GOARCH) ./internal/machinery/execute/process/sandboxinit
 
 web: web/dist/index.html ## the portal
 
@@ -73,4 +73,4 @@ generate: ## generated files: the OpenAPI document, the portal's client, the CLI
 	$(GO) run ./cmd/roadbed docs docs/reference/cli
 
 clean: ## what builds leave
-	rm -rf bin web/dist $(HELPER)/*.bin
+	rm -rf bin web/dist $(HELPER)/init_linux_*
