@@ -102,6 +102,16 @@ data: {password: aHVudGVyMg==}`)...)
 	}
 }
 
+func TestProgramsMayListenAtLowPorts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	objects := clustertest.App(t, "program:1", "low.test", 1, "VERSION=low", "PORT=80")
+	merge(t, container(objects[0]), "ports: [{name: http, containerPort: 80}]")
+	clustertest.Apply(t, b.Cluster, owner, objects)
+	clustertest.AwaitHealthy(t, b.Cluster, owner)
+	b.want(t, "low.test", "/", "low")
+}
+
 func TestImagesOfDistributions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -18,7 +18,22 @@ func raiseLoopback() error {
 		return failure("name loopback", err)
 	}
 	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return failure("bring up loopback", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request))
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
+		return failure("bring up loopback", err)
+	}
+	freeLowPorts()
+	return nil
+}
+
+// freeLowPorts lets the step, which has no rights, listen at ports below 1024 of its own network: programs made for
+// containers do so. Where the kernel has no such setting they can't, as before.
+func freeLowPorts() {
+	fd, err := unix.Open("/proc/sys/net/ipv4/ip_unprivileged_port_start", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	_, _ = unix.Write(fd, []byte("0"))
 }
 
 // listen gives a listener on 127.0.0.1:port. The server accepts on it: a socket stays in the network
