@@ -7,6 +7,12 @@ import (
 
 func TestMain(m *testing.M) {
 	Child()
+	if role := os.Getenv("PROCESS_TEST_ROLE"); role != "" {
+		play(role)
+		return
+	}
+	// A step that can read its server's environment finds this.
+	os.Setenv("SERVER_SECRET", "the-servers-own-secret")
 	os.Exit(m.Run())
 }
 
