@@ -1,0 +1,114 @@
+package repository_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// files is a commit of one file to main.
+func files(parent, path, content string) git.CommitRequest {
+	return git.CommitRequest{Branch: "main", Parent: parent, Message: "change " + path, Changes: []git.FileChange{{Path: path, Content: []byte(content)}}}
+}
+
+func TestCommitFiles(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.create("default/shop")
+		platform := b.Platform()
+		first, err := b.CommitFiles(accesstest.As("alice"), "default/shop", files("", "README.md", "hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := platform.Commit(t.Context(), "default/shop", files(first, "deploy/image", "2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := platform.Commit(t.Context(), "default/shop", files(first, "deploy/image", "3")); !fault.Is(err, fault.Conflict) {
+			t.Errorf("a commit on an old head: %v", err)
+		}
+		if same, err := platform.Commit(t.Context(), "default/shop", files(second, "deploy/image", "2")); err != nil || same != second {
+			t.Errorf("a commit of nothing: %s, %v", same, err)
+		}
+		b.same("pushes", b.pushes("default/shop"),
+			"pri_alice refs/heads/main "+nothing+" "+short(first),
+			"system refs/heads/main "+short(first)+" "+short(second)+" platform")
+		for commit, want := range map[string]bool{first: false, second: true} {
+			if got, err := platform.IsPlatformCommit(t.Context(), "default/shop", commit); err != nil || got != want {
+				t.Errorf("%s is the platform's: %v, %v", commit, got, err)
+			}
+		}
+		log, err := b.Log(accesstest.As("rita"), "default/shop", "", "", 10)
+		if err != nil || len(log) != 2 || log[0].Author.Name != "Roadbed" || log[1].Author.Name != "alice" {
+			t.Errorf("the history is %+v, %v", log, err)
+		}
+	})
+}
+
+func TestPlatformView(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		b.create("default/shop")
+		p := b.Platform()
+		if _, err := p.Head(ctx, "default/shop", ""); !fault.Is(err, fault.NotFound) {
+			t.Errorf("an empty repository has a head: %v", err)
+		}
+		request := files("", "catalog-info.yaml", "kind: x")
+		for _, path := range []string{"a/catalog-info.yaml", "a/b/catalog-info.yaml", "a/b/other.yaml", "c.yaml"} {
+			request.Changes = append(request.Changes, git.FileChange{Path: path})
+		}
+		first, err := b.CommitFiles(accesstest.As("alice"), "default/shop", request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rev := range []string{"", "main", "refs/heads/main", first} {
+			if got, err := p.Head(ctx, "default/shop", rev); err != nil || got != first {
+				t.Errorf("the head of %q is %s, %v", rev, got, err)
+			}
+		}
+		if _, err := p.Head(ctx, "default/shop", "no"); !fault.Is(err, fault.NotFound) {
+			t.Error(err)
+		}
+		for pattern, want := range map[string]string{
+			"catalog-info.yaml": "catalog-info.yaml", "./catalog-info.yaml": "catalog-info.yaml", "no.yaml": "",
+			"*.yaml": "c.yaml catalog-info.yaml", "*/catalog-info.yaml": "a/catalog-info.yaml",
+			"**/catalog-info.yaml": "a/b/catalog-info.yaml a/catalog-info.yaml catalog-info.yaml",
+			"a/**":                 "a/b/catalog-info.yaml a/b/other.yaml a/catalog-info.yaml", "a/*/o*": "a/b/other.yaml", "no/**/x": "", "**/b/**/o*": "a/b/other.yaml",
+		} {
+			if got, err := p.Glob(ctx, "default/shop", first, pattern); err != nil || strings.Join(got, " ") != want {
+				t.Errorf("%s matches %v, %v", pattern, got, err)
+			}
+		}
+		for _, bad := range []string{"../x", "[", strings.Repeat("**/", 5) + "x"} {
+			if _, err := p.Glob(ctx, "default/shop", first, bad); !fault.Is(err, fault.Invalid) {
+				t.Errorf("pattern %q: %v", bad, err)
+			}
+		}
+		second, err := p.Commit(ctx, "default/shop", files(first, "c.yaml", "new"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.ChangedPaths(ctx, "default/shop", first, second); err != nil || strings.Join(got, " ") != "c.yaml" {
+			t.Error(got, err)
+		}
+		if got, err := p.Parents(ctx, "default/shop", second); err != nil || strings.Join(got, " ") != first {
+			t.Error(got, err)
+		}
+		if ok, err := p.IsAncestor(ctx, "default/shop", first, second); err != nil || !ok {
+			t.Error(ok, err)
+		}
+		if got, err := p.Files(ctx, "default/shop", second, "a/b"); err != nil || strings.Join(got, " ") != "a/b/catalog-info.yaml a/b/other.yaml" {
+			t.Error(got, err)
+		}
+		if got, err := p.Files(ctx, "default/shop", second, "no"); err != nil || got != nil {
+			t.Error(got, err)
+		}
+		if space, err := p.SpaceOf(ctx, "default/shop"); err != nil || space != "default" {
+			t.Error(space, err)
+		}
+	})
+}
