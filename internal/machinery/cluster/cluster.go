@@ -8,8 +8,8 @@ import (
 
 // Cluster is a place where applications run. All methods may be called at the same time.
 type Cluster interface {
-	// Apply makes the objects so and gives one change for each, in the order of objects, then one for each
-	// that was pruned. Errors: Invalid with a Detail per fault (file, line, field), Conflict when an object
+	// Apply makes the objects so and gives one change for each, in the order of objects; a namespace that had
+	// to be made comes before the first object in it, what was pruned comes last. Errors: Invalid with a Detail per fault (file, line, field), Conflict when an object
 	// belongs to another owner or an immutable field would change, TooLarge over the body's bounds.
 	Apply(ctx context.Context, objects []Object, opts ApplyOptions) ([]Change, error)
 	// Delete takes objects away; those that do not exist are skipped. Errors: Conflict when one belongs to

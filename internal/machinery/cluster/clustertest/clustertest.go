@@ -124,7 +124,7 @@ kind: Ingress
 metadata: {name: web, namespace: shop}
 spec:
   rules:
-  - host: %s
+  - host: %q
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}]}
 `, replicas, image, lines.String(), host))
 }

@@ -8,7 +8,9 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -36,8 +38,8 @@ func (n *Node) Apply(ctx context.Context, objects []cluster.Object, opts cluster
 	switch {
 	case len(objects) > maxApply:
 		return nil, fault.Errorf(fault.TooLarge, "%d objects are over the node's limit of %d in one apply", len(objects), maxApply)
-	case len(opts.Owner) > maxOwner:
-		return nil, fault.Errorf(fault.Invalid, "the owner's id is longer than %d bytes", maxOwner)
+	case len(opts.Owner) > maxOwner || !utf8.ValidString(opts.Owner) || strings.ContainsRune(opts.Owner, 0):
+		return nil, fault.Errorf(fault.Invalid, "the owner's id is longer than %d bytes or is not text", maxOwner)
 	case opts.Prune && opts.Owner == "":
 		return nil, fault.Errorf(fault.Invalid, "prune needs an owner")
 	}
@@ -208,7 +210,7 @@ func (n *Node) hostConflictsLocked(steps []step) []fault.Detail {
 				out = append(out, s.after.object.Fault(field, rule+" belongs to "+other.String(), "choose another host or path"))
 			}
 			taken[rule] = s.change.Key
-			if host := s.after.typed.(*networkingv1.Ingress).Spec.Rules[i].Host; slices.Contains(n.reserved, hostName(host)) {
+			if host := s.after.typed.(*networkingv1.Ingress).Spec.Rules[i].Host; slices.ContainsFunc(n.reserved, func(r string) bool { return r == host || wildcard(r) == host }) {
 				out = append(out, s.after.object.Fault(field+".host", host+" is the platform's own address", "choose another host"))
 			}
 		})
@@ -299,6 +301,8 @@ func (n *Node) carryOut(ctx context.Context, steps []step) error {
 		n.objects[s.change.Key] = s.after
 	}
 	n.rerouteLocked()
+	close(n.applied)
+	n.applied = make(chan struct{})
 	n.mu.Unlock()
 	n.poke()
 	for owner := range owners {

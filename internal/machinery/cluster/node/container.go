@@ -33,7 +33,7 @@ func (n *Node) runOnce(ctx context.Context, p *pod, k *corev1.Container, state *
 	if err != nil {
 		return execute.Result{}, &startFault{"CreateContainerConfigError", err}
 	}
-	if asked(p) {
+	if p.asked() {
 		return execute.Result{}, nil
 	}
 	process, err := n.exec.Start(ctx, spec, p.logs[k.Name])
@@ -42,7 +42,7 @@ func (n *Node) runOnce(ctx context.Context, p *pod, k *corev1.Container, state *
 	}
 	n.update(p, func() {
 		state.phase, state.reason, state.message, state.started = running, "", "", n.now()
-		p.image = img.root
+		p.images[img.root] = true
 		if !once {
 			p.listening = sockets
 			p.why = "has just started"

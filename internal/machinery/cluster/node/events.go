@@ -38,11 +38,21 @@ func (j *journal) add(owner string, key cluster.Key, warning bool, reason, forma
 	j.all[owner] = append(list, e)
 }
 
-// forget drops the events of an owner that has nothing left.
-func (j *journal) forget(owner string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	delete(j.all, owner)
+// forgetLocked drops the events of an owner that has nothing left.
+func (n *Node) forgetLocked(owner string) {
+	for _, o := range n.objects {
+		if o.owner == owner {
+			return
+		}
+	}
+	for _, p := range n.pods {
+		if p.owner == owner {
+			return
+		}
+	}
+	n.events.mu.Lock()
+	defer n.events.mu.Unlock()
+	delete(n.events.all, owner)
 }
 
 // Events implements cluster.Cluster.

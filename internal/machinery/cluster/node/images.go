@@ -9,8 +9,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -159,22 +161,48 @@ func (c *imageCache) clean() error {
 	return err
 }
 
-// prune removes the images that are not among those kept. It is for references, so an image that was unpacked
-// without one goes when no pod runs from it.
-func (c *imageCache) prune(keep map[string]bool) error {
+// freshImage is how long an image is kept though nothing names it: a pod may just be about to.
+const freshImage = time.Hour
+
+// prune removes the images that are not among those kept.
+func (c *imageCache) prune(keep map[string]bool, now time.Time) error {
 	entries, err := os.ReadDir(c.dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
-		if name := e.Name(); !keep[name] && !strings.HasPrefix(name, "unpacking-") {
-			lock := c.lock(name)
-			lock.Lock()
-			err = errors.Join(err, os.RemoveAll(filepath.Join(c.dir, name)))
-			lock.Unlock()
+		info, infoErr := e.Info()
+		if keep[e.Name()] || infoErr != nil || now.Sub(info.ModTime()) < freshImage {
+			continue
 		}
+		lock := c.lock(e.Name())
+		lock.Lock()
+		err = errors.Join(err, os.RemoveAll(filepath.Join(c.dir, e.Name())))
+		lock.Unlock()
 	}
 	return err
+}
+
+// pruneImages removes the images that neither a revision nor a pod needs.
+func (n *Node) pruneImages() {
+	keep := map[string]bool{}
+	n.mu.Lock()
+	for _, all := range n.revisions {
+		for _, r := range all {
+			for _, k := range slices.Concat(r.template.Spec.InitContainers, r.template.Spec.Containers) {
+				keep[cacheName(k.Image, k.ImagePullPolicy)] = true
+			}
+		}
+	}
+	for _, p := range n.pods {
+		for root := range p.images {
+			keep[filepath.Base(filepath.Dir(root))] = true
+		}
+	}
+	n.mu.Unlock()
+	if err := n.images.prune(keep, n.now()); err != nil {
+		n.log.Warn("images that nobody needs can't be removed", "error", err)
+	}
 }
 
 // command gives the argv of a container as Kubernetes does: command replaces the image's entrypoint and its

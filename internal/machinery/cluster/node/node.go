@@ -70,6 +70,7 @@ type Node struct {
 	revisions map[cluster.Key][]*revision // by Deployment, oldest number first
 	progress  map[cluster.Key]progress
 	pods      map[cluster.Key]*pod
+	applied   chan struct{} // closed and made anew when objects change
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$`)
@@ -102,7 +103,7 @@ func New(o Options) (*Node, error) {
 		limits: o.Limits, maxReplicas: or(o.MaxReplicas, 20), maxPods: or(o.MaxPods, 100), logBytes: or(o.LogBytes, 8<<20),
 		shutdown: or(o.Shutdown, 10*time.Second), crashDelay: or(o.CrashDelay, 10*time.Second),
 		wake: make(chan struct{}, 1), watchers: watchers{all: map[*watcher]struct{}{}}, events: journal{now: o.Now, all: map[string][]cluster.Event{}},
-		objects: map[cluster.Key]*object{}, revisions: map[cluster.Key][]*revision{}, progress: map[cluster.Key]progress{}, pods: map[cluster.Key]*pod{},
+		objects: map[cluster.Key]*object{}, revisions: map[cluster.Key][]*revision{}, progress: map[cluster.Key]progress{}, pods: map[cluster.Key]*pod{}, applied: make(chan struct{}),
 	}
 	for _, host := range o.ReservedHosts {
 		n.reserved = append(n.reserved, hostName(host))
@@ -145,10 +146,19 @@ func (n *Node) Run(ctx context.Context) error {
 	n.running = ctx
 	n.mu.Unlock()
 	defer n.stop()
+	if c := n.exec.Capabilities(); !c.Isolated {
+		n.log.Warn("pods are not isolated on this machine: they share its ports, so that two of them can't listen at the same one", "missing", c.Missing)
+	}
+	n.pruneImages()
+	pruned := n.now()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		next := n.reconcile(ctx)
+		if n.now().Sub(pruned) > freshImage {
+			pruned = n.now()
+			n.pruneImages()
+		}
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():

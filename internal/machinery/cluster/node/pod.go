@@ -29,18 +29,18 @@ type pod struct {
 	gate     gate
 	logs     map[string]*logFile // by container; filled before the goroutine starts
 	asking   context.Context     // ends when the pod is to end
-	end      context.CancelFunc  // ends asking
+	endIt    context.CancelFunc  // ends asking
 
 	terminating bool
-	succeeded   bool // its init containers are done
+	ending      time.Time // since when it is terminating
 	ready       bool
 	readySince  time.Time
 	why         string // why it is not ready
 	main        containerState
 	inits       []containerState
-	image       string         // folder of the image in use
-	ports       map[string]int // named ports
-	listening   map[int]string // sockets by port, of the start that runs
+	images      map[string]bool // folders of the images in use
+	ports       map[string]int  // named ports
+	listening   map[int]string  // sockets by port, of the start that runs
 }
 
 // containerState is how one container is, in Kubernetes' words.
@@ -69,7 +69,7 @@ func (n *Node) startPodLocked(owner string, r *revision) {
 	uid := ref.NewID("pod", now)
 	p := &pod{
 		id: n.podPrefix() + uid[4:], uid: uid, owner: owner, set: r, template: r.template, created: now,
-		logs: map[string]*logFile{}, ports: map[string]int{}, listening: map[int]string{},
+		logs: map[string]*logFile{}, ports: map[string]int{}, listening: map[int]string{}, images: map[string]bool{},
 	}
 	name := r.key().Name + "-" + suffix()
 	p.key = cluster.Key{Kind: "Pod", Namespace: r.deployment.Namespace, Name: name}
@@ -87,7 +87,7 @@ func (n *Node) startPodLocked(owner string, r *revision) {
 			p.ports[port.Name] = int(port.ContainerPort)
 		}
 	}
-	p.asking, p.end = context.WithCancel(context.WithoutCancel(n.running))
+	p.asking, p.endIt = context.WithCancel(context.WithoutCancel(n.running))
 	n.pods[p.key] = p
 	n.events.add(owner, r.key(), false, "SuccessfulCreate", "made pod %s", name)
 	n.work.Go(func() { n.live(p) })
@@ -109,10 +109,10 @@ func (n *Node) terminateLocked(p *pod) {
 	if p.terminating {
 		return
 	}
-	p.terminating, p.ready = true, false
+	p.terminating, p.ready, p.ending = true, false, n.now()
 	p.gate.set(false)
 	n.events.add(p.owner, p.key, false, "Killing", "ending the pod")
-	p.end()
+	p.endIt()
 }
 
 // live carries out a pod until it was asked to end, and takes away what it leaves.
@@ -140,9 +140,9 @@ func (n *Node) live(p *pod) {
 func (n *Node) keepRunning(ctx context.Context, p *pod, k *corev1.Container, state *containerState, once bool) bool {
 	var delay time.Duration
 	for attempt := 0; ; attempt++ {
-		begun := n.now()
+		begun, applied := n.now(), n.nextApply()
 		ended, err := n.runOnce(ctx, p, k, state, once, attempt)
-		if asked(p) {
+		if p.asked() {
 			return false
 		}
 		if once && err == nil && ended.ExitCode == 0 {
@@ -152,13 +152,18 @@ func (n *Node) keepRunning(ctx context.Context, p *pod, k *corev1.Container, sta
 			delay = 0
 		}
 		if err == nil {
+			applied = nil // a crash is not mended by another object
 			n.crashed(p, state, delay)
 		} else {
 			n.refused(p, state, err)
 			delay = max(delay, n.crashDelay/5)
 		}
-		if !pause(p, delay) {
+		switch pause(p, delay, applied) {
+		case asked:
 			return false
+		case woken:
+			delay = 0
+			continue
 		}
 		delay = min(max(n.crashDelay, delay*2), 30*n.crashDelay)
 	}
@@ -223,18 +228,21 @@ func (n *Node) bury(p *pod) {
 	}
 	n.mu.Lock()
 	delete(n.pods, p.key)
+	n.forgetLocked(p.owner)
+	owners := n.ownersLocked(p)
 	n.mu.Unlock()
 	n.poke()
-	n.watchers.notify(p.owner)
+	n.watchers.notify(owners...)
 }
 
 // update changes what is known of a pod and wakes who looks at it.
 func (n *Node) update(p *pod, change func()) {
 	n.mu.Lock()
 	change()
+	owners := n.ownersLocked(p)
 	n.mu.Unlock()
 	n.poke()
-	n.watchers.notify(p.owner)
+	n.watchers.notify(owners...)
 }
 
 // setReady lets requests into a pod or keeps them out.
@@ -252,26 +260,53 @@ func (n *Node) setReady(p *pod, ready bool, why string) {
 	if changed {
 		n.rerouteLocked()
 	}
+	owners := n.ownersLocked(p)
 	n.mu.Unlock()
 	if changed {
 		n.poke()
-		n.watchers.notify(p.owner)
+		n.watchers.notify(owners...)
 	}
 }
 
 // availableAt gives when a ready pod counts as available.
 func (p *pod) availableAt(minReady time.Duration) time.Time { return p.readySince.Add(minReady) }
 
-func asked(p *pod) bool { return p.asking.Err() != nil }
+func (p *pod) asked() bool { return p.asking.Err() != nil }
 
-// pause waits, unless the pod is asked to end: then it gives false.
-func pause(p *pod, d time.Duration) bool {
+// end is why a pause ended.
+type end int
+
+const (
+	over  end = iota // the time
+	asked            // the pod is to end
+	woken            // objects were applied
+)
+
+// pause waits before a container is started again. applied may be nil.
+func pause(p *pod, d time.Duration, applied <-chan struct{}) end {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
+		return over
+	case <-applied:
+		return woken
 	case <-p.asking.Done():
-		return false
+		return asked
 	}
+}
+
+// nextApply gives a channel that is closed when objects are applied or deleted.
+func (n *Node) nextApply() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.applied
+}
+
+// ownersLocked gives who is to be woken for a pod: its owner, and that of a Deployment which was adopted since.
+func (n *Node) ownersLocked(p *pod) []string {
+	if o := n.objects[p.set.deployment]; o != nil && o.owner != p.owner {
+		return []string{p.owner, o.owner}
+	}
+	return []string{p.owner}
 }

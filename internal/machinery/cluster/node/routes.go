@@ -140,9 +140,7 @@ func (b *backend) at(p servicePort) ([]endpoint, bool) {
 func (r *routes) ingress(host, path string) (found route, ok, known bool) {
 	list, known := r.hosts[host]
 	if !known {
-		if _, rest, cut := strings.Cut(host, "."); cut {
-			list, known = r.hosts["*."+rest]
-		}
+		list, known = r.hosts[wildcard(host)]
 	}
 	for _, one := range list {
 		if one.exact && path == one.path || !one.exact && underPath(path, one.path) {
@@ -150,6 +148,12 @@ func (r *routes) ingress(host, path string) (found route, ok, known bool) {
 		}
 	}
 	return route{}, false, known
+}
+
+// wildcard gives the host of the rules that stand for this one and its siblings.
+func wildcard(host string) string {
+	_, rest, _ := strings.Cut(host, ".")
+	return "*." + rest
 }
 
 // underPath tells whether a path is prefix or lies below it, element by element.

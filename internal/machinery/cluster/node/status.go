@@ -156,7 +156,7 @@ func (n *Node) podObject(p *pod) cluster.Object {
 		"ownerReferences": []any{map[string]any{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": p.set.key().Name, "controller": true}},
 	}
 	if p.terminating {
-		meta["deletionTimestamp"] = stamp(n.now())
+		meta["deletionTimestamp"] = stamp(p.ending)
 	}
 	phase := "Pending"
 	if p.main.phase != waiting || p.main.restarts > 0 {
