@@ -97,6 +97,9 @@ func (e *Executor) Start(ctx context.Context, spec execute.Spec, out io.Writer) 
 	if err := spec.Check(); err != nil {
 		return nil, err
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, fault.Errorf(fault.Canceled, "start %s: %w", spec.ID, cause)
+	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &running{id: spec.ID, kill: cancel, term: cancel, done: make(chan struct{})}
 	if err := e.enter(ctx, r); err != nil {
