@@ -196,3 +196,22 @@ func depthOfJSON(data []byte) int {
 	}
 	return deepest
 }
+
+// ParseValue reads one YAML or JSON value of any shape within the limits; an empty input is nil.
+func ParseValue(file string, data []byte, limits Limits) (any, error) {
+	limits = limits.orDefault()
+	limits.Documents = 1
+	if len(data) > limits.Bytes {
+		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes; at most %d are read", orInput(file), len(data), limits.Bytes)
+	}
+	nodes, err := readNodes(file, data, limits)
+	if err != nil || len(nodes) == 0 {
+		return nil, err
+	}
+	c := converter{file: file, limits: limits}
+	value := c.value(nodes[0], 0)
+	if len(c.wrong) > 0 {
+		return nil, fault.At(orInput(file)+" is not a valid value", c.wrong...)
+	}
+	return value, nil
+}

@@ -1,0 +1,225 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// change is one document that a source brings; its kind has been checked.
+type change struct {
+	document document.Document
+	kind     document.Kind
+	space    string
+	source   string
+	path     string // of its file in a location's repository
+	commit   string
+	ifMatch  string
+}
+
+func (c change) ref() ref.Entity { return c.document.Ref() }
+
+// put makes the entity what the document says.
+func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error) {
+	item := Item{Ref: c.ref()}
+	old, err := fetch(ctx, tx, item.Ref)
+	if err != nil {
+		return item, err
+	}
+	if old != nil && (old.Source != c.source || old.Space != c.space) {
+		item.Action, item.Message = Conflict, s.belongs(ctx, tx, old)
+		return item, nil
+	}
+	if c.ifMatch != "" && (old == nil || old.Etag != c.ifMatch) {
+		return item, fault.Errorf(fault.Stale, "%s has changed meanwhile; read it again", item.Ref)
+	}
+	next, err := s.next(ctx, tx, old, c)
+	if err != nil {
+		return item, err
+	}
+	if old != nil && bytes.Equal(old.document, next.document) {
+		item.Action = Unchanged
+		if old.Error != "" || old.path != next.path {
+			_, err = tx.Exec(ctx, `UPDATE entities SET error = '', path = $2 WHERE ref = $1`, item.Ref.String(), next.path)
+		}
+		return item, fault.Wrap(err, "write entity %s", item.Ref)
+	}
+	item.Action = Created
+	told := document.Change{Ref: item.Ref, Space: c.space, New: &c.document}
+	if old != nil {
+		item.Action = Updated
+		item.Diff = document.Diff(&old.Document, &c.document)
+		told.Old = &old.Document
+	}
+	return item, s.commit(ctx, tx, next, item, told, c.kind)
+}
+
+// next gives the row after the change.
+func (s *Service) next(ctx context.Context, tx *store.Tx, old *row, c change) (row, error) {
+	now, who := s.now(), actorID(ctx)
+	d := c.document
+	next := row{path: c.path, document: d.JSON(), search: searchText(d)}
+	next.Ref, next.Space, next.Source, next.Commit, next.Document = d.Ref(), c.space, c.source, c.commit, d
+	next.Etag = etag(next.document)
+	next.Updated, next.UpdatedBy = now, who
+	if kind, ok := d.Spec["type"].(string); ok {
+		next.Type = clip(strings.ToLower(kind))
+	}
+	if c.kind.Relations != nil {
+		next.declared = unique(c.kind.Relations(d))
+	}
+	for _, r := range next.declared {
+		if r.Type == "ownedBy" {
+			next.Owner = r.Target
+			break
+		}
+	}
+	if old != nil {
+		next.UID, next.Created, next.CreatedBy, next.Version = old.UID, old.Created, old.CreatedBy, old.Version+1
+		return next, nil
+	}
+	next.UID, next.Created, next.CreatedBy = ref.NewID("ent", now), now, who
+	var err error
+	next.Version, err = nextVersion(ctx, tx, next.Ref)
+	return next, err
+}
+
+// commit writes all that belongs to a change: the ledger entry, the entity, its version, the owner's projection.
+func (s *Service) commit(ctx context.Context, tx *store.Tx, e row, item Item, told document.Change, kind document.Kind) error {
+	entry, err := s.tell(ctx, tx, e, item)
+	if err != nil {
+		return err
+	}
+	text := e.document
+	if item.Action == Deleted {
+		text = nil
+		err = drop(ctx, tx, e.Ref)
+	} else {
+		err = save(ctx, tx, e)
+	}
+	if err != nil {
+		return err
+	}
+	v := Version{Number: e.Version, Action: item.Action, Time: e.Updated, Actor: e.UpdatedBy, Commit: e.Commit, Source: e.Source, Entry: entry}
+	if err := addVersion(ctx, tx, e, v, text); err != nil {
+		return err
+	}
+	if kind.Name == locationKind {
+		if err := s.locationChanged(ctx, tx, told, e.Source); err != nil {
+			return err
+		}
+	}
+	if kind.Changed == nil {
+		return nil
+	}
+	told.Entry = entry
+	err = kind.Changed(ctx, tx, told)
+	return fault.Wrap(pointed(err, e.Document), "%s %s", item.Action, e.Ref)
+}
+
+// pointed adds the document's place to what a projection refuses, unless it names a place itself.
+func pointed(err error, d document.Document) error {
+	if err == nil || len(fault.Details(err)) > 0 || d.Origin.File == "" || fault.KindOf(err) == fault.Internal {
+		return err
+	}
+	return &fault.Error{Kind: fault.KindOf(err), Message: fault.Message(err), Err: err, Details: []fault.Detail{d.At(fault.Message(err), "")}}
+}
+
+func (s *Service) tell(ctx context.Context, tx *store.Tx, e row, item Item) (string, error) {
+	kinds := map[Action]string{Created: "entity.created", Updated: "entity.changed", Deleted: "entity.deleted"}
+	const most = 20
+	var fields []string
+	for _, d := range item.Diff[:min(len(item.Diff), most)] {
+		fields = append(fields, d.Path)
+	}
+	if item.Action == Deleted {
+		fields = nil
+	}
+	data, err := json.Marshal(struct {
+		Version int      `json:"version"`
+		Source  string   `json:"source"`
+		Commit  string   `json:"commit,omitempty"`
+		Fields  []string `json:"fields,omitempty"`
+	}{e.Version, e.Source, e.Commit, clipped(fields)})
+	if err != nil {
+		return "", err
+	}
+	var refs []string
+	for _, r := range e.declared[:min(len(e.declared), ledger.MaxRefs)] {
+		refs = append(refs, r.Target.String())
+	}
+	entry, err := s.ledger.Append(ctx, tx, ledger.Entry{Space: e.Space, Type: kinds[item.Action], Subject: e.Ref.String(), Refs: refs, Data: data})
+	return entry, fault.Wrap(err, "note the change of %s", e.Ref)
+}
+
+// clipped bounds paths of fields, whose keys are the author's.
+func clipped(fields []string) []string {
+	for i, f := range fields {
+		if len(f) > 200 {
+			fields[i] = strings.ToValidUTF8(f[:200], "") + "…"
+		}
+	}
+	return fields
+}
+
+// remove deletes an entity.
+func (s *Service) remove(ctx context.Context, tx *store.Tx, old *row) (Item, error) {
+	item := Item{Ref: old.Ref, Action: Deleted, Diff: document.Diff(&old.Document, nil)}
+	gone := *old
+	gone.Updated, gone.UpdatedBy = s.now(), actorID(ctx)
+	gone.Version++
+	gone.Commit = ""
+	kind, _ := s.registry.ByName(old.Ref.Kind) // a kind that is gone has no projection
+	told := document.Change{Ref: old.Ref, Space: old.Space, Old: &old.Document}
+	return item, s.commit(ctx, tx, gone, item, told, kind)
+}
+
+// belongs says to whom an entity belongs that another source brings.
+func (s *Service) belongs(ctx context.Context, tx *store.Tx, old *row) string {
+	if id, ok := strings.CutPrefix(old.Source, locationPrefix); ok {
+		if l, err := locationByID(ctx, tx, id); err == nil {
+			return "it belongs to " + l.String() + " in space " + old.Space + "; change it there, or give this one another name"
+		}
+	}
+	return "it belongs to the source " + old.Source + " in space " + old.Space + "; name that source, delete it first, or give this one another name"
+}
+
+func actorID(ctx context.Context) string {
+	if id := actor.From(ctx).ID; id != "" {
+		return id
+	}
+	return "anonymous"
+}
+
+func etag(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12])
+}
+
+func searchText(d document.Document) string {
+	m := d.Metadata
+	parts := append([]string{m.Name, m.Title, m.Description}, m.Tags...)
+	return clip(strings.ToLower(strings.Join(parts, "\n")))
+}
+
+func unique(relations []document.Relation) []document.Relation {
+	seen := make(map[document.Relation]bool, len(relations))
+	kept := relations[:0:0]
+	for _, r := range relations {
+		if !seen[r] && !r.Target.IsZero() {
+			seen[r] = true
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,20 @@
+// Package catalog holds all declared state: documents of every kind with their versions, relations and status, and
+// the locations in repositories that they are read from.
+//
+// Trust comes from the source, never from the text. A source is either who applies ("apply" in a space) or a
+// location; a document's space is that of its source. A reference belongs to the first source that brought it, and
+// another one gets a conflict. Restricted kinds (users, groups, spaces, roles, policies, …) are taken from an apply
+// by whoever has space:admin there, and from a location only once an administrator has trusted it for that kind.
+//
+// Every change of a document is one transaction: the entity, its version, its reverse relations, its ledger entry
+// (entity.created, entity.changed, entity.deleted) and the projection that its kind's owner keeps in Changed.
+// A status is written beside it, without versions; only a changed condition makes an entry.
+//
+// A location is level-triggered: a push enqueues "catalog.refresh", which reads the files at the head and applies
+// what they declare. A document that is wrong keeps the last good entity and sets its Error; one that is gone from
+// the files is deleted; a location that can't be read keeps everything, notes why, and is read again when its
+// repository is pushed. A generation on its row keeps an older read from overwriting a newer one.
+//
+// Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
+// Whoever may not read an entity learns nothing of it: it is fault.NotFound, and lists filter before they count.
+package catalog

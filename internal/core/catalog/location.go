@@ -1,0 +1,368 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Repositories is what this room asks of core/repository. It asks for no right: this room does, by SpaceOf.
+type Repositories interface {
+	Head(ctx context.Context, repository, branch string) (commit string, err error) // "" for the default branch
+	ReadFile(ctx context.Context, repository, commit, path string, limit int64) ([]byte, error)
+	Glob(ctx context.Context, repository, commit, pattern string) ([]string, error)
+	SpaceOf(ctx context.Context, repository string) (string, error)
+}
+
+const (
+	locationKind   = "Location"
+	locationPrefix = "location:"
+)
+
+// Target names a file, or a pattern of files, of a repository.
+type Target struct {
+	Repository string // NAMESPACE/NAME
+	Path       string // "catalog-info.yaml" when empty; may be a pattern such as services/*/catalog-info.yaml
+	Branch     string // the default one when empty
+}
+
+// Location is a target that the catalog reads.
+type Location struct {
+	ID         string
+	Space      string // of what it declares
+	Repository string
+	Path       string
+	Branch     string
+	Parent     ref.Entity     // the Location entity that named it; zero when it was registered
+	Trusted    []string       // restricted kinds that are taken from it
+	Commit     string         // that was read last
+	Error      string         // why it, or a part of it, could not be taken; "" when all was
+	Details    []fault.Detail // what was wrong, and where
+	Created    time.Time
+	CreatedBy  string
+	Refreshed  time.Time // zero: never
+	Existed    bool      // AddLocation found it
+
+	readable   bool
+	generation int64
+}
+
+// String names the target for people.
+func (l Location) String() string {
+	text := l.Repository + ":" + l.Path
+	if l.Branch != "" {
+		text = l.Repository + "@" + l.Branch + ":" + l.Path
+	}
+	return text
+}
+
+func (l Location) source() string { return locationPrefix + l.ID }
+
+// Read says where the files of locations are. It comes before the first location.
+func (s *Service) Read(r Repositories) { s.repositories = r }
+
+// Addresses names the addresses under which this server is known, such as https://roadbed.example.org: a location
+// under one of them is hosted and never fetched over HTTP. It comes before the first location.
+func (s *Service) Addresses(base ...string) { s.addresses = base }
+
+// ParseTarget reads the address of a file on this server's hosted git, such as
+// https://roadbed.example.org/git/NAMESPACE/NAME/PATH, or /git/NAMESPACE/NAME/PATH. Other addresses are fault.Invalid.
+func (s *Service) ParseTarget(text string) (Target, error) {
+	wrong := fault.Errorf(fault.Invalid, "%q is not a file that can be read; write a path relative to the file, or /git/NAMESPACE/NAME/PATH of a hosted repository", clip(text))
+	rest := strings.TrimPrefix(text, "url:")
+	if u, err := url.Parse(rest); err != nil {
+		return Target{}, wrong
+	} else if u.Scheme != "" || u.Host != "" {
+		own := slices.ContainsFunc(s.addresses, func(base string) bool {
+			b, err := url.Parse(base)
+			return err == nil && strings.EqualFold(b.Host, u.Host)
+		})
+		if !own {
+			return Target{}, wrong
+		}
+		rest = u.Path
+	}
+	rest, ok := strings.CutPrefix(rest, "/git/")
+	parts := strings.SplitN(rest, "/", 3)
+	if !ok || len(parts) < 2 {
+		return Target{}, wrong
+	}
+	t := Target{Repository: parts[0] + "/" + strings.TrimSuffix(parts[1], ".git")}
+	if len(parts) == 3 {
+		t.Path = parts[2]
+	}
+	return t.check()
+}
+
+// check gives the target in the one form in which it is kept.
+func (t Target) check() (Target, error) {
+	namespace, name, ok := strings.Cut(strings.ToLower(strings.TrimSuffix(t.Repository, ".git")), "/")
+	if !ok || !ref.ValidName(namespace) || !ref.ValidName(name) {
+		return t, fault.Errorf(fault.Invalid, "%q is not a repository; write NAMESPACE/NAME", clip(t.Repository))
+	}
+	t.Repository = namespace + "/" + name
+	if t.Path == "" {
+		t.Path = "catalog-info.yaml"
+	}
+	t.Path = path.Clean(strings.TrimPrefix(t.Path, "/"))
+	if t.Path == "." || t.Path == ".." || strings.HasPrefix(t.Path, "../") || len(t.Path) > 500 || strings.ContainsAny(t.Path, "\x00\n") {
+		return t, fault.Errorf(fault.Invalid, "%q is not the path of a file in a repository", clip(t.Path))
+	}
+	t.Branch = strings.TrimPrefix(t.Branch, "refs/heads/")
+	if len(t.Branch) > 250 || strings.HasPrefix(t.Branch, "-") || strings.ContainsAny(t.Branch, " \x00\n~^:?*[\\") || strings.Contains(t.Branch, "..") {
+		return t, fault.Errorf(fault.Invalid, "%q is not a branch", clip(t.Branch))
+	}
+	return t, nil
+}
+
+// AddLocation has the catalog read a target into a space, now and after each push; registering it again reads it
+// again. It needs location:write in the space, and repository:read in that of the repository. What can't be read or
+// taken is no error here: the location is kept with its Error, and read again when its repository is pushed.
+func (s *Service) AddLocation(ctx context.Context, space string, target Target) (Location, []Entity, error) {
+	if space == "" {
+		space = access.Root
+	}
+	if err := s.access.Authorize(ctx, "location:write", space); err != nil {
+		return Location{}, nil, err
+	}
+	if exists, err := s.access.Exists(ctx, space); err != nil || !exists {
+		return Location{}, nil, orNotFound(err, "there is no space %s", space)
+	}
+	target, err := target.check()
+	if err != nil {
+		return Location{}, nil, err
+	}
+	readable, err := s.mayRead(ctx, target.Repository)
+	if err != nil {
+		return Location{}, nil, err
+	}
+	var l Location
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		l, err = s.register(ctx, tx, space, target, ref.Entity{}, readable)
+		return err
+	})
+	if err != nil {
+		return Location{}, nil, err
+	}
+	existed := l.Existed
+	if err := s.refresh(ctx, l.ID, true); err != nil {
+		s.log.Warn("a location could not be read and is tried again", "location", l.ID, "error", err)
+		err := s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, l.ID, true) })
+		if err != nil {
+			return Location{}, nil, fault.Wrap(err, "read location %s", l)
+		}
+	}
+	l, entities, err := s.location(ctx, l.ID)
+	l.Existed = existed
+	return l, entities, err
+}
+
+// mayRead tells whether the caller may read a repository. A repository that does not exist, or that may not be seen,
+// is the same to the caller: the location waits for it.
+func (s *Service) mayRead(ctx context.Context, repository string) (bool, error) {
+	if s.repositories == nil {
+		return false, nil
+	}
+	space, err := s.repositories.SpaceOf(ctx, repository)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = s.access.AuthorizeObject(ctx, "repository:read", space, repository)
+	if fault.Is(err, fault.Denied) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// register writes a location, or finds it. The ledger has location.added for a new one.
+func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Target, parent ref.Entity, readable bool) (Location, error) {
+	l, err := findLocation(ctx, tx, space, t)
+	if err == nil {
+		l.Existed = true
+		if parent.IsZero() && !l.Parent.IsZero() {
+			l.Parent = ref.Entity{} // who registers it keeps it, whatever becomes of the entity that named it
+		}
+		l.readable = l.readable || readable
+		return l, saveLocation(ctx, tx, l)
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return l, err
+	}
+	l = Location{
+		ID: ref.NewID("loc", s.now()), Space: space, Repository: t.Repository, Path: t.Path, Branch: t.Branch, Parent: parent,
+		Created: s.now(), CreatedBy: actorID(ctx), readable: readable,
+	}
+	if err := saveLocation(ctx, tx, l); err != nil {
+		return l, err
+	}
+	return l, s.tellLocation(ctx, tx, "location.added", l, nil)
+}
+
+func (s *Service) tellLocation(ctx context.Context, tx *store.Tx, kind string, l Location, more map[string]any) error {
+	data := map[string]any{"repository": l.Repository, "path": l.Path, "branch": l.Branch}
+	for key, value := range more {
+		data[key] = value
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: l.Space, Type: kind, Subject: l.ID, Refs: []string{"repository:" + l.Repository}, Data: text})
+	return fault.Wrap(err, "note %s of %s", kind, l)
+}
+
+// Locations gives the locations of the spaces in which the reader may see entities, the newest first, at most 1,000;
+// space narrows to one.
+func (s *Service) Locations(ctx context.Context, space string) (list []Location, err error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil || visible.Empty() || space != "" && !visible.Has(space) {
+		return nil, err
+	}
+	w := &where{}
+	if !visible.All {
+		w.in("space", visible.List())
+	}
+	w.equal("space", space)
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1000`, w.args...)
+		list, err = store.Collect(rows, err, scanLocation)
+		return err
+	})
+	return list, fault.Wrap(err, "list locations")
+}
+
+// GetLocation gives a location. It needs entity:read in its space; otherwise NotFound.
+func (s *Service) GetLocation(ctx context.Context, id string) (l Location, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		l, err = locationByID(ctx, tx, id)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return l, access.NotFound("location " + clip(id))
+	}
+	if err != nil {
+		return l, err
+	}
+	return l, s.access.ReadOrNotFound(ctx, "entity:read", l.Space, "location "+id)
+}
+
+// RemoveLocation forgets a location and deletes what came from it. It needs location:write in its space, and
+// space:admin when a restricted kind goes with it.
+func (s *Service) RemoveLocation(ctx context.Context, id string) error {
+	l, err := s.GetLocation(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
+		return err
+	}
+	if !l.Parent.IsZero() {
+		return fault.Errorf(fault.Conflict, "location %s is named by %s; remove it there", l, l.Parent)
+	}
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		return s.forget(ctx, tx, l, func(kind document.Kind) error {
+			if kind.Restricted {
+				return fault.Wrap(s.access.Authorize(ctx, "space:admin", l.Space), "delete a %s", kind.Name)
+			}
+			return nil
+		})
+	})
+}
+
+// forget removes a location with all that came from it.
+func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, may func(document.Kind) error) error {
+	// First the row: a refresh that runs sees that it is gone, and stops.
+	if _, err := tx.Exec(ctx, `DELETE FROM locations WHERE id = $1`, l.ID); err != nil {
+		return fault.Wrap(err, "remove location %s", l)
+	}
+	had, err := bySource(ctx, tx, l.Space, l.source())
+	if err != nil {
+		return err
+	}
+	if _, err := s.removeAll(ctx, tx, had, may); err != nil {
+		return err
+	}
+	return s.tellLocation(ctx, tx, "location.removed", l, nil)
+}
+
+// TrustLocation has restricted kinds taken from a location; no kinds take the trust back, and what they brought stays.
+// It needs space:admin in the location's space.
+func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string) error {
+	l, err := s.GetLocation(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.access.Authorize(ctx, "space:admin", l.Space); err != nil {
+		return err
+	}
+	var names []string
+	for _, name := range kinds {
+		kind, ok := s.registry.ByName(name)
+		if !ok || !kind.Restricted {
+			return fault.Errorf(fault.Invalid, "%q is not a restricted kind, so it needs no trust", clip(name))
+		}
+		names = append(names, kind.Name)
+	}
+	slices.Sort(names)
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		l, err := locationByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		l.Trusted = slices.Compact(names)
+		if err := saveLocation(ctx, tx, l); err != nil {
+			return err
+		}
+		if err := s.tellLocation(ctx, tx, "location.trusted", l, map[string]any{"kinds": l.Trusted}); err != nil {
+			return err
+		}
+		return s.enqueue(ctx, tx, id, true)
+	})
+}
+
+// RefreshLocation reads a location now. It needs location:write in its space. What is wrong is in the location.
+func (s *Service) RefreshLocation(ctx context.Context, id string) (Location, []Entity, error) {
+	l, err := s.GetLocation(ctx, id)
+	if err != nil {
+		return l, nil, err
+	}
+	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
+		return l, nil, err
+	}
+	if err := s.refresh(ctx, id, true); err != nil {
+		return l, nil, fault.Wrap(err, "read location %s", l)
+	}
+	return s.location(ctx, id)
+}
+
+// location gives a location with what came from it, as far as the reader may see it.
+func (s *Service) location(ctx context.Context, id string) (Location, []Entity, error) {
+	l, err := s.GetLocation(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		// Who may write but not read still learns what became of the call.
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			l, err = locationByID(ctx, tx, id)
+			return err
+		})
+		return l, nil, err
+	}
+	if err != nil {
+		return l, nil, err
+	}
+	page, err := s.List(ctx, Query{Source: l.source(), Limit: maxLimit})
+	return l, page.Items, err
+}

@@ -1,0 +1,78 @@
+-- +goose Up
+CREATE TABLE entities (
+  ref TEXT PRIMARY KEY,
+  uid TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  space TEXT NOT NULL,
+  source TEXT NOT NULL,                 -- "apply", …, or "location:" and its id
+  path TEXT NOT NULL DEFAULT '',        -- the file in the location's repository
+  owner TEXT NOT NULL DEFAULT '',       -- reference
+  type TEXT NOT NULL DEFAULT '',        -- spec.type in lower case
+  search TEXT NOT NULL DEFAULT '',      -- name, title, description and tags in lower case
+  document TEXT NOT NULL,               -- canonical JSON
+  relations TEXT NOT NULL DEFAULT '[]', -- those it declares
+  etag TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  error TEXT NOT NULL DEFAULT '',       -- why its source's latest text was not taken
+  git_commit TEXT NOT NULL DEFAULT '',  -- of the version
+  created BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  updated BIGINT NOT NULL,
+  updated_by TEXT NOT NULL
+);
+CREATE INDEX entities_source ON entities (source, space);
+CREATE INDEX entities_kind ON entities (kind, space, ref);
+CREATE INDEX entities_owner ON entities (owner) WHERE owner <> '';
+
+-- The way back: relations are packed with the entity that declares them, this finds those who point at one.
+CREATE TABLE entity_relations (
+  target TEXT NOT NULL,
+  type TEXT NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY (target, type, source)
+);
+CREATE INDEX entity_relations_source ON entity_relations (source);
+
+CREATE TABLE entity_versions (
+  ref TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  uid TEXT NOT NULL,
+  space TEXT NOT NULL,
+  source TEXT NOT NULL,
+  action TEXT NOT NULL,                 -- created, updated, deleted
+  document TEXT NOT NULL DEFAULT '',    -- '' for deleted
+  git_commit TEXT NOT NULL DEFAULT '',
+  actor TEXT NOT NULL,
+  time BIGINT NOT NULL,
+  entry TEXT NOT NULL,                  -- of the ledger
+  PRIMARY KEY (ref, version)
+);
+
+CREATE TABLE entity_statuses (
+  ref TEXT PRIMARY KEY,
+  status TEXT NOT NULL,
+  condition TEXT NOT NULL DEFAULT '',
+  updated BIGINT NOT NULL
+);
+
+CREATE TABLE locations (
+  id TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  path TEXT NOT NULL,
+  branch TEXT NOT NULL DEFAULT '',      -- '' for the default one
+  parent TEXT NOT NULL DEFAULT '',      -- reference of the Location entity that named it
+  readable INTEGER NOT NULL DEFAULT 0,  -- somebody who may read the repository registered it
+  trusted TEXT NOT NULL DEFAULT '[]',   -- names of restricted kinds
+  generation BIGINT NOT NULL DEFAULT 0,
+  git_commit TEXT NOT NULL DEFAULT '',  -- that was read last
+  error TEXT NOT NULL DEFAULT '',
+  details TEXT NOT NULL DEFAULT '[]',   -- what was wrong, and where
+  created BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  refreshed BIGINT NOT NULL DEFAULT 0,
+  UNIQUE (space, repository, path, branch)
+);
+CREATE INDEX locations_repository ON locations (repository);
+CREATE INDEX locations_parent ON locations (parent) WHERE parent <> '';

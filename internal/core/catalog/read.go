@@ -1,0 +1,156 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Get gives an entity. It needs entity:read in its space; otherwise it is fault.NotFound. Of the relations that others
+// declare it gives those whose entity the reader may see.
+func (s *Service) Get(ctx context.Context, r ref.Entity) (e Entity, err error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return e, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		e, err = s.get(ctx, tx, r, visible)
+		return err
+	})
+	if err == nil && !visible.Has(e.Space) {
+		err = fault.Errorf(fault.NotFound, "")
+	}
+	if fault.Is(err, fault.NotFound) {
+		return Entity{}, access.NotFound("entity " + r.String())
+	}
+	return e, err
+}
+
+// GetTx gives an entity to a product, unauthorised, in its own transaction.
+func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
+	return s.get(ctx, tx, r, access.Set{All: true})
+}
+
+func (s *Service) get(ctx context.Context, tx *store.Tx, r ref.Entity, visible access.Set) (Entity, error) {
+	e, err := store.One(tx.QueryRow(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref = $1`, r.String()), scanRow, "entity %s", r)
+	if err != nil {
+		return Entity{}, err
+	}
+	list, err := s.complete(ctx, tx, []row{e}, visible)
+	if err != nil {
+		return Entity{}, err
+	}
+	return list[0], nil
+}
+
+// complete adds what other tables know: the way back of relations, statuses, locations.
+func (s *Service) complete(ctx context.Context, tx *store.Tx, rows []row, visible access.Set) ([]Entity, error) {
+	entities := make([]Entity, len(rows))
+	at := make(map[string]int, len(rows))
+	names := make([]string, len(rows))
+	for i, e := range rows {
+		e.Relations = e.declared
+		entities[i] = e.Entity
+		names[i] = e.Ref.String()
+		at[names[i]] = i
+	}
+	if len(rows) == 0 {
+		return entities, nil
+	}
+	if err := s.addInverse(ctx, tx, entities, names, at, visible); err != nil {
+		return nil, err
+	}
+	if err := addStatuses(ctx, tx, entities, names, at); err != nil {
+		return nil, err
+	}
+	if err := addFiles(ctx, tx, entities, rows); err != nil {
+		return nil, err
+	}
+	for i := range entities {
+		entities[i].Relations = sorted(entities[i].Relations)
+	}
+	return entities, nil
+}
+
+// addInverse shows at most this many edges back of one entity; a group that owns thousands is better listed by owner.
+const maxInverse = 2000
+
+func (s *Service) addInverse(ctx context.Context, tx *store.Tx, entities []Entity, names []string, at map[string]int, visible access.Set) error {
+	in, args := numbered(1, names)
+	query := `SELECT r.target, r.type, r.source FROM entity_relations r JOIN entities e ON e.ref = r.source WHERE r.target IN (` + in + `)`
+	if !visible.All {
+		spaces, more := numbered(len(args)+1, visible.List())
+		if len(more) == 0 {
+			return nil
+		}
+		query, args = query+` AND e.space IN (`+spaces+`)`, append(args, more...)
+	}
+	rows, err := tx.Query(ctx, query+` ORDER BY r.target, r.type, r.source`, args...)
+	count := map[string]int{}
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var target, kind, source string
+		if err := r.Scan(&target, &kind, &source); err != nil {
+			return struct{}{}, err
+		}
+		if back := s.registry.Inverse(kind); back != "" && count[target] < maxInverse {
+			count[target]++
+			e := &entities[at[target]]
+			e.Relations = append(slices.Clip(e.Relations), document.Relation{Type: back, Target: parseStored(source)})
+		}
+		return struct{}{}, nil
+	})
+	return fault.Wrap(err, "read relations")
+}
+
+func sorted(relations []document.Relation) []document.Relation {
+	relations = slices.Clone(relations)
+	slices.SortFunc(relations, func(a, b document.Relation) int {
+		if c := strings.Compare(a.Type, b.Type); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Target.String(), b.Target.String())
+	})
+	return slices.Compact(relations)
+}
+
+func addStatuses(ctx context.Context, tx *store.Tx, entities []Entity, names []string, at map[string]int) error {
+	in, args := numbered(1, names)
+	rows, err := tx.Query(ctx, `SELECT ref, status, condition FROM entity_statuses WHERE ref IN (`+in+`)`, args...)
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var name, status, condition string
+		if err := r.Scan(&name, &status, &condition); err != nil {
+			return struct{}{}, err
+		}
+		e := &entities[at[name]]
+		e.Status, e.Condition = json.RawMessage(status), condition
+		return struct{}{}, nil
+	})
+	return fault.Wrap(err, "read statuses")
+}
+
+func addFiles(ctx context.Context, tx *store.Tx, entities []Entity, rows []row) error {
+	known := map[string]Location{}
+	for i := range entities {
+		id, ok := strings.CutPrefix(entities[i].Source, locationPrefix)
+		if !ok {
+			continue
+		}
+		l, read := known[id]
+		if !read {
+			var err error
+			if l, err = locationByID(ctx, tx, id); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+			known[id] = l
+		}
+		entities[i].File = File{Location: id, Repository: l.Repository, Branch: l.Branch, Path: rows[i].path, Commit: l.Commit}
+	}
+	return nil
+}

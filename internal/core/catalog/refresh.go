@@ -1,0 +1,315 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const (
+	jobRefresh = "catalog.refresh"
+	jobSweep   = "catalog.sweep"
+	sweepEvery = time.Hour
+	chunk      = 25 // documents in one transaction, so that others get their turn
+)
+
+type refreshArgs struct {
+	Location string `json:"location"`
+	Force    bool   `json:"force,omitempty"` // also when the commit is the one that was read
+}
+
+func (s *Service) subscribe() {
+	queue.Handle(s.queue, jobRefresh, queue.HandleOptions{Timeout: 5 * time.Minute}, func(ctx context.Context, a refreshArgs) error {
+		return s.refresh(actor.AsSystem(ctx), a.Location, a.Force)
+	})
+	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx, false) })
+	s.queue.Every(jobSweep, sweepEvery, struct{}{})
+	s.ledger.Subscribe("catalog.repositories", []string{"repository."}, s.repositoryChanged)
+}
+
+// Run looks at all locations once, for what changed while no server ran, and then lives until ctx ends: pushes and
+// the hourly sweep come through the ledger and the queue.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.sweep(ctx, false); err != nil && ctx.Err() == nil {
+		s.log.Error("look at the locations of the catalog", "error", err)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (s *Service) sweep(ctx context.Context, force bool) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT id FROM locations ORDER BY id`)
+		ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.enqueue(ctx, tx, id, force); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) enqueue(ctx context.Context, tx *store.Tx, id string, force bool) error {
+	unique := id
+	if force {
+		unique += " force"
+	}
+	return s.queue.Insert(ctx, tx, jobRefresh, refreshArgs{id, force}, queue.InsertOptions{Unique: unique})
+}
+
+// repositoryChanged enqueues the locations of a repository that was pushed, made, renamed or moved.
+func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	repository, ok := strings.CutPrefix(e.Subject, "repository:")
+	if !ok {
+		return nil
+	}
+	var branch string
+	if e.Type == "repository.pushed" {
+		var push struct {
+			Ref string `json:"ref"`
+		}
+		if err := json.Unmarshal(e.Data, &push); err != nil {
+			return fault.Wrap(err, "read push %s", e.ID)
+		}
+		if branch, ok = strings.CutPrefix(push.Ref, "refs/heads/"); !ok {
+			return nil
+		}
+	}
+	ids, err := locationsOf(ctx, tx, strings.ToLower(repository), branch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.enqueue(ctx, tx, id, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errSuperseded ends a refresh when a later one, or the end of the location, has made it pointless.
+var errSuperseded = errors.New("a later refresh has taken over")
+
+// refresh makes the entities of a location what its files declare at the head. It fails only when the platform itself
+// is at fault, and is then tried again; what is wrong with the files is written to the location.
+func (s *Service) refresh(ctx context.Context, id string, force bool) error {
+	var l Location
+	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+		if l, err = locationByID(ctx, tx, id); err != nil {
+			return err
+		}
+		l.generation++
+		return saveLocation(ctx, tx, l)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = s.refreshOnce(ctx, l, force)
+	if errors.Is(err, errSuperseded) {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error {
+	head, err := s.head(ctx, l)
+	if err != nil {
+		return s.finish(ctx, l, unreadable(err))
+	}
+	if head == l.Commit && !force && l.Error == "" {
+		return nil
+	}
+	read := s.newReading(l, head)
+	if err := read.start(ctx); err != nil {
+		return s.finish(ctx, l, unreadable(err))
+	}
+	if err := s.bring(ctx, l, read); err != nil {
+		return err
+	}
+	l.Commit = head
+	return s.finish(ctx, l, read.failure())
+}
+
+// failure is what is wrong with a location.
+type failure struct {
+	message string
+	details []fault.Detail
+	err     error // the platform's own: tried again
+}
+
+func unreadable(err error) failure {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable, fault.Canceled:
+		return failure{message: "it could not be read just now: " + fault.Message(err), err: err}
+	}
+	return failure{message: fault.Message(err), details: fault.Details(err)}
+}
+
+// head asks whether the location may read its repository, in the same words for one that is not there.
+func (s *Service) head(ctx context.Context, l Location) (string, error) {
+	gone := fault.Errorf(fault.NotFound, "there is no repository %s that space %s may read; it is looked at again when it is pushed", l.Repository, l.Space)
+	if s.repositories == nil {
+		return "", gone
+	}
+	space, err := s.repositories.SpaceOf(ctx, l.Repository)
+	if fault.Is(err, fault.NotFound) {
+		return "", gone
+	}
+	if err != nil {
+		return "", err
+	}
+	if !l.readable {
+		// Nobody who may read it has asked. Rights flow down the tree, so a space reads what is in it and below.
+		within, err := s.access.Within(ctx, space, l.Space)
+		if err != nil {
+			return "", err
+		}
+		if !within {
+			return "", gone
+		}
+	}
+	head, err := s.repositories.Head(ctx, l.Repository, l.Branch)
+	if fault.Is(err, fault.NotFound) {
+		return "", fault.Errorf(fault.NotFound, "repository %s has no commits on that branch yet; it is looked at again when it is pushed", l.Repository)
+	}
+	return head, err
+}
+
+// finish writes how the refresh went. A new error is told in the ledger.
+func (s *Service) finish(ctx context.Context, l Location, f failure) error {
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		now, err := current(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		news := f.message != "" && now.Error != clip(f.message)
+		now.Commit, now.Error, now.Details, now.Refreshed = l.Commit, clip(f.message), f.details, s.now()
+		if err := saveLocation(ctx, tx, now); err != nil {
+			return err
+		}
+		if !news {
+			return nil
+		}
+		return s.tellLocation(ctx, tx, "location.failed", now, map[string]any{"error": short(f.message)})
+	})
+	return errors.Join(err, f.err)
+}
+
+func short(text string) string {
+	if len(text) > 500 {
+		return strings.ToValidUTF8(text[:500], "") + "…"
+	}
+	return text
+}
+
+// current gives the location's row, if it is still this refresh's turn.
+func current(ctx context.Context, tx *store.Tx, l Location) (Location, error) {
+	now, err := locationByID(ctx, tx, l.ID)
+	if fault.Is(err, fault.NotFound) || err == nil && now.generation != l.generation {
+		return now, errSuperseded
+	}
+	return now, err
+}
+
+// bring applies what was read, in chunks; where a chunk is refused, its documents are tried one by one, so that only
+// the bad ones keep their last good entity.
+func (s *Service) bring(ctx context.Context, l Location, read *reading) error {
+	order := applyOrder(read.changes)
+	for part := range slices.Chunk(order, chunk) {
+		items, err := s.bringSome(ctx, l, read, part)
+		if err == nil {
+			read.note(items, part)
+			continue
+		}
+		if errors.Is(err, errSuperseded) || fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil {
+			return err
+		}
+		for _, i := range part {
+			items, err := s.bringSome(ctx, l, read, []int{i})
+			if errors.Is(err, errSuperseded) || ctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				read.refuse(read.changes[i], err)
+				continue
+			}
+			read.note(items, []int{i})
+		}
+	}
+	return s.bringEnd(ctx, l, read)
+}
+
+func (s *Service) bringSome(ctx context.Context, l Location, read *reading, part []int) (items []Item, err error) {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		items = items[:0]
+		if _, err := current(ctx, tx, l); err != nil {
+			return err
+		}
+		for _, i := range part {
+			item, err := s.put(ctx, tx, read.changes[i])
+			if err != nil {
+				return err
+			}
+			items = append(items, item)
+		}
+		return nil
+	})
+	return items, err
+}
+
+// bringEnd deletes what is gone, and marks what was refused.
+func (s *Service) bringEnd(ctx context.Context, l Location, read *reading) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := current(ctx, tx, l); err != nil {
+			return err
+		}
+		had, err := bySource(ctx, tx, l.Space, l.source())
+		if err != nil {
+			return err
+		}
+		for r, file := range had {
+			why, kept := read.kept(r, file)
+			if !kept {
+				continue
+			}
+			delete(had, r)
+			if why == "" {
+				continue
+			}
+			if err := setError(ctx, tx, r, why); err != nil {
+				return err
+			}
+		}
+		_, err = s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
+		return err
+	})
+}
+
+func isAddress(target string) bool {
+	return strings.Contains(target, "://") || strings.HasPrefix(target, "url:") || strings.HasPrefix(target, "/git/")
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
