@@ -28,14 +28,16 @@ func TestWithoutRoot(t *testing.T) {
 	if err := os.Chown(dir, user, user); err != nil {
 		t.Fatal(err)
 	}
-	peer, err := os.ReadFile(executetest.Build(t))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "peer"), peer, 0o755)
+	for name, from := range map[string]string{"peer": executetest.Build(t), "tests": "/proc/self/exe"} {
+		program, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), program, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("/proc/self/exe", "-test.run", "TestSuite/isolated|TestStep|TestMount|TestNothing|TestKilled", "-test.v", "-test.parallel", "2")
+	cmd := exec.Command(filepath.Join(dir, "tests"), "-test.run", "TestSuite/isolated|TestStep|TestMount|TestNothing|TestKilled", "-test.v", "-test.parallel", "2")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "ROADBED_TEST_PEER="+filepath.Join(dir, "peer"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}

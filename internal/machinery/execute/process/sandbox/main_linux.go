@@ -148,7 +148,7 @@ func (s *sandbox) refuse(out int, listeners []int, code int, message string) (in
 // attend serves the running step until it ends.
 func (s *sandbox) attend(pid int, listeners []int) (int, error) {
 	if err := s.control.write(Frame{Kind: FrameReady}, listeners...); err != nil {
-		s.end()
+		s.end(waitForOne)
 		return 2, nil
 	}
 	for _, fd := range listeners {
@@ -167,7 +167,7 @@ func (s *sandbox) attend(pid int, listeners []int) (int, error) {
 	if status.Signaled() {
 		f.Signal, f.Code = int(status.Signal()), 128+int(status.Signal())
 	}
-	s.end()
+	s.end(waitForOne)
 	_ = s.control.write(f)
 	return f.Code, nil
 }
@@ -181,7 +181,7 @@ func reap(pid int) unix.WaitStatus {
 			return status
 		}
 		if err != nil && err != unix.EINTR {
-			return 0
+			return 0xff00 // nobody else waits, so this can't be
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (s *sandbox) serve() {
 	for {
 		body, _, err := s.control.read()
 		if err != nil {
-			s.end()
+			s.end(waitAWhile)
 			os.Exit(2)
 		}
 		f, err := DecodeFrame(body)
@@ -220,11 +220,12 @@ func (s *sandbox) serve() {
 
 // end kills all that the step started. In a process namespace of its own, the kernel does so when this process
 // ends; without one, every orphan becomes a child of this process, so killing children until there are none ends all.
-func (s *sandbox) end() {
+// Only the main goroutine waits for children, or another would take the step's status from it.
+func (s *sandbox) end(wait func()) {
 	if s.base.Isolated {
 		return
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); wait() {
 		children := children()
 		if len(children) == 0 {
 			return
@@ -232,10 +233,15 @@ func (s *sandbox) end() {
 		for _, pid := range children {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
-		var status unix.WaitStatus
-		_, _ = unix.Wait4(-1, &status, 0, nil)
 	}
 }
+
+func waitForOne() {
+	var status unix.WaitStatus
+	_, _ = unix.Wait4(-1, &status, 0, nil)
+}
+
+func waitAWhile() { time.Sleep(time.Millisecond) }
 
 // children gives the direct children of all threads of this process that have not been waited for.
 func children() []int {
