@@ -152,41 +152,41 @@ func (e *Engine) Open(ctx context.Context, style Style) (*Session, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	s, err := e.open(style)
-	if err != nil {
-		<-e.slots
-		return nil, err
-	}
-	return s, nil
+	return &Session{engine: e, style: style}, nil
 }
 
-func (e *Engine) open(style Style) (*Session, error) {
+// interpreter is nunjucks with its guard, for one session.
+type interpreter struct {
+	vm                   *goja.Runtime
+	check, render, value goja.Callable
+}
+
+func (e *Engine) start(style Style) (*interpreter, error) {
 	compiled, err := e.programs()
 	if err != nil {
 		return nil, err
 	}
-	vm := goja.New()
-	vm.SetMaxCallStackSize(4000)
-	if _, err := vm.RunProgram(compiled.nunjucks); err != nil {
+	in := &interpreter{vm: goja.New()}
+	in.vm.SetMaxCallStackSize(4000)
+	if _, err := in.vm.RunProgram(compiled.nunjucks); err != nil {
 		return nil, fmt.Errorf("start nunjucks: %w", err)
 	}
-	guard, err := vm.RunProgram(compiled.guard)
+	guard, err := in.vm.RunProgram(compiled.guard)
 	if err != nil {
 		return nil, fmt.Errorf("start the guard of templates: %w", err)
 	}
 	build, _ := goja.AssertFunction(guard)
-	renderer, err := build(goja.Undefined(), vm.Get("nunjucks"), e.host(vm), vm.ToValue(map[string]any{
+	renderer, err := build(goja.Undefined(), in.vm.Get("nunjucks"), e.host(in.vm), in.vm.ToValue(map[string]any{
 		"compat": style.Cookiecutter, "trimBlocks": style.TrimBlocks, "lstripBlocks": style.LstripBlocks,
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("start the guard of templates: %w", err)
 	}
-	s := &Session{engine: e, vm: vm}
-	object := renderer.ToObject(vm)
-	for name, into := range map[string]*goja.Callable{"check": &s.check, "render": &s.render, "value": &s.value} {
+	object := renderer.ToObject(in.vm)
+	for name, into := range map[string]*goja.Callable{"check": &in.check, "render": &in.render, "value": &in.value} {
 		*into, _ = goja.AssertFunction(object.Get(name))
 	}
-	return s, nil
+	return in, nil
 }
 
 // host is all that the interpreter gets of the outside.

@@ -18,10 +18,10 @@ import (
 // Session renders templates that trust each other, such as the files of one skeleton. It is for one goroutine.
 // Errors about the template are fault.Invalid with its line and column; Detail.File is left to the caller.
 type Session struct {
-	engine               *Engine
-	vm                   *goja.Runtime
-	check, render, value goja.Callable
-	closed               bool
+	engine *Engine
+	style  Style
+	js     *interpreter // started at the first template that needs it
+	closed bool
 }
 
 // Close frees the session's place. It may be called twice.
@@ -35,7 +35,9 @@ func (s *Session) Close() {
 // Check parses the template and looks up its filters; it tells whether the whole text is one expression, which
 // Value keeps the type of.
 func (s *Session) Check(ctx context.Context, template string) (single bool, err error) {
-	answer, err := s.run(ctx, s.check, template)
+	answer, err := s.run(ctx, template, func(in *interpreter) (goja.Value, error) {
+		return in.check(goja.Undefined(), in.vm.ToValue(template))
+	})
 	if err != nil {
 		return false, err
 	}
@@ -48,7 +50,9 @@ func (s *Session) Render(ctx context.Context, template string, values map[string
 	if err != nil {
 		return "", err
 	}
-	answer, err := s.run(ctx, s.render, template, s.vm.ToValue(encoded))
+	answer, err := s.run(ctx, template, func(in *interpreter) (goja.Value, error) {
+		return in.render(goja.Undefined(), in.vm.ToValue(template), in.vm.ToValue(encoded))
+	})
 	if err != nil {
 		return "", err
 	}
@@ -58,15 +62,20 @@ func (s *Session) Render(ctx context.Context, template string, values map[string
 // Value is Render, but text that is one expression and nothing else keeps the type of its value, as in the
 // inputs of a golden path's steps: "${{ parameters.count }}" gives a number. Undefined when there is no value.
 func (s *Session) Value(ctx context.Context, template string, values map[string]any) (any, error) {
+	if value, ok := s.lookUp(template, values); ok {
+		return value, ctx.Err()
+	}
 	encoded, err := s.encode(values)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.run(ctx, s.value, template, s.vm.ToValue(encoded))
+	answer, err := s.run(ctx, template, func(in *interpreter) (goja.Value, error) {
+		return in.value(goja.Undefined(), in.vm.ToValue(template), in.vm.ToValue(encoded))
+	})
 	if err != nil {
 		return nil, err
 	}
-	pair := answer.ToObject(s.vm)
+	pair := answer.ToObject(s.js.vm)
 	text, err := s.bounded(pair.Get("1").String())
 	if err != nil || !pair.Get("0").ToBoolean() {
 		return text, err
@@ -79,6 +88,43 @@ func (s *Session) Value(ctx context.Context, template string, values map[string]
 		return nil, fmt.Errorf("read the value of a template: %w", err)
 	}
 	return value, nil
+}
+
+// A path of names is what most expressions are.
+var namesOnly = regexp.MustCompile(`^\$\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\s*\}\}$`)
+
+// lookUp gives the value of a path of names through mappings, which needs no interpreter.
+func (s *Session) lookUp(template string, values map[string]any) (any, bool) {
+	m := namesOnly.FindStringSubmatch(template)
+	if m == nil || s.style.Cookiecutter || s.closed {
+		return nil, false
+	}
+	var value any = values
+	for i, name := range strings.Split(m[1], ".") {
+		switch name {
+		case "true", "false", "none", "null":
+			return nil, false // not names, to nunjucks
+		}
+		here, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		next, found := here[name]
+		switch {
+		case !found && i == 0:
+			return nil, false // may be a global
+		case !found:
+			return Undefined, strings.HasSuffix(m[1], "."+name) // what is below nothing is left to nunjucks
+		}
+		value = next
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil || len(encoded) > s.engine.options.Limits.Output {
+		return nil, false
+	}
+	var plain any
+	err = json.Unmarshal(encoded, &plain)
+	return plain, err == nil
 }
 
 func (s *Session) encode(values map[string]any) (string, error) {
@@ -103,7 +149,7 @@ func (s *Session) bounded(text string) (string, error) {
 }
 
 // run calls into the interpreter under the limits of time and size.
-func (s *Session) run(ctx context.Context, fn goja.Callable, template string, args ...goja.Value) (_ goja.Value, err error) {
+func (s *Session) run(ctx context.Context, template string, fn func(*interpreter) (goja.Value, error)) (_ goja.Value, err error) {
 	if s.closed {
 		return nil, errors.New("render a template: the session is closed")
 	}
@@ -113,9 +159,14 @@ func (s *Session) run(ctx context.Context, fn goja.Callable, template string, ar
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.js == nil {
+		if s.js, err = s.engine.start(s.style); err != nil {
+			return nil, err
+		}
+	}
 	stop := s.interruptWhen(ctx)
 	defer stop()
-	answer, err := fn(goja.Undefined(), append([]goja.Value{s.vm.ToValue(template)}, args...)...)
+	answer, err := fn(s.js)
 	if err == nil {
 		return answer, nil
 	}
@@ -128,12 +179,12 @@ func (s *Session) run(ctx context.Context, fn goja.Callable, template string, ar
 // interruptWhen stops the interpreter at the time limit or when ctx ends. The function that it gives ends the
 // watch and clears an interrupt that came too late, so that the session can be used again.
 func (s *Session) interruptWhen(ctx context.Context) func() {
-	timer := time.AfterFunc(s.engine.options.Limits.Time, func() { s.vm.Interrupt(errTime) })
-	unwatch := context.AfterFunc(ctx, func() { s.vm.Interrupt(ctx.Err()) })
+	timer := time.AfterFunc(s.engine.options.Limits.Time, func() { s.js.vm.Interrupt(errTime) })
+	unwatch := context.AfterFunc(ctx, func() { s.js.vm.Interrupt(ctx.Err()) })
 	return func() {
 		timer.Stop()
 		unwatch()
-		s.vm.ClearInterrupt()
+		s.js.vm.ClearInterrupt()
 	}
 }
 

@@ -49,7 +49,7 @@ func (list patterns) match(name string) bool {
 // globExpression turns **, *, ?, [a-z] and {a,b} into a regular expression.
 func globExpression(glob string) string {
 	var b strings.Builder
-	braces := 0
+	var braces []bool // open ones: whether each is a list of choices
 	for i := 0; i < len(glob); i++ {
 		switch c := glob[i]; {
 		case strings.HasPrefix(glob[i:], "**/"):
@@ -73,17 +73,38 @@ func globExpression(glob string) string {
 			} else {
 				b.WriteString(`\[`)
 			}
-		case c == '{' && strings.IndexByte(glob[i:], '}') > 0:
-			braces++
-			b.WriteString("(?:")
-		case c == '}' && braces > 0:
-			braces--
-			b.WriteString(")")
-		case c == ',' && braces > 0:
+		case c == '{':
+			choices := hasChoices(glob[i+1:])
+			braces = append(braces, choices)
+			b.WriteString(map[bool]string{true: "(?:", false: `\{`}[choices])
+		case c == '}' && len(braces) > 0:
+			choices := braces[len(braces)-1]
+			braces = braces[:len(braces)-1]
+			b.WriteString(map[bool]string{true: ")", false: `\}`}[choices])
+		case c == ',' && len(braces) > 0 && braces[len(braces)-1]:
 			b.WriteString("|")
 		default:
 			b.WriteString(regexp.QuoteMeta(glob[i : i+1]))
 		}
 	}
-	return b.String() + strings.Repeat(")", braces)
+	return b.String()
+}
+
+// hasChoices tells whether what follows a brace is a list such as a,b}: braces around one thing stand for themselves.
+func hasChoices(rest string) bool {
+	depth, choices := 0, false
+	for _, c := range rest {
+		switch c {
+		case '{':
+			depth++
+		case ',':
+			choices = choices || depth == 0
+		case '}':
+			if depth == 0 {
+				return choices
+			}
+			depth--
+		}
+	}
+	return false
 }

@@ -84,6 +84,9 @@ func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Wr
 	if len(details) > 0 || in.Index < 0 || in.Index > len(template.Steps) {
 		return fault.At("the run's template can't be read any more", details...)
 	}
+	if !t.Finished.IsZero() && !in.Outcome {
+		return fault.Errorf(fault.Conflict, "the run is too old to be continued; start it anew")
+	}
 	e, err := s.newExecution(as, t, template, log)
 	if err != nil {
 		return err
@@ -187,6 +190,35 @@ func (s *Service) finish(ctx context.Context, t *task) error {
 		return err
 	})
 	return fault.Wrap(err, "finish run %s", t.Run)
+}
+
+// keepSecrets is how long the secrets of a run that has not come to its end are kept.
+const keepSecrets = 14 * 24 * time.Hour
+
+// Run drops the secrets of runs that nobody has continued. It lives until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	timer := time.NewTicker(time.Hour)
+	defer timer.Stop()
+	for {
+		if err := s.Expire(ctx); err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "drop the secrets of old golden path runs", "error", err)
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Expire drops the secrets of runs that started too long ago to be continued.
+func (s *Service) Expire(ctx context.Context) error {
+	now := s.Now()
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE scaffold_tasks SET finished = $1, sealed = NULL WHERE finished = 0 AND created < $2",
+			store.Micros(now), store.Micros(now.Add(-keepSecrets)))
+		return err
+	})
 }
 
 // redactor keeps the form's secrets out of a log. Each Write is a whole message.

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -466,6 +469,50 @@ func TestKilledWhileUndoing(t *testing.T) {
 		b.drain()
 		if d = b.detail(d.Run.ID); d.Run.State != "undone" || b.faults.at != 0 {
 			t.Errorf("killed after change %d the undo is %s: %s", at, d.Run.State, d.Run.Reason)
+		}
+	}
+}
+
+func TestSecretsOfOldRunsAreDropped(t *testing.T) {
+	t.Parallel()
+	b := one(t)
+	b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
+	d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop", "password": "hunter2"}})
+	sealed := func() (n int) {
+		t.Helper()
+		err := b.db.Read(context.Background(), func(tx *store.Tx) error {
+			return tx.QueryRow(context.Background(), "SELECT COUNT(*) FROM scaffold_tasks WHERE sealed IS NOT NULL").Scan(&n)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := b.Expire(context.Background()); err != nil || sealed() != 1 {
+		t.Fatalf("the secrets of a run that may go on are dropped: %v", err)
+	}
+	b.late = 15 * 24 * time.Hour
+	if err := b.Expire(context.Background()); err != nil || sealed() != 0 {
+		t.Fatalf("the secrets of an old run are kept: %v", err)
+	}
+	if err := b.runs.Retry(accesstest.As("alice"), d.Run.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.drain()
+	if d = b.detail(d.Run.ID); d.Run.State != "failed" || !strings.Contains(d.Run.Reason, "too old to be continued") {
+		t.Errorf("the run is %s: %s", d.Run.State, d.Run.Reason)
+	}
+}
+
+func BenchmarkGoldenPath(b *testing.B) {
+	bench := setup(b, storetest.SQLite(b, rooms...))
+	bench.install()
+	n := 0
+	for b.Loop() {
+		n++
+		d := bench.use("alice", scaffold.NewRun{Template: "go-service", Values: map[string]any{"name": fmt.Sprint("shop-", n), "owner": "team"}})
+		if d.Run.State != "finished" {
+			b.Fatal(d.Run.Reason)
 		}
 	}
 }

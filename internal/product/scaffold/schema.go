@@ -25,10 +25,54 @@ func compileSchema(schema map[string]any) (*jsonschema.Schema, error) {
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
 	c.UseRegexpEngine(compilePattern)
-	if err := c.AddResource(schemaName, schema); err != nil {
+	if err := c.AddResource(schemaName, lenient(schema)); err != nil {
 		return nil, err
 	}
 	return c.Compile(schemaName)
+}
+
+// lenient gives a schema without two slips that real templates have and Backstage doesn't mind: a name that is required
+// twice, and `required: true` beside a field's type, as in older drafts.
+func lenient(value any) any {
+	switch value := value.(type) {
+	case []any:
+		list := make([]any, len(value))
+		for i := range value {
+			list[i] = lenient(value[i])
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(value))
+		for key, item := range value {
+			if key == "default" || key == "const" || key == "enum" || key == "examples" || strings.HasPrefix(key, "ui:") {
+				m[key] = item
+				continue
+			}
+			if names, ok := item.([]any); ok && key == "required" {
+				m[key] = unique(names)
+				continue
+			}
+			if _, flag := item.(bool); flag && key == "required" {
+				continue
+			}
+			m[key] = lenient(item)
+		}
+		return m
+	}
+	return value
+}
+
+func unique(names []any) []any {
+	var list []any
+	for _, name := range names {
+		if !slices.ContainsFunc(list, func(have any) bool { return fmt.Sprint(have) == fmt.Sprint(name) }) {
+			list = append(list, name)
+		}
+	}
+	if list == nil {
+		return []any{}
+	}
+	return list
 }
 
 const schemaName = "mem:///schema"

@@ -47,6 +47,7 @@ type bench struct {
 	world   *accesstest.World
 	people  *people
 	faults  *faults
+	late    time.Duration // how much later than it is the room thinks it is
 }
 
 func each(t *testing.T, fn func(t *testing.T, b *bench)) {
@@ -94,7 +95,8 @@ func setup(t testing.TB, db *store.DB) *bench {
 	b.catalog = &shelf{git: b.git, rights: rights, entities: map[ref.Entity]scaffold.Entity{}, locations: map[string][]ref.Entity{}, faults: b.faults}
 	b.Service, err = scaffold.New(scaffold.Deps{
 		DB: db, Ledger: l, Blob: blobs, Access: rights, Runs: b.runs, Repositories: repositories{b.git, b.faults}, Catalog: b.catalog,
-		People: b.people, Seal: keeper, BaseURL: func() string { return "https://roadbed.test" }, Now: time.Now, Log: log,
+		People: b.people, Seal: keeper, BaseURL: func() string { return "https://roadbed.test" }, Log: log,
+		Now: func() time.Time { return time.Now().Add(b.late) },
 	})
 	must(err)
 	return b

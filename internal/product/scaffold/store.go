@@ -39,6 +39,7 @@ type task struct {
 	Principal  principal
 	Undoer     principal // who asked to undo; zero when nobody has
 	Created    time.Time
+	Finished   time.Time // when its secrets were dropped; zero while the run may go on
 
 	sealed []byte
 	files  *workspace // of a dry run of files that are in no repository
@@ -60,17 +61,17 @@ type principal struct {
 	Scopes   []string `json:"scopes,omitempty"`
 }
 
-const taskColumns = "run, template, space, repository, commit_hash, path, document, form, sealed, principal, undo_principal, created"
+const taskColumns = "run, template, space, repository, commit_hash, path, document, form, sealed, principal, undo_principal, created, finished"
 
 func scanTask(row store.Row) (*task, error) {
 	var t task
 	var doc, form, who, undoer string
-	var created int64
-	err := row.Scan(&t.Run, &t.Template, &t.Space, &t.Repository, &t.Commit, &t.Path, &doc, &form, &t.sealed, &who, &undoer, &created)
+	var created, finished int64
+	err := row.Scan(&t.Run, &t.Template, &t.Space, &t.Repository, &t.Commit, &t.Path, &doc, &form, &t.sealed, &who, &undoer, &created, &finished)
 	if err != nil {
 		return nil, err
 	}
-	t.Created = store.FromMicros(created)
+	t.Created, t.Finished = store.FromMicros(created), store.FromMicros(finished)
 	if t.Document, err = document.FromJSON([]byte(doc)); err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (s *Service) insertTask(ctx context.Context, tx *store.Tx, t *task, actor s
 		return err
 	}
 	created := store.Micros(t.Created)
-	_, err = tx.Exec(ctx, "INSERT INTO scaffold_tasks ("+taskColumns+", finished) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,0)",
+	_, err = tx.Exec(ctx, "INSERT INTO scaffold_tasks ("+taskColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,0)",
 		t.Run, t.Template, t.Space, t.Repository, t.Commit, t.Path, string(t.Document.JSON()), string(form), t.sealed, string(who), "", created)
 	if err != nil {
 		return fault.Wrap(err, "write the task of run %s", t.Run)
