@@ -113,7 +113,7 @@ func (d *dag) visit(name string, depth int) error {
 	default:
 		s = d.engine.task(place, t, d.scope(name), d.inputs.Artifacts)
 	}
-	if s.begun && !s.settled && !s.isGroup {
+	if s.running() && !s.isGroup {
 		d.limits.active[place.key] = true
 	}
 	d.states[name] = s
@@ -169,7 +169,7 @@ func (d *dag) assess(targets []string) *state {
 	for _, name := range d.order {
 		t := d.states[name]
 		s.absorb(t)
-		running = running || t.begun && !t.settled
+		running = running || t.running()
 		open = open || !t.settled
 	}
 	memo := map[string]Phase{}
@@ -320,10 +320,10 @@ func (e *engine) stepGroup(at place, t *Template, i int, sc *scope, inputs Value
 		child := e.task(place, step, &own, inputs.Artifacts)
 		states = append(states, child)
 		group.absorb(child)
-		if child.begun && !child.settled && !child.isGroup {
+		if child.running() && !child.isGroup {
 			limits.active[place.key] = true
 		}
-		running = running || child.begun && !child.settled
+		running = running || child.running()
 		waiting = waiting || !child.settled
 		if child.phase.Bad() && !step.ContinueOn.on(child.phase) && group.phase == Succeeded {
 			group.phase, group.message = Failed, strings.TrimSuffix(fmt.Sprintf("step %s: %s", step.Name, child.message), ": ")

@@ -51,9 +51,18 @@ type state struct {
 	values         Values
 	group          []Values
 	isGroup        bool
+	busy           bool // of a group: some item is under way
 	anySucceeded   bool
 	allFailed      bool
 	started, ended time.Time
+}
+
+// running tells whether a state is under way, so that its parent can't end yet.
+func (s *state) running() bool {
+	if s.isGroup {
+		return s.busy
+	}
+	return s.begun && !s.settled
 }
 
 // absorb takes a child's times and beginning into its parent.
@@ -332,8 +341,11 @@ func (e *engine) task(at place, t *Task, sc *scope, artifacts map[string]Artifac
 		group.anySucceeded = group.anySucceeded || child.phase == Succeeded
 		group.allFailed = group.allFailed && child.phase == Failed
 		group.group = append(group.group, child.values)
-		if at.gate != nil && child.begun && !child.settled {
-			at.gate.limits.active[place.key] = true
+		if child.running() {
+			group.busy = true
+			if at.gate != nil {
+				at.gate.limits.active[place.key] = true
+			}
 		}
 		switch {
 		case !child.phase.Fulfilled():

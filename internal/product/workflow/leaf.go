@@ -180,6 +180,10 @@ func (e *engine) attempt(at place, t *Template, inputs Values, task string, n in
 	node.Phase = Pending
 	sc := e.inner(t, inputs)
 	sc.extra = map[string]string{"node.name": at.key, "pod.name": at.key, "retries": strconv.Itoa(n)}
+	if t.RetryStrategy != nil { // Argo: the first attempt sees these
+		sc.extra["lastRetry.exitCode"], sc.extra["lastRetry.duration"] = "0", "0"
+		sc.extra["lastRetry.status"], sc.extra["lastRetry.message"] = "", ""
+	}
 	if last != nil {
 		sc.extra["lastRetry.exitCode"] = last.values.ExitCode
 		sc.extra["lastRetry.status"] = string(last.phase)

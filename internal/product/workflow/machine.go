@@ -200,7 +200,7 @@ func advance(v *run.View) error {
 		out = Next(p, v.Run.ID, factsOf(v.Run, v.Steps, v.Now))
 		again := false
 		for _, s := range out.Starts {
-			again = start(v, s, &wake) || again
+			again = start(v, s, &wake) || s.Type == TypeSuspend || again
 		}
 		if !again {
 			break

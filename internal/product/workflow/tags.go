@@ -25,25 +25,44 @@ func tagsOf(text string) []tag {
 			return tags
 		}
 		open += at
+		t := tag{start: open, expression: strings.HasPrefix(text[open+2:], "=")}
 		length := strings.Index(text[open+2:], "}}")
+		if t.expression {
+			length = closing(text[open+2:])
+		}
 		if length < 0 {
 			return tags
 		}
-		body := text[open+2 : open+2+length]
-		t := tag{start: open, end: open + length + 4}
-		if rest, found := strings.CutPrefix(body, "="); found {
-			// A brace of the expression itself may stand before the two that close the tag.
-			for t.end < len(text) && text[t.end] == '}' {
-				t.end++
-			}
-			rest = text[open+3 : t.end-2]
-			t.expression, t.body = true, strings.TrimSpace(rest)
-		} else {
-			t.body = strings.TrimSpace(body)
-		}
+		t.end = open + length + 4
+		t.body = strings.TrimSpace(strings.TrimPrefix(text[open+2:t.end-2], "="))
 		tags = append(tags, t)
 		at = t.end
 	}
+}
+
+// closing finds the two braces that close an expression: not those of its own maps and texts.
+func closing(text string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quote != 0:
+			if c == '\\' && quote != '`' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case c == '{':
+			depth++
+		case c == '}' && depth > 0:
+			depth--
+		case strings.HasPrefix(text[i:], "}}"):
+			return i
+		}
+	}
+	return strings.Index(text, "}}")
 }
 
 // found says what came of looking a tag up.

@@ -150,6 +150,10 @@ func fillIn(t, defaults map[string]any) {
 		switch key {
 		case "name", "dag", "steps", "suspend", "plugin", "inputs", "outputs":
 			continue
+		case "timeout", "activeDeadlineSeconds":
+			if t["container"] == nil && t["script"] == nil {
+				continue
+			}
 		case "container", "script":
 			if t[key] == nil {
 				continue
