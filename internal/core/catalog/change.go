@@ -124,7 +124,7 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, e row, item Item, to
 	}
 	told.Entry = entry
 	err = kind.Changed(ctx, tx, told)
-	return fault.Wrap(pointed(err, e.Document), "%s %s", item.Action, e.Ref)
+	return fault.Wrap(pointed(err, e.Document), "%s is refused", e.Ref)
 }
 
 // pointed adds the document's place to what a projection refuses, unless it names a place itself.

@@ -125,37 +125,27 @@ func (f field) targets(d document.Document) ([]ref.Entity, []fault.Detail) {
 			return nil, []fault.Detail{d.At("must be a list", "start each item with a dash", "spec", f.name)}
 		}
 		texts = []any{v}
-	case []any:
+	case []any: // for system and domain too: real catalogs have lists there
 		texts = v
-		if !f.many {
-			return nil, []fault.Detail{d.At("must be one reference", "", "spec", f.name)}
-		}
 	default:
 		return nil, []fault.Detail{d.At("must be text", "write kind:namespace/name", "spec", f.name)}
 	}
-	namespace := d.Ref().Namespace
 	var targets []ref.Entity
 	var wrong []fault.Detail
 	for i, item := range texts {
-		at := []string{"spec", f.name}
-		if f.many {
-			at = append(at, fmt.Sprint(i))
-		}
+		at := []string{"spec", f.name, fmt.Sprint(i)}
 		text, ok := item.(string)
-		if !ok {
+		switch {
+		case !ok:
 			wrong = append(wrong, d.At("must be text", "write kind:namespace/name", at...))
-			continue
-		}
-		target, err := ref.Parse(text, f.kind, namespace)
-		if err != nil {
-			hint := ""
-			if f.kind == "" {
-				hint = "say of which kind, such as component:default/shop"
+		case f.kind == "" && !strings.Contains(text, ":"):
+			wrong = append(wrong, d.At(fmt.Sprintf("%q does not say of which kind it is", text), "write kind:namespace/name, such as component:default/shop", at...))
+		default:
+			// As in Backstage, a text that can't name an entity, such as a mail address, is kept and relates to nothing.
+			if target, err := ref.Parse(text, f.kind, d.Ref().Namespace); err == nil {
+				targets = append(targets, target)
 			}
-			wrong = append(wrong, d.At(fault.Message(err), hint, at...))
-			continue
 		}
-		targets = append(targets, target)
 	}
 	return targets, wrong
 }

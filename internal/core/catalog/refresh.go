@@ -200,7 +200,7 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 		if err != nil {
 			return err
 		}
-		news := f.message != "" && now.Error != clip(f.message)
+		news := f.message != "" && (now.Error != clip(f.message) || !slices.Equal(now.Details, f.details))
 		now.Commit, now.Error, now.Details, now.Refreshed = l.Commit, clip(f.message), f.details, s.now()
 		if err := saveLocation(ctx, tx, now); err != nil {
 			return err

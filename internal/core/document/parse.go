@@ -121,7 +121,8 @@ func readNodes(file string, data []byte, limits Limits) (nodes []*yaml.Node, err
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 func syntaxDetail(file string, err error) fault.Detail {
-	d := fault.Detail{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	d := fault.Detail{File: file, Line: 1, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	// The library names no line for the first one.
 	if m := yamlLine.FindStringSubmatch(d.Message); m != nil {
 		d.Line, _ = strconv.Atoi(m[1])
 		d.Message = strings.TrimPrefix(d.Message, m[0])

@@ -1,0 +1,351 @@
+package catalog_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func component(name, spec string) string {
+	return "---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: " + name + ", tags: [go]}, spec: {type: service, lifecycle: production, owner: team, " + spec + "}}\n"
+}
+
+func widget(name, spec string) string {
+	return "---\n{apiVersion: test.dev/v1, kind: Widget, metadata: {name: " + name + "}, spec: {" + spec + "}}\n"
+}
+
+func TestAnApplyFromFirstToLast(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		if got := b.apply(alice, "default", "", component("shop", "system: store")+widget("w", "")); got != "created created" {
+			t.Errorf("first: %s", got)
+		}
+		if got := b.apply(alice, "default", "", component("shop", "system: store")+widget("w", "a: 1")); got != "unchanged updated" {
+			t.Errorf("second: %s", got)
+		}
+		e := b.get("shop")
+		if e.Version != 1 || e.CreatedBy != "pri_alice" || e.Space != "default" || e.Source != "apply" || e.Type != "service" || e.Owner.String() != "group:default/team" {
+			t.Errorf("got %+v", e)
+		}
+		in := catalog.Apply{Space: "default", Documents: parse(t, widget("w", "a: 2")+component("new", "")), DryRun: true, Prune: true}
+		out, err := b.Apply(alice, in)
+		if err != nil || actions(out) != "updated created deleted" {
+			t.Errorf("dry run: %s, %v", actions(out), err)
+		}
+		b.gone(alice, "new")
+		in.DryRun = false
+		if out, err = b.Apply(alice, in); err != nil || actions(out) != "updated created deleted" {
+			t.Errorf("prune: %s, %v", actions(out), err)
+		}
+		if diff := cmp.Diff([]document.Difference{{Path: "spec.a", Old: int64(1), New: int64(2)}}, out.Items[0].Diff); diff != "" {
+			t.Error(diff)
+		}
+		b.gone(alice, "shop")
+		b.apply(accesstest.As("bob"), "default", "", component("shop", ""))
+		if e := b.get("shop"); e.Version != 3 || e.CreatedBy != "pri_bob" {
+			t.Errorf("made again: %+v", e)
+		}
+		for kind, want := range map[string]int{"entity.created": 2, "entity.changed": 0, "entity.deleted": 1} {
+			if got := b.entries(kind, "component:default/shop"); got != want {
+				t.Errorf("%d entries %s, want %d", got, kind, want)
+			}
+		}
+		history, err := b.History(alice, parseRef(t, "shop"), 0)
+		var told []string
+		for _, v := range history {
+			told = append(told, fmt.Sprint(v.Number, " ", v.Action, " ", v.Actor))
+		}
+		if diff := cmp.Diff([]string{"3 created pri_bob", "2 deleted pri_alice", "1 created pri_alice"}, told); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+		if history, err = b.History(alice, parseRef(t, "widget:default/w"), 3); err != nil || len(history) != 2 || len(history[0].Diff) != 1 {
+			t.Errorf("history of the widget: %+v, %v", history, err)
+		}
+	})
+}
+
+func TestAllOrNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		_, err := b.try(alice, "default", "", component("good", "")+widget("bad", "refuse: true"))
+		refused(t, err, fault.Invalid, "widgets like this are not made", "test.yaml:4:1: ")
+		b.gone(alice, "good")
+		_, err = b.try(alice, "default", "", `
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: bad}
+spec:
+  type: service
+  owner: {a: b}
+  dependsOn: [shop]
+---
+{apiVersion: backstage.io/v1alpha1, kind: Componnet, metadata: {name: x}}
+`+component("twice", "")+component("twice", ""))
+		refused(t, err, fault.Invalid, "test.yaml:5:1: spec.lifecycle", "test.yaml:7:3: spec.owner: a Component needs spec.owner, as text", "test.yaml:8:15: spec.dependsOn.0", "did you mean Component?", "is there twice")
+		if len(b.seen) != 0 && b.seen[0].New != nil {
+			t.Errorf("the projection saw %v", b.seen)
+		}
+	})
+}
+
+func TestARefBelongsToItsFirstSource(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice, carol := accesstest.As("alice"), accesstest.As("carol")
+		b.apply(alice, "default", "one", component("shop", ""))
+		for _, c := range []struct {
+			ctx           context.Context
+			space, source string
+		}{{alice, "default", "two"}, {alice, "lab", "one"}, {carol, "lab", "one"}} {
+			_, err := b.try(c.ctx, c.space, c.source, component("own", "")+component("shop", "x: stolen"))
+			refused(t, err, fault.Conflict, "test.yaml:4", "component:default/shop: it belongs to the source one in space default")
+			b.gone(alice, "own")
+		}
+		out, err := b.Apply(carol, catalog.Apply{Space: "lab", Documents: parse(t, component("shop", "")), DryRun: true})
+		if err != nil || actions(out) != "conflict" {
+			t.Errorf("dry run: %s, %v", actions(out), err)
+		}
+		for _, source := range []string{"location:loc_1", "roadbed:set-up", "a b", ""} {
+			_, err := b.Apply(alice, catalog.Apply{Space: "default", Source: source, Documents: parse(t, component("x", ""))})
+			if source == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				continue
+			}
+			refused(t, err, fault.Invalid)
+		}
+	})
+}
+
+func TestIfMatch(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.apply(alice, "default", "", component("shop", ""))
+		old := b.get("shop").Etag
+		in := catalog.Apply{Space: "default", Documents: parse(t, component("shop", "x: 1")), IfMatch: old}
+		if _, err := b.Apply(alice, in); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.Apply(alice, in)
+		refused(t, err, fault.Stale)
+		refused(t, b.Delete(alice, parseRef(t, "shop"), old), fault.Stale)
+		if err := b.Delete(alice, parseRef(t, "shop"), b.get("shop").Etag); err != nil {
+			t.Error(err)
+		}
+		b.gone(alice, "shop")
+		refused(t, b.Delete(alice, parseRef(t, "shop"), ""), fault.NotFound)
+	})
+}
+
+func TestRights(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice, carol, nobody := accesstest.As("alice"), accesstest.As("carol"), context.Background()
+		b.apply(accesstest.As("adam"), "ops", "", component("vault", "dependsOn: ['component:lab-tool']")+component("lab-tool-user", ""))
+		b.apply(carol, "lab", "", component("lab-tool", ""))
+		b.apply(alice, "default", "", component("shop", ""))
+
+		_, err := b.try(carol, "default", "", component("x", ""))
+		refused(t, err, fault.Denied, "entity:write in space default")
+		_, err = b.try(nobody, "default", "", component("x", ""))
+		refused(t, err, fault.Unauthenticated)
+		_, err = b.try(system(), "nowhere", "", component("x", ""))
+		refused(t, err, fault.NotFound)
+		group := "{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: mine}, spec: {type: team, children: [], members: [alice]}}"
+		binding := "{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mine}, spec: {role: admin, subjects: ['user:default/alice']}}"
+		for _, text := range []string{group, binding} {
+			_, err = b.try(alice, "default", "", component("x", "")+"---\n"+text)
+			refused(t, err, fault.Denied, "administrator of the space")
+		}
+		b.gone(system(), "x")
+		refused(t, b.Delete(alice, parseRef(t, "group:default/team"), ""), fault.Denied, "administrator")
+		refused(t, b.Delete(carol, parseRef(t, "vault"), ""), fault.NotFound, "or you may not see it")
+
+		// Carol sees lab alone, and what points into it from ops is not hers to see.
+		b.gone(carol, "vault")
+		_, err = b.History(carol, parseRef(t, "vault"), 0)
+		refused(t, err, fault.NotFound)
+		page, err := b.List(carol, catalog.Query{Limit: 1})
+		if err != nil || names(page) != "lab-tool" || page.Total != 1 || page.Next != "" {
+			t.Errorf("carol's list: %s of %d, %v", names(page), page.Total, err)
+		}
+		facets, err := b.Facets(carol, catalog.Query{}, []string{"space", "kind"})
+		if diff := cmp.Diff(map[string][]catalog.Facet{"space": {{"lab", 1}}, "kind": {{"component", 1}}}, facets); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+		if e, err := b.Get(carol, parseRef(t, "lab-tool")); err != nil || fmt.Sprint(e.Relations) != "[{ownedBy group:default/team}]" {
+			t.Errorf("carol's relations: %v, %v", e.Relations, err)
+		}
+		if got := fmt.Sprint(b.get("lab-tool").Relations); !strings.Contains(got, "{dependencyOf component:default/vault}") {
+			t.Errorf("the platform's relations: %s", got)
+		}
+		if page, err := b.List(carol, catalog.Query{Space: "ops"}); err != nil || page.Total != 0 {
+			t.Errorf("carol's list of ops: %+v, %v", page, err)
+		}
+		_, err = b.List(nobody, catalog.Query{})
+		refused(t, err, fault.Unauthenticated)
+	})
+}
+
+func TestRelationsGoBothWays(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(accesstest.As("alice"), "default", "", component("shop", "system: store, providesApis: [orders], dependsOn: ['resource:db', 'component:other/x']")+
+			component("part", "subcomponentOf: shop")+`---
+{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: orders}, spec: {type: openapi, lifecycle: production, owner: team, definition: "openapi: 3.1.0"}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Resource, metadata: {name: db}, spec: {type: database, owner: 'user:alice'}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: System, metadata: {name: store}, spec: {owner: team, domain: retail}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Domain, metadata: {name: retail}, spec: {owner: team, subdomainOf: all}}
+`)
+		for name, want := range map[string]string{
+			"shop": "[{dependsOn component:other/x} {dependsOn resource:default/db} {hasPart component:default/part} {ownedBy group:default/team} " +
+				"{partOf system:default/store} {providesApi api:default/orders}]",
+			"api:orders":   "[{apiProvidedBy component:default/shop} {ownedBy group:default/team}]",
+			"resource:db":  "[{dependencyOf component:default/shop} {ownedBy user:default/alice}]",
+			"system:store": "[{hasPart component:default/shop} {ownedBy group:default/team} {partOf domain:default/retail}]",
+		} {
+			if got := fmt.Sprint(b.get(name).Relations); got != want {
+				t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+			}
+		}
+		b.apply(accesstest.As("alice"), "default", "", component("shop", ""))
+		if got := fmt.Sprint(b.get("api:orders").Relations); got != "[{ownedBy group:default/team}]" {
+			t.Errorf("after the change: %s", got)
+		}
+	})
+}
+
+func TestProjectionsSeeEveryChangeInItsTransaction(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.apply(alice, "lab", "", widget("w", "a: 1"))
+		b.apply(alice, "lab", "", widget("w", "a: 2"))
+		if err := b.Delete(alice, parseRef(t, "widget:default/w"), ""); err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, c := range b.seen {
+			text := func(d *document.Document) string {
+				if d == nil {
+					return "none"
+				}
+				return fmt.Sprint(d.Spec["a"])
+			}
+			told = append(told, fmt.Sprintf("%s %s: %s to %s, entry %t", c.Space, c.Ref, text(c.Old), text(c.New), c.Entry != ""))
+		}
+		want := []string{
+			"lab widget:default/w: none to 1, entry true", "lab widget:default/w: 1 to 2, entry true", "lab widget:default/w: 2 to none, entry true",
+		}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestStatusTellsOnlyChangedConditions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(accesstest.As("alice"), "default", "", component("shop", ""))
+		set := func(name string, status any, condition string) error {
+			return b.db.Write(t.Context(), func(tx *store.Tx) error { return b.SetStatus(system(), tx, parseRef(t, name), status, condition) })
+		}
+		for i, condition := range []string{"Progressing", "Progressing", "Healthy", "Healthy"} {
+			if err := set("shop", map[string]int{"replicas": i}, condition); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var status struct{ Replicas int }
+		e := b.get("shop")
+		if err := json.Unmarshal(e.Status, &status); err != nil || status.Replicas != 3 || e.Condition != "Healthy" || e.Version != 1 {
+			t.Errorf("got %s %s, version %d, %v", e.Status, e.Condition, e.Version, err)
+		}
+		if got := b.entries("entity.condition-changed", "component:default/shop"); got != 2 {
+			t.Errorf("%d entries", got)
+		}
+		refused(t, set("nothing", 1, "x"), fault.NotFound)
+		refused(t, set("shop", strings.Repeat("x", 70_000), "x"), fault.TooLarge)
+	})
+}
+
+func TestListFindsAndPages(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		var text strings.Builder
+		for i := range 25 {
+			text.WriteString(component(fmt.Sprintf("c%02d", i), ""))
+		}
+		text.WriteString(`---
+{apiVersion: backstage.io/v1alpha1, kind: Resource, metadata: {name: odd, title: "100%_Ünique", namespace: other, description: Keeps orders}, spec: {type: Database, owner: 'user:default/bob'}}
+`)
+		b.apply(alice, "default", "many", text.String())
+		var got []string
+		q := catalog.Query{Kinds: []string{"Components"}, Limit: 10}
+		for range 4 {
+			page, err := b.List(alice, q)
+			if err != nil || page.Total != 25 {
+				t.Fatal(page.Total, err)
+			}
+			got = append(got, names(page))
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if len(got) != 3 || !strings.HasPrefix(got[1], "c10 c11") || got[2] != "c20 c21 c22 c23 c24" {
+			t.Errorf("pages: %q", got)
+		}
+		for name, c := range map[string]struct {
+			q    catalog.Query
+			want string
+		}{
+			"text":            {catalog.Query{Text: "KEEPS unique"}, ""},
+			"words":           {catalog.Query{Text: "ünique orders"}, "odd"},
+			"wild cards":      {catalog.Query{Text: "100%_"}, "odd"},
+			"no wild cards":   {catalog.Query{Text: "1%0"}, ""},
+			"owner":           {catalog.Query{Owner: "user:bob"}, "odd"},
+			"type":            {catalog.Query{Type: []string{"DATABASE"}}, "odd"},
+			"namespace":       {catalog.Query{Namespace: "Other"}, "odd"},
+			"source and kind": {catalog.Query{Source: "many", Kinds: []string{"resource", "system"}}, "odd"},
+			"unknown kind":    {catalog.Query{Kinds: []string{"nothing"}}, ""},
+		} {
+			if page, err := b.List(alice, c.q); err != nil || names(page) != c.want {
+				t.Errorf("%s: %q, %v; want %q", name, names(page), err, c.want)
+			}
+		}
+		page, err := b.List(alice, catalog.Query{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, cursor := range []string{"x", page.Next + "x", "eyJhIjoiYiJ9"} {
+			_, err := b.List(alice, catalog.Query{Cursor: cursor})
+			refused(t, err, fault.Invalid, "cursor")
+		}
+		_, err = b.List(alice, catalog.Query{Cursor: page.Next, Text: "other"})
+		refused(t, err, fault.Invalid, "cursor")
+		facets, err := b.Facets(alice, catalog.Query{Source: "many"}, []string{"kind", "type", "owner"})
+		want := map[string][]catalog.Facet{
+			"kind": {{"component", 25}, {"resource", 1}}, "type": {{"service", 25}, {"database", 1}}, "owner": {{"group:default/team", 25}, {"user:default/bob", 1}},
+		}
+		if diff := cmp.Diff(want, facets); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	})
+}
