@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -29,6 +30,11 @@ func TestKeysReadBack(t *testing.T) {
 		got, err := cluster.ParseKey(text)
 		if err != nil || got != key || key.String() != text {
 			t.Errorf("%s reads as %+v (%v) and prints as %s", text, got, err, key)
+		}
+		stored, err := json.Marshal(map[cluster.Key]cluster.Key{key: key})
+		var back map[cluster.Key]cluster.Key
+		if err != nil || json.Unmarshal(stored, &back) != nil || back[key] != key {
+			t.Errorf("%s is stored as %s (%v)", key, stored, err)
 		}
 	}
 	for _, bad := range []string{"", "a", "a/b", "a/b/c/d/e", "a//c/d", "apps/Deployment/shop/"} {

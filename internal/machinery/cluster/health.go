@@ -85,7 +85,7 @@ func assessDeployment(o Object) (Health, string) {
 		total     = o.Int(0, "status", "replicas")
 		available = o.Int(0, "status", "availableReplicas")
 	)
-	message := ""
+	var message string
 	switch {
 	case updated < desired:
 		message = fmt.Sprintf("%d of %d pods have the new version", updated, desired)

@@ -63,6 +63,19 @@ func ParseKey(text string) (Key, error) {
 	return k, nil
 }
 
+// MarshalText gives what String gives, so that keys can be stored.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText gave.
+func (k *Key) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*k = Key{}
+		return nil
+	}
+	*k, err = ParseKey(string(text))
+	return err
+}
+
 // Compare orders keys by namespace, kind, name and group.
 func (k Key) Compare(other Key) int {
 	for _, pair := range [][2]string{{k.Namespace, other.Namespace}, {k.Kind, other.Kind}, {k.Name, other.Name}, {k.Group, other.Group}} {

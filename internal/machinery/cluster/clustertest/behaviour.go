@@ -93,6 +93,13 @@ func owners(t *testing.T, h Harness) {
 	if _, err := h.Cluster.Delete(t.Context(), []cluster.Key{configKey}, cluster.DeleteOptions{Owner: "another"}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("delete of another's object = %v", err)
 	}
+	// What belongs to nobody is adopted.
+	orphan := Parse(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: orphan, namespace: shop}\n")
+	Apply(t, h.Cluster, "", orphan)
+	Apply(t, h.Cluster, owner, orphan)
+	if _, err := h.Cluster.Apply(t.Context(), orphan, cluster.ApplyOptions{Owner: "another"}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("apply of an adopted object = %v", err)
+	}
 	list, err := h.Cluster.List(t.Context(), cluster.ListOptions{Owner: "another"})
 	if err != nil || len(list) != 0 {
 		t.Errorf("the other owner has %v, %v", list, err)

@@ -164,7 +164,7 @@ func typeWord(t reflect.Type) string {
 // unknownField names the nearest field that does exist.
 func unknownField(o cluster.Object, err error, typed any) fault.Detail {
 	field := ""
-	if at, ok := err.(strictjson.FieldError); ok {
+	if at := strictjson.FieldError(nil); errors.As(err, &at) {
 		field = at.FieldPath()
 	}
 	if !strings.HasPrefix(err.Error(), "unknown field") {

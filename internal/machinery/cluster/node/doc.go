@@ -11,6 +11,7 @@
 //     lies in them is started below /image, so it should be linked statically. /work and /tmp can be written.
 //   - Ingress is an http.Handler that finds a pod by host name and path. A pod leaves its services before it is
 //     asked to end, and ends when the requests in it are answered, so that an update drops none.
+//     It speaks HTTP/1.1 to pods, with upgrades (web sockets) and streams.
 //   - A pod reaches services by HTTP: HTTP_PROXY names a door at 127.0.0.1:15001 that knows SERVICE,
 //     SERVICE.NAMESPACE and SERVICE.NAMESPACE.svc.cluster.local, with CONNECT for other protocols. There is no
 //     way out to anywhere else.
@@ -21,7 +22,8 @@
 //
 // Invariants:
 //   - What should run is in SQL (objects and the revisions of Deployments) before anything runs. Pods are of this
-//     life only: at start the node ends what an earlier life left behind and starts again what should run.
+//     life only: at start the node ends what an earlier life left behind and starts again what should run. Logs,
+//     events and the clock of progressDeadlineSeconds begin anew with it.
 //   - Of what a scale decision takes away, nothing that is available goes below desired - maxUnavailable (rollout).
 //   - Values of Secrets are encrypted in SQL with a key that lies beside the pods' folders, and are never shown.
 //   - One goroutine (Run) decides; one goroutine a pod carries out. Both are woken, neither polls.

@@ -121,9 +121,10 @@ func environment(k *corev1.Container, config ImageConfig, facts podFacts, from v
 }
 
 func addAll(env map[string]string, f corev1.EnvFromSource, from values) error {
-	kind, name, optional := "ConfigMap", "", (*bool)(nil)
+	var kind, name string
+	var optional *bool
 	if f.ConfigMapRef != nil {
-		name, optional = f.ConfigMapRef.Name, f.ConfigMapRef.Optional
+		kind, name, optional = "ConfigMap", f.ConfigMapRef.Name, f.ConfigMapRef.Optional
 	} else {
 		kind, name, optional = "Secret", f.SecretRef.Name, f.SecretRef.Optional
 	}

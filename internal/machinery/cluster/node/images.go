@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,8 +20,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Images gives what an image reference holds. Unpack fills the empty folder dest with the image's file tree (no
-// link in it may lead out of dest) and gives its configuration. Errors: Invalid for a wrong reference, NotFound,
+// Images gives what an image reference holds. Unpack makes the folder dest, which does not exist (the one above it
+// does), with the image's file tree, in which no folder may be a link that leads out, and gives its configuration. Errors: Invalid for a wrong reference, NotFound,
 // Unavailable; they are shown to the user as the reason of ErrImagePull.
 type Images interface {
 	Unpack(ctx context.Context, image, dest string) (ImageConfig, error)
@@ -89,11 +90,11 @@ func (c *imageCache) get(ctx context.Context, reference string, policy corev1.Pu
 	}
 	defer os.RemoveAll(temp)
 	root := filepath.Join(temp, "root")
-	if err := os.Mkdir(root, 0o755); err != nil {
-		return image{}, err
-	}
 	config, err := c.source.Unpack(ctx, reference, root)
 	if err != nil {
+		return image{}, err
+	}
+	if err := widen(ctx, root); err != nil {
 		return image{}, err
 	}
 	if name == "" {
@@ -109,6 +110,36 @@ func (c *imageCache) get(ctx context.Context, reference string, policy corev1.Pu
 		}
 	}
 	return c.keep(temp, name, config)
+}
+
+// widen gives all users the rights that the owner of a file has: in a container that is mostly root, here the pod's
+// own user, who owns nothing of the image.
+func widen(ctx context.Context, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		if !d.IsDir() && !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		own := info.Mode().Perm() >> 6
+		if d.IsDir() {
+			own |= 0o5
+		}
+		if all := own<<6 | own<<3 | own; all&^0o022 != info.Mode().Perm() {
+			return root.Chmod(name, all&^0o022)
+		}
+		return nil
+	})
 }
 
 // keep moves a complete image to its place in one step, so that a half one is never read.

@@ -66,6 +66,9 @@ func (folders) Unpack(_ context.Context, image, dest string) (node.ImageConfig, 
 		return node.ImageConfig{}, fault.Errorf(fault.NotFound, "there is no image %s", image)
 	}
 	config := node.ImageConfig{Digest: "sha256:" + tag, Entrypoint: []string{"/app"}, Env: []string{"FROM_IMAGE=yes"}, Ports: []int{8080}}
+	if err := os.Mkdir(dest, 0o755); err != nil {
+		return node.ImageConfig{}, err
+	}
 	place := filepath.Join(dest, "app")
 	if tag == "system" { // where a distribution's image has its program
 		place = filepath.Join(dest, "usr", "local", "bin", "app")
@@ -85,7 +88,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o700)
 	if err != nil {
 		return err
 	}

@@ -203,7 +203,7 @@ func (e *startFault) Unwrap() error { return e.err }
 // refused notes that a container could not be started.
 func (n *Node) refused(p *pod, state *containerState, err error) {
 	reason := "RunContainerError"
-	if f, ok := err.(*startFault); ok {
+	if f := (*startFault)(nil); errors.As(err, &f) {
 		reason = f.reason
 	}
 	message := fault.Message(err)
