@@ -73,7 +73,7 @@ func (d Document) Check() []fault.Detail {
 func validKey(key string) bool {
 	prefix, name, found := strings.Cut(key, "/")
 	if !found {
-		prefix, name = "", key
+		name = key
 	} else if len(prefix) > 253 || !prefixPattern.MatchString(prefix) {
 		return false
 	}

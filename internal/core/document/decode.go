@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -256,7 +255,7 @@ func asUint(value any) (uint64, bool) {
 	case int64:
 		return uint64(n), n >= 0
 	case uint64:
-		return n, n <= math.MaxUint64
+		return n, true
 	}
 	return 0, false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -101,8 +102,8 @@ func parse(file, source string) (*ast.Module, error) {
 
 // onlyOldSyntax tells whether a module failed as version 1 for nothing but the keywords that version 0 does without.
 func onlyOldSyntax(err error) bool {
-	errs, ok := err.(ast.Errors)
-	if !ok {
+	var errs ast.Errors
+	if !errors.As(err, &errs) {
 		return false
 	}
 	for _, e := range errs {

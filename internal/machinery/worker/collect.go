@@ -2,6 +2,7 @@ package worker
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -76,8 +77,17 @@ func (c collector) one(ctx context.Context, o Output, result *Result) error {
 		return c.store(ctx, o, io.LimitReader(f, limit), result)
 	case OutputTree:
 		return c.tree(ctx, o, name, limit, result)
+	case OutputAny:
+		info, err := c.root.Stat(name)
+		if err != nil {
+			return err
+		}
+		if o.Kind = OutputFile; info.IsDir() {
+			o.Kind = OutputTree
+		}
+		return c.one(ctx, o, result)
 	}
-	return fault.Errorf(fault.Invalid, "its kind %q is none of text, file and tree", o.Kind)
+	return fault.Errorf(fault.Invalid, "its kind %q is none of text, file, tree and any", o.Kind)
 }
 
 // below gives a path relative to the workspace.
@@ -126,7 +136,7 @@ func (c collector) text(name string, limit int64) (string, error) {
 	if int64(len(b)) > limit {
 		return "", fault.Errorf(fault.TooLarge, "%s has more than %d bytes; use an output of kind file", name, limit)
 	}
-	if !utf8.Valid(b) || strings.ContainsRune(string(b), 0) {
+	if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
 		return "", fault.Errorf(fault.Invalid, "%s is not text; use an output of kind file", name)
 	}
 	return string(b), nil

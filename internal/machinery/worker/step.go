@@ -36,7 +36,7 @@ func (w *Worker) step(work context.Context, l Lease) {
 	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
 		result.Reason = execute.ReasonCanceled
 	}
-	masked.Close() //nolint:errcheck // the stream takes everything
+	_ = masked.Close() // the stream takes everything
 	stream.Close()
 	w.report(alive, l, result)
 	if cause := context.Cause(alive); cause != nil {

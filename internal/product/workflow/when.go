@@ -229,7 +229,7 @@ func (p *whenParser) compare(sign string, a, b any) any {
 		}
 		return re.MatchString(text) == (sign == "=~")
 	}
-	order := 0
+	var order int
 	switch x := a.(type) {
 	case float64:
 		y, ok := b.(float64)

@@ -210,7 +210,7 @@ func (h *Handler) manifest(w http.ResponseWriter, r *http.Request, at route) err
 	}
 	header.Set("Content-Length", strconv.Itoa(len(m.Content)))
 	if r.Method == http.MethodGet {
-		w.Write(m.Content)
+		_, _ = w.Write(m.Content) // the client is gone when this fails
 	}
 	return nil
 }
@@ -270,6 +270,6 @@ func writeJSON(w http.ResponseWriter, mediaType string, body any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", mediaType)
-	w.Write(content)
+	_, _ = w.Write(content) // the client is gone when this fails
 	return nil
 }

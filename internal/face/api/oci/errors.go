@@ -96,6 +96,6 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, status int, code
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		w.Write(content)
+		_, _ = w.Write(content) // the client is gone when this fails
 	}
 }

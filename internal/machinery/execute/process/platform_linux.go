@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -113,7 +114,7 @@ func seal(program []byte) (*os.File, error) {
 	const executable = 0x10 // MFD_EXEC, of Linux 6.3
 	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate("roadbed-sandbox", flags|executable)
-	if err == unix.EINVAL {
+	if errors.Is(err, unix.EINVAL) {
 		fd, err = unix.MemfdCreate("roadbed-sandbox", flags)
 	}
 	if err != nil {
