@@ -61,7 +61,7 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		item.Diff = document.Diff(&old.Document, &c.document)
 		told.Old = &old.Document
 	}
-	return item, s.commit(ctx, tx, next, item, told, c.kind)
+	return item, s.commit(ctx, tx, old, next, item, told, c.kind)
 }
 
 // next gives the row after the change.
@@ -95,7 +95,7 @@ func (s *Service) next(ctx context.Context, tx *store.Tx, old *row, c change) (r
 }
 
 // commit writes all that belongs to a change: the ledger entry, the entity, its version, the owner's projection.
-func (s *Service) commit(ctx context.Context, tx *store.Tx, e row, item Item, told document.Change, kind document.Kind) error {
+func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, item Item, told document.Change, kind document.Kind) error {
 	entry, err := s.tell(ctx, tx, e, item)
 	if err != nil {
 		return err
@@ -105,7 +105,11 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, e row, item Item, to
 		text = nil
 		err = drop(ctx, tx, e.Ref)
 	} else {
-		err = save(ctx, tx, e)
+		var before []document.Relation
+		if old != nil {
+			before = old.declared
+		}
+		err = save(ctx, tx, e, before)
 	}
 	if err != nil {
 		return err
@@ -181,7 +185,7 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, old *row) (Item, err
 	gone.Commit = ""
 	kind, _ := s.registry.ByName(old.Ref.Kind) // a kind that is gone has no projection
 	told := document.Change{Ref: old.Ref, Space: old.Space, Old: &old.Document}
-	return item, s.commit(ctx, tx, gone, item, told, kind)
+	return item, s.commit(ctx, tx, old, gone, item, told, kind)
 }
 
 // belongs says to whom an entity belongs that another source brings.

@@ -109,7 +109,17 @@ var errSuperseded = errors.New("a later refresh has taken over")
 // is at fault, and is then tried again; what is wrong with the files is written to the location.
 func (s *Service) refresh(ctx context.Context, id string, force bool) error {
 	var l Location
-	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		l, err = locationByID(ctx, tx, id)
+		return err
+	})
+	if err == nil && !force && l.Error == "" && l.Commit != "" {
+		// Most locations have not changed: they are seen without a write.
+		if head, err := s.head(ctx, l); err == nil && head == l.Commit {
+			return nil
+		}
+	}
+	err = s.db.Write(ctx, func(tx *store.Tx) (err error) {
 		if l, err = locationByID(ctx, tx, id); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -84,8 +85,8 @@ func fetch(ctx context.Context, tx *store.Tx, r ref.Entity) (*row, error) {
 	return &e, nil
 }
 
-// save writes an entity and its reverse relations.
-func save(ctx context.Context, tx *store.Tx, e row) error {
+// save writes an entity, and its reverse relations where they differ from those before.
+func save(ctx context.Context, tx *store.Tx, e row, before []document.Relation) error {
 	relations, err := writeRelations(e.declared)
 	if err != nil {
 		return err
@@ -100,6 +101,9 @@ git_commit = excluded.git_commit, updated = excluded.updated, updated_by = exclu
 		e.Etag, e.Version, e.Error, e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy)
 	if err != nil {
 		return fault.Wrap(err, "write entity %s", e.Ref)
+	}
+	if slices.Equal(before, e.declared) {
+		return nil
 	}
 	return saveRelations(ctx, tx, e.Ref, e.declared)
 }
