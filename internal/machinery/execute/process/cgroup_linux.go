@@ -172,7 +172,7 @@ func writable(dir, prefix string) bool {
 type group struct {
 	version string
 	dirs    map[string]string // controller to folder
-	files   []*os.File        // cgroup.procs of each folder, for the command to join
+	files   []*os.File        // by which the command joins each folder
 }
 
 // create makes the group of a command and sets its limits. Without the controllers that it needs it is empty.
@@ -218,7 +218,13 @@ func (g *group) open() error {
 			continue
 		}
 		seen[dir] = true
-		f, err := os.OpenFile(filepath.Join(dir, "cgroup.procs"), os.O_WRONLY, 0)
+		// A thread that moves itself by tasks, which version 2 has not, needs no lock over all processes of the
+		// machine, for which it would wait milliseconds. The step has one thread then.
+		name := "tasks"
+		if g.version == "v2" {
+			name = "cgroup.procs"
+		}
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
 		if err != nil {
 			return fmt.Errorf("open the step's cgroup: %w", err)
 		}

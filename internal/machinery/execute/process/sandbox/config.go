@@ -41,7 +41,7 @@ type Base struct {
 }
 
 // Config is the second frame: one step. The descriptors that come with it are standard input, standard output
-// and error, then one cgroup.procs file for each cgroup to join.
+// and error, then one file for each cgroup to join, into which it writes 0.
 type Config struct {
 	Workspace string // host folder for /work
 	Tmp       string // host folder for /tmp
@@ -50,7 +50,7 @@ type Config struct {
 	Dir       string
 	Ports     []int // to listen on at 127.0.0.1; the listeners are sent back
 	Rlimits   []Rlimit
-	Cgroups   int // how many descriptors are cgroup.procs files
+	Cgroups   int // how many descriptors are of cgroups
 }
 
 // Frames from the sandbox.

@@ -38,7 +38,7 @@ type launch struct {
 	path             *byte
 	argv, envp       []*byte
 	dir, score       *byte
-	zero, points     []byte // "0" for cgroup.procs; the weight by which the kernel chooses whom to end when memory is short
+	zero, points     []byte // "0" for the cgroups; the weight by which the kernel chooses whom to end when memory is short
 	stdio            [3]int
 	cgroups          []int
 	limits           []Rlimit
