@@ -107,8 +107,8 @@ func allowed(from, to string) string {
 	switch {
 	case fromFloor == 0:
 		return "it is on no floor of the house"
-	case strings.HasPrefix(from, "internal/face/cli") && toFloor != 1 && !strings.HasPrefix(to, "client") && !strings.HasPrefix(to, "internal/face/cli"):
-		return "the CLI sees only client/ and words/"
+	case (strings.HasPrefix(from, "internal/face/cli") || strings.HasPrefix(from, "internal/face/demo")) && toFloor != 1 && !strings.HasPrefix(to, "client") && fromRoom != toRoom:
+		return "the CLI and the demo see only client/ and words/"
 	case fromRoom == toRoom && fromFloor == toFloor:
 		return ""
 	case fromFloor == 1:

@@ -105,8 +105,6 @@ const (
 	ActionApply    = "delivery.apply"
 	ActionHealth   = "delivery.health"
 	ActionRollback = "delivery.rollback"
-	// ActionDeployImage is the pipeline's plugin that commits a new image into the repository.
-	ActionDeployImage = "workflow.plugin.deploy-image"
 )
 
 // healthAttempts is how often a lost step that only looks may be taken up again.

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,8 +17,11 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// DeployImage is what the plugin is told: in which file an image is set to which digest.
-type DeployImage struct {
+// PluginDeployImage is the NAME of the pipeline's plugin roadbed/NAME that commits a new image.
+const PluginDeployImage = "deploy-image"
+
+// Image is what the plugin is told: in which file an image is set to which digest.
+type Image struct {
 	File   string `json:"file"`
 	Image  string `json:"image"`  // NAMESPACE/NAME or registry.local/NAMESPACE/NAME, without tag or digest
 	Digest string `json:"digest"` // sha256:…
@@ -25,11 +29,46 @@ type DeployImage struct {
 
 var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// deployImage commits a new image into the run's repository, as the platform itself. A push by the platform starts
+// CheckDeployImage says what is wrong with the plugin's arguments before a pipeline runs; tags stand where values come.
+func CheckDeployImage(args json.RawMessage) error {
+	in, err := decodeImage(args)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(in.Digest, "{{") {
+		in.Digest = "sha256:" + strings.Repeat("0", 64)
+	}
+	if strings.Contains(in.Image+in.File, "{{") {
+		return nil
+	}
+	return in.check()
+}
+
+func decodeImage(raw json.RawMessage) (in Image, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&in); err != nil {
+		return in, fault.Errorf(fault.Invalid, "roadbed/deploy-image takes file, image and digest: %w", err)
+	}
+	in.Image = strings.TrimPrefix(in.Image, RegistryHost+"/")
+	in.Digest = strings.TrimSpace(in.Digest)
+	return in, nil
+}
+
+// DeployImage commits a new image into the run's repository, as the platform itself. A push by the platform starts
 // no pipeline. When the branch has moved on past the run's commit, nothing is done: the newer commit's own pipeline
 // will. Doing it twice finds the image in place.
-func (s *Service) deployImage(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
-	in, err := readDeployImage(l.Job.Input)
+func (s *Service) DeployImage(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
+	var call struct {
+		Args json.RawMessage `json:"args"`
+	}
+	if err := json.Unmarshal(l.Job.Input, &call); err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the plugin's call")
+	}
+	in, err := decodeImage(call.Args)
+	if err == nil {
+		err = in.check()
+	}
 	if err != nil {
 		return refused(log, err)
 	}
@@ -56,24 +95,19 @@ func (s *Service) deployImage(ctx context.Context, l worker.Lease, log io.Writer
 	return refused(log, fault.Errorf(fault.Conflict, "branch %s keeps moving; retry this step", branch))
 }
 
-func readDeployImage(raw json.RawMessage) (in DeployImage, err error) {
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return in, fault.Errorf(fault.Invalid, "roadbed/deploy-image: %w", err)
-	}
-	in.Image = strings.TrimPrefix(in.Image, RegistryHost+"/")
-	in.Digest = strings.TrimSpace(in.Digest)
+func (in Image) check() error {
 	switch {
 	case !digestPattern.MatchString(in.Digest):
-		return in, fault.Errorf(fault.Invalid, "roadbed/deploy-image: digest %q must be sha256: and 64 hexadecimal digits", in.Digest)
+		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: digest %q must be sha256: and 64 hexadecimal digits", in.Digest)
 	case !localImage.MatchString(RegistryHost + "/" + in.Image):
-		return in, fault.Errorf(fault.Invalid, "roadbed/deploy-image: image %q must be NAMESPACE/NAME", in.Image)
+		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: image %q must be NAMESPACE/NAME", in.Image)
 	case in.File == "" || path.IsAbs(in.File) || path.Clean(in.File) != in.File || strings.HasPrefix(in.File, "../"):
-		return in, fault.Errorf(fault.Invalid, "roadbed/deploy-image: file %q must be a path within the repository", in.File)
+		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: file %q must be a path within the repository", in.File)
 	}
-	return in, nil
+	return nil
 }
 
-func (s *Service) setImage(ctx context.Context, r run.Run, branch string, in DeployImage, log io.Writer) (worker.Result, error) {
+func (s *Service) setImage(ctx context.Context, r run.Run, branch string, in Image, log io.Writer) (worker.Result, error) {
 	repository := r.Source.Repository
 	head, err := s.Repositories.Head(ctx, repository, branch)
 	if err != nil {

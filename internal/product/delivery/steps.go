@@ -24,7 +24,6 @@ const healthLimit = 10 * time.Minute
 func (s *Service) Handlers() map[string]worker.Handler {
 	return map[string]worker.Handler{
 		ActionRender: s.stepRender, ActionApply: s.stepApply, ActionHealth: s.stepHealth, ActionRollback: s.stepRollback,
-		ActionDeployImage: s.deployImage,
 	}
 }
 

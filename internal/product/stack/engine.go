@@ -21,8 +21,8 @@ const EngineVersion = "1.12.6"
 var engineNames = [...]string{"tofu", "terraform"}
 
 // FindEngine gives the program that plans and applies, in this order: the configured path, tofu or terraform on
-// PATH, one that was downloaded or built into dir before. "" when there is none; Download may bring one.
-func FindEngine(configured, dir string) (string, error) {
+// PATH, one that was downloaded or built into one of the folders before. "" when there is none; Download may bring one.
+func FindEngine(configured string, folders ...string) (string, error) {
 	if configured != "" {
 		path, err := filepath.Abs(configured)
 		if err == nil {
@@ -38,12 +38,26 @@ func FindEngine(configured, dir string) (string, error) {
 			return filepath.Abs(path)
 		}
 	}
-	for _, name := range engineNames {
-		if path := filepath.Join(dir, name); executable(path) == nil {
-			return path, nil
+	for _, folder := range folders {
+		if folder == "" {
+			continue
+		}
+		for _, name := range engineNames {
+			if path := filepath.Join(folder, name); executable(path) == nil {
+				return path, nil
+			}
 		}
 	}
 	return "", nil
+}
+
+// BuiltEngine is the folder into which `make tools` builds the engine; "" where the machine has no folder for caches.
+func BuiltEngine() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "roadbed", "tofu-"+EngineVersion)
 }
 
 func executable(path string) error {

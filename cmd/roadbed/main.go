@@ -1,0 +1,20 @@
+// Command roadbed is the whole platform: the server, the client and the demo.
+package main
+
+import (
+	"os"
+
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/server"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	process.Child() // does not return when this process is to be the first of a sandbox
+	root := cli.New(version)
+	root.AddCommand(server.Commands(version)...)
+	os.Exit(cli.Run(root, os.Args[1:]))
+}

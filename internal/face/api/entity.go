@@ -1,0 +1,245 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+func (a *API) entityRoutes() {
+	const one = "/entities/{kind}/{namespace}/{name}"
+	register(a, operation("listEntities", http.MethodGet, "/entities", "entities", "Entities of any kind, by reference"), a.listEntities)
+	register(a, operation("listFacets", http.MethodGet, "/facets", "entities", "Values of a field and how many entities have each"), a.listFacets)
+	register(a, operation("listKinds", http.MethodGet, "/kinds", "entities", "Kinds of documents"), a.listKinds)
+	register(a, operation("getEntity", http.MethodGet, one, "entities", "One entity"), a.getEntity)
+	register(a, operation("deleteEntity", http.MethodDelete, one, "entities", "Delete an entity that was applied"), a.deleteEntity)
+	register(a, operation("listEntityHistory", http.MethodGet, one+"/history", "entities", "Versions of an entity, newest first"), a.listEntityHistory)
+}
+
+// EntityInput names an entity.
+type EntityInput struct {
+	Kind      string `path:"kind" maxLength:"63"`
+	Namespace string `path:"namespace" maxLength:"63"`
+	Name      string `path:"name" maxLength:"63"`
+}
+
+func (in EntityInput) ref() ref.Entity { return ref.New(in.Kind, in.Namespace, in.Name) }
+
+type entityFilter struct {
+	Kind      string `query:"kind" maxLength:"500" doc:"Names or plurals, with commas."`
+	Space     string `query:"space" maxLength:"63"`
+	Namespace string `query:"namespace" maxLength:"63"`
+	Owner     string `query:"owner" maxLength:"200"`
+	Type      string `query:"type" maxLength:"500" doc:"spec.type, with commas."`
+	Text      string `query:"text" maxLength:"200" doc:"Words that occur in name, title, description or tags."`
+	Failed    bool   `query:"failed" doc:"Only those whose source's newest text could not be taken."`
+}
+
+func (f entityFilter) query() catalog.Query {
+	return catalog.Query{Kinds: words(f.Kind), Space: f.Space, Namespace: f.Namespace, Owner: f.Owner, Type: words(f.Type), Text: f.Text, Failed: f.Failed}
+}
+
+type listEntitiesInput struct {
+	Paging
+	entityFilter
+}
+
+// EntityList is a page of entities, with how many there are in all.
+type EntityList struct {
+	Items []Entity `json:"items"`
+	Next  string   `json:"next,omitempty"`
+	Total int      `json:"total" doc:"Of all pages."`
+}
+
+func (a *API) listEntities(ctx context.Context, in *listEntitiesInput) (*body[EntityList], error) {
+	q := in.query()
+	q.Limit, q.Cursor = in.Limit, in.Cursor
+	page, err := a.Catalog.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.wireEntities(ctx, page.Items)
+	if err != nil {
+		return nil, err
+	}
+	return answer(EntityList{items, page.Next, page.Total}), nil
+}
+
+func (a *API) wireEntities(ctx context.Context, entities []catalog.Entity) ([]Entity, error) {
+	var ids []string
+	for _, e := range entities {
+		ids = append(ids, e.CreatedBy, e.UpdatedBy)
+	}
+	who, err := a.people(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Entity, len(entities))
+	for i, e := range entities {
+		out[i] = wireEntity(e, who)
+	}
+	return out, nil
+}
+
+func wireEntity(e catalog.Entity, who func(string) Actor) Entity {
+	d := e.Document
+	lifecycle, _ := d.Spec["lifecycle"].(string)
+	w := Entity{
+		Ref: e.Ref.String(), APIVersion: d.APIVersion, Kind: d.Kind, Namespace: e.Ref.Namespace, Name: d.Metadata.Name, Title: d.Metadata.Title,
+		Description: d.Metadata.Description, Type: e.Type, Lifecycle: lifecycle, Owner: e.Owner.String(), Tags: d.Metadata.Tags, Space: e.Space,
+		Source: source(e), Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: []Relation{}, Status: e.Status, Error: e.Error,
+		Document: d.JSON(), Created: e.Created, Updated: e.Updated, CreatedBy: who(e.CreatedBy), UpdatedBy: who(e.UpdatedBy),
+	}
+	for _, r := range e.Relations {
+		w.Relations = append(w.Relations, Relation{Type: r.Type, Target: r.Target.String()})
+	}
+	return w
+}
+
+// source tells where an entity comes from: a file of a repository, or the name of an apply.
+func source(e catalog.Entity) string {
+	if e.File.Repository != "" {
+		return e.File.Repository + "/" + e.File.Path
+	}
+	return e.Source
+}
+
+type entityOutput struct {
+	ETag string `header:"ETag"`
+	Body Entity
+}
+
+func (a *API) getEntity(ctx context.Context, in *EntityInput) (*entityOutput, error) {
+	e, err := a.Catalog.Get(ctx, in.ref())
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.wireEntities(ctx, []catalog.Entity{e})
+	if err != nil {
+		return nil, err
+	}
+	return &entityOutput{`"` + e.Etag + `"`, items[0]}, nil
+}
+
+type deleteEntityInput struct {
+	EntityInput
+	IfMatch string `header:"If-Match" maxLength:"200"`
+}
+
+func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*struct{}, error) {
+	return nil, a.Catalog.Delete(ctx, in.ref(), strings.Trim(in.IfMatch, `"`))
+}
+
+type historyInput struct {
+	EntityInput
+	Before int `query:"before" minimum:"0" doc:"Only versions older than this; 0 from the newest."`
+}
+
+func (a *API) listEntityHistory(ctx context.Context, in *historyInput) (*body[List[EntityVersion]], error) {
+	versions, err := a.Catalog.History(ctx, in.ref(), in.Before)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, v := range versions {
+		ids = append(ids, v.Actor)
+	}
+	who, err := a.people(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]EntityVersion, len(versions))
+	for i, v := range versions {
+		items[i] = EntityVersion{Version: v.Number, Action: string(v.Action), Actor: who(v.Actor), Commit: v.Commit, Diff: differences(v.Diff), Time: v.Time}
+	}
+	return list(items, ""), nil
+}
+
+// differences tells what changed, a line a field.
+func differences(all []document.Difference) string {
+	var b strings.Builder
+	for _, d := range all {
+		switch {
+		case d.Added:
+			fmt.Fprintf(&b, "+ %s: %v\n", d.Path, d.New)
+		case d.Removed:
+			fmt.Fprintf(&b, "- %s: %v\n", d.Path, d.Old)
+		default:
+			fmt.Fprintf(&b, "~ %s: %v → %v\n", d.Path, d.Old, d.New)
+		}
+	}
+	return b.String()
+}
+
+// Facet is one value of a field.
+type Facet struct {
+	Value string `json:"value"`
+	Count int    `json:"count"`
+}
+
+type facetsInput struct {
+	entityFilter
+	Facet string `query:"facet" required:"true" enum:"kind,namespace,space,owner,type,source"`
+}
+
+func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet]], error) {
+	facets, err := a.Catalog.Facets(ctx, in.query(), []string{in.Facet})
+	if err != nil {
+		return nil, err
+	}
+	items := []Facet{}
+	for _, f := range facets[in.Facet] {
+		items = append(items, Facet(f))
+	}
+	return list(items, ""), nil
+}
+
+func (a *API) listKinds(_ context.Context, _ *none) (*body[List[KindInfo]], error) {
+	var items []KindInfo
+	for _, k := range a.Kinds.List() {
+		items = append(items, KindInfo{Name: k.Name, Plural: k.Plural, APIVersions: k.APIVersions, Description: k.Description, Restricted: k.Restricted})
+	}
+	return list(items, ""), nil
+}
+
+func (a *API) applyRoutes() {
+	register(a, operation("apply", http.MethodPost, "/apply", "entities", "Declare documents of any kind, all or none"), a.apply)
+}
+
+type applyInput struct {
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"For one document: the etag that it must have now."`
+	Body    struct {
+		Documents string `json:"documents" maxLength:"4194304" doc:"YAML or JSON, one or several."`
+		Space     string `json:"space,omitempty" maxLength:"63" doc:"Empty for the root space."`
+		Source    string `json:"source,omitempty" maxLength:"100" doc:"Name under which they are kept together."`
+		DryRun    bool   `json:"dryRun,omitempty" doc:"Only tell what would change."`
+		Prune     bool   `json:"prune,omitempty" doc:"Delete what this source brought before and does not name now."`
+	}
+}
+
+func (a *API) apply(ctx context.Context, in *applyInput) (*body[List[Applied]], error) {
+	docs, err := document.Parse("documents", []byte(in.Body.Documents), document.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	if len(docs) == 0 && !in.Body.Prune {
+		return nil, fault.Errorf(fault.Invalid, "there is no document to apply")
+	}
+	out, err := a.Catalog.Apply(ctx, catalog.Apply{
+		Space: in.Body.Space, Source: in.Body.Source, Documents: docs, DryRun: in.Body.DryRun, Prune: in.Body.Prune, IfMatch: strings.Trim(in.IfMatch, `"`),
+	})
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Applied, len(out.Items))
+	for i, x := range out.Items {
+		items[i] = Applied{Ref: x.Ref.String(), Action: string(x.Action), Diff: differences(x.Diff) + x.Message}
+	}
+	return list(items, ""), nil
+}

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func (a *API) homeRoutes() {
+	register(a, operation("getHome", http.MethodGet, "/home", "home", "What waits for the caller, and what happened lately"), a.getHome)
+}
+
+func (a *API) getHome(ctx context.Context, _ *none) (*body[Home], error) {
+	var h Home
+	for _, part := range []struct {
+		into  *[]Run
+		query run.Query
+	}{
+		{&h.Waiting, run.Query{Waiting: true, Limit: 20}},
+		{&h.Failed, run.Query{Actor: actor.From(ctx).ID, States: []string{"failed", "error"}, Limit: 10}},
+		{&h.Recent, run.Query{Limit: 15}},
+	} {
+		page, err := a.Runs.List(ctx, part.query)
+		if err != nil {
+			return nil, err
+		}
+		if *part.into, err = a.wireRuns(ctx, page.Runs); err != nil {
+			return nil, err
+		}
+	}
+	entries, err := a.listLedger(ctx, &listLedgerInput{Limit: 20})
+	switch {
+	case fault.Is(err, fault.Denied):
+		h.Entries = []Entry{}
+	case err != nil:
+		return nil, err
+	default:
+		h.Entries = entries.Body.Items
+	}
+	return answer(h), nil
+}

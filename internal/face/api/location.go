@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+)
+
+func (a *API) locationRoutes() {
+	register(a, operation("listLocations", http.MethodGet, "/locations", "locations", "Files that documents come from"), a.listLocations)
+	op := operation("addLocation", http.MethodPost, "/locations", "locations", "Take documents from a hosted repository, now and at every push")
+	op.DefaultStatus = 201
+	register(a, op, a.addLocation)
+	register(a, operation("refreshLocation", http.MethodPost, "/locations/{id}/refresh", "locations", "Read a location now"), a.refreshLocation)
+	register(a, operation("trustLocation", http.MethodPut, "/locations/{id}/trust", "locations", "Restricted kinds that are taken from a location"), a.trustLocation)
+	register(a, operation("removeLocation", http.MethodDelete, "/locations/{id}", "locations", "Forget a location and delete what came from it"), a.removeLocation)
+}
+
+func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
+	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Entities: []string{}}
+	for _, e := range entities {
+		w.Entities = append(w.Entities, e.Ref.String())
+	}
+	return w
+}
+
+type listLocationsInput struct {
+	Space string `query:"space" maxLength:"63"`
+}
+
+func (a *API) listLocations(ctx context.Context, in *listLocationsInput) (*body[List[Location]], error) {
+	all, err := a.Catalog.Locations(ctx, in.Space)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Location, len(all))
+	for i, l := range all {
+		items[i] = wireLocation(l, nil)
+	}
+	return list(items, ""), nil
+}
+
+type addLocationInput struct {
+	Body struct {
+		Repository string `json:"repository" maxLength:"200" example:"payments/shop"`
+		Path       string `json:"path,omitempty" maxLength:"1000" doc:"File or pattern; catalog-info.yaml when absent."`
+		Ref        string `json:"ref,omitempty" maxLength:"250" doc:"Branch; the default one when absent."`
+		Space      string `json:"space,omitempty" maxLength:"63" doc:"Space of what it declares; the repository's when absent."`
+	}
+}
+
+func (a *API) addLocation(ctx context.Context, in *addLocationInput) (*body[Location], error) {
+	space := in.Body.Space
+	if space == "" {
+		r, err := a.Repositories.Get(ctx, in.Body.Repository)
+		if err != nil {
+			return nil, err
+		}
+		space = r.Space
+	}
+	l, entities, err := a.Catalog.AddLocation(ctx, space, catalog.Target{Repository: in.Body.Repository, Path: in.Body.Path, Branch: in.Body.Ref})
+	if err != nil {
+		return nil, err
+	}
+	return answer(wireLocation(l, entities)), nil
+}
+
+type locationInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) refreshLocation(ctx context.Context, in *locationInput) (*body[Location], error) {
+	l, entities, err := a.Catalog.RefreshLocation(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(wireLocation(l, entities)), nil
+}
+
+type trustInput struct {
+	locationInput
+	Body struct {
+		Kinds []string `json:"kinds" maxItems:"50" doc:"None take the trust back."`
+	}
+}
+
+func (a *API) trustLocation(ctx context.Context, in *trustInput) (*struct{}, error) {
+	return nil, a.Catalog.TrustLocation(ctx, in.ID, in.Body.Kinds)
+}
+
+func (a *API) removeLocation(ctx context.Context, in *locationInput) (*struct{}, error) {
+	return nil, a.Catalog.RemoveLocation(ctx, in.ID)
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+)
+
+// logChunk is how much of a log one event or one read carries at most, in bytes.
+const logChunk = 64 << 10
+
+// LogInput names the log of a step's attempt.
+type LogInput struct {
+	ID      string `path:"id" maxLength:"64"`
+	Step    string `path:"step" maxLength:"200" doc:"Id or key."`
+	Attempt int    `query:"attempt" minimum:"0" doc:"0 for the newest."`
+	Offset  int64  `query:"offset" minimum:"0" doc:"First byte."`
+}
+
+type logOutput struct {
+	ContentType string `header:"Content-Type"`
+	Size        int64  `header:"X-Log-Size" doc:"Bytes so far."`
+	Complete    bool   `header:"X-Log-Complete"`
+	Body        []byte
+}
+
+func (a *API) logRoutes() {
+	op := operation("readLog", http.MethodGet, "/runs/{id}/steps/{step}/log", "runs", "A step's log from an offset, at most 1 MiB at once")
+	register(a, op, a.readLog)
+	follow := operation("followLog", http.MethodGet, "/runs/{id}/steps/{step}/log/events", "runs", "A step's log as it is written, as server-sent events")
+	sse.Register(a.huma, follow, map[string]any{"log": LogChunk{}, "end": LogEnd{}, "problem": huma.ErrorModel{}}, a.followLog)
+}
+
+func (a *API) readLog(ctx context.Context, in *LogInput) (*logOutput, error) {
+	p := make([]byte, 1<<20)
+	n, size, complete, err := a.Runs.ReadLog(ctx, in.ID, in.Step, in.Attempt, in.Offset, p)
+	if err != nil {
+		return nil, err
+	}
+	return &logOutput{"text/plain; charset=utf-8", size, complete, p[:n]}, nil
+}
+
+type followLogInput struct {
+	LogInput
+	LastEventID string `header:"Last-Event-ID" doc:"Byte at which to go on."`
+}
+
+func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender) {
+	offset := in.Offset
+	if in.LastEventID != "" {
+		offset = int64(number(in.LastEventID))
+	}
+	p := make([]byte, logChunk)
+	for ctx.Err() == nil {
+		n, size, complete, err := a.Runs.ReadLog(ctx, in.ID, in.Step, in.Attempt, offset, p)
+		if err != nil {
+			a.sendProblem(ctx, send, err)
+			return
+		}
+		n = whole(p[:n], complete || n == len(p))
+		if n > 0 {
+			if send(sse.Message{ID: int(offset) + n, Data: LogChunk{Offset: offset, Text: string(p[:n])}}) != nil {
+				return
+			}
+			offset += int64(n)
+			continue
+		}
+		if complete && offset >= size {
+			_ = send.Data(LogEnd{Size: size})
+			<-ctx.Done()
+			return
+		}
+		if err := a.waitLog(ctx, in.LogInput, offset); err != nil {
+			a.sendProblem(ctx, send, err)
+			return
+		}
+	}
+}
+
+// waitLog waits for more of a log, and looks again now and then: a step that is not leased has no stream to wait for.
+func (a *API) waitLog(ctx context.Context, in LogInput, offset int64) error {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	err := a.Runs.WaitLog(ctx, in.ID, in.Step, in.Attempt, offset)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// whole gives how many bytes end at the border of a character, so that events carry valid text.
+func whole(p []byte, all bool) int {
+	n := len(p)
+	for back := 1; back <= min(utf8.UTFMax, n); back++ {
+		if utf8.RuneStart(p[n-back]) {
+			if !utf8.FullRune(p[n-back:]) && (!all || back < n) {
+				return n - back
+			}
+			return n
+		}
+	}
+	return n
+}
+
+// number reads what a client sends back of an event's id; anything else counts as 0.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func (a *API) sendProblem(ctx context.Context, send sse.Sender, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if p, ok := a.problem(ctx, err).(*huma.ErrorModel); ok {
+		_ = send.Data(*p)
+	}
+}

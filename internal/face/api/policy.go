@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+)
+
+func wireDecision(d policy.Decision) Decision {
+	w := Decision{ID: d.ID, Point: d.Point, Space: d.Space, Run: d.Run, Subject: d.Subject, Outcome: d.Outcome, Policies: d.Policies, Time: d.Time.UTC()}
+	if w.Outcome == nil {
+		w.Outcome = map[string][]string{}
+	}
+	if w.Policies == nil {
+		w.Policies = []string{}
+	}
+	return w
+}
+
+func (a *API) policyRoutes() {
+	register(a, operation("listDecisions", http.MethodGet, "/decisions", "policies", "Decisions, newest first"), a.listDecisions)
+	register(a, operation("checkPolicy", http.MethodPost, "/policies/check", "policies", "Check a policy and run its tests"), a.checkPolicy)
+	register(a, operation("replayPolicy", http.MethodPost, "/policies/replay", "policies", "What a policy would have changed in recorded decisions"), a.replayPolicy)
+}
+
+type listDecisionsInput struct {
+	Paging
+	Point   string `query:"point" maxLength:"40"`
+	Space   string `query:"space" maxLength:"63"`
+	Run     string `query:"run" maxLength:"64"`
+	Subject string `query:"subject" maxLength:"300"`
+}
+
+func (a *API) listDecisions(ctx context.Context, in *listDecisionsInput) (*body[List[Decision]], error) {
+	found, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject, Before: in.Cursor, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Decision, len(found))
+	for i, d := range found {
+		items[i] = wireDecision(d)
+	}
+	next := ""
+	if len(items) == in.Limit {
+		next = items[len(items)-1].ID
+	}
+	return list(items, next), nil
+}
+
+type checkPolicyInput struct {
+	Body struct {
+		Point string   `json:"point" maxLength:"40"`
+		Rego  string   `json:"rego" maxLength:"1048576"`
+		Tests []string `json:"tests,omitempty" maxItems:"50"`
+	}
+}
+
+func (a *API) checkPolicy(ctx context.Context, in *checkPolicyInput) (*body[List[PolicyTest]], error) {
+	if err := a.Policy.Check(ctx, in.Body.Point, in.Body.Rego); err != nil {
+		return nil, err
+	}
+	tested, err := a.Policy.Test(ctx, in.Body.Rego, in.Body.Tests...)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]PolicyTest, len(tested))
+	for i, t := range tested {
+		items[i] = PolicyTest{Name: t.Name, Passed: t.Passed, Error: t.Error}
+	}
+	return list(items, ""), nil
+}
+
+type replayPolicyInput struct {
+	Body struct {
+		Policy string    `json:"policy,omitempty" maxLength:"200" doc:"The policy that it replaces; empty for a further one."`
+		Rego   string    `json:"rego,omitempty" maxLength:"1048576" doc:"Empty: as the policy is now."`
+		Space  string    `json:"space,omitempty" maxLength:"63"`
+		Point  string    `json:"point,omitempty" maxLength:"40"`
+		Since  time.Time `json:"since,omitzero"`
+		Limit  int       `json:"limit,omitempty" minimum:"1" maximum:"1000"`
+	}
+}
+
+func (a *API) replayPolicy(ctx context.Context, in *replayPolicyInput) (*body[Replay], error) {
+	b := in.Body
+	r, err := a.Policy.Replay(ctx, policy.Candidate{Policy: b.Policy, Rego: b.Rego, Space: b.Space, Point: b.Point}, policy.Filter{Since: b.Since, Limit: b.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := Replay{Examined: r.Examined, Failed: r.Failed, Skipped: r.Skipped, Stopped: r.Stopped, Changed: []ReplayChange{}}
+	for _, c := range r.Changed {
+		out.Changed = append(out.Changed, ReplayChange{Decision: wireDecision(c.Decision), Before: c.Before, After: c.After})
+	}
+	return answer(out), nil
+}

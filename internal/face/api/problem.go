@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// statuses is the one map from faults to HTTP.
+var statuses = map[fault.Kind]int{
+	fault.Internal: 500, fault.Invalid: 422, fault.Unauthenticated: 401, fault.Denied: 403, fault.NotFound: 404,
+	fault.Conflict: 409, fault.Stale: 412, fault.TooLarge: 413, fault.Exhausted: 429, fault.Unavailable: 503, fault.Canceled: 499,
+}
+
+// HTTPStatus gives the HTTP status of an error.
+func HTTPStatus(err error) int { return statuses[fault.KindOf(err)] }
+
+// problem turns an error into a problem document; what is internal is logged and not shown.
+func (a *API) problem(ctx context.Context, err error) error {
+	var status huma.StatusError
+	if errors.As(err, &status) {
+		return err
+	}
+	kind := fault.KindOf(err)
+	if kind == fault.Internal {
+		a.Log.ErrorContext(ctx, "request ended with an internal error", "error", err)
+	}
+	problem := &huma.ErrorModel{Status: statuses[kind], Title: title(kind), Detail: fault.Message(err), Type: "about:blank"}
+	for _, d := range fault.Details(err) {
+		problem.Errors = append(problem.Errors, &huma.ErrorDetail{Message: message(d), Location: location(d)})
+	}
+	return problem
+}
+
+func title(k fault.Kind) string {
+	if text := http.StatusText(statuses[k]); text != "" {
+		return text
+	}
+	return k.String()
+}
+
+func message(d fault.Detail) string {
+	if d.Hint == "" {
+		return d.Message
+	}
+	return d.Message + " (" + d.Hint + ")"
+}
+
+// location gives file:line:column field, as far as it is known.
+func location(d fault.Detail) string {
+	var b strings.Builder
+	b.WriteString(d.File)
+	if d.Line > 0 {
+		fmt.Fprintf(&b, ":%d", d.Line)
+		if d.Column > 0 {
+			fmt.Fprintf(&b, ":%d", d.Column)
+		}
+	}
+	if d.Field != "" {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(d.Field)
+	}
+	return b.String()
+}
+
+// WriteProblem answers a request outside of huma with a problem document.
+func (a *API) WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	problem := a.problem(r.Context(), err).(*huma.ErrorModel)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(problem.Status)
+	writeJSON(w, problem)
+}
+
+func signedIn(ctx context.Context) error {
+	if actor.From(ctx).Kind == actor.Anonymous {
+		return fault.Errorf(fault.Unauthenticated, "sign in first: run `roadbed login`, or send a token as Authorization: Bearer")
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/product/workflow"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// RunInput names a run.
+type RunInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) runRoutes() {
+	register(a, operation("listRuns", http.MethodGet, "/runs", "runs", "Runs, newest first"), a.listRuns)
+	register(a, operation("getRun", http.MethodGet, "/runs/{id}", "runs", "One run with its steps, reviews and decisions"), a.getRun)
+	register(a, operation("getPlan", http.MethodGet, "/runs/{id}/plan", "runs", "The plan of a stack run, sensitive values taken out"), a.getPlan)
+	for _, verb := range verbs {
+		register(a, operation(verb.name+"Run", http.MethodPost, "/runs/{id}/"+verb.name, "runs", verb.summary),
+			func(ctx context.Context, in *reviewInput) (*body[RunDetail], error) {
+				if err := verb.do(a, ctx, in.ID, in.Body.Note); err != nil {
+					return nil, err
+				}
+				return a.getRun(ctx, &RunInput{in.ID})
+			})
+	}
+	op := operation("followRun", http.MethodGet, "/runs/{id}/events", "runs", "A run as it changes, as server-sent events")
+	sse.Register(a.huma, op, map[string]any{"run": RunDetail{}, "problem": huma.ErrorModel{}}, a.followRun)
+}
+
+type listRunsInput struct {
+	Paging
+	Kind       string `query:"kind" doc:"With commas for several."`
+	State      string `query:"state" doc:"With commas for several."`
+	Space      string `query:"space" doc:"With commas for several."`
+	Subject    string `query:"subject"`
+	Repository string `query:"repository"`
+	Commit     string `query:"commit"`
+	Actor      string `query:"actor" doc:"Opaque id."`
+	Waiting    bool   `query:"waiting" doc:"Only those that wait for a person."`
+	Open       bool   `query:"open" doc:"Only those that have not ended."`
+}
+
+func (a *API) listRuns(ctx context.Context, in *listRunsInput) (*body[List[Run]], error) {
+	page, err := a.Runs.List(ctx, run.Query{
+		Kinds: words(in.Kind), States: words(in.State), Spaces: words(in.Space), Subject: in.Subject, Repository: in.Repository,
+		Commit: in.Commit, Actor: in.Actor, Waiting: in.Waiting, Open: in.Open, Cursor: in.Cursor, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.wireRuns(ctx, page.Runs)
+	if err != nil {
+		return nil, err
+	}
+	return list(items, page.Next), nil
+}
+
+func (a *API) wireRuns(ctx context.Context, runs []run.Run) ([]Run, error) {
+	ids := make([]string, len(runs))
+	for i, r := range runs {
+		ids[i] = r.Actor
+	}
+	who, err := a.people(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Run, len(runs))
+	for i, r := range runs {
+		out[i] = a.wireRun(ctx, r, who)
+	}
+	return out, nil
+}
+
+func (a *API) wireRun(ctx context.Context, r run.Run, who func(string) Actor) Run {
+	w := Run{
+		ID: r.ID, Kind: r.Kind, Space: r.Space, Subject: r.Subject, Refs: r.Refs, Title: r.Title, State: r.State, Reason: r.Reason,
+		Terminal: r.Terminal, Waiting: r.Waiting, Actor: who(r.Actor), Cause: r.Cause, Input: r.Input, Output: r.Output,
+		Warnings: r.Warnings, Created: r.Created, Started: moment(r.Started), Ended: moment(r.Ended), Updated: r.Updated,
+		Version: r.Version, Can: a.can(ctx, r),
+	}
+	if r.Source.Repository != "" {
+		w.Source = &RunSource{Repository: r.Source.Repository, Commit: r.Source.Commit, Ref: r.Source.Ref}
+	}
+	return w
+}
+
+// can lists what the caller may do with a run now, as far as rights and its state go; policies are asked when it is done.
+func (a *API) can(ctx context.Context, r run.Run) []string {
+	out := []string{}
+	if r.Waiting && a.Access.May(ctx, "run:confirm", r.Space) {
+		switch r.Kind {
+		case stack.RunKind:
+			out = append(out, "confirm", "discard", "approve", "reject")
+		case workflow.RunKind:
+			out = append(out, "approve", "reject")
+		}
+	}
+	if !r.Terminal && !r.CancelRequested && a.Runs.MayCancel(r) && a.Access.May(ctx, "run:cancel", r.Space) {
+		out = append(out, "cancel")
+	}
+	if r.Terminal && a.Runs.MayRetry(r) && a.Access.May(ctx, "run:create", r.Space) {
+		out = append(out, "retry")
+	}
+	return out
+}
+
+func (a *API) getRun(ctx context.Context, in *RunInput) (*body[RunDetail], error) {
+	d, err := a.Runs.Detail(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	decisions, err := a.Policy.ListDecisions(ctx, in.ID)
+	if err != nil && !fault.Is(err, fault.Denied) { // whoever may not read policies sees the run without them
+		return nil, err
+	}
+	ids := []string{d.Run.Actor}
+	for _, r := range d.Reviews {
+		ids = append(ids, r.Actor)
+	}
+	who, err := a.people(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := RunDetail{Run: a.wireRun(ctx, d.Run, who), Steps: make([]Step, len(d.Steps)), Reviews: []Review{}, Decisions: []Decision{}}
+	for i, s := range d.Steps {
+		out.Steps[i] = wireStep(s)
+	}
+	for _, r := range d.Reviews {
+		out.Reviews = append(out.Reviews, Review{ID: r.ID, Actor: who(r.Actor), Verdict: r.Verdict, Note: r.Note, State: r.State, Time: r.Time})
+	}
+	for _, dec := range decisions {
+		out.Decisions = append(out.Decisions, wireDecision(dec))
+	}
+	return answer(out), nil
+}
+
+func wireStep(s run.Step) Step {
+	w := Step{
+		ID: s.ID, Key: s.Key, Title: s.Title, State: string(s.State), Reason: s.Reason, Attempt: s.Attempt, Group: s.Group,
+		Position: s.Position, Worker: s.Worker, Data: s.Data, Outputs: s.Result.Outputs, Started: moment(s.Started), Ended: moment(s.Ended),
+	}
+	if len(s.Result.Artifacts) > 0 {
+		w.Artifacts = map[string]Artifact{}
+		for name, x := range s.Result.Artifacts {
+			w.Artifacts[name] = Artifact{Digest: x.Digest, Size: x.Size, Kind: x.Kind}
+		}
+	}
+	return w
+}
+
+type reviewInput struct {
+	RunInput
+	Body struct {
+		Note string `json:"note,omitempty" maxLength:"4096"`
+	}
+}
+
+// verb is what a person may do with a run. Those of a kind go to the product that owns it.
+type verb struct {
+	name, summary string
+	do            func(a *API, ctx context.Context, id, note string) error
+}
+
+var verbs = []verb{
+	{"confirm", "Let a plan be applied, if the approval policies agree", func(a *API, ctx context.Context, id, note string) error {
+		return a.Stacks.Confirm(ctx, id, note)
+	}},
+	{"discard", "End a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
+		return a.Stacks.Discard(ctx, id, note)
+	}},
+	{"approve", "Vote for a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
+		return a.vote(ctx, id, note, a.Stacks.Approve, a.Workflows.Resume)
+	}},
+	{"reject", "Vote against a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
+		return a.vote(ctx, id, note, a.Stacks.Reject, a.Workflows.Reject)
+	}},
+	{"cancel", "Stop a run", func(a *API, ctx context.Context, id, _ string) error { return a.Runs.Cancel(ctx, id) }},
+	{"retry", "Let an ended run go on from where it failed", func(a *API, ctx context.Context, id, _ string) error { return a.Runs.Retry(ctx, id) }},
+}
+
+func (a *API) vote(ctx context.Context, id, note string, stacks func(ctx context.Context, id, note string) error, workflows func(ctx context.Context, id, node, note string) error) error {
+	r, err := a.Runs.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Kind == workflow.RunKind {
+		return workflows(ctx, id, "", note)
+	}
+	return stacks(ctx, id, note)
+}
+
+type followInput struct {
+	RunInput
+	LastEventID string `header:"Last-Event-ID" doc:"Version of the run that was seen last."`
+}
+
+func (a *API) followRun(ctx context.Context, in *followInput, send sse.Sender) {
+	seen := int64(number(in.LastEventID))
+	for {
+		r, err := a.Runs.Wait(ctx, in.ID, seen)
+		if err != nil {
+			a.sendProblem(ctx, send, err)
+			return
+		}
+		d, err := a.getRun(ctx, &RunInput{in.ID})
+		if err != nil {
+			a.sendProblem(ctx, send, err)
+			return
+		}
+		seen = max(r.Version, d.Body.Version)
+		if err := send(sse.Message{ID: int(seen), Data: d.Body}); err != nil {
+			return
+		}
+		if d.Body.Terminal && settled(d.Body.Steps) {
+			<-ctx.Done() // a retry may open it again, but the client need not ask anew
+			return
+		}
+	}
+}
+
+func settled(steps []Step) bool {
+	for _, s := range steps {
+		if s.State == "leased" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+type requestKey struct{}
+
+// WithRequest keeps the request in the context for the few routes that set cookies or give addresses.
+func WithRequest(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r)))
+	})
+}
+
+func overTLS(ctx context.Context) bool {
+	r, ok := ctx.Value(requestKey{}).(*http.Request)
+	return ok && r.TLS != nil
+}
+
+// hostOf is how the client reached the server.
+func hostOf(ctx context.Context) string {
+	if r, ok := ctx.Value(requestKey{}).(*http.Request); ok {
+		return r.Host
+	}
+	return ""
+}
+
+func baseURL(ctx context.Context) string {
+	if overTLS(ctx) {
+		return "https://" + hostOf(ctx)
+	}
+	return "http://" + hostOf(ctx)
+}
+
+func (a *API) sessionRoutes() {
+	register(a, open(operation("signIn", http.MethodPost, "/session", "session", "Exchange the code of a sign-in link for a session")), a.signIn)
+	register(a, operation("signOut", http.MethodDelete, "/session", "session", "End the caller's session"), a.signOut)
+	register(a, operation("whoami", http.MethodGet, "/whoami", "session", "Who the caller is"), a.whoami)
+	register(a, operation("createSignInLink", http.MethodPost, "/signin-links", "session", "A link that signs a user in once, within ten minutes"), a.signInLink)
+}
+
+type signInInput struct {
+	Body struct {
+		Code string `json:"code" minLength:"1" maxLength:"200"`
+	}
+}
+
+type cookieOutput[T any] struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      T
+}
+
+func (a *API) signIn(ctx context.Context, in *signInInput) (*cookieOutput[Me], error) {
+	remote := ""
+	if r, ok := ctx.Value(requestKey{}).(*http.Request); ok {
+		remote = r.RemoteAddr
+	}
+	if err := a.limiter.Allow(remote); err != nil {
+		return nil, err
+	}
+	cookie, csrf, p, err := a.Identity.SignIn(ctx, in.Body.Code)
+	if err != nil {
+		a.limiter.Failed(remote)
+		return nil, err
+	}
+	me, err := a.me(actor.With(ctx, p))
+	me.CSRF = csrf
+	return &cookieOutput[Me]{*identity.Cookie(cookie, overTLS(ctx)), me}, err
+}
+
+type signOutOutput struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+func (a *API) signOut(ctx context.Context, _ *none) (*signOutOutput, error) {
+	return &signOutOutput{*identity.EndCookie(overTLS(ctx))}, a.Identity.SignOut(ctx)
+}
+
+func (a *API) whoami(ctx context.Context, _ *none) (*body[Me], error) {
+	me, err := a.me(ctx)
+	return answer(me), err
+}
+
+func (a *API) me(ctx context.Context) (Me, error) {
+	p := actor.From(ctx)
+	me := Me{ID: p.ID, Ref: p.Ref.String(), Name: p.Name, Kind: string(p.Kind), Groups: p.Groups, Scopes: p.Scopes, Spaces: []string{}}
+	if me.Groups == nil {
+		me.Groups = []string{}
+	}
+	me.CSRF, _ = ctx.Value(csrfKey{}).(string)
+	me.Admin = a.Access.May(ctx, "space:admin", "default")
+	spaces, err := a.Access.ListSpaces(ctx)
+	for _, s := range spaces {
+		me.Spaces = append(me.Spaces, s.Name)
+	}
+	return me, err
+}
+
+type signInLinkInput struct {
+	Body struct {
+		User string `json:"user" example:"user:default/alice" maxLength:"200"`
+	}
+}
+
+func (a *API) signInLink(ctx context.Context, in *signInLinkInput) (*created[SignInLink], error) {
+	user, err := ref.Parse(in.Body.User, "user", ref.DefaultNamespace)
+	if err != nil {
+		return nil, err
+	}
+	code, err := a.Identity.SignInLink(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &created[SignInLink]{201, SignInLink{URL: SignInURL(baseURL(ctx), code), Code: code, Expires: a.Now().Add(10 * time.Minute).UTC()}}, nil
+}
+
+// SignInURL is the portal's page that exchanges a code. The code stands behind the #, so that it is in no log.
+func SignInURL(base, code string) string { return base + "/signin#" + code }
+
+func (a *API) tokenRoutes() {
+	register(a, operation("listTokens", http.MethodGet, "/tokens", "tokens", "Tokens of the caller, or of another principal"), a.listTokens)
+	op := operation("createToken", http.MethodPost, "/tokens", "tokens", "A new token; its secret is shown this once")
+	op.DefaultStatus = 201
+	register(a, op, a.createToken)
+	register(a, operation("revokeToken", http.MethodDelete, "/tokens/{id}", "tokens", "End a token at once"), a.revokeToken)
+}
+
+type listTokensInput struct {
+	Owner string `query:"owner" maxLength:"200" doc:"Another principal's; empty for one's own."`
+}
+
+func (a *API) listTokens(ctx context.Context, in *listTokensInput) (*body[List[Token]], error) {
+	who, err := principalRef(in.Owner)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := a.Identity.ListTokens(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Token, len(tokens))
+	for i, t := range tokens {
+		items[i] = wireToken(t)
+	}
+	return list(items, ""), nil
+}
+
+func principalRef(text string) (ref.Entity, error) {
+	if text == "" {
+		return ref.Entity{}, nil
+	}
+	return ref.Parse(text, "user", ref.DefaultNamespace)
+}
+
+func wireToken(t identity.Token) Token {
+	return Token{
+		ID: t.ID, Name: t.Name, Owner: t.Ref.String(), Scopes: t.Scopes, Created: t.Created,
+		Expires: moment(t.Expires), Used: moment(t.Used), Revoked: moment(t.Revoked),
+	}
+}
+
+type createTokenInput struct {
+	Body struct {
+		Name    string     `json:"name" minLength:"1" maxLength:"100"`
+		Owner   string     `json:"owner,omitempty" maxLength:"200" doc:"Another principal; empty for oneself."`
+		Scopes  []string   `json:"scopes,omitempty" maxItems:"100" doc:"Actions (run:confirm, run:*); none for all rights of the owner."`
+		Expires *time.Time `json:"expires,omitempty" doc:"At most 366 days ahead; 90 days when absent."`
+	}
+}
+
+func (a *API) createToken(ctx context.Context, in *createTokenInput) (*body[NewToken], error) {
+	who, err := principalRef(in.Body.Owner)
+	if err != nil {
+		return nil, err
+	}
+	n := identity.NewToken{Principal: who, Name: in.Body.Name, Scopes: in.Body.Scopes}
+	if in.Body.Expires != nil {
+		n.Expires = *in.Body.Expires
+	}
+	t, secret, err := a.Identity.CreateToken(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return answer(NewToken{Token: wireToken(t), Secret: secret}), nil
+}
+
+type tokenInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) revokeToken(ctx context.Context, in *tokenInput) (*struct{}, error) {
+	return nil, a.Identity.RevokeToken(ctx, in.ID)
+}

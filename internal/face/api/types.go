@@ -1,0 +1,63 @@
+package api
+
+import "github.com/roadbed-dev/roadbed/client"
+
+// The wire types are those of the public client.
+type (
+	Node              = client.Node
+	Entity            = client.Entity
+	Relation          = client.Relation
+	EntityVersion     = client.EntityVersion
+	Applied           = client.Applied
+	Location          = client.Location
+	KindInfo          = client.KindInfo
+	TemplateSchema    = client.TemplateSchema
+	TemplatePage      = client.TemplatePage
+	PreviewFile       = client.PreviewFile
+	SecretInfo        = client.SecretInfo
+	Home              = client.Home
+	Actor             = client.Actor
+	Application       = client.Application
+	ApplicationDetail = client.ApplicationDetail
+	Artifact          = client.Artifact
+	Binding           = client.Binding
+	Commit            = client.Commit
+	Decision          = client.Decision
+	Entry             = client.Entry
+	Features          = client.Features
+	File              = client.File
+	LogChunk          = client.LogChunk
+	LogEnd            = client.LogEnd
+	Me                = client.Me
+	NewToken          = client.NewToken
+	Object            = client.Object
+	ObjectChange      = client.ObjectChange
+	Plan              = client.Plan
+	PlanChange        = client.PlanChange
+	PolicyTest        = client.PolicyTest
+	Replay            = client.Replay
+	ReplayChange      = client.ReplayChange
+	Repository        = client.Repository
+	Review            = client.Review
+	Revision          = client.Revision
+	Role              = client.Role
+	Run               = client.Run
+	RunDetail         = client.RunDetail
+	RunSource         = client.RunSource
+	SignInLink        = client.SignInLink
+	Space             = client.Space
+	SpaceRights       = client.SpaceRights
+	Stack             = client.Stack
+	StateVersion      = client.StateVersion
+	Status            = client.Status
+	Step              = client.Step
+	Summary           = client.Summary
+	Token             = client.Token
+	TreeEntry         = client.TreeEntry
+	TriggerEvent      = client.TriggerEvent
+	Value             = client.Value
+	Verification      = client.Verification
+)
+
+// List is one page of a list.
+type List[T any] = client.List[T]

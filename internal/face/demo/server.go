@@ -1,0 +1,120 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a Roadbed server in a process of its own.
+type server struct {
+	url, token string
+	log        string
+	command    *exec.Cmd
+	ended      chan error
+}
+
+// start runs `roadbed server` on a data folder and waits until it is ready.
+func start(ctx context.Context, o Options, dir string) (*server, error) {
+	address, err := freeAddress(o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://" + address, token: rand.Text(), log: filepath.Join(dir, "server.log"), ended: make(chan error, 1)}
+	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	args := []string{"server", "--listen", address, "--data", filepath.Join(dir, "data")}
+	if o.Database != "" {
+		args = append(args, "--database", o.Database)
+	}
+	s.command = exec.Command(o.Program, args...)
+	s.command.Env = append(os.Environ(), "ROADBED_ADMIN_TOKEN="+s.token)
+	s.command.Stdout, s.command.Stderr = out, out
+	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the demo to pass on
+	if err := s.command.Start(); err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	go func() { s.ended <- s.command.Wait() }()
+	if err := s.ready(ctx); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%w; its log ends with:\n%s", err, tail(s.log, 15))
+	}
+	return s, nil
+}
+
+func (s *server) ready(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case err := <-s.ended:
+			s.ended <- err
+			return fmt.Errorf("the server ended at once: %w", err)
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stop asks the server to end, and makes it after a while.
+func (s *server) stop() {
+	_ = s.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-s.ended:
+	case <-time.After(30 * time.Second):
+		_ = s.command.Process.Kill()
+		<-s.ended
+	}
+}
+
+// freeAddress picks a free port where none is named.
+func freeAddress(address string) (string, error) {
+	if !strings.HasSuffix(address, ":0") {
+		return address, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func tail(path string, lines int) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var last []string
+	scanner := bufio.NewScanner(f)
+	for scanner.Scan() {
+		if last = append(last, "  "+scanner.Text()); len(last) > lines {
+			last = last[1:]
+		}
+	}
+	return strings.Join(last, "\n")
+}

@@ -1,0 +1,243 @@
+package server
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// kept are the folders of the data folder that a backup holds beside the database. What the server makes anew
+// (workspaces, caches, sandboxes, unpacked images, pods) is left out.
+var kept = []string{"keys", "blobs", "registry", "node"}
+
+// left are folders within them that are made anew.
+var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/tmp"}
+
+// databaseName is the database in a backup and in a data folder.
+const databaseName = "roadbed.db"
+
+func backupCommand(string) *cobra.Command {
+	c := onData("backup FILE", "Write a backup of a data folder, also while its server runs", cobra.ExactArgs(1), func(c *cobra.Command, o Options, args []string) error {
+		log, err := o.Logger()
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(o.Database, "sqlite:") {
+			return fault.Errorf(fault.Invalid, "this backup is of SQLite; with PostgreSQL use pg_dump for the database, first, and copy the data folder after it")
+		}
+		db, err := store.Open(c.Context(), o.Database, log)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		n, err := backup(c.Context(), db, o.Data, args[0])
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "wrote %s: %d files. It holds the key of the secrets: keep it as safe as the server.\n", args[0], n)
+		return nil
+	})
+	return c
+}
+
+// backup copies the database first: what it names is in files that are only ever added to, so the files that are
+// copied after it hold all of that, and maybe more.
+func backup(ctx context.Context, db *store.DB, data, path string) (files int, err error) {
+	out, err := os.OpenFile(path+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, fault.Errorf(fault.Invalid, "make the backup: %w", err)
+	}
+	defer os.Remove(path + ".part")
+	defer out.Close()
+	temp, err := os.MkdirTemp(filepath.Dir(path), ".backup-")
+	if err != nil {
+		return 0, fault.Errorf(fault.Unavailable, "make the backup: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	if err := db.Backup(ctx, filepath.Join(temp, databaseName)); err != nil {
+		return 0, fault.Wrap(err, "copy the database")
+	}
+	zipped := gzip.NewWriter(out)
+	archive := tar.NewWriter(zipped)
+	if err := addFile(archive, filepath.Join(temp, databaseName), databaseName); err != nil {
+		return 0, err
+	}
+	files = 1
+	for _, folder := range kept {
+		n, err := addFolder(ctx, archive, data, folder)
+		if err != nil {
+			return 0, fault.Wrap(err, "copy %s", folder)
+		}
+		files += n
+	}
+	// Repositories are packed while their server runs, so they are copied by the room that knows how.
+	if err := copyRepositories(ctx, db, data, filepath.Join(temp, "repositories")); err != nil {
+		return 0, fault.Wrap(err, "copy the repositories")
+	}
+	n, err := addFolder(ctx, archive, temp, "repositories")
+	if err != nil {
+		return 0, fault.Wrap(err, "copy the repositories")
+	}
+	files += n
+	if err := errors.Join(archive.Close(), zipped.Close(), out.Sync(), out.Close()); err != nil {
+		return 0, fault.Errorf(fault.Unavailable, "write the backup: %w", err)
+	}
+	return files, os.Rename(path+".part", path)
+}
+
+func copyRepositories(ctx context.Context, db *store.DB, data, to string) error {
+	log := slog.New(slog.DiscardHandler)
+	program, err := git.New("", log)
+	if err != nil {
+		return err
+	}
+	l := ledger.New(db, time.Now, log)
+	repositories, err := repository.New(db, access.New(db, l, time.Now, log), l, program, filepath.Join(data, "repositories"), time.Now, log)
+	if err != nil {
+		return err
+	}
+	return repositories.Copy(ctx, to)
+}
+
+func addFolder(ctx context.Context, archive *tar.Writer, data, folder string) (files int, err error) {
+	err = filepath.WalkDir(filepath.Join(data, folder), func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // gone since the folder was listed, such as a lock of git
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(data, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			for _, l := range left {
+				if name == filepath.FromSlash(l) {
+					return fs.SkipDir
+				}
+			}
+			return archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: filepath.ToSlash(name) + "/", Mode: 0o700})
+		}
+		if !e.Type().IsRegular() || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		files++
+		if err := addFile(archive, path, filepath.ToSlash(name)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		files--
+		return nil
+	})
+	return files, err
+}
+
+func addFile(archive *tar.Writer, path, name string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime()}
+	if err := archive.WriteHeader(header); err != nil {
+		return err
+	}
+	_, err = io.Copy(archive, io.LimitReader(f, info.Size())) // a log that grows meanwhile is copied as long as it was
+	return err
+}
+
+func restoreCommand(string) *cobra.Command {
+	return onData("restore FILE", "Make a data folder from a backup; the folder must be new or empty", cobra.ExactArgs(1), func(c *cobra.Command, o Options, args []string) error {
+		n, err := restore(o, args[0])
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "restored %d files to %s; start the server with --data %s\n", n, o.Data, o.Data)
+		return nil
+	})
+}
+
+// restore puts the files in place. References that were pushed after the database was copied are recorded by the
+// next start, as changes past the server are.
+func restore(o Options, path string) (files int, err error) {
+	if entries, err := os.ReadDir(o.Data); err == nil && len(entries) > 0 {
+		return 0, fault.Errorf(fault.Conflict, "%s is not empty; name a new folder with --data", o.Data)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return 0, fault.Errorf(fault.Invalid, "open the backup: %w", err)
+	}
+	defer in.Close()
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return 0, fault.Errorf(fault.Unavailable, "make the data folder: %w", err)
+	}
+	root, err := os.OpenRoot(o.Data)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	zipped, err := gzip.NewReader(in)
+	if err != nil {
+		return 0, fault.Errorf(fault.Invalid, "%s is not a backup: %w", path, err)
+	}
+	archive := tar.NewReader(zipped)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, fault.Errorf(fault.Invalid, "%s is damaged: %w", path, err)
+		}
+		if err := place(root, archive, header); err != nil {
+			return 0, fault.Wrap(err, "restore %s", header.Name)
+		}
+		if header.Typeflag == tar.TypeReg {
+			files++
+		}
+	}
+	return files, nil
+}
+
+func place(root *os.Root, archive io.Reader, header *tar.Header) error {
+	name := filepath.FromSlash(strings.TrimSuffix(header.Name, "/"))
+	if header.Typeflag == tar.TypeDir {
+		return root.MkdirAll(name, 0o700)
+	}
+	if header.Typeflag != tar.TypeReg {
+		return fault.Errorf(fault.Invalid, "a backup holds files and folders alone")
+	}
+	if dir := filepath.Dir(name); dir != "." {
+		if err := root.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(header.Mode).Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, archive)
+	return errors.Join(err, f.Close())
+}

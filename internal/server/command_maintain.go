@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// onData makes a command that works on a data folder without a running server.
+func onData(use, short string, args cobra.PositionalArgs, run func(c *cobra.Command, o Options, args []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\nExit codes: 0 done, 1 failed, 2 wrong options.", Args: args}
+	options := bind(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		o, err := options()
+		if err != nil {
+			return err
+		}
+		return run(c, o, args)
+	}
+	return c
+}
+
+func migrateCommand(version string) *cobra.Command {
+	return onData("migrate", "Bring the tables of a database up to date", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
+		log, err := o.Logger()
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(o.Data, 0o700); err != nil {
+			return err
+		}
+		db, err := store.Open(c.Context(), o.Database, log)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		if err := db.Migrate(c.Context(), Migrations()...); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.OutOrStdout(), "the database is up to date with", version)
+		return nil
+	})
+}
+
+// verifyCommand reads the database itself, so that it needs to trust no server.
+func verifyCommand(string) *cobra.Command {
+	audit := &cobra.Command{Use: "audit", Short: "The ledger as an audit trail"}
+	audit.AddCommand(onData("verify", "Check the ledger's chain of hashes, without a server", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
+		log, err := o.Logger()
+		if err != nil {
+			return err
+		}
+		db, err := store.Open(c.Context(), o.Database, log)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		r, err := ledger.Verify(c.Context(), db)
+		if err != nil {
+			return err
+		}
+		if r.Broken != nil {
+			return fault.Errorf(fault.Conflict, "the ledger is broken at position %d: %s", r.Broken.Position, r.Broken.Why)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "the ledger is whole: %d entries, head %d %x\n", r.Entries, r.Head, r.HeadHash)
+		return nil
+	}))
+	return audit
+}
+
+func openapiCommand(version string) *cobra.Command {
+	return &cobra.Command{
+		Use: "openapi", Short: "Print the description of the API (OpenAPI 3.1)", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a := api.New(api.Rooms{Kinds: document.NewRegistry()}, api.Options{Version: "", Now: time.Now})
+			encoder := json.NewEncoder(c.OutOrStdout())
+			encoder.SetIndent("", " ")
+			return encoder.Encode(a.OpenAPI())
+		},
+	}
+}
+
+// doctorCommand looks at a machine and a data folder without touching either, so it may be run beside a server.
+func doctorCommand(version string) *cobra.Command {
+	return onData("doctor", "What this machine has and lacks for a server", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
+		o.LogLevel = "error"
+		log, err := o.Logger()
+		if err != nil {
+			return err
+		}
+		out := c.OutOrStdout()
+		fmt.Fprintf(out, "version      %s\ndata         %s\n", version, o.Data)
+		if program, err := exec.LookPath("git"); err != nil {
+			fmt.Fprintln(out, "git          none: install git, 2.38 or newer")
+		} else {
+			fmt.Fprintf(out, "git          %s\n", program)
+		}
+		program, err := stack.FindEngine(o.Engine, filepath.Join(o.Data, "tools"), stack.BuiltEngine())
+		switch {
+		case err != nil:
+			fmt.Fprintf(out, "engine       %s\n", fault.Message(err))
+		case program == "":
+			fmt.Fprintln(out, "engine       none: put tofu on the PATH, name it with --engine, or run make tools")
+		default:
+			fmt.Fprintf(out, "engine       %s\n", program)
+		}
+		if err := tellIsolation(out, log); err != nil {
+			return err
+		}
+		return tellLedger(c.Context(), out, o, log)
+	})
+}
+
+func tellIsolation(out io.Writer, log *slog.Logger) error {
+	dir, err := os.MkdirTemp("", "roadbed-doctor-")
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "try isolation: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	executor, err := process.New(dir, log)
+	if err != nil {
+		return fault.Wrap(err, "try isolation")
+	}
+	defer executor.Close()
+	caps := executor.Capabilities()
+	if caps.Isolated {
+		fmt.Fprintln(out, "isolation    yes: steps see neither this machine nor each other")
+	} else {
+		fmt.Fprintln(out, "isolation    no: steps run as plain processes of this user; let only people you trust use it")
+	}
+	for _, missing := range caps.Missing {
+		fmt.Fprintf(out, "             %s\n", missing)
+	}
+	return nil
+}
+
+func tellLedger(ctx context.Context, out io.Writer, o Options, log *slog.Logger) error {
+	if file, ok := strings.CutPrefix(o.Database, "sqlite:"); ok {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintln(out, "database     none yet: the first start of the server makes it")
+			return nil
+		}
+	}
+	db, err := store.Open(ctx, o.Database, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	r, err := ledger.Verify(ctx, db)
+	if err != nil {
+		return err
+	}
+	if r.Broken != nil {
+		return fault.Errorf(fault.Conflict, "the ledger is broken at position %d: %s", r.Broken.Position, r.Broken.Why)
+	}
+	fmt.Fprintf(out, "database     %s\nledger       whole: %d entries\n", db.Dialect(), r.Entries)
+	return nil
+}

@@ -1,0 +1,247 @@
+// Package server is the house: it builds every room and joins them, with one wire_ROOM.go for each join that is more
+// than a constructor's call. The verbs that need the house in process are its command_VERB.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
+	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/product/trigger"
+	"github.com/roadbed-dev/roadbed/internal/product/workflow"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// House is every room, built and joined.
+type House struct {
+	Options Options
+	Version string
+	Log     *slog.Logger
+
+	DB       *store.DB
+	Ledger   *ledger.Ledger
+	Queue    *queue.Queue
+	Blob     *blob.Files
+	Registry *oci.Registry
+	Executor *process.Executor
+	Node     *node.Node
+
+	Kinds        *document.Registry
+	Access       *access.Service
+	Keeper       *secret.Keeper
+	Secrets      *secret.Service
+	Policy       *policy.Service
+	Identity     *identity.Service
+	Catalog      *catalog.Service
+	Repositories *repository.Service
+	Runs         *run.Service
+
+	Scaffold  *scaffold.Service
+	Stacks    *stack.Service
+	Workflows *workflow.Service
+	Delivery  *delivery.Service
+	Triggers  *trigger.Service
+
+	API    *api.API
+	engine *engine
+	meters *meters
+}
+
+func (h *House) path(parts ...string) string {
+	return filepath.Join(append([]string{h.Options.Data}, parts...)...)
+}
+
+// Migrations gives the tables of all rooms, in the order in which they are made.
+func Migrations() []store.Migrations {
+	return []store.Migrations{
+		ledger.Migrations(), queue.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
+		catalog.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
+		delivery.Migrations(), trigger.Migrations(), node.Migrations(), ownMigrations(),
+	}
+}
+
+// Open opens the data folder and the database, brings its tables up to date, and builds every room. Close it.
+func Open(ctx context.Context, o Options, version string, log *slog.Logger) (*House, error) {
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, fault.Errorf(fault.Unavailable, "make the data folder: %w", err)
+	}
+	h := &House{Options: o, Version: version, Log: log, meters: newMeters()}
+	var err error
+	if h.DB, err = store.Open(ctx, o.Database, log); err != nil {
+		return nil, err
+	}
+	if err := h.build(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// Close lets go of files and connections.
+func (h *House) Close() error {
+	var all []error
+	if h.Executor != nil {
+		h.Executor.Close()
+	}
+	if h.Registry != nil {
+		all = append(all, h.Registry.Close())
+	}
+	return errors.Join(append(all, h.DB.Close())...)
+}
+
+func (h *House) build(ctx context.Context) error {
+	if err := h.DB.Migrate(ctx, Migrations()...); err != nil {
+		return fault.Wrap(err, "bring the database up to date")
+	}
+	if err := h.machinery(); err != nil {
+		return err
+	}
+	if err := h.core(); err != nil {
+		return err
+	}
+	if err := h.products(); err != nil {
+		return err
+	}
+	h.faces()
+	return nil
+}
+
+func (h *House) machinery() (err error) {
+	h.Ledger = ledger.New(h.DB, time.Now, h.Log)
+	h.Queue = queue.New(h.DB, h.Log)
+	if h.Blob, err = blob.OpenFiles(h.path("blobs")); err != nil {
+		return fault.Wrap(err, "open the blobs")
+	}
+	if h.Registry, err = oci.Open(h.path("registry"), oci.Options{Log: h.Log}); err != nil {
+		return err
+	}
+	if h.Executor, err = process.New(h.path("sandboxes"), h.Log); err != nil {
+		return fault.Wrap(err, "prepare to run steps")
+	}
+	if err := os.MkdirAll(h.path("tools"), 0o755); err != nil {
+		return fault.Errorf(fault.Unavailable, "make the folder of tools: %w", err)
+	}
+	h.engine = findEngine(h.Options, h.path("tools"), h.Log)
+	h.Node, err = node.New(node.Options{
+		Dir: h.path("node"), DB: h.DB, Executor: h.Executor, Images: images{h.Registry}, Now: time.Now, Log: h.Log,
+		ReservedHosts: h.reservedHosts(),
+	})
+	return fault.Wrap(err, "prepare the node")
+}
+
+func (h *House) core() (err error) {
+	h.Kinds = document.NewRegistry()
+	h.Access = access.New(h.DB, h.Ledger, time.Now, h.Log)
+	if h.Keeper, err = secret.OpenKeeper(h.path("keys")); err != nil {
+		return err
+	}
+	h.Secrets = secret.New(h.DB, h.Access, h.Ledger, h.Keeper, time.Now)
+	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
+	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
+	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
+	program, err := git.New("", h.Log)
+	if err != nil {
+		return fault.Wrap(err, "find git")
+	}
+	h.Repositories, err = repository.New(h.DB, h.Access, h.Ledger, program, h.path("repositories"), time.Now, h.Log)
+	if err != nil {
+		return err
+	}
+	h.Catalog.Read(h.Repositories.Platform())
+	h.Runs = run.NewService(run.Deps{
+		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Now: time.Now, Log: h.Log,
+	})
+	for _, k := range access.Kinds(h.Access) {
+		h.Kinds.Register(k)
+	}
+	for _, k := range policy.Kinds(h.Policy) {
+		h.Kinds.Register(k)
+	}
+	return nil
+}
+
+func (h *House) products() error {
+	h.Stacks = stack.New(stack.Deps{
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
+		Repositories: h.Repositories.Platform(), Seal: h.Keeper, Now: time.Now, Log: h.Log,
+	})
+	h.Workflows = h.wireWorkflow()
+	var err error
+	if h.Scaffold, err = h.wireScaffold(); err != nil {
+		return fault.Wrap(err, "prepare golden paths")
+	}
+	h.Triggers = trigger.New(trigger.Deps{
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Runs: h.Runs, Repositories: h.Repositories.Platform(),
+		Workflows: submitter{h.Workflows}, Now: time.Now, Log: h.Log,
+	})
+	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
+	for _, k := range []document.Kind{
+		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
+		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers),
+	} {
+		h.Kinds.Register(k)
+	}
+	for _, k := range workflow.Kinds(h.Workflows) {
+		h.Kinds.Register(k)
+	}
+	return nil
+}
+
+func (h *House) faces() {
+	h.API = api.New(api.Rooms{
+		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
+		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
+		Triggers: h.Triggers,
+	}, api.Options{Version: h.Version, Features: h.features, Now: time.Now, Log: h.Log})
+}
+
+func (h *House) features() api.Features {
+	c := h.Executor.Capabilities()
+	return api.Features{Isolated: c.Isolated, Isolation: c.Missing, Engine: h.engine.path(), Database: string(h.DB.Dialect())}
+}
+
+// Run keeps every actor of the house going until ctx ends or one of them fails.
+func (h *House) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	system := actor.AsSystem(ctx)
+	for name, run := range map[string]func(context.Context) error{
+		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
+		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run,
+	} {
+		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
+	}
+	for _, w := range h.workers(ctx) {
+		group.Go(func() error { return w.Run(system) })
+	}
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

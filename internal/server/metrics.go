@@ -1,0 +1,89 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// meters are what the server counts of itself. A registry of its own, so that nothing is global.
+type meters struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMeters() *meters {
+	m := &meters{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "roadbed_http_request_duration_seconds", Help: "Time to answer a request, live streams left out.",
+		Buckets: []float64{.001, .005, .02, .1, .5, 2, 10},
+	}, []string{"area", "method", "code"})}
+	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (h *House) metrics() http.Handler {
+	return promhttp.HandlerFor(h.meters.registry, promhttp.HandlerOpts{})
+}
+
+// observe counts requests. What an application answers by its host name is counted as one area.
+func (h *House) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			return
+		}
+		h.meters.requests.WithLabelValues(h.area(r), method(r.Method), strconv.Itoa(seen.code)).Observe(time.Since(began).Seconds())
+	})
+}
+
+func (h *House) area(r *http.Request) string {
+	if h.Node.Serves(r.Host) {
+		return "application"
+	}
+	for _, area := range []string{"api/v1", "api/state", "git", "v2", "metrics", "healthz", "readyz"} {
+		if strings.HasPrefix(r.URL.Path, "/"+area) {
+			return area
+		}
+	}
+	return "portal"
+}
+
+// method keeps the label's values few, whatever clients invent.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodPatch, "LOCK", "UNLOCK":
+		return m
+	}
+	return "other"
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *statusWriter) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController reach what is below: flushing, deadlines, taking over.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush lets live streams through.
+func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:12]
+}

@@ -1,0 +1,197 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Options say how a server runs. Each is a flag, an environment variable (ROADBED_…) and a key of the YAML file that
+// --config names; the flag wins over the environment, and that over the file.
+type Options struct {
+	Listen     string
+	Data       string
+	Database   string
+	Dev        bool
+	BaseURL    string
+	AdminToken string
+	Engine     string
+	Download   bool
+	Workers    int
+	Network    bool
+	LogLevel   string
+	LogFormat  string
+	Drain      time.Duration
+	Config     string
+}
+
+// option is one row of the table from which flags, environment and reference are made.
+type option struct {
+	name, usage string
+	secret      bool // only from the environment or the file: a flag shows in the list of processes
+	set         func(o *Options, value string) error
+	get         func(o *Options) string
+}
+
+func text(field func(o *Options) *string) (set func(*Options, string) error, get func(*Options) string) {
+	return func(o *Options, v string) error { *field(o) = v; return nil }, func(o *Options) string { return *field(o) }
+}
+
+func flag(field func(o *Options) *bool) (set func(*Options, string) error, get func(*Options) string) {
+	return func(o *Options, v string) (err error) { *field(o), err = strconv.ParseBool(v); return err },
+		func(o *Options) string { return strconv.FormatBool(*field(o)) }
+}
+
+func table() []option {
+	row := func(name, usage string, set func(*Options, string) error, get func(*Options) string) option {
+		return option{name: name, usage: usage, set: set, get: get}
+	}
+	var rows []option
+	add := func(name, usage string) func(set func(*Options, string) error, get func(*Options) string) {
+		return func(set func(*Options, string) error, get func(*Options) string) {
+			rows = append(rows, row(name, usage, set, get))
+		}
+	}
+	add("listen", "address and port on which everything is served")(text(func(o *Options) *string { return &o.Listen }))
+	add("data", "folder for the database, repositories, logs, artifacts and keys")(text(func(o *Options) *string { return &o.Data }))
+	add("database", "sqlite:FILE or postgres://…; empty for roadbed.db in the data folder")(text(func(o *Options) *string { return &o.Database }))
+	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed")(flag(func(o *Options) *bool { return &o.Dev }))
+	add("base-url", "how browsers reach the server; empty for http:// and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
+	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
+	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
+	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
+	add("log-level", "debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
+	add("log-format", "text or json")(text(func(o *Options) *string { return &o.LogFormat }))
+	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
+		func(o *Options, v string) (err error) { o.Workers, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.Workers) })
+	add("drain", "how long requests may take to end when the server is asked to stop")(
+		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
+		func(o *Options) string { return o.Drain.String() })
+	set, get := text(func(o *Options) *string { return &o.AdminToken })
+	rows = append(rows, option{name: "admin-token", usage: "token of user:default/admin, for scripts", secret: true, set: set, get: get})
+	return rows
+}
+
+// Defaults are the options that nobody set.
+func Defaults() Options {
+	return Options{Listen: "127.0.0.1:8080", Data: "", LogLevel: "info", LogFormat: "text", Download: true, Drain: 10 * time.Second}
+}
+
+// environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.
+func environment(name string) string {
+	return "ROADBED_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// bind adds the options to a command's flags. The result reads them all, in their order, when the command runs.
+func bind(flags *pflag.FlagSet) func() (Options, error) {
+	given := map[string]*string{}
+	defaults := Defaults()
+	for _, row := range table() {
+		if row.secret {
+			continue
+		}
+		given[row.name] = new(string)
+		usage := fmt.Sprintf("%s (%s)", row.usage, environment(row.name))
+		flags.StringVar(given[row.name], row.name, row.get(&defaults), usage)
+		if v := row.get(&defaults); v == "true" || v == "false" {
+			flags.Lookup(row.name).NoOptDefVal = "true"
+		}
+	}
+	config := flags.String("config", os.Getenv("ROADBED_CONFIG"), "YAML file with the same options as keys (ROADBED_CONFIG)")
+	return func() (Options, error) {
+		o := Defaults()
+		file, err := readConfig(*config)
+		if err != nil {
+			return o, err
+		}
+		for _, row := range table() {
+			value, from := "", ""
+			if v, ok := file[row.name]; ok {
+				value, from = v, *config+": "+row.name
+				delete(file, row.name)
+			}
+			if v, ok := os.LookupEnv(environment(row.name)); ok {
+				value, from = v, environment(row.name)
+			}
+			if !row.secret && flags.Changed(row.name) {
+				value, from = *given[row.name], "--"+row.name
+			}
+			if from == "" {
+				continue
+			}
+			if err := row.set(&o, value); err != nil {
+				return o, fault.Errorf(fault.Invalid, "%s: %q can't be used: %w", from, value, err)
+			}
+		}
+		for name := range file {
+			return o, fault.Errorf(fault.Invalid, "%s: %s is not an option; `roadbed server --help` lists them", *config, name)
+		}
+		return o.complete()
+	}
+}
+
+func readConfig(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "read the configuration: %w", err)
+	}
+	values := map[string]string{}
+	if err := yaml.Unmarshal(data, &values); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "%s: %w", path, err)
+	}
+	return values, nil
+}
+
+// complete fills in what follows from other options.
+func (o Options) complete() (Options, error) {
+	if o.Data == "" {
+		o.Data = "./.roadbed"
+		if !o.Dev {
+			o.Data = "./roadbed-data"
+		}
+	}
+	var err error
+	if o.Data, err = filepath.Abs(o.Data); err != nil {
+		return o, fault.Errorf(fault.Invalid, "the data folder: %w", err)
+	}
+	if o.Database == "" {
+		o.Database = "sqlite:" + filepath.Join(o.Data, "roadbed.db")
+	}
+	if o.Workers < 0 {
+		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")
+	}
+	if o.Workers == 0 {
+		o.Workers = max(4, runtime.NumCPU())
+	}
+	return o, nil
+}
+
+// Logger gives the log that the options ask for, on standard error.
+func (o Options) Logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "log-level: %q is none of debug, info, warn, error", o.LogLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch o.LogFormat {
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	}
+	return nil, fault.Errorf(fault.Invalid, "log-format: %q is neither text nor json", o.LogFormat)
+}

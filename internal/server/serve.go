@@ -1,0 +1,149 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roadbed-dev/roadbed/internal/face/api"
+	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
+	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
+	"github.com/roadbed-dev/roadbed/internal/face/api/state"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/web"
+)
+
+// Handler serves everything on one port: applications by their host names, then the protocols by their paths, then
+// the portal.
+func (h *House) Handler() http.Handler {
+	native := h.API.Authenticate(api.WithRequest(h.API.Handler()))
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/", native)
+	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/docs", "/schemas/"} {
+		mux.Handle(path, native)
+	}
+	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
+	mux.Handle("/git/", &gitface.Handler{Repositories: h.Repositories, Authenticate: h.Identity.Authenticate, Log: h.Log})
+	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.Handle("GET /metrics", h.metrics())
+	mux.Handle("/", web.Handler())
+	return h.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.Node.Serves(r.Host) {
+			h.Node.Ingress().ServeHTTP(w, r)
+			return
+		}
+		harden(w.Header())
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+// harden sets what every answer of ours carries.
+func harden(header http.Header) {
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "same-origin")
+	header.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+}
+
+// authorizeImage asks for the right on the repository whose image it is.
+func (h *House) authorizeImage(ctx context.Context, action, repository string) error {
+	right := map[string]string{ociface.Pull: "artifact:read", ociface.Push: "artifact:write", ociface.Delete: "artifact:delete"}[action]
+	space, err := h.Repositories.Platform().SpaceOf(ctx, repository)
+	if err != nil {
+		if signedIn := h.Access.Authorize(ctx, "artifact:read", "default"); fault.Is(signedIn, fault.Unauthenticated) {
+			return signedIn
+		}
+		return fault.Errorf(fault.NotFound, "there is no repository %s; make it before you push its image", repository)
+	}
+	return h.Access.AuthorizeObject(ctx, right, space, repository)
+}
+
+func (h *House) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, stop := context.WithTimeout(r.Context(), 2*time.Second)
+	defer stop()
+	err := h.DB.Read(ctx, func(tx *store.Tx) error {
+		var one int
+		return tx.QueryRow(ctx, "SELECT 1").Scan(&one)
+	})
+	if err != nil {
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// door is the unix socket through which isolated steps reach this server. The address of a socket is short, so that a
+// long data folder gets its door in the folder for temporary files.
+func (h *House) door() string {
+	path := h.path("door", "api.sock")
+	if len(path) < 100 {
+		return path
+	}
+	return filepath.Join(os.TempDir(), "roadbed-"+shortHash(h.Options.Data), "api.sock")
+}
+
+// Serve answers on the listener and at the door until ctx ends, then lets requests end.
+func (h *House) Serve(ctx context.Context, listener net.Listener) error {
+	if err := os.MkdirAll(filepath.Dir(h.door()), 0o700); err != nil {
+		return fault.Errorf(fault.Unavailable, "make the folder of the door: %w", err)
+	}
+	if err := os.Remove(h.door()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fault.Errorf(fault.Unavailable, "clear the door: %w", err)
+	}
+	door, err := net.Listen("unix", h.door())
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "open the door: %w", err)
+	}
+	handler := h.Handler()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range []net.Listener{listener, door} {
+		group.Go(func() error { return h.serve(ctx, l, handler) })
+	}
+	return group.Wait()
+}
+
+func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog:    slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fault.Wrap(err, "serve")
+	case <-ctx.Done():
+	}
+	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), h.Options.Drain)
+	defer stop()
+	time.AfterFunc(h.Options.Drain/4, cancel) // live streams end, so that the rest can
+	if err := server.Shutdown(draining); err != nil {
+		_ = server.Close()
+	}
+	<-ended
+	return nil
+}
+
+// isLoopback tells whether an address can be reached from this machine alone.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

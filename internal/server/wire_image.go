@@ -1,0 +1,51 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
+	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// images lets the node run what is in the embedded registry. Delivery has checked that the application may use it.
+type images struct{ registry *oci.Registry }
+
+func (i images) Unpack(ctx context.Context, image, dest string) (node.ImageConfig, error) {
+	r, err := oci.ParseReference(image)
+	if err != nil {
+		return node.ImageConfig{}, err
+	}
+	if r.Host != delivery.RegistryHost {
+		return node.ImageConfig{}, fault.Errorf(fault.Invalid, "this machine runs images of its own registry alone; write %s/NAMESPACE/NAME@sha256:… instead of %s", delivery.RegistryHost, image)
+	}
+	reference := string(r.Digest)
+	if reference == "" {
+		reference = r.Tag
+	}
+	found, err := i.registry.Image(ctx, r.Repository, reference, oci.ThisPlatform())
+	if err != nil {
+		return node.ImageConfig{}, err
+	}
+	if err := os.Remove(dest); err != nil && !errors.Is(err, fs.ErrNotExist) { // Unpack makes it, whole or not at all
+		return node.ImageConfig{}, fault.Wrap(err, "clear the folder of the image")
+	}
+	c, err := oci.Unpack(ctx, found, dest, oci.UnpackLimits{})
+	if err != nil {
+		return node.ImageConfig{}, fault.Wrap(err, "unpack %s", image)
+	}
+	out := node.ImageConfig{Digest: string(c.Digest), Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.Dir}
+	for _, p := range c.Ports {
+		number, protocol, _ := strings.Cut(p, "/")
+		if n, err := strconv.Atoi(number); err == nil && (protocol == "" || protocol == "tcp") {
+			out.Ports = append(out.Ports, n)
+		}
+	}
+	return out, nil
+}
