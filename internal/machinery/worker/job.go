@@ -76,6 +76,7 @@ const (
 	OutputText = "text" // a file of at most MaxText bytes, into Result.Outputs
 	OutputFile = "file" // a file, into Result.Artifacts
 	OutputTree = "tree" // a folder, as tar.gz into Result.Artifacts; equal trees have equal digests
+	OutputAny  = "any"  // a file or a folder, whichever it is; Artifact.Kind tells
 )
 
 // MaxText bounds a text output, in bytes.

@@ -328,7 +328,7 @@ func (b *jobBuilder) outputs(*Container) error {
 		}
 	}
 	for _, a := range out.Artifacts {
-		if err := add(outputArtifact+a.Name, outputAny, strings.TrimSuffix(a.Path, "/"), a.Optional); err != nil {
+		if err := add(outputArtifact+a.Name, worker.OutputAny, strings.TrimSuffix(a.Path, "/"), a.Optional); err != nil {
 			return err
 		}
 	}
@@ -337,9 +337,6 @@ func (b *jobBuilder) outputs(*Container) error {
 	}
 	return nil
 }
-
-// outputAny is the kind of an output that is kept as a file or as a tree, as the worker finds it: a document doesn't say.
-const outputAny = "any"
 
 // checkPath holds a path of a step to what it may write.
 func checkPath(p string) error {

@@ -128,7 +128,7 @@ func leafOf(s *run.Step) Leaf {
 		}
 	case run.StepFailed:
 		l.Phase = Failed
-		if d.Broken || d.Type == TypePod && s.Result.ExitCode == 0 && s.Result.Reason == "" {
+		if d.Broken || d.Type == TypePod && unrunnable(s.Result) {
 			l.Phase = Error
 		}
 		if l.Message == "" {
@@ -141,6 +141,11 @@ func leafOf(s *run.Step) Leaf {
 		l.Message = s.Reason
 	}
 	return l
+}
+
+// unrunnable tells a step that could not be run, or not to its end, from a command that failed.
+func unrunnable(r worker.Result) bool {
+	return r.Reason == worker.ReasonSetup || r.Reason == worker.ReasonOutput || r.Reason == "" && r.ExitCode == 0
 }
 
 func failure(r worker.Result) string {
