@@ -78,6 +78,10 @@ spec:
 			`{"apiVersion":"v1","kind":"X","metadata":{"name":"x","title":"\ud83d\ude00"}}`,
 			`{"apiVersion":"v1","kind":"X","metadata":{"name":"x","title":"😀"}}`,
 		},
+		"line breaks of YAML alone": {
+			"{\"apiVersion\":\"v1\",\"kind\":\"X\",\"metadata\":{\"name\":\"x\",\"title\":\"a\u0085b\ufeff\"}}",
+			"{\"apiVersion\":\"v1\",\"kind\":\"X\",\"metadata\":{\"name\":\"x\",\"title\":\"a\u0085b\ufeff\"}}",
+		},
 		"null annotation": {
 			"apiVersion: v1\nkind: X\nmetadata:\n  annotations:\n    a:\n    b: c\n",
 			`{"apiVersion":"v1","kind":"X","metadata":{"annotations":{"b":"c"}}}`,

@@ -52,6 +52,11 @@ func Parse(file string, data []byte, limits Limits) ([]Document, error) {
 	if len(data) > limits.Bytes {
 		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes; at most %d are read, so split it", orInput(file), len(data), limits.Bytes)
 	}
+	if bytes.ContainsAny(data, foldedByYAML) {
+		if documents, ok := parseJSON(file, data, limits); ok {
+			return documents, nil
+		}
+	}
 	nodes, err := readNodes(file, data, limits)
 	if err != nil {
 		if documents, ok := parseJSON(file, data, limits); ok {
@@ -76,6 +81,9 @@ func Parse(file string, data []byte, limits Limits) ([]Document, error) {
 }
 
 const maxDetails = 20
+
+// foldedByYAML are line breaks to YAML, even within quotes, and mere characters to JSON.
+const foldedByYAML = "\u0085\u2028\u2029\ufeff"
 
 func orInput(file string) string {
 	if file == "" {
