@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -24,8 +25,9 @@ const doorPort = 7070
 
 var stepName = regexp.MustCompile(`[^a-z0-9_-]+`)
 
-// command prepares a workspace, runs the job's command in it, and takes the outputs.
-func (w *Worker) command(ctx context.Context, l Lease, log io.Writer) Result {
+// command prepares a workspace, runs the job's command in it, and takes the outputs. ctx ends when the step is
+// canceled, alive only when nobody wants it from this worker any more.
+func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Result {
 	id := stepName.ReplaceAllString(strings.ToLower(l.Step), "-")
 	id = fmt.Sprintf("%.50s-%d", id, l.Attempt)
 	dir := filepath.Join(w.Dir, "work", id)
@@ -68,7 +70,7 @@ func (w *Worker) command(ctx context.Context, l Lease, log io.Writer) Result {
 	c := collector{root: root, note: func(format string, args ...any) { fmt.Fprintf(log, "roadbed: "+format+"\n", args...) },
 		put: func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) }}
 	// A canceled step's outputs are wanted too; only a lost one's are not.
-	err = c.collect(context.WithoutCancel(ctx), l.Job.Outputs, &result)
+	err = c.collect(alive, l.Job.Outputs, &result)
 	if err != nil && result.ExitCode == 0 {
 		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
 		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
@@ -143,14 +145,16 @@ func (w *Worker) fill(ctx context.Context, l Lease, root *os.Root) error {
 
 func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, dir string, left *bounds) error {
 	if s.Blob == "" {
-		r, err := w.Hub.Archive(ctx, l.ID, s.Repository, s.Commit, s.Subpath)
+		r, err := fetch(ctx, func() (io.ReadCloser, error) {
+			return w.Hub.Archive(ctx, l.ID, s.Repository, s.Commit, s.Subpath)
+		})
 		if err != nil {
 			return err
 		}
 		defer r.Close()
 		return unpack(root, dir, r, left)
 	}
-	r, err := w.Hub.GetBlob(ctx, l.ID, s.Blob)
+	r, err := fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, s.Blob) })
 	if err != nil {
 		return err
 	}
@@ -160,6 +164,24 @@ func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, d
 		return fault.Errorf(fault.Invalid, "it is not a tar.gz: %w", err)
 	}
 	return unpack(root, dir, plain, left)
+}
+
+// fetch opens something at the Hub, and waits up to a minute for a Hub that is away.
+func fetch(ctx context.Context, open func() (io.ReadCloser, error)) (r io.ReadCloser, err error) {
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var other error
+	err = retry(bounded, func() error {
+		r, other = open()
+		if kind := fault.KindOf(other); other != nil && (kind == fault.Unavailable || kind == fault.Exhausted) {
+			return other
+		}
+		return nil
+	})
+	if other != nil {
+		err = other
+	}
+	return r, err
 }
 
 func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left *bounds) error {
@@ -176,7 +198,7 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 	}
 	var content io.Reader = strings.NewReader(f.Content)
 	if f.Blob != "" {
-		r, err := w.Hub.GetBlob(ctx, l.ID, f.Blob)
+		r, err := fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, f.Blob) })
 		if err != nil {
 			return err
 		}

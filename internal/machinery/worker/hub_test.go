@@ -7,11 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
@@ -20,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Child()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // hub is a Hub in memory.

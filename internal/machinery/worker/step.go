@@ -32,7 +32,7 @@ func (w *Worker) step(work context.Context, l Lease) {
 		return w.Hub.Log(ctx, l.ID, offset, p)
 	})
 	masked := NewMasker(stream, secretsOf(l))
-	result := w.perform(ctx, l, masked)
+	result := w.perform(ctx, alive, l, masked)
 	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
 		result.Reason = execute.ReasonCanceled
 	}
@@ -55,7 +55,7 @@ func secretsOf(l Lease) []string {
 }
 
 // perform gives the result of a job, whatever happens.
-func (w *Worker) perform(ctx context.Context, l Lease, log io.Writer) (result Result) {
+func (w *Worker) perform(ctx, alive context.Context, l Lease, log io.Writer) (result Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.Log.Error("a step broke the worker's code", "step", l.Step, "panic", p, "stack", string(debug.Stack()))
@@ -64,7 +64,7 @@ func (w *Worker) perform(ctx context.Context, l Lease, log io.Writer) (result Re
 	}()
 	switch l.Job.Kind {
 	case KindCommand:
-		return w.command(ctx, l, log)
+		return w.command(ctx, alive, l, log)
 	case KindPlatform:
 		return w.platform(ctx, l, log)
 	}

@@ -34,12 +34,12 @@ func TestCommandFromSourcesToOutputs(t *testing.T) {
 	j.Sources = []Source{{Repository: "payments/api", Commit: "c0ffee"}}
 	j.Files = []File{{Path: "extra/note", Content: "note\n"}, {Path: "/work/run.sh", Mode: 0o755, Content: "#!/bin/sh\n"}}
 	j.Outputs = []Output{{Name: "text", Path: "text", Kind: OutputText}, {Name: "file", Path: "/work/file", Kind: OutputFile},
-		{Name: "tree", Path: "out", Kind: OutputTree}, {Name: "maybe", Path: "missing", Kind: OutputFile, Optional: true}}
+		{Name: "tree", Path: "out", Kind: OutputTree}, {Name: "any-tree", Path: "out", Kind: OutputAny}, {Name: "any-file", Path: "file", Kind: OutputAny}, {Name: "maybe", Path: "missing", Kind: OutputFile, Optional: true}}
 	j.Image = "golang:1.26"
 	b.hub.offer("a", j)
 	b.hub.offer("b", j)
 	result, log := b.hub.result(t, "a")
-	if result.ExitCode != 0 || result.Outputs["text"] != "the text" || len(result.Artifacts) != 2 {
+	if result.ExitCode != 0 || result.Outputs["text"] != "the text" || len(result.Artifacts) != 4 {
 		t.Fatalf("got %+v, %s", result, log)
 	}
 	for _, words := range []string{"hello from the step\n", "image golang:1.26 is not used", "out/bad is left out", "out/pipe is left out"} {
@@ -53,6 +53,9 @@ func TestCommandFromSourcesToOutputs(t *testing.T) {
 	tree := untar(t, b.hub.blobs[result.Artifacts["tree"].Digest])
 	if tree["sub/all"] != "main\nnote\n" || tree["short"] != "-> sub/all" || len(tree) != 3 {
 		t.Errorf("the tree is %q", tree)
+	}
+	if result.Artifacts["any-tree"] != result.Artifacts["tree"] || result.Artifacts["any-file"] != result.Artifacts["file"] {
+		t.Errorf("outputs of either kind differ: %+v", result.Artifacts)
 	}
 	again, _ := b.hub.result(t, "b")
 	if again.Artifacts["tree"] != result.Artifacts["tree"] {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -296,69 +295,6 @@ func (s suite) replaced(t *testing.T) {
 	}
 	second.Stop(0)
 	wait(t, second)
-}
-
-func (s suite) forwards(t *testing.T) {
-	e := s.open(t)
-	if !e.Capabilities().Isolated {
-		t.Skip("ports are the host's without isolation")
-	}
-	// A unix socket's path is short; a test's folder may be long.
-	dir, err := os.MkdirTemp("", "fwd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	door, err := net.Listen("unix", filepath.Join(dir, "door"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer door.Close()
-	// The door answers when it has read all: half a close must arrive.
-	go func() {
-		for {
-			conn, err := door.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				b, _ := io.ReadAll(conn)
-				fmt.Fprintf(conn, "door got %d bytes", len(b))
-			}()
-		}
-	}()
-	spec := execute.Spec{
-		ID: "forwards", Image: s.image, Workspace: t.TempDir(),
-		Dial: []execute.Forward{{Socket: filepath.Join(dir, "door"), Port: 7070}}, Listen: []execute.Forward{{Socket: filepath.Join(dir, "in"), Port: 8080}},
-	}
-	program := Build(t)
-	copyFile(t, program, filepath.Join(spec.Workspace, "peer"))
-	spec.Argv = []string{"./peer"}
-	p := s.start(t, t.Context(), e, spec)
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			conn, err := net.Dial("unix", filepath.Join(dir, "in"))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			fmt.Fprint(conn, strings.Repeat("y", 300_000))
-			conn.(*net.UnixConn).CloseWrite() //nolint:errcheck // the answer tells
-			b, err := io.ReadAll(conn)
-			if string(b) != "peer got 300000 bytes; door got 300000 bytes" {
-				t.Errorf("got %q, %v", b, err)
-			}
-		})
-	}
-	all.Wait()
-	p.Stop(0)
-	wait(t, p)
-	if _, err := net.Dial("unix", filepath.Join(dir, "in")); err == nil {
-		t.Error("the socket outlived its command")
-	}
 }
 
 func (s suite) brokenOutput(t *testing.T) {

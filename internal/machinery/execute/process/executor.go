@@ -314,14 +314,26 @@ func (e *Executor) Reap(ctx context.Context, keep func(id string) bool) error {
 	}
 	var all []error
 	for _, id := range ids {
-		e.mu.Lock()
-		mine := e.running[id] != nil
-		e.mu.Unlock()
-		if mine || keep != nil && keep(id) {
+		if keep != nil && keep(id) {
 			continue
 		}
-		e.log.Info("ending what an earlier life left", "id", id)
-		all = append(all, e.clear(ctx, id))
+		all = append(all, e.reap(ctx, id))
 	}
 	return errors.Join(all...)
+}
+
+// reap clears an id that nothing of this life has. It holds the id meanwhile, so that a Start waits.
+func (e *Executor) reap(ctx context.Context, id string) error {
+	r := &running{id: id, kill: func() {}, term: func() {}, done: make(chan struct{})}
+	e.mu.Lock()
+	if e.running[id] != nil {
+		e.mu.Unlock()
+		return nil
+	}
+	e.running[id] = r
+	e.mu.Unlock()
+	defer r.finish(execute.Result{}, false, nil)
+	defer e.leave(r)
+	e.log.Info("ending what an earlier life left", "id", id)
+	return e.clear(ctx, id)
 }

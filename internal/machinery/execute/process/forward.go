@@ -117,7 +117,7 @@ func listenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
 		if info, err := os.Lstat(f.Socket); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			os.Remove(f.Socket)
 		}
-		l, err := net.Listen("unix", f.Socket)
+		l, err := listenAt(f.Socket)
 		if err != nil {
 			return listeners, fault.Errorf(fault.Invalid, "listen at the socket %s: %w", f.Socket, err)
 		}
@@ -129,6 +129,31 @@ func listenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
+// listenAt listens at a socket that is removed with the listener.
+func listenAt(path string) (net.Listener, error) {
+	address, release, err := unixAddress(path)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	l, err := net.Listen("unix", address)
+	if err != nil {
+		return nil, err
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	return socketFile{l, path}, nil
+}
+
+type socketFile struct {
+	net.Listener
+	path string
+}
+
+func (s socketFile) Close() error {
+	os.Remove(s.path)
+	return s.Listener.Close()
+}
+
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
 		l.Close()
@@ -138,8 +163,13 @@ func closeAll(listeners []net.Listener) {
 // dialUnix gives a function that connects to a host's socket.
 func dialUnix(socket string) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
+		address, release, err := unixAddress(socket)
+		if err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", socket, err)
+		}
+		defer release()
 		var d net.Dialer
-		conn, err := d.DialContext(ctx, "unix", socket)
+		conn, err := d.DialContext(ctx, "unix", address)
 		if err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", socket, err)
 		}

@@ -3,6 +3,8 @@ package process
 import (
 	"os"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
@@ -13,7 +15,7 @@ func TestMain(m *testing.M) {
 	}
 	// A step that can read its server's environment finds this.
 	os.Setenv("SERVER_SECRET", "the-servers-own-secret")
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // open gives an executor in a folder of the test's own.
