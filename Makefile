@@ -67,10 +67,9 @@ lint: ## vet, format, the linters of .golangci.yml, the portal's types and forma
 	$(CACHE)/golangci-lint run ./...
 	cd web && npm run lint
 
-generate: ## generated files: the OpenAPI document, the portal's client, the CLI reference
+generate: ## generated files: the OpenAPI document and the portal's client
 	$(GO) run ./cmd/roadbed openapi > web/src/api/openapi.json
 	cd web && npm run generate
-	$(GO) run ./cmd/roadbed docs docs/reference/cli
 
 clean: ## what builds leave
 	rm -rf bin web/dist $(HELPER)/init_linux_*

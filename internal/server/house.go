@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -174,6 +175,7 @@ func (h *House) core() (err error) {
 		return err
 	}
 	h.Catalog.Read(h.Repositories.Platform())
+	h.Catalog.Addresses(h.baseURL())
 	h.Runs = run.NewService(run.Deps{
 		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Now: time.Now, Log: h.Log,
 	})
@@ -218,7 +220,7 @@ func (h *House) faces() {
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
 		Triggers: h.Triggers,
-	}, api.Options{Version: h.Version, Features: h.features, Now: time.Now, Log: h.Log})
+	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 
 func (h *House) features() api.Features {

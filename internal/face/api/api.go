@@ -57,7 +57,7 @@ type Rooms struct {
 // Options say how the server is reached.
 type Options struct {
 	Version  string
-	Registry func(host string) string // the embedded registry as a client at that host names it
+	BaseURL  string // how browsers reach the server, without a slash at the end; "" takes it from each request
 	Features func() Features
 	Now      func() time.Time
 	Log      *slog.Logger

@@ -49,7 +49,7 @@ func (a *API) identify(r *http.Request) (context.Context, error) {
 		}
 		return actor.With(ctx, p), nil
 	}
-	cookie := identity.CookieOf(r, r.TLS != nil)
+	cookie := identity.CookieOf(r, overTLS(ctx))
 	if cookie == "" {
 		return ctx, nil
 	}

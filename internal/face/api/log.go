@@ -120,7 +120,5 @@ func (a *API) sendProblem(ctx context.Context, send sse.Sender, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	if p, ok := a.problem(ctx, err).(*huma.ErrorModel); ok {
-		_ = send.Data(*p)
-	}
+	_ = send.Data(*a.problem(ctx, err)) // the client is gone when this can't be sent
 }

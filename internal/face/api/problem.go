@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,11 +22,7 @@ var statuses = map[fault.Kind]int{
 func HTTPStatus(err error) int { return statuses[fault.KindOf(err)] }
 
 // problem turns an error into a problem document; what is internal is logged and not shown.
-func (a *API) problem(ctx context.Context, err error) error {
-	var status huma.StatusError
-	if errors.As(err, &status) {
-		return err
-	}
+func (a *API) problem(ctx context.Context, err error) *huma.ErrorModel {
 	kind := fault.KindOf(err)
 	if kind == fault.Internal {
 		a.Log.ErrorContext(ctx, "request ended with an internal error", "error", err)
@@ -74,7 +69,7 @@ func location(d fault.Detail) string {
 
 // WriteProblem answers a request outside of huma with a problem document.
 func (a *API) WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
-	problem := a.problem(r.Context(), err).(*huma.ErrorModel)
+	problem := a.problem(r.Context(), err)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(problem.Status)
 	writeJSON(w, problem)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
@@ -10,33 +11,43 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-type requestKey struct{}
+// origin is how a request reached the server.
+type origin struct {
+	base   string // http://127.0.0.1:8080, without a slash at the end
+	tls    bool   // as the browser sees it, also behind a proxy that ends TLS
+	remote string
+}
 
-// WithRequest keeps the request in the context for the few routes that set cookies or give addresses.
-func WithRequest(next http.Handler) http.Handler {
+type originKey struct{}
+
+// WithOrigin keeps in the context how the request reached the server, for the few routes that set cookies or give
+// addresses. Where the server was told how browsers reach it, that is what counts.
+func (a *API) WithOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r)))
+		o := origin{base: a.BaseURL, tls: r.TLS != nil || strings.HasPrefix(a.BaseURL, "https://"), remote: r.RemoteAddr}
+		if o.base == "" {
+			o.base = "http://" + r.Host
+			if o.tls {
+				o.base = "https://" + r.Host
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, o)))
 	})
 }
 
-func overTLS(ctx context.Context) bool {
-	r, ok := ctx.Value(requestKey{}).(*http.Request)
-	return ok && r.TLS != nil
+func originOf(ctx context.Context) origin {
+	o, _ := ctx.Value(originKey{}).(origin)
+	return o
 }
 
-// hostOf is how the client reached the server.
+func overTLS(ctx context.Context) bool { return originOf(ctx).tls }
+
+func baseURL(ctx context.Context) string { return originOf(ctx).base }
+
+// hostOf is the server's address as the client knows it, with its port.
 func hostOf(ctx context.Context) string {
-	if r, ok := ctx.Value(requestKey{}).(*http.Request); ok {
-		return r.Host
-	}
-	return ""
-}
-
-func baseURL(ctx context.Context) string {
-	if overTLS(ctx) {
-		return "https://" + hostOf(ctx)
-	}
-	return "http://" + hostOf(ctx)
+	_, host, _ := strings.Cut(originOf(ctx).base, "://")
+	return host
 }
 
 func (a *API) sessionRoutes() {
@@ -58,10 +69,7 @@ type cookieOutput[T any] struct {
 }
 
 func (a *API) signIn(ctx context.Context, in *signInInput) (*cookieOutput[Me], error) {
-	remote := ""
-	if r, ok := ctx.Value(requestKey{}).(*http.Request); ok {
-		remote = r.RemoteAddr
-	}
+	remote := originOf(ctx).remote
 	if err := a.limiter.Allow(remote); err != nil {
 		return nil, err
 	}

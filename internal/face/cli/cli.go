@@ -51,13 +51,12 @@ type usageError struct{ error }
 
 // state is what all verbs share: where the server is and how answers are shown.
 type state struct {
-	url, token, output string
-	version            string
+	url, output string
 }
 
 // New gives the root command with the verbs of the client.
 func New(version string) *cobra.Command {
-	s := &state{version: version}
+	s := &state{}
 	root := &cobra.Command{
 		Use: "roadbed", Short: "Golden paths, infrastructure, pipelines and delivery as one system",
 		Long: `Roadbed is an internal developer platform in one program: the server, its workers and this client.

@@ -168,8 +168,8 @@ func (j *job) answers(ctx context.Context, commit string) error {
 	}
 	for name, v := range s.State.Outputs {
 		var want string
-		if json.Unmarshal(v.Value, &want) == nil && r.Outputs[strings.ToUpper(name)] != want {
-			return fmt.Errorf("the service tells output %s as %q, not %q", name, r.Outputs[strings.ToUpper(name)], want)
+		if json.Unmarshal(v.Value, &want) == nil && r.Outputs[name] != want {
+			return fmt.Errorf("the service tells output %s as %q, not %q", name, r.Outputs[name], want)
 		}
 	}
 	j.commits = append(j.commits, commit)

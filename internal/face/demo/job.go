@@ -253,7 +253,7 @@ func (j *job) infrastructure(ctx context.Context) error {
 	j.step("%s", r.Reason)
 	_, err = client.Post[client.RunDetail](ctx, j.alice.api, "/runs/"+id+"/confirm", nil)
 	if !fault.Is(err, fault.Denied) {
-		return fmt.Errorf("Alice could confirm her own run: %w", err)
+		return fmt.Errorf("an author could confirm her own run: %w", err)
 	}
 	j.step("Alice may not confirm it herself: %s", fault.Message(err))
 	if _, err := client.Post[client.RunDetail](ctx, j.bob.api, "/runs/"+id+"/confirm", map[string]string{"note": "looks right"}); err != nil {

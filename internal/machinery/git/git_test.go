@@ -1,7 +1,6 @@
 package git_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +22,6 @@ type bench struct {
 	dir  string // the bare repository
 	home string // of the clients
 	url  string
-	log  *bytes.Buffer
 
 	mu      sync.Mutex // the client between a test and the server is no synchronisation
 	options git.ServeOptions

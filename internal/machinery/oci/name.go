@@ -117,14 +117,6 @@ func (r Reference) String() string {
 	return s
 }
 
-// identifier is what to ask a registry for: the digest if there is one, else the tag.
-func (r Reference) identifier() string {
-	if r.Digest != "" {
-		return string(r.Digest)
-	}
-	return r.Tag
-}
-
 // clip keeps what a stranger sent short enough for a message.
 func clip(s string) string {
 	if len(s) > 120 {

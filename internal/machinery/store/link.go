@@ -67,8 +67,8 @@ func (k *link) query(ctx context.Context, query string, args []any) (*sql.Rows, 
 
 // discard closes the connection for good, instead of giving it back to its pool.
 func (k *link) discard() {
-	k.conn.Raw(func(any) error { return driver.ErrBadConn })
-	k.close()
+	_ = k.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = k.close()
 }
 
 func (k *link) close() error {

@@ -34,7 +34,12 @@ func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
 			return fault.Wrap(translate(err), "migrate: wait for another server")
 		}
-		defer conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+		defer func() {
+			_, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+			if err != nil { // the lock lives as long as the connection, so that one must not go back to the pool
+				_ = conn.Conn().Close(context.WithoutCancel(ctx))
+			}
+		}()
 	}
 	for _, room := range rooms {
 		if err := db.migrate(ctx, room); err != nil {

@@ -64,7 +64,7 @@ func startWriter(ctx context.Context, db *DB, open func(context.Context) (*link,
 func (w *writer) stop() {
 	close(w.quit)
 	<-w.gone
-	w.link.close()
+	_ = w.link.close() // nothing uses it any more
 }
 
 func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
@@ -252,7 +252,7 @@ func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
 		err = errors.Join(err, ignoreDone(inner.Rollback()))
 	}
 	if err != nil {
-		w.link.exec(context.Background(), "ROLLBACK", nil) // a failed COMMIT can leave it open; else this fails
+		_, _ = w.link.exec(context.Background(), "ROLLBACK", nil) // a failed COMMIT can leave it open; else this fails
 		err = fault.Wrap(err, "commit")
 	}
 	w.db.stats.committed(len(kept), time.Since(started), err)

@@ -37,7 +37,7 @@ func (w *Worker) step(work context.Context, l Lease) {
 		result.Reason = execute.ReasonCanceled
 	}
 	_ = masked.Close() // the stream takes everything
-	stream.Close()
+	_ = stream.Close() // it has told the hub what it could
 	w.report(alive, l, result)
 	if cause := context.Cause(alive); cause != nil {
 		log.Info("a step was given back", "reason", cause)

@@ -135,7 +135,7 @@ func TestDoorLeadsToThePlatform(t *testing.T) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s with %s", r.URL.Path, r.Header.Get("Authorization"))
 	})}
-	go server.Serve(l) //nolint:errcheck // closed by the test
+	go server.Serve(l) // closed by the test
 	t.Cleanup(func() { server.Close() })
 	b := start(t, func(o *Options) { o.Door = socket })
 	j := sh(`curl -s -H "Authorization: Bearer $ROADBED_TOKEN" $ROADBED_URL/api/v1/whoami`)

@@ -222,7 +222,7 @@ func afterRollback(v *run.View) error {
 			return err
 		}
 	}
-	out.RolledBack = string(rollback.Result.Outputs["commit"])
+	out.RolledBack = rollback.Result.Outputs["commit"]
 	if err := v.Output(out); err != nil {
 		return err
 	}

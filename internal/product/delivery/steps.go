@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -227,7 +228,7 @@ func (s *Service) awaitHealth(ctx context.Context, w work, log io.Writer) (strin
 			return "did not become healthy: " + st.Why, nil
 		}
 	}
-	if err := context.Cause(ctx); err != nil && err != context.DeadlineExceeded {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return "", err
 	}
 	return fmt.Sprintf("did not become healthy within %s: %s", healthLimit, last), nil

@@ -62,7 +62,7 @@ func (c *call) into(target any) error {
 }
 
 func (c *call) logf(format string, args ...any) {
-	fmt.Fprintf(c.log, format+"\n", args...) //nolint:errcheck // a log that can't be written doesn't stop the work
+	fmt.Fprintf(c.log, format+"\n", args...) // a log that can't be written doesn't stop the work
 }
 
 // actions gives all actions by id.

@@ -174,7 +174,7 @@ func TestGoServiceDocuments(t *testing.T) {
 	} {
 		doc, ok := found[kind]
 		field, value, _ := strings.Cut(want, "=")
-		got := ""
+		var got string
 		if name, isAnnotation := strings.CutPrefix(field, "annotations."); isAnnotation {
 			got = doc.Metadata.Annotations[name]
 		} else {

@@ -155,8 +155,11 @@ func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, 
 		return true, nil
 	}
 	paths, err := s.Repositories.ChangedPaths(ctx, stack.Repository, stack.Seen, head)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.TooLarge) {
+		return true, nil // the old commit is gone, such as after a forced push, or too much changed: plan anew
+	}
 	if err != nil {
-		return true, nil // the old commit is gone, such as after a forced push: plan anew
+		return false, err
 	}
 	for _, p := range paths {
 		if strings.HasPrefix(p, stack.Path+"/") {

@@ -129,17 +129,21 @@ func (d *dag) result(name string) taskResult {
 // scope gives what the texts of a task may name: the tasks before it.
 func (d *dag) scope(name string) *scope {
 	sc := d.engine.inner(d.tmpl, d.inputs)
-	sc.kind, sc.self, sc.peers = "tasks", name, map[string]*peer{}
-	var walk func(string)
-	walk = func(n string) {
-		for _, before := range d.depends[n].tasks() {
-			if _, seen := sc.peers[before]; !seen && d.states[before] != nil {
-				sc.peers[before] = d.states[before].peer()
-				walk(before)
+	sc.kind, sc.self = "tasks", name
+	sc.lazy = func() map[string]*peer {
+		peers := map[string]*peer{}
+		var walk func(string)
+		walk = func(n string) {
+			for _, before := range d.depends[n].tasks() {
+				if _, seen := peers[before]; !seen && d.states[before] != nil {
+					peers[before] = d.states[before].peer()
+					walk(before)
+				}
 			}
 		}
+		walk(name)
+		return peers
 	}
-	walk(name)
 	return sc
 }
 

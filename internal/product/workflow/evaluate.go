@@ -106,13 +106,17 @@ type engine struct {
 	nodes      []Node
 	candidates []candidate
 	wake       time.Time
+	full       bool
 	captures   map[string]bool // names of tasks whose standard output is asked for
 }
 
 // Next says what follows from the facts. It is pure: the same plan and facts give the same outcome, and whatever
 // has been started once stays as it is.
-func Next(p *Plan, runID string, f Facts) Outcome {
-	e := &engine{plan: p, facts: f, captures: captureNames(p), globals: &globals{
+func Next(p *Plan, runID string, f Facts) Outcome { return evaluate(p, runID, f, false) }
+
+// evaluate is Next; full says that the nodes' inputs are wanted too, of leaves that have started long ago.
+func evaluate(p *Plan, runID string, f Facts, full bool) Outcome {
+	e := &engine{plan: p, facts: f, full: full, captures: captureNames(p), globals: &globals{
 		name: p.Name, space: p.Space, id: runID, entrypoint: p.Spec.Entrypoint, parameters: p.Arguments,
 		labels: p.Labels, annotations: p.Annotations, created: f.Created, priority: p.Spec.Priority,
 	}}
@@ -379,6 +383,9 @@ func (e *engine) once(at place, t *Task, sc *scope, artifacts map[string]Artifac
 	if at.depth > maxDepth || len(e.nodes) >= maxNodes {
 		return e.failed(at, tmpl.Name, fault.Errorf(fault.TooLarge, "templates call one another more than %d deep, or the run has over %d nodes", maxDepth, maxNodes))
 	}
+	if _, started := e.facts.Leaves[at.key]; started && !e.full { // its condition and inputs were looked at then
+		return e.run(at, t, tmpl, home, Values{}, sc, artifacts)
+	}
 	if t.When != "" {
 		when, err := sc.must(t.When)
 		run := false
@@ -396,6 +403,11 @@ func (e *engine) once(at place, t *Task, sc *scope, artifacts map[string]Artifac
 	if err != nil {
 		return e.failed(at, tmpl.Name, err)
 	}
+	return e.run(at, t, tmpl, home, inputs, sc, artifacts)
+}
+
+// run evaluates a task of which the template and the inputs are known, and its exit handler.
+func (e *engine) run(at place, t *Task, tmpl *Template, home string, inputs Values, sc *scope, artifacts map[string]ArtifactValue) *state {
 	caller := at.home
 	at.home = home
 	s := e.template(at, tmpl, inputs, t.Name)
@@ -411,8 +423,8 @@ func (e *engine) once(at place, t *Task, sc *scope, artifacts map[string]Artifac
 // hook evaluates a task's exit handler. Argo: what comes after waits for it, but doesn't look at how it ended.
 func (e *engine) hook(at place, s *state, hook Hook, sc *scope, artifacts map[string]ArtifactValue) {
 	own := *sc
-	own.peers = make(map[string]*peer, len(sc.peers)+1)
-	for name, p := range sc.peers {
+	own.peers, own.lazy = make(map[string]*peer, len(sc.peers)+1), nil
+	for name, p := range sc.beside() {
 		own.peers[name] = p
 	}
 	own.peers[sc.self] = s.peer()

@@ -49,7 +49,7 @@ func (b bundle) end(t *testing.T, id string) run.Detail {
 	t.Helper()
 	ctx, stop := context.WithTimeout(actor.AsSystem(t.Context()), 2*time.Minute)
 	defer stop()
-	version := int64(0)
+	var version int64
 	for {
 		d, err := b.runs.Detail(ctx, id)
 		if err != nil {
@@ -60,7 +60,7 @@ func (b bundle) end(t *testing.T, id string) run.Detail {
 		}
 		version = d.Run.Version
 		if _, err := b.runs.Wait(ctx, id, version); err != nil {
-			t.Fatalf("run %s is %s (%s): %v", d.Run.Title, d.Run.State, d.Run.Reason, err)
+			t.Fatalf("run %s is %s (%s): %v\n%s", d.Run.Title, d.Run.State, d.Run.Reason, err, b.logs(t, d))
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (s *scope) environment() map[string]any {
 	env["inputs"] = inputs
 	if s.kind != "" {
 		peers := map[string]any{"name": s.self}
-		for name, p := range s.peers {
+		for name, p := range s.beside() {
 			peers[name] = p.environment()
 		}
 		env[s.kind] = peers

@@ -34,14 +34,23 @@ type peer struct {
 // scope is all that the tags of one text may name.
 type scope struct {
 	run    *globals
-	tmpl   *Template         // in whose body the text stands; nil at the top
-	inputs map[string]string // parameters of that template
-	kind   string            // of peers: "steps" or "tasks"; "" in a leaf
-	peers  map[string]*peer  // nil for one that is known but has not run
-	self   string            // name of the step or task
-	item   any               // of the items, when hasItem
+	tmpl   *Template               // in whose body the text stands; nil at the top
+	inputs map[string]string       // parameters of that template
+	kind   string                  // of peers: "steps" or "tasks"; "" in a leaf
+	peers  map[string]*peer        // nil for one that is known but has not run
+	lazy   func() map[string]*peer // gives peers when they are first asked for
+	self   string                  // name of the step or task
+	item   any                     // of the items, when hasItem
 	has    bool
 	extra  map[string]string // retries, lastRetry.…, node.name, …
+}
+
+// beside gives the peers.
+func (s *scope) beside() map[string]*peer {
+	if s.lazy != nil {
+		s.peers, s.lazy = s.lazy(), nil
+	}
+	return s.peers
 }
 
 // lookup gives the value of a simple tag.
@@ -186,7 +195,7 @@ func (s *scope) outputPath(name string) (string, found) {
 // peerValue gives NAME.status, NAME.outputs.parameters.X and so on.
 func (s *scope) peerValue(name string) (string, found) {
 	task, rest, _ := strings.Cut(name, ".")
-	p, ok := s.peers[task]
+	p, ok := s.beside()[task]
 	if !ok {
 		return "", unknown
 	}
@@ -277,7 +286,7 @@ func (s *scope) artifact(from string, inputs map[string]ArtifactValue) (Artifact
 		}
 		return ArtifactValue{}, absent
 	case len(parts) == 5 && parts[0] == s.kind && parts[2] == "outputs" && parts[3] == "artifacts":
-		p, ok := s.peers[parts[1]]
+		p, ok := s.beside()[parts[1]]
 		if !ok {
 			return ArtifactValue{}, unknown
 		}

@@ -217,7 +217,7 @@ func graph(r *run.Run, steps []run.Step, now time.Time) ([]Node, error) {
 	if r.Terminal {
 		now = r.Ended
 	}
-	nodes := Next(p, r.ID, factsOf(r, list, now)).Nodes
+	nodes := evaluate(p, r.ID, factsOf(r, list, now), true).Nodes
 	keys := current(list)
 	for i := range nodes {
 		if step := keys[nodes[i].Step]; step != nil {

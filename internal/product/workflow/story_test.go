@@ -49,10 +49,10 @@ func TestStories(t *testing.T) {
 			s := &story{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), seen: map[string]bool{}, templates: map[string]string{}}
 			script := ""
 			for _, f := range archive.Files {
-				switch {
-				case f.Name == "workflow.yaml":
+				switch f.Name {
+				case "workflow.yaml":
 					s.document = f.Data
-				case f.Name == "story":
+				case "story":
 					script = string(f.Data)
 				default:
 					s.templates[strings.TrimSuffix(f.Name, ".yaml")] = string(f.Data)

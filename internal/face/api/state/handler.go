@@ -67,7 +67,8 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, stackRef ref.Entit
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(data) // the client is gone when this can't be written
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(data) //nolint:gosec // JSON with its content type, never taken for a page
 	return nil
 }
 

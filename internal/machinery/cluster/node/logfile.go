@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 )
@@ -97,9 +96,6 @@ func (l *logFile) close() {
 		l.file.Close()
 	}
 }
-
-// remove deletes the files of a closed log.
-func (l *logFile) remove() error { return os.RemoveAll(filepath.Dir(l.path)) }
 
 // readAt reads what is kept at an offset, or after it where it is no longer kept. It gives where it read, how much,
 // and a channel that is closed when there is more; n is 0 and ended true at the end.

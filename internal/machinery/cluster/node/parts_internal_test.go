@@ -161,7 +161,8 @@ func TestGateDrains(t *testing.T) {
 			t.Fatal("the zero gate is open")
 		}
 		g.set(true)
-		if !g.enter() || !g.enter() || g.load() != 2 {
+		first, second := g.enter(), g.enter()
+		if !first || !second || g.load() != 2 {
 			t.Fatal("an open gate lets nobody in")
 		}
 		done := make(chan bool, 1)

@@ -180,7 +180,7 @@ func (s suite) start(t *testing.T, ctx context.Context, e execute.Executor, spec
 	lines := bufio.NewScanner(said)
 	for lines.Scan() && lines.Text() != "ready" {
 	}
-	go io.Copy(io.Discard, said) //nolint:errcheck // ends with the test's pipe
+	go io.Copy(io.Discard, said) // ends with the test's pipe
 	t.Cleanup(func() { said.Close() })
 	return p
 }

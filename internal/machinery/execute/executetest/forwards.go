@@ -68,7 +68,7 @@ func (s suite) forwards(t *testing.T) {
 			}
 			defer conn.Close()
 			fmt.Fprint(conn, strings.Repeat("y", 300_000))
-			conn.(*net.UnixConn).CloseWrite() //nolint:errcheck // the answer tells
+			conn.(*net.UnixConn).CloseWrite() // the answer tells
 			b, err := io.ReadAll(conn)
 			if string(b) != "peer got 300000 bytes; door got 300000 bytes" {
 				t.Errorf("got %q, %v", b, err)

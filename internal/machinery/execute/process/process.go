@@ -139,7 +139,7 @@ func relay(a, b halfCloser) {
 			from.Close()
 			return
 		}
-		to.CloseWrite()
+		_ = to.CloseWrite() // the sandbox may have ended
 	}
 	both.Go(func() { pass(a, b) })
 	both.Go(func() { pass(b, a) })
