@@ -8,9 +8,11 @@ TOFU_VERSION := 1.12.6
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/helper
+PORTAL := $(wildcard web/package.json)
+TAGS := $(if $(PORTAL),-tags portal)
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-race test-browser bench lint generate tools clean
+.PHONY: help demo build helper web test test-race bench lint generate tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -18,8 +20,8 @@ help: ## this list
 demo: build engine ## the main job: from a golden path to a running service, then the portal
 	bin/roadbed demo
 
-build: helper web ## bin/roadbed, with the portal embedded
-	CGO_ENABLED=0 $(GO) build -tags portal -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
+build: helper $(if $(PORTAL),web) ## bin/roadbed, with the portal embedded
+	CGO_ENABLED=0 $(GO) build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
 
 helper: ## the small program that sets a step's sandbox up
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(HELPER)/init_linux_$$($(GO) env GOARCH) ./internal/machinery/execute/process/sandboxinit
@@ -49,13 +51,10 @@ $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
 test: helper ## all tests; what a machine lacks is skipped with a word
 	$(GO) vet ./...
 	$(GO) test ./...
-	cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test
+	$(if $(PORTAL),cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test)
 
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
-
-test-browser: build engine ## the journeys in a real Chromium
-	cd test/browser && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test
 
 bench: build engine ## figures, as `name value unit`
 	$(GO) run ./test/bench
@@ -65,11 +64,11 @@ lint: ## vet, format, the linters of .golangci.yml, the portal's types and forma
 	$(GO) vet ./...
 	cd tools/lint && $(GO) build -o $(CACHE)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(CACHE)/golangci-lint run ./...
-	cd web && npm run lint
+	$(if $(PORTAL),cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm run lint)
 
 generate: ## generated files: the OpenAPI document and the portal's client
-	$(GO) run ./cmd/roadbed openapi > web/src/api/openapi.json
-	cd web && npm run generate
+	cd internal/machinery/execute/process && $(GO) generate .
+	$(if $(PORTAL),$(GO) run ./cmd/roadbed openapi > web/src/api/openapi.json && cd web && npm run generate)
 
 clean: ## what builds leave
 	rm -rf bin web/dist $(HELPER)/init_linux_*

@@ -137,6 +137,8 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 	if err := server.Shutdown(draining); err != nil {
 		_ = server.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fault.Wrap(err, "serve")
+	}
 	return nil
 }

@@ -31,7 +31,8 @@ type EntityInput struct {
 
 func (in EntityInput) ref() ref.Entity { return ref.New(in.Kind, in.Namespace, in.Name) }
 
-type entityFilter struct {
+// EntityFilter narrows a list of entities. It is exported because huma passes over embedded structs that are not.
+type EntityFilter struct {
 	Kind      string `query:"kind" maxLength:"500" doc:"Names or plurals, with commas."`
 	Space     string `query:"space" maxLength:"63"`
 	Namespace string `query:"namespace" maxLength:"63"`
@@ -41,13 +42,13 @@ type entityFilter struct {
 	Failed    bool   `query:"failed" doc:"Only those whose source's newest text could not be taken."`
 }
 
-func (f entityFilter) query() catalog.Query {
+func (f EntityFilter) query() catalog.Query {
 	return catalog.Query{Kinds: words(f.Kind), Space: f.Space, Namespace: f.Namespace, Owner: f.Owner, Type: words(f.Type), Text: f.Text, Failed: f.Failed}
 }
 
 type listEntitiesInput struct {
 	Paging
-	entityFilter
+	EntityFilter
 }
 
 // EntityList is a page of entities, with how many there are in all.
@@ -184,7 +185,7 @@ type Facet struct {
 }
 
 type facetsInput struct {
-	entityFilter
+	EntityFilter
 	Facet string `query:"facet" required:"true" enum:"kind,namespace,space,owner,type,source"`
 }
 

@@ -259,8 +259,8 @@ func (j *job) thirdCommit(ctx context.Context) error {
 	}
 	l := j.load(ctx)
 	defer l.stop()
-	commit, err := j.change(ctx, "main.go", "break the health check", func(text string) string {
-		return strings.Replace(text, "w.WriteHeader(http.StatusNoContent)", "w.WriteHeader(http.StatusInternalServerError)", 1)
+	commit, err := j.change(ctx, "deploy/deployment.yaml", "ask for health where there is none", func(text string) string {
+		return strings.Replace(text, "path: /healthz", "path: /no-such-page", 1)
 	})
 	if err != nil {
 		return err

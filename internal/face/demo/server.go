@@ -20,7 +20,8 @@ type server struct {
 	url, token string
 	log        string
 	command    *exec.Cmd
-	ended      chan error
+	ended      chan struct{} // closed when the process is gone
+	err        error         // how it ended
 }
 
 // start runs `roadbed server` on a data folder and waits until it is ready.
@@ -29,7 +30,7 @@ func start(ctx context.Context, o Options, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://" + address, token: rand.Text(), log: filepath.Join(dir, "server.log"), ended: make(chan error, 1)}
+	s := &server{url: "http://" + address, token: rand.Text(), log: filepath.Join(dir, "server.log"), ended: make(chan struct{})}
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,10 @@ func start(ctx context.Context, o Options, dir string) (*server, error) {
 	if err := s.command.Start(); err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
-	go func() { s.ended <- s.command.Wait() }()
+	go func() {
+		defer close(s.ended)
+		s.err = s.command.Wait()
+	}()
 	if err := s.ready(ctx); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("%w; its log ends with:\n%s", err, tail(s.log, 15))
@@ -69,9 +73,8 @@ func (s *server) ready(ctx context.Context) error {
 			}
 		}
 		select {
-		case err := <-s.ended:
-			s.ended <- err
-			return fmt.Errorf("the server ended at once: %w", err)
+		case <-s.ended:
+			return fmt.Errorf("the server ended at once: %w", s.err)
 		case <-ctx.Done():
 			return fmt.Errorf("the server is not ready: %w", ctx.Err())
 		case <-time.After(20 * time.Millisecond):

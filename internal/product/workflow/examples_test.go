@@ -30,7 +30,7 @@ func (b bundle) start(t *testing.T) {
 	}
 	t.Cleanup(e.Close)
 	w := worker.New(worker.Options{
-		Name: "test", Pool: run.DefaultPool, Hub: b.hub, Executor: e, Dir: t.TempDir(), Parallel: 4, Now: time.Now,
+		Name: "test", Pool: run.DefaultPool, Hub: b.hub, Executor: e, Dir: t.TempDir(), Parallel: 4, Now: b.clock.Now,
 		Grace: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.Background())

@@ -36,7 +36,7 @@ func (f *forwards) keep(c interface{ Close() error }) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		c.Close()
+		_ = c.Close()
 		return false
 	}
 	f.open[c] = struct{}{}
@@ -44,7 +44,7 @@ func (f *forwards) keep(c interface{ Close() error }) bool {
 }
 
 func (f *forwards) drop(c interface{ Close() error }) {
-	c.Close()
+	_ = c.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.open, c)
@@ -100,7 +100,7 @@ func (f *forwards) close() {
 	f.mu.Lock()
 	f.closed = true
 	for c := range f.open {
-		c.Close()
+		_ = c.Close()
 	}
 	f.mu.Unlock()
 	f.group.Wait()

@@ -95,7 +95,7 @@ func (e *Executor) open(network bool) (*session, error) {
 	err = s.cmd.Start()
 	theirs.Close()
 	if err != nil {
-		s.client.conn.Close()
+		_ = s.client.conn.Close()
 		return nil, fault.Errorf(fault.Unavailable, "start the sandbox: %w", err)
 	}
 	if err := s.client.send(e.base(network).Encode()); err != nil {
@@ -107,7 +107,7 @@ func (e *Executor) open(network bool) (*session, error) {
 
 // discard ends a sandbox that has no step.
 func (s *session) discard() {
-	s.client.conn.Close()
+	_ = s.client.conn.Close()
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
@@ -254,7 +254,7 @@ func (s *session) kill() {
 // wait reads what the sandbox tells until it is gone.
 func (s *session) wait() (execute.Result, bool, error) {
 	exit, failed := s.client.serve()
-	s.client.conn.Close()
+	_ = s.client.conn.Close()
 	err := s.cmd.Wait()
 	memory := s.group.outOfMemory()
 	result := execute.Result{MaxMemory: s.group.maxMemory(), CPUTime: s.group.cpuTime()}
