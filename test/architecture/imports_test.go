@@ -19,7 +19,7 @@ var heavy = map[string]string{
 	"github.com/open-policy-agent/opa":         "internal/core/policy",
 	"github.com/dop251/goja":                   "internal/machinery/nunjucks",
 	"modernc.org/sqlite":                       "internal/machinery/store",
-	"github.com/jackc/pgx/v5":                  "internal/machinery/store",
+	"github.com/jackc/pgx/v5":                  "internal/machinery/store internal/machinery/ledger", // the sealer writes in batches
 	"github.com/riverqueue/river":              "internal/machinery/queue",
 	"github.com/google/go-containerregistry":   "internal/machinery/oci",
 	"github.com/distribution/distribution/v3":  "internal/machinery/oci",

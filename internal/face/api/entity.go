@@ -32,6 +32,7 @@ type EntityInput struct {
 func (in EntityInput) ref() ref.Entity { return ref.New(in.Kind, in.Namespace, in.Name) }
 
 // EntityFilter narrows a list of entities. It is exported because huma passes over embedded structs that are not.
+// EntityFilter narrows a list of entities.
 type EntityFilter struct {
 	Kind      string `query:"kind" maxLength:"500" doc:"Names or plurals, with commas."`
 	Space     string `query:"space" maxLength:"63"`

@@ -66,11 +66,12 @@ func (a *API) addLocation(ctx context.Context, in *addLocationInput) (*body[Loca
 	return answer(wireLocation(l, entities)), nil
 }
 
-type locationInput struct {
+// LocationInput names a location.
+type LocationInput struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (a *API) refreshLocation(ctx context.Context, in *locationInput) (*body[Location], error) {
+func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {
 	l, entities, err := a.Catalog.RefreshLocation(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (a *API) refreshLocation(ctx context.Context, in *locationInput) (*body[Loc
 }
 
 type trustInput struct {
-	locationInput
+	LocationInput
 	Body struct {
 		Kinds []string `json:"kinds" maxItems:"50" doc:"None take the trust back."`
 	}
@@ -89,6 +90,6 @@ func (a *API) trustLocation(ctx context.Context, in *trustInput) (*struct{}, err
 	return nil, a.Catalog.TrustLocation(ctx, in.ID, in.Body.Kinds)
 }
 
-func (a *API) removeLocation(ctx context.Context, in *locationInput) (*struct{}, error) {
+func (a *API) removeLocation(ctx context.Context, in *LocationInput) (*struct{}, error) {
 	return nil, a.Catalog.RemoveLocation(ctx, in.ID)
 }

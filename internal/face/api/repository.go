@@ -83,13 +83,14 @@ func (a *API) deleteRepository(ctx context.Context, in *Named) (*struct{}, error
 	return nil, a.Repositories.Delete(ctx, in.full())
 }
 
-type atInput struct {
+// AtInput names a path of a repository at a commit.
+type AtInput struct {
 	Named
 	Ref  string `query:"ref" maxLength:"250" doc:"Branch, tag or commit; empty for the default branch."`
 	Path string `query:"path" maxLength:"1000"`
 }
 
-func (a *API) listTree(ctx context.Context, in *atInput) (*body[List[TreeEntry]], error) {
+func (a *API) listTree(ctx context.Context, in *AtInput) (*body[List[TreeEntry]], error) {
 	entries, err := a.Repositories.Tree(ctx, in.full(), in.Ref, in.Path, false)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (a *API) listTree(ctx context.Context, in *atInput) (*body[List[TreeEntry]]
 // fileLimit bounds a file that is shown, in bytes.
 const fileLimit = 2 << 20
 
-func (a *API) readFile(ctx context.Context, in *atInput) (*body[File], error) {
+func (a *API) readFile(ctx context.Context, in *AtInput) (*body[File], error) {
 	if in.Path == "" {
 		return nil, fault.Errorf(fault.Invalid, "name a file with path")
 	}
@@ -120,7 +121,7 @@ func (a *API) readFile(ctx context.Context, in *atInput) (*body[File], error) {
 }
 
 type listCommitsInput struct {
-	atInput
+	AtInput
 	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 

@@ -24,13 +24,14 @@ func (a *API) listSecrets(ctx context.Context, in *SpaceInput) (*body[List[Secre
 	return list(items, ""), nil
 }
 
-type secretInput struct {
+// SecretInput names a secret.
+type SecretInput struct {
 	SpaceInput
 	Name string `path:"name" maxLength:"127"`
 }
 
 type putSecretInput struct {
-	secretInput
+	SecretInput
 	Body struct {
 		Value string `json:"value" maxLength:"65536"`
 	}
@@ -40,6 +41,6 @@ func (a *API) putSecret(ctx context.Context, in *putSecretInput) (*struct{}, err
 	return nil, a.Secrets.Put(ctx, in.Space, in.Name, []byte(in.Body.Value))
 }
 
-func (a *API) deleteSecret(ctx context.Context, in *secretInput) (*struct{}, error) {
+func (a *API) deleteSecret(ctx context.Context, in *SecretInput) (*struct{}, error) {
 	return nil, a.Secrets.Delete(ctx, in.Space, in.Name)
 }

@@ -111,17 +111,19 @@ func (j *job) caller() *http.Client {
 
 // awaitApplication waits until the application is as wanted.
 func (j *job) awaitApplication(ctx context.Context, wanted func(a client.ApplicationDetail) bool) (client.ApplicationDetail, error) {
-	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
 	var last client.ApplicationDetail
 	err := j.alice.api.Follow(ctx, "/applications/default/"+j.service+"/events", nil, func(e client.Event) (bool, error) {
-		if err := json.Unmarshal(e.Data, &last); err != nil {
+		var now client.ApplicationDetail
+		if err := json.Unmarshal(e.Data, &now); err != nil {
 			return false, err
 		}
+		last = now
 		return wanted(last), nil
 	})
 	if err != nil {
-		return last, fmt.Errorf("%w; the application is %s and %s: %s %s", err, last.Sync, last.Health, last.Why, last.Message)
+		return last, fmt.Errorf("%w; the application is %s at %.8s and %s: %s %s; its history %+v", err, last.Sync, last.Revision, last.Health, last.Why, last.Message, last.History)
 	}
 	return last, nil
 }
@@ -260,6 +262,7 @@ func (j *job) thirdCommit(ctx context.Context) error {
 	l := j.load(ctx)
 	defer l.stop()
 	commit, err := j.change(ctx, "deploy/deployment.yaml", "ask for health where there is none", func(text string) string {
+		text = strings.Replace(text, "progressDeadlineSeconds: 60", "progressDeadlineSeconds: 10", 1)
 		return strings.Replace(text, "path: /healthz", "path: /no-such-page", 1)
 	})
 	if err != nil {

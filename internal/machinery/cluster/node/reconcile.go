@@ -286,7 +286,9 @@ func (n *Node) observeLocked(o *object) time.Duration {
 	now, deadline := n.now(), deadlineOf(o)
 	if !d.Spec.Paused {
 		before := n.progress[o.key]
-		after := before.observe(n.countLocked(o, revisions, current).counts(), before.since.IsZero(), deadline, now)
+		// A changed spec begins anew, also one that goes back to a template that was there before.
+		after := before.observe(n.countLocked(o, revisions, current).counts(), before.of != o.generation, deadline, now)
+		after.of = o.generation
 		n.progress[o.key] = after
 		if after.failed && !before.failed {
 			n.events.add(o.owner, o.key, true, "ProgressDeadlineExceeded", "no progress for %s", deadline)

@@ -185,6 +185,7 @@ type progress struct {
 	best     counts    // the furthest so far
 	complete bool      // it has been all there; later losses are no matter of the update
 	failed   bool      // the deadline has passed without a step
+	of       int64     // generation of the Deployment that it is about
 }
 
 // observe gives the progress after a look at the pods; fresh says that the template has just changed.

@@ -48,8 +48,8 @@ func (n *Node) deploymentStatusLocked(o *object) map[string]any {
 	c := plan.counts()
 	p := n.progress[o.key]
 	observed := o.generation
-	if current < 0 && !plan.paused {
-		observed-- // the newest template has not been looked at
+	if !plan.paused && (current < 0 || p.of != o.generation) {
+		observed-- // the newest spec has not been looked at
 	}
 	available := condition("Available", c.available >= plan.desired-plan.unavailable, "MinimumReplicasAvailable", "MinimumReplicasUnavailable", fmt.Sprintf("%d of %d pods are available", c.available, c.desired))
 	moving := condition("Progressing", true, "ReplicaSetUpdated", "", n.troubleLocked(revisions, current))

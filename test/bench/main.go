@@ -1,0 +1,212 @@
+// Command bench prints the figures that the product promises, each as `name value unit`. It measures bin/roadbed from
+// outside, by the public client, and runs the rooms' own benchmarks for what can't be seen there.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+const program = "bin/roadbed"
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func figure(name string, value float64, unit string) {
+	fmt.Printf("%s %s %s\n", name, strconv.FormatFloat(value, 'f', 3, 64), unit)
+}
+
+func run(ctx context.Context) error {
+	info, err := os.Stat(program)
+	if err != nil {
+		return fmt.Errorf("%w; run make build first", err)
+	}
+	figure("binary_size", float64(info.Size())/1e6, "MB")
+	dir, err := os.MkdirTemp("", "roadbed-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	figure("ready_on_empty_folder", s.ready.Seconds(), "s")
+	time.Sleep(3 * time.Second) // until it is idle
+	memory, err := s.memory()
+	if err != nil {
+		return err
+	}
+	figure("idle_memory", memory, "MB")
+	if err := logs(ctx, s.api); err != nil {
+		return err
+	}
+	for _, b := range []struct{ room, pattern string }{
+		{"./internal/machinery/ledger", "AppendSQLite$"}, {"./internal/machinery/execute/process", "Start"}, {"./internal/core/access", "."},
+	} {
+		if err := benchmarks(ctx, b.room, b.pattern); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type server struct {
+	command *exec.Cmd
+	ready   time.Duration
+	api     *client.Client
+}
+
+func start(ctx context.Context, dir string) (*server, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	l.Close()
+	token := rand.Text()
+	s := &server{command: exec.CommandContext(ctx, program, "server", "--listen", address, "--data", filepath.Join(dir, "data")), api: client.New("http://"+address, token)}
+	s.command.Env = append(os.Environ(), "ROADBED_ADMIN_TOKEN="+token)
+	began := time.Now()
+	if err := s.command.Start(); err != nil {
+		return nil, err
+	}
+	for time.Since(began) < time.Minute {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
+		if err != nil {
+			return nil, err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				s.ready = time.Since(began)
+				return s, nil
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	s.stop()
+	return nil, fmt.Errorf("the server was not ready within a minute")
+}
+
+func (s *server) stop() {
+	_ = s.command.Process.Signal(syscall.SIGTERM) // it may have ended
+	_ = s.command.Wait()
+}
+
+// memory gives the resident memory in MB.
+func (s *server) memory() (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, line := range strings.Split(string(data), "\n") {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			kb, err := strconv.ParseFloat(f[1], 64)
+			return kb / 1000, err
+		}
+	}
+	return 0, fmt.Errorf("this system does not tell the memory of a process")
+}
+
+// talking writes the time again and again.
+const talking = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: talk}
+spec:
+  entrypoint: talk
+  templates:
+    - name: talk
+      container: {image: busybox, command: [sh, -c], args: ["for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do date +%s%N; sleep 0.1; done"]}
+`
+
+// logs measures the time from a line's writing in a step until a client has it.
+func logs(ctx context.Context, api *client.Client) error {
+	began := time.Now()
+	r, err := client.Post[client.RunDetail](ctx, api, "/workflows/runs", map[string]string{"document": talking})
+	if err != nil {
+		return err
+	}
+	for len(r.Steps) == 0 {
+		if r, err = client.Get[client.RunDetail](ctx, api, "/runs/"+r.ID, nil); err != nil {
+			return err
+		}
+	}
+	seen := &lines{}
+	if err := api.FollowLog(ctx, r.ID, r.Steps[0].ID, 0, seen); err != nil {
+		return err
+	}
+	if len(seen.delays) < 10 {
+		return fmt.Errorf("only %d lines came of the step's log: %q", len(seen.delays), seen.text.String())
+	}
+	figure("submit_to_first_line", seen.first.Sub(began).Seconds()*1000, "ms")
+	slices.Sort(seen.delays)
+	figure("log_line_to_client_p50", seen.delays[len(seen.delays)/2].Seconds()*1000, "ms")
+	figure("log_line_to_client_max", seen.delays[len(seen.delays)-1].Seconds()*1000, "ms")
+	return nil
+}
+
+// lines reads times as they come and keeps how long ago each was.
+type lines struct {
+	text   bytes.Buffer
+	first  time.Time
+	delays []time.Duration
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	now := time.Now()
+	l.text.Write(p)
+	for _, word := range strings.Fields(string(p)) {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil || len(word) < 18 {
+			continue
+		}
+		if l.first.IsZero() {
+			l.first = time.Unix(0, n)
+		}
+		l.delays = append(l.delays, now.Sub(time.Unix(0, n)))
+	}
+	return len(p), nil
+}
+
+// benchmarks runs those of a room and prints each of their values.
+func benchmarks(ctx context.Context, room, pattern string) error {
+	c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchtime", "2s", room)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("benchmarks of %s: %w\n%s", room, err, out)
+	}
+	scanner := bufio.NewScanner(bytes.NewReader(out))
+	for scanner.Scan() {
+		fields := strings.Fields(scanner.Text())
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "-")
+		for i := 2; i+1 < len(fields); i += 2 {
+			fmt.Println(name, fields[i], fields[i+1])
+		}
+	}
+	return scanner.Err()
+}
