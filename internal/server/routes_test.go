@@ -38,6 +38,11 @@ func open(t *testing.T) (*House, *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openWith(t, o)
+}
+
+func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	h, err := Open(ctx, o, "test", slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
