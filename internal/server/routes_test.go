@@ -26,6 +26,9 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Child()
+	if data := os.Getenv(crashData); data != "" {
+		os.Exit(crashServer(data))
+	}
 	os.Exit(m.Run())
 }
 

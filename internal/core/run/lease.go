@@ -266,6 +266,8 @@ func finish(v *View, s *Step, result worker.Result) {
 		s.State, s.Reason = StepCanceled, "canceled"
 	case result.Reason == "" && result.ExitCode == 0:
 		s.State, s.Reason = StepSucceeded, clip(result.Message, 4000)
+	case s.Job.Kind == worker.KindPlatform && result.Message != "":
+		s.State, s.Reason = StepFailed, clip(result.Message, 4000)
 	default:
 		s.State, s.Reason = StepFailed, failure(result)
 	}
