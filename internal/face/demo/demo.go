@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "\nThe portal, signed in as %s (once, within ten minutes):\n  %s\n", j.alice.name, link.URL)
+	fmt.Fprintf(o.Out, "\nIn the browser, signed in as %s (once, within ten minutes):\n  %s\n", j.alice.name, link.URL)
 	fmt.Fprintf(o.Out, "The service itself:\n  curl %s\n", j.serviceURL)
 	fmt.Fprintf(o.Out, "In another terminal:\n  export ROADBED_URL=%s ROADBED_TOKEN=%s\n  %s app list\n", s.url, j.alice.api.Token, o.Program)
 	fmt.Fprintln(o.Out, "Press Ctrl-C to stop.")

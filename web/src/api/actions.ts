@@ -1,0 +1,105 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { api, body, keepCSRF } from './client';
+import type { RunDetail } from './types';
+
+export const verbs = ['confirm', 'discard', 'approve', 'reject', 'cancel', 'retry', 'undo'] as const;
+export type Verb = (typeof verbs)[number];
+
+function act(id: string, verb: Verb, note: string) {
+  const params = { path: { id } };
+  if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params }));
+  return body(api.POST(`/api/v1/runs/{id}/${verb}`, { params, body: { note } }));
+}
+
+/** Does something with a run; its page shows the answer at once. */
+export function useRunAction(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ verb, note = '' }: { verb: Verb; note?: string }) => act(id, verb, note),
+    onSuccess: (run: RunDetail) => {
+      client.setQueryData(['run', id], run);
+      for (const key of ['home', 'runs', 'stacks', 'stack']) void client.invalidateQueries({ queryKey: [key] });
+    },
+  });
+}
+
+export type StackRunType = 'tracked' | 'proposed' | 'destroy';
+
+export function useStackRun(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (type: StackRunType) =>
+      body(api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: { type } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
+  });
+}
+
+export function useSync(namespace: string, name: string) {
+  return useMutation({
+    mutationFn: () =>
+      body(api.POST('/api/v1/applications/{namespace}/{name}/sync', { params: { path: { namespace, name } } })),
+  });
+}
+
+export function useRollback(namespace: string, name: string) {
+  return useMutation({
+    mutationFn: (revision: string) =>
+      body(
+        api.POST('/api/v1/applications/{namespace}/{name}/rollback', {
+          params: { path: { namespace, name } },
+          body: { revision },
+        }),
+      ),
+  });
+}
+
+export function useTemplate(namespace: string, name: string) {
+  return useMutation({
+    mutationFn: ({ values, key }: { values: Record<string, unknown>; key: string }) =>
+      body(
+        api.POST('/api/v1/templates/{namespace}/{name}/runs', {
+          params: { path: { namespace, name }, header: { 'Idempotency-Key': key } },
+          body: { values },
+        }),
+      ),
+  });
+}
+
+export function usePreview(namespace: string, name: string) {
+  return useMutation({
+    mutationFn: (values: Record<string, unknown>) =>
+      body(
+        api.POST('/api/v1/templates/{namespace}/{name}/preview', {
+          params: { path: { namespace, name } },
+          body: { values },
+        }),
+      ),
+  });
+}
+
+export function useVerify() {
+  return useMutation({ mutationFn: () => body(api.GET('/api/v1/ledger/verify')) });
+}
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (code: string) => body(api.POST('/api/v1/session', { body: { code } })),
+    onSuccess: (who) => {
+      client.clear();
+      keepCSRF(who.csrf);
+      client.setQueryData(['me'], who);
+    },
+  });
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => body(api.DELETE('/api/v1/session')),
+    onSuccess: () => {
+      keepCSRF('');
+      client.clear();
+    },
+  });
+}

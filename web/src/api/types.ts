@@ -1,0 +1,46 @@
+// The wire types of /api/v1, from the generated description.
+import type { components } from './schema';
+
+/**
+ * A wire type as it is answered. The description lets every list be null, because Go's can be; the server answers
+ * empty lists instead, and body() makes sure of it.
+ */
+export type Whole<T> = unknown extends T
+  ? T
+  : T extends (infer U)[]
+    ? Whole<U>[]
+    : T extends object
+      ? { [K in keyof T]: Whole<Exclude<T[K], null>> }
+      : T;
+
+type Schemas = components['schemas'];
+
+export type Actor = Schemas['Actor'];
+export type Me = Whole<Schemas['Me']>;
+export type Entity = Whole<Schemas['Entity']>;
+export type Relation = Schemas['Relation'];
+export type EntityVersion = Whole<Schemas['EntityVersion']>;
+export type Facet = Schemas['Facet'];
+export type Run = Whole<Schemas['Run']>;
+export type RunDetail = Whole<Schemas['RunDetail']>;
+export type Step = Whole<Schemas['Step']>;
+export type Review = Schemas['Review'];
+export type Decision = Whole<Schemas['Decision']>;
+export type GraphNode = Whole<Schemas['Node']>;
+export type Plan = Whole<Schemas['Plan']>;
+export type PlanChange = Whole<Schemas['PlanChange']>;
+export type PlanSummary = Schemas['Summary'];
+export type Stack = Whole<Schemas['Stack']>;
+export type StateVersion = Whole<Schemas['StateVersion']>;
+export type OutputValue = Schemas['Value'];
+export type Application = Whole<Schemas['Application']>;
+export type ApplicationDetail = Whole<Schemas['ApplicationDetail']>;
+export type ClusterObject = Whole<Schemas['Object']>;
+export type Revision = Schemas['Revision'];
+export type ObjectChange = Whole<Schemas['ObjectChange']>;
+export type LedgerEntry = Whole<Schemas['Entry']>;
+export type Verification = Schemas['Verification'];
+export type TemplateSchema = Whole<Schemas['TemplateSchema']>;
+export type TemplatePage = Schemas['TemplatePage'];
+export type Home = Whole<Schemas['Home']>;
+export type LogChunk = Schemas['LogChunk'];

@@ -1,0 +1,48 @@
+import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+import { useRunAction, type Verb } from '../../api/actions';
+import type { Run } from '../../api/types';
+import { CopyCommand } from '../../parts/CopyCommand';
+import { Failure } from '../../parts/Failure';
+import { command, verbWords } from './verbs';
+
+export function ActionDialog({ run, verb, close }: { run: Run; verb: Verb; close: () => void }) {
+  const [note, setNote] = useState('');
+  const action = useRunAction(run.id);
+  const words = verbWords[verb];
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    action.mutate({ verb, note }, { onSuccess: close });
+  };
+  return (
+    <Modal opened onClose={close} title={`${words.label}: ${run.title}`} centered>
+      <form onSubmit={submit}>
+        <Stack>
+          <Text size="sm">{words.says}</Text>
+          {words.takesNote && (
+            <Textarea
+              label="Note"
+              description="Kept with the run and in the ledger; may be left out."
+              autosize
+              minRows={2}
+              maxLength={4096}
+              value={note}
+              data-autofocus
+              onChange={(e) => setNote(e.currentTarget.value)}
+            />
+          )}
+          <Failure error={action.error} />
+          <Group justify="flex-end" gap="xs">
+            <CopyCommand command={command(verb, run.id)} />
+            <Button variant="default" onClick={close}>
+              Keep it as it is
+            </Button>
+            <Button type="submit" color={words.destructive ? 'red' : undefined} loading={action.isPending}>
+              {words.label}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,45 @@
+import { Code } from '@mantine/core';
+import { lazy, Suspense } from 'react';
+import type { RunDetail } from '../../api/types';
+import { Moment } from '../../parts/Moment';
+import { Facts, Rows, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { toYAML } from '../../words/yaml';
+
+const Changes = lazy(() => import('../ledger/Changes'));
+
+export function Details({ run }: { run: RunDetail }) {
+  return (
+    <div style={{ display: 'grid', gap: 24 }}>
+      <Section title="Facts">
+        <Facts
+          items={[
+            ['Id', <Code key="id">{run.id}</Code>],
+            ['Kind', run.kind],
+            ['Space', run.space],
+            ['Subject', run.subject && <RefLink to={run.subject} kind />],
+            ['Started by', run.actor.name],
+            ['Created', <Moment key="created" at={run.created} />],
+            ['Commit', run.source?.commit && `${run.source.repository}@${run.source.commit}`],
+            ['Branch', run.source?.ref],
+          ]}
+        />
+      </Section>
+      {run.input !== undefined && (
+        <Section title="Input">
+          <Code block>{toYAML(run.input)}</Code>
+        </Section>
+      )}
+      {run.output !== undefined && (
+        <Section title="Output">
+          <Code block>{toYAML(run.output)}</Code>
+        </Section>
+      )}
+      <Section title="History" flush>
+        <Suspense fallback={<Rows />}>
+          <Changes filter={{ run: run.id }} />
+        </Suspense>
+      </Section>
+    </div>
+  );
+}

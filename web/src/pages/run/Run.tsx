@@ -1,0 +1,106 @@
+import { Alert, Tabs } from '@mantine/core';
+import { IconAlertTriangle, IconGitCommit } from '@tabler/icons-react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { useEvents } from '../../api/live';
+import { run as runQuery } from '../../api/queries';
+import type { RunDetail } from '../../api/types';
+import { Failure } from '../../parts/Failure';
+import { Moment, Took } from '../../parts/Moment';
+import { Page } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { State } from '../../parts/State';
+import { PageSkeleton } from '../../shell/PageSkeleton';
+import { shortCommit } from '../../words/ref';
+import { Actions } from './Actions';
+import { Details } from './Details';
+import { PlanView } from './PlanView';
+import { Review } from './Review';
+import { RunOutcome } from './RunOutcome';
+import { Work } from './Work';
+
+const route = getRouteApi('/shell/runs/$id');
+
+export function RunPage() {
+  const { id } = route.useParams();
+  const { tab } = route.useSearch();
+  const navigate = route.useNavigate();
+  const client = useQueryClient();
+  const query = useQuery(runQuery(id));
+  useEvents(query.data ? `/runs/${encodeURIComponent(id)}/events` : null, {
+    run: (data) => client.setQueryData(['run', id], data as RunDetail),
+  });
+
+  if (query.isError) {
+    return (
+      <Page title="Run">
+        <Failure error={query.error} retry={() => query.refetch()} />
+      </Page>
+    );
+  }
+  const run = query.data;
+  if (!run) return <PageSkeleton />;
+  const hasPlan = run.kind === 'stack';
+  const first = hasPlan && (run.waiting || run.state === 'finished') ? 'plan' : 'work';
+
+  return (
+    <Page title={run.title} marks={<State state={run.state} />} about={<About run={run} />} actions={<Actions run={run} />}>
+      {run.reason && (
+        <Alert color={run.state === 'failed' ? 'red' : 'gray'} variant="light" p="sm" role="status">
+          {run.reason}
+        </Alert>
+      )}
+      {(run.warnings ?? []).map((warning) => (
+        <Alert key={warning} color="yellow" variant="light" p="sm" icon={<IconAlertTriangle aria-hidden />}>
+          {warning}
+        </Alert>
+      ))}
+      <RunOutcome run={run} />
+      <Review run={run} />
+      <Tabs
+        value={tab ?? first}
+        onChange={(value) => navigate({ search: (s) => ({ ...s, tab: value ?? undefined }), replace: true })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          {hasPlan && <Tabs.Tab value="plan">Plan</Tabs.Tab>}
+          <Tabs.Tab value="work">Steps and logs</Tabs.Tab>
+          <Tabs.Tab value="details">Details</Tabs.Tab>
+        </Tabs.List>
+        {hasPlan && (
+          <Tabs.Panel value="plan">
+            <PlanView run={run} />
+          </Tabs.Panel>
+        )}
+        <Tabs.Panel value="work">
+          <Work run={run} />
+        </Tabs.Panel>
+        <Tabs.Panel value="details">
+          <Details run={run} />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+function About({ run }: { run: RunDetail }) {
+  return (
+    <>
+      <span>{run.kind}</span>
+      {run.subject && <RefLink to={run.subject} kind />}
+      <span>
+        by {run.actor.name} <Moment at={run.created} />
+      </span>
+      {run.source?.commit && (
+        <span title={run.source.commit}>
+          <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} /> {run.source.repository}@{shortCommit(run.source.commit)}
+        </span>
+      )}
+      {run.started && (
+        <span>
+          took <Took started={run.started} ended={run.ended} />
+        </span>
+      )}
+    </>
+  );
+}

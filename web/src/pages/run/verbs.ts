@@ -1,0 +1,33 @@
+import type { Verb } from '../../api/actions';
+
+interface Words {
+  label: string;
+  /** What it does, before somebody does it. */
+  says: string;
+  destructive?: boolean;
+  takesNote?: boolean;
+}
+
+export const verbWords: Record<Verb, Words> = {
+  confirm: { label: 'Confirm', says: 'The plan is applied as it stands, if the approval policies agree.', takesNote: true },
+  approve: { label: 'Approve', says: 'Your vote for this run is noted; policies say how many it needs.', takesNote: true },
+  reject: { label: 'Reject', says: 'Your vote against this run is noted.', destructive: true, takesNote: true },
+  discard: { label: 'Discard', says: 'The run ends, and nothing is changed.', destructive: true, takesNote: true },
+  cancel: { label: 'Cancel', says: 'Work that goes on is stopped. What it has done until now stays.', destructive: true },
+  retry: { label: 'Retry', says: 'The run goes on from where it failed.' },
+  undo: { label: 'Undo', says: 'Everything that this run made is deleted: its repository and its entities.', destructive: true },
+};
+
+const order: Verb[] = ['confirm', 'approve', 'retry', 'discard', 'reject', 'cancel', 'undo'];
+
+/** What may be done with a run: the one main action first, then the others in a settled order. */
+export function offered(run: { can: string[]; kind: string; state: string; output?: unknown }): Verb[] {
+  const can = new Set(run.can);
+  const made = (run.output as { made?: unknown[] } | undefined)?.made;
+  if (run.kind === 'scaffold' && (run.state === 'failed' || run.state === 'canceled') && made?.length) can.add('undo');
+  return order.filter((verb) => can.has(verb));
+}
+
+export function command(verb: Verb, id: string): string {
+  return `roadbed run ${verb} ${id}`;
+}

@@ -1,0 +1,105 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { SignIn } from './pages/signin/SignIn';
+import { Broken, Lost } from './shell/Lost';
+import { PageSkeleton } from './shell/PageSkeleton';
+import { Shell } from './shell/Shell';
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+/** The words of an address's query that a page reads, and no others. */
+const search =
+  <K extends string>(...names: K[]) =>
+  (given: Record<string, unknown>) =>
+    Object.fromEntries(names.map((name) => [name, text(given[name])])) as { [N in K]?: string };
+
+const root = createRootRoute({ notFoundComponent: Lost, errorComponent: Broken });
+const signIn = createRoute({ getParentRoute: () => root, path: '/signin', component: SignIn });
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell });
+const parent = () => shell;
+
+const home = createRoute({
+  getParentRoute: parent,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/home/Home'), 'Home'),
+});
+const catalog = createRoute({
+  getParentRoute: parent,
+  path: '/catalog',
+  validateSearch: search('text', 'kind', 'owner', 'space'),
+  component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
+});
+const entity = createRoute({
+  getParentRoute: parent,
+  path: '/catalog/$kind/$namespace/$name',
+  validateSearch: search('tab'),
+  component: lazyRouteComponent(() => import('./pages/entity/Entity'), 'EntityPage'),
+});
+const create = createRoute({
+  getParentRoute: parent,
+  path: '/create',
+  component: lazyRouteComponent(() => import('./pages/create/Create'), 'Create'),
+});
+const template = createRoute({
+  getParentRoute: parent,
+  path: '/create/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/create/Template'), 'Template'),
+});
+const runs = createRoute({
+  getParentRoute: parent,
+  path: '/runs',
+  validateSearch: search('kind', 'state', 'subject', 'show', 'repository', 'commit', 'actor'),
+  component: lazyRouteComponent(() => import('./pages/runs/Runs'), 'Runs'),
+});
+const run = createRoute({
+  getParentRoute: parent,
+  path: '/runs/$id',
+  validateSearch: search('tab', 'step', 'action', 'text'),
+  component: lazyRouteComponent(() => import('./pages/run/Run'), 'RunPage'),
+});
+const applications = createRoute({
+  getParentRoute: parent,
+  path: '/applications',
+  component: lazyRouteComponent(() => import('./pages/applications/Applications'), 'Applications'),
+});
+const application = createRoute({
+  getParentRoute: parent,
+  path: '/applications/$namespace/$name',
+  validateSearch: search('tab', 'pod'),
+  component: lazyRouteComponent(() => import('./pages/application/Application'), 'ApplicationPage'),
+});
+const stacks = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure',
+  component: lazyRouteComponent(() => import('./pages/stacks/Stacks'), 'Stacks'),
+});
+const stack = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
+});
+const ledger = createRoute({
+  getParentRoute: parent,
+  path: '/ledger',
+  validateSearch: search('ref', 'type', 'run', 'actor'),
+  component: lazyRouteComponent(() => import('./pages/ledger/Ledger'), 'Ledger'),
+});
+
+const pages = [home, catalog, entity, create, template, runs, run, applications, application, stacks, stack, ledger];
+const tree = root.addChildren([signIn, shell.addChildren(pages)]);
+
+export function createPortal() {
+  return createRouter({
+    routeTree: tree,
+    defaultPreload: 'intent',
+    defaultPendingComponent: PageSkeleton,
+    defaultPendingMs: 150,
+    defaultErrorComponent: Broken,
+    defaultNotFoundComponent: Lost,
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createPortal>;
+  }
+}

@@ -1,0 +1,37 @@
+import { Link, useLocation } from '@tanstack/react-router';
+import { shortRef } from '../words/ref';
+import { portalPages } from './pages';
+import classes from './Shell.module.css';
+
+/** The last part of an address as people call it. */
+export function leaf(section: string, rest: string[]): string | undefined {
+  if (rest.length === 0) return undefined;
+  if (section === 'catalog' && rest.length === 3) return shortRef(`${rest[0]}:${rest[1]}/${rest[2]}`);
+  if (rest.length === 2) return shortRef(`${section}:${rest[0]}/${rest[1]}`);
+  return rest.join('/');
+}
+
+export function Crumbs() {
+  const [section = '', ...rest] = useLocation().pathname.split('/').filter(Boolean).map(decodeURIComponent);
+  const page = portalPages.find((p) => p.to === `/${section}`);
+  const last = leaf(section, rest);
+  return (
+    <nav aria-label="Breadcrumb" style={{ flex: 1, minWidth: 0 }}>
+      <ol className={classes.crumbs}>
+        {page && <li>{last ? <Link to={page.to}>{page.name}</Link> : <span aria-current="page">{page.name}</span>}</li>}
+        {section === 'catalog' && rest[0] && (
+          <li>
+            <Link to="/catalog" search={{ kind: rest[0] }}>
+              {rest[0]}
+            </Link>
+          </li>
+        )}
+        {last && (
+          <li>
+            <span aria-current="page">{last}</span>
+          </li>
+        )}
+      </ol>
+    </nav>
+  );
+}

@@ -1,0 +1,51 @@
+import { Avatar, Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { useNavigate } from '@tanstack/react-router';
+import { useSignOut } from '../api/actions';
+import type { Me } from '../api/types';
+
+export function PersonMenu({ who }: { who: Me }) {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const navigate = useNavigate();
+  const signOut = useSignOut();
+  const schemes = [
+    { name: 'light', label: 'Light', icon: IconSun },
+    { name: 'dark', label: 'Dark', icon: IconMoon },
+    { name: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+  ] as const;
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <UnstyledButton aria-label={`${who.name}: colours, sign out`}>
+          <Avatar size={28} radius="xl" color="accent" name={who.name} alt="" />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {who.name}
+          <br />
+          {who.ref}
+          {who.admin && ' · administrator'}
+        </Menu.Label>
+        <Menu.Divider />
+        {schemes.map(({ name, label, icon: Icon }) => (
+          <Menu.Item
+            key={name}
+            leftSection={<Icon size={16} aria-hidden />}
+            rightSection={colorScheme === name ? '✓' : undefined}
+            onClick={() => setColorScheme(name)}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconLogout size={16} aria-hidden />}
+          onClick={() => signOut.mutate(undefined, { onSettled: () => navigate({ to: '/signin' }) })}
+        >
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

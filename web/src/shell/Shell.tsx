@@ -1,0 +1,65 @@
+import { AppShell, Burger, Skeleton } from '@mantine/core';
+import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks';
+import { Notifications } from '@mantine/notifications';
+import { useQuery } from '@tanstack/react-query';
+import { Outlet } from '@tanstack/react-router';
+import { lazy, Suspense, useState } from 'react';
+import { asProblem } from '../api/problem';
+import { me } from '../api/queries';
+import { SignIn } from '../pages/signin/SignIn';
+import { Failure } from '../parts/Failure';
+import { Crumbs } from './Crumbs';
+import { Navigation } from './Navigation';
+import { PageSkeleton } from './PageSkeleton';
+import { PersonMenu } from './PersonMenu';
+import { SearchButton } from './SearchButton';
+import classes from './Shell.module.css';
+
+const Palette = lazy(() => import('./Palette'));
+
+export function Shell() {
+  const who = useQuery(me);
+  const [drawer, { toggle, close }] = useDisclosure();
+  const [narrow, setNarrow] = useLocalStorage({ key: 'roadbed-narrow', defaultValue: false });
+  const [palette, setPalette] = useState(0);
+  const search = () => setPalette((n) => n + 1);
+  useHotkeys([['mod+K', search]], []);
+
+  if (who.data === null || (who.isError && asProblem(who.error).status === 401)) return <SignIn />;
+  if (who.isError) {
+    return (
+      <main className={classes.alone}>
+        <Failure error={who.error} retry={() => who.refetch()} />
+      </main>
+    );
+  }
+  return (
+    <AppShell
+      layout="alt"
+      header={{ height: 48 }}
+      navbar={{ width: narrow ? 56 : 208, breakpoint: 'sm', collapsed: { mobile: !drawer } }}
+    >
+      <a href="#content" className={classes.skip}>
+        Skip to the content
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Burger opened={drawer} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" aria-expanded={drawer} />
+        <Crumbs />
+        <SearchButton open={search} />
+        {who.data ? <PersonMenu who={who.data} /> : <Skeleton circle height={28} />}
+      </AppShell.Header>
+      <AppShell.Navbar className={classes.navbar} aria-label="Pages">
+        <Navigation narrow={narrow} toggle={() => setNarrow(!narrow)} close={close} drawer={drawer} />
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
+        {who.data ? <Outlet /> : <PageSkeleton />}
+      </AppShell.Main>
+      {palette > 0 && (
+        <Suspense>
+          <Palette asked={palette} />
+        </Suspense>
+      )}
+      <Notifications position="bottom-right" />
+    </AppShell>
+  );
+}

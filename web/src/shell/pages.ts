@@ -1,0 +1,28 @@
+import {
+  IconBook2,
+  IconCirclePlus,
+  IconHome,
+  IconLayersLinked,
+  IconPlayerPlay,
+  IconRocket,
+  IconServer2,
+  type TablerIcon,
+} from '@tabler/icons-react';
+
+export interface PortalPage {
+  to: '/' | '/catalog' | '/create' | '/runs' | '/applications' | '/infrastructure' | '/ledger';
+  name: string;
+  about: string;
+  icon: TablerIcon;
+}
+
+/** The pages of the side bar, in its order. */
+export const portalPages: PortalPage[] = [
+  { to: '/', name: 'Home', about: 'What waits for you, and what happened', icon: IconHome },
+  { to: '/catalog', name: 'Catalog', about: 'Everything that is declared', icon: IconLayersLinked },
+  { to: '/create', name: 'Create', about: 'Start something from a golden path', icon: IconCirclePlus },
+  { to: '/runs', name: 'Runs', about: 'Everything the platform does', icon: IconPlayerPlay },
+  { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
+  { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },
+  { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
+];

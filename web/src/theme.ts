@@ -1,0 +1,46 @@
+import { createTheme, type MantineColorsTuple } from '@mantine/core';
+
+const accent: MantineColorsTuple = [
+  '#eef2ff',
+  '#dbe3fd',
+  '#b4c4f8',
+  '#8aa2f3',
+  '#6784ee',
+  '#5070ea',
+  '#3f60dd',
+  '#3351c4',
+  '#2a46ad',
+  '#213a94',
+];
+
+const dark: MantineColorsTuple = [
+  '#d5d8de',
+  '#b9bec7',
+  '#9aa1ad',
+  '#6f7784',
+  '#3d434d',
+  '#2d323a',
+  '#22262d',
+  '#191c22',
+  '#14171c',
+  '#0f1115',
+];
+
+export const theme = createTheme({
+  primaryColor: 'accent',
+  primaryShade: { light: 7, dark: 6 },
+  colors: { accent, dark },
+  fontFamily: '"Inter Variable", system-ui, sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '18px' },
+  spacing: { xs: '8px', sm: '12px', md: '16px', lg: '24px', xl: '32px' },
+  headings: { fontWeight: '600', sizes: { h1: { fontSize: '22px' }, h2: { fontSize: '16px' }, h3: { fontSize: '14px' } } },
+  defaultRadius: 6,
+  cursorType: 'pointer',
+  components: {
+    Button: { defaultProps: { size: 'sm' } },
+    TextInput: { defaultProps: { size: 'sm' } },
+    Select: { defaultProps: { size: 'sm' } },
+    Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
+  },
+});

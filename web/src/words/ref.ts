@@ -1,0 +1,43 @@
+export interface Ref {
+  kind: string;
+  namespace: string;
+  name: string;
+}
+
+/** Reads kind:namespace/name; undefined when it is not a whole reference. */
+export function parseRef(text: string | undefined): Ref | undefined {
+  const match = /^([^:/\s]+):([^:/\s]+)\/([^:/\s]+)$/.exec(text ?? '');
+  return match ? { kind: match[1] as string, namespace: match[2] as string, name: match[3] as string } : undefined;
+}
+
+/** The shortest form that is still clear beside its kind: the name, with its namespace unless that is default. */
+export function shortRef(text: string): string {
+  const ref = parseRef(text);
+  if (!ref) return text;
+  return ref.namespace === 'default' ? ref.name : `${ref.namespace}/${ref.name}`;
+}
+
+/** Where the portal shows an entity. Stacks and applications have pages of their own. */
+export function refPath(text: string): string | undefined {
+  const ref = parseRef(text);
+  if (!ref) return /^run_/.test(text) ? `/runs/${text}` : undefined;
+  if (ref.kind === 'stack') return `/infrastructure/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
+  return entityPath(ref);
+}
+
+export function entityPath(ref: Ref): string {
+  return `/catalog/${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+export function shortCommit(hash: string): string {
+  return /^[0-9a-f]{40,64}$/.test(hash) ? hash.slice(0, 8) : hash;
+}
+
+/** A word for people from one for machines: "rolling-back" and "rollingBack" become "rolling back". */
+export function plain(word: string): string {
+  return word
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/[-_.]+/g, ' ')
+    .toLowerCase();
+}

@@ -1,0 +1,32 @@
+import { plain } from './ref';
+
+export type Tone = 'good' | 'bad' | 'busy' | 'wait' | 'quiet' | 'warn';
+
+const tones: Record<Tone, string[]> = {
+  good: ['finished', 'succeeded', 'healthy', 'synced', 'approved', 'confirmed', 'whole', 'approve', 'confirm'],
+  bad: ['failed', 'error', 'degraded', 'rejected', 'deny', 'reject', 'missing', 'broken'],
+  busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
+  wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended'],
+  warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone'],
+  quiet: ['canceled', 'cancelled', 'skipped', 'unknown', 'omitted'],
+};
+
+const words: Record<string, string> = {
+  leased: 'running',
+  ready: 'queued',
+  unconfirmed: 'waits for review',
+  outofsync: 'out of sync',
+};
+
+/** What a state means for whoever looks: shown as an icon and a colour beside the word. */
+export function tone(state: string): Tone {
+  const key = state.toLowerCase();
+  for (const [name, states] of Object.entries(tones)) {
+    if (states.includes(key)) return name as Tone;
+  }
+  return 'quiet';
+}
+
+export function word(state: string): string {
+  return words[state.toLowerCase()] ?? plain(state);
+}
