@@ -29,7 +29,9 @@ export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (type: StackRunType) =>
-      body(api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: { type } })),
+      body(
+        api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: { type } }),
+      ),
     onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
   });
 }

@@ -18,7 +18,9 @@ export function useEvents(path: string | null, handlers: Record<string, (data: u
     source.onopen = () => setState('live');
     source.onerror = () => setState(source.readyState === EventSource.CLOSED ? 'broken' : 'connecting');
     for (const name of names.split(',')) {
-      source.addEventListener(name, (event) => latest.current[name]?.(JSON.parse((event as MessageEvent<string>).data)));
+      source.addEventListener(name, (event) =>
+        latest.current[name]?.(JSON.parse((event as MessageEvent<string>).data)),
+      );
     }
     source.addEventListener('problem', () => {
       source.close();

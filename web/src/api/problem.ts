@@ -31,7 +31,10 @@ export function problemOf(status: number, statusText: string, body: unknown): Pr
   if (Array.isArray(p.errors)) {
     for (const e of p.errors) {
       if (typeof e?.message === 'string') {
-        places.push({ message: e.message, location: typeof e.location === 'string' && e.location ? e.location : undefined });
+        places.push({
+          message: e.message,
+          location: typeof e.location === 'string' && e.location ? e.location : undefined,
+        });
       }
     }
   }
@@ -43,7 +46,11 @@ export function problemOf(status: number, statusText: string, body: unknown): Pr
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof TypeError) {
-    return new Problem(0, 'The server does not answer', 'Check that it runs and that you are connected, then try again.');
+    return new Problem(
+      0,
+      'The server does not answer',
+      'Check that it runs and that you are connected, then try again.',
+    );
   }
   return new Problem(0, 'Something went wrong in this page', error instanceof Error ? error.message : String(error));
 }

@@ -43,7 +43,7 @@ export const entities = (filter: EntityFilter, limit = 100) =>
     placeholderData: (before) => before,
   });
 
-export const facet = (name: string, filter: EntityFilter) =>
+export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityFilter) =>
   queryOptions({
     queryKey: ['entities', 'facet', name, filter],
     queryFn: () => body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet: name } } })),
@@ -53,14 +53,17 @@ export const facet = (name: string, filter: EntityFilter) =>
 export const entity = (kind: string, namespace: string, name: string) =>
   queryOptions({
     queryKey: ['entity', kind, namespace, name],
-    queryFn: () => body(api.GET('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path: { kind, namespace, name } } })),
+    queryFn: () =>
+      body(api.GET('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path: { kind, namespace, name } } })),
   });
 
 export const entityHistory = (kind: string, namespace: string, name: string) =>
   queryOptions({
     queryKey: ['entity', kind, namespace, name, 'history'],
     queryFn: () =>
-      body(api.GET('/api/v1/entities/{kind}/{namespace}/{name}/history', { params: { path: { kind, namespace, name } } })),
+      body(
+        api.GET('/api/v1/entities/{kind}/{namespace}/{name}/history', { params: { path: { kind, namespace, name } } }),
+      ),
   });
 
 export interface RunFilter {
@@ -92,9 +95,10 @@ export const run = (id: string) =>
     queryFn: () => body(api.GET('/api/v1/runs/{id}', { params: { path: { id } } })),
   });
 
-export const plan = (id: string) =>
+/** The plan of a stack run; asked for anew when the run's state has changed. */
+export const plan = (id: string, state: string) =>
   queryOptions({
-    queryKey: ['run', id, 'plan'],
+    queryKey: ['run', id, 'plan', state],
     queryFn: () => body(api.GET('/api/v1/runs/{id}/plan', { params: { path: { id } } })),
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
@@ -141,7 +145,8 @@ export const application = (namespace: string, name: string) =>
 export const applicationDiff = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['application', namespace, name, 'diff'],
-    queryFn: () => body(api.GET('/api/v1/applications/{namespace}/{name}/diff', { params: { path: { namespace, name } } })),
+    queryFn: () =>
+      body(api.GET('/api/v1/applications/{namespace}/{name}/diff', { params: { path: { namespace, name } } })),
   });
 
 export const podLog = (namespace: string, name: string, pod: string) =>
@@ -172,7 +177,8 @@ export const ledger = (filter: LedgerFilter, limit = 50) =>
 export const templateSchema = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['template', namespace, name],
-    queryFn: () => body(api.GET('/api/v1/templates/{namespace}/{name}/schema', { params: { path: { namespace, name } } })),
+    queryFn: () =>
+      body(api.GET('/api/v1/templates/{namespace}/{name}/schema', { params: { path: { namespace, name } } })),
     staleTime: minute,
   });
 

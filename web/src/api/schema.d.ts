@@ -2851,6 +2851,17 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                /** @description Names or plurals, with commas. */
+                kind?: string;
+                space?: string;
+                namespace?: string;
+                owner?: string;
+                /** @description spec.type, with commas. */
+                type?: string;
+                /** @description Words that occur in name, title, description or tags. */
+                text?: string;
+                /** @description Only those whose source's newest text could not be taken. */
+                failed?: boolean;
             };
             header?: never;
             path?: never;
@@ -3155,6 +3166,17 @@ export interface operations {
     listFacets: {
         parameters: {
             query: {
+                /** @description Names or plurals, with commas. */
+                kind?: string;
+                space?: string;
+                namespace?: string;
+                owner?: string;
+                /** @description spec.type, with commas. */
+                type?: string;
+                /** @description Words that occur in name, title, description or tags. */
+                text?: string;
+                /** @description Only those whose source's newest text could not be taken. */
+                failed?: boolean;
                 facet: "kind" | "namespace" | "space" | "owner" | "type" | "source";
             };
             header?: never;
@@ -3937,7 +3959,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody: {
@@ -4552,10 +4576,16 @@ export interface operations {
     listCommits: {
         parameters: {
             query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                path?: string;
                 limit?: number;
             };
             header?: never;
-            path?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -6078,7 +6108,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                space: string;
+                name: string;
+            };
             cookie?: never;
         };
         requestBody: {

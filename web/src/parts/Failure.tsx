@@ -7,7 +7,13 @@ export function Failure({ error, retry, title }: { error: unknown; retry?: () =>
   if (!error) return null;
   const problem = asProblem(error);
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.title} role="alert">
+    <Alert
+      color="red"
+      variant="light"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={title ?? problem.title}
+      role="alert"
+    >
       {problem.message !== (title ?? problem.title) && (
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
           {problem.message}

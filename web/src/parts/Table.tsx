@@ -20,11 +20,23 @@ interface Props<T> {
 
 export function Table<T>({ label, columns, rows, id }: Props<T>) {
   return (
-    <MantineTable className={classes.table} aria-label={label} verticalSpacing={9} horizontalSpacing="md" highlightOnHover>
+    <MantineTable
+      className={classes.table}
+      aria-label={label}
+      verticalSpacing={9}
+      horizontalSpacing="md"
+      highlightOnHover
+    >
       <MantineTable.Thead>
         <MantineTable.Tr>
           {columns.map((c) => (
-            <MantineTable.Th key={c.name} w={c.width} data-wide={c.wide || undefined} data-right={c.right || undefined} scope="col">
+            <MantineTable.Th
+              key={c.name}
+              w={c.width}
+              data-wide={c.wide || undefined}
+              data-right={c.right || undefined}
+              scope="col"
+            >
               {c.name}
             </MantineTable.Th>
           ))}

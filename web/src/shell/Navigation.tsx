@@ -16,7 +16,13 @@ export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
   return (
     <>
       <div style={{ display: 'flex', alignItems: 'center', justifyContent: 'space-between' }}>
-        <Link to="/" className={classes.brand} data-narrow={narrow || undefined} onClick={close} aria-label="Roadbed, home">
+        <Link
+          to="/"
+          className={classes.brand}
+          data-narrow={narrow || undefined}
+          onClick={close}
+          aria-label="Roadbed, home"
+        >
           <img src="/icon.svg" width={24} height={24} alt="" />
           {!narrow && 'Roadbed'}
         </Link>
@@ -25,7 +31,13 @@ export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
       <div className={classes.links}>
         {portalPages.map(({ to, name, icon: Icon }) => (
           <Tooltip key={to} label={name} position="right" disabled={!narrow}>
-            <Link to={to} className={classes.link} activeOptions={{ exact: to === '/', includeSearch: false }} onClick={close} aria-label={name}>
+            <Link
+              to={to}
+              className={classes.link}
+              activeOptions={{ exact: to === '/', includeSearch: false }}
+              onClick={close}
+              aria-label={name}
+            >
               <Icon size={18} stroke={1.7} aria-hidden style={{ flexShrink: 0 }} />
               {!narrow && name}
             </Link>
@@ -34,7 +46,12 @@ export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
       </div>
       {!drawer && (
         <div className={classes.fold}>
-          <button type="button" className={classes.link} onClick={toggle} aria-label={narrow ? 'Widen the side bar' : 'Fold the side bar'}>
+          <button
+            type="button"
+            className={classes.link}
+            onClick={toggle}
+            aria-label={narrow ? 'Widen the side bar' : 'Fold the side bar'}
+          >
             {narrow ? (
               <IconLayoutSidebarLeftExpand size={18} stroke={1.7} aria-hidden />
             ) : (

@@ -48,7 +48,11 @@ export default function Palette({ asked }: { asked: number }) {
         { group: 'Pages', actions: pages },
         { group: 'Catalog', actions: things },
       ]}
-      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: 'Where to?', 'aria-label': 'Where to?' }}
+      searchProps={{
+        leftSection: <IconSearch size={18} aria-hidden />,
+        placeholder: 'Where to?',
+        'aria-label': 'Where to?',
+      }}
     />
   );
 }

@@ -23,7 +23,11 @@ export function Actions({ run }: { run: Run }) {
           </Menu.Target>
           <Menu.Dropdown>
             {others.map((other) => (
-              <Menu.Item key={other} color={verbWords[other].destructive ? 'red' : undefined} onClick={() => setVerb(other)}>
+              <Menu.Item
+                key={other}
+                color={verbWords[other].destructive ? 'red' : undefined}
+                onClick={() => setVerb(other)}
+              >
                 {verbWords[other].label}
               </Menu.Item>
             ))}

@@ -41,14 +41,17 @@ export function gravest(outcome: Decision['outcome']): string {
 }
 
 function Verdict({ decision }: { decision: Decision }) {
-  const said = Object.entries(decision.outcome).flatMap(([rule, messages]) => (messages ?? []).map((m) => ({ rule, m })));
+  const said = Object.entries(decision.outcome).flatMap(([rule, messages]) =>
+    (messages ?? []).map((m) => ({ rule, m })),
+  );
   const verdict = gravest(decision.outcome);
   return (
     <div>
       <Group gap="xs">
         <State state={verdict === 'passed' ? 'approved' : verdict} of="verdict" />
         <Text size="sm">
-          {decision.point} {decision.policies.length > 0 ? `by ${decision.policies.join(', ')}` : 'had no policy to ask'},{' '}
+          {decision.point}{' '}
+          {decision.policies.length > 0 ? `by ${decision.policies.join(', ')}` : 'had no policy to ask'},{' '}
           <Moment at={decision.time} />
         </Text>
       </Group>

@@ -44,7 +44,12 @@ export function RunPage() {
   const first = hasPlan && (run.waiting || run.state === 'finished') ? 'plan' : 'work';
 
   return (
-    <Page title={run.title} marks={<State state={run.state} />} about={<About run={run} />} actions={<Actions run={run} />}>
+    <Page
+      title={run.title}
+      marks={<State state={run.state} />}
+      about={<About run={run} />}
+      actions={<Actions run={run} />}
+    >
       {run.reason && (
         <Alert color={run.state === 'failed' ? 'red' : 'gray'} variant="light" p="sm" role="status">
           {run.reason}
@@ -93,7 +98,8 @@ function About({ run }: { run: RunDetail }) {
       </span>
       {run.source?.commit && (
         <span title={run.source.commit}>
-          <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} /> {run.source.repository}@{shortCommit(run.source.commit)}
+          <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} /> {run.source.repository}@
+          {shortCommit(run.source.commit)}
         </span>
       )}
       {run.started && (

@@ -24,7 +24,11 @@ export function outcomeOf(output: unknown): Outcome {
   const o = (output && typeof output === 'object' ? output : {}) as Record<string, unknown>;
   return {
     links: list(o.links)
-      .map((l) => ({ title: string(l.title) || string(l.url), url: safe(string(l.url)), entityRef: string(l.entityRef) || undefined }))
+      .map((l) => ({
+        title: string(l.title) || string(l.url),
+        url: safe(string(l.url)),
+        entityRef: string(l.entityRef) || undefined,
+      }))
       .filter((l) => l.url || l.entityRef),
     texts: list(o.text)
       .map((t) => ({ title: string(t.title), content: string(t.content) }))

@@ -9,13 +9,29 @@ interface Words {
 }
 
 export const verbWords: Record<Verb, Words> = {
-  confirm: { label: 'Confirm', says: 'The plan is applied as it stands, if the approval policies agree.', takesNote: true },
-  approve: { label: 'Approve', says: 'Your vote for this run is noted; policies say how many it needs.', takesNote: true },
+  confirm: {
+    label: 'Confirm',
+    says: 'The plan is applied as it stands, if the approval policies agree.',
+    takesNote: true,
+  },
+  approve: {
+    label: 'Approve',
+    says: 'Your vote for this run is noted; policies say how many it needs.',
+    takesNote: true,
+  },
   reject: { label: 'Reject', says: 'Your vote against this run is noted.', destructive: true, takesNote: true },
   discard: { label: 'Discard', says: 'The run ends, and nothing is changed.', destructive: true, takesNote: true },
-  cancel: { label: 'Cancel', says: 'Work that goes on is stopped. What it has done until now stays.', destructive: true },
+  cancel: {
+    label: 'Cancel',
+    says: 'Work that goes on is stopped. What it has done until now stays.',
+    destructive: true,
+  },
   retry: { label: 'Retry', says: 'The run goes on from where it failed.' },
-  undo: { label: 'Undo', says: 'Everything that this run made is deleted: its repository and its entities.', destructive: true },
+  undo: {
+    label: 'Undo',
+    says: 'Everything that this run made is deleted: its repository and its entities.',
+    destructive: true,
+  },
 };
 
 const order: Verb[] = ['confirm', 'approve', 'retry', 'discard', 'reject', 'cancel', 'undo'];

@@ -1,0 +1,64 @@
+import { Anchor, Text } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { ApplicationDetail } from '../../api/types';
+import { Moment } from '../../parts/Moment';
+import { Empty, Section } from '../../parts/Page';
+import { State } from '../../parts/State';
+import { Table } from '../../parts/Table';
+import { leveled } from './tree';
+
+export function Tree({ app }: { app: ApplicationDetail }) {
+  if (app.tree.length === 0) {
+    return (
+      <Section>
+        <Empty title="Nothing is deployed yet">
+          {app.message || 'The first sync puts its objects on the cluster.'}
+        </Empty>
+      </Section>
+    );
+  }
+  return (
+    <Section flush>
+      <Table
+        label="Resources with their health"
+        rows={leveled(app.tree)}
+        id={({ object }) => object.key}
+        columns={[
+          {
+            name: 'Resource',
+            cell: ({ object, level }) => (
+              <div style={{ paddingLeft: level * 22 }}>
+                <Text span size="xs" c="dimmed">
+                  {level > 0 && '└ '}
+                  {object.kind}
+                </Text>{' '}
+                {object.kind === 'Pod' ? (
+                  <Anchor
+                    component={Link}
+                    to={`/applications/${app.namespace}/${app.name}?tab=logs&pod=${encodeURIComponent(object.name)}`}
+                    size="sm"
+                    title="Its log"
+                  >
+                    {object.name}
+                  </Anchor>
+                ) : (
+                  object.name
+                )}
+                {object.message && (
+                  <Text size="xs" c="dimmed">
+                    {object.message}
+                  </Text>
+                )}
+              </div>
+            ),
+          },
+          { name: 'Health', width: 140, cell: ({ object }) => <State state={object.health} bare /> },
+          { name: 'Ready', wide: true, width: 80, right: true, cell: ({ object }) => object.ready },
+          { name: 'Restarts', wide: true, width: 90, right: true, cell: ({ object }) => object.restarts || '' },
+          { name: 'Image', wide: true, cell: ({ object }) => object.image },
+          { name: 'Age', wide: true, right: true, width: 130, cell: ({ object }) => <Moment at={object.created} /> },
+        ]}
+      />
+    </Section>
+  );
+}

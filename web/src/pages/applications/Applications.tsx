@@ -1,0 +1,56 @@
+import { Button } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { applications } from '../../api/queries';
+import { CopyCommand } from '../../parts/CopyCommand';
+import { Failure } from '../../parts/Failure';
+import { Empty, Page, Rows, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { State } from '../../parts/State';
+import { Table } from '../../parts/Table';
+import { shortCommit } from '../../words/ref';
+
+export function Applications() {
+  const query = useQuery(applications);
+  const items = query.data?.items ?? [];
+  return (
+    <Page
+      title="Applications"
+      about="What is deployed, and how it fares."
+      actions={<CopyCommand command="roadbed app list" />}
+    >
+      <Section flush>
+        <Failure error={query.error} retry={() => query.refetch()} />
+        {query.isPending && <Rows />}
+        {query.isSuccess && items.length === 0 && (
+          <Empty
+            title="No application yet"
+            action={
+              <Button component={Link} to="/create">
+                Start from a golden path
+              </Button>
+            }
+          >
+            A golden path makes one; or declare an Application whose source is a folder of manifests.
+          </Empty>
+        )}
+        {items.length > 0 && (
+          <Table
+            label="Applications"
+            rows={items}
+            id={(a) => a.ref}
+            columns={[
+              { name: 'Name', cell: (a) => <RefLink to={a.ref} /> },
+              { name: 'Health', width: 140, cell: (a) => <State state={a.health} /> },
+              { name: 'Sync', width: 140, cell: (a) => <State state={a.sync} /> },
+              { name: 'Message', wide: true, cell: (a) => a.message || a.why },
+              { name: 'Destination', wide: true, width: 160, cell: (a) => a.destination },
+              { name: 'Revision', wide: true, width: 110, cell: (a) => shortCommit(a.revision ?? '') },
+              { name: 'Component', wide: true, cell: (a) => (a.component ? <RefLink to={a.component} /> : '') },
+            ]}
+          />
+        )}
+      </Section>
+    </Page>
+  );
+}

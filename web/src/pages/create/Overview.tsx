@@ -1,0 +1,51 @@
+import { Button, Code, Group, Stack, Text } from '@mantine/core';
+import { usePreview } from '../../api/actions';
+import type { TemplatePage } from '../../api/types';
+import { Failure } from '../../parts/Failure';
+import { Facts } from '../../parts/Page';
+import { filled } from './form';
+
+interface Props {
+  namespace: string;
+  name: string;
+  steps: TemplatePage[];
+  values: Record<string, unknown>;
+  back: () => void;
+  start: () => void;
+  busy: boolean;
+}
+
+/** What was filled in, and on demand the files that would come of it. */
+export function Overview({ namespace, name, steps, values, back, start, busy }: Props) {
+  const preview = usePreview(namespace, name);
+  return (
+    <Stack>
+      <Facts items={filled(steps, values)} />
+      <Failure error={preview.error} title="It can't be previewed like this" />
+      {preview.data && (
+        <div>
+          <Text size="sm" c="dimmed" mb="xs">
+            {preview.data.items.length} files would be made; nothing is made yet.
+          </Text>
+          {preview.data.items.map((file) => (
+            <details key={file.path}>
+              <summary style={{ cursor: 'pointer' }}>{file.path}</summary>
+              <Code block>{file.text}</Code>
+            </details>
+          ))}
+        </div>
+      )}
+      <Group justify="flex-end">
+        <Button variant="subtle" loading={preview.isPending} onClick={() => preview.mutate(values)}>
+          Preview the files
+        </Button>
+        <Button variant="default" onClick={back}>
+          Back
+        </Button>
+        <Button onClick={start} loading={busy}>
+          Create
+        </Button>
+      </Group>
+    </Stack>
+  );
+}

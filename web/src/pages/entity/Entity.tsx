@@ -1,0 +1,113 @@
+import { Alert, Badge, Code, Tabs } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { entity as entityQuery } from '../../api/queries';
+import { CopyCommand } from '../../parts/CopyCommand';
+import { Failure } from '../../parts/Failure';
+import { Page, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { RunsOf } from '../../parts/RunsOf';
+import { PageSkeleton } from '../../shell/PageSkeleton';
+import { toYAML } from '../../words/yaml';
+import Changes from '../ledger/Changes';
+import { Overview } from './Overview';
+import { Relations } from './Relations';
+import { Versions } from './Versions';
+
+const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
+
+export function EntityPage() {
+  const { kind, namespace, name } = route.useParams();
+  const { tab = 'overview' } = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useQuery(entityQuery(kind, namespace, name));
+  if (query.isError) {
+    return (
+      <Page title={name}>
+        <Failure error={query.error} retry={() => query.refetch()} />
+      </Page>
+    );
+  }
+  const entity = query.data;
+  if (!entity) return <PageSkeleton />;
+  return (
+    <Page
+      title={entity.title || entity.name}
+      marks={
+        <>
+          <Badge variant="default" tt="none" fw={500}>
+            {entity.kind}
+          </Badge>
+          {entity.type && (
+            <Badge variant="default" tt="none" fw={500}>
+              {entity.type}
+            </Badge>
+          )}
+        </>
+      }
+      about={
+        <>
+          <span>{entity.ref}</span>
+          {entity.owner && (
+            <span>
+              owned by <RefLink to={entity.owner} />
+            </span>
+          )}
+          <span>space {entity.space}</span>
+        </>
+      }
+      actions={<CopyCommand command={`roadbed describe ${kind} ${namespace}/${name}`} />}
+    >
+      {entity.error && (
+        <Alert
+          color="yellow"
+          variant="light"
+          title="Its source's newest version could not be taken in; this is the last good one"
+        >
+          {entity.error}
+        </Alert>
+      )}
+      <Tabs
+        value={tab}
+        onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="relations">Relations</Tabs.Tab>
+          <Tabs.Tab value="runs">Runs</Tabs.Tab>
+          <Tabs.Tab value="history">History</Tabs.Tab>
+          <Tabs.Tab value="document">Document</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview">
+          <Overview entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="relations">
+          <Relations entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="runs">
+          <Section flush>
+            <RunsOf
+              filter={{ subject: entity.ref }}
+              label={`Runs of ${entity.name}`}
+              none="Nothing has run on this yet."
+            />
+          </Section>
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <div style={{ display: 'grid', gap: 24 }}>
+            <Section title="Ledger" flush>
+              <Changes filter={{ ref: entity.ref }} />
+            </Section>
+            <Versions entity={entity} />
+          </div>
+        </Tabs.Panel>
+        <Tabs.Panel value="document">
+          <Section>
+            <Code block>{toYAML(entity.document)}</Code>
+          </Section>
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}

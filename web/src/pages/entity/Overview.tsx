@@ -1,0 +1,109 @@
+import { Badge, Code, Group } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { applications, stacks } from '../../api/queries';
+import type { Application, Entity, Stack } from '../../api/types';
+import { Moment } from '../../parts/Moment';
+import { Facts, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { RunsOf } from '../../parts/RunsOf';
+import { State } from '../../parts/State';
+import { linked } from './linked';
+
+export function Overview({ entity }: { entity: Entity }) {
+  const apps = useQuery(applications).data?.items ?? [];
+  const all = useQuery(stacks).data?.items ?? [];
+  const app = linked(entity, apps, 'application');
+  const stack = linked(entity, all, 'stack');
+  const repository = app[0]?.repository ?? stack[0]?.repository;
+  return (
+    <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      <Section title="About">
+        {entity.description && <p style={{ marginTop: 0 }}>{entity.description}</p>}
+        <Facts
+          items={[
+            ['Owner', entity.owner && <RefLink to={entity.owner} />],
+            ['Lifecycle', entity.lifecycle],
+            ['Space', entity.space],
+            ['Repository', repository],
+            ['Declared by', <Code key="source">{entity.source}</Code>],
+            ['Created', <Moment key="created" at={entity.created} />],
+            [
+              'Changed',
+              <span key="changed">
+                <Moment at={entity.updated} /> by {entity.updatedBy.name}
+              </span>,
+            ],
+            [
+              'Tags',
+              (entity.tags ?? []).length > 0 && (
+                <Group gap={4}>
+                  {(entity.tags ?? []).map((tag) => (
+                    <Badge key={tag} variant="light" tt="none" fw={500} color="gray">
+                      {tag}
+                    </Badge>
+                  ))}
+                </Group>
+              ),
+            ],
+          ]}
+        />
+      </Section>
+      {app.map((a) => (
+        <Delivery key={a.ref} app={a} />
+      ))}
+      {stack.map((s) => (
+        <Infrastructure key={s.ref} stack={s} />
+      ))}
+      {repository ? (
+        <Section title="Latest runs of its repository" flush>
+          <RunsOf
+            filter={{ repository }}
+            label="Runs of its repository"
+            none="Nothing has run from its repository yet."
+            limit={10}
+          />
+        </Section>
+      ) : null}
+    </div>
+  );
+}
+
+function Delivery({ app }: { app: Application }) {
+  return (
+    <Section title="Application" actions={<RefLink to={app.ref} />}>
+      <Facts
+        items={[
+          ['Health', <State key="health" state={app.health} />],
+          ['Sync', <State key="sync" state={app.sync} />],
+          ['Revision', app.revision && <Code>{app.revision.slice(0, 8)}</Code>],
+          ['Runs at', app.destination],
+          ['Message', app.message || app.why],
+          [
+            'Answers at',
+            app.urls.length > 0 &&
+              app.urls.map((u) => (
+                <a key={u} href={u}>
+                  {u}
+                </a>
+              )),
+          ],
+        ]}
+      />
+    </Section>
+  );
+}
+
+function Infrastructure({ stack }: { stack: Stack }) {
+  return (
+    <Section title="Infrastructure" actions={<RefLink to={stack.ref} />}>
+      <Facts
+        items={[
+          ['Last run', stack.lastRun && <State state={stack.lastRun.state} />],
+          ['Resources', stack.state?.resources],
+          ['State', stack.state && `serial ${stack.state.serial}`],
+          ['Run', stack.lastRun && <RefLink to={stack.lastRun.id} />],
+        ]}
+      />
+    </Section>
+  );
+}

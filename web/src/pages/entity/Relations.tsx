@@ -1,0 +1,63 @@
+import { Skeleton } from '@mantine/core';
+import { useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
+import type { Entity } from '../../api/types';
+import { Empty, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { Table } from '../../parts/Table';
+import { parseRef, plain, refPath, shortRef } from '../../words/ref';
+
+const Graph = lazy(() => import('../../graph/Graph'));
+
+/** How many relations are drawn; the list holds all. */
+const drawn = 40;
+
+export function Relations({ entity }: { entity: Entity }) {
+  const navigate = useNavigate();
+  if (entity.relations.length === 0) {
+    return (
+      <Section>
+        <Empty title="No relations">Nothing refers to it, and it refers to nothing.</Empty>
+      </Section>
+    );
+  }
+  const near = entity.relations.slice(0, drawn);
+  const targets = [...new Set(near.map((r) => r.target))].filter((t) => t !== entity.ref);
+  return (
+    <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      <Section title="Graph" flush>
+        <Suspense fallback={<Skeleton height={280} />}>
+          <Graph
+            label={`Relations of ${entity.name}`}
+            nodes={[
+              { id: entity.ref, label: entity.title || entity.name, note: entity.kind },
+              ...targets.map((t) => ({ id: t, label: shortRef(t), note: parseRef(t)?.kind, open: t })),
+            ]}
+            edges={targets.map((t) => ({
+              from: entity.ref,
+              to: t,
+              label: near
+                .filter((r) => r.target === t)
+                .map((r) => plain(r.type))
+                .join(', '),
+            }))}
+            chosen={entity.ref}
+            onChoose={(t) => void navigate({ to: refPath(t) ?? '/catalog' })}
+          />
+        </Suspense>
+      </Section>
+      <Section title="List" flush>
+        <Table
+          label="Relations"
+          rows={entity.relations}
+          id={(r) => `${r.type} ${r.target}`}
+          columns={[
+            { name: 'Relation', width: 200, cell: (r) => plain(r.type) },
+            { name: 'Kind', width: 160, cell: (r) => parseRef(r.target)?.kind },
+            { name: 'Entity', cell: (r) => <RefLink to={r.target} /> },
+          ]}
+        />
+      </Section>
+    </div>
+  );
+}

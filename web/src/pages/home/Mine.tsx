@@ -1,0 +1,29 @@
+import { useQuery } from '@tanstack/react-query';
+import { applications } from '../../api/queries';
+import { Empty, Rows, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { State } from '../../parts/State';
+import { Table } from '../../parts/Table';
+
+/** What runs, with its health. */
+export function Mine() {
+  const query = useQuery(applications);
+  const items = query.data?.items ?? [];
+  return (
+    <Section title="Applications" flush>
+      {query.isPending && <Rows count={3} />}
+      {query.isSuccess && items.length === 0 && <Empty title="Nothing is deployed yet" />}
+      {items.length > 0 && (
+        <Table
+          label="Applications with their health"
+          rows={items}
+          id={(a) => a.ref}
+          columns={[
+            { name: 'Application', cell: (a) => <RefLink to={a.ref} /> },
+            { name: 'Health', cell: (a) => <State state={a.health} bare /> },
+          ]}
+        />
+      )}
+    </Section>
+  );
+}

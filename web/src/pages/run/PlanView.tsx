@@ -1,0 +1,114 @@
+import { Group, SegmentedControl, Text, TextInput } from '@mantine/core';
+import { IconSearch } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { asProblem } from '../../api/problem';
+import { plan as planQuery } from '../../api/queries';
+import type { PlanChange, RunDetail } from '../../api/types';
+import { Failure } from '../../parts/Failure';
+import { Empty, Rows, Section } from '../../parts/Page';
+import { Change } from './Change';
+import { counts, filterPlan, planGroups } from './plan';
+
+const route = getRouteApi('/shell/runs/$id');
+
+export function PlanView({ run }: { run: RunDetail }) {
+  const plan = useQuery(planQuery(run.id, run.state));
+  if (plan.isPending) {
+    return (
+      <Section>
+        <Rows />
+      </Section>
+    );
+  }
+  if (plan.isError) {
+    const missing = asProblem(plan.error).status === 404;
+    return (
+      <Section>
+        {missing ? (
+          <Empty title="No plan yet">
+            {run.terminal
+              ? 'The run ended before it had one; its steps tell why.'
+              : 'It appears here when the engine has planned.'}
+          </Empty>
+        ) : (
+          <Failure error={plan.error} retry={() => plan.refetch()} />
+        )}
+      </Section>
+    );
+  }
+  return (
+    <div style={{ display: 'grid', gap: 24 }}>
+      <Changes title="Resources" changes={plan.data.changes ?? []} filtered />
+      {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
+    </div>
+  );
+}
+
+/** How many rows are drawn at once; a filter finds the others. */
+const drawn = 500;
+
+function Changes({ title, changes, filtered }: { title: string; changes: PlanChange[]; filtered?: boolean }) {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const { action, text = '' } = filtered ? search : {};
+  const n = counts(changes);
+  const total = Object.values(n).reduce((a, b) => a + b, 0);
+  const shown = filterPlan(changes, action, text);
+  const set = (next: { action?: string; text?: string }) =>
+    navigate({ search: (s) => ({ ...s, ...next }), replace: true });
+
+  return (
+    <Section title={title} flush actions={<Summary n={n} />}>
+      {filtered && total > 0 && (
+        <Group p="sm" gap="sm">
+          <SegmentedControl
+            size="xs"
+            aria-label="Which changes"
+            value={action ?? ''}
+            onChange={(value) => set({ action: value || undefined })}
+            data={[
+              { value: '', label: `All ${total}` },
+              ...planGroups
+                .filter((g) => n[g.name] > 0)
+                .map((g) => ({ value: g.name as string, label: `${g.sign} ${n[g.name]} ${g.label}` })),
+            ]}
+          />
+          <TextInput
+            size="xs"
+            style={{ flex: 1, minWidth: 160 }}
+            leftSection={<IconSearch size={14} aria-hidden />}
+            placeholder="Address or type"
+            aria-label="Filter by address or type"
+            value={text}
+            onChange={(e) => set({ text: e.currentTarget.value || undefined })}
+          />
+        </Group>
+      )}
+      {shown.slice(0, drawn).map((change) => (
+        <Change key={change.address} change={change} open={shown.length <= 3} />
+      ))}
+      {shown.length > drawn && (
+        <Text size="sm" c="dimmed" p="md">
+          {shown.length - drawn} more; filter to see them.
+        </Text>
+      )}
+      {shown.length === 0 && (
+        <Empty title={total === 0 ? 'Nothing changes' : 'No change is like that'}>
+          {total === 0 ? 'What is there is what the code says.' : 'Take the filter away to see all.'}
+        </Empty>
+      )}
+    </Section>
+  );
+}
+
+function Summary({ n }: { n: ReturnType<typeof counts> }) {
+  return (
+    <Text size="sm" c="dimmed">
+      {planGroups
+        .filter((g) => n[g.name] > 0)
+        .map((g) => `${n[g.name]} ${g.label}`)
+        .join(', ') || 'no changes'}
+    </Text>
+  );
+}

@@ -1,0 +1,52 @@
+import { Button } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { type StackRunType, useStackRun } from '../../api/actions';
+import { asProblem } from '../../api/problem';
+import type { Stack } from '../../api/types';
+import { Ask } from '../../parts/Ask';
+import { CopyCommand } from '../../parts/CopyCommand';
+
+export function StackActions({ stack }: { stack: Stack }) {
+  const [asking, setAsking] = useState(false);
+  const navigate = useNavigate();
+  const start = useStackRun(stack.namespace, stack.name);
+  const name = `${stack.namespace}/${stack.name}`;
+  const go = (type: StackRunType) =>
+    start.mutate(type, {
+      onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }),
+      onError: (error) => {
+        if (type === 'destroy') return; // shown in the dialog
+        const problem = asProblem(error);
+        notifications.show({ color: 'red', title: problem.title, message: problem.message, autoClose: false });
+      },
+    });
+  return (
+    <>
+      <CopyCommand command={`roadbed stack apply ${name}`} />
+      <Button variant="outline" color="red" onClick={() => setAsking(true)}>
+        Destroy
+      </Button>
+      <Button variant="default" disabled={start.isPending} onClick={() => go('proposed')}>
+        Plan only
+      </Button>
+      <Button loading={start.isPending} onClick={() => go('tracked')}>
+        Plan and apply
+      </Button>
+      {asking && (
+        <Ask
+          title={`Destroy ${stack.name}`}
+          says={`A run is started that plans to destroy all ${stack.state?.resources ?? 0} resources of this stack. It waits for a review before it does.`}
+          label="Plan the destruction"
+          name={stack.name}
+          command={`roadbed stack destroy ${name}`}
+          busy={start.isPending}
+          error={start.error}
+          close={() => setAsking(false)}
+          act={() => go('destroy')}
+        />
+      )}
+    </>
+  );
+}

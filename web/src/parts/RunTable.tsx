@@ -1,0 +1,29 @@
+import { Anchor } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { Run } from '../api/types';
+import { Moment, Took } from './Moment';
+import { RefLink } from './RefLink';
+import { State } from './State';
+import { type Column, Table } from './Table';
+
+const columns: Column<Run>[] = [
+  { name: 'State', width: 150, cell: (r) => <State state={r.state} bare /> },
+  {
+    name: 'Run',
+    cell: (r) => (
+      <Anchor component={Link} to={`/runs/${r.id}`} size="sm" fw={500} c="inherit" title={r.reason}>
+        {r.title}
+      </Anchor>
+    ),
+  },
+  { name: 'Kind', wide: true, width: 110, cell: (r) => r.kind },
+  { name: 'Of', wide: true, cell: (r) => (r.subject ? <RefLink to={r.subject} kind /> : '') },
+  { name: 'By', wide: true, width: 150, cell: (r) => r.actor.name },
+  { name: 'Took', wide: true, right: true, width: 110, cell: (r) => <Took started={r.started} ended={r.ended} /> },
+  { name: 'When', right: true, width: 130, cell: (r) => <Moment at={r.created} /> },
+];
+
+export function RunTable({ label, runs, short }: { label: string; runs: Run[]; short?: boolean }) {
+  const shown = short ? columns.filter((c) => !['Kind', 'Of', 'Took'].includes(c.name)) : columns;
+  return <Table label={label} columns={shown} rows={runs} id={(r) => r.id} />;
+}

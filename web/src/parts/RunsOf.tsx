@@ -1,0 +1,28 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { type RunFilter, runs } from '../api/queries';
+import { Failure } from './Failure';
+import { More } from './More';
+import { Empty, Rows } from './Page';
+import { RunTable } from './RunTable';
+
+interface Props {
+  filter: RunFilter;
+  label: string;
+  /** What is said when there are none. */
+  none?: string;
+  limit?: number;
+}
+
+export function RunsOf({ filter, label, none = 'No run is like that yet.', limit }: Props) {
+  const query = useInfiniteQuery(runs(filter, limit));
+  if (query.isPending) return <Rows />;
+  if (query.isError) return <Failure error={query.error} retry={() => query.refetch()} />;
+  const items = query.data.pages.flatMap((p) => p.items);
+  if (items.length === 0) return <Empty title="No runs">{none}</Empty>;
+  return (
+    <>
+      <RunTable label={label} runs={items} />
+      <More query={query} />
+    </>
+  );
+}
