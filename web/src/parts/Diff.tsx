@@ -7,7 +7,7 @@ export function Diff({ text, label }: { text: string; label: string }) {
   const lines = text.replace(/\n$/, '').split('\n');
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <pre className={classes.diff} role="figure" aria-label={label} tabIndex={0}>
+    <figure className={classes.diff} aria-label={label} tabIndex={0}>
       {lines.map((line, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: lines of a diff never move
         <span key={i} data-kind={kinds[line[0] ?? '']}>
@@ -15,6 +15,6 @@ export function Diff({ text, label }: { text: string; label: string }) {
           {'\n'}
         </span>
       ))}
-    </pre>
+    </figure>
   );
 }

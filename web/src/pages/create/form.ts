@@ -59,7 +59,7 @@ export function pageOfError(problem: Problem, pages: TemplatePage[]): number {
   );
 }
 
-const quoted = (text: string) => (/^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const quoted = (text: string) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** Titles and values of what was filled in; secrets are not shown. */
 export function filled(pages: TemplatePage[], values: Record<string, unknown>): [string, string][] {

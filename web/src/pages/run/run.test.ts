@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { PlanChange, Step } from '../../api/types';
+import { append, clean, emptyLog, search } from './log';
+import { outcomeOf } from './outcome';
+import { attributes, counts, filterPlan } from './plan';
+import { byGroup, shownStep } from './steps';
+import { offered } from './verbs';
+
+describe('the log', () => {
+  it('joins pieces whose borders lie within lines', () => {
+    let log = append(emptyLog, { offset: 0, text: 'one\ntw' });
+    log = append(log, { offset: 6, text: 'o\nthree\n' });
+    expect(search(log, '').map((l) => l.text)).toEqual(['one', 'two', 'three']);
+    expect(log.offset).toBe(14);
+  });
+
+  it('takes a piece that it had once only, also in part, and counts bytes', () => {
+    let log = append(emptyLog, { offset: 0, text: 'grün\n' });
+    log = append(log, { offset: 0, text: 'grün\n' });
+    log = append(log, { offset: 5, text: '\nblau\n' });
+    expect(search(log, '').map((l) => l.text)).toEqual(['grün', 'blau']);
+    expect(log.offset).toBe(11);
+  });
+
+  it('drops the oldest lines beyond its measure, and numbers go on', () => {
+    const log = append(emptyLog, { offset: 0, text: 'a\nb\nc\nd\n' }, 3);
+    expect(search(log, '')).toEqual([
+      { number: 3, text: 'c' },
+      { number: 4, text: 'd' },
+    ]);
+  });
+
+  it('is searched without case and without colours', () => {
+    const log = append(emptyLog, { offset: 0, text: '\u001b[31mFAIL\u001b[0m x\nok\n' });
+    expect(search(log, 'fail')).toEqual([{ number: 1, text: 'FAIL x' }]);
+    expect(clean('10%\r50%\r100%\r')).toBe('100%');
+  });
+});
+
+const change = (address: string, action: PlanChange['action'], type = 'terraform_data'): PlanChange => ({
+  address,
+  action,
+  type,
+});
+
+describe('the plan', () => {
+  const changes = [
+    change('a.one', 'create'),
+    change('a.two', 'update'),
+    change('b.three', 'no-op'),
+    change('b.four', 'import', 'dns'),
+  ];
+
+  it('counts what changes', () => {
+    expect(counts(changes)).toEqual({ create: 1, update: 1, delete: 0, replace: 0, other: 1 });
+  });
+
+  it('is filtered by action and by words of the address or type', () => {
+    const found = (action: string | undefined, text: string) => filterPlan(changes, action, text).map((c) => c.address);
+    expect(found(undefined, '')).toEqual(['a.one', 'a.two', 'b.four']);
+    expect(found('update', '')).toEqual(['a.two']);
+    expect(found('other', 'DNS four')).toEqual(['b.four']);
+    expect(found('create', 'two')).toEqual([]);
+  });
+
+  it('tells which attributes differ, and which are known only after apply', () => {
+    const before = { name: 'a', tags: { x: '1', y: '2' }, id: 'i', list: [1] };
+    const after = { name: 'b', tags: { x: '1' }, list: [1] };
+    expect(attributes(before, after, { id: true })).toEqual([
+      { path: 'id', before: 'i', unknown: true },
+      { path: 'name', before: 'a', after: 'b' },
+      { path: 'tags.y', before: '2', after: undefined },
+    ]);
+    expect(attributes(undefined, { list: ['a', null] }, { list: [false, true] })).toEqual([
+      { path: 'list[0]', before: undefined, after: 'a' },
+      { path: 'list[1]', before: undefined, unknown: true },
+    ]);
+    expect(attributes('x', 'y', false)).toEqual([{ path: '', before: 'x', after: 'y' }]);
+  });
+});
+
+describe('steps', () => {
+  const step = (key: string, position: number, state: string, more: Partial<Step> = {}): Step =>
+    ({ id: `step_${key}`, key, title: key, position, state, attempt: 1, ...more }) as Step;
+
+  it('come in order, by phase', () => {
+    const groups = byGroup([
+      step('b', 2, 'waiting', { group: 'apply' }),
+      step('a', 1, 'leased', { group: 'plan' }),
+      step('c', 3, 'waiting', { group: 'plan' }),
+    ]);
+    expect(groups.map((g) => [g.group, g.steps.map((s) => s.key)])).toEqual([
+      ['plan', ['a', 'c']],
+      ['apply', ['b']],
+    ]);
+  });
+
+  it('shows the one asked for, else what works, else what failed, else what came last', () => {
+    const started = '2026-01-01T00:00:00Z';
+    const done = step('a', 1, 'succeeded', { started });
+    const failed = step('b', 2, 'failed', { started });
+    const busy = step('c', 3, 'leased', { started });
+    const later = step('d', 4, 'waiting');
+    expect(shownStep([done, failed, busy, later], 'd')?.key).toBe('d');
+    expect(shownStep([done, failed, busy, later])?.key).toBe('c');
+    expect(shownStep([done, failed, later], 'gone')?.key).toBe('b');
+    expect(shownStep([done, later])?.key).toBe('a');
+    expect(shownStep([])).toBeUndefined();
+  });
+});
+
+describe('what may be done with a run', () => {
+  it('offers the main action first', () => {
+    expect(offered({ can: ['cancel', 'reject', 'confirm'], kind: 'stack', state: 'unconfirmed' })).toEqual([
+      'confirm',
+      'reject',
+      'cancel',
+    ]);
+    expect(offered({ can: [], kind: 'stack', state: 'finished' })).toEqual([]);
+  });
+
+  it('offers to undo a golden path that failed half way', () => {
+    const output = { made: [{ kind: 'repository', name: 'a/b' }] };
+    expect(offered({ can: ['retry'], kind: 'scaffold', state: 'failed', output })).toEqual(['retry', 'undo']);
+    expect(offered({ can: [], kind: 'scaffold', state: 'finished', output })).toEqual([]);
+  });
+});
+
+it('reads the outcome of a golden path, and lets no link run a script', () => {
+  const outcome = outcomeOf({
+    links: [
+      { title: 'Catalog', entityRef: 'component:default/shop' },
+      { title: 'Bad', url: 'javascript:alert(1)' },
+      { title: 'Code', url: 'https://git.example/x' },
+    ],
+    text: [{ title: 'Hello', content: 'x' }, { title: 'empty' }],
+    made: 'odd',
+  });
+  expect(outcome.links.map((l) => l.title)).toEqual(['Catalog', 'Code']);
+  expect(outcome.texts).toHaveLength(1);
+  expect(outcome.made).toEqual([]);
+});
