@@ -1,5 +1,4 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
-import { SignIn } from './pages/signin/SignIn';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
@@ -12,7 +11,11 @@ const search =
     Object.fromEntries(names.map((name) => [name, text(given[name])])) as { [N in K]?: string };
 
 const root = createRootRoute({ notFoundComponent: Lost, errorComponent: Broken });
-const signIn = createRoute({ getParentRoute: () => root, path: '/signin', component: SignIn });
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/signin',
+  component: lazyRouteComponent(() => import('./pages/signin/SignIn')),
+});
 const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell });
 const parent = () => shell;
 

@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { ago, full, took } from '../words/time';
 
@@ -16,9 +15,9 @@ export function useNow(every = 20_000): number {
 export function Moment({ at }: { at: string }) {
   const now = useNow();
   return (
-    <Tooltip label={full(at)}>
-      <time dateTime={at}>{ago(at, now)}</time>
-    </Tooltip>
+    <time dateTime={at} title={full(at)}>
+      {ago(at, now)}
+    </time>
   );
 }
 

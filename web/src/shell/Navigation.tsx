@@ -1,4 +1,4 @@
-import { Burger, Tooltip } from '@mantine/core';
+import { Burger } from '@mantine/core';
 import { IconLayoutSidebarLeftCollapse, IconLayoutSidebarLeftExpand } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { portalPages } from './pages';
@@ -30,18 +30,18 @@ export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
       </div>
       <div className={classes.links}>
         {portalPages.map(({ to, name, icon: Icon }) => (
-          <Tooltip key={to} label={name} position="right" disabled={!narrow}>
-            <Link
-              to={to}
-              className={classes.link}
-              activeOptions={{ exact: to === '/', includeSearch: false }}
-              onClick={close}
-              aria-label={name}
-            >
-              <Icon size={18} stroke={1.7} aria-hidden style={{ flexShrink: 0 }} />
-              {!narrow && name}
-            </Link>
-          </Tooltip>
+          <Link
+            key={to}
+            title={narrow ? name : undefined}
+            to={to}
+            className={classes.link}
+            activeOptions={{ exact: to === '/', includeSearch: false }}
+            onClick={close}
+            aria-label={name}
+          >
+            <Icon size={18} stroke={1.7} aria-hidden style={{ flexShrink: 0 }} />
+            {!narrow && name}
+          </Link>
         ))}
       </div>
       {!drawer && (

@@ -1,10 +1,18 @@
-import { Avatar, Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { Menu, useMantineColorScheme } from '@mantine/core';
 import { IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useSignOut } from '../api/actions';
 import type { Me } from '../api/types';
+import classes from './Shell.module.css';
 
-export function PersonMenu({ who }: { who: Me }) {
+interface Props {
+  who: Me;
+  label: string;
+  opened: boolean;
+  change: (opened: boolean) => void;
+}
+
+export default function PersonMenu({ who, label, opened, change }: Props) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const navigate = useNavigate();
   const signOut = useSignOut();
@@ -14,11 +22,11 @@ export function PersonMenu({ who }: { who: Me }) {
     { name: 'auto', label: 'As the system', icon: IconDeviceDesktop },
   ] as const;
   return (
-    <Menu position="bottom-end" width={220}>
+    <Menu position="bottom-end" width={220} opened={opened} onChange={change}>
       <Menu.Target>
-        <UnstyledButton aria-label={`${who.name}: colours, sign out`}>
-          <Avatar size={28} radius="xl" color="accent" name={who.name} alt="" />
-        </UnstyledButton>
+        <button type="button" className={classes.person} aria-label={`${who.name}: colours, sign out`}>
+          {label}
+        </button>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>
@@ -28,14 +36,14 @@ export function PersonMenu({ who }: { who: Me }) {
           {who.admin && ' · administrator'}
         </Menu.Label>
         <Menu.Divider />
-        {schemes.map(({ name, label, icon: Icon }) => (
+        {schemes.map(({ name, label: text, icon: Icon }) => (
           <Menu.Item
             key={name}
             leftSection={<Icon size={16} aria-hidden />}
             rightSection={colorScheme === name ? '✓' : undefined}
             onClick={() => setColorScheme(name)}
           >
-            {label}
+            {text}
           </Menu.Item>
         ))}
         <Menu.Divider />

@@ -1,21 +1,20 @@
 import { AppShell, Burger, Skeleton } from '@mantine/core';
 import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks';
-import { Notifications } from '@mantine/notifications';
 import { useQuery } from '@tanstack/react-query';
 import { Outlet } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { asProblem } from '../api/problem';
 import { me } from '../api/queries';
-import { SignIn } from '../pages/signin/SignIn';
 import { Failure } from '../parts/Failure';
 import { Crumbs } from './Crumbs';
 import { Navigation } from './Navigation';
 import { PageSkeleton } from './PageSkeleton';
-import { PersonMenu } from './PersonMenu';
+import { PersonButton } from './PersonButton';
 import { SearchButton } from './SearchButton';
 import classes from './Shell.module.css';
 
 const Palette = lazy(() => import('./Palette'));
+const SignIn = lazy(() => import('../pages/signin/SignIn'));
 
 export function Shell() {
   const who = useQuery(me);
@@ -25,7 +24,13 @@ export function Shell() {
   const search = () => setPalette((n) => n + 1);
   useHotkeys([['mod+K', search]], []);
 
-  if (who.data === null || (who.isError && asProblem(who.error).status === 401)) return <SignIn />;
+  if (who.data === null || (who.isError && asProblem(who.error).status === 401)) {
+    return (
+      <Suspense>
+        <SignIn />
+      </Suspense>
+    );
+  }
   if (who.isError) {
     return (
       <main className={classes.alone}>
@@ -46,7 +51,7 @@ export function Shell() {
         <Burger opened={drawer} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" aria-expanded={drawer} />
         <Crumbs />
         <SearchButton open={search} />
-        {who.data ? <PersonMenu who={who.data} /> : <Skeleton circle height={28} />}
+        {who.data ? <PersonButton who={who.data} /> : <Skeleton circle height={28} />}
       </AppShell.Header>
       <AppShell.Navbar className={classes.navbar} aria-label="Pages">
         <Navigation narrow={narrow} toggle={() => setNarrow(!narrow)} close={close} drawer={drawer} />
@@ -59,7 +64,6 @@ export function Shell() {
           <Palette asked={palette} />
         </Suspense>
       )}
-      <Notifications position="bottom-right" />
     </AppShell>
   );
 }

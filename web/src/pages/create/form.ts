@@ -47,6 +47,18 @@ export function splitUI(schema: unknown): { schema: Schema; ui: UiSchema } {
   return { schema: clean, ui };
 }
 
+/**
+ * The order of a page's fields when the file's was lost: those that are needed first. A schema that says its order
+ * itself, or whose fields are not simply sorted by name, keeps it.
+ */
+export function orderOf(schema: unknown): string[] | undefined {
+  const names = fieldsOf(schema);
+  const sorted = names.every((name, i) => i === 0 || (names[i - 1] ?? '') <= name);
+  if (!isObject(schema) || schema['ui:order'] || !sorted || !Array.isArray(schema.required)) return undefined;
+  const needed = schema.required.filter((name): name is string => names.includes(name));
+  return [...needed, ...names.filter((name) => !needed.includes(name))];
+}
+
 /** The names of the fields on a page. */
 export function fieldsOf(schema: unknown): string[] {
   return isObject(schema) && isObject(schema.properties) ? Object.keys(schema.properties) : [];

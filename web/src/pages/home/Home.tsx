@@ -1,15 +1,17 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { home, me } from '../../api/queries';
 import { Failure } from '../../parts/Failure';
-import { Empty, Page, Section } from '../../parts/Page';
+import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RunTable } from '../../parts/RunTable';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { EntryTable } from '../ledger/EntryTable';
 import classes from './Home.module.css';
 import { Mine } from './Mine';
-import { WaitingRun } from './WaitingRun';
+
+const WaitingRun = lazy(() => import('./WaitingRun'));
 
 export function Home() {
   const query = useQuery(home);
@@ -34,9 +36,11 @@ export function Home() {
     >
       {(waiting ?? []).length > 0 && (
         <Section title={`Waits for a review (${waiting.length})`} flush>
-          {waiting.map((run) => (
-            <WaitingRun key={run.id} run={run} />
-          ))}
+          <Suspense fallback={<Rows count={waiting.length} />}>
+            {waiting.map((run) => (
+              <WaitingRun key={run.id} run={run} />
+            ))}
+          </Suspense>
         </Section>
       )}
       {(failed ?? []).length > 0 && (

@@ -6,7 +6,7 @@ import { State } from '../../parts/State';
 import { Actions } from '../run/Actions';
 import classes from './Home.module.css';
 
-export function WaitingRun({ run }: { run: Run }) {
+export default function WaitingRun({ run }: { run: Run }) {
   return (
     <div className={classes.waiting}>
       <State state={run.state} />

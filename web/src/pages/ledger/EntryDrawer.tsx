@@ -5,7 +5,7 @@ import { RefLink } from '../../parts/RefLink';
 import { full } from '../../words/time';
 import { toYAML } from '../../words/yaml';
 
-export function EntryDrawer({ entry, close }: { entry: LedgerEntry; close: () => void }) {
+export default function EntryDrawer({ entry, close }: { entry: LedgerEntry; close: () => void }) {
   return (
     <Drawer opened onClose={close} position="right" size="lg" title={entry.type}>
       <Stack>

@@ -1,12 +1,13 @@
 import { Anchor } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { LedgerEntry } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { RefLink } from '../../parts/RefLink';
 import { type Column, Table } from '../../parts/Table';
-import { EntryDrawer } from './EntryDrawer';
 import { sayType } from './words';
+
+const EntryDrawer = lazy(() => import('./EntryDrawer'));
 
 const columns = (open: (e: LedgerEntry) => void): Column<LedgerEntry>[] => [
   { name: 'When', width: 140, cell: (e) => <Moment at={e.time} /> },
@@ -41,7 +42,11 @@ export function EntryTable({ entries }: { entries: LedgerEntry[] }) {
   return (
     <>
       <Table label="Entries of the ledger" columns={columns(setOpened)} rows={entries} id={(e) => e.id} />
-      {opened && <EntryDrawer entry={opened} close={() => setOpened(undefined)} />}
+      {opened && (
+        <Suspense>
+          <EntryDrawer entry={opened} close={() => setOpened(undefined)} />
+        </Suspense>
+      )}
     </>
   );
 }

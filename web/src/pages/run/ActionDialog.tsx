@@ -6,7 +6,7 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { command, verbWords } from './verbs';
 
-export function ActionDialog({ run, verb, close }: { run: Run; verb: Verb; close: () => void }) {
+export default function ActionDialog({ run, verb, close }: { run: Run; verb: Verb; close: () => void }) {
   const [note, setNote] = useState('');
   const action = useRunAction(run.id);
   const words = verbWords[verb];

@@ -1,11 +1,12 @@
 import { Button, Menu } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Verb } from '../../api/actions';
 import type { Run } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
-import { ActionDialog } from './ActionDialog';
 import { command, offered, verbWords } from './verbs';
+
+const ActionDialog = lazy(() => import('./ActionDialog'));
 
 /** The one main action of a run, and the others behind a menu. */
 export function Actions({ run }: { run: Run }) {
@@ -43,7 +44,11 @@ export function Actions({ run }: { run: Run }) {
           {verbWords[main].label}
         </Button>
       )}
-      {verb && <ActionDialog run={run} verb={verb} close={() => setVerb(null)} />}
+      {verb && (
+        <Suspense>
+          <ActionDialog run={run} verb={verb} close={() => setVerb(null)} />
+        </Suspense>
+      )}
     </>
   );
 }

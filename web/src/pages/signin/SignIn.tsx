@@ -6,7 +6,7 @@ import { Failure } from '../../parts/Failure';
 import { codeOf } from './code';
 
 /** Exchanges the code behind the # of a sign-in link; without one, says how to get a link. */
-export function SignIn() {
+export default function SignIn() {
   const [typed, setTyped] = useState('');
   const signIn = useSignIn();
   const navigate = useNavigate();

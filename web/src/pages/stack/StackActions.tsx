@@ -1,12 +1,11 @@
 import { Button } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type StackRunType, useStackRun } from '../../api/actions';
-import { asProblem } from '../../api/problem';
 import type { Stack } from '../../api/types';
 import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
+import { Failure } from '../../parts/Failure';
 
 export function StackActions({ stack }: { stack: Stack }) {
   const [asking, setAsking] = useState(false);
@@ -14,14 +13,7 @@ export function StackActions({ stack }: { stack: Stack }) {
   const start = useStackRun(stack.namespace, stack.name);
   const name = `${stack.namespace}/${stack.name}`;
   const go = (type: StackRunType) =>
-    start.mutate(type, {
-      onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }),
-      onError: (error) => {
-        if (type === 'destroy') return; // shown in the dialog
-        const problem = asProblem(error);
-        notifications.show({ color: 'red', title: problem.title, message: problem.message, autoClose: false });
-      },
-    });
+    start.mutate(type, { onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }) });
   return (
     <>
       <CopyCommand command={`roadbed stack apply ${name}`} />
@@ -34,6 +26,7 @@ export function StackActions({ stack }: { stack: Stack }) {
       <Button loading={start.isPending} onClick={() => go('tracked')}>
         Plan and apply
       </Button>
+      {!asking && <Failure error={start.error} />}
       {asking && (
         <Ask
           title={`Destroy ${stack.name}`}
