@@ -7,7 +7,7 @@ export function RefLink({ to, kind }: { to: string; kind?: boolean }) {
   const path = refPath(to);
   const ref = parseRef(to);
   const label = kind && ref ? `${ref.kind} ${shortRef(to)}` : shortRef(to);
-  if (!path) return <>{label}</>;
+  if (!path) return <span title={to}>{label}</span>;
   return (
     <Anchor component={Link} to={path} size="sm" title={to}>
       {label}

@@ -13,8 +13,14 @@ export function parseRef(text: string | undefined): Ref | undefined {
 /** The shortest form that is still clear beside its kind: the name, with its namespace unless that is default. */
 export function shortRef(text: string): string {
   const ref = parseRef(text);
-  if (!ref) return text;
+  if (!ref) return shortID(text);
   return ref.namespace === 'default' ? ref.name : `${ref.namespace}/${ref.name}`;
+}
+
+/** An id by its kind and its end, which differs where the beginning, a time, does not: "run …3t5v7x". */
+function shortID(text: string): string {
+  const match = /^([a-z]{3,4})_[0-9a-z]{20}([0-9a-z]{6})$/.exec(text);
+  return match ? `${match[1]} …${match[2]}` : text;
 }
 
 /** Where the portal shows an entity. Stacks and applications have pages of their own. */

@@ -3,7 +3,18 @@ import { plain } from './ref';
 export type Tone = 'good' | 'bad' | 'busy' | 'wait' | 'quiet' | 'warn';
 
 const tones: Record<Tone, string[]> = {
-  good: ['finished', 'succeeded', 'healthy', 'synced', 'approved', 'confirmed', 'whole', 'approve', 'confirm'],
+  good: [
+    'finished',
+    'succeeded',
+    'healthy',
+    'synced',
+    'approved',
+    'confirmed',
+    'whole',
+    'approve',
+    'confirm',
+    'passed',
+  ],
   bad: ['failed', 'error', 'degraded', 'rejected', 'deny', 'reject', 'missing', 'broken'],
   busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
   wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended'],

@@ -21,6 +21,7 @@ describe('references', () => {
   it('is short where it stays clear', () => {
     expect(shortRef('group:default/pay')).toBe('pay');
     expect(shortRef('group:eu/pay')).toBe('eu/pay');
+    expect(shortRef('run_01k2v6x8zq3m5n7p9r1s3t5v7x')).toBe('run …3t5v7x');
     expect(shortCommit('0123456789012345678901234567890123456789')).toBe('01234567');
     expect(shortCommit('main')).toBe('main');
   });

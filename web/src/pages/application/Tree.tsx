@@ -27,7 +27,7 @@ export function Tree({ app }: { app: ApplicationDetail }) {
           {
             name: 'Resource',
             cell: ({ object, level }) => (
-              <div style={{ paddingLeft: level * 22 }}>
+              <div style={{ paddingLeft: level * 22, minWidth: 200 }}>
                 <Text span size="xs" c="dimmed">
                   {level > 0 && '└ '}
                   {object.kind}
@@ -55,10 +55,15 @@ export function Tree({ app }: { app: ApplicationDetail }) {
           { name: 'Health', width: 140, cell: ({ object }) => <State state={object.health} bare /> },
           { name: 'Ready', wide: true, width: 80, right: true, cell: ({ object }) => object.ready },
           { name: 'Restarts', wide: true, width: 90, right: true, cell: ({ object }) => object.restarts || '' },
-          { name: 'Image', wide: true, cell: ({ object }) => object.image },
+          { name: 'Image', wide: true, cell: ({ object }) => <Image name={object.image ?? ''} /> },
           { name: 'Age', wide: true, right: true, width: 130, cell: ({ object }) => <Moment at={object.created} /> },
         ]}
       />
     </Section>
   );
+}
+
+/** An image by its name and the beginning of its digest; all of it on hover. */
+function Image({ name }: { name: string }) {
+  return <span title={name}>{name.replace(/(@sha256:[0-9a-f]{8})[0-9a-f]+$/, '$1…')}</span>;
 }

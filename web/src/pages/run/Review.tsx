@@ -48,7 +48,7 @@ function Verdict({ decision }: { decision: Decision }) {
   return (
     <div>
       <Group gap="xs">
-        <State state={verdict === 'passed' ? 'approved' : verdict} of="verdict" />
+        <State state={verdict} of="verdict" />
         <Text size="sm">
           {decision.point}{' '}
           {decision.policies.length > 0 ? `by ${decision.policies.join(', ')}` : 'had no policy to ask'},{' '}

@@ -8,7 +8,7 @@ import { Empty, Section } from '../../parts/Page';
 import { LogView } from './LogView';
 import { StepList } from './StepList';
 import { StepResults } from './StepResults';
-import { shownStep } from './steps';
+import { leaves, shownStep } from './steps';
 import classes from './Work.module.css';
 
 const Graph = lazy(() => import('../../graph/Graph'));
@@ -19,7 +19,7 @@ export function Work({ run }: { run: RunDetail }) {
   const { step: wanted } = route.useSearch();
   const navigate = route.useNavigate();
   const graph = useQuery({ ...runGraph(run.id, run.version), enabled: run.kind === 'workflow' });
-  const nodes = graph.data?.items ?? [];
+  const nodes = leaves(graph.data?.items ?? []);
   const step = shownStep(run.steps, wanted);
   const choose = (key: string) => navigate({ search: (s) => ({ ...s, tab: 'work', step: key }), replace: true });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { PlanChange, Step } from '../../api/types';
+import type { GraphNode, PlanChange, Step } from '../../api/types';
 import { append, clean, emptyLog, search } from './log';
 import { outcomeOf } from './outcome';
 import { attributes, counts, filterPlan } from './plan';
-import { byGroup, shownStep } from './steps';
+import { byGroup, leaves, shownStep } from './steps';
 import { offered } from './verbs';
 
 describe('the log', () => {
@@ -107,6 +107,25 @@ describe('steps', () => {
     expect(shownStep([done, later])?.key).toBe('a');
     expect(shownStep([])).toBeUndefined();
   });
+});
+
+it('draws what works, with the order that holders give it', () => {
+  const node = (key: string, parent?: string, depends: string[] = []): GraphNode =>
+    ({ key, name: key, parent, depends, phase: 'Running', type: 'Pod' }) as GraphNode;
+  const drawn = leaves([
+    node('dag'),
+    node('first', 'dag'),
+    node('group', 'dag', ['first']),
+    node('x', 'group'),
+    node('y', 'group', ['x']),
+    node('last', 'dag', ['group']),
+  ]);
+  expect(drawn.map((n) => [n.key, n.depends])).toEqual([
+    ['first', []],
+    ['x', ['first']],
+    ['y', ['x']],
+    ['last', ['x', 'y']],
+  ]);
 });
 
 describe('what may be done with a run', () => {

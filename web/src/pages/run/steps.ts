@@ -1,4 +1,4 @@
-import type { Step } from '../../api/types';
+import type { GraphNode, Step } from '../../api/types';
 
 /** Steps in order, by the phase they belong to; those of no phase come under an empty name. */
 export function byGroup(steps: Step[]): { group: string; steps: Step[] }[] {
@@ -22,4 +22,21 @@ export function shownStep(steps: Step[], wanted?: string): Step | undefined {
     begun.at(-1) ??
     steps[0]
   );
+}
+
+/** The nodes of a workflow's graph that do something themselves: those that only hold others are left out. */
+export function leaves(nodes: GraphNode[]): GraphNode[] {
+  const holders = new Set(nodes.map((n) => n.parent).filter(Boolean));
+  const shown = nodes.filter((n) => !holders.has(n.key));
+  const byKey = new Map(nodes.map((n) => [n.key, n]));
+  // What came after a holder comes after what it holds.
+  const within = (key: string): string[] =>
+    holders.has(key) ? nodes.filter((n) => n.parent === key).flatMap((n) => within(n.key)) : [key];
+  // What a holder came after, the first of what it holds came after too.
+  const before = (node: GraphNode): string[] => {
+    const own = (node.depends ?? []).flatMap(within);
+    const holder = node.parent ? byKey.get(node.parent) : undefined;
+    return own.length > 0 || !holder ? own : before(holder);
+  };
+  return shown.map((n) => ({ ...n, depends: before(n) }));
 }

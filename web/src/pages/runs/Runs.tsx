@@ -6,7 +6,7 @@ import { Page, Section } from '../../parts/Page';
 import { RunsOf } from '../../parts/RunsOf';
 
 const route = getRouteApi('/shell/runs');
-const kinds = ['scaffold', 'workflow', 'stack', 'delivery'];
+const kinds = ['scaffold', 'workflow', 'stack', 'sync'];
 
 export function Runs() {
   const { show, kind, subject, ...rest } = route.useSearch();
