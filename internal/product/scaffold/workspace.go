@@ -47,7 +47,7 @@ func newWorkspace() *workspace { return &workspace{files: map[string]file{}} }
 
 // safePath gives a path within the workspace in its clean form; "" is the workspace itself.
 func safePath(name string) (string, error) {
-	clean := path.Clean(strings.TrimSpace(name))
+	clean := path.Clean(name)
 	switch {
 	case name == "" || clean == ".":
 		return "", nil
