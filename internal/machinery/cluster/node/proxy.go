@@ -165,6 +165,10 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	var last error
 	for range maxTries {
 		e, err := p.enter(to, tried)
+		if fault.Is(err, fault.Unavailable) && len(tried) > 0 && breathe(r.Context(), retryPause) {
+			tried = nil // every ready pod broke off once, which may have passed; this request may be sent again
+			e, err = p.enter(to, tried)
+		}
 		if err != nil {
 			return nil, errors.Join(err, last)
 		}
@@ -181,6 +185,21 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		tried = append(tried, e.pod)
 	}
 	return nil, last
+}
+
+// retryPause is what pods that broke off are given before they are asked again.
+const retryPause = 20 * time.Millisecond
+
+// breathe waits, and tells whether there is still somebody to wait for.
+func breathe(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // try asks one pod; it has entered the pod's gate, which is left when the answer has been read.
