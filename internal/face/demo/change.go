@@ -283,10 +283,17 @@ func (j *job) thirdCommit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(page.Items) == 0 || page.Items[0].State != "failed" {
-		return fmt.Errorf("the sync did not end as failed")
+	if len(page.Items) == 0 {
+		return fmt.Errorf("there is no run of the sync")
 	}
-	j.step("its run says: %s", page.Items[0].Reason)
+	r, err := j.follow(ctx, j.alice.api, page.Items[0].ID, nil) // it ends a moment after the application is well again
+	if err != nil {
+		return err
+	}
+	if r.State != "failed" {
+		return fmt.Errorf("the sync ended as %s: %s", r.State, r.Reason)
+	}
+	j.step("its run says: %s", r.Reason)
 	if err := j.answers(ctx, j.commits[len(j.commits)-1]); err != nil {
 		return err
 	}

@@ -38,10 +38,10 @@ func (w *Worker) step(work context.Context, l Lease) {
 	}
 	_ = masked.Close() // the stream takes everything
 	_ = stream.Close() // it has told the hub what it could
-	w.report(alive, l, result)
-	if cause := context.Cause(alive); cause != nil {
+	if cause := context.Cause(alive); cause != nil { // a heartbeat may find the lease gone while the report ends it
 		log.Info("a step was given back", "reason", cause)
 	}
+	w.report(alive, l, result)
 	lose(nil)
 	<-beating
 }
