@@ -17,7 +17,10 @@ function Box({ data }: { data: BoxData }) {
       <span className={classes.label} title={data.label}>
         {data.label}
       </span>
-      {data.state ? <State state={data.state} bare /> : <span className={classes.note}>{data.note}</span>}
+      <span className={classes.below}>
+        {data.note && <span className={classes.note}>{data.note}</span>}
+        {data.state && <State state={data.state} bare />}
+      </span>
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </div>
   );
@@ -69,7 +72,7 @@ export default function Graph({ label, nodes, edges, chosen, onChoose }: Props) 
       data: { label: n.label, state: n.state, open: n.open, note: n.note, chosen: n.id === chosen },
       width: nodeWidth,
       height: nodeHeight,
-      ariaLabel: n.state ? `${n.label}: ${n.state}` : n.label,
+      ariaLabel: [n.note, n.label].filter(Boolean).join(' ') + (n.state ? `: ${n.state}` : ''),
     }),
   );
   const deepest = Math.max(...[...places.values()].map((p) => p.y), 0) + nodeHeight;

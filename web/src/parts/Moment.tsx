@@ -15,7 +15,7 @@ export function useNow(every = 20_000): number {
 export function Moment({ at }: { at: string }) {
   const now = useNow();
   return (
-    <time dateTime={at} title={full(at)}>
+    <time dateTime={at} title={full(at)} style={{ whiteSpace: 'nowrap' }}>
       {ago(at, now)}
     </time>
   );

@@ -25,10 +25,12 @@ interface Props {
   bare?: boolean;
   /** Says what the state is of, for readers of the screen: "health". */
   of?: string;
+  /** Said in place of the state's own word. */
+  said?: string;
 }
 
 /** A state as icon, word and colour. */
-export function State({ state, bare, of }: Props) {
+export function State({ state, bare, of, said }: Props) {
   const kind = tone(state);
   const Icon = icons[kind];
   return (
@@ -36,7 +38,7 @@ export function State({ state, bare, of }: Props) {
       <Icon size={15} stroke={2} aria-hidden className={kind === 'busy' ? classes.turning : undefined} />
       <span>
         {of && <span className={classes.hidden}>{of}: </span>}
-        {word(state)}
+        {said ?? word(state)}
       </span>
     </span>
   );

@@ -1,13 +1,26 @@
-import { Anchor, Text } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import { Anchor, Skeleton, Text } from '@mantine/core';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import type { ApplicationDetail } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { Empty, Section } from '../../parts/Page';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
-import { leveled } from './tree';
+import { drawn, leveled } from './tree';
 
+const Graph = lazy(() => import('../../graph/Graph'));
+/** Beyond this many objects a picture tells nothing; the list does. */
+const mostDrawn = 60;
+
+/** The application's objects, as a picture and as a list; a pod leads to its log. */
 export function Tree({ app }: { app: ApplicationDetail }) {
+  const navigate = useNavigate();
+  const log = (pod: string) =>
+    navigate({
+      to: '/applications/$namespace/$name',
+      params: { namespace: app.namespace, name: app.name },
+      search: { tab: 'logs', pod },
+    });
   if (app.tree.length === 0) {
     return (
       <Section>
@@ -18,48 +31,57 @@ export function Tree({ app }: { app: ApplicationDetail }) {
     );
   }
   return (
-    <Section flush>
-      <Table
-        label="Resources with their health"
-        rows={leveled(app.tree)}
-        id={({ object }) => object.key}
-        columns={[
-          {
-            name: 'Resource',
-            cell: ({ object, level }) => (
-              <div style={{ paddingLeft: level * 22, minWidth: 200 }}>
-                <Text span size="xs" c="dimmed">
-                  {level > 0 && '└ '}
-                  {object.kind}
-                </Text>{' '}
-                {object.kind === 'Pod' ? (
-                  <Anchor
-                    component={Link}
-                    to={`/applications/${app.namespace}/${app.name}?tab=logs&pod=${encodeURIComponent(object.name)}`}
-                    size="sm"
-                    title="Its log"
-                  >
-                    {object.name}
-                  </Anchor>
-                ) : (
-                  object.name
-                )}
-                {object.message && (
-                  <Text size="xs" c="dimmed">
-                    {object.message}
-                  </Text>
-                )}
-              </div>
-            ),
-          },
-          { name: 'Health', width: 140, cell: ({ object }) => <State state={object.health} bare /> },
-          { name: 'Ready', wide: true, width: 80, right: true, cell: ({ object }) => object.ready },
-          { name: 'Restarts', wide: true, width: 90, right: true, cell: ({ object }) => object.restarts || '' },
-          { name: 'Image', wide: true, cell: ({ object }) => <Image name={object.image ?? ''} /> },
-          { name: 'Age', wide: true, right: true, width: 130, cell: ({ object }) => <Moment at={object.created} /> },
-        ]}
-      />
-    </Section>
+    <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      {app.tree.length <= mostDrawn && (
+        <Section title="Picture" flush>
+          <Suspense fallback={<Skeleton height={280} />}>
+            <Graph label={`Resources of ${app.name}`} {...drawn(app, app.tree)} onChoose={(pod) => void log(pod)} />
+          </Suspense>
+        </Section>
+      )}
+      <Section title="List" flush>
+        <Table
+          label="Resources with their health"
+          rows={leveled(app.tree)}
+          id={({ object }) => object.key}
+          columns={[
+            {
+              name: 'Resource',
+              cell: ({ object, level }) => (
+                <div style={{ paddingLeft: level * 22, minWidth: 200 }}>
+                  <Text span size="xs" c="dimmed">
+                    {level > 0 && '└ '}
+                    {object.kind}
+                  </Text>{' '}
+                  {object.kind === 'Pod' ? (
+                    <Anchor
+                      component={Link}
+                      to={`/applications/${app.namespace}/${app.name}?tab=logs&pod=${encodeURIComponent(object.name)}`}
+                      size="sm"
+                      title="Its log"
+                    >
+                      {object.name}
+                    </Anchor>
+                  ) : (
+                    object.name
+                  )}
+                  {object.message && (
+                    <Text size="xs" c="dimmed">
+                      {object.message}
+                    </Text>
+                  )}
+                </div>
+              ),
+            },
+            { name: 'Health', width: 140, cell: ({ object }) => <State state={object.health} bare /> },
+            { name: 'Ready', wide: true, width: 80, right: true, cell: ({ object }) => object.ready },
+            { name: 'Restarts', wide: true, width: 90, right: true, cell: ({ object }) => object.restarts || '' },
+            { name: 'Image', wide: true, cell: ({ object }) => <Image name={object.image ?? ''} /> },
+            { name: 'Age', wide: true, right: true, width: 130, cell: ({ object }) => <Moment at={object.created} /> },
+          ]}
+        />
+      </Section>
+    </div>
   );
 }
 

@@ -61,7 +61,7 @@ export function Ledger() {
           </Button>
         )}
         <div style={{ marginLeft: 'auto', paddingBottom: 8 }}>
-          <State state={live === 'live' ? 'running' : 'pending'} bare of={live === 'live' ? 'live' : 'connecting'} />
+          <State state={live === 'live' ? 'running' : 'pending'} bare said={live === 'live' ? 'live' : 'connecting'} />
         </div>
       </Group>
       <Section flush>
