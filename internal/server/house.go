@@ -45,6 +45,7 @@ type House struct {
 	Options Options
 	Version string
 	Log     *slog.Logger
+	name    string // see serverName
 
 	DB       *store.DB
 	Ledger   *ledger.Ledger
@@ -135,7 +136,11 @@ func (h *House) build(ctx context.Context) error {
 
 func (h *House) machinery() (err error) {
 	h.Ledger = ledger.New(h.DB, time.Now, h.Log)
+	if h.name, err = serverName(h.path(nameFile)); err != nil {
+		return err
+	}
 	h.Queue = queue.New(h.DB, h.Log)
+	h.Queue.As(h.name)
 	if h.Blob, err = blob.OpenFiles(h.path("blobs")); err != nil {
 		return fault.Wrap(err, "open the blobs")
 	}

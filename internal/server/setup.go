@@ -34,7 +34,7 @@ func ownMigrations() store.Migrations {
 // administrators change or delete later stays as they left it.
 func (h *House) SetUp(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
-	if err := h.Runs.Release(ctx, workerName); err != nil {
+	if err := h.Runs.Release(ctx, h.name); err != nil {
 		return err
 	}
 	for _, step := range []struct {

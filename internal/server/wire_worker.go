@@ -2,16 +2,43 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// workerName is the name of the workers in this process. A server takes back at its start what its earlier life leased.
-const workerName = "local"
+// nameFile holds the server's name in its data folder.
+const nameFile = "server"
+
+// serverName gives the name that a server keeps as long as its data folder: under it, it takes back at its start what
+// its earlier life had leased, and leaves alone what other servers of the same database hold.
+func serverName(path string) (string, error) {
+	name, err := os.ReadFile(path)
+	if err == nil && len(name) > 0 {
+		return string(name), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fault.Errorf(fault.Unavailable, "read the server's name: %w", err)
+	}
+	made := "server-" + strings.ToLower(rand.Text()[:8])
+	err = os.WriteFile(path+".part", []byte(made), 0o600)
+	if err == nil {
+		err = os.Rename(path+".part", path)
+	}
+	if err != nil {
+		return "", fault.Errorf(fault.Unavailable, "keep the server's name: %w", err)
+	}
+	return made, nil
+}
 
 // workers gives the server's own worker, for platform steps, and the one of the default pool.
 func (h *House) workers(ctx context.Context) []*worker.Worker {
@@ -29,11 +56,11 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 	tools[stack.ToolEngine] = h.engine.tool()
 	return []*worker.Worker{
 		worker.New(worker.Options{
-			Name: workerName, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),
+			Name: h.name, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),
 			Parallel: 4 * h.Options.Workers, Handlers: handlers, Now: time.Now, Log: h.Log,
 		}),
 		worker.New(worker.Options{
-			Name: workerName, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Network: h.Options.Network,
+			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Network: h.Options.Network,
 			Parallel: h.Options.Workers, Door: h.door(), Now: time.Now, Log: h.Log,
 		}),
 	}

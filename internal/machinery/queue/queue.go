@@ -34,6 +34,7 @@ type Queue struct {
 	db       *store.DB
 	now      func() time.Time
 	log      *slog.Logger
+	server   string // names this server in all its lives; "" when it has no name
 	lease    string // names this life of this server
 	handlers map[string]*handler
 	periods  []period
@@ -92,6 +93,10 @@ func NewAt(db *store.DB, now func() time.Time, log *slog.Logger) *Queue {
 		handlers: map[string]*handler{}, running: map[string]int{}, freed: make(chan struct{}, 1),
 	}
 }
+
+// As names the server, by a name that it keeps when it is started anew and shares with no other server of this
+// database. Its Run then takes up at once what its earlier life had in work. Call it before Run.
+func (q *Queue) As(server string) { q.server, q.lease = server, server+"/"+q.lease }
 
 // Handle says what does the jobs of a kind. An error has the job done again after a pause that grows, Final ends
 // it, and Again has it done again without counting as a failure. fn runs as nobody: it takes the actor that it

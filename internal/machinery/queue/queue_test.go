@@ -222,6 +222,33 @@ func run(t testing.TB, q *queue.Queue) (stop func()) {
 	return stop
 }
 
+func TestANamedServerTakesUpAtOnceWhatItsEarlierLifeHad(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		begun := make(chan string, 4)
+		work := func(name string, fn func(context.Context)) {
+			q := queue.New(db, quiet())
+			q.As(name)
+			queue.Handle(q, "note", queue.HandleOptions{}, func(ctx context.Context, n note) error {
+				begun <- name
+				fn(ctx)
+				return nil
+			})
+			run(t, q)
+		}
+		never := func(ctx context.Context) { <-ctx.Done() }
+		insert(t, db, queue.New(db, quiet()), "note", "one", queue.InsertOptions{})
+		work("first", never)
+		if got := <-begun; got != "first" {
+			t.Fatalf("%s did it", got)
+		}
+		work("first", func(context.Context) {}) // as after a kill: the first life says nothing any more
+		if got := <-begun; got != "first" {
+			t.Errorf("%s did it", got)
+		}
+	}, queue.Migrations())
+}
+
 func TestRunIsWokenByCommits(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

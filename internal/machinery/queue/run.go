@@ -19,10 +19,18 @@ func (q *Queue) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	group.Go(func() { q.keep(ctx) })
-	if q.db.Dialect() == store.SQLite {
+	switch {
+	case q.db.Dialect() == store.SQLite:
 		// One server has the file, so what runs belongs to an earlier life of this one.
 		q.try(ctx, "take up the jobs of a killed server", func(ctx context.Context) error {
 			return q.reclaim(ctx, q.now().Add(leaseTime*100))
+		})
+	case q.server != "":
+		q.try(ctx, "take up the jobs of this server's earlier life", func(ctx context.Context) error {
+			if err := q.db.Write(ctx, func(tx *store.Tx) error { return forsake(ctx, tx, q.server, q.lease, q.now()) }); err != nil {
+				return err
+			}
+			return q.reclaim(ctx, q.now())
 		})
 	}
 	for {

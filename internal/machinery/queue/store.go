@@ -99,6 +99,13 @@ func reclaim(ctx context.Context, tx *store.Tx, before time.Time, limits map[str
 	return tx.Exec(ctx, `UPDATE jobs SET state = 0, lease = '' WHERE `+ended, at)
 }
 
+// forsake ends the leases of a server's earlier lives; lease is its present one.
+func forsake(ctx context.Context, tx *store.Tx, server, lease string, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE state = 1 AND lease <> $2 AND lease LIKE $3`,
+		store.Micros(now)-1, lease, server+"/%")
+	return err
+}
+
 func extend(ctx context.Context, tx *store.Tx, lease string, until time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE jobs SET lease_until = $2 WHERE state = 1 AND lease = $1`, lease, store.Micros(until))
 	return err
