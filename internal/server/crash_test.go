@@ -1,237 +1,299 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"strings"
+	"strconv"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/roadbed-dev/roadbed/client"
-	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
-	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
 // Variables by which the test binary becomes a server that can be killed.
 const (
-	crashData   = "ROADBED_TEST_CRASH_DATA"
-	crashListen = "ROADBED_TEST_CRASH_LISTEN"
-	crashToken  = "a-token-for-the-crash-test"
+	crashData     = "ROADBED_TEST_CRASH_DATA"
+	crashListen   = "ROADBED_TEST_CRASH_LISTEN"
+	crashDatabase = "ROADBED_TEST_CRASH_DATABASE"
+	crashToken    = "a-token-for-the-crash-test"
 )
 
 // crashServer is a whole server, as `roadbed server` is.
 func crashServer(data string) int {
 	o := Defaults()
-	o.Data, o.Listen, o.Download, o.AdminToken, o.LogLevel = data, os.Getenv(crashListen), false, crashToken, "error"
+	o.Data, o.Listen, o.Database, o.Download, o.AdminToken = data, os.Getenv(crashListen), os.Getenv(crashDatabase), false, crashToken
 	o, err := o.complete()
 	if err == nil {
-		err = Serve(context.Background(), o, "test")
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err = Serve(ctx, o, "test")
 	}
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
-// victim is a server in a process of its own.
-type victim struct {
-	command *exec.Cmd
-	log     bytes.Buffer
+// crashTool is the program `roadbed` as the pipeline's steps know it.
+func crashTool(args []string) int {
+	root := cli.New("test")
+	root.AddCommand(Commands("test")...)
+	return cli.Run(root, args)
 }
 
-func startVictim(t *testing.T, data, address string) *victim {
+// TestAServerKilledAtAnyMomentLosesNothing has several people do the main job, each from the golden path to a service
+// whose second commit is live, while the server is killed again and again, at moments that a seed gives each: also
+// while it starts. They act as people do: what is not answered is asked again, and a run whose step was lost with the
+// server is retried. Then everything must be there, and once: see scan.
+//
+// ROADBED_CRASH_SEEDS is how many seeds each database gets, and ROADBED_CRASH_SEED the first of them.
+func TestAServerKilledAtAnyMomentLosesNothing(t *testing.T) {
+	t.Parallel()
+	if program, err := stack.FindEngine("", stack.BuiltEngine()); err != nil || program == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no engine: run make tools")
+		}
+		t.Skip("no engine for the stacks: run make tools")
+	}
+	seeds := number(t, "ROADBED_CRASH_SEEDS", 12)
+	first := number(t, "ROADBED_CRASH_SEED", int(time.Now().Unix()%1_000_000))
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		crash(t, "", first, seeds)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		crash(t, storetest.PostgresURL(t), first, seeds)
+	})
+}
+
+func number(t *testing.T, name string, otherwise int) int {
 	t.Helper()
-	v := &victim{command: exec.Command(os.Args[0])}
-	v.command.Env = append(os.Environ(), crashData+"="+data, crashListen+"="+address)
-	v.command.Stderr = &v.log
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// lanes is how many people work at once, so that each kill meets several jobs at different points.
+const lanes = 3
+
+// jobTime bounds what one main job may take, kills and all.
+const jobTime = 10 * time.Minute
+
+func crash(t *testing.T, database string, first, seeds int) {
+	v := newVictim(t, database)
+	t.Logf("seeds %d to %d; repeat with ROADBED_CRASH_SEED=%d ROADBED_CRASH_SEEDS=%d", first, first+seeds-1, first, seeds)
+	town := v.found(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var calm, begun atomic.Int64 // calm: 1 when the killing is over, and nothing new is begun
+	people, ctx := errgroup.WithContext(ctx)
+	for lane := range lanes {
+		people.Go(func() error {
+			for calm.Load() == 0 {
+				name := fmt.Sprintf("svc-%d-%d", lane, begun.Add(1))
+				ctx, stop := context.WithTimeout(ctx, jobTime)
+				err := town.mainJob(ctx, name)
+				stop()
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+			return nil
+		})
+	}
+	began := time.Now()
+	for seed := first; seed < first+seeds && ctx.Err() == nil; seed++ {
+		life := lifetime(uint64(seed))
+		select {
+		case <-time.After(time.Until(v.born.Add(life))):
+		case <-v.ended:
+			t.Errorf("seed %d: the server ended by itself", seed)
+		case <-ctx.Done():
+		}
+		v.kill()
+		v.start(t)
+	}
+	calm.Store(1)
+	t.Logf("%d kills in %s", seeds, time.Since(began).Round(time.Second))
+	if err := people.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d main jobs done after %s, with %d retries of runs that had lost a step", begun.Load(), time.Since(began).Round(time.Second), town.retries.Load())
+	if err := town.rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	town.scanProcesses(t, v)
+	v.kill() // once more, so that what is scanned is what a kill leaves
+	v.start(t)
+	v.awaitReady(t)
+	if err := town.rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.stop(t)
+	town.scan(t, v)
+	if left := strays(t, v.data); len(left) > 0 {
+		t.Errorf("processes are left after a server that was asked to stop: %v", left)
+	}
+}
+
+// lifetime is how long the server lives from its start: a third of the kills meet it while it starts.
+func lifetime(seed uint64) time.Duration {
+	random := rand.New(rand.NewPCG(seed, 0))
+	if random.IntN(3) == 0 {
+		return time.Duration(random.Int64N(int64(500 * time.Millisecond)))
+	}
+	return 500*time.Millisecond + time.Duration(random.Int64N(int64(1500*time.Millisecond)))
+}
+
+// victim is a server in a process of its own, with a data folder that outlives it.
+type victim struct {
+	data, database, address, log string
+
+	command *exec.Cmd
+	born    time.Time
+	ended   chan struct{}
+}
+
+func newVictim(t *testing.T, database string) *victim {
+	t.Helper()
+	dir := t.TempDir()
+	v := &victim{data: filepath.Join(dir, "data"), database: database, address: quietAddress(t), log: filepath.Join(dir, "server.log")}
+	t.Cleanup(func() {
+		v.kill()
+		if t.Failed() {
+			kept := filepath.Join(os.TempDir(), fmt.Sprintf("roadbed-crash-%d.log", os.Getpid()))
+			if err := appendFile(kept, v.log); err != nil {
+				t.Error(err)
+			}
+			t.Logf("the server's log is kept as %s", kept)
+		}
+	})
+	v.start(t)
+	v.awaitReady(t)
+	return v
+}
+
+// quietAddress is below the ports that clients are given, so that nobody takes it while the server is down.
+func quietAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+func appendFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	_, err = io.Copy(out, in)
+	return err
+}
+
+func (v *victim) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(v.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	fmt.Fprintf(log, "--- started %s\n", time.Now().Format(time.RFC3339Nano))
+	v.command = exec.Command(os.Args[0])
+	v.command.Env = append(os.Environ(), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database)
+	v.command.Stdout, v.command.Stderr = log, log
+	v.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := v.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return v
+	v.born, v.ended = time.Now(), make(chan struct{})
+	go func(c *exec.Cmd, ended chan struct{}) {
+		defer close(ended)
+		_ = c.Wait() // killed, as a rule
+	}(v.command, v.ended)
 }
 
 func (v *victim) kill() {
 	_ = v.command.Process.Kill() // it may have ended
-	_ = v.command.Wait()
+	<-v.ended
+}
+
+// stop asks the server to end.
+func (v *victim) stop(t *testing.T) {
+	t.Helper()
+	if err := v.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-v.ended:
+	case <-time.After(time.Minute):
+		t.Error("the server does not stop when it is asked to")
+		v.kill()
+	}
 }
 
 // awaitReady waits until the server answers.
-func (v *victim) awaitReady(t *testing.T, address string) {
+func (v *victim) awaitReady(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
+	err := eventually(ctx, func() (bool, error) {
+		response, err := http.Get("http://" + v.address + "/readyz")
 		if err != nil {
-			t.Fatal(err)
+			return false, nil
 		}
-		if response, err := http.DefaultClient.Do(request); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return
-			}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK, nil
+	})
+	if err != nil {
+		t.Fatalf("the server does not come up: %v", err)
+	}
+}
+
+// eventually asks until it is told yes.
+func eventually(ctx context.Context, ask func() (bool, error)) error {
+	for {
+		done, err := ask()
+		if done || err != nil {
+			return err
 		}
 		select {
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(25 * time.Millisecond):
 		case <-ctx.Done():
-			t.Fatalf("the server does not come up again: %s", v.log.String())
+			return ctx.Err()
 		}
 	}
-}
-
-// chain is a workflow of three steps, each of which hands a number on.
-const chain = `apiVersion: argoproj.io/v1alpha1
-kind: Workflow
-metadata: {name: chain}
-spec:
-  entrypoint: main
-  templates:
-    - name: main
-      dag:
-        tasks:
-          - {name: a, template: count, arguments: {parameters: [{name: n, value: "0"}]}}
-          - {name: b, template: count, depends: a, arguments: {parameters: [{name: n, value: "{{tasks.a.outputs.parameters.n}}"}]}}
-          - {name: c, template: count, depends: b, arguments: {parameters: [{name: n, value: "{{tasks.b.outputs.parameters.n}}"}]}}
-    - name: count
-      inputs: {parameters: [{name: n}]}
-      container: {image: busybox, command: [sh, -c], args: ["sleep 0.02; echo $(({{inputs.parameters.n}}+1)) > /work/n"]}
-      outputs: {parameters: [{name: n, valueFrom: {path: /work/n}}]}
-`
-
-// TestAServerKilledAtAnyMomentLosesNothing kills a server with its work under way, again and again, and then looks at
-// what must hold: every run that was accepted ends well and once (by a
-// retry, where a step was under way), the ledger is whole, no lock and no lease is
-// held, and no process of a step is left.
-func TestAServerKilledAtAnyMomentLosesNothing(t *testing.T) {
-	t.Parallel()
-	const kills = 12
-	data := filepath.Join(t.TempDir(), "data")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	api := client.New("http://"+address, crashToken)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	accepted := map[string]string{} // run by the key under which it was asked for
-	for i := range kills {
-		v := startVictim(t, data, address)
-		t.Cleanup(v.kill)
-		v.awaitReady(t, address)
-		die := time.NewTimer(time.Duration(random.Int64N(int64(400 * time.Millisecond))))
-		for n := 0; n < 4; n++ {
-			key := fmt.Sprintf("%d-%d", i, n)
-			var r client.RunDetail
-			err := api.Do(t.Context(), http.MethodPost, "/workflows/runs", nil, map[string]string{"document": chain}, &r)
-			if err != nil {
-				break // it is being killed, or was
-			}
-			accepted[key] = r.ID
-		}
-		<-die.C
-		v.kill()
-	}
-	if len(accepted) < kills {
-		t.Fatalf("only %d runs were accepted", len(accepted))
-	}
-	v := startVictim(t, data, address)
-	v.awaitReady(t, address)
-	retried := 0
-	for _, id := range accepted {
-		r := until(t, api, id, func(r client.RunDetail) bool { return r.Terminal })
-		if r.State != "succeeded" && strings.Contains(r.Reason, "was lost") {
-			// A step that was under way is not repeated by itself, since nobody knows what it did: a person retries.
-			retried++
-			again, err := client.Post[client.RunDetail](t.Context(), api, "/runs/"+id+"/retry", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			seen := again.Version
-			r = until(t, api, id, func(r client.RunDetail) bool { return r.Terminal && r.Version > seen })
-		}
-		if r.State != "succeeded" {
-			t.Errorf("run %s ended as %s: %s", id, r.State, r.Reason)
-		}
-		nodes, err := client.Get[client.List[client.Node]](t.Context(), api, "/runs/"+id+"/graph", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range nodes.Items {
-			if want := map[string]string{"a": "1", "b": "2", "c": "3"}[n.Name]; want != "" && strings.TrimSpace(n.Outputs["n"]) != want {
-				t.Errorf("task %s of run %s gave %q, want %s", n.Name, id, n.Outputs["n"], want)
-			}
-		}
-	}
-	t.Logf("%d runs, of which %d had lost a step and were retried", len(accepted), retried)
-	v.kill()
-	invariants(t, data)
-	if left := strays(t, data); len(left) > 0 {
-		last := startVictim(t, data, address) // what a killed server leaves ends with the next
-		last.awaitReady(t, address)
-		last.kill()
-		if left := strays(t, data); len(left) > 0 {
-			t.Errorf("processes are left: %v", left)
-		}
-	}
-}
-
-// invariants looks at what a stopped server's database must hold.
-func invariants(t *testing.T, data string) {
-	t.Helper()
-	ctx := actor.AsSystem(context.Background())
-	o := Defaults()
-	log, err := o.Logger()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(ctx, "sqlite:"+filepath.Join(data, databaseName), log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	report, err := ledger.Verify(ctx, db)
-	if err != nil || report.Broken != nil {
-		t.Errorf("the ledger: %+v, %v", report.Broken, err)
-	}
-	for what, query := range map[string]string{
-		"locks of runs":                    "SELECT COUNT(*) FROM run_locks",
-		"leases":                           "SELECT COUNT(*) FROM run_steps WHERE state = 'leased'",
-		"open steps of ended runs":         "SELECT COUNT(*) FROM run_steps s JOIN runs r ON r.id = s.run WHERE r.terminal = 1 AND s.state IN ('waiting', 'ready')",
-		"runs that have not ended":         "SELECT COUNT(*) FROM runs WHERE terminal = 0",
-		"runs without their first entry":   "SELECT COUNT(*) FROM runs r WHERE NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.subject = r.id AND e.type = 'run.created')",
-		"runs that succeeded twice":        "SELECT COUNT(*) FROM (SELECT e.subject FROM ledger_entries e WHERE e.type = 'run.state-changed' AND e.data LIKE '%\"to\":\"succeeded\"%' GROUP BY e.subject HAVING COUNT(*) > 1) x",
-		"repositories with a push to come": "SELECT COUNT(*) FROM repositories WHERE dirty = 1",
-	} {
-		var n int
-		err := db.Read(ctx, func(tx *store.Tx) error { return tx.QueryRow(ctx, query).Scan(&n) })
-		if err != nil || n != 0 {
-			t.Errorf("%s: %d (%v)", what, n, err)
-		}
-	}
-}
-
-// strays finds processes whose root or working folder lies in the data folder.
-func strays(t *testing.T, data string) []string {
-	t.Helper()
-	folders, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, p := range folders {
-		line, err := os.ReadFile(p + "/cmdline")
-		if err == nil && bytes.Contains(line, []byte(data)) && !strings.HasSuffix(p, fmt.Sprint("/", os.Getpid())) {
-			left = append(left, p+" "+string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
-		}
-	}
-	return left
 }

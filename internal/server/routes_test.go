@@ -26,6 +26,9 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Child()
+	if filepath.Base(os.Args[0]) == "roadbed" { // as a tool of a pipeline's steps
+		os.Exit(crashTool(os.Args[1:]))
+	}
 	if data := os.Getenv(crashData); data != "" {
 		os.Exit(crashServer(data))
 	}
