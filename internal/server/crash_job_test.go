@@ -27,6 +27,7 @@ type town struct {
 	dir               string // of clones
 	admin, alice, bob *client.Client
 	retries           atomic.Int64
+	tell              func(format string, args ...any)
 
 	mu    sync.Mutex
 	built []service
@@ -54,7 +55,7 @@ const townPeople = `{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {
 func (v *victim) found(t *testing.T) *town {
 	t.Helper()
 	base := "http://" + v.address
-	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken)}
+	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken), tell: t.Logf}
 	if _, err := client.Post[client.List[client.Applied]](t.Context(), w.admin, "/apply", map[string]any{"documents": townPeople, "source": "people"}); err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +140,7 @@ func (w *town) settle(ctx context.Context, id, good string) error {
 		}
 		switch {
 		case last.Terminal && last.State == good:
+			w.tell("%s %s run %s is %s", time.Now().Format("05.000"), last.Kind, id, good)
 			return true, nil
 		case last.Terminal && strings.Contains(last.Reason, "was lost"):
 			w.retries.Add(1)
@@ -312,6 +314,7 @@ func (w *town) answers(ctx context.Context, name, answer string) error {
 		got, err = w.call(ctx, name)
 		return err == nil && got == answer, nil
 	})
+	w.tell("%s %s answers %s", time.Now().Format("05.000"), name, got)
 	if err != nil {
 		return fmt.Errorf("%w; the application is %s at %.8s and %s: %s %s; it answers %q, not %q; its history %+v", err, a.Sync, a.Revision, a.Health, a.Why, a.Message, got, answer, a.History)
 	}

@@ -125,9 +125,12 @@ func crash(t *testing.T, database string, first, seeds int) {
 	}
 	began := time.Now()
 	for seed := first; seed < first+seeds && ctx.Err() == nil; seed++ {
-		life := lifetime(uint64(seed))
+		starting, life := moment(uint64(seed))
+		if !starting {
+			v.awaitReady(t)
+		}
 		select {
-		case <-time.After(time.Until(v.born.Add(life))):
+		case <-time.After(life):
 		case <-v.ended:
 			t.Errorf("seed %d: the server ended by itself", seed)
 		case <-ctx.Done():
@@ -158,13 +161,18 @@ func crash(t *testing.T, database string, first, seeds int) {
 	}
 }
 
-// lifetime is how long the server lives from its start: a third of the kills meet it while it starts.
-func lifetime(seed uint64) time.Duration {
+// moment is when a server is killed: some time after it began to start, or after it was ready. Some lives are long
+// enough for the slowest steps to end.
+func moment(seed uint64) (starting bool, life time.Duration) {
 	random := rand.New(rand.NewPCG(seed, 0))
-	if random.IntN(3) == 0 {
-		return time.Duration(random.Int64N(int64(500 * time.Millisecond)))
+	within := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
+	switch random.IntN(4) {
+	case 0:
+		return true, within(600 * time.Millisecond)
+	case 1:
+		return false, within(3 * time.Second)
 	}
-	return 500*time.Millisecond + time.Duration(random.Int64N(int64(1500*time.Millisecond)))
+	return false, within(time.Second)
 }
 
 // victim is a server in a process of its own, with a data folder that outlives it.
@@ -172,7 +180,6 @@ type victim struct {
 	data, database, address, log string
 
 	command *exec.Cmd
-	born    time.Time
 	ended   chan struct{}
 }
 
@@ -239,7 +246,7 @@ func (v *victim) start(t *testing.T) {
 	if err := v.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	v.born, v.ended = time.Now(), make(chan struct{})
+	v.ended = make(chan struct{})
 	go func(c *exec.Cmd, ended chan struct{}) {
 		defer close(ended)
 		_ = c.Wait() // killed, as a rule
@@ -291,7 +298,7 @@ func eventually(ctx context.Context, ask func() (bool, error)) error {
 			return err
 		}
 		select {
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
