@@ -41,6 +41,16 @@ const create = createRoute({
   path: '/create',
   component: lazyRouteComponent(() => import('./pages/create/Create'), 'Create'),
 });
+const declare = createRoute({
+  getParentRoute: parent,
+  path: '/declare',
+  component: lazyRouteComponent(() => import('./pages/declare/Declare'), 'Declare'),
+});
+const tokens = createRoute({
+  getParentRoute: parent,
+  path: '/tokens',
+  component: lazyRouteComponent(() => import('./pages/tokens/Tokens'), 'Tokens'),
+});
 const template = createRoute({
   getParentRoute: parent,
   path: '/create/$namespace/$name',
@@ -86,7 +96,22 @@ const ledger = createRoute({
   component: lazyRouteComponent(() => import('./pages/ledger/Ledger'), 'Ledger'),
 });
 
-const pages = [home, catalog, entity, create, template, runs, run, applications, application, stacks, stack, ledger];
+const pages = [
+  home,
+  catalog,
+  entity,
+  create,
+  declare,
+  tokens,
+  template,
+  runs,
+  run,
+  applications,
+  application,
+  stacks,
+  stack,
+  ledger,
+];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);
 
 export function createPortal() {

@@ -169,6 +169,9 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 		if kind.Restricted {
 			restricted[kind.Name] = true
 		}
+		if kind.Complete != nil {
+			d = kind.Complete(d)
+		}
 		changes = append(changes, change{document: d, kind: kind, space: in.Space, source: in.Source, commit: in.Commit, ifMatch: in.IfMatch})
 	}
 	const most = 50

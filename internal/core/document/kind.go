@@ -37,6 +37,9 @@ type Kind struct {
 	Restricted bool
 	// Validate gives what is wrong beyond the envelope; nil means that nothing is checked.
 	Validate func(d Document) []fault.Detail
+	// Complete gives what is stored for d: d with what its stored form would lose or lacks. It must not write to
+	// what d refers to. May be nil.
+	Complete func(d Document) Document
 	// Relations gives the edges that d declares; the inverse ones are the catalog's work.
 	Relations func(d Document) []Relation
 	// Changed keeps a projection of the documents, in the transaction of the change. An error ends the

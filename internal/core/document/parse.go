@@ -22,6 +22,7 @@ type Limits struct {
 	Depth     int // of nesting; 100
 	Keys      int // in one mapping; 20,000
 	Values    int // in one document, aliases expanded; 500,000
+	Total     int // values in one stream, aliases expanded; 5,000,000
 	Expanded  int // bytes of text in one document, aliases expanded; 16 MiB
 	// AllowTwice takes the last value of a key that is given twice, as Kubernetes' own tools do.
 	AllowTwice bool
@@ -38,6 +39,7 @@ func (l Limits) orDefault() Limits {
 	set(&l.Depth, 100)
 	set(&l.Keys, 20_000)
 	set(&l.Values, 500_000)
+	set(&l.Total, 5_000_000)
 	set(&l.Expanded, 16<<20)
 	return l
 }
@@ -67,7 +69,9 @@ func Parse(file string, data []byte, limits Limits) ([]Document, error) {
 	var documents []Document
 	var wrong []fault.Detail
 	for _, node := range nodes {
-		d, details := fromNode(file, node, limits)
+		limits.Values = min(limits.Values, max(limits.Total, 1))
+		d, values, details := fromNode(file, node, limits)
+		limits.Total -= values
 		wrong = append(wrong, details...)
 		documents = append(documents, d)
 		if len(wrong) > maxDetails {
@@ -141,26 +145,25 @@ func syntaxDetail(file string, err error) fault.Detail {
 	return d
 }
 
-func fromNode(file string, root *yaml.Node, limits Limits) (Document, []fault.Detail) {
+func fromNode(file string, root *yaml.Node, limits Limits) (d Document, values int, details []fault.Detail) {
 	c := converter{file: file, limits: limits}
 	value := c.value(root, 0)
 	if len(c.wrong) > 0 {
-		return Document{}, c.wrong
+		return Document{}, c.values, c.wrong
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return Document{}, []fault.Detail{{
+		return Document{}, c.values, []fault.Detail{{
 			File: file, Line: root.Line, Column: root.Column, Message: "a document must be a mapping with apiVersion, kind and metadata",
 		}}
 	}
 	d, wrong := assemble(fields)
 	d.root = root
 	d.Origin = Origin{File: file, Line: root.Line}
-	var details []fault.Detail
 	for _, w := range wrong {
 		details = append(details, d.At(w.message, w.hint, w.path...))
 	}
-	return d, details
+	return d, c.values, details
 }
 
 // parseJSON reads JSON that is not YAML: escaped surrogate pairs and a few control characters are legal only

@@ -16,6 +16,35 @@ func (d Document) Line(path ...string) int {
 	return line
 }
 
+// Keys gives the keys of a mapping in the order in which the author wrote them, without those that `<<` brings in;
+// nil when there is no such mapping, or when the document did not come from Parse.
+func (d Document) Keys(path ...string) []string {
+	node := d.root
+	for _, step := range path {
+		if node == nil {
+			return nil
+		}
+		_, node = child(node, step, 0)
+	}
+	if node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	keys := make([]string, 0, len(node.Content)/2)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name := node.Content[i]
+		if name.Kind == yaml.AliasNode {
+			name = name.Alias
+		}
+		if !isMerge(name) {
+			keys = append(keys, name.Value)
+		}
+	}
+	return keys
+}
+
 // At gives a detail that points at a field of the document.
 func (d Document) At(message, hint string, path ...string) fault.Detail {
 	line, column := d.position(path)

@@ -37,6 +37,7 @@ func DocumentKind() document.Kind {
 			_, details := readTemplate(d)
 			return details
 		},
+		Complete: keepOrder,
 		Relations: func(d document.Document) []document.Relation {
 			owner, _ := d.Spec["owner"].(string)
 			target, err := ref.Parse(owner, "group", d.Ref().Namespace)

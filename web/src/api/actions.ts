@@ -105,3 +105,38 @@ export function useSignOut() {
     },
   });
 }
+
+export interface Declaration {
+  documents: string;
+  space: string;
+}
+
+/** Declares documents; a dry run only tells what would change. */
+export function useDeclare(dryRun: boolean) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (given: Declaration) => body(api.POST('/api/v1/apply', { body: { ...given, dryRun } })),
+    onSuccess: () => (dryRun ? undefined : client.invalidateQueries()),
+  });
+}
+
+export function useNewToken() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (given: { name: string; expires: string; scopes: string[] }) =>
+      body(api.POST('/api/v1/tokens', { body: given })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
+  });
+}
+
+export function useRevokeToken() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => body(api.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
+  });
+}
+
+export function useSignInLink() {
+  return useMutation({ mutationFn: (user: string) => body(api.POST('/api/v1/signin-links', { body: { user } })) });
+}

@@ -187,3 +187,8 @@ export const spaces = queryOptions({
   queryFn: () => body(api.GET('/api/v1/spaces')),
   staleTime: minute,
 });
+
+export const tokens = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: () => body(api.GET('/api/v1/tokens')),
+});

@@ -44,3 +44,4 @@ export type TemplateSchema = Whole<Schemas['TemplateSchema']>;
 export type TemplatePage = Schemas['TemplatePage'];
 export type Home = Whole<Schemas['Home']>;
 export type LogChunk = Schemas['LogChunk'];
+export type Token = Whole<Schemas['Token']>;

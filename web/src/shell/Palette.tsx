@@ -7,7 +7,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { entities } from '../api/queries';
 import { refPath } from '../words/ref';
-import { portalPages } from './pages';
+import { otherPages, portalPages } from './pages';
 
 /** The palette over pages and entities; it opens each time that asked grows. */
 export default function Palette({ asked }: { asked: number }) {
@@ -20,7 +20,7 @@ export default function Palette({ asked }: { asked: number }) {
   }, [asked]);
 
   const words = text.toLowerCase();
-  const pages: SpotlightActionData[] = portalPages
+  const pages: SpotlightActionData[] = [...portalPages, ...otherPages]
     .filter((p) => `${p.name} ${p.about}`.toLowerCase().includes(words))
     .map((p) => ({
       id: p.to,

@@ -1,5 +1,5 @@
 import { Menu, useMantineColorScheme } from '@mantine/core';
-import { IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { IconDeviceDesktop, IconKey, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useSignOut } from '../api/actions';
 import type { Me } from '../api/types';
@@ -24,7 +24,7 @@ export default function PersonMenu({ who, label, opened, change }: Props) {
   return (
     <Menu position="bottom-end" width={220} opened={opened} onChange={change}>
       <Menu.Target>
-        <button type="button" className={classes.person} aria-label={`${who.name}: colours, sign out`}>
+        <button type="button" className={classes.person} aria-label={`${who.name}: tokens, colours, sign out`}>
           {label}
         </button>
       </Menu.Target>
@@ -35,6 +35,9 @@ export default function PersonMenu({ who, label, opened, change }: Props) {
           {who.ref}
           {who.admin && ' · administrator'}
         </Menu.Label>
+        <Menu.Item leftSection={<IconKey size={16} aria-hidden />} onClick={() => navigate({ to: '/tokens' })}>
+          Tokens
+        </Menu.Item>
         <Menu.Divider />
         {schemes.map(({ name, label: text, icon: Icon }) => (
           <Menu.Item

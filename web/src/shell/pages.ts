@@ -1,7 +1,9 @@
 import {
   IconBook2,
   IconCirclePlus,
+  IconFilePlus,
   IconHome,
+  IconKey,
   IconLayersLinked,
   IconPlayerPlay,
   IconRocket,
@@ -10,7 +12,7 @@ import {
 } from '@tabler/icons-react';
 
 export interface PortalPage {
-  to: '/' | '/catalog' | '/create' | '/runs' | '/applications' | '/infrastructure' | '/ledger';
+  to: '/declare' | '/tokens' | '/' | '/catalog' | '/create' | '/runs' | '/applications' | '/infrastructure' | '/ledger';
   name: string;
   about: string;
   icon: TablerIcon;
@@ -25,4 +27,10 @@ export const portalPages: PortalPage[] = [
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
   { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
+];
+
+/** Pages that the palette knows besides. */
+export const otherPages: PortalPage[] = [
+  { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
+  { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },
 ];

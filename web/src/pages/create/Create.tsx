@@ -13,7 +13,15 @@ export function Create() {
   const query = useInfiniteQuery(entities({ kind: 'template' }));
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
-    <Page title="Create" about="Golden paths: a form, and everything that a new thing needs is made for you.">
+    <Page
+      title="Create"
+      about="Golden paths: a form, and everything that a new thing needs is made for you."
+      actions={
+        <Button component={Link} to="/declare" variant="default">
+          Declare documents
+        </Button>
+      }
+    >
       <Failure error={query.error} retry={() => query.refetch()} />
       {query.isSuccess && items.length === 0 && (
         <Section>

@@ -3,7 +3,7 @@ import Form from '@rjsf/mantine';
 import type { ErrorSchema, RegistryFieldsType } from '@rjsf/utils';
 import { useMemo, useState } from 'react';
 import type { TemplatePage } from '../../api/types';
-import { orderOf, splitUI } from './form';
+import { splitUI } from './form';
 import { EntityPicker, OwnerPicker } from './Pickers';
 import { validator } from './validator';
 
@@ -27,7 +27,6 @@ interface Props {
 /** One page of a golden path's form, drawn from its JSON schema. */
 export default function PageForm({ page, values, errors, back, next }: Props) {
   const { schema, ui } = useMemo(() => splitUI(page.schema), [page.schema]);
-  const order = orderOf(page.schema);
   const [data, setData] = useState(values);
   const said = Object.fromEntries(
     Object.entries(errors).map(([k, messages]) => [k, { __errors: messages }]),
@@ -35,7 +34,7 @@ export default function PageForm({ page, values, errors, back, next }: Props) {
   return (
     <Form
       schema={{ ...schema, title: undefined, description: page.description }}
-      uiSchema={order ? { ...ui, 'ui:order': order } : ui}
+      uiSchema={ui}
       formData={data}
       fields={fields}
       validator={validator}

@@ -47,21 +47,12 @@ export function splitUI(schema: unknown): { schema: Schema; ui: UiSchema } {
   return { schema: clean, ui };
 }
 
-/**
- * The order of a page's fields when the file's was lost: those that are needed first. A schema that says its order
- * itself, or whose fields are not simply sorted by name, keeps it.
- */
-export function orderOf(schema: unknown): string[] | undefined {
-  const names = fieldsOf(schema);
-  const sorted = names.every((name, i) => i === 0 || (names[i - 1] ?? '') <= name);
-  if (!isObject(schema) || schema['ui:order'] || !sorted || !Array.isArray(schema.required)) return undefined;
-  const needed = schema.required.filter((name): name is string => names.includes(name));
-  return [...needed, ...names.filter((name) => !needed.includes(name))];
-}
-
-/** The names of the fields on a page. */
+/** The names of the fields on a page, in the form's order. */
 export function fieldsOf(schema: unknown): string[] {
-  return isObject(schema) && isObject(schema.properties) ? Object.keys(schema.properties) : [];
+  if (!isObject(schema) || !isObject(schema.properties)) return [];
+  const names = Object.keys(schema.properties);
+  const first = Array.isArray(schema['ui:order']) ? schema['ui:order'].filter((name) => names.includes(name)) : [];
+  return [...first, ...names.filter((name) => !first.includes(name))];
 }
 
 /** The first page that holds a field which the server named; -1 when it named none. */
@@ -77,7 +68,8 @@ const quoted = (text: string) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.r
 export function filled(pages: TemplatePage[], values: Record<string, unknown>): [string, string][] {
   return pages.flatMap((page) => {
     const properties = isObject(page.schema) && isObject(page.schema.properties) ? page.schema.properties : {};
-    return Object.entries(properties).flatMap(([name, property]): [string, string][] => {
+    return fieldsOf(page.schema).flatMap((name): [string, string][] => {
+      const property = properties[name];
       const value = values[name];
       if (value === undefined || value === '') return [];
       const p = isObject(property) ? property : {};

@@ -12,6 +12,7 @@ import { toYAML } from '../../words/yaml';
 import Changes from '../ledger/Changes';
 import { Overview } from './Overview';
 import { Relations } from './Relations';
+import { SignInLink } from './SignInLink';
 import { Versions } from './Versions';
 
 const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
@@ -56,7 +57,12 @@ export function EntityPage() {
           <span>space {entity.space}</span>
         </>
       }
-      actions={<CopyCommand command={`roadbed describe ${kind} ${namespace}/${name}`} />}
+      actions={
+        <>
+          <CopyCommand command={`roadbed describe ${kind} ${namespace}/${name}`} />
+          {entity.kind === 'User' && <SignInLink user={entity.ref} />}
+        </>
+      }
     >
       {entity.error && (
         <Alert
