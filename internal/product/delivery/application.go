@@ -36,7 +36,7 @@ type Application struct {
 	Stack      ref.Entity // zero when it names none
 	Component  ref.Entity // zero when it names none
 	Synced     string     // commit that is deployed; "" before the first
-	Failed     string     // mark of what failed last and is not tried again by itself
+	Failed     string     // mark of what is not tried again by itself: it failed, or somebody went back from it
 	Message    string     // what it waits for, or why it can't go on
 	Deleted    bool
 	Updated    time.Time
@@ -52,14 +52,19 @@ const (
 	StatusUnknown   = "Unknown"
 )
 
+// Outputs of the steps, by which they tell each other what they found.
+const (
+	outManifests = "manifests" // of render: digest of what is to be applied
+	outPrevious  = "previous"  // of render: id of the revision to go back to, "" without one
+	outCommit    = "commit"    // of rollback: what is deployed again
+)
+
 // Input is what a sync run is asked to do.
 type Input struct {
 	Application string `json:"application"`
 	Commit      string `json:"commit"`
-	Mark        string `json:"mark,omitempty"`      // commit and outputs, for not repeating a failure
+	Mark        string `json:"mark,omitempty"`      // of the branch's head, see mark
 	Manifests   string `json:"manifests,omitempty"` // digest of rendered manifests: a rollback; "" renders the commit
-	Prune       bool   `json:"prune,omitempty"`
-	Previous    string `json:"previous,omitempty"` // revision id to go back to when health does not come
 	Reason      string `json:"reason,omitempty"`
 }
 
@@ -81,6 +86,7 @@ type Change struct {
 type Revision struct {
 	ID        string
 	Commit    string
+	Mark      string
 	Manifests string
 	Run       string
 	State     string // succeeded, failed, rolled-back
@@ -107,8 +113,8 @@ const (
 	ActionRollback = "delivery.rollback"
 )
 
-// healthAttempts is how often a lost step that only looks may be taken up again.
-const healthAttempts = 1000
+// attempts is how often a lost step may be taken up again: each of them finds what it has done before.
+const attempts = 1000
 
 // Kind gives the table of states and the transition function of sync runs.
 func Kind() run.Kind {
@@ -134,10 +140,6 @@ func Kind() run.Kind {
 }
 
 func advance(v *run.View) error {
-	var in Input
-	if err := json.Unmarshal(v.Run.Input, &in); err != nil {
-		return v.To(failed, "the run's input can't be read: "+err.Error())
-	}
 	switch v.Run.State {
 	case queued:
 		if v.Run.CancelRequested {
@@ -146,23 +148,23 @@ func advance(v *run.View) error {
 		if !v.Locked {
 			return nil
 		}
-		v.Add(step("render", "Render and check", ActionRender, healthAttempts))
+		v.Add(step("render", "Render and check", ActionRender))
 		return v.To(syncing, "")
 	case syncing:
-		return afterSyncing(v, in)
+		return afterSyncing(v)
 	case progressing:
-		return afterHealth(v, in)
+		return afterHealth(v)
 	case rollingBack:
 		return afterRollback(v)
 	}
 	return nil
 }
 
-func step(key, title, action string, attempts int) run.Step {
+func step(key, title, action string) run.Step {
 	return run.Step{Key: key, Title: title, MaxAttempts: attempts, Job: worker.Job{Kind: "platform", Action: action}}
 }
 
-func afterSyncing(v *run.View, in Input) error {
+func afterSyncing(v *run.View) error {
 	render, apply := v.Step("render"), v.Step("apply")
 	switch {
 	case !render.State.Done():
@@ -170,12 +172,12 @@ func afterSyncing(v *run.View, in Input) error {
 	case render.State != run.StepSucceeded:
 		return v.To(failed, render.Reason)
 	case apply == nil:
-		v.Add(step("apply", "Apply", ActionApply, healthAttempts))
+		v.Add(step("apply", "Apply", ActionApply))
 		return nil
 	case !apply.State.Done():
 		return nil
 	case apply.State != run.StepSucceeded:
-		return back(v, in, apply.Reason)
+		return back(v, apply.Reason)
 	}
 	var out Output
 	if err := json.Unmarshal(apply.Result.Data, &out); err == nil {
@@ -183,11 +185,11 @@ func afterSyncing(v *run.View, in Input) error {
 			return err
 		}
 	}
-	v.Add(step("health", "Wait for health", ActionHealth, healthAttempts))
+	v.Add(step("health", "Wait for health", ActionHealth))
 	return v.To(progressing, "")
 }
 
-func afterHealth(v *run.View, in Input) error {
+func afterHealth(v *run.View) error {
 	health := v.Step("health")
 	switch {
 	case !health.State.Done():
@@ -195,15 +197,15 @@ func afterHealth(v *run.View, in Input) error {
 	case health.State == run.StepSucceeded:
 		return v.To(succeeded, health.Reason)
 	}
-	return back(v, in, health.Reason)
+	return back(v, health.Reason)
 }
 
 // back goes to the last good revision, if there is one.
-func back(v *run.View, in Input, why string) error {
-	if in.Previous == "" {
+func back(v *run.View, why string) error {
+	if v.Step("render").Result.Outputs[outPrevious] == "" {
 		return v.To(failed, why)
 	}
-	v.Add(step("rollback", "Roll back", ActionRollback, healthAttempts))
+	v.Add(step("rollback", "Roll back", ActionRollback))
 	return v.To(rollingBack, why)
 }
 
@@ -222,7 +224,7 @@ func afterRollback(v *run.View) error {
 			return err
 		}
 	}
-	out.RolledBack = rollback.Result.Outputs["commit"]
+	out.RolledBack = rollback.Result.Outputs[outCommit]
 	if err := v.Output(out); err != nil {
 		return err
 	}

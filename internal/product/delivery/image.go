@@ -101,7 +101,7 @@ func (in Image) check() error {
 		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: digest %q must be sha256: and 64 hexadecimal digits", in.Digest)
 	case !localImage.MatchString(RegistryHost + "/" + in.Image):
 		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: image %q must be NAMESPACE/NAME", in.Image)
-	case in.File == "" || path.IsAbs(in.File) || path.Clean(in.File) != in.File || strings.HasPrefix(in.File, "../"):
+	case in.File == "" || path.IsAbs(in.File) || path.Clean(in.File) != in.File || strings.HasPrefix(in.File+"/", "../"):
 		return fault.Errorf(fault.Invalid, "roadbed/deploy-image: file %q must be a path within the repository", in.File)
 	}
 	return nil
@@ -113,15 +113,13 @@ func (s *Service) setImage(ctx context.Context, r run.Run, branch string, in Ima
 	if err != nil {
 		return worker.Result{}, err
 	}
-	if head != r.Source.Commit {
-		own, err := s.Repositories.IsPlatformCommit(ctx, repository, head)
-		if err != nil {
-			return worker.Result{}, err
-		}
-		if !own {
-			fmt.Fprintf(log, "%s has moved on to %s, whose own pipeline will deploy it\n", branch, short(head))
-			return worker.Result{Message: "a newer commit is there", Outputs: map[string]string{"commit": ""}}, nil
-		}
+	newer, err := s.movedOn(ctx, repository, head, r.Source.Commit)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	if newer != "" {
+		fmt.Fprintf(log, "%s has moved on to %s, whose own pipeline will deploy it\n", branch, short(newer))
+		return worker.Result{Message: "a newer commit is there", Outputs: map[string]string{"commit": ""}}, nil
 	}
 	data, err := s.Repositories.ReadFile(ctx, repository, head, in.File, fileLimit)
 	if err != nil {
@@ -146,6 +144,28 @@ func (s *Service) setImage(ctx context.Context, r run.Run, branch string, in Ima
 	}
 	fmt.Fprintf(log, "%s is %s@%s as of %s\n", in.File, image, in.Digest, short(commit))
 	return worker.Result{Message: "committed " + short(commit), Outputs: map[string]string{"commit": commit}}, nil
+}
+
+// lineage bounds how many commits of the platform in a row are looked through.
+const lineage = 50
+
+// movedOn gives the commit that people have put on top of another one, "" when there are only the platform's own.
+func (s *Service) movedOn(ctx context.Context, repository, head, commit string) (string, error) {
+	for range lineage {
+		if head == commit {
+			return "", nil
+		}
+		own, err := s.Repositories.IsPlatformCommit(ctx, repository, head)
+		if err != nil || !own {
+			return head, err
+		}
+		parents, err := s.Repositories.Parents(ctx, repository, head)
+		if err != nil || len(parents) == 0 {
+			return head, err
+		}
+		head = parents[0]
+	}
+	return head, nil
 }
 
 // replaceImage sets the image in every line `image: IMAGE…` and leaves the rest of the file as it is.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -78,8 +80,23 @@ func (s Spec) automatic() bool {
 	return a != nil && (a.Enabled == nil || *a.Enabled)
 }
 
+// prune tells whether what vanishes from the repository, or the whole application, goes from the cluster too.
 func (s Spec) prune() bool {
-	return s.SyncPolicy.Automated != nil && s.SyncPolicy.Automated.Prune
+	return !s.option("Prune=false") && (s.option("Prune=true") || s.SyncPolicy.Automated != nil && s.SyncPolicy.Automated.Prune)
+}
+
+// keptRevisions are kept of an application that does not say how many.
+const keptRevisions = 50
+
+func (s Spec) history() int {
+	if s.RevisionHistoryLimit > 0 {
+		return s.RevisionHistoryLimit
+	}
+	return keptRevisions
+}
+
+func (s Spec) allowEmpty() bool {
+	return s.SyncPolicy.Automated != nil && s.SyncPolicy.Automated.AllowEmpty
 }
 
 func (s Spec) selfHeal() bool {
@@ -141,21 +158,20 @@ func (s *Service) readDocument(d document.Document) (Application, []fault.Detail
 	if a.Repository, ok = hosted(spec.Source.RepoURL); !ok {
 		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.RepoURL), "write /git/NAMESPACE/NAME", "spec", "source", "repoURL")
 	}
-	a.Path = path.Clean("/" + spec.Source.Path)[1:]
-	if strings.Contains(spec.Source.Path, "..") || len(spec.Source.Path) > 500 {
-		bad(fmt.Sprintf("%q leaves the repository", spec.Source.Path), "write a path within it, such as deploy", "spec", "source", "path")
-	}
-	a.Branch = spec.Source.TargetRevision
-	if a.Branch == "" || a.Branch == "HEAD" {
-		a.Branch = "main"
+	wrong = append(wrong, a.readSource(d)...)
+	if n := spec.RevisionHistoryLimit; n < 0 || n > 200 {
+		bad(fmt.Sprintf("is %d", n), "keep 1 to 200 revisions", "spec", "revisionHistoryLimit")
 	}
 	if dest := spec.Destination; (dest.Name == "") == (dest.Server == "") {
 		bad("needs either name or server", "write name: "+LocalCluster, "spec", "destination")
 	} else if s.cluster(dest) == nil {
-		bad(fmt.Sprintf("cluster %q is unknown", dest.Name+dest.Server), "write name: "+LocalCluster, "spec", "destination")
+		bad(fmt.Sprintf("cluster %q is unknown", dest.Name+dest.Server), "known: "+strings.Join(slices.Sorted(maps.Keys(s.Clusters)), ", "), "spec", "destination")
+	}
+	if name := spec.Destination.Namespace; name != "" && (len(name) > 63 || !namespaceName.MatchString(name)) {
+		bad(fmt.Sprintf("%q is not the name of a namespace", name), "use lower-case letters, digits and dashes", "spec", "destination", "namespace")
 	}
 	for i, o := range spec.SyncPolicy.SyncOptions {
-		if !contains(knownOptions, o) {
+		if !slices.Contains(knownOptions, o) {
 			bad(fmt.Sprintf("sync option %q is not acted on", o), "known: "+strings.Join(knownOptions, ", "), "spec", "syncPolicy", "syncOptions", fmt.Sprint(i))
 		}
 	}
@@ -164,13 +180,37 @@ func (s *Service) readDocument(d document.Document) (Application, []fault.Detail
 	return a, wrong
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
+var namespaceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// revisionName is a branch, a tag or a commit; git itself is stricter still.
+var revisionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+@-]{0,254}$`)
+
+// readSource takes the folder and the branch, and says what is wrong with them.
+func (a *Application) readSource(d document.Document) (wrong []fault.Detail) {
+	bad := func(field, message, hint string) {
+		wrong = append(wrong, d.At(message, hint, "spec", "source", field))
+	}
+	source := a.Spec.Source
+	clean, err := git.CheckPath(source.Path)
+	if err != nil || strings.Contains("/"+source.Path+"/", "/../") || len(source.Path) > 500 {
+		bad("path", fmt.Sprintf("%.100q is not a folder of the repository", source.Path), "write a path within it, such as deploy")
+	}
+	a.Path = clean
+	a.Branch = source.TargetRevision
+	if a.Branch == "" || a.Branch == "HEAD" {
+		a.Branch = "main"
+	}
+	if !revisionName.MatchString(a.Branch) || strings.Contains(a.Branch, "..") {
+		bad("targetRevision", fmt.Sprintf("%.100q is not a branch, a tag or a commit", a.Branch), "write a branch, such as main")
+	}
+	if dir := source.Directory; dir != nil {
+		for _, pattern := range []string{dir.Include, dir.Exclude} {
+			if len(pattern) > 500 || !validGlob(pattern) {
+				bad("directory", fmt.Sprintf("%.100q is not a pattern of files", pattern), "write it like *.yaml or {a.yaml,b.yaml}")
+			}
 		}
 	}
-	return false
+	return wrong
 }
 
 func annotated(d document.Document, name, kind string, wrong *[]fault.Detail) ref.Entity {
@@ -203,6 +243,9 @@ func relations(d document.Document) []document.Relation {
 	return out
 }
 
+// channelDeleted wakes syncs that wait for the health of an application that is no longer wanted.
+const channelDeleted = "delivery_deleted"
+
 // documentChanged keeps the row of an application, in the transaction of its document, and asks for a look.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
@@ -210,6 +253,7 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		if err != nil {
 			return fault.Wrap(err, "forget application %s", c.Ref)
 		}
+		s.DB.Notify(tx, channelDeleted)
 		return s.look(ctx, tx, c.Ref.String())
 	}
 	a, wrong := s.readDocument(*c.New)
@@ -223,7 +267,8 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	_, err = tx.Exec(ctx, `INSERT INTO applications (ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated)
  VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'','','',0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, stack=excluded.stack, component=excluded.component,
- failed = CASE WHEN applications.spec = excluded.spec THEN applications.failed ELSE '' END, deleted=0, updated=excluded.updated`,
+ synced = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.synced END, failed = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.failed END,
+ message = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.message END, deleted=0, updated=excluded.updated`,
 		c.Ref.String(), c.Space, a.Repository, a.Branch, a.Path, string(raw), a.Stack.String(), a.Component.String(), store.Micros(s.Now()))
 	if err != nil {
 		return fault.Wrap(err, "keep application %s", c.Ref)

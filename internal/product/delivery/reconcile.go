@@ -2,13 +2,12 @@ package delivery
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -62,16 +61,28 @@ func (s *Service) concerned(ctx context.Context, tx *store.Tx, e ledger.Entry) (
 		}
 		return nil, nil
 	}
+	return s.ranOut(ctx, tx, e)
+}
+
+// ranOut finds the applications that the end of a run may move.
+func (s *Service) ranOut(ctx context.Context, tx *store.Tx, e ledger.Entry) ([]Application, error) {
 	var change struct {
-		Terminal bool   `json:"terminal"`
-		Kind     string `json:"run_kind"`
+		Terminal bool `json:"terminal"`
 	}
-	if err := json.Unmarshal(e.Data, &change); err != nil || !change.Terminal || change.Kind == RunKind {
+	if err := json.Unmarshal(e.Data, &change); err != nil || !change.Terminal {
 		return nil, nil
 	}
 	r, err := s.Runs.GetTx(ctx, tx, e.Run)
-	if err != nil || r.Source.Repository == "" {
+	switch {
+	case err != nil:
 		return nil, err
+	case r.Kind == RunKind:
+		if err := s.ended(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		return findApplications(ctx, tx, "ref = $1", r.Subject)
+	case r.Source.Repository == "":
+		return nil, nil
 	}
 	return s.following(ctx, tx, r.Source.Repository)
 }
@@ -118,58 +129,70 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if mark == a.Failed {
 		return nil
 	}
-	if a.Synced == head {
-		changes, err := s.compare(ctx, a, head)
-		if err != nil {
-			return s.say(ctx, a, err)
-		}
-		if !differ(changes) {
-			return s.setMessage(ctx, a, "")
-		}
-		if !a.Spec.selfHeal() && !outputsChanged(a, changes) {
-			return s.setMessage(ctx, a, "the cluster differs from the repository; sync to mend it")
-		}
-	}
 	open, err := s.openSync(ctx, a)
 	if err != nil || open {
 		return err // its end asks for another look
 	}
-	_, err = s.start(ctx, a, Input{Commit: head, Mark: mark}, "")
+	if a.Synced == head {
+		idle, err := s.settled(ctx, a, head, mark)
+		if err != nil {
+			return s.say(ctx, a, err)
+		}
+		if idle {
+			return nil
+		}
+	}
+	_, err = s.start(ctx, a, Input{Commit: head, Mark: mark})
 	return err
 }
 
-// outputsChanged tells whether the stack's outputs are among what differs.
-func outputsChanged(a Application, changes []cluster.Change) bool {
-	for _, c := range changes {
-		if c.Action != cluster.Unchanged && c.Key.Name == a.Stack.Name+OutputsSuffix {
-			return true
-		}
+// settled tells whether nothing is to be done for a commit that is deployed: the cluster is as it says, or differs
+// by somebody's hand that the application does not undo. What was never deployed in this way, such as changed outputs
+// or a changed spec, is not settled.
+func (s *Service) settled(ctx context.Context, a Application, head, mark string) (bool, error) {
+	changes, err := s.compare(ctx, a, head)
+	if err != nil {
+		return false, err
 	}
-	return false
+	if !differ(changes) {
+		return true, s.setMessage(ctx, a, "")
+	}
+	if a.Spec.selfHeal() {
+		return false, nil
+	}
+	var last Revision
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		last, err = latest(ctx, tx, a.Ref.String())
+		return err
+	})
+	if err != nil || last.Mark != mark {
+		return false, err
+	}
+	return true, s.setMessage(ctx, a, "the cluster differs from the repository; sync to mend it")
 }
 
-// mark names what is deployed: the commit and the version of the stack's outputs. What failed with a mark is not
-// tried again with the same.
+// mark names what is deployed: the commit, the version of the stack's outputs and what the document says of the way.
+// What failed with a mark is not tried again with the same.
 func (s *Service) mark(ctx context.Context, a Application, commit string) (string, error) {
-	if a.Stack.IsZero() {
-		return commit, nil
+	version := ""
+	if !a.Stack.IsZero() {
+		var err error
+		if _, version, err = s.Stacks.Outputs(ctx, a.Stack); err != nil {
+			return "", err
+		}
 	}
-	_, version, err := s.Stacks.Outputs(ctx, a.Stack)
-	return commit + "+" + version, err
+	way, err := json.Marshal([]any{a.Spec.Source, a.Spec.Destination, a.Spec.SyncPolicy.SyncOptions, a.Spec.prune(), a.Spec.allowEmpty(), a.Stack.String()})
+	if err != nil {
+		return "", fault.Wrap(err, "encode the spec of %s", a.Ref)
+	}
+	sum := sha256.Sum256(way)
+	return commit + "+" + version + "+" + hex.EncodeToString(sum[:4]), nil
 }
 
 // waitsFor says what a commit must wait for, or "" when it may be deployed.
 func (s *Service) waitsFor(ctx context.Context, a Application, commit string) (string, error) {
-	space, err := s.Repositories.SpaceOf(ctx, a.Repository)
-	if err != nil {
+	if err := s.permitted(ctx, a); err != nil {
 		return "", err
-	}
-	within, err := s.Access.Within(ctx, space, a.Space)
-	if err != nil {
-		return "", err
-	}
-	if !within {
-		return "", fault.Errorf(fault.Denied, "%s is in space %s and may not use repository %s, which is in space %s", a.Ref, a.Space, a.Repository, space)
 	}
 	state, runID, err := s.Pipelines.Pipeline(ctx, a.Repository, "refs/heads/"+a.Branch, commit)
 	if err != nil {
@@ -200,35 +223,43 @@ func (s *Service) openSync(ctx context.Context, a Application) (open bool, err e
 	return open, err
 }
 
-// remove takes the objects of a deleted application away.
+// remove takes the objects of a deleted application away, if it prunes, and forgets it. An application of the same
+// name takes objects that were left up again.
 func (s *Service) remove(ctx context.Context, a Application) error {
-	c, err := s.clusterOf(a)
-	if err != nil {
-		return nil // its cluster is gone too
+	if open, err := s.openSync(ctx, a); err != nil || open {
+		return err // it finds the application deleted, and its end asks for another look
 	}
-	objects, err := c.List(ctx, cluster.ListOptions{Owner: a.owner()})
-	if err != nil {
-		return fault.Wrap(err, "list the objects of %s", a.Ref)
-	}
-	keys := make([]cluster.Key, 0, len(objects))
-	for _, o := range objects {
-		keys = append(keys, o.Key())
-	}
-	if len(keys) > 0 {
-		if _, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()}); err != nil {
+	count := 0
+	if c, err := s.clusterOf(a); err == nil && a.Spec.prune() {
+		objects, err := c.List(ctx, cluster.ListOptions{Owner: a.owner()})
+		if err != nil {
+			return fault.Wrap(err, "list the objects of %s", a.Ref)
+		}
+		keys := make([]cluster.Key, 0, len(objects))
+		for _, o := range objects {
+			keys = append(keys, o.Key())
+		}
+		gone, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()})
+		if err != nil {
 			return fault.Wrap(err, "delete the objects of %s", a.Ref)
 		}
+		count = len(gone)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		n, err := tx.Exec(ctx, "DELETE FROM applications WHERE ref = $1 AND deleted = 1", a.Ref.String())
 		if err != nil || n == 0 {
-			return err
+			return err // it came again meanwhile
 		}
-		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": len(keys)})
+		// Whoever takes the name next, perhaps in another space, has a history of their own.
+		if _, err := tx.Exec(ctx, "DELETE FROM application_revisions WHERE application = $1", a.Ref.String()); err != nil {
+			return fault.Wrap(err, "forget the history of %s", a.Ref)
+		}
+		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": count, "pruned": a.Spec.prune()})
 	})
 }
 
 func (s *Service) setMessage(ctx context.Context, a Application, message string) error {
+	message = clip(message)
 	if a.Message == message {
 		return nil
 	}
@@ -245,50 +276,4 @@ func (s *Service) say(ctx context.Context, a Application, why error) error {
 		return why
 	}
 	return s.setMessage(ctx, a, why.Error())
-}
-
-// Run heals applications whose objects changed in their cluster, until ctx ends.
-func (s *Service) Run(ctx context.Context) error {
-	ctx = system(ctx)
-	group, ctx := errgroup.WithContext(ctx)
-	for name, c := range s.Clusters {
-		group.Go(func() error { return s.follow(ctx, name, c) })
-	}
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-// follow asks for a look at the applications of a cluster after it changed, at most once a second.
-func (s *Service) follow(ctx context.Context, name string, c cluster.Cluster) error {
-	wake, err := c.Watch(ctx, "")
-	if err != nil {
-		return fault.Wrap(err, "watch cluster %s", name)
-	}
-	for range wake {
-		err := s.DB.Write(ctx, func(tx *store.Tx) error {
-			apps, err := findApplications(ctx, tx, "deleted = 0 AND synced <> ''")
-			if err != nil {
-				return err
-			}
-			for _, a := range apps {
-				if s.cluster(a.Spec.Destination) != c || !a.Spec.automatic() {
-					continue
-				}
-				if err := s.look(ctx, tx, a.Ref.String()); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("delivery: look at applications", "cluster", name, "error", err)
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-		}
-	}
-	return nil
 }

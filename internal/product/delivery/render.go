@@ -3,15 +3,9 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"path"
-	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -21,9 +15,11 @@ import (
 
 // Bounds of what an application may be.
 const (
-	fileLimit   = 2 << 20  // bytes of one manifest file
+	fileLimit   = 2 << 20  // bytes of one manifest file, aliases expanded
 	totalLimit  = 32 << 20 // bytes of all manifests
+	fileCount   = 1000
 	objectLimit = 2000
+	valueLimit  = 200_000 // in one file, aliases expanded
 )
 
 // manifest is how rendered objects are kept, with the place each came from.
@@ -37,36 +33,75 @@ type manifest struct {
 func (s *Service) render(ctx context.Context, a Application, commit string) ([]manifest, error) {
 	files, err := s.Repositories.Files(ctx, a.Repository, commit, a.Path)
 	if err != nil {
-		return nil, fault.Wrap(err, "list %s of %s at %s", a.Path, a.Repository, short(commit))
+		return nil, fault.Wrap(err, "list %s of %s at %s", a.folder(), a.Repository, short(commit))
+	}
+	files = slices.DeleteFunc(files, func(file string) bool { return !chosen(a, file) })
+	if len(files) > fileCount {
+		return nil, fault.Errorf(fault.TooLarge, "%s holds %d files; at most %d are read; split the application", a.folder(), len(files), fileCount)
 	}
 	var out []manifest
 	total := 0
 	for _, file := range files {
-		if !chosen(a, file) {
-			continue
-		}
 		data, err := s.Repositories.ReadFile(ctx, a.Repository, commit, file, fileLimit)
 		if err != nil {
 			return nil, fault.Wrap(err, "read %s", file)
 		}
-		if total += len(data); total > totalLimit {
-			return nil, fault.Errorf(fault.TooLarge, "the manifests in %s are larger than %d bytes in all; split the application", a.Path, totalLimit)
-		}
-		docs, err := document.Parse(file, data, document.Limits{})
+		docs, err := parse(file, data)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range docs {
-			out = append(out, manifest{File: file, Line: d.Origin.Line, Raw: d.Value()})
+			if total += treeSize(d.Raw); total > totalLimit {
+				return nil, fault.Errorf(fault.TooLarge, "the manifests in %s are larger than %d bytes in all; split the application", a.folder(), totalLimit)
+			}
+		}
+		if out = append(out, docs...); len(out) > objectLimit {
+			return nil, fault.Errorf(fault.TooLarge, "%s holds more than %d objects; split the application", a.folder(), objectLimit)
 		}
 	}
-	if len(out) > objectLimit {
-		return nil, fault.Errorf(fault.TooLarge, "%s holds %d objects; at most %d are deployed at once; split the application", a.Path, len(out), objectLimit)
-	}
-	if len(out) == 0 && (a.Spec.SyncPolicy.Automated == nil || !a.Spec.SyncPolicy.Automated.AllowEmpty) {
-		return nil, fault.Errorf(fault.Invalid, "%s of %s holds no manifest at %s; add one, or allow it with syncPolicy.automated.allowEmpty", a.Path, a.Repository, short(commit))
+	if len(out) == 0 && !a.Spec.allowEmpty() {
+		return nil, fault.Errorf(fault.Invalid, "%s of %s holds no manifest at %s; add one, or allow it with syncPolicy.automated.allowEmpty", a.folder(), a.Repository, short(commit))
 	}
 	return out, s.checkImages(ctx, a, out)
+}
+
+// parse reads the objects of one file within the bounds of an application.
+func parse(file string, data []byte) ([]manifest, error) {
+	docs, err := document.Parse(file, data, document.Limits{Bytes: fileLimit, Documents: objectLimit, Values: valueLimit, Total: valueLimit, Expanded: fileLimit})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]manifest, len(docs))
+	for i, d := range docs {
+		out[i] = manifest{File: file, Line: d.Origin.Line, Raw: d.Value()}
+	}
+	return out, nil
+}
+
+// treeSize is about how many bytes a value has as text.
+func treeSize(v any) int {
+	size := 8
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			size += len(key) + treeSize(value)
+		}
+	case []any:
+		for _, value := range v {
+			size += treeSize(value)
+		}
+	case string:
+		size += len(v)
+	}
+	return size
+}
+
+// folder names the application's path for people.
+func (a Application) folder() string {
+	if a.Path == "" {
+		return "the root"
+	}
+	return a.Path
 }
 
 // chosen tells whether a file of the folder is a manifest of the application.
@@ -89,90 +124,41 @@ func chosen(a Application, file string) bool {
 
 // glob is Argo CD's: a pattern, or several as {a,b}; one without a slash is held to the file's name too.
 func glob(pattern, name string) bool {
-	if strings.HasPrefix(pattern, "{") && strings.HasSuffix(pattern, "}") {
-		for _, p := range strings.Split(pattern[1:len(pattern)-1], ",") {
-			if glob(strings.TrimSpace(p), name) {
-				return true
-			}
+	for _, p := range alternatives(pattern) {
+		whole, err := path.Match(p, name)
+		base, _ := path.Match(p, path.Base(name))
+		if err == nil && (whole || base) {
+			return true
 		}
-		return false
 	}
-	whole, err := path.Match(pattern, name)
-	base, _ := path.Match(pattern, path.Base(name))
-	return err == nil && (whole || base)
+	return false
 }
 
-// RegistryHost is how manifests name the embedded registry.
-const RegistryHost = "registry.local"
-
-var localImage = regexp.MustCompile(`^registry\.local/([a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*)([:@].*)?$`)
-
-// checkImages holds images of the embedded registry to repositories of the application's space and those below it.
-func (s *Service) checkImages(ctx context.Context, a Application, list []manifest) error {
-	var wrong []fault.Detail
-	for _, m := range list {
-		for _, image := range images(m.Raw) {
-			parts := localImage.FindStringSubmatch(image)
-			if parts == nil {
-				continue
-			}
-			ok, err := s.mayUse(ctx, a, parts[1])
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-			if !ok {
-				wrong = append(wrong, fault.Detail{File: m.File, Line: m.Line, Field: "image",
-					Message: fmt.Sprintf("%s belongs to no repository that space %s may use", image, a.Space), Hint: "name an image of this repository"})
-			}
-		}
+func alternatives(pattern string) []string {
+	if !strings.HasPrefix(pattern, "{") || !strings.HasSuffix(pattern, "}") {
+		return []string{pattern}
 	}
-	if len(wrong) > 0 {
-		return fault.At("the manifests name images that this application may not run", wrong...)
+	all := strings.Split(pattern[1:len(pattern)-1], ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
 	}
-	return nil
+	return all
 }
 
-func (s *Service) mayUse(ctx context.Context, a Application, repository string) (bool, error) {
-	space, err := s.Repositories.SpaceOf(ctx, repository)
-	if err != nil {
-		return false, err
-	}
-	return s.Access.Within(ctx, space, a.Space)
-}
-
-// images lists the images of an object's containers, wherever they stand.
-func images(raw any) []string {
-	var out []string
-	switch v := raw.(type) {
-	case map[string]any:
-		for key, value := range v {
-			if key != "containers" && key != "initContainers" {
-				out = append(out, images(value)...)
-				continue
-			}
-			list, _ := value.([]any)
-			for _, c := range list {
-				if m, ok := c.(map[string]any); ok {
-					if image, ok := m["image"].(string); ok {
-						out = append(out, image)
-					}
-				}
-			}
-		}
-	case []any:
-		for _, value := range v {
-			out = append(out, images(value)...)
+func validGlob(pattern string) bool {
+	for _, p := range alternatives(pattern) {
+		if _, err := path.Match(p, ""); err != nil {
+			return false
 		}
 	}
-	slices.Sort(out)
-	return out
+	return true
 }
 
 // objects gives what is applied: the manifests in the destination's namespace, and the stack's outputs.
 func (s *Service) objects(ctx context.Context, a Application, list []manifest) ([]cluster.Object, error) {
-	namespace := a.Spec.Destination.Namespace
-	if namespace == "" {
-		namespace = "default"
+	namespace := a.namespace()
+	if err := ownNamespace(namespace, list); err != nil {
+		return nil, err
 	}
 	outputs, err := s.outputObjects(ctx, a, namespace)
 	if err != nil {
@@ -228,111 +214,4 @@ func normal(v any) any {
 		return f
 	}
 	return v
-}
-
-// stackOutputs are a stack's outputs as objects of a cluster.
-type stackOutputs struct {
-	name    string // of the ConfigMap and the Secret
-	sum     string // changes when an output does
-	objects []cluster.Object
-}
-
-// OutputsSuffix follows the stack's name in the name of the ConfigMap and the Secret that hold its outputs.
-const OutputsSuffix = "-outputs"
-
-func (s *Service) outputObjects(ctx context.Context, a Application, namespace string) (stackOutputs, error) {
-	if a.Stack.IsZero() {
-		return stackOutputs{}, nil
-	}
-	outputs, version, err := s.Stacks.Outputs(ctx, a.Stack)
-	if err != nil {
-		return stackOutputs{}, fault.Wrap(err, "read the outputs of %s", a.Stack)
-	}
-	if version == "" {
-		return stackOutputs{}, fault.Errorf(fault.Conflict, "%s has not been applied yet", a.Stack)
-	}
-	open, secret := map[string]any{}, map[string]any{}
-	names := make([]string, 0, len(outputs))
-	for name := range outputs {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	sum := sha256.New()
-	for _, name := range names {
-		o := outputs[name]
-		key, text := envName(name), plain(o.Value)
-		if o.Sensitive { // its value stays out of the sum, which anyone may read
-			secret[key] = base64.StdEncoding.EncodeToString([]byte(text))
-			text = version
-		} else {
-			open[key] = text
-		}
-		fmt.Fprintf(sum, "%q=%q\n", key, text)
-	}
-	out := stackOutputs{name: a.Stack.Name + OutputsSuffix, sum: hex.EncodeToString(sum.Sum(nil))[:16]}
-	meta := func() map[string]any {
-		return map[string]any{"name": out.name, "namespace": namespace, "labels": map[string]any{"roadbed.dev/stack": a.Stack.Name}}
-	}
-	out.objects = append(out.objects, cluster.Object{Raw: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(), "data": open}, File: a.Stack.String()})
-	if len(secret) > 0 {
-		out.objects = append(out.objects, cluster.Object{Raw: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta(), "data": secret}, File: a.Stack.String()})
-	}
-	return out, nil
-}
-
-var notEnv = regexp.MustCompile(`[^A-Z0-9_]`)
-
-// envName makes an output's name fit for an environment: database_url becomes DATABASE_URL.
-func envName(output string) string { return notEnv.ReplaceAllString(strings.ToUpper(output), "_") }
-
-// plain gives text outputs as they are and anything else as JSON.
-func plain(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
-
-// stamp marks a pod template that reads the outputs, so that it is replaced when they change.
-func (o stackOutputs) stamp(raw map[string]any) {
-	if o.name == "" || raw["kind"] != "Deployment" {
-		return
-	}
-	template, ok := cluster.Object{Raw: raw}.Field("spec", "template")
-	pod, isMap := template.(map[string]any)
-	if !ok || !isMap || !mentions(pod, o.name) {
-		return
-	}
-	meta, _ := pod["metadata"].(map[string]any)
-	if meta == nil {
-		meta = map[string]any{}
-		pod["metadata"] = meta
-	}
-	annotations, _ := meta["annotations"].(map[string]any)
-	if annotations == nil {
-		annotations = map[string]any{}
-		meta["annotations"] = annotations
-	}
-	annotations["roadbed.dev/outputs"] = o.sum
-}
-
-func mentions(v any, name string) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, value := range v {
-			if mentions(value, name) {
-				return true
-			}
-		}
-	case []any:
-		for _, value := range v {
-			if mentions(value, name) {
-				return true
-			}
-		}
-	case string:
-		return v == name
-	}
-	return false
 }

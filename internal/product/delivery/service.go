@@ -3,11 +3,11 @@ package delivery
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
@@ -29,8 +29,9 @@ type Repositories interface {
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// Commit commits as the platform itself; Conflict when the branch has moved.
 	Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error)
-	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 	IsPlatformCommit(ctx context.Context, repository, commit string) (bool, error)
+	// Parents gives the parents of a commit.
+	Parents(ctx context.Context, repository, commit string) ([]string, error)
 }
 
 // StackOutput is one output of a stack.
@@ -39,8 +40,10 @@ type StackOutput struct {
 	Sensitive bool
 }
 
-// Stacks is what this room asks of product/stack. The version is "" while the stack has never been applied.
+// Stacks is what this room asks of product/stack, unauthorised. The version is "" while the stack has never been applied.
 type Stacks interface {
+	// SpaceOf gives the space of a stack. NotFound.
+	SpaceOf(ctx context.Context, stack ref.Entity) (string, error)
 	Outputs(ctx context.Context, stack ref.Entity) (outputs map[string]StackOutput, version string, err error)
 }
 
@@ -66,12 +69,12 @@ type Deps struct {
 	Queue        *queue.Queue
 	Blob         blob.Store
 	Access       *access.Service
+	Policy       *policy.Service
 	Runs         *run.Service
 	Repositories Repositories
 	Stacks       Stacks
 	Pipelines    Pipelines
 	Clusters     map[string]cluster.Cluster // by the name that a destination gives
-	BaseURL      func(host, path string) string
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -111,6 +114,9 @@ func (s *Service) read(ctx context.Context, r ref.Entity) (a Application, err er
 		a, err = getApplication(ctx, tx, r.String(), "")
 		return err
 	})
+	if err == nil && a.Deleted {
+		err = fault.Errorf(fault.NotFound, "application %s", r)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -124,23 +130,16 @@ func (s *Service) List(ctx context.Context, after string, limit int) ([]Status, 
 	if err != nil {
 		return nil, err
 	}
-	var all []Application
+	var page []Application
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = findApplications(ctx, tx, "deleted = 0 AND ref > $1", after)
+		page, err = listApplications(ctx, tx, after, min(max(limit, 1), 200), readable.All, readable.List())
 		return err
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "list applications")
 	}
-	limit = min(max(limit, 1), 200)
-	var out []Status
-	for _, a := range all {
-		if len(out) >= limit {
-			break
-		}
-		if !readable.Has(a.Space) {
-			continue
-		}
+	out := make([]Status, 0, len(page))
+	for _, a := range page {
 		st, err := s.status(ctx, a, false)
 		if err != nil {
 			return nil, err
@@ -159,71 +158,6 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (Status, error) {
 	return s.status(ctx, a, true)
 }
 
-func (s *Service) status(ctx context.Context, a Application, compare bool) (Status, error) {
-	st := Status{Application: a, Sync: StatusUnknown, Health: cluster.Missing, Why: "nothing is deployed"}
-	var page run.Page
-	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		page, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Limit: 1})
-		return err
-	})
-	if err != nil {
-		return st, err
-	}
-	if len(page.Runs) > 0 {
-		st.Last = &page.Runs[0]
-	}
-	c, err := s.clusterOf(a)
-	if err != nil {
-		st.Why = fault.Message(err)
-		return st, nil
-	}
-	if st.Objects, err = c.Tree(ctx, a.owner()); err != nil {
-		return st, fault.Wrap(err, "look at the objects of %s", a.Ref)
-	}
-	st.judge()
-	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
-	switch {
-	case err != nil:
-		st.Message = fault.Message(err)
-	case a.Synced == "" || head != a.Synced:
-		st.Sync = StatusOutOfSync
-	default:
-		st.Sync = StatusSynced
-	}
-	if compare && st.Sync == StatusSynced {
-		if changes, err := s.compare(ctx, a, a.Synced); err != nil || differ(changes) {
-			st.Sync = StatusOutOfSync
-		}
-	}
-	return st, nil
-}
-
-// judge sums up the health of an application's objects.
-func (st *Status) judge() {
-	if len(st.Objects) == 0 {
-		return
-	}
-	st.Health, st.Why = cluster.Healthy, ""
-	for _, n := range st.Objects {
-		st.URLs = append(st.URLs, n.URLs...)
-		if n.Parent != (cluster.Key{}) {
-			continue // what makes it has judged it
-		}
-		if worst := cluster.Worst(st.Health, n.Health); worst != st.Health {
-			st.Health, st.Why = worst, n.Key.Kind+" "+n.Key.Name+": "+n.Message
-		}
-	}
-}
-
-func differ(changes []cluster.Change) bool {
-	for _, c := range changes {
-		if c.Action != cluster.Unchanged {
-			return true
-		}
-	}
-	return false
-}
-
 // Diff gives what a sync of the branch's head would change. Permission: application:read in its space.
 func (s *Service) Diff(ctx context.Context, r ref.Entity) ([]cluster.Change, error) {
 	a, err := s.read(ctx, r)
@@ -237,8 +171,29 @@ func (s *Service) Diff(ctx context.Context, r ref.Entity) ([]cluster.Change, err
 	return s.compare(ctx, a, head)
 }
 
+// compare gives what a sync of a commit would change. What is deployed already is not rendered anew.
 func (s *Service) compare(ctx context.Context, a Application, commit string) ([]cluster.Change, error) {
-	list, err := s.render(ctx, a, commit)
+	if err := s.permitted(ctx, a); err != nil {
+		return nil, err
+	}
+	mark, err := s.mark(ctx, a, commit)
+	if err != nil {
+		return nil, err
+	}
+	var last Revision
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		last, err = latest(ctx, tx, a.Ref.String())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []manifest
+	if last.Commit == commit && last.Mark == mark {
+		list, err = s.openManifests(ctx, last.Manifests)
+	} else {
+		list, err = s.render(ctx, a, commit)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +249,7 @@ func (s *Service) Sync(ctx context.Context, r ref.Entity) (run.Run, error) {
 	if err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, a, Input{Commit: head, Mark: mark, Reason: "asked for"}, "")
+	return s.start(ctx, a, Input{Commit: head, Mark: mark, Reason: "asked for"})
 }
 
 // Rollback deploys an earlier revision again. The branch's head is not synced by itself until it moves.
@@ -323,64 +278,30 @@ func (s *Service) Rollback(ctx context.Context, r ref.Entity, revision string) (
 	if err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, a, Input{Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)}, "")
+	return s.start(ctx, a, Input{Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)})
 }
 
-func (s *Service) start(ctx context.Context, a Application, in Input, key string) (created run.Run, err error) {
-	in.Application, in.Prune = a.Ref.String(), a.Spec.prune()
+func (s *Service) start(ctx context.Context, a Application, in Input) (created run.Run, err error) {
+	in.Application = a.Ref.String()
 	n := run.New{
-		Kind: RunKind, Space: a.Space, Subject: a.Ref.String(), Title: "Sync " + a.Ref.Name + " to " + short(in.Commit), Key: key,
+		Kind: RunKind, Space: a.Space, Subject: a.Ref.String(), Title: "Sync " + a.Ref.Name + " to " + short(in.Commit), Input: in,
 		Lock: "application:" + a.Ref.String(), Source: run.Source{Repository: a.Repository, Commit: in.Commit, Ref: "refs/heads/" + a.Branch},
 	}
 	if !a.Component.IsZero() {
 		n.Refs = []string{a.Component.String()}
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		good, err := lastGood(ctx, tx, a.Ref.String())
-		if err != nil && !fault.Is(err, fault.NotFound) {
+		now, err := getApplication(ctx, tx, a.Ref.String(), "")
+		if err == nil && now.Deleted {
+			err = fault.Errorf(fault.NotFound, "application %s", a.Ref)
+		}
+		if err != nil {
 			return err
 		}
-		in.Previous = good.ID
-		n.Input = in
 		created, _, err = s.Runs.Create(ctx, tx, n)
 		return err
 	})
 	return created, err
-}
-
-// Logs reads what a pod of the application has written. Permission: application:read in its space.
-func (s *Service) Logs(ctx context.Context, r ref.Entity, pod string, opts cluster.LogOptions) (io.ReadCloser, error) {
-	a, err := s.read(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.clusterOf(a)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := c.Tree(ctx, a.owner())
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range nodes {
-		if n.Key.Kind == "Pod" && (n.Key.Name == pod || n.Key.String() == pod || pod == "") {
-			return c.Logs(ctx, n.Key, opts)
-		}
-	}
-	return nil, fault.Errorf(fault.NotFound, "%s has no pod %q", r, pod)
-}
-
-// Watch wakes its reader when the application's objects changed. Permission: application:read in its space.
-func (s *Service) Watch(ctx context.Context, r ref.Entity) (<-chan struct{}, error) {
-	a, err := s.read(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.clusterOf(a)
-	if err != nil {
-		return nil, err
-	}
-	return c.Watch(ctx, a.owner())
 }
 
 // system is the context in which this room's jobs act.

@@ -11,11 +11,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
-	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // healthLimit is how long a sync waits for health when no Deployment says so itself by progressDeadlineSeconds.
@@ -50,6 +48,9 @@ func (s *Service) work(ctx context.Context, l worker.Lease) (w work, err error) 
 	if err != nil {
 		return w, fault.Wrap(err, "read the sync")
 	}
+	if w.app.Deleted {
+		return w, fault.Errorf(fault.Conflict, "%s was deleted", w.app.Ref)
+	}
 	w.to, err = s.clusterOf(w.app)
 	return w, err
 }
@@ -61,7 +62,7 @@ func refused(log io.Writer, err error) (worker.Result, error) {
 		return worker.Result{}, err
 	}
 	fmt.Fprintln(log, err.Error())
-	return worker.Result{ExitCode: 1, Message: err.Error()}, nil
+	return worker.Result{ExitCode: 1, Message: clip(err.Error())}, nil
 }
 
 // stepRender reads and checks everything before anything is applied, and keeps the manifests.
@@ -70,13 +71,7 @@ func (s *Service) stepRender(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return refused(log, err)
 	}
-	digest := w.in.Manifests
-	var list []manifest
-	if digest != "" {
-		list, err = s.openManifests(ctx, digest)
-	} else if list, err = s.render(ctx, w.app, w.in.Commit); err == nil {
-		digest, err = s.keepManifests(ctx, list)
-	}
+	digest, list, err := s.manifests(ctx, w)
 	if err != nil {
 		return refused(log, err)
 	}
@@ -88,9 +83,36 @@ func (s *Service) stepRender(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return refused(log, err)
 	}
-	fmt.Fprintf(log, "%s of %s at %s: %d objects\n", w.app.Path, w.app.Repository, short(w.in.Commit), len(list))
+	fmt.Fprintf(log, "%s of %s at %s: %d objects\n", w.app.folder(), w.app.Repository, short(w.in.Commit), len(list))
 	report(log, changes)
-	return worker.Result{Outputs: map[string]string{"manifests": digest}}, nil
+	if err := s.decide(ctx, w, objects, changes, log); err != nil {
+		return refused(log, err)
+	}
+	var good Revision
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		good, err = lastGood(ctx, tx, w.app.Ref.String())
+		return err
+	})
+	return worker.Result{Outputs: map[string]string{outManifests: digest, outPrevious: good.ID}}, err
+}
+
+// manifests gives what a sync applies, after asking whether the application may do that at all.
+func (s *Service) manifests(ctx context.Context, w work) (digest string, list []manifest, err error) {
+	if err := s.permitted(ctx, w.app); err != nil {
+		return "", nil, err
+	}
+	if err := s.claim(ctx, w.app); err != nil {
+		return "", nil, err
+	}
+	if w.in.Manifests != "" {
+		list, err = s.openManifests(ctx, w.in.Manifests)
+		return w.in.Manifests, list, err
+	}
+	if list, err = s.render(ctx, w.app, w.in.Commit); err != nil {
+		return "", nil, err
+	}
+	digest, err = s.keepManifests(ctx, list)
+	return digest, list, err
 }
 
 func (s *Service) keepManifests(ctx context.Context, list []manifest) (string, error) {
@@ -109,13 +131,19 @@ func (s *Service) openManifests(ctx context.Context, digest string) ([]manifest,
 	}
 	defer f.Close()
 	var list []manifest
-	return list, json.NewDecoder(io.LimitReader(f, 4*totalLimit)).Decode(&list)
+	decoder := json.NewDecoder(io.LimitReader(f, 4*totalLimit))
+	decoder.UseNumber()
+	return list, fault.Wrap(decoder.Decode(&list), "read the kept manifests")
 }
 
+// reportLimit bounds the diffs in a step's log, in bytes.
+const reportLimit = 1 << 20
+
 func report(log io.Writer, changes []cluster.Change) {
+	size := 0
 	for _, c := range changes {
 		fmt.Fprintf(log, "%-10s %s\n", c.Action, c.Key)
-		if c.Diff != "" {
+		if size += len(c.Diff); c.Diff != "" && size <= reportLimit {
 			fmt.Fprintln(log, c.Diff)
 		}
 		for _, w := range c.Warnings {
@@ -139,6 +167,12 @@ func (s *Service) stepApply(ctx context.Context, l worker.Lease, log io.Writer) 
 		return refused(log, err)
 	}
 	report(log, changes)
+	data, err := json.Marshal(outputOf(digest, changes))
+	return worker.Result{Data: data}, err
+}
+
+// outputOf is what the run's page shows of a sync, within the bounds of a row.
+func outputOf(digest string, changes []cluster.Change) Output {
 	out := Output{Manifests: digest}
 	size := 0
 	for _, c := range changes {
@@ -150,8 +184,21 @@ func (s *Service) stepApply(ctx context.Context, l worker.Lease, log io.Writer) 
 		}
 		out.Changes = append(out.Changes, Change{c.Key.String(), string(c.Action), c.Diff})
 	}
-	data, err := json.Marshal(out)
-	return worker.Result{Data: data}, err
+	return out
+}
+
+// previous gives the revision that was the last good one when the sync began.
+func (s *Service) previous(ctx context.Context, w work) (rev Revision, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		steps, err := s.Runs.StepsTx(ctx, tx, w.run.ID)
+		for _, st := range steps {
+			if st.Key == "render" {
+				rev, err = getRevision(ctx, tx, w.app.Ref.String(), st.Result.Outputs[outPrevious])
+			}
+		}
+		return err
+	})
+	return rev, err
 }
 
 func (s *Service) rendered(ctx context.Context, runID string) (digest string, err error) {
@@ -159,7 +206,7 @@ func (s *Service) rendered(ctx context.Context, runID string) (digest string, er
 		steps, err := s.Runs.StepsTx(ctx, tx, runID)
 		for _, st := range steps {
 			if st.Key == "render" {
-				digest = st.Result.Outputs["manifests"]
+				digest = st.Result.Outputs[outManifests]
 			}
 		}
 		return err
@@ -193,26 +240,50 @@ func (s *Service) stepHealth(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return worker.Result{}, err
 	}
-	if why == "" {
-		return worker.Result{Message: "deployed " + short(w.in.Commit)}, s.record(ctx, w, digest, "succeeded", "")
+	state := revisionGood
+	if why != "" {
+		state = revisionFailed
 	}
-	if err := s.record(ctx, w, digest, "failed", why); err != nil {
+	stands, err := s.record(ctx, w, digest, state, why)
+	if err != nil {
 		return worker.Result{}, err
 	}
-	return worker.Result{ExitCode: 1, Message: why}, nil
+	if stands.State != revisionGood {
+		return worker.Result{ExitCode: 1, Message: stands.Message}, nil
+	}
+	return worker.Result{Message: "deployed " + short(w.in.Commit)}, nil
 }
 
 // awaitHealth gives "" once all is healthy, or why it will not be.
 func (s *Service) awaitHealth(ctx context.Context, w work, log io.Writer) (string, error) {
-	ctx, stop := context.WithTimeout(ctx, healthLimit)
+	deleted, stop := s.DB.Listen(channelDeleted)
 	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
 	wake, err := w.to.Watch(ctx, w.app.owner())
 	if err != nil {
 		return "", err
 	}
 	last := ""
-	for range wake {
-		st := Status{Application: w.app}
+	for {
+		select {
+		case <-wake:
+		case <-deleted:
+		case <-ctx.Done():
+		}
+		if cause := context.Cause(ctx); errors.Is(cause, context.DeadlineExceeded) {
+			return fmt.Sprintf("did not become healthy within %s: %s", healthLimit, last), nil
+		} else if cause != nil {
+			return "", cause
+		}
+		wanted, err := s.wanted(ctx, w.app)
+		if err != nil {
+			return "", err
+		}
+		if !wanted {
+			return "was deleted while it was deployed", nil
+		}
+		st := Status{Application: w.app, Health: cluster.Healthy}
 		if st.Objects, err = w.to.Tree(ctx, w.app.owner()); err != nil {
 			return "", err
 		}
@@ -228,10 +299,18 @@ func (s *Service) awaitHealth(ctx context.Context, w work, log io.Writer) (strin
 			return "did not become healthy: " + st.Why, nil
 		}
 	}
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return "", err
-	}
-	return fmt.Sprintf("did not become healthy within %s: %s", healthLimit, last), nil
+}
+
+func (s *Service) wanted(ctx context.Context, a Application) (wanted bool, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		now, err := getApplication(ctx, tx, a.Ref.String(), "")
+		wanted = err == nil && !now.Deleted
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err
+	})
+	return wanted, err
 }
 
 // stepRollback applies the last good revision again and waits for its health.
@@ -240,11 +319,7 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 	if err != nil {
 		return refused(log, err)
 	}
-	var rev Revision
-	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		rev, err = getRevision(ctx, tx, w.app.Ref.String(), w.in.Previous)
-		return err
-	})
+	rev, err := s.previous(ctx, w)
 	if err != nil {
 		return refused(log, err)
 	}
@@ -261,58 +336,5 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 	if why != "" {
 		return worker.Result{ExitCode: 1, Message: "the last good revision " + short(rev.Commit) + " " + why}, nil
 	}
-	return worker.Result{Outputs: map[string]string{"commit": rev.Commit}}, s.rolledBack(ctx, w, rev)
-}
-
-// record keeps what a sync came to: history, what is deployed, and what is not tried again. Doing it twice is harmless.
-func (s *Service) record(ctx context.Context, w work, digest, state, why string) error {
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		now := s.Now()
-		n, err := tx.Exec(ctx, `INSERT INTO application_revisions (id, application, commit_id, mark, manifests, run, state, message, created)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (run) DO NOTHING`, ref.NewID("rvn", now), w.app.Ref.String(), w.in.Commit, w.in.Mark,
-			digest, w.run.ID, state, why, store.Micros(now))
-		if err != nil || n == 0 {
-			return fault.Wrap(err, "record the sync of %s", w.app.Ref)
-		}
-		failedMark := w.in.Mark
-		if state == "succeeded" && w.in.Manifests == "" {
-			failedMark = ""
-		}
-		_, err = tx.Exec(ctx, "UPDATE applications SET synced = $2, failed = $3, message = $4 WHERE ref = $1", w.app.Ref.String(), w.in.Commit, failedMark, why)
-		if err != nil {
-			return fault.Wrap(err, "record the state of %s", w.app.Ref)
-		}
-		kind := "application.synced"
-		if state != "succeeded" {
-			kind = "application.sync-failed"
-		}
-		return s.note(ctx, tx, w.app, kind, w.run.ID, map[string]any{"commit": w.in.Commit, "why": why})
-	})
-}
-
-func (s *Service) rolledBack(ctx context.Context, w work, rev Revision) error {
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE application_revisions SET state = 'rolled-back' WHERE run = $1 AND state = 'failed'", w.run.ID)
-		if err != nil || n == 0 {
-			return err
-		}
-		message := fmt.Sprintf("%s did not become healthy and was rolled back to %s", short(w.in.Commit), short(rev.Commit))
-		if _, err := tx.Exec(ctx, "UPDATE applications SET synced = $2, message = $3 WHERE ref = $1", w.app.Ref.String(), rev.Commit, message); err != nil {
-			return err
-		}
-		return s.note(ctx, tx, w.app, "application.rolled-back", w.run.ID, map[string]any{"from": w.in.Commit, "to": rev.Commit})
-	})
-}
-
-func (s *Service) note(ctx context.Context, tx *store.Tx, a Application, kind, runID string, data map[string]any) error {
-	raw, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	var refs []string
-	if !a.Component.IsZero() {
-		refs = append(refs, a.Component.String())
-	}
-	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Space: a.Space, Type: kind, Subject: a.Ref.String(), Refs: refs, Run: runID, Data: raw})
-	return fault.Wrap(err, "note %s of %s", kind, a.Ref)
+	return worker.Result{Outputs: map[string]string{outCommit: rev.Commit}}, s.rolledBack(ctx, w, rev)
 }

@@ -5,6 +5,8 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -57,12 +59,30 @@ func findApplications(ctx context.Context, tx *store.Tx, where string, args ...a
 	return store.Collect(rows, err, scanApplication)
 }
 
-const revisionColumns = "id, commit_id, manifests, run, state, message, created"
+// listApplications gives a page of those in spaces (all of them when all is set), by reference.
+func listApplications(ctx context.Context, tx *store.Tx, after string, limit int, all bool, spaces []string) ([]Application, error) {
+	where, args := "deleted = 0 AND ref > $1", []any{after}
+	if !all {
+		if len(spaces) == 0 {
+			return nil, nil
+		}
+		marks := make([]string, len(spaces))
+		for i, space := range spaces {
+			args = append(args, space)
+			marks[i] = "$" + strconv.Itoa(len(args))
+		}
+		where += " AND space IN (" + strings.Join(marks, ",") + ")"
+	}
+	rows, err := tx.Query(ctx, "SELECT "+applicationColumns+" FROM applications WHERE "+where+" ORDER BY ref LIMIT "+strconv.Itoa(limit), args...)
+	return store.Collect(rows, err, scanApplication)
+}
+
+const revisionColumns = "id, commit_id, mark, manifests, run, state, message, created"
 
 func scanRevision(row store.Row) (Revision, error) {
 	var r Revision
 	var created int64
-	err := row.Scan(&r.ID, &r.Commit, &r.Manifests, &r.Run, &r.State, &r.Message, &created)
+	err := row.Scan(&r.ID, &r.Commit, &r.Mark, &r.Manifests, &r.Run, &r.State, &r.Message, &created)
 	r.Created = store.FromMicros(created)
 	return r, err
 }
@@ -72,8 +92,37 @@ func getRevision(ctx context.Context, tx *store.Tx, app, id string) (Revision, e
 		scanRevision, "revision %s of %s", id, app)
 }
 
-// lastGood gives the newest revision that became healthy.
+// lastGood gives the newest revision that became healthy, the zero Revision when none did.
 func lastGood(ctx context.Context, tx *store.Tx, app string) (Revision, error) {
-	return store.One(tx.QueryRow(ctx, "SELECT "+revisionColumns+" FROM application_revisions WHERE application = $1 AND state = 'succeeded' ORDER BY id DESC LIMIT 1", app),
-		scanRevision, "a revision of %s that was healthy", app)
+	return newest(ctx, tx, "application = $1 AND state = 'succeeded'", app)
+}
+
+// latest gives the newest revision, the zero Revision before the first.
+func latest(ctx context.Context, tx *store.Tx, app string) (Revision, error) {
+	return newest(ctx, tx, "application = $1", app)
+}
+
+// revisionOf gives what a run has recorded, the zero Revision when it has not.
+func revisionOf(ctx context.Context, tx *store.Tx, runID string) (Revision, error) {
+	return newest(ctx, tx, "run = $1", runID)
+}
+
+func newest(ctx context.Context, tx *store.Tx, where, arg string) (Revision, error) {
+	rows, err := tx.Query(ctx, "SELECT "+revisionColumns+" FROM application_revisions WHERE "+where+" ORDER BY id DESC LIMIT 1", arg)
+	list, err := store.Collect(rows, err, scanRevision)
+	if err != nil || len(list) == 0 {
+		return Revision{}, err
+	}
+	return list[0], nil
+}
+
+// trim forgets all but the newest revisions, and never the one to go back to.
+func trim(ctx context.Context, tx *store.Tx, a Application) error {
+	good, err := lastGood(ctx, tx, a.Ref.String())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM application_revisions WHERE application = $1 AND id <> $2
+ AND id NOT IN (SELECT id FROM application_revisions WHERE application = $1 ORDER BY id DESC LIMIT $3)`, a.Ref.String(), good.ID, a.Spec.history())
+	return err
 }
