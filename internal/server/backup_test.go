@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // waiting is a workflow that waits for a person and then does a step.
@@ -29,51 +32,146 @@ spec:
       container: {image: busybox, command: [sh, -c], args: ["echo went on"]}
 `
 
-// TestABackupOfARunningServerGoesOn restores a backup that was made while the server ran, and continues a run that
-// waited for a person.
+// eachDatabase runs a story on a new database of each kind, given as the option has it.
+func eachDatabase(t *testing.T, story func(t *testing.T, database string)) {
+	t.Helper()
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			story(t, newDatabase(t, kind))
+		})
+	}
+}
+
+func newDatabase(t *testing.T, kind string) string {
+	t.Helper()
+	if kind == "postgres" {
+		return storetest.PostgresURL(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), databaseName)
+}
+
+// TestABackupOfARunningServerGoesOn restores a backup that was made while the server ran, into a database of either
+// kind, and continues a workflow and a stack's run that waited for a person.
 func TestABackupOfARunningServerGoesOn(t *testing.T) {
 	t.Parallel()
-	h, server := open(t)
-	api := client.New(server.URL, h.Options.AdminToken)
-	started, err := client.Post[client.RunDetail](t.Context(), api, "/workflows/runs", map[string]string{"document": waiting})
-	if err != nil {
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Database = database
+		h, server := openWith(t, o)
+		api := client.New(server.URL, h.Options.AdminToken)
+		started, err := client.Post[client.RunDetail](t.Context(), api, "/workflows/runs", map[string]string{"document": waiting})
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, api, started.ID, func(r client.RunDetail) bool { return r.Waiting })
+		other := waitingStack(t, h, api)
+		file := filepath.Join(t.TempDir(), "backup.tar.gz")
+		if _, err := backup(t.Context(), h.DB, h.Options.Data, file); err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"sqlite", "postgres"} {
+			o := h.Options
+			o.Data, o.Database = filepath.Join(t.TempDir(), "restored"), newDatabase(t, kind)
+			continues(t, o, file, started.ID, other)
+		}
+		// The first server's runs are where they were.
+		for _, id := range []string{started.ID, other} {
+			if id == "" {
+				continue
+			}
+			if r := until(t, api, id, func(client.RunDetail) bool { return true }); !r.Waiting {
+				t.Errorf("the first server's run is %s", r.State)
+			}
+		}
+	})
+}
+
+// continues restores a backup and brings its waiting runs to their ends; the stack's is "" where there is no engine.
+func continues(t *testing.T, o Options, file, workflow, stack string) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	if _, err := restore(t.Context(), o, file, log); err != nil {
 		t.Fatal(err)
 	}
-	until(t, api, started.ID, func(r client.RunDetail) bool { return r.Waiting })
-	file := filepath.Join(t.TempDir(), "backup.tar.gz")
-	if _, err := backup(t.Context(), h.DB, h.Options.Data, file); err != nil {
-		t.Fatal(err)
+	if _, err := restore(t.Context(), o, file, log); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a backup restored over what is there: %v", err)
 	}
-	o := h.Options
-	o.Data = filepath.Join(t.TempDir(), "restored")
-	o.Database = "sqlite:" + filepath.Join(o.Data, databaseName)
-	if _, err := restore(o, file); err != nil {
-		t.Fatal(err)
+	full := o
+	full.Data = filepath.Join(t.TempDir(), "other")
+	if _, err := restore(t.Context(), full, file, log); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a backup restored into a database that is not empty: %v", err)
 	}
-	if _, err := restore(o, file); err == nil {
-		t.Error("a backup is restored over what is there")
+	h, server := openWith(t, o)
+	api := client.New(server.URL, o.AdminToken)
+	for id, verb := range map[string]string{workflow: "approve", stack: "confirm"} {
+		if id == "" {
+			continue
+		}
+		r := until(t, api, id, func(r client.RunDetail) bool { return r.Waiting })
+		if len(r.Can) == 0 {
+			t.Fatalf("nothing can be done with the restored run: %+v", r)
+		}
+		if _, err := client.Post[client.RunDetail](t.Context(), api, "/runs/"+id+"/"+verb, nil); err != nil {
+			t.Fatal(err)
+		}
+		r = until(t, api, id, func(r client.RunDetail) bool { return r.Terminal })
+		if r.State != "succeeded" && r.State != "finished" {
+			t.Errorf("the restored run ended as %s: %s", r.State, r.Reason)
+		}
 	}
-	again, second := openWith(t, o)
-	other := client.New(second.URL, o.AdminToken)
-	r := until(t, other, started.ID, func(r client.RunDetail) bool { return r.Waiting })
-	if len(r.Can) == 0 {
-		t.Fatalf("nothing can be done with the restored run: %+v", r)
-	}
-	if _, err := client.Post[client.RunDetail](t.Context(), other, "/runs/"+started.ID+"/approve", nil); err != nil {
-		t.Fatal(err)
-	}
-	r = until(t, other, started.ID, func(r client.RunDetail) bool { return r.Terminal })
-	if r.State != "succeeded" {
-		t.Errorf("the restored run ended as %s: %s", r.State, r.Reason)
-	}
-	report, err := ledger.Verify(t.Context(), again.DB)
+	report, err := ledger.Verify(t.Context(), h.DB)
 	if err != nil || report.Broken != nil {
 		t.Errorf("the restored ledger: %+v, %v", report.Broken, err)
 	}
-	// The first server's run is where it was.
-	if r := until(t, api, started.ID, func(client.RunDetail) bool { return true }); !r.Waiting {
-		t.Errorf("the first server's run is %s", r.State)
+}
+
+// waitingStack has somebody bring a stack, whose run waits for the administrator; "" where there is no engine.
+func waitingStack(t *testing.T, h *House, api *client.Client) string {
+	t.Helper()
+	if h.engine.path() == "" {
+		return ""
 	}
+	documents := strings.ReplaceAll(townPeople, "role: developer", "role: admin") + `---
+apiVersion: roadbed.dev/v1
+kind: Stack
+metadata: {name: shop-infra}
+spec:
+  owner: group:default/crew
+  source: {repository: crew/shop, branch: main, path: infra}
+  variables: {name: shop}
+`
+	if _, err := client.Post[client.Repository](t.Context(), api, "/repositories", map[string]string{"namespace": "crew", "name": "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Post[client.List[client.Applied]](t.Context(), api, "/apply", map[string]any{"documents": documents, "source": "test"}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := client.Post[client.NewToken](t.Context(), api, "/tokens", map[string]any{"name": "test", "owner": "user:default/alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "infra", "main.tf"), lightInfra)
+	w := &town{alice: client.New(api.URL, token.Secret)}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "infrastructure"},
+		{"push", "--quiet", api.URL + "/git/crew/shop.git", "main"},
+	} {
+		if _, err := w.git(t.Context(), w.alice, dir, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit, err := w.git(t.Context(), w.alice, dir, "rev-parse", "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := w.find(t.Context(), "stack", "stack:default/shop-infra", commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, api, id, func(r client.RunDetail) bool { return r.Waiting || r.Terminal })
+	return id
 }
 
 // until follows a run until it is as wanted.

@@ -31,17 +31,17 @@ var kept = []string{"keys", "blobs", "registry", "node"}
 // left are folders within them that are made anew.
 var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/tmp"}
 
-// databaseName is the database in a backup and in a data folder.
-const databaseName = "roadbed.db"
+// databaseName is the database in a data folder, dumpName its rows in a backup.
+const (
+	databaseName = "roadbed.db"
+	dumpName     = "database.jsonl"
+)
 
 func backupCommand(string) *cobra.Command {
 	c := onData("backup FILE", "Write a backup of a data folder, also while its server runs", cobra.ExactArgs(1), func(c *cobra.Command, o Options, args []string) error {
 		log, err := o.Logger()
 		if err != nil {
 			return err
-		}
-		if !strings.HasPrefix(o.Database, "sqlite:") {
-			return fault.Errorf(fault.Invalid, "this backup is of SQLite; with PostgreSQL use pg_dump for the database, first, and copy the data folder after it")
 		}
 		db, err := store.Open(c.Context(), o.Database, log)
 		if err != nil {
@@ -72,15 +72,20 @@ func backup(ctx context.Context, db *store.DB, data, path string) (files int, er
 		return 0, fault.Errorf(fault.Unavailable, "make the backup: %w", err)
 	}
 	defer os.RemoveAll(temp)
-	if err := db.Backup(ctx, filepath.Join(temp, databaseName)); err != nil {
-		return 0, fault.Wrap(err, "copy the database")
+	if err := dumpTo(ctx, db, filepath.Join(temp, dumpName)); err != nil {
+		return 0, err
 	}
 	zipped := gzip.NewWriter(out)
 	archive := tar.NewWriter(zipped)
-	if err := addFile(archive, filepath.Join(temp, databaseName), databaseName); err != nil {
+	if err := addFile(archive, filepath.Join(temp, dumpName), dumpName); err != nil {
 		return 0, err
 	}
 	files = 1
+	if err := addFile(archive, filepath.Join(data, nameFile), nameFile); err == nil {
+		files++
+	} else if !errors.Is(err, fs.ErrNotExist) { // a server that was never started has no name
+		return 0, fault.Wrap(err, "copy the server's name")
+	}
 	for _, folder := range kept {
 		n, err := addFolder(ctx, archive, data, folder)
 		if err != nil {
@@ -101,6 +106,18 @@ func backup(ctx context.Context, db *store.DB, data, path string) (files int, er
 		return 0, fault.Errorf(fault.Unavailable, "write the backup: %w", err)
 	}
 	return files, os.Rename(path+".part", path)
+}
+
+func dumpTo(ctx context.Context, db *store.DB, path string) error {
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "make the dump of the database: %w", err)
+	}
+	defer out.Close()
+	if err := db.Dump(ctx, out); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 func copyRepositories(ctx context.Context, db *store.DB, data, to string) error {
@@ -169,8 +186,12 @@ func addFile(archive *tar.Writer, path, name string) error {
 }
 
 func restoreCommand(string) *cobra.Command {
-	return onData("restore FILE", "Make a data folder from a backup; the folder must be new or empty", cobra.ExactArgs(1), func(c *cobra.Command, o Options, args []string) error {
-		n, err := restore(o, args[0])
+	return onData("restore FILE", "Make a data folder and a database from a backup; both must be new or empty", cobra.ExactArgs(1), func(c *cobra.Command, o Options, args []string) error {
+		log, err := o.Logger()
+		if err != nil {
+			return err
+		}
+		n, err := restore(c.Context(), o, args[0], log)
 		if err != nil {
 			return err
 		}
@@ -179,9 +200,9 @@ func restoreCommand(string) *cobra.Command {
 	})
 }
 
-// restore puts the files in place. References that were pushed after the database was copied are recorded by the
-// next start, as changes past the server are.
-func restore(o Options, path string) (files int, err error) {
+// restore fills the database, which may be of the other kind than the one that was copied, and puts the files in place.
+// References that were pushed after the database was copied are recorded by the next start, as changes past the server are.
+func restore(ctx context.Context, o Options, path string, log *slog.Logger) (files int, err error) {
 	if entries, err := os.ReadDir(o.Data); err == nil && len(entries) > 0 {
 		return 0, fault.Errorf(fault.Conflict, "%s is not empty; name a new folder with --data", o.Data)
 	}
@@ -203,6 +224,7 @@ func restore(o Options, path string) (files int, err error) {
 		return 0, fault.Errorf(fault.Invalid, "%s is not a backup: %w", path, err)
 	}
 	archive := tar.NewReader(zipped)
+	loaded := false
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -211,14 +233,31 @@ func restore(o Options, path string) (files int, err error) {
 		if err != nil {
 			return 0, fault.Errorf(fault.Invalid, "%s is damaged: %w", path, err)
 		}
-		if err := place(root, archive, header); err != nil {
+		if header.Name == dumpName {
+			loaded, err = true, load(ctx, o.Database, archive, log)
+		} else {
+			err = place(root, archive, header)
+		}
+		if err != nil {
 			return 0, fault.Wrap(err, "restore %s", header.Name)
 		}
 		if header.Typeflag == tar.TypeReg {
 			files++
 		}
 	}
+	if !loaded {
+		return 0, fault.Errorf(fault.Invalid, "%s is not a backup: it holds no %s", path, dumpName)
+	}
 	return files, nil
+}
+
+func load(ctx context.Context, database string, from io.Reader, log *slog.Logger) error {
+	db, err := store.Open(ctx, database, log)
+	if err != nil {
+		return err
+	}
+	_, err = db.Load(ctx, from, Migrations()...)
+	return errors.Join(err, db.Close())
 }
 
 func place(root *os.Root, archive io.Reader, header *tar.Header) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,13 +39,18 @@ func TestMain(m *testing.M) {
 // open builds a house on a folder of the test's own, set up and with its actors running.
 func open(t *testing.T) (*House, *httptest.Server) {
 	t.Helper()
+	return openWith(t, options(t))
+}
+
+func options(t *testing.T) Options {
+	t.Helper()
 	o := Defaults()
 	o.Data, o.Download, o.AdminToken = t.TempDir(), false, "an-administrators-token-for-tests"
 	o, err := o.complete()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openWith(t, o)
+	return o
 }
 
 func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
@@ -60,8 +66,18 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	server := httptest.NewServer(h.Handler())
+	if err := os.MkdirAll(filepath.Dir(h.door()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	door, err := net.Listen("unix", h.door())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := &httptest.Server{Listener: door, Config: &http.Server{Handler: h.Handler()}}
+	inside.Start()
 	t.Cleanup(func() {
 		server.Close()
+		inside.Close()
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the house ended with %v", err)

@@ -25,6 +25,12 @@ var roomName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 
 // Migrate brings the tables of each room to its newest version, in order. Each file is one transaction.
 func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
+	return db.migrateTo(ctx, nil, rooms)
+}
+
+// migrateTo brings the tables of rooms up to the versions given, and leaves alone those without one; nil stands for
+// the newest of each.
+func (db *DB) migrateTo(ctx context.Context, versions map[string]int64, rooms []Migrations) error {
 	if db.pool != nil {
 		conn, err := db.pool.Acquire(ctx)
 		if err != nil {
@@ -42,7 +48,11 @@ func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 		}()
 	}
 	for _, room := range rooms {
-		if err := db.migrate(ctx, room); err != nil {
+		version, named := versions[room.Room]
+		if versions != nil && !named {
+			continue
+		}
+		if err := db.migrate(ctx, room, version); err != nil {
 			return fault.Wrap(translate(err), "migrate %s", room.Room)
 		}
 	}
@@ -52,7 +62,8 @@ func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 	return nil
 }
 
-func (db *DB) migrate(ctx context.Context, room Migrations) error {
+// migrate brings one room to a version, 0 for the newest.
+func (db *DB) migrate(ctx context.Context, room Migrations, version int64) error {
 	if !roomName.MatchString(room.Room) {
 		return fault.Errorf(fault.Internal, "%q can't be part of a table's name", room.Room)
 	}
@@ -61,11 +72,18 @@ func (db *DB) migrate(ctx context.Context, room Migrations) error {
 		dialect, files = goose.DialectPostgres, postgresFS{room.FS}
 	}
 	provider, err := goose.NewProvider(dialect, db.outer, files,
-		goose.WithTableName("migrations_"+room.Room), goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName(migrated+room.Room), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
-	results, err := provider.Up(ctx)
+	var results []*goose.MigrationResult
+	if sources := provider.ListSources(); version == 0 {
+		results, err = provider.Up(ctx)
+	} else if version > sources[len(sources)-1].Version {
+		return fault.Errorf(fault.Invalid, "version %d is newer than this program; use the one that wrote it, or a newer one", version)
+	} else {
+		results, err = provider.UpTo(ctx, version)
+	}
 	for _, r := range results {
 		if r.Error == nil {
 			db.log.Debug("migrated", "room", room.Room, "version", r.Source.Version, "took", r.Duration)

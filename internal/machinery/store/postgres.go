@@ -136,10 +136,6 @@ func unanswered(ctx context.Context, err error) error {
 	return translate(err)
 }
 
-func (p *postgres) backup(context.Context, string) error {
-	return fault.Errorf(fault.Invalid, "PostgreSQL is backed up with its own tools, such as pg_dump")
-}
-
 func (p *postgres) close() error {
 	p.cancel()
 	p.loops.Wait()

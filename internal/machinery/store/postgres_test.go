@@ -126,11 +126,3 @@ func drain(wake <-chan struct{}) {
 	default:
 	}
 }
-
-func TestBackupIsLeftToPostgres(t *testing.T) {
-	t.Parallel()
-	db := storetest.Postgres(t)
-	if err := db.Backup(context.Background(), t.TempDir()+"/x"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("error = %v", err)
-	}
-}

@@ -39,7 +39,6 @@ type DB struct {
 type engine interface {
 	write(ctx context.Context, fn func(*Tx) error) error
 	read(ctx context.Context, fn func(*Tx) error) error
-	backup(ctx context.Context, path string) error
 	gauges(*Stats)
 	close() error
 }
@@ -110,15 +109,6 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	db.stats.reads.Add(1)
 	return db.engine.read(ctx, fn)
-}
-
-// Backup writes a consistent copy of the database to path while it is in use; a file that is there already
-// is a fault.Conflict. PostgreSQL has its own tools for that, so there it is fault.Invalid.
-func (db *DB) Backup(ctx context.Context, path string) error {
-	if err := db.ready(ctx); err != nil {
-		return err
-	}
-	return fault.Wrap(db.engine.backup(ctx, path), "back up database to %s", path)
 }
 
 func (db *DB) ready(ctx context.Context) error {
