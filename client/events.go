@@ -72,6 +72,9 @@ func (c *Client) stream(ctx context.Context, path string, query url.Values, last
 		if e.ID != "" {
 			*last = e.ID
 		}
+		if e.Name == "beat" { // the stream stands
+			return nil
+		}
 		if e.Name == "problem" {
 			var p Problem
 			if err := json.Unmarshal(e.Data, &p); err != nil {

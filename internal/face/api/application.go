@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -27,8 +26,8 @@ func (a *API) applicationRoutes() {
 	op.DefaultStatus = 201
 	register(a, op, a.rollbackApplication)
 	register(a, operation("readPodLog", http.MethodGet, one+"/log", "applications", "What a pod has written"), a.readPodLog)
-	sse.Register(a.huma, operation("followApplication", http.MethodGet, one+"/events", "applications", "An application as it changes, as server-sent events"),
-		map[string]any{"application": ApplicationDetail{}, "problem": huma.ErrorModel{}}, a.followApplication)
+	stream(a, operation("followApplication", http.MethodGet, one+"/events", "applications", "An application as it changes, as server-sent events"),
+		map[string]any{"application": ApplicationDetail{}}, a.followApplication)
 }
 
 func (a *API) listApplications(ctx context.Context, in *Paging) (*body[List[Application]], error) {

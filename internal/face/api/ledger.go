@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -18,8 +17,8 @@ import (
 func (a *API) ledgerRoutes() {
 	register(a, operation("listLedger", http.MethodGet, "/ledger", "ledger", "What changed, newest first"), a.listLedger)
 	register(a, operation("verifyLedger", http.MethodGet, "/ledger/verify", "ledger", "Check the chain of hashes from its start"), a.verifyLedger)
-	sse.Register(a.huma, operation("followLedger", http.MethodGet, "/ledger/events", "ledger", "Changes as they happen, as server-sent events"),
-		map[string]any{"entry": Entry{}, "problem": huma.ErrorModel{}}, a.followLedger)
+	stream(a, operation("followLedger", http.MethodGet, "/ledger/events", "ledger", "Changes as they happen, as server-sent events"),
+		map[string]any{"entry": Entry{}}, a.followLedger)
 }
 
 type listLedgerInput struct {

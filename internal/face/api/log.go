@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 )
 
@@ -33,7 +32,7 @@ func (a *API) logRoutes() {
 	op := operation("readLog", http.MethodGet, "/runs/{id}/steps/{step}/log", "runs", "A step's log from an offset, at most 1 MiB at once")
 	register(a, op, a.readLog)
 	follow := operation("followLog", http.MethodGet, "/runs/{id}/steps/{step}/log/events", "runs", "A step's log as it is written, as server-sent events")
-	sse.Register(a.huma, follow, map[string]any{"log": LogChunk{}, "end": LogEnd{}, "problem": huma.ErrorModel{}}, a.followLog)
+	stream(a, follow, map[string]any{"log": LogChunk{}, "end": LogEnd{}}, a.followLog)
 }
 
 func (a *API) readLog(ctx context.Context, in *LogInput) (*logOutput, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -32,7 +31,7 @@ func (a *API) runRoutes() {
 			})
 	}
 	op := operation("followRun", http.MethodGet, "/runs/{id}/events", "runs", "A run as it changes, as server-sent events")
-	sse.Register(a.huma, op, map[string]any{"run": RunDetail{}, "problem": huma.ErrorModel{}}, a.followRun)
+	stream(a, op, map[string]any{"run": RunDetail{}}, a.followRun)
 }
 
 type listRunsInput struct {
