@@ -187,7 +187,7 @@ chapter('the pipeline runs, and the service answers', async () => {
   await alice.goto('/runs?kind=workflow');
   await alice.getByRole('link', { name: `${shop}-pipeline` }).first().click();
   await alice.getByText('pack').first().waitFor();
-  await alice.getByText('succeeded', { exact: true }).first().waitFor();
+  await alice.getByText('succeeded', { exact: true }).first().waitFor({ timeout: 5 * minutes });
   await alice.goto(`/applications/default/${shop}`);
   await alice.getByText('healthy', { exact: true }).first().waitFor({ timeout: 5 * minutes });
   await alice.getByText('synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
