@@ -13,7 +13,7 @@ PORTAL ?= 1
 TAGS := $(if $(PORTAL),-tags portal)
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-race bench lint generate tools clean
+.PHONY: help demo build helper web test test-race test-crash bench lint generate tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -56,6 +56,9 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
+
+test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and PostgreSQL
+	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-100} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 
 bench: build engine ## figures, as `name value unit`
 	$(GO) run ./test/bench
