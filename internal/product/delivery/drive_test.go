@@ -194,6 +194,9 @@ func (b *bench) work() bool {
 // lease takes the next step; nil when none is ready.
 func (b *bench) lease() *worker.Lease {
 	b.t.Helper()
+	if _, err := b.runs.Tick(actor.AsSystem(b.t.Context())); err != nil { // locks are handed over
+		b.t.Fatal(err)
+	}
 	l, err := b.hub.Lease(actor.AsSystem(b.t.Context()), "server-1", run.ServerPool, nil, 0)
 	if err != nil {
 		b.t.Fatal(err)
@@ -286,7 +289,10 @@ func (b *bench) want(r ref.Entity, sync, health, synced, message string) {
 	b.t.Helper()
 	st := b.status(r)
 	if st.Sync != sync || string(st.Health) != health || st.Synced != synced || !strings.Contains(st.Message, message) || (message == "" && st.Message != "") {
-		b.t.Fatalf("%s is %s, %s, at %q: %q\nwant %s, %s, at %q: %q", r, st.Sync, st.Health, st.Synced, st.Message, sync, health, synced, message)
+		for _, r := range b.syncs(r) {
+			b.t.Logf("%s %s %s: %s", r.ID, r.Title, r.State, r.Reason)
+		}
+		b.t.Fatalf("%s is %s, %s, at %q: %q\nwant %s, %s, at %q: %q\n%s", r, st.Sync, st.Health, st.Synced, st.Message, sync, health, synced, message, b.logs.String())
 	}
 }
 

@@ -93,7 +93,26 @@ func (s *Service) stepRender(ctx context.Context, l worker.Lease, log io.Writer)
 		good, err = lastGood(ctx, tx, w.app.Ref.String())
 		return err
 	})
-	return worker.Result{Outputs: map[string]string{outManifests: digest, outPrevious: good.ID}}, err
+	if err != nil {
+		return worker.Result{}, err
+	}
+	data, err := json.Marshal(plan{New: created(changes)})
+	return worker.Result{Outputs: map[string]string{outManifests: digest, outPrevious: good.ID}, Data: data}, err
+}
+
+// plan is what the rendering of a sync leaves for its rollback.
+type plan struct {
+	New []cluster.Key `json:"new,omitempty"` // objects that were not there before
+}
+
+// created lists what a sync makes. Namespaces are left to stand: others may have moved in.
+func created(changes []cluster.Change) (keys []cluster.Key) {
+	for _, c := range changes {
+		if c.Action == cluster.Created && c.Key.Kind != "Namespace" {
+			keys = append(keys, c.Key)
+		}
+	}
+	return keys
 }
 
 // manifests gives what a sync applies, after asking whether the application may do that at all.
@@ -158,10 +177,11 @@ func (s *Service) stepApply(ctx context.Context, l worker.Lease, log io.Writer) 
 	if err != nil {
 		return refused(log, err)
 	}
-	digest, err := s.rendered(ctx, w.run.ID)
+	rendered, err := s.rendered(ctx, w.run.ID)
 	if err != nil {
 		return worker.Result{}, err
 	}
+	digest := rendered.Outputs[outManifests]
 	changes, err := s.apply(ctx, w, digest)
 	if err != nil {
 		return refused(log, err)
@@ -187,31 +207,18 @@ func outputOf(digest string, changes []cluster.Change) Output {
 	return out
 }
 
-// previous gives the revision that was the last good one when the sync began.
-func (s *Service) previous(ctx context.Context, w work) (rev Revision, err error) {
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		steps, err := s.Runs.StepsTx(ctx, tx, w.run.ID)
-		for _, st := range steps {
-			if st.Key == "render" {
-				rev, err = getRevision(ctx, tx, w.app.Ref.String(), st.Result.Outputs[outPrevious])
-			}
-		}
-		return err
-	})
-	return rev, err
-}
-
-func (s *Service) rendered(ctx context.Context, runID string) (digest string, err error) {
+// rendered gives what the first step of a sync found.
+func (s *Service) rendered(ctx context.Context, runID string) (result worker.Result, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		steps, err := s.Runs.StepsTx(ctx, tx, runID)
 		for _, st := range steps {
 			if st.Key == "render" {
-				digest = st.Result.Outputs[outManifests]
+				result = st.Result
 			}
 		}
 		return err
 	})
-	return digest, err
+	return result, err
 }
 
 func (s *Service) apply(ctx context.Context, w work, digest string) ([]cluster.Change, error) {
@@ -236,7 +243,7 @@ func (s *Service) stepHealth(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return worker.Result{}, err
 	}
-	digest, err := s.rendered(ctx, w.run.ID)
+	rendered, err := s.rendered(ctx, w.run.ID)
 	if err != nil {
 		return worker.Result{}, err
 	}
@@ -244,7 +251,7 @@ func (s *Service) stepHealth(ctx context.Context, l worker.Lease, log io.Writer)
 	if why != "" {
 		state = revisionFailed
 	}
-	stands, err := s.record(ctx, w, digest, state, why)
+	stands, err := s.record(ctx, w, rendered.Outputs[outManifests], state, why)
 	if err != nil {
 		return worker.Result{}, err
 	}
@@ -311,30 +318,4 @@ func (s *Service) wanted(ctx context.Context, a Application) (wanted bool, err e
 		return err
 	})
 	return wanted, err
-}
-
-// stepRollback applies the last good revision again and waits for its health.
-func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
-	w, err := s.work(ctx, l)
-	if err != nil {
-		return refused(log, err)
-	}
-	rev, err := s.previous(ctx, w)
-	if err != nil {
-		return refused(log, err)
-	}
-	fmt.Fprintf(log, "going back to %s\n", short(rev.Commit))
-	changes, err := s.apply(ctx, w, rev.Manifests)
-	if err != nil {
-		return refused(log, err)
-	}
-	report(log, changes)
-	why, err := s.awaitHealth(ctx, w, log)
-	if err != nil {
-		return worker.Result{}, err
-	}
-	if why != "" {
-		return worker.Result{ExitCode: 1, Message: "the last good revision " + short(rev.Commit) + " " + why}, nil
-	}
-	return worker.Result{Outputs: map[string]string{outCommit: rev.Commit}}, s.rolledBack(ctx, w, rev)
 }

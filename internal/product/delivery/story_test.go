@@ -9,6 +9,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+var webKey = cluster.Key{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
+
 func key(kind, name string) cluster.Key {
 	return cluster.Key{Kind: kind, Namespace: "shop", Name: name}
 }

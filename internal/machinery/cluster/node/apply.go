@@ -295,6 +295,10 @@ func (n *Node) carryOut(ctx context.Context, steps []step) error {
 			delete(n.objects, s.change.Key)
 			delete(n.revisions, s.change.Key)
 			delete(n.progress, s.change.Key)
+			// At once, so that nobody takes how they were for how the owner's objects are.
+			for _, p := range n.podsLocked(func(p *pod) bool { return p.set.deployment == s.change.Key }) {
+				n.terminateLocked(p)
+			}
 			continue
 		}
 		owners[s.after.owner] = true

@@ -1,0 +1,75 @@
+package delivery_test
+
+import (
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func TestADeletedApplicationTakesItsObjectsAlongWhenItPrunes(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.apply("default", application("shop", "team/shop", automated))
+		b.forget(shop)
+		_, err := b.Get(accesstest.As("alice"), shop)
+		errorWith(t, err, fault.NotFound, "application")
+		_, err = b.Sync(accesstest.As("alice"), shop)
+		errorWith(t, err, fault.NotFound, "application")
+		b.drain()
+		if b.colour("a") != "" || b.entries("application.removed") != 1 {
+			t.Errorf("a is %q", b.colour("a"))
+		}
+		b.drain()
+		if b.entries("application.removed") != 1 {
+			t.Error("it was removed twice")
+		}
+
+		// Whoever takes the name next has a history of their own.
+		b.repository("lab", "lab/shop")
+		b.commit("carol", "lab/shop", map[string]string{"deploy/a.yaml": settings("a", "green")})
+		b.apply("lab", application("shop", "lab/shop", automated))
+		if history := b.history(shop); len(history) != 1 || b.colour("a") != "green" {
+			t.Errorf("history = %+v, a is %q", history, b.colour("a"))
+		}
+	})
+}
+
+func TestObjectsOfADeletedApplicationStayWithoutPrune(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		head := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.apply("default", application("shop", "team/shop", "syncPolicy: {automated: {}}"))
+		b.forget(shop)
+		b.drain()
+		if b.colour("a") != "red" {
+			t.Errorf("a is %q", b.colour("a"))
+		}
+		// The same name takes them up again, and may then take them away.
+		b.apply("default", application("shop", "team/shop", automated))
+		b.want(shop, "Synced", "Healthy", head, "")
+		b.forget(shop)
+		b.drain()
+		if b.colour("a") != "" {
+			t.Errorf("a is %q", b.colour("a"))
+		}
+	})
+}
+
+func TestAnApplicationThatComesBackAtOnceIsSyncedAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		head := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.apply("default", application("shop", "team/shop", automated))
+		b.forget(shop)
+		b.apply("default", application("shop", "team/shop", automated))
+		b.want(shop, "Synced", "Healthy", head, "")
+		if b.colour("a") != "red" || b.states(shop) != "succeeded succeeded" {
+			t.Errorf("a is %q after %s", b.colour("a"), b.states(shop))
+		}
+	})
+}
