@@ -15,5 +15,5 @@
 //     fails the run and never repeats the apply by itself.
 //   - A run whose plan was denied is never applied; a confirmation is decided by the approval policies at that moment.
 //   - State versions are never overwritten; a write under another's lock, or with an older serial, is refused.
-//   - A state lock taken by a run's step is free after the run has ended, since its token has died with the step.
+//   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

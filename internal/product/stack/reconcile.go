@@ -83,11 +83,7 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 		if err != nil {
 			return err
 		}
-		l, err := getLock(ctx, tx, r, "")
-		if err != nil {
-			return err
-		}
-		if err := s.unlock(ctx, tx, stack, l, true); err != nil {
+		if err := s.unlockStale(ctx, tx, stack); err != nil { // it may have been retried, and hold the lock anew
 			return err
 		}
 	}

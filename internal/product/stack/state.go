@@ -9,6 +9,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -223,6 +224,9 @@ func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
 	}
 	p := actor.From(ctx)
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.unlockStale(ctx, tx, stack); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, `INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,$4,$5,$6)
  ON CONFLICT (stack) DO NOTHING`, r.String(), id, string(info), p.Run, p.ID, store.Micros(s.Now()))
 		if err != nil {
@@ -233,6 +237,28 @@ func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
 		}
 		return s.note(ctx, tx, stack, "stack.state-locked", p.Run, map[string]any{"lock": id})
 	})
+}
+
+// unlockStale frees a lock whose holder can write no more: the attempt of a step that took it has ended, with its
+// worker perhaps, and its token with it.
+func (s *Service) unlockStale(ctx context.Context, tx *store.Tx, stack Stack) error {
+	l, err := getLock(ctx, tx, stack.Ref, tx.ForUpdate())
+	if fault.Is(err, fault.NotFound) || (err == nil && l.Run == "") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	steps, err := s.Runs.StepsTx(ctx, tx, l.Run)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if step.State == run.StepLeased && !step.Started.After(l.Created) {
+			return nil
+		}
+	}
+	return s.unlock(ctx, tx, stack, l, true)
 }
 
 func lockID(info []byte) (string, error) {

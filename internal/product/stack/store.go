@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -92,12 +93,13 @@ func currentState(ctx context.Context, tx *store.Tx, stack ref.Entity) (StateVer
 
 type lockRow struct {
 	ID, Info, Run, Actor string
+	Created              time.Time
 }
 
 func getLock(ctx context.Context, tx *store.Tx, stack ref.Entity, lock string) (lockRow, error) {
-	return store.One(tx.QueryRow(ctx, "SELECT lock_id, info, run, actor FROM stack_locks WHERE stack = $1"+lock, stack.String()),
+	return store.One(tx.QueryRow(ctx, "SELECT lock_id, info, run, actor, created FROM stack_locks WHERE stack = $1"+lock, stack.String()),
 		func(row store.Row) (lockRow, error) {
 			var l lockRow
-			return l, row.Scan(&l.ID, &l.Info, &l.Run, &l.Actor)
+			return l, row.Scan(&l.ID, &l.Info, &l.Run, &l.Actor, &l.Created)
 		}, "lock of %s", stack)
 }
