@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -pa
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
-demo: build engine ## the main job: from a golden path to a running service, then the portal
+demo: build engine warm ## the main job: from a golden path to a running service, then the portal
 	bin/roadbed demo
 
 build: helper $(if $(PORTAL),web) ## bin/roadbed, with the portal embedded
@@ -41,6 +41,11 @@ web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 engine:
 	@if ! command -v tofu >/dev/null && ! command -v terraform >/dev/null && [ ! -x $(CACHE)/tofu-$(TOFU_VERSION)/tofu ]; then $(MAKE) tools; fi
 
+# Go's standard library, compiled once for the caches of new spaces.
+.PHONY: warm
+warm: build
+	@bin/roadbed warm
+
 tools: $(CACHE)/tofu-$(TOFU_VERSION)/tofu ## OpenTofu, built from its module (about 9 CPU minutes, once)
 
 $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
@@ -60,7 +65,7 @@ test-race: helper ## the rooms with concurrency, under the race detector
 test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and PostgreSQL
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-100} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 
-bench: build engine ## figures, as `name value unit`
+bench: build engine warm ## figures, as `name value unit`
 	$(GO) run ./test/bench
 
 lint: ## vet, format, the linters of .golangci.yml, the portal's types and format

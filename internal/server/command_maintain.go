@@ -21,6 +21,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -59,6 +60,23 @@ func migrateCommand(version string) *cobra.Command {
 		fmt.Fprintln(c.OutOrStdout(), "the database is up to date with", version)
 		return nil
 	})
+}
+
+func warmCommand(string) *cobra.Command {
+	return &cobra.Command{
+		Use: "warm", Short: "Compile Go's standard library once, for the caches of new spaces", Args: cobra.NoArgs,
+		Long: `Compiles the standard library of this machine's Go, which takes about a minute, into the cache folder of the user. A server
+that is started afterwards lends it to the first Go step of each space, which else compiles it itself.
+
+Exit codes: 0 done, or done before, 1 failed.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			dir, done, err := worker.WarmGo(c.Context(), c.OutOrStdout())
+			if err == nil && !done {
+				fmt.Fprintln(c.OutOrStdout(), "kept in", dir)
+			}
+			return err
+		},
+	}
 }
 
 // verifyCommand reads the database itself, so that it needs to trust no server.

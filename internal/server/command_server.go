@@ -21,7 +21,7 @@ import (
 func Commands(version string) []*cobra.Command {
 	return []*cobra.Command{
 		serverCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
-		doctorCommand(version), verifyCommand(version), openapiCommand(version), imageCommand(),
+		doctorCommand(version), verifyCommand(version), openapiCommand(version), imageCommand(), warmCommand(version),
 	}
 }
 

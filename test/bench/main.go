@@ -61,6 +61,9 @@ func run(ctx context.Context) error {
 	if err := logs(ctx, s.api); err != nil {
 		return err
 	}
+	if err := mainJob(ctx, filepath.Join(dir, "job")); err != nil {
+		return err
+	}
 	for _, b := range []struct{ room, pattern string }{
 		{"./internal/machinery/ledger", "AppendSQLite$"}, {"./internal/machinery/execute/process", "Start"}, {"./internal/core/access", "."},
 	} {

@@ -94,14 +94,18 @@ async function sound(page, name) {
   for (const v of await violations(page)) findings.push(`${name} at ${page.url()}: ${v}`);
 }
 
-const state = (page, text) => page.getByRole('banner').last().getByText(text, { exact: true });
 const serviceURL = () => `http://${shop}.localhost:${new URL(server.url).port}/`;
 
-/** What the service answers, asked with its host name at the server's port. */
+/** What the service answers to a browser at its host name. */
 async function ask() {
-  const answer = await alice.context().request.get(serviceURL());
-  assert.equal(answer.status(), 200, `${serviceURL()} answers ${answer.status()} ${await answer.text()}`);
-  return answer.json();
+  const tab = await alice.context().newPage();
+  try {
+    const answer = await tab.goto(serviceURL());
+    assert.equal(answer.status(), 200, `${serviceURL()} answers ${answer.status()} ${await answer.text()}`);
+    return await answer.json();
+  } finally {
+    await tab.close();
+  }
 }
 
 chapter('an administrator declares a space, a team and its people, and hands out links', async () => {
@@ -189,8 +193,8 @@ chapter('the pipeline runs, and the service answers', async () => {
   await alice.getByText('pack').first().waitFor();
   await alice.getByText('succeeded', { exact: true }).first().waitFor({ timeout: 5 * minutes });
   await alice.goto(`/applications/default/${shop}`);
-  await alice.getByText('healthy', { exact: true }).first().waitFor({ timeout: 5 * minutes });
-  await alice.getByText('synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
+  await alice.getByText('health: healthy', { exact: true }).first().waitFor({ timeout: 5 * minutes });
+  await alice.getByText('sync: synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
   await alice.getByText('2/2').first().waitFor();
   await sound(alice, 'an application');
   await picture(alice, 'application');
@@ -236,14 +240,14 @@ chapter('a second commit is live without reload, a third one is rolled back', as
 
   const second = change('deploy/configmap.yaml', 'greet the second time', (t) => t.replace('hello from', 'hello again from'));
   await bob.getByRole('row').nth(before).waitFor({ timeout: 3 * minutes }); // one more line of history, without a reload
-  await bob.getByText('synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
+  await bob.getByText('sync: synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
   await waitFor(async () => (await ask()).commit === second, 'the service tells the second commit');
 
   change('deploy/deployment.yaml', 'ask for health where there is none', (t) =>
     t.replace('progressDeadlineSeconds: 60', 'progressDeadlineSeconds: 5').replace('path: /healthz', 'path: /no-such-page'),
   );
   await bob.getByText(/did not become healthy and was rolled back/).first().waitFor({ timeout: 3 * minutes });
-  await bob.getByText('healthy', { exact: true }).first().waitFor();
+  await bob.getByText('health: healthy', { exact: true }).first().waitFor();
   assert.equal((await ask()).commit, second);
   await sound(bob, 'the history of an application');
 });

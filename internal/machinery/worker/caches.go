@@ -41,7 +41,7 @@ func (w *Worker) mountCaches(space string, j Job, s *execute.Spec) (release func
 		}
 		sum := sha256.Sum256([]byte(space))
 		dir := filepath.Join(w.Dir, "caches", hex.EncodeToString(sum[:8]), c.Name)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := w.openCache(dir, c.Name, j.Tools); err != nil {
 			return nil, fmt.Errorf("make the cache %s: %w", c.Name, err)
 		}
 		used = append(used, dir)

@@ -159,4 +159,12 @@ type Tool struct {
 	Env      map[string]string
 	Path     []string          // folders put before PATH
 	CacheEnv map[string]string // set when the job has a cache with the tool's name; "{cache}" is its path
+	Seeds    []Seed            // what new caches begin with, in jobs that ask for the tool
+}
+
+// Seed is content that a new cache of a space begins with, as a copy.
+type Seed struct {
+	Cache string // name of the cache
+	At    string // folder in the cache; "" for the cache itself
+	Dir   string // of the host
 }

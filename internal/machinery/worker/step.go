@@ -36,8 +36,8 @@ func (w *Worker) step(work context.Context, l Lease) {
 	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
 		result.Reason = execute.ReasonCanceled
 	}
-	_ = masked.Close() // the stream takes everything
-	_ = stream.Close() // it has told the hub what it could
+	_ = masked.Close()                               // the stream takes everything
+	_ = stream.Close()                               // it has told the hub what it could
 	if cause := context.Cause(alive); cause != nil { // a heartbeat may find the lease gone while the report ends it
 		log.Info("a step was given back", "reason", cause)
 	}

@@ -26,17 +26,25 @@ func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 		tools["tofu"] = t
 	}
 	if goroot := findGo(ctx); goroot != "" {
+		env := goEnv()
+		env["GOROOT"] = "/tools/go"
 		tools["go"] = Tool{
-			Mounts: []execute.Mount{{Source: goroot, Target: "/tools/go", ReadOnly: true}},
-			Path:   []string{"/tools/go/bin"},
-			Env: map[string]string{
-				"GOROOT": "/tools/go", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOPROXY": "off", "GOSUMDB": "off",
-				"GOFLAGS": "-buildvcs=false", "GOTELEMETRY": "off", "GOENV": "off",
-			},
+			Mounts:   []execute.Mount{{Source: goroot, Target: "/tools/go", ReadOnly: true}},
+			Path:     []string{"/tools/go/bin"},
+			Env:      env,
 			CacheEnv: map[string]string{"GOCACHE": "{cache}/build", "GOMODCACHE": "{cache}/mod"},
+			Seeds:    goSeeds(goroot),
 		}
 	}
 	return tools
+}
+
+// goEnv is how Go works in steps: with what it has, without a C compiler.
+func goEnv() map[string]string {
+	return map[string]string{
+		"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOPROXY": "off", "GOSUMDB": "off",
+		"GOFLAGS": "-buildvcs=false", "GOTELEMETRY": "off", "GOENV": "off",
+	}
 }
 
 // single is a tool of one program, at /tools/NAME/NAME.

@@ -345,6 +345,34 @@ func TestCachesAreKeptPerSpaceAndPruned(t *testing.T) {
 	}
 }
 
+func TestANewCacheBeginsWithItsSeed(t *testing.T) {
+	t.Parallel()
+	seed := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(seed, "00"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(seed, "00", "kept")
+	if err := os.WriteFile(kept, []byte("seed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, func(o *Options) {
+		o.Tools = map[string]Tool{"maker": {Seeds: []Seed{{Cache: "things", At: "build", Dir: seed}}}}
+	})
+	j := sh("cat /cache/build/00/kept; echo mine > /cache/build/00/kept; echo new > /cache/build/00/new")
+	j.Tools, j.Caches = []string{"maker"}, []Cache{{Name: "things", Path: "/cache"}}
+	for _, step := range []struct{ id, space, want string }{
+		{"first", "default", "seed\n"}, {"second", "default", "mine\n"}, {"third", "other", "seed\n"},
+	} {
+		b.hub.waiting <- Lease{ID: step.id, Step: step.id, Job: j, Expires: time.Now().Add(time.Minute), Space: step.space}
+		if result, log := b.hub.result(t, step.id); log != step.want || result.ExitCode != 0 {
+			t.Errorf("step %s saw %q: %+v", step.id, log, result)
+		}
+	}
+	if text, err := os.ReadFile(kept); err != nil || string(text) != "seed\n" {
+		t.Errorf("the seed itself became %q, %v", text, err)
+	}
+}
+
 func TestOnlyOneWorkerUsesAFolder(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
