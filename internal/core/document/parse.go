@@ -139,7 +139,7 @@ func syntaxDetail(file string, err error) fault.Detail {
 		d.Line, _ = strconv.Atoi(m[1])
 		d.Message = strings.TrimPrefix(d.Message, m[0])
 	}
-	if strings.Contains(d.Message, "cannot start any token") && strings.Contains(d.Message, "tab") {
+	if strings.Contains(d.Message, "tab character") || strings.Contains(d.Message, "cannot start any token") && strings.Contains(d.Message, "tab") {
 		d.Hint = "indent with spaces"
 	}
 	return d

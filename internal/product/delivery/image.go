@@ -168,9 +168,10 @@ func (s *Service) movedOn(ctx context.Context, repository, head, commit string) 
 	return head, nil
 }
 
-// replaceImage sets the image in every line `image: IMAGE…` and leaves the rest of the file as it is.
+// replaceImage sets the image wherever it stands as the value of image, in YAML or JSON, and leaves the rest of the
+// file as it is.
 func replaceImage(data []byte, image, with string) (out []byte, found bool) {
-	line := regexp.MustCompile(`(?m)^(\s*(?:-\s+)?image:\s*["']?)` + regexp.QuoteMeta(image) + `(?:[:@][^\s"']*)?(["']?\s*(?:#.*)?)$`)
-	found = line.Match(data)
-	return line.ReplaceAll(data, []byte("${1}"+strings.ReplaceAll(with, "$", "$$")+"${2}")), found
+	place := regexp.MustCompile(`(?m)((?:^|[{,])[ \t]*(?:-[ \t]+)*["']?image["']?[ \t]*:[ \t]*["']?)` + regexp.QuoteMeta(image) + `(?:[:@][^\s"',}\]]*)?(["']?(?:[\s,}\]]|$))`)
+	found = place.Match(data)
+	return place.ReplaceAll(data, []byte("${1}"+strings.ReplaceAll(with, "$", "$$")+"${2}")), found
 }
