@@ -13,7 +13,7 @@ PORTAL ?= 1
 TAGS := $(if $(PORTAL),-tags portal)
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-race test-crash bench lint generate tools clean
+.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -64,6 +64,16 @@ test-race: helper ## the rooms with concurrency, under the race detector
 
 test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and PostgreSQL
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-100} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
+
+test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
+	cd test/browser && npm test
+
+pictures: build engine warm test/browser/node_modules ## the pictures of the README, from the browser's journey
+	cd test/browser && ROADBED_PICTURES=../../docs/images npm test
+
+test/browser/node_modules: test/browser/package-lock.json
+	cd test/browser && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 bench: build engine warm ## figures, as `name value unit`
 	$(GO) run ./test/bench
