@@ -156,7 +156,7 @@ func (s *Service) AddLocation(ctx context.Context, space string, target Target) 
 		return Location{}, nil, err
 	}
 	existed := l.Existed
-	if err := s.refresh(ctx, l.ID, true); err != nil {
+	if err := s.refreshHere(ctx, l.ID); err != nil {
 		s.log.Warn("a location could not be read and is tried again", "location", l.ID, "error", err)
 		err := s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, l.ID, true) })
 		if err != nil {
@@ -343,7 +343,7 @@ func (s *Service) RefreshLocation(ctx context.Context, id string) (Location, []E
 	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
 		return l, nil, err
 	}
-	if err := s.refresh(ctx, id, true); err != nil {
+	if err := s.refreshHere(ctx, id); err != nil {
 		return l, nil, fault.Wrap(err, "read location %s", l)
 	}
 	return s.location(ctx, id)

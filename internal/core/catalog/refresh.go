@@ -31,7 +31,10 @@ type refreshArgs struct {
 
 func (s *Service) subscribe() {
 	queue.Handle(s.queue, jobRefresh, queue.HandleOptions{Timeout: 5 * time.Minute}, func(ctx context.Context, a refreshArgs) error {
-		return s.refresh(actor.AsSystem(ctx), a.Location, a.Force)
+		if err := s.refresh(actor.AsSystem(ctx), a.Location, a.Force); !errors.Is(err, errSuperseded) {
+			return err
+		}
+		return nil
 	})
 	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx, false) })
 	s.queue.Every(jobSweep, sweepEvery, struct{}{})
@@ -106,7 +109,8 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 var errSuperseded = errors.New("a later refresh has taken over")
 
 // refresh makes the entities of a location what its files declare at the head. It fails only when the platform itself
-// is at fault, and is then tried again; what is wrong with the files is written to the location.
+// is at fault, and is then tried again; what is wrong with the files is written to the location. When another refresh
+// has taken over it ends with errSuperseded.
 func (s *Service) refresh(ctx context.Context, id string, force bool) error {
 	var l Location
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
@@ -132,11 +136,19 @@ func (s *Service) refresh(ctx context.Context, id string, force bool) error {
 	if err != nil {
 		return err
 	}
-	err = s.refreshOnce(ctx, l, force)
-	if errors.Is(err, errSuperseded) {
-		return nil
+	return s.refreshOnce(ctx, l, force)
+}
+
+// refreshHere refreshes a location for somebody who waits for it: when another refresh takes over, such as that of a
+// push, it takes over in turn, so that what the caller sees then is of the head. Callers who contend are bounded: the
+// last of them does the work of all.
+func (s *Service) refreshHere(ctx context.Context, id string) error {
+	for range 20 {
+		if err := s.refresh(ctx, id, true); !errors.Is(err, errSuperseded) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error {
