@@ -70,7 +70,7 @@ func (v *victim) found(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(w.dir, "paths")
-	writeLightPath(t, dir)
+	writeLightPath(t, dir, v.light.service)
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "a light path"},
 		{"push", "--quiet", base + "/git/town/paths.git", "main"},
@@ -195,6 +195,16 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Idempotency-Key", k.key)
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// await waits until the ledger has so many entries more, or for as long as that.
+func (w *town) await(ctx context.Context, entries int, limit time.Duration) {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	_ = w.admin.Follow(ctx, "/ledger/events", nil, func(client.Event) (bool, error) { // its end is as good as its result
+		entries--
+		return entries <= 0, nil
+	})
 }
 
 // mainJob goes from the golden path to a service whose second commit is live.

@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -79,6 +81,12 @@ func (w *town) scan(t *testing.T, v *victim) {
 		read(func(tx *store.Tx) error { return w.scanService(ctx, t, tx, s) })
 	}
 	read(func(tx *store.Tx) error { return w.scanWhole(ctx, t, tx) })
+	read(func(tx *store.Tx) error {
+		hit, err := texts(ctx, tx, `SELECT r.kind || ' ' || CASE WHEN s.step_group <> '' THEN s.step_group || ' ' ELSE '' END || s.title || ': ' || CAST(SUM(s.attempt - 1) AS TEXT)
+ FROM run_steps s JOIN runs r ON r.id = s.run GROUP BY r.kind, s.step_group, s.title HAVING SUM(s.attempt - 1) > 0 ORDER BY 1`)
+		t.Logf("steps that were begun again: %s", strings.Join(hit, "; "))
+		return err
+	})
 	t.Logf("%d entries of the ledger, %d services", report.Entries, len(w.built))
 }
 
@@ -256,8 +264,14 @@ func (w *town) scanProcesses(t *testing.T, v *victim) {
 	if len(apps) != len(w.built) {
 		t.Errorf("%d services run, want %d: %v", len(apps), len(w.built), apps)
 	}
+	const sandbox = " roadbed-sandbox" // one for each service, and one that stands ready for the next step
 	for _, line := range others {
-		t.Logf("beside the services: %s", line)
+		if !strings.HasSuffix(line, sandbox) {
+			t.Errorf("beside the services runs %s", line)
+		}
+	}
+	if most := len(w.built) + 2; len(others) > most {
+		t.Errorf("%d sandboxes are there, for %d services: %v", len(others), len(w.built), others)
 	}
 }
 
@@ -282,4 +296,27 @@ func strays(t *testing.T, data string) []string {
 		}
 	}
 	return left
+}
+
+// scanLeft looks for what a server that was asked to stop has not cleared away: workspaces and sandboxes of steps and
+// services, and the groups in which they were bounded.
+func scanLeft(t *testing.T, data string) {
+	t.Helper()
+	for _, pattern := range []string{"work/*/work/*", "sandboxes/run/*", "registry/uploads/*"} {
+		left, err := filepath.Glob(filepath.Join(data, filepath.FromSlash(pattern)))
+		if err != nil || len(left) > 0 {
+			t.Errorf("left in the data folder: %v (%v)", left, err)
+		}
+	}
+	sum := sha256.Sum256([]byte(filepath.Join(data, "sandboxes")))
+	group := "roadbed-" + hex.EncodeToString(sum[:4]) + "-"
+	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, d os.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(d.Name(), group) {
+			t.Errorf("a group of processes is left: %s", path)
+		}
+		return nil // others come and go meanwhile
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }

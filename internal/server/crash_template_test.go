@@ -10,49 +10,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 )
 
-// lightProgram is the service: it answers each request with what it was built and started with.
-const lightProgram = `package main
+// light are small programs that the test builds: the service, and an engine for its infrastructure.
+type light struct{ service, engine string }
 
-import (
-	"bufio"
-	"fmt"
-	"net"
-	"os"
-	"strings"
-)
-
-func main() {
-	commit, err := os.ReadFile("/image/commit")
-	if err != nil {
-		panic(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
-	if err != nil {
-		panic(err)
-	}
-	text := strings.Join([]string{strings.TrimSpace(string(commit)), os.Getenv("GREETING"), os.Getenv("ENDPOINT"), os.Getenv("REGION")}, "|")
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			panic(err)
+func buildLight(t *testing.T) (l light) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, path := range map[string]*string{"lightservice": &l.service, "lightengine": &l.engine} {
+		*path = filepath.Join(dir, name)
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", *path, "./testdata/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v: %s", name, err, out)
 		}
-		go func() {
-			defer conn.Close()
-			in := bufio.NewReader(conn)
-			for {
-				line, err := in.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if strings.TrimSpace(line) != "" {
-					continue
-				}
-				fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
-			}
-		}()
 	}
+	return l
 }
-`
 
 // lightPipeline does what the shipped one does, save that it takes a program that is built already.
 const lightPipeline = `apiVersion: argoproj.io/v1alpha1
@@ -129,8 +102,8 @@ output "region" {
 `
 
 // writeLightPath writes the shipped golden path with a light pipeline, light infrastructure and a program that is
-// built once, as the template light-service.
-func writeLightPath(t *testing.T, dir string) {
+// built already, as the template light-service.
+func writeLightPath(t *testing.T, dir, service string) {
 	t.Helper()
 	files, err := scaffold.Shipped()
 	if err != nil {
@@ -157,14 +130,11 @@ func writeLightPath(t *testing.T, dir string) {
 		}
 		write(t, filepath.Join(dir, filepath.FromSlash(name)), text)
 	}
-	source := filepath.Join(t.TempDir(), "main.go")
-	write(t, source, lightProgram)
-	program := filepath.Join(dir, "skeleton", "bin", "app")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, source)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the service: %v: %s", err, out)
+	program, err := os.ReadFile(service)
+	if err != nil {
+		t.Fatal(err)
 	}
+	write(t, filepath.Join(dir, "skeleton", "bin", "app"), string(program))
 }
 
 func write(t *testing.T, path, text string) {

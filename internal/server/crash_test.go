@@ -21,7 +21,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
-	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
 // Variables by which the test binary becomes a server that can be killed.
@@ -29,13 +28,15 @@ const (
 	crashData     = "ROADBED_TEST_CRASH_DATA"
 	crashListen   = "ROADBED_TEST_CRASH_LISTEN"
 	crashDatabase = "ROADBED_TEST_CRASH_DATABASE"
+	crashEngine   = "ROADBED_TEST_CRASH_ENGINE"
 	crashToken    = "a-token-for-the-crash-test"
 )
 
 // crashServer is a whole server, as `roadbed server` is.
 func crashServer(data string) int {
 	o := Defaults()
-	o.Data, o.Listen, o.Database, o.Download, o.AdminToken = data, os.Getenv(crashListen), os.Getenv(crashDatabase), false, crashToken
+	o.Data, o.Listen, o.Database, o.Engine = data, os.Getenv(crashListen), os.Getenv(crashDatabase), os.Getenv(crashEngine)
+	o.Download, o.AdminToken = false, crashToken
 	o, err := o.complete()
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -58,27 +59,22 @@ func crashTool(args []string) int {
 
 // TestAServerKilledAtAnyMomentLosesNothing has several people do the main job, each from the golden path to a service
 // whose second commit is live, while the server is killed again and again, at moments that a seed gives each: also
-// while it starts. They act as people do: what is not answered is asked again, and a run whose step was lost with the
+// while it starts, and right after something has happened. They act as people do: what is not answered is asked again, and a run whose step was lost with the
 // server is retried. Then everything must be there, and once: see scan.
 //
 // ROADBED_CRASH_SEEDS is how many seeds each database gets, and ROADBED_CRASH_SEED the first of them.
 func TestAServerKilledAtAnyMomentLosesNothing(t *testing.T) {
 	t.Parallel()
-	if program, err := stack.FindEngine("", stack.BuiltEngine()); err != nil || program == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no engine: run make tools")
-		}
-		t.Skip("no engine for the stacks: run make tools")
-	}
 	seeds := number(t, "ROADBED_CRASH_SEEDS", 12)
+	programs := buildLight(t)
 	first := number(t, "ROADBED_CRASH_SEED", int(time.Now().Unix()%1_000_000))
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		crash(t, "", first, seeds)
+		crash(t, programs, "", first, seeds)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		crash(t, storetest.PostgresURL(t), first, seeds)
+		crash(t, programs, storetest.PostgresURL(t), first, seeds)
 	})
 }
 
@@ -101,8 +97,8 @@ const lanes = 3
 // jobTime bounds what one main job may take, kills and all.
 const jobTime = 10 * time.Minute
 
-func crash(t *testing.T, database string, first, seeds int) {
-	v := newVictim(t, database)
+func crash(t *testing.T, programs light, database string, first, seeds int) {
+	v := newVictim(t, programs, database)
 	t.Logf("seeds %d to %d; repeat with ROADBED_CRASH_SEED=%d ROADBED_CRASH_SEEDS=%d", first, first+seeds-1, first, seeds)
 	town := v.found(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -125,12 +121,15 @@ func crash(t *testing.T, database string, first, seeds int) {
 	}
 	began := time.Now()
 	for seed := first; seed < first+seeds && ctx.Err() == nil; seed++ {
-		starting, life := moment(uint64(seed))
-		if !starting {
+		m := momentOf(uint64(seed))
+		if !m.starting {
 			v.awaitReady(t)
 		}
+		if m.entries > 0 {
+			town.await(ctx, m.entries, longest)
+		}
 		select {
-		case <-time.After(life):
+		case <-time.After(m.wait):
 		case <-v.ended:
 			t.Errorf("seed %d: the server ended by itself", seed)
 		case <-ctx.Done():
@@ -156,37 +155,47 @@ func crash(t *testing.T, database string, first, seeds int) {
 	}
 	v.stop(t)
 	town.scan(t, v)
+	scanLeft(t, v.data)
 	if left := strays(t, v.data); len(left) > 0 {
 		t.Errorf("processes are left after a server that was asked to stop: %v", left)
 	}
 }
 
-// moment is when a server is killed: some time after it began to start, or after it was ready. Some lives are long
-// enough for the slowest steps to end.
-func moment(seed uint64) (starting bool, life time.Duration) {
+// longest is how long a server lives after it is ready, also where nothing happens for so long.
+const longest = 4 * time.Second
+
+// moment is when a server is killed.
+type moment struct {
+	starting bool // counted from its start, else from when it is ready
+	entries  int  // after so many entries of the ledger, where things happen
+	wait     time.Duration
+}
+
+func momentOf(seed uint64) moment {
 	random := rand.New(rand.NewPCG(seed, 0))
 	within := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
-	switch random.IntN(4) {
+	switch random.IntN(5) {
 	case 0:
-		return true, within(600 * time.Millisecond)
+		return moment{starting: true, wait: within(600 * time.Millisecond)}
 	case 1:
-		return false, within(3 * time.Second)
+		return moment{wait: within(1500 * time.Millisecond)}
 	}
-	return false, within(time.Second)
+	return moment{entries: 1 + random.IntN(20), wait: within(50 * time.Millisecond)}
 }
 
 // victim is a server in a process of its own, with a data folder that outlives it.
 type victim struct {
 	data, database, address, log string
+	light                        light
 
 	command *exec.Cmd
 	ended   chan struct{}
 }
 
-func newVictim(t *testing.T, database string) *victim {
+func newVictim(t *testing.T, programs light, database string) *victim {
 	t.Helper()
 	dir := t.TempDir()
-	v := &victim{data: filepath.Join(dir, "data"), database: database, address: quietAddress(t), log: filepath.Join(dir, "server.log")}
+	v := &victim{light: programs, data: filepath.Join(dir, "data"), database: database, address: quietAddress(t), log: filepath.Join(dir, "server.log")}
 	t.Cleanup(func() {
 		v.kill()
 		if t.Failed() {
@@ -240,7 +249,7 @@ func (v *victim) start(t *testing.T) {
 	defer log.Close()
 	fmt.Fprintf(log, "--- started %s\n", time.Now().Format(time.RFC3339Nano))
 	v.command = exec.Command(os.Args[0])
-	v.command.Env = append(os.Environ(), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database)
+	v.command.Env = append(os.Environ(), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database, crashEngine+"="+v.light.engine)
 	v.command.Stdout, v.command.Stderr = log, log
 	v.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := v.command.Start(); err != nil {

@@ -42,6 +42,17 @@ func open(t *testing.T) (*House, *httptest.Server) {
 	return openWith(t, options(t))
 }
 
+// eachHouse tells a story of a house on each kind of database.
+func eachHouse(t *testing.T, story func(t *testing.T, h *House, server *httptest.Server)) {
+	t.Helper()
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Database = database
+		h, server := openWith(t, o)
+		story(t, h, server)
+	})
+}
+
 func options(t *testing.T) Options {
 	t.Helper()
 	o := Defaults()
@@ -162,35 +173,44 @@ func filled(path string) string {
 // TestEveryRouteRefusesWithoutRights walks all that the API says it has.
 func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 	t.Parallel()
-	h, server := open(t)
-	nobody := person(t, h, "mallory")
-	// What a person without any right may do: know of itself, and get lists that are empty.
-	own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
-		"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
-	seen := 0
-	for _, r := range routes(h) {
-		if r.op.Metadata["public"] == true {
-			continue
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		nobody := person(t, h, "mallory")
+		// What a person without any right may do: know of itself, and get lists that are empty.
+		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
+			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
+		seen := 0
+		for _, r := range routes(h) {
+			if r.op.Metadata["public"] == true {
+				continue
+			}
+			seen++
+			path := filled(r.path)
+			if code, body := do(t, server, r.method, path, "", ""); code != http.StatusUnauthorized {
+				t.Errorf("%s %s answers nobody with %d %.200s", r.method, path, code, body)
+			}
+			if strings.HasSuffix(path, "/events") {
+				continue
+			}
+			if r.method == http.MethodGet {
+				if code, body := do(t, server, r.method, path, h.Options.AdminToken, ""); code >= 500 {
+					t.Errorf("%s %s answers the administrator with %d %.300s", r.method, path, code, body)
+				}
+			}
+			if own[r.op.OperationID] {
+				continue
+			}
+			code, body := do(t, server, r.method, path, nobody, bodyOf(r.op))
+			if code < 300 && !empty(body) {
+				t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
+			}
+			if code >= 500 {
+				t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
+			}
 		}
-		seen++
-		path := filled(r.path)
-		if code, body := do(t, server, r.method, path, "", ""); code != http.StatusUnauthorized {
-			t.Errorf("%s %s answers nobody with %d %.200s", r.method, path, code, body)
+		if seen < 50 {
+			t.Errorf("only %d routes were walked", seen)
 		}
-		if own[r.op.OperationID] || strings.HasSuffix(path, "/events") {
-			continue
-		}
-		code, body := do(t, server, r.method, path, nobody, bodyOf(r.op))
-		if code < 300 && !empty(body) {
-			t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
-		}
-		if code >= 500 {
-			t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
-		}
-	}
-	if seen < 50 {
-		t.Errorf("only %d routes were walked", seen)
-	}
+	})
 }
 
 // bodyOf gives a body that the schema accepts, as far as a guess goes.
@@ -213,84 +233,86 @@ func empty(body string) bool {
 // TestListsDontCountWhatTheReaderMayNotSee holds totals and facets to rights too.
 func TestListsDontCountWhatTheReaderMayNotSee(t *testing.T) {
 	t.Parallel()
-	h, server := open(t)
-	nobody := person(t, h, "mallory")
-	for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions"} {
-		code, body := do(t, server, http.MethodGet, path, nobody, "")
-		if code < 300 && (!empty(body) || strings.Contains(body, `"total":`) && !strings.Contains(body, `"total":0`)) {
-			t.Errorf("GET %s tells a person without rights %.300s", path, body)
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		nobody := person(t, h, "mallory")
+		for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions"} {
+			code, body := do(t, server, http.MethodGet, path, nobody, "")
+			if code < 300 && (!empty(body) || strings.Contains(body, `"total":`) && !strings.Contains(body, `"total":0`)) {
+				t.Errorf("GET %s tells a person without rights %.300s", path, body)
+			}
+			if code, body := do(t, server, http.MethodGet, path, h.Options.AdminToken, ""); code != http.StatusOK {
+				t.Errorf("GET %s answers the administrator with %d %.200s", path, code, body)
+			}
 		}
-		if code, body := do(t, server, http.MethodGet, path, h.Options.AdminToken, ""); code != http.StatusOK {
-			t.Errorf("GET %s answers the administrator with %d %.200s", path, code, body)
+		code, body := do(t, server, http.MethodGet, "/api/v1/entities", h.Options.AdminToken, "")
+		if code != http.StatusOK || empty(body) {
+			t.Errorf("the administrator sees no entity: %d %.200s", code, body)
 		}
-	}
-	code, body := do(t, server, http.MethodGet, "/api/v1/entities", h.Options.AdminToken, "")
-	if code != http.StatusOK || empty(body) {
-		t.Errorf("the administrator sees no entity: %d %.200s", code, body)
-	}
+	})
 }
 
 // TestSessionsNeedTheirSecondProof holds changes from a browser to the CSRF token.
 func TestSessionsNeedTheirSecondProof(t *testing.T) {
 	t.Parallel()
-	h, server := open(t)
-	code, err := h.Identity.SignInLink(actor.AsSystem(context.Background()), access.FirstAdmin())
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.Post(server.URL+"/api/v1/session", "application/json", strings.NewReader(`{"code":"`+code+`"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var me struct{ CSRF string }
-	if err := json.NewDecoder(response.Body).Decode(&me); err != nil || response.StatusCode != http.StatusOK || me.CSRF == "" {
-		t.Fatalf("sign-in = %d, %v", response.StatusCode, err)
-	}
-	cookie := response.Cookies()[0]
-	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
-		t.Errorf("cookie = %+v", cookie)
-	}
-	send := func(method, csrf string) int {
-		request, err := http.NewRequest(method, server.URL+"/api/v1/signin-links", strings.NewReader(`{"user":"user:default/admin"}`))
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		code, err := h.Identity.SignInLink(actor.AsSystem(context.Background()), access.FirstAdmin())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if method == http.MethodGet {
-			request.URL.Path = "/api/v1/whoami"
-		}
-		request.AddCookie(cookie)
-		request.Header.Set("Content-Type", "application/json")
-		if csrf != "" {
-			request.Header.Set("X-CSRF-Token", csrf)
-		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := http.Post(server.URL+"/api/v1/session", "application/json", strings.NewReader(`{"code":"`+code+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		return response.StatusCode
-	}
-	if got := send(http.MethodGet, ""); got != http.StatusOK {
-		t.Errorf("reading with the cookie = %d", got)
-	}
-	if got := send(http.MethodPost, ""); got != http.StatusForbidden {
-		t.Errorf("changing without the second proof = %d", got)
-	}
-	if got := send(http.MethodPost, "wrong"); got != http.StatusForbidden {
-		t.Errorf("changing with a wrong proof = %d", got)
-	}
-	if got := send(http.MethodPost, me.CSRF); got >= 300 {
-		t.Errorf("changing with the proof = %d", got)
-	}
-	again, err := http.Post(server.URL+"/api/v1/session", "application/json", strings.NewReader(`{"code":"`+code+`"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.Body.Close()
-	if again.StatusCode != http.StatusUnauthorized {
-		t.Errorf("the link works twice: %d", again.StatusCode)
-	}
+		var me struct{ CSRF string }
+		if err := json.NewDecoder(response.Body).Decode(&me); err != nil || response.StatusCode != http.StatusOK || me.CSRF == "" {
+			t.Fatalf("sign-in = %d, %v", response.StatusCode, err)
+		}
+		cookie := response.Cookies()[0]
+		if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
+			t.Errorf("cookie = %+v", cookie)
+		}
+		send := func(method, csrf string) int {
+			request, err := http.NewRequest(method, server.URL+"/api/v1/signin-links", strings.NewReader(`{"user":"user:default/admin"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if method == http.MethodGet {
+				request.URL.Path = "/api/v1/whoami"
+			}
+			request.AddCookie(cookie)
+			request.Header.Set("Content-Type", "application/json")
+			if csrf != "" {
+				request.Header.Set("X-CSRF-Token", csrf)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			return response.StatusCode
+		}
+		if got := send(http.MethodGet, ""); got != http.StatusOK {
+			t.Errorf("reading with the cookie = %d", got)
+		}
+		if got := send(http.MethodPost, ""); got != http.StatusForbidden {
+			t.Errorf("changing without the second proof = %d", got)
+		}
+		if got := send(http.MethodPost, "wrong"); got != http.StatusForbidden {
+			t.Errorf("changing with a wrong proof = %d", got)
+		}
+		if got := send(http.MethodPost, me.CSRF); got >= 300 {
+			t.Errorf("changing with the proof = %d", got)
+		}
+		again, err := http.Post(server.URL+"/api/v1/session", "application/json", strings.NewReader(`{"code":"`+code+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Body.Close()
+		if again.StatusCode != http.StatusUnauthorized {
+			t.Errorf("the link works twice: %d", again.StatusCode)
+		}
+	})
 }
 
 // TestWhereThingsAre looks at what lies beside the API.
