@@ -178,7 +178,7 @@ type createTokenInput struct {
 	Body struct {
 		Name    string     `json:"name" minLength:"1" maxLength:"100"`
 		Owner   string     `json:"owner,omitempty" maxLength:"200" doc:"Another principal; empty for oneself."`
-		Scopes  []string   `json:"scopes,omitempty" maxItems:"100" doc:"Actions (run:confirm, run:*); none for all rights of the owner."`
+		Scopes  []string   `json:"scopes,omitempty" minItems:"1" maxItems:"100" doc:"Actions (run:confirm, run:*); absent for all rights of the owner."`
 		Expires *time.Time `json:"expires,omitempty" doc:"At most 366 days ahead; 90 days when absent."`
 	}
 }

@@ -123,7 +123,7 @@ export function useDeclare(dryRun: boolean) {
 export function useNewToken() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (given: { name: string; expires: string; scopes: string[] }) =>
+    mutationFn: (given: { name: string; expires: string; scopes?: string[] }) =>
       body(api.POST('/api/v1/tokens', { body: given })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['tokens'] }),
   });

@@ -92,7 +92,7 @@ function NewToken() {
     event.preventDefault();
     const expires = new Date(Date.now() + Number(days) * day).toISOString();
     make.mutate(
-      { name: name.trim(), expires, scopes },
+      { name: name.trim(), expires, scopes: scopes.length > 0 ? scopes : undefined },
       {
         onSuccess: () => {
           setName('');
