@@ -16,7 +16,7 @@ import (
 func (h *House) wireDelivery(clusters map[string]cluster.Cluster) *delivery.Service {
 	return delivery.New(delivery.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs, Repositories: h.Repositories.Platform(),
-		Stacks: outputs{h.Stacks}, Pipelines: pipelines{h.Triggers}, Clusters: clusters, Now: time.Now, Log: h.Log,
+		Stacks: outputs{h.Stacks}, Pipelines: pipelines{h.Triggers}, Clusters: clusters, Addresses: []string{h.baseURL()}, Now: time.Now, Log: h.Log,
 	})
 }
 

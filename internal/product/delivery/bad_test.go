@@ -126,6 +126,7 @@ func TestWrongDocumentsAreRefusedWithTheirLine(t *testing.T) {
 		{"helm", "path: deploy", "path: deploy, helm: {}", "helm"},
 		{"a project", "project: default", "project: other", `app.yaml:7:3: spec.project: project "other" does not exist (write default)`},
 		{"another host", "/git/team/shop", "https://github.com/team/shop", "is not a hosted repository (write /git/NAMESPACE/NAME)"},
+		{"a namesake elsewhere", "/git/team/shop", "https://mars.test/git/team/shop", "is not a hosted repository"},
 		{"a path outside", "path: deploy", "path: ../x", "is not a folder of the repository"},
 		{"a path through", "path: deploy", "path: a/../../x", "is not a folder of the repository"},
 		{"a hidden way out", "path: deploy", "path: a/../b", "is not a folder of the repository"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -132,12 +133,25 @@ func DocumentKind(s *Service) document.Kind {
 	}
 }
 
-// hostedURL finds NAMESPACE/NAME in the ways a hosted repository is written: /git/NS/NAME, a URL of this server, NS/NAME.
-var hostedURL = regexp.MustCompile(`^(?:https?://[^/\s]+)?(?:/git/)?([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\.git)?/?$`)
+// hostedPath finds NAMESPACE/NAME in the ways a hosted repository is written without a host: /git/NS/NAME, NS/NAME.
+var hostedPath = regexp.MustCompile(`^(?:/git/)?([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\.git)?/?$`)
 
-func hosted(url string) (string, bool) {
-	m := hostedURL.FindStringSubmatch(url)
-	if m == nil || (strings.Contains(url, "://") && !strings.Contains(url, "/git/")) {
+// hosted gives the name of a repository of this server, which is known under the given addresses.
+func hosted(text string, addresses []string) (string, bool) {
+	if u, err := url.Parse(text); err != nil || len(text) > 1000 {
+		return "", false
+	} else if u.Scheme != "" || u.Host != "" {
+		own := slices.ContainsFunc(addresses, func(base string) bool {
+			b, err := url.Parse(base)
+			return err == nil && b.Host != "" && strings.EqualFold(b.Host, u.Host)
+		})
+		if !own || !strings.HasPrefix(u.Path, "/git/") {
+			return "", false
+		}
+		text = u.Path
+	}
+	m := hostedPath.FindStringSubmatch(text)
+	if m == nil {
 		return "", false
 	}
 	return m[1] + "/" + m[2], true
@@ -155,7 +169,7 @@ func (s *Service) readDocument(d document.Document) (Application, []fault.Detail
 		bad(fmt.Sprintf("project %q does not exist", spec.Project), "write default", "spec", "project")
 	}
 	var ok bool
-	if a.Repository, ok = hosted(spec.Source.RepoURL); !ok {
+	if a.Repository, ok = hosted(spec.Source.RepoURL, s.Addresses); !ok {
 		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.RepoURL), "write /git/NAMESPACE/NAME", "spec", "source", "repoURL")
 	}
 	wrong = append(wrong, a.readSource(d)...)

@@ -48,10 +48,11 @@ func TestAddressesOfHostedRepositories(t *testing.T) {
 	for url, want := range map[string]string{
 		"/git/team/shop": "team/shop", "/git/team/shop.git": "team/shop", "team/shop": "team/shop", "team/shop.git/": "team/shop",
 		"https://roadbed.test/git/team/shop.git": "team/shop", "http://127.0.0.1:8080/git/team/shop": "team/shop",
+		"HTTPS://Roadbed.Test/git/team/shop": "team/shop", "https://mars.test/git/team/shop": "", "//mars.test/git/team/shop": "", "/git//mars.test/shop": "",
 		"https://github.com/team/shop": "", "https://roadbed.test/team/shop": "", "git@host:team/shop": "", "/git/shop": "", "": "", "/git/a/b/c": "",
 		"file:///etc/git/passwd": "", "/git/../shop": "", "https://a b/git/team/shop": "", "/git/-x/shop": "",
 	} {
-		if got, ok := hosted(url); got != want || ok != (want != "") {
+		if got, ok := hosted(url, []string{"https://roadbed.test", "http://127.0.0.1:8080", ""}); got != want || ok != (want != "") {
 			t.Errorf("hosted(%q) = %q, %t; want %q", url, got, ok, want)
 		}
 	}

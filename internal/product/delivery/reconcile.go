@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -126,12 +127,12 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return s.say(ctx, a, err)
 	}
-	if mark == a.Failed {
-		return nil
-	}
 	open, err := s.openSync(ctx, a)
 	if err != nil || open {
 		return err // its end asks for another look
+	}
+	if mark == a.Failed {
+		return s.hold(ctx, a, mark)
 	}
 	if a.Synced == head {
 		idle, err := s.settled(ctx, a, head, mark)
@@ -169,6 +170,42 @@ func (s *Service) settled(ctx context.Context, a Application, head, mark string)
 		return false, err
 	}
 	return true, s.setMessage(ctx, a, "the cluster differs from the repository; sync to mend it")
+}
+
+// hold keeps what an application went back to as it is, where changes by hand are healed. What fails at it is not
+// tried again.
+func (s *Service) hold(ctx context.Context, a Application, mark string) error {
+	if !a.Spec.selfHeal() {
+		return nil
+	}
+	var good Revision
+	var page run.Page
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if good, err = lastGood(ctx, tx, a.Ref.String()); err != nil {
+			return err
+		}
+		page, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Limit: 1})
+		return err
+	})
+	if err != nil || good.ID == "" || good.Commit != a.Synced || len(page.Runs) == 0 {
+		return err
+	}
+	var last Input
+	if r := page.Runs[0]; json.Unmarshal(r.Input, &last) != nil || last.Manifests == good.Manifests && r.State != succeeded {
+		return nil
+	}
+	if err := s.permitted(ctx, a); err != nil {
+		return s.say(ctx, a, err)
+	}
+	changes, err := s.compareKept(ctx, a, good.Manifests)
+	if err != nil {
+		return s.say(ctx, a, err)
+	}
+	if !differ(changes) {
+		return nil
+	}
+	_, err = s.start(ctx, a, Input{Commit: good.Commit, Mark: mark, Manifests: good.Manifests, Reason: "the cluster differs from " + short(good.Commit)})
+	return err
 }
 
 // mark names what is deployed: the commit, the version of the stack's outputs and what the document says of the way.

@@ -50,11 +50,17 @@ func (s *Service) record(ctx context.Context, w work, digest, state, why string)
 		if err := trim(ctx, tx, w.app); err != nil {
 			return fault.Wrap(err, "trim the history of %s", w.app.Ref)
 		}
-		held := w.in.Mark // a rollback holds the head back
-		if state == revisionGood && w.in.Manifests == "" {
+		held, message := w.in.Mark, why
+		switch {
+		case state != revisionGood:
+		case w.in.Manifests == "":
 			held = ""
+		case w.app.Failed == w.in.Mark && w.app.Message != "": // the head was held back already
+			message = w.app.Message
+		case w.app.Spec.automatic():
+			message = "rolled back to " + short(w.in.Commit) + "; " + w.app.Branch + " is followed again when it moves"
 		}
-		_, err = tx.Exec(ctx, "UPDATE applications SET synced = $2, failed = $3, message = $4 WHERE ref = $1", w.app.Ref.String(), w.in.Commit, held, why)
+		_, err = tx.Exec(ctx, "UPDATE applications SET synced = $2, failed = $3, message = $4 WHERE ref = $1", w.app.Ref.String(), w.in.Commit, held, message)
 		if err != nil {
 			return fault.Wrap(err, "record the state of %s", w.app.Ref)
 		}

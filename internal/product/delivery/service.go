@@ -75,6 +75,7 @@ type Deps struct {
 	Stacks       Stacks
 	Pipelines    Pipelines
 	Clusters     map[string]cluster.Cluster // by the name that a destination gives
+	Addresses    []string                   // under which this server is known, such as https://roadbed.example.org
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -188,15 +189,25 @@ func (s *Service) compare(ctx context.Context, a Application, commit string) ([]
 	if err != nil {
 		return nil, err
 	}
-	var list []manifest
 	if last.Commit == commit && last.Mark == mark {
-		list, err = s.openManifests(ctx, last.Manifests)
-	} else {
-		list, err = s.render(ctx, a, commit)
+		return s.compareKept(ctx, a, last.Manifests)
 	}
+	list, err := s.render(ctx, a, commit)
 	if err != nil {
 		return nil, err
 	}
+	return s.dryRun(ctx, a, list)
+}
+
+func (s *Service) compareKept(ctx context.Context, a Application, digest string) ([]cluster.Change, error) {
+	list, err := s.openManifests(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	return s.dryRun(ctx, a, list)
+}
+
+func (s *Service) dryRun(ctx context.Context, a Application, list []manifest) ([]cluster.Change, error) {
 	objects, err := s.objects(ctx, a, list)
 	if err != nil {
 		return nil, err

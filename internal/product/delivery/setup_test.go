@@ -117,7 +117,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 	b.hub = b.runs.Hub(b.git.Platform())
 	b.Service = delivery.New(delivery.Deps{
 		DB: db, Ledger: l, Queue: b.queue, Blob: blobs, Access: rights, Policy: decisions, Runs: b.runs, Repositories: b.git.Platform(),
-		Stacks: b.outside, Pipelines: b.outside, Clusters: map[string]cluster.Cluster{delivery.LocalCluster: b.node}, Now: time.Now, Log: log,
+		Stacks: b.outside, Pipelines: b.outside, Clusters: map[string]cluster.Cluster{delivery.LocalCluster: b.node}, Addresses: []string{"https://roadbed.test"}, Now: time.Now, Log: log,
 	})
 	return b
 }

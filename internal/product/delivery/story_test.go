@@ -141,11 +141,27 @@ func TestARollbackHoldsUntilTheBranchMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.drain()
+		held := "rolled back to " + first[:8] + "; main is followed again when it moves"
 		b.apply("default", application("shop", "team/shop", automated)) // a look
-		b.want(shop, "OutOfSync", "Healthy", first, "")
+		b.want(shop, "OutOfSync", "Healthy", first, held)
 		if b.colour("a") != "red" {
 			t.Errorf("a is %q; the head was synced again", b.colour("a"))
 		}
+		b.tamper("a")
+		b.apply("default", application("shop", "team/shop", automated)) // a look
+		b.want(shop, "OutOfSync", "Healthy", first, held)
+		if b.colour("a") != "red" || b.states(shop) != "succeeded succeeded succeeded succeeded" {
+			t.Errorf("a is %q after %s; what was gone back to is healed too", b.colour("a"), b.states(shop))
+		}
+		b.apply("default", policyDocument("never", "deny contains \"not now\""))
+		b.tamper("a")
+		for range 2 {
+			b.apply("default", application("shop", "team/shop", automated)) // a look
+		}
+		if b.colour("a") != "pink" || b.states(shop) != "succeeded succeeded succeeded succeeded failed" {
+			t.Errorf("a is %q after %s; what fails is not tried again", b.colour("a"), b.states(shop))
+		}
+		b.apply("default", policyDocument("never", "warn contains \"now\""))
 		third := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "green")})
 		b.want(shop, "Synced", "Healthy", third, "")
 	})
@@ -175,19 +191,22 @@ func TestWhatVanishesFromTheRepositoryIsPruned(t *testing.T) {
 	})
 }
 
+// tamper changes a live ConfigMap by hand.
+func (b *bench) tamper(name string) {
+	b.t.Helper()
+	raw := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "shop"}, "data": map[string]any{"colour": "pink"}}
+	if _, err := b.node.Apply(b.t.Context(), []cluster.Object{{Raw: raw}}, cluster.ApplyOptions{Owner: shop.String()}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func TestChangesByHandAreHealedWhenAsked(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		b.repository("default", "team/shop")
 		head := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
 		b.apply("default", application("shop", "team/shop", "syncPolicy: {automated: {}}"))
-		tamper := func() {
-			raw := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a", "namespace": "shop"}, "data": map[string]any{"colour": "pink"}}
-			if _, err := b.node.Apply(t.Context(), []cluster.Object{{Raw: raw}}, cluster.ApplyOptions{Owner: shop.String()}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		tamper()
+		b.tamper("a")
 		b.apply("default", application("shop", "team/shop", "syncPolicy: {automated: {selfHeal: false}}")) // a look
 		b.want(shop, "OutOfSync", "Healthy", head, "the cluster differs from the repository")
 		if b.colour("a") != "pink" {
@@ -201,7 +220,7 @@ func TestChangesByHandAreHealedWhenAsked(t *testing.T) {
 		defer stopListening()
 		stop := b.follow()
 		defer stop()
-		tamper()
+		b.tamper("a")
 		for b.colour("a") != "red" {
 			select {
 			case <-jobs:
