@@ -240,6 +240,7 @@ func (h *House) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
+		"registry": h.tidyRegistry,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

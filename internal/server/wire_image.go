@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
 	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
@@ -48,4 +49,32 @@ func (i images) Unpack(ctx context.Context, image, dest string) (node.ImageConfi
 		}
 	}
 	return out, nil
+}
+
+// The registry is tidied some time after the start, which it would only slow down, and then now and then.
+const (
+	firstTidy = 5 * time.Minute
+	tidyEvery = time.Hour
+)
+
+// tidyRegistry removes what nothing in the registry names, such as uploads whose step or server was killed, until ctx
+// ends. Each server has files of its own, so each does it.
+func (h *House) tidyRegistry(ctx context.Context) error {
+	timer := time.NewTimer(firstTidy)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil
+		}
+		timer.Reset(tidyEvery)
+		c, err := h.Registry.Collect(ctx)
+		if err != nil && ctx.Err() == nil {
+			h.Log.Error("tidy the registry", "error", err)
+		}
+		if c.Uploads+c.Links+c.Blobs > 0 {
+			h.Log.Info("tidied the registry", "uploads", c.Uploads, "links", c.Links, "blobs", c.Blobs, "bytes", c.Bytes)
+		}
+	}
 }
