@@ -195,7 +195,11 @@ func restoreCommand(string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.OutOrStdout(), "restored %d files to %s; start the server with --data %s\n", n, o.Data, o.Data)
+		fmt.Fprintf(c.OutOrStdout(), "restored %d files to %s; start the server with --data %s", n, o.Data, o.Data)
+		if !strings.HasPrefix(o.Database, "sqlite:") {
+			fmt.Fprint(c.OutOrStdout(), " and the same --database") // not shown: it may hold a password
+		}
+		fmt.Fprintln(c.OutOrStdout())
 		return nil
 	})
 }
