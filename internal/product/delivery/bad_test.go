@@ -12,44 +12,43 @@ import (
 
 func TestWrongManifestsAreRefusedBeforeAnythingIsApplied(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		b.repository("default", "team/shop")
-		good := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
-		b.apply("default", application("shop", "team/shop", automated))
-		for _, c := range []struct{ what, text, says string }{
-			{"no YAML", "a: [", "deploy/bad.yaml:1"},
-			{"a tab", "apiVersion: v1\n\tkind: x", "indent with spaces"},
-			{"a key twice", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nkind: Secret\n", "deploy/bad.yaml:4"},
-			{"an unknown field", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, prots: [{port: 80}]}\n", "deploy/bad.yaml:1: spec.prots: Service/web is not a field of Service (did you mean ports?)"},
-			{"a wrong type", strings.Replace(broken, "progressDeadlineSeconds: 1", "progressDeadlineSeconds: soon", 1), "whole number"},
-			{"an unknown kind", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\n", "the node does not run Job"},
-			{"no kind", "metadata: {name: x}\n", "deploy/bad.yaml:1"},
-			{"no name", settings("a", "red") + "---\napiVersion: v1\nkind: ConfigMap\n", "deploy/bad.yaml:6: metadata.name: is missing"},
-			{"an object twice", settings("x", "red") + "---\n" + settings("x", "blue"), "deploy/bad.yaml:6: metadata.name: core/ConfigMap/shop/x is there twice"},
-			{"a list", "- a\n- b\n", "must be a mapping"},
-			{"a bomb", bomb(), "values, aliases expanded"},
-			{"many values", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: &a [" + strings.Repeat("1,", 5000) + "1]\n" + repeat(60, "  b%d: *a\n"), "values, aliases expanded"},
-			{"too large", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: " + strings.Repeat("x", 1<<20), "limit is"},
-			{"larger still", strings.Repeat("# comment\n", 220_000), "deploy/bad.yaml"},
-		} {
-			head := b.push("team/shop", map[string]string{"deploy/bad.yaml": c.text, "deploy/a.yaml": settings("a", "blue")})
-			st := b.status(shop)
-			if st.Synced != good || !strings.Contains(st.Message, c.says) {
-				t.Errorf("%s: at %s, %.500q; want %q", c.what, st.Synced, st.Message, c.says)
-			}
-			runs := b.syncs(shop)
-			if last := runs[len(runs)-1]; last.State != "failed" || last.Source.Commit != head || b.colour("a") != "red" {
-				t.Errorf("%s: the run is %s, a is %q", c.what, last.State, b.colour("a"))
-			}
-			before := len(runs)
-			b.apply("default", application("shop", "team/shop", automated)) // a look
-			if after := len(b.syncs(shop)); after != before {
-				t.Errorf("%s: it was tried again", c.what)
-			}
+	b := one(t)
+	b.repository("default", "team/shop")
+	good := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+	b.apply("default", application("shop", "team/shop", automated))
+	for _, c := range []struct{ what, text, says string }{
+		{"no YAML", "a: [", "deploy/bad.yaml:1"},
+		{"a tab", "apiVersion: v1\n\tkind: x", "indent with spaces"},
+		{"a key twice", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nkind: Secret\n", "deploy/bad.yaml:4"},
+		{"an unknown field", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, prots: [{port: 80}]}\n", "deploy/bad.yaml:1: spec.prots: Service/web is not a field of Service (did you mean ports?)"},
+		{"a wrong type", strings.Replace(broken, "progressDeadlineSeconds: 1", "progressDeadlineSeconds: soon", 1), "whole number"},
+		{"an unknown kind", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\n", "the node does not run Job"},
+		{"no kind", "metadata: {name: x}\n", "deploy/bad.yaml:1"},
+		{"no name", settings("a", "red") + "---\napiVersion: v1\nkind: ConfigMap\n", "deploy/bad.yaml:6: metadata.name: is missing"},
+		{"an object twice", settings("x", "red") + "---\n" + settings("x", "blue"), "deploy/bad.yaml:6: metadata.name: core/ConfigMap/shop/x is there twice"},
+		{"a list", "- a\n- b\n", "must be a mapping"},
+		{"a bomb", bomb(), "values, aliases expanded"},
+		{"many values", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: &a [" + strings.Repeat("1,", 5000) + "1]\n" + repeat(60, "  b%d: *a\n"), "values, aliases expanded"},
+		{"too large", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  a: " + strings.Repeat("x", 1<<20), "limit is"},
+		{"larger still", strings.Repeat("# comment\n", 220_000), "deploy/bad.yaml"},
+	} {
+		head := b.push("team/shop", map[string]string{"deploy/bad.yaml": c.text, "deploy/a.yaml": settings("a", "blue")})
+		st := b.status(shop)
+		if st.Synced != good || !strings.Contains(st.Message, c.says) {
+			t.Errorf("%s: at %s, %.500q; want %q", c.what, st.Synced, st.Message, c.says)
 		}
-		head := b.push("team/shop", map[string]string{"deploy/bad.yaml": "# nothing\n", "deploy/a.yaml": settings("a", "blue")})
-		b.want(shop, "Synced", "Healthy", head, "")
-	})
+		runs := b.syncs(shop)
+		if last := runs[len(runs)-1]; last.State != "failed" || last.Source.Commit != head || b.colour("a") != "red" {
+			t.Errorf("%s: the run is %s, a is %q", c.what, last.State, b.colour("a"))
+		}
+		before := len(runs)
+		b.apply("default", application("shop", "team/shop", automated)) // a look
+		if after := len(b.syncs(shop)); after != before {
+			t.Errorf("%s: it was tried again", c.what)
+		}
+	}
+	head := b.push("team/shop", map[string]string{"deploy/bad.yaml": "# nothing\n", "deploy/a.yaml": settings("a", "blue")})
+	b.want(shop, "Synced", "Healthy", head, "")
 }
 
 // bomb is a document whose aliases stand for a million values.
@@ -91,30 +90,29 @@ func TestTooManyFilesAndObjectsAreRefused(t *testing.T) {
 
 func TestLinksInTheRepositoryStayWithinIt(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		b.repository("default", "team/shop")
-		link := func(name, target string) git.FileChange {
-			return git.FileChange{Path: name, Mode: "120000", Content: []byte(target)}
+	b := one(t)
+	b.repository("default", "team/shop")
+	link := func(name, target string) git.FileChange {
+		return git.FileChange{Path: name, Mode: "120000", Content: []byte(target)}
+	}
+	b.commitChanges("alice", "team/shop", []git.FileChange{{Path: "base/a.yaml", Content: []byte(settings("a", "red"))}, link("deploy/a.yaml", "../base/a.yaml"), link("linked", "base")})
+	b.apply("default", application("shop", "team/shop", automated))
+	if b.colour("a") != "red" {
+		t.Errorf("a is %q: %s", b.colour("a"), b.status(shop).Message)
+	}
+	for name, target := range map[string]string{"deploy/out.yaml": "../../../../etc/passwd", "deploy/abs.yaml": "/etc/passwd", "deploy/self.yaml": "self.yaml", "deploy/none.yaml": "nothing.yaml"} {
+		b.commitChanges("alice", "team/shop", []git.FileChange{link(name, target)})
+		b.drain()
+		if st := b.status(shop); !strings.Contains(st.Message, name) || strings.Contains(st.Message, "root:") {
+			t.Errorf("%s: message = %q", name, st.Message)
 		}
-		b.commitChanges("alice", "team/shop", []git.FileChange{{Path: "base/a.yaml", Content: []byte(settings("a", "red"))}, link("deploy/a.yaml", "../base/a.yaml"), link("linked", "base")})
-		b.apply("default", application("shop", "team/shop", automated))
-		if b.colour("a") != "red" {
-			t.Errorf("a is %q: %s", b.colour("a"), b.status(shop).Message)
-		}
-		for name, target := range map[string]string{"deploy/out.yaml": "../../../../etc/passwd", "deploy/abs.yaml": "/etc/passwd", "deploy/self.yaml": "self.yaml", "deploy/none.yaml": "nothing.yaml"} {
-			b.commitChanges("alice", "team/shop", []git.FileChange{link(name, target)})
-			b.drain()
-			if st := b.status(shop); !strings.Contains(st.Message, name) || strings.Contains(st.Message, "root:") {
-				t.Errorf("%s: message = %q", name, st.Message)
-			}
-			b.commitChanges("alice", "team/shop", []git.FileChange{{Path: name, Delete: true}})
-			b.drain()
-		}
-		b.apply("default", strings.Replace(application("shop", "team/shop", automated), "path: deploy", "path: linked", 1))
-		if st := b.status(shop); !strings.Contains(st.Message, "linked of team/shop holds no manifest") {
-			t.Errorf("message = %q", st.Message)
-		}
-	})
+		b.commitChanges("alice", "team/shop", []git.FileChange{{Path: name, Delete: true}})
+		b.drain()
+	}
+	b.apply("default", strings.Replace(application("shop", "team/shop", automated), "path: deploy", "path: linked", 1))
+	if st := b.status(shop); !strings.Contains(st.Message, "linked of team/shop holds no manifest") {
+		t.Errorf("message = %q", st.Message)
+	}
 }
 
 func TestWrongDocumentsAreRefusedWithTheirLine(t *testing.T) {

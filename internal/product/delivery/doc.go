@@ -10,7 +10,12 @@
 // Invariants:
 //   - Everything that is deployed comes from one commit and the newest outputs of the stack; images of the embedded
 //     registry must belong to a repository that the application's space may use.
-//   - A revision that failed is not tried again by itself; a new commit, new outputs or a person's sync is needed.
-//   - One sync at a time for an application: the run holds its lock.
-//   - What is rendered of a repository holds no secret value: outputs are added when it is applied.
+//   - An application uses what its space may use: repository, images and stack of its space or one below, and one
+//     namespace, which is its space's alone or that of a space below.
+//   - Nothing is applied before everything is read, checked and asked of the deploy policies.
+//   - A revision that failed is not tried again by itself; a new commit, new outputs, a changed document or a
+//     person's sync is needed. What was gone back to is kept as it is until then.
+//   - One sync at a time for an application: the run holds its lock, and its end asks for another look.
+//   - A step that is done twice finds what it has done; what it recorded first stands.
+//   - Values of Secrets are in no diff, log, ledger entry or policy input.
 package delivery

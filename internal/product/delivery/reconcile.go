@@ -110,7 +110,10 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		return s.remove(ctx, a)
 	}
 	if !a.Spec.automatic() {
-		return nil
+		if a.Failed != "" {
+			return nil // its message tells of that
+		}
+		return s.setMessage(ctx, a, "")
 	}
 	head, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
 	if err != nil {
@@ -147,6 +150,9 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	return err
 }
 
+// messageDiffers stands at an application that leaves changes by hand alone.
+const messageDiffers = "the cluster differs from the repository; sync to mend it"
+
 // settled tells whether nothing is to be done for a commit that is deployed: the cluster is as it says, or differs
 // by somebody's hand that the application does not undo. What was never deployed in this way, such as changed outputs
 // or a changed spec, is not settled.
@@ -169,7 +175,7 @@ func (s *Service) settled(ctx context.Context, a Application, head, mark string)
 	if err != nil || last.Mark != mark {
 		return false, err
 	}
-	return true, s.setMessage(ctx, a, "the cluster differs from the repository; sync to mend it")
+	return true, s.setMessage(ctx, a, messageDiffers)
 }
 
 // hold keeps what an application went back to as it is, where changes by hand are healed. What fails at it is not
@@ -252,9 +258,8 @@ func (s *Service) waitsFor(ctx context.Context, a Application, commit string) (s
 
 func (s *Service) openSync(ctx context.Context, a Application) (open bool, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		var n int
-		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM runs WHERE kind = $1 AND subject = $2 AND terminal = 0", RunKind, a.Ref.String()).Scan(&n)
-		open = n > 0
+		page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Open: true, Limit: 1})
+		open = len(page.Runs) > 0
 		return err
 	})
 	return open, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -104,9 +105,9 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, r run.Run) error {
 	if recorded, err := revisionOf(ctx, tx, r.ID); err != nil || recorded.ID != "" {
 		return err
 	}
-	newer := 0
-	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM runs WHERE kind = $1 AND subject = $2 AND terminal = 1 AND id > $3", RunKind, r.Subject, r.ID).Scan(&newer)
-	if err != nil || newer > 0 {
+	// What has ended since knows better; syncs of one application end one after the other.
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: r.Subject, Limit: 20})
+	if err != nil || slices.ContainsFunc(page.Runs, func(other run.Run) bool { return other.Terminal && other.ID > r.ID }) {
 		return err
 	}
 	why := clip(r.Reason)

@@ -129,25 +129,24 @@ func TestTheSpacesAboveMayUseANamespaceThoseBelowNot(t *testing.T) {
 
 func TestManifestsOfAnotherNamespaceAreRefused(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		b.repository("default", "team/shop")
-		b.push("team/shop", map[string]string{
-			"deploy/a.yaml": settings("a", "red") + "---\n" + strings.Replace(settings("b", "red"), "{name: b}", "{name: b, namespace: elsewhere}", 1),
-			"deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n",
-		})
-		b.apply("default", application("shop", "team/shop", automated))
-		st := b.status(shop)
-		for _, want := range []string{`deploy/a.yaml:6: metadata.namespace: "elsewhere" is not the namespace of this application (remove it, or write shop`, `deploy/n.yaml:1: metadata.name: "other" is not`} {
-			if !strings.Contains(st.Message, want) {
-				t.Errorf("message = %q; want %q", st.Message, want)
-			}
-		}
-		if b.colour("a") != "" {
-			t.Error("something of it was applied")
-		}
-		head := b.push("team/shop", map[string]string{"deploy/a.yaml": strings.Replace(settings("a", "red"), "{name: a}", "{name: a, namespace: shop}", 1), "deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
-		b.want(shop, "Synced", "Healthy", head, "")
+	b := one(t)
+	b.repository("default", "team/shop")
+	b.push("team/shop", map[string]string{
+		"deploy/a.yaml": settings("a", "red") + "---\n" + strings.Replace(settings("b", "red"), "{name: b}", "{name: b, namespace: elsewhere}", 1),
+		"deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n",
 	})
+	b.apply("default", application("shop", "team/shop", automated))
+	st := b.status(shop)
+	for _, want := range []string{`deploy/a.yaml:6: metadata.namespace: "elsewhere" is not the namespace of this application (remove it, or write shop`, `deploy/n.yaml:1: metadata.name: "other" is not`} {
+		if !strings.Contains(st.Message, want) {
+			t.Errorf("message = %q; want %q", st.Message, want)
+		}
+	}
+	if b.colour("a") != "" {
+		t.Error("something of it was applied")
+	}
+	head := b.push("team/shop", map[string]string{"deploy/a.yaml": strings.Replace(settings("a", "red"), "{name: a}", "{name: a, namespace: shop}", 1), "deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
+	b.want(shop, "Synced", "Healthy", head, "")
 }
 
 func TestDeployPoliciesForbidAndWarn(t *testing.T) {

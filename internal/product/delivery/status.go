@@ -37,7 +37,7 @@ func (s *Service) status(ctx context.Context, a Application, compare bool) (Stat
 	switch {
 	case err != nil:
 		st.Message = fault.Message(err)
-	case a.Synced == "" || head != a.Synced:
+	case a.Synced == "" || head != a.Synced || a.Message == messageDiffers:
 		st.Sync = StatusOutOfSync
 	default:
 		st.Sync = StatusSynced

@@ -212,6 +212,9 @@ func TestChangesByHandAreHealedWhenAsked(t *testing.T) {
 		if b.colour("a") != "pink" {
 			t.Errorf("a is %q; nobody asked for healing", b.colour("a"))
 		}
+		if page, err := b.List(accesstest.As("rita"), "", 10); err != nil || page[0].Sync != "OutOfSync" {
+			t.Errorf("the list says %+v, %v", page, err)
+		}
 		b.apply("default", application("shop", "team/shop", automated))
 		b.want(shop, "Synced", "Healthy", head, "")
 

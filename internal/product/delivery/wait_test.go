@@ -46,6 +46,8 @@ func TestASyncWaitsForThePipelineOfItsCommit(t *testing.T) {
 		if got := b.states(shop); got != "succeeded" {
 			t.Errorf("runs are %s", got)
 		}
+		b.apply("default", application("shop", "team/shop")) // nobody waits any more
+		b.want(shop, "OutOfSync", "Healthy", first, "")
 	})
 }
 
