@@ -20,6 +20,10 @@ func Handler() http.Handler {
 			_, _ = w.Write([]byte(missing)) // the client is gone when this can't be written
 		})
 	}
+	return serve(files)
+}
+
+func serve(files fs.FS) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			http.Error(w, "nothing takes "+r.Method+" here; the API is at /api/v1", http.StatusMethodNotAllowed)
@@ -41,8 +45,48 @@ func Handler() http.Handler {
 		} else if strings.HasPrefix(name, "assets/") {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // their names hold a hash
 		}
+		w.Header().Set("Content-Type", contentType(name))
+		if small, err := fs.ReadFile(files, name+".gz"); err == nil {
+			w.Header().Set("Vary", "Accept-Encoding")
+			if takesGzip(r) {
+				w.Header().Set("Content-Encoding", "gzip")
+				data = small
+			}
+		}
 		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
 	})
+}
+
+// contentType is told by the name alone, so that it is the same on every machine.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".woff2":
+		return "font/woff2"
+	case ".png":
+		return "image/png"
+	case ".json", ".webmanifest":
+		return "application/json"
+	}
+	return "application/octet-stream"
+}
+
+func takesGzip(r *http.Request) bool {
+	for _, part := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+		coding, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.TrimSpace(coding) == "gzip" {
+			weight = strings.ReplaceAll(weight, " ", "")
+			return weight != "q=0" && weight != "q=0.0"
+		}
+	}
+	return false
 }
 
 const missing = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Roadbed</title>

@@ -240,7 +240,7 @@ chapter('a second commit is live without reload, a third one is rolled back', as
   await bob.getByText('succeeded', { exact: true }).first().waitFor();
   const before = await bob.getByRole('row').count();
 
-  const second = change('deploy/configmap.yaml', 'greet the second time', (t) => t.replace('hello from', 'hello again from'));
+  const second = change('deploy/configmap.yaml', 'greet the second time', (t) => t.replace('Hello from', 'Hello again from'));
   await bob.getByRole('row').nth(before).waitFor({ timeout: 3 * minutes }); // one more line of history, without a reload
   await bob.getByText('sync: synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
   await waitFor(async () => (await ask()).commit === second, 'the service tells the second commit');
