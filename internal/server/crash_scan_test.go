@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -249,30 +250,43 @@ func (w *town) scanWhole(ctx context.Context, t *testing.T, tx *store.Tx) error 
 	return err
 }
 
-// scanProcesses: beside the server there run its services, as many as are wanted, and nothing of a step.
+// scanProcesses: beside the server there run its services, as many as are wanted, and nothing of a step once what it
+// looks at by itself has been seen.
 func (w *town) scanProcesses(t *testing.T, v *victim) {
 	t.Helper()
-	var apps, others []string
-	for _, line := range strays(t, v.data) {
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var wrong string
+	err := eventually(ctx, func() (bool, error) {
+		wrong = w.judgeProcesses(strays(t, v.data))
+		return wrong == "", nil
+	})
+	if err != nil {
+		t.Error(wrong)
+	}
+}
+
+func (w *town) judgeProcesses(lines []string) (wrong string) {
+	var apps, sandboxes, others []string
+	for _, line := range lines {
 		switch {
-		case strings.Contains(line, "/app") && strings.HasSuffix(strings.Fields(line)[1], "/app"):
+		case strings.HasSuffix(line, " /app"):
 			apps = append(apps, line)
+		case strings.HasSuffix(line, " roadbed-sandbox"): // one for each service, and one that stands ready for the next step
+			sandboxes = append(sandboxes, line)
 		default:
 			others = append(others, line)
 		}
 	}
-	if len(apps) != len(w.built) {
-		t.Errorf("%d services run, want %d: %v", len(apps), len(w.built), apps)
+	switch {
+	case len(others) > 0:
+		return fmt.Sprintf("beside the services run %v", others)
+	case len(apps) != len(w.built):
+		return fmt.Sprintf("%d services run, want %d: %v", len(apps), len(w.built), apps)
+	case len(sandboxes) > len(w.built)+2:
+		return fmt.Sprintf("%d sandboxes are there, for %d services: %v", len(sandboxes), len(w.built), sandboxes)
 	}
-	const sandbox = " roadbed-sandbox" // one for each service, and one that stands ready for the next step
-	for _, line := range others {
-		if !strings.HasSuffix(line, sandbox) {
-			t.Errorf("beside the services runs %s", line)
-		}
-	}
-	if most := len(w.built) + 2; len(others) > most {
-		t.Errorf("%d sandboxes are there, for %d services: %v", len(others), len(w.built), others)
-	}
+	return ""
 }
 
 // strays finds the processes that have to do with a data folder: in their command line, their working folder, or what

@@ -95,7 +95,7 @@ func number(t *testing.T, name string, otherwise int) int {
 const lanes = 3
 
 // jobTime bounds what one main job may take, kills and all.
-const jobTime = 10 * time.Minute
+const jobTime = 15 * time.Minute
 
 func crash(t *testing.T, programs light, database string, first, seeds int) {
 	v := newVictim(t, programs, database)
@@ -307,7 +307,7 @@ func eventually(ctx context.Context, ask func() (bool, error)) error {
 			return err
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
