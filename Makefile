@@ -11,6 +11,10 @@ HELPER := internal/machinery/execute/process/helper
 # PORTAL= builds, tests and lints without the portal, for machines without npm.
 PORTAL ?= 1
 TAGS := $(if $(PORTAL),-tags portal)
+# npm ci refuses a lock file when the registry at hand lacks an optional package of some other platform;
+# npm install then takes the same versions and leaves the lock file alone.
+NPM_FLAGS := --no-audit --no-fund --ignore-scripts
+NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 .PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate tools clean
@@ -30,7 +34,7 @@ helper: ## the small program that sets a step's sandbox up
 web: web/dist/index.html ## the portal
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	cd web && npm ci --no-audit --no-fund --ignore-scripts
+	cd web && $(NPM_CI)
 	@touch $@
 
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
@@ -57,7 +61,7 @@ $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
 test: helper ## all tests; what a machine lacks is skipped with a word
 	$(GO) vet ./...
 	$(GO) test ./...
-	$(if $(PORTAL),cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm test)
+	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm test)
 
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
@@ -72,7 +76,7 @@ pictures: build engine warm test/browser/node_modules ## the pictures of the REA
 	cd test/browser && ROADBED_PICTURES=../../docs/images npm test
 
 test/browser/node_modules: test/browser/package-lock.json
-	cd test/browser && npm ci --no-audit --no-fund --ignore-scripts
+	cd test/browser && $(NPM_CI)
 	@touch $@
 
 bench: build engine warm ## figures, as `name value unit`
@@ -83,7 +87,7 @@ lint: ## vet, format, the linters of .golangci.yml, the portal's types and forma
 	$(GO) vet ./...
 	cd tools/lint && $(GO) build -o $(CACHE)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	$(CACHE)/golangci-lint run ./...
-	$(if $(PORTAL),cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund --ignore-scripts; } && npm run lint)
+	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm run lint)
 
 generate: ## generated files: the OpenAPI document and the portal's client
 	cd internal/machinery/execute/process && $(GO) generate .
