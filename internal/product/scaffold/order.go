@@ -12,13 +12,12 @@ const orderKey = "ui:order"
 // keepOrder writes the order of the form's fields into the template, since storage sorts the keys of mappings. An order
 // that the author gave stays.
 func keepOrder(d document.Document) document.Document {
-	parameters, there := d.Spec["parameters"]
-	if !there {
+	if _, there := d.Spec["parameters"]; !there {
 		return d
 	}
 	d = d.Clone()
 	o := orderer{document: d}
-	parameters = d.Spec["parameters"]
+	parameters := d.Spec["parameters"]
 	if pages, ok := parameters.([]any); ok {
 		for i, page := range pages {
 			o.schema(page, "spec", "parameters", strconv.Itoa(i))

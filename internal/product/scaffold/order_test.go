@@ -40,7 +40,7 @@ spec:
 		t.Fatalf("the author's document was written to: %s", after)
 	}
 	at := func(path ...any) any {
-		var v any = d.Spec["parameters"]
+		v := d.Spec["parameters"]
 		for _, step := range path {
 			switch step := step.(type) {
 			case int:

@@ -46,6 +46,7 @@ export default function PageForm({ page, values, errors, back, next }: Props) {
       idPrefix="form"
       onChange={(e) => setData(e.formData)}
       onSubmit={(e) => next(e.formData)}
+      onError={() => {}} // each field says itself what is wrong with it
     >
       <Group justify="flex-end" mt="lg">
         {back && (
