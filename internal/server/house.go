@@ -29,6 +29,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
+	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
@@ -83,7 +84,7 @@ func (h *House) path(parts ...string) string {
 // Migrations gives the tables of all rooms, in the order in which they are made.
 func Migrations() []store.Migrations {
 	return []store.Migrations{
-		ledger.Migrations(), queue.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
+		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
 		delivery.Migrations(), trigger.Migrations(), node.Migrations(), ownMigrations(),
 	}
@@ -224,7 +225,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers,
+		Triggers: h.Triggers, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

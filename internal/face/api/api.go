@@ -23,6 +23,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
@@ -52,6 +53,7 @@ type Rooms struct {
 	Scaffold     *scaffold.Service
 	Delivery     *delivery.Service
 	Triggers     *trigger.Service
+	Once         *once.Answers
 }
 
 // Options say how the server is reached.
@@ -112,20 +114,21 @@ func (a *API) routes() {
 	a.homeRoutes()
 	a.statusRoutes()
 	a.docsRoutes()
+	a.describeOnce()
 }
 
 // OpenAPI gives the document that describes the API.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
 
 // Handler serves the API; Authenticate has put the principal into the context.
-func (a *API) Handler() http.Handler { return a.mux }
+func (a *API) Handler() http.Handler { return a.onlyOnce(a.mux) }
 
 // public marks operations that anyone may call.
 const public = "public"
 
 // operation describes one route. Its id names the method of generated clients.
 func operation(id, method, path, noun, summary string) huma.Operation {
-	op := huma.Operation{OperationID: id, Method: method, Path: Prefix + path, Tags: []string{noun}, Summary: summary, MaxBodyBytes: 4 << 20}
+	op := huma.Operation{OperationID: id, Method: method, Path: Prefix + path, Tags: []string{noun}, Summary: summary, MaxBodyBytes: maxBody}
 	switch method {
 	case http.MethodGet:
 		op.Errors = []int{401, 403, 404, 422}

@@ -1223,6 +1223,7 @@ export interface components {
              */
             size: number;
         };
+        Beat: Record<string, never>;
         Binding: {
             ref: string;
             role: string;
@@ -1262,7 +1263,7 @@ export interface components {
             name: string;
             /** @description Another principal; empty for oneself. */
             owner?: string;
-            /** @description Actions (run:confirm, run:*); none for all rights of the owner. */
+            /** @description Actions (run:confirm, run:*); absent for all rights of the owner. */
             scopes?: string[] | null;
         };
         Decision: {
@@ -2343,6 +2344,17 @@ export interface operations {
                         /** @description The retry time in milliseconds. */
                         retry?: number;
                     } | {
+                        data: components["schemas"]["Beat"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "beat";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
                         data: components["schemas"]["ErrorModel"];
                         /**
                          * @description The event name.
@@ -2480,7 +2492,10 @@ export interface operations {
     rollbackApplication: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -2579,7 +2594,10 @@ export interface operations {
     syncApplication: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -2677,6 +2695,8 @@ export interface operations {
             header?: {
                 /** @description For one document: the etag that it must have now. */
                 "If-Match"?: string;
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3000,6 +3020,8 @@ export interface operations {
             query?: never;
             header?: {
                 "If-Match"?: string;
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 kind: string;
@@ -3470,6 +3492,17 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": ({
+                        data: components["schemas"]["Beat"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "beat";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
                         data: components["schemas"]["Entry"];
                         /**
                          * @description The event name.
@@ -3676,7 +3709,10 @@ export interface operations {
     addLocation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3772,7 +3808,10 @@ export interface operations {
     removeLocation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3864,7 +3903,10 @@ export interface operations {
     refreshLocation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3958,7 +4000,10 @@ export interface operations {
     trustLocation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4054,7 +4099,10 @@ export interface operations {
     checkPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4150,7 +4198,10 @@ export interface operations {
     replayPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4319,7 +4370,10 @@ export interface operations {
     createRepository: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4483,7 +4537,10 @@ export interface operations {
     deleteRepository: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -4945,7 +5002,10 @@ export interface operations {
     approveRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5043,7 +5103,10 @@ export interface operations {
     cancelRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5141,7 +5204,10 @@ export interface operations {
     confirmRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5239,7 +5305,10 @@ export interface operations {
     discardRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5355,6 +5424,17 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": ({
+                        data: components["schemas"]["Beat"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "beat";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
                         data: components["schemas"]["ErrorModel"];
                         /**
                          * @description The event name.
@@ -5563,7 +5643,10 @@ export interface operations {
     rejectRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5661,7 +5744,10 @@ export interface operations {
     retryRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5861,6 +5947,17 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": ({
+                        data: components["schemas"]["Beat"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "beat";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
                         data: components["schemas"]["LogEnd"];
                         /**
                          * @description The event name.
@@ -5946,7 +6043,10 @@ export interface operations {
     undoScaffold: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -6107,7 +6207,10 @@ export interface operations {
     putSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 space: string;
                 name: string;
@@ -6204,7 +6307,10 @@ export interface operations {
     deleteSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 space: string;
                 name: string;
@@ -6394,7 +6500,10 @@ export interface operations {
     signOut: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6485,7 +6594,10 @@ export interface operations {
     createSignInLink: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6851,7 +6963,10 @@ export interface operations {
     startStackRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -7020,7 +7135,10 @@ export interface operations {
     unlockStack: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -7178,7 +7296,10 @@ export interface operations {
     lintTemplate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7272,7 +7393,10 @@ export interface operations {
     previewTemplate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 namespace: string;
                 name: string;
@@ -7609,7 +7733,10 @@ export interface operations {
     createToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7705,7 +7832,10 @@ export interface operations {
     revokeToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -7932,7 +8062,10 @@ export interface operations {
     lintWorkflow: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -124,19 +124,17 @@ func TestKillingTheServerLosesNothing(t *testing.T) {
 	}
 	defer closing()
 	b := start(t, o)
-	clustertest.Await(t, b.Cluster, owner, "two old pods and a new one", func(nodes []cluster.Node) bool {
+	clustertest.Await(t, b.Cluster, owner, "two old pods and a new one, and a program of each", func(nodes []cluster.Node) bool {
 		healthy := 0
 		for _, p := range clustertest.Kind(nodes, "Pod") {
 			if p.Health == cluster.Healthy {
 				healthy++
 			}
 		}
-		return healthy == 2 && len(clustertest.Kind(nodes, "Pod")) == 3 && len(clustertest.Kind(nodes, "ReplicaSet")) == 2
+		return healthy == 2 && len(clustertest.Kind(nodes, "Pod")) == 3 && len(clustertest.Kind(nodes, "ReplicaSet")) == 2 &&
+			len(programs(t, version)) == 3
 	})
 	b.want(t, "crash.test", "/", version)
-	if pids := programs(t, version); len(pids) != 3 {
-		t.Errorf("%d programs run, want 3", len(pids))
-	}
 	b.stop()
 	if pids := programs(t, version); len(pids) != 0 {
 		t.Errorf("after the end programs still run: %v", pids)

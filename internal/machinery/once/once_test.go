@@ -1,0 +1,190 @@
+package once_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/once"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+var (
+	noon    = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	request = once.Request{Caller: "pri_alice", Target: "POST /api/v1/things?x=1", Key: "k1", Body: []byte(`{"name":"shop"}`)}
+	answer  = once.Answer{Status: 201, Header: map[string]string{"ETag": `"7"`}, Body: []byte(`{"id":"thing"}`)}
+)
+
+func each(t *testing.T, story func(t *testing.T, db *store.DB)) {
+	t.Parallel()
+	storetest.Each(t, story, once.Migrations())
+}
+
+// clock is a time that a test moves.
+type clock struct{ time.Time }
+
+func (c *clock) now() time.Time { return c.Time }
+
+func begin(t *testing.T, a *once.Answers, r once.Request, what string) {
+	t.Helper()
+	if earlier, err := a.Begin(t.Context(), r); err != nil || earlier != nil {
+		t.Fatalf("%s: got %v, %v; want that the request is done", what, earlier, err)
+	}
+}
+
+func refused(t *testing.T, a *once.Answers, r once.Request, want fault.Kind, what string) {
+	t.Helper()
+	if earlier, err := a.Begin(t.Context(), r); !fault.Is(err, want) {
+		t.Fatalf("%s: got %v, %v; want %v", what, earlier, err, want)
+	}
+}
+
+func TestARequestThatIsSentAgainIsAnsweredAgain(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, (&clock{noon}).now, "srv")
+		begin(t, a, request, "the first")
+		refused(t, a, request, fault.Conflict, "while the first is under way")
+		if err := a.Finish(t.Context(), request, answer); err != nil {
+			t.Fatal(err)
+		}
+		again, err := a.Begin(t.Context(), request)
+		if err != nil || again == nil {
+			t.Fatalf("got %v, %v; want the answer of the first", again, err)
+		}
+		if again.Status != 201 || again.Header["ETag"] != `"7"` || string(again.Body) != string(answer.Body) || again.Secret {
+			t.Errorf("got %+v, want %+v", again, answer)
+		}
+		other := request
+		other.Body = []byte(`{"name":"other"}`)
+		refused(t, a, other, fault.Invalid, "another body with the key")
+		for what, change := range map[string]func(*once.Request){
+			"another caller":  func(r *once.Request) { r.Caller = "pri_bob" },
+			"another address": func(r *once.Request) { r.Target += "2" },
+			"another key":     func(r *once.Request) { r.Key = "k2" },
+			// The parts don't run into each other.
+			"parts that join to the same text": func(r *once.Request) { r.Caller, r.Target = r.Caller+"P", r.Target[1:] },
+		} {
+			r := request
+			change(&r)
+			begin(t, a, r, what)
+		}
+	})
+}
+
+func TestARequestThatFailedMayBeSentAgain(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, (&clock{noon}).now, "srv")
+		begin(t, a, request, "the first")
+		if err := a.Forget(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, a, request, "after one that failed")
+		if err := a.Finish(t.Context(), request, answer); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Forget(t.Context(), request); err != nil { // too late
+			t.Fatal(err)
+		}
+		if again, err := a.Begin(t.Context(), request); err != nil || again == nil {
+			t.Errorf("got %v, %v; want the answer, which is not forgotten any more", again, err)
+		}
+	})
+}
+
+func TestWhatACrashLeftUnderWayIsDoneAgain(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		c := &clock{noon}
+		killed := once.New(db, c.now, "srv")
+		begin(t, killed, request, "the first")
+		refused(t, once.New(db, c.now, "srv-2"), request, fault.Conflict, "another server, while the first may still answer")
+		reborn := once.New(db, c.now, "srv")
+		begin(t, reborn, request, "the next life of the server")
+		if err := killed.Finish(t.Context(), request, answer); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, reborn, request, fault.Conflict, "after a late word of the life that was killed")
+		c.Time = c.Add(11 * time.Minute)
+		begin(t, once.New(db, c.now, "srv-2"), request, "another server, when the first is long gone")
+	})
+}
+
+func TestSecretsAreNotKept(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, (&clock{noon}).now, "srv")
+		begin(t, a, request, "the first")
+		if err := a.Finish(t.Context(), request, once.Answer{Status: 201, Body: []byte("rbt_secret"), Secret: true}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := a.Begin(t.Context(), request)
+		if err != nil || again == nil || !again.Secret || len(again.Body) != 0 {
+			t.Errorf("got %+v, %v; want word of a secret without it", again, err)
+		}
+	})
+}
+
+func TestAnswersAreKeptForADay(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		c := &clock{noon}
+		a := once.New(db, c.now, "srv")
+		begin(t, a, request, "the first")
+		if err := a.Finish(t.Context(), request, answer); err != nil {
+			t.Fatal(err)
+		}
+		c.Time = c.Add(once.Keep + time.Second)
+		other := request
+		other.Key = "k2"
+		begin(t, a, other, "a request on the next day")
+		rows := 0
+		err := db.Read(t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM once_answers").Scan(&rows)
+		})
+		if err != nil || rows != 1 {
+			t.Errorf("%d answers are kept, %v; want only the new one", rows, err)
+		}
+		begin(t, a, request, "the first key on the next day")
+	})
+}
+
+func TestOfRequestsSentAtOnceOneIsDone(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, time.Now, "srv")
+		var (
+			all   sync.WaitGroup
+			mu    sync.Mutex
+			done  int
+			other []error
+		)
+		for range 20 {
+			all.Go(func() {
+				earlier, err := a.Begin(context.Background(), request)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil && earlier == nil:
+					done++
+				case !fault.Is(err, fault.Conflict):
+					other = append(other, err)
+				}
+			})
+		}
+		all.Wait()
+		if done != 1 || len(other) > 0 {
+			t.Errorf("%d requests were done, want one; errors besides conflicts: %v", done, other)
+		}
+	})
+}
+
+func TestKeysThatAreNone(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, time.Now, "srv")
+		for _, key := range []string{"", strings.Repeat("k", once.MaxKey+1), "line\nbreak", "é"} {
+			r := request
+			r.Key = key
+			refused(t, a, r, fault.Invalid, "the key "+key)
+		}
+	})
+}
