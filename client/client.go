@@ -3,13 +3,16 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -83,19 +86,18 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 }
 
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any, accept string) (*http.Response, error) {
-	var body io.Reader
+	var body []byte
 	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
-		body = bytes.NewReader(data)
 	}
 	address := c.URL + prefix + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address, body)
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "%q is not the address of a server: %w", c.URL, err)
 	}
@@ -106,7 +108,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if c.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	response, err := c.HTTP.Do(request)
+	if method != http.MethodGet {
+		request.Header.Set("Idempotency-Key", rand.Text())
+	}
+	response, err := c.deliver(request)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -118,6 +123,46 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	defer response.Body.Close()
 	return nil, problem(response)
+}
+
+// pauses lie between the attempts of a request whose connection broke: long enough for a server to be started anew.
+var pauses = []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second, 5 * time.Second}
+
+// deliver sends a request, and sends it again when its connection broke before the answer came. A server that was not
+// there to begin with is not waited for. The key of a write has it done once.
+func (c *Client) deliver(request *http.Request) (*http.Response, error) {
+	sent := false
+	for attempt := 0; ; attempt++ {
+		response, err := c.HTTP.Do(request)
+		var dial *net.OpError
+		sent = sent || err == nil || !errors.As(err, &dial) || dial.Op != "dial"
+		underWay := err == nil && attempt > 0 && response.StatusCode == http.StatusConflict && response.Header.Get("Retry-After") != ""
+		if err == nil && !underWay || !sent || attempt == len(pauses) || request.Context().Err() != nil {
+			return response, err
+		}
+		if underWay {
+			_ = response.Body.Close() // its answer comes with a later attempt
+		}
+		select {
+		case <-request.Context().Done():
+			return nil, request.Context().Err()
+		case <-time.After(pauses[attempt]):
+		}
+		if request, err = again(request); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// again gives the same request with its body from the beginning.
+func again(request *http.Request) (*http.Request, error) {
+	next := request.Clone(request.Context())
+	if request.GetBody == nil {
+		return next, nil
+	}
+	body, err := request.GetBody()
+	next.Body = body
+	return next, err
 }
 
 func problem(response *http.Response) error {

@@ -54,6 +54,9 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 		earlier, err := a.Once.Begin(r.Context(), request)
 		switch {
 		case err != nil:
+			if fault.Is(err, fault.Conflict) {
+				w.Header().Set("Retry-After", "1")
+			}
 			a.WriteProblem(w, r, err)
 		case earlier != nil && earlier.Secret:
 			a.WriteProblem(w, r, fault.Errorf(fault.Conflict,

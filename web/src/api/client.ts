@@ -1,9 +1,8 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import { Problem, problemOf } from './problem';
 import type { paths } from './schema';
+import { newKey, send, unsafe } from './send';
 import type { Whole } from './types';
-
-const unsafe = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** The session's second proof; it lives in memory only and is asked for anew after a reload. */
 let csrf = '';
@@ -13,12 +12,18 @@ export function keepCSRF(token: string | undefined) {
 
 const session: Middleware = {
   onRequest({ request }) {
-    if (unsafe.has(request.method) && csrf) request.headers.set('X-CSRF-Token', csrf);
+    if (!unsafe.has(request.method)) return request;
+    if (csrf) request.headers.set('X-CSRF-Token', csrf);
+    if (!request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', newKey());
     return request;
   },
 };
 
-export const api = createClient<paths>({ baseUrl: window.location.origin, credentials: 'same-origin' });
+export const api = createClient<paths>({
+  baseUrl: window.location.origin,
+  credentials: 'same-origin',
+  fetch: (request) => send(request),
+});
 api.use(session);
 
 interface Answer<T> {

@@ -5,6 +5,7 @@ import { lazy, Suspense, useRef, useState } from 'react';
 import { useTemplate } from '../../api/actions';
 import { asProblem, fieldErrors } from '../../api/problem';
 import { templateSchema } from '../../api/queries';
+import { newKey } from '../../api/send';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Page, Section } from '../../parts/Page';
@@ -24,7 +25,7 @@ export function Template() {
   const use = useTemplate(namespace, name);
   const [values, setValues] = useState<Record<string, unknown>>({});
   const [at, setAt] = useState(0);
-  const key = useRef(crypto.randomUUID()); // pressing twice starts one run
+  const key = useRef(newKey()); // pressing twice starts one run
 
   if (query.isError) {
     return (
@@ -49,7 +50,7 @@ export function Template() {
       {
         onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }),
         onError: (error) => {
-          key.current = crypto.randomUUID();
+          key.current = newKey();
           const wrong = pageOfError(asProblem(error), steps);
           if (wrong >= 0) setAt(wrong);
         },
