@@ -183,7 +183,7 @@ func (h *House) core() (err error) {
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Addresses(h.baseURL())
 	h.Runs = run.NewService(run.Deps{
-		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Now: time.Now, Log: h.Log,
+		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Seal: h.Keeper, Now: time.Now, Log: h.Log,
 	})
 	for _, k := range access.Kinds(h.Access) {
 		h.Kinds.Register(k)

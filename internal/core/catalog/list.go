@@ -44,35 +44,10 @@ const (
 	maxRefs      = 500
 )
 
-// where collects conditions and their arguments.
+// where is the condition of a list, or that nothing can match.
 type where struct {
-	parts []string
-	args  []any
-	none  bool // nothing can match
-}
-
-func (w *where) bind(v any) string {
-	w.args = append(w.args, v)
-	return fmt.Sprintf("$%d", len(w.args))
-}
-
-func (w *where) equal(column, value string) {
-	if value != "" {
-		w.parts = append(w.parts, column+" = "+w.bind(value))
-	}
-}
-
-func (w *where) in(column string, values []string) {
-	marks, args := numbered(len(w.args)+1, values)
-	w.args = append(w.args, args...)
-	w.parts = append(w.parts, column+" IN ("+marks+")")
-}
-
-func (w *where) String() string {
-	if len(w.parts) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(w.parts, " AND ")
+	store.Where
+	none bool
 }
 
 // List gives the entities that the reader may see (entity:read) and that match. It fails with fault.Invalid for a
@@ -96,14 +71,14 @@ func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
 		return Page{}, err
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM entities e`+w.String(), w.args...).Scan(&page.Total); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM entities e`+w.String(), w.Args...).Scan(&page.Total); err != nil {
 			return err
 		}
-		paged := *w
+		paged := w.Clone()
 		if after != "" {
-			paged.parts = append(paged.parts, "e.ref > "+paged.bind(after))
+			paged.Add("e.ref > " + paged.Arg(after))
 		}
-		rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e`+paged.String()+fmt.Sprintf(` ORDER BY e.ref LIMIT %d`, limit+1), paged.args...)
+		rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e`+paged.String()+fmt.Sprintf(` ORDER BY e.ref LIMIT %d`, limit+1), paged.Args...)
 		found, err := store.Collect(rows, err, scanRow)
 		if err != nil {
 			return err
@@ -129,30 +104,30 @@ func (s *Service) where(ctx context.Context, q Query) (*where, error) {
 		if visible.Empty() || q.Space != "" && !visible.Has(q.Space) {
 			return &where{none: true}, nil
 		}
-		w.in("e.space", visible.List())
+		w.Add(w.In("e.space", visible.List()))
 	}
-	w.equal("e.space", q.Space)
-	w.equal("e.namespace", strings.ToLower(q.Namespace))
-	w.equal("e.source", q.Source)
+	w.Equal("e.space", q.Space)
+	w.Equal("e.namespace", strings.ToLower(q.Namespace))
+	w.Equal("e.source", q.Source)
 	if len(q.Kinds) > 0 {
-		w.in("e.kind", s.kindNames(q.Kinds))
+		w.Add(w.In("e.kind", s.kindNames(q.Kinds)))
 	}
 	if len(q.Type) > 0 {
 		types := make([]string, len(q.Type))
 		for i, t := range q.Type {
 			types[i] = strings.ToLower(t)
 		}
-		w.in("e.type", types)
+		w.Add(w.In("e.type", types))
 	}
 	if q.Owner != "" {
 		owner, err := ref.Parse(q.Owner, "group", "")
 		if err != nil {
 			return nil, err
 		}
-		w.equal("e.owner", owner.String())
+		w.Equal("e.owner", owner.String())
 	}
 	if q.Failed {
-		w.parts = append(w.parts, "e.error <> ''")
+		w.Add("e.error <> ''")
 	}
 	if len(q.Refs) > 0 {
 		if len(q.Refs) > maxRefs {
@@ -162,7 +137,7 @@ func (s *Service) where(ctx context.Context, q Query) (*where, error) {
 		for i, r := range q.Refs {
 			names[i] = r.String()
 		}
-		w.in("e.ref", names)
+		w.Add(w.In("e.ref", names))
 	}
 	return w, w.words(q.Text)
 }
@@ -174,7 +149,7 @@ func (w *where) words(text string) error {
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, "\x00", "")
 	for _, word := range words {
-		w.parts = append(w.parts, `e.search LIKE `+w.bind("%"+escape.Replace(word)+"%")+` ESCAPE '\'`)
+		w.Add(`e.search LIKE ` + w.Arg("%"+escape.Replace(word)+"%") + ` ESCAPE '\'`)
 	}
 	return nil
 }
@@ -250,9 +225,9 @@ func (s *Service) Facets(ctx context.Context, q Query, fields []string) (map[str
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		for field := range facets {
 			column := known[field]
-			counted := *w
-			counted.parts = append(append([]string(nil), w.parts...), column+" <> ''")
-			rows, err := tx.Query(ctx, `SELECT `+column+`, COUNT(*) FROM entities e`+counted.String()+` GROUP BY `+column+` ORDER BY COUNT(*) DESC, `+column+` LIMIT 200`, counted.args...)
+			counted := w.Clone()
+			counted.Add(column + " <> ''")
+			rows, err := tx.Query(ctx, `SELECT `+column+`, COUNT(*) FROM entities e`+counted.String()+` GROUP BY `+column+` ORDER BY COUNT(*) DESC, `+column+` LIMIT 200`, counted.Args...)
 			facets[field], err = store.Collect(rows, err, func(r store.Row) (f Facet, err error) { return f, r.Scan(&f.Value, &f.Count) })
 			if err != nil {
 				return err

@@ -232,13 +232,13 @@ func (s *Service) Locations(ctx context.Context, space string) (list []Location,
 	if err != nil || visible.Empty() || space != "" && !visible.Has(space) {
 		return nil, err
 	}
-	w := &where{}
+	w := &store.Where{}
 	if !visible.All {
-		w.in("space", visible.List())
+		w.Add(w.In("space", visible.List()))
 	}
-	w.equal("space", space)
+	w.Equal("space", space)
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1000`, w.args...)
+		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1000`, w.Args...)
 		list, err = store.Collect(rows, err, scanLocation)
 		return err
 	})

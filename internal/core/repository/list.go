@@ -27,30 +27,30 @@ type Page struct {
 
 // List gives the repositories that the principal of ctx may read, by name.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
-	var w where
+	w := &store.Where{}
 	set, err := s.access.Spaces(ctx, Read)
 	if err != nil {
 		return Page{}, err
 	}
-	if err := s.visible(ctx, &w, set); err != nil {
+	if err := s.visible(ctx, w, set); err != nil {
 		return Page{}, err
 	}
 	if q.Space != "" {
-		w.add("r.space = " + w.arg(q.Space))
+		w.Add("r.space = " + w.Arg(q.Space))
 	}
 	if q.Namespace != "" {
-		w.add("r.namespace = " + w.arg(strings.ToLower(q.Namespace)))
+		w.Add("r.namespace = " + w.Arg(strings.ToLower(q.Namespace)))
 	}
 	if q.Text != "" {
-		like := w.arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
-		w.add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
+		like := w.Arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
+		w.Add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
 	}
 	if q.Cursor != "" {
 		namespace, name, err := ParseName(q.Cursor)
 		if err != nil {
 			return Page{}, fault.Errorf(fault.Invalid, "the cursor is not one that a list gave")
 		}
-		w.add("(r.namespace, r.name) > (" + w.arg(namespace) + ", " + w.arg(name) + ")")
+		w.Add("(r.namespace, r.name) > (" + w.Arg(namespace) + ", " + w.Arg(name) + ")")
 	}
 	if q.Limit <= 0 {
 		q.Limit = 50
@@ -58,7 +58,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	q.Limit = min(q.Limit, 200)
 	var page Page
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY r.namespace, r.name LIMIT "+w.arg(q.Limit+1), w.args...)
+		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY r.namespace, r.name LIMIT "+w.Arg(q.Limit+1), w.Args...)
 		page.Items, err = store.Collect(rows, err, scanRepository)
 		return err
 	})
@@ -73,11 +73,11 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 }
 
 // visible narrows a list to what may be seen: the repositories of some spaces, and those that the token's scopes name.
-func (s *Service) visible(ctx context.Context, w *where, set access.Set) error {
+func (s *Service) visible(ctx context.Context, w *store.Where, set access.Set) error {
 	if set.All {
 		return nil
 	}
-	seen := w.in("r.space", set.List())
+	seen := w.In("r.space", set.List())
 	var named []string
 	for _, scope := range actor.From(ctx).Scopes {
 		_, object, ok := strings.Cut(scope, "=")
@@ -93,8 +93,8 @@ func (s *Service) visible(ctx context.Context, w *where, set access.Set) error {
 		}
 	}
 	if len(named) > 0 {
-		seen = "(" + seen + " OR " + w.in("r.id", named) + ")"
+		seen = "(" + seen + " OR " + w.In("r.id", named) + ")"
 	}
-	w.add(seen)
+	w.Add(seen)
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"embed"
 	"io/fs"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -174,35 +172,4 @@ func allIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
 func scanText(row store.Row) (s string, err error) {
 	err = row.Scan(&s)
 	return s, err
-}
-
-// where collects the conditions of a list.
-type where struct {
-	parts []string
-	args  []any
-}
-
-func (w *where) arg(v any) string {
-	w.args = append(w.args, v)
-	return "$" + strconv.Itoa(len(w.args))
-}
-
-func (w *where) in(column string, values []string) string {
-	if len(values) == 0 {
-		return "1 = 0"
-	}
-	marks := make([]string, len(values))
-	for i, v := range values {
-		marks[i] = w.arg(v)
-	}
-	return column + " IN (" + strings.Join(marks, ", ") + ")"
-}
-
-func (w *where) add(part string) { w.parts = append(w.parts, part) }
-
-func (w *where) String() string {
-	if len(w.parts) == 0 {
-		return ""
-	}
-	return "WHERE " + strings.Join(w.parts, " AND ") + " "
 }

@@ -295,10 +295,33 @@ func failure(r worker.Result) string {
 }
 
 func (h *hub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (string, int64, error) {
-	if _, err := h.held(ctx, leaseID); err != nil {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
 		return "", 0, err
 	}
-	return h.Blob.Put(ctx, r, blobLimit)
+	if !step.Job.Sealed {
+		return h.Blob.Put(ctx, r, blobLimit)
+	}
+	plain := &counted{Reader: r}
+	sealed := h.Seal.Sealing(plain)
+	defer sealed.Close()
+	digest, _, err := h.Blob.Put(ctx, sealed, blobLimit)
+	if err != nil {
+		return "", 0, err
+	}
+	return digest, plain.n, nil
+}
+
+// counted counts what is read through it, in bytes.
+type counted struct {
+	io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // GetBlob gives a blob that the leased job names; any other is NotFound, so that a worker reads no more than its step may.
@@ -307,25 +330,41 @@ func (h *hub) GetBlob(ctx context.Context, leaseID, digest string) (io.ReadClose
 	if err != nil {
 		return nil, err
 	}
-	if !names(step.Job, digest) {
+	there, sealed := names(step.Job, digest)
+	if !there {
 		return nil, fault.Errorf(fault.NotFound, "step %s names no blob %s", step.ID, digest)
 	}
 	r, _, err := h.Blob.Open(ctx, digest)
-	return r, err
+	if err != nil || !sealed {
+		return r, err
+	}
+	plain, err := h.Seal.Opening(r)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return opened{plain, r}, nil
 }
 
-func names(j worker.Job, digest string) bool {
+// opened is what a sealed blob holds.
+type opened struct {
+	io.Reader
+	io.Closer
+}
+
+// names tells whether a job may read a blob, and whether the blob is sealed.
+func names(j worker.Job, digest string) (there, sealed bool) {
 	for _, f := range j.Files {
 		if f.Blob == digest {
-			return true
+			return true, f.Sealed
 		}
 	}
 	for _, s := range j.Sources {
 		if s.Blob == digest {
-			return true
+			return true, false
 		}
 	}
-	return false
+	return false, false
 }
 
 // Archive gives the files of a source that the leased job names.

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -108,30 +107,6 @@ func (s *Service) ListTx(ctx context.Context, tx *store.Tx, q Query) (Page, erro
 	return listRuns(ctx, tx, q, true, nil)
 }
 
-type where struct {
-	parts []string
-	args  []any
-}
-
-func (w *where) arg(v any) string {
-	w.args = append(w.args, v)
-	return "$" + strconv.Itoa(len(w.args))
-}
-
-func (w *where) equal(column, value string) {
-	if value != "" {
-		w.parts = append(w.parts, column+" = "+w.arg(value))
-	}
-}
-
-func (w *where) in(column string, values []string) {
-	marks := make([]string, len(values))
-	for i, v := range values {
-		marks[i] = w.arg(v)
-	}
-	w.parts = append(w.parts, column+" IN ("+strings.Join(marks, ",")+")")
-}
-
 func listRuns(ctx context.Context, tx *store.Tx, q Query, all bool, spaces []string) (Page, error) {
 	if !all && len(spaces) == 0 {
 		return Page{}, nil
@@ -140,30 +115,29 @@ func listRuns(ctx context.Context, tx *store.Tx, q Query, all bool, spaces []str
 	if limit == 0 {
 		limit = 50
 	}
-	w := &where{parts: []string{"1 = 1"}}
+	w := &store.Where{}
 	if !all {
-		w.in("space", spaces)
+		w.Add(w.In("space", spaces))
 	}
 	for column, values := range map[string][]string{"kind": q.Kinds, "state": q.States, "space": q.Spaces} {
 		if len(values) > 0 {
-			w.in(column, values)
+			w.Add(w.In(column, values))
 		}
 	}
-	w.equal("subject", q.Subject)
-	w.equal("repository", q.Repository)
-	w.equal("commit_id", q.Commit)
-	w.equal("actor", q.Actor)
+	w.Equal("subject", q.Subject)
+	w.Equal("repository", q.Repository)
+	w.Equal("commit_id", q.Commit)
+	w.Equal("actor", q.Actor)
 	if q.Open {
-		w.parts = append(w.parts, "terminal = 0")
+		w.Add("terminal = 0")
 	}
 	if q.Waiting {
-		w.parts = append(w.parts, "waiting = 1")
+		w.Add("waiting = 1")
 	}
 	if q.Cursor != "" {
-		w.parts = append(w.parts, "id < "+w.arg(q.Cursor))
+		w.Add("id < " + w.Arg(q.Cursor))
 	}
-	rows, err := tx.Query(ctx, "SELECT "+runColumns+" FROM runs WHERE "+strings.Join(w.parts, " AND ")+
-		" ORDER BY id DESC LIMIT "+strconv.Itoa(limit+1), w.args...)
+	rows, err := tx.Query(ctx, "SELECT "+runColumns+" FROM runs"+w.String()+"ORDER BY id DESC LIMIT "+strconv.Itoa(limit+1), w.Args...)
 	runs, err := store.Collect(rows, err, scanRun)
 	if err != nil {
 		return Page{}, fault.Wrap(err, "list runs")

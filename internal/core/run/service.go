@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"time"
 
@@ -32,6 +33,12 @@ type Secrets interface {
 	Resolve(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error)
 }
 
+// Sealer encrypts the artifacts of jobs that are sealed; core/secret does.
+type Sealer interface {
+	Sealing(plain io.Reader) io.ReadCloser
+	Opening(sealed io.Reader) (io.Reader, error)
+}
+
 // Deps are the rooms this one stands on.
 type Deps struct {
 	DB      *store.DB
@@ -40,6 +47,7 @@ type Deps struct {
 	Access  Access
 	Tokens  Tokens
 	Secrets Secrets
+	Seal    Sealer
 	Now     func() time.Time
 	Log     *slog.Logger
 }

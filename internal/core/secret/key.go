@@ -98,11 +98,32 @@ func (k *Keeper) Seal(plain []byte) ([]byte, error) {
 
 // Open decrypts what Seal gave.
 func (k *Keeper) Open(sealed []byte) ([]byte, error) {
-	r, err := age.Decrypt(bytes.NewReader(sealed), k.identity)
+	r, err := k.Opening(bytes.NewReader(sealed))
 	if err != nil {
-		return nil, fault.Wrap(err, "open what was sealed; is the key the one it was sealed with?")
+		return nil, err
 	}
 	return io.ReadAll(r)
+}
+
+// Sealing encrypts what is read through it. Close it, also when it was not read to its end.
+func (k *Keeper) Sealing(plain io.Reader) io.ReadCloser {
+	sealed, into := io.Pipe()
+	go func() {
+		w, err := age.Encrypt(into, k.identity.Recipient())
+		if err == nil {
+			if _, err = io.Copy(w, plain); err == nil {
+				err = w.Close()
+			}
+		}
+		into.CloseWithError(err)
+	}()
+	return sealed
+}
+
+// Opening decrypts what was sealed while it is read.
+func (k *Keeper) Opening(sealed io.Reader) (io.Reader, error) {
+	plain, err := age.Decrypt(sealed, k.identity)
+	return plain, fault.Wrap(err, "open what was sealed; is the key the one it was sealed with?")
 }
 
 // checksum lets people tell values apart without learning anything of them.

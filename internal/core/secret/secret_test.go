@@ -3,10 +3,14 @@ package secret_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -143,5 +147,43 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	}
 	if _, err := secret.OpenKeeper(dir); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a broken key gives %v", err)
+	}
+}
+
+func TestWhatIsSealedWhileItIsReadIsOpenedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	k, err := secret.OpenKeeper(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 1, 64 << 10, 1<<20 + 7} {
+		plain := bytes.Repeat([]byte("s3cret."), size/7+1)[:size]
+		r := k.Sealing(bytes.NewReader(plain))
+		sealed, err := io.ReadAll(r)
+		if err != nil || r.Close() != nil {
+			t.Fatal(err)
+		}
+		if size > 10 && bytes.Contains(sealed, []byte("s3cret")) {
+			t.Errorf("%d bytes can be read as they lie", size)
+		}
+		opened, err := k.Opening(bytes.NewReader(sealed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(opened); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("got %d bytes, %v; want the %d that were sealed", len(got), err, size)
+		}
+		if cut, err := k.Opening(bytes.NewReader(sealed[:len(sealed)-1])); err == nil {
+			if _, err := io.ReadAll(cut); err == nil {
+				t.Errorf("%d bytes that were cut short are taken", size)
+			}
+		}
+	}
+	broken := k.Sealing(iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := io.ReadAll(broken); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a source that breaks gives %v", err)
+	}
+	if err := k.Sealing(rand.Reader).Close(); err != nil { // nobody read it; its goroutine ends
+		t.Error(err)
 	}
 }

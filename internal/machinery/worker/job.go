@@ -44,6 +44,7 @@ type Job struct {
 	Network   bool              `json:"network,omitempty"` // refused where the pool does not grant it
 	Limits    execute.Limits    `json:"limits,omitzero"`   // zero fields take the worker's
 	Masks     []string          `json:"masks,omitempty"`   // further texts to hide in the log
+	Sealed    bool              `json:"sealed,omitempty"`  // its artifacts are encrypted where they are stored
 }
 
 // File is written into the workspace after the sources.
@@ -52,6 +53,7 @@ type File struct {
 	Mode    uint32 `json:"mode,omitempty"`    // permissions; 0 is 0644
 	Content string `json:"content,omitempty"` // or
 	Blob    string `json:"blob,omitempty"`    // the digest of the content
+	Sealed  bool   `json:"sealed,omitempty"`  // the blob is an artifact of a job that is Sealed
 }
 
 // Source is a tree that is unpacked into the workspace.

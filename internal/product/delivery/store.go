@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io/fs"
 	"strconv"
-	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -61,19 +60,12 @@ func findApplications(ctx context.Context, tx *store.Tx, where string, args ...a
 
 // listApplications gives a page of those in spaces (all of them when all is set), by reference.
 func listApplications(ctx context.Context, tx *store.Tx, after string, limit int, all bool, spaces []string) ([]Application, error) {
-	where, args := "deleted = 0 AND ref > $1", []any{after}
+	w := &store.Where{}
+	w.Add("deleted = 0 AND ref > " + w.Arg(after))
 	if !all {
-		if len(spaces) == 0 {
-			return nil, nil
-		}
-		marks := make([]string, len(spaces))
-		for i, space := range spaces {
-			args = append(args, space)
-			marks[i] = "$" + strconv.Itoa(len(args))
-		}
-		where += " AND space IN (" + strings.Join(marks, ",") + ")"
+		w.Add(w.In("space", spaces))
 	}
-	rows, err := tx.Query(ctx, "SELECT "+applicationColumns+" FROM applications WHERE "+where+" ORDER BY ref LIMIT "+strconv.Itoa(limit), args...)
+	rows, err := tx.Query(ctx, "SELECT "+applicationColumns+" FROM applications"+w.String()+"ORDER BY ref LIMIT "+strconv.Itoa(limit), w.Args...)
 	return store.Collect(rows, err, scanApplication)
 }
 

@@ -61,7 +61,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 // applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
 func applyStep(r *run.Run, in Input, plan string, n int) run.Step {
 	job := engineJob(r, in, applyScript)
-	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Mode: 0o600})
+	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Sealed: true, Mode: 0o600})
 	job.Outputs = []worker.Output{
 		{Name: "outputs", Path: "/work/outputs.json", Kind: "file", MaxBytes: 16 << 20, Optional: true},
 		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
@@ -111,6 +111,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		},
 		Tools:  []string{ToolEngine},
 		Door:   true,
+		Sealed: true, // a plan holds sensitive values in the clear
 		Scopes: []string{"stack:state=" + name},
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -27,10 +28,11 @@ type Repositories interface {
 	Pusher(ctx context.Context, repository, commit string) (string, error)
 }
 
-// Sealer encrypts states at rest; core/secret does.
+// Sealer encrypts states at rest, and opens the plans that core/run has sealed; core/secret does.
 type Sealer interface {
 	Seal(plain []byte) ([]byte, error)
 	Open(sealed []byte) ([]byte, error)
+	Opening(sealed io.Reader) (io.Reader, error)
 }
 
 // Deps are the rooms this one stands on.
@@ -86,18 +88,19 @@ func (s *Service) List(ctx context.Context, after string, limit int) (list []Ove
 	if err != nil {
 		return nil, err
 	}
-	limit = min(max(limit, 1), 200)
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 AND ref > $1 ORDER BY ref", after)
+		w := &store.Where{}
+		w.Add("deleted = 0 AND ref > " + w.Arg(after))
+		if !readable.All {
+			w.Add(w.In("space", readable.List()))
+		}
+		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+"ORDER BY ref LIMIT "+strconv.Itoa(min(max(limit, 1), 200)), w.Args...)
 		stacks, err := store.Collect(rows, err, scanStack)
 		if err != nil {
 			return fault.Wrap(err, "list stacks")
 		}
 		list = nil
 		for _, stack := range stacks {
-			if !readable.Has(stack.Space) || len(list) >= limit {
-				continue
-			}
 			o, err := s.overview(ctx, tx, stack)
 			if err != nil {
 				return err
@@ -287,5 +290,9 @@ func (s *Service) readBlob(ctx context.Context, digest string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, StateLimit))
+	plain, err := s.Seal.Opening(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(plain, StateLimit))
 }

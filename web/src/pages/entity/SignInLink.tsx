@@ -16,13 +16,7 @@ export function SignInLink({ user }: { user: string }) {
       <Button loading={make.isPending} onClick={() => make.mutate(user)}>
         Make a sign-in link
       </Button>
-      <Modal
-        opened={make.isSuccess || make.isError}
-        onClose={make.reset}
-        title="Sign-in link"
-        centered
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Modal opened={make.isSuccess || make.isError} onClose={make.reset} title="Sign-in link" centered>
         <Stack>
           <Failure error={make.error} />
           {make.data && (
