@@ -1,0 +1,240 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+)
+
+// play is a stack run whose steps, reviews, cancellations and retries come as they may.
+type play struct {
+	*rapid.T
+	kind    run.Kind
+	view    *run.View
+	in      Input
+	now     time.Time
+	rounds  int
+	verdict map[int]Verdict // of each round that was judged
+}
+
+// settle calls Advance until it rests, as core/run does; a move that the table does not have is an error.
+func (p *play) settle() {
+	for range 20 {
+		before, steps := p.view.Run.State, len(p.view.Steps)
+		if p.view.Run.Terminal {
+			return
+		}
+		if err := p.kind.Advance(p.view); err != nil {
+			p.Fatalf("advance from %s: %v", before, err)
+		}
+		if p.view.Run.State == before && len(p.view.Steps) == steps {
+			return
+		}
+	}
+	p.Fatal("does not come to rest")
+}
+
+func (p *play) step(name string) *run.Step { return p.view.Step(stepKey(name, p.rounds)) }
+
+// report ends the open step in some way.
+func (p *play) report() {
+	p.now = p.now.Add(time.Second)
+	p.view.Now = p.now
+	for _, s := range p.view.Steps {
+		if s.State.Done() {
+			continue
+		}
+		s.State = rapid.SampledFrom([]run.StepState{run.StepSucceeded, run.StepSucceeded, run.StepSucceeded, run.StepFailed}).Draw(p.T, s.Key)
+		s.Reason, s.Ended = "said by "+s.Key, p.now
+		switch {
+		case s.State != run.StepSucceeded:
+		case strings.HasPrefix(s.Key, "plan"):
+			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{
+				"plan": {Digest: fmt.Sprintf("plan of %d", p.rounds)}, "plan-json": {Digest: fmt.Sprintf("json of %d", p.rounds)},
+			}}
+		case strings.HasPrefix(s.Key, "judge"):
+			v := Verdict{Summary: Summary{Create: rapid.IntRange(0, 2).Draw(p.T, "create")}}
+			if rapid.IntRange(0, 4).Draw(p.T, "deny") == 0 {
+				v.Deny = []string{"no"}
+			}
+			if rapid.Bool().Draw(p.T, "warn") {
+				v.Warn = []string{"beware"}
+			}
+			p.verdict[p.rounds] = v
+			s.Result.Data, _ = json.Marshal(v)
+			if rapid.IntRange(0, 9).Draw(p.T, "garbled") == 0 {
+				s.Result.Data = json.RawMessage("7")
+			}
+		}
+	}
+	p.settle()
+}
+
+func (p *play) review(verdict string) {
+	p.now = p.now.Add(time.Second)
+	p.view.Now = p.now
+	p.view.Reviews = append(p.view.Reviews, run.Review{Verdict: verdict, State: p.view.Run.State, Time: p.now})
+	p.settle()
+}
+
+func (p *play) retry() {
+	from := p.view.Run.State
+	err := p.kind.Retry(p.view)
+	if may := from == failed || from == canceled; may != (err == nil) {
+		p.Fatalf("retry of a run that is %s: %v", from, err)
+	}
+	if err == nil {
+		p.view.Locked = p.view.Run.Lock == ""
+		p.settle()
+		if p.view.Run.Lock != "" && p.view.Run.State != queued {
+			p.Fatalf("a retry went on to %s without the lock", p.view.Run.State)
+		}
+		p.view.Locked = true
+		p.settle()
+	}
+}
+
+func (p *play) cancel() {
+	state := p.view.Run.State
+	err := p.kind.Cancel(p.view)
+	if may := state != confirmed && state != applying; may != (err == nil) {
+		p.Fatalf("cancel of a run that is %s: %v", state, err)
+	}
+	if err == nil {
+		p.view.Run.CancelRequested = true
+		p.settle()
+	}
+}
+
+// confirmedBy tells whether the plan of this round was let through: by a person, or by the stack's own word.
+func (p *play) letThrough() bool {
+	v := p.verdict[p.rounds]
+	if p.in.Autodeploy && p.in.Type == Tracked && len(v.Warn) == 0 {
+		return true
+	}
+	judged := p.step("judge")
+	for _, r := range p.view.Reviews {
+		if r.Verdict == "confirm" && r.State == unconfirmed && !r.Time.Before(judged.Ended) {
+			return true
+		}
+	}
+	return false
+}
+
+// check holds what must be true at any time.
+func (p *play) check() {
+	v := p.view
+	p.rounds = round(v)
+	for _, s := range v.Steps {
+		if strings.HasPrefix(s.Key, "apply") && s.MaxAttempts != 1 {
+			p.Fatalf("step %s may be done %d times", s.Key, s.MaxAttempts)
+		}
+	}
+	if v.Open() > 1 {
+		p.Fatalf("%d steps are open at once", v.Open())
+	}
+	if apply := p.step("apply"); apply != nil && p.rounds > 0 {
+		verdict := p.verdict[p.rounds]
+		switch {
+		case p.in.Type == Proposed:
+			p.Fatal("a proposed run is applied")
+		case len(verdict.Deny) > 0:
+			p.Fatal("a denied plan is applied")
+		case verdict.Summary.Empty():
+			p.Fatal("an empty plan is applied")
+		case !p.letThrough():
+			p.Fatal("a plan that nobody confirmed is applied")
+		}
+		files := apply.Job.Files
+		if got, want := files[len(files)-1].Blob, fmt.Sprintf("plan of %d", p.rounds); got != want || !files[len(files)-1].Sealed {
+			p.Fatalf("%q is applied, want %q as it was sealed", got, want)
+		}
+	}
+	switch v.Run.State {
+	case failed:
+		if v.Run.Reason == "" {
+			p.Fatal("it failed without a reason")
+		}
+	case finished:
+		applied, verdict := p.step("apply"), p.verdict[p.rounds]
+		done := applied != nil && applied.State == run.StepSucceeded
+		if !done && p.in.Type != Proposed && !verdict.Summary.Empty() {
+			p.Fatalf("it finished, and its apply is %+v", applied)
+		}
+	case unconfirmed:
+		if !v.Run.Waiting {
+			p.Fatal("an unconfirmed run is not among those that wait")
+		}
+	}
+}
+
+// TestAnyStackRunAppliesOnlyWhatWasLetThrough plays runs with any ends of their steps, reviews, cancellations and
+// retries, and checks at each moment what must always hold.
+func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
+	t.Parallel()
+	k := Kind()
+	if err := k.Check(); err != nil {
+		t.Fatal(err)
+	}
+	ends := map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		p := &play{T: rt, kind: k, now: time.Unix(1000, 0), verdict: map[int]Verdict{}, in: Input{
+			Type: rapid.SampledFrom([]string{Tracked, Proposed, Destroy}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
+			Autodeploy: rapid.Bool().Draw(rt, "autodeploy"),
+		}}
+		raw, err := json.Marshal(p.in)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r := run.Run{ID: "run_1", Input: raw}
+		if p.in.Type != Proposed {
+			r.Lock = "stack:x"
+		}
+		p.view = run.NewView(k, r, p.now)
+		p.settle()
+		if r.Lock != "" && (p.view.Run.State != queued || len(p.view.Steps) > 0) {
+			rt.Fatalf("began in %s without its lock", p.view.Run.State)
+		}
+		p.view.Locked = true
+		p.settle()
+		p.check()
+		for range rapid.IntRange(1, 25).Draw(rt, "moves") {
+			switch move := rapid.SampledFrom([]string{"report", "report", "report", "confirm", "discard", "approve", "cancel", "retry"}).Draw(rt, "move"); {
+			case p.view.Run.Terminal:
+				ends[p.view.Run.State]++
+				if move == "retry" {
+					p.retry()
+				}
+			case move == "report":
+				p.report()
+			case move == "cancel":
+				p.cancel()
+			case move == "retry":
+			case p.view.Run.State == unconfirmed: // nobody else takes a review, see Service.waiting
+				p.review(move)
+			}
+			p.check()
+		}
+	})
+	for _, state := range []string{finished, failed, discarded, canceled} {
+		if ends[state] == 0 {
+			t.Errorf("no play ended as %s: %v", state, ends)
+		}
+	}
+}
+
+func TestAnUnreadableInputEndsTheRun(t *testing.T) {
+	t.Parallel()
+	k := Kind()
+	v := run.NewView(k, run.Run{ID: "run_1", Input: json.RawMessage("7")}, time.Unix(1, 0))
+	if err := k.Advance(v); err != nil || v.Run.State != failed || !strings.Contains(v.Run.Reason, "input can't be read") {
+		t.Errorf("got %s: %s, %v", v.Run.State, v.Run.Reason, err)
+	}
+}

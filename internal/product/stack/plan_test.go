@@ -1,0 +1,186 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// planned is what OpenTofu 1.12 writes for one resource of each action.
+const planned = `{
+ "format_version": "1.2",
+ "resource_changes": [
+  {"address": "terraform_data.new", "mode": "managed", "type": "terraform_data", "name": "new",
+   "change": {"actions": ["create"], "before": null, "after": {"input": "x"}, "after_unknown": {"id": true}, "before_sensitive": false, "after_sensitive": {}}},
+  {"address": "terraform_data.changed", "type": "terraform_data", "name": "changed",
+   "change": {"actions": ["update"], "before": {"input": "old secret", "tags": ["a", "hidden"]}, "after": {"input": "new secret", "tags": ["a", "b"]},
+    "before_sensitive": {"input": true, "tags": [false, true]}, "after_sensitive": {"input": true}}},
+  {"address": "module.m.terraform_data.again", "module_address": "module.m", "type": "terraform_data", "name": "again", "action_reason": "replace_because_cannot_update",
+   "change": {"actions": ["delete", "create"], "before": {"input": "1"}, "after": {"input": "2"}}},
+  {"address": "terraform_data.first", "type": "terraform_data", "name": "first", "change": {"actions": ["create", "delete"], "before": {}, "after": {}}},
+  {"address": "terraform_data.gone", "type": "terraform_data", "name": "gone", "change": {"actions": ["delete"], "before": {"input": "1"}, "after": null}},
+  {"address": "terraform_data.same", "type": "terraform_data", "name": "same", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
+  {"address": "terraform_data.moved", "previous_address": "terraform_data.was", "type": "terraform_data", "name": "moved", "change": {"actions": ["no-op"]}},
+  {"address": "terraform_data.taken", "type": "terraform_data", "name": "taken", "change": {"actions": ["no-op"], "importing": {"id": "i-1"}}},
+  {"address": "terraform_data.left", "type": "terraform_data", "name": "left", "change": {"actions": ["forget"], "before": {}, "after": null}},
+  {"address": "data.http.x", "mode": "data", "type": "http", "name": "x", "change": {"actions": ["read"]}}
+ ],
+ "output_changes": {
+  "z": {"actions": ["create"], "before": null, "after": "hidden output", "after_sensitive": true},
+  "a": {"actions": ["no-op"], "before": "1", "after": "1"}
+ }
+}`
+
+func TestAPlanIsCountedAndItsSecretsTakenOut(t *testing.T) {
+	t.Parallel()
+	p, err := stack.ReadPlan([]byte(planned))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := stack.Summary{Create: 1, Update: 1, Delete: 1, Replace: 2, NoOp: 1, Import: 1, Move: 1, Forget: 1, Outputs: 1}
+	if p.Summary != want {
+		t.Errorf("counted %+v, want %+v", p.Summary, want)
+	}
+	if got := p.Summary.String(); got != "1 to create, 1 to change, 2 to replace, 1 to destroy, 1 to import, 1 to move, 1 to forget, 1 output changes" {
+		t.Errorf("says %q", got)
+	}
+	shown, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"old secret", "new secret", "hidden"} {
+		if strings.Contains(string(shown), secret) {
+			t.Errorf("%q is shown: %s", secret, shown)
+		}
+	}
+	changed := p.Changes[1]
+	if !changed.Sensitive || changed.After.(map[string]any)["tags"].([]any)[1] != "b" {
+		t.Errorf("the change is %+v; want that it is marked and shows what is not sensitive", changed)
+	}
+	if p.Changes[0].Sensitive || p.Changes[2].Module != "module.m" || p.Changes[2].Reason != "replace_because_cannot_update" || p.Changes[6].PreviousAddr != "terraform_data.was" {
+		t.Errorf("the changes are %+v", p.Changes)
+	}
+	if p.Outputs[0].Address != "a" || p.Outputs[1].Address != "z" {
+		t.Errorf("the outputs are not in order: %+v", p.Outputs)
+	}
+}
+
+func TestWhatIsNoPlanIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "[]", "{", "{}", `{"format_version": 7}`, `{"resource_changes": [{"change": {"actions": "create"}}], "format_version": "1"}`} {
+		if _, err := stack.ReadPlan([]byte(text)); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// value is any JSON value whose texts are open or secret, with the mark of what is secret in it.
+func value(t *rapid.T, depth int) (v, mark any) {
+	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
+	case kind == 0 || depth == 0 && kind > 2:
+		return "open", false
+	case kind == 1:
+		return "secret", true
+	case kind == 2:
+		if depth == 0 {
+			return "secret", true
+		}
+		inner, _ := value(t, depth-1)
+		return []any{inner, map[string]any{"secret": "secret"}}, true // marked as a whole
+	case kind == 3:
+		n := rapid.IntRange(0, 4).Draw(t, "length")
+		list, marks := make([]any, n), make([]any, n)
+		for i := range list {
+			list[i], marks[i] = value(t, depth-1)
+		}
+		return list, marks
+	default:
+		object, marks := map[string]any{}, map[string]any{}
+		for i := range rapid.IntRange(0, 4).Draw(t, "size") {
+			key := string(rune('a' + i))
+			inner, mark := value(t, depth-1)
+			object[key] = inner
+			if mark != false || rapid.Bool().Draw(t, "said") { // engines leave out what is not sensitive
+				marks[key] = mark
+			}
+		}
+		return object, marks
+	}
+}
+
+func TestNoSecretOfAnyShapeIsShown(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		before, beforeMark := value(t, 4)
+		after, afterMark := value(t, 4)
+		change := map[string]any{"actions": []string{"update"}, "before": before, "before_sensitive": beforeMark, "after": after, "after_sensitive": afterMark}
+		data, err := json.Marshal(map[string]any{"format_version": "1.2", "resource_changes": []any{map[string]any{"address": "x", "change": change}}, "output_changes": map[string]any{"x": change}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := stack.ReadPlan(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []stack.Change{p.Changes[0], p.Outputs[0]} {
+			shown, err := json.Marshal([]any{c.Before, c.After})
+			if err != nil {
+				t.Fatal(err)
+			}
+			hidden := strings.Contains(string(mustJSON(t, []any{before, after})), "secret")
+			if strings.Contains(string(shown), `"secret"`) {
+				t.Fatalf("%s shows a secret of %s", shown, data)
+			}
+			if hidden != c.Sensitive {
+				t.Fatalf("marked as sensitive: %t, and the values have secrets: %t: %s", c.Sensitive, hidden, data)
+			}
+			if opens := strings.Count(string(shown), `"open"`); !hidden && opens != strings.Count(string(mustJSON(t, []any{before, after})), `"open"`) {
+				t.Fatalf("%s lacks something of %s", shown, data)
+			}
+		}
+	})
+}
+
+func mustJSON(t *rapid.T, v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// FuzzReadPlan feeds anything; the seeds are plans of the corpus too, where it is there.
+func FuzzReadPlan(f *testing.F) {
+	f.Add([]byte(planned))
+	files, err := filepath.Glob("../../../../shared/corpus/tofu/*/plan*.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := stack.ReadPlan(data)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("%v is not about the input", err)
+			}
+			return
+		}
+		if _, err := json.Marshal(p); err != nil {
+			t.Errorf("a plan that was read can't be shown: %v", err)
+		}
+		_ = p.Summary.String()
+	})
+}
