@@ -174,6 +174,7 @@ chapter('its infrastructure waits; Alice is refused, Bob confirms', async () => 
   await sound(alice, 'a refused confirmation');
   await bob.goto('/');
   await bob.getByText(`Change ${shop}-infra`).first().waitFor();
+  await bob.getByRole('button', { name: 'Confirm', exact: true }).first().waitFor(); // what waits is there, not only told of
   await picture(bob, 'home');
   await sound(bob, 'home with a run that waits');
   await bob.getByRole('link', { name: `Change ${shop}-infra` }).first().click();

@@ -210,7 +210,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			continue
 		}
 		if step.fresh {
-			step.ID = ref.NewID("stp", v.Now)
+			step.ID = ref.NewID(ref.Step, v.Now)
 		}
 		ready = ready || step.State == StepReady
 		if err := saveStep(ctx, tx, step, r.Priority); err != nil {

@@ -49,10 +49,9 @@ func (a *API) listApplications(ctx context.Context, in *Paging) (*body[List[Appl
 }
 
 func (a *API) wireApplication(ctx context.Context, s delivery.Status) (Application, error) {
-	dest := s.Spec.Destination
 	w := Application{
 		Ref: s.Ref.String(), Namespace: s.Ref.Namespace, Name: s.Ref.Name, Space: s.Space, Component: s.Component.String(), Stack: s.Stack.String(),
-		Repository: s.Repository, Branch: s.Branch, Path: s.Path, Destination: dest.Name + dest.Server + "/" + dest.Namespace,
+		Repository: s.Repository, Branch: s.Branch, Path: s.Path, Destination: s.Destination(),
 		Automated: s.Spec.SyncPolicy.Automated != nil, Sync: s.Sync, Health: string(s.Health), Why: s.Why, Message: s.Message, Revision: s.Synced, URLs: []string{},
 	}
 	for _, u := range s.URLs {

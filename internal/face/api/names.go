@@ -5,6 +5,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // platform is how the system principal is shown.
@@ -33,6 +34,9 @@ func (a *API) people(ctx context.Context, ids []string) (func(id string) Actor, 
 	return func(id string) Actor {
 		if id == "system" || id == "" {
 			return Actor{ID: id, Name: platform}
+		}
+		if ref.IsID(id, ref.Step) {
+			return Actor{ID: id, Name: "A step"}
 		}
 		d, ok := names[id]
 		if !ok {

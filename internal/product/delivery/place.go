@@ -16,6 +16,9 @@ func (a Application) namespace() string {
 	return a.Space
 }
 
+// Destination gives where the application's objects go, as CLUSTER/NAMESPACE.
+func (a Application) Destination() string { return a.clusterName() + "/" + a.namespace() }
+
 // clusterName is the name of the cluster that the application goes to.
 func (a Application) clusterName() string {
 	if a.Spec.Destination.Name != "" {

@@ -11,7 +11,7 @@ import (
 // Prefixes of ids: what an id names is told by its first letters.
 const (
 	Run       = "run"
-	Step      = "step"
+	Step      = "stp"
 	Review    = "rev"
 	Entry     = "led"
 	Principal = "pri"
