@@ -36,10 +36,14 @@ func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.approved(ctx, r); err != nil {
+	detail, err := s.Runs.Detail(ctx, runID)
+	if err != nil {
 		return err
 	}
-	return s.review(ctx, r, "confirm", note)
+	if err := s.approved(ctx, r, detail.Reviews); err != nil {
+		return err
+	}
+	return s.review(ctx, r, "confirm", note, detail.Reviews)
 }
 
 // Discard ends a run that waits for review. Permission: run:confirm in the run's space.
@@ -62,11 +66,12 @@ func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
 	if err != nil {
 		return err
 	}
-	return s.review(ctx, r, verdict, note)
+	return s.review(ctx, r, verdict, note, nil)
 }
 
-// review records a verdict on the run as it was read: if it moved on in between, nothing is recorded.
-func (s *Service) review(ctx context.Context, r run.Run, verdict, note string) error {
+// review records a verdict on the run as it was read: if it moved on in between, or somebody voted after the votes that
+// the verdict was weighed with, nothing is recorded.
+func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := s.Runs.GetTx(ctx, tx, r.ID)
 		if err != nil {
@@ -74,6 +79,13 @@ func (s *Service) review(ctx context.Context, r run.Run, verdict, note string) e
 		}
 		if now.State != r.State || string(now.Output) != string(r.Output) {
 			return fault.Errorf(fault.Conflict, "run %s has moved on to %s; look at it again", r.ID, now.State)
+		}
+		votes, err := s.Runs.ReviewsTx(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		if verdict == "confirm" && len(votes) != len(weighed) {
+			return fault.Errorf(fault.Conflict, "somebody reviewed run %s at this moment; look at it again", r.ID)
 		}
 		return s.Runs.Review(ctx, tx, r.ID, verdict, note)
 	})
@@ -87,15 +99,11 @@ type voteInput struct {
 }
 
 // approved asks the approval policies. With none attached, whoever may confirm decides alone.
-func (s *Service) approved(ctx context.Context, r run.Run) error {
-	detail, err := s.Runs.Detail(ctx, r.ID)
-	if err != nil {
-		return err
-	}
+func (s *Service) approved(ctx context.Context, r run.Run, reviews []run.Review) error {
 	me := actor.From(ctx)
 	approvals := []voteInput{{Author: me.ID, State: r.State}}
 	var rejections []voteInput
-	for _, v := range latestVotes(detail.Reviews, r.State) {
+	for _, v := range latestVotes(reviews, r.State) {
 		switch {
 		case v.Verdict == "approve" && v.Actor != me.ID:
 			approvals = append(approvals, voteInput{v.Actor, v.State, v.Note})

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+// ground is a house with people, as they reach it: Alice and Bob develop, Rita reads, Otto may work with states, and
+// Mallory has no right at all.
+type ground struct {
+	*town
+	t     *testing.T
+	house *House
+	url   string
+	as    map[string]*client.Client
+}
+
+const groundPeople = townPeople + `---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: rita}, spec: {memberOf: []}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: otto}, spec: {memberOf: []}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: mallory}, spec: {memberOf: []}}
+---
+{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: operator}, spec: {description: Works with states, permissions: ["*:read", "stack:state", "stack:unlock"]}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: rita-reads}, spec: {role: reader, space: default, subjects: ["user:default/rita"]}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: otto-operates}, spec: {role: operator, space: default, subjects: ["user:default/otto"]}}
+`
+
+func newGround(t *testing.T, h *House, server *httptest.Server) *ground {
+	t.Helper()
+	g := &ground{t: t, house: h, url: server.URL, as: map[string]*client.Client{"admin": client.New(server.URL, h.Options.AdminToken)}}
+	g.apply(groundPeople)
+	for _, name := range []string{"alice", "bob", "rita", "otto", "mallory"} {
+		token, err := client.Post[client.NewToken](t.Context(), g.as["admin"], "/tokens", map[string]any{"name": "test", "owner": "user:default/" + name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.as[name] = client.New(server.URL, token.Secret)
+	}
+	g.town = &town{address: strings.TrimPrefix(server.URL, "http://"), dir: t.TempDir(), admin: g.as["admin"], alice: g.as["alice"], bob: g.as["bob"], tell: t.Logf}
+	return g
+}
+
+// eachGround tells a story on each kind of database; where an engine is needed and there is none, it is skipped.
+func eachGround(t *testing.T, engine bool, story func(t *testing.T, g *ground)) {
+	t.Helper()
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		if engine && h.engine.path() == "" {
+			if os.Getenv("CI") != "" {
+				t.Fatal("there is no engine; run make tools")
+			}
+			t.Skip("there is neither OpenTofu nor Terraform; run make tools")
+		}
+		story(t, newGround(t, h, server))
+	})
+}
+
+// apply applies documents as the administrator.
+func (g *ground) apply(documents string) {
+	g.t.Helper()
+	if err := g.try("admin", documents); err != nil {
+		g.t.Fatalf("apply: %v", err)
+	}
+}
+
+func (g *ground) try(who, documents string) error {
+	_, err := client.Post[client.List[client.Applied]](g.t.Context(), g.as[who], "/apply", map[string]any{"documents": documents, "source": "test"})
+	return err
+}
+
+// push writes files to a repository, which is made at first, as somebody, and gives the commit.
+func (g *ground) push(who, repository string, files map[string]string) string {
+	g.t.Helper()
+	namespace, name, _ := strings.Cut(repository, "/")
+	dir := filepath.Join(g.dir, who, repository)
+	if _, err := os.Stat(dir); err != nil {
+		if _, err := client.Get[client.Repository](g.t.Context(), g.admin, "/repositories/"+repository, nil); err != nil {
+			if _, err := client.Post[client.Repository](g.t.Context(), g.admin, "/repositories", map[string]string{"namespace": namespace, "name": name}); err != nil {
+				g.t.Fatal(err)
+			}
+		}
+		g.do(who, "", "clone", "--quiet", g.url+"/git/"+repository+".git", dir)
+		g.do(who, dir, "switch", "--quiet", "--create", "main")
+	}
+	for path, content := range files {
+		write(g.t, filepath.Join(dir, filepath.FromSlash(path)), content)
+	}
+	g.do(who, dir, "add", "--all")
+	g.do(who, dir, "commit", "--quiet", "--message", "change")
+	g.do(who, dir, "push", "--quiet", "origin", "main")
+	return g.do(who, dir, "rev-parse", "HEAD")
+}
+
+func (g *ground) do(who, dir string, args ...string) string {
+	g.t.Helper()
+	out, err := g.git(g.t.Context(), g.as[who], dir, args...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return out
+}
+
+// act does something with a run as somebody.
+func (g *ground) act(who, id, verb string) (client.RunDetail, error) {
+	return client.Post[client.RunDetail](g.t.Context(), g.as[who], "/runs/"+id+"/"+verb, map[string]string{"note": "said by " + who})
+}
+
+// rests follows a run until it waits for a person or has ended.
+func (g *ground) rests(id string) client.RunDetail {
+	g.t.Helper()
+	return until(g.t, g.admin, id, func(r client.RunDetail) bool { return r.Waiting || r.Terminal })
+}
+
+// log gives the log of a step of a run.
+func (g *ground) log(id, step string) string {
+	g.t.Helper()
+	var out []byte
+	if err := g.admin.Do(g.t.Context(), "GET", "/runs/"+id+"/steps/"+step+"/log", nil, nil, &out); err != nil {
+		g.t.Fatal(err)
+	}
+	return string(out)
+}
+
+// wantRun fails the test unless a run is in a state and says so.
+func (g *ground) wantRun(r client.RunDetail, state, reason string) {
+	g.t.Helper()
+	if r.State != state || !strings.Contains(r.Reason, reason) {
+		for _, s := range r.Steps {
+			g.t.Logf("step %s %s: %s\n%s", s.Key, s.State, s.Reason, g.log(r.ID, s.Key))
+		}
+		g.t.Fatalf("run %s is %s: %s\nwant %s: %s", r.Title, r.State, r.Reason, state, reason)
+	}
+}
