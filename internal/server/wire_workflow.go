@@ -12,7 +12,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -49,5 +48,5 @@ func (s submitter) SubmitFile(ctx context.Context, n trigger.Submission) (string
 		Space: n.Space, File: n.File, Document: n.Document, Arguments: n.Arguments, Source: n.Source, Subject: n.Subject, Refs: n.Refs,
 		Key: n.Key, Cause: n.Cause, Actor: n.Actor,
 	})
-	return r.ID, fault.Wrap(err, "%s", n.File)
+	return r.ID, err
 }

@@ -15,7 +15,7 @@ func Kinds(s *Service) []document.Kind {
 		APIVersions: []string{APIVersion}, Name: KindWorkflowTemplate, Plural: "workflowtemplates",
 		Description: "A workflow to submit, or templates for others to use: DAGs and steps of commands.",
 		Validate: func(d document.Document) []fault.Detail {
-			_, wrong := s.check(d, func(string) (*Spec, bool) { return nil, false })
+			_, wrong := s.check(d, func(string) (*Spec, bool) { return nil, false }, nil)
 			return wrong
 		},
 		Relations: relations,

@@ -19,6 +19,7 @@ type linter struct {
 	def     *definition
 	refs    references
 	plugins map[string]bool // names that are there; nil is any
+	given   *Submission     // with what it is to run; nil when nobody submits it
 	wrong   []fault.Detail
 	warn    []fault.Detail
 	exits   map[string]bool // templates that the exit handler reaches
@@ -33,6 +34,18 @@ func (l *linter) err(at []string, err error) {
 	if err != nil {
 		l.bad(at, "", "%s", fault.Message(err))
 	}
+}
+
+// open tells whether somebody else brings arguments, labels and annotations later.
+func (l *linter) open() bool { return l.def.template() && l.given == nil }
+
+// argument tells whether the submission brings a parameter that the workflow need not declare.
+func (l *linter) argument(name string) bool {
+	if l.given == nil {
+		return false
+	}
+	_, there := l.given.Arguments[name]
+	return there
 }
 
 var workflowName = regexp.MustCompile(`^[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?$`)
@@ -107,11 +120,11 @@ func (l *linter) exitName(spec *Spec, name string, at []string) {
 
 // entry checks that the workflow's own arguments suffice for a template that it starts by itself.
 func (l *linter) entry(spec *Spec, name string, at []string) {
-	if l.def.template() {
+	if l.open() {
 		return
 	}
 	for _, p := range find(spec, name).Inputs.Parameters {
-		if p.Value == nil && p.Default == nil && !slices.ContainsFunc(spec.Arguments.Parameters, func(a Parameter) bool { return a.Name == p.Name }) {
+		if p.Value == nil && p.Default == nil && !l.argument(p.Name) && !slices.ContainsFunc(spec.Arguments.Parameters, func(a Parameter) bool { return a.Name == p.Name }) {
 			l.bad(at, "declare it in spec.arguments.parameters", "template %s takes the parameter %q, which the workflow doesn't have", name, p.Name)
 		}
 	}

@@ -76,8 +76,9 @@ func (l *linter) text(text string, sc *scope, at []string) {
 			if p := sc.peers[task]; p != nil {
 				l.bad(at, "declare it in the outputs of its template", "{{%s}}: %s puts no such thing out", clip(t.body, 100), task)
 			}
-		case l.def.template() && (head == "workflow" && strings.HasPrefix(rest, "parameters.") || strings.HasPrefix(rest, "labels.") || strings.HasPrefix(rest, "annotations.")):
-			// whoever uses the template brings it
+		case head == "workflow" && (l.open() && strings.HasPrefix(rest, "parameters.") || l.argument(strings.TrimPrefix(rest, "parameters."))):
+			// whoever uses it brings it
+		case l.def.template() && (strings.HasPrefix(rest, "labels.") || strings.HasPrefix(rest, "annotations.")):
 		default:
 			l.bad(at, l.hint(head, sc), "{{%s}} names nothing that is known here", clip(t.body, 100))
 		}

@@ -38,7 +38,7 @@ func (s *Service) Lint(file string, data []byte) (Report, error) {
 	var report Report
 	var wrong []fault.Detail
 	for _, d := range documents {
-		def, details := s.check(d, func(name string) (*Spec, bool) { return here[name], here[name] != nil })
+		def, details := s.check(d, func(name string) (*Spec, bool) { return here[name], here[name] != nil }, nil)
 		wrong = append(wrong, details...)
 		if def != nil {
 			report.Names = append(report.Names, d.Kind+"/"+nameOf(d))
@@ -71,13 +71,13 @@ func nameOf(d document.Document) string {
 	return ""
 }
 
-// check reads a document and lints it as a whole.
-func (s *Service) check(d document.Document, refs references) (*definition, []fault.Detail) {
+// check reads a document and lints it as a whole; with what is given, when it is submitted.
+func (s *Service) check(d document.Document, refs references, given *Submission) (*definition, []fault.Detail) {
 	def, wrong := read(d)
 	if len(wrong) > 0 {
 		return def, wrong
 	}
-	l := &linter{def: def, refs: refs, plugins: map[string]bool{}}
+	l := &linter{def: def, refs: refs, plugins: map[string]bool{}, given: given}
 	for name := range s.Plugins {
 		l.plugins[name] = true
 	}
@@ -115,7 +115,7 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 		if err := b.fetch(ctx, referenced(&def.spec), 0); err != nil {
 			return nil, "", err
 		}
-		def, wrong = s.check(d, func(name string) (*Spec, bool) { return b.refs[name], true })
+		def, wrong = s.check(d, func(name string) (*Spec, bool) { return b.refs[name], true }, &n)
 	}
 	if len(wrong) > 0 {
 		return nil, "", fault.At(fmt.Sprintf("%s is not a workflow that can run", orDocument(d.Origin.File)), wrong...)
