@@ -67,6 +67,26 @@ func errToken() error {
 	return fault.Errorf(fault.Unauthenticated, "the token is not valid; make one with `roadbed token create`, or in the portal")
 }
 
+// Alive tells whether what a principal presented a while ago would be taken still, for what goes on for long. It does
+// not count as a use. Unauthenticated when it was revoked, has expired or has ended.
+func (s *Service) Alive(ctx context.Context, p actor.Principal) error {
+	if p.Token == "" {
+		return nil // nothing was presented: the platform itself, or nobody
+	}
+	alive := 0
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		alive, err = aliveBy(ctx, tx, p, s.now())
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "look whether the token is still good")
+	}
+	if alive == 0 {
+		return fault.Errorf(fault.Unauthenticated, "the token or session has ended; sign in again")
+	}
+	return nil
+}
+
 // principal gives who acts, with the groups as they are now.
 func (s *Service) principal(ctx context.Context, who Principal) (actor.Principal, error) {
 	groups, err := s.access.Groups(ctx, who.Ref)

@@ -27,6 +27,7 @@ type bench struct {
 	db     *store.DB
 	s      *identity.Service
 	access *access.Service
+	shown  map[string]actor.Principal // whoever a bearer token belonged to when it was good
 	mu     sync.Mutex
 	time   time.Time
 }
@@ -40,7 +41,7 @@ func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 }
 
 func newBench(t *testing.T, db *store.DB) *bench {
-	b := &bench{t: t, db: db, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	b := &bench{t: t, db: db, shown: map[string]actor.Principal{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	book := ledger.New(db, b.now, log)
 	b.access = access.New(db, book, b.now, log)
@@ -74,6 +75,10 @@ func (b *bench) as(bearer string) context.Context {
 	if err != nil {
 		b.t.Fatalf("authenticate: %v", err)
 	}
+	if err := b.s.Alive(context.Background(), p); err != nil {
+		b.t.Errorf("%s has just shown who they are, but: %v", p.Ref, err)
+	}
+	b.shown[bearer] = p
 	return actor.With(context.Background(), p)
 }
 
@@ -88,6 +93,7 @@ func (b *bench) token(who string, scopes ...string) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.as(secret)
 	return secret
 }
 
@@ -95,6 +101,11 @@ func (b *bench) refused(bearer, why string) {
 	b.t.Helper()
 	if p, err := b.s.Authenticate(context.Background(), bearer); !fault.Is(err, fault.Unauthenticated) {
 		b.t.Errorf("%s: %v, %v; want unauthenticated", why, p, err)
+	}
+	if p, was := b.shown[bearer]; was {
+		if err := b.s.Alive(context.Background(), p); !fault.Is(err, fault.Unauthenticated) {
+			b.t.Errorf("%s: what was presented is still alive (%v); want unauthenticated", why, err)
+		}
 	}
 }
 

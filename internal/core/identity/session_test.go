@@ -73,8 +73,14 @@ func TestSessionsByLink(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := b.s.Alive(ctx, p); err != nil {
+			t.Errorf("signed in just now: %v", err)
+		}
 		if err := b.s.SignOut(actor.With(ctx, p)); err != nil {
 			t.Fatal(err)
+		}
+		if err := b.s.Alive(ctx, p); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("signed out, and alive: %v", err)
 		}
 		if _, _, err := b.s.AuthenticateSession(ctx, ended); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("signed out: %v", err)

@@ -89,6 +89,21 @@ func endPrincipal(ctx context.Context, tx *store.Tx, id string, now time.Time) e
 	return deleteSessions(ctx, tx, id)
 }
 
+// aliveBy counts what a principal presented, as far as it is good still.
+func aliveBy(ctx context.Context, tx *store.Tx, p actor.Principal, now time.Time) (n int, err error) {
+	query := `SELECT COUNT(*) FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal
+ WHERE t.id = $1 AND t.revoked = 0 AND (t.expires = 0 OR t.expires > $2) AND p.deleted = 0`
+	args := []any{p.Token, store.Micros(now)}
+	switch {
+	case p.Kind == actor.Workload:
+		query = `SELECT COUNT(*) FROM identity_workloads WHERE step = $1 AND expires > $2`
+	case ref.IsID(p.Token, ref.Session):
+		query = `SELECT COUNT(*) FROM identity_sessions s JOIN identity_principals p ON p.id = s.principal
+ WHERE s.id = $1 AND s.expires > $2 AND p.deleted = 0`
+	}
+	return n, tx.QueryRow(ctx, query, args...).Scan(&n)
+}
+
 const selectToken = `SELECT t.id, t.principal, p.ref, t.name, t.lookup, t.scopes, t.created, t.created_by, t.expires, t.used, t.revoked, t.hash
 	FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal`
 

@@ -61,6 +61,7 @@ type Options struct {
 	Version  string
 	BaseURL  string // how browsers reach the server, without a slash at the end; "" takes it from each request
 	Features func() Features
+	Beat     time.Duration // between the beats of live streams, 20 s when zero
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -76,6 +77,9 @@ type API struct {
 
 // New builds the API with all its routes.
 func New(rooms Rooms, opts Options) *API {
+	if opts.Beat <= 0 {
+		opts.Beat = 20 * time.Second
+	}
 	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux(), limiter: identity.NewLimiter(opts.Now)}
 	config := huma.DefaultConfig("Roadbed", opts.Version)
 	config.Info.Description = "The native API of Roadbed. Errors are problem documents (RFC 9457); lists are paged by cursor; live things are server-sent events that continue after Last-Event-ID."
