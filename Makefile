@@ -66,8 +66,8 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
 
-test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and PostgreSQL
-	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-100} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
+test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and on PostgreSQL
+	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 
 test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
 	cd test/browser && npm test

@@ -169,7 +169,7 @@ func (w *town) scanService(ctx context.Context, t *testing.T, tx *store.Tx, s se
 	for what, want := range map[string][]string{
 		"runs of the golden path":    {"1", "SELECT COUNT(*) FROM runs WHERE kind = 'scaffold' AND id = $1", s.runs["golden path"]},
 		"repositories":               {"1", "SELECT COUNT(*) FROM repositories WHERE namespace = 'crew' AND name = $1", s.name},
-		"entities":                   {"6", "SELECT COUNT(*) FROM entities WHERE source LIKE 'location:%' AND ref LIKE $1", "%:default/" + s.name + "%"},
+		"entities":                   {"6", "SELECT COUNT(*) FROM entities WHERE source LIKE 'location:%' AND ref || '-' LIKE $1", "%:default/" + s.name + "-%"},
 		"pipelines":                  {"2", "SELECT COUNT(*) FROM runs WHERE kind = 'workflow' AND subject = $1", "component:default/" + s.name},
 		"runs of the stack":          {"2", "SELECT COUNT(*) FROM runs WHERE kind = 'stack' AND subject = $1", stackRef},
 		"commits of the platform":    {"2", "SELECT COUNT(*) FROM repository_platform_commits c JOIN repositories r ON r.id = c.repository WHERE r.namespace = 'crew' AND r.name = $1", s.name},
