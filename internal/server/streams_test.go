@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -99,6 +100,39 @@ func TestStreamsRefuseWithoutRights(t *testing.T) {
 		}
 		if seen < 4 {
 			t.Errorf("only %d streams were walked", seen)
+		}
+	})
+}
+
+// TestARunIsFollowedBeyondItsEnd retries a run that failed: whoever follows it sees it go on, on the same stream.
+func TestARunIsFollowedBeyondItsEnd(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		r, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]any{
+			"document": strings.Replace(echo("no"), "echo", "exit 3; echo", 1),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempts := map[int]bool{}
+		err = g.alice.Follow(t.Context(), "/runs/"+r.ID+"/events", nil, func(e client.Event) (bool, error) {
+			if e.Name != "run" {
+				return false, nil
+			}
+			var now client.RunDetail
+			if err := json.Unmarshal(e.Data, &now); err != nil || !now.Terminal {
+				return false, err
+			}
+			last := now.Steps[len(now.Steps)-1]
+			if last.Attempt == 1 && !attempts[1] {
+				attempts[1] = true
+				_, err := g.act("alice", r.ID, "retry")
+				return false, err
+			}
+			attempts[last.Attempt] = true
+			return last.Attempt > 1, nil
+		})
+		if err != nil || !attempts[2] {
+			t.Errorf("the ends of attempts %v were told, want 1 and 2: %v", attempts, err)
 		}
 	})
 }

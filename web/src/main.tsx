@@ -2,7 +2,7 @@ import '@fontsource-variable/inter/index.css';
 import '@mantine/core/styles.layer.css';
 import './index.css';
 import { MantineProvider } from '@mantine/core';
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -10,11 +10,20 @@ import { Problem } from './api/problem';
 import { createPortal } from './router';
 import { theme } from './theme';
 
-const queries = new QueryClient({
+/** Whoever the shell shows has no session any more: it shows how to sign in again. */
+function ended(error: unknown): boolean {
+  return error instanceof Problem && error.status === 401;
+}
+
+const queries: QueryClient = new QueryClient({
   queryCache: new QueryCache({
     onError: (error) => {
-      // A session that has ended: whoever the shell shows is asked for anew, and the sign-in page appears.
-      if (error instanceof Problem && error.status === 401) queries.setQueryData(['me'], null);
+      if (ended(error)) queries.setQueryData(['me'], null);
+    },
+  }),
+  mutationCache: new MutationCache({
+    onError: (error) => {
+      if (ended(error)) void queries.invalidateQueries({ queryKey: ['me'] });
     },
   }),
   defaultOptions: {

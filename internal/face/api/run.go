@@ -201,6 +201,7 @@ type followInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"Version of the run that was seen last."`
 }
 
+// followRun tells a run as it changes, also after its end: a retry or an undo opens it again.
 func (a *API) followRun(ctx context.Context, in *followInput, send sse.Sender) {
 	seen := int64(number(in.LastEventID))
 	for {
@@ -218,18 +219,5 @@ func (a *API) followRun(ctx context.Context, in *followInput, send sse.Sender) {
 		if err := send(sse.Message{ID: int(seen), Data: d.Body}); err != nil {
 			return
 		}
-		if d.Body.Terminal && settled(d.Body.Steps) {
-			<-ctx.Done() // a retry may open it again, but the client need not ask anew
-			return
-		}
 	}
-}
-
-func settled(steps []Step) bool {
-	for _, s := range steps {
-		if s.State == "leased" {
-			return false
-		}
-	}
-	return true
 }

@@ -1,5 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { api, body, keepCSRF } from './client';
+import { api, body, keepProof } from './client';
+import { asProblem } from './problem';
+import { forget, tellWindows } from './session';
 import type { RunDetail } from './types';
 
 export const verbs = ['confirm', 'discard', 'approve', 'reject', 'cancel', 'retry', 'undo'] as const;
@@ -88,9 +90,10 @@ export function useSignIn() {
   return useMutation({
     mutationFn: (code: string) => body(api.POST('/api/v1/session', { body: { code } })),
     onSuccess: (who) => {
-      client.clear();
-      keepCSRF(who.csrf);
+      forget(client);
+      keepProof(who);
       client.setQueryData(['me'], who);
+      tellWindows();
     },
   });
 }
@@ -98,10 +101,18 @@ export function useSignIn() {
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => body(api.DELETE('/api/v1/session')),
+    mutationFn: async () => {
+      try {
+        await body(api.DELETE('/api/v1/session'));
+      } catch (error) {
+        if (asProblem(error).status !== 401) throw error; // 401: the session was over already
+      }
+    },
     onSuccess: () => {
-      keepCSRF('');
-      client.clear();
+      keepProof(null);
+      client.setQueryData(['me'], null);
+      forget(client);
+      tellWindows();
     },
   });
 }

@@ -1,28 +1,39 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import { Problem, problemOf } from './problem';
 import type { paths } from './schema';
-import { newKey, send, unsafe } from './send';
-import type { Whole } from './types';
+import { newKey, proofHeader, sendProven, unsafe } from './send';
+import type { Me, Whole } from './types';
 
 /** The session's second proof; it lives in memory only and is asked for anew after a reload. */
-let csrf = '';
-export function keepCSRF(token: string | undefined) {
-  csrf = token ?? '';
+const proof = { csrf: '', of: '' };
+export function keepProof(who: Pick<Me, 'csrf' | 'ref'> | null) {
+  proof.csrf = who?.csrf ?? '';
+  proof.of = who?.ref ?? '';
+}
+
+/** The session's second proof as it is now, when it is still that of the same person. */
+async function provenAnew(): Promise<string> {
+  const response = await fetch('/api/v1/whoami', { credentials: 'same-origin' });
+  if (!response.ok) return '';
+  const who = (await response.json()) as Me;
+  if (who.ref !== proof.of) return '';
+  keepProof(who);
+  return proof.csrf;
 }
 
 const session: Middleware = {
   onRequest({ request }) {
     if (!unsafe.has(request.method)) return request;
-    if (csrf) request.headers.set('X-CSRF-Token', csrf);
+    if (proof.csrf) request.headers.set(proofHeader, proof.csrf);
     if (!request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', newKey());
     return request;
   },
 };
 
 export const api = createClient<paths>({
-  baseUrl: window.location.origin,
+  baseUrl: globalThis.location?.origin,
   credentials: 'same-origin',
-  fetch: (request) => send(request),
+  fetch: (request) => sendProven(request, provenAnew),
 });
 api.use(session);
 
@@ -48,9 +59,9 @@ function whole(data: unknown): unknown {
   return data;
 }
 
-/** Reads plain text below /api/v1, such as logs. */
+/** Reads plain text, such as logs. */
 export async function text(path: string): Promise<{ text: string; headers: Headers }> {
-  const response = await fetch(`/api/v1${path}`, { credentials: 'same-origin' });
+  const response = await fetch(path, { credentials: 'same-origin' });
   const content = await response.text();
   if (!response.ok) {
     let parsed: unknown = content;

@@ -1,13 +1,23 @@
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { api, body, keepCSRF, text } from './client';
+import { infiniteQueryOptions, keepPreviousData, queryOptions, replaceEqualDeep } from '@tanstack/react-query';
+import { api, body, keepProof, text } from './client';
+import { address } from './live';
 
 const minute = 60_000;
+
+// The shell follows the ledger and asks anew for what changed (touched.ts). The slow intervals here are for what has no
+// entry of its own, and for what changed while the stream was not there.
+
+/** Of two answers the newer one is kept: a slow answer doesn't overwrite what a stream told since. */
+function newer(before: unknown, now: unknown): unknown {
+  const version = (x: unknown) => (x as { version?: number } | undefined)?.version ?? 0;
+  return version(before) > version(now) ? before : replaceEqualDeep(before, now);
+}
 
 export const me = queryOptions({
   queryKey: ['me'],
   queryFn: async () => {
     const who = await body(api.GET('/api/v1/whoami'));
-    keepCSRF(who.csrf);
+    keepProof(who);
     return who;
   },
   staleTime: 10 * minute,
@@ -16,7 +26,7 @@ export const me = queryOptions({
 export const home = queryOptions({
   queryKey: ['home'],
   queryFn: () => body(api.GET('/api/v1/home')),
-  refetchInterval: 15_000,
+  refetchInterval: minute,
 });
 
 export const status = queryOptions({
@@ -40,14 +50,14 @@ export const entities = (filter: EntityFilter, limit = 100) =>
       body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
 
 export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityFilter) =>
   queryOptions({
     queryKey: ['entities', 'facet', name, filter],
     queryFn: () => body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet: name } } })),
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
 
 export const entity = (kind: string, namespace: string, name: string) =>
@@ -85,14 +95,15 @@ export const runs = (filter: RunFilter, limit = 50) =>
       body(api.GET('/api/v1/runs', { params: { query: { ...filter, limit, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
-    placeholderData: (before) => before,
-    refetchInterval: 5_000,
+    placeholderData: keepPreviousData,
+    refetchInterval: minute,
   });
 
 export const run = (id: string) =>
   queryOptions({
     queryKey: ['run', id],
     queryFn: () => body(api.GET('/api/v1/runs/{id}', { params: { path: { id } } })),
+    structuralSharing: newer,
   });
 
 /** The plan of a stack run; asked for anew when the run's state has changed. */
@@ -108,20 +119,23 @@ export const runGraph = (id: string, version: number) =>
   queryOptions({
     queryKey: ['run', id, 'graph', version],
     queryFn: () => body(api.GET('/api/v1/runs/{id}/graph', { params: { path: { id } } })),
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
 
-export const stacks = queryOptions({
+export const stacks = infiniteQueryOptions({
   queryKey: ['stacks'],
-  queryFn: () => body(api.GET('/api/v1/stacks', { params: { query: { limit: 200 } } })),
-  refetchInterval: 10_000,
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/stacks', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
 });
 
 export const stack = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['stack', namespace, name],
     queryFn: () => body(api.GET('/api/v1/stacks/{namespace}/{name}', { params: { path: { namespace, name } } })),
-    refetchInterval: 10_000,
+    refetchInterval: minute,
   });
 
 export const stackStates = (namespace: string, name: string) =>
@@ -130,10 +144,13 @@ export const stackStates = (namespace: string, name: string) =>
     queryFn: () => body(api.GET('/api/v1/stacks/{namespace}/{name}/states', { params: { path: { namespace, name } } })),
   });
 
-export const applications = queryOptions({
+export const applications = infiniteQueryOptions({
   queryKey: ['applications'],
-  queryFn: () => body(api.GET('/api/v1/applications', { params: { query: { limit: 200 } } })),
-  refetchInterval: 5_000,
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/applications', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
 });
 
 export const application = (namespace: string, name: string) =>
@@ -153,7 +170,14 @@ export const podLog = (namespace: string, name: string, pod: string) =>
   queryOptions({
     queryKey: ['application', namespace, name, 'log', pod],
     queryFn: async () =>
-      (await text(`/applications/${namespace}/${name}/log?tail=1000&pod=${encodeURIComponent(pod)}`)).text,
+      (
+        await text(
+          address('/api/v1/applications/{namespace}/{name}/log', {
+            path: { namespace, name },
+            query: { tail: 1000, pod },
+          }),
+        )
+      ).text,
     refetchInterval: 3_000,
   });
 
@@ -171,7 +195,7 @@ export const ledger = (filter: LedgerFilter, limit = 50) =>
       body(api.GET('/api/v1/ledger', { params: { query: { ...filter, limit, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
 
 export const templateSchema = (namespace: string, name: string) =>

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { newKey, send } from './send';
+import { newKey, proofHeader, send, sendProven } from './send';
 
 let server: Server | undefined;
 afterEach(() => server?.close());
@@ -60,6 +60,29 @@ describe('send', () => {
     const { heard, request } = await serve(broken);
     await expect(send(request('GET'), [1, 1])).rejects.toThrow();
     expect(heard.length).toBe(1);
+  });
+});
+
+describe('sendProven', () => {
+  const refused: Answer = (response) => response.writeHead(403).end();
+
+  it('sends a refused write once more when the session has another proof by now', async () => {
+    const { heard, request } = await serve(refused, done);
+    const write = request('POST');
+    write.headers.set(proofHeader, 'old');
+    expect((await sendProven(write, async () => 'new')).status).toBe(200);
+    expect(heard).toEqual(['POST k1 shop', 'POST k1 shop']);
+  });
+
+  it('leaves a refusal as it is when the proof is the same or somebody else is signed in', async () => {
+    for (const proof of ['old', '']) {
+      const { heard, request } = await serve(refused, done);
+      const write = request('POST');
+      write.headers.set(proofHeader, 'old');
+      expect((await sendProven(write, async () => proof)).status).toBe(403);
+      expect(heard.length).toBe(1);
+      server?.close();
+    }
   });
 });
 

@@ -25,3 +25,20 @@ export async function send(request: Request, wait = pauses): Promise<Response> {
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
+
+/** Carries a session's second proof. */
+export const proofHeader = 'X-CSRF-Token';
+
+/**
+ * Sends a request; a write that was refused goes out once more when the session has another proof by now, as after
+ * signing in anew in another window.
+ */
+export async function sendProven(request: Request, provenAnew: () => Promise<string>): Promise<Response> {
+  const again = unsafe.has(request.method) ? request.clone() : undefined;
+  const response = await send(request);
+  if (response.status !== 403 || !again?.headers.has(proofHeader)) return response;
+  const proof = await provenAnew();
+  if (!proof || proof === again.headers.get(proofHeader)) return response;
+  again.headers.set(proofHeader, proof);
+  return send(again);
+}

@@ -1,6 +1,7 @@
 import { Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { type ReactNode, useEffect } from 'react';
 import classes from './Page.module.css';
+import { type Asked, Stale } from './Stale';
 
 interface Props {
   title: string;
@@ -9,10 +10,12 @@ interface Props {
   /** Below the title: one line of facts. */
   about?: ReactNode;
   actions?: ReactNode;
+  /** What it shows; when that can't be renewed, the page says so above it. */
+  query?: Asked;
   children: ReactNode;
 }
 
-export function Page({ title, marks, about, actions, children }: Props) {
+export function Page({ title, marks, about, actions, query, children }: Props) {
   useEffect(() => {
     document.title = `${title} · Roadbed`;
   }, [title]);
@@ -28,7 +31,10 @@ export function Page({ title, marks, about, actions, children }: Props) {
         </div>
         {actions && <Group gap="xs">{actions}</Group>}
       </header>
-      <Stack gap="lg">{children}</Stack>
+      <Stack gap="lg">
+        {query && <Stale query={query} />}
+        {children}
+      </Stack>
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { Failure } from './Failure';
 import { More } from './More';
 import { Empty, Rows } from './Page';
 import { RunTable } from './RunTable';
+import { Stale } from './Stale';
 
 interface Props {
   filter: RunFilter;
@@ -16,11 +17,12 @@ interface Props {
 export function RunsOf({ filter, label, none = 'No run is like that yet.', limit }: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
-  if (query.isError) return <Failure error={query.error} retry={() => query.refetch()} />;
+  if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   const items = query.data.pages.flatMap((p) => p.items);
   if (items.length === 0) return <Empty title="No runs">{none}</Empty>;
   return (
     <>
+      <Stale query={query} />
       <RunTable label={label} runs={items} />
       <More query={query} />
     </>

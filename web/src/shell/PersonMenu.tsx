@@ -3,6 +3,7 @@ import { IconDeviceDesktop, IconKey, IconLogout, IconMoon, IconSun } from '@tabl
 import { useNavigate } from '@tanstack/react-router';
 import { useSignOut } from '../api/actions';
 import type { Me } from '../api/types';
+import { Failure } from '../parts/Failure';
 import classes from './Shell.module.css';
 
 interface Props {
@@ -52,10 +53,13 @@ export default function PersonMenu({ who, label, opened, change }: Props) {
         <Menu.Divider />
         <Menu.Item
           leftSection={<IconLogout size={16} aria-hidden />}
-          onClick={() => signOut.mutate(undefined, { onSettled: () => navigate({ to: '/signin' }) })}
+          closeMenuOnClick={false}
+          disabled={signOut.isPending}
+          onClick={() => signOut.mutate(undefined, { onSuccess: () => navigate({ to: '/signin' }) })}
         >
           Sign out
         </Menu.Item>
+        <Failure error={signOut.error} title="You are still signed in" />
       </Menu.Dropdown>
     </Menu>
   );

@@ -5,8 +5,10 @@ import { Outlet } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { asProblem } from '../api/problem';
 import { me } from '../api/queries';
+import { useOtherWindows } from '../api/session';
 import { Failure } from '../parts/Failure';
 import { Crumbs } from './Crumbs';
+import { LiveShell } from './LiveShell';
 import { Navigation } from './Navigation';
 import { PageSkeleton } from './PageSkeleton';
 import { PersonButton } from './PersonButton';
@@ -18,6 +20,7 @@ const SignIn = lazy(() => import('../pages/signin/SignIn'));
 
 export function Shell() {
   const who = useQuery(me);
+  useOtherWindows();
   const [drawer, { toggle, close }] = useDisclosure();
   const [narrow, setNarrow] = useLocalStorage({ key: 'roadbed-narrow', defaultValue: false });
   const [palette, setPalette] = useState(0);
@@ -31,7 +34,7 @@ export function Shell() {
       </Suspense>
     );
   }
-  if (who.isError) {
+  if (who.isLoadingError) {
     return (
       <main className={classes.alone}>
         <Failure error={who.error} retry={() => who.refetch()} />
@@ -57,7 +60,13 @@ export function Shell() {
         <Navigation narrow={narrow} toggle={() => setNarrow(!narrow)} close={close} drawer={drawer} />
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
-        {who.data ? <Outlet /> : <PageSkeleton />}
+        {who.data ? (
+          <LiveShell key={who.data.ref}>
+            <Outlet />
+          </LiveShell>
+        ) : (
+          <PageSkeleton />
+        )}
       </AppShell.Main>
       {palette > 0 && (
         <Suspense>

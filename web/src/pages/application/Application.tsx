@@ -5,12 +5,12 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useSync } from '../../api/actions';
 import { useEvents } from '../../api/live';
 import { application } from '../../api/queries';
-import type { ApplicationDetail } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Facts, Page, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RunsOf } from '../../parts/RunsOf';
+import { NotLive } from '../../parts/Stale';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -29,10 +29,11 @@ export function ApplicationPage() {
   const client = useQueryClient();
   const query = useQuery(application(namespace, name));
   const sync = useSync(namespace, name);
-  useEvents(query.data ? `/applications/${namespace}/${name}/events` : null, {
-    application: (data) => client.setQueryData(['application', namespace, name], data as ApplicationDetail),
+  const events = '/api/v1/applications/{namespace}/{name}/events';
+  const live = useEvents(events, query.data ? { path: { namespace, name } } : null, {
+    application: (app) => client.setQueryData(['application', namespace, name], app),
   });
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title={name}>
         <Failure error={query.error} retry={() => query.refetch()} />
@@ -44,10 +45,12 @@ export function ApplicationPage() {
   return (
     <Page
       title={app.name}
+      query={query}
       marks={
         <>
           <State state={app.health} of="health" />
           <State state={app.sync} of="sync" />
+          {live === 'broken' && <NotLive />}
         </>
       }
       about={

@@ -5,6 +5,7 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { Diff } from '../../parts/Diff';
 import { Failure } from '../../parts/Failure';
 import { Empty, Rows, Section } from '../../parts/Page';
+import { Stale } from '../../parts/Stale';
 
 /** What a sync would change. */
 export function Differences({ namespace, name }: { namespace: string; name: string }) {
@@ -16,13 +17,14 @@ export function Differences({ namespace, name }: { namespace: string; name: stri
       </Section>
     );
   }
-  if (query.isError) return <Failure error={query.error} retry={() => query.refetch()} />;
+  if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   const changes = query.data.items.filter((c) => c.action !== 'unchanged' || (c.warnings ?? []).length > 0);
   return (
     <Section
       title="What a sync would change"
       actions={<CopyCommand command={`roadbed app diff ${namespace}/${name}`} />}
     >
+      <Stale query={query} />
       {changes.length === 0 && <Empty title="Nothing differs">What runs is what the repository says.</Empty>}
       {changes.map((change) => (
         <div key={change.key} style={{ marginBottom: 20 }}>

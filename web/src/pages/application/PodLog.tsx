@@ -5,6 +5,7 @@ import { podLog } from '../../api/queries';
 import type { ApplicationDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Empty, Rows, Section } from '../../parts/Page';
+import { Stale } from '../../parts/Stale';
 import { clean } from '../run/log';
 
 const route = getRouteApi('/shell/applications/$namespace/$name');
@@ -38,7 +39,8 @@ export function PodLog({ app }: { app: ApplicationDetail }) {
         />
       }
     >
-      <Failure error={query.error} />
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+      <Stale query={query} />
       {query.isPending && <Rows />}
       {query.data !== undefined && (
         <Code block tabIndex={0} style={{ maxHeight: '60vh', overflow: 'auto' }}>

@@ -1,9 +1,10 @@
 import { Button } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { applications } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
@@ -11,16 +12,17 @@ import { Table } from '../../parts/Table';
 import { shortCommit } from '../../words/ref';
 
 export function Applications() {
-  const query = useQuery(applications);
-  const items = query.data?.items ?? [];
+  const query = useInfiniteQuery(applications);
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Page
       title="Applications"
+      query={query}
       about="What is deployed, and how it fares."
       actions={<CopyCommand command="roadbed app list" />}
     >
       <Section flush>
-        <Failure error={query.error} retry={() => query.refetch()} />
+        {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows />}
         {query.isSuccess && items.length === 0 && (
           <Empty
@@ -50,6 +52,7 @@ export function Applications() {
             ]}
           />
         )}
+        <More query={query} />
       </Section>
     </Page>
   );

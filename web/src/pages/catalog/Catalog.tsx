@@ -28,6 +28,7 @@ export function Catalog() {
   return (
     <Page
       title="Catalog"
+      query={query}
       about={total === undefined ? 'Everything that is declared' : `${total} ${total === 1 ? 'entity' : 'entities'}`}
       actions={
         <>
@@ -52,7 +53,7 @@ export function Catalog() {
         <FacetSelect name="space" filter={filter} set={set} />
       </Group>
       <Section flush>
-        <Failure error={query.error} retry={() => query.refetch()} />
+        {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows count={10} />}
         {query.isSuccess && items.length === 0 && (
           <Empty

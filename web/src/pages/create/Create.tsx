@@ -15,6 +15,7 @@ export function Create() {
   return (
     <Page
       title="Create"
+      query={query}
       about="Golden paths: a form, and everything that a new thing needs is made for you."
       actions={
         <Button component={Link} to="/declare" variant="default">
@@ -22,7 +23,7 @@ export function Create() {
         </Button>
       }
     >
-      <Failure error={query.error} retry={() => query.refetch()} />
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isSuccess && items.length === 0 && (
         <Section>
           <Empty title="No golden path yet">

@@ -27,7 +27,7 @@ export function Template() {
   const [at, setAt] = useState(0);
   const key = useRef(newKey()); // pressing twice starts one run
 
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title="Create">
         <Failure error={query.error} retry={() => query.refetch()} />

@@ -22,7 +22,7 @@ export function EntityPage() {
   const { tab = 'overview' } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery(entityQuery(kind, namespace, name));
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title={name}>
         <Failure error={query.error} retry={() => query.refetch()} />
@@ -34,6 +34,7 @@ export function EntityPage() {
   return (
     <Page
       title={entity.title || entity.name}
+      query={query}
       marks={
         <>
           <Badge variant="default" tt="none" fw={500}>

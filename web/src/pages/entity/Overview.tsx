@@ -1,6 +1,6 @@
 import { Badge, Code, Group } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { applications, stacks } from '../../api/queries';
+import { useQueries } from '@tanstack/react-query';
+import { application, stack as stackQuery } from '../../api/queries';
 import type { Application, Entity, Stack } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { Facts, Section } from '../../parts/Page';
@@ -10,10 +10,14 @@ import { State } from '../../parts/State';
 import { linked } from './linked';
 
 export function Overview({ entity }: { entity: Entity }) {
-  const apps = useQuery(applications).data?.items ?? [];
-  const all = useQuery(stacks).data?.items ?? [];
-  const app = linked(entity, apps, 'application');
-  const stack = linked(entity, all, 'stack');
+  const app = useQueries({
+    queries: linked(entity, 'application').map((r) => application(r.namespace, r.name)),
+    combine: (asked) => asked.flatMap(({ data }) => data ?? []),
+  });
+  const stack = useQueries({
+    queries: linked(entity, 'stack').map((r) => stackQuery(r.namespace, r.name)),
+    combine: (asked) => asked.flatMap(({ data }) => data ?? []),
+  });
   const repository = app[0]?.repository ?? stack[0]?.repository;
   return (
     <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>

@@ -6,6 +6,7 @@ import { Diff } from '../../parts/Diff';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Rows, Section } from '../../parts/Page';
+import { Stale } from '../../parts/Stale';
 import { parseRef } from '../../words/ref';
 
 export function Versions({ entity }: { entity: Entity }) {
@@ -14,7 +15,8 @@ export function Versions({ entity }: { entity: Entity }) {
   return (
     <Section title="Versions of the document">
       {query.isPending && <Rows count={3} />}
-      <Failure error={query.error} />
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+      <Stale query={query} />
       {(query.data?.items ?? []).map((v, i) => (
         <details key={v.version} open={i === 0} style={{ marginBottom: 12 }}>
           <summary style={{ cursor: 'pointer' }}>

@@ -1,12 +1,8 @@
 import type { Entity } from '../../api/types';
+import { parseRef, type Ref } from '../../words/ref';
 
-interface Linkable {
-  ref: string;
-  component?: string;
-}
-
-/** Those of a kind that an entity is, has by a relation, or that say they are of it. */
-export function linked<T extends Linkable>(entity: Pick<Entity, 'ref' | 'relations'>, all: T[], kind: string): T[] {
-  const targets = new Set(entity.relations.map((r) => r.target).filter((t) => t.startsWith(`${kind}:`)));
-  return all.filter((one) => one.ref === entity.ref || one.component === entity.ref || targets.has(one.ref));
+/** The entities of a kind that an entity is, or that it has a relation to, in either direction. */
+export function linked(entity: Pick<Entity, 'ref' | 'relations'>, kind: string): Ref[] {
+  const refs = new Set([entity.ref, ...entity.relations.map((r) => r.target)]);
+  return [...refs].flatMap((r) => parseRef(r) ?? []).filter((r) => r.kind === kind);
 }

@@ -17,7 +17,7 @@ export function Home() {
   const query = useQuery(home);
   const who = useQuery(me);
   if (query.isPending) return <PageSkeleton />;
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title="Home">
         <Failure error={query.error} retry={() => query.refetch()} />
@@ -28,6 +28,7 @@ export function Home() {
   return (
     <Page
       title={who.data ? `Hello, ${who.data.name}` : 'Home'}
+      query={query}
       actions={
         <Button component={Link} to="/create">
           Create

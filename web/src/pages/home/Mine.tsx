@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { applications } from '../../api/queries';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
@@ -7,8 +7,8 @@ import { Table } from '../../parts/Table';
 
 /** What runs, with its health. */
 export function Mine() {
-  const query = useQuery(applications);
-  const items = query.data?.items ?? [];
+  const query = useInfiniteQuery(applications);
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Section title="Applications" flush>
       {query.isPending && <Rows count={3} />}

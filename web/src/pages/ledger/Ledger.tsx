@@ -1,8 +1,7 @@
 import { Alert, Button, Group, TextInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useVerify } from '../../api/actions';
-import { useEvents } from '../../api/live';
+import { useLive } from '../../api/live';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
@@ -11,18 +10,17 @@ import { State } from '../../parts/State';
 import Changes from './Changes';
 
 const route = getRouteApi('/shell/ledger');
+const connections = {
+  live: { state: 'running', said: 'live' },
+  connecting: { state: 'pending', said: 'connecting' },
+  broken: { state: 'warn', said: 'not live, trying again' },
+};
 
 export function Ledger() {
   const filter = route.useSearch();
   const navigate = route.useNavigate();
-  const client = useQueryClient();
   const verify = useVerify();
-  const about = new URLSearchParams(
-    Object.entries({ ref: filter.ref, type: filter.type }).filter((e): e is [string, string] => !!e[1]),
-  );
-  const live = useEvents(`/ledger/events?${about}`, {
-    entry: () => void client.invalidateQueries({ queryKey: ['ledger'] }),
-  });
+  const live = useLive();
   const set = (next: Partial<typeof filter>) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
 
   return (
@@ -61,7 +59,7 @@ export function Ledger() {
           </Button>
         )}
         <div style={{ marginLeft: 'auto', paddingBottom: 8 }}>
-          <State state={live === 'live' ? 'running' : 'pending'} bare said={live === 'live' ? 'live' : 'connecting'} />
+          <State {...connections[live]} bare />
         </div>
       </Group>
       <Section flush>

@@ -3,7 +3,6 @@ import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useEvents } from '../../api/live';
-import type { LogChunk } from '../../api/types';
 import classes from './LogView.module.css';
 import { append, emptyLog, search } from './log';
 
@@ -21,10 +20,14 @@ export function LogView({ run, step, attempt, title }: Props) {
   const [follow, setFollow] = useState(true);
   const box = useRef<HTMLDivElement>(null);
   const path = `/runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}/log`;
-  const state = useEvents(log.done ? null : `${path}/events?attempt=${attempt}`, {
-    log: (data) => setLog((l) => append(l, data as LogChunk)),
-    end: () => setLog((l) => ({ ...l, done: true })),
-  });
+  const state = useEvents(
+    '/api/v1/runs/{id}/steps/{step}/log/events',
+    log.done ? null : { path: { id: run, step }, query: { attempt, offset: log.offset } },
+    {
+      log: (piece) => setLog((l) => append(l, piece)),
+      end: () => setLog((l) => ({ ...l, done: true })),
+    },
+  );
   const lines = useMemo(() => search(log, text), [log, text]);
   const rows = useVirtualizer({
     count: lines.length,

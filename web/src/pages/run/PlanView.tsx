@@ -21,7 +21,7 @@ export function PlanView({ run }: { run: RunDetail }) {
       </Section>
     );
   }
-  if (plan.isError) {
+  if (plan.isLoadingError) {
     const missing = asProblem(plan.error).status === 404;
     return (
       <Section>

@@ -9,6 +9,7 @@ import { Failure } from '../../parts/Failure';
 import { Moment, Took } from '../../parts/Moment';
 import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { NotLive } from '../../parts/Stale';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -17,6 +18,7 @@ import { Details } from './Details';
 import { PlanView } from './PlanView';
 import { Review } from './Review';
 import { RunOutcome } from './RunOutcome';
+import { mayChange } from './steps';
 import { Work } from './Work';
 
 const route = getRouteApi('/shell/runs/$id');
@@ -27,11 +29,12 @@ export function RunPage() {
   const navigate = route.useNavigate();
   const client = useQueryClient();
   const query = useQuery(runQuery(id));
-  useEvents(query.data ? `/runs/${encodeURIComponent(id)}/events` : null, {
-    run: (data) => client.setQueryData(['run', id], data as RunDetail),
+  const followed = query.data && mayChange(query.data);
+  const live = useEvents('/api/v1/runs/{id}/events', followed ? { path: { id } } : null, {
+    run: (run) => client.setQueryData(['run', id], run),
   });
 
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title="Run">
         <Failure error={query.error} retry={() => query.refetch()} />
@@ -46,7 +49,13 @@ export function RunPage() {
   return (
     <Page
       title={run.title}
-      marks={<State state={run.state} />}
+      query={query}
+      marks={
+        <>
+          <State state={run.state} />
+          {live === 'broken' && <NotLive />}
+        </>
+      }
       about={<About run={run} />}
       actions={<Actions run={run} />}
     >

@@ -1,4 +1,4 @@
-import type { GraphNode, Step } from '../../api/types';
+import type { GraphNode, RunDetail, Step } from '../../api/types';
 
 /** Steps in order, by the phase they belong to; those of no phase come under an empty name. */
 export function byGroup(steps: Step[]): { group: string; steps: Step[] }[] {
@@ -39,4 +39,11 @@ export function leaves(nodes: GraphNode[]): GraphNode[] {
     return own.length > 0 || !holder ? own : before(holder);
   };
   return shown.map((n) => ({ ...n, depends: before(n) }));
+}
+
+const settled = new Set(['finished', 'succeeded', 'discarded', 'undone']);
+
+/** Whether a run may still change: it goes on, or somebody may let it go on from where it failed. */
+export function mayChange(run: Pick<RunDetail, 'terminal' | 'state' | 'steps'>): boolean {
+  return !run.terminal || !settled.has(run.state) || run.steps.some((s) => s.state === 'leased');
 }

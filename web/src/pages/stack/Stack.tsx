@@ -17,7 +17,7 @@ const route = getRouteApi('/shell/infrastructure/$namespace/$name');
 export function StackPage() {
   const { namespace, name } = route.useParams();
   const query = useQuery(stackQuery(namespace, name));
-  if (query.isError) {
+  if (query.isLoadingError) {
     return (
       <Page title={name}>
         <Failure error={query.error} retry={() => query.refetch()} />
@@ -29,6 +29,7 @@ export function StackPage() {
   return (
     <Page
       title={stack.name}
+      query={query}
       marks={stack.lastRun && <State state={stack.lastRun.state} of="last run" />}
       about={
         <>

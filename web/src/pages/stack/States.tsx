@@ -4,6 +4,7 @@ import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { Stale } from '../../parts/Stale';
 import { Table } from '../../parts/Table';
 import { bytes } from '../../words/time';
 
@@ -12,7 +13,8 @@ export function States({ namespace, name }: { namespace: string; name: string })
   return (
     <Section title="Versions of the state" flush>
       {query.isPending && <Rows count={3} />}
-      <Failure error={query.error} />
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+      <Stale query={query} />
       {query.data && (
         <Table
           label="Versions of the state"

@@ -1,26 +1,28 @@
 import { Button } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { stacks } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
 
 export function Stacks() {
-  const query = useQuery(stacks);
-  const items = query.data?.items ?? [];
+  const query = useInfiniteQuery(stacks);
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Page
       title="Infrastructure"
+      query={query}
       about="Stacks: folders of code that are planned, judged, reviewed and applied."
       actions={<CopyCommand command="roadbed stack list" />}
     >
       <Section flush>
-        <Failure error={query.error} retry={() => query.refetch()} />
+        {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows />}
         {query.isSuccess && items.length === 0 && (
           <Empty
@@ -58,6 +60,7 @@ export function Stacks() {
             ]}
           />
         )}
+        <More query={query} />
       </Section>
     </Page>
   );
