@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"html"
 	"io"
 	"net/url"
 	"slices"
@@ -19,8 +21,8 @@ const (
 )
 
 // NewMasker gives a writer that replaces secrets by *** on the way to w: as they are, line by line, in base64 (also as
-// part of something larger), URL-escaped and JSON-escaped; also when they come in pieces. It holds
-// back only what may be the beginning of a secret; Close writes that.
+// part of something larger, and broken into lines), in hex, and escaped for URLs, JSON, HTML or a shell; also when they
+// come in pieces. It holds back only what may be the beginning of a secret; Close writes that.
 // Safe for concurrent use.
 func NewMasker(w io.Writer, secrets []string) io.WriteCloser {
 	m := &masker{w: w}
@@ -28,20 +30,65 @@ func NewMasker(w io.Writer, secrets []string) io.WriteCloser {
 	for _, s := range secrets {
 		forms(s, patterns)
 	}
-	for p := range patterns {
-		m.starts[p[0]] = append(m.starts[p[0]], []byte(p))
+	for p, wrapped := range patterns {
+		m.starts[p[0]] = append(m.starts[p[0]], pattern{[]byte(p), wrapped})
 	}
 	for i := range m.starts {
-		slices.SortFunc(m.starts[i], func(a, b []byte) int { return cmp.Compare(len(b), len(a)) })
+		slices.SortFunc(m.starts[i], func(a, b pattern) int { return cmp.Compare(len(b.text), len(a.text)) })
 	}
 	return m
 }
 
-// forms adds the texts by which a secret may appear.
+// masked gives a text without the secrets.
+func masked(text string, secrets []string) string {
+	var b strings.Builder
+	m := NewMasker(&b, secrets)
+	_, _ = io.WriteString(m, text) // a Builder takes everything
+	_ = m.Close()
+	return b.String()
+}
+
+// pattern is a text by which a secret may appear.
+type pattern struct {
+	text    []byte
+	wrapped bool // programs break it into lines
+}
+
+const (
+	maxBreak = 16 // characters of line ends and indents between two characters of what is wrapped
+	minPart  = 4  // characters before the first break: else any line that ends like a beginning would be held back
+)
+
+// match tells how many bytes at the start of b are the pattern (0: none), and whether more bytes may make it one.
+func (p pattern) match(b []byte) (length int, undecided bool) {
+	if !p.wrapped {
+		if bytes.HasPrefix(b, p.text) {
+			return len(p.text), false
+		}
+		return 0, len(b) < len(p.text) && bytes.HasPrefix(p.text, b)
+	}
+	at, gap := 0, 0
+	for i, c := range b {
+		switch {
+		case c == p.text[at]:
+			gap = 0
+			if at++; at == len(p.text) {
+				return i + 1, false
+			}
+		case at >= minPart && gap < maxBreak && (c == '\n' || c == '\r' || gap > 0 && (c == ' ' || c == '\t')):
+			gap++
+		default:
+			return 0, false
+		}
+	}
+	return 0, true
+}
+
+// forms adds the texts by which a secret may appear, and whether programs break them into lines.
 func forms(s string, into map[string]bool) {
 	add := func(p string, least int) {
-		if len(p) >= least {
-			into[p] = true
+		if _, known := into[p]; !known && len(p) >= least {
+			into[p] = false
 		}
 	}
 	add(s, minSecret)
@@ -60,9 +107,12 @@ func forms(s string, into map[string]bool) {
 		}
 		add(url.QueryEscape(v), minDerived)
 		add(url.PathEscape(v), minDerived)
-		if quoted, err := json.Marshal(v); err == nil {
-			add(string(quoted[1:len(quoted)-1]), minDerived)
-		}
+		add(jsonEscaped(v, true), minDerived)
+		add(jsonEscaped(v, false), minDerived)
+		add(html.EscapeString(v), minDerived)
+		add(strings.ReplaceAll(v, "'", `'\''`), minDerived)
+		add(hex.EncodeToString([]byte(v)), minDerived)
+		add(strings.ToUpper(hex.EncodeToString([]byte(v))), minDerived)
 		for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			for shift := range 3 {
 				// Inside a larger text, the first and last characters also depend on the neighbours.
@@ -72,18 +122,32 @@ func forms(s string, into map[string]bool) {
 				if (len(v)+shift)%3 != 0 {
 					to--
 				}
-				add(whole[from:to], minDerived)
+				for p := range minPart { // a break may come right after the beginning
+					if from+p < to && to-from-p >= minDerived {
+						into[whole[from+p:to]] = true
+					}
+				}
 			}
 		}
 	}
 }
 
+func jsonEscaped(s string, html bool) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(html)
+	if err := e.Encode(s); err != nil {
+		return ""
+	}
+	return string(b.Bytes()[1 : b.Len()-2]) // without the quotes and the line's end
+}
+
 type masker struct {
 	mu      sync.Mutex
 	w       io.Writer
-	starts  [256][][]byte // patterns by first byte, longest first
-	held    []byte        // not decided yet
-	covered int           // how many of the next bytes belong to a secret that was replaced already
+	starts  [256][]pattern // by first byte, longest first
+	held    []byte         // not decided yet
+	covered int            // how many of the next bytes belong to a secret that was replaced already
 }
 
 func (m *masker) Write(p []byte) (int, error) {
@@ -134,13 +198,8 @@ func (m *masker) pass(b []byte, last bool) error {
 // match gives the length of the longest secret at the start of b, and whether more bytes may make a longer one.
 func (m *masker) match(b []byte) (length int, undecided bool) {
 	for _, p := range m.starts[b[0]] {
-		if len(p) > len(b) {
-			undecided = undecided || bytes.HasPrefix(p, b)
-			continue
-		}
-		if bytes.HasPrefix(b, p) {
-			return len(p), undecided
-		}
+		n, more := p.match(b)
+		length, undecided = max(length, n), undecided || more
 	}
-	return 0, undecided
+	return length, undecided
 }

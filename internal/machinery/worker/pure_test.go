@@ -3,8 +3,12 @@ package worker
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"html"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +115,39 @@ func TestMaskerForms(t *testing.T) {
 	}
 	if lines[6] != "short ab stays" {
 		t.Errorf("the last line is %q", lines[6])
+	}
+}
+
+// A key that is too long for a line is wrapped by base64, xxd and the like.
+func TestMaskerKnowsWhatProgramsPrint(t *testing.T) {
+	t.Parallel()
+	const key = `{"key":"` + "a<b>&'c'" + `","more":"0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz"}`
+	encoded := base64.StdEncoding.EncodeToString([]byte("user::" + key + ":tail"))
+	wrapped := encoded[:76] + "\n" + encoded[76:]
+	early := encoded[:10] + "\n" + encoded[10:] // the key begins at 8
+	indented := encoded[:64] + "\r\n    " + encoded[64:]
+	shell := strings.ReplaceAll(key, "'", `'\''`)
+	quoted := strings.ReplaceAll(key, `"`, `\"`) // as jq and Python print it: < > & stay
+	for name, text := range map[string]string{
+		"plain": key, "wrapped": wrapped, "wrapped early": early, "indented": indented, "shell": shell, "json": quoted, "html": html.EscapeString(key),
+		"hex": hex.EncodeToString([]byte(key)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(key))),
+	} {
+		for _, size := range []int{1, 7, 50, len(text)} {
+			var b bytes.Buffer
+			m := NewMasker(&b, []string{key})
+			for piece := range slices.Chunk([]byte("before "+text+" after"), size) {
+				if _, err := m.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := m.Close(); err != nil {
+				t.Fatal(err)
+			}
+			got := b.String()
+			if !strings.Contains(got, "***") || len(got) > 40 || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+				t.Errorf("%s in pieces of %d: %q", name, size, got)
+			}
+		}
 	}
 }
 

@@ -12,8 +12,8 @@ func (w *Worker) openCache(dir, name string, tools []string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	part := dir + ".part"
-	if err := removeAll(part); err != nil { // an earlier life of the worker may have ended in the middle
+	part := filepath.Join(filepath.Dir(dir), "."+name) // no cache is called so
+	if err := removeAll(part); err != nil {            // an earlier life of the worker may have ended in the middle
 		return err
 	}
 	if err := os.MkdirAll(part, 0o700); err != nil {

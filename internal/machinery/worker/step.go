@@ -31,12 +31,14 @@ func (w *Worker) step(work context.Context, l Lease) {
 	stream := openLog(alive, l.LogOffset, log, func(ctx context.Context, offset int64, p []byte) error {
 		return w.Hub.Log(ctx, l.ID, offset, p)
 	})
-	masked := NewMasker(stream, secretsOf(l))
-	result := w.perform(ctx, alive, l, masked)
+	secrets := secretsOf(l)
+	clear := NewMasker(stream, secrets)
+	result := w.perform(ctx, alive, l, clear)
+	result.Message = masked(result.Message, secrets)
 	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
 		result.Reason = execute.ReasonCanceled
 	}
-	_ = masked.Close()                               // the stream takes everything
+	_ = clear.Close()                                // the stream takes everything
 	_ = stream.Close()                               // it has told the hub what it could
 	if cause := context.Cause(alive); cause != nil { // a heartbeat may find the lease gone while the report ends it
 		log.Info("a step was given back", "reason", cause)

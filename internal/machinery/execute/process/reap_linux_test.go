@@ -27,7 +27,7 @@ func TestKilledServerLeavesNoProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if !c.plain && !open(t).Capabilities().Isolated {
-				t.Skip("no isolation here")
+				without(t, "no isolation here")
 			}
 			dir, work := t.TempDir(), t.TempDir()
 			server := exec.Command("/proc/self/exe")

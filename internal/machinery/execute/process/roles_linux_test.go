@@ -63,6 +63,8 @@ func attack() {
 		{"device", unix.SYS_MKNODAT, ^uintptr(99), p, unix.S_IFCHR},
 		{"raw socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP},
 		{"packet socket", unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0},
+		{"socket to the host of a virtual machine", unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0},
+		{"socket of the kernel's ciphers", unix.SYS_SOCKET, unix.AF_ALG, unix.SOCK_SEQPACKET, 0},
 		{"read first process", unix.SYS_PROCESS_VM_READV, 1, at, 1},
 		{"clock", unix.SYS_CLOCK_SETTIME, 0, at, 0},
 		{"module", unix.SYS_INIT_MODULE, at, 1, at},

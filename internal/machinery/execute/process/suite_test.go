@@ -12,7 +12,7 @@ func TestSuite(t *testing.T) {
 	t.Run("isolated", func(t *testing.T) {
 		t.Parallel()
 		if e := open(t); !e.Capabilities().Isolated {
-			t.Skip("no isolation here: ", e.Capabilities().Missing)
+			without(t, "no isolation here: ", e.Capabilities().Missing)
 		}
 		executetest.Run(t, "", func(t *testing.T) execute.Executor { return open(t) })
 	})

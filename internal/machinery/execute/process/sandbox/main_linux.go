@@ -17,6 +17,7 @@ import (
 func Main() {
 	s := &sandbox{control: &control{fd: ControlFD}, terminate: make(chan os.Signal, 1)}
 	unix.CloseOnExec(ControlFD)
+	signal.Notify(make(chan os.Signal, 1)) // a step can send its first process any signal, which then has no effect
 	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
 	code, err := s.run()
 	if err != nil {

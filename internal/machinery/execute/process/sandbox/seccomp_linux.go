@@ -18,6 +18,10 @@ var refused = [...]uint32{
 	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_PERSONALITY,
 }
 
+// families are the kinds of sockets that a step may make. Others reach past its network, such as those between a
+// virtual machine and its host, or load parts of the kernel that nobody else uses.
+var families = [...]uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
+
 const newNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
 	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 
@@ -39,6 +43,7 @@ func filter() []unix.SockFilter {
 		least = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
 		ret   = unix.BPF_RET | unix.BPF_K
 	)
+	unsupported := unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)}
 	deny := unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)}
 	absent := unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)}
 	allow := unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW}
@@ -55,6 +60,13 @@ func filter() []unix.SockFilter {
 	for _, number := range [...]uint32{unix.SYS_CLONE, unix.SYS_UNSHARE} {
 		program = append(program, unix.SockFilter{Code: equal, K: number, Jf: 4},
 			unix.SockFilter{Code: load, K: dataArg0}, unix.SockFilter{Code: any, K: newNamespaces, Jf: 1}, deny, allow)
+	}
+	for _, number := range [...]uint32{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR} {
+		program = append(program, unix.SockFilter{Code: equal, K: number, Jf: uint8(len(families) + 3)}, unix.SockFilter{Code: load, K: dataArg0})
+		for i, family := range families {
+			program = append(program, unix.SockFilter{Code: equal, K: family, Jt: uint8(len(families) - i)})
+		}
+		program = append(program, unsupported, allow)
 	}
 	return append(program, unix.SockFilter{Code: equal, K: unix.SYS_IOCTL, Jf: 3},
 		unix.SockFilter{Code: load, K: dataArg1}, unix.SockFilter{Code: equal, K: unix.TIOCSTI, Jf: 1}, deny, allow)
