@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -159,16 +162,24 @@ func tellIsolation(out io.Writer, log *slog.Logger) error {
 		return fault.Wrap(err, "try isolation")
 	}
 	defer executor.Close()
-	caps := executor.Capabilities()
-	if caps.Isolated {
-		fmt.Fprintln(out, "isolation    yes: steps see neither this machine nor each other")
-	} else {
-		fmt.Fprintln(out, "isolation    no: steps run as plain processes of this user; let only people you trust use it")
+	tellCapabilities(out, executor.Capabilities())
+	return nil
+}
+
+// tellCapabilities speaks of this command's own user and cgroup: a server that runs as another one may have less.
+func tellCapabilities(out io.Writer, c execute.Capabilities) {
+	who := "the user " + strconv.Itoa(os.Getuid())
+	if me, err := user.Current(); err == nil {
+		who = me.Username
 	}
-	for _, missing := range caps.Missing {
+	if c.Isolated {
+		fmt.Fprintf(out, "isolation    yes, for %s: steps see neither this machine nor each other\n", who)
+	} else {
+		fmt.Fprintf(out, "isolation    no, for %s: steps would run as plain processes; the server starts so only with --isolation=prefer or --dev\n", who)
+	}
+	for _, missing := range c.Missing {
 		fmt.Fprintf(out, "             %s\n", missing)
 	}
-	return nil
 }
 
 func tellLedger(ctx context.Context, out io.Writer, o Options, log *slog.Logger) error {

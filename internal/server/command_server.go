@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -66,8 +69,8 @@ func Serve(ctx context.Context, o Options, version string) error {
 			log.Error("close", "error", err)
 		}
 	}()
-	if c := h.Executor.Capabilities(); !c.Isolated {
-		log.Warn("steps do not run isolated on this machine; let only people you trust use it", "missing", c.Missing)
+	if err := o.accept(h.Executor.Capabilities(), log); err != nil {
+		return err
 	}
 	if err := h.SetUp(ctx); err != nil {
 		return err
@@ -77,6 +80,21 @@ func Serve(ctx context.Context, o Options, version string) error {
 	group.Go(func() error { return h.Serve(ctx, listener) })
 	group.Go(func() error { return h.greet(ctx) })
 	return group.Wait()
+}
+
+// accept tells what is not enforced on this machine, and refuses it where isolation is required.
+func (o Options) accept(c execute.Capabilities, log *slog.Logger) error {
+	switch {
+	case c.Isolated && len(c.Missing) > 0:
+		log.Warn("steps and applications are isolated, but not bounded in all", "missing", c.Missing)
+	case c.Isolated:
+	case o.Isolation == requireIsolation:
+		return fault.Errorf(fault.Unavailable, "steps and applications can't be isolated on this machine: %s; "+
+			"mend it (roadbed doctor tells more), or start with --isolation=prefer when only people you trust use this server", strings.Join(c.Missing, "; "))
+	default:
+		log.Warn("steps and applications do not run isolated on this machine; let only people you trust use it", "missing", c.Missing)
+	}
+	return nil
 }
 
 // greet tells where the server is; with --dev it gives a link that signs an administrator in.

@@ -36,7 +36,7 @@ const (
 func crashServer(data string) int {
 	o := Defaults()
 	o.Data, o.Listen, o.Database, o.Engine = data, os.Getenv(crashListen), os.Getenv(crashDatabase), os.Getenv(crashEngine)
-	o.Download, o.AdminToken = false, crashToken
+	o.Download, o.AdminToken, o.Isolation = false, crashToken, preferIsolation
 	o, err := o.complete()
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)

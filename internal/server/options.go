@@ -29,6 +29,7 @@ type Options struct {
 	Download   bool
 	Workers    int
 	Network    bool
+	Isolation  string
 	LogLevel   string
 	LogFormat  string
 	Drain      time.Duration
@@ -70,6 +71,7 @@ func table() []option {
 	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
 	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
 	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
+	add("isolation", "require: start only where steps and applications are isolated; prefer: also without; empty for require, with --dev prefer")(text(func(o *Options) *string { return &o.Isolation }))
 	add("log-level", "debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
 	add("log-format", "text or json")(text(func(o *Options) *string { return &o.LogFormat }))
 	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
@@ -82,6 +84,12 @@ func table() []option {
 	rows = append(rows, option{name: "admin-token", usage: "token of user:default/admin, for scripts", secret: true, set: set, get: get})
 	return rows
 }
+
+// What --isolation may be.
+const (
+	requireIsolation = "require"
+	preferIsolation  = "prefer"
+)
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
@@ -170,6 +178,16 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Database == "" {
 		o.Database = "sqlite:" + filepath.Join(o.Data, "roadbed.db")
+	}
+	switch o.Isolation {
+	case requireIsolation, preferIsolation:
+	case "":
+		o.Isolation = requireIsolation
+		if o.Dev {
+			o.Isolation = preferIsolation
+		}
+	default:
+		return o, fault.Errorf(fault.Invalid, "isolation: %q is neither require nor prefer", o.Isolation)
 	}
 	if o.Workers < 0 {
 		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")

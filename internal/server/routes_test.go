@@ -84,7 +84,7 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inside := &httptest.Server{Listener: door, Config: &http.Server{Handler: h.Handler()}}
+	inside := &httptest.Server{Listener: door, Config: &http.Server{Handler: h.DoorHandler()}}
 	inside.Start()
 	t.Cleanup(func() {
 		server.Close()

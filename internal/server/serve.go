@@ -3,15 +3,18 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
@@ -24,15 +27,10 @@ import (
 // Handler serves everything on one port: applications by their host names, then the protocols by their paths, then
 // the portal.
 func (h *House) Handler() http.Handler {
-	native := h.API.WithOrigin(h.API.Authenticate(h.API.Handler()))
-	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", native)
+	mux, native := h.protocols()
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}
-	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
-	mux.Handle("/git/", &gitface.Handler{Repositories: h.Repositories, Authenticate: h.Identity.Authenticate, Log: h.Log})
-	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", h.ready)
 	mux.Handle("GET /metrics", h.metrics())
@@ -44,6 +42,27 @@ func (h *House) Handler() http.Handler {
 		}
 		harden(w.Header())
 		mux.ServeHTTP(w, r)
+	}))
+}
+
+// protocols serves what people and steps work with.
+func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
+	native = h.API.WithOrigin(h.API.Authenticate(h.API.Handler()))
+	mux = http.NewServeMux()
+	mux.Handle("/api/v1/", native)
+	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
+	mux.Handle("/git/", &gitface.Handler{Repositories: h.Repositories, Authenticate: h.Identity.Authenticate, Log: h.Log})
+	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
+	return mux, native
+}
+
+// DoorHandler serves steps: the protocols, for the tokens of steps alone. Applications are not reached through it, since
+// it is no way into a network that a step was not granted.
+func (h *House) DoorHandler() http.Handler {
+	mux, _ := h.protocols()
+	return h.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		harden(w.Header())
+		mux.ServeHTTP(w, r.WithContext(identity.AtDoor(r.Context())))
 	}))
 }
 
@@ -96,9 +115,25 @@ func (h *House) door() string {
 	return filepath.Join(os.TempDir(), "roadbed-"+shortHash(h.Options.Data), "api.sock")
 }
 
+// ownFolder makes a folder that nobody else can reach. One that somebody else has made before, as anybody may in the
+// folder for temporary files, is refused.
+func ownFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s belongs to somebody else, or others can reach it; remove it, or give a shorter --data", dir)
+	}
+	return nil
+}
+
 // Serve answers on the listener and at the door until ctx ends, then lets requests end.
 func (h *House) Serve(ctx context.Context, listener net.Listener) error {
-	if err := os.MkdirAll(filepath.Dir(h.door()), 0o700); err != nil {
+	if err := ownFolder(filepath.Dir(h.door())); err != nil {
 		return fault.Errorf(fault.Unavailable, "make the folder of the door: %w", err)
 	}
 	if err := os.Remove(h.door()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -108,11 +143,9 @@ func (h *House) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "open the door: %w", err)
 	}
-	handler := h.Handler()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range []net.Listener{listener, door} {
-		group.Go(func() error { return h.serve(ctx, l, handler) })
-	}
+	group.Go(func() error { return h.serve(ctx, listener, h.Handler()) })
+	group.Go(func() error { return h.serve(ctx, door, h.DoorHandler()) })
 	return group.Wait()
 }
 

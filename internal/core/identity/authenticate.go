@@ -12,12 +12,19 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-// Authenticate gives who a bearer token belongs to: a token of a user or machine, or that of a step of a run. Anything
-// else is fault.Unauthenticated. A token that was revoked, or whose principal was deleted, fails with the next call.
+type doorKey struct{}
+
+// AtDoor marks the requests that come through the steps' door.
+func AtDoor(ctx context.Context) context.Context { return context.WithValue(ctx, doorKey{}, true) }
+
+// Authenticate gives who a bearer token belongs to: a token of a user or machine, or that of a step of a run. Steps show
+// theirs at their door, and nobody else shows anything there (see AtDoor). Anything else is fault.Unauthenticated. A token that was revoked, or whose principal was deleted, fails with the next call.
 func (s *Service) Authenticate(ctx context.Context, bearer string) (actor.Principal, error) {
 	switch {
 	case bearer == "" || len(bearer) > maxSecret:
 		return actor.Principal{}, errToken()
+	case wellFormed(bearer, workloadPrefix) != (ctx.Value(doorKey{}) != nil):
+		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "a step's own token, and no other, is taken at the address that the step is given as ROADBED_URL")
 	case wellFormed(bearer, workloadPrefix):
 		return s.authenticateWorkload(ctx, bearer)
 	}

@@ -36,7 +36,7 @@ func TestWorkloadTokensEndWithTheStep(t *testing.T) {
 			bare, err = b.s.Workload(ctx, tx, run, "step_other", "payments", nil, time.Hour)
 			return err
 		})
-		p, err := b.s.Authenticate(ctx, first)
+		p, err := b.authenticate(first)
 		if err != nil || p.Kind != actor.Workload || p.Run != run || p.Space != "payments" || p.ID != step {
 			t.Fatalf("the step is %+v, %v", p, err)
 		}

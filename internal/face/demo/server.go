@@ -36,7 +36,7 @@ func start(ctx context.Context, o Options, dir string) (*server, error) {
 		return nil, err
 	}
 	defer out.Close()
-	args := []string{"server", "--listen", address, "--data", filepath.Join(dir, "data")}
+	args := []string{"server", "--listen", address, "--data", filepath.Join(dir, "data"), "--isolation", "prefer"}
 	if o.Database != "" {
 		args = append(args, "--database", o.Database)
 	}

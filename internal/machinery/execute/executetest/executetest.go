@@ -120,6 +120,11 @@ func (s suite) workspace(t *testing.T) {
 	if _, out := s.run(t, spec); out != "made\n" {
 		t.Errorf("in a folder of the workspace: %q", out)
 	}
+	write(t, filepath.Join(spec.Workspace, "script"), "echo $1\n")
+	spec.Argv = []string{"/bin/sh", execute.WorkDir + "/script", "an argument"}
+	if _, out := s.run(t, spec); out != "an argument\n" {
+		t.Errorf("a script of the workspace: %q", out)
+	}
 }
 
 func (s suite) input(t *testing.T) {

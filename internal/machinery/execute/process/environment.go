@@ -22,9 +22,9 @@ func environment(s execute.Spec) map[string]string {
 	return env
 }
 
-// onHost gives the folder and the variables of a step that sees the host's files: paths of the sandbox, alone
-// or in lists, become those that they stand for.
-func onHost(q *request, dir string, env map[string]string) (string, map[string]string) {
+// onHost gives the arguments, the folder and the variables of a step that sees the host's files: paths of the sandbox,
+// alone or in lists, become those that they stand for.
+func onHost(q *request, dir string, env map[string]string) ([]string, string, map[string]string) {
 	places := map[string]string{execute.WorkDir: q.Workspace, "/tmp": q.tmp}
 	for _, m := range q.Mounts {
 		places[m.Target] = m.Source
@@ -37,15 +37,22 @@ func onHost(q *request, dir string, env map[string]string) (string, map[string]s
 		}
 		return path
 	}
-	translated := map[string]string{}
-	for name, value := range env {
+	list := func(value string) string {
 		parts := strings.Split(value, ":")
 		for i, part := range parts {
 			if strings.HasPrefix(part, "/") && filepath.Clean(part) == part {
 				parts[i] = translate(part)
 			}
 		}
-		translated[name] = strings.Join(parts, ":")
+		return strings.Join(parts, ":")
 	}
-	return translate(dir), translated
+	argv := make([]string, len(q.Argv))
+	for i, arg := range q.Argv {
+		argv[i] = list(arg)
+	}
+	translated := map[string]string{}
+	for name, value := range env {
+		translated[name] = list(value)
+	}
+	return argv, translate(dir), translated
 }

@@ -194,7 +194,7 @@ func (e *Executor) config(q *request, cgroups int) sandbox.Config {
 	}
 	env := environment(q.Spec)
 	if !p.isolated {
-		c.Dir, env = onHost(q, c.Dir, env)
+		c.Argv, c.Dir, env = onHost(q, c.Dir, env)
 		env[marker] = e.prefix() + q.ID
 	}
 	for name, value := range env {

@@ -82,6 +82,9 @@ func (e *Executor) isolate() {
 	p := e.platform
 	p.isolated, p.userNS = true, true
 	first := e.try()
+	if first != nil {
+		first = e.try() // a busy machine is no reason to run without isolation
+	}
 	if first != nil && p.root {
 		p.userNS = false
 		if e.try() == nil {

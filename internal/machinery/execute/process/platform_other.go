@@ -43,13 +43,13 @@ func (e *Executor) launch(life context.Context, q *request) (*launched, error) {
 	if dir == "" {
 		dir = execute.WorkDir
 	}
-	dir, env := onHost(q, dir, environment(q.Spec))
+	argv, dir, env := onHost(q, dir, environment(q.Spec))
 	env[marker] = e.prefix() + q.ID
-	program, err := lookPath(q.Argv[0], env["PATH"])
+	program, err := lookPath(argv[0], env["PATH"])
 	if err != nil {
 		return e.refuse(q, err), nil
 	}
-	cmd := &exec.Cmd{Path: program, Args: q.Argv, Dir: dir, Stdin: q.stdin, Stdout: q.out, Stderr: q.out,
+	cmd := &exec.Cmd{Path: program, Args: argv, Dir: dir, Stdin: q.stdin, Stdout: q.out, Stderr: q.out,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 	cmd.Env = []string{}
 	for name, value := range env {
