@@ -62,6 +62,7 @@ const (
 // Input is what a sync run is asked to do.
 type Input struct {
 	Application string `json:"application"`
+	Way         Way    `json:"way"`
 	Commit      string `json:"commit"`
 	Mark        string `json:"mark,omitempty"`      // of the branch's head, see mark
 	Manifests   string `json:"manifests,omitempty"` // digest of rendered manifests: a rollback; "" renders the commit
@@ -88,6 +89,7 @@ type Revision struct {
 	Commit    string
 	Mark      string
 	Manifests string
+	Way       string // as JSON; see Way
 	Run       string
 	State     string // succeeded, failed, rolled-back
 	Message   string

@@ -31,6 +31,9 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 	if err != nil {
 		return refused(log, err)
 	}
+	if w, err = s.back(w, rev); err != nil {
+		return refused(log, err)
+	}
 	fmt.Fprintf(log, "going back to %s\n", short(rev.Commit))
 	changes, err := s.apply(ctx, w, rev.Manifests)
 	if err != nil {

@@ -25,11 +25,11 @@ type stackOutputs struct {
 // OutputsSuffix follows the stack's name in the name of the ConfigMap and the Secret that hold its outputs.
 const OutputsSuffix = "-outputs"
 
-func (s *Service) outputObjects(ctx context.Context, a Application, namespace string) (stackOutputs, error) {
+func (s *Service) outputObjects(ctx context.Context, a Application, version, namespace string) (stackOutputs, error) {
 	if a.Stack.IsZero() {
 		return stackOutputs{}, nil
 	}
-	outputs, version, err := s.Stacks.Outputs(ctx, a.Stack)
+	outputs, version, err := s.Stacks.Outputs(ctx, a.Stack, version)
 	if err != nil {
 		return stackOutputs{}, fault.Wrap(err, "read the outputs of %s", a.Stack)
 	}

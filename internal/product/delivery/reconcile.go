@@ -126,7 +126,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if wait != "" {
 		return s.setMessage(ctx, a, wait)
 	}
-	mark, err := s.mark(ctx, a, head)
+	mark, way, err := s.mark(ctx, a, head)
 	if err != nil {
 		return s.say(ctx, a, err)
 	}
@@ -146,7 +146,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 			return nil
 		}
 	}
-	_, err = s.start(ctx, a, Input{Commit: head, Mark: mark})
+	_, err = s.start(ctx, a, Input{Way: way, Commit: head, Mark: mark})
 	return err
 }
 
@@ -200,36 +200,41 @@ func (s *Service) hold(ctx context.Context, a Application, mark string) error {
 	if r := page.Runs[0]; json.Unmarshal(r.Input, &last) != nil || last.Manifests == good.Manifests && r.State != succeeded {
 		return nil
 	}
-	if err := s.permitted(ctx, a); err != nil {
-		return s.say(ctx, a, err)
+	now := a
+	a, outputs, err := now.backTo(good)
+	if err == nil {
+		err = s.permitted(ctx, a)
 	}
-	changes, err := s.compareKept(ctx, a, good.Manifests)
+	if err != nil {
+		return s.say(ctx, now, err)
+	}
+	changes, err := s.compareKept(ctx, a, outputs, good.Manifests)
 	if err != nil {
 		return s.say(ctx, a, err)
 	}
 	if !differ(changes) {
 		return nil
 	}
-	_, err = s.start(ctx, a, Input{Commit: good.Commit, Mark: mark, Manifests: good.Manifests, Reason: "the cluster differs from " + short(good.Commit)})
+	_, err = s.start(ctx, a, Input{Way: a.way(outputs), Commit: good.Commit, Mark: mark, Manifests: good.Manifests, Reason: "the cluster differs from " + short(good.Commit)})
 	return err
 }
 
 // mark names what is deployed: the commit, the version of the stack's outputs and what the document says of the way.
-// What failed with a mark is not tried again with the same.
-func (s *Service) mark(ctx context.Context, a Application, commit string) (string, error) {
+// What failed with a mark is not tried again with the same. It gives the way that it stands for too.
+func (s *Service) mark(ctx context.Context, a Application, commit string) (string, Way, error) {
 	version := ""
 	if !a.Stack.IsZero() {
 		var err error
-		if _, version, err = s.Stacks.Outputs(ctx, a.Stack); err != nil {
-			return "", err
+		if _, version, err = s.Stacks.Outputs(ctx, a.Stack, ""); err != nil {
+			return "", Way{}, err
 		}
 	}
-	way, err := json.Marshal([]any{a.Spec.Source, a.Spec.Destination, a.Spec.SyncPolicy.SyncOptions, a.Spec.prune(), a.Spec.allowEmpty(), a.Stack.String()})
+	said, err := json.Marshal([]any{a.Spec.Source, a.Spec.Destination, a.Spec.SyncPolicy.SyncOptions, a.Spec.prune(), a.Spec.allowEmpty(), a.Stack.String()})
 	if err != nil {
-		return "", fault.Wrap(err, "encode the spec of %s", a.Ref)
+		return "", Way{}, fault.Wrap(err, "encode the spec of %s", a.Ref)
 	}
-	sum := sha256.Sum256(way)
-	return commit + "+" + version + "+" + hex.EncodeToString(sum[:4]), nil
+	sum := sha256.Sum256(said)
+	return commit + "+" + version + "+" + hex.EncodeToString(sum[:4]), a.way(version), nil
 }
 
 // waitsFor says what a commit must wait for, or "" when it may be deployed.
@@ -250,7 +255,7 @@ func (s *Service) waitsFor(ctx context.Context, a Application, commit string) (s
 	if a.Stack.IsZero() {
 		return "", nil
 	}
-	if _, version, err := s.Stacks.Outputs(ctx, a.Stack); err != nil || version == "" {
+	if _, version, err := s.Stacks.Outputs(ctx, a.Stack, ""); err != nil || version == "" {
 		return "waits for " + a.Stack.String() + " to be applied", err
 	}
 	return "", nil

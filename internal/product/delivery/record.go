@@ -42,9 +42,13 @@ func (s *Service) record(ctx context.Context, w work, digest, state, why string)
 			return err
 		}
 		now := s.Now()
-		stands = Revision{ID: ref.NewID("rvn", now), Commit: w.in.Commit, Mark: w.in.Mark, Manifests: digest, Run: w.run.ID, State: state, Message: why, Created: now}
-		_, err := tx.Exec(ctx, `INSERT INTO application_revisions (id, application, commit_id, mark, manifests, run, state, message, created)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)`, stands.ID, w.app.Ref.String(), stands.Commit, stands.Mark, digest, w.run.ID, state, why, store.Micros(now))
+		way, err := json.Marshal(w.in.Way)
+		if err != nil {
+			return fault.Wrap(err, "encode the way of %s", w.app.Ref)
+		}
+		stands = Revision{ID: ref.NewID("rvn", now), Commit: w.in.Commit, Mark: w.in.Mark, Manifests: digest, Way: string(way), Run: w.run.ID, State: state, Message: why, Created: now}
+		_, err = tx.Exec(ctx, `INSERT INTO application_revisions (id, application, commit_id, mark, manifests, way, run, state, message, created)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`, stands.ID, w.app.Ref.String(), stands.Commit, stands.Mark, digest, stands.Way, w.run.ID, state, why, store.Micros(now))
 		if err != nil {
 			return fault.Wrap(err, "record the sync of %s", w.app.Ref)
 		}

@@ -154,13 +154,14 @@ func validGlob(pattern string) bool {
 	return true
 }
 
-// objects gives what is applied: the manifests in the destination's namespace, and the stack's outputs.
-func (s *Service) objects(ctx context.Context, a Application, list []manifest) ([]cluster.Object, error) {
+// objects gives what is applied: the manifests in the destination's namespace, and a version of the stack's outputs,
+// the newest for "".
+func (s *Service) objects(ctx context.Context, a Application, outputVersion string, list []manifest) ([]cluster.Object, error) {
 	namespace := a.namespace()
 	if err := ownNamespace(namespace, list); err != nil {
 		return nil, err
 	}
-	outputs, err := s.outputObjects(ctx, a, namespace)
+	outputs, err := s.outputObjects(ctx, a, outputVersion, namespace)
 	if err != nil {
 		return nil, err
 	}

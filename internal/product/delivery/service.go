@@ -44,7 +44,8 @@ type StackOutput struct {
 type Stacks interface {
 	// SpaceOf gives the space of a stack. NotFound.
 	SpaceOf(ctx context.Context, stack ref.Entity) (string, error)
-	Outputs(ctx context.Context, stack ref.Entity) (outputs map[string]StackOutput, version string, err error)
+	// Outputs gives those of a version, the newest for "". NotFound when the version is no longer kept.
+	Outputs(ctx context.Context, stack ref.Entity, want string) (outputs map[string]StackOutput, version string, err error)
 }
 
 // PipelineState is how the pipelines of a commit stand.
@@ -177,7 +178,7 @@ func (s *Service) compare(ctx context.Context, a Application, commit string) ([]
 	if err := s.permitted(ctx, a); err != nil {
 		return nil, err
 	}
-	mark, err := s.mark(ctx, a, commit)
+	mark, _, err := s.mark(ctx, a, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -190,25 +191,25 @@ func (s *Service) compare(ctx context.Context, a Application, commit string) ([]
 		return nil, err
 	}
 	if last.Commit == commit && last.Mark == mark {
-		return s.compareKept(ctx, a, last.Manifests)
+		return s.compareKept(ctx, a, "", last.Manifests)
 	}
 	list, err := s.render(ctx, a, commit)
 	if err != nil {
 		return nil, err
 	}
-	return s.dryRun(ctx, a, list)
+	return s.dryRun(ctx, a, "", list)
 }
 
-func (s *Service) compareKept(ctx context.Context, a Application, digest string) ([]cluster.Change, error) {
+func (s *Service) compareKept(ctx context.Context, a Application, outputs, digest string) ([]cluster.Change, error) {
 	list, err := s.openManifests(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
-	return s.dryRun(ctx, a, list)
+	return s.dryRun(ctx, a, outputs, list)
 }
 
-func (s *Service) dryRun(ctx context.Context, a Application, list []manifest) ([]cluster.Change, error) {
-	objects, err := s.objects(ctx, a, list)
+func (s *Service) dryRun(ctx context.Context, a Application, outputs string, list []manifest) ([]cluster.Change, error) {
+	objects, err := s.objects(ctx, a, outputs, list)
 	if err != nil {
 		return nil, err
 	}
@@ -256,11 +257,11 @@ func (s *Service) Sync(ctx context.Context, r ref.Entity) (run.Run, error) {
 		}
 		return run.Run{}, err
 	}
-	mark, err := s.mark(ctx, a, head)
+	mark, way, err := s.mark(ctx, a, head)
 	if err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, a, Input{Commit: head, Mark: mark, Reason: "asked for"})
+	return s.start(ctx, a, Input{Way: way, Commit: head, Mark: mark, Reason: "asked for"})
 }
 
 // Rollback deploys an earlier revision again. The branch's head is not synced by itself until it moves.
@@ -285,11 +286,14 @@ func (s *Service) Rollback(ctx context.Context, r ref.Entity, revision string) (
 	if err != nil {
 		return run.Run{}, err
 	}
-	mark, err := s.mark(ctx, a, head)
+	mark, way, err := s.mark(ctx, a, head)
 	if err != nil {
 		return run.Run{}, err
 	}
-	return s.start(ctx, a, Input{Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)})
+	if way, err = way.back(rev); err != nil {
+		return run.Run{}, err
+	}
+	return s.start(ctx, a, Input{Way: way, Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)})
 }
 
 func (s *Service) start(ctx context.Context, a Application, in Input) (created run.Run, err error) {

@@ -85,7 +85,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 	rights := access.New(db, l, time.Now, log)
 	b := &bench{
 		t: t, db: db, ledger: l, queue: queue.New(db, log), documents: map[ref.Entity]document.Document{},
-		outside: &outside{outputs: map[ref.Entity]map[string]delivery.StackOutput{}, versions: map[ref.Entity]string{}, spaces: map[ref.Entity]string{}, states: map[string]delivery.PipelineState{}},
+		outside: &outside{outputs: map[ref.Entity]map[string]map[string]delivery.StackOutput{}, versions: map[ref.Entity]string{}, spaces: map[ref.Entity]string{}, states: map[string]delivery.PipelineState{}},
 	}
 	b.world = accesstest.New(t, db, rights)
 	b.world.Space("lab", "default")
@@ -132,16 +132,23 @@ func (noTokens) EndWorkload(context.Context, *store.Tx, string) error { return n
 // outside is what other products' rooms say: outputs of stacks and states of pipelines.
 type outside struct {
 	mu       sync.Mutex
-	outputs  map[ref.Entity]map[string]delivery.StackOutput
+	outputs  map[ref.Entity]map[string]map[string]delivery.StackOutput // by version
 	versions map[ref.Entity]string
 	spaces   map[ref.Entity]string
 	states   map[string]delivery.PipelineState // by commit; none when it is not there
 }
 
-func (o *outside) Outputs(_ context.Context, stack ref.Entity) (map[string]delivery.StackOutput, string, error) {
+func (o *outside) Outputs(_ context.Context, stack ref.Entity, want string) (map[string]delivery.StackOutput, string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return maps.Clone(o.outputs[stack]), o.versions[stack], nil
+	if want == "" {
+		want = o.versions[stack]
+	}
+	outputs, ok := o.outputs[stack][want]
+	if want != "" && !ok {
+		return nil, "", fault.Errorf(fault.NotFound, "outputs %s of %s", want, stack)
+	}
+	return maps.Clone(outputs), want, nil
 }
 
 func (o *outside) SpaceOf(_ context.Context, stack ref.Entity) (string, error) {
@@ -175,11 +182,16 @@ func (b *bench) stack(name, space, version string, outputs map[string]string) {
 	b.t.Helper()
 	r := ref.Entity{Kind: "stack", Namespace: "default", Name: name}
 	b.outside.mu.Lock()
-	b.outside.spaces[r], b.outside.versions[r], b.outside.outputs[r] = space, version, map[string]delivery.StackOutput{}
+	b.outside.spaces[r], b.outside.versions[r] = space, version
+	if b.outside.outputs[r] == nil {
+		b.outside.outputs[r] = map[string]map[string]delivery.StackOutput{}
+	}
+	values := map[string]delivery.StackOutput{}
+	b.outside.outputs[r][version] = values
 	for key, value := range outputs {
 		raw, _ := json.Marshal(value)
 		plain := strings.TrimSuffix(key, "!")
-		b.outside.outputs[r][plain] = delivery.StackOutput{Value: raw, Sensitive: plain != key}
+		values[plain] = delivery.StackOutput{Value: raw, Sensitive: plain != key}
 	}
 	b.outside.mu.Unlock()
 	b.write(func(tx *store.Tx) error {

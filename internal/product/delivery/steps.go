@@ -51,6 +51,23 @@ func (s *Service) work(ctx context.Context, l worker.Lease) (w work, err error) 
 	if w.app.Deleted {
 		return w, fault.Errorf(fault.Conflict, "%s was deleted", w.app.Ref)
 	}
+	if w.app, err = w.in.Way.held(w.app); err != nil {
+		return w, err
+	}
+	w.to, err = s.clusterOf(w.app)
+	return w, err
+}
+
+// back gives the work of deploying a revision again, where it was and with the outputs that it had.
+func (s *Service) back(w work, rev Revision) (work, error) {
+	way, err := w.in.Way.back(rev)
+	if err != nil {
+		return w, err
+	}
+	if w.app, err = way.held(w.app); err != nil {
+		return w, err
+	}
+	w.in.Way = way
 	w.to, err = s.clusterOf(w.app)
 	return w, err
 }
@@ -75,7 +92,7 @@ func (s *Service) stepRender(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return refused(log, err)
 	}
-	objects, err := s.objects(ctx, w.app, list)
+	objects, err := s.objects(ctx, w.app, w.in.Way.Outputs, list)
 	if err != nil {
 		return refused(log, err)
 	}
@@ -117,18 +134,22 @@ func created(changes []cluster.Change) (keys []cluster.Key) {
 
 // manifests gives what a sync applies, after asking whether the application may do that at all.
 func (s *Service) manifests(ctx context.Context, w work) (digest string, list []manifest, err error) {
-	if err := s.permitted(ctx, w.app); err != nil {
-		return "", nil, err
-	}
-	if err := s.claim(ctx, w.app); err != nil {
+	if err := s.permitted(ctx, w.app); err != nil { // before anything of the repository is told
 		return "", nil, err
 	}
 	if w.in.Manifests != "" {
 		list, err = s.openManifests(ctx, w.in.Manifests)
-		return w.in.Manifests, list, err
+	} else {
+		list, err = s.render(ctx, w.app, w.in.Commit)
 	}
-	if list, err = s.render(ctx, w.app, w.in.Commit); err != nil {
+	if err != nil {
 		return "", nil, err
+	}
+	if err := s.allowed(ctx, w.app, list); err != nil {
+		return "", nil, err
+	}
+	if w.in.Manifests != "" {
+		return w.in.Manifests, list, nil
 	}
 	digest, err = s.keepManifests(ctx, list)
 	return digest, list, err
@@ -226,7 +247,10 @@ func (s *Service) apply(ctx context.Context, w work, digest string) ([]cluster.C
 	if err != nil {
 		return nil, err
 	}
-	objects, err := s.objects(ctx, w.app, list)
+	if err := s.allowed(ctx, w.app, list); err != nil {
+		return nil, err
+	}
+	objects, err := s.objects(ctx, w.app, w.in.Way.Outputs, list)
 	if err != nil {
 		return nil, err
 	}

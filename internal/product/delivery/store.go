@@ -69,12 +69,12 @@ func listApplications(ctx context.Context, tx *store.Tx, after string, limit int
 	return store.Collect(rows, err, scanApplication)
 }
 
-const revisionColumns = "id, commit_id, mark, manifests, run, state, message, created"
+const revisionColumns = "id, commit_id, mark, manifests, way, run, state, message, created"
 
 func scanRevision(row store.Row) (Revision, error) {
 	var r Revision
 	var created int64
-	err := row.Scan(&r.ID, &r.Commit, &r.Mark, &r.Manifests, &r.Run, &r.State, &r.Message, &created)
+	err := row.Scan(&r.ID, &r.Commit, &r.Mark, &r.Manifests, &r.Way, &r.Run, &r.State, &r.Message, &created)
 	r.Created = store.FromMicros(created)
 	return r, err
 }
