@@ -117,7 +117,6 @@ func (n *Node) plan(manifests []manifest, opts cluster.ApplyOptions) ([]step, er
 		}
 		steps = append(steps, newStep(before, m, opts.Owner, now))
 	}
-	conflicts = append(conflicts, n.hostConflictsLocked(steps)...)
 	if opts.Prune {
 		for _, key := range n.keysLocked(cluster.ListOptions{Owner: opts.Owner}) {
 			if !applied[key] {
@@ -126,6 +125,7 @@ func (n *Node) plan(manifests []manifest, opts cluster.ApplyOptions) ([]step, er
 		}
 		conflicts = append(conflicts, n.namespaceConflictsLocked(steps)...)
 	}
+	conflicts = append(conflicts, n.hostConflictsLocked(steps)...) // what is pruned gives its hosts up
 	switch {
 	case len(invalid) > 0:
 		return nil, fault.At("the node refuses the objects", invalid...)
@@ -190,27 +190,32 @@ func (n *Node) namespaceLocked(name string) bool {
 	return name == defaultNamespace || n.objects[cluster.Key{Kind: "Namespace", Name: name}] != nil
 }
 
-// hostConflictsLocked refuses an Ingress whose host and path another one has, or whose host is the platform's own.
+// hostConflictsLocked refuses an Ingress whose host is the platform's own or has a path in another namespace, and
+// whose host and path another Ingress has. A host is one namespace's: whoever may serve a path of it may read and set
+// what browsers keep for all of it.
 func (n *Node) hostConflictsLocked(steps []step) []fault.Detail {
 	taken := map[string]cluster.Key{}
+	hosts := map[string]cluster.Key{}
 	gone := map[cluster.Key]bool{}
 	for _, s := range steps {
 		gone[s.change.Key] = true
 	}
 	for key, o := range n.objects {
 		if !gone[key] {
-			eachRule(o, func(_ int, rule string) { taken[rule] = key })
+			eachRule(o, func(_ int, host, rule string) { taken[rule], hosts[host] = key, key })
 		}
 	}
 	var out []fault.Detail
 	for _, s := range steps {
-		eachRule(s.after, func(i int, rule string) {
+		eachRule(s.after, func(i int, host, rule string) {
 			field := fmt.Sprintf("spec.rules[%d]", i)
-			if other, ok := taken[rule]; ok && other != s.change.Key {
+			if theirs := overlapping(hosts, host, s.change.Key.Namespace); theirs != "" {
+				out = append(out, s.after.object.Fault(field+".host", theirs+" belongs to another namespace", "choose another host"))
+			} else if other, ok := taken[rule]; ok && other != s.change.Key {
 				out = append(out, s.after.object.Fault(field, rule+" belongs to "+other.String(), "choose another host or path"))
 			}
-			taken[rule] = s.change.Key
-			if host := s.after.typed.(*networkingv1.Ingress).Spec.Rules[i].Host; slices.ContainsFunc(n.reserved, func(r string) bool { return r == host || wildcard(r) == host }) {
+			taken[rule], hosts[host] = s.change.Key, s.change.Key
+			if slices.ContainsFunc(n.reserved, func(r string) bool { return r == host || wildcard(r) == host }) {
 				out = append(out, s.after.object.Fault(field+".host", host+" is the platform's own address", "choose another host"))
 			}
 		})
@@ -218,8 +223,18 @@ func (n *Node) hostConflictsLocked(steps []step) []fault.Detail {
 	return out
 }
 
-// eachRule gives host and path of each rule of an Ingress.
-func eachRule(o *object, fn func(i int, rule string)) {
+// overlapping gives a host of another namespace that is the same as host, or that one of the two covers as *.
+func overlapping(hosts map[string]cluster.Key, host, namespace string) string {
+	for other, key := range hosts {
+		if key.Namespace != namespace && (other == host || other == wildcard(host) || wildcard(other) == host) {
+			return other
+		}
+	}
+	return ""
+}
+
+// eachRule gives the host of each rule of an Ingress, and the host with each path.
+func eachRule(o *object, fn func(i int, host, rule string)) {
 	if o == nil {
 		return
 	}
@@ -233,7 +248,7 @@ func eachRule(o *object, fn func(i int, rule string)) {
 			if *p.PathType == networkingv1.PathTypeExact {
 				kind = "exact"
 			}
-			fn(i, r.Host+cmp.Or(p.Path, "/")+" ("+kind+")")
+			fn(i, r.Host, r.Host+cmp.Or(p.Path, "/")+" ("+kind+")")
 		}
 	}
 }

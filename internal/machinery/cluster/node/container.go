@@ -36,7 +36,7 @@ func (n *Node) runOnce(ctx context.Context, p *pod, k *corev1.Container, state *
 	if p.asked() {
 		return execute.Result{}, nil
 	}
-	process, err := n.exec.Start(ctx, spec, p.logs[k.Name])
+	process, err := n.exec.Start(ctx, spec, podLog{n, p, p.logs[k.Name]})
 	if err != nil {
 		return execute.Result{}, &startFault{"RunContainerError", err}
 	}
@@ -61,7 +61,7 @@ func (n *Node) supervise(ctx context.Context, p *pod, k *corev1.Container, state
 	var group sync.WaitGroup
 	group.Go(func() {
 		defer close(ended)
-		result, failed = process.Wait(ctx)
+		result, failed = process.Wait(context.WithoutCancel(ctx)) // when ctx ends, it is killed
 	})
 	probing, stopProbing := context.WithCancel(ctx)
 	dead := make(chan string, 1)

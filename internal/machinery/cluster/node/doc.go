@@ -26,5 +26,8 @@
 //     events and the clock of progressDeadlineSeconds begin anew with it.
 //   - Of what a scale decision takes away, nothing that is available goes below desired - maxUnavailable (rollout).
 //   - Values of Secrets are encrypted in SQL with a key that lies beside the pods' folders, and are never shown.
+//   - A host name is one namespace's, with all its paths. It is free when the Ingress is deleted, also by a prune.
+//   - A log that can't be written ends no pod; a pod that does not end is killed when the node has stopped for long
+//     enough, whatever its own grace.
 //   - One goroutine (Run) decides; one goroutine a pod carries out. Both are woken, neither polls.
 package node

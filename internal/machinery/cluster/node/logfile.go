@@ -24,6 +24,25 @@ type logFile struct {
 	segments int // kept
 }
 
+// podLog takes what a pod writes. What can't be kept, such as on a full disk, is dropped and told of by an event: a
+// service does not end because its log does.
+type podLog struct {
+	n   *Node
+	pod *pod
+	log *logFile
+}
+
+func (w podLog) Write(p []byte) (int, error) {
+	if _, err := w.log.Write(p); err != nil {
+		why := err
+		if path := (*os.PathError)(nil); errors.As(err, &path) {
+			why = path.Err
+		}
+		w.n.events.add(w.pod.owner, w.pod.key, true, "LogDropped", "some of what it wrote is not in its log: %v", why)
+	}
+	return len(p), nil
+}
+
 // newLogFile gives an empty log that keeps about limit bytes in files that begin with path.
 func newLogFile(path string, limit int64) *logFile {
 	const segments = 4

@@ -65,7 +65,9 @@ type Node struct {
 	mu        sync.Mutex // guards all below; never held while waiting
 	loaded    bool
 	running   context.Context // of Run; nil while the node does not run
-	work      sync.WaitGroup  // goroutines of pods
+	life      context.Context // ends when every pod that is still there is killed
+	kill      context.CancelFunc
+	work      sync.WaitGroup // goroutines of pods
 	objects   map[cluster.Key]*object
 	revisions map[cluster.Key][]*revision // by Deployment, oldest number first
 	progress  map[cluster.Key]progress
@@ -144,6 +146,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return fault.Errorf(fault.Conflict, "the node runs already")
 	}
 	n.running = ctx
+	n.life, n.kill = context.WithCancel(context.WithoutCancel(ctx))
 	n.mu.Unlock()
 	defer n.stop()
 	if c := n.exec.Capabilities(); !c.Isolated {
@@ -182,8 +185,11 @@ func (n *Node) clean() error {
 	return n.images.clean()
 }
 
-// stop ends all pods and waits for them.
+// stop ends all pods and waits for them. Those that are still there after Options.Shutdown, whatever their own grace,
+// are killed.
 func (n *Node) stop() {
+	defer n.kill()
+	defer time.AfterFunc(n.shutdown, n.kill).Stop()
 	n.mu.Lock()
 	for _, p := range n.pods {
 		n.terminateLocked(p)

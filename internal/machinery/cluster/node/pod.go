@@ -119,8 +119,8 @@ func (n *Node) terminateLocked(p *pod) {
 // live carries out a pod until it was asked to end, and takes away what it leaves.
 func (n *Node) live(p *pod) {
 	defer n.bury(p)
-	// A pod outlives Run's context, and its being asked to end, by its grace.
-	own, kill := context.WithCancel(context.WithoutCancel(p.asking))
+	// A pod outlives Run's context, and its being asked to end, by its grace, but never the node.
+	own, kill := context.WithCancel(n.life)
 	defer kill()
 	if err := os.MkdirAll(filepath.Join(p.dir, "logs"), 0o700); err != nil {
 		n.update(p, func() { p.main.reason, p.main.message = "CreateContainerError", "make the pod's folder: "+err.Error() })

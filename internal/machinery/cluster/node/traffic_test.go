@@ -13,6 +13,8 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/clustertest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -96,7 +98,7 @@ func TestHostsBelongToOne(t *testing.T) {
 	b := setup(t)
 	clustertest.Apply(t, b.Cluster, owner, clustertest.App(t, "program:1", "mine.test", 0))
 	for host, want := range map[string]string{
-		"mine.test":   "mine.test/ (prefix) belongs to networking.k8s.io/Ingress/shop/web",
+		"mine.test":   "mine.test belongs to another namespace",
 		"portal.test": "portal.test is the platform's own address",
 		"*.test":      "*.test is the platform's own address",
 	} {
@@ -109,6 +111,88 @@ func TestHostsBelongToOne(t *testing.T) {
 			t.Errorf("%s: %v, want %q", host, err, want)
 		}
 	}
+	// A host is one namespace's with all its paths, and with those that a wildcard covers.
+	elsewhere := func(host, path string) error {
+		other := clustertest.App(t, "program:1", host, 0)
+		for _, o := range other {
+			o.Raw["metadata"].(map[string]any)["namespace"] = "other"
+		}
+		rules, _ := other[2].Field("spec", "rules")
+		rules.([]any)[0].(map[string]any)["http"].(map[string]any)["paths"].([]any)[0].(map[string]any)["path"] = path
+		_, err := b.Cluster.Apply(t.Context(), other, cluster.ApplyOptions{Owner: "other", CreateNamespaces: true})
+		return err
+	}
+	clustertest.Apply(t, b.Cluster, "wide", clustertest.Parse(t, ingressOf("wide", "*.wide.example")))
+	for host, taken := range map[string]string{"mine.test": "mine.test", "a.wide.example": "*.wide.example", "*.wide.example": "*.wide.example"} {
+		if err := elsewhere(host, "/login"); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), taken+" belongs to another namespace") {
+			t.Errorf("%s/login in another namespace: %v", host, err)
+		}
+	}
+	if err := elsewhere("a.b.wide.example", "/"); err != nil { // which a wildcard of one label does not cover
+		t.Error(err)
+	}
+	// Within the namespace, only the same path of the same host is a conflict.
+	if _, err := b.Cluster.Apply(t.Context(), clustertest.Parse(t, ingressOf("second", "mine.test")), cluster.ApplyOptions{Owner: "second"}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "mine.test/ (prefix) belongs to networking.k8s.io/Ingress/shop/web") {
+		t.Errorf("the same path twice: %v", err)
+	}
+	clustertest.Apply(t, b.Cluster, "second", clustertest.Parse(t, strings.Replace(ingressOf("second", "mine.test"), "path: /", "path: /second", 1)))
+}
+
+// ingressOf gives an Ingress of a host in the namespace shop.
+func ingressOf(name, host string) string {
+	return fmt.Sprintf(`apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: %s, namespace: shop}
+spec: {rules: [{host: "%s", http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}
+`, name, host)
+}
+
+func TestAnIngressCanBeRenamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, name := range []string{"before", "after", "before"} {
+		if _, err := b.Cluster.Apply(t.Context(), clustertest.Parse(t, ingressOf(name, "renamed.test")), cluster.ApplyOptions{Owner: owner, Prune: true, CreateNamespaces: true}); err != nil {
+			t.Errorf("named %s: %v", name, err)
+		}
+	}
+	// Without prune the former one is still there.
+	if _, err := b.Cluster.Apply(t.Context(), clustertest.Parse(t, ingressOf("after", "renamed.test")), cluster.ApplyOptions{Owner: owner}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("without prune: %v", err)
+	}
+}
+
+func TestStoppingIsBoundedWhateverTheGraceOfPods(t *testing.T) {
+	t.Parallel()
+	o := options(t, storetest.SQLite(t, node.Migrations()))
+	o.Shutdown = 500 * time.Millisecond
+	b := start(t, o)
+	app := func(version string) []cluster.Object {
+		objects := clustertest.App(t, "program:1", "slow.test", 1, "VERSION="+version)
+		pod(objects[0])["terminationGracePeriodSeconds"] = int64(3600)
+		return objects
+	}
+	clustertest.Apply(t, b.Cluster, owner, app("1"))
+	nodes := clustertest.AwaitHealthy(t, b.Cluster, owner)
+	r, err := b.Cluster.Logs(t.Context(), clustertest.Kind(nodes, "Pod")[0].Key, cluster.LogOptions{Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		b.Ask(t, "slow.test", "/slow?for=1h&say=inside")
+	}()
+	for lines := bufio.NewScanner(r); lines.Scan() && lines.Text() != "inside"; {
+	}
+	// The old pod waits for its request, for half an hour, when the node is asked to stop.
+	clustertest.Apply(t, b.Cluster, owner, app("2"))
+	clustertest.Await(t, b.Cluster, owner, "the old pod is ending", func([]cluster.Node) bool {
+		events, err := b.Cluster.Events(t.Context(), owner)
+		return err == nil && strings.Contains(fmt.Sprint(events), "Killing")
+	})
+	b.stop()
+	<-answered
 }
 
 func TestStoppingAnswersRunningRequests(t *testing.T) {
