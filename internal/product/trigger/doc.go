@@ -8,5 +8,5 @@
 //   - One trigger starts at most one run for one commit, however often it is asked.
 //   - A push by the platform itself starts nothing.
 //   - A Trigger that is new or changed looks at the head of its branches, so that it does not matter whether the
-//     push or the document was first.
+//     push or the document was first; at the commit below when the head is one of the platform's own.
 package trigger

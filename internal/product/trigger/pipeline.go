@@ -2,6 +2,9 @@ package trigger
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -21,25 +24,36 @@ const (
 // lineage bounds how many commits of the platform in a row are looked through.
 const lineage = 50
 
-// Pipeline tells how the pipelines of a commit stand, and names a run that failed or runs. A commit that the platform
-// made is as its parent is, since it starts no pipeline of its own.
-func (s *Service) Pipeline(ctx context.Context, repository, ref, commit string) (PipelineState, string, error) {
+// authored gives the commit that a person made: the given one, or the nearest below those that the platform put on
+// top of it, which start no pipeline of their own. It is "" when there is none.
+func (s *Service) authored(ctx context.Context, repository, commit string) (string, error) {
 	for range lineage {
 		own, err := s.Repositories.IsPlatformCommit(ctx, repository, commit)
-		if err != nil {
-			return "", "", err
-		}
-		if !own {
-			break
+		if err != nil || !own {
+			return commit, err
 		}
 		parents, err := s.Repositories.Parents(ctx, repository, commit)
 		if err != nil || len(parents) == 0 {
-			return PipelineNone, "", err
+			return "", err
 		}
 		commit = parents[0]
 	}
+	return "", nil
+}
+
+// Pipeline tells how the pipelines of a commit stand, and names a run that failed or runs. A commit that the platform
+// made is as the one below it that a person made.
+func (s *Service) Pipeline(ctx context.Context, repository, ref, commit string) (PipelineState, string, error) {
+	commit, err := s.authored(ctx, repository, commit)
+	if err != nil || commit == "" {
+		return PipelineNone, "", err
+	}
+	pushed, err := s.Repositories.Pushed(ctx, repository, ref, commit)
+	if err != nil {
+		return "", "", err
+	}
 	state, runID := PipelineNone, ""
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT ref, space, spec, updated FROM triggers WHERE repository = $1", repository)
 		list, err := store.Collect(rows, err, scanTrigger)
 		if err != nil {
@@ -49,7 +63,7 @@ func (s *Service) Pipeline(ctx context.Context, repository, ref, commit string) 
 			if !t.Spec.On.Push.wantsBranch(ref) {
 				continue
 			}
-			one, id, err := s.pipelineOf(ctx, tx, t, ref, commit)
+			one, id, err := s.pipelineOf(ctx, tx, t, ref, commit, pushed)
 			if err != nil {
 				return err
 			}
@@ -75,12 +89,15 @@ func rank(s PipelineState) int {
 	return 0
 }
 
-func (s *Service) pipelineOf(ctx context.Context, tx *store.Tx, t Trigger, ref, commit string) (PipelineState, string, error) {
+func (s *Service) pipelineOf(ctx context.Context, tx *store.Tx, t Trigger, ref, commit string, pushed time.Time) (PipelineState, string, error) {
 	e, err := store.One(tx.QueryRow(ctx, `SELECT id, trigger_ref, repository, ref, commit_id, outcome, message, run, created
  FROM trigger_events WHERE trigger_ref = $1 AND ref = $2 AND commit_id = $3`, t.Ref.String(), ref, commit), scanEvent, "event")
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return PipelineRunning, "", nil // it is asked in a moment
+		if t.willConsider(ref, pushed) {
+			return PipelineRunning, "", nil
+		}
+		return PipelineNone, "", nil
 	case err != nil:
 		return "", "", err
 	case e.Outcome == Skipped:
@@ -98,6 +115,12 @@ func (s *Service) pipelineOf(ctx context.Context, tx *store.Tx, t Trigger, ref, 
 		return PipelinePassed, r.ID, nil
 	}
 	return PipelineFailed, r.ID, nil
+}
+
+// willConsider tells whether a trigger that knows nothing of the head of a branch is about to be asked of it: it looks
+// at the branches that it names whenever it changes, and at those of a pattern when they are pushed after that.
+func (t Trigger) willConsider(ref string, pushed time.Time) bool {
+	return slices.Contains(t.Spec.On.Push.heads(), strings.TrimPrefix(ref, "refs/heads/")) || pushed.After(t.Updated)
 }
 
 // succeeded is the state in which a workflow run has passed.

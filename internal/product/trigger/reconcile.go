@@ -118,10 +118,16 @@ func (p Push) heads() []string {
 	return out
 }
 
-// consider decides about one commit and records what it did. A commit that was considered before is left alone.
+// consider decides about one commit and records what it did. A commit that was considered before is left alone; for
+// one that the platform made, it is the one below that a person made.
 func (s *Service) consider(ctx context.Context, t Trigger, a fireArgs) error {
+	commit, err := s.authored(ctx, t.Spec.On.Push.Repository, a.Commit)
+	if err != nil || commit == "" {
+		return err
+	}
+	a.Commit = commit
 	known := false
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		var n int
 		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM trigger_events WHERE trigger_ref=$1 AND ref=$2 AND commit_id=$3", a.Trigger, a.Ref, a.Commit).Scan(&n)
 		known = n > 0
@@ -154,13 +160,6 @@ func (s *Service) start(ctx context.Context, t Trigger, a fireArgs) (runID, why 
 	}
 	if space != t.Space {
 		return "", "", fault.Errorf(fault.Denied, "the trigger is in space %s and repository %s in space %s; a trigger only acts within its own space", t.Space, push.Repository, space)
-	}
-	own, err := s.Repositories.IsPlatformCommit(ctx, push.Repository, a.Commit)
-	if err != nil {
-		return "", "", err
-	}
-	if own {
-		return "", "the platform made this commit", nil
 	}
 	if a.Old != "" && !isZero(a.Old) {
 		changed, err := s.Repositories.ChangedPaths(ctx, push.Repository, a.Old, a.Commit)

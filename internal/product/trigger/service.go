@@ -23,6 +23,8 @@ type Repositories interface {
 	IsPlatformCommit(ctx context.Context, repository, commit string) (bool, error)
 	// Pusher gives the principal that pushed a commit.
 	Pusher(ctx context.Context, repository, commit string) (string, error)
+	// Pushed gives when a commit became the head of a branch; zero when nobody knows any more.
+	Pushed(ctx context.Context, repository, ref, commit string) (time.Time, error)
 	// Parents gives the parents of a commit.
 	Parents(ctx context.Context, repository, commit string) ([]string, error)
 }
