@@ -13,6 +13,9 @@ type Object struct {
 	Raw  map[string]any
 	File string // where the manifest was read, for errors; may be empty
 	Line int    // first line of the document in File, from 1; 0 when unknown
+
+	// Place gives line and column of a field in File, or of the nearest thing around it; 0 when unknown. It may be nil.
+	Place func(path ...string) (line, column int)
 }
 
 // GVK is an API group, version and kind.
@@ -185,7 +188,31 @@ func ParseObject(data []byte) (Object, error) {
 
 // Fault gives a detail that points at a field of the object.
 func (o Object) Fault(field, message, hint string) fault.Detail {
-	return fault.Detail{File: o.File, Line: o.Line, Field: field, Message: message, Hint: hint}
+	d := fault.Detail{File: o.File, Line: o.Line, Field: field, Message: message, Hint: hint}
+	if o.Place != nil {
+		if line, column := o.Place(steps(field)...); line > 0 {
+			d.Line, d.Column = line, column
+		}
+	}
+	return d
+}
+
+// steps takes a field such as spec.ports[0].name or metadata.labels[a.b/c] apart.
+func steps(field string) (path []string) {
+	for field != "" {
+		if rest, ok := strings.CutPrefix(field, "["); ok {
+			key, after, _ := strings.Cut(rest, "]")
+			path, field = append(path, key), strings.TrimPrefix(after, ".")
+			continue
+		}
+		end := strings.IndexAny(field, ".[")
+		if end < 0 {
+			return append(path, field)
+		}
+		path = append(path, field[:end])
+		field = strings.TrimPrefix(field[end:], ".")
+	}
+	return path
 }
 
 func (o Object) meta(name string) string { return o.Text("metadata", name) }

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"encoding/json"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -40,6 +42,20 @@ type Application struct {
 	Message    string     // what it waits for, or why it can't go on
 	Deleted    bool
 	Updated    time.Time
+}
+
+// commitName is the whole name of a commit, in either of git's hashes.
+var commitName = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// reference is what the application follows, as git names it; "" for a commit, which does not move.
+func (a Application) reference() string {
+	switch {
+	case commitName.MatchString(a.Branch):
+		return ""
+	case strings.HasPrefix(a.Branch, "refs/"):
+		return a.Branch
+	}
+	return "refs/heads/" + a.Branch
 }
 
 // owner is the tracking id under which the cluster keeps the application's objects.

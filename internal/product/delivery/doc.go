@@ -13,6 +13,8 @@
 //   - An application uses what its space may use: repository, images and stack of its space or one below, and one
 //     namespace, which is its space's alone or that of a space below.
 //   - Nothing is applied before everything is read, checked and asked of the deploy policies.
+//   - A sync and its rollback keep to what the document said when the sync was asked for (Way). Rights are asked each
+//     time that something is applied; an application that moves to another space takes no sync along.
 //   - A revision that failed is not tried again by itself; a new commit, new outputs, a changed document or a
 //     person's sync is needed. What was gone back to is kept as it is until then.
 //   - One sync at a time for an application: the run holds its lock, and its end asks for another look.

@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -241,4 +243,19 @@ func FuzzParse(f *testing.F) {
 		}
 		ownNamespace("shop", docs)
 	})
+}
+
+func TestASyncWaitsAsLongAsADeploymentGivesItself(t *testing.T) {
+	t.Parallel()
+	with := func(kind string, seconds int64) cluster.Object {
+		return cluster.Object{Raw: map[string]any{"apiVersion": "apps/v1", "kind": kind, "spec": map[string]any{"progressDeadlineSeconds": seconds}}}
+	}
+	for want, objects := range map[time.Duration][]cluster.Object{
+		10 * time.Minute: {with("Deployment", 30), {Raw: map[string]any{"kind": "Deployment"}}, with("Other", 7200)},
+		61 * time.Minute: {with("Deployment", 30), with("Deployment", 3600)},
+	} {
+		if got := patience(objects); got != want {
+			t.Errorf("it waits %s, want %s", got, want)
+		}
+	}
 }

@@ -39,9 +39,9 @@ func ownNamespace(namespace string, list []manifest) error {
 		if name == nil || name == "" || name == namespace {
 			continue
 		}
-		wrong = append(wrong, fault.Detail{File: m.File, Line: m.Line, Field: field,
-			Message: fmt.Sprintf("%.100q is not the namespace of this application", fmt.Sprint(name)),
-			Hint:    "remove it, or write " + namespace + ", or change destination.namespace of the application"})
+		wrong = append(wrong, m.object(m.Raw).Fault(field,
+			fmt.Sprintf("%.100q is not the namespace of this application", fmt.Sprint(name)),
+			"remove it, or write "+namespace+", or change destination.namespace of the application"))
 	}
 	if len(wrong) > 0 {
 		return fault.At("the manifests leave the application's namespace", wrong[:min(len(wrong), 20)]...)

@@ -242,7 +242,7 @@ func (s *Service) waitsFor(ctx context.Context, a Application, commit string) (s
 	if err := s.permitted(ctx, a); err != nil {
 		return "", err
 	}
-	state, runID, err := s.Pipelines.Pipeline(ctx, a.Repository, "refs/heads/"+a.Branch, commit)
+	state, runID, err := s.Pipelines.Pipeline(ctx, a.Repository, a.reference(), commit)
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,18 @@ type manifest struct {
 	File string         `json:"file"`
 	Line int            `json:"line"`
 	Raw  map[string]any `json:"raw"`
+
+	read document.Document // where it was read, which is not kept
+}
+
+// place is where a field stands; 0 for what was kept.
+func (m manifest) place(path ...string) (line, column int) {
+	at := m.read.At("", "", path...)
+	return at.Line, at.Column
+}
+
+func (m manifest) object(raw map[string]any) cluster.Object {
+	return cluster.Object{Raw: raw, File: m.File, Line: m.Line, Place: m.place}
 }
 
 // render reads the manifests of a commit. Errors point at file and line.
@@ -73,7 +85,7 @@ func parse(file string, data []byte) ([]manifest, error) {
 	}
 	out := make([]manifest, len(docs))
 	for i, d := range docs {
-		out[i] = manifest{File: file, Line: d.Origin.Line, Raw: d.Value()}
+		out[i] = manifest{File: file, Line: d.Origin.Line, Raw: d.Value(), read: d}
 	}
 	return out, nil
 }
@@ -177,7 +189,7 @@ func (s *Service) objects(ctx context.Context, a Application, outputVersion stri
 			meta["namespace"] = namespace
 		}
 		outputs.stamp(raw)
-		objects = append(objects, cluster.Object{Raw: raw, File: m.File, Line: m.Line})
+		objects = append(objects, m.object(raw))
 	}
 	return objects, nil
 }

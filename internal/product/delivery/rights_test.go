@@ -30,7 +30,7 @@ func TestTwoApplicationsCantHaveTheSameObject(t *testing.T) {
 		b.apply("default", application("shop", "team/shop", automated))
 		b.apply("default", application("copy", "team/copy", automated))
 		st := b.status(named("copy"))
-		if !strings.Contains(st.Message, "deploy/a.yaml:1: metadata.name: core/ConfigMap/shop/a belongs to application:default/shop (rename it, or remove it there first)") {
+		if !strings.Contains(st.Message, "deploy/a.yaml:3:12: metadata.name: core/ConfigMap/shop/a belongs to application:default/shop (rename it, or remove it there first)") {
 			t.Errorf("message = %q", st.Message)
 		}
 		if b.colour("a") != "red" || b.colour("b") != "" || b.states(named("copy")) != "failed" {
@@ -137,7 +137,7 @@ func TestManifestsOfAnotherNamespaceAreRefused(t *testing.T) {
 	})
 	b.apply("default", application("shop", "team/shop", automated))
 	st := b.status(shop)
-	for _, want := range []string{`deploy/a.yaml:6: metadata.namespace: "elsewhere" is not the namespace of this application (remove it, or write shop`, `deploy/n.yaml:1: metadata.name: "other" is not`} {
+	for _, want := range []string{`deploy/a.yaml:8:21: metadata.namespace: "elsewhere" is not the namespace of this application (remove it, or write shop`, `deploy/n.yaml:3:12: metadata.name: "other" is not`} {
 		if !strings.Contains(st.Message, want) {
 			t.Errorf("message = %q; want %q", st.Message, want)
 		}

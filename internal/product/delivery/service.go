@@ -300,7 +300,7 @@ func (s *Service) start(ctx context.Context, a Application, in Input) (created r
 	in.Application = a.Ref.String()
 	n := run.New{
 		Kind: RunKind, Space: a.Space, Subject: a.Ref.String(), Title: "Sync " + a.Ref.Name + " to " + short(in.Commit), Input: in,
-		Lock: "application:" + a.Ref.String(), Source: run.Source{Repository: a.Repository, Commit: in.Commit, Ref: "refs/heads/" + a.Branch},
+		Lock: "application:" + a.Ref.String(), Source: run.Source{Repository: a.Repository, Commit: in.Commit, Ref: a.reference()},
 	}
 	if !a.Component.IsZero() {
 		n.Refs = []string{a.Component.String()}

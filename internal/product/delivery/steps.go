@@ -16,8 +16,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// healthLimit is how long a sync waits for health when no Deployment says so itself by progressDeadlineSeconds.
-const healthLimit = 10 * time.Minute
+// How long a sync waits for health: as long as the Deployment that gives itself the most time, and a little more, so
+// that it is the cluster that says what did not come.
+const (
+	healthLimit = 10 * time.Minute // at least
+	healthSlack = time.Minute
+)
+
+func patience(objects []cluster.Object) time.Duration {
+	limit := healthLimit
+	for _, o := range objects {
+		if o.GVK().Kind == "Deployment" {
+			limit = max(limit, time.Duration(o.Int(0, "spec", "progressDeadlineSeconds"))*time.Second+healthSlack)
+		}
+	}
+	return limit
+}
 
 // Handlers gives the platform steps of this room.
 func (s *Service) Handlers() map[string]worker.Handler {
@@ -79,7 +93,11 @@ func refused(log io.Writer, err error) (worker.Result, error) {
 		return worker.Result{}, err
 	}
 	fmt.Fprintln(log, err.Error())
-	return worker.Result{ExitCode: 1, Message: clip(err.Error())}, nil
+	message := clip(err.Error())
+	if fault.Is(err, fault.Unavailable) { // a full disk, a repository that can't be read: no change of the commit mends it
+		message += "; sync it again when that is mended"
+	}
+	return worker.Result{ExitCode: 1, Message: message}, nil
 }
 
 // stepRender reads and checks everything before anything is applied, and keeps the manifests.
@@ -289,7 +307,12 @@ func (s *Service) stepHealth(ctx context.Context, l worker.Lease, log io.Writer)
 func (s *Service) awaitHealth(ctx context.Context, w work, log io.Writer) (string, error) {
 	deleted, stop := s.DB.Listen(channelDeleted)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	objects, err := w.to.List(ctx, cluster.ListOptions{Owner: w.app.owner()})
+	if err != nil {
+		return "", err
+	}
+	limit := patience(objects)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	wake, err := w.to.Watch(ctx, w.app.owner())
 	if err != nil {
@@ -303,7 +326,7 @@ func (s *Service) awaitHealth(ctx context.Context, w work, log io.Writer) (strin
 		case <-ctx.Done():
 		}
 		if cause := context.Cause(ctx); errors.Is(cause, context.DeadlineExceeded) {
-			return fmt.Sprintf("did not become healthy within %s: %s", healthLimit, last), nil
+			return fmt.Sprintf("did not become healthy within %s: %s", limit, last), nil
 		} else if cause != nil {
 			return "", cause
 		}

@@ -149,3 +149,28 @@ func TestACanceledSyncIsNotStartedAgainByItself(t *testing.T) {
 		}
 	})
 }
+
+func TestAnApplicationMayFollowATagOrStayAtACommit(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		first := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		at := func(revision string) string {
+			return strings.Replace(application("shop", "team/shop", automated), "targetRevision: main", "targetRevision: "+revision, 1)
+		}
+		b.apply("default", at(`"`+first+`"`))
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "blue")})
+		b.want(shop, "Synced", "Healthy", first, "")
+		if got := b.syncs(shop)[0].Source; b.colour("a") != "red" || got.Commit != first || got.Ref != "" {
+			t.Errorf("a is %q, synced from %+v", b.colour("a"), got)
+		}
+		b.apply("default", at("v1.0"))
+		if st := b.status(shop); !strings.Contains(st.Message, "v1.0") || b.colour("a") != "red" {
+			t.Errorf("a is %q; message = %q", b.colour("a"), st.Message)
+		}
+		b.apply("default", at("main"))
+		if b.colour("a") != "blue" {
+			t.Errorf("a is %q: %s", b.colour("a"), b.status(shop).Message)
+		}
+	})
+}
