@@ -202,8 +202,18 @@ func TestADeletedApplicationDoesNotWaitForItsHealth(t *testing.T) {
 		b.forget(shop)
 		<-done
 		b.drain()
-		if objects, err := b.node.List(t.Context(), cluster.ListOptions{Owner: shop.String()}); err != nil || len(objects) != 0 {
-			t.Errorf("left behind: %v, %v", objects, err)
+		wake, err := b.node.Watch(t.Context(), shop.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range wake { // its pod ends by itself
+			objects, err := b.node.List(t.Context(), cluster.ListOptions{Owner: shop.String()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(objects) == 0 {
+				break
+			}
 		}
 		if got := b.states(shop); got != "failed" {
 			t.Errorf("the run is %s", got)
