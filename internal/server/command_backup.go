@@ -29,7 +29,7 @@ import (
 var kept = []string{"keys", "blobs", "registry", "node"}
 
 // left are folders within them that are made anew.
-var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/tmp"}
+var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/temporary"}
 
 // databaseName is the database in a data folder, dumpName its rows in a backup.
 const (

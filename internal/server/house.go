@@ -46,7 +46,8 @@ type House struct {
 	Options Options
 	Version string
 	Log     *slog.Logger
-	name    string // see serverName
+	name    string   // see serverName
+	lock    *os.File // the data folder is this house's alone
 
 	DB       *store.DB
 	Ledger   *ledger.Ledger
@@ -97,8 +98,11 @@ func Open(ctx context.Context, o Options, version string, log *slog.Logger) (*Ho
 	}
 	h := &House{Options: o, Version: version, Log: log, meters: newMeters()}
 	var err error
-	if h.DB, err = store.Open(ctx, o.Database, log); err != nil {
+	if h.lock, err = lockFolder(o.Data); err != nil {
 		return nil, err
+	}
+	if h.DB, err = store.Open(ctx, o.Database, log); err != nil {
+		return nil, errors.Join(err, h.lock.Close())
 	}
 	if err := h.build(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -115,7 +119,7 @@ func (h *House) Close() error {
 	if h.Registry != nil {
 		all = append(all, h.Registry.Close())
 	}
-	return errors.Join(append(all, h.DB.Close())...)
+	return errors.Join(append(all, h.DB.Close(), h.lock.Close())...)
 }
 
 func (h *House) build(ctx context.Context) error {
@@ -138,6 +142,9 @@ func (h *House) build(ctx context.Context) error {
 func (h *House) machinery() (err error) {
 	h.Ledger = ledger.New(h.DB, time.Now, h.Log)
 	if h.name, err = serverName(h.path(nameFile)); err != nil {
+		return err
+	}
+	if err := h.settleIn(); err != nil {
 		return err
 	}
 	h.Queue = queue.New(h.DB, h.Log)

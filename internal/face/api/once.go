@@ -58,6 +58,9 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 				w.Header().Set("Retry-After", "1")
 			}
 			a.WriteProblem(w, r, err)
+		case earlier != nil && earlier.Lost:
+			a.WriteProblem(w, r, fault.Errorf(fault.Conflict,
+				"the server ended while it did this request, and something came of it. Look at what is there, and ask anew with another Idempotency-Key if something is missing"))
 		case earlier != nil && earlier.Secret:
 			a.WriteProblem(w, r, fault.Errorf(fault.Conflict,
 				"this request was done before; its answer can't be shown again, because it was secret or large. Look at what it made, or ask anew with another Idempotency-Key"))
@@ -87,7 +90,7 @@ func (a *API) answerOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 		}
 	}()
 	answer := &heldAnswer{header: w.Header(), status: http.StatusOK}
-	next.ServeHTTP(answer, r)
+	next.ServeHTTP(answer, r.WithContext(a.Once.Mark(r.Context(), request)))
 	if answer.status/100 == 2 {
 		kept := once.Answer{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
 		kept.Secret = slices.Contains(showsSecret, r.URL.Path) || answer.body.Len() > maxKeptAnswer

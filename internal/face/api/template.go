@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"unicode/utf8"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -50,7 +51,7 @@ type useTemplateInput struct {
 }
 
 func (a *API) useTemplate(ctx context.Context, in *useTemplateInput) (*body[RunDetail], error) {
-	id, err := a.Scaffold.Start(ctx, scaffold.NewRun{
+	id, err := a.Scaffold.Start(once.Unmarked(ctx), scaffold.NewRun{
 		Template: in.ref("template").String(), Values: in.Body.Values, Secrets: in.Body.Secrets, Space: in.Body.Space, Key: in.Key,
 	})
 	if err != nil {

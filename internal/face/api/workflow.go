@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 )
 
@@ -50,7 +51,7 @@ func (a *API) submitWorkflow(ctx context.Context, in *submitWorkflowInput) (*bod
 		}
 		key = "submit:" + me.ID + ":" + in.Key
 	}
-	r, err := a.Workflows.Submit(ctx, workflow.Submission{
+	r, err := a.Workflows.Submit(once.Unmarked(ctx), workflow.Submission{
 		Space: b.Space, File: b.File, Document: []byte(b.Document), Template: b.Template, Arguments: b.Arguments, Source: source, Key: key,
 	})
 	if err != nil {

@@ -1,5 +1,8 @@
 // Package once keeps the answers to requests that carry a key of their sender's, so that a request that is sent
 // again, because its answer was lost, is answered again and not done again.
+//
+// What a request changes is marked in the transaction of the change. So it is known of a request that a crash cut off
+// whether anything came of it: if nothing did, it is done when it is sent again; else its sender is told to look.
 package once
 
 import (
@@ -87,6 +90,8 @@ type Answer struct {
 	Body   []byte // nil with Secret
 	// Secret tells that the answer held what is shown only once, so that its body is not kept.
 	Secret bool
+	// Lost tells that the server ended after something had come of the request and before it was answered.
+	Lost bool
 }
 
 // Begin tells what became of an earlier request with this key. Without one it gives nil, and the request is under way
@@ -124,8 +129,8 @@ func (a *Answers) earlier(ctx context.Context, tx *store.Tx, r Request, now time
 		begun                 int64
 		kept                  Answer
 	)
-	err := tx.QueryRow(ctx, `SELECT request, life, begun, status, header, body, secret FROM once_answers WHERE id = $1`, r.id()).
-		Scan(&request, &life, &begun, &kept.Status, &header, &kept.Body, &kept.Secret)
+	err := tx.QueryRow(ctx, `SELECT request, life, begun, effect, status, header, body, secret FROM once_answers WHERE id = $1`+tx.ForUpdate(), r.id()).
+		Scan(&request, &life, &begun, &kept.Lost, &kept.Status, &header, &kept.Body, &kept.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -134,15 +139,30 @@ func (a *Answers) earlier(ctx context.Context, tx *store.Tx, r Request, now time
 		return nil, fault.Errorf(fault.Invalid, "this Idempotency-Key was used with another body; use a new key for another request")
 	}
 	if fresh && kept.Status != 0 {
+		kept.Lost = false
 		return &kept, json.Unmarshal([]byte(header), &kept.Header)
 	}
 	if kept.Status == 0 && !a.lost(life, now.Sub(time.UnixMicro(begun))) {
 		return nil, fault.Errorf(fault.Conflict, "a request with this Idempotency-Key is under way; send it again in a moment")
 	}
-	_, err = tx.Exec(ctx, `UPDATE once_answers SET request = $1, life = $2, begun = $3, status = 0, header = '{}', body = NULL, secret = 0 WHERE id = $4`,
+	if fresh && kept.Status == 0 && kept.Lost {
+		return &Answer{Lost: true}, nil
+	}
+	_, err = tx.Exec(ctx, `UPDATE once_answers SET request = $1, life = $2, begun = $3, effect = 0, status = 0, header = '{}', body = NULL, secret = 0 WHERE id = $4`,
 		r.digest(), a.life, now.UnixMicro(), r.id())
 	return nil, err
 }
+
+// Mark gives the context in which a request is done: whatever is written in it notes that something came of the request.
+func (a *Answers) Mark(ctx context.Context, r Request) context.Context {
+	return store.Along(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE once_answers SET effect = 1 WHERE id = $1 AND life = $2 AND effect = 0`, r.id(), a.life)
+		return err
+	})
+}
+
+// Unmarked is for what knows by a key of its own that it was done: it may be done again.
+func Unmarked(ctx context.Context) context.Context { return store.Along(ctx, nil) }
 
 // lost tells whether nobody answers a request that is under way any more.
 func (a *Answers) lost(life string, age time.Duration) bool {

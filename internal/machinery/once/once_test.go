@@ -2,8 +2,10 @@ package once_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +93,75 @@ func TestARequestThatFailedMayBeSentAgain(t *testing.T) {
 		}
 		if again, err := a.Begin(t.Context(), request); err != nil || again == nil {
 			t.Errorf("got %v, %v; want the answer, which is not forgotten any more", again, err)
+		}
+	})
+}
+
+// effect writes something in the context of a request.
+func effect(t *testing.T, db *store.DB, ctx context.Context) {
+	t.Helper()
+	err := db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun) VALUES ('something', '', '', 0) ON CONFLICT (id) DO NOTHING`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatACrashCutOffIsDoneAgainOnlyWhenNothingCameOfIt(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		c := &clock{noon}
+		killed := once.New(db, c.now, "srv")
+		begin(t, killed, request, "the first")
+		undone := errors.New("undone")
+		if err := db.Write(killed.Mark(t.Context(), request), func(*store.Tx) error { return undone }); !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		second := once.New(db, c.now, "srv")
+		begin(t, second, request, "nothing came of the first")
+		effect(t, db, once.Unmarked(second.Mark(t.Context(), request)))
+		third := once.New(db, c.now, "srv")
+		begin(t, third, request, "what came of the second has a key of its own")
+		effect(t, db, third.Mark(t.Context(), request))
+		fourth := once.New(db, c.now, "srv")
+		for range 2 {
+			if answer, err := fourth.Begin(t.Context(), request); err != nil || answer == nil || !answer.Lost {
+				t.Fatalf("something came of the third, and the next is told %+v, %v", answer, err)
+			}
+		}
+		c.Time = c.Add(once.Keep)
+		begin(t, fourth, request, "a day later")
+		effect(t, db, fourth.Mark(t.Context(), request))
+		if err := fourth.Finish(t.Context(), request, answer); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := once.New(db, c.now, "srv").Begin(t.Context(), request); err != nil || again == nil || again.Lost || again.Status != answer.Status {
+			t.Errorf("what was answered is answered with %+v, %v", again, err)
+		}
+	})
+}
+
+// TestOneTakesUpWhatWasLost sends a request that was lost again from many connections.
+func TestOneTakesUpWhatWasLost(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		c := &clock{noon}
+		begin(t, once.New(db, c.now, "srv"), request, "the first")
+		reborn := once.New(db, c.now, "srv")
+		var all sync.WaitGroup
+		var taken atomic.Int64
+		for range 10 {
+			all.Go(func() {
+				if answer, err := reborn.Begin(t.Context(), request); err == nil && answer == nil {
+					taken.Add(1)
+				} else if !fault.Is(err, fault.Conflict) {
+					t.Errorf("got %+v, %v", answer, err)
+				}
+			})
+		}
+		all.Wait()
+		if taken.Load() != 1 {
+			t.Errorf("%d have taken it up", taken.Load())
 		}
 	})
 }

@@ -95,7 +95,23 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if outer := db.current(); outer != nil && outer.writes {
 		return fault.Errorf(fault.Internal, "write: already inside a Write; hand its tx down instead of calling Write again")
 	}
+	if also, ok := ctx.Value(alongKey{}).(func(*Tx) error); ok && also != nil {
+		work := fn
+		fn = func(tx *Tx) error {
+			if err := work(tx); err != nil {
+				return err
+			}
+			return also(tx)
+		}
+	}
 	return db.engine.write(ctx, fn)
+}
+
+type alongKey struct{}
+
+// Along gives a context whose every Write also does fn, after its own work and in the same transaction; nil ends that.
+func Along(ctx context.Context, fn func(tx *Tx) error) context.Context {
+	return context.WithValue(ctx, alongKey{}, fn)
 }
 
 // Read runs fn on one consistent, read-only snapshot; it never waits for a writer. Called inside Write or

@@ -4,6 +4,7 @@ CREATE TABLE once_answers (
   request TEXT NOT NULL,                  -- hash of the request's body, keyed with its key
   life    TEXT NOT NULL,                  -- of the server that answers, while it does
   begun   BIGINT NOT NULL,                -- microseconds
+  effect  INTEGER NOT NULL DEFAULT 0,     -- something came of it
   status  INTEGER NOT NULL DEFAULT 0,     -- 0 while it is being answered
   header  TEXT NOT NULL DEFAULT '{}',
   body    BLOB,
