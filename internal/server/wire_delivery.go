@@ -23,7 +23,7 @@ func (h *House) wireDelivery(clusters map[string]cluster.Cluster) *delivery.Serv
 type outputs struct{ stacks *stack.Service }
 
 func (o outputs) Outputs(ctx context.Context, r ref.Entity, want string) (map[string]delivery.StackOutput, string, error) {
-	values, version, err := o.stacks.Outputs(ctx, r)
+	values, version, err := o.stacks.Outputs(ctx, r, want)
 	out := make(map[string]delivery.StackOutput, len(values))
 	for name, v := range values {
 		out[name] = delivery.StackOutput{Value: v.Value, Sensitive: v.Sensitive}

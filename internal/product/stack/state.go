@@ -325,15 +325,20 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, stack Stack, kind, run
 	return fault.Wrap(err, "note %s of %s", kind, stack.Ref)
 }
 
-// Outputs gives the outputs of a stack's newest state to another room, sensitive values included, with the id of that
-// state. The id is "" while the stack has no state. Unauthorised: only rooms that act for the stack's document call it.
-func (s *Service) Outputs(ctx context.Context, r ref.Entity) (outputs map[string]Value, version string, err error) {
+// Outputs gives the outputs of a state of a stack to another room, sensitive values included, with the id of that
+// state: the one that is wanted, or the newest for "". The id is "" while the stack has no state; NotFound for another
+// that it does not have. Unauthorised: only rooms that act for the stack's document call it.
+func (s *Service) Outputs(ctx context.Context, r ref.Entity, want string) (outputs map[string]Value, version string, err error) {
 	var v StateVersion
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		v, err = currentState(ctx, tx, r)
+		if want == "" {
+			v, err = currentState(ctx, tx, r)
+		} else {
+			v, err = getState(ctx, tx, r, want)
+		}
 		return err
 	})
-	if fault.Is(err, fault.NotFound) {
+	if want == "" && fault.Is(err, fault.NotFound) {
 		return nil, "", nil
 	}
 	if err != nil {

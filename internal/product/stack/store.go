@@ -91,6 +91,12 @@ func currentState(ctx context.Context, tx *store.Tx, stack ref.Entity) (StateVer
 		stack.String()), scanState, "state of %s", stack)
 }
 
+// getState gives one version of a stack's state.
+func getState(ctx context.Context, tx *store.Tx, stack ref.Entity, id string) (StateVersion, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND id = $2",
+		stack.String(), id), scanState, "state %s of %s", id, stack)
+}
+
 type lockRow struct {
 	ID, Info, Run, Actor string
 	Created              time.Time
