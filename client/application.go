@@ -24,6 +24,7 @@ type Application struct {
 	Revision    string   `json:"revision,omitempty" doc:"Commit that is deployed."`
 	URLs        []string `json:"urls" doc:"Where it answers."`
 	LastRun     *Run     `json:"lastRun,omitempty"`
+	Can         []string `json:"can" doc:"What the caller may do with it now, as far as rights go: sync, rollback."`
 }
 
 // ApplicationDetail is an application with its objects and its history.

@@ -21,6 +21,7 @@ type Stack struct {
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
 	State      *StateVersion `json:"state,omitempty"`
+	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: run, unlock."`
 }
 
 // StateVersion is one version of a stack's state.

@@ -33,7 +33,7 @@ type SecretInfo struct {
 
 // Home is what waits for the caller, and what happened lately.
 type Home struct {
-	Waiting []Run   `json:"waiting" doc:"Runs that wait for a review."`
+	Waiting []Run   `json:"waiting" doc:"Runs that wait for a review which the caller may give, as far as rights go."`
 	Failed  []Run   `json:"failed" doc:"Runs of the caller that failed lately."`
 	Recent  []Run   `json:"recent"`
 	Entries []Entry `json:"entries" doc:"What changed lately."`

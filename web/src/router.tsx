@@ -89,6 +89,17 @@ const stack = createRoute({
   path: '/infrastructure/$namespace/$name',
   component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
 });
+const repositories = createRoute({
+  getParentRoute: parent,
+  path: '/repositories',
+  component: lazyRouteComponent(() => import('./pages/repositories/Repositories'), 'Repositories'),
+});
+const repository = createRoute({
+  getParentRoute: parent,
+  path: '/repositories/$namespace/$name',
+  validateSearch: search('tab', 'path'),
+  component: lazyRouteComponent(() => import('./pages/repository/Repository'), 'RepositoryPage'),
+});
 const ledger = createRoute({
   getParentRoute: parent,
   path: '/ledger',
@@ -110,6 +121,8 @@ const pages = [
   application,
   stacks,
   stack,
+  repositories,
+  repository,
   ledger,
 ];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);

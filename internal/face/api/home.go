@@ -14,15 +14,23 @@ func (a *API) homeRoutes() {
 }
 
 func (a *API) getHome(ctx context.Context, _ *none) (*body[Home], error) {
-	var h Home
+	h := Home{Waiting: []Run{}}
+	reviewed, err := a.Access.Spaces(ctx, "run:confirm")
+	if err != nil {
+		return nil, err
+	}
 	for _, part := range []struct {
 		into  *[]Run
 		query run.Query
+		empty bool
 	}{
-		{&h.Waiting, run.Query{Waiting: true, Limit: 20}},
-		{&h.Failed, run.Query{Actor: actor.From(ctx).ID, States: []string{"failed", "error"}, Limit: 10}},
-		{&h.Recent, run.Query{Limit: 15}},
+		{&h.Waiting, run.Query{Waiting: true, Spaces: reviewed.List(), Limit: 20}, reviewed.Empty()}, // what others review waits for them
+		{&h.Failed, run.Query{Actor: actor.From(ctx).ID, States: []string{"failed", "error"}, Limit: 10}, false},
+		{&h.Recent, run.Query{Limit: 15}, false},
 	} {
+		if part.empty {
+			continue
+		}
 		page, err := a.Runs.List(ctx, part.query)
 		if err != nil {
 			return nil, err

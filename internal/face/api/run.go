@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -107,6 +108,9 @@ func (a *API) can(ctx context.Context, r run.Run) []string {
 	}
 	if r.Terminal && a.Runs.MayRetry(r) && a.Access.May(ctx, "run:create", r.Space) {
 		out = append(out, "retry")
+	}
+	if scaffold.MayUndo(r) && a.Access.May(ctx, "run:cancel", r.Space) && a.Access.May(ctx, "template:use", r.Space) {
+		out = append(out, "undo")
 	}
 	return out
 }

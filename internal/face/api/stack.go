@@ -58,6 +58,13 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 	s := Stack{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Spec.Owner, Component: o.Spec.Component,
 		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, Message: o.Message, Lock: o.Lock,
+		Can: []string{},
+	}
+	if a.Access.May(ctx, "run:create", o.Space) {
+		s.Can = append(s.Can, "run")
+	}
+	if o.Lock != "" && a.Access.May(ctx, "stack:state", o.Space) && a.Access.May(ctx, "stack:unlock", o.Space) {
+		s.Can = append(s.Can, "unlock")
 	}
 	var ids []string
 	if o.Last != nil {

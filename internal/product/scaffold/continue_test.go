@@ -70,6 +70,9 @@ func TestHalfWayThenUndo(t *testing.T) {
 		if d.Run.State != "failed" {
 			t.Fatalf("the run is %s", d.Run.State)
 		}
+		if !scaffold.MayUndo(d.Run) {
+			t.Error("a half-made run is not said to be one that may be undone")
+		}
 		if err := b.Undo(accesstest.As("rita"), d.Run.ID); !fault.Is(err, fault.Denied) {
 			t.Errorf("a reader may undo: %v", err)
 		}
@@ -90,7 +93,7 @@ func TestHalfWayThenUndo(t *testing.T) {
 		if err := b.runs.Retry(accesstest.As("alice"), d.Run.ID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("an undone run can be retried: %v", err)
 		}
-		if err := b.Undo(accesstest.As("alice"), d.Run.ID); !fault.Is(err, fault.Conflict) {
+		if err := b.Undo(accesstest.As("alice"), d.Run.ID); !fault.Is(err, fault.Conflict) || scaffold.MayUndo(d.Run) {
 			t.Errorf("an undone run can be undone: %v", err)
 		}
 	})

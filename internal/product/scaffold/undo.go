@@ -14,6 +14,16 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+// MayUndo tells whether a run has ended half way and left something that an undo deletes.
+func MayUndo(r run.Run) bool {
+	if r.Kind != RunKind || r.State != "failed" && r.State != "canceled" {
+		return false
+	}
+	var output struct{ Made []Made }
+	_ = json.Unmarshal(r.Output, &output) // an output of another shape tells of nothing made
+	return slices.ContainsFunc(output.Made, func(m Made) bool { return m.State != stateUndone })
+}
+
 // Undo deletes what a run has made, the newest first, as the person who asks for it. A run that is under way is stopped
 // first. What others have changed since is kept, and the undo fails there.
 // Permission: run:cancel and template:use in the run's space, and the right to delete each thing.

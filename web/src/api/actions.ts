@@ -38,6 +38,15 @@ export function useStackRun(namespace: string, name: string) {
   });
 }
 
+export function useUnlock(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      body(api.POST('/api/v1/stacks/{namespace}/{name}/unlock', { params: { path: { namespace, name } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
+  });
+}
+
 export function useSync(namespace: string, name: string) {
   return useMutation({
     mutationFn: () =>

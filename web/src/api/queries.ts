@@ -216,3 +216,56 @@ export const tokens = queryOptions({
   queryKey: ['tokens'],
   queryFn: () => body(api.GET('/api/v1/tokens')),
 });
+
+export const repositories = infiniteQueryOptions({
+  queryKey: ['repositories'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/repositories', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+});
+
+export const repository = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['repository', namespace, name],
+    queryFn: () => body(api.GET('/api/v1/repositories/{namespace}/{name}', { params: { path: { namespace, name } } })),
+  });
+
+/** A folder at a commit, which never changes. */
+export const tree = (namespace: string, name: string, commit: string, path: string) =>
+  queryOptions({
+    queryKey: ['repository', namespace, name, 'tree', commit, path],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/tree', {
+          params: { path: { namespace, name }, query: { ref: commit, path } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  });
+
+/** A file at a commit, which never changes. */
+export const file = (namespace: string, name: string, commit: string, path: string) =>
+  queryOptions({
+    queryKey: ['repository', namespace, name, 'file', commit, path],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
+          params: { path: { namespace, name }, query: { ref: commit, path } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const commits = (namespace: string, name: string, head: string) =>
+  queryOptions({
+    queryKey: ['repository', namespace, name, 'commits', head],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/commits', {
+          params: { path: { namespace, name }, query: { ref: head, limit: 100 } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+  });

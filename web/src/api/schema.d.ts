@@ -1141,6 +1141,8 @@ export interface components {
         Application: {
             automated: boolean;
             branch: string;
+            /** @description What the caller may do with it now, as far as rights go: sync, rollback. */
+            can: string[] | null;
             component?: string;
             /** @example local/default */
             destination: string;
@@ -1169,6 +1171,8 @@ export interface components {
         ApplicationDetail: {
             automated: boolean;
             branch: string;
+            /** @description What the caller may do with it now, as far as rights go: sync, rollback. */
+            can: string[] | null;
             component?: string;
             /** @example local/default */
             destination: string;
@@ -1425,7 +1429,7 @@ export interface components {
             /** @description Runs of the caller that failed lately. */
             failed: components["schemas"]["Run"][] | null;
             recent: components["schemas"]["Run"][] | null;
-            /** @description Runs that wait for a review. */
+            /** @description Runs that wait for a review which the caller may give, as far as rights go. */
             waiting: components["schemas"]["Run"][] | null;
         };
         KindInfo: {
@@ -1781,7 +1785,7 @@ export interface components {
         };
         Run: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry. */
+            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry, undo. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -1822,7 +1826,7 @@ export interface components {
         };
         RunDetail: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry. */
+            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry, undo. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -1900,6 +1904,8 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
+            /** @description What the caller may do with it now, as far as rights go: run, unlock. */
+            can: string[] | null;
             component?: string;
             /** @description Newest tracked or destroy run. */
             lastRun?: components["schemas"]["Run"];

@@ -45,3 +45,4 @@ export type TemplatePage = Schemas['TemplatePage'];
 export type Home = Whole<Schemas['Home']>;
 export type LogChunk = Schemas['LogChunk'];
 export type Token = Whole<Schemas['Token']>;
+export type Repository = Whole<Schemas['Repository']>;

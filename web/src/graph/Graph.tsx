@@ -7,13 +7,35 @@ import classes from './Graph.module.css';
 import { elkInput, type GraphEdge, type GraphNode, nodeHeight, nodeWidth } from './layout';
 
 type Places = Map<string, { x: number; y: number }>;
-type BoxData = Pick<GraphNode, 'label' | 'state' | 'open' | 'note'> & { chosen: boolean };
+type BoxData = Pick<GraphNode, 'label' | 'state' | 'note'> & { chosen: boolean; choose?: () => void };
 type BoxNode = Node<BoxData, 'box'>;
 
 function Box({ data }: { data: BoxData }) {
   return (
-    <div className={classes.node} data-chosen={data.chosen || undefined} data-open={data.open ? true : undefined}>
+    <>
       <Handle type="target" position={Position.Left} isConnectable={false} />
+      {data.choose ? (
+        <button
+          type="button"
+          className={`${classes.node} nodrag nopan`}
+          aria-current={data.chosen || undefined}
+          onClick={data.choose}
+        >
+          <Inside data={data} />
+        </button>
+      ) : (
+        <div className={classes.node} aria-current={data.chosen || undefined}>
+          <Inside data={data} />
+        </div>
+      )}
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </>
+  );
+}
+
+function Inside({ data }: { data: BoxData }) {
+  return (
+    <>
       <span className={classes.label} title={data.label}>
         {data.label}
       </span>
@@ -21,8 +43,7 @@ function Box({ data }: { data: BoxData }) {
         {data.note && <span className={classes.note}>{data.note}</span>}
         {data.state && <State state={data.state} bare />}
       </span>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
-    </div>
+    </>
   );
 }
 
@@ -69,10 +90,15 @@ export default function Graph({ label, nodes, edges, chosen, onChoose }: Props) 
       id: n.id,
       type: 'box',
       position: places.get(n.id) ?? { x: 0, y: 0 },
-      data: { label: n.label, state: n.state, open: n.open, note: n.note, chosen: n.id === chosen },
+      data: {
+        label: n.label,
+        state: n.state,
+        note: n.note,
+        chosen: n.id === chosen,
+        choose: n.open && onChoose ? () => onChoose(n.open as string) : undefined,
+      },
       width: nodeWidth,
       height: nodeHeight,
-      ariaLabel: [n.note, n.label].filter(Boolean).join(' ') + (n.state ? `: ${n.state}` : ''),
     }),
   );
   const deepest = Math.max(...[...places.values()].map((p) => p.y), 0) + nodeHeight;
@@ -93,10 +119,10 @@ export default function Graph({ label, nodes, edges, chosen, onChoose }: Props) 
         minZoom={0.15}
         nodesDraggable={false}
         nodesConnectable={false}
-        nodesFocusable={Boolean(onChoose)}
+        nodesFocusable={false}
+        elementsSelectable={false}
         edgesFocusable={false}
         preventScrolling={false}
-        onNodeClick={(_, n) => n.data.open && onChoose?.(n.data.open)}
         proOptions={{ hideAttribution: true }}
       >
         <Background gap={16} />

@@ -1,6 +1,6 @@
 import { Link, useLocation } from '@tanstack/react-router';
 import { shortRef } from '../words/ref';
-import { portalPages } from './pages';
+import { otherPages, portalPages } from './pages';
 import classes from './Shell.module.css';
 
 /** The last part of an address as people call it. */
@@ -13,7 +13,7 @@ export function leaf(section: string, rest: string[]): string | undefined {
 
 export function Crumbs() {
   const [section = '', ...rest] = useLocation().pathname.split('/').filter(Boolean).map(decodeURIComponent);
-  const page = portalPages.find((p) => p.to === `/${section}`);
+  const page = [...portalPages, ...otherPages].find((p) => p.to === `/${section}`);
   const last = leaf(section, rest);
   return (
     <nav aria-label="Breadcrumb" style={{ flex: 1, minWidth: 0 }}>

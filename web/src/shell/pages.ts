@@ -2,6 +2,7 @@ import {
   IconBook2,
   IconCirclePlus,
   IconFilePlus,
+  IconGitBranch,
   IconHome,
   IconKey,
   IconLayersLinked,
@@ -12,7 +13,17 @@ import {
 } from '@tabler/icons-react';
 
 export interface PortalPage {
-  to: '/declare' | '/tokens' | '/' | '/catalog' | '/create' | '/runs' | '/applications' | '/infrastructure' | '/ledger';
+  to:
+    | '/repositories'
+    | '/declare'
+    | '/tokens'
+    | '/'
+    | '/catalog'
+    | '/create'
+    | '/runs'
+    | '/applications'
+    | '/infrastructure'
+    | '/ledger';
   name: string;
   about: string;
   icon: TablerIcon;
@@ -31,6 +42,7 @@ export const portalPages: PortalPage[] = [
 
 /** Pages that the palette knows besides. */
 export const otherPages: PortalPage[] = [
+  { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
   { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
   { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },
 ];

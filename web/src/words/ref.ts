@@ -23,12 +23,18 @@ function shortID(text: string): string {
   return match ? `${match[1]} …${match[2]}` : text;
 }
 
-/** Where the portal shows an entity. Stacks and applications have pages of their own. */
+/** The page of a repository that is hosted here, NAMESPACE/NAME; undefined for any other. */
+export function repositoryPath(name: string): string | undefined {
+  return /^[\w.-]+\/[\w.-]+$/.test(name) ? `/repositories/${name}` : undefined;
+}
+
+/** Where the portal shows an entity. Stacks, applications and repositories have pages of their own. */
 export function refPath(text: string): string | undefined {
   const ref = parseRef(text);
   if (!ref) return /^run_/.test(text) ? `/runs/${text}` : undefined;
   if (ref.kind === 'stack') return `/infrastructure/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'repository') return `/repositories/${ref.namespace}/${ref.name}`;
   return entityPath(ref);
 }
 

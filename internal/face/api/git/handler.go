@@ -1,5 +1,6 @@
 // Package git serves hosted repositories below /git/: NAMESPACE/NAME.git by git's smart HTTP protocol, as plain git
-// clone and git push speak it, and NAMESPACE/NAME/PATH as the file at the head of the default branch.
+// clone and git push speak it, NAMESPACE/NAME/PATH as the file at the head of the default branch, and NAMESPACE/NAME as
+// the way to the repository's page in the portal.
 //
 // Who acts is told by the context, or else by the header Authorization: basic with any user name and a token as
 // password (or the token as user name and no password), or bearer. A client that sends none is asked to.
@@ -10,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -53,6 +55,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // it does it have files.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/git/"), "/", 3)
+	whole := len(parts) == 2 || len(parts) == 3 && parts[2] == ""
+	if whole && parts[0] != "" && parts[1] != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		page := url.URL{Path: "/repositories/" + parts[0] + "/" + strings.TrimSuffix(parts[1], ".git")}
+		http.Redirect(w, r, page.String(), http.StatusFound)
+		return nil
+	}
 	if len(parts) < 3 || !strings.HasPrefix(r.URL.Path, "/git/") {
 		return fault.Errorf(fault.NotFound, "there is nothing at this address; clone /git/NAMESPACE/NAME.git, or read a file at /git/NAMESPACE/NAME/PATH")
 	}

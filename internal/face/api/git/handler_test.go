@@ -214,3 +214,23 @@ func TestPlainGit(t *testing.T) {
 		t.Errorf("carol's clone: %v\n%s", err, out)
 	}
 }
+
+// TestARepositorysAddressLeadsToItsPage opens in a browser what people clone.
+func TestARepositorysAddressLeadsToItsPage(t *testing.T) {
+	t.Parallel()
+	address, _ := setup(t)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]string{
+		"default/shop": "/repositories/default/shop", "default/shop/": "/repositories/default/shop", "default/shop.git": "/repositories/default/shop",
+		"default": "", "default/": "", "/evil.example": "", // never to another host
+	} {
+		res, err := client.Get(address + "/git/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("Location"); got != want || (want != "") != (res.StatusCode == http.StatusFound) {
+			t.Errorf("%s: %s, leads to %q, want %q", path, res.Status, got, want)
+		}
+	}
+}

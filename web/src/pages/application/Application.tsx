@@ -9,6 +9,7 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Facts, Page, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { NotLive } from '../../parts/Stale';
 import { State } from '../../parts/State';
@@ -67,14 +68,16 @@ export function ApplicationPage() {
       actions={
         <>
           <CopyCommand command={`roadbed app sync ${namespace}/${name}`} />
-          <Button
-            loading={sync.isPending}
-            onClick={() =>
-              sync.mutate(undefined, { onSuccess: (run) => void go({ to: '/runs/$id', params: { id: run.id } }) })
-            }
-          >
-            Sync
-          </Button>
+          {app.can.includes('sync') && (
+            <Button
+              loading={sync.isPending}
+              onClick={() =>
+                sync.mutate(undefined, { onSuccess: (run) => void go({ to: '/runs/$id', params: { id: run.id } }) })
+              }
+            >
+              Sync
+            </Button>
+          )}
         </>
       }
     >
@@ -118,7 +121,7 @@ export function ApplicationPage() {
           <Section>
             <Facts
               items={[
-                ['Repository', app.repository],
+                ['Repository', <RepositoryLink key="repository" name={app.repository} />],
                 ['Branch', app.branch],
                 ['Folder', app.path],
                 ['Deployed commit', shortCommit(app.revision ?? '')],

@@ -39,7 +39,7 @@ export function History({ app }: { app: ApplicationDetail }) {
             right: true,
             width: 120,
             cell: (r) =>
-              r.state === 'succeeded' && r.commit !== app.revision ? (
+              app.can.includes('rollback') && r.state === 'succeeded' && r.commit !== app.revision ? (
                 <Button
                   size="compact-xs"
                   variant="default"

@@ -5,6 +5,7 @@ import type { Application, Entity, Stack } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { Facts, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { linked } from './linked';
@@ -28,7 +29,7 @@ export function Overview({ entity }: { entity: Entity }) {
             ['Owner', entity.owner && <RefLink to={entity.owner} />],
             ['Lifecycle', entity.lifecycle],
             ['Space', entity.space],
-            ['Repository', repository],
+            ['Repository', repository && <RepositoryLink key="repository" name={repository} />],
             ['Declared by', <Code key="source">{entity.source}</Code>],
             ['Created', <Moment key="created" at={entity.created} />],
             [

@@ -2,14 +2,30 @@ import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useRunAction, type Verb } from '../../api/actions';
 import type { Run } from '../../api/types';
+import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
-import { command, verbWords } from './verbs';
+import { command, undoName, verbWords } from './verbs';
 
 export default function ActionDialog({ run, verb, close }: { run: Run; verb: Verb; close: () => void }) {
   const [note, setNote] = useState('');
   const action = useRunAction(run.id);
   const words = verbWords[verb];
+  if (verb === 'undo') {
+    return (
+      <Ask
+        title={`${words.label}: ${run.title}`}
+        says={words.says}
+        label={words.label}
+        name={undoName(run)}
+        command={command(verb, run.id)}
+        busy={action.isPending}
+        error={action.error}
+        close={close}
+        act={() => action.mutate({ verb }, { onSuccess: close })}
+      />
+    );
+  }
   const submit = (event: FormEvent) => {
     event.preventDefault();
     action.mutate({ verb, note }, { onSuccess: close });

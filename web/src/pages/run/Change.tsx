@@ -3,10 +3,18 @@ import classes from './Change.module.css';
 import { type Attribute, attributes, groupOf, planGroups } from './plan';
 
 /** One resource of a plan; its attributes before and after are shown when it is opened. */
-export function Change({ change, open }: { change: PlanChange; open: boolean }) {
+export function Change({
+  change,
+  open,
+  turned,
+}: {
+  change: PlanChange;
+  open: boolean;
+  turned?: (open: boolean) => void;
+}) {
   const group = planGroups.find((g) => g.name === groupOf(change.action));
   return (
-    <details className={classes.change} open={open}>
+    <details className={classes.change} open={open} onToggle={(e) => turned?.(e.currentTarget.open)}>
       <summary className={classes.summary} data-group={group?.name}>
         <span className={classes.sign} aria-hidden>
           {group?.sign}

@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Text, TextInput } from '@mantine/core';
+import { Group, SegmentedControl, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
@@ -6,8 +6,9 @@ import { asProblem } from '../../api/problem';
 import { plan as planQuery } from '../../api/queries';
 import type { PlanChange, RunDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
+import { FilterText } from '../../parts/FilterText';
 import { Empty, Rows, Section } from '../../parts/Page';
-import { Change } from './Change';
+import { ChangeList } from './ChangeList';
 import { counts, filterPlan, planGroups } from './plan';
 
 const route = getRouteApi('/shell/runs/$id');
@@ -45,9 +46,6 @@ export function PlanView({ run }: { run: RunDetail }) {
   );
 }
 
-/** How many rows are drawn at once; a filter finds the others. */
-const drawn = 500;
-
 function Changes({ title, changes, filtered }: { title: string; changes: PlanChange[]; filtered?: boolean }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
@@ -74,25 +72,18 @@ function Changes({ title, changes, filtered }: { title: string; changes: PlanCha
                 .map((g) => ({ value: g.name as string, label: `${g.sign} ${n[g.name]} ${g.label}` })),
             ]}
           />
-          <TextInput
+          <FilterText
             size="xs"
             style={{ flex: 1, minWidth: 160 }}
             leftSection={<IconSearch size={14} aria-hidden />}
             placeholder="Address or type"
             aria-label="Filter by address or type"
             value={text}
-            onChange={(e) => set({ text: e.currentTarget.value || undefined })}
+            set={(next) => set({ text: next })}
           />
         </Group>
       )}
-      {shown.slice(0, drawn).map((change) => (
-        <Change key={change.address} change={change} open={shown.length <= 3} />
-      ))}
-      {shown.length > drawn && (
-        <Text size="sm" c="dimmed" p="md">
-          {shown.length - drawn} more; filter to see them.
-        </Text>
-      )}
+      <ChangeList changes={shown} />
       {shown.length === 0 && (
         <Empty title={total === 0 ? 'Nothing changes' : 'No change is like that'}>
           {total === 0 ? 'What is there is what the code says.' : 'Take the filter away to see all.'}

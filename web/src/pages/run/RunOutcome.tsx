@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import type { RunDetail } from '../../api/types';
 import { Section } from '../../parts/Page';
 import { refPath } from '../../words/ref';
-import { outcomeOf } from './outcome';
+import { hostedPath, outcomeOf } from './outcome';
 
 /** What a golden path's run led to: its links, texts, and the things it made. */
 export function RunOutcome({ run }: { run: RunDetail }) {
@@ -16,7 +16,9 @@ export function RunOutcome({ run }: { run: RunDetail }) {
         {links.length > 0 && (
           <Group gap="lg">
             {links.map((link) => {
-              const path = link.entityRef ? refPath(link.entityRef) : undefined;
+              const path = link.entityRef
+                ? refPath(link.entityRef)
+                : hostedPath(link.url ?? '', window.location.origin);
               return path ? (
                 <Anchor key={link.title} component={Link} to={path} size="sm" fw={500}>
                   {link.title}

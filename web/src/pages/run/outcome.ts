@@ -1,3 +1,5 @@
+import { repositoryPath } from '../../words/ref';
+
 export interface OutcomeLink {
   title: string;
   url?: string;
@@ -17,6 +19,13 @@ const string = (value: unknown) => (typeof value === 'string' ? value : '');
 /** Addresses that a link may lead to: never one that runs a script. */
 function safe(url: string): string | undefined {
   return /^(https?:|\/)/i.test(url) ? url : undefined;
+}
+
+/** The portal's page of a repository whose address on this server a link gives. */
+export function hostedPath(url: string, origin: string): string | undefined {
+  const path = url.startsWith(`${origin}/`) ? url.slice(origin.length) : url;
+  const [, name = ''] = /^\/git\/([^/?#]+\/[^/?#]+?)(?:\.git)?\/?$/.exec(path) ?? [];
+  return repositoryPath(name);
 }
 
 /** Reads the output of a run of a golden path; what has another shape is passed over. */

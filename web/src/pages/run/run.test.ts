@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { GraphNode, PlanChange, Step } from '../../api/types';
 import { append, clean, emptyLog, search } from './log';
-import { outcomeOf } from './outcome';
+import { hostedPath, outcomeOf } from './outcome';
 import { attributes, counts, filterPlan } from './plan';
 import { byGroup, leaves, shownStep } from './steps';
-import { offered } from './verbs';
+import { offered, undoName } from './verbs';
 
 describe('the log', () => {
   it('joins pieces whose borders lie within lines', () => {
@@ -130,19 +130,35 @@ it('draws what works, with the order that holders give it', () => {
 
 describe('what may be done with a run', () => {
   it('offers the main action first', () => {
-    expect(offered({ can: ['cancel', 'reject', 'confirm'], kind: 'stack', state: 'unconfirmed' })).toEqual([
-      'confirm',
-      'reject',
-      'cancel',
-    ]);
-    expect(offered({ can: [], kind: 'stack', state: 'finished' })).toEqual([]);
+    expect(offered({ can: ['cancel', 'reject', 'confirm'] })).toEqual(['confirm', 'reject', 'cancel']);
+    expect(offered({ can: [] })).toEqual([]);
   });
 
   it('offers to undo a golden path that failed half way', () => {
-    const output = { made: [{ kind: 'repository', name: 'a/b' }] };
-    expect(offered({ can: ['retry'], kind: 'scaffold', state: 'failed', output })).toEqual(['retry', 'undo']);
-    expect(offered({ can: [], kind: 'scaffold', state: 'finished', output })).toEqual([]);
+    const output = {
+      made: [
+        { kind: 'location', name: 'a/b:c.yaml' },
+        { kind: 'repository', name: 'a/b' },
+      ],
+    };
+    expect(offered({ can: ['undo', 'retry'] })).toEqual(['retry', 'undo']);
+    expect(undoName({ title: 'Service: b', output })).toBe('a/b');
+    expect(undoName({ title: 'Service: b' })).toBe('Service: b');
   });
+});
+
+it('leads to the page of a repository that is hosted here, and of no other', () => {
+  const here = 'http://localhost:8080';
+  expect(hostedPath(`${here}/git/default/shop`, here)).toBe('/repositories/default/shop');
+  expect(hostedPath('/git/default/shop.git', here)).toBe('/repositories/default/shop');
+  for (const other of [
+    'https://git.example/git/default/shop',
+    `${here}/git/default/shop/README.md`,
+    '',
+    `${here}/git/x`,
+  ]) {
+    expect(hostedPath(other, here)).toBeUndefined();
+  }
 });
 
 it('reads the outcome of a golden path, and lets no link run a script', () => {

@@ -1,4 +1,5 @@
 import type { Verb } from '../../api/actions';
+import { outcomeOf } from './outcome';
 
 interface Words {
   label: string;
@@ -37,11 +38,13 @@ export const verbWords: Record<Verb, Words> = {
 const order: Verb[] = ['confirm', 'approve', 'retry', 'discard', 'reject', 'cancel', 'undo'];
 
 /** What may be done with a run: the one main action first, then the others in a settled order. */
-export function offered(run: { can: string[]; kind: string; state: string; output?: unknown }): Verb[] {
-  const can = new Set(run.can);
-  const made = (run.output as { made?: unknown[] } | undefined)?.made;
-  if (run.kind === 'scaffold' && (run.state === 'failed' || run.state === 'canceled') && made?.length) can.add('undo');
-  return order.filter((verb) => can.has(verb));
+export function offered(run: { can: string[] }): Verb[] {
+  return order.filter((verb) => run.can.includes(verb));
+}
+
+/** What must be typed before a run is undone: the repository that goes with all that it holds. */
+export function undoName(run: { title: string; output?: unknown }): string {
+  return outcomeOf(run.output).made.find((m) => m.kind === 'repository')?.name ?? run.title;
 }
 
 export function command(verb: Verb, id: string): string {

@@ -1,13 +1,15 @@
-import { Alert, Code } from '@mantine/core';
+import { Alert } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { stack as stackQuery } from '../../api/queries';
 import { Failure } from '../../parts/Failure';
-import { Facts, Page, Section } from '../../parts/Page';
+import { Empty, Facts, Page, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { Lock } from './Lock';
 import { Outputs } from './Outputs';
 import { StackActions } from './StackActions';
 import { States } from './States';
@@ -40,7 +42,7 @@ export function StackPage() {
             </span>
           )}
           <span>
-            {stack.repository}, {stack.path} on {stack.branch}
+            <RepositoryLink name={stack.repository} />, {stack.path} on {stack.branch}
           </span>
         </>
       }
@@ -51,11 +53,7 @@ export function StackPage() {
           {stack.message}
         </Alert>
       )}
-      {stack.lock && (
-        <Alert color="gray" variant="light" title="Its state is locked">
-          <Code>{stack.lock}</Code>
-        </Alert>
-      )}
+      {stack.lock && <Lock stack={stack} lock={stack.lock} />}
       <Section title="State">
         {stack.state ? (
           <Facts
@@ -68,7 +66,7 @@ export function StackPage() {
             ]}
           />
         ) : (
-          'No state yet; the first run that is applied writes it.'
+          <Empty title="No state yet">The first run that is applied writes it.</Empty>
         )}
       </Section>
       {stack.state && <Outputs outputs={stack.state.outputs} />}

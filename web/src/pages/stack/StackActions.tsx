@@ -14,6 +14,7 @@ export function StackActions({ stack }: { stack: Stack }) {
   const name = `${stack.namespace}/${stack.name}`;
   const go = (type: StackRunType) =>
     start.mutate(type, { onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }) });
+  if (!stack.can.includes('run')) return <CopyCommand command={`roadbed describe stack ${name}`} />;
   return (
     <>
       <CopyCommand command={`roadbed stack apply ${name}`} />

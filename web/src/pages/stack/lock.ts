@@ -1,0 +1,13 @@
+/** Who holds the lock of a state, by what the engine wrote down: "alice@laptop, to apply". */
+export function holderOf(lock: string): { who: string; since?: string } {
+  try {
+    const info = JSON.parse(lock) as { Who?: unknown; Operation?: unknown; Created?: unknown };
+    const operation = String(info.Operation ?? '')
+      .replace(/^OperationType/, '')
+      .toLowerCase();
+    const who = [info.Who ? String(info.Who) : 'an engine', operation && `for ${operation}`].filter(Boolean).join(', ');
+    return { who, since: typeof info.Created === 'string' ? info.Created : undefined };
+  } catch {
+    return { who: lock };
+  }
+}
