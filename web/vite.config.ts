@@ -30,5 +30,5 @@ export default defineConfig({
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8080', '/git': 'http://127.0.0.1:8080' } },
   build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1600 },
-  test: { include: ['src/**/*.test.ts'] },
+  test: { include: ['src/**/*.test.ts'], server: { deps: { inline: [/@rjsf/] } } }, // the alias holds within rjsf too
 });

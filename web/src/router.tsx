@@ -3,7 +3,9 @@ import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
 
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+/** A word of an address; one that looks like a number comes as such. */
+const text = (value: unknown) =>
+  (typeof value === 'string' || typeof value === 'number') && value !== '' ? String(value) : undefined;
 /** The words of an address's query that a page reads, and no others. */
 const search =
   <K extends string>(...names: K[]) =>
@@ -54,6 +56,10 @@ const tokens = createRoute({
 const template = createRoute({
   getParentRoute: parent,
   path: '/create/$namespace/$name',
+  validateSearch: (given: Record<string, unknown>): { step?: number } => {
+    const step = Number(given.step);
+    return { step: Number.isInteger(step) && step > 0 ? step : undefined };
+  },
   component: lazyRouteComponent(() => import('./pages/create/Template'), 'Template'),
 });
 const runs = createRoute({

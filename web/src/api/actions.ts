@@ -66,13 +66,19 @@ export function useRollback(namespace: string, name: string) {
   });
 }
 
+/** What was filled in; secrets are in both, as fields and by their names. */
+export interface Form {
+  values: Record<string, unknown>;
+  secrets: Record<string, unknown>;
+}
+
 export function useTemplate(namespace: string, name: string) {
   return useMutation({
-    mutationFn: ({ values, key }: { values: Record<string, unknown>; key: string }) =>
+    mutationFn: ({ key, ...form }: Form & { key: string }) =>
       body(
         api.POST('/api/v1/templates/{namespace}/{name}/runs', {
           params: { path: { namespace, name }, header: { 'Idempotency-Key': key } },
-          body: { values },
+          body: form,
         }),
       ),
   });
@@ -80,11 +86,11 @@ export function useTemplate(namespace: string, name: string) {
 
 export function usePreview(namespace: string, name: string) {
   return useMutation({
-    mutationFn: (values: Record<string, unknown>) =>
+    mutationFn: (form: Form) =>
       body(
         api.POST('/api/v1/templates/{namespace}/{name}/preview', {
           params: { path: { namespace, name } },
-          body: { values },
+          body: form,
         }),
       ),
   });

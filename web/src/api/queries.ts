@@ -39,6 +39,7 @@ export interface EntityFilter {
   kind?: string;
   owner?: string;
   space?: string;
+  namespace?: string;
   text?: string;
   type?: string;
 }
@@ -50,6 +51,14 @@ export const entities = (filter: EntityFilter, limit = 100) =>
       body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+/** What a picker offers: the first entities of a filter. */
+export const choices = (filter: EntityFilter) =>
+  queryOptions({
+    queryKey: ['entities', 'choices', filter],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit: 50 } }, signal })),
     placeholderData: keepPreviousData,
   });
 

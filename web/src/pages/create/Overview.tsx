@@ -1,5 +1,5 @@
 import { Button, Code, Group, Stack, Text } from '@mantine/core';
-import { usePreview } from '../../api/actions';
+import { type Form, usePreview } from '../../api/actions';
 import type { TemplatePage } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Facts } from '../../parts/Page';
@@ -9,18 +9,18 @@ interface Props {
   namespace: string;
   name: string;
   steps: TemplatePage[];
-  values: Record<string, unknown>;
+  form: Form;
   back: () => void;
   start: () => void;
   busy: boolean;
 }
 
 /** What was filled in, and on demand the files that would come of it. */
-export function Overview({ namespace, name, steps, values, back, start, busy }: Props) {
+export function Overview({ namespace, name, steps, form, back, start, busy }: Props) {
   const preview = usePreview(namespace, name);
   return (
     <Stack>
-      <Facts items={filled(steps, values)} />
+      <Facts items={filled(steps, form.values)} />
       <Failure error={preview.error} title="It can't be previewed like this" />
       {preview.data && (
         <div>
@@ -36,7 +36,7 @@ export function Overview({ namespace, name, steps, values, back, start, busy }: 
         </div>
       )}
       <Group justify="flex-end">
-        <Button variant="subtle" loading={preview.isPending} onClick={() => preview.mutate(values)}>
+        <Button variant="subtle" loading={preview.isPending} onClick={() => preview.mutate(form)}>
           Preview the files
         </Button>
         <Button variant="default" onClick={back}>

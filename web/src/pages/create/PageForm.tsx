@@ -1,33 +1,27 @@
 import { Button, Group } from '@mantine/core';
 import Form from '@rjsf/mantine';
-import type { ErrorSchema, RegistryFieldsType } from '@rjsf/utils';
-import { useMemo, useState } from 'react';
+import type { ErrorSchema } from '@rjsf/utils';
+import { useMemo } from 'react';
 import type { TemplatePage } from '../../api/types';
-import { splitUI } from './form';
-import { EntityPicker, OwnerPicker } from './Pickers';
+import { fields } from './fields';
+import { splitUI } from './ui';
 import { validator } from './validator';
 
-const fields: RegistryFieldsType = {
-  OwnerPicker,
-  EntityPicker,
-  OwnedEntityPicker: EntityPicker,
-  MultiEntityPicker: EntityPicker,
-  EntityNamePicker: EntityPicker,
-};
+type Values = Record<string, unknown>;
 
 interface Props {
   page: TemplatePage;
-  values: Record<string, unknown>;
+  values: Values;
   /** What the server said against fields. */
   errors: Record<string, string[]>;
+  change: (values: Values) => void;
   back?: () => void;
-  next: (values: Record<string, unknown>) => void;
+  next: (values: Values) => void;
 }
 
 /** One page of a golden path's form, drawn from its JSON schema. */
-export default function PageForm({ page, values, errors, back, next }: Props) {
+export default function PageForm({ page, values, errors, change, back, next }: Props) {
   const { schema, ui } = useMemo(() => splitUI(page.schema), [page.schema]);
-  const [data, setData] = useState(values);
   const said = Object.fromEntries(
     Object.entries(errors).map(([k, messages]) => [k, { __errors: messages }]),
   ) as unknown as ErrorSchema;
@@ -35,7 +29,7 @@ export default function PageForm({ page, values, errors, back, next }: Props) {
     <Form
       schema={{ ...schema, title: undefined, description: page.description }}
       uiSchema={ui}
-      formData={data}
+      formData={values}
       fields={fields}
       validator={validator}
       extraErrors={said}
@@ -44,7 +38,7 @@ export default function PageForm({ page, values, errors, back, next }: Props) {
       noHtml5Validate
       focusOnFirstError
       idPrefix="form"
-      onChange={(e) => setData(e.formData)}
+      onChange={(e) => change(e.formData)}
       onSubmit={(e) => next(e.formData)}
       onError={() => {}} // each field says itself what is wrong with it
     >

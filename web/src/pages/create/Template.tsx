@@ -11,7 +11,7 @@ import { Failure } from '../../parts/Failure';
 import { Page, Section } from '../../parts/Page';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import classes from './Create.module.css';
-import { command, fieldsOf, pageOfError } from './form';
+import { command, fieldsOf, pageOfError, secretsOf } from './form';
 import { Overview } from './Overview';
 
 const PageForm = lazy(() => import('./PageForm'));
@@ -21,10 +21,12 @@ const route = getRouteApi('/shell/create/$namespace/$name');
 export function Template() {
   const { namespace, name } = route.useParams();
   const navigate = useNavigate();
+  const turn = route.useNavigate();
   const query = useQuery(templateSchema(namespace, name));
   const use = useTemplate(namespace, name);
   const [values, setValues] = useState<Record<string, unknown>>({});
-  const [at, setAt] = useState(0);
+  const [reached, setReached] = useState(0); // a form that was loaded anew has nothing to review
+  const at = Math.min((route.useSearch().step ?? 1) - 1, reached);
   const key = useRef(newKey()); // pressing twice starts one run
 
   if (query.isLoadingError) {
@@ -43,10 +45,15 @@ export function Template() {
       )
     : {};
   const page = steps[at];
+  const form = { values, secrets: secretsOf(steps, values) };
+  const setAt = (to: number) => {
+    setReached((before) => Math.max(before, to));
+    void turn({ search: { step: to + 1 } });
+  };
 
   const start = () =>
     use.mutate(
-      { values, key: key.current },
+      { ...form, key: key.current },
       {
         onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }),
         onError: (error) => {
@@ -58,7 +65,7 @@ export function Template() {
     );
 
   return (
-    <Page title={title} about={description} actions={<CopyCommand command={command(namespace, name, values)} />}>
+    <Page title={title} about={description} actions={<CopyCommand command={command(namespace, name, steps, values)} />}>
       <div className={classes.form}>
         <Stepper active={at} onStepClick={setAt} allowNextStepsSelect={false} size="sm" mb="lg">
           {steps.map((s, i) => (
@@ -76,9 +83,10 @@ export function Template() {
                 page={page}
                 values={values}
                 errors={errors}
+                change={setValues}
                 back={at > 0 ? () => setAt(at - 1) : undefined}
                 next={(entered) => {
-                  setValues({ ...values, ...entered });
+                  setValues(entered);
                   use.reset();
                   setAt(at + 1);
                 }}
@@ -89,7 +97,7 @@ export function Template() {
               namespace={namespace}
               name={name}
               steps={steps}
-              values={values}
+              form={form}
               back={() => setAt(at - 1)}
               start={start}
               busy={use.isPending}

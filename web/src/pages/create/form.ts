@@ -1,58 +1,51 @@
-import type { UiSchema } from '@rjsf/utils';
 import type { Problem } from '../../api/problem';
 import type { TemplatePage } from '../../api/types';
 
-type Schema = Record<string, unknown>;
+export type Schema = Record<string, unknown>;
 
-const isObject = (v: unknown): v is Schema => v !== null && typeof v === 'object' && !Array.isArray(v);
+export const isObject = (v: unknown): v is Schema => v !== null && typeof v === 'object' && !Array.isArray(v);
 
-/** Pickers that the portal has; any other ui:field of a golden path is shown by what its schema says, mostly a text. */
-export const pickers = ['OwnerPicker', 'EntityPicker', 'OwnedEntityPicker', 'MultiEntityPicker', 'EntityNamePicker'];
+/** What a reference within a schema, such as #/definitions/port, points to. */
+export function resolve(root: Schema, pointer: unknown): unknown {
+  if (typeof pointer !== 'string' || !pointer.startsWith('#/')) return undefined;
+  return pointer
+    .slice(2)
+    .split('/')
+    .map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<unknown>((at, part) => (isObject(at) ? at[part] : undefined), root);
+}
 
-/** Takes the ui: hints out of a schema, as Backstage writes them within it, into the form's own description. */
-export function splitUI(schema: unknown): { schema: Schema; ui: UiSchema } {
-  const clean: Schema = {};
-  const ui: UiSchema = {};
-  for (const [key, value] of Object.entries(isObject(schema) ? schema : {})) {
-    if (key === 'ui:field') {
-      if (pickers.includes(String(value))) ui[key] = value as string;
-    } else if (key.startsWith('ui:')) {
-      ui[key] = value;
-    } else if ((key === 'properties' || key === 'definitions' || key === '$defs') && isObject(value)) {
-      const inner: Schema = {};
-      for (const [name, property] of Object.entries(value)) {
-        const split = splitUI(property);
-        inner[name] = split.schema;
-        if (key === 'properties' && Object.keys(split.ui).length > 0) ui[name] = split.ui;
-      }
-      clean[key] = inner;
-    } else if (key === 'items' && isObject(value)) {
-      const split = splitUI(value);
-      clean.items = split.schema;
-      if (Object.keys(split.ui).length > 0) ui.items = split.ui;
-    } else if (['oneOf', 'anyOf', 'allOf'].includes(key) && Array.isArray(value)) {
-      clean[key] = value.map((one) => {
-        const split = splitUI(one);
-        for (const [name, hints] of Object.entries(split.ui)) ui[name] ??= hints;
-        return split.schema;
-      });
-    } else if (['then', 'else', 'if'].includes(key) && isObject(value)) {
-      const split = splitUI(value);
-      for (const [name, hints] of Object.entries(split.ui)) ui[name] ??= hints;
-      clean[key] = split.schema;
-    } else {
-      clean[key] = value;
+/** A schema, and all that may hold in its place besides: what it refers to, and its branches. */
+function branches(schema: unknown, root: Schema, depth = 0): Schema[] {
+  if (!isObject(schema) || depth > 20) return [];
+  const within: unknown[] = [resolve(root, schema.$ref), schema.then, schema.else];
+  for (const key of ['allOf', 'anyOf', 'oneOf']) if (Array.isArray(schema[key])) within.push(...schema[key]);
+  for (const key of ['dependencies', 'dependentSchemas']) {
+    if (isObject(schema[key])) within.push(...Object.values(schema[key]));
+  }
+  return [schema, ...within.flatMap((one) => branches(one, root, depth + 1))];
+}
+
+/** The fields that schemas declare, also in branches that hold only for some values, in the form's order. */
+function fieldsIn(schemas: Schema[], root: Schema): Map<string, Schema[]> {
+  const found = new Map<string, Schema[]>();
+  const all = schemas.flatMap((schema) => branches(schema, root));
+  const order = all.flatMap((schema) => (Array.isArray(schema['ui:order']) ? schema['ui:order'] : []));
+  for (const name of order) if (typeof name === 'string' && name !== '*') found.set(name, []);
+  for (const schema of all) {
+    for (const [name, property] of Object.entries(isObject(schema.properties) ? schema.properties : {})) {
+      found.set(name, [...(found.get(name) ?? []), ...(isObject(property) ? [property] : [])]);
     }
   }
-  return { schema: clean, ui };
+  for (const [name, properties] of found) if (properties.length === 0) found.delete(name);
+  return found;
 }
+
+const rootOf = (schema: unknown): Schema => (isObject(schema) ? schema : {});
 
 /** The names of the fields on a page, in the form's order. */
 export function fieldsOf(schema: unknown): string[] {
-  if (!isObject(schema) || !isObject(schema.properties)) return [];
-  const names = Object.keys(schema.properties);
-  const first = Array.isArray(schema['ui:order']) ? schema['ui:order'].filter((name) => names.includes(name)) : [];
-  return [...first, ...names.filter((name) => !first.includes(name))];
+  return [...fieldsIn([rootOf(schema)], rootOf(schema)).keys()];
 }
 
 /** The first page that holds a field which the server named; -1 when it named none. */
@@ -62,29 +55,87 @@ export function pageOfError(problem: Problem, pages: TemplatePage[]): number {
   );
 }
 
-const quoted = (text: string) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+/** Whether a form shows a field as a secret, in any of the ways that templates say it. */
+export function isSecret(property: Schema): boolean {
+  return (
+    property['ui:field'] === 'Secret' ||
+    property['ui:widget'] === 'password' ||
+    property['ui:widget'] === 'secret' ||
+    property.format === 'password' ||
+    property.writeOnly === true
+  );
+}
 
-/** Titles and values of what was filled in; secrets are not shown. */
-export function filled(pages: TemplatePage[], values: Record<string, unknown>): [string, string][] {
+/** Visits each value of a form with the schemas that may be its own; what the visit gives takes its place. */
+function map(
+  value: unknown,
+  schemas: Schema[],
+  root: Schema,
+  visit: (value: unknown, own: Schema[]) => unknown,
+): unknown {
+  const own = schemas.flatMap((schema) => branches(schema, root));
+  const seen = visit(value, own);
+  if (Array.isArray(seen)) {
+    const items = own.flatMap((s) => [s.items, s.additionalItems].flat()).filter(isObject);
+    return seen.map((one) => map(one, items, root, visit)).filter((one) => one !== undefined);
+  }
+  if (!isObject(seen)) return seen;
+  const fields = fieldsIn(own, root);
+  const others = own.map((s) => s.additionalProperties).filter(isObject);
+  const entries = Object.entries(seen).map(([k, v]) => [k, map(v, fields.get(k) ?? others, root, visit)] as const);
+  return Object.fromEntries(entries.filter(([, v]) => v !== undefined));
+}
+
+type Values = Record<string, unknown>;
+
+/** The values of the fields of a page with other values in place of its secrets; undefined leaves them out. */
+function covered(page: TemplatePage, values: Values, cover: string | undefined): Values {
+  const root = rootOf(page.schema);
+  const own = Object.fromEntries(Object.entries(values).filter(([name]) => fieldsOf(root).includes(name)));
+  return map(own, [root], root, (value, schemas) =>
+    schemas.some(isSecret) && value !== own ? cover : value,
+  ) as Values;
+}
+
+const empty = (v: unknown) => v === undefined || v === '';
+const written = (v: unknown) => (typeof v === 'string' ? v : JSON.stringify(v));
+
+/** Titles and values of what was filled in; secrets are not shown, however deep they lie. */
+export function filled(pages: TemplatePage[], values: Values): [string, string][] {
   return pages.flatMap((page) => {
-    const properties = isObject(page.schema) && isObject(page.schema.properties) ? page.schema.properties : {};
-    return fieldsOf(page.schema).flatMap((name): [string, string][] => {
-      const property = properties[name];
-      const value = values[name];
-      if (value === undefined || value === '') return [];
-      const p = isObject(property) ? property : {};
-      const hidden = p['ui:field'] === 'Secret' || p['ui:widget'] === 'password';
-      const shown = hidden ? '••••••' : typeof value === 'string' ? value : JSON.stringify(value);
-      return [[String(p.title ?? name), shown]];
-    });
+    const shown = covered(page, values, '••••••');
+    return [...fieldsIn([rootOf(page.schema)], rootOf(page.schema))].flatMap(([name, schemas]): [string, string][] =>
+      empty(shown[name]) ? [] : [[String(schemas.find((s) => s.title)?.title ?? name), written(shown[name])]],
+    );
   });
 }
 
-/** The command that does the same as the form. */
-export function command(namespace: string, name: string, values: Record<string, unknown>): string {
+/** What was entered in fields of the kind Secret, by their names: templates read it as secrets.NAME. */
+export function secretsOf(pages: TemplatePage[], values: Values): Values {
+  const found: Values = {};
+  for (const { schema } of pages) {
+    const root = rootOf(schema);
+    const walk = (value: unknown, schemas: Schema[]) => {
+      const fields = fieldsIn(schemas, root);
+      for (const [name, inner] of Object.entries(isObject(value) ? value : {})) {
+        const own = fields.get(name) ?? [];
+        if (own.some((s) => s['ui:field'] === 'Secret') && !empty(inner)) found[name] = inner;
+        else walk(inner, own);
+      }
+    };
+    walk(values, [root]);
+  }
+  return found;
+}
+
+const quoted = (text: string) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** The command that does the same as the form. It asks for the secrets: they are not to lie in a shell's history. */
+export function command(namespace: string, name: string, pages: TemplatePage[], values: Values): string {
   const template = namespace === 'default' ? name : `${namespace}/${name}`;
-  const given = Object.entries(values)
-    .filter(([, v]) => v !== undefined && v !== '')
-    .map(([k, v]) => ` -p ${quoted(`${k}=${typeof v === 'string' ? v : JSON.stringify(v)}`)}`);
-  return `roadbed new ${template}${given.join('')}`;
+  const given = Object.assign({}, ...pages.map((page) => covered(page, values, undefined))) as Values;
+  const parameters = Object.entries(given)
+    .filter(([, v]) => !empty(v))
+    .map(([k, v]) => ` -p ${quoted(`${k}=${written(v)}`)}`);
+  return `roadbed new ${template}${parameters.join('')}`;
 }

@@ -28,6 +28,8 @@ const carriers = new Set([
   'else',
   '$ref',
   'additionalProperties',
+  'dependencies',
+  'dependentSchemas',
 ]);
 
 function pathOf(pointer: string): string[] {
@@ -47,7 +49,7 @@ function words(keyword: string, error: string, schema: Record<string, unknown> |
     case 'maxLength':
       return `takes at most ${schema?.maxLength} characters`;
     case 'pattern':
-      return `does not match ${schema?.pattern}`;
+      return patternWords(String(schema?.pattern));
     case 'minimum':
       return `must be ${schema?.minimum} or more`;
     case 'maximum':
@@ -57,6 +59,34 @@ function words(keyword: string, error: string, schema: Record<string, unknown> |
     default:
       return error;
   }
+}
+
+/** What a pattern of names takes, found by trying it; the pattern itself where that does not tell. */
+export function patternWords(pattern: string): string {
+  let takes = (_: string) => false;
+  try {
+    const tried = new RegExp(pattern, 'u');
+    takes = (text) => tried.test(text);
+  } catch {
+    // a pattern that this browser can't read takes nothing
+  }
+  const small = takes('abcde');
+  const large = takes('ABCDE');
+  if ((!small && !large) || takes('a€c')) return `does not have the form ${pattern}`;
+  const letter = small ? 'a' : 'A';
+  const within = (mark: string) => takes(`${letter}${letter}${mark}${letter}${letter}`);
+  const marks = [
+    [small && large ? 'letters' : small ? 'small letters' : 'capital letters', true],
+    ['digits', within('1')],
+    ["'-'", within('-')],
+    ["'_'", within('_')],
+    ["'.'", within('.')],
+    ["'/'", within('/')],
+    ['spaces', within(' ')],
+  ].flatMap(([name, taken]) => (taken ? [name as string] : []));
+  const all = marks.length > 1 ? `${marks.slice(0, -1).join(', ')} and ${marks.at(-1)}` : marks[0];
+  const first = within('1') && !takes(`1${letter.repeat(4)}`) ? ', and begins with a letter' : '';
+  return `takes only ${all}${first}`;
 }
 
 /** The schema of the value at a path, as far as properties and items lead there. */
