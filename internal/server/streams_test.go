@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestStreamsRefuseWithoutRights(t *testing.T) {
 			events := follow(t, server.URL+filled(r.path), mallory)
 			for range 20 { // beats, and then either nothing or the refusal
 				name, open := <-events
-				if name != "beat" && name != "problem" && open {
+				if name != "beat" && name != "problem" && name != "start" && open {
 					t.Errorf("%s tells a person without rights %q", r.path, name)
 				}
 				if !open {
@@ -133,6 +134,29 @@ func TestARunIsFollowedBeyondItsEnd(t *testing.T) {
 		})
 		if err != nil || !attempts[2] {
 			t.Errorf("the ends of attempts %v were told, want 1 and 2: %v", attempts, err)
+		}
+	})
+}
+
+// TestOneStreamTellsAllOfAPage follows the ledger, a run and its log together; what the reader may not see is refused
+// without ending the others.
+func TestOneStreamTellsAllOfAPage(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		r, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]any{"document": echo("hello")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := until(t, g.admin, r.ID, ended)
+		ask := url.Values{"after": {"1"}, "run": {r.ID}, "step": {done.Steps[0].Key}, "application": {"default/none"}}
+		open := map[string]string{"start": "position", "entry": r.ID, "run": r.ID, "log": "hello nobody", "end": "size", "refused": "default/none"}
+		err = g.alice.Follow(t.Context(), "/events", ask, func(e client.Event) (bool, error) {
+			if want, asked := open[e.Name]; asked && strings.Contains(string(e.Data), want) {
+				delete(open, e.Name)
+			}
+			return len(open) == 0, nil
+		})
+		if err != nil {
+			t.Errorf("%v; not told yet: %v", err, open)
 		}
 	})
 }

@@ -1,7 +1,10 @@
 // What the journeys share: a real Chromium, pages that must be free of errors, and pictures on demand.
+import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
+import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -47,10 +50,58 @@ export async function violations(page) {
 }
 
 /** Saves a picture when a folder for pictures is given (`make pictures`). */
-export async function picture(page, name) {
-  const folder = process.env.ROADBED_PICTURES;
+export async function picture(page, name, setting = 'ROADBED_PICTURES') {
+  const folder = process.env[setting];
   if (!folder) return;
   const to = path.resolve(here, folder);
   fs.mkdirSync(to, { recursive: true });
   await page.screenshot({ path: path.join(to, `${name}.png`) });
+}
+
+/** What must not be there on any page: a picture of it is no error, and refusals are what some chapters are about. */
+const expected = /Failed to load resource.*40[134]|Failed to load resource.*4(09|22)/;
+
+/** A story of chapters: the ones after one that failed can't be told. What each window showed then is kept as a picture. */
+export function story(name) {
+  let broken = false;
+  const windows = [];
+  const findings = [];
+  return {
+    chapter(title, tell) {
+      test(title, async (t) => {
+        if (broken) return t.skip('an earlier chapter failed');
+        try {
+          await tell();
+        } catch (err) {
+          broken = true;
+          const pages = windows.flatMap((w) => w.context.pages());
+          for (const [i, page] of pages.entries()) await page.screenshot({ path: path.join(os.tmpdir(), `roadbed-${name}-${i}.png`) });
+          throw err;
+        }
+      });
+    },
+    /** Opens a window that belongs to the story. */
+    async window(browser, url, options) {
+      const one = await open(browser, url, options);
+      windows.push(one);
+      return one.page;
+    },
+    /** A person who opens a sign-in link in a window of their own. */
+    async person(browser, url, link) {
+      const page = await this.window(browser, url);
+      await page.goto(link);
+      await page.getByRole('navigation').getByRole('link', { name: 'Ledger' }).waitFor();
+      return page;
+    },
+    /** What is on the page now must be free of findings; all of them are told at the end. */
+    async sound(page, what) {
+      for (const v of await violations(page)) findings.push(`${what} at ${page.url()}: ${v}`);
+    },
+    /** Fails when a page broke, or was hard to use for somebody. */
+    end(alsoExpected = /(?!)/) {
+      const wrong = windows.flatMap((w) => w.wrong).filter((w) => !expected.test(w) && !alsoExpected.test(w));
+      assert.deepEqual(wrong, []);
+      assert.deepEqual(findings, []);
+    },
+  };
 }

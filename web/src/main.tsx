@@ -29,6 +29,7 @@ const queries: QueryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,
+      refetchOnWindowFocus: false, // the stream asks for all anew when its window is looked at again (live.ts)
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
     },
   },

@@ -112,6 +112,7 @@ func (a *API) routes() {
 	a.applicationRoutes()
 	a.triggerRoutes()
 	a.ledgerRoutes()
+	a.eventRoutes()
 	a.policyRoutes()
 	a.secretRoutes()
 	a.spaceRoutes()

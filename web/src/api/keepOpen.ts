@@ -14,7 +14,7 @@ export interface Source {
 export interface Told {
   state: (state: Connection) => void;
   event: (name: string, data: unknown) => void;
-  /** The stream stands again: what happened in between was not heard. */
+  /** The stream stands again after a time in which nothing was heard. */
   reopened: () => void;
   /** The server refused the stream or ended it with a problem: the session may be over. */
   refused: () => void;
@@ -33,16 +33,17 @@ export function keepOpen(connect: () => Source, names: string[], told: Told, wai
   let source: Source | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
-  let stood = false;
+  let missed = false;
 
-  const pause = () => {
+  const close = () => {
     clearTimeout(timer);
     timer = undefined;
     source?.close();
     source = undefined;
   };
   const again = () => {
-    pause();
+    close();
+    missed = true;
     told.state('broken');
     timer = setTimeout(open, wait[Math.min(tries++, wait.length - 1)]);
   };
@@ -53,8 +54,8 @@ export function keepOpen(connect: () => Source, names: string[], told: Told, wai
     let beats = 0;
     now.onopen = () => {
       told.state('live');
-      if (stood) told.reopened();
-      stood = true;
+      if (missed) told.reopened();
+      missed = false;
     };
     now.onerror = () => {
       const refused = now.readyState === closed;
@@ -66,8 +67,7 @@ export function keepOpen(connect: () => Source, names: string[], told: Told, wai
     });
     for (const name of names) {
       now.addEventListener(name, ({ data }) => {
-        tries = 0;
-        told.event(name, JSON.parse(data));
+        if (source === now) told.event(name, JSON.parse(data));
       });
     }
     now.addEventListener('problem', () => {
@@ -79,6 +79,15 @@ export function keepOpen(connect: () => Source, names: string[], told: Told, wai
     resume: () => {
       if (!source && timer === undefined) open();
     },
-    pause,
+    pause: () => {
+      close();
+      missed = true;
+    },
+    /** Connects anew at once, since what is asked for has changed. Nothing is missed by that. */
+    change: () => {
+      if (!source && timer === undefined) return;
+      close();
+      timer = setTimeout(open, 0);
+    },
   };
 }

@@ -1,7 +1,8 @@
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { address } from './address';
 import { keepOpen, type Source } from './keepOpen';
-import { address } from './live';
+import { windowStream } from './live';
 import { run } from './queries';
 import { refresher, touched } from './touched';
 
@@ -75,6 +76,7 @@ describe('a stream', () => {
     vi.advanceTimersByTime(1);
     last().onopen?.();
     last().say('beat');
+    last().say('run');
     last().fail(false); // it stood for no time: the pause grows all the same
     vi.advanceTimersByTime(99);
     expect(streams.length).toBe(2);
@@ -99,6 +101,56 @@ describe('a stream', () => {
     expect(streams.length).toBe(2);
     expect(last().readyState).toBe(1);
   });
+});
+
+it('asks on one stream for all that a page follows, and goes on where it was', async () => {
+  const streams: (Stream & { url: string })[] = [];
+  vi.stubGlobal(
+    'EventSource',
+    class extends Stream {
+      constructor(readonly url: string) {
+        super();
+        streams.push(this);
+      }
+    },
+  );
+  const told: unknown[] = [];
+  const stream = windowStream(
+    new QueryClient(),
+    (e) => told.push(e.position),
+    () => {},
+  );
+  const last = () => streams.at(-1) as (typeof streams)[number];
+  stream.resume();
+  expect(last().url).toBe('/api/v1/events');
+  last().say('start', { position: 7 });
+  let offset = 0;
+  const follower = (name: string) => ({
+    ask: () => (name === 'log' ? { run: 'run_1', step: 'a', offset } : { run: 'run_1' }),
+    hears: () => ({ run: () => told.push(name), log: () => told.push(name) }),
+    refused: (problem: Error) => told.push(problem.message),
+  });
+  stream.follow('run', follower('run'));
+  const leave = stream.follow('log', follower('log'));
+  await vi.advanceTimersByTimeAsync(1);
+  expect(streams.map((s) => s.readyState)).toEqual([2, 1]); // both came at once
+  expect(last().url).toBe('/api/v1/events?after=7&run=run_1&step=a&offset=0');
+  last().say('entry', { position: 8 });
+  last().say('run');
+  last().say('log');
+  last().say('refused', { of: 'log', problem: { status: 404, title: 'Not Found', detail: 'no such step' } });
+  expect(told.splice(0)).toEqual([8, 'run', 'log', 'no such step']);
+  offset = 12;
+  last().fail(false);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(last().url).toBe('/api/v1/events?after=8&run=run_1&step=a&offset=12');
+  leave();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(last().url).toBe('/api/v1/events?after=8&run=run_1');
+  streams[0]?.say('run'); // a connection that was left says nothing more
+  expect(told).toEqual([]);
+  stream.pause();
+  vi.unstubAllGlobals();
 });
 
 it('fills the parameters of an address in, whatever they hold', () => {

@@ -1,80 +1,111 @@
-import { useQueryClient } from '@tanstack/react-query';
+import type { QueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useRef, useState } from 'react';
+import { address } from './address';
 import { type Connection, keepOpen, type Source } from './keepOpen';
+import { type Problem, problemOf } from './problem';
 import type { paths } from './schema';
 import type { Whole } from './types';
 
 export type { Connection } from './keepOpen';
 
-type Streamed<P extends keyof paths> = paths[P] extends {
-  get: {
-    responses: { 200: { content: { 'text/event-stream': (infer E extends { event: string; data: unknown })[] } } };
-  };
-}
-  ? E
-  : never;
+type Events = paths['/api/v1/events']['get'];
+type Event = Events['responses'][200]['content']['text/event-stream'][number];
+type Asked = NonNullable<Events['parameters']['query']>;
+/** What is heard of a stream, by the names of its events. */
+export type Hears = { [E in Event['event']]?: (data: Whole<Extract<Event, { event: E }>['data']>) => void };
 
-/** The addresses of streams, and by event what each of them carries. */
-export type StreamPath = { [P in keyof paths]: [Streamed<P>] extends [never] ? never : P }[keyof paths];
-type Handlers<P extends StreamPath> = {
-  [E in Exclude<Streamed<P>['event'], 'beat' | 'problem'>]: (
-    data: Whole<Extract<Streamed<P>, { event: E }>['data']>,
-  ) => void;
-};
+/** The parts of a page's stream, with the events that each of them hears. */
+const heard = { run: ['run'], log: ['log', 'end'], application: ['application'] } as const;
+export type Part = keyof typeof heard;
 
-interface Place {
-  path?: Record<string, string>;
-  query?: Record<string, string | number | undefined>;
-}
-
-/** The address of a path of the API with its parameters filled in. */
-export function address(path: string, { path: parameters = {}, query = {} }: Place = {}): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parameters[name] ?? ''));
-  const asked = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value));
-  return asked.size > 0 ? `${filled}?${asked}` : filled;
+interface Follower {
+  ask: () => Asked;
+  hears: () => Hears;
+  refused: (problem: Problem) => void;
 }
 
 /**
- * Follows a stream while the component is shown and its window is looked at: browsers allow a server six connections
- * for all windows together. Without a place nothing is followed. The place and the handlers may change from one render
- * to the next; a new connection is made only for another path.
+ * The one stream of a window: it tells the ledger, and what the page that is shown follows besides. Browsers allow a
+ * server six connections in all of their windows together, so that each window has one, and none while nobody looks.
  */
-export function useEvents<P extends StreamPath>(
-  path: P,
-  place: Place | null,
-  handlers: Handlers<P>,
-  reopened?: () => void,
-): Connection {
-  const client = useQueryClient();
-  const [state, setState] = useState<Connection>('connecting');
-  const latest = useRef({ place, handlers, reopened });
-  latest.current = { place, handlers, reopened };
-  const names = Object.keys(handlers).join(',');
-  const key = place && address(path, { path: place.path });
+export function windowStream(client: QueryClient, entry: NonNullable<Hears['entry']>, state: (s: Connection) => void) {
+  const followers = new Map<Part, Follower>();
+  let after: number | undefined;
+  const own: Hears = {
+    start: ({ position }) => {
+      after = position;
+    },
+    entry: (e) => {
+      after = e.position;
+      entry(e);
+    },
+    refused: ({ of, problem }) => {
+      followers.get(of as Part)?.refused(problemOf(problem.status ?? 0, problem.title ?? '', problem));
+    },
+  };
+  const parts = Object.keys(heard) as Part[];
+  const events = parts.flatMap((part) => [...heard[part]]);
+  const connect = () => {
+    const asked = Object.assign({ after }, ...[...followers.values()].map((f) => f.ask())) as Asked;
+    return new EventSource(address('/api/v1/events', { query: { ...asked } })) as Source;
+  };
+  const stream = keepOpen(connect, [...Object.keys(own), ...events], {
+    state,
+    event: (name, data) => {
+      const part = parts.find((p) => (heard[p] as readonly string[]).includes(name));
+      const hears = part ? followers.get(part)?.hears() : own;
+      (hears?.[name as Event['event']] as ((data: unknown) => void) | undefined)?.(data);
+    },
+    reopened: () => void client.invalidateQueries(),
+    refused: () => void client.invalidateQueries({ queryKey: ['me'] }),
+  });
+  return {
+    resume: stream.resume,
+    pause: () => {
+      stream.pause();
+      after = undefined; // on return all is asked anew; a long story need not be told
+    },
+    follow: (part: Part, follower: Follower) => {
+      followers.set(part, follower);
+      stream.change();
+      return () => {
+        if (followers.get(part) !== follower) return;
+        followers.delete(part);
+        stream.change();
+      };
+    },
+  };
+}
+
+interface Window {
+  state: Connection;
+  follow: ReturnType<typeof windowStream>['follow'];
+}
+
+/** The stream of this window, which the shell holds open. */
+export const Live = createContext<Window>({ state: 'connecting', follow: () => () => {} });
+export const useLive = () => useContext(Live).state;
+
+/**
+ * Follows a part while the component is shown; nothing while asked is null. The offset is read when a connection is
+ * made, and the hearers may change from one render to the next. Gives why the server refused, if it did.
+ */
+export function useFollowed(part: Part, asked: Asked | null, hears: Hears): Problem | undefined {
+  const { follow } = useContext(Live);
+  const [refused, setRefused] = useState<Problem>();
+  const latest = useRef({ asked, hears });
+  latest.current = { asked, hears };
+  const key = asked && JSON.stringify({ ...asked, offset: undefined });
 
   useEffect(() => {
     if (key === null) return;
-    const connect = () => new EventSource(address(path, latest.current.place ?? {})) as Source;
-    const stream = keepOpen(connect, names.split(','), {
-      state: setState,
-      event: (name, data) => (latest.current.handlers as Record<string, (data: unknown) => void>)[name]?.(data),
-      reopened: () => latest.current.reopened?.(),
-      refused: () => void client.invalidateQueries({ queryKey: ['me'] }),
+    setRefused(undefined);
+    return follow(part, {
+      ask: () => latest.current.asked ?? {},
+      hears: () => latest.current.hears,
+      refused: setRefused,
     });
-    const look = () => (document.visibilityState === 'hidden' ? stream.pause() : stream.resume());
-    look();
-    document.addEventListener('visibilitychange', look);
-    return () => {
-      document.removeEventListener('visibilitychange', look);
-      stream.pause();
-      setState('connecting');
-    };
-  }, [path, key, names, client]);
+  }, [follow, part, key]);
 
-  return state;
+  return refused;
 }
-
-/** How the stream of the ledger stands, which the shell follows for every page. */
-export const Live = createContext<Connection>('connecting');
-export const useLive = () => useContext(Live);

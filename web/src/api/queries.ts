@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions, replaceEqualDeep } from '@tanstack/react-query';
+import { address } from './address';
 import { api, body, keepProof, text } from './client';
-import { address } from './live';
 
 const minute = 60_000;
 

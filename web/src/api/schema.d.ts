@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ledger and what a page shows, as they change, on one stream of server-sent events */
+        get: operations["followEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -1695,6 +1712,11 @@ export interface components {
         PutSecretInputBody: {
             value: string;
         };
+        Refusal: {
+            /** @enum {string} */
+            of: "ledger" | "run" | "log" | "application";
+            problem: components["schemas"]["ErrorModel"];
+        };
         Relation: {
             /** @example group:default/payments */
             target: string;
@@ -1922,6 +1944,10 @@ export interface components {
             repository: string;
             space: string;
             state?: components["schemas"]["StateVersion"];
+        };
+        Start: {
+            /** Format: int64 */
+            position: number;
         };
         StartStackRunInputBody: {
             /** @description Empty for the head of the stack's branch. */
@@ -3142,6 +3168,182 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListEntityVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    followEvents: {
+        parameters: {
+            query?: {
+                /** @description Position of the ledger from which entries are told; 0 for now. */
+                after?: number;
+                run?: string;
+                /** @description Id or key of a step of the run, whose log is told. */
+                step?: string;
+                /** @description 0 for the newest. */
+                attempt?: number;
+                /** @description First byte of the log. */
+                offset?: number;
+                /** @description NAMESPACE/NAME. */
+                application?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": ({
+                        data: components["schemas"]["ApplicationDetail"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "application";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["Beat"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "beat";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["LogEnd"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "end";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["Entry"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "entry";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["LogChunk"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "log";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["ErrorModel"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "problem";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["Refusal"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "refused";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["RunDetail"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "run";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    } | {
+                        data: components["schemas"]["Start"];
+                        /**
+                         * @description The event name.
+                         * @constant
+                         */
+                        event: "start";
+                        /** @description The event ID. */
+                        id?: number;
+                        /** @description The retry time in milliseconds. */
+                        retry?: number;
+                    })[];
                 };
             };
             /** @description Unauthorized */

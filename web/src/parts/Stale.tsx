@@ -22,12 +22,3 @@ export function Stale({ query }: { query: Asked }) {
     </div>
   );
 }
-
-/** Beside the state of what is shown: its stream has broken, and is tried again. */
-export function NotLive() {
-  return (
-    <span className={classes.mark} role="status">
-      not live, trying again
-    </span>
-  );
-}

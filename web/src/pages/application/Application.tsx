@@ -3,7 +3,7 @@ import { IconExternalLink } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useSync } from '../../api/actions';
-import { useEvents } from '../../api/live';
+import { useFollowed } from '../../api/live';
 import { application } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
@@ -11,7 +11,6 @@ import { Facts, Page, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
-import { NotLive } from '../../parts/Stale';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -30,8 +29,7 @@ export function ApplicationPage() {
   const client = useQueryClient();
   const query = useQuery(application(namespace, name));
   const sync = useSync(namespace, name);
-  const events = '/api/v1/applications/{namespace}/{name}/events';
-  const live = useEvents(events, query.data ? { path: { namespace, name } } : null, {
+  useFollowed('application', query.data ? { application: `${namespace}/${name}` } : null, {
     application: (app) => client.setQueryData(['application', namespace, name], app),
   });
   if (query.isLoadingError) {
@@ -51,7 +49,6 @@ export function ApplicationPage() {
         <>
           <State state={app.health} of="health" />
           <State state={app.sync} of="sync" />
-          {live === 'broken' && <NotLive />}
         </>
       }
       about={

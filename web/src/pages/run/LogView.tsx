@@ -2,7 +2,8 @@ import { ActionIcon, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useEvents } from '../../api/live';
+import { useFollowed } from '../../api/live';
+import type { Problem } from '../../api/problem';
 import classes from './LogView.module.css';
 import { append, emptyLog, search } from './log';
 
@@ -20,14 +21,10 @@ export function LogView({ run, step, attempt, title }: Props) {
   const [follow, setFollow] = useState(true);
   const box = useRef<HTMLDivElement>(null);
   const path = `/runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}/log`;
-  const state = useEvents(
-    '/api/v1/runs/{id}/steps/{step}/log/events',
-    log.done ? null : { path: { id: run, step }, query: { attempt, offset: log.offset } },
-    {
-      log: (piece) => setLog((l) => append(l, piece)),
-      end: () => setLog((l) => ({ ...l, done: true })),
-    },
-  );
+  const refused = useFollowed('log', log.done ? null : { run, step, attempt, offset: log.offset }, {
+    log: (piece) => setLog((l) => append(l, piece)),
+    end: () => setLog((l) => ({ ...l, done: true })),
+  });
   const lines = useMemo(() => search(log, text), [log, text]);
   const rows = useVirtualizer({
     count: lines.length,
@@ -70,7 +67,7 @@ export function LogView({ run, step, attempt, title }: Props) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <div ref={box} className={classes.box} role="log" aria-label={`Log of ${title}`} aria-live="off" tabIndex={0}>
         {lines.length === 0 ? (
-          <p className={classes.none}>{silence(text, log.done, state)}</p>
+          <p className={classes.none}>{silence(text, log.done, refused)}</p>
         ) : (
           <div style={{ height: rows.getTotalSize(), position: 'relative' }}>
             {rows.getVirtualItems().map((row) => {
@@ -95,8 +92,8 @@ export function LogView({ run, step, attempt, title }: Props) {
   );
 }
 
-function silence(text: string, done: boolean, state: string): string {
+function silence(text: string, done: boolean, refused?: Problem): string {
   if (text) return 'No line holds that.';
   if (done) return 'It wrote nothing.';
-  return state === 'broken' ? 'The log can’t be read; load the page anew to try again.' : 'Nothing written yet.';
+  return refused ? `The log can’t be read: ${refused.message}` : 'Nothing written yet.';
 }

@@ -2,14 +2,13 @@ import { Alert, Tabs } from '@mantine/core';
 import { IconAlertTriangle, IconGitCommit } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useEvents } from '../../api/live';
+import { useFollowed } from '../../api/live';
 import { run as runQuery } from '../../api/queries';
 import type { RunDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment, Took } from '../../parts/Moment';
 import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
-import { NotLive } from '../../parts/Stale';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -29,8 +28,7 @@ export function RunPage() {
   const navigate = route.useNavigate();
   const client = useQueryClient();
   const query = useQuery(runQuery(id));
-  const followed = query.data && mayChange(query.data);
-  const live = useEvents('/api/v1/runs/{id}/events', followed ? { path: { id } } : null, {
+  useFollowed('run', query.data && mayChange(query.data) ? { run: id } : null, {
     run: (run) => client.setQueryData(['run', id], run),
   });
 
@@ -50,12 +48,7 @@ export function RunPage() {
     <Page
       title={run.title}
       query={query}
-      marks={
-        <>
-          <State state={run.state} />
-          {live === 'broken' && <NotLive />}
-        </>
-      }
+      marks={<State state={run.state} />}
       about={<About run={run} />}
       actions={<Actions run={run} />}
     >
