@@ -28,7 +28,7 @@ type Run struct {
 	Ended    *time.Time      `json:"ended,omitempty"`
 	Updated  time.Time       `json:"updated"`
 	Version  int64           `json:"version"`
-	Can      []string        `json:"can" doc:"What the caller may do with it now: confirm, discard, approve, reject, cancel, retry, undo."`
+	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo."`
 }
 
 // RunSource is the commit a run works on.

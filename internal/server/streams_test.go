@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,9 @@ func TestARunIsFollowedBeyondItsEnd(t *testing.T) {
 				return false, err
 			}
 			last := now.Steps[len(now.Steps)-1]
+			if !slices.Contains(now.Can, "retry") {
+				t.Errorf("attempt %d failed, and all that is offered is %v", last.Attempt, now.Can)
+			}
 			if last.Attempt == 1 && !attempts[1] {
 				attempts[1] = true
 				_, err := g.act("alice", r.ID, "retry")

@@ -70,10 +70,18 @@ func (s *Service) MayCancel(r Run) bool {
 	return kind.Cancel == nil || kind.Cancel(NewView(kind, r, r.Updated)) == nil
 }
 
-// MayRetry tells whether runs of its kind can be retried, and this one has ended without success.
-func (s *Service) MayRetry(r Run) bool {
+// MayRetry tells whether a run has ended and its kind can go on with it from these steps, rights aside.
+func (s *Service) MayRetry(r Run, steps []Step) bool {
 	kind, ok := s.kinds[r.Kind]
-	return ok && r.Terminal && kind.Retry != nil && kind.Retry(NewView(kind, r, r.Updated)) == nil
+	if !ok || !r.Terminal || kind.Retry == nil {
+		return false
+	}
+	v := NewView(kind, r, r.Updated)
+	for i := range steps {
+		step := steps[i] // the kind changes what it sees
+		v.Steps = append(v.Steps, &step)
+	}
+	return kind.Retry(v) == nil
 }
 
 // Retry sets an ended run back to where it can go on, as its kind says.

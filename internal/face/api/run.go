@@ -84,7 +84,7 @@ func (a *API) wireRun(ctx context.Context, r run.Run, who func(string) Actor) Ru
 		ID: r.ID, Kind: r.Kind, Space: r.Space, Subject: r.Subject, Refs: r.Refs, Title: r.Title, State: r.State, Reason: r.Reason,
 		Terminal: r.Terminal, Waiting: r.Waiting, Actor: who(r.Actor), Cause: r.Cause, Input: r.Input, Output: r.Output,
 		Warnings: r.Warnings, Created: r.Created, Started: moment(r.Started), Ended: moment(r.Ended), Updated: r.Updated,
-		Version: r.Version, Can: a.can(ctx, r),
+		Version: r.Version, Can: a.can(ctx, r, nil),
 	}
 	if r.Source.Repository != "" {
 		w.Source = &RunSource{Repository: r.Source.Repository, Commit: r.Source.Commit, Ref: r.Source.Ref}
@@ -92,8 +92,9 @@ func (a *API) wireRun(ctx context.Context, r run.Run, who func(string) Actor) Ru
 	return w
 }
 
-// can lists what the caller may do with a run now, as far as rights and its state go; policies are asked when it is done.
-func (a *API) can(ctx context.Context, r run.Run) []string {
+// can lists what the caller may do with a run now, as far as rights, its state and the steps that are known go; policies
+// are asked when it is done.
+func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	out := []string{}
 	if r.Waiting && a.Access.May(ctx, "run:confirm", r.Space) {
 		switch r.Kind {
@@ -106,7 +107,7 @@ func (a *API) can(ctx context.Context, r run.Run) []string {
 	if !r.Terminal && !r.CancelRequested && a.Runs.MayCancel(r) && a.Access.May(ctx, "run:cancel", r.Space) {
 		out = append(out, "cancel")
 	}
-	if r.Terminal && a.Runs.MayRetry(r) && a.Access.May(ctx, "run:create", r.Space) {
+	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:create", r.Space) {
 		out = append(out, "retry")
 	}
 	if scaffold.MayUndo(r) && a.Access.May(ctx, "run:cancel", r.Space) && a.Access.May(ctx, "template:use", r.Space) {
@@ -133,6 +134,7 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*body[RunDetail], error
 		return nil, err
 	}
 	out := RunDetail{Run: a.wireRun(ctx, d.Run, who), Steps: make([]Step, len(d.Steps)), Reviews: []Review{}, Decisions: []Decision{}}
+	out.Can = a.can(ctx, d.Run, d.Steps)
 	for i, s := range d.Steps {
 		out.Steps[i] = wireStep(s)
 	}

@@ -1807,7 +1807,7 @@ export interface components {
         };
         Run: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry, undo. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -1848,7 +1848,7 @@ export interface components {
         };
         RunDetail: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now: confirm, discard, approve, reject, cancel, retry, undo. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;

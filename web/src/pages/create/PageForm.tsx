@@ -1,6 +1,6 @@
-import { Button, Group } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import Form from '@rjsf/mantine';
-import type { ErrorSchema } from '@rjsf/utils';
+import type { ErrorSchema, FieldErrorProps } from '@rjsf/utils';
 import { useMemo } from 'react';
 import type { TemplatePage } from '../../api/types';
 import { fields } from './fields';
@@ -19,6 +19,19 @@ interface Props {
   next: (values: Values) => void;
 }
 
+/** What is wrong with a field whose input does not say so itself. */
+function FieldError({ errors = [], schema, uiSchema }: FieldErrorProps) {
+  const inputSays = ['string', 'number', 'integer'].includes(String(schema.type)) || uiSchema?.['ui:field'];
+  if (inputSays && uiSchema?.['ui:field'] !== 'RepoUrlPicker') return null;
+  return errors.map((error) => (
+    <Text key={String(error)} size="xs" c="var(--bad)" role="alert">
+      {error}
+    </Text>
+  ));
+}
+
+const templates = { FieldErrorTemplate: FieldError };
+
 /** One page of a golden path's form, drawn from its JSON schema. */
 export default function PageForm({ page, values, errors, change, back, next }: Props) {
   const { schema, ui } = useMemo(() => splitUI(page.schema), [page.schema]);
@@ -31,6 +44,7 @@ export default function PageForm({ page, values, errors, change, back, next }: P
       uiSchema={ui}
       formData={values}
       fields={fields}
+      templates={templates}
       validator={validator}
       extraErrors={said}
       extraErrorsBlockSubmit={false}

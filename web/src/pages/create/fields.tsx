@@ -77,7 +77,7 @@ function Many({ props, filters, options }: { props: FieldProps; filters: EntityF
   const set = (next: string[]) => props.onChange(next.length > 0 ? next : undefined, props.fieldPathId.path);
   const common = {
     ...about(props),
-    placeholder: value.length === 0 ? `Choose from each ${as(filters)}` : undefined,
+    placeholder: value.length === 0 ? `Choose several, or type them` : undefined,
     limit: 50,
     searchValue: typed,
     onSearchChange: setTyped,
