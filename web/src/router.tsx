@@ -113,7 +113,10 @@ const ledger = createRoute({
   component: lazyRouteComponent(() => import('./pages/ledger/Ledger'), 'Ledger'),
 });
 
+const lost = createRoute({ getParentRoute: parent, path: '$', component: Lost });
+
 const pages = [
+  lost,
   home,
   catalog,
   entity,

@@ -108,6 +108,12 @@ export const runs = (filter: RunFilter, limit = 50) =>
     refetchInterval: minute,
   });
 
+/** The newest runs, for the palette to look among. */
+export const latestRuns = queryOptions({
+  queryKey: ['runs', 'latest'],
+  queryFn: () => body(api.GET('/api/v1/runs', { params: { query: { limit: 100 } } })),
+});
+
 export const run = (id: string) =>
   queryOptions({
     queryKey: ['run', id],

@@ -14,7 +14,12 @@ interface Props {
   limit?: number;
 }
 
-export function RunsOf({ filter, label, none = 'No run is like that yet.', limit }: Props) {
+export function RunsOf({
+  filter,
+  label,
+  none = 'Whatever the platform does shows here: a push, a plan, a sync, a golden path.',
+  limit,
+}: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
   if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;

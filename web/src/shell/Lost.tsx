@@ -1,27 +1,29 @@
 import { Button, Group } from '@mantine/core';
 import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router';
 import { Failure } from '../parts/Failure';
-import { Empty } from '../parts/Page';
+import { Empty, Page, Section } from '../parts/Page';
 
 export function Lost() {
   return (
-    <main style={{ paddingTop: '15vh' }}>
-      <Empty
-        title="There is no such page"
-        action={
-          <Group>
-            <Button component={Link} to="/">
-              Home
-            </Button>
-            <Button component={Link} to="/catalog" variant="default">
-              Look in the catalog
-            </Button>
-          </Group>
-        }
-      >
-        The address may be mistyped, or what it showed was deleted; the ledger still knows what was there.
-      </Empty>
-    </main>
+    <Page title="There is no such page">
+      <Section>
+        <Empty
+          title="Nothing is at this address"
+          action={
+            <Group>
+              <Button component={Link} to="/">
+                Home
+              </Button>
+              <Button component={Link} to="/catalog" variant="default">
+                Look in the catalog
+              </Button>
+            </Group>
+          }
+        >
+          The address may be mistyped, or what it showed was deleted; the ledger still knows what was there.
+        </Empty>
+      </Section>
+    </Page>
   );
 }
 

@@ -2,11 +2,13 @@ import { Spotlight, type SpotlightActionData, spotlight } from '@mantine/spotlig
 import '@mantine/spotlight/styles.layer.css';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
-import { entities } from '../api/queries';
+import { asProblem } from '../api/problem';
+import { entities, latestRuns } from '../api/queries';
 import { refPath } from '../words/ref';
+import { word } from '../words/status';
 import { otherPages, portalPages } from './pages';
 
 /** The palette over pages and entities; it opens each time that asked grows. */
@@ -15,6 +17,7 @@ export default function Palette({ asked }: { asked: number }) {
   const [sought] = useDebouncedValue(text.trim(), 120);
   const navigate = useNavigate();
   const found = useInfiniteQuery({ ...entities(sought ? { text: sought } : {}, 12), enabled: asked > 0 });
+  const ran = useQuery({ ...latestRuns, enabled: asked > 0 });
   useEffect(() => {
     if (asked > 0) spotlight.open();
   }, [asked]);
@@ -35,6 +38,17 @@ export default function Palette({ asked }: { asked: number }) {
     description: e.ref,
     onClick: () => void navigate({ to: refPath(e.ref) ?? '/catalog' }),
   }));
+  const runs: SpotlightActionData[] = (ran.data?.items ?? [])
+    .filter((r) => sought && `${r.title} ${r.id} ${r.kind}`.toLowerCase().includes(sought.toLowerCase()))
+    .slice(0, 6)
+    .map((r) => ({
+      id: r.id,
+      label: r.title,
+      description: `${r.kind} ${word(r.state)}, by ${r.actor.name}`,
+      onClick: () => void navigate({ to: '/runs/$id', params: { id: r.id } }),
+    }));
+  const failed = found.error ?? ran.error;
+  const nothing = failed ? `The search failed: ${asProblem(failed).message}` : 'Nothing is called that';
   return (
     <Spotlight
       query={text}
@@ -43,10 +57,11 @@ export default function Palette({ asked }: { asked: number }) {
       shortcut={null}
       scrollable
       maxHeight={420}
-      nothingFound={found.isFetching ? 'Searching…' : 'Nothing is called that'}
+      nothingFound={found.isFetching ? 'Searching…' : nothing}
       actions={[
         { group: 'Pages', actions: pages },
         { group: 'Catalog', actions: things },
+        { group: 'Latest runs', actions: runs },
       ]}
       searchProps={{
         leftSection: <IconSearch size={18} aria-hidden />,

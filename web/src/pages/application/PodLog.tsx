@@ -20,7 +20,9 @@ export function PodLog({ app }: { app: ApplicationDetail }) {
   if (!shown) {
     return (
       <Section>
-        <Empty title="No pods">Nothing of this application runs now.</Empty>
+        <Empty title="No pods">
+          Nothing of this application runs now; sync it, or see in its resources what holds it back.
+        </Empty>
       </Section>
     );
   }

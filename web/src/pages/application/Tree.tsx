@@ -25,7 +25,7 @@ export function Tree({ app }: { app: ApplicationDetail }) {
     return (
       <Section>
         <Empty title="Nothing is deployed yet">
-          {app.message || 'The first sync puts its objects on the cluster.'}
+          {app.message || 'The first sync puts its objects on the cluster: press Sync, or push to its repository.'}
         </Empty>
       </Section>
     );

@@ -17,7 +17,10 @@ export function Relations({ entity }: { entity: Entity }) {
   if (entity.relations.length === 0) {
     return (
       <Section>
-        <Empty title="No relations">Nothing refers to it, and it refers to nothing.</Empty>
+        <Empty title="No relations">
+          Nothing refers to it, and it refers to nothing. An owner, a system or dependencies in its document make
+          relations.
+        </Empty>
       </Section>
     );
   }

@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { applications } from '../../api/queries';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
@@ -12,7 +13,11 @@ export function Mine() {
   return (
     <Section title="Applications" flush>
       {query.isPending && <Rows count={3} />}
-      {query.isSuccess && items.length === 0 && <Empty title="Nothing is deployed yet" />}
+      {query.isSuccess && items.length === 0 && (
+        <Empty title="Nothing is deployed yet">
+          An Application says what is to run and where; <Link to="/create">golden paths</Link> bring one.
+        </Empty>
+      )}
       {items.length > 0 && (
         <Table
           label="Applications with their health"

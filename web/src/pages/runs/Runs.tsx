@@ -57,7 +57,13 @@ export function Runs() {
         />
       </Group>
       <Section flush>
-        <RunsOf filter={filter} label="Runs" />
+        <RunsOf
+          filter={filter}
+          label="Runs"
+          none={
+            Object.values(filter).some(Boolean) ? 'No run is like that; take a filter away to see others.' : undefined
+          }
+        />
       </Section>
     </Page>
   );

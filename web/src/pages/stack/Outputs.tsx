@@ -8,7 +8,9 @@ export function Outputs({ outputs }: { outputs: StateVersion['outputs'] }) {
   return (
     <Section title="Outputs" flush>
       {rows.length === 0 ? (
-        <Empty title="No outputs" />
+        <Empty title="No outputs">
+          What the code declares as output shows here, and reaches the applications that name this stack.
+        </Empty>
       ) : (
         <Table
           label="Outputs"
