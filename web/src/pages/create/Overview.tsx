@@ -1,6 +1,7 @@
-import { Button, Code, Group, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
 import { type Form, usePreview } from '../../api/actions';
 import type { TemplatePage } from '../../api/types';
+import { Block } from '../../parts/Block';
 import { Failure } from '../../parts/Failure';
 import { Facts } from '../../parts/Page';
 import { filled } from './form';
@@ -30,7 +31,7 @@ export function Overview({ namespace, name, steps, form, back, start, busy }: Pr
           {preview.data.items.map((file) => (
             <details key={file.path}>
               <summary style={{ cursor: 'pointer' }}>{file.path}</summary>
-              <Code block>{file.text}</Code>
+              <Block text={file.text} />
             </details>
           ))}
         </div>

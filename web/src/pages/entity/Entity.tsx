@@ -1,7 +1,8 @@
-import { Alert, Badge, Code, Tabs } from '@mantine/core';
+import { Alert, Badge, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { entity as entityQuery } from '../../api/queries';
+import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Page, Section } from '../../parts/Page';
@@ -111,7 +112,7 @@ export function EntityPage() {
         </Tabs.Panel>
         <Tabs.Panel value="document">
           <Section>
-            <Code block>{toYAML(entity.document)}</Code>
+            <Block text={toYAML(entity.document)} />
           </Section>
         </Tabs.Panel>
       </Tabs>

@@ -1,5 +1,6 @@
 import { Code, Drawer, Stack } from '@mantine/core';
 import type { LedgerEntry } from '../../api/types';
+import { Block } from '../../parts/Block';
 import { Facts } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { full } from '../../words/time';
@@ -32,7 +33,7 @@ export default function EntryDrawer({ entry, close }: { entry: LedgerEntry; clos
             ))}
           </div>
         )}
-        {entry.data !== undefined && <Code block>{toYAML(entry.data)}</Code>}
+        {entry.data !== undefined && <Block text={toYAML(entry.data)} />}
       </Stack>
     </Drawer>
   );

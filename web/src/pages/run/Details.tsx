@@ -1,6 +1,7 @@
 import { Code } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type { RunDetail } from '../../api/types';
+import { Block } from '../../parts/Block';
 import { Moment } from '../../parts/Moment';
 import { Facts, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
@@ -27,12 +28,12 @@ export function Details({ run }: { run: RunDetail }) {
       </Section>
       {run.input !== undefined && (
         <Section title="Input">
-          <Code block>{toYAML(run.input)}</Code>
+          <Block text={toYAML(run.input)} />
         </Section>
       )}
       {run.output !== undefined && (
         <Section title="Output">
-          <Code block>{toYAML(run.output)}</Code>
+          <Block text={toYAML(run.output)} />
         </Section>
       )}
       <Section title="History" flush>
