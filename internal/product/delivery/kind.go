@@ -278,11 +278,15 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode application %s", c.Ref)
 	}
+	// What was deployed in one space is no history for those of another.
+	if _, err = tx.Exec(ctx, `DELETE FROM application_revisions WHERE application IN (SELECT ref FROM applications WHERE ref = $1 AND space <> $2)`, c.Ref.String(), c.Space); err != nil {
+		return fault.Wrap(err, "forget the history of %s", c.Ref)
+	}
 	_, err = tx.Exec(ctx, `INSERT INTO applications (ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated)
  VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'','','',0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, stack=excluded.stack, component=excluded.component,
- synced = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.synced END, failed = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.failed END,
- message = CASE WHEN applications.deleted = 1 THEN '' ELSE applications.message END, deleted=0, updated=excluded.updated`,
+ synced = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.synced END, failed = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.failed END,
+ message = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.message END, deleted=0, updated=excluded.updated`,
 		c.Ref.String(), c.Space, a.Repository, a.Branch, a.Path, string(raw), a.Stack.String(), a.Component.String(), store.Micros(s.Now()))
 	if err != nil {
 		return fault.Wrap(err, "keep application %s", c.Ref)

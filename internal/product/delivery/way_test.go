@@ -165,3 +165,24 @@ func TestARollbackBringsTheOutputsOfItsRevisionBack(t *testing.T) {
 		}
 	})
 }
+
+func TestAnApplicationThatMovesToAnotherSpaceBeginsAnew(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("lab", "lab/try")
+		b.repository("payments", "payments/pay")
+		first := b.commit("carol", "lab/try", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.apply("lab", reading(""))
+		b.want(named("try"), "Synced", "Healthy", first, "")
+		second := b.commit("peter", "payments/pay", map[string]string{"deploy/a.yaml": settings("a", "blue")})
+		b.declare("payments", strings.Replace(reading(""), "lab/try", "payments/pay", 1))
+		if st := b.status(named("try")); st.Synced != "" || len(b.history(named("try"))) != 0 {
+			t.Errorf("it is at %q with the history %+v", st.Synced, b.history(named("try")))
+		}
+		b.drain()
+		b.want(named("try"), "Synced", "Healthy", second, "")
+		if got := b.value("ConfigMap", "payments", "a", "colour") + b.value("ConfigMap", "lab", "a", "colour"); got != "blue" {
+			t.Errorf("a is %q", got)
+		}
+	})
+}
