@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -19,14 +20,15 @@ var localImage = regexp.MustCompile(`^registry\.local/([a-z0-9][a-z0-9._-]*/[a-z
 func (s *Service) checkImages(ctx context.Context, a Application, list []manifest) error {
 	var wrong []fault.Detail
 	for _, m := range list {
-		for _, image := range images(m.Raw) {
+		for _, placed := range images(m.Raw, "") {
+			image := placed.name
 			if host, _, _ := strings.Cut(image, "/"); !strings.EqualFold(host, RegistryHost) {
 				continue // the cluster's own rules hold
 			}
 			parts := localImage.FindStringSubmatch(image)
 			if parts == nil {
-				wrong = append(wrong, fault.Detail{File: m.File, Line: m.Line, Field: "image",
-					Message: fmt.Sprintf("%.300q is not an image of the embedded registry", image), Hint: "write " + RegistryHost + "/NAMESPACE/NAME@sha256:…"})
+				wrong = append(wrong, m.object(m.Raw).Fault(placed.field,
+					fmt.Sprintf("%.300q is not an image of the embedded registry", image), "write "+RegistryHost+"/NAMESPACE/NAME@sha256:…"))
 				continue
 			}
 			ok, err := s.mayUse(ctx, a, parts[1])
@@ -34,8 +36,8 @@ func (s *Service) checkImages(ctx context.Context, a Application, list []manifes
 				return err
 			}
 			if !ok {
-				wrong = append(wrong, fault.Detail{File: m.File, Line: m.Line, Field: "image",
-					Message: fmt.Sprintf("%s belongs to no repository that space %s may use", image, a.Space), Hint: "name an image of this repository"})
+				wrong = append(wrong, m.object(m.Raw).Fault(placed.field,
+					fmt.Sprintf("%s belongs to no repository that space %s may use", image, a.Space), "name an image of this repository"))
 			}
 		}
 	}
@@ -53,30 +55,35 @@ func (s *Service) mayUse(ctx context.Context, a Application, repository string) 
 	return s.Access.Within(ctx, space, a.Space)
 }
 
-// images lists the images of an object's containers, wherever they stand.
-func images(raw any) []string {
-	var out []string
+// placedImage is an image and the field in which it stands.
+type placedImage struct{ name, field string }
+
+// images lists the images of the containers of what stands at a field, wherever they are in it.
+func images(raw any, field string) (out []placedImage) {
 	switch v := raw.(type) {
 	case map[string]any:
 		for key, value := range v {
-			if key != "containers" && key != "initContainers" {
-				out = append(out, images(value)...)
-				continue
-			}
-			list, _ := value.([]any)
-			for _, c := range list {
-				if m, ok := c.(map[string]any); ok {
-					if image, ok := m["image"].(string); ok {
-						out = append(out, image)
+			at := strings.TrimPrefix(field+"."+key, ".")
+			if key == "containers" || key == "initContainers" {
+				list, _ := value.([]any)
+				for i, c := range list {
+					if m, ok := c.(map[string]any); ok {
+						if image, ok := m["image"].(string); ok {
+							out = append(out, placedImage{image, fmt.Sprintf("%s[%d].image", at, i)})
+						}
 					}
 				}
+				continue
 			}
+			out = append(out, images(value, at)...)
 		}
 	case []any:
-		for _, value := range v {
-			out = append(out, images(value)...)
+		for i, value := range v {
+			out = append(out, images(value, fmt.Sprintf("%s[%d]", field, i))...)
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b placedImage) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.field, b.field))
+	})
 	return out
 }

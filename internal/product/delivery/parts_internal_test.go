@@ -72,8 +72,9 @@ other: [{containers: {image: nor this}}, {containers: [{image: c}]}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(images(docs[0].Raw), " "); got != "a b c" {
-		t.Errorf("images = %s", got)
+	want := []placedImage{{"a", "spec.template.spec.initContainers[0].image"}, {"b", "spec.template.spec.containers[0].image"}, {"c", "other[1].containers[0].image"}}
+	if got := images(docs[0].Raw, ""); !reflect.DeepEqual(got, want) {
+		t.Errorf("images = %v", got)
 	}
 }
 
@@ -227,7 +228,7 @@ func FuzzParse(f *testing.F) {
 		}
 		o := stackOutputs{name: "outputs", sum: "1"}
 		for _, d := range docs {
-			images(d.Raw)
+			images(d.Raw, "")
 			if treeSize(d.Raw) > 64*fileLimit {
 				t.Fatalf("%d bytes became %d", len(data), treeSize(d.Raw))
 			}

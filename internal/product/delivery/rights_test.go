@@ -89,7 +89,7 @@ func TestAnApplicationStaysWithinItsSpace(t *testing.T) {
 		for _, image := range []string{"registry.local/payments/pay:1", "registry.local/payments/pay/deep@sha256:1", "Registry.Local/payments/pay"} {
 			b.commit("carol", "lab/try", map[string]string{"deploy/a.yaml": strings.Replace(broken, "nowhere.test/web:1", image, 1)})
 			b.drain()
-			if st := b.status(named("three")); !strings.Contains(st.Message, "deploy/a.yaml:1: image: ") {
+			if st := b.status(named("three")); !strings.Contains(st.Message, "deploy/a.yaml:9:37: spec.template.spec.containers[0].image: ") {
 				t.Errorf("%s: message = %q", image, st.Message)
 			}
 		}
