@@ -16,7 +16,7 @@ spec:
     - {name: hold, suspend: {}}
 `
 
-const shopApplication = `apiVersion: argoproj.io/v1alpha1
+const offeredApplication = `apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: shop, annotations: {roadbed.dev/owner: group:default/crew}}
 spec:
@@ -29,7 +29,7 @@ spec:
 func TestWhatAPersonIsOfferedIsWhatTheyMayDo(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		g.stack("shop", lightInfra, "")
-		g.apply(shopApplication)
+		g.apply(offeredApplication)
 		held, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]any{"document": held})
 		if err != nil {
 			t.Fatal(err)
