@@ -12,7 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-const shopApplication = `apiVersion: argoproj.io/v1alpha1
+const paintedShop = `apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata:
   name: shop
@@ -77,7 +77,7 @@ func (g *ground) delivers(commit, says, paint, outputs string) {
 func TestAServiceFollowsItsPipelineAndItsOutputsAndGoesBack(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		g.apply(stackDocument("net", "")) // its repository is not there: its states are what Otto says
-		g.apply(onPush("") + "---\n" + shopApplication)
+		g.apply(onPush("") + "---\n" + paintedShop)
 		first := g.push("alice", "crew/shop", map[string]string{"ci/pipeline.yaml": echo("hello"), "deploy/paint.yaml": colourOf("one")})
 		g.wantState(200, "", "otto", "POST", "", stateFile(1, "l", "red"))
 		g.delivers(first, "", "one", "red")
