@@ -47,12 +47,17 @@ func (h *hub) Lease(ctx context.Context, name, pool string, kinds []string, wait
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		lease, err := h.tryLease(ctx, name, pool)
+		lease, busy, err := h.tryLease(ctx, name, pool)
 		if err != nil || lease != nil {
 			return lease, err
 		}
+		var soon <-chan time.Time
+		if busy {
+			soon = time.After(busyWait)
+		}
 		select {
 		case <-wake:
+		case <-soon:
 		case <-timer.C:
 			return nil, nil
 		case <-ctx.Done():
@@ -61,35 +66,50 @@ func (h *hub) Lease(ctx context.Context, name, pool string, kinds []string, wait
 	}
 }
 
-// tryLease reads first, so that idle workers never take the writer.
-func (h *hub) tryLease(ctx context.Context, name, pool string) (*worker.Lease, error) {
+// busyWait is how long a worker waits for a step whose run somebody else is changing: its end is told to nobody.
+const busyWait = 25 * time.Millisecond
+
+// tryLease reads first, so that idle workers never take the writer. busy tells that a step is ready that could not be
+// taken just now.
+func (h *hub) tryLease(ctx context.Context, name, pool string) (lease *worker.Lease, busy bool, err error) {
 	found := ""
-	err := h.DB.Read(ctx, func(tx *store.Tx) (err error) {
+	err = h.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 LIMIT 1", pool))
 		return err
 	})
 	if err != nil || found == "" {
-		return nil, err
+		return nil, false, err
 	}
-	var lease *worker.Lease
 	var broken *brokenStep
 	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		lease, err = h.lease(ctx, tx, name, pool)
 		return err
 	})
 	if errors.As(err, &broken) { // it can't be handed out, for a reason that its run must show
-		return nil, h.fail(ctx, broken)
+		h.Deps.Log.WarnContext(ctx, "a step can't be handed to a worker", "run", broken.run, "step", broken.step, "error", broken.err)
+		return nil, true, h.fail(ctx, broken)
 	}
-	return lease, err
+	return lease, err == nil && lease == nil, err
 }
 
-// brokenStep is a step that can't be handed to a worker, such as one whose secret is gone.
+// brokenStep is a step that can't be handed to a worker, such as one whose secret is gone. It ends as failed, or it
+// would be the first in its pool for ever.
 type brokenStep struct {
 	run, step string
 	err       error
 }
 
+// breaks makes an error that is a step's own a brokenStep; what may be otherwise in a moment stays as it is.
+func breaks(step *Step, err error) error {
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Exhausted, fault.Canceled:
+		return err
+	}
+	return &brokenStep{step.Run, step.ID, err}
+}
+
 func (b *brokenStep) Error() string { return fault.Message(b.err) }
+func (b *brokenStep) Unwrap() error { return b.err }
 
 func (s *Service) fail(ctx context.Context, b *brokenStep) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -128,12 +148,12 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool string) (*work
 		Expires: now.Add(LeaseTime), LogStream: step.LogStream(),
 	}
 	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretEnv); err != nil {
-		return nil, &brokenStep{step.Run, step.ID, err}
+		return nil, breaks(step, err)
 	}
 	if step.Job.Door {
 		l.Token, err = h.Tokens.Workload(ctx, tx, step.Run, step.ID, r.Space, step.Job.Scopes, tokenTime)
 		if err != nil {
-			return nil, fault.Wrap(err, "make a token for step %s", step.ID)
+			return nil, breaks(step, fault.Wrap(err, "make a token for the step"))
 		}
 	}
 	_, err = tx.Exec(ctx, "UPDATE run_steps SET state='leased', lease=$2, lease_expires=$3, worker=$4, started=$5 WHERE id=$1",
@@ -242,14 +262,18 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 		if err != nil || step.State != StepLeased {
 			return err
 		}
-		stream = step.LogStream()
 		return h.Change(ctx, tx, step.Run, func(v *View) error {
 			for _, p := range v.Steps {
-				if p.ID == step.ID && p.State == StepLeased && p.lease == leaseID {
+				if p.ID != step.ID || p.lease != leaseID {
+					continue
+				}
+				stream = p.LogStream()
+				if p.State == StepLeased {
 					finish(v, p, result)
 				}
+				return h.Tokens.EndWorkload(ctx, tx, step.ID)
 			}
-			return h.Tokens.EndWorkload(ctx, tx, step.ID)
+			return lost(leaseID) // meanwhile
 		})
 	})
 	if err != nil || stream == "" {
@@ -260,6 +284,7 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 
 // finish sets what a worker reports. The lease stays with the step, so that a repeated report finds it.
 func finish(v *View, s *Step, result worker.Result) {
+	result.Message = plain(result.Message)
 	s.Result, s.Ended = result, v.Now
 	switch {
 	case result.Reason == "canceled":
@@ -272,6 +297,11 @@ func finish(v *View, s *Step, result worker.Result) {
 		s.State, s.Reason = StepFailed, failure(result)
 	}
 	v.touch(s)
+}
+
+// plain gives text that every database takes.
+func plain(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 func failure(r worker.Result) string {

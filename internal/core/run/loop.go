@@ -61,6 +61,18 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 		if err != nil {
 			return err
 		}
+		// Whoever lets go of a lock wakes the next, so this finds nothing, unless somebody stepped aside meanwhile.
+		rows, err = tx.Query(ctx, `SELECT r.id FROM runs r WHERE r.waits_lock = 1 AND NOT EXISTS (SELECT 1 FROM run_locks l WHERE l.name = r.lock_name)
+ ORDER BY r.priority DESC, r.id LIMIT $1`, batch)
+		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
+			var d due
+			err := row.Scan(&d.id)
+			list = append(list, d)
+			return struct{}{}, err
+		})
+		if err != nil {
+			return err
+		}
 		rows, err = tx.Query(ctx, "SELECT run, id FROM run_steps WHERE state = 'leased' AND lease_expires <= $1 ORDER BY lease_expires LIMIT $2", store.Micros(now), batch)
 		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
 			var d due

@@ -132,19 +132,28 @@ func (b bundle) tick(t *testing.T) {
 
 func TestAServersEarlierLifeGivesItsStepsBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, storetest.SQLite(t, rooms()...))
-	b.create(t, run.New{}, plan{Steps: []string{"one"}})
-	b.create(t, run.New{}, plan{Steps: []string{"one"}})
-	mine, theirs := b.lease(t, "local"), b.lease(t, "other")
-	if err := b.runs.Release(b.ctx, "local"); err != nil {
-		t.Fatal(err)
-	}
-	if again := b.lease(t, "local"); again == nil || again.Step != mine.Step || again.Attempt != 2 {
-		t.Errorf("released step = %+v", again)
-	}
-	if _, err := b.hub.Heartbeat(b.ctx, theirs.ID); err != nil {
-		t.Errorf("another worker lost its lease: %v", err)
-	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		b.create(t, run.New{}, plan{Steps: []string{"one"}})
+		b.create(t, run.New{}, plan{Steps: []string{"one"}})
+		mine, theirs := b.lease(t, "local"), b.lease(t, "other")
+		if err := b.runs.Release(b.ctx, "local"); err != nil {
+			t.Fatal(err)
+		}
+		again := b.lease(t, "local")
+		if again == nil || again.Step != mine.Step || again.Attempt != 2 {
+			t.Fatalf("released step = %+v", again)
+		}
+		if _, err := b.hub.Heartbeat(b.ctx, theirs.ID); err != nil {
+			t.Errorf("another worker lost its lease: %v", err)
+		}
+		if err := b.hub.Report(b.ctx, mine.ID, worker.Result{}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("the earlier life reports: %v", err)
+		}
+		if b.tokens.count() != 2 {
+			t.Errorf("a late report ended a token of the next attempt: %d are left", b.tokens.count())
+		}
+	}, rooms()...)
 }
 
 func TestOneRunHoldsALock(t *testing.T) {

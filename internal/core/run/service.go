@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -115,16 +116,49 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n New) (r Run, exist
 	if err != nil {
 		return Run{}, false, err
 	}
-	if err := s.Change(ctx, tx, r.ID, nil); err != nil {
+	if err := s.change(ctx, tx, r.ID, nil); err != nil {
 		return Run{}, false, err
 	}
 	r, err = getRun(ctx, tx, r.ID, "")
 	return r, false, err
 }
 
-// Change takes a run's row, applies fn (nil for none), lets its kind advance until it rests, and writes what changed
-// with its ledger entries, in the caller's transaction.
+// Change takes a run's row, applies fn (nil for none; it may be called twice), lets its kind advance until it rests, and
+// writes what changed with its ledger entries, in the caller's transaction. A run that can't advance, by a defect of its
+// kind, ends as failed: nothing that happens to it later would help.
 func (s *Service) Change(ctx context.Context, tx *store.Tx, id string, fn func(v *View) error) error {
+	err := s.change(ctx, tx, id, fn)
+	var stuck *stuckRun
+	if !errors.As(err, &stuck) {
+		return err
+	}
+	s.Log.ErrorContext(ctx, "a run can't go on", "run", id, "error", err)
+	v, err := s.view(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if state, ok := v.kind.States[failedState]; !ok || !state.Terminal || v.Run.Terminal {
+		return stuck
+	}
+	if fn != nil {
+		if err := fn(v); err != nil {
+			return err
+		}
+	}
+	v.force(failedState, "a defect of the platform keeps it from going on; the server's log has the details", v.kind.States[failedState])
+	return s.save(ctx, tx, v, v.Run.Wake)
+}
+
+// failedState is what a kind's table calls the end of what went wrong.
+const failedState = "failed"
+
+// stuckRun is a run whose kind can't say what comes next.
+type stuckRun struct{ err error }
+
+func (s *stuckRun) Error() string { return s.err.Error() }
+func (s *stuckRun) Unwrap() error { return s.err }
+
+func (s *Service) change(ctx context.Context, tx *store.Tx, id string, fn func(v *View) error) error {
 	v, err := s.view(ctx, tx, id)
 	if err != nil {
 		return err
@@ -191,13 +225,13 @@ func (s *Service) advance(ctx context.Context, tx *store.Tx, v *View) error {
 		}
 		moves := len(v.moves)
 		if err := v.kind.Advance(v); err != nil {
-			return fault.Wrap(err, "advance run %s", v.Run.ID)
+			return &stuckRun{fault.Wrap(err, "advance run %s", v.Run.ID)}
 		}
 		if len(v.moves) == moves {
 			return nil
 		}
 	}
-	return fault.Errorf(fault.Internal, "run %s of kind %s does not come to rest", v.Run.ID, v.kind.Name)
+	return &stuckRun{fault.Errorf(fault.Internal, "run %s of kind %s does not come to rest", v.Run.ID, v.kind.Name)}
 }
 
 func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore time.Time) error {
@@ -223,7 +257,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 	for _, m := range v.moves {
 		data := map[string]any{"from": m.from, "to": m.to}
 		if m.reason != "" {
-			data["reason"] = clip(m.reason, 2000)
+			data["reason"] = m.reason
 		}
 		if v.kind.States[m.to].Terminal {
 			data["terminal"] = true
@@ -251,7 +285,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 
 func (s *Service) note(ctx context.Context, tx *store.Tx, r *Run, kind, by string, data map[string]any) error {
 	data["run_kind"] = r.Kind
-	raw, err := json.Marshal(data)
+	raw, err := encodeNote(data)
 	if err != nil {
 		return err
 	}
@@ -263,6 +297,19 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, r *Run, kind, by strin
 		Actor: by, Space: r.Space, Type: kind, Subject: r.ID, Refs: refs, Run: r.ID, Cause: r.Cause, Data: raw,
 	})
 	return fault.Wrap(err, "note %s of run %s", kind, r.ID)
+}
+
+// encodeNote gives the data of an entry, with a reason that is cut until all of it fits: JSON may make six bytes of one.
+func encodeNote(data map[string]any) (raw []byte, err error) {
+	reason, _ := data["reason"].(string)
+	for n := 2000; ; n /= 2 {
+		if reason != "" {
+			data["reason"] = clip(reason, n)
+		}
+		if raw, err = json.Marshal(data); err != nil || len(raw) <= ledger.MaxData || reason == "" || n == 0 {
+			return raw, err
+		}
+	}
 }
 
 // clip shortens text to at most n bytes, at a rune's border.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -50,7 +52,10 @@ type tokens struct {
 	live map[string]bool
 }
 
-func (t *tokens) Workload(_ context.Context, tx *store.Tx, _, step, _ string, _ []string, _ time.Duration) (string, error) {
+func (t *tokens) Workload(_ context.Context, tx *store.Tx, _, step, _ string, scopes []string, _ time.Duration) (string, error) {
+	if slices.Contains(scopes, "wrong") {
+		return "", fault.Errorf(fault.Invalid, "wrong is no scope")
+	}
 	tx.OnCommit(func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -110,6 +115,7 @@ type plan struct {
 	Steps       []string
 	MaxAttempts int
 	Secret      string
+	Scope       string
 	Review      bool
 	WakeAfter   time.Duration
 }
@@ -147,6 +153,9 @@ func kind() run.Kind {
 				step := v.Step(key)
 				if step == nil {
 					s := run.Step{Key: key, Title: key, MaxAttempts: p.MaxAttempts, Job: worker.Job{Kind: worker.KindCommand, Argv: []string{"true"}, Door: true}}
+					if p.Scope != "" {
+						s.Job.Scopes = []string{p.Scope}
+					}
 					if p.Secret != "" {
 						s.Job.SecretEnv = map[string]string{"PASSWORD": p.Secret}
 					}
@@ -155,6 +164,9 @@ func kind() run.Kind {
 				}
 				if !step.State.Done() {
 					return nil
+				}
+				if key == "stuck" {
+					return errors.New("nobody knows what comes after this step")
 				}
 				if step.State != run.StepSucceeded {
 					return v.To("failed", step.Reason)

@@ -179,7 +179,8 @@ func getReviews(ctx context.Context, tx *store.Tx, run string) ([]Review, error)
 
 // takeLock gives the run its lock when it is free and no other waiting run goes before.
 func takeLock(ctx context.Context, tx *store.Tx, r *Run, now time.Time) (bool, error) {
-	holder, err := lockHolder(ctx, tx, r.Lock)
+	// A run that is just letting go of the lock has looked for who waits, and would not see this one.
+	holder, err := optional(tx.QueryRow(ctx, "SELECT run FROM run_locks WHERE name = $1"+tx.ForUpdate(), r.Lock))
 	if err != nil || holder != "" {
 		return holder == r.ID, err
 	}

@@ -78,7 +78,20 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 	if handle == nil {
 		return failed(log, fault.Errorf(fault.Invalid, "this worker does not know the action %q", l.Job.Action))
 	}
-	result, err := handle(ctx, l, log)
+	var result Result
+	var err error
+	began := time.Now()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		result, err = handle(ctx, l, log)
+		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil || time.Since(began)+wait > w.Patience {
+			break
+		}
+		w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
 	if err == nil {
 		return result
 	}
@@ -146,6 +159,11 @@ func (w *Worker) report(alive context.Context, l Lease, result Result) {
 		return
 	}
 	err := retry(alive, func() error { return w.Hub.Report(alive, l.ID, result) })
+	if kind := fault.KindOf(err); kind == fault.Invalid || kind == fault.TooLarge { // its run must come to know that it ended
+		w.Log.Error("a step's result can't be kept", "step", l.Step, "error", err)
+		result = Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: "what the step gave can't be kept: " + fault.Message(err)}
+		err = retry(alive, func() error { return w.Hub.Report(alive, l.ID, result) })
+	}
 	if err != nil && !fault.Is(err, fault.NotFound) && alive.Err() == nil {
 		w.Log.Error("report a step", "step", l.Step, "error", err)
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	Network    bool               // grant jobs that ask for it the host's network
 	Limits     execute.Limits     // for what a job leaves open; see withDefaults
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
+	Patience   time.Duration      // how long a platform action is tried again while something that it needs is away; default 30 s
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -51,6 +52,9 @@ func New(o Options) *Worker {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Patience <= 0 {
+		o.Patience = 30 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now

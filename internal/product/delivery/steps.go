@@ -92,12 +92,11 @@ func refused(log io.Writer, err error) (worker.Result, error) {
 	case fault.Internal, fault.Canceled:
 		return worker.Result{}, err
 	}
-	fmt.Fprintln(log, err.Error())
-	message := clip(err.Error())
 	if fault.Is(err, fault.Unavailable) { // a full disk, a repository that can't be read: no change of the commit mends it
-		message += "; sync it again when that is mended"
+		return worker.Result{}, fault.Errorf(fault.Unavailable, "%s; sync it again when that is mended", clip(err.Error()))
 	}
-	return worker.Result{ExitCode: 1, Message: message}, nil
+	fmt.Fprintln(log, err.Error())
+	return worker.Result{ExitCode: 1, Message: clip(err.Error())}, nil
 }
 
 // stepRender reads and checks everything before anything is applied, and keeps the manifests.
