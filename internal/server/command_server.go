@@ -76,8 +76,13 @@ func Serve(ctx context.Context, o Options, version string) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return h.Run(ctx) })
+	atDoor, close := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer close() // steps need the door until the last one has ended: an engine saves its state through it
+		return h.Run(ctx)
+	})
 	group.Go(func() error { return h.Serve(ctx, listener) })
+	group.Go(func() error { return h.ServeDoor(atDoor) })
 	group.Go(func() error { return h.greet(ctx) })
 	return group.Wait()
 }

@@ -77,7 +77,7 @@ func table() []option {
 	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
 		func(o *Options, v string) (err error) { o.Workers, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.Workers) })
-	add("drain", "how long requests may take to end when the server is asked to stop")(
+	add("drain", "how long requests and steps may take to end when the server is asked to stop")(
 		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Drain.String() })
 	set, get := text(func(o *Options) *string { return &o.AdminToken })

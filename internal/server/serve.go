@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
@@ -131,8 +129,13 @@ func ownFolder(dir string) error {
 	return nil
 }
 
-// Serve answers on the listener and at the door until ctx ends, then lets requests end.
+// Serve answers on the listener until ctx ends, then lets requests end.
 func (h *House) Serve(ctx context.Context, listener net.Listener) error {
+	return h.serve(ctx, listener, h.Handler())
+}
+
+// ServeDoor answers steps until ctx ends, then lets requests end.
+func (h *House) ServeDoor(ctx context.Context) error {
 	if err := ownFolder(filepath.Dir(h.door())); err != nil {
 		return fault.Errorf(fault.Unavailable, "make the folder of the door: %w", err)
 	}
@@ -143,10 +146,7 @@ func (h *House) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "open the door: %w", err)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return h.serve(ctx, listener, h.Handler()) })
-	group.Go(func() error { return h.serve(ctx, door, h.DoorHandler()) })
-	return group.Wait()
+	return h.serve(ctx, door, h.DoorHandler())
 }
 
 func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler) error {

@@ -145,7 +145,7 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool string) (*work
 	now := h.Now()
 	l := &worker.Lease{
 		ID: ref.NewID(ref.Lease, now), Step: step.ID, Run: step.Run, Space: r.Space, Attempt: step.Attempt, Job: step.Job,
-		Expires: now.Add(LeaseTime), LogStream: step.LogStream(),
+		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
 	}
 	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretEnv); err != nil {
 		return nil, breaks(step, err)

@@ -82,8 +82,17 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) (execute.Result, error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
+	grace := func() time.Duration { // 0: nobody wants it any more
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errCanceled):
+			return cancelGrace
+		case errors.Is(cause, errStopped):
+			return w.Grace * 4 / 5
+		}
+		return 0
+	}
 	stop := context.AfterFunc(ctx, func() {
-		if !errors.Is(context.Cause(ctx), errCanceled) {
+		if grace() == 0 {
 			kill()
 		}
 	})
@@ -93,8 +102,8 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) 
 		return execute.Result{}, err
 	}
 	unwatch := context.AfterFunc(ctx, func() {
-		if errors.Is(context.Cause(ctx), errCanceled) {
-			p.Stop(cancelGrace)
+		if g := grace(); g > 0 {
+			p.Stop(g)
 		}
 	})
 	defer unwatch()

@@ -37,6 +37,8 @@ type hub struct {
 	beats    map[string]int
 	changed  chan struct{} // closed and replaced at each change
 	trouble  int           // so many calls fail first
+	noLogs   bool          // no log is taken, for want of space
+	refused  int           // so many reports are refused for good
 	ttl      time.Duration
 }
 
@@ -128,6 +130,9 @@ func (h *hub) Log(_ context.Context, id string, offset int64, p []byte) (err err
 	if err := h.check(id); err != nil {
 		return err
 	}
+	if h.noLogs {
+		return fault.Errorf(fault.Unavailable, "append to a log: no space left on device")
+	}
 	h.change(func() {
 		have := int64(len(h.logs[id]))
 		if offset > have {
@@ -145,8 +150,16 @@ func (h *hub) Report(_ context.Context, id string, r Result) error {
 	if err := h.check(id); err != nil {
 		return err
 	}
-	h.change(func() { h.results[id] = r })
-	return nil
+	err := error(nil)
+	h.change(func() {
+		if h.refused > 0 {
+			h.refused--
+			err = fault.Errorf(fault.TooLarge, "it is too large")
+			return
+		}
+		h.results[id] = r
+	})
+	return err
 }
 
 func (h *hub) PutBlob(_ context.Context, id string, r io.Reader) (string, int64, error) {

@@ -131,6 +131,7 @@ type Lease struct {
 	Token     string
 	Secrets   map[string]string // secret ref to value
 	Space     string
+	Last      bool // a lost worker fails the step: nobody tries it again
 }
 
 // Hub is where steps come from: core/run in the server's process, or over HTTP. NotFound from a method that takes

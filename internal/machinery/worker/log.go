@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -18,21 +19,23 @@ const (
 
 // logStream sends what is written to it to the Hub, in order, within moments, and again until it holds.
 type logStream struct {
-	send func(ctx context.Context, offset int64, p []byte) error
-	log  *slog.Logger
+	send     func(ctx context.Context, offset int64, p []byte) error
+	patience time.Duration // for one chunk
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	pending []byte
 	closed  bool
-	lost    bool          // nobody wants the rest
+	lost    error         // why the rest is not kept
 	room    *sync.Cond    // signaled when pending shrinks or the stream ends
 	wake    chan struct{} // of size 1
 	done    chan struct{}
 }
 
-// openLog starts sending at offset. The context bounds all sending.
-func openLog(ctx context.Context, offset int64, log *slog.Logger, send func(context.Context, int64, []byte) error) *logStream {
-	s := &logStream{send: send, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// openLog starts sending at offset. The context bounds all sending, and patience that of a chunk: when the Hub has not
+// taken it by then, the rest of the log is dropped, so that neither the step nor its end waits for it.
+func openLog(ctx context.Context, offset int64, patience time.Duration, log *slog.Logger, send func(context.Context, int64, []byte) error) *logStream {
+	s := &logStream{send: send, patience: patience, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	s.room = sync.NewCond(&s.mu)
 	go s.run(ctx, offset)
 	return s
@@ -46,10 +49,10 @@ func (s *logStream) Write(p []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	for rest := p; len(rest) > 0; {
-		for len(s.pending) >= maxPending && !s.lost {
+		for len(s.pending) >= maxPending && s.lost == nil {
 			s.room.Wait()
 		}
-		if s.lost {
+		if s.lost != nil {
 			break
 		}
 		n := min(len(rest), maxPending-len(s.pending))
@@ -67,42 +70,52 @@ func (s *logStream) rouse() {
 	}
 }
 
-// Close returns when everything is sent, or never will be.
+// Close returns when everything is sent, or never will be; then it tells why.
 func (s *logStream) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.rouse()
 	<-s.done
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.lost, errSent) {
+		return nil
+	}
+	return s.lost
 }
+
+var errSent = errors.New("all is sent")
 
 func (s *logStream) run(ctx context.Context, offset int64) {
 	defer close(s.done)
-	defer s.abandon()
+	s.abandon(s.sendAll(ctx, offset))
+}
+
+func (s *logStream) sendAll(ctx context.Context, offset int64) error {
 	for {
 		select {
 		case <-s.wake:
 		case <-ctx.Done():
-			return
+			return context.Cause(ctx)
 		}
 		if !s.ending() {
 			select {
 			case <-time.After(flushDelay):
 			case <-ctx.Done():
-				return
+				return context.Cause(ctx)
 			}
 		}
 		for {
 			chunk, ending := s.next()
 			if len(chunk) == 0 {
 				if ending {
-					return
+					return errSent
 				}
 				break
 			}
-			if !s.deliver(ctx, offset, chunk) {
-				return
+			if err := s.deliver(ctx, offset, chunk); err != nil {
+				return err
 			}
 			offset += int64(len(chunk))
 			s.taken(len(chunk))
@@ -130,20 +143,30 @@ func (s *logStream) taken(n int) {
 	s.room.Broadcast()
 }
 
-func (s *logStream) abandon() {
+func (s *logStream) abandon(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost, s.pending = true, nil
+	s.lost, s.pending = why, nil
 	s.room.Broadcast()
 }
 
-// deliver sends one chunk until it holds; false when it never will.
-func (s *logStream) deliver(ctx context.Context, offset int64, chunk []byte) bool {
-	err := retry(ctx, func() error { return s.send(ctx, offset, chunk) })
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("the rest of a step's log is not kept", "error", err)
+// deliver sends one chunk until it holds, or never will.
+func (s *logStream) deliver(ctx context.Context, offset int64, chunk []byte) error {
+	bounded, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	var last error
+	err := retry(bounded, func() error {
+		last = s.send(bounded, offset, chunk)
+		return last
+	})
+	if err == nil {
+		return nil
 	}
-	return err == nil
+	if ctx.Err() != nil {
+		return err
+	}
+	s.log.Warn("the rest of a step's log is not kept", "error", last)
+	return last
 }
 
 // retry calls fn until it succeeds, fails for good, or ctx ends. It waits 50 ms at first, 5 s at most.

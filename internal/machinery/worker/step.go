@@ -7,14 +7,15 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// step runs one lease to its end. work ends when the worker must.
-func (w *Worker) step(work context.Context, l Lease) {
+// step runs one lease to its end. asked ends when the worker is asked to end, work when it must.
+func (w *Worker) step(asked, work context.Context, l Lease) {
 	log := w.Log.With("step", l.Step, "run", l.Run, "attempt", l.Attempt)
 	// alive ends when nobody wants the step any more from this worker; ctx also when it is canceled, which is
 	// still to be reported.
@@ -22,24 +23,32 @@ func (w *Worker) step(work context.Context, l Lease) {
 	defer lose(nil)
 	ctx, cancel := context.WithCancelCause(alive)
 	defer cancel(nil)
+	if l.Last && l.Job.Kind == KindCommand { // to give it back would lose it: it is asked to end while it can still save and tell
+		defer context.AfterFunc(asked, func() { cancel(errStopped) })()
+	}
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
 		w.beat(alive, l, lose, cancel)
 	}()
 
-	stream := openLog(alive, l.LogOffset, log, func(ctx context.Context, offset int64, p []byte) error {
+	stream := openLog(alive, l.LogOffset, w.Patience, log, func(ctx context.Context, offset int64, p []byte) error {
 		return w.Hub.Log(ctx, l.ID, offset, p)
 	})
 	secrets := secretsOf(l)
 	clear := NewMasker(stream, secrets)
 	result := w.perform(ctx, alive, l, clear)
 	result.Message = masked(result.Message, secrets)
+	if result.ExitCode != 0 && errors.Is(context.Cause(ctx), errStopped) {
+		result.Message = strings.TrimPrefix(result.Message+"; ", "; ") + "the worker was stopped while it ran this step; retry when you have checked what it did"
+	}
 	if errors.Is(context.Cause(ctx), errCanceled) && result.ExitCode != 0 && (result.Reason == "" || result.Reason == ReasonSetup) {
 		result.Reason = execute.ReasonCanceled
 	}
-	_ = clear.Close()                                // the stream takes everything
-	_ = stream.Close()                               // it has told the hub what it could
+	_ = clear.Close() // the stream takes everything
+	if err := stream.Close(); err != nil && result.ExitCode == 0 {
+		result.ExitCode, result.Reason, result.Message = ExitSetup, ReasonSetup, "the step's log can't be kept: "+fault.Message(err)
+	}
 	if cause := context.Cause(alive); cause != nil { // a heartbeat may find the lease gone while the report ends it
 		log.Info("a step was given back", "reason", cause)
 	}

@@ -94,7 +94,8 @@ func withDefaults(l, defaults execute.Limits) execute.Limits {
 //
 // When ctx ends it takes no more steps and gives the running ones Options.Grace to end by themselves. Those that
 // have not ended then are killed and given back: nothing is reported of them, so that another worker takes
-// them when their lease expires. Run returns when nothing of any step is left here.
+// them when their lease expires. Commands on their last attempt, which nobody would take, are asked to end at once, and
+// have four fifths of the grace for it, so that what they saved is kept and their end is told. Run returns when nothing of any step is left here.
 func (w *Worker) Run(ctx context.Context) error {
 	unlock, err := w.own()
 	if err != nil {
@@ -128,6 +129,7 @@ var (
 	errDrained  = errors.New("the worker ends")
 	errLost     = errors.New("the lease was lost")
 	errCanceled = errors.New("the step was canceled")
+	errStopped  = errors.New("the worker is asked to end")
 )
 
 // own makes sure that the folder is this worker's alone, until unlock or the end of the process.
@@ -199,7 +201,7 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 		wait = 0
 		w.steps.Go(func() {
 			defer func() { <-free }()
-			w.step(work, *lease)
+			w.step(ctx, work, *lease)
 		})
 	}
 }

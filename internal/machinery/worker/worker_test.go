@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +263,76 @@ func TestEndingWorkerGivesStepsBack(t *testing.T) {
 	}
 	if r, ok := b.hub.results["long"]; ok {
 		t.Errorf("the long step reported %+v", r)
+	}
+}
+
+// Nobody takes up a step that was on its last attempt: it is asked to end, saves what it has, and is reported.
+func TestAnEndingWorkerLetsWhatNobodyRepeatsSaveAndTell(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(o *Options) { o.Grace = time.Minute })
+	j := sh(`trap 'echo saved > state; echo saving; exit 3' TERM; echo ready; while :; do sleep 0.05; done`)
+	j.Outputs = []Output{{Name: "state", Path: "state", Kind: OutputText}}
+	b.hub.waiting <- Lease{ID: "last", Step: "step_last", Run: "run_1", Attempt: 1, Job: j, Expires: time.Now().Add(time.Minute), Space: "default", Last: true}
+	b.hub.until(t, "it runs", func() bool { return strings.Contains(string(b.hub.logs["last"]), "ready") })
+	b.stop()
+	result, ok := b.hub.results["last"]
+	if !ok || result.ExitCode != 3 || result.Outputs["state"] != "saved" && result.Outputs["state"] != "saved\n" || !strings.Contains(result.Message, "was stopped while it ran this step") {
+		t.Errorf("got %+v, reported %t", result, ok)
+	}
+}
+
+// A full disk takes no logs: the step ends, and says so, however much it writes.
+func TestALogThatCantBeKeptFailsTheStep(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(o *Options) { o.Patience = 50 * time.Millisecond })
+	b.hub.noLogs = true
+	b.hub.offer("a", sh("head -c 5000000 /dev/zero | tr '\\0' x; echo $PASSWORD"))
+	b.hub.offer("canceled", sh("while :; do head -c 100000 /dev/zero; sleep 0.01; done"))
+	b.hub.change(func() { b.hub.canceled["canceled"] = true })
+	if result, _ := b.hub.result(t, "a"); result.ExitCode == 0 || !strings.Contains(result.Message, "no space left on device") {
+		t.Errorf("got %+v", result)
+	}
+	if result, _ := b.hub.result(t, "canceled"); result.ExitCode == 0 {
+		t.Errorf("got %+v", result)
+	}
+}
+
+func TestAResultThatCantBeKeptIsToldInFewWords(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.hub.change(func() { b.hub.refused = 1 })
+	b.hub.offer("a", sh("exit 0"))
+	if result, _ := b.hub.result(t, "a"); result.ExitCode != ExitSetup || !strings.Contains(result.Message, "can't be kept: it is too large") {
+		t.Errorf("got %+v", result)
+	}
+}
+
+// What a platform action needs may be away for a moment: it is done again, and fails only when that lasts.
+func TestPlatformActionsWaitForWhatIsAway(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	b := start(t, func(o *Options) {
+		o.Patience = 300 * time.Millisecond
+		o.Handlers = map[string]Handler{
+			"moment": func(context.Context, Lease, io.Writer) (Result, error) {
+				if asked.Add(1) < 3 {
+					return Result{}, fault.Errorf(fault.Unavailable, "the database is being restarted")
+				}
+				return Result{}, nil
+			},
+			"lasting": func(context.Context, Lease, io.Writer) (Result, error) {
+				return Result{}, fault.Errorf(fault.Unavailable, "the disk is full")
+			},
+		}
+	})
+	for _, action := range []string{"moment", "lasting"} {
+		b.hub.offer(action, Job{Kind: KindPlatform, Action: action})
+	}
+	if r, _ := b.hub.result(t, "moment"); r.ExitCode != 0 || asked.Load() != 3 {
+		t.Errorf("moment: %+v after %d tries", r, asked.Load())
+	}
+	if r, _ := b.hub.result(t, "lasting"); r.ExitCode != 1 || !strings.Contains(r.Message, "the disk is full") {
+		t.Errorf("lasting: %+v", r)
 	}
 }
 

@@ -100,7 +100,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	}
 	return worker.Job{
 		Kind:      "command",
-		Argv:      []string{"/bin/sh", "-c", "export TF_HTTP_PASSWORD=\"$ROADBED_TOKEN\"\n" + script},
+		Argv:      []string{"/bin/sh", "-c", "trap : TERM # a shell that ends would take the engine with it\nexport TF_HTTP_PASSWORD=\"$ROADBED_TOKEN\"\n" + script},
 		Dir:       path.Join("/work/source", in.Path),
 		Env:       env,
 		SecretEnv: in.SecretEnv,
