@@ -164,3 +164,39 @@ func TestOneStreamTellsAllOfAPage(t *testing.T) {
 		}
 	})
 }
+
+// TestALogIsWhole downloads a log of several pieces, and follows one that is no UTF-8 from the middle.
+func TestALogIsWhole(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		script := "i=0; while [ $i -lt 6000 ]; do echo $i a line of some length, so that there are several pieces; i=$((i+1)); done; printf '\\\\377\\\\376ab\\\\n'"
+		r, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]any{
+			"document": strings.Replace(echo("all said;"), "echo all", script+"; echo all", 1),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := until(t, g.admin, r.ID, ended)
+		step := "/runs/" + r.ID + "/steps/" + done.Steps[0].Key + "/log"
+		var file []byte
+		if err := g.alice.Do(t.Context(), http.MethodGet, step+"/file", nil, nil, &file); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(file), "\n5999 a line") || !strings.Contains(string(file), "\xff\xfeab\n") || !strings.Contains(string(file), "all said") {
+			t.Fatalf("the file of %d bytes is not the whole log: %q", len(file), file[max(0, len(file)-200):])
+		}
+		next := int64(0)
+		err = g.alice.Follow(t.Context(), step+"/events", nil, func(e client.Event) (bool, error) {
+			var piece client.LogChunk
+			if e.Name == "log" {
+				if err := json.Unmarshal(e.Data, &piece); err != nil || piece.Offset != next {
+					t.Errorf("a piece begins at %d, want %d: %v", piece.Offset, next, err)
+				}
+				next = piece.Next
+			}
+			return e.Name == "end", nil
+		})
+		if err != nil || next != int64(len(file)) {
+			t.Errorf("the pieces lead to %d of %d bytes: %v", next, len(file), err)
+		}
+	})
+}

@@ -190,6 +190,30 @@ chapter('a run that failed is retried, and its page goes on by itself', async ()
   await alice.getByRole('button', { name: 'Retry', exact: true }).waitFor();
 });
 
+chapter('a long log is followed, searched, linked to and downloaded, and leaves its reader alone', async () => {
+  const id = await submit('i=0; while [ $i -lt 25000 ]; do echo line $i of many; i=$((i+1)); done; printf "\\033[31mred\\033[0m \\377\\n"; echo the end');
+  await alice.goto(`/runs/${id}`);
+  await alice.getByText('the end', { exact: true }).waitFor({ timeout: minute });
+  await alice.getByText(/The first [\d,]+ lines are not shown/).waitFor();
+  assert.equal(await alice.getByText('red', { exact: true }).evaluate((e) => e.className !== ''), true);
+  await told.sound(alice, 'a long log');
+  const log = alice.getByRole('log');
+  await log.hover();
+  await alice.mouse.wheel(0, -2_000);
+  await alice.getByText('the end', { exact: true }).waitFor({ state: 'detached' });
+  assert.equal(await alice.getByLabel('Follow').isChecked(), false);
+  await alice.getByLabel('Search this log').fill('line 24321 ');
+  await alice.getByText('line 24321 of many').waitFor();
+  await alice.getByRole('button', { name: /^Link to line/ }).click();
+  assert.match(alice.url(), /line=/);
+  await alice.goto(alice.url());
+  await alice.getByText('line 24321 of many').waitFor(); // the address leads there
+  const [file] = await Promise.all([alice.waitForEvent('download'), alice.getByRole('link', { name: 'Download the log' }).click()]);
+  const text = fs.readFileSync(await file.path(), 'latin1');
+  assert.match(text, /line 0 of many\n/);
+  assert.match(text, /\xff\nthe end/);
+});
+
 chapter('a plan is discarded', async () => {
   await push('net', { 'infra/main.tf': 'resource "terraform_data" "one" {\n  input = "one"\n}\n' });
   await server.api('POST', '/apply', { documents: stack, source: 'test' });

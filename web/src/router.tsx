@@ -71,7 +71,7 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: parent,
   path: '/runs/$id',
-  validateSearch: search('tab', 'step', 'action', 'text'),
+  validateSearch: search('tab', 'step', 'line', 'action', 'text'),
   component: lazyRouteComponent(() => import('./pages/run/Run'), 'RunPage'),
 });
 const applications = createRoute({

@@ -113,6 +113,7 @@ func (a *API) routes() {
 	a.triggerRoutes()
 	a.ledgerRoutes()
 	a.eventRoutes()
+	a.logFileRoutes()
 	a.policyRoutes()
 	a.secretRoutes()
 	a.spaceRoutes()

@@ -63,7 +63,7 @@ func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender
 		}
 		n = whole(p[:n], complete || n == len(p))
 		if n > 0 {
-			if send(sse.Message{ID: int(offset) + n, Data: LogChunk{Offset: offset, Text: string(p[:n])}}) != nil {
+			if send(sse.Message{ID: int(offset) + n, Data: LogChunk{Offset: offset, Next: offset + int64(n), Text: string(p[:n])}}) != nil {
 				return
 			}
 			offset += int64(n)

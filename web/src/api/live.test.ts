@@ -124,9 +124,8 @@ it('asks on one stream for all that a page follows, and goes on where it was', a
   stream.resume();
   expect(last().url).toBe('/api/v1/events');
   last().say('start', { position: 7 });
-  let offset = 0;
   const follower = (name: string) => ({
-    ask: () => (name === 'log' ? { run: 'run_1', step: 'a', offset } : { run: 'run_1' }),
+    ask: () => (name === 'log' ? { run: 'run_1', step: 'a' } : { run: 'run_1' }),
     hears: () => ({ run: () => told.push(name), log: () => told.push(name) }),
     refused: (problem: Error) => told.push(problem.message),
   });
@@ -134,16 +133,15 @@ it('asks on one stream for all that a page follows, and goes on where it was', a
   const leave = stream.follow('log', follower('log'));
   await vi.advanceTimersByTimeAsync(1);
   expect(streams.map((s) => s.readyState)).toEqual([2, 1]); // both came at once
-  expect(last().url).toBe('/api/v1/events?after=7&run=run_1&step=a&offset=0');
+  expect(last().url).toBe('/api/v1/events?after=7&run=run_1&step=a');
   last().say('entry', { position: 8 });
   last().say('run');
-  last().say('log');
+  last().say('log', { next: 12 });
   last().say('refused', { of: 'log', problem: { status: 404, title: 'Not Found', detail: 'no such step' } });
   expect(told.splice(0)).toEqual([8, 'run', 'log', 'no such step']);
-  offset = 12;
   last().fail(false);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(last().url).toBe('/api/v1/events?after=8&run=run_1&step=a&offset=12');
+  expect(last().url).toBe('/api/v1/events?after=8&offset=12&run=run_1&step=a');
   leave();
   await vi.advanceTimersByTimeAsync(1);
   expect(last().url).toBe('/api/v1/events?after=8&run=run_1');

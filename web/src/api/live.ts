@@ -31,6 +31,7 @@ interface Follower {
 export function windowStream(client: QueryClient, entry: NonNullable<Hears['entry']>, state: (s: Connection) => void) {
   const followers = new Map<Part, Follower>();
   let after: number | undefined;
+  let offset: number | undefined; // where the log goes on
   const own: Hears = {
     start: ({ position }) => {
       after = position;
@@ -46,12 +47,13 @@ export function windowStream(client: QueryClient, entry: NonNullable<Hears['entr
   const parts = Object.keys(heard) as Part[];
   const events = parts.flatMap((part) => [...heard[part]]);
   const connect = () => {
-    const asked = Object.assign({ after }, ...[...followers.values()].map((f) => f.ask())) as Asked;
+    const asked: Asked = Object.assign({ after, offset }, ...[...followers.values()].map((f) => f.ask()));
     return new EventSource(address('/api/v1/events', { query: { ...asked } })) as Source;
   };
   const stream = keepOpen(connect, [...Object.keys(own), ...events], {
     state,
     event: (name, data) => {
+      if (name === 'log') offset = (data as { next: number }).next;
       const part = parts.find((p) => (heard[p] as readonly string[]).includes(name));
       const hears = part ? followers.get(part)?.hears() : own;
       (hears?.[name as Event['event']] as ((data: unknown) => void) | undefined)?.(data);
@@ -67,10 +69,12 @@ export function windowStream(client: QueryClient, entry: NonNullable<Hears['entr
     },
     follow: (part: Part, follower: Follower) => {
       followers.set(part, follower);
+      if (part === 'log') offset = undefined;
       stream.change();
       return () => {
         if (followers.get(part) !== follower) return;
         followers.delete(part);
+        if (part === 'log') offset = undefined;
         stream.change();
       };
     },
@@ -87,15 +91,16 @@ export const Live = createContext<Window>({ state: 'connecting', follow: () => (
 export const useLive = () => useContext(Live).state;
 
 /**
- * Follows a part while the component is shown; nothing while asked is null. The offset is read when a connection is
- * made, and the hearers may change from one render to the next. Gives why the server refused, if it did.
+ * Follows a part while the component is shown; nothing while asked is null. A log is told from its beginning, and goes on
+ * where it was when the connection has broken. The hearers may change from one render to the next. Gives why the server
+ * refused, if it did.
  */
 export function useFollowed(part: Part, asked: Asked | null, hears: Hears): Problem | undefined {
   const { follow } = useContext(Live);
   const [refused, setRefused] = useState<Problem>();
   const latest = useRef({ asked, hears });
   latest.current = { asked, hears };
-  const key = asked && JSON.stringify({ ...asked, offset: undefined });
+  const key = asked && JSON.stringify(asked);
 
   useEffect(() => {
     if (key === null) return;

@@ -6,7 +6,7 @@ import type { ApplicationDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { Stale } from '../../parts/Stale';
-import { clean } from '../run/log';
+import { plainText } from '../run/ansi';
 
 const route = getRouteApi('/shell/applications/$namespace/$name');
 
@@ -46,7 +46,7 @@ export function PodLog({ app }: { app: ApplicationDetail }) {
       {query.isPending && <Rows />}
       {query.data !== undefined && (
         <Code block tabIndex={0} style={{ maxHeight: '60vh', overflow: 'auto' }}>
-          {query.data.split('\n').map(clean).join('\n') || 'It has written nothing.'}
+          {plainText(query.data) || 'It has written nothing.'}
         </Code>
       )}
     </Section>

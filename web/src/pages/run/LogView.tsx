@@ -2,8 +2,10 @@ import { ActionIcon, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { address } from '../../api/address';
 import { useFollowed } from '../../api/live';
 import type { Problem } from '../../api/problem';
+import { LogLine } from './LogLine';
 import classes from './LogView.module.css';
 import { append, emptyLog, search } from './log';
 
@@ -12,16 +14,24 @@ interface Props {
   step: string;
   attempt: number;
   title: string;
+  /** The line that an address leads to. */
+  line?: number;
+  /** Takes the step, and perhaps a line of it, into the address: the view stays with it then. */
+  choose: (line?: string) => void;
 }
 
+/** How near to its end a reader counts as following, in pixels. */
+const nearEnd = 24;
+
 /** A step's log, live, with search, follow and download. It starts anew when given another key. */
-export function LogView({ run, step, attempt, title }: Props) {
+export function LogView({ run, step, attempt, title, line, choose }: Props) {
   const [log, setLog] = useState(emptyLog);
   const [text, setText] = useState('');
-  const [follow, setFollow] = useState(true);
+  const [follow, setFollow] = useState(!line);
+  const [sought, setSought] = useState(line);
   const box = useRef<HTMLDivElement>(null);
-  const path = `/runs/${encodeURIComponent(run)}/steps/${encodeURIComponent(step)}/log`;
-  const refused = useFollowed('log', log.done ? null : { run, step, attempt, offset: log.offset }, {
+  const top = useRef(0);
+  const refused = useFollowed('log', log.done ? null : { run, step, attempt }, {
     log: (piece) => setLog((l) => append(l, piece)),
     end: () => setLog((l) => ({ ...l, done: true })),
   });
@@ -36,6 +46,25 @@ export function LogView({ run, step, attempt, title }: Props) {
   useEffect(() => {
     if (follow && lines.length > 0) rows.scrollToIndex(lines.length - 1, { align: 'end' });
   }, [follow, lines.length, rows]);
+  useEffect(() => {
+    const at = sought ? lines.findIndex((l) => l.number === sought) : -1;
+    if (at < 0) return;
+    setSought(undefined); // the address leads there once; then the reader goes where they like
+    rows.scrollToIndex(at, { align: 'center' });
+  }, [sought, lines, rows]);
+
+  const stay = () => {
+    setFollow(false);
+    choose(line ? String(line) : undefined);
+  };
+  const scrolled = () => {
+    const { scrollTop = 0, clientHeight = 0, scrollHeight = 0 } = box.current ?? {};
+    const back = scrollTop < top.current - 1;
+    top.current = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight <= nearEnd) {
+      if (!text && !log.done && !sought) setFollow(true);
+    } else if (back && follow) stay(); // who reads back is not to be carried away
+  };
 
   return (
     <div className={classes.log}>
@@ -50,11 +79,16 @@ export function LogView({ run, step, attempt, title }: Props) {
           onChange={(e) => setText(e.currentTarget.value)}
         />
         {text && <span>{lines.length} lines</span>}
-        <Switch size="xs" label="Follow" checked={follow} onChange={(e) => setFollow(e.currentTarget.checked)} />
-        <Tooltip label="Download">
+        <Switch
+          size="xs"
+          label="Follow"
+          checked={follow}
+          onChange={(e) => (e.currentTarget.checked ? setFollow(true) : stay())}
+        />
+        <Tooltip label="Download all of it">
           <ActionIcon
             component="a"
-            href={`/api/v1${path}?attempt=${attempt}`}
+            href={address('/api/v1/runs/{id}/steps/{step}/log/file', { path: { id: run, step }, query: { attempt } })}
             download={`${step}.log`}
             variant="subtle"
             color="gray"
@@ -64,24 +98,46 @@ export function LogView({ run, step, attempt, title }: Props) {
           </ActionIcon>
         </Tooltip>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <div ref={box} className={classes.box} role="log" aria-label={`Log of ${title}`} aria-live="off" tabIndex={0}>
+      {log.dropped > 0 && (
+        <p className={classes.dropped} role="status">
+          The first {log.dropped.toLocaleString('en')} lines are not shown{text && ' and not searched'}; download the
+          log to have all of it.
+        </p>
+      )}
+      <div
+        ref={box}
+        className={classes.box}
+        role="log"
+        aria-label={`Log of ${title}`}
+        aria-live="off"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={scrolled}
+      >
         {lines.length === 0 ? (
           <p className={classes.none}>{silence(text, log.done, refused)}</p>
         ) : (
           <div style={{ height: rows.getTotalSize(), position: 'relative' }}>
             {rows.getVirtualItems().map((row) => {
-              const line = lines[row.index];
+              const one = lines[row.index];
               return (
                 <div
                   key={row.key}
                   ref={rows.measureElement}
                   data-index={row.index}
+                  data-chosen={one?.number === line || undefined}
                   className={classes.line}
                   style={{ transform: `translateY(${row.start}px)` }}
                 >
-                  <span className={classes.number}>{line?.number}</span>
-                  <span className={classes.text}>{line?.text}</span>
+                  {one && (
+                    <LogLine
+                      line={one}
+                      choose={() => {
+                        setFollow(false);
+                        choose(String(one.number));
+                      }}
+                    />
+                  )}
                 </div>
               );
             })}

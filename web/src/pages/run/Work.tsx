@@ -16,12 +16,13 @@ const route = getRouteApi('/shell/runs/$id');
 
 /** The work of a run: its steps, for a workflow their graph, and the log of the one that is looked at. */
 export function Work({ run }: { run: RunDetail }) {
-  const { step: wanted } = route.useSearch();
+  const { step: wanted, line } = route.useSearch();
   const navigate = route.useNavigate();
   const graph = useQuery({ ...runGraph(run.id, run.version), enabled: run.kind === 'workflow' });
   const nodes = leaves(graph.data?.items ?? []);
   const step = shownStep(run.steps, wanted);
-  const choose = (key: string) => navigate({ search: (s) => ({ ...s, tab: 'work', step: key }), replace: true });
+  const choose = (key: string) =>
+    navigate({ search: (s) => ({ ...s, tab: 'work', step: key, line: undefined }), replace: true });
 
   if (run.steps.length === 0 && nodes.length === 0) {
     return (
@@ -60,6 +61,10 @@ export function Work({ run }: { run: RunDetail }) {
               step={step.id}
               attempt={step.attempt}
               title={step.title}
+              line={Number(line) || undefined}
+              choose={(to) =>
+                navigate({ search: (s) => ({ ...s, tab: 'work', step: step.key, line: to }), replace: true })
+              }
             />
             <StepResults step={step} />
           </div>

@@ -1,39 +1,67 @@
 import { describe, expect, it } from 'vitest';
 import type { GraphNode, PlanChange, Step } from '../../api/types';
-import { append, clean, emptyLog, search } from './log';
+import { plainText, spans } from './ansi';
+import { append, emptyLog, type LogText, search } from './log';
 import { hostedPath, outcomeOf } from './outcome';
 import { attributes, counts, filterPlan } from './plan';
 import { byGroup, leaves, shownStep } from './steps';
 import { offered, undoName } from './verbs';
 
 describe('the log', () => {
-  it('joins pieces whose borders lie within lines', () => {
-    let log = append(emptyLog, { offset: 0, text: 'one\ntw' });
-    log = append(log, { offset: 6, text: 'o\nthree\n' });
-    expect(search(log, '').map((l) => l.text)).toEqual(['one', 'two', 'three']);
-    expect(log.offset).toBe(14);
+  /** A piece of ASCII text. */
+  const piece = (offset: number, text: string) => ({ offset, next: offset + text.length, text });
+  const lines = (log: LogText) => search(log, '').map((l) => l.text);
+
+  it('joins pieces whose borders lie within lines, and shows the line that is not ended', () => {
+    let log = append(emptyLog, piece(0, 'one\ntw'));
+    expect(lines(log)).toEqual(['one', 'tw']);
+    log = append(log, piece(6, 'o\nthree\n'));
+    expect(lines(log)).toEqual(['one', 'two', 'three']);
   });
 
-  it('takes a piece that it had once only, also in part, and counts bytes', () => {
-    let log = append(emptyLog, { offset: 0, text: 'grün\n' });
-    log = append(log, { offset: 0, text: 'grün\n' });
-    log = append(log, { offset: 5, text: '\nblau\n' });
-    expect(search(log, '').map((l) => l.text)).toEqual(['grün', 'blau']);
-    expect(log.offset).toBe(11);
+  it('takes a piece that it had once only, and goes on where the server says, whatever the text has of bytes', () => {
+    let log = append(emptyLog, { offset: 0, next: 4, text: '\ufffd\ufffda\n' }); // bytes that are no UTF-8
+    log = append(log, { offset: 0, next: 4, text: '\ufffd\ufffda\n' });
+    log = append(log, { offset: 4, next: 6, text: 'b\n' });
+    expect(lines(log)).toEqual(['\ufffd\ufffda', 'b']);
+    expect(log.next).toBe(6);
   });
 
   it('drops the oldest lines beyond its measure, and numbers go on', () => {
-    const log = append(emptyLog, { offset: 0, text: 'a\nb\nc\nd\n' }, 3);
+    const log = append(emptyLog, piece(0, 'a\nb\nc\nd\n'), 3);
     expect(search(log, '')).toEqual([
+      { number: 2, text: 'b' },
       { number: 3, text: 'c' },
       { number: 4, text: 'd' },
     ]);
+    expect(append(log, piece(8, 'e\n'), 3).dropped).toBe(2);
+  });
+
+  it('holds of a line that is written over and over only what stands', () => {
+    let log = emptyLog;
+    for (let i = 0; i < 1_000; i++) log = append(log, piece(i * 4, `${100 + i}\r`.slice(-4)));
+    expect(log.open.length).toBeLessThan(10);
+    expect(lines(append(log, piece(9_000, 'done\r\n')))).toEqual(['done']);
+    expect(lines(append(emptyLog, piece(0, 'x'.repeat(25_000)))).map((l) => l.length)).toEqual([10_000, 10_000, 5_000]);
   });
 
   it('is searched without case and without colours', () => {
-    const log = append(emptyLog, { offset: 0, text: '\u001b[31mFAIL\u001b[0m x\nok\n' });
-    expect(search(log, 'fail')).toEqual([{ number: 1, text: 'FAIL x' }]);
-    expect(clean('10%\r50%\r100%\r')).toBe('100%');
+    const log = append(emptyLog, piece(0, '\u001b[31mFAIL\u001b[0m x\nok\n'));
+    expect(search(log, 'fail')).toEqual([{ number: 1, text: 'FAIL x', raw: '\u001b[31mFAIL\u001b[0m x' }]);
+  });
+
+  it('shows colours, and no other sequence', () => {
+    const line =
+      '\u001b[1;31mred\u001b[39m bold\u001b[0m\u001b[2K \u001b[38;5;196mother\u001b]8;;http://x\u0007<b>link</b>\u001b]8;;\u0007';
+    expect(spans(line)).toEqual([
+      { text: 'red', classes: ['red', 'bold'] },
+      { text: ' bold', classes: ['bold'] },
+      { text: ' ', classes: [] },
+      { text: 'other', classes: [] },
+      { text: '<b>link</b>', classes: [] },
+    ]);
+    expect(plainText(line)).toBe('red bold other<b>link</b>');
+    expect(plainText('50%\u001b[K')).toBe('50%');
   });
 });
 
