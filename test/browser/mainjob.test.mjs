@@ -57,6 +57,7 @@ let alice;
 let bob;
 let clone;
 let pipeline;
+let first;
 
 before(async () => {
   server = await start();
@@ -177,6 +178,7 @@ chapter('the pipeline runs, and the service answers', async () => {
   const said = await ask();
   assert.equal(said.service, shop);
   assert.match(said.commit, /^[0-9a-f]{40}$/);
+  first = said.commit;
   assert.ok(Object.keys(said.outputs).length > 0, 'the outputs of the infrastructure reach the service');
   await alice.goto('/runs?kind=workflow');
   await alice.getByRole('link', { name: `${shop}-pipeline` }).first().click();
@@ -219,6 +221,28 @@ chapter('a second commit is live without reload, a third one is rolled back', as
   await bob.getByRole('row').nth(before).waitFor({ timeout: 3 * minutes }); // one more line of history, without a reload
   await bob.getByText('sync: synced', { exact: true }).first().waitFor({ timeout: 2 * minutes });
   await waitFor(async () => (await ask()).commit === second, 'the service tells the second commit');
+
+  // By hand: what a sync would change, what the pods say, back to the deployment before, and to the head again.
+  const app = `/applications/default/${shop}`;
+  const started = async () => {
+    await alice.waitForURL('**/runs/**');
+    await alice.getByText('succeeded', { exact: true }).first().waitFor({ timeout: 2 * minutes });
+  };
+  await alice.goto(`${app}?tab=diff`);
+  await alice.getByText('Nothing differs').waitFor();
+  await sound(alice, 'the differences of an application');
+  await alice.goto(`${app}?tab=logs`);
+  await alice.getByRole('main').locator('pre').filter({ hasText: /\S/ }).waitFor();
+  await sound(alice, 'the log of a pod');
+  await alice.goto(`${app}?tab=history`);
+  await alice.getByRole('button', { name: /^Roll back to/ }).first().click();
+  await alice.getByRole('dialog').getByRole('button', { name: 'Roll back', exact: true }).click();
+  await started();
+  await waitFor(async () => (await ask()).commit === first, 'the service tells the first commit again');
+  await alice.goto(app);
+  await alice.getByRole('button', { name: 'Sync', exact: true }).click();
+  await started();
+  await waitFor(async () => (await ask()).commit === second, 'the service tells the second commit again');
 
   change('deploy/deployment.yaml', 'ask for health where there is none', (t) =>
     t.replace('progressDeadlineSeconds: 60', 'progressDeadlineSeconds: 5').replace('path: /healthz', 'path: /no-such-page'),
@@ -270,10 +294,11 @@ for (const { what, ...look } of looks) {
   chapter(`every page is sound ${what}`, async () => {
     const page = await told.window(browser, server.url, { storageState: await bob.context().storageState(), ...look });
     const ran = new URL(pipeline).pathname;
-    for (const to of ['/', '/catalog', '/create', '/create/default/go-service', '/runs', ran, `${ran}?tab=details`, '/applications', `/applications/default/${shop}`, `/applications/default/${shop}?tab=logs`, '/infrastructure', `/infrastructure/default/${shop}-infra`, '/ledger', '/tokens', '/declare', '/repositories', `/repositories/default/${shop}`, `/repositories/default/${shop}?tab=commits`, `/catalog/component/default/${shop}`, `/catalog/component/default/${shop}?tab=relations`, '/no-such-page']) {
+    for (const to of ['/', '/catalog', '/create', '/create/default/go-service', '/runs', ran, `${ran}?tab=details`, '/applications', `/applications/default/${shop}`, `/applications/default/${shop}?tab=logs`, '/infrastructure', `/infrastructure/default/${shop}-infra`, '/ledger', '/tokens', '/declare', '/repositories', `/repositories/${team}/${shop}`, `/repositories/${team}/${shop}?path=deploy%2F`, `/repositories/${team}/${shop}?path=README.md`, `/repositories/${team}/${shop}?tab=commits`, `/catalog/component/default/${shop}`, `/catalog/component/default/${shop}?tab=relations`, '/no-such-page']) {
       await page.goto(to);
       await page.getByRole('heading', { level: 1 }).first().waitFor();
-      await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+      await page.locator('.mantine-Skeleton-root').first().waitFor({ state: 'detached' });
+      assert.equal(await page.getByText('Not Found').count(), 0, `${to} is not there`);
       await sound(page, `${to} ${what}`);
       await picture(page, `look-${look.viewport.width}-${look.colorScheme}-${to.replace(/[^a-z]+/g, '-').slice(0, 40)}`, 'ROADBED_LOOKS');
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
