@@ -32,7 +32,7 @@ export function elkInput(nodes: GraphNode[], edges: GraphEdge[]) {
     layoutOptions: {
       'elk.algorithm': 'layered',
       'elk.direction': 'RIGHT',
-      'elk.layered.spacing.nodeNodeBetweenLayers': '56',
+      'elk.layered.spacing.nodeNodeBetweenLayers': kept.some((e) => e.label) ? '120' : '56', // labels need room
       'elk.spacing.nodeNode': '20',
     },
     children: nodes.map((n) => ({ id: n.id, width: nodeWidth, height: nodeHeight })),

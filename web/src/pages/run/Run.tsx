@@ -9,6 +9,7 @@ import { Failure } from '../../parts/Failure';
 import { Moment, Took } from '../../parts/Moment';
 import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
+import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -100,8 +101,8 @@ function About({ run }: { run: RunDetail }) {
       </span>
       {run.source?.commit && (
         <span title={run.source.commit}>
-          <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} /> {run.source.repository}@
-          {shortCommit(run.source.commit)}
+          <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} />{' '}
+          <RepositoryLink name={run.source.repository} /> at {shortCommit(run.source.commit)}
         </span>
       )}
       {run.started && (
