@@ -38,6 +38,9 @@ func (s *Service) spaceChanged(ctx context.Context, tx *store.Tx, c document.Cha
 		if below := g.children(name); len(below) > 0 && name != Root {
 			return fault.Errorf(fault.Conflict, "the spaces %s are below it; delete or move them first", strings.Join(below, ", "))
 		}
+		if err := keepFormer(ctx, tx, g.spaces[name]); err != nil {
+			return err
+		}
 		return remove(ctx, tx, "access_spaces", "name", name)
 	}
 	var spec spaceSpec
@@ -60,7 +63,23 @@ func (s *Service) spaceChanged(ctx context.Context, tx *store.Tx, c document.Cha
 	if err := g.checkParent(space); err != nil {
 		return wrongAt(*c.New, err, "spec", "parent")
 	}
+	if c.Old == nil {
+		if err := g.checkFormer(ctx, tx, space); err != nil {
+			return err
+		}
+	}
 	return saveSpace(ctx, tx, space)
+}
+
+// checkFormer refuses a space whose name an earlier one had elsewhere: secrets, repositories, states and runs of that
+// one still bear the name, and are not for whoever takes it up.
+func (g *graph) checkFormer(ctx context.Context, tx *store.Tx, s Space) error {
+	parent, err := formerParent(ctx, tx, s.Name)
+	if err != nil || parent == "" || s.Declared == Root || g.within(parent, s.Declared) {
+		return err
+	}
+	return fault.Errorf(fault.Denied, "there was a space %s before, which was not below %s, and what was in it still bears its name; "+
+		"choose another name, or have an administrator of a space above it make it again", s.Name, s.Declared)
 }
 
 // checkParent says why a space can't hang where it wants to.
@@ -134,6 +153,9 @@ func (s *Service) bindingChanged(ctx context.Context, tx *store.Tx, c document.C
 			return err
 		}
 		b.Subjects = append(b.Subjects, who.String())
+	}
+	if err := raiseGeneration(ctx, tx); err != nil { // groups that are being declared wait
+		return err
 	}
 	g, err := tree(ctx, tx)
 	if err != nil {
@@ -222,6 +244,11 @@ func (s *Service) groupChanged(ctx context.Context, tx *store.Tx, c document.Cha
 	if wrong := validateGroup(*c.New); len(wrong) > 0 {
 		return fault.At("the memberships are not valid", wrong...)
 	}
+	if c.Old == nil {
+		if err := checkGroup(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	self := []ref.Entity{c.Ref}
 	members, _ := refs(*c.New, "members", spec.Members, "user")
 	children, _ := refs(*c.New, "children", spec.Children, "group")
@@ -234,6 +261,29 @@ func (s *Service) groupChanged(ctx context.Context, tx *store.Tx, c document.Cha
 		return err
 	}
 	return saveMemberships(ctx, tx, source, all)
+}
+
+// checkGroup refuses a group that was given rights before it was declared, where they reach further than its source may:
+// whoever declares a group says who is in it.
+func checkGroup(ctx context.Context, tx *store.Tx, c document.Change) error {
+	if err := raiseGeneration(ctx, tx); err != nil { // bindings that are being made wait
+		return err
+	}
+	g, err := tree(ctx, tx)
+	if err != nil {
+		return err
+	}
+	bindings, err := readBindings(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, b := range bindings {
+		if slices.Contains(b.Subjects, c.Ref.String()) && !g.within(b.Space, c.Space) {
+			return fault.Errorf(fault.Denied, "the group %s was given rights in space %s before it was declared, so a source of space %s can't say who is in it; "+
+				"choose another name, or have it declared in %s or above", c.Ref, b.Space, c.Space, b.Space)
+		}
+	}
+	return nil
 }
 
 func memberships(members, groups []ref.Entity, declared string) []membership {

@@ -88,6 +88,66 @@ func TestMembershipsDeclaredBelowTheirGroupDoNotCount(t *testing.T) {
 	})
 }
 
+// A group that was bound before it was declared is nobody's below.
+func TestAGroupThatWasBoundIsDeclaredWhereItsRightsReach(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *access.Service, w *accesstest.World, _ *store.DB) {
+		w.Space("a", "default")
+		w.Space("b", "default")
+		group := func(name string) string {
+			return fmt.Sprintf("{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: %s}, spec: {type: team, children: [], members: [eve]}}", name)
+		}
+		w.Bind("admin", "default", "group:default/platform")
+		w.Bind("developer", "b", "group:default/b-devs")
+		w.Bind("developer", "a", "group:default/a-devs")
+		for _, name := range []string{"platform", "b-devs"} {
+			if err := w.Try("a", group(name)); !fault.Is(err, fault.Denied) {
+				t.Errorf("the group %s is declared by a: %v", name, err)
+			}
+		}
+		if s.May(accesstest.As("eve"), "run:read", "default") || s.May(accesstest.As("eve"), "run:read", "b") {
+			t.Error("eve has made herself mighty")
+		}
+		w.Apply("a", group("a-devs"))
+		if !s.May(accesstest.As("eve"), "run:read", "a") {
+			t.Error("a group of a's own has no rights in a")
+		}
+		w.Apply("a", group("guests")) // declared before it is bound, so whoever binds it knows whose it is
+		w.Bind("developer", "b", "group:default/guests")
+		if !s.May(accesstest.As("eve"), "run:read", "b") {
+			t.Error("b can't give rights to a's group")
+		}
+		w.Apply("default", group("platform"))
+		w.Delete("group:default/platform")
+		if err := w.Try("a", group("platform")); !fault.Is(err, fault.Denied) {
+			t.Errorf("a bound group that was deleted is taken up by a: %v", err)
+		}
+	})
+}
+
+// What was in a deleted space still bears its name, and is not for whoever takes the name up.
+func TestADeletedSpaceIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ *access.Service, w *accesstest.World, _ *store.DB) {
+		w.Space("a", "default")
+		w.Space("b", "default")
+		w.Space("a-low", "a")
+		w.Space("payments", "default")
+		space := func(name, parent string) string {
+			return fmt.Sprintf("{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: %s}, spec: {parent: %s}}", name, parent)
+		}
+		w.Delete("space:default/payments")
+		w.Delete("space:default/a-low")
+		for _, c := range []struct{ from, name, parent string }{{"b", "payments", "b"}, {"a", "payments", "a"}, {"b", "a-low", "b"}} {
+			if err := w.Try(c.from, space(c.name, c.parent)); !fault.Is(err, fault.Denied) {
+				t.Errorf("%s takes up %s: %v", c.from, c.name, err)
+			}
+		}
+		w.Apply("a", space("a-low", "a"))
+		w.Apply("default", space("payments", "b"))
+	})
+}
+
 // A machine of a space that is in a mighty group is mighty in its own space only.
 func TestMachinesStayAtHome(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 //go:embed migrations/*.sql
@@ -134,6 +135,21 @@ func saveBinding(ctx context.Context, tx *store.Tx, b Binding) error {
 		ON CONFLICT (ref) DO UPDATE SET role = excluded.role, space = excluded.space, subjects = excluded.subjects, declared = excluded.declared`,
 		b.Ref, b.Role, b.Space, marshalList(b.Subjects), b.Declared)
 	return err
+}
+
+// keepFormer notes where a space was that is being deleted.
+func keepFormer(ctx context.Context, tx *store.Tx, s Space) error {
+	_, err := tx.Exec(ctx, `INSERT INTO access_former_spaces (name, parent) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET parent = excluded.parent`, s.Name, s.Parent)
+	return err
+}
+
+// formerParent gives where a deleted space of that name was; "" when there was none.
+func formerParent(ctx context.Context, tx *store.Tx, name string) (parent string, err error) {
+	err = tx.QueryRow(ctx, `SELECT parent FROM access_former_spaces WHERE name = $1`, name).Scan(&parent)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return parent, err
 }
 
 func saveGroup(ctx context.Context, tx *store.Tx, group, declared string) error {

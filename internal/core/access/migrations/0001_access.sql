@@ -43,3 +43,9 @@ CREATE TABLE access_memberships (
 );
 CREATE INDEX access_memberships_member ON access_memberships (member);
 CREATE INDEX access_memberships_nested ON access_memberships (nested) WHERE nested = 1;
+-- Where deleted spaces were: what was in them still bears their names.
+CREATE TABLE access_former_spaces (
+  name   TEXT PRIMARY KEY,
+  parent TEXT NOT NULL
+);
+
