@@ -72,7 +72,11 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 	if err := s.makeFolder(ctx, r); err != nil {
 		return Repository{}, err
 	}
+	administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := s.checkFormer(ctx, tx, r, administers); err != nil {
+			return err
+		}
 		if err := insert(ctx, tx, r); err != nil {
 			return err
 		}
@@ -83,6 +87,20 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 		return Repository{}, fault.Wrap(err, "create repository %s", r.FullName())
 	}
 	return r, nil
+}
+
+// checkFormer refuses a name that another repository had before. Images, locations with their trust, stacks and triggers
+// still mean that one, so its name is only for who made it and for administrators, in its space.
+func (s *Service) checkFormer(ctx context.Context, tx *store.Tx, r Repository, administers bool) error {
+	space, creator, err := former(ctx, tx, r.Namespace, r.Name)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil || space == r.Space && (administers || creator != "" && creator == actor.From(ctx).ID) {
+		return err
+	}
+	return fault.Errorf(fault.Conflict, "the name %s belonged to another repository, which others may still mean; choose another one, "+
+		"or have an administrator of that repository's space make it", r.FullName())
 }
 
 // mayMake asks for repository:create in a space that exists.
@@ -192,7 +210,8 @@ func (s *Service) Update(ctx context.Context, fullName string, c Change) (Reposi
 	})
 }
 
-// Rename gives a repository another address; the old one is free at once. It needs repository:admin and
+// Rename gives a repository another address; the old one is free at once for who made it, and for administrators of its
+// space. It needs repository:admin and
 // repository:create in the space, and fails with fault.Conflict when the name is taken.
 func (s *Service) Rename(ctx context.Context, fullName, newName string) (Repository, error) {
 	namespace, name, err := ParseName(newName)
@@ -242,7 +261,16 @@ func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func
 		if r.FullName() != old.FullName() {
 			others = append(others, old.Subject())
 		}
+		administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
 		err = s.db.Write(ctx, func(tx *store.Tx) error {
+			if r.FullName() != old.FullName() {
+				if err := s.checkFormer(ctx, tx, r, administers); err != nil {
+					return err
+				}
+				if err := keepFormer(ctx, tx, old); err != nil {
+					return err
+				}
+			}
 			if err := update(ctx, tx, r); err != nil {
 				return err
 			}
@@ -277,6 +305,9 @@ func (s *Service) Delete(ctx context.Context, fullName string) error {
 		err := s.db.Write(ctx, func(tx *store.Tx) error {
 			if _, err := byID(ctx, tx, r.ID); err != nil {
 				return access.NotFound("repository " + fullName)
+			}
+			if err := keepFormer(ctx, tx, r); err != nil {
+				return err
 			}
 			if err := remove(ctx, tx, r.ID); err != nil {
 				return err

@@ -143,6 +143,45 @@ func TestRenameTransferDelete(t *testing.T) {
 	})
 }
 
+// What means a repository by its name (images, locations, stacks) must not come to mean a stranger's.
+func TestANameThatBecameFreeIsNoStrangers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice, bob, carol, adam := accesstest.As("alice"), accesstest.As("bob"), accesstest.As("carol"), accesstest.As("adam")
+		create := func(ctx context.Context, space string) error {
+			_, err := b.Create(ctx, repository.NewRepository{Namespace: "team", Name: "pay", Space: space})
+			return err
+		}
+		if err := create(alice, "default"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Rename(adam, "team/pay", "team/other"); err != nil {
+			t.Fatal(err)
+		}
+		for who, try := range map[string]func() error{
+			"bob, of its space":          func() error { return create(bob, "default") },
+			"carol, in another space":    func() error { return create(carol, "lab") },
+			"adam, in another space":     func() error { return create(adam, "lab") },
+			"carol, by another's rename": func() error { _, err := b.Rename(accesstest.As("bob"), "team/other", "team/pay"); return err },
+		} {
+			if err := try(); !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Denied) {
+				t.Errorf("%s takes the name: %v", who, err)
+			}
+		}
+		for _, who := range []context.Context{alice, adam} {
+			if err := create(who, "default"); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Delete(adam, "team/pay"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := create(alice, "default"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("alice takes the name of adam's: %v", err)
+		}
+	})
+}
+
 // A copy that is made while pushes go on is a whole repository, and serves as one.
 func TestCopyWhileInUse(t *testing.T) {
 	t.Parallel()

@@ -65,6 +65,19 @@ func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 	return err
 }
 
+// keepFormer notes whose a name was that becomes free.
+func keepFormer(ctx context.Context, tx *store.Tx, r Repository) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repository_former_names (namespace, name, space, created_by) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (namespace, name) DO UPDATE SET space = excluded.space, created_by = excluded.created_by`, r.Namespace, r.Name, r.Space, r.CreatedBy)
+	return err
+}
+
+// former gives whose a name was. NotFound when it was nobody's.
+func former(ctx context.Context, tx *store.Tx, namespace, name string) (space, creator string, err error) {
+	err = tx.QueryRow(ctx, `SELECT space, created_by FROM repository_former_names WHERE namespace = $1 AND name = $2`, namespace, name).Scan(&space, &creator)
+	return space, creator, err
+}
+
 func taken(fullName string) error {
 	return fault.Errorf(fault.Conflict, "the name %s is taken; choose another one", fullName)
 }

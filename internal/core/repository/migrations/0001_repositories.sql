@@ -37,3 +37,12 @@ CREATE TABLE repository_platform_commits (
   hash       TEXT NOT NULL,
   PRIMARY KEY (repository, hash)
 );
+-- Whose names were that have become free.
+CREATE TABLE repository_former_names (
+  namespace  TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  space      TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  PRIMARY KEY (namespace, name)
+);
+
