@@ -318,12 +318,22 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string) 
 		names = append(names, kind.Name)
 	}
 	slices.Sort(names)
+	if len(names) > 0 {
+		// Trust is in those who may push to a repository, so it comes after them.
+		if _, err := s.repositories.SpaceOf(ctx, l.Repository); fault.Is(err, fault.NotFound) {
+			return fault.Errorf(fault.Conflict, "there is no repository %s to be trusted; make it first", l.Repository)
+		} else if err != nil {
+			return err
+		}
+	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		l, err := locationByID(ctx, tx, id)
 		if err != nil {
 			return err
 		}
 		l.Trusted = slices.Compact(names)
+		l.Parent = ref.Entity{} // whoever may write the file that named it must not be able to take it away
+		l.generation++          // a refresh that goes by the trust of before ends
 		if err := saveLocation(ctx, tx, l); err != nil {
 			return err
 		}

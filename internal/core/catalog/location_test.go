@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 func (b *bench) location(ctx context.Context, space, repository, path string) catalog.Location {
@@ -39,6 +40,92 @@ func details(l catalog.Location) string {
 		lines = append(lines, d.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// A mistake in a file that names others leaves what those declare.
+func TestAMistakeAboveDeletesNothingBelow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.repository(alice, "default", "team/shop")
+		const index = "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: all}\nspec: {targets: [./services/*/catalog-info.yaml]}\n"
+		l := b.location(alice, "default", "team/shop", "")
+		b.follow(func() {
+			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": index, "services/a/catalog-info.yaml": component("a", ""), "services/b/catalog-info.yaml": component("b", "")})
+		})
+		b.get("a")
+		for what, wrong := range map[string]string{
+			"no YAML":          "a: b: c",
+			"a wrong Location": strings.Replace(index, "targets: [", "targets: [1, ", 1),
+			"a wrong pattern":  strings.Replace(index, "*", "[", 1),
+			"out of it":        strings.Replace(index, "./services", "../../services", 1),
+		} {
+			b.follow(func() { b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": wrong}) })
+			if now := b.again(l); now.Error == "" {
+				t.Errorf("%s is taken", what)
+			}
+			b.get("a")
+			b.get("b")
+		}
+		b.follow(func() {
+			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": strings.Replace(index, "*", "a", 1)})
+		})
+		if now := b.again(l); now.Error != "" {
+			t.Errorf("mended: %s", now.Error)
+		}
+		b.get("a")
+		b.gone(alice, "b")
+	})
+}
+
+// What a repository is not trusted to bring, it can't take away either.
+func TestATrustThatIsTakenBackDeletesNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice, admin := accesstest.As("alice"), system()
+		early := b.location(alice, "default", "team/later", "org.yaml")
+		refused(t, b.TrustLocation(admin, early.ID, []string{"Group"}), fault.Conflict, "make it first")
+		b.repository(alice, "default", "team/org")
+		const group = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: crew}\nspec: {type: team, children: []}\n"
+		b.location(alice, "default", "team/org", "catalog-info.yaml")
+		b.follow(func() {
+			b.push(alice, "team/org", map[string]string{"org.yaml": group, "catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: all}\nspec: {targets: [/git/team/org/org.yaml]}\n"})
+		})
+		list, err := b.Locations(admin, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var l catalog.Location
+		for _, one := range list {
+			if one.Repository == "team/org" && one.Path == "org.yaml" {
+				l = one
+			}
+		}
+		b.follow(func() {
+			if err := b.TrustLocation(admin, l.ID, []string{"Group"}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		b.group("crew")
+		b.follow(func() { b.push(alice, "team/org", map[string]string{"catalog-info.yaml": component("shop", "")}) }) // names it no more
+		b.group("crew")
+		b.follow(func() {
+			if err := b.TrustLocation(admin, l.ID, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+		b.follow(func() { b.push(alice, "team/org", map[string]string{"org.yaml": component("part", "")}) })
+		b.get("part")
+		b.group("crew")
+	})
+}
+
+// group wants a group to be there.
+func (b *bench) group(name string) {
+	b.t.Helper()
+	if _, err := b.Get(system(), ref.New("group", "default", name)); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 func TestALocationFollowsItsRepository(t *testing.T) {

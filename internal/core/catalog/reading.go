@@ -33,6 +33,7 @@ type reading struct {
 	seen    map[ref.Entity]bool
 	brought map[ref.Entity]bool   // taken in, or as it was
 	bad     map[string]string     // file → why none of it could be read
+	partial bool                  // something that may name files could not be read
 	refused map[ref.Entity]string // document → why it was not taken
 	details []fault.Detail
 	count   int
@@ -120,6 +121,7 @@ func (r *reading) read(ctx context.Context, file string, depth int) error {
 func (r *reading) skip(file string, details ...fault.Detail) {
 	r.fail(details...)
 	r.bad[file] = joined(details)
+	r.partial = true
 }
 
 func joined(details []fault.Detail) string {
@@ -154,6 +156,7 @@ func (r *reading) take(ctx context.Context, file string, d document.Document, de
 	if len(wrong) > 0 {
 		r.fail(wrong...)
 		r.refused[d.Ref()] = joined(wrong)
+		r.partial = r.partial || kind.Name == locationKind
 		return nil
 	}
 	r.changes = append(r.changes, change{document: d, kind: kind, space: r.location.Space, source: r.location.source(), path: file, commit: r.commit})
@@ -177,12 +180,14 @@ func (r *reading) follow(ctx context.Context, file string, d document.Document, 
 		pattern, ok := relativeTarget(file, target)
 		if !ok {
 			r.fail(d.At(fmt.Sprintf("%q leaves the repository", target), "name a file of this repository", fields[i]...))
+			r.partial = true
 			continue
 		}
 		files, err := r.files(ctx, pattern)
 		switch {
 		case err != nil && fault.KindOf(err) == fault.Invalid:
 			r.fail(d.At(fault.Message(err), "", fields[i]...))
+			r.partial = true
 			continue
 		case err != nil:
 			return err
@@ -223,7 +228,8 @@ func (r *reading) refuse(c change, err error) {
 	r.refused[c.ref()] = joined(details)
 }
 
-// kept tells whether an entity of this location stays, and why it is not what its file says.
+// kept tells whether an entity of this location stays, and why it is not what its file says. A file that nobody could
+// name, because of a mistake elsewhere, is not gone.
 func (r *reading) kept(e ref.Entity, file string) (why string, kept bool) {
 	if r.brought[e] {
 		return "", true
@@ -232,7 +238,7 @@ func (r *reading) kept(e ref.Entity, file string) (why string, kept bool) {
 		return why, true
 	}
 	why, kept = r.bad[file]
-	return why, kept
+	return why, kept || r.partial && !r.queued[file]
 }
 
 func (r *reading) failure() failure {

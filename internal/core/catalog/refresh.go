@@ -309,6 +309,10 @@ func (s *Service) bringEnd(ctx context.Context, l Location, read *reading) error
 		}
 		for r, file := range had {
 			why, kept := read.kept(r, file)
+			if kind, ok := s.registry.ByName(r.Kind); !kept && ok && kind.Restricted && !slices.Contains(read.location.Trusted, kind.Name) {
+				// What is not taken from here is not taken away from here either.
+				why, kept = "its file declares it no more, and is not trusted to take it away; trust the location for it again, or remove the location", true
+			}
 			if !kept {
 				continue
 			}

@@ -91,16 +91,19 @@ func save(ctx context.Context, tx *store.Tx, e row, before []document.Relation) 
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, search, document, relations,
+	n, err := tx.Exec(ctx, `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, search, document, relations,
 etag, version, error, git_commit, created, created_by, updated, updated_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type, search = excluded.search,
 document = excluded.document, relations = excluded.relations, etag = excluded.etag, version = excluded.version, error = excluded.error,
-git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by`,
+git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by WHERE entities.uid = excluded.uid`,
 		e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, e.search, string(e.document), relations,
 		e.Etag, e.Version, e.Error, e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy)
 	if err != nil {
 		return fault.Wrap(err, "write entity %s", e.Ref)
+	}
+	if n == 0 { // it was not there a moment ago
+		return fault.Errorf(fault.Conflict, "%s was declared by somebody else at the same moment; try again", e.Ref)
 	}
 	if slices.Equal(before, e.declared) {
 		return nil

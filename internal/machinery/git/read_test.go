@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +119,31 @@ func TestResolveAndAncestors(t *testing.T) {
 	}
 }
 
+// unpack makes a file of each object of a repository.
+func unpack(t *testing.T, dir string) {
+	t.Helper()
+	packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pack := range packs {
+		data, err := os.ReadFile(pack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, end := range []string{".pack", ".idx"} {
+			if err := os.Remove(strings.TrimSuffix(pack, ".pack") + end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := exec.Command("git", "--git-dir="+dir, "unpack-objects", "-q")
+		c.Stdin = bytes.NewReader(data)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
+
 func TestTreeAndLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -142,6 +169,27 @@ func TestTreeAndLog(t *testing.T) {
 		if _, err := b.git.Tree(ctx, b.dir, second, missing, false); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v", missing, err)
 		}
+	}
+	// A folder that can't be read is not one that isn't there.
+	damaged := filepath.Join(t.TempDir(), "damaged.git")
+	if err := os.CopyFS(damaged, os.DirFS(b.dir)); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := b.git.Tree(ctx, damaged, second, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack(t, damaged)
+	for _, e := range entries {
+		if e.Type == "tree" {
+			object := filepath.Join(damaged, "objects", e.Hash[:2], e.Hash[2:])
+			if err := os.Remove(object); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := b.git.Tree(ctx, damaged, second, "dir", true); err == nil || fault.Is(err, fault.NotFound) {
+		t.Errorf("a folder that is lost: %v", err)
 	}
 	log, err := b.git.Log(ctx, b.dir, "HEAD", "", 10)
 	if err != nil || len(log) != 2 {

@@ -36,7 +36,7 @@ func (g *Git) Tree(ctx context.Context, dir, commit, folder string, recursive bo
 		args = append(args, "-r")
 	}
 	out, err := g.output(ctx, call{dir: dir, limit: treeBytes, args: append(args, commit+":"+folder)})
-	if exitCode(err) == 128 {
+	if exitCode(err) == 128 && g.noFolder(ctx, dir, commit+":"+folder) { // git ends so for whatever it can't read
 		return nil, fault.Errorf(fault.NotFound, "there is no folder %q at %s", clip(folder), commit)
 	}
 	if err != nil {
@@ -125,4 +125,13 @@ func parseCommit(f []string) Commit {
 func unix(s string) time.Time {
 	n, _ := strconv.ParseInt(s, 10, 64) // a broken date is 1970, as git shows it
 	return time.Unix(n, 0).UTC()
+}
+
+// noFolder tells whether a name surely leads to no folder; one that is damaged or out of reach may be one.
+func (g *Git) noFolder(ctx context.Context, dir, name string) bool {
+	if _, err := g.output(ctx, call{dir: dir, limit: 1 << 10, args: []string{"rev-parse", "--quiet", "--verify", name}}); err != nil {
+		return exitCode(err) == 1
+	}
+	kind, err := g.output(ctx, call{dir: dir, limit: 1 << 10, args: []string{"cat-file", "-t", name}})
+	return err == nil && strings.TrimSpace(string(kind)) != "tree"
 }
