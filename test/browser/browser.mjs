@@ -55,6 +55,7 @@ export async function picture(page, name, setting = 'ROADBED_PICTURES') {
   if (!folder) return;
   const to = path.resolve(here, folder);
   fs.mkdirSync(to, { recursive: true });
+  await page.locator('.mantine-Skeleton-root').first().waitFor({ state: 'detached' });
   await page.screenshot({ path: path.join(to, `${name}.png`) });
 }
 
