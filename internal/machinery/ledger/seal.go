@@ -52,7 +52,8 @@ func (l *Ledger) hold(ctx context.Context, tx *store.Tx, e Entry) error {
 	return nil
 }
 
-// sealer seals what is pending, until ctx ends. Any number of servers may run it.
+// sealer seals what is pending, until ctx ends. Any number of servers may run it. Where there is one writer, it ends when
+// nothing is left: whatever is appended is sealed at once.
 func (l *Ledger) sealer(ctx context.Context) {
 	wake, stop := l.db.Listen(pendingWake)
 	defer stop()
@@ -71,6 +72,9 @@ func (l *Ledger) sealer(ctx context.Context) {
 		if count == sealCount {
 			continue
 		}
+		if l.db.Dialect() != store.Postgres {
+			return
+		}
 		timer := time.NewTimer(poll)
 		select {
 		case <-wake:
@@ -88,7 +92,8 @@ func (l *Ledger) sealer(ctx context.Context) {
 // migration without Run may too.
 func (l *Ledger) Seal(ctx context.Context) (count int, err error) {
 	if l.db.Dialect() != store.Postgres {
-		return 0, nil
+		count, err = l.sealLeft(ctx)
+		return count, fault.Wrap(err, "seal the ledger")
 	}
 	err = l.db.Write(ctx, func(tx *store.Tx) error {
 		position, hash, err := head(ctx, tx, tx.ForUpdate())
@@ -123,6 +128,35 @@ func (l *Ledger) Seal(ctx context.Context) (count int, err error) {
 		return nil
 	})
 	return count, fault.Wrap(err, "seal the ledger")
+}
+
+// sealLeft is Seal where there is one writer: nothing waits there but what a backup from PostgreSQL has brought.
+func (l *Ledger) sealLeft(ctx context.Context) (count int, err error) {
+	var numbers []int64
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
+		numbers, _, err = readPending(ctx, tx)
+		return err
+	})
+	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	err = l.db.Write(ctx, func(tx *store.Tx) error {
+		numbers, entries, err := readPending(ctx, tx)
+		count = len(entries)
+		if err != nil {
+			return err
+		}
+		for i, e := range entries {
+			if err := l.sealAtOnce(ctx, tx, e); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `DELETE FROM ledger_pending WHERE number = $1`, numbers[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return count, err
 }
 
 func readPending(ctx context.Context, tx *store.Tx) (numbers []int64, entries []Entry, err error) {

@@ -75,9 +75,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	subscribers := l.subscribers
 	l.mu.Unlock()
 	var group sync.WaitGroup
-	if l.db.Dialect() == store.Postgres {
-		group.Go(func() { l.sealer(ctx) })
-	}
+	group.Go(func() { l.sealer(ctx) })
 	for _, s := range subscribers {
 		group.Go(func() { l.serve(ctx, s) })
 	}

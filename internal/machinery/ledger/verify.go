@@ -15,6 +15,7 @@ type Report struct {
 	Entries  int64  // that are as they were sealed
 	Head     int64  // position of the last one
 	HeadHash []byte // compare it with one that was noted elsewhere: it stands for the whole history
+	Pending  int64  // that were appended and wait to be sealed; nothing stands for them yet
 	Broken   *Break // the first thing that is wrong; nil when all is well
 }
 
@@ -35,7 +36,8 @@ func Verify(ctx context.Context, db *store.DB) (Report, error) {
 		if end, endHash, err = head(ctx, tx, ""); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT COALESCE(MAX(position), 0) FROM ledger_cursors`).Scan(&cursor)
+		return tx.QueryRow(ctx, `SELECT (SELECT COALESCE(MAX(position), 0) FROM ledger_cursors), (SELECT COUNT(*) FROM ledger_pending)`).
+			Scan(&cursor, &report.Pending)
 	})
 	if err != nil {
 		return report, fault.Wrap(err, "verify the ledger")
