@@ -41,7 +41,20 @@ type Queue struct {
 
 	mu      sync.Mutex
 	running map[string]int // kind → jobs in work
-	freed   chan struct{}  // a job ended: there may be room, or a key may be free
+	held    map[attempt]hold
+	freed   chan struct{} // a job ended: there may be room, or a key may be free
+}
+
+// attempt is one taking of a job.
+type attempt struct {
+	job    string
+	number int
+}
+
+// hold is the lease of an attempt: cancel ends it when it is held no more.
+type hold struct {
+	until  time.Time
+	cancel context.CancelFunc
 }
 
 type handler struct {
@@ -90,7 +103,7 @@ func New(db *store.DB, log *slog.Logger) *Queue { return NewAt(db, time.Now, log
 func NewAt(db *store.DB, now func() time.Time, log *slog.Logger) *Queue {
 	return &Queue{
 		db: db, now: now, log: log, lease: ref.NewID(ref.Lease, now()),
-		handlers: map[string]*handler{}, running: map[string]int{}, freed: make(chan struct{}, 1),
+		handlers: map[string]*handler{}, running: map[string]int{}, held: map[attempt]hold{}, freed: make(chan struct{}, 1),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,8 +121,9 @@ func (q *Queue) lookAndTake(ctx context.Context, limit int) (taken []job, next t
 	if err != nil || len(ids) == 0 {
 		return nil, next, err
 	}
+	until := q.now().Add(leaseTime)
 	err = q.db.Write(ctx, func(tx *store.Tx) error {
-		taken, err = take(ctx, tx, ids, q.lease, q.now().Add(leaseTime))
+		taken, err = take(ctx, tx, ids, q.lease, until)
 		return err
 	})
 	if err != nil {
@@ -151,8 +153,12 @@ func (q *Queue) room() (kinds []string, room map[string]int) {
 
 func (q *Queue) perform(ctx context.Context, j job) {
 	h := q.handlers[j.Kind]
-	attempt, cancel := context.WithTimeout(ctx, h.Timeout)
-	err := call(attempt, h, j)
+	work, cancel := context.WithTimeout(ctx, h.Timeout)
+	held := attempt{j.ID, j.Attempt}
+	q.mu.Lock()
+	q.held[held] = hold{j.Until, cancel}
+	q.mu.Unlock()
+	err := call(work, h, j)
 	cancel()
 	o := decide(err, j.Attempt, h.MaxAttempts, ctx.Err() != nil)
 	switch {
@@ -161,8 +167,8 @@ func (q *Queue) perform(ctx context.Context, j job) {
 	case o.count:
 		q.log.Warn("a job will be tried again", "kind", j.Kind, "job", j.ID, "attempt", j.Attempt, "after", o.pause.Round(time.Second), "error", err)
 	}
-	// What became of it is written even while the server stops; if that fails too, its lease ends and it is
-	// done again.
+	// What became of it is written even while the server stops, and again while the database can't take it; if that
+	// fails too, nobody holds its lease any more and it is done again.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	q.try(ending, "write what became of a job", func(ctx context.Context) error {
@@ -174,6 +180,7 @@ func (q *Queue) perform(ctx context.Context, j job) {
 		})
 	})
 	q.mu.Lock()
+	delete(q.held, held)
 	q.running[j.Kind]--
 	q.mu.Unlock()
 	select {
@@ -191,15 +198,25 @@ func call(ctx context.Context, h *handler, j job) (err error) {
 	return h.work(ctx, j.Args)
 }
 
-// try repeats a write that met another one of the same key, as PostgreSQL's servers can.
+// try repeats a write that met another one of the same key, as PostgreSQL's servers can; within the time that ctx has for
+// it, also one that the database could not take.
 func (q *Queue) try(ctx context.Context, what string, fn func(context.Context) error) {
+	_, bounded := ctx.Deadline()
 	var err error
-	for range 3 {
-		if err = fn(ctx); !fault.Is(err, fault.Conflict) {
+	for n := 0; ; n++ {
+		err = fn(ctx)
+		if !(fault.Is(err, fault.Conflict) && n < 2) && !(fault.Is(err, fault.Unavailable) && bounded) {
+			break
+		}
+		select {
+		case <-time.After(min(time.Second, 10*time.Millisecond<<n)):
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && (bounded || ctx.Err() == nil) {
 		q.log.Error(what, "error", err)
 	}
 }
@@ -219,17 +236,37 @@ func (q *Queue) keep(ctx context.Context) {
 	}
 }
 
+// holdLeases extends the leases of what is in work here, and ends the attempts whose leases somebody else has or that may
+// end before the next look: two attempts at one job never work at the same time.
 func (q *Queue) holdLeases(ctx context.Context) error {
 	q.mu.Lock()
-	busy := 0
-	for _, n := range q.running {
-		busy += n
+	var ids []string
+	for a := range q.held {
+		ids = append(ids, a.job)
 	}
 	q.mu.Unlock()
-	if busy == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	return q.db.Write(ctx, func(tx *store.Tx) error { return extend(ctx, tx, q.lease, q.now().Add(leaseTime)) })
+	until, kept := q.now().Add(leaseTime), map[attempt]bool{}
+	bounded, done := context.WithTimeout(ctx, heartbeat)
+	defer done()
+	err := q.db.Write(bounded, func(tx *store.Tx) (err error) {
+		kept, err = extend(bounded, tx, q.lease, ids, until)
+		return err
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for a, h := range q.held {
+		switch {
+		case err == nil && kept[a]:
+			q.held[a] = hold{until, h.cancel}
+		case err == nil && !slices.Contains(ids, a.job): // begun meanwhile
+		case err == nil || !q.now().Add(heartbeat).Before(h.until):
+			h.cancel()
+		}
+	}
+	return err
 }
 
 func (q *Queue) reclaim(ctx context.Context, before time.Time) error {

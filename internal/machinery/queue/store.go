@@ -12,7 +12,7 @@ import (
 type job struct {
 	ID, Kind, Unique string
 	Args             []byte
-	RunAt            time.Time
+	RunAt, Until     time.Time // Until is the end of its lease
 	Attempt          int
 }
 
@@ -51,7 +51,7 @@ WHERE id IN (SELECT id FROM jobs WHERE state = 0 AND id IN (`+in+`)`+tx.SkipLock
 	return store.Collect(rows, err, func(r store.Row) (j job, err error) {
 		var args string
 		err = r.Scan(&j.ID, &j.Kind, &j.Unique, &args, &j.Attempt)
-		j.Args = []byte(args)
+		j.Args, j.Until = []byte(args), until
 		return j, err
 	})
 }
@@ -106,9 +106,18 @@ func forsake(ctx context.Context, tx *store.Tx, server, lease string, now time.T
 	return err
 }
 
-func extend(ctx context.Context, tx *store.Tx, lease string, until time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE jobs SET lease_until = $2 WHERE state = 1 AND lease = $1`, lease, store.Micros(until))
-	return err
+// extend gives those of the jobs that the lease still holds.
+func extend(ctx context.Context, tx *store.Tx, lease string, ids []string, until time.Time) (map[attempt]bool, error) {
+	in, args := list(3, ids)
+	rows, err := tx.Query(ctx, `UPDATE jobs SET lease_until = $2 WHERE state = 1 AND lease = $1 AND id IN (`+in+`) RETURNING id, attempt`,
+		append([]any{lease, store.Micros(until)}, args...)...)
+	kept := map[attempt]bool{}
+	_, err = store.Collect(rows, err, func(r store.Row) (a attempt, err error) {
+		err = r.Scan(&a.job, &a.number)
+		kept[a] = true
+		return a, err
+	})
+	return kept, err
 }
 
 func forget(ctx context.Context, tx *store.Tx, before time.Time) error {
