@@ -188,11 +188,15 @@ func (v *View) To(state, reason string) error {
 	return nil
 }
 
-// Reopen sets an ended run back to a state of its table; only for Kind.Retry.
+// Reopen sets an ended run back to a state of its table; only for Kind.Retry. It has let go of its lock, so that a run with
+// one goes back to where the lock is asked for.
 func (v *View) Reopen(state, reason string) error {
 	there, ok := v.kind.States[state]
 	if !ok || there.Terminal {
 		return fmt.Errorf("run %s: kind %s can't go back to %q", v.Run.ID, v.kind.Name, state)
+	}
+	if !v.Locked && !there.WaitsLock {
+		return fmt.Errorf("run %s: kind %s can't go back to %q, which does not ask for the run's lock", v.Run.ID, v.kind.Name, state)
 	}
 	v.Run.Ended = time.Time{}
 	v.Run.CancelRequested = false

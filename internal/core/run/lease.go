@@ -201,30 +201,6 @@ func (h *hub) Heartbeat(ctx context.Context, leaseID string) (canceled bool, err
 	return canceled, err
 }
 
-// WaitCanceled returns true as soon as the lease's step is asked to stop or the lease is lost, so that a worker in
-// this process stops it at once instead of at its next heartbeat.
-func (h *hub) WaitCanceled(ctx context.Context, leaseID string) (bool, error) {
-	wake, stop := h.DB.Listen(channelRuns)
-	defer stop()
-	for {
-		var flag int
-		err := h.DB.Read(ctx, func(tx *store.Tx) error {
-			return tx.QueryRow(ctx, "SELECT cancel_requested FROM run_steps WHERE lease=$1 AND state='leased'", leaseID).Scan(&flag)
-		})
-		if fault.Is(err, fault.NotFound) || (err == nil && flag == 1) {
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return false, ctx.Err()
-		}
-	}
-}
-
 func lost(leaseID string) error {
 	return fault.Errorf(fault.NotFound, "lease %s is lost: the step was given to another worker or has ended", leaseID)
 }
@@ -259,8 +235,14 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 		if fault.Is(err, fault.NotFound) {
 			return lost(leaseID)
 		}
-		if err != nil || step.State != StepLeased {
+		if err != nil {
 			return err
+		}
+		if step.State.Done() { // told before; perhaps its log could not be sealed
+			stream = step.LogStream()
+		}
+		if step.State != StepLeased {
+			return nil
 		}
 		return h.Change(ctx, tx, step.Run, func(v *View) error {
 			for _, p := range v.Steps {
@@ -276,10 +258,7 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 			return lost(leaseID) // meanwhile
 		})
 	})
-	if err != nil || stream == "" {
-		return err
-	}
-	return fault.Wrap(h.Blob.Seal(ctx, stream), "seal log %s", stream)
+	return h.sealed(ctx, stream, err)
 }
 
 // finish sets what a worker reports. The lease stays with the step, so that a repeated report finds it.

@@ -102,10 +102,13 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 
 // tend calls Advance for a run whose timer is due, and takes a lost step from its worker.
 func (s *Service) tend(ctx context.Context, run, step string) error {
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
+	stream := ""
+	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		stream = ""
 		return s.Change(ctx, tx, run, func(v *View) error {
 			for _, p := range v.Steps {
 				if p.ID == step && p.State == StepLeased && !p.LeaseExpires.After(v.Now) {
+					stream = p.LogStream()
 					lose(v, p)
 					return s.Tokens.EndWorkload(ctx, tx, p.ID)
 				}
@@ -113,6 +116,15 @@ func (s *Service) tend(ctx context.Context, run, step string) error {
 			return nil
 		})
 	})
+	return s.sealed(ctx, stream, err)
+}
+
+// sealed seals the log of an attempt whose end has been written.
+func (s *Service) sealed(ctx context.Context, stream string, err error) error {
+	if err != nil || stream == "" {
+		return err
+	}
+	return fault.Wrap(s.Blob.Seal(ctx, stream), "seal log %s", stream)
 }
 
 // lose takes a step from a worker that no longer answers.
@@ -148,10 +160,13 @@ func (s *Service) Release(ctx context.Context, name string) error {
 		return fault.Wrap(err, "find steps of worker %s", name)
 	}
 	for _, pair := range list {
+		stream := ""
 		err := s.DB.Write(ctx, func(tx *store.Tx) error {
+			stream = ""
 			return s.Change(ctx, tx, pair[0], func(v *View) error {
 				for _, p := range v.Steps {
 					if p.ID == pair[1] && p.State == StepLeased && p.Worker == name {
+						stream = p.LogStream()
 						lose(v, p)
 						return s.Tokens.EndWorkload(ctx, tx, p.ID)
 					}
@@ -159,7 +174,7 @@ func (s *Service) Release(ctx context.Context, name string) error {
 				return nil
 			})
 		})
-		if err != nil {
+		if err := s.sealed(ctx, stream, err); err != nil {
 			return fault.Wrap(err, "release step %s", pair[1])
 		}
 	}

@@ -104,6 +104,9 @@ func TestALostWorkerIsReplaced(t *testing.T) {
 		if second == nil || second.Attempt != 2 || second.LogStream == first.LogStream {
 			t.Fatalf("second lease = %+v", second)
 		}
+		if _, _, sealed, err := b.runs.Blob.ReadAt(b.ctx, first.LogStream, 0, make([]byte, 1)); err != nil || !sealed {
+			t.Errorf("the log of the lost attempt is not sealed: %v", err)
+		}
 		for what, err := range map[string]error{
 			"log": b.hub.Log(b.ctx, first.ID, 0, []byte("late")), "report": b.hub.Report(b.ctx, first.ID, worker.Result{}),
 		} {
@@ -209,7 +212,16 @@ func TestCancelStopsWhatAWorkerHas(t *testing.T) {
 		if err := b.runs.Cancel(b.ctx, r.ID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("canceling again gives %v", err)
 		}
+		other := b.create(t, run.New{Lock: "l"}, plan{Steps: []string{"one"}})
 		if err := b.runs.Retry(b.ctx, r.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.want(t, r.ID, "queued") // it has let go of its lock, and another run took it
+		if err := b.hub.Report(b.ctx, b.lease(t, "w").ID, worker.Result{}); err != nil {
+			t.Fatal(err)
+		}
+		b.want(t, other.ID, "done")
+		if _, err := b.runs.Tick(b.ctx); err != nil {
 			t.Fatal(err)
 		}
 		again := b.lease(t, "w")

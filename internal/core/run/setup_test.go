@@ -186,7 +186,7 @@ func kind() run.Kind {
 					v.Again(s)
 				}
 			}
-			return v.Reopen("running", "retried")
+			return v.Reopen("queued", "retried")
 		},
 	}
 }

@@ -331,7 +331,7 @@ func retryRun(v *run.View) error {
 	}
 	v.Run.Started = time.Time{} // its deadline counts anew from the next lease
 	v.Run.Output = nil
-	return v.Reopen(stateRunning, "retried")
+	return v.Reopen(statePending, "retried")
 }
 
 // failedNodes gives the leaves that a retry touches: true for one that is done again in its place, false for one that
