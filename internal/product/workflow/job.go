@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -233,6 +234,9 @@ func readWishes(annotations map[string]string) (wishes, error) {
 			return bad(AnnotationScopes, "scopes are of no use without %s", AnnotationDoor)
 		}
 		w.scopes = append(w.scopes, scope)
+	}
+	if err := access.CheckScopes(w.scopes); err != nil {
+		return bad(AnnotationScopes, "%s", fault.Message(err))
 	}
 	return w, nil
 }

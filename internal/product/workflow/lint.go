@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -108,7 +109,13 @@ func (l *linter) header(spec *Spec, at []string) {
 	if spec.Parallelism < 0 || spec.ActiveDeadlineSeconds < 0 {
 		l.bad(at, "", "parallelism and activeDeadlineSeconds can't be negative")
 	}
+	if spec.Priority > maxPriority || spec.Priority < -maxPriority {
+		l.bad(join(at, "priority"), "", "%d is no priority; it is at most %d, or %d below zero", spec.Priority, maxPriority, maxPriority)
+	}
 }
+
+// maxPriority is what every database takes.
+const maxPriority = math.MaxInt32
 
 func (l *linter) exitName(spec *Spec, name string, at []string) {
 	if find(spec, name) == nil {
