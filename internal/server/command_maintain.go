@@ -23,6 +23,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -103,6 +104,9 @@ func verifyCommand(string) *cobra.Command {
 			return fault.Errorf(fault.Conflict, "the ledger is broken at position %d: %s", r.Broken.Position, r.Broken.Why)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "the ledger is whole: %d entries, head %d %x\n", r.Entries, r.Head, r.HeadHash)
+		if r.Pending > 0 {
+			fmt.Fprintf(c.OutOrStdout(), "%d more wait to be sealed; a running server does that\n", r.Pending)
+		}
 		return nil
 	}))
 	return audit
@@ -202,5 +206,17 @@ func tellLedger(ctx context.Context, out io.Writer, o Options, log *slog.Logger)
 		return fault.Errorf(fault.Conflict, "the ledger is broken at position %d: %s", r.Broken.Position, r.Broken.Why)
 	}
 	fmt.Fprintf(out, "database     %s\nledger       whole: %d entries\n", db.Dialect(), r.Entries)
+	var jobs queue.Counts
+	err = db.Read(ctx, func(tx *store.Tx) (err error) {
+		jobs, err = queue.Count(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "jobs         %d waiting, %d in work, %d given up\n", jobs.Waiting, jobs.Running, jobs.Dead)
+	if jobs.Dead > 0 {
+		fmt.Fprintln(out, "             the server's log says why each was given up; they are kept a week")
+	}
 	return nil
 }

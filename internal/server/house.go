@@ -148,6 +148,7 @@ func (h *House) machinery() (err error) {
 		return err
 	}
 	h.Queue = queue.New(h.DB, h.Log)
+	h.meters.registry.MustRegister(work{h})
 	h.Queue.As(h.name)
 	if h.Blob, err = blob.OpenFiles(h.path("blobs")); err != nil {
 		return fault.Wrap(err, "open the blobs")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -11,6 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // meters are what the server counts of itself. A registry of its own, so that nothing is global.
@@ -26,6 +31,51 @@ func newMeters() *meters {
 	}, []string{"area", "method", "code"})}
 	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// work tells of what is done behind the requests: jobs, and who reads the ledger.
+type work struct{ house *House }
+
+var (
+	jobsMetric  = prometheus.NewDesc("roadbed_jobs", "Deferred jobs; dead ones have used up their attempts and are kept a week.", []string{"state"}, nil)
+	lagMetric   = prometheus.NewDesc("roadbed_ledger_subscriber_lag", "Sealed entries of the ledger that a subscriber has not looked at.", []string{"subscriber"}, nil)
+	fallsMetric = prometheus.NewDesc("roadbed_ledger_subscriber_failures", "Failed attempts in a row at the entry that a subscriber is at.", []string{"subscriber"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (work) Describe(to chan<- *prometheus.Desc) {
+	to <- jobsMetric
+	to <- lagMetric
+	to <- fallsMetric
+}
+
+// Collect implements prometheus.Collector.
+func (w work) Collect(to chan<- prometheus.Metric) {
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	var jobs queue.Counts
+	var readers []ledger.Subscription
+	err := w.house.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if jobs, err = queue.Count(ctx, tx); err != nil {
+			return err
+		}
+		readers, err = w.house.Ledger.Subscriptions(ctx, tx)
+		return err
+	})
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(jobsMetric, err)
+		return
+	}
+	gauge := func(d *prometheus.Desc, n int64, label string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), label)
+	}
+	gauge(jobsMetric, jobs.Waiting, "waiting")
+	gauge(jobsMetric, jobs.Running, "running")
+	gauge(jobsMetric, jobs.Dead, "dead")
+	for _, r := range readers {
+		gauge(lagMetric, r.Lag, r.Name)
+		gauge(fallsMetric, int64(r.Failures), r.Name)
+	}
 }
 
 func (h *House) metrics() http.Handler {

@@ -320,7 +320,7 @@ func TestWhereThingsAre(t *testing.T) {
 	t.Parallel()
 	h, server := open(t)
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ok", "/metrics": "roadbed_http_request_duration_seconds", "/openapi.json": `{"components":`, "/docs": "<h1>Roadbed API</h1>", "/": "<title>Roadbed",
+		"/healthz": "ok", "/readyz": "ok", "/metrics": `roadbed_jobs{state="dead"} 0`, "/openapi.json": `{"components":`, "/docs": "<h1>Roadbed API</h1>", "/": "<title>Roadbed",
 	} {
 		code, body := do(t, server, http.MethodGet, path, "", "")
 		if path == "/metrics" { // what is counted comes after Go's own figures

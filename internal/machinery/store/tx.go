@@ -150,13 +150,6 @@ func (tx *Tx) OnCommit(fn func()) { tx.hooks = append(tx.hooks, fn) }
 // Dialect tells which database tx is on.
 func (tx *Tx) Dialect() Dialect { return tx.db.dialect }
 
-// SQL gives the transaction of database/sql for libraries such as River: nil on PostgreSQL and in Read.
-// It must not be committed or rolled back.
-func (tx *Tx) SQL() *sql.Tx { return tx.sql }
-
-// Pgx gives the transaction of pgx, nil on SQLite. It must not be committed or rolled back.
-func (tx *Tx) Pgx() pgx.Tx { return tx.pgx }
-
 // ForUpdate gives the words that lock the rows of a SELECT until the commit; SQLite has one writer anyway.
 func (tx *Tx) ForUpdate() string {
 	if tx.db.dialect == Postgres && tx.writes {
