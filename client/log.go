@@ -2,9 +2,10 @@ package client
 
 // LogChunk is a piece of a step's log.
 type LogChunk struct {
-	Offset int64  `json:"offset" doc:"Bytes before this piece."`
-	Next   int64  `json:"next" doc:"Bytes with this piece; where to go on. The text may have other bytes than the log, where that is no UTF-8."`
-	Text   string `json:"text"`
+	Attempt int    `json:"attempt" doc:"Whose log it is: whoever follows the newest attempt is told of the next one from its beginning."`
+	Offset  int64  `json:"offset" doc:"Bytes before this piece."`
+	Next    int64  `json:"next" doc:"Bytes with this piece; where to go on. The text may have other bytes than the log, where that is no UTF-8."`
+	Text    string `json:"text"`
 }
 
 // LogEnd says that the log is complete.

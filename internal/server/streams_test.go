@@ -200,3 +200,58 @@ func TestALogIsWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoFollowsTheNewestAttemptIsToldOfTheNext retries a step whose log is followed, and takes the stream up from the middle
+// of the first attempt.
+func TestWhoFollowsTheNewestAttemptIsToldOfTheNext(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		r, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]any{
+			"document": strings.Replace(echo("said"), "echo", "echo first; exit 3; echo", 1),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := until(t, g.admin, r.ID, ended).Steps[0].Key
+		events := "/runs/" + r.ID + "/steps/" + step + "/log/events"
+		var first client.Event
+		err = g.alice.Follow(t.Context(), events, nil, func(e client.Event) (bool, error) {
+			if e.Name == "log" {
+				first = e
+			}
+			return e.Name == "end", nil
+		})
+		if err != nil || !strings.Contains(string(first.Data), "first") {
+			t.Fatalf("%s, %v", first.Data, err)
+		}
+		if _, err := g.act("alice", r.ID, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, r.ID, func(d client.RunDetail) bool { return d.Terminal && d.Steps[0].Attempt == 2 })
+
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/api/v1"+events, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+g.alice.Token)
+		request.Header.Set("Last-Event-ID", first.ID)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		lines := bufio.NewScanner(response.Body)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			var piece client.LogChunk
+			if !ok || json.Unmarshal([]byte(data), &piece) != nil || piece.Text == "" {
+				continue
+			}
+			if piece.Attempt != 2 || piece.Offset != 0 || !strings.Contains(piece.Text, "first\n") {
+				t.Errorf("after the first attempt comes %+v, want the second from its beginning", piece)
+			}
+			return
+		}
+		t.Error("the second attempt was not told")
+	})
+}

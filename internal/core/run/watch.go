@@ -38,6 +38,26 @@ func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int
 	return n, size, sealed || done, err
 }
 
+// Attempt gives the number of a step's newest attempt. Permission: run:read in the run's space; otherwise NotFound.
+func (s *Service) Attempt(ctx context.Context, runID, stepID string) (n int, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		step, err := s.step(ctx, tx, runID, stepID)
+		if err == nil {
+			n = step.Attempt
+		}
+		return err
+	})
+	return n, err
+}
+
+func (s *Service) step(ctx context.Context, tx *store.Tx, runID, stepID string) (*Step, error) {
+	if _, err := s.authorized(ctx, tx, runID, "run:read"); err != nil {
+		return nil, err
+	}
+	step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.run = $1 AND (s.id = $2 OR s.key = $2)", runID, stepID))
+	return step, fault.Wrap(err, "step %s of run %s", stepID, runID)
+}
+
 // WaitLog returns when the log is longer than offset or complete.
 func (s *Service) WaitLog(ctx context.Context, runID, stepID string, attempt int, offset int64) error {
 	stream, done, err := s.stream(ctx, runID, stepID, attempt)
@@ -50,12 +70,9 @@ func (s *Service) WaitLog(ctx context.Context, runID, stepID string, attempt int
 // stream names the log of an attempt and tells whether that attempt has ended.
 func (s *Service) stream(ctx context.Context, runID, stepID string, attempt int) (stream string, done bool, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if _, err := s.authorized(ctx, tx, runID, "run:read"); err != nil {
-			return err
-		}
-		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.run = $1 AND (s.id = $2 OR s.key = $2)", runID, stepID))
+		step, err := s.step(ctx, tx, runID, stepID)
 		if err != nil {
-			return fault.Wrap(err, "step %s of run %s", stepID, runID)
+			return err
 		}
 		if attempt == 0 {
 			attempt = step.Attempt

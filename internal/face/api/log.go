@@ -46,35 +46,61 @@ func (a *API) readLog(ctx context.Context, in *LogInput) (*logOutput, error) {
 
 type followLogInput struct {
 	LogInput
-	LastEventID string `header:"Last-Event-ID" doc:"Byte at which to go on."`
+	LastEventID string `header:"Last-Event-ID" doc:"Where to go on: the id of the last piece."`
 }
 
+// attemptBit is where the id of a piece holds the attempt; below it is the byte after the piece.
+const attemptBit = 40
+
+// followLog tells a log as it is written. Who follows the newest attempt goes on with the one after it from its beginning.
 func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender) {
-	offset := in.Offset
+	log, newest := in.LogInput, in.Attempt == 0
 	if in.LastEventID != "" {
-		offset = int64(number(in.LastEventID))
+		last := int64(number(in.LastEventID))
+		log.Attempt, log.Offset = int(last>>attemptBit), last&(1<<attemptBit-1)
+	}
+	if log.Attempt == 0 {
+		var err error
+		if log.Attempt, err = a.Runs.Attempt(ctx, log.ID, log.Step); err != nil {
+			a.sendProblem(ctx, send, err)
+			return
+		}
 	}
 	p := make([]byte, logChunk)
 	for ctx.Err() == nil {
-		n, size, complete, err := a.Runs.ReadLog(ctx, in.ID, in.Step, in.Attempt, offset, p)
+		n, size, complete, err := a.Runs.ReadLog(ctx, log.ID, log.Step, log.Attempt, log.Offset, p)
 		if err != nil {
 			a.sendProblem(ctx, send, err)
 			return
 		}
 		n = whole(p[:n], complete || n == len(p))
 		if n > 0 {
-			if send(sse.Message{ID: int(offset) + n, Data: LogChunk{Offset: offset, Next: offset + int64(n), Text: string(p[:n])}}) != nil {
+			next := log.Offset + int64(n)
+			piece := LogChunk{Attempt: log.Attempt, Offset: log.Offset, Next: next, Text: string(p[:n])}
+			if send(sse.Message{ID: int(int64(log.Attempt)<<attemptBit | next), Data: piece}) != nil {
 				return
 			}
-			offset += int64(n)
+			log.Offset = next
 			continue
 		}
-		if complete && offset >= size {
+		if complete && log.Offset >= size {
+			attempt := log.Attempt
+			if newest {
+				attempt, err = a.Runs.Attempt(ctx, log.ID, log.Step)
+			}
+			if err != nil {
+				a.sendProblem(ctx, send, err)
+				return
+			}
+			if attempt > log.Attempt {
+				log.Attempt, log.Offset = log.Attempt+1, 0
+				continue
+			}
 			_ = send.Data(LogEnd{Size: size})
 			<-ctx.Done()
 			return
 		}
-		if err := a.waitLog(ctx, in.LogInput, offset); err != nil {
+		if err := a.waitLog(ctx, log); err != nil {
 			a.sendProblem(ctx, send, err)
 			return
 		}
@@ -82,10 +108,10 @@ func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender
 }
 
 // waitLog waits for more of a log, and looks again now and then: a step that is not leased has no stream to wait for.
-func (a *API) waitLog(ctx context.Context, in LogInput, offset int64) error {
+func (a *API) waitLog(ctx context.Context, in LogInput) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
-	err := a.Runs.WaitLog(ctx, in.ID, in.Step, in.Attempt, offset)
+	err := a.Runs.WaitLog(ctx, in.ID, in.Step, in.Attempt, in.Offset)
 	if ctx.Err() != nil {
 		return nil
 	}

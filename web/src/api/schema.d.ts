@@ -1600,6 +1600,11 @@ export interface components {
         LogChunk: {
             /**
              * Format: int64
+             * @description Whose log it is: whoever follows the newest attempt is told of the next one from its beginning.
+             */
+            attempt: number;
+            /**
+             * Format: int64
              * @description Bytes with this piece; where to go on. The text may have other bytes than the log, where that is no UTF-8.
              */
             next: number;
@@ -6158,7 +6163,7 @@ export interface operations {
                 offset?: number;
             };
             header?: {
-                /** @description Byte at which to go on. */
+                /** @description Where to go on: the id of the last piece. */
                 "Last-Event-ID"?: string;
             };
             path: {
