@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -183,6 +184,27 @@ func TestALogIsWhole(t *testing.T) {
 		}
 		if !strings.Contains(string(file), "\n5999 a line") || !strings.Contains(string(file), "\xff\xfeab\n") || !strings.Contains(string(file), "all said") {
 			t.Fatalf("the file of %d bytes is not the whole log: %q", len(file), file[max(0, len(file)-200):])
+		}
+		for ranges, want := range map[string]string{"bytes=0-3": string(file[:4]), "bytes=-9": string(file[len(file)-9:]), "bytes=70000-70009": string(file[70000:70010]), "bytes=99999999-": ""} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/api/v1"+step+"/file", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+g.alice.Token)
+			request.Header.Set("Range", ranges)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			code := http.StatusPartialContent
+			if want == "" {
+				code, got = http.StatusRequestedRangeNotSatisfiable, nil
+			}
+			if err != nil || response.StatusCode != code || string(got) != want {
+				t.Errorf("%s = %d %q, %v; want %d %q", ranges, response.StatusCode, got, err, code, want)
+			}
 		}
 		next := int64(0)
 		err = g.alice.Follow(t.Context(), step+"/events", nil, func(e client.Event) (bool, error) {

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// TestTheLedgerOfAStoppedServerIsVerified runs the command on a folder that no server uses, as it was left and after
+// somebody wrote into the database.
+func TestTheLedgerOfAStoppedServerIsVerified(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Database = database
+		h, err := Open(t.Context(), o, "test", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.SetUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for { // as far as a server that runs would have come
+			n, err := h.Ledger.Seal(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				break
+			}
+		}
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+		verify := func() (string, error) {
+			var out strings.Builder
+			c := verifyCommand("test")
+			c.SilenceUsage, c.SilenceErrors = true, true
+			c.SetOut(&out)
+			c.SetArgs([]string{"verify", "--data", o.Data, "--database", database})
+			err := c.ExecuteContext(t.Context())
+			return out.String(), err
+		}
+		if out, err := verify(); err != nil || !strings.Contains(out, "the ledger is whole: ") || strings.Contains(out, "wait to be sealed") {
+			t.Errorf("as it was left: %s, %v", out, err)
+		}
+		db, err := store.Open(t.Context(), database, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		err = db.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE ledger_entries SET actor = 'pri_other' WHERE position = 2`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := verify(); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "broken at position 2") {
+			t.Errorf("after it was written to: %s, %v", out, err)
+		}
+	})
+}
