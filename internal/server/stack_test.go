@@ -170,11 +170,104 @@ func (g *ground) runsAt(name, commit string) []client.Run {
 	return page.Items
 }
 
+// TestAStackDeploysByItselfWhereNoApprovalIsAskedFor takes the shipped approval policy away.
+func TestAStackDeploysByItselfWhereNoApprovalIsAskedFor(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		id := g.stack("net", lightInfra, "  autodeploy: true\n")
+		g.wantRun(g.rests(id), "finished", "applied: 1 to create")
+	})
+}
+
+// TestWhoHasAPartInARunCantConfirmItAlone: not by pushing below somebody else, and not with votes on an earlier plan.
+func TestWhoHasAPartInARunCantConfirmItAlone(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		region := func(name string) map[string]string {
+			return map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", name)}
+		}
+		confirm := func(who, id string) {
+			t.Helper()
+			if _, err := g.act(who, id, "confirm"); err != nil {
+				t.Fatal(err)
+			}
+			g.wantRun(until(t, g.admin, id, ended), "finished", "applied")
+		}
+		cant := func(who, id string) {
+			t.Helper()
+			if _, err := g.act(who, id, "confirm"); !fault.Is(err, fault.Denied) || !strings.Contains(fault.Message(err), "author of a run can't confirm it") {
+				t.Errorf("%s confirms: %v", who, err)
+			}
+		}
+		id := g.stack("net", lightInfra, "")
+		g.rests(id)
+		confirm("bob", id)
+
+		discarded := g.stackRun("net", g.push("alice", "crew/net", region("region-two")))
+		g.rests(discarded)
+		if _, err := g.act("alice", discarded, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		g.do("bob", "", "clone", "--quiet", g.url+"/git/crew/net.git", filepath.Join(g.dir, "bob", "crew/net"))
+		above := g.stackRun("net", g.push("bob", "crew/net", map[string]string{"infra/more.tf": "# of Bob's\n"}))
+		g.wantRun(g.rests(above), "unconfirmed", "1 to change")
+		cant("alice", above) // the change is hers, though the push on top of it is Bob's
+		cant("bob", above)
+		confirm("admin", above)
+
+		g.do("alice", filepath.Join(g.dir, "alice", "crew/net"), "pull", "--quiet", "--rebase", "origin", "main")
+		again := g.stackRun("net", g.push("alice", "crew/net", region("region-three")))
+		g.rests(again)
+		if _, err := g.act("bob", again, "approve"); err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range []string{"cancel", "retry"} {
+			if _, err := g.act("alice", again, verb); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.wantRun(g.rests(again), "unconfirmed", "1 to change")
+		cant("alice", again) // Bob has approved of another plan
+		confirm("bob", again)
+	})
+}
+
+// TestARepositoryCantTakeItsStateElsewhere overrides the platform's backend in several ways.
+func TestARepositoryCantTakeItsStateElsewhere(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", lightInfra, "")
+		g.rests(id)
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, id, ended), "finished", "applied")
+		for name, content := range map[string]string{
+			"zz_override.tf":                     "terraform {\n  backend \"local\" {}\n}\n",
+			"zzz_override.tf":                    "terraform {\n  backend /* x */ \"http\" {\n    lock_method = \"LOCK\"\n  }\n}\n",
+			"roadbed_backend_override.tofu.json": `{"terraform":{"backend":{"local":{}}}}`,
+		} {
+			if strings.HasSuffix(name, ".tofu.json") && !strings.HasSuffix(g.house.engine.path(), "tofu") {
+				continue // Terraform reads no such file
+			}
+			r := g.rests(g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/" + name: content})))
+			if r.State != "failed" || !strings.Contains(g.log(r.ID, "plan"), "names a backend") {
+				t.Errorf("with %s the run is %s: %s\n%s", name, r.State, r.Reason, g.log(r.ID, "plan"))
+			}
+			g.do("alice", filepath.Join(g.dir, "alice", "crew/net"), "rm", "--quiet", "-f", "infra/"+name)
+		}
+	})
+}
+
 // TestWhatPoliciesSayOfAPlan has one policy deny and another hold back what would deploy by itself.
 func TestWhatPoliciesSayOfAPlan(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		id := g.stack("net", strings.ReplaceAll(lightInfra, "database", "protected"), "  autodeploy: true\n")
-		g.wantRun(g.rests(id), "finished", "applied: 1 to create") // by itself, as the stack says
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create") // the shipped approval policy wants somebody else, whatever the stack says
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, id, ended), "finished", "applied: 1 to create")
 		changed := g.push("alice", "crew/net", map[string]string{"infra/main.tf": lightInfra})
 		id = g.stackRun("net", changed)
 		g.wantRun(g.rests(id), "failed", "a plan policy denies: terraform_data.protected is protected and would be deleted")

@@ -77,19 +77,26 @@ func TestShippedApprovalPolicy(t *testing.T) {
 	b.attachShipped()
 	for _, c := range []struct{ name, reviews, want string }{
 		{"nobody", `{}`, ""},
-		{"the author", `{"approvals": [{"author": "pri_a"}]}`, "deny: the author of a run can't confirm it; ask someone else with run:confirm"},
-		{"someone else", `{"approvals": [{"author": "pri_b"}]}`, "approve: Approved by someone other than the run's author."},
-		{"both", `{"approvals": [{"author": "pri_a"}, {"author": "pri_b"}]}`, "approve: Approved by someone other than the run's author."},
+		{"the author", `{"approvals": [{"author": "pri_a"}]}`, "deny: an author of a run can't confirm it; ask someone else with run:confirm"},
+		{"someone else", `{"approvals": [{"author": "pri_b"}]}`, "approve: Approved by someone other than those whose changes the run applies."},
+		{"both", `{"approvals": [{"author": "pri_a"}, {"author": "pri_b"}]}`, "approve: Approved by someone other than those whose changes the run applies."},
 		{"someone else, rejected", `{"approvals": [{"author": "pri_b"}], "rejections": [{"author": "pri_c"}]}`, "reject: a reviewer rejected the run"},
 		{"an approval without author", `{"approvals": [{}]}`, ""},
+		{"who pushed before the author", `{"approvals": [{"author": "pri_p"}]}`, "deny: an author of a run can't confirm it; ask someone else with run:confirm"},
 	} {
-		d := b.decide("approval", "payments", `{"run": {"author": "pri_a"}, "reviews": {"current": `+c.reviews+`}}`)
+		d := b.decide("approval", "payments", `{"run": {"author": "pri_a", "authors": ["pri_a", "pri_p"]}, "reviews": {"current": `+c.reviews+`}}`)
 		var got string
 		for rule, messages := range d.Outcome {
 			got += rule + ": " + strings.Join(messages, "|")
 		}
 		if got != c.want {
 			t.Errorf("%s: %q; want %q", c.name, got, c.want)
+		}
+	}
+	for approvals, want := range map[string]bool{`[{"author": "pri_b"}]`: false, `[{"author": "pri_b"}, {"author": "pri_c"}]`: true, `[{"author": "pri_b"}, {"author": "system"}]`: false} {
+		d := b.decide("approval", "payments", `{"run": {"author": "system", "authors": ["unknown"]}, "reviews": {"current": {"approvals": `+approvals+`}}}`)
+		if got := len(d.Outcome["approve"]) > 0; got != want {
+			t.Errorf("of an unknown author, with %s: approved %t", approvals, got)
 		}
 	}
 	if d := b.decide("approval", "payments", `{"reviews": {"current": {"approvals": [{"author": "pri_b"}]}}}`); len(d.Outcome["approve"]) > 0 {

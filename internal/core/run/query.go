@@ -66,6 +66,11 @@ func (s *Service) GetTx(ctx context.Context, tx *store.Tx, id string) (Run, erro
 	return getRun(ctx, tx, id, "")
 }
 
+// TakeTx is GetTx that keeps others from changing the run, or reviewing it, until the transaction ends.
+func (s *Service) TakeTx(ctx context.Context, tx *store.Tx, id string) (Run, error) {
+	return getRun(ctx, tx, id, tx.ForUpdate())
+}
+
 // StepsTx gives a run's steps to a product, unauthorised, in its transaction.
 func (s *Service) StepsTx(ctx context.Context, tx *store.Tx, id string) ([]Step, error) {
 	list, err := getSteps(ctx, tx, id)

@@ -21,34 +21,55 @@ type Limits struct {
 const ToolEngine = "engine"
 
 // prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
+// A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
+// has nothing configured, since its addresses come from the environment.
 const prepare = `set -eu
+trap : TERM # a shell that ends would take the engine with it
+export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_STATE"
+export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
 if [ -z "${ROADBED_ENGINE:-}" ] || [ ! -x "$ROADBED_ENGINE" ]; then
   echo "no engine: this pool has neither OpenTofu nor Terraform; put one on the server's PATH, name it with --engine, or run make tools" >&2
   exit 90
 fi
 "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
+kept=.terraform/terraform.tfstate
+if ! grep -q '"type": *"http"' "$kept" 2>/dev/null || sed -n '/"config"/,/}/p' "$kept" | grep -v '"config"' | grep -v null | grep -q '"'; then
+  echo "an override file of the repository (override.tf, *_override.tf and the like) names a backend or a cloud; take that out: the platform keeps the state" >&2
+  exit 91
+fi
 `
 
 const planScript = prepare + `
 code=0
-"$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out=/work/plan.bin || code=$?
+"$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
 case $code in 0|2) ;; *) exit $code ;; esac
-"$ROADBED_ENGINE" show -json /work/plan.bin > /work/plan.json
-"$ROADBED_ENGINE" show -no-color /work/plan.bin > /work/plan.txt
+"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
+"$ROADBED_ENGINE" show -no-color "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.txt"
 `
 
 const applyScript = prepare + `
-"$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=60s /work/plan.bin
-"$ROADBED_ENGINE" output -json > /work/outputs.json
+"$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
+"$ROADBED_ENGINE" output -json > "$ROADBED_WORK/outputs.json"
 `
 
 // override puts the platform's own backend in place of any that the configuration names.
 const override = `{"terraform":{"backend":{"http":{}}}}` + "\n"
 
+// engineConfig keeps the engine from running programs of the repository as providers, as it would those that lie in its
+// terraform.d/plugins: planning must not do what nobody has reviewed.
+const engineConfig = `disable_checkpoint = true
+provider_installation {
+  direct {}
+}
+`
+
 func planStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, planScript)
-	if in.Type == Destroy {
+	switch in.Type {
+	case Destroy:
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
+	case Proposed: // it changes nothing, and must not hold up what does
+		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
 	}
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
@@ -79,9 +100,8 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		"ROADBED_RUN":            r.ID,
 		"ROADBED_STACK":          in.Stack,
 		"ROADBED_COMMIT":         r.Source.Commit,
-		"TF_HTTP_ADDRESS":        StateURL(name),
-		"TF_HTTP_LOCK_ADDRESS":   StateURL(name),
-		"TF_HTTP_UNLOCK_ADDRESS": StateURL(name),
+		"ROADBED_STATE":          "/api/state/" + name, // at the door
+		"ROADBED_WORK":           execute.WorkDir,
 		"TF_HTTP_USERNAME":       "run",
 		"TF_HTTP_RETRY_MAX":      "5",
 		"TF_HTTP_RETRY_WAIT_MIN": "1",
@@ -100,14 +120,14 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	}
 	return worker.Job{
 		Kind:      "command",
-		Argv:      []string{"/bin/sh", "-c", "trap : TERM # a shell that ends would take the engine with it\nexport TF_HTTP_PASSWORD=\"$ROADBED_TOKEN\"\n" + script},
+		Argv:      []string{"/bin/sh", "-c", script},
 		Dir:       path.Join("/work/source", in.Path),
 		Env:       env,
 		SecretEnv: in.SecretEnv,
 		Sources:   []worker.Source{{Path: "source", Repository: r.Source.Repository, Commit: r.Source.Commit}},
 		Files: []worker.File{
 			{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
-			{Path: "engine.rc", Content: "disable_checkpoint = true\n", Mode: 0o600},
+			{Path: "engine.rc", Content: engineConfig, Mode: 0o600},
 		},
 		Tools:  []string{ToolEngine},
 		Door:   true,
@@ -116,9 +136,6 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}
 }
-
-// StateURL is where a step finds the state of a stack (NAMESPACE/NAME), through its door.
-func StateURL(name string) string { return "http://127.0.0.1:7070/api/state/" + name }
 
 // variable writes a value as an engine reads it from TF_VAR_: text as it is, anything else as JSON.
 func variable(v any) string {

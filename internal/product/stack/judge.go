@@ -54,29 +54,49 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}
 	v := Verdict{Summary: plan.Summary, Deny: d.Outcome["deny"], Warn: d.Outcome["warn"]}
 	say(log, plan, d, v)
+	var told Input
+	if err := json.Unmarshal(r.Input, &told); err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the input of run %s", r.ID)
+	}
+	if told.Autodeploy && len(v.Deny) == 0 {
+		err := s.approved(ctx, r, nil)
+		if err != nil && !fault.Is(err, fault.Denied) {
+			return worker.Result{}, err
+		}
+		if v.Approved = err == nil; !v.Approved {
+			fmt.Fprintf(log, "not applied without review: %s\n", fault.Message(err))
+		}
+	}
 	out, err := json.Marshal(v)
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
 }
 
 // planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive.
 func planInput(r run.Run, p Plan) map[string]any {
+	outputs := map[string]any{}
+	for _, o := range p.Outputs {
+		outputs[o.Address] = map[string]any{"actions": o.Actions}
+	}
 	changes := make([]any, 0, len(p.Changes))
 	for _, c := range p.Changes {
 		changes = append(changes, map[string]any{
 			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
+			"mode":   c.Mode,
 			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
 		})
 	}
 	var in Input
 	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
+	about := map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor)}
 	return map[string]any{
+		"run": about,
 		"spacelift": map[string]any{
-			"run":     map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor},
+			"run":     about,
 			"stack":   map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "project_root": in.Path},
 			"commit":  map[string]any{"hash": r.Source.Commit, "branch": r.Source.Ref},
 			"request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
 		},
-		"terraform": map[string]any{"resource_changes": changes},
+		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -164,12 +165,17 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode stack %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated)
- VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
- branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated,
+	editor := ""
+	if p := actor.From(ctx); p.Kind == actor.User { // what comes from a repository has its pushers for editors
+		editor = p.ID
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edited_by)
+ VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edited_by=excluded.edited_by,
+ applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
-		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()))
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), editor)
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}

@@ -65,6 +65,7 @@ type Change struct {
 	Address      string
 	Type         string
 	Name         string
+	Mode         string // managed or data
 	Module       string
 	Actions      []string // create, update, delete, read, no-op, forget; replace is delete and create
 	Action       string   // one word: create, update, delete, replace, read, no-op, import, move, forget
@@ -118,7 +119,7 @@ func ReadPlan(data []byte) (Plan, error) {
 	p := Plan{Changes: []Change{}, Outputs: []Change{}}
 	for _, c := range f.ResourceChanges {
 		change := detail(c.Address, c.Change)
-		change.Type, change.Name, change.Module, change.Reason = c.Type, c.Name, c.ModuleAddress, c.ActionReason
+		change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
 		change.PreviousAddr = c.PreviousAddress
 		if change.Action == "no-op" && c.PreviousAddress != "" && c.PreviousAddress != c.Address {
 			change.Action = "move"

@@ -60,11 +60,17 @@ func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) erro
 // ended frees the state lock that a step of an ended run still holds: its token died with it, so it can write no more.
 func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	var change struct {
+		To       string `json:"to"`
 		Terminal bool   `json:"terminal"`
 		Kind     string `json:"run_kind"`
 	}
 	if err := json.Unmarshal(e.Data, &change); err != nil || !change.Terminal || change.Kind != RunKind {
 		return nil
+	}
+	if change.To == finished {
+		if err := s.noteApplied(ctx, tx, e.Run); err != nil {
+			return err
+		}
 	}
 	rows, err := tx.Query(ctx, "SELECT stack FROM stack_locks WHERE run = $1", e.Run)
 	names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
@@ -88,6 +94,22 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 		}
 	}
 	return nil
+}
+
+// noteApplied keeps the commit up to which a stack is as its branch says. Who brought what is live is no author of what
+// comes next.
+func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) error {
+	r, err := s.Runs.GetTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	var in Input
+	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, edited_by = CASE WHEN updated <= $3 THEN '' ELSE edited_by END WHERE ref = $1 AND repository = $4",
+		in.Stack, r.Source.Commit, store.Micros(r.Created), r.Source.Repository)
+	return fault.Wrap(err, "note what is applied of %s", in.Stack)
 }
 
 // reconcile starts a tracked run when the branch's head changes what the stack is made of. It is level-triggered:
@@ -126,6 +148,10 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	authors, err := s.authors(ctx, stack, head)
+	if err != nil {
+		return err
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, r, tx.ForUpdate())
 		if err != nil {
@@ -136,7 +162,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		}
 		if touched {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
-			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author); err != nil {
+			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, authors); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,10 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -40,7 +43,7 @@ func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.approved(ctx, r, detail.Reviews); err != nil {
+	if err := s.approved(ctx, r, current(detail)); err != nil {
 		return err
 	}
 	return s.review(ctx, r, "confirm", note, detail.Reviews)
@@ -73,7 +76,7 @@ func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
 // the verdict was weighed with, nothing is recorded.
 func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		now, err := s.Runs.GetTx(ctx, tx, r.ID)
+		now, err := s.Runs.TakeTx(ctx, tx, r.ID)
 		if err != nil {
 			return err
 		}
@@ -101,9 +104,16 @@ type voteInput struct {
 // approved asks the approval policies. With none attached, whoever may confirm decides alone.
 func (s *Service) approved(ctx context.Context, r run.Run, reviews []run.Review) error {
 	me := actor.From(ctx)
-	approvals := []voteInput{{Author: me.ID, State: r.State}}
+	var approvals []voteInput
+	if me.Kind != actor.System { // nobody confirms what is applied without review
+		approvals = append(approvals, voteInput{Author: me.ID, State: r.State})
+	}
+	var in Input
+	if err := json.Unmarshal(r.Input, &in); err != nil {
+		return fault.Wrap(err, "read the input of run %s", r.ID)
+	}
 	var rejections []voteInput
-	for _, v := range latestVotes(reviews, r.State) {
+	for _, v := range latestVotes(reviews) {
 		switch {
 		case v.Verdict == "approve" && v.Actor != me.ID:
 			approvals = append(approvals, voteInput{v.Actor, v.State, v.Note})
@@ -112,7 +122,7 @@ func (s *Service) approved(ctx context.Context, r run.Run, reviews []run.Review)
 		}
 	}
 	input := map[string]any{
-		"run":   map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "creator_session": map[string]any{"login": r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
+		"run":   map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor), "creator_session": map[string]any{"login": r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
 		"stack": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}},
 		"reviews": map[string]any{"current": map[string]any{
 			"approvals": orEmpty(approvals), "rejections": orEmpty(rejections),
@@ -139,12 +149,23 @@ func orEmpty(v []voteInput) []voteInput {
 	return v
 }
 
-// latestVotes gives each person's newest vote given in that state.
-func latestVotes(reviews []run.Review, state string) []run.Review {
+// current gives the reviews of the newest plan: what somebody said of an earlier one is not said of this.
+func current(d run.Detail) []run.Review {
+	var judged time.Time
+	for _, step := range d.Steps {
+		if strings.HasPrefix(step.Key, "judge") && step.Ended.After(judged) {
+			judged = step.Ended
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(d.Reviews), func(v run.Review) bool { return v.State != unconfirmed || v.Time.Before(judged) })
+}
+
+// latestVotes gives each person's newest vote.
+func latestVotes(reviews []run.Review) []run.Review {
 	newest := map[string]int{}
 	var out []run.Review
 	for _, v := range reviews {
-		if v.State != state || (v.Verdict != "approve" && v.Verdict != "reject") {
+		if v.Verdict != "approve" && v.Verdict != "reject" {
 			continue
 		}
 		if i, ok := newest[v.Actor]; ok {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,8 @@ type Repositories interface {
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// Pusher gives the principal that pushed a commit.
 	Pusher(ctx context.Context, repository, commit string) (string, error)
+	// Pushers gives those who pushed to a branch between two of its heads; whole is false when there may be others.
+	Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error)
 }
 
 // Sealer encrypts states at rest, and opens the plans that core/run has sealed; core/secret does.
@@ -197,9 +200,13 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	} else if commit, err = s.Repositories.Head(ctx, stack.Repository, commit); err != nil {
 		return run.Run{}, fault.Wrap(err, "find commit")
 	}
+	authors, err := s.authors(ctx, stack, commit)
+	if err != nil {
+		return run.Run{}, err
+	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "")
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors)
 		return err
 	})
 	return created, err
@@ -222,10 +229,36 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
+// unknownAuthor stands among a run's authors for those whom the ledger does not tell.
+const unknownAuthor = "unknown"
+
+// authors gives whose changes a run at a commit would apply: who pushed since the last run that finished, and who
+// changed the document since.
+func (s *Service) authors(ctx context.Context, stack Stack, commit string) ([]string, error) {
+	var all []string
+	if stack.Applied != commit {
+		who, whole, err := s.Repositories.Pushers(ctx, stack.Repository, "refs/heads/"+stack.Branch, stack.Applied, commit)
+		if err != nil {
+			return nil, err
+		}
+		if all = who; !whole {
+			all = append(all, unknownAuthor)
+		}
+	}
+	if stack.EditedBy != "" && !slices.Contains(all, stack.EditedBy) {
+		all = append(all, stack.EditedBy)
+	}
+	if len(all) == 0 { // only the platform has pushed, and what changed the document is not known here
+		all = append(all, unknownAuthor)
+	}
+	return all, nil
+}
+
 // start makes a run; with an author it is theirs, else the caller's.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string) (run.Run, bool, error) {
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
 	in := Input{
-		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
+		Authors: authors,
+		Type:    kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits,
 	}
 	for _, v := range stack.Spec.Environment {

@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type Stack struct {
 	Seen       string // the branch's commit that was last considered
 	Deleted    bool
 	Updated    time.Time
+	Applied    string // commit of the newest run that finished; "" when none has
+	EditedBy   string // who has changed the document since; "" for nobody, or a repository
 }
 
 // LockName is the lock that tracked runs of a stack hold.
@@ -63,6 +66,15 @@ type Input struct {
 	Env        map[string]string `json:"env,omitempty"`
 	SecretEnv  map[string]string `json:"secretEnv,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
+	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
+}
+
+// authors gives who can't approve a run alone: who began it, and whose changes it applies.
+func (in Input) authors(actor string) []string {
+	if slices.Contains(in.Authors, actor) {
+		return in.Authors
+	}
+	return append([]string{actor}, in.Authors...)
 }
 
 // Output is what a stack run's page shows beside its steps.
@@ -78,6 +90,8 @@ type Verdict struct {
 	Summary Summary  `json:"summary"`
 	Deny    []string `json:"deny,omitempty"`
 	Warn    []string `json:"warn,omitempty"`
+	// Approved tells of a stack that is deployed without review whether the approval policies agree.
+	Approved bool `json:"approved,omitempty"`
 }
 
 // Kind gives the table of states and the transition function of stack runs.
@@ -212,7 +226,7 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return v.To(finished, verdict.Summary.String())
 	case verdict.Summary.Empty():
 		return v.To(finished, "nothing to change")
-	case in.Autodeploy && len(verdict.Warn) == 0 && in.Type == Tracked:
+	case in.Autodeploy && verdict.Approved && len(verdict.Warn) == 0 && in.Type == Tracked:
 		return v.To(confirmed, "applied without review, as the stack says")
 	}
 	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")

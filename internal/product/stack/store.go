@@ -24,14 +24,14 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "stack", FS: files}
 }
 
-const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated"
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edited_by"
 
 func scanStack(row store.Row) (Stack, error) {
 	var s Stack
 	var name, spec string
 	var deleted int
 	var updated int64
-	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &spec, &s.Seen, &deleted, &updated); err != nil {
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &spec, &s.Seen, &deleted, &updated, &s.Applied, &s.EditedBy); err != nil {
 		return Stack{}, err
 	}
 	s.Deleted, s.Updated = deleted == 1, store.FromMicros(updated)

@@ -9,7 +9,9 @@ CREATE TABLE stacks (
   seen TEXT NOT NULL,
   message TEXT NOT NULL,
   deleted INTEGER NOT NULL,
-  updated BIGINT NOT NULL
+  updated BIGINT NOT NULL,
+  applied TEXT NOT NULL,   -- commit of the newest run that finished
+  edited_by TEXT NOT NULL  -- who changed the document since then; '' for nobody, or a repository
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 
