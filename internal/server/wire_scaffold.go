@@ -25,14 +25,16 @@ type repositories struct{ s *repository.Service }
 
 func (r repositories) Create(ctx context.Context, n scaffold.NewRepository) error {
 	_, err := r.s.Create(ctx, repository.NewRepository{
-		Space: n.Space, Namespace: n.Namespace, Name: n.Name, Description: n.Description, DefaultBranch: n.DefaultBranch,
+		ID: n.ID, Space: n.Space, Namespace: n.Namespace, Name: n.Name, Description: n.Description, DefaultBranch: n.DefaultBranch,
 	})
 	return err
 }
 
+func (r repositories) NewRepositoryID() string { return repository.NewID(time.Now()) }
+
 func (r repositories) Describe(ctx context.Context, name string) (scaffold.Repository, error) {
 	found, err := r.s.Get(ctx, name)
-	return scaffold.Repository{Space: found.Space, DefaultBranch: found.DefaultBranch, Head: found.Head, Creator: found.CreatedBy}, err
+	return scaffold.Repository{ID: found.ID, Space: found.Space, DefaultBranch: found.DefaultBranch, Head: found.Head, Creator: found.CreatedBy}, err
 }
 
 func (r repositories) Commit(ctx context.Context, name string, c git.CommitRequest) (string, error) {

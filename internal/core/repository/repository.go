@@ -8,6 +8,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Actions that rights are asked for.
@@ -59,6 +60,7 @@ type NewRepository struct {
 	Name          string
 	Description   string
 	DefaultBranch string // "" is "main"
+	ID            string // from NewID, for who must know its own again after a crash; "" makes one
 }
 
 // Change says what is to change; nil leaves a field as it is.
@@ -168,3 +170,6 @@ func (r Repository) judge(ctx context.Context, in git.Incoming) error {
 
 // pushRefs is the most references that one push may change, since each is an entry of the ledger.
 const pushRefs = 1000
+
+// NewID gives the id of a repository that is to be made.
+func NewID(now time.Time) string { return ref.NewID(idPrefix, now) }

@@ -59,8 +59,15 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 		return Repository{}, err
 	}
 	now := s.now()
+	id := n.ID
+	if id == "" {
+		id = NewID(now)
+	}
+	if !ref.IsID(id, idPrefix) {
+		return Repository{}, fault.Errorf(fault.Invalid, "%q is not the id of a repository", id)
+	}
 	r := Repository{
-		ID: ref.NewID(idPrefix, now), Namespace: n.Namespace, Name: n.Name, Space: n.Space, Description: n.Description,
+		ID: id, Namespace: n.Namespace, Name: n.Name, Space: n.Space, Description: n.Description,
 		DefaultBranch: n.DefaultBranch, Protected: true, Created: now, CreatedBy: actor.From(ctx).ID, Updated: now,
 	}
 	if err := s.mayMake(ctx, r.Space, r.FullName()); err != nil {

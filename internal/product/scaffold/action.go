@@ -40,7 +40,7 @@ type call struct {
 // keeper remembers what a run makes outside its workspace, so that a repeated step knows its own work.
 type keeper interface {
 	// state gives what is known of a thing of this run: "", "intended" or "made".
-	state(ctx context.Context, m Made) (string, error)
+	state(ctx context.Context, m Made) (state, id string, err error)
 	// intend writes down what is about to be made. What is written down already stays.
 	intend(ctx context.Context, m Made) error
 	// made confirms it, with what is known of it now.

@@ -122,7 +122,7 @@ func (c *call) register(ctx context.Context, s *Service) error {
 		return fault.Errorf(fault.Invalid, "%s is not a file of this installation's hosted git; give repoContentsUrl as publish:roadbed gave it", clip(address, 300))
 	}
 	thing := Made{Kind: MadeLocation, Name: repository + ":" + file, URL: s.repositoryURL(repository) + "/" + file}
-	before, err := c.keeper.state(ctx, thing)
+	before, _, err := c.keeper.state(ctx, thing)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (c *call) publish(ctx context.Context, s *Service) error {
 		return err
 	}
 	thing := Made{Kind: MadeRepository, Name: repository, URL: s.repositoryURL(repository)}
-	resumed, err := c.createRepository(ctx, s, thing, NewRepository{
+	resumed, err := c.createRepository(ctx, s, &thing, NewRepository{
 		Space: in.Space, Namespace: namespace, Name: name, Description: in.Description, DefaultBranch: in.DefaultBranch,
 	})
 	if err != nil {
@@ -109,12 +109,17 @@ func (c *call) publish(ctx context.Context, s *Service) error {
 }
 
 // createRepository makes the repository, or knows again one that this run has made before: it was written down as
-// intended when it did not exist, and its creator is the person of this run.
-func (c *call) createRepository(ctx context.Context, s *Service, thing Made, n NewRepository) (resumed bool, err error) {
-	before, err := c.keeper.state(ctx, thing)
+// intended, with its id, when it did not exist.
+func (c *call) createRepository(ctx context.Context, s *Service, to *Made, n NewRepository) (resumed bool, err error) {
+	before, id, err := c.keeper.state(ctx, *to)
 	if err != nil {
 		return false, err
 	}
+	if before == "" {
+		id = s.Repositories.NewRepositoryID()
+	}
+	to.ID, n.ID = id, id
+	thing := *to
 	taken := fault.Errorf(fault.Conflict, "repository %s exists already; choose another name", thing.Name)
 	if before == "" {
 		switch _, err := s.Repositories.Describe(ctx, thing.Name); {
@@ -141,7 +146,7 @@ func (c *call) createRepository(ctx context.Context, s *Service, thing Made, n N
 	if err != nil {
 		return false, err
 	}
-	if about.Creator != "" && about.Creator != c.user.ID {
+	if about.ID != thing.ID {
 		return false, c.forget(ctx, thing, taken)
 	}
 	c.logf("repository %s was made by an earlier try of this run", thing.Name)

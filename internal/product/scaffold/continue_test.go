@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -96,6 +97,36 @@ func TestHalfWayThenUndo(t *testing.T) {
 		if err := b.Undo(accesstest.As("alice"), d.Run.ID); !fault.Is(err, fault.Conflict) || scaffold.MayUndo(d.Run) {
 			t.Errorf("an undone run can be undone: %v", err)
 		}
+	})
+}
+
+// A repository of the same name that somebody made meanwhile is not this run's, whoever made it.
+func TestUndoAndContinueKnowTheirOwnRepository(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
+		first := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop"}})
+		if err := b.git.Delete(alice, "team/shop"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.git.Create(alice, repository.NewRepository{Namespace: "team", Name: "shop", Space: "default"}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.git.CommitFiles(alice, "team/shop", git.CommitRequest{
+			Branch: "main", Message: "work", Changes: []git.FileChange{{Path: "work.txt", Content: []byte("x")}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Undo(alice, first.Run.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		if d := b.detail(first.Run.ID); d.Run.State != "undone" {
+			t.Errorf("the run is %s: %s", d.Run.State, d.Run.Reason)
+		}
+		b.file("team/shop", "work.txt")
 	})
 }
 

@@ -23,7 +23,7 @@ type Made struct {
 	Name     string   `json:"name"`
 	URL      string   `json:"url,omitempty"`
 	Step     string   `json:"step,omitempty"`
-	ID       string   `json:"id,omitempty"`       // of a location
+	ID       string   `json:"id,omitempty"`       // of a location that was made, of a repository from its intention on
 	Commit   string   `json:"commit,omitempty"`   // the first one of a repository
 	Entities []string `json:"entities,omitempty"` // that a location brought
 	State    string   `json:"state,omitempty"`    // intended: perhaps made; made; undone
@@ -46,9 +46,10 @@ type tableKeeper struct {
 	step string
 }
 
-func (k tableKeeper) state(ctx context.Context, m Made) (state string, err error) {
+func (k tableKeeper) state(ctx context.Context, m Made) (state, id string, err error) {
+	var data string
 	err = k.s.DB.Read(ctx, func(tx *store.Tx) error {
-		err := tx.QueryRow(ctx, "SELECT state FROM scaffold_made WHERE run = $1 AND kind = $2 AND name = $3", k.task.Run, m.Kind, m.Name).Scan(&state)
+		err := tx.QueryRow(ctx, "SELECT state, data FROM scaffold_made WHERE run = $1 AND kind = $2 AND name = $3", k.task.Run, m.Kind, m.Name).Scan(&state, &data)
 		if fault.Is(err, fault.NotFound) {
 			return nil
 		}
@@ -57,7 +58,12 @@ func (k tableKeeper) state(ctx context.Context, m Made) (state string, err error
 	if state == stateUndone {
 		state = ""
 	}
-	return state, fault.Wrap(err, "look for %s %s of run %s", m.Kind, m.Name, k.task.Run)
+	if err == nil && state != "" {
+		var was Made
+		err = json.Unmarshal([]byte(data), &was)
+		id = was.ID
+	}
+	return state, id, fault.Wrap(err, "look for %s %s of run %s", m.Kind, m.Name, k.task.Run)
 }
 
 func (k tableKeeper) intend(ctx context.Context, m Made) error {
@@ -139,9 +145,9 @@ func madeBy(ctx context.Context, tx *store.Tx, run string) ([]Made, error) {
 // noKeeper is for dry runs, in which nothing is made.
 type noKeeper struct{}
 
-func (noKeeper) state(context.Context, Made) (string, error) { return "", nil }
-func (noKeeper) intend(context.Context, Made) error          { return errDry() }
-func (noKeeper) made(context.Context, Made) error            { return errDry() }
-func (noKeeper) forget(context.Context, Made) error          { return nil }
+func (noKeeper) state(context.Context, Made) (state, id string, err error) { return "", "", nil }
+func (noKeeper) intend(context.Context, Made) error                        { return errDry() }
+func (noKeeper) made(context.Context, Made) error                          { return errDry() }
+func (noKeeper) forget(context.Context, Made) error                        { return nil }
 
 func errDry() error { return fault.Errorf(fault.Internal, "a dry run makes nothing") }

@@ -18,6 +18,7 @@ type Repositories interface {
 	Create(ctx context.Context, n NewRepository) error
 	// Describe gives what is known of a repository. Permission: repository:read; otherwise NotFound.
 	Describe(ctx context.Context, repository string) (Repository, error)
+	NewRepositoryID() string
 	// Commit makes a commit as the caller. Permission: repository:write. Conflict when the branch is not at its Parent.
 	Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error)
 	// Delete removes a repository for good. Permission: repository:admin, or repository:create for its creator.
@@ -30,11 +31,13 @@ type Repositories interface {
 
 // NewRepository is what a golden path says of the repository it makes.
 type NewRepository struct {
+	ID                                                 string // from NewRepositoryID
 	Space, Namespace, Name, Description, DefaultBranch string
 }
 
 // Repository is what this room needs to know of a hosted repository.
 type Repository struct {
+	ID            string
 	Space         string
 	DefaultBranch string
 	Head          string // commit of the default branch; "" while it has none

@@ -95,7 +95,7 @@ func (s *Service) runUndo(ctx context.Context, l worker.Lease, log io.Writer) (w
 }
 
 func (s *Service) undoAll(ctx context.Context, t *task, made []Made, log io.Writer) error {
-	as, who, err := s.ctxOf(ctx, t.Undoer)
+	as, _, err := s.ctxOf(ctx, t.Undoer)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *Service) undoAll(ctx context.Context, t *task, made []Made, log io.Writ
 		if m.State == stateUndone {
 			continue
 		}
-		deleted, err := s.undoOne(as, t, who, m)
+		deleted, err := s.undoOne(as, t, made, m)
 		if err != nil {
 			return fault.Wrap(err, "delete %s %s", m.Kind, m.Name)
 		}
@@ -121,11 +121,11 @@ func (s *Service) undoAll(ctx context.Context, t *task, made []Made, log io.Writ
 }
 
 // undoOne deletes one thing. What is gone already, or was only intended and is not this run's, is left as it is.
-func (s *Service) undoOne(ctx context.Context, t *task, who actor.Principal, m Made) (deleted bool, err error) {
+func (s *Service) undoOne(ctx context.Context, t *task, made []Made, m Made) (deleted bool, err error) {
 	switch m.Kind {
 	case MadeLocation:
 		if m.ID == "" {
-			return s.undoIntendedLocation(ctx, t, m)
+			return s.undoIntendedLocation(ctx, t, made, m)
 		}
 		err = s.Catalog.Unregister(ctx, m.ID)
 	case MadeRepository:
@@ -133,8 +133,8 @@ func (s *Service) undoOne(ctx context.Context, t *task, who actor.Principal, m M
 		if describing != nil {
 			return false, ignoreMissing(describing)
 		}
-		if m.State == stateIntended && (about.Creator != "" && about.Creator != t.Principal.ID && about.Creator != who.ID) {
-			return false, nil
+		if about.ID != m.ID {
+			return false, nil // somebody else's, by the same name
 		}
 		if about.Head != "" && m.Commit != "" && about.Head != m.Commit {
 			return false, fault.Errorf(fault.Conflict, "it has commits that this run did not make; delete it by itself if they are not needed")
@@ -148,9 +148,18 @@ func (s *Service) undoOne(ctx context.Context, t *task, who actor.Principal, m M
 }
 
 // undoIntendedLocation finds a location of which the run did not get to hear the id: registering again tells it.
-func (s *Service) undoIntendedLocation(ctx context.Context, t *task, m Made) (bool, error) {
+func (s *Service) undoIntendedLocation(ctx context.Context, t *task, made []Made, m Made) (bool, error) {
 	repository, file, ok := splitLocation(m.Name)
-	if !ok {
+	own := slices.ContainsFunc(made, func(other Made) bool {
+		return other.Kind == MadeRepository && other.Name == repository && other.State != stateUndone
+	})
+	if !ok || !own { // one of another's repository may have been there before
+		return false, nil
+	}
+	switch about, err := s.Repositories.Describe(ctx, repository); {
+	case err != nil:
+		return false, ignoreMissing(err)
+	case !slices.ContainsFunc(made, func(other Made) bool { return other.Kind == MadeRepository && other.ID == about.ID }):
 		return false, nil
 	}
 	found, err := s.Catalog.Register(ctx, t.Space, Location{Repository: repository, Path: file})
