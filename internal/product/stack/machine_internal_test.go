@@ -67,6 +67,7 @@ func (p *play) report() {
 			if rapid.Bool().Draw(p.T, "warn") {
 				v.Warn = []string{"beware"}
 			}
+			v.Approved = rapid.Bool().Draw(p.T, "approved")
 			p.verdict[p.rounds] = v
 			s.Result.Data, _ = json.Marshal(v)
 			if rapid.IntRange(0, 9).Draw(p.T, "garbled") == 0 {
@@ -116,7 +117,7 @@ func (p *play) cancel() {
 // confirmedBy tells whether the plan of this round was let through: by a person, or by the stack's own word.
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
-	if p.in.Autodeploy && p.in.Type == Tracked && len(v.Warn) == 0 {
+	if p.in.Autodeploy && v.Approved && p.in.Type == Tracked && len(v.Warn) == 0 {
 		return true
 	}
 	judged := p.step("judge")
@@ -206,7 +207,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		p.settle()
 		p.check()
 		for range rapid.IntRange(1, 25).Draw(rt, "moves") {
-			switch move := rapid.SampledFrom([]string{"report", "report", "report", "confirm", "discard", "approve", "cancel", "retry"}).Draw(rt, "move"); {
+			switch move := rapid.SampledFrom([]string{"report", "report", "report", "confirm", "discard", "discard", "approve", "cancel", "retry"}).Draw(rt, "move"); {
 			case p.view.Run.Terminal:
 				ends[p.view.Run.State]++
 				if move == "retry" {
@@ -221,6 +222,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 				p.review(move)
 			}
 			p.check()
+		}
+		if p.view.Run.Terminal {
+			ends[p.view.Run.State]++
 		}
 	})
 	for _, state := range []string{finished, failed, discarded, canceled} {

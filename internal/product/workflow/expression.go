@@ -34,6 +34,9 @@ func (s *scope) evaluate(text string) (v any, err error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "the expression %q can't be evaluated: %s", clip(text, 200), firstLine(err.Error()))
 	}
+	if left(v, maxValue) < 0 {
+		return nil, fault.Errorf(fault.Invalid, "the expression %q gives more than %d bytes", clip(text, 200), maxValue)
+	}
 	return v, nil
 }
 
@@ -63,18 +66,17 @@ func (f *finder) Visit(node *ast.Node) {
 }
 
 func options() []expr.Option {
-	return []expr.Option{
+	return append(budgeted(),
 		expr.AllowUndefinedVariables(),
 		expr.MaxNodes(maxExpressionNodes),
 		expr.DisableBuiltin("now"), // the same facts must give the same outcome
 		expr.DisableBuiltin("repeat"),
 		expr.Function("asInt", func(args ...any) (any, error) { return asInt(args[0]) }, new(func(any) int)),
 		expr.Function("asFloat", func(args ...any) (any, error) { return asFloat(args[0]) }, new(func(any) float64)),
-		expr.Function("toJson", func(args ...any) (any, error) { return toJSON(args[0]), nil }, new(func(any) string)),
 		expr.Function("jsonpath", func(args ...any) (any, error) {
 			return jsonPath(fmt.Sprint(args[0]), fmt.Sprint(args[1]))
 		}, new(func(any, any) any)),
-	}
+	)
 }
 
 func compileExpression(text string) (program *vm.Program, err error) {

@@ -16,6 +16,9 @@ import (
 // maxItems bounds what one task expands to.
 const maxItems = 1000
 
+// maxNumber bounds the numbers of a sequence, so that what is computed of them fits.
+const maxNumber = 1_000_000_000
+
 // items gives what a task expands to.
 func (s *scope) items(t *Task) ([]any, error) {
 	items, err := s.rawItems(t)
@@ -91,8 +94,8 @@ func (s *scope) sequence(q *Sequence) ([]any, error) {
 			return 0, err
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			return 0, fault.Errorf(fault.Invalid, "withSequence.%s %q is not a whole number", what, clip(text, 50))
+		if err != nil || n < -maxNumber || n > maxNumber {
+			return 0, fault.Errorf(fault.Invalid, "withSequence.%s %q is not a whole number from -%d to %d", what, clip(text, 50), maxNumber, maxNumber)
 		}
 		return n, nil
 	}

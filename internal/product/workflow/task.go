@@ -30,6 +30,12 @@ func (e *engine) task(at place, t *Task, sc *scope, artifacts map[string]Artifac
 		if at.gate != nil {
 			place.gate = &gate{limits: at.gate.limits, child: place.key, up: at.gate.up}
 		}
+		if len(e.nodes) >= maxNodes { // one says it for all that follow
+			child := e.once(place, t, &one, artifacts)
+			group.absorb(child)
+			group.phase, group.message = child.phase, place.name+": "+child.message
+			break
+		}
 		child := e.once(place, t, &one, artifacts)
 		group.absorb(child)
 		group.settled = group.settled && child.settled
