@@ -132,8 +132,8 @@ func waitingStack(t *testing.T, h *House, api *client.Client) string {
 	if h.engine.path() == "" {
 		return ""
 	}
-	documents := strings.ReplaceAll(townPeople, "role: developer", "role: admin") + `---
-apiVersion: roadbed.dev/v1
+	people := strings.ReplaceAll(townPeople, "role: developer", "role: admin")
+	const document = `apiVersion: roadbed.dev/v1
 kind: Stack
 metadata: {name: shop-infra}
 spec:
@@ -144,7 +144,7 @@ spec:
 	if _, err := client.Post[client.Repository](t.Context(), api, "/repositories", map[string]string{"namespace": "crew", "name": "shop"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Post[client.List[client.Applied]](t.Context(), api, "/apply", map[string]any{"documents": documents, "source": "test"}); err != nil {
+	if _, err := client.Post[client.List[client.Applied]](t.Context(), api, "/apply", map[string]any{"documents": people, "source": "test"}); err != nil {
 		t.Fatal(err)
 	}
 	token, err := client.Post[client.NewToken](t.Context(), api, "/tokens", map[string]any{"name": "test", "owner": "user:default/alice"})
@@ -154,6 +154,10 @@ spec:
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "infra", "main.tf"), lightInfra)
 	w := &town{alice: client.New(api.URL, token.Secret)}
+	// All of it is Alice's, so that the administrator may confirm it.
+	if _, err := client.Post[client.List[client.Applied]](t.Context(), w.alice, "/apply", map[string]any{"documents": document, "source": "test"}); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "infrastructure"},
 		{"push", "--quiet", api.URL + "/git/crew/shop.git", "main"},
