@@ -59,3 +59,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Ids of one millisecond sort by their time too: whoever waits longer goes first.
+func TestIDsSortByTheirMicroseconds(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMicro(1_700_000_000_123_000)
+	for last := ""; now.Before(time.UnixMicro(1_700_000_000_125_000)); now = now.Add(time.Microsecond) {
+		id := ref.NewID(ref.Run, now)
+		if id <= last || !ref.IsID(id, ref.Run) {
+			t.Fatalf("at %s: %s after %s", now, id, last)
+		}
+		last = id
+	}
+}
