@@ -82,7 +82,7 @@ func budgeted() []expr.Option {
 				if i > 0 {
 					b.WriteString(separator)
 				}
-				b.WriteString(fmt.Sprint(list.Index(i).Interface()))
+				fmt.Fprint(&b, list.Index(i).Interface())
 				if b.Len() > maxValue {
 					return nil, errValue()
 				}
