@@ -17,7 +17,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate tools clean
+.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate check-generated tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -92,6 +92,9 @@ lint: ## vet, format, the linters of .golangci.yml, the portal's types and forma
 generate: ## generated files: the OpenAPI document and the portal's client
 	cd internal/machinery/execute/process && $(GO) generate .
 	$(if $(PORTAL),$(GO) run ./cmd/roadbed openapi > web/src/api/openapi.json && cd web && npm run generate)
+
+check-generated: generate ## fails when generated files are not what make generate gives
+	git diff --exit-code -- web/src/api internal/machinery/execute
 
 clean: ## what builds leave
 	rm -rf bin web/dist $(HELPER)/init_linux_*

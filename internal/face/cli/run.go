@@ -18,6 +18,7 @@ func (s *state) runs() *cobra.Command {
 		{"confirm", "Let a plan be applied, if the approval policies agree"}, {"discard", "End a run that waits for review"},
 		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against it"},
 		{"cancel", "Stop a run"}, {"retry", "Let an ended run go on from where it failed"},
+		{"undo", "Delete what a golden path's run has made half way"},
 	} {
 		verbs = append(verbs, s.runVerb(v[0], v[1]))
 	}
