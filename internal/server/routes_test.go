@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,13 +165,65 @@ func routes(h *House) []route {
 	return all
 }
 
-// filled puts values where the path has names.
-func filled(path string) string {
-	return strings.NewReplacer("{id}", "run_00000000000000000000000000", "{namespace}", "default", "{name}", "none", "{kind}", "component",
+// filled puts values where the path has names; ids are those of a kind of things, by the path before them.
+func filled(path string, ids map[string]string) string {
+	head, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
+	id := ids[head]
+	if id == "" {
+		id = "run_00000000000000000000000000"
+	}
+	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", "none", "{kind}", "component",
 		"{space}", "default", "{step}", "one").Replace(path)
 }
 
-// TestEveryRouteRefusesWithoutRights walks all that the API says it has.
+// furnish makes one thing of each kind that routes are about, called none, and gives the ids of those that have one.
+func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string {
+	t.Helper()
+	const documents = `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: none}, spec: {type: service, lifecycle: production, owner: crew}}
+---
+{apiVersion: roadbed.dev/v1, kind: Stack, metadata: {name: none}, spec: {owner: crew, source: {repository: default/none, branch: main, path: infra}}}
+---
+{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: none}, spec: {project: default, source: {repoURL: /git/default/none, path: deploy, targetRevision: main}, destination: {name: local}}}
+`
+	post := func(path, body string) (id string) {
+		t.Helper()
+		code, answer := do(t, server, http.MethodPost, "/api/v1"+path, h.Options.AdminToken, body)
+		var made struct{ ID string }
+		if code >= 300 || json.Unmarshal([]byte(answer), &made) != nil && path != "/apply" && path != "/workflows/runs" {
+			t.Fatalf("POST %s = %d %s", path, code, answer)
+		}
+		if made.ID == "" {
+			_, rest, _ := strings.Cut(answer, `"id":"`)
+			made.ID, _, _ = strings.Cut(rest, `"`)
+		}
+		return made.ID
+	}
+	text := func(s string) string {
+		quoted, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(quoted)
+	}
+	post("/repositories", `{"namespace":"default","name":"none"}`)
+	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
+	if code, answer := do(t, server, http.MethodPut, "/api/v1/secrets/default/none", h.Options.AdminToken, `{"value":"hidden"}`); code >= 300 {
+		t.Fatalf("a secret = %d %s", code, answer)
+	}
+	ids := map[string]string{
+		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
+		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
+	}
+	for kind, id := range ids {
+		if id == "" {
+			t.Fatalf("there is no id of one of the %s", kind)
+		}
+	}
+	return ids
+}
+
+// TestEveryRouteRefusesWithoutRights walks all that the API says it has, about things that are there, with requests that
+// could be done.
 func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 	t.Parallel()
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
@@ -178,13 +231,15 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		// What a person without any right may do: know of itself, and get lists that are empty.
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
-		seen := 0
+		ids := furnish(t, h, server)
+		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md"}
+		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {
 				continue
 			}
 			seen++
-			path := filled(r.path)
+			path := filled(r.path, ids) + query[r.op.OperationID]
 			if code, body := do(t, server, r.method, path, "", ""); code != http.StatusUnauthorized {
 				t.Errorf("%s %s answers nobody with %d %.200s", r.method, path, code, body)
 			}
@@ -199,13 +254,27 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 			if own[r.op.OperationID] {
 				continue
 			}
-			code, body := do(t, server, r.method, path, nobody, bodyOf(r.op))
+			code, body := do(t, server, r.method, path, nobody, bodyOf(h, r.op))
+			if code == http.StatusUnprocessableEntity || code == http.StatusBadRequest {
+				t.Errorf("%s %s is not asked for rights, since its body is refused first: %d %.300s", r.method, path, code, body)
+			}
 			if code < 300 && !empty(body) {
 				t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
 			}
 			if code >= 500 {
 				t.Errorf("%s %s answers a person without rights with %d %.300s", r.method, path, code, body)
 			}
+			if code == http.StatusForbidden || code == http.StatusNotFound {
+				refused++
+			}
+		}
+		for _, path := range []string{"/entities/component/default/none", "/repositories/default/none", "/stacks/default/none", "/applications/default/none", "/runs/" + ids["runs"]} {
+			if code, body := do(t, server, http.MethodGet, "/api/v1"+path, h.Options.AdminToken, ""); code != http.StatusOK || strings.Contains(body, `"terminal":true`) {
+				t.Errorf("after all that was refused, %s is %d %.300s", path, code, body)
+			}
+		}
+		if refused < 40 {
+			t.Errorf("only %d routes refused", refused)
 		}
 		if seen < 50 {
 			t.Errorf("only %d routes were walked", seen)
@@ -213,13 +282,56 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 	})
 }
 
-// bodyOf gives a body that the schema accepts, as far as a guess goes.
-func bodyOf(op *huma.Operation) string {
+// bodyOf gives a body that the schema accepts, so that the request comes as far as its rights.
+func bodyOf(h *House, op *huma.Operation) string {
 	if op.RequestBody == nil {
 		return ""
 	}
-	return `{"code":"x","user":"user:default/admin","name":"none","documents":"{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {type: a, lifecycle: b, owner: c}}",` +
-		`"repository":"default/none","values":{},"value":"x","revision":"x","point":"plan","rego":"package roadbed","kinds":[],"file":"x","document":"x","note":"x","type":"tracked"}`
+	content := op.RequestBody.Content["application/json"]
+	if content == nil {
+		return ""
+	}
+	body, err := json.Marshal(valueOf(h, "", content.Schema, 0))
+	if err != nil {
+		return ""
+	}
+	return string(body)
+}
+
+// fieldTexts are values for fields that are looked at before rights are asked.
+var fieldTexts = map[string]string{
+	"documents": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {type: a, lifecycle: b, owner: c}}",
+	"document":  waiting, "repository": "default/none", "user": "user:default/admin", "owner": "user:default/admin", "path": "catalog-info.yaml",
+	"rego": "package roadbed.plan", "point": "plan", "space": "default",
+}
+
+func valueOf(h *House, name string, s *huma.Schema, depth int) any {
+	if s.Ref != "" {
+		s = h.API.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref)
+	}
+	switch {
+	case fieldTexts[name] != "" && s.Type == huma.TypeString:
+		return fieldTexts[name]
+	case len(s.Enum) > 0:
+		return s.Enum[0]
+	case s.Type == huma.TypeString && s.Format == "date-time":
+		return "2030-01-01T00:00:00Z"
+	case s.Type == huma.TypeString:
+		return "none"
+	case s.Type == huma.TypeInteger || s.Type == huma.TypeNumber:
+		return 1
+	case s.Type == huma.TypeBoolean:
+		return false
+	case s.Type == huma.TypeArray:
+		return []any{}
+	}
+	object := map[string]any{}
+	for field, property := range s.Properties {
+		if slices.Contains(s.Required, field) || fieldTexts[field] != "" && depth == 0 {
+			object[field] = valueOf(h, field, property, depth+1)
+		}
+	}
+	return object
 }
 
 // empty tells whether an answer is a list of nothing.

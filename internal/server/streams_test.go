@@ -90,7 +90,7 @@ func TestStreamsRefuseWithoutRights(t *testing.T) {
 				continue
 			}
 			seen++
-			events := follow(t, server.URL+filled(r.path), mallory)
+			events := follow(t, server.URL+filled(r.path, nil), mallory)
 			for range 20 { // beats, and then either nothing or the refusal
 				name, open := <-events
 				if name != "beat" && name != "problem" && name != "start" && open {
