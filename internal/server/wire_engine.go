@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -41,16 +42,31 @@ func (e *engine) path() string {
 // run downloads an engine when there is none. Without a network, stacks fail with words that tell what to do.
 func (e *engine) run(ctx context.Context) error {
 	if e.path() == "" && e.download {
-		program, err := stack.Download(ctx, e.dir)
-		if err != nil {
-			e.log.Warn("stacks have no engine: put tofu on the PATH, name it with --engine, or run make tools", "error", err)
-		} else {
-			e.program.Store(&program)
-			e.log.Info("downloaded the engine of stacks", "path", program)
-		}
+		e.fetch(ctx)
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// fetch downloads until it has the engine. A network that is away may come.
+func (e *engine) fetch(ctx context.Context) {
+	for pause := time.Minute; ; pause = min(2*pause, time.Hour) {
+		program, err := stack.Download(ctx, e.dir)
+		if err == nil {
+			e.program.Store(&program)
+			e.log.Info("downloaded the engine of stacks", "path", program)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		e.log.Warn("stacks have no engine: put tofu on the PATH, name it with --engine, or run make tools", "error", err, "tried again in", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // toolDir is where the engine stands inside a step.

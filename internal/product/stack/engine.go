@@ -2,7 +2,9 @@ package stack
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,15 +75,22 @@ func executable(path string) error {
 
 // Download brings OpenTofu into dir, with its checksum verified, and gives the program. Unavailable without a network.
 func Download(ctx context.Context, dir string) (string, error) {
+	return download(ctx, dir, EngineVersion)
+}
+
+func download(ctx context.Context, dir string, version tofudl.Version, from ...tofudl.ConfigOpt) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
-	dl, err := tofudl.New()
+	// A client of its own: without one the library would change the one that everybody shares.
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}}}
+	defer client.CloseIdleConnections()
+	dl, err := tofudl.New(append(from, tofudl.ConfigHTTPClient(client))...)
 	if err != nil {
 		return "", fault.Wrap(err, "prepare the download of OpenTofu")
 	}
-	binary, err := dl.Download(ctx, tofudl.DownloadOptVersion(tofudl.Version(EngineVersion)))
+	binary, err := dl.Download(ctx, tofudl.DownloadOptVersion(version))
 	if err != nil {
-		return "", fault.Errorf(fault.Unavailable, "download OpenTofu %s: %w; without a network, run make tools or put tofu on the PATH", EngineVersion, err)
+		return "", fault.Errorf(fault.Unavailable, "download OpenTofu %s: %w; without a network, run make tools or put tofu on the PATH", version, err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fault.Wrap(err, "make %s", dir)
