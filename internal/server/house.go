@@ -25,6 +25,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -165,7 +166,7 @@ func (h *House) machinery() (err error) {
 	h.engine = findEngine(h.Options, h.path("tools"), h.Log)
 	h.Node, err = node.New(node.Options{
 		Dir: h.path("node"), DB: h.DB, Executor: h.Executor, Images: images{h.Registry}, Now: time.Now, Log: h.Log,
-		ReservedHosts: h.reservedHosts(),
+		ReservedHosts: h.reservedHosts(), Limits: execute.Limits{Memory: 2 << 30, Processes: 1024, Disk: 4 << 30}, // of a container that sets none
 	})
 	return fault.Wrap(err, "prepare the node")
 }
