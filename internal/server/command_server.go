@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -54,7 +56,7 @@ func Serve(ctx context.Context, o Options, version string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.Listen)
+	listener, err := listen(ctx, o.Listen)
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "listen on %s: %w; choose another address with --listen", o.Listen, err)
 	}
@@ -85,6 +87,24 @@ func Serve(ctx context.Context, o Options, version string) error {
 	group.Go(func() error { return h.ServeDoor(atDoor) })
 	group.Go(func() error { return h.greet(ctx) })
 	return group.Wait()
+}
+
+// patience is how long a start waits for its address: a child that an earlier life was just starting when it was killed
+// holds it for a moment longer.
+const patience = 3 * time.Second
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	for end := time.Now().Add(patience); ; {
+		listener, err := net.Listen("tcp", address)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return listener, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // accept tells what is not enforced on this machine, and refuses it where isolation is required.

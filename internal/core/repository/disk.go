@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -171,6 +172,21 @@ func (s *Service) locked(ctx context.Context, id string, fn func() error) error 
 	return fn()
 }
 
+// clearEarlier removes what an earlier try to make this very repository, which a crash cut off, has left.
+func (s *Service) clearEarlier(ctx context.Context, r Repository) error {
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		_, err := byID(ctx, tx, r.ID)
+		return err
+	})
+	if err == nil {
+		return taken(r.FullName())
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return s.dropFolder(r.ID)
+}
+
 // makeFolder makes the folder of a new repository, whole or not at all.
 func (s *Service) makeFolder(ctx context.Context, r Repository) (err error) {
 	draft := filepath.Join(s.dir, draftPrefix+r.ID)
@@ -196,6 +212,9 @@ const draftPrefix = "draft-"
 // dropFolder removes a repository's folder. It vanishes at once; what a crash leaves of it goes as an orphan.
 func (s *Service) dropFolder(id string) error {
 	draft := filepath.Join(s.dir, draftPrefix+id)
+	if err := os.RemoveAll(draft); err != nil { // of an earlier try
+		return fault.Wrap(err, "remove the folder of repository %s", id)
+	}
 	if err := os.Rename(s.folder(id), draft); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fault.Wrap(err, "remove the folder of repository %s", id)
 	}

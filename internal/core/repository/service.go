@@ -76,6 +76,11 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 	if _, err := s.find(ctx, r.FullName()); err == nil {
 		return Repository{}, taken(r.FullName())
 	}
+	if n.ID != "" {
+		if err := s.clearEarlier(ctx, r); err != nil {
+			return Repository{}, err
+		}
+	}
 	if err := s.makeFolder(ctx, r); err != nil {
 		return Repository{}, err
 	}

@@ -182,6 +182,36 @@ func TestANameThatBecameFreeIsNoStrangers(t *testing.T) {
 	})
 }
 
+// Whoever chose a repository's id can make it again after a crash, wherever that came.
+func TestARepositoryWithAChosenIDIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		n := repository.NewRepository{ID: repository.NewID(time.Now()), Namespace: "team", Name: "pay", Space: "default"}
+		for _, left := range []string{"draft-" + n.ID, n.ID + ".git"} { // what a kill leaves before the row is written
+			if err := os.MkdirAll(filepath.Join(b.dir, left, "objects", "half"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		made, err := b.Create(alice, n)
+		if err != nil || made.ID != n.ID {
+			t.Fatalf("made %+v, %v", made, err)
+		}
+		if _, err := b.Create(alice, n); !fault.Is(err, fault.Conflict) {
+			t.Errorf("made twice: %v", err)
+		}
+		n.Name = "other"
+		if _, err := b.Create(alice, n); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the id of another one is taken: %v", err)
+		}
+		b.must("", "clone", "-q", b.address("alice", "team/pay"), "a")
+		n.ID = "rep_x"
+		if _, err := b.Create(alice, n); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a wrong id: %v", err)
+		}
+	})
+}
+
 // A copy that is made while pushes go on is a whole repository, and serves as one.
 func TestCopyWhileInUse(t *testing.T) {
 	t.Parallel()
