@@ -196,6 +196,18 @@ func TestTokensEnd(t *testing.T) {
 		b.refused(revoked, "revoked")
 		b.as(kept)
 
+		narrow := b.token("alice", "run:read")
+		mine, _ := b.s.Authenticate(context.Background(), kept)
+		if err := b.s.RevokeToken(b.as(narrow), mine.Token); !fault.Is(err, fault.Denied) {
+			t.Errorf("a narrow token ends another one of its owner's: %v", err)
+		}
+		b.as(kept)
+		itself, _ := b.s.Authenticate(context.Background(), narrow)
+		if err := b.s.RevokeToken(b.as(narrow), itself.Token); err != nil {
+			t.Errorf("a narrow token ends itself: %v", err)
+		}
+		b.refused(narrow, "revoked by itself")
+
 		old := b.token("bob")
 		b.pass(91 * 24 * time.Hour)
 		b.refused(old, "expired after 90 days")

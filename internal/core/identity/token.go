@@ -186,6 +186,9 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if me := actor.From(ctx); me.Scopes != nil && me.Token != token.ID {
+		return fault.Errorf(fault.Denied, "a token with scopes can end only itself; sign in, or use a token without scopes")
+	}
 	if _, err := s.tokensOf(ctx, token.Ref); err != nil {
 		if fault.Is(err, fault.Denied) {
 			return access.NotFound("token " + id)

@@ -139,15 +139,15 @@ func (r *Registry) append(ctx context.Context, id string, offset int64, body io.
 }
 
 // Finish adds the last bytes, checks the whole against the digest, and makes it a blob of the repository.
-// Invalid when the content has another digest; then the upload is gone.
+// Invalid when the content has another digest; then the upload is gone. With Conflict it gives how much has arrived.
 func (r *Registry) Finish(ctx context.Context, name, id string, offset int64, body io.Reader, d Digest) (int64, error) {
 	release, err := r.acquire(name, id)
 	if err != nil {
 		return 0, err
 	}
 	defer release()
-	if _, err := r.append(ctx, id, offset, body); err != nil {
-		return 0, err
+	if arrived, err := r.append(ctx, id, offset, body); err != nil {
+		return arrived, err
 	}
 	data := "uploads/" + id + "/data"
 	size, actual, err := r.seal(ctx, data)

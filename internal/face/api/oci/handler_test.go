@@ -303,6 +303,11 @@ func TestTheProtocol(t *testing.T) {
 	expect("state", resp, 204, "", body)
 	resp, body = h.do(t, "writer", "PUT", at, "", "Content-Range", "x")
 	expect("finish without digest", resp, 400, "DIGEST_INVALID", body)
+	resp, body = h.do(t, "writer", "PUT", at+"?digest="+hash(blob), blob[7:], "Content-Range", "7-10")
+	expect("a gap at the end", resp, 416, "BLOB_UPLOAD_INVALID", body)
+	if got := resp.Header.Get("Range"); got != "0-4" {
+		t.Errorf("after a gap at the end the range is %q", got)
+	}
 	resp, body = h.do(t, "writer", "PUT", at+"?digest="+hash(blob), blob[5:], "Content-Range", "5-10")
 	expect("finish", resp, 201, "", body)
 	resp, body = h.do(t, "writer", "GET", at, "")
