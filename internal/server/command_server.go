@@ -2,15 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -18,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/listen"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -56,7 +54,7 @@ func Serve(ctx context.Context, o Options, version string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, o.Listen)
+	listener, err := listen.Open(ctx, o.Listen)
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "listen on %s: %w; choose another address with --listen", o.Listen, err)
 	}
@@ -77,34 +75,20 @@ func Serve(ctx context.Context, o Options, version string) error {
 	if err := h.SetUp(ctx); err != nil {
 		return err
 	}
+	secured, err := h.secure(listener)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	atDoor, close := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer close() // steps need the door until the last one has ended: an engine saves its state through it
 		return h.Run(ctx)
 	})
-	group.Go(func() error { return h.Serve(ctx, listener) })
+	group.Go(func() error { return h.Serve(ctx, secured) })
 	group.Go(func() error { return h.ServeDoor(atDoor) })
 	group.Go(func() error { return h.greet(ctx) })
 	return group.Wait()
-}
-
-// patience is how long a start waits for its address: a child that an earlier life was just starting when it was killed
-// holds it for a moment longer.
-const patience = 3 * time.Second
-
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	for end := time.Now().Add(patience); ; {
-		listener, err := net.Listen("tcp", address)
-		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
-			return listener, err
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 }
 
 // accept tells what is not enforced on this machine, and refuses it where isolation is required.
@@ -127,6 +111,9 @@ func (h *House) greet(ctx context.Context) error {
 	h.Log.Info("ready", "url", h.baseURL(), "data", h.Options.Data, "database", string(h.DB.Dialect()), "version", h.Version)
 	if !h.Options.Dev {
 		return nil
+	}
+	if h.ownAuthority() {
+		h.Log.Info("HTTPS beside HTTP", "url", h.addressBy("https"), "trust", "SSL_CERT_FILE="+h.authorityFile())
 	}
 	code, err := h.Identity.SignInLink(actor.AsSystem(ctx), access.FirstAdmin())
 	if err != nil {

@@ -24,6 +24,8 @@ type Options struct {
 	Database   string
 	Dev        bool
 	BaseURL    string
+	TLSCert    string
+	TLSKey     string
 	AdminToken string
 	Engine     string
 	Download   bool
@@ -66,8 +68,10 @@ func table() []option {
 	add("listen", "address and port on which everything is served")(text(func(o *Options) *string { return &o.Listen }))
 	add("data", "folder for the database, repositories, logs, artifacts and keys")(text(func(o *Options) *string { return &o.Data }))
 	add("database", "sqlite:FILE or postgres://…; empty for roadbed.db in the data folder")(text(func(o *Options) *string { return &o.Database }))
-	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed")(flag(func(o *Options) *bool { return &o.Dev }))
-	add("base-url", "how browsers reach the server; empty for http:// and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
+	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed, speaks HTTPS beside HTTP")(flag(func(o *Options) *bool { return &o.Dev }))
+	add("base-url", "how browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
+	add("tls-cert", "file with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
+	add("tls-key", "file with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
 	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
 	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
@@ -188,6 +192,9 @@ func (o Options) complete() (Options, error) {
 		}
 	default:
 		return o, fault.Errorf(fault.Invalid, "isolation: %q is neither require nor prefer", o.Isolation)
+	}
+	if (o.TLSCert == "") != (o.TLSKey == "") {
+		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")
 	}
 	if o.Workers < 0 {
 		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")

@@ -131,7 +131,7 @@ func ownFolder(dir string) error {
 
 // Serve answers on the listener until ctx ends, then lets requests end.
 func (h *House) Serve(ctx context.Context, listener net.Listener) error {
-	return h.serve(ctx, listener, h.Handler())
+	return h.serve(ctx, listener, h.onlySecured(h.Handler()))
 }
 
 // ServeDoor answers steps until ctx ends, then lets requests end.

@@ -83,14 +83,19 @@ func (h *House) baseURL() string {
 	if h.Options.BaseURL != "" {
 		return h.Options.BaseURL
 	}
+	return h.addressBy(h.scheme())
+}
+
+// addressBy is where the server listens, for clients on this machine.
+func (h *House) addressBy(scheme string) string {
 	host, port, err := net.SplitHostPort(h.Options.Listen)
 	if err != nil {
-		return "http://" + h.Options.Listen
+		return scheme + "://" + h.Options.Listen
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // reservedHosts are names under which the portal answers, so that no Ingress can take them.
