@@ -41,6 +41,7 @@ web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run build
 
 # The engine of stacks: what is on PATH, or OpenTofu built from its module. The download is tried by the server itself.
+ENGINE = $(or $(shell command -v tofu),$(shell command -v terraform),$(CACHE)/tofu-$(TOFU_VERSION)/tofu)
 .PHONY: engine
 engine:
 	@if ! command -v tofu >/dev/null && ! command -v terraform >/dev/null && [ ! -x $(CACHE)/tofu-$(TOFU_VERSION)/tofu ]; then $(MAKE) tools; fi
@@ -66,8 +67,9 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/core/run
 
-test-crash: helper engine ## kill -9 at 200 random moments of the main job, on SQLite and on PostgreSQL
+test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
+	ROADBED_CRASH_ENGINE=$(ENGINE) ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_ENGINE_SEEDS:-40} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 
 test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
 	cd test/browser && npm test

@@ -10,7 +10,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 )
 
-// light are small programs that the test builds: the service, and an engine for its infrastructure.
+// light are small programs that the test builds: the service, and an engine for its infrastructure, unless
+// ROADBED_CRASH_ENGINE names a real one.
 type light struct{ service, engine string }
 
 func buildLight(t *testing.T) (l light) {
@@ -23,6 +24,9 @@ func buildLight(t *testing.T) (l light) {
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v: %s", name, err, out)
 		}
+	}
+	if real := os.Getenv("ROADBED_CRASH_ENGINE"); real != "" {
+		l.engine = real
 	}
 	return l
 }

@@ -62,7 +62,8 @@ func crashTool(args []string) int {
 // while it starts, and right after something has happened. They act as people do: what is not answered is asked again, and a run whose step was lost with the
 // server is retried. Then everything must be there, and once: see scan.
 //
-// ROADBED_CRASH_SEEDS is how many seeds each database gets, and ROADBED_CRASH_SEED the first of them.
+// ROADBED_CRASH_SEEDS is how many seeds each database gets, ROADBED_CRASH_SEED the first of them, and
+// ROADBED_CRASH_ENGINE an engine to take in place of the light one.
 func TestAServerKilledAtAnyMomentLosesNothing(t *testing.T) {
 	t.Parallel()
 	seeds := number(t, "ROADBED_CRASH_SEEDS", 12)
