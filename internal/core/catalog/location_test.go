@@ -199,6 +199,56 @@ func TestALocationFollowsItsRepository(t *testing.T) {
 	})
 }
 
+// atHead reads a repository whose head is where a test puts it, as a push by force does.
+type atHead struct {
+	catalog.Repositories
+	commit *string
+}
+
+func (r atHead) Head(context.Context, string, string) (string, error) { return *r.commit, nil }
+
+// A commit of which a part was taken in is read again, and so is the one before when the head goes back to it.
+func TestACommitThatIsHalfReadDoesNotStay(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.repository(alice, "default", "team/shop")
+		all := func(spec string, last string) string {
+			var text strings.Builder
+			for i := range 40 {
+				text.WriteString(widget("w"+strconv.Itoa(10+i), spec))
+			}
+			return text.String() + widget("w99", last)
+		}
+		first := b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": all("a: 1", "a: 1")})
+		second := b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": all("a: 2", "away: true")})
+		head := first
+		b.Read(atHead{b.repositories.Platform(), &head})
+		l := b.location(alice, "default", "team/shop", "")
+		if got := b.again(l); got.Commit != first || got.Error != "" {
+			t.Fatalf("before: %+v", got)
+		}
+		if got := b.get("widget:default/w10").Document.Spec["completed"]; got != true {
+			t.Errorf("a document of a location is not completed: %v", got)
+		}
+		head = second
+		if _, _, err := b.RefreshLocation(alice, l.ID); !fault.Is(err, fault.Unavailable) {
+			t.Fatalf("half way: %v", err)
+		}
+		if got := b.get("widget:default/w10").Document.Spec["a"]; got != int64(2) {
+			t.Fatalf("nothing of the second commit was taken in: %v", got)
+		}
+		head = first
+		b.follow(func() { b.push(alice, "team/shop", map[string]string{"other": "x"}) })
+		if got := b.get("widget:default/w10").Document.Spec["a"]; got != int64(1) {
+			t.Errorf("half of the second commit stays: %v", got)
+		}
+		if got := b.again(l); got.Commit != first || got.Error != "" {
+			t.Errorf("after: %+v", got)
+		}
+	})
+}
+
 func TestALocationNamesOtherFiles(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

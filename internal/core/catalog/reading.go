@@ -141,7 +141,7 @@ func (r *reading) take(ctx context.Context, file string, d document.Document, de
 	if err != nil {
 		return err
 	}
-	kind, more := r.s.checkOne(d)
+	d, kind, more := r.s.checkOne(d)
 	wrong = append(wrong, more...)
 	if kind.Restricted && !slices.Contains(r.location.Trusted, kind.Name) {
 		wrong = append(wrong, d.At(fmt.Sprintf("a %s is not taken from a repository that is not trusted for it", kind.Name),

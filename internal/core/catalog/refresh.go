@@ -163,6 +163,9 @@ func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error
 	if err := read.start(ctx); err != nil {
 		return s.finish(ctx, l, unreadable(err))
 	}
+	if err := s.begin(ctx, l); err != nil {
+		return err
+	}
 	if err := s.bring(ctx, l, read); err != nil {
 		return err
 	}
@@ -249,6 +252,19 @@ func current(ctx context.Context, tx *store.Tx, l Location) (Location, error) {
 		return now, errSuperseded
 	}
 	return now, err
+}
+
+// begin forgets the commit that was read before, since parts of another one follow: should this refresh end half way,
+// the next one reads again even if the head has gone back.
+func (s *Service) begin(ctx context.Context, l Location) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		now, err := current(ctx, tx, l)
+		if err != nil || now.Commit == "" {
+			return err
+		}
+		now.Commit = ""
+		return saveLocation(ctx, tx, now)
+	})
 }
 
 // bring applies what was read, in chunks; where a chunk is refused, its documents are tried one by one, so that only

@@ -160,7 +160,7 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 	seen := map[ref.Entity]bool{}
 	restricted := map[string]bool{}
 	for _, d := range in.Documents {
-		kind, details := s.checkOne(d)
+		d, kind, details := s.checkOne(d)
 		if seen[d.Ref()] && len(details) == 0 {
 			details = []fault.Detail{d.At(d.Ref().String()+" is there twice", "remove one of them", "metadata", "name")}
 		}
@@ -168,9 +168,6 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 		wrong = append(wrong, details...)
 		if kind.Restricted {
 			restricted[kind.Name] = true
-		}
-		if kind.Complete != nil {
-			d = kind.Complete(d)
 		}
 		changes = append(changes, change{document: d, kind: kind, space: in.Space, source: in.Source, commit: in.Commit, ifMatch: in.IfMatch})
 	}
@@ -191,21 +188,24 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 	return changes, nil
 }
 
-// checkOne holds a document to its kind and to this room's bounds.
-func (s *Service) checkOne(d document.Document) (document.Kind, []fault.Detail) {
+// checkOne holds a document to its kind and to this room's bounds, and completes it.
+func (s *Service) checkOne(d document.Document) (document.Document, document.Kind, []fault.Detail) {
 	kind, wrong := s.registry.Check(d)
 	if len(wrong) > 0 {
-		return kind, wrong
+		return d, kind, wrong
+	}
+	if kind.Complete != nil {
+		d = kind.Complete(d)
 	}
 	if size := len(d.JSON()); size > maxDocument {
-		return kind, []fault.Detail{d.At(fmt.Sprintf("it has %d bytes; at most %d are kept", size, maxDocument), "keep large texts in files, and name them")}
+		return d, kind, []fault.Detail{d.At(fmt.Sprintf("it has %d bytes; at most %d are kept", size, maxDocument), "keep large texts in files, and name them")}
 	}
 	if kind.Relations != nil {
 		if n := len(kind.Relations(d)); n > maxRelations {
-			return kind, []fault.Detail{d.At(fmt.Sprintf("it has %d relations; at most %d are kept", n, maxRelations), "")}
+			return d, kind, []fault.Detail{d.At(fmt.Sprintf("it has %d relations; at most %d are kept", n, maxRelations), "")}
 		}
 	}
-	return kind, nil
+	return d, kind, nil
 }
 
 // applyOrder gives the positions of changes in the order in which they can be written.

@@ -76,8 +76,15 @@ func setup(t testing.TB, db *store.DB) *bench {
 		if c.New != nil && c.New.Spec["refuse"] == true {
 			return fault.Errorf(fault.Invalid, "widgets like this are not made")
 		}
+		if c.New != nil && c.New.Spec["away"] == true {
+			return fault.Errorf(fault.Unavailable, "who makes widgets is away")
+		}
 		b.seen = append(b.seen, c)
 		return nil
+	}, Complete: func(d document.Document) document.Document {
+		d = d.Clone()
+		d.Spec["completed"] = true
+		return d
 	}})
 	b.Service = catalog.New(db, b.kinds, rights, b.ledger, b.queue, time.Now, log)
 	program, err := git.New("", log)
