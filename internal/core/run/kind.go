@@ -1,11 +1,13 @@
 package run
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 )
 
@@ -31,6 +33,8 @@ type Kind struct {
 	Cancel func(v *View) error
 	// Retry sets a run that has ended back to a state from which Advance goes on. Nil means that it can't be.
 	Retry func(v *View) error
+	// Ended, when there is one, lets the product drop what an ended run needs no more, in the transaction that ends it.
+	Ended func(ctx context.Context, tx *store.Tx, r Run) error
 }
 
 // Check finds mistakes in a table: states that are unknown, unreachable, or have no way to an end.

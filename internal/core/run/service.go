@@ -266,6 +266,11 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			return err
 		}
 	}
+	if r.Terminal && len(v.moves) > 0 && v.kind.Ended != nil {
+		if err := v.kind.Ended(ctx, tx, *r); err != nil {
+			return err
+		}
+	}
 	freed := false
 	if r.Terminal && r.Lock != "" && v.Locked {
 		freed = true

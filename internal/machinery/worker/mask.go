@@ -39,8 +39,8 @@ func NewMasker(w io.Writer, secrets []string) io.WriteCloser {
 	return m
 }
 
-// masked gives a text without the secrets.
-func masked(text string, secrets []string) string {
+// Masked gives a text without the secrets.
+func Masked(text string, secrets []string) string {
 	var b strings.Builder
 	m := NewMasker(&b, secrets)
 	_, _ = io.WriteString(m, text) // a Builder takes everything

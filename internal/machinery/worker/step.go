@@ -38,7 +38,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	secrets := secretsOf(l)
 	clear := NewMasker(stream, secrets)
 	result := w.perform(ctx, alive, l, clear)
-	result.Message = masked(result.Message, secrets)
+	result.Message = Masked(result.Message, secrets)
 	if result.ExitCode != 0 && errors.Is(context.Cause(ctx), errStopped) {
 		result.Message = strings.TrimPrefix(result.Message+"; ", "; ") + "the worker was stopped while it ran this step; retry when you have checked what it did"
 	}
