@@ -44,7 +44,7 @@ func (c *call) logMessage() error {
 		c.logf("%s", in.Message)
 	}
 	if in.Extra != nil {
-		extra, err := json.MarshalIndent(in.Extra, "", "  ")
+		extra, err := json.MarshalIndent(c.task.Hidden.redactValue(in.Extra), "", "  ")
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (c *call) logMessage() error {
 	for _, name := range c.space.names() {
 		c.logf("  - %s", name)
 		if f := c.space.files[name]; in.ListWorkspace == "with-contents" && !isBinary(f) {
-			c.logf("\n    %s", strings.ReplaceAll(string(f.data), "\n", "\n    "))
+			c.logf("\n    %s", strings.ReplaceAll(c.task.Hidden.redact(string(f.data)), "\n", "\n    "))
 		}
 	}
 	return nil

@@ -170,7 +170,7 @@ func (c *checker) input(a Action, step Step, path []string) {
 		case !known:
 			c.warn(fmt.Sprintf("%s has no input %q", a.ID, name), "it has "+strings.Join(slices.Sorted(maps.Keys(properties)), ", "), append(slices.Clone(at), name)...)
 		case !hasExpression(value):
-			found, err := checkAgainst(schema, value, name)
+			found, err := checkAgainst(schema, value, name, hidden{})
 			if err != nil {
 				continue // the schemas of actions are our own, and tested
 			}

@@ -184,12 +184,15 @@ func TestCancel(t *testing.T) {
 // A server that is killed right after any of its changes to the world makes everything once, and then finishes.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	for at := 1; at <= 3; at++ { // create, commit, register
+	cut := []string{"", "", "", `"index":0`, `"index":3`, `"outcome":true`} // reports
+	for at := 1; at <= len(cut); at++ {                                     // create, commit, register, and reports
 		each(t, func(t *testing.T, b *bench) {
 			b.template("default", serviceFiles)
-			b.faults.at = at
+			if b.cutOff = cut[at-1]; b.cutOff == "" {
+				b.faults.at = at
+			}
 			d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop", "password": "hunter2"}})
-			if d.Run.State != "finished" || b.faults.at != 0 {
+			if d.Run.State != "finished" || b.faults.at != 0 || b.cutOff != "" {
 				t.Fatalf("killed after change %d the run is %s: %s", at, d.Run.State, d.Run.Reason)
 			}
 			commits, err := b.git.Log(accesstest.As("alice"), "team/shop", "", "", 10)
@@ -199,23 +202,38 @@ func TestKilledAnywhere(t *testing.T) {
 			if made, _ := output(t, d.Run)["made"].([]any); len(made) != 2 {
 				t.Errorf("made is %v", made)
 			}
+			b.checkDropped()
 		})
+	}
+}
+
+// checkDropped tells when a run that has ended for good still has its secrets.
+func (b *bench) checkDropped() {
+	b.t.Helper()
+	if n := b.sealed(); n != 0 {
+		b.t.Errorf("%d ended runs have their secrets", n)
 	}
 }
 
 func TestKilledWhileUndoing(t *testing.T) {
 	t.Parallel()
-	for at := 1; at <= 2; at++ { // unregister, delete
+	for at := 1; at <= 3; at++ { // unregister, delete, report
 		b := one(t)
 		b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
-		d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop"}})
-		b.faults.count, b.faults.at = 0, at
+		d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop", "password": "hunter2"}})
+		if b.sealed() != 1 {
+			t.Error("a run that may go on has lost its secrets")
+		}
+		if b.faults.count, b.faults.at = 0, at; at == 3 {
+			b.faults.at, b.cutOff = 0, scaffold.UndoAction
+		}
 		if err := b.Undo(accesstest.As("alice"), d.Run.ID); err != nil {
 			t.Fatal(err)
 		}
 		b.drain()
-		if d = b.detail(d.Run.ID); d.Run.State != "undone" || b.faults.at != 0 {
+		if d = b.detail(d.Run.ID); d.Run.State != "undone" || b.faults.at != 0 || b.cutOff != "" {
 			t.Errorf("killed after change %d the undo is %s: %s", at, d.Run.State, d.Run.Reason)
 		}
+		b.checkDropped()
 	}
 }

@@ -15,5 +15,6 @@
 // Invariants:
 //   - A step starts from the workspace that the step before it left (a blob), so a crash repeats one step only.
 //   - A thing is written down as intended before it is made, so that a repeated step knows its own work.
-//   - Secrets of the form are kept sealed, apart from the values, and only as long as the run may go on.
+//   - Secrets of the form, wherever in it they are, are kept sealed, apart from the values, and dropped in the transaction
+//     after which the run can't go on. Logs, outputs and messages are without them.
 package scaffold

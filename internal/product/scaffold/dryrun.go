@@ -62,7 +62,8 @@ func (s *Service) DryRun(ctx context.Context, d DryRun) (DryRunResult, error) {
 		return DryRunResult{}, err
 	}
 	var log limited
-	e, err := s.newExecution(ctx, t, template, &redactor{&log, t.Hidden})
+	masked := t.Hidden.masking(&log)
+	e, err := s.newExecution(ctx, t, template, masked)
 	if err != nil {
 		return DryRunResult{}, err
 	}
@@ -76,15 +77,19 @@ func (s *Service) DryRun(ctx context.Context, d DryRun) (DryRunResult, error) {
 			return DryRunResult{}, fault.Wrap(err, "step %s", step.ID)
 		}
 		e.outputs[step.ID] = map[string]any{"output": output}
-		out.Steps = append(out.Steps, DryRunStep{step.ID, step.Name, step.Action, skipped, output})
+		shown, _ := t.Hidden.redactValue(output).(map[string]any)
+		out.Steps = append(out.Steps, DryRunStep{step.ID, step.Name, step.Action, skipped, shown})
 	}
-	if out.Output, err = e.outcome(ctx); err != nil {
+	outcome, err := e.outcome(ctx)
+	if err != nil {
 		return DryRunResult{}, err
 	}
+	out.Output, _ = t.Hidden.redactValue(outcome).(map[string]any)
 	for _, name := range e.space.names() {
 		f := e.space.files[name]
 		out.Files = append(out.Files, File{name, f.data, f.mode == modeExec, f.mode == modeLink})
 	}
+	_ = masked.Close() // it is in memory
 	out.Log = log.String()
 	return out, nil
 }
@@ -113,16 +118,13 @@ func (s *Service) prepareDryRun(ctx context.Context, d DryRun) (*task, Template,
 	if err != nil {
 		return nil, Template{}, err
 	}
-	values, err := template.accept(NewRun{Values: d.Values, Secrets: d.Secrets})
-	if err != nil {
-		return nil, Template{}, err
-	}
 	t := &task{
 		Run: "dry-run", Template: template.Ref.String(), Space: space, Path: "template.yaml", Document: template.Document,
 		Created: s.Now(), Principal: principal{ID: actor.From(ctx).ID}, files: newWorkspace(),
 	}
-	t.Values, t.Hidden.Values = template.split(values)
-	t.Hidden.Secrets = d.Secrets
+	if t.Values, t.Hidden, err = template.accept(NewRun{Values: d.Values, Secrets: d.Secrets}); err != nil {
+		return nil, Template{}, err
+	}
 	for _, f := range d.Files {
 		mode := modeFile
 		if f.Executable {

@@ -64,11 +64,10 @@ func (e *execution) Close() { e.session.Close() }
 // renderer knows what Backstage's contexts of a template hold. Secrets are known only where an action's input is
 // rendered.
 func (e *execution) renderer(secrets bool) renderer {
-	parameters := maps.Clone(e.task.Values)
+	parameters := e.task.Hidden.into(e.task.Values)
 	if parameters == nil {
 		parameters = map[string]any{}
 	}
-	maps.Copy(parameters, e.task.Hidden.Values)
 	values := map[string]any{
 		"parameters":  parameters,
 		"steps":       e.outputs,
@@ -179,7 +178,7 @@ func (e *execution) rounds(ctx context.Context, step Step, path []string) ([]ren
 			items = append(items, map[string]any{"key": key, "value": value[key]})
 		}
 	default:
-		return nil, fault.Errorf(fault.Invalid, "steps.%s.each must give a list or a mapping, not %v", step.ID, clip(fmt.Sprint(value), 100))
+		return nil, fault.Errorf(fault.Invalid, "steps.%s.each must give a list or a mapping, not %v", step.ID, clip(e.task.Hidden.redact(fmt.Sprint(value)), 100))
 	}
 	if len(items) > maxEach {
 		return nil, fault.Errorf(fault.Invalid, "steps.%s.each has %d items; at most %d are done", step.ID, len(items), maxEach)
@@ -208,7 +207,7 @@ func (e *execution) input(ctx context.Context, action Action, step Step, r rende
 	if input == nil {
 		input = map[string]any{}
 	}
-	details, err := checkAgainst(action.Input, input, strings.Join(path, ".")+".input")
+	details, err := checkAgainst(action.Input, input, strings.Join(path, ".")+".input", e.task.Hidden)
 	if err != nil {
 		return nil, fmt.Errorf("schema of action %s: %w", action.ID, err)
 	}
@@ -245,40 +244,6 @@ func (e *execution) outcome(ctx context.Context) (map[string]any, error) {
 		out[name] = kept
 	}
 	return out, nil
-}
-
-// redact hides the secrets of a form in what people see.
-func (h hidden) redact(text string) string {
-	for _, secret := range h.texts() {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	return text
-}
-
-// texts gives all secret texts, the longest first. One of less than three characters can't be told from other text.
-func (h hidden) texts() []string {
-	var found []string
-	var walk func(value any)
-	walk = func(value any) {
-		switch value := value.(type) {
-		case string:
-			if len(value) >= 3 {
-				found = append(found, value)
-			}
-		case []any:
-			for i := range value {
-				walk(value[i])
-			}
-		case map[string]any:
-			for _, item := range value {
-				walk(item)
-			}
-		}
-	}
-	walk(anyMap(h.Secrets))
-	walk(anyMap(h.Values))
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
-	return found
 }
 
 // explain gives an error as people may see it, with its places.

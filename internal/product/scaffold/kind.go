@@ -74,14 +74,15 @@ type stepInput struct {
 
 // stepData is what a step of a run leaves, as Result.Data.
 type stepData struct {
-	Output    map[string]any `json:"output,omitempty"`
+	Output    map[string]any `json:"output,omitempty"` // without secrets
+	Sealed    []byte         `json:"sealed,omitempty"` // the output with its secrets, for later steps; none when it has none
 	Skipped   bool           `json:"skipped,omitempty"`
 	Workspace string         `json:"workspace,omitempty"` // digest of the workspace after the step; "" when it didn't change
 	Made      []Made         `json:"made,omitempty"`      // all that the run has made by now
 }
 
-// Kind gives the table of a golden path's run.
-func Kind() run.Kind {
+// kind gives the table of a golden path's run.
+func (s *Service) kind() run.Kind {
 	return run.Kind{
 		Name: RunKind, Initial: "running",
 		States: map[string]run.State{
@@ -100,6 +101,7 @@ func Kind() run.Kind {
 			return nil
 		},
 		Retry: retry,
+		Ended: s.ended,
 	}
 }
 

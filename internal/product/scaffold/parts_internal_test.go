@@ -135,7 +135,7 @@ func TestRunsAlwaysEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := time.Unix(1, 0)
-		v := run.NewView(Kind(), run.Run{ID: "run_1", Input: raw}, now)
+		v := run.NewView((&Service{}).kind(), run.Run{ID: "run_1", Input: raw}, now)
 		for round := range 200 {
 			settle(t, v)
 			if v.Run.Terminal {
@@ -198,7 +198,7 @@ func end(t *rapid.T, v *run.View, step *run.Step, now time.Time) {
 
 func TestKindIsWhole(t *testing.T) {
 	t.Parallel()
-	if err := Kind().Check(); err != nil {
+	if err := (&Service{}).kind().Check(); err != nil {
 		t.Error(err)
 	}
 	for _, a := range actions() {

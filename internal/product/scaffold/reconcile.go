@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -36,7 +37,9 @@ func (s *Service) runStep(ctx context.Context, l worker.Lease, log io.Writer) (w
 	var data stepData
 	work, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	failure := s.workStep(work, t, in, &redactor{log, t.Hidden}, &data)
+	masked := t.Hidden.masking(log)
+	failure := s.workStep(work, t, in, masked, &data)
+	_ = masked.Close() // a log that can't be written doesn't stop the work
 	if ctx.Err() != nil {
 		return worker.Result{}, ctx.Err()
 	}
@@ -84,7 +87,7 @@ func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Wr
 	if len(details) > 0 || in.Index < 0 || in.Index > len(template.Steps) {
 		return fault.At("the run's template can't be read any more", details...)
 	}
-	if !t.Finished.IsZero() && !in.Outcome {
+	if !t.Finished.IsZero() {
 		return fault.Errorf(fault.Conflict, "the run is too old to be continued; start it anew")
 	}
 	e, err := s.newExecution(as, t, template, log)
@@ -95,14 +98,17 @@ func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Wr
 	if err := s.resume(ctx, e, in.Index); err != nil {
 		return err
 	}
+	var output map[string]any
 	if in.Outcome {
-		if data.Output, err = e.outcome(as); err != nil {
-			return err
-		}
-		return s.finish(ctx, t)
+		output, err = e.outcome(as)
+	} else {
+		e.keeper = tableKeeper{s, t, template.Steps[in.Index].ID}
+		output, data.Skipped, err = e.step(as, in.Index)
 	}
-	e.keeper = tableKeeper{s, t, template.Steps[in.Index].ID}
-	if data.Output, data.Skipped, err = e.step(as, in.Index); err != nil {
+	if err != nil {
+		return err
+	}
+	if err := s.keepOutput(t, output, data, !in.Outcome); err != nil {
 		return err
 	}
 	if e.space.dirty {
@@ -135,9 +141,9 @@ func (s *Service) resume(ctx context.Context, e *execution, index int) error {
 		if !ok || done.State != run.StepSucceeded {
 			continue
 		}
-		output := data.Output
-		if output == nil {
-			output = map[string]any{}
+		output, err := s.outputOf(data)
+		if err != nil {
+			return err
 		}
 		e.outputs[step.ID] = map[string]any{"output": output}
 		if data.Workspace != "" {
@@ -179,17 +185,50 @@ func (s *Service) loadWorkspace(ctx context.Context, t *task, digest string) (*w
 	return unpack(packed)
 }
 
-// finish ends the lineage's record, and drops the secrets: nothing will need them again.
-func (s *Service) finish(ctx context.Context, t *task) error {
-	now := store.Micros(s.Now())
-	err := s.DB.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE scaffold_lineage SET finished = $1 WHERE run = $2 AND finished = 0", now, t.Run); err != nil {
-			return err
+// keepOutput keeps what a step gives: for people without secrets, and sealed beside it for the later steps, when those
+// are to know more.
+func (s *Service) keepOutput(t *task, output map[string]any, data *stepData, later bool) error {
+	data.Output, _ = t.Hidden.redactValue(output).(map[string]any)
+	if !later || reflect.DeepEqual(normal(data.Output), normal(output)) {
+		return nil
+	}
+	plain, err := json.Marshal(output)
+	if err == nil {
+		data.Sealed, err = s.Seal.Seal(plain)
+	}
+	return fault.Wrap(err, "seal the output of a step of run %s", t.Run)
+}
+
+// outputOf gives the output of an earlier step as it was.
+func (s *Service) outputOf(data stepData) (map[string]any, error) {
+	output := data.Output
+	if len(data.Sealed) > 0 {
+		plain, err := s.Seal.Open(data.Sealed)
+		if err == nil {
+			err = json.Unmarshal(plain, &output)
 		}
-		_, err := tx.Exec(ctx, "UPDATE scaffold_tasks SET finished = $1, sealed = NULL WHERE run = $2", now, t.Run)
-		return err
-	})
-	return fault.Wrap(err, "finish run %s", t.Run)
+		if err != nil {
+			return nil, fault.Wrap(err, "open the output of a step")
+		}
+	}
+	if output == nil {
+		output = map[string]any{}
+	}
+	return output, nil
+}
+
+// ended closes the record of a run that nothing can continue any more, and drops its secrets. A failed or canceled one
+// keeps them for a while: it may go on.
+func (s *Service) ended(ctx context.Context, tx *store.Tx, r run.Run) error {
+	if r.State != "finished" && r.State != "undone" {
+		return nil
+	}
+	now := store.Micros(s.Now())
+	_, err := tx.Exec(ctx, "UPDATE scaffold_lineage SET finished = $1 WHERE run = $2 AND finished = 0", now, r.ID)
+	if err == nil {
+		_, err = tx.Exec(ctx, "UPDATE scaffold_tasks SET finished = $1, sealed = NULL WHERE run = $2", now, r.ID)
+	}
+	return fault.Wrap(err, "finish run %s", r.ID)
 }
 
 // keepSecrets is how long the secrets of a run that has not come to its end are kept.
@@ -219,15 +258,4 @@ func (s *Service) Expire(ctx context.Context) error {
 			store.Micros(now), store.Micros(now.Add(-keepSecrets)))
 		return err
 	})
-}
-
-// redactor keeps the form's secrets out of a log. Each Write is a whole message.
-type redactor struct {
-	w io.Writer
-	h hidden
-}
-
-func (r *redactor) Write(p []byte) (int, error) {
-	_, err := io.WriteString(r.w, r.h.redact(string(p)))
-	return len(p), err
 }

@@ -296,26 +296,28 @@ func TestTakenNameIsRefusedAndLeftAlone(t *testing.T) {
 	b.file("team/shop", "shop.txt") // bob's is still there
 }
 
+// sealed counts the runs that have secrets.
+func (b *bench) sealed() (n int) {
+	b.t.Helper()
+	err := b.db.Read(context.Background(), func(tx *store.Tx) error {
+		return tx.QueryRow(context.Background(), "SELECT COUNT(*) FROM scaffold_tasks WHERE sealed IS NOT NULL").Scan(&n)
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
 func TestSecretsOfOldRunsAreDropped(t *testing.T) {
 	t.Parallel()
 	b := one(t)
 	b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
 	d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop", "password": "hunter2"}})
-	sealed := func() (n int) {
-		t.Helper()
-		err := b.db.Read(context.Background(), func(tx *store.Tx) error {
-			return tx.QueryRow(context.Background(), "SELECT COUNT(*) FROM scaffold_tasks WHERE sealed IS NOT NULL").Scan(&n)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if err := b.Expire(context.Background()); err != nil || sealed() != 1 {
+	if err := b.Expire(context.Background()); err != nil || b.sealed() != 1 {
 		t.Fatalf("the secrets of a run that may go on are dropped: %v", err)
 	}
 	b.late = 15 * 24 * time.Hour
-	if err := b.Expire(context.Background()); err != nil || sealed() != 0 {
+	if err := b.Expire(context.Background()); err != nil || b.sealed() != 0 {
 		t.Fatalf("the secrets of an old run are kept: %v", err)
 	}
 	if err := b.runs.Retry(accesstest.As("alice"), d.Run.ID); err != nil {

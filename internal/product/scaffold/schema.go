@@ -113,16 +113,16 @@ func (t Template) schemaDetails(err error, path []string) []fault.Detail {
 	var details []fault.Detail
 	for _, leaf := range leaves(cause) {
 		at := append(slices.Clone(path), leaf.InstanceLocation...)
-		details = append(details, t.Document.At("is not what JSON Schema allows here: "+words(leaf), "", at...))
+		details = append(details, t.Document.At("is not what JSON Schema allows here: "+words(leaf, hidden{}), "", at...))
 	}
 	return details
 }
 
 // checkValues tells what is wrong with the values of a form; each page sees all of them, as in Backstage.
-func (t Template) checkValues(values map[string]any) ([]fault.Detail, error) {
+func (t Template) checkValues(values map[string]any, h hidden) ([]fault.Detail, error) {
 	var details []fault.Detail
 	for _, page := range t.Pages {
-		found, err := checkAgainst(page.Schema, values, "parameters")
+		found, err := checkAgainst(page.Schema, values, "parameters", h)
 		if err != nil {
 			return nil, fault.At("the form of "+t.Ref.String()+" is wrong", t.schemaDetails(err, page.path)...)
 		}
@@ -131,8 +131,9 @@ func (t Template) checkValues(values map[string]any) ([]fault.Detail, error) {
 	return details, nil
 }
 
-// checkAgainst gives what is wrong with a value, named by its path below prefix; err is about the schema.
-func checkAgainst(schema map[string]any, value any, prefix string) ([]fault.Detail, error) {
+// checkAgainst gives what is wrong with a value, named by its path below prefix; err is about the schema. What
+// it says of a value is without secrets.
+func checkAgainst(schema map[string]any, value any, prefix string, h hidden) ([]fault.Detail, error) {
 	compiled, err := compileSchema(schema)
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func checkAgainst(schema map[string]any, value any, prefix string) ([]fault.Deta
 			}
 			continue
 		}
-		details = append(details, fault.Detail{Field: field, Message: words(leaf)})
+		details = append(details, fault.Detail{Field: field, Message: h.redact(words(leaf, h))})
 	}
 	slices.SortStableFunc(details, func(a, b fault.Detail) int { return strings.Compare(a.Field, b.Field) })
 	return slices.Compact(details), nil
@@ -169,7 +170,14 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-func words(e *jsonschema.ValidationError) string {
+// words says what is wrong; a value that it cites is without secrets before it is put in quotes.
+func words(e *jsonschema.ValidationError, h hidden) string {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Pattern:
+		e.ErrorKind = &kind.Pattern{Got: h.redact(k.Got), Want: k.Want}
+	case *kind.Format:
+		e.ErrorKind = &kind.Format{Got: h.redactValue(k.Got), Want: k.Want, Err: k.Err}
+	}
 	return e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 }
 
@@ -212,28 +220,6 @@ func fillDefaults(schema, values map[string]any, depth int) {
 			fillDefaults(part, values, depth+1)
 		}
 	}
-}
-
-// split parts the values that the form treats as secret from the others; both keep their places.
-func (t Template) split(values map[string]any) (open, secret map[string]any) {
-	open, secret = maps.Clone(values), map[string]any{}
-	for _, page := range t.Pages {
-		properties, _ := page.Schema["properties"].(map[string]any)
-		for name, raw := range properties {
-			property, _ := raw.(map[string]any)
-			if value, given := open[name]; given && isSecretField(property) {
-				secret[name] = value
-				delete(open, name)
-			}
-		}
-	}
-	return open, secret
-}
-
-// isSecretField tells whether a form shows a field as a secret, in any of the ways that templates say it.
-func isSecretField(property map[string]any) bool {
-	return property["ui:field"] == "Secret" || property["ui:widget"] == "password" || property["ui:widget"] == "secret" ||
-		property["format"] == "password" || property["writeOnly"] == true
 }
 
 // parameterNames gives the names of all fields, wherever in the pages they are declared.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,8 +57,9 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Runs.Register(Kind())
-	return &Service{Deps: d, nunjucks: engine, actions: actions()}, nil
+	s := &Service{Deps: d, nunjucks: engine, actions: actions()}
+	d.Runs.Register(s.kind())
+	return s, nil
 }
 
 // loaded is a template and where it was read.
@@ -223,27 +225,16 @@ func (s *Service) prepare(ctx context.Context, n NewRun) (*task, actor.Principal
 	if err != nil {
 		return nil, who, err
 	}
-	values, err := template.accept(n)
-	if err != nil {
-		return nil, who, err
-	}
 	t := &task{
 		Template: template.Ref.String(), Space: space, Repository: template.entity.Repository, Commit: template.entity.Commit,
 		Path: template.entity.Path, Document: template.Document,
 		Principal: principal{ID: who.ID, Narrowed: who.Scopes != nil, Scopes: who.Scopes},
 	}
-	t.Values, t.Hidden.Values = template.split(values)
-	t.Hidden.Secrets = n.Secrets
-	if !t.Hidden.empty() {
-		plain, err := json.Marshal(t.Hidden)
-		if err != nil {
-			return nil, who, fault.Errorf(fault.Invalid, "the secrets can't be read: %w", err)
-		}
-		if t.sealed, err = s.Seal.Seal(plain); err != nil {
-			return nil, who, fault.Wrap(err, "seal the secrets of the form")
-		}
+	if t.Values, t.Hidden, err = template.accept(n); err != nil {
+		return nil, who, err
 	}
-	return t, who, nil
+	t.sealed, err = t.Hidden.seal(s.Seal)
+	return t, who, fault.Wrap(err, "seal the secrets of the form")
 }
 
 const maxForm = 1 << 20
@@ -262,29 +253,27 @@ func checkSize(n NewRun) error {
 	return nil
 }
 
-// accept gives the values with the form's defaults, or all that is wrong with them.
-func (t Template) accept(n NewRun) (map[string]any, error) {
+// accept gives the values with the form's defaults, apart from what is secret, or all that is wrong with them.
+func (t Template) accept(n NewRun) (open map[string]any, h hidden, err error) {
 	plain, _ := normal(n.Values).(map[string]any)
 	values := t.withDefaults(plain)
-	details, err := t.checkValues(values)
+	open, h.Fields, h.Secrets = t.split(values)
+	maps.Copy(h.Secrets, n.Secrets)
+	details, err := t.checkValues(values, h)
 	if err != nil {
-		return nil, err
+		return nil, h, err
 	}
 	if t.Secrets != nil {
-		secrets := n.Secrets
-		if secrets == nil {
-			secrets = map[string]any{}
-		}
-		found, err := checkAgainst(t.Secrets, secrets, "secrets")
+		found, err := checkAgainst(t.Secrets, h.Secrets, "secrets", h)
 		if err != nil {
-			return nil, err
+			return nil, h, err
 		}
 		details = append(details, found...)
 	}
 	if len(details) > 0 {
-		return nil, fault.At("the form of "+t.Title+" is not filled in as it has to be", details...)
+		return nil, h, fault.At("the form of "+t.Title+" is not filled in as it has to be", details...)
 	}
-	return values, nil
+	return open, h, nil
 }
 
 func title(t Template, values map[string]any) string {

@@ -45,14 +45,6 @@ type task struct {
 	files  *workspace // of a dry run of files that are in no repository
 }
 
-// hidden is what is kept sealed.
-type hidden struct {
-	Secrets map[string]any `json:"secrets,omitempty"`
-	Values  map[string]any `json:"values,omitempty"` // fields of the form that are secret
-}
-
-func (h hidden) empty() bool { return len(h.Secrets) == 0 && len(h.Values) == 0 }
-
 // principal is who a run works for, stored as JSON: the rights are asked anew at each step, the narrowing of the token
 // that started the run stays.
 type principal struct {

@@ -84,12 +84,11 @@ func (s *Service) runUndo(ctx context.Context, l worker.Lease, log io.Writer) (w
 	if err != nil {
 		return worker.Result{}, err
 	}
-	failure := s.undoAll(ctx, t, made, &redactor{log, t.Hidden})
+	masked := t.Hidden.masking(log)
+	failure := s.undoAll(ctx, t, made, masked)
+	_ = masked.Close() // a log that can't be written doesn't stop the work
 	if ctx.Err() != nil {
 		return worker.Result{}, ctx.Err()
-	}
-	if failure == nil {
-		failure = s.finish(ctx, t)
 	}
 	return s.result(ctx, t, stepData{}, failure)
 }
