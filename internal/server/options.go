@@ -36,6 +36,7 @@ type Options struct {
 	LogFormat  string
 	Drain      time.Duration
 	Config     string
+	patience   time.Duration // of workers; 0 for their own, tests wait less
 }
 
 // option is one row of the table from which flags, environment and reference are made.

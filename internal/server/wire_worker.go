@@ -57,11 +57,11 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 	return []*worker.Worker{
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),
-			Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Now: time.Now, Log: h.Log,
+			Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Network: h.Options.Network,
-			Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Now: time.Now, Log: h.Log,
+			Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 	}
 }

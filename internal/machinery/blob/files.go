@@ -24,6 +24,9 @@ import (
 //	streams/a/b.log      a stream that grows; b.sealed when it is sealed
 //	temporary/…          one folder a process, for content that is still coming in
 //
+// It leaves the last part of its disk alone (a twentieth, 256 MiB at most), since the database may lie beside it: what
+// happened can then be told when a log or an artifact can't be kept.
+//
 // Only one process may append to streams; others may read and put content.
 type Files struct {
 	dir       string
@@ -138,6 +141,9 @@ func (f *Files) receive(ctx context.Context, to *os.File, r io.Reader, limit int
 		if size > limit {
 			return 0, fault.Errorf(fault.TooLarge, "put content: it is larger than the limit of %d bytes", limit)
 		}
+		if err := f.spare(n); err != nil {
+			return 0, f.failed("put content", err)
+		}
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return 0, f.failed("put content", err)
 		}
@@ -204,6 +210,17 @@ func (f *Files) Delete(_ context.Context, digest string) error {
 		return f.failed("delete content", err)
 	}
 	return nil
+}
+
+const maxReserve = 256 << 20
+
+// spare refuses n bytes more when too little of the disk would be left.
+func (f *Files) spare(n int) error {
+	total, free, err := space(f.dir)
+	if err == nil && free < min(total/20, maxReserve)+uint64(n) {
+		err = syscall.ENOSPC
+	}
+	return err
 }
 
 func (f *Files) contentPath(digest string) string {

@@ -2,24 +2,20 @@ package blob_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/disktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=128k"); err != nil {
-		t.Skipf("no small disk: mounting one is not allowed here (%v)", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	disktest.Small(t, dir, "128k")
 	files := open(t, dir)
 	full := func(err error) {
 		t.Helper()
@@ -35,6 +31,23 @@ func TestDiskFull(t *testing.T) {
 	}
 	_, err = files.Append(t.Context(), "log", 5, large)
 	full(err)
+	var all syscall.Statfs_t
+	if err := syscall.Statfs(dir, &all); err != nil {
+		t.Fatal(err)
+	}
+	for offset, chunk := int64(0), large[:4<<10]; ; offset += int64(len(chunk)) {
+		if _, err = files.Append(t.Context(), "large", offset, chunk); err != nil {
+			break
+		}
+	}
+	full(err)
+	var left syscall.Statfs_t
+	if err := syscall.Statfs(dir, &left); err != nil || left.Bavail < all.Blocks/20 {
+		t.Errorf("of %d blocks %d are left for others (%v)", all.Blocks, left.Bavail, err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "streams", "large.log")); err != nil {
+		t.Fatal(err)
+	}
 	if size, err := files.Append(t.Context(), "log", 5, []byte(", second")); size != 13 || err != nil {
 		t.Errorf("after the full disk: %d, %v", size, err)
 	}

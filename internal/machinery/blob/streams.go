@@ -68,6 +68,9 @@ func (f *Files) grow(stream string, offset int64, p []byte) (size int64, err err
 	case end <= size:
 		return size, nil
 	}
+	if err := f.spare(len(p)); err != nil {
+		return size, f.failed("append to "+stream, err)
+	}
 	n, err := file.WriteAt(p[size-offset:], size)
 	if err != nil {
 		return size + int64(n), errors.Join(f.failed("append to "+stream, err), file.Truncate(size))

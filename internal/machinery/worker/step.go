@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -121,6 +122,9 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 // failed is the result of a step that could not be prepared. The log tells why.
 func failed(log io.Writer, err error) Result {
 	message := err.Error()
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		message = "the disk of the worker is full; free some space and retry"
+	}
 	fmt.Fprintf(log, "roadbed: %s\n", message)
 	return Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: message}
 }

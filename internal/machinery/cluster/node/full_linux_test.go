@@ -2,40 +2,23 @@ package node_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/clustertest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/disktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
 func TestAFullDiskEndsNoService(t *testing.T) {
 	t.Parallel()
 	o := options(t, storetest.SQLite(t, node.Migrations()))
-	if err := syscall.Mount("tmpfs", o.Dir, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("no small disk: mounting one is not allowed here (%v)", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(o.Dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	disktest.Small(t, o.Dir, "64m")
 	b := start(t, o)
 	clustertest.Apply(t, b.Cluster, owner, clustertest.App(t, "program:1", "full.test", 1, "VERSION=1"))
 	before := clustertest.Kind(clustertest.AwaitHealthy(t, b.Cluster, owner), "Pod")[0]
-	filler := filepath.Join(o.Dir, "filler")
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for chunk := make([]byte, 64<<10); err == nil; {
-		_, err = f.Write(chunk)
-	}
-	f.Close()
+	free := disktest.Fill(t, o.Dir, 0)
 	b.Ask(t, "full.test", "/say?what="+strings.Repeat("x", 20<<10))
 	dropped := func() bool {
 		events, err := b.Cluster.Events(t.Context(), owner)
@@ -47,9 +30,7 @@ func TestAFullDiskEndsNoService(t *testing.T) {
 	for !dropped() && !t.Failed() {
 		b.want(t, "full.test", "/", "1")
 	}
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	b.Ask(t, "full.test", "/say?what=again")
 	b.want(t, "full.test", "/", "1")
 	after := clustertest.Kind(clustertest.AwaitHealthy(t, b.Cluster, owner), "Pod")[0]
