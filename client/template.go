@@ -4,10 +4,11 @@ import "encoding/json"
 
 // TemplateSchema is the form of a golden path.
 type TemplateSchema struct {
-	Ref         string         `json:"ref"`
-	Title       string         `json:"title"`
-	Description string         `json:"description,omitempty"`
-	Steps       []TemplatePage `json:"steps"`
+	Ref         string          `json:"ref"`
+	Title       string          `json:"title"`
+	Description string          `json:"description,omitempty"`
+	Steps       []TemplatePage  `json:"steps"`
+	Secrets     json.RawMessage `json:"secrets,omitempty" doc:"JSON Schema of the secrets that the steps read as secrets.NAME; absent when the template names none. A field of the form with ui:field Secret fills the one of its name."`
 }
 
 // TemplatePage is one page of a form.

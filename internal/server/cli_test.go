@@ -78,3 +78,71 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("wait: %d %s%s", code, out, problem)
 	}
 }
+
+// secretPath is a golden path that writes down what it was told, without telling it.
+const secretPath = `apiVersion: scaffolder.backstage.io/v1beta3
+kind: Template
+metadata: {name: login}
+spec:
+  type: service
+  secrets: {schema: {type: object, required: [npm], properties: {npm: {type: string, title: Token of npm}}}}
+  parameters:
+    required: [name, password]
+    properties:
+      name: {type: string}
+      password: {type: string, ui:field: Secret}
+      db: {type: object, properties: {password: {type: string, ui:widget: password}}}
+  steps:
+    - id: log
+      action: debug:log
+      input: {message: "${{ 'right' if secrets.password == 'hush-1' and secrets.npm == 'hush-2' and parameters.db.password == 'hush-3' else 'wrong' }} ${{ secrets.npm }}"}
+`
+
+// TestSecretsOfAGoldenPathComeFromFilesAndVariables uses a golden path as a script does, which nobody can be asked by.
+func TestSecretsOfAGoldenPathComeFromFilesAndVariables(t *testing.T) {
+	h, server := open(t)
+	t.Setenv("ROADBED_URL", server.URL)
+	t.Setenv("ROADBED_TOKEN", h.Options.AdminToken)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("LOGIN_PASSWORD", "hush-1")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"path.yaml": secretPath, "npm": "hush-2\n", "values.yaml": "db: {password: hush-3}\n"} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	say := func(line string) (int, string) {
+		var out bytes.Buffer
+		root := cli.New("test")
+		root.SetOut(&out)
+		root.SetErr(&out)
+		code := cli.Run(root, strings.Fields(strings.ReplaceAll(line, "DIR", dir)))
+		return code, out.String()
+	}
+	const all = "new login --no-input -p name=shop --values DIR/values.yaml"
+	for _, c := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"apply -f DIR/path.yaml", 0, "login"},
+		{all, 1, "--secret password=file:PATH"},
+		{all + " -p password=hush-1", 2, "--secret password=env:VARIABLE"},
+		{all + " --secret password=hush-1", 2, "is not name=file:PATH"},
+		{all + " --secret password=env:NO_SUCH_VARIABLE", 1, "which is not set"},
+		{all + " --secret password=env:LOGIN_PASSWORD", 1, "--secret npm=file:PATH"},
+		{all + " --secret password=env:LOGIN_PASSWORD --secret npm=file:DIR/npm", 0, "finished"},
+	} {
+		code, out := say(c.line)
+		if code != c.code || !strings.Contains(out, c.says) || strings.Contains(out, "hush") {
+			t.Errorf("roadbed %s = %d, want %d with %q:\n%s", c.line, code, c.code, c.says, out)
+		}
+	}
+	_, out := say("run list -o json")
+	var runs []struct{ ID string }
+	if err := json.Unmarshal([]byte(out), &runs); err != nil || len(runs) != 1 {
+		t.Fatalf("run list -o json gives %s (%v)", out, err)
+	}
+	if _, out := say("run logs " + runs[0].ID); !strings.Contains(out, "right ***") {
+		t.Errorf("the log is %s", out)
+	}
+}

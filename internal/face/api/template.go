@@ -35,12 +35,17 @@ func (a *API) getTemplateSchema(ctx context.Context, in *Named) (*body[TemplateS
 		}
 		out.Steps = append(out.Steps, TemplatePage{Title: p.Title, Description: p.Description, Schema: schema})
 	}
+	if f.Secrets != nil {
+		if out.Secrets, err = json.Marshal(f.Secrets); err != nil {
+			return nil, err
+		}
+	}
 	return answer(out), nil
 }
 
 type templateValues struct {
 	Values  map[string]any `json:"values"`
-	Secrets map[string]any `json:"secrets,omitempty"`
+	Secrets map[string]any `json:"secrets,omitempty" doc:"By the names by which the steps read them: secrets.NAME. Secret fields of the form may be among the values."`
 	Space   string         `json:"space,omitempty" maxLength:"63" doc:"Where what is made belongs; the form's field space when absent."`
 }
 

@@ -2086,10 +2086,13 @@ export interface components {
         TemplateSchema: {
             description?: string;
             ref: string;
+            /** @description JSON Schema of the secrets that the steps read as secrets.NAME; absent when the template names none. A field of the form with ui:field Secret fills the one of its name. */
+            secrets?: unknown;
             steps: components["schemas"]["TemplatePage"][] | null;
             title: string;
         };
         TemplateValues: {
+            /** @description By the names by which the steps read them: secrets.NAME. Secret fields of the form may be among the values. */
             secrets?: {
                 [key: string]: unknown;
             };
