@@ -41,7 +41,13 @@ func (r repositories) Commit(ctx context.Context, name string, c git.CommitReque
 	return r.s.CommitFiles(ctx, name, c)
 }
 
-func (r repositories) Delete(ctx context.Context, name string) error { return r.s.Delete(ctx, name) }
+func (r repositories) Log(ctx context.Context, name, revision string, limit int) ([]git.Commit, error) {
+	return r.s.Log(ctx, name, revision, "", limit)
+}
+
+func (r repositories) DeleteUnchanged(ctx context.Context, name, id string, refs map[string]string) error {
+	return r.s.DeleteUnchanged(ctx, name, id, refs)
+}
 
 func (r repositories) ArchiveAt(ctx context.Context, name, commit, folder string) (io.ReadCloser, error) {
 	return r.s.Platform().ArchiveAt(ctx, name, commit, folder)

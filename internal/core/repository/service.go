@@ -3,7 +3,6 @@ package repository
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -298,44 +297,4 @@ func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func
 		return err
 	})
 	return r, err
-}
-
-// Delete removes a repository with everything in it. It needs repository:admin; who made it needs no more than
-// repository:create, so that what went wrong half way can be undone.
-func (s *Service) Delete(ctx context.Context, fullName string) error {
-	r, err := s.open(ctx, Read, fullName)
-	if err != nil {
-		return err
-	}
-	if err := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()); err != nil {
-		made := r.CreatedBy != "" && r.CreatedBy == actor.From(ctx).ID
-		if !made || s.access.AuthorizeObject(ctx, Make, r.Space, r.FullName()) != nil {
-			return err
-		}
-	}
-	drop := func() error {
-		err := s.db.Write(ctx, func(tx *store.Tx) error {
-			if _, err := byID(ctx, tx, r.ID); err != nil {
-				return access.NotFound("repository " + fullName)
-			}
-			if err := keepFormer(ctx, tx, r); err != nil {
-				return err
-			}
-			if err := remove(ctx, tx, r.ID); err != nil {
-				return err
-			}
-			return s.tell(ctx, tx, "repository.deleted", r, map[string]string{"repository": r.FullName(), "head": r.Head})
-		})
-		if err != nil {
-			return fault.Wrap(err, "delete repository %s", r.FullName())
-		}
-		if err := s.dropFolder(r.ID); err != nil {
-			s.log.Error("remove the folder of a deleted repository; it is tried again at the next start", "repository", r.ID, "error", err)
-		}
-		return nil
-	}
-	if _, err := os.Stat(s.folder(r.ID)); errors.Is(err, os.ErrNotExist) {
-		return drop() // nothing to wait for
-	}
-	return s.locked(ctx, r.ID, drop)
 }

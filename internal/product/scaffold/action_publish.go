@@ -86,7 +86,7 @@ func (c *call) publish(ctx context.Context, s *Service) error {
 	if err := git.CheckBranch(in.DefaultBranch); err != nil {
 		return err
 	}
-	thing := Made{Kind: MadeRepository, Name: repository, URL: s.repositoryURL(repository)}
+	thing := Made{Kind: MadeRepository, Name: repository, URL: s.repositoryURL(repository), Branch: in.DefaultBranch}
 	resumed, err := c.createRepository(ctx, s, &thing, NewRepository{
 		Space: in.Space, Namespace: namespace, Name: name, Description: in.Description, DefaultBranch: in.DefaultBranch,
 	})
@@ -169,15 +169,27 @@ func (c *call) firstCommit(ctx context.Context, s *Service, repository string, r
 	if err == nil || !resumed || !fault.Is(err, fault.Conflict) {
 		return commit, fault.Wrap(err, "commit to %s", repository)
 	}
-	about, err := s.Repositories.Describe(ctx, repository) // the commit was made before, too
-	if err != nil {
-		return "", err
+	commit, err = s.ownCommit(ctx, c.task, repository, r.Branch) // the commit was made before, too
+	if err == nil && commit == "" {
+		err = fault.Errorf(fault.Conflict, "repository %s has commits that this run did not make; delete it and try again", repository)
 	}
-	if about.Head == "" {
-		return "", fault.Errorf(fault.Conflict, "repository %s has other branches than %s; delete it and try again", repository, r.Branch)
-	}
-	return about.Head, nil
+	return commit, err
 }
+
+// ownCommit gives the commit of a branch when it is all that the branch has, and this run's; "" otherwise.
+func (s *Service) ownCommit(ctx context.Context, t *task, repository, branch string) (string, error) {
+	commits, err := s.Repositories.Log(ctx, repository, "refs/heads/"+branch, 2)
+	if err != nil {
+		return "", ignoreMissing(err)
+	}
+	if len(commits) != 1 || !strings.Contains(commits[0].Message+"\n", runTrailer(t)) {
+		return "", nil
+	}
+	return commits[0].Hash, nil
+}
+
+// runTrailer is the line of a commit's message that names its run.
+func runTrailer(t *task) string { return "\nRoadbed-Run: " + t.Run + "\n" }
 
 // commitOf gives the same commit for every try of a run, so its time is that of the run.
 func (c *call) commitOf(in publishInput, changes []git.FileChange) git.CommitRequest {
@@ -196,7 +208,7 @@ func (c *call) commitOf(in publishInput, changes []git.FileChange) git.CommitReq
 	}
 	return git.CommitRequest{
 		Branch: in.DefaultBranch, Author: author, Changes: changes,
-		Message: fmt.Sprintf("%s\n\nRoadbed-Template: %s\nRoadbed-Run: %s\n", in.GitCommitMessage, c.task.Template, c.task.Run),
+		Message: fmt.Sprintf("%s\n\nRoadbed-Template: %s%s", in.GitCommitMessage, c.task.Template, runTrailer(c.task)),
 	}
 }
 

@@ -150,11 +150,51 @@ func TestUndoKeepsWhatOthersChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.drain()
-		if d = b.detail(d.Run.ID); d.Run.State != "failed" || !strings.Contains(d.Run.Reason, "commits that this run did not make") {
+		if d = b.detail(d.Run.ID); d.Run.State != "failed" || !strings.Contains(d.Run.Reason, "has what others pushed: refs/heads/main at ") {
 			t.Errorf("the run is %s: %s", d.Run.State, d.Run.Reason)
 		}
 	}
 	b.file("team/shop", "work.txt")
+}
+
+// What others pushed keeps a repository, on whatever branch, and also when the run did not get to hear of its own commit.
+func TestUndoKeepsBranchesOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ heard, others bool }{{true, true}, {false, true}, {false, false}} {
+		each(t, func(t *testing.T, b *bench) {
+			b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
+			if !c.heard {
+				b.faults.at, b.faults.fails = 2, true // the commit
+			}
+			d := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop"}})
+			head, err := b.git.Resolve(accesstest.As("bob"), "team/shop", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.others {
+				_, err := b.git.CommitFiles(accesstest.As("bob"), "team/shop", git.CommitRequest{
+					Branch: "work", Message: "work", Changes: []git.FileChange{{Path: "work.txt", Content: []byte("x")}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := b.Undo(accesstest.As("alice"), d.Run.ID); err != nil {
+				t.Fatal(err)
+			}
+			b.drain()
+			d = b.detail(d.Run.ID)
+			kept, err := b.git.Resolve(accesstest.As("bob"), "team/shop", "")
+			switch {
+			case c.others && (d.Run.State != "failed" || kept != head):
+				t.Errorf("the run is %s, main is at %s, %v", d.Run.State, kept, err)
+			case c.others && !strings.Contains(d.Run.Reason, "refs/heads/work at "):
+				t.Errorf("the run does not say what is there: %s", d.Run.Reason)
+			case !c.others && (d.Run.State != "undone" || !fault.Is(err, fault.NotFound)):
+				t.Errorf("the run is %s: %s, and the repository is at %s, %v", d.Run.State, d.Run.Reason, kept, err)
+			}
+		})
+	}
 }
 
 func TestCancel(t *testing.T) {

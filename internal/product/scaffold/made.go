@@ -24,7 +24,8 @@ type Made struct {
 	URL      string   `json:"url,omitempty"`
 	Step     string   `json:"step,omitempty"`
 	ID       string   `json:"id,omitempty"`       // of a location that was made, of a repository from its intention on
-	Commit   string   `json:"commit,omitempty"`   // the first one of a repository
+	Branch   string   `json:"branch,omitempty"`   // of a repository
+	Commit   string   `json:"commit,omitempty"`   // the first one of a repository, on its branch
 	Entities []string `json:"entities,omitempty"` // that a location brought
 	State    string   `json:"state,omitempty"`    // intended: perhaps made; made; undone
 }

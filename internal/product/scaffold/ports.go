@@ -21,8 +21,11 @@ type Repositories interface {
 	NewRepositoryID() string
 	// Commit makes a commit as the caller. Permission: repository:write. Conflict when the branch is not at its Parent.
 	Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error)
-	// Delete removes a repository for good. Permission: repository:admin, or repository:create for its creator.
-	Delete(ctx context.Context, repository string) error
+	// Log gives the newest commits from a revision back. Permission: repository:read. NotFound when there is none.
+	Log(ctx context.Context, repository, revision string, limit int) ([]git.Commit, error)
+	// DeleteUnchanged removes a repository for good, if it is the one of that id (else NotFound) and has no references but
+	// these (else Conflict, which names them). Permission: repository:admin, or repository:create for its creator.
+	DeleteUnchanged(ctx context.Context, repository, id string, refs map[string]string) error
 	// ArchiveAt gives the files below a folder at a commit as a tar stream, their names relative to the folder.
 	ArchiveAt(ctx context.Context, repository, commit, folder string) (io.ReadCloser, error)
 	// FileAt gives one file at a commit; TooLarge over limit bytes.

@@ -126,7 +126,8 @@ func (p *people) Principal(_ context.Context, id string) (actor.Principal, error
 type faults struct {
 	mu    sync.Mutex
 	count int
-	at    int // 0: never
+	at    int  // 0: never
+	fails bool // the change is told as failed, and the server lives on
 }
 
 var errCrash = errors.New("the server was killed")
@@ -166,8 +167,12 @@ func (r repositories) Commit(ctx context.Context, name string, c git.CommitReque
 	return commit, r.faults.changed(err)
 }
 
-func (r repositories) Delete(ctx context.Context, name string) error {
-	return r.faults.changed(r.Service.Delete(ctx, name))
+func (r repositories) Log(ctx context.Context, name, revision string, limit int) ([]git.Commit, error) {
+	return r.Service.Log(ctx, name, revision, "", limit)
+}
+
+func (r repositories) DeleteUnchanged(ctx context.Context, name, id string, refs map[string]string) error {
+	return r.faults.changed(r.Service.DeleteUnchanged(ctx, name, id, refs))
 }
 
 func (r repositories) ArchiveAt(ctx context.Context, name, commit, folder string) (io.ReadCloser, error) {
@@ -294,7 +299,7 @@ func (b *bench) drain() {
 		}
 		var log strings.Builder
 		result, err := b.Handlers()[lease.Job.Action](ctx, *lease, &log)
-		if err == nil && result.ExitCode != 0 && b.faults.count == b.faults.at && b.faults.at > 0 {
+		if err == nil && result.ExitCode != 0 && b.faults.count == b.faults.at && b.faults.at > 0 && !b.faults.fails {
 			b.faults.at = 0
 			if err := b.runs.Release(ctx, "server-1"); err != nil {
 				b.t.Fatal(err)

@@ -128,17 +128,19 @@ func (s *Service) undoOne(ctx context.Context, t *task, made []Made, m Made) (de
 		}
 		err = s.Catalog.Unregister(ctx, m.ID)
 	case MadeRepository:
-		about, describing := s.Repositories.Describe(ctx, m.Name)
-		if describing != nil {
-			return false, ignoreMissing(describing)
+		if m.Commit == "" { // perhaps it was made, and nobody heard of it
+			if m.Commit, err = s.ownCommit(ctx, t, m.Name, m.Branch); err != nil {
+				return false, err
+			}
 		}
-		if about.ID != m.ID {
-			return false, nil // somebody else's, by the same name
+		pushed := map[string]string{}
+		if m.Commit != "" {
+			pushed["refs/heads/"+m.Branch] = m.Commit
 		}
-		if about.Head != "" && m.Commit != "" && about.Head != m.Commit {
-			return false, fault.Errorf(fault.Conflict, "it has commits that this run did not make; delete it by itself if they are not needed")
+		err = s.Repositories.DeleteUnchanged(ctx, m.Name, m.ID, pushed) // another one of that name is not missed
+		if fault.Is(err, fault.Conflict) {
+			return false, fault.Errorf(fault.Conflict, "%s; delete it by itself if that is not needed", fault.Message(err))
 		}
-		err = s.Repositories.Delete(ctx, m.Name)
 	}
 	if err != nil {
 		return false, ignoreMissing(err)
