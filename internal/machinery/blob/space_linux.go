@@ -8,6 +8,6 @@ func space(dir string) (total, free uint64, err error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, err
 	}
-	block := uint64(s.Bsize) //nolint:gosec // sizes of blocks are positive
+	block := uint64(s.Bsize)
 	return s.Blocks * block, s.Bavail * block, nil
 }
