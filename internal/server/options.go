@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -24,6 +26,7 @@ type Options struct {
 	Database   string
 	Dev        bool
 	BaseURL    string
+	AppDomains string
 	TLSCert    string
 	TLSKey     string
 	AdminToken string
@@ -71,6 +74,7 @@ func table() []option {
 	add("database", "sqlite:FILE or postgres://…; empty for roadbed.db in the data folder")(text(func(o *Options) *string { return &o.Database }))
 	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed, speaks HTTPS beside HTTP")(flag(func(o *Options) *bool { return &o.Dev }))
 	add("base-url", "how browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
+	add("app-domains", "domains, with commas, below which applications take host names; *.DOMAIN has to reach this server")(text(func(o *Options) *string { return &o.AppDomains }))
 	add("tls-cert", "file with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
 	add("tls-key", "file with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
@@ -98,7 +102,7 @@ const (
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
-	return Options{Listen: "127.0.0.1:8080", Data: "", LogLevel: "info", LogFormat: "text", Download: true, Drain: 10 * time.Second}
+	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, Drain: 10 * time.Second}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.
@@ -194,6 +198,11 @@ func (o Options) complete() (Options, error) {
 	default:
 		return o, fault.Errorf(fault.Invalid, "isolation: %q is neither require nor prefer", o.Isolation)
 	}
+	for _, domain := range o.domains() {
+		if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 || net.ParseIP(domain) != nil {
+			return o, fault.Errorf(fault.Invalid, "app-domains: %q is not the name of a domain, such as apps.example.com", domain)
+		}
+	}
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")
 	}
@@ -204,6 +213,15 @@ func (o Options) complete() (Options, error) {
 		o.Workers = max(4, runtime.NumCPU())
 	}
 	return o, nil
+}
+
+// domains are those of applications.
+func (o Options) domains() []string {
+	domains := strings.Split(o.AppDomains, ",")
+	for i, domain := range domains {
+		domains[i] = strings.ToLower(strings.TrimSpace(domain))
+	}
+	return domains
 }
 
 // Logger gives the log that the options ask for, on standard error.

@@ -190,8 +190,8 @@ func (n *Node) namespaceLocked(name string) bool {
 	return name == defaultNamespace || n.objects[cluster.Key{Kind: "Namespace", Name: name}] != nil
 }
 
-// hostConflictsLocked refuses an Ingress whose host is the platform's own or has a path in another namespace, and
-// whose host and path another Ingress has. A host is one namespace's: whoever may serve a path of it may read and set
+// hostConflictsLocked refuses an Ingress whose host lies below no domain of applications, is the platform's own or has a
+// path in another namespace, and whose host and path another Ingress has. A host is one namespace's: whoever may serve a path of it may read and set
 // what browsers keep for all of it.
 func (n *Node) hostConflictsLocked(steps []step) []fault.Detail {
 	taken := map[string]cluster.Key{}
@@ -217,10 +217,21 @@ func (n *Node) hostConflictsLocked(steps []step) []fault.Detail {
 			taken[rule], hosts[host] = s.change.Key, s.change.Key
 			if slices.ContainsFunc(n.reserved, func(r string) bool { return r == host || wildcard(r) == host }) {
 				out = append(out, s.after.object.Fault(field+".host", host+" is the platform's own address", "choose another host"))
+			} else if !n.below(host) {
+				out = append(out, s.after.object.Fault(field+".host", host+" is not below a domain of applications",
+					"choose a name below "+strings.Join(n.domains, " or ")+", or have an administrator add a domain"))
 			}
 		})
 	}
 	return out
+}
+
+// below tells whether a host lies below a domain of applications. A wildcard may not cover a whole domain.
+func (n *Node) below(host string) bool {
+	return len(n.domains) == 0 || slices.ContainsFunc(n.domains, func(domain string) bool {
+		name, ok := strings.CutSuffix(host, "."+domain)
+		return ok && name != "*"
+	})
 }
 
 // overlapping gives a host of another namespace that is the same as host, or that one of the two covers as *.

@@ -12,9 +12,10 @@
 //   - Ingress is an http.Handler that finds a pod by host name and path. A pod leaves its services before it is
 //     asked to end, and ends when the requests in it are answered, so that an update drops none.
 //     It speaks HTTP/1.1 to pods, with upgrades (web sockets) and streams.
-//   - A pod reaches services by HTTP: HTTP_PROXY names a door at 127.0.0.1:15001 that knows SERVICE,
-//     SERVICE.NAMESPACE and SERVICE.NAMESPACE.svc.cluster.local, with CONNECT for other protocols. There is no
-//     way out to anywhere else.
+//   - A pod reaches the services of its namespace by HTTP: HTTP_PROXY names a door at 127.0.0.1:15001 that knows
+//     SERVICE, SERVICE.NAMESPACE and SERVICE.NAMESPACE.svc.cluster.local, with CONNECT for other protocols. A service
+//     of another namespace is reached if it lets this one in, by the annotation roadbed.dev/allow-from. There is no way
+//     out to anywhere else.
 //   - A Service without a readiness probe behind it would be handed requests before the program listens; so a pod
 //     that declares ports is ready only when the first of them accepts (for at most 30 s it is waited for).
 //   - A changed ConfigMap or Secret reaches a pod when it is started anew, as with environment variables in
@@ -26,7 +27,7 @@
 //     events and the clock of progressDeadlineSeconds begin anew with it.
 //   - Of what a scale decision takes away, nothing that is available goes below desired - maxUnavailable (rollout).
 //   - Values of Secrets are encrypted in SQL with a key that lies beside the pods' folders, and are never shown.
-//   - A host name is one namespace's, with all its paths. It is free when the Ingress is deleted, also by a prune.
+//   - A host name lies below a domain of applications, is never the platform's own, and is one namespace's, with all its paths. It is free when the Ingress is deleted, also by a prune.
 //   - A log that can't be written ends no pod; a pod that does not end is killed when the node has stopped for long
 //     enough, whatever its own grace.
 //   - One goroutine (Run) decides; one goroutine a pod carries out. Both are woken, neither polls.

@@ -98,7 +98,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b := d.node.routes.Load().service(hostName(address), d.namespace)
 	if b == nil {
-		http.Error(w, hostName(address)+" is not a service of this node; pods reach services only, as NAME or NAME.NAMESPACE", http.StatusBadGateway)
+		http.Error(w, hostName(address)+" is not a service that namespace "+d.namespace+" reaches: NAME for its own, NAME.NAMESPACE for one that lets it in by the annotation "+AllowFrom, http.StatusBadGateway)
 		return
 	}
 	to := target{namespace: b.key.Namespace, service: b.key.Name, port: servicePort{number: port}}

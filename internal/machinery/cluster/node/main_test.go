@@ -141,7 +141,7 @@ func options(t testing.TB, db *store.DB) node.Options {
 	t.Cleanup(executor.Close)
 	return node.Options{
 		Dir: shortDir(t), DB: db, Executor: executor, Images: folders{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		ReservedHosts: []string{"portal.test"}, CrashDelay: 20 * time.Millisecond, Shutdown: 5 * time.Second,
+		Domains: []string{"test", "example"}, ReservedHosts: []string{"portal.test"}, CrashDelay: 20 * time.Millisecond, Shutdown: 5 * time.Second,
 	}
 }
 

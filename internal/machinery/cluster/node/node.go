@@ -27,6 +27,7 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	Domains       []string       // below which the hosts of Ingresses lie; none for any host name
 	ReservedHosts []string       // host names that no Ingress may take, such as the portal's
 	Limits        execute.Limits // of a pod that sets none; Memory, CPU, Processes and Disk are used
 	MaxReplicas   int            // of one Deployment; default 20
@@ -45,7 +46,7 @@ type Node struct {
 	now                func() time.Time
 	log                *slog.Logger
 	sealer             *sealer
-	reserved           []string
+	domains, reserved  []string
 	limits             execute.Limits
 	maxReplicas        int
 	maxPods            int
@@ -106,6 +107,9 @@ func New(o Options) (*Node, error) {
 		shutdown: or(o.Shutdown, 10*time.Second), crashDelay: or(o.CrashDelay, 10*time.Second),
 		wake: make(chan struct{}, 1), watchers: watchers{all: map[*watcher]struct{}{}}, events: journal{now: o.Now, all: map[string][]cluster.Event{}},
 		objects: map[cluster.Key]*object{}, revisions: map[cluster.Key][]*revision{}, progress: map[cluster.Key]progress{}, pods: map[cluster.Key]*pod{}, applied: make(chan struct{}),
+	}
+	for _, domain := range o.Domains {
+		n.domains = append(n.domains, hostName(domain))
 	}
 	for _, host := range o.ReservedHosts {
 		n.reserved = append(n.reserved, hostName(host))

@@ -36,6 +36,7 @@ type servicePort struct {
 type backend struct {
 	key   cluster.Key
 	ports []backendPort
+	allow []string // namespaces beside its own whose pods may come
 }
 
 type backendPort struct {
@@ -105,6 +106,9 @@ func (n *Node) rerouteLocked() {
 
 func (n *Node) backendLocked(key cluster.Key, s *corev1.Service) *backend {
 	b := &backend{key: key}
+	for _, namespace := range strings.Split(s.Annotations[AllowFrom], ",") {
+		b.allow = append(b.allow, strings.TrimSpace(namespace))
+	}
 	for _, port := range s.Spec.Ports {
 		to := backendPort{name: port.Name, number: int(port.Port)}
 		for _, p := range n.pods {
@@ -163,13 +167,24 @@ func underPath(path, prefix string) bool {
 }
 
 // service finds a service by the name that a pod of a namespace uses: NAME, NAME.NAMESPACE, NAME.NAMESPACE.svc and
-// NAME.NAMESPACE.svc.cluster.local.
+// NAME.NAMESPACE.svc.cluster.local. One of another namespace is found only if it lets this one in.
 func (r *routes) service(host, namespace string) *backend {
 	host = strings.TrimSuffix(strings.TrimSuffix(host, ".cluster.local"), ".svc")
-	if name, ns, ok := strings.Cut(host, "."); ok {
-		return r.services[ns+"/"+name]
+	name, in, ok := strings.Cut(host, ".")
+	if !ok || in == namespace {
+		return r.services[namespace+"/"+name]
 	}
-	return r.services[namespace+"/"+host]
+	if b := r.services[in+"/"+name]; b != nil && b.admits(namespace) {
+		return b
+	}
+	return nil
+}
+
+// AllowFrom is the annotation by which a Service lets pods of other namespaces in: their names, with commas, or *.
+const AllowFrom = "roadbed.dev/allow-from"
+
+func (b *backend) admits(namespace string) bool {
+	return slices.Contains(b.allow, namespace) || slices.Contains(b.allow, "*")
 }
 
 // hostName gives the host of an address without its port, in lower case.

@@ -48,13 +48,29 @@ func TestPodsReachServices(t *testing.T) {
 		b.want(t, "door.test", "/fetch?url=http://"+host+"/", "inside")
 	}
 	for target, want := range map[string]string{
-		"http://example.com/":    "is not a service of this node",
-		"http://web.other/":      "is not a service of this node",
+		"http://example.com/":    "is not a service that namespace shop reaches",
+		"http://web.other/":      "is not a service that namespace shop reaches",
 		"http://web:81/":         "has no port 81",
-		"http://169.254.169.254": "is not a service of this node",
+		"http://169.254.169.254": "is not a service that namespace shop reaches",
 	} {
 		if _, body := b.Ask(t, "door.test", "/fetch?url="+target); !strings.Contains(body, want) {
 			t.Errorf("%s gives %q, want %q", target, body, want)
+		}
+	}
+	// Another namespace's service lets pods in that it names, and those alone.
+	other := clustertest.App(t, "program:1", "theirs.test", 1, "VERSION=theirs")
+	for _, o := range other {
+		o.Raw["metadata"].(map[string]any)["namespace"] = "other"
+	}
+	for _, c := range []struct{ allow, want string }{
+		{"", "is not a service that namespace shop reaches"}, {"third", "is not a service that namespace shop reaches"},
+		{"third, shop", "theirs"}, {"*", "theirs"}, {"", "is not a service that namespace shop reaches"},
+	} {
+		other[1].Raw["metadata"].(map[string]any)["annotations"] = map[string]any{node.AllowFrom: c.allow}
+		clustertest.Apply(t, b.Cluster, "other", other)
+		clustertest.AwaitHealthy(t, b.Cluster, "other")
+		if _, body := b.Ask(t, "door.test", "/fetch?url=http://web.other/"); !strings.Contains(body, c.want) {
+			t.Errorf("a service that allows %q gives %q, want %q", c.allow, body, c.want)
 		}
 	}
 	if status, body := b.Ask(t, "door.test", "/fetch?url=https://web:80/"); status != 500 || !strings.Contains(body, "HTTP response to HTTPS client") {
@@ -101,6 +117,10 @@ func TestHostsBelongToOne(t *testing.T) {
 		"mine.test":   "mine.test belongs to another namespace",
 		"portal.test": "portal.test is the platform's own address",
 		"*.test":      "*.test is the platform's own address",
+		"*.example":   "*.example is not below a domain of applications",
+		"machine":     "machine is not below a domain of applications",
+		"127.0.0.1":   "127.0.0.1 is not below a domain of applications",
+		"example":     "choose a name below test or example",
 	} {
 		other := clustertest.App(t, "program:1", host, 0)
 		for _, o := range other {
