@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +15,10 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // stackDocument gives a stack of the folder infra of crew/NAME.
@@ -520,6 +524,54 @@ func TestAStackReadsOnlyWhatItsSpaceMay(t *testing.T) {
 			if _, err := client.Post[client.RunDetail](t.Context(), g.as[who], "/stacks/default/net/runs", map[string]string{"type": "tracked"}); !fault.Is(err, fault.Denied) && !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s starts a run: %v", who, err)
 			}
+		}
+	})
+}
+
+// TestWhatARepositoryBringsInTheEnginesFolderIsNotUsed has a repository choose another workspace by the file that the
+// engine would keep in .terraform; programs that lie there as providers are passed over with it.
+func TestWhatARepositoryBringsInTheEnginesFolderIsNotUsed(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": lightInfra, "infra/.terraform/environment": "elsewhere"})
+		g.apply(stackDocument("net", ""))
+		g.wantRun(g.rests(g.stackRun("net", commit)), "unconfirmed", "1 to create")
+	})
+}
+
+// TestAPlanReadsItsStateAndWritesNone holds the tokens of a run's steps to what each needs.
+func TestAPlanReadsItsStateAndWritesNone(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", lightInfra, "")
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		scopes := map[string]string{}
+		if err := g.house.DB.Read(t.Context(), func(tx *store.Tx) error {
+			steps, err := g.house.Runs.StepsTx(t.Context(), tx, id)
+			for _, s := range steps {
+				scopes[s.Key] = fmt.Sprint(s.Job.Door, s.Job.Scopes)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[string]string{"plan": "true [stack:state-read=default/net]", "show": "false []", "judge": "false []"}; !maps.Equal(scopes, want) {
+			t.Errorf("the steps may %v, want %v", scopes, want)
+		}
+		plan := actor.With(t.Context(), actor.Principal{Kind: actor.Workload, ID: "plan", Run: id, Space: "default", Scopes: []string{"stack:state-read=default/net"}})
+		net, info := ref.New("stack", "default", "net"), []byte(`{"ID": "one"}`)
+		if err := g.house.Stacks.Lock(plan, net, info); err != nil {
+			t.Errorf("lock: %v", err)
+		}
+		if _, _, err := g.house.Stacks.State(plan, net); !fault.Is(err, fault.NotFound) {
+			t.Errorf("read what is not there yet: %v", err)
+		}
+		if err := g.house.Stacks.WriteState(plan, net, "one", "", []byte(stateFile(1, "l", "a"))); !fault.Is(err, fault.Denied) {
+			t.Errorf("write: %v", err)
+		}
+		if err := g.house.Stacks.Unlock(plan, net, info, false); err != nil {
+			t.Errorf("unlock: %v", err)
+		}
+		if _, _, err := g.house.Stacks.State(plan, ref.New("stack", "default", "other")); err == nil {
+			t.Error("another stack's state is read")
 		}
 	})
 }

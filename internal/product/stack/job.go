@@ -20,19 +20,25 @@ type Limits struct {
 // ToolEngine is the pool's tool that holds the engine; its environment names the program in ROADBED_ENGINE.
 const ToolEngine = "engine"
 
-// prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
-// A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
-// has nothing configured, since its addresses come from the environment.
-const prepare = `set -eu
+// begin finds the engine, and has it keep its things beside the sources: programs that a repository brings along in its
+// .terraform are not run as providers.
+const begin = `set -eu
 trap : TERM # a shell that ends would take the engine with it
-export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_STATE"
-export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
+export TF_DATA_DIR="$ROADBED_WORK/engine"
 if [ -z "${ROADBED_ENGINE:-}" ] || [ ! -x "$ROADBED_ENGINE" ]; then
   echo "no engine: this pool has neither OpenTofu nor Terraform; put one on the server's PATH, name it with --engine, or run make tools" >&2
   exit 90
 fi
+`
+
+// prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
+// A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
+// has nothing configured, since its addresses come from the environment.
+const prepare = begin + `
+export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_STATE"
+export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
 "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
-kept=.terraform/terraform.tfstate
+kept="$TF_DATA_DIR/terraform.tfstate"
 if ! grep -q '"type": *"http"' "$kept" 2>/dev/null || sed -n '/"config"/,/}/p' "$kept" | grep -v '"config"' | grep -v null | grep -q '"'; then
   echo "an override file of the repository (override.tf, *_override.tf and the like) names a backend or a cloud; take that out: the platform keeps the state" >&2
   exit 91
@@ -43,6 +49,13 @@ const planScript = prepare + `
 code=0
 "$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
 case $code in 0|2) ;; *) exit $code ;; esac
+`
+
+// showScript tells what is in a plan, in a folder that nothing of the planning has touched: what programs did there,
+// such as those of external data, can't change what is judged and reviewed.
+const showScript = begin + `
+unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
+"$ROADBED_ENGINE" init -input=false -no-color -backend=false
 "$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
 "$ROADBED_ENGINE" show -no-color "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.txt"
 `
@@ -65,6 +78,7 @@ provider_installation {
 
 func planStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, planScript)
+	job.Scopes = []string{mayReadState + "=" + stackName(in.Stack)}
 	switch in.Type {
 	case Destroy:
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
@@ -73,10 +87,20 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	}
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
+	}
+	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
+}
+
+// showStep has no door: it reads no state.
+func showStep(r *run.Run, in Input, plan string, n int) run.Step {
+	job := engineJob(r, in, showScript)
+	job.Door, job.Scopes = false, nil
+	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Sealed: true, Mode: 0o600})
+	job.Outputs = []worker.Output{
 		{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20},
 		{Name: "plan-text", Path: "/work/plan.txt", Kind: "file", MaxBytes: 64 << 20},
 	}
-	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Job: job}
 }
 
 // applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
@@ -132,7 +156,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Tools:  []string{ToolEngine},
 		Door:   true,
 		Sealed: true, // a plan holds sensitive values in the clear
-		Scopes: []string{"stack:state=" + name},
+		Scopes: []string{mayWriteState + "=" + name},
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}
 }

@@ -69,7 +69,7 @@ var (
 )
 
 // reserved are the beginnings of names that the platform sets in a step's environment.
-var reserved = []string{"ROADBED_", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_IN_AUTOMATION", "LD_", "PATH"}
+var reserved = []string{"ROADBED_", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "LD_", "PATH"}
 
 func read(d document.Document) (Spec, []fault.Detail) {
 	var spec Spec

@@ -57,8 +57,10 @@ func (p *play) report() {
 		case s.State != run.StepSucceeded:
 		case strings.HasPrefix(s.Key, "plan"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{
-				"plan": {Digest: fmt.Sprintf("plan of %d", p.rounds)}, "plan-json": {Digest: fmt.Sprintf("json of %d", p.rounds)},
+				"plan": {Digest: fmt.Sprintf("plan of %d", p.rounds)},
 			}}
+		case strings.HasPrefix(s.Key, "show"):
+			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"plan-json": {Digest: fmt.Sprintf("json of %d", p.rounds)}}}
 		case strings.HasPrefix(s.Key, "judge"):
 			v := Verdict{Summary: Summary{Create: rapid.IntRange(0, 2).Draw(p.T, "create")}}
 			if rapid.IntRange(0, 4).Draw(p.T, "deny") == 0 {

@@ -196,7 +196,17 @@ func afterPlan(v *run.View, in Input, n int) error {
 	if step.State != run.StepSucceeded {
 		return v.To(failed, "planning: "+step.Reason)
 	}
-	v.Add(judgeStep(v.Run, in, step.Result.Artifacts["plan-json"].Digest, n))
+	show := v.Step(stepKey("show", n))
+	switch {
+	case show == nil:
+		v.Add(showStep(v.Run, in, step.Result.Artifacts["plan"].Digest, n))
+		return nil
+	case !show.State.Done():
+		return nil
+	case show.State != run.StepSucceeded:
+		return v.To(failed, "reading the plan: "+show.Reason)
+	}
+	v.Add(judgeStep(v.Run, in, show.Result.Artifacts["plan-json"].Digest, n))
 	return v.To(judging, "")
 }
 
@@ -212,7 +222,7 @@ func afterJudge(v *run.View, in Input, n int) error {
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
 		return v.To(failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
-	plan := v.Step(stepKey("plan", n)).Result.Artifacts["plan-json"].Digest
+	plan := v.Step(stepKey("show", n)).Result.Artifacts["plan-json"].Digest
 	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
 		return err
 	}

@@ -25,8 +25,15 @@ type LockedError struct{ Info []byte }
 
 func (e *LockedError) Error() string { return "the state is locked: " + string(e.Info) }
 
-// authorizeState lets a person with stack:state in the stack's space through, and a step with that scope for this stack.
-func (s *Service) authorizeState(ctx context.Context, r ref.Entity) (Stack, error) {
+// The rights on states: to read and lock them, which is all that a plan needs, and to write them too.
+const (
+	mayReadState  = "stack:state-read"
+	mayWriteState = "stack:state"
+)
+
+// authorizeState lets a person with the right in the stack's space through, and a step with that scope for this stack.
+// Who may write a state may read it.
+func (s *Service) authorizeState(ctx context.Context, r ref.Entity, right string) (Stack, error) {
 	var stack Stack
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		stack, err = getStack(ctx, tx, r, "")
@@ -38,14 +45,17 @@ func (s *Service) authorizeState(ctx context.Context, r ref.Entity) (Stack, erro
 		}
 		return stack, err
 	}
-	err = s.Access.AuthorizeObject(ctx, "stack:state", stack.Space, stackName(r.String()))
+	err = s.Access.AuthorizeObject(ctx, mayWriteState, stack.Space, stackName(r.String()))
+	if right == mayReadState && fault.Is(err, fault.Denied) {
+		err = s.Access.AuthorizeObject(ctx, mayReadState, stack.Space, stackName(r.String()))
+	}
 	return stack, err
 }
 
 // State gives the newest version of a stack's state. NotFound when it has none.
-// Permission: stack:state in the stack's space.
+// Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) State(ctx context.Context, r ref.Entity) (StateVersion, []byte, error) {
-	if _, err := s.authorizeState(ctx, r); err != nil {
+	if _, err := s.authorizeState(ctx, r, mayReadState); err != nil {
 		return StateVersion{}, nil, err
 	}
 	var v StateVersion
@@ -99,7 +109,7 @@ func readState(data []byte) (stateFile, error) {
 // Conflict for an older serial or another lineage; a *LockedError when somebody else holds the lock; TooLarge.
 // Permission: stack:state in the stack's space.
 func (s *Service) WriteState(ctx context.Context, r ref.Entity, lockID, contentMD5 string, data []byte) error {
-	stack, err := s.authorizeState(ctx, r)
+	stack, err := s.authorizeState(ctx, r, mayWriteState)
 	if err != nil {
 		return err
 	}
@@ -212,9 +222,9 @@ func (s *Service) heldBy(ctx context.Context, tx *store.Tx, r ref.Entity, lockID
 const lockInfoLimit = 64 << 10
 
 // Lock takes the state's lock. info is the engine's LockInfo as JSON. Taking the same lock again is done at once.
-// A *LockedError when somebody else holds it. Permission: stack:state in the stack's space.
+// A *LockedError when somebody else holds it. Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
-	stack, err := s.authorizeState(ctx, r)
+	stack, err := s.authorizeState(ctx, r, mayReadState)
 	if err != nil {
 		return err
 	}
@@ -273,9 +283,9 @@ func lockID(info []byte) (string, error) {
 }
 
 // Unlock frees the state's lock; empty info (or force) frees it whoever holds it, which needs stack:unlock.
-// Freeing a lock that is not held is done at once. Permission: stack:state in the stack's space.
+// Freeing a lock that is not held is done at once. Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force bool) error {
-	stack, err := s.authorizeState(ctx, r)
+	stack, err := s.authorizeState(ctx, r, mayReadState)
 	if err != nil {
 		return err
 	}

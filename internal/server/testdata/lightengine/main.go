@@ -57,8 +57,9 @@ func main() {
 	flags := strings.Join(args, " ")
 	switch {
 	case args[0] == "init": // and notes the backend, as engines do
-		fail(os.MkdirAll(".terraform", 0o755))
-		fail(os.WriteFile(".terraform/terraform.tfstate", []byte("{\n  \"backend\": {\n    \"type\": \"http\",\n    \"config\": {\n      \"address\": null\n    }\n  }\n}\n"), 0o644))
+		data := os.Getenv("TF_DATA_DIR")
+		fail(os.MkdirAll(data, 0o755))
+		fail(os.WriteFile(filepath.Join(data, "terraform.tfstate"), []byte("{\n  \"backend\": {\n    \"type\": \"http\",\n    \"config\": {\n      \"address\": null\n    }\n  }\n}\n"), 0o644))
 	case args[0] == "plan":
 		os.Exit(makePlan(flags))
 	case args[0] == "show" && strings.Contains(flags, "-json"):
