@@ -33,6 +33,8 @@ type Options struct {
 	Engine     string
 	Download   bool
 	Workers    int
+	StepMemory int // GiB
+	StepTime   time.Duration
 	Network    bool
 	Isolation  string
 	LogLevel   string
@@ -86,6 +88,12 @@ func table() []option {
 	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
 		func(o *Options, v string) (err error) { o.Workers, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.Workers) })
+	add("step-memory", "most memory that one step of a workflow or stack gets, in GiB, whatever it asks for")(
+		func(o *Options, v string) (err error) { o.StepMemory, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.StepMemory) })
+	add("step-time", "longest that one step of a workflow or stack runs, whatever it asks for")(
+		func(o *Options, v string) (err error) { o.StepTime, err = time.ParseDuration(v); return err },
+		func(o *Options) string { return o.StepTime.String() })
 	add("drain", "how long requests and steps may take to end when the server is asked to stop")(
 		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Drain.String() })
@@ -102,7 +110,7 @@ const (
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
-	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, Drain: 10 * time.Second}
+	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.
@@ -205,6 +213,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")
+	}
+	if o.StepMemory < 1 || o.StepMemory > 1<<20 || o.StepTime <= 0 {
+		return o, fault.Errorf(fault.Invalid, "step-memory and step-time can't be less than 1 GiB and nothing")
 	}
 	if o.Workers < 0 {
 		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")

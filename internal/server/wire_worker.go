@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -40,6 +41,11 @@ func serverName(path string) (string, error) {
 	return made, nil
 }
 
+// most is what no step gets past.
+func (h *House) most() execute.Limits {
+	return execute.Limits{Memory: int64(h.Options.StepMemory) << 30, Time: h.Options.StepTime}
+}
+
 // workers gives the server's own worker, for platform steps, and the one of the default pool.
 func (h *House) workers(ctx context.Context) []*worker.Worker {
 	handlers := map[string]worker.Handler{}
@@ -57,11 +63,11 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 	return []*worker.Worker{
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),
-			Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
+			Most: h.most(), Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Network: h.Options.Network,
-			Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
+			Most: h.most(), Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 	}
 }

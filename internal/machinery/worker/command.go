@@ -236,7 +236,7 @@ func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), 
 	}
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
-		Env: maps.Clone(j.Env), Limits: withDefaults(j.Limits, w.Limits),
+		Env: maps.Clone(j.Env), Limits: w.limits(j.Limits),
 	}
 	if s.Env == nil {
 		s.Env = map[string]string{}

@@ -42,7 +42,7 @@ type Job struct {
 	Door      bool              `json:"door,omitempty"`    // the platform's API at $ROADBED_URL with $ROADBED_TOKEN
 	Scopes    []string          `json:"scopes,omitempty"`  // what that token may do
 	Network   bool              `json:"network,omitempty"` // refused where the pool does not grant it
-	Limits    execute.Limits    `json:"limits,omitzero"`   // zero fields take the worker's
+	Limits    execute.Limits    `json:"limits,omitzero"`   // zero fields take the worker's; none passes its most
 	Masks     []string          `json:"masks,omitempty"`   // further texts to hide in the log
 	Sealed    bool              `json:"sealed,omitempty"`  // its artifacts are encrypted where they are stored
 }

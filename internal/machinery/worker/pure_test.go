@@ -11,11 +11,37 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
+
+func TestNoJobGetsPastThePoolsMost(t *testing.T) {
+	t.Parallel()
+	w := New(Options{
+		Limits: execute.Limits{Memory: 2 << 30, CPU: 500, Time: 2 * time.Hour},
+		Most:   execute.Limits{Memory: 4 << 30, CPU: 1000, Time: time.Hour, Processes: 100, Disk: 1 << 30},
+	})
+	for _, c := range []struct{ job, want execute.Limits }{
+		{execute.Limits{}, execute.Limits{Memory: 2 << 30, CPU: 500, Time: time.Hour, Processes: 100, Output: 64 << 20, Disk: 1 << 30}},
+		{
+			execute.Limits{Memory: 1 << 40, CPU: 64000, Time: 1000 * time.Hour, Processes: 1 << 20, Output: 1 << 40, Disk: 1 << 40},
+			execute.Limits{Memory: 4 << 30, CPU: 1000, Time: time.Hour, Processes: 100, Output: 64 << 20, Disk: 1 << 30},
+		},
+		{
+			execute.Limits{Memory: 1 << 20, CPU: 100, Time: time.Second, Processes: 5, Output: 10, Disk: 20},
+			execute.Limits{Memory: 1 << 20, CPU: 100, Time: time.Second, Processes: 5, Output: 10, Disk: 20},
+		},
+		{execute.Limits{Memory: -1, CPU: -1, Time: -1}, execute.Limits{Memory: 4 << 30, CPU: 1000, Time: time.Hour, Processes: 100, Output: 64 << 20, Disk: 1 << 30}},
+	} {
+		if got := w.limits(c.job); got != c.want {
+			t.Errorf("limits of %+v are %+v, want %+v", c.job, got, c.want)
+		}
+	}
+}
 
 func TestUnpackRefuses(t *testing.T) {
 	t.Parallel()

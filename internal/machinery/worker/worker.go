@@ -25,7 +25,8 @@ type Options struct {
 	Handlers   map[string]Handler // platform actions; none: takes no platform steps
 	Door       string             // unix socket of the platform's API; "": jobs that want it are refused
 	Network    bool               // grant jobs that ask for it the host's network
-	Limits     execute.Limits     // for what a job leaves open; see withDefaults
+	Limits     execute.Limits     // for what a job leaves open
+	Most       execute.Limits     // which no job gets past, whatever it says; see limits
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
 	Patience   time.Duration      // how long a platform action is tried again while something that it needs is away; default 30 s
 	Now        func() time.Time
@@ -65,6 +66,9 @@ func New(o Options) *Worker {
 	o.Limits = withDefaults(o.Limits, execute.Limits{
 		Memory: 4 << 30, Processes: execute.DefaultProcesses, Output: 64 << 20, Time: time.Hour, Disk: 20 << 30,
 	})
+	o.Most = withDefaults(o.Most, execute.Limits{
+		Memory: 16 << 30, Processes: execute.DefaultProcesses, Output: 64 << 20, Time: 12 * time.Hour, Disk: 20 << 30,
+	})
 	return &Worker{Options: o, uses: map[string]int{}}
 }
 
@@ -88,6 +92,23 @@ func withDefaults(l, defaults execute.Limits) execute.Limits {
 		l.Time = defaults.Time
 	}
 	return l
+}
+
+// limits gives what a command is held to: what its job says, or the pool for what the job leaves open, and never more
+// than the pool's most. Most.CPU is 0 where a command may have all cores.
+func (w *Worker) limits(job execute.Limits) execute.Limits {
+	l := withDefaults(job, w.Limits)
+	l.Memory, l.Output, l.Disk = within(l.Memory, w.Most.Memory), within(l.Output, w.Most.Output), within(l.Disk, w.Most.Disk)
+	l.Processes, l.CPU, l.Time = within(l.Processes, w.Most.Processes), within(l.CPU, w.Most.CPU), within(l.Time, w.Most.Time)
+	return l
+}
+
+// within holds a limit to the most; what is not positive would be none.
+func within[T int | int64 | time.Duration](l, most T) T {
+	if most > 0 && (l <= 0 || l > most) {
+		return most
+	}
+	return max(l, 0)
 }
 
 // Run takes and runs steps until ctx ends. It first removes what an earlier life, however it ended, left behind.

@@ -17,6 +17,6 @@
 //   - The same facts give the same outcome, and a leaf that was started stays a part of the graph.
 //   - A run whose leaves end comes to an end: if nothing runs and nothing waits for time or a person, it is over.
 //   - A document from a repository gets no right from its text: a step's scopes are those of a fixed list, and it may
-//     write only artifacts of its run's own repository.
+//     write only artifacts of its run's own repository. One that somebody submits gets no scope that they lack.
 //   - Submitting the same key twice gives the first run.
 package workflow

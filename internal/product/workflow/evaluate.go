@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -23,7 +24,10 @@ type Plan struct {
 	Artifacts   map[string]ArtifactValue `json:"artifacts,omitempty"`
 	Labels      map[string]string        `json:"labels,omitempty"`
 	Annotations map[string]string        `json:"annotations,omitempty"`
-	File        string                   `json:"file,omitempty"` // where it was read, for people
+	File        string                   `json:"file,omitempty"`    // where it was read, for people
+	Limited     bool                     `json:"limited,omitempty"` // its steps may have the scopes in Granted alone
+	Granted     []string                 `json:"granted,omitempty"`
+	Most        execute.Limits           `json:"most,omitzero"` // memory and time that a step may ask for; 0 for any
 }
 
 // place is where a node stands.

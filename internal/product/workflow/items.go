@@ -197,6 +197,9 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// maxQuantity is more than any machine has, and fits every integer.
+const maxQuantity = 1e18
+
 // parseQuantity reads Kubernetes' quantities: 512Mi, 1G, 500m, 2.
 func parseQuantity(text string) (float64, error) {
 	units := []struct {
@@ -212,10 +215,10 @@ func parseQuantity(text string) (float64, error) {
 			continue
 		}
 		f, err := strconv.ParseFloat(number, 64)
-		if err != nil || f < 0 || f > 1e15 {
+		if f *= u.factor; err != nil || !(f >= 0 && f <= maxQuantity) { // NaN is neither
 			break
 		}
-		return f * u.factor, nil
+		return f, nil
 	}
 	return 0, fault.Errorf(fault.Invalid, "%q is not a quantity; write such as 512Mi, 2Gi, 500m or 2", clip(text, 50))
 }

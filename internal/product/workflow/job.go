@@ -6,7 +6,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -26,17 +25,7 @@ const (
 	AnnotationNetwork  = "roadbed.dev/network"  // "true": the network, if the pool grants it
 )
 
-// grantable are the scopes that a document may ask for a step. A document comes from a repository, so none of them lets
-// it change who may do what; artifact:write is held to the run's own repository.
-var grantable = map[string]bool{
-	"artifact:read": true, "artifact:write": true, "entity:read": true, "repository:read": true, "run:read": true, "run:log": true,
-}
-
-const (
-	defaultTime   = time.Hour
-	defaultMemory = 4 << 30
-	stagingDir    = ".roadbed" // below /work: what the platform itself puts there
-)
+const stagingDir = ".roadbed" // below /work: what the platform itself puts there
 
 var (
 	toolName  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -45,7 +34,7 @@ var (
 )
 
 // step gives the run's step of a leaf, or says why it can't be.
-func (s Start) step(r *run.Run) (run.Step, error) {
+func (s Start) step(r *run.Run, p *Plan) (run.Step, error) {
 	step := run.Step{Key: s.Key, Title: s.Name, Group: s.Group}
 	switch s.Type {
 	case TypePlugin:
@@ -53,7 +42,7 @@ func (s Start) step(r *run.Run) (run.Step, error) {
 		step.Job = job
 		return step, err
 	}
-	job, err := s.commandJob(r)
+	job, err := s.commandJob(r, p)
 	step.Job = job
 	return step, err
 }
@@ -92,13 +81,13 @@ const (
 	outputResult    = "result"
 )
 
-func (s Start) commandJob(r *run.Run) (worker.Job, error) {
+func (s Start) commandJob(r *run.Run, p *Plan) (worker.Job, error) {
 	t := &s.Template
 	c := t.Container
 	if t.Script != nil {
 		c = &t.Script.Container
 	}
-	b := &jobBuilder{start: s, run: r, launch: launcher{capture: s.Capture}, job: worker.Job{
+	b := &jobBuilder{start: s, run: r, plan: p, launch: launcher{capture: s.Capture}, job: worker.Job{
 		Kind: worker.KindCommand, Image: c.Image, Dir: c.WorkingDir, SecretEnv: map[string]string{},
 		Env: map[string]string{
 			"CI": "true", "ROADBED_RUN": r.ID, "ROADBED_NODE": s.Key, "ROADBED_ATTEMPT": fmt.Sprint(s.Attempt),
@@ -132,6 +121,7 @@ func (s Start) commandJob(r *run.Run) (worker.Job, error) {
 type jobBuilder struct {
 	start  Start
 	run    *run.Run
+	plan   *Plan
 	job    worker.Job
 	launch launcher
 }
@@ -164,15 +154,8 @@ func (b *jobBuilder) wishes(*Container) error {
 	}
 	b.job.Tools, b.job.Caches, b.job.Door, b.job.Network = w.tools, w.caches, w.door, w.network
 	own := b.run.Source.Repository
-	for _, scope := range w.scopes {
-		action, object, narrowed := strings.Cut(scope, "=")
-		if action == "artifact:write" {
-			if own == "" || narrowed && object != own {
-				return fault.Errorf(fault.Denied, "scope %q: a step may only write artifacts of its run's own repository", scope)
-			}
-			scope = action + "=" + own
-		}
-		b.job.Scopes = append(b.job.Scopes, scope)
+	if b.job.Scopes, err = b.plan.given(w.scopes, own); err != nil {
+		return err
 	}
 	if w.checkout == "" {
 		return nil
@@ -196,10 +179,18 @@ type wishes struct {
 	door, network bool
 }
 
+// wishError is what is wrong with one annotation.
+type wishError struct {
+	name string
+	error
+}
+
+func (e *wishError) Unwrap() error { return e.error }
+
 func readWishes(annotations map[string]string) (wishes, error) {
 	var w wishes
 	bad := func(name, format string, args ...any) (wishes, error) {
-		return w, fault.Errorf(fault.Invalid, name+": "+format, args...)
+		return w, &wishError{name, fault.Errorf(fault.Invalid, name+": "+format, args...)}
 	}
 	for _, tool := range fields(annotations[AnnotationTools]) {
 		if !toolName.MatchString(tool) {
@@ -246,37 +237,10 @@ func fields(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
 }
 
-func (b *jobBuilder) limits(c *Container) error {
-	l := &b.job.Limits
-	l.Time, l.Memory = defaultTime, defaultMemory
-	for name, text := range c.Resources.Limits {
-		q, err := parseQuantity(string(text))
-		if err != nil {
-			return fault.Wrap(err, "resources.limits.%s", name)
-		}
-		switch name {
-		case "memory":
-			l.Memory = int64(q)
-		case "cpu":
-			l.CPU = int(q * 1000)
-		case "ephemeral-storage":
-			l.Disk = int64(q)
-		}
-	}
-	t := &b.start.Template
-	for name, text := range map[string]string{"activeDeadlineSeconds": string(t.ActiveDeadlineSeconds), "timeout": t.Timeout} {
-		if text == "" {
-			continue
-		}
-		d, err := parseDuration(text)
-		if err != nil || d == 0 {
-			return fault.Errorf(fault.Invalid, "%s: %q is not a duration", name, clip(text, 50))
-		}
-		if name == "activeDeadlineSeconds" || l.Time == defaultTime || d < l.Time {
-			l.Time = d
-		}
-	}
-	return nil
+// limits reads what the document sets; the pool sets the rest, and holds all to its most.
+func (b *jobBuilder) limits(c *Container) (err error) {
+	b.job.Limits, err = readLimits(&b.start.Template, c, b.plan.Most)
+	return err
 }
 
 func (b *jobBuilder) inputs(*Container) error {

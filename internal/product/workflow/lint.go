@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -23,6 +25,7 @@ type linter struct {
 	given   *Submission     // with what it is to run; nil when nobody submits it
 	wrong   []fault.Detail
 	warn    []fault.Detail
+	most    execute.Limits  // that a step may ask for
 	exits   map[string]bool // templates that the exit handler reaches
 }
 
@@ -280,16 +283,12 @@ func (l *linter) command(t *Template, c *Container, at []string) {
 			l.bad(here, "write secretKeyRef with name and key", "valueFrom names no secret")
 		}
 	}
-	for name, text := range c.Resources.Limits {
-		if _, err := parseQuantity(string(text)); err != nil && !strings.Contains(string(text), "{{") {
-			l.err(join(at, "resources", "limits", name), err)
-		}
+	if _, err := readLimits(t, c, l.most); err != nil {
+		var limit *limitError
+		errors.As(err, &limit)
+		l.err(join(template, limit.at...), limit.error)
 	}
-	l.duration(string(t.ActiveDeadlineSeconds), join(template, "activeDeadlineSeconds"))
-	l.duration(t.Timeout, join(template, "timeout"))
-	if _, err := readWishes(t.Metadata.Annotations); err != nil {
-		l.err(join(template, "metadata", "annotations"), err)
-	}
+	l.wishes(t.Metadata.Annotations, join(template, "metadata", "annotations"))
 	for i, p := range t.Outputs.Parameters {
 		here := join(template, "outputs", "parameters", strconv.Itoa(i))
 		if p.ValueFrom == nil || p.ValueFrom.Path == "" {
@@ -310,6 +309,14 @@ func (l *linter) command(t *Template, c *Container, at []string) {
 				l.path(a.Path, join(here, "path"))
 			}
 		}
+	}
+}
+
+func (l *linter) wishes(annotations map[string]string, at []string) {
+	_, err := readWishes(annotations)
+	var wish *wishError
+	if errors.As(err, &wish) {
+		l.err(join(at, wish.name), wish.error)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -15,6 +17,7 @@ import (
 func TestLintPointsAtTheLine(t *testing.T) {
 	t.Parallel()
 	s := workflow.ForTest(nil, "deploy-image")
+	s.Most = execute.Limits{Memory: 16 << 30, Time: 12 * time.Hour}
 	for spec, want := range map[string]string{
 		"entrypoint: nothing\ntemplates:\n- {name: a, suspend: {}}":                                                                                                             `5: there is no template "nothing" (there are: a)`,
 		"templates:\n- {name: a, suspend: {}}":                                                                                                                                  `4: entrypoint is missing (name the template to start with)`,
@@ -25,12 +28,17 @@ func TestLintPointsAtTheLine(t *testing.T) {
 		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: [x]\n    args:\n    - '{{inputs.parameters.b}}'":                                                      `11: {{inputs.parameters.b}} names nothing that is known here`,
 		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: ['{{=1 +}}']":                                                                                         `9: the expression "1 +" is wrong`,
 		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: [x]\n    volumeMounts: []":                                                                            `10: volumeMounts is not supported`,
-		"entrypoint: a\ntemplates:\n- name: a\n  metadata:\n    annotations:\n      roadbed.dev/checkout: /etc\n  container: {command: [x]}":                                    `9: roadbed.dev/checkout: "/etc" is not a path below /work`,
+		"entrypoint: a\ntemplates:\n- name: a\n  metadata:\n    annotations:\n      roadbed.dev/checkout: /etc\n  container: {command: [x]}":                                    `10: roadbed.dev/checkout: "/etc" is not a path below /work`,
 		"entrypoint: a\ntemplates:\n- name: a\n  outputs:\n    artifacts:\n    - {name: x, path: /etc/passwd}\n  container: {command: [x]}":                                     `10: path "/etc/passwd" is not below /work or /tmp`,
 		"entrypoint: a\ntemplates:\n- name: a\n  plugin:\n    other/thing: {}":                                                                                                  `9: there is no plugin "other/thing" (there are: roadbed/deploy-image)`,
 		"entrypoint: a\ntemplates:\n- name: a\n  retryStrategy:\n    retryPolicy: Sometimes\n  container: {command: [x]}":                                                       `9: "Sometimes" is not a policy`,
 		"entrypoint: a\npriority: 2147483648\ntemplates:\n- {name: a, suspend: {}}":                                                                                             `6: 2147483648 is no priority`,
-		"entrypoint: a\ntemplates:\n- name: a\n  metadata:\n    annotations:\n      roadbed.dev/door: 'true'\n      roadbed.dev/scopes: run:read=\n  container: {command: [x]}": `9: roadbed.dev/scopes: scope "run:read=" is not one`,
+		"entrypoint: a\ntemplates:\n- name: a\n  metadata:\n    annotations:\n      roadbed.dev/door: 'true'\n      roadbed.dev/scopes: run:read=\n  container: {command: [x]}": `11: roadbed.dev/scopes: scope "run:read=" is not one`,
+		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: [x]\n    resources:\n      limits:\n        memory: 17Gi":                                             `12: resources.limits.memory: 17Gi is over 16384 MiB, the most that a step may have here`,
+		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: [x]\n    resources:\n      limits:\n        memory: nan":                                              `12: resources.limits.memory: "nan" is not a quantity`,
+		"entrypoint: a\ntemplates:\n- name: a\n  container:\n    command: [x]\n    resources:\n      limits:\n        memory: 9e9Ti":                                            `12: resources.limits.memory: "9e9Ti" is not a quantity`,
+		"entrypoint: a\ntemplates:\n- name: a\n  activeDeadlineSeconds: 43201\n  container: {command: [x]}":                                                                     `8: activeDeadlineSeconds: 43201 is over 12h0m0s`,
+		"entrypoint: a\ntemplates:\n- name: a\n  script: {command: [x], source: x}\n  timeout: 1d":                                                                              `9: timeout: 1d is over 12h0m0s`,
 		dag("- {name: x, template: b}\n- {name: x, template: b}"):                                                                                                               `11: "x" is not a name for a task, or is there twice`,
 		dag("- {name: x, template: b, depends: y}"):                                                                                                                             `10: there is no task "y" (there are: x)`,
 		dag("- {name: x, template: b, depends: 'x ||'}"):                                                                                                                        `10: depends ends too early`,

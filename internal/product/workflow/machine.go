@@ -205,7 +205,7 @@ func advance(v *run.View) error {
 		out = Next(p, v.Run.ID, factsOf(v.Run, v.Steps, v.Now))
 		again := false
 		for _, s := range out.Starts {
-			again = start(v, s, &wake) || s.Type == TypeSuspend || again
+			again = start(v, p, s, &wake) || s.Type == TypeSuspend || again
 		}
 		if !again {
 			break
@@ -241,7 +241,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // start adds the step of a leaf. It tells whether the step has ended already, because it can't be run as it is.
-func start(v *run.View, s Start, wake *time.Time) (ended bool) {
+func start(v *run.View, p *Plan, s Start, wake *time.Time) (ended bool) {
 	data := stepData{Type: s.Type}
 	step, err := run.Step{Key: s.Key, Title: s.Name, Group: s.Group}, s.Err
 	switch {
@@ -257,7 +257,7 @@ func start(v *run.View, s Start, wake *time.Time) (ended bool) {
 			}
 		}
 	default:
-		step, err = s.step(v.Run)
+		step, err = s.step(v.Run, p)
 	}
 	step.Key = stepKey(v, s.Key)
 	if err != nil {

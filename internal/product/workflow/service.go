@@ -8,6 +8,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -17,6 +18,7 @@ import (
 // Access is what this room asks of core/access.
 type Access interface {
 	Authorize(ctx context.Context, action, space string) error
+	AuthorizeObject(ctx context.Context, action, space, object string) error
 	Ancestors(ctx context.Context, space string) ([]string, error) // itself first
 }
 
@@ -53,6 +55,7 @@ type Deps struct {
 	Runs      Runs
 	Templates Templates
 	Plugins   map[string]Plugin // by NAME of roadbed/NAME
+	Most      execute.Limits    // memory and time that a step may ask for; 0 for any
 	// Approve is asked before a suspended workflow is resumed; Denied with the policies' words. Nil asks nobody.
 	Approve func(ctx context.Context, r run.Run, reviews []run.Review) error
 	Now     func() time.Time
@@ -93,18 +96,22 @@ type Submission struct {
 	Key       string // one run for one key
 	Cause     string // ledger entry
 	Actor     string // principal; taken from the context when empty
+
+	may func(action, object string) error // what the steps may ask for; nil for all that a step can be given
 }
 
-// Submit starts a workflow. Permission: run:create in its space. Invalid with file and line when the document or its
+// Submit starts a workflow. Permission: run:create in its space, and each scope that its steps ask for. Invalid with file and line when the document or its
 // arguments are wrong; then nothing has happened.
 func (s *Service) Submit(ctx context.Context, n Submission) (r run.Run, err error) {
 	if err := s.Access.Authorize(ctx, "run:create", n.Space); err != nil {
 		return r, err
 	}
+	n.may = func(action, object string) error { return s.Access.AuthorizeObject(ctx, action, n.Space, object) }
 	return s.SubmitFor(ctx, n)
 }
 
 // SubmitFor starts a workflow for a caller that has authorised it, such as a trigger whose document says what it runs.
+// What it runs was pushed to the run's repository, so that its steps may have every scope that a step can be given.
 func (s *Service) SubmitFor(ctx context.Context, n Submission) (r run.Run, err error) {
 	spaces, err := s.Access.Ancestors(ctx, n.Space)
 	if err != nil {

@@ -77,7 +77,7 @@ func (s *Service) check(d document.Document, refs references, given *Submission)
 	if len(wrong) > 0 {
 		return def, wrong
 	}
-	l := &linter{def: def, refs: refs, plugins: map[string]bool{}, given: given}
+	l := &linter{def: def, refs: refs, plugins: map[string]bool{}, given: given, most: s.Most}
 	for name := range s.Plugins {
 		l.plugins[name] = true
 	}
@@ -122,7 +122,7 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 	}
 	p := &Plan{
 		Name: nameOf(d), Space: n.Space, Spec: def.spec, Refs: map[string]Spec{},
-		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File,
+		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File, Most: s.Most,
 	}
 	if ref := def.spec.WorkflowTemplateRef; ref != nil {
 		p.Spec = merge(*b.refs[ref.Name], def.spec)
@@ -138,6 +138,11 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 	}
 	if err := p.bind(n); err != nil {
 		return nil, "", err
+	}
+	if n.may != nil {
+		if err := p.grant(def, b.refs, n); err != nil {
+			return nil, "", err
+		}
 	}
 	return p, subject, nil
 }
