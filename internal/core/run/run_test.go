@@ -270,12 +270,17 @@ func TestAKeyGivesOneRun(t *testing.T) {
 				})
 			})
 		}
-		if err := group.Wait(); err != nil && !fault.Is(err, fault.Conflict) { // whoever loses on PostgreSQL asks again
+		if err := group.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		page, err := b.runs.List(b.ctx, run.Query{})
 		if err != nil || len(page.Runs) != 1 {
-			t.Errorf("%d runs, %v", len(page.Runs), err)
+			t.Fatalf("%d runs, %v", len(page.Runs), err)
+		}
+		for _, id := range ids {
+			if id != page.Runs[0].ID {
+				t.Errorf("somebody is given run %q, want %s", id, page.Runs[0].ID)
+			}
 		}
 	}, rooms()...)
 }

@@ -86,16 +86,6 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n New) (r Run, exist
 	if !ok {
 		return Run{}, false, fault.Errorf(fault.Internal, "run kind %q is not registered", n.Kind)
 	}
-	if n.Key != "" {
-		id, err := optional(tx.QueryRow(ctx, "SELECT id FROM runs WHERE run_key = $1", n.Key))
-		if err != nil {
-			return Run{}, false, err
-		}
-		if id != "" {
-			r, err := getRun(ctx, tx, id, "")
-			return r, true, err
-		}
-	}
 	if n.Actor == "" {
 		n.Actor = actor.From(ctx).ID
 	}
@@ -109,8 +99,13 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n New) (r Run, exist
 		State: kind.Initial, Actor: n.Actor, Cause: n.Cause, Source: n.Source, Input: input, Lock: n.Lock, Key: n.Key,
 		Priority: n.Priority, Version: 1, Created: now, Updated: now,
 	}
-	if err := insertRun(ctx, tx, r, kind.States[kind.Initial].WaitsLock && r.Lock != ""); err != nil {
+	id, err := insertRun(ctx, tx, r, kind.States[kind.Initial].WaitsLock && r.Lock != "")
+	if err != nil {
 		return Run{}, false, fault.Wrap(err, "create run")
+	}
+	if id != r.ID {
+		r, err := getRun(ctx, tx, id, "")
+		return r, true, err
 	}
 	err = s.note(ctx, tx, &r, "run.created", r.Actor, map[string]any{"kind": r.Kind, "title": r.Title, "state": r.State, "commit": r.Source.Commit})
 	if err != nil {

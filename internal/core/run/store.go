@@ -78,22 +78,29 @@ func getRun(ctx context.Context, tx *store.Tx, id string, lock string) (Run, err
 	return store.One(tx.QueryRow(ctx, "SELECT "+runColumns+" FROM runs WHERE id = $1"+lock, id), scanRun, "run %s", id)
 }
 
-func insertRun(ctx context.Context, tx *store.Tx, r Run, waitsLock bool) error {
+// insertRun writes a run, unless one with its key exists, also one that another transaction is just writing; it gives the
+// id of the run that is there then.
+func insertRun(ctx context.Context, tx *store.Tx, r Run, waitsLock bool) (id string, err error) {
 	refs, err := encode(r.Refs)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var key any
 	if r.Key != "" {
 		key = r.Key
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO runs (id, kind, space, subject, refs, title, state, reason, terminal, waiting, actor,
+	n, err := tx.Exec(ctx, `INSERT INTO runs (id, kind, space, subject, refs, title, state, reason, terminal, waiting, actor,
  cause, repository, commit_id, ref, input, output, lock_name, waits_lock, run_key, priority, version, cancel_requested,
  warnings, created, started, ended, updated, wake)
- VALUES ($1,$2,$3,$4,$5,$6,$7,'',0,0,$8,$9,$10,$11,$12,$13,'',$14,$15,$16,$17,1,0,'',$18,0,0,$18,0)`,
+ VALUES ($1,$2,$3,$4,$5,$6,$7,'',0,0,$8,$9,$10,$11,$12,$13,'',$14,$15,$16,$17,1,0,'',$18,0,0,$18,0)
+ ON CONFLICT (run_key) WHERE run_key IS NOT NULL DO NOTHING`,
 		r.ID, r.Kind, r.Space, r.Subject, refs, r.Title, r.State, r.Actor, r.Cause, r.Source.Repository, r.Source.Commit,
 		r.Source.Ref, string(r.Input), r.Lock, flag(waitsLock), key, r.Priority, store.Micros(r.Created))
-	return err
+	if err != nil || n > 0 {
+		return r.ID, err
+	}
+	err = tx.QueryRow(ctx, "SELECT id FROM runs WHERE run_key = $1", r.Key).Scan(&id)
+	return id, err
 }
 
 func updateRun(ctx context.Context, tx *store.Tx, r *Run, waitsLock bool) error {

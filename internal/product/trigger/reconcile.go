@@ -143,12 +143,22 @@ func (s *Service) consider(ctx context.Context, t Trigger, a fireArgs) error {
 		e.Outcome = Started
 	case err == nil:
 		e.Outcome = Skipped
-	case fault.Is(err, fault.Internal), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Canceled):
-		return err // the queue tries again
-	default:
+	case final(err):
 		e.Outcome, e.Message = Refused, err.Error()
+	default:
+		return err // the queue tries again
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.record(ctx, tx, t, e, a) })
+}
+
+// final tells whether asking again would give the same answer: what is wrong is in the documents, which a push or an
+// apply changes.
+func final(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Denied, fault.NotFound, fault.TooLarge:
+		return true
+	}
+	return false
 }
 
 // start gives the run that the commit has; without one, why not.

@@ -1,6 +1,33 @@
 package trigger
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// TestOnlyWhatStaysAsItIsIsRefusedForGood tells what a trigger's event records from what the queue tries again.
+func TestOnlyWhatStaysAsItIsIsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		fault.Errorf(fault.Invalid, "the file is wrong"):      true,
+		fault.Errorf(fault.Denied, "another space"):           true,
+		fault.Errorf(fault.NotFound, "no such file"):          true,
+		fault.Errorf(fault.TooLarge, "the file is too large"): true,
+		fault.Errorf(fault.Conflict, "somebody was quicker"):  false,
+		fault.Errorf(fault.Stale, "somebody was quicker"):     false,
+		fault.Errorf(fault.Exhausted, "too many at once"):     false,
+		fault.Errorf(fault.Unavailable, "the database"):       false,
+		context.Canceled: false,
+		errors.New("a defect, mended by an update"): false,
+	} {
+		if got := final(err); got != want {
+			t.Errorf("%v is final: %v", err, got)
+		}
+	}
+}
 
 func TestMatches(t *testing.T) {
 	t.Parallel()
