@@ -72,21 +72,22 @@ func harden(header http.Header) {
 	header.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 }
 
-// authorizeImage asks for the right on the repository whose image it is.
-func (h *House) authorizeImage(ctx context.Context, action, repository string) error {
+// authorizeImage asks for the right on the repository whose image it is. The registry keeps images by the id of their
+// repository.
+func (h *House) authorizeImage(ctx context.Context, action, name string) (kept string, err error) {
 	right := map[string]string{ociface.Pull: "artifact:read", ociface.Push: "artifact:write", ociface.Delete: "artifact:delete"}[action]
-	space, err := h.Repositories.Platform().SpaceOf(ctx, repository)
+	repository, err := h.Repositories.Platform().Get(ctx, name)
 	if err != nil {
 		if signedIn := h.Access.Authorize(ctx, "artifact:read", "default"); fault.Is(signedIn, fault.Unauthenticated) {
-			return signedIn
+			return "", signedIn
 		}
-		return fault.Errorf(fault.NotFound, "there is no repository %s; make it before you push its image", repository)
+		return "", fault.Errorf(fault.NotFound, "there is no repository %s; make it before you push its image", name)
 	}
-	err = h.Access.AuthorizeObject(ctx, right, space, repository)
+	err = h.Access.AuthorizeObject(ctx, right, repository.Space, name)
 	if action == ociface.Pull && fault.Is(err, fault.Denied) { // whoever pushes may see what is there
-		return h.Access.AuthorizeObject(ctx, "artifact:write", space, repository)
+		err = h.Access.AuthorizeObject(ctx, "artifact:write", repository.Space, name)
 	}
-	return err
+	return repository.ID, err
 }
 
 func (h *House) ready(w http.ResponseWriter, r *http.Request) {

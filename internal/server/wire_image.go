@@ -16,7 +16,7 @@ import (
 )
 
 // images lets the node run what is in the embedded registry. Delivery has checked that the application may use it.
-type images struct{ registry *oci.Registry }
+type images struct{ house *House }
 
 func (i images) Unpack(ctx context.Context, image, dest string) (node.ImageConfig, error) {
 	r, err := oci.ParseReference(image)
@@ -30,7 +30,11 @@ func (i images) Unpack(ctx context.Context, image, dest string) (node.ImageConfi
 	if reference == "" {
 		reference = r.Tag
 	}
-	found, err := i.registry.Image(ctx, r.Repository, reference, oci.ThisPlatform())
+	repository, err := i.house.Repositories.Platform().Get(ctx, r.Repository)
+	if err != nil {
+		return node.ImageConfig{}, err
+	}
+	found, err := i.house.Registry.Image(ctx, repository.ID, reference, oci.ThisPlatform())
 	if err != nil {
 		return node.ImageConfig{}, err
 	}
@@ -69,7 +73,7 @@ func (h *House) tidyRegistry(ctx context.Context) error {
 			return nil
 		}
 		timer.Reset(tidyEvery)
-		c, err := h.Registry.Collect(ctx)
+		c, err := h.tidyOnce(ctx)
 		if err != nil && ctx.Err() == nil {
 			h.Log.Error("tidy the registry", "error", err)
 		}
@@ -77,4 +81,22 @@ func (h *House) tidyRegistry(ctx context.Context) error {
 			h.Log.Info("tidied the registry", "uploads", c.Uploads, "links", c.Links, "blobs", c.Blobs, "bytes", c.Bytes)
 		}
 	}
+}
+
+// tidyOnce also drops the images of repositories that are gone.
+func (h *House) tidyOnce(ctx context.Context) (oci.Collected, error) {
+	kept, err := h.Registry.Repositories(ctx)
+	if err != nil {
+		return oci.Collected{}, err
+	}
+	for _, id := range kept {
+		exists, err := h.Repositories.Platform().Exists(ctx, id)
+		if err == nil && !exists {
+			err = h.Registry.Drop(id)
+		}
+		if err != nil {
+			return oci.Collected{}, err
+		}
+	}
+	return h.Registry.Collect(ctx)
 }

@@ -56,6 +56,17 @@ func (p Platform) SpaceOf(ctx context.Context, repository string) (string, error
 	return r.Space, err
 }
 
+// Exists tells whether there is a repository with an id.
+func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error) {
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		n := 0
+		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM repositories WHERE id = $1", id).Scan(&n)
+		exists = n > 0
+		return err
+	})
+	return exists, fault.Wrap(err, "look for repository %s", id)
+}
+
 // Get gives a repository.
 func (p Platform) Get(ctx context.Context, repository string) (Repository, error) {
 	return p.s.find(ctx, repository)

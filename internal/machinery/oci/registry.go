@@ -256,6 +256,14 @@ func (r *Registry) DeleteBlob(_ context.Context, name string, d Digest) error {
 	return nil
 }
 
+// Drop forgets a repository with all its manifests and tags; the content that no other names goes with the next Collect.
+func (r *Registry) Drop(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	return fault.Wrap(r.root.RemoveAll(repositoryPath(name)), "drop repository %s", name)
+}
+
 func notFound(err error, format string, args ...any) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.Errorf(fault.NotFound, format+": there is none", args...)

@@ -22,18 +22,18 @@ func (h *Handler) blob(w http.ResponseWriter, r *http.Request, at route) error {
 	}
 	ctx := r.Context()
 	if r.Method == http.MethodDelete {
-		if err := h.Registry.DeleteBlob(ctx, at.name, d); err != nil {
+		if err := h.Registry.DeleteBlob(ctx, at.kept, d); err != nil {
 			return err
 		}
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
 	if r.Method == http.MethodHead { // a pusher that asks whether it must send it
-		if _, err := h.Registry.StatBlob(ctx, at.name, d); err != nil {
+		if _, err := h.Registry.StatBlob(ctx, at.kept, d); err != nil {
 			return err
 		}
 	}
-	b, err := h.Registry.OpenBlob(ctx, at.name, d)
+	b, err := h.Registry.OpenBlob(ctx, at.kept, d)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, at route) error
 		if err != nil {
 			return err
 		}
-		size, err := h.Registry.Append(ctx, at.name, at.rest, offset, r.Body)
+		size, err := h.Registry.Append(ctx, at.kept, at.rest, offset, r.Body)
 		if err != nil {
 			return chunkFault{err, size}
 		}
@@ -71,14 +71,14 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, at route) error
 	case http.MethodPut:
 		return h.finishUpload(w, r, at, at.rest)
 	case http.MethodDelete:
-		if err := h.Registry.CancelUpload(ctx, at.name, at.rest); err != nil {
+		if err := h.Registry.CancelUpload(ctx, at.kept, at.rest); err != nil {
 			return err
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case http.MethodPost:
 		return fault.Errorf(fault.NotFound, "an upload starts without an id")
 	default:
-		size, err := h.Registry.UploadSize(ctx, at.name, at.rest)
+		size, err := h.Registry.UploadSize(ctx, at.kept, at.rest)
 		if err != nil {
 			return err
 		}
@@ -90,18 +90,18 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, at route) error
 
 func (h *Handler) startUpload(w http.ResponseWriter, r *http.Request, at route) error {
 	ctx, query := r.Context(), r.URL.Query()
-	if mount, from := query.Get("mount"), query.Get("from"); mount != "" && from != "" && h.mount(ctx, at.name, mount, from) {
+	if mount, from := query.Get("mount"), query.Get("from"); mount != "" && from != "" && h.mount(ctx, at.kept, mount, from) {
 		h.created(w, at.name, "blobs", mount)
 		return nil
 	}
-	id, err := h.Registry.StartUpload(ctx, at.name)
+	id, err := h.Registry.StartUpload(ctx, at.kept)
 	if err != nil {
 		return err
 	}
 	if query.Get("digest") != "" {
 		if err := h.finishUpload(w, r, at, id); err != nil {
 			// Nobody knows the id, so nobody can go on with it; what is gone already is as well.
-			return errors.Join(err, ignoreNotFound(h.Registry.CancelUpload(context.WithoutCancel(ctx), at.name, id)))
+			return errors.Join(err, ignoreNotFound(h.Registry.CancelUpload(context.WithoutCancel(ctx), at.kept, id)))
 		}
 		return nil
 	}
@@ -121,10 +121,11 @@ func ignoreNotFound(err error) error {
 // is told to upload, as the specification has it, and learns nothing about that repository.
 func (h *Handler) mount(ctx context.Context, to, digest, from string) bool {
 	d, err := registry.ParseDigest(digest)
-	if err != nil || registry.CheckName(from) != nil || h.Authorize(ctx, Pull, from) != nil {
+	if err != nil || registry.CheckName(from) != nil {
 		return false
 	}
-	return h.Registry.Mount(ctx, from, to, d) == nil
+	kept, err := h.Authorize(ctx, Pull, from)
+	return err == nil && h.Registry.Mount(ctx, kept, to, d) == nil
 }
 
 func (h *Handler) finishUpload(w http.ResponseWriter, r *http.Request, at route, id string) error {
@@ -136,7 +137,7 @@ func (h *Handler) finishUpload(w http.ResponseWriter, r *http.Request, at route,
 	if err != nil {
 		return err
 	}
-	size, err := h.Registry.Finish(r.Context(), at.name, id, offset, r.Body, d)
+	size, err := h.Registry.Finish(r.Context(), at.kept, id, offset, r.Body, d)
 	if fault.Is(err, fault.Invalid) {
 		return digestFault{err}
 	}
@@ -180,7 +181,7 @@ func (h *Handler) manifest(w http.ResponseWriter, r *http.Request, at route) err
 	ctx := r.Context()
 	switch r.Method {
 	case http.MethodPut:
-		m, err := h.Registry.PutManifest(ctx, at.name, at.rest, r.Header.Get("Content-Type"), r.Body)
+		m, err := h.Registry.PutManifest(ctx, at.kept, at.rest, r.Header.Get("Content-Type"), r.Body)
 		if err != nil {
 			return err
 		}
@@ -190,13 +191,13 @@ func (h *Handler) manifest(w http.ResponseWriter, r *http.Request, at route) err
 		h.created(w, at.name, "manifests", string(m.Digest))
 		return nil
 	case http.MethodDelete:
-		if err := h.Registry.DeleteManifest(ctx, at.name, at.rest); err != nil {
+		if err := h.Registry.DeleteManifest(ctx, at.kept, at.rest); err != nil {
 			return err
 		}
 		w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
-	m, err := h.Registry.Manifest(ctx, at.name, at.rest)
+	m, err := h.Registry.Manifest(ctx, at.kept, at.rest)
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,7 @@ func (h *Handler) tags(w http.ResponseWriter, r *http.Request, at route) error {
 		}
 		limit = min(asked, maxTags)
 	}
-	tags, more, err := h.Registry.Tags(r.Context(), at.name, query.Get("last"), limit)
+	tags, more, err := h.Registry.Tags(r.Context(), at.kept, query.Get("last"), limit)
 	if err != nil {
 		return err
 	}
@@ -250,7 +251,7 @@ func (h *Handler) referrers(w http.ResponseWriter, r *http.Request, at route) er
 		return digestFault{err}
 	}
 	kind := r.URL.Query().Get("artifactType")
-	found, err := h.Registry.Referrers(r.Context(), at.name, d, kind)
+	found, err := h.Registry.Referrers(r.Context(), at.kept, d, kind)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -22,9 +23,9 @@ type chunkFault struct {
 
 func (e chunkFault) Unwrap() error { return e.error }
 
-// fail answers an error in the protocol's words. kind is the part of the registry that was asked.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, kind string, err error) {
-	status, code := answer(kind, fault.KindOf(err))
+// fail answers an error of a route in the protocol's words; the name that the registry keeps is no client's business.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, at route, err error) {
+	status, code := answer(at.kind, fault.KindOf(err))
 	var chunk chunkFault
 	switch {
 	case errors.As(err, new(digestFault)) && fault.Is(err, fault.Invalid):
@@ -41,10 +42,14 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, kind string, err 
 		h.Log.ErrorContext(r.Context(), "the registry could not answer", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	details := fault.Details(err)
-	if kind == "manifests" && fault.Is(err, fault.Invalid) && len(details) > 0 {
+	if at.kind == "manifests" && fault.Is(err, fault.Invalid) && len(details) > 0 {
 		code = "MANIFEST_BLOB_UNKNOWN"
 	}
-	h.write(w, r, status, code, fault.Message(err), details)
+	message := fault.Message(err)
+	if at.kept != "" {
+		message = strings.ReplaceAll(message, at.kept, at.name)
+	}
+	h.write(w, r, status, code, message, details)
 }
 
 // answer maps a fault to a status and to a code of the distribution specification.

@@ -29,14 +29,16 @@ type Handler struct {
 	// Authenticate gives who presents a token; Unauthenticated when nobody does.
 	Authenticate func(ctx context.Context, token string) (actor.Principal, error)
 	// Authorize tells whether who acts in ctx may do action on the repository: Unauthenticated, Denied, or NotFound
-	// when it must not even be known to exist.
-	Authorize func(ctx context.Context, action, repository string) error
+	// when it must not even be known to exist. It gives the name under which the registry keeps the repository, which
+	// stays when the repository is renamed and is never given to another.
+	Authorize func(ctx context.Context, action, repository string) (kept string, err error)
 	Log       *slog.Logger
 }
 
 // route is what a path asks for.
 type route struct {
-	name string // repository
+	name string // repository, as clients call it
+	kept string // repository, as the registry calls it
 	kind string // blobs, uploads, manifests, tags, referrers
 	rest string // digest, reference or upload id; "" for the collection
 }
@@ -45,10 +47,10 @@ type route struct {
 // last of them counts.
 func parsePath(path string) (route, bool) {
 	if name, found := strings.CutSuffix(path, "/blobs/uploads"); found { // some clients leave the slash out
-		return route{name, "uploads", ""}, name != ""
+		return route{name: name, kind: "uploads"}, name != ""
 	}
 	if name, found := strings.CutSuffix(path, "/tags/list"); found {
-		return route{name, "tags", ""}, name != ""
+		return route{name: name, kind: "tags"}, name != ""
 	}
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 {
@@ -59,7 +61,7 @@ func parsePath(path string) (route, bool) {
 		{"/blobs/uploads", "uploads"}, {"/blobs", "blobs"}, {"/manifests", "manifests"}, {"/referrers", "referrers"},
 	} {
 		if name, found := strings.CutSuffix(before, k.suffix); found && name != "" {
-			return route{name, k.kind, rest}, rest != "" || k.kind == "uploads"
+			return route{name: name, kind: k.kind, rest: rest}, rest != "" || k.kind == "uploads"
 		}
 	}
 	return route{}, false
@@ -70,7 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	ctx, err := h.authenticate(r)
 	if err != nil {
-		h.fail(w, r, "", err)
+		h.fail(w, r, route{}, err)
 		return
 	}
 	r = r.WithContext(ctx)
@@ -81,29 +83,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.greet(w, r)
 		return
 	case !found:
-		h.fail(w, r, "", fault.Errorf(fault.NotFound, "the registry is at /v2/"))
+		h.fail(w, r, route{}, fault.Errorf(fault.NotFound, "the registry is at /v2/"))
 		return
 	}
-	route, found := parsePath(path)
+	at, found := parsePath(path)
 	if !found {
-		h.fail(w, r, "", fault.Errorf(fault.NotFound, "the registry has nothing at this path"))
+		h.fail(w, r, route{}, fault.Errorf(fault.NotFound, "the registry has nothing at this path"))
 		return
 	}
-	if err := registry.CheckName(route.name); err != nil {
-		h.fail(w, r, "name", err)
+	if err := registry.CheckName(at.name); err != nil {
+		h.fail(w, r, route{kind: "name"}, err)
 		return
 	}
-	action := actionOf(r.Method, route.kind)
+	action := actionOf(r.Method, at.kind)
 	if action == "" {
 		h.write(w, r, http.StatusMethodNotAllowed, "UNSUPPORTED", r.Method+" means nothing here", nil)
 		return
 	}
-	if err := h.Authorize(ctx, action, route.name); err != nil {
-		h.fail(w, r, "name", err)
+	if at.kept, err = h.Authorize(ctx, action, at.name); err != nil {
+		h.fail(w, r, route{kind: "name"}, err)
 		return
 	}
-	if err := h.dispatch(w, r, route); err != nil {
-		h.fail(w, r, route.kind, err)
+	if err := h.dispatch(w, r, at); err != nil {
+		h.fail(w, r, at, err)
 	}
 }
 
@@ -142,7 +144,7 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, at route) err
 // greet answers what clients ask first: whether this is a registry, and whether they must sign in.
 func (h *Handler) greet(w http.ResponseWriter, r *http.Request) {
 	if actor.From(r.Context()).Kind == actor.Anonymous {
-		h.fail(w, r, "", fault.Errorf(fault.Unauthenticated, "sign in with any user name and a token as password"))
+		h.fail(w, r, route{}, fault.Errorf(fault.Unauthenticated, "sign in with any user name and a token as password"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

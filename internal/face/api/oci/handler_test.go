@@ -50,15 +50,15 @@ func setup(t *testing.T) house {
 			}
 			return actor.Principal{ID: token, Kind: actor.User}, nil
 		},
-		Authorize: func(ctx context.Context, action, repository string) error {
+		Authorize: func(ctx context.Context, action, repository string) (string, error) {
 			who := actor.From(ctx).ID
 			switch {
 			case who == "":
-				return fault.Errorf(fault.Unauthenticated, "sign in")
+				return "", fault.Errorf(fault.Unauthenticated, "sign in")
 			case who == "writer" && strings.HasPrefix(repository, "team/"), who == "reader" && repository == "team/shop" && action == face.Pull:
-				return nil
+				return "kept/" + repository, nil
 			}
-			return fault.Errorf(fault.Denied, "no right to %s %s", action, repository)
+			return "", fault.Errorf(fault.Denied, "no right to %s %s", action, repository)
 		},
 	})
 	t.Cleanup(func() { server.Close(); r.Close() })
@@ -86,6 +86,9 @@ func (h house) do(t *testing.T, who, method, path, body string, headers ...strin
 	content, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(string(content), "kept/") || strings.Contains(resp.Header.Get("Location"), "kept/") {
+		t.Errorf("%s %s tells what the registry calls the repository: %v %s", method, path, resp.Header, content)
 	}
 	return resp, string(content)
 }
@@ -379,7 +382,7 @@ func FuzzPath(f *testing.F) {
 		Authenticate: func(context.Context, string) (actor.Principal, error) {
 			return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "no")
 		},
-		Authorize: func(context.Context, string, string) error { return fault.Errorf(fault.Denied, "no") },
+		Authorize: func(context.Context, string, string) (string, error) { return "", fault.Errorf(fault.Denied, "no") },
 	}
 	f.Fuzz(func(t *testing.T, method, path string) {
 		req := httptest.NewRequest("GET", "/", nil)
