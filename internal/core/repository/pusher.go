@@ -11,104 +11,117 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// pushesLookedAt bounds how far back Pusher looks.
-const pushesLookedAt = 200
+const (
+	pushesAtOnce   = 200  // entries of the ledger that are read at a time
+	pushesLookedAt = 5000 // how far back it is looked for a push
+)
 
-// Pusher gives the principal that pushed a commit as the head of a branch or tag, as the ledger tells it among the
-// newest pushes; "system" when it does not.
-func (p Platform) Pusher(ctx context.Context, repository, commit string) (string, error) {
-	e, found, err := p.s.pushOf(ctx, repository, func(push Push) bool { return push.New == commit })
-	if err != nil {
-		return "", fault.Wrap(err, "find who pushed %s", commit)
+// Pusher gives the principal that made a commit the head of a branch or tag (a full reference). NotFound when it is not
+// known, as of a commit that was never its head.
+func (p Platform) Pusher(ctx context.Context, repository, ref, commit string) (who string, err error) {
+	who, _, err = p.headed(ctx, repository, ref, commit)
+	if fault.Is(err, fault.NotFound) {
+		return "", fault.Errorf(fault.NotFound, "it is not known who pushed %s to %s of %s; push to it again", commit, ref, repository)
 	}
-	if !found {
-		return "system", nil
-	}
-	return e.Actor, nil
+	return who, fault.Wrap(err, "find who pushed %s", commit)
 }
 
-// pushesOfRange bounds how many pushes Pushers looks through.
-const pushesOfRange = 5000
+// Pushed gives when a commit became the head of a branch or tag; zero when it is not known.
+func (p Platform) Pushed(ctx context.Context, repository, ref, commit string) (time.Time, error) {
+	if _, err := p.s.find(ctx, repository); err != nil {
+		return time.Time{}, err
+	}
+	_, at, err := p.headed(ctx, repository, ref, commit)
+	if fault.Is(err, fault.NotFound) {
+		return time.Time{}, nil
+	}
+	return at, fault.Wrap(err, "find when %s was pushed", commit)
+}
+
+// headed gives who made a commit the head of a reference, and when: of what is the head now by its row, which no number
+// of other pushes hides, and otherwise by the newest entry that tells of it.
+func (p Platform) headed(ctx context.Context, repository, ref, commit string) (who string, at time.Time, err error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	err = p.s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		who, at, err = headOf(ctx, tx, r.ID, ref, commit)
+		return err
+	})
+	if !fault.Is(err, fault.NotFound) {
+		return who, at, err
+	}
+	found := false
+	err = p.s.eachPush(ctx, r, ref, func(e ledger.Entry, push Push) (more bool) {
+		if found = push.New == commit; found {
+			who, at = e.Actor, e.Time
+		}
+		return !found
+	})
+	if err == nil && !found {
+		err = fault.Errorf(fault.NotFound, "the ledger tells of no push of %s to %s", commit, ref)
+	}
+	return who, at, err
+}
 
 // Pushers gives the principals that pushed to a branch or tag after it was at from ("" for its beginning) and until it
-// was at to, each once, without the platform itself. whole is false when the ledger does not tell of all of them among
-// the newest pushes: then others may be among them.
+// was at to, each once, without the platform itself. whole is false when others may be among them: the ledger does not
+// tell of all of these pushes, or somebody changed the folder past the server.
 func (p Platform) Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error) {
-	const none = "0000000000000000000000000000000000000000"
-	inside := false
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, false, err
+	}
+	inside, past, began := false, false, false
+	err = p.s.eachPush(ctx, r, ref, func(e ledger.Entry, push Push) (more bool) {
+		if began = inside && push.New == from; began {
+			return false
+		}
+		if inside = inside || push.New == to; !inside {
+			return true
+		}
+		switch {
+		case push.Platform:
+		case e.Actor == "system":
+			past = true
+		case !slices.Contains(who, e.Actor):
+			who = append(who, e.Actor)
+		}
+		began = push.Old == from || push.Old == Zero
+		return !began
+	})
+	return who, began && !past, fault.Wrap(err, "find who pushed to %s", ref)
+}
+
+// eachPush gives the pushes to a reference of a repository, the newest first, whatever the repository was called then,
+// until fn wants no more or pushesLookedAt were looked at.
+func (s *Service) eachPush(ctx context.Context, r Repository, ref string, fn func(e ledger.Entry, push Push) (more bool)) error {
 	var before int64
-	for seen := 0; seen < pushesOfRange; {
+	for range pushesLookedAt / pushesAtOnce {
 		var entries []ledger.Entry
-		err := p.s.db.Read(ctx, func(tx *store.Tx) (err error) {
-			entries, err = p.s.ledger.List(ctx, tx, ledger.Query{
-				Ref: Subject(repository), Types: []string{"repository.pushed"}, Descending: true, Limit: pushesLookedAt, Before: before,
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			entries, err = s.ledger.List(ctx, tx, ledger.Query{
+				Ref: r.ID, Types: []string{"repository.pushed"}, Descending: true, Limit: pushesAtOnce, Before: before,
 			})
 			return err
 		})
 		if err != nil {
-			return nil, false, fault.Wrap(err, "find who pushed to %s", ref)
+			return err
 		}
 		for _, e := range entries {
 			var push Push
-			if json.Unmarshal(e.Data, &push) != nil || push.Ref != ref {
-				continue
+			if err := json.Unmarshal(e.Data, &push); err != nil {
+				return fault.Wrap(err, "read ledger entry %s", e.ID)
 			}
-			if push.New == from && inside {
-				return who, true, nil
-			}
-			if inside = inside || push.New == to; !inside {
-				continue
-			}
-			if !push.Platform && e.Actor != "system" && !slices.Contains(who, e.Actor) {
-				who = append(who, e.Actor)
-			}
-			if push.Old == from || push.Old == none || push.Old == "" {
-				return who, true, nil
+			if push.Ref == ref && !fn(e, push) {
+				return nil
 			}
 		}
-		if len(entries) < pushesLookedAt {
-			return who, false, nil
+		if len(entries) < pushesAtOnce {
+			return nil
 		}
-		seen, before = seen+len(entries), entries[len(entries)-1].Position
+		before = entries[len(entries)-1].Position
 	}
-	return who, false, nil
-}
-
-// Pushed gives when a commit became the head of a branch or tag: of what is the head now, and otherwise as the ledger
-// tells it among the newest pushes; zero when it does not.
-func (p Platform) Pushed(ctx context.Context, repository, ref, commit string) (time.Time, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return time.Time{}, err
-	}
-	var at int64
-	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT updated FROM repository_refs WHERE repository = $1 AND name = $2 AND hash = $3`, r.ID, ref, commit).Scan(&at)
-	})
-	if err == nil {
-		return store.FromMicros(at), nil
-	}
-	if !fault.Is(err, fault.NotFound) {
-		return time.Time{}, fault.Wrap(err, "find when %s was pushed", commit)
-	}
-	e, _, err := p.s.pushOf(ctx, repository, func(push Push) bool { return push.New == commit && push.Ref == ref })
-	return e.Time, fault.Wrap(err, "find when %s was pushed", commit)
-}
-
-// pushOf gives the newest push that is wanted.
-func (s *Service) pushOf(ctx context.Context, repository string, wanted func(Push) bool) (e ledger.Entry, found bool, err error) {
-	var entries []ledger.Entry
-	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		entries, err = s.ledger.List(ctx, tx, ledger.Query{
-			Ref: Subject(repository), Types: []string{"repository.pushed"}, Descending: true, Limit: pushesLookedAt,
-		})
-		return err
-	})
-	for _, e := range entries {
-		var push Push
-		if json.Unmarshal(e.Data, &push) == nil && wanted(push) {
-			return e, true, nil
-		}
-	}
-	return ledger.Entry{}, false, err
+	return nil
 }

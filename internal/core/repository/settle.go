@@ -166,7 +166,7 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 	// The entry is of whoever was marked, never of whoever happens to settle.
 	ctx = ledger.WithCause(actor.AsSystem(ctx), by.cause)
 	for _, p := range chunk {
-		if err := setRef(ctx, tx, r.ID, p.Ref, p.New, now); err != nil {
+		if err := setRef(ctx, tx, r.ID, p.Ref, p.New, by.actor, now); err != nil {
 			return false, err
 		}
 		if p.Platform && p.New != Zero {

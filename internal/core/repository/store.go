@@ -128,13 +128,14 @@ func setSettled(ctx context.Context, tx *store.Tx, id string, generation int64, 
 	return n == 1, err
 }
 
-func setRef(ctx context.Context, tx *store.Tx, id, name, hash string, now time.Time) error {
+func setRef(ctx context.Context, tx *store.Tx, id, name, hash, actor string, now time.Time) error {
 	if hash == Zero {
 		_, err := tx.Exec(ctx, `DELETE FROM repository_refs WHERE repository = $1 AND name = $2`, id, name)
 		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO repository_refs (repository, name, hash, updated) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (repository, name) DO UPDATE SET hash = excluded.hash, updated = excluded.updated`, id, name, hash, now)
+	_, err := tx.Exec(ctx, `INSERT INTO repository_refs (repository, name, hash, actor, updated) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (repository, name) DO UPDATE SET hash = excluded.hash, actor = excluded.actor, updated = excluded.updated`,
+		id, name, hash, actor, now)
 	return err
 }
 
@@ -170,6 +171,13 @@ func listRefs(ctx context.Context, tx *store.Tx, id string) ([]Ref, error) {
 func refHash(ctx context.Context, tx *store.Tx, id, name string) (hash string, err error) {
 	err = tx.QueryRow(ctx, `SELECT hash FROM repository_refs WHERE repository = $1 AND name = $2`, id, name).Scan(&hash)
 	return hash, err
+}
+
+// headOf gives who moved a reference to a hash, and when. NotFound when it is not there now.
+func headOf(ctx context.Context, tx *store.Tx, id, name, hash string) (actor string, at time.Time, err error) {
+	var updated int64
+	err = tx.QueryRow(ctx, `SELECT actor, updated FROM repository_refs WHERE repository = $1 AND name = $2 AND hash = $3`, id, name, hash).Scan(&actor, &updated)
+	return actor, store.FromMicros(updated), err
 }
 
 func dirtyIDs(ctx context.Context, tx *store.Tx) ([]string, error) {

@@ -144,9 +144,9 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	author, err := s.Repositories.Pusher(ctx, stack.Repository, head)
+	author, err := s.Repositories.Pusher(ctx, stack.Repository, "refs/heads/"+stack.Branch, head)
 	if err != nil {
-		return err
+		return s.say(ctx, stack, err)
 	}
 	authors, err := s.authors(ctx, stack, head)
 	if err != nil {

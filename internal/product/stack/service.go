@@ -25,8 +25,8 @@ type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
-	// Pusher gives the principal that pushed a commit.
-	Pusher(ctx context.Context, repository, commit string) (string, error)
+	// Pusher gives the principal that made a commit the head of a branch; NotFound when it is not known.
+	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
 	// Pushers gives those who pushed to a branch between two of its heads; whole is false when there may be others.
 	Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error)
 }

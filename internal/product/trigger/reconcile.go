@@ -183,7 +183,7 @@ func (s *Service) start(ctx context.Context, t Trigger, a fireArgs) (runID, why 
 		return "", "", fault.Wrap(err, "read %s at %.8s", file, a.Commit)
 	}
 	if a.Actor == "" {
-		if a.Actor, err = s.Repositories.Pusher(ctx, push.Repository, a.Commit); err != nil {
+		if a.Actor, err = s.Repositories.Pusher(ctx, push.Repository, a.Ref, a.Commit); err != nil {
 			return "", "", err
 		}
 	}

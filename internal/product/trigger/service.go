@@ -21,8 +21,8 @@ type Repositories interface {
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// IsPlatformCommit tells whether the platform itself made a commit.
 	IsPlatformCommit(ctx context.Context, repository, commit string) (bool, error)
-	// Pusher gives the principal that pushed a commit.
-	Pusher(ctx context.Context, repository, commit string) (string, error)
+	// Pusher gives the principal that made a commit the head of a branch; NotFound when it is not known.
+	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
 	// Pushed gives when a commit became the head of a branch; zero when nobody knows any more.
 	Pushed(ctx context.Context, repository, ref, commit string) (time.Time, error)
 	// Parents gives the parents of a commit.

@@ -27,6 +27,7 @@ CREATE TABLE repository_refs (
   repository TEXT NOT NULL,
   name       TEXT NOT NULL,
   hash       TEXT NOT NULL,
+  actor      TEXT NOT NULL, -- who moved it there
   updated    BIGINT NOT NULL,
   PRIMARY KEY (repository, name)
 );
