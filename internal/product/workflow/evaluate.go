@@ -123,7 +123,7 @@ func evaluate(p *Plan, runID string, f Facts, full bool) Outcome {
 		name: p.Name, space: p.Space, id: runID, entrypoint: p.Spec.Entrypoint, parameters: p.Arguments,
 		labels: p.Labels, annotations: p.Annotations, created: f.Created, priority: p.Spec.Priority,
 	}}
-	main := e.root(p.Spec.Entrypoint, p.Spec.Entrypoint)
+	main := e.root(p.Spec.Entrypoint, Hook{Template: p.Spec.Entrypoint})
 	out := Outcome{Phase: main.phase, Message: main.message, Outputs: main.values}
 	if deadline, set := e.deadline(); set && !main.phase.Fulfilled() {
 		if f.Now.Before(deadline) {
@@ -176,25 +176,29 @@ func (e *engine) wakeAt(t time.Time) {
 	}
 }
 
-// root evaluates the template of that name with the workflow's own arguments.
-func (e *engine) root(key, template string) *state {
-	at := place{key: key, name: template}
-	sc := &scope{run: e.globals}
-	hook := Task{Name: template, Template: template}
-	for _, p := range e.plan.Spec.Arguments.Parameters {
-		value := Text(e.plan.Arguments[p.Name])
-		hook.Arguments.Parameters = append(hook.Arguments.Parameters, Parameter{Name: p.Name, Value: &value})
+// root evaluates a template that the workflow starts by itself, with the workflow's own arguments unless the hook has some.
+func (e *engine) root(key string, hook Hook) *state {
+	name := hook.Template
+	if hook.TemplateRef != nil {
+		name = hook.TemplateRef.Template
 	}
-	return e.once(at, &hook, sc, e.plan.Artifacts)
+	task := Task{Name: name, Template: hook.Template, TemplateRef: hook.TemplateRef, Arguments: hook.Arguments}
+	artifacts := e.plan.Artifacts
+	if !hook.Arguments.empty() { // Argo: then these are all
+		artifacts = nil
+	} else {
+		for _, p := range e.plan.Spec.Arguments.Parameters {
+			value := Text(e.plan.Arguments[p.Name])
+			task.Arguments.Parameters = append(task.Arguments.Parameters, Parameter{Name: p.Name, Value: &value})
+		}
+	}
+	return e.once(place{key: key, name: name}, &task, &scope{run: e.globals}, artifacts)
 }
 
 // exit evaluates the workflow's exit handler and says how the workflow ended.
 func (e *engine) exit(out *Outcome, main *state) {
-	name := e.plan.Spec.OnExit
-	if h, found := e.plan.Spec.Hooks["exit"]; found && name == "" {
-		name = h.Template
-	}
-	if name == "" {
+	hook, has := e.plan.Spec.exit()
+	if !has {
 		return
 	}
 	g := *e.globals
@@ -204,7 +208,7 @@ func (e *engine) exit(out *Outcome, main *state) {
 		g.duration = strconv.FormatFloat(main.ended.Sub(main.started).Seconds(), 'f', 6, 64)
 	}
 	e.globals = &g
-	handler := e.root(e.plan.Spec.Entrypoint+exitSuffix, name)
+	handler := e.root(e.plan.Spec.Entrypoint+exitSuffix, hook)
 	switch {
 	case !handler.phase.Fulfilled():
 		out.Phase = Running

@@ -85,6 +85,8 @@ func (l *linter) header(spec *Spec, at []string) {
 		ref := spec.WorkflowTemplateRef
 		if target, known := l.refs(ref.Name); known && target == nil {
 			l.bad(join(at, "workflowTemplateRef", "name"), "apply it to the catalog first", "there is no WorkflowTemplate %q", ref.Name)
+		} else if target != nil {
+			l.exit(spec, target, at)
 		}
 		if len(spec.Templates) > 0 {
 			l.bad(join(at, "templates"), "keep one of the two", "a workflow has either workflowTemplateRef or templates")
@@ -101,14 +103,9 @@ func (l *linter) header(spec *Spec, at []string) {
 	case spec.Entrypoint != "" && find(spec, spec.Entrypoint) == nil:
 		l.bad(join(at, "entrypoint"), templateNames(spec), "there is no template %q", spec.Entrypoint)
 	case spec.Entrypoint != "":
-		l.entry(spec, spec.Entrypoint, join(at, "entrypoint"))
+		l.entry(spec, find(spec, spec.Entrypoint), join(at, "entrypoint"))
 	}
-	if spec.OnExit != "" {
-		l.exitName(spec, spec.OnExit, join(at, "onExit"))
-	}
-	if hook, has := spec.Hooks["exit"]; has {
-		l.exitName(spec, hook.Template, join(at, "hooks", "exit"))
-	}
+	l.exit(spec, spec, at)
 	if spec.Parallelism < 0 || spec.ActiveDeadlineSeconds < 0 {
 		l.bad(at, "", "parallelism and activeDeadlineSeconds can't be negative")
 	}
@@ -120,22 +117,52 @@ func (l *linter) header(spec *Spec, at []string) {
 // maxPriority is what every database takes.
 const maxPriority = math.MaxInt32
 
-func (l *linter) exitName(spec *Spec, name string, at []string) {
-	if find(spec, name) == nil {
-		l.bad(at, templateNames(spec), "there is no template %q", name)
+// exit checks what spec says of the workflow's exit handler; the names of its templates are those of home.
+func (l *linter) exit(spec, home *Spec, at []string) {
+	hook, has := spec.exit()
+	if !has {
 		return
 	}
-	l.entry(spec, name, at)
+	at = join(at, "hooks", "exit")
+	if spec.OnExit != "" {
+		at = join(at[:len(at)-2], "onExit")
+	}
+	t, known := find(home, hook.Template), true
+	if ref := hook.TemplateRef; ref != nil {
+		if t, known = l.target(&Task{TemplateRef: ref}); t == nil && known {
+			l.missing(&Task{TemplateRef: ref}, at)
+		}
+	} else if t == nil {
+		l.bad(at, templateNames(home), "there is no template %q", hook.Template)
+	}
+	if hook.Arguments.empty() {
+		l.entry(merged(home, spec), t, at)
+		return
+	}
+	g := &globals{parameters: map[string]string{}, labels: l.def.Metadata.Labels, annotations: l.def.Metadata.Annotations, status: "Running", failures: "[]", duration: "0"}
+	for _, p := range merged(home, spec).Arguments.Parameters {
+		g.parameters[p.Name] = ""
+	}
+	l.arguments(&hook.Arguments, t, &scope{run: g}, join(at, "arguments"))
 }
 
-// entry checks that the workflow's own arguments suffice for a template that it starts by itself.
-func (l *linter) entry(spec *Spec, name string, at []string) {
-	if l.open() {
+// merged gives a spec with what another one that refers to it says besides.
+func merged(base, over *Spec) *Spec {
+	if base == over {
+		return base
+	}
+	m := merge(*base, *over)
+	return &m
+}
+
+// entry checks that the workflow's own arguments suffice for a template that it starts by itself; nil when that isn't known.
+func (l *linter) entry(spec *Spec, t *Template, at []string) {
+	if l.open() || t == nil {
 		return
 	}
-	for _, p := range find(spec, name).Inputs.Parameters {
+	for _, p := range t.Inputs.Parameters {
 		if p.Value == nil && p.Default == nil && !l.argument(p.Name) && !slices.ContainsFunc(spec.Arguments.Parameters, func(a Parameter) bool { return a.Name == p.Name }) {
-			l.bad(at, "declare it in spec.arguments.parameters", "template %s takes the parameter %q, which the workflow doesn't have", name, p.Name)
+			l.bad(at, "declare it in spec.arguments.parameters", "template %s takes the parameter %q, which the workflow doesn't have", t.Name, p.Name)
 		}
 	}
 }

@@ -21,11 +21,24 @@ type Spec struct {
 	Priority              int             `json:"priority,omitempty"`
 }
 
+// exit gives what runs after the workflow.
+func (s *Spec) exit() (Hook, bool) { return exitOf(s.OnExit, s.Hooks) }
+
+func exitOf(onExit string, hooks map[string]Hook) (Hook, bool) {
+	if onExit != "" {
+		return Hook{Template: onExit}, true
+	}
+	h, found := hooks["exit"]
+	return h, found
+}
+
 // Arguments are what a caller gives.
 type Arguments struct {
 	Parameters []Parameter `json:"parameters,omitempty"`
 	Artifacts  []Artifact  `json:"artifacts,omitempty"`
 }
+
+func (a Arguments) empty() bool { return len(a.Parameters)+len(a.Artifacts) == 0 }
 
 // Parameter is declared, given, or put out.
 type Parameter struct {
@@ -169,13 +182,7 @@ func (t *Task) expands() bool {
 }
 
 // exit gives what runs after the task has completed.
-func (t *Task) exit() (Hook, bool) {
-	if t.OnExit != "" {
-		return Hook{Template: t.OnExit}, true
-	}
-	h, found := t.Hooks["exit"]
-	return h, found
-}
+func (t *Task) exit() (Hook, bool) { return exitOf(t.OnExit, t.Hooks) }
 
 // Hook names a template that runs at an event.
 type Hook struct {
