@@ -92,7 +92,7 @@ type lintInput struct {
 	}
 }
 
-func (a *API) lintTemplate(ctx context.Context, in *lintInput) (*struct{}, error) {
+func (a *API) lintTemplate(ctx context.Context, in *lintInput) (*body[LintReport], error) {
 	l, err := a.Scaffold.Lint(ctx, in.Body.File, []byte(in.Body.Document), scaffold.LintOptions{})
 	if err != nil {
 		return nil, err
@@ -100,7 +100,15 @@ func (a *API) lintTemplate(ctx context.Context, in *lintInput) (*struct{}, error
 	if len(l.Errors) > 0 {
 		return nil, fault.At(in.Body.File+" can't be used", l.Errors...)
 	}
-	return nil, nil
+	return lintReport(l.Warnings), nil
+}
+
+func lintReport(warnings []fault.Detail) *body[LintReport] {
+	report := LintReport{Warnings: make([]LintWarning, len(warnings))}
+	for i, w := range warnings {
+		report.Warnings[i] = LintWarning{Location: location(w), Message: message(w)}
+	}
+	return answer(report)
 }
 
 func (a *API) undoScaffold(ctx context.Context, in *RunInput) (*body[RunDetail], error) {

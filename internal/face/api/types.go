@@ -12,6 +12,8 @@ type (
 	Location          = client.Location
 	KindInfo          = client.KindInfo
 	TemplateSchema    = client.TemplateSchema
+	LintReport        = client.LintReport
+	LintWarning       = client.LintWarning
 	TemplatePage      = client.TemplatePage
 	PreviewFile       = client.PreviewFile
 	SecretInfo        = client.SecretInfo

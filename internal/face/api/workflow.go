@@ -60,9 +60,9 @@ func (a *API) submitWorkflow(ctx context.Context, in *submitWorkflowInput) (*bod
 	return a.getRun(ctx, &RunInput{r.ID})
 }
 
-func (a *API) lintWorkflow(_ context.Context, in *lintInput) (*struct{}, error) {
-	_, err := a.Workflows.Lint(in.Body.File, []byte(in.Body.Document))
-	return nil, err
+func (a *API) lintWorkflow(_ context.Context, in *lintInput) (*body[LintReport], error) {
+	report, err := a.Workflows.Lint(in.Body.File, []byte(in.Body.Document))
+	return lintReport(report.Warnings), err
 }
 
 func (a *API) getGraph(ctx context.Context, in *RunInput) (*body[List[Node]], error) {

@@ -58,15 +58,5 @@ func (s *state) templateList() *cobra.Command {
 }
 
 func (s *state) templateLint() *cobra.Command {
-	return s.verb("lint FILE", "Check a golden path before it is used", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		text, err := documents(c, args)
-		if err != nil {
-			return err
-		}
-		if err := api.Do(c.Context(), "POST", "/templates/lint", nil, map[string]string{"file": args[0], "document": text}, nil); err != nil {
-			return err
-		}
-		fmt.Fprintln(c.OutOrStdout(), "ok")
-		return nil
-	})
+	return s.lint("/templates/lint", "Check a golden path before it is used")
 }

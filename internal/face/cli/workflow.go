@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,15 +47,25 @@ func (s *state) workflowSubmit() *cobra.Command {
 }
 
 func (s *state) workflowLint() *cobra.Command {
-	return s.verb("lint FILE", "Check a workflow before it runs", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.lint("/workflows/lint", "Check a workflow before it runs")
+}
+
+// lint is the verb that checks a file before it is used; what it warns of does not fail it.
+func (s *state) lint(path, short string) *cobra.Command {
+	return s.verb("lint FILE", short, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		text, err := documents(c, args)
 		if err != nil {
 			return err
 		}
-		if err := api.Do(c.Context(), "POST", "/workflows/lint", nil, map[string]string{"file": args[0], "document": text}, nil); err != nil {
+		report, err := client.Post[client.LintReport](c.Context(), api, path, map[string]string{"file": args[0], "document": text})
+		if err != nil {
 			return err
 		}
-		fmt.Fprintln(c.OutOrStdout(), "ok")
-		return nil
+		return s.show(c, report, func(w io.Writer) {
+			for _, warning := range report.Warnings {
+				fmt.Fprintf(w, "warning: %s: %s\n", warning.Location, warning.Message)
+			}
+			fmt.Fprintln(w, "ok")
+		})
 	})
 }

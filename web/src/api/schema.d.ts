@@ -1477,6 +1477,14 @@ export interface components {
             document: string;
             file: string;
         };
+        LintReport: {
+            warnings: components["schemas"]["LintWarning"][] | null;
+        };
+        LintWarning: {
+            /** @description file:line:column field, as far as it is known. */
+            location: string;
+            message: string;
+        };
         ListApplication: {
             items: components["schemas"]["Application"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -7619,12 +7627,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LintReport"];
+                };
             };
             /** @description Unauthorized */
             401: {
@@ -8385,12 +8395,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LintReport"];
+                };
             };
             /** @description Unauthorized */
             401: {
