@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strings"
 	"testing"
@@ -47,16 +48,9 @@ func settings(name, colour string) string {
 }
 
 // broken is a Deployment whose health never comes.
-const broken = `apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  progressDeadlineSeconds: 1
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: "nowhere.test/web:1"}]}
-`
+//
+//go:embed testdata/broken.yaml
+var broken string
 
 // try changes the document of an application as the catalog would.
 func (b *bench) try(space, text string) error {

@@ -14,41 +14,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// deepTemplate has a secret in every kind of place that a form's schema knows.
-const deepTemplate = `apiVersion: scaffolder.backstage.io/v1beta3
-kind: Template
-metadata: {name: deep, title: Deep}
-spec:
-  type: service
-  secrets: {schema: {type: object, required: [npm], properties: {npm: {type: string, minLength: 4}}}}
-  parameters:
-    - required: [name]
-      properties:
-        name: {type: string}
-        db: {type: object, properties: {user: {type: string}, password: {type: string, ui:widget: password}}}
-        users: {type: array, items: {type: object, properties: {login: {type: string}, pin: {type: integer, format: password}}}}
-        keys: {type: array, items: {type: string, writeOnly: true}}
-        labels: {type: object, additionalProperties: {type: string, 'ui:options': {widget: password}}}
-        mode: {type: string, enum: [open, closed]}
-        shared: {$ref: '#/definitions/login'}
-        whole: {type: object, format: password, properties: {inner: {type: string}}}
-      definitions: {login: {type: object, properties: {token: {type: string, ui:field: Secret}}}}
-      dependencies:
-        mode:
-          oneOf:
-            - {properties: {mode: {enum: [open]}}}
-            - {properties: {mode: {enum: [closed]}, lock: {type: string, ui:field: Secret}}}
-      allOf:
-        - {if: {properties: {name: {const: shop}}}, then: {properties: {till: {type: string, ui:widget: secret}}}}
-        - {anyOf: [{properties: {safe: {type: object, patternProperties: {'^k': {type: string, writeOnly: true}}}}}]}
-  steps:
-    - {id: use, action: fetch:template, input: {url: ./skeleton, values: {all: '${{ parameters }}', lock: '${{ secrets.lock }}', token: '${{ secrets.token }}', npm: '${{ secrets.npm }}'}}}
-    - {id: log, action: debug:log, input: {message: 'lock ${{ secrets.lock }}', extra: {all: '${{ parameters }}', lock: '${{ secrets.lock }}'}, listWorkspace: with-contents}}
-    - {id: publish, action: publish:roadbed, input: {repoUrl: 'roadbed?owner=team&repo=${{ parameters.name }}'}}
-  output:
-    text: [{title: Remember, content: '${{ parameters.db.password }} of ${{ parameters.db.user }}: ${{ parameters.keys | dump }}'}]
-`
-
 // deepSecrets are all the secrets of deepValues; quotes and lines are what encodings change.
 var deepSecrets = []string{
 	"s3cr\"t-db", "4711471", "key \"one\"", "<key & two>", "label-9\n  second line", "tok'en-1", "lo\\ck-1", "till-1x", "safe-1x", "inner-1x", "npm-1\"x",
@@ -67,15 +32,10 @@ func deepValues() map[string]any {
 	}
 }
 
-var deepFiles = map[string]string{
-	"deep/template.yaml":         deepTemplate,
-	"deep/skeleton/all.json.njk": "${{ values.all | dump }}\n${{ values.lock }}\n${{ values.token }}\n${{ values.npm }}\n",
-}
-
 func TestSecretsOfAFormAreHiddenWhereverTheyAre(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
-		b.template("default", deepFiles)
+		b.template("default", filesOf(t, "testdata"))
 		d := b.use("alice", scaffold.NewRun{Template: "deep", Values: deepValues(), Secrets: map[string]any{"npm": deepSecrets[10]}})
 		if d.Run.State != "finished" {
 			t.Fatalf("the run is %s: %s", d.Run.State, d.Run.Reason)
@@ -162,7 +122,7 @@ func (b *bench) log(d run.Detail, s run.Step) string {
 func TestSecretsThatAreMissingOrWrongAreRefused(t *testing.T) {
 	t.Parallel()
 	b := one(t)
-	b.template("default", deepFiles)
+	b.template("default", filesOf(t, "testdata"))
 	for says, secrets := range map[string]map[string]any{"secrets.npm: is missing": nil, "secrets.npm: minLength": {"npm": "abc"}} {
 		_, err := b.Start(accesstest.As("alice"), scaffold.NewRun{Template: "deep", Values: deepValues(), Secrets: secrets})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"sync"
@@ -282,6 +284,25 @@ func (b *bench) template(space string, files map[string]string) string {
 	}
 	b.faults.count = 0
 	return "golden/" + name
+}
+
+// filesOf gives the files below a folder by their paths in it.
+func filesOf(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	root := os.DirFS(dir)
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(root, name)
+		files[name] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // drain does the steps of all runs until none is ready. After a crash the worker's steps are taken from it, as at the

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	_ "embed"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,33 +15,13 @@ import (
 )
 
 // planned is what OpenTofu 1.12 writes for one resource of each action.
-const planned = `{
- "format_version": "1.2",
- "resource_changes": [
-  {"address": "terraform_data.new", "mode": "managed", "type": "terraform_data", "name": "new",
-   "change": {"actions": ["create"], "before": null, "after": {"input": "x"}, "after_unknown": {"id": true}, "before_sensitive": false, "after_sensitive": {}}},
-  {"address": "terraform_data.changed", "type": "terraform_data", "name": "changed",
-   "change": {"actions": ["update"], "before": {"input": "old secret", "tags": ["a", "hidden"]}, "after": {"input": "new secret", "tags": ["a", "b"]},
-    "before_sensitive": {"input": true, "tags": [false, true]}, "after_sensitive": {"input": true}}},
-  {"address": "module.m.terraform_data.again", "module_address": "module.m", "type": "terraform_data", "name": "again", "action_reason": "replace_because_cannot_update",
-   "change": {"actions": ["delete", "create"], "before": {"input": "1"}, "after": {"input": "2"}}},
-  {"address": "terraform_data.first", "type": "terraform_data", "name": "first", "change": {"actions": ["create", "delete"], "before": {}, "after": {}}},
-  {"address": "terraform_data.gone", "type": "terraform_data", "name": "gone", "change": {"actions": ["delete"], "before": {"input": "1"}, "after": null}},
-  {"address": "terraform_data.same", "type": "terraform_data", "name": "same", "change": {"actions": ["no-op"], "before": {}, "after": {}}},
-  {"address": "terraform_data.moved", "previous_address": "terraform_data.was", "type": "terraform_data", "name": "moved", "change": {"actions": ["no-op"]}},
-  {"address": "terraform_data.taken", "type": "terraform_data", "name": "taken", "change": {"actions": ["no-op"], "importing": {"id": "i-1"}}},
-  {"address": "terraform_data.left", "type": "terraform_data", "name": "left", "change": {"actions": ["forget"], "before": {}, "after": null}},
-  {"address": "data.http.x", "mode": "data", "type": "http", "name": "x", "change": {"actions": ["read"]}}
- ],
- "output_changes": {
-  "z": {"actions": ["create"], "before": null, "after": "hidden output", "after_sensitive": true},
-  "a": {"actions": ["no-op"], "before": "1", "after": "1"}
- }
-}`
+//
+//go:embed testdata/plan.json
+var planned []byte
 
 func TestAPlanIsCountedAndItsSecretsTakenOut(t *testing.T) {
 	t.Parallel()
-	p, err := stack.ReadPlan([]byte(planned))
+	p, err := stack.ReadPlan(planned)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +139,7 @@ func mustJSON(t *rapid.T, v any) []byte {
 
 // FuzzReadPlan feeds anything; the seeds are plans of the corpus too, where it is there.
 func FuzzReadPlan(f *testing.F) {
-	f.Add([]byte(planned))
+	f.Add(planned)
 	files, err := filepath.Glob("../../../../shared/corpus/tofu/*/plan*.json")
 	if err != nil {
 		f.Fatal(err)

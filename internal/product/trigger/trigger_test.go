@@ -3,10 +3,51 @@ package trigger
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
+
+// TestDocuments checks the documents of testdata: the comments at their beginning say what is wrong with them, and where.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for line := range strings.Lines(string(data)) {
+			if text, comment := strings.CutPrefix(line, "# "); comment && text != "fine\n" {
+				want = append(want, strings.TrimSpace(text))
+			}
+		}
+		documents, err := document.Parse(filepath.Base(file), data, document.Limits{})
+		if err != nil || len(documents) != 1 {
+			t.Fatalf("%s: %d documents, %v", file, len(documents), err)
+		}
+		wrong := DocumentKind(&Service{}).Validate(documents[0])
+		slices.SortFunc(wrong, func(a, b fault.Detail) int { return a.Line - b.Line })
+		for i, d := range wrong {
+			says := strings.Replace(strings.TrimPrefix(d.String(), filepath.Base(file)+":"), ": ", " ", 1)
+			if i >= len(want) || !strings.HasPrefix(says, want[i]) {
+				t.Errorf("%s: %s, want %q", file, says, want)
+			}
+		}
+		if len(wrong) != len(want) {
+			t.Errorf("%s: %d mistakes are found, want %d", file, len(wrong), len(want))
+		}
+	}
+}
 
 // TestOnlyWhatStaysAsItIsIsRefusedForGood tells what a trigger's event records from what the queue tries again.
 func TestOnlyWhatStaysAsItIsIsRefusedForGood(t *testing.T) {

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 	"regexp"
@@ -45,33 +44,6 @@ func (s Start) step(r *run.Run, p *Plan) (run.Step, error) {
 	job, err := s.commandJob(r, p)
 	step.Job = job
 	return step, err
-}
-
-// PluginCall is the input of a platform step that does a plugin template.
-type PluginCall struct {
-	Plugin string          `json:"plugin"` // NAME of roadbed/NAME
-	Args   json.RawMessage `json:"args"`
-	Node   string          `json:"node"`
-	Run    string          `json:"run"`
-	Space  string          `json:"space"`
-	Source run.Source      `json:"source"`
-}
-
-// PluginAction gives the action of the platform step that does the plugin roadbed/NAME.
-func PluginAction(name string) string { return "workflow.plugin." + name }
-
-const pluginPrefix = "roadbed/"
-
-func (s Start) pluginJob(r *run.Run) (worker.Job, error) {
-	for key, args := range s.Template.Plugin {
-		name, found := strings.CutPrefix(key, pluginPrefix)
-		if !found {
-			return worker.Job{}, fault.Errorf(fault.Invalid, "plugin %q is not one of Roadbed's", clip(key, 50))
-		}
-		input, err := json.Marshal(PluginCall{Plugin: name, Args: args, Node: s.Key, Run: r.ID, Space: r.Space, Source: r.Source})
-		return worker.Job{Kind: worker.KindPlatform, Action: PluginAction(name), Input: input}, err
-	}
-	return worker.Job{}, fault.Errorf(fault.Invalid, "the plugin has no name")
 }
 
 // Names of what a step puts out.

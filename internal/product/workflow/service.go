@@ -72,15 +72,6 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Handlers gives the platform actions of this room, for the server's own worker.
-func (s *Service) Handlers() map[string]worker.Handler {
-	handlers := make(map[string]worker.Handler, len(s.Plugins))
-	for name, p := range s.Plugins {
-		handlers[PluginAction(name)] = p.Do
-	}
-	return handlers
-}
-
 // Submission is a workflow to start. Either Document or Template is given.
 type Submission struct {
 	Space     string
