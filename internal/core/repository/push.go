@@ -61,12 +61,13 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		begun = true // also when begin's answer is lost
 		return s.begin(ctx, repository.ID, markOf(ctx, false))
 	}
-	err = s.git.Serve(w, r, s.folder(repository.ID), options)
-	if begun {
-		// The client has not seen the end of its answer yet. An error leaves the mark, so the push is recorded later.
-		_ = s.finish(ctx, repository.ID)
+	options.Ended = func() {
+		if begun { // an error leaves the mark, so the push is recorded later
+			_ = s.finish(ctx, repository.ID)
+		}
+		h.release()
 	}
-	return err
+	return s.git.Serve(w, r, s.folder(repository.ID), options)
 }
 
 // markOf says who acts in ctx.

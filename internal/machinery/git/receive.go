@@ -68,8 +68,12 @@ func (s *session) receive(ctx context.Context) error {
 	endWithParent(cmd.SysProcAttr)
 	runtime.LockOSThread() // what endWithParent takes for the parent is the thread that starts the process
 	defer runtime.UnlockOSThread()
+	ended := s.options.Ended
+	if ended == nil {
+		ended = func() {}
+	}
 	if talk == nil {
-		return s.run(work, cmd, func() {})
+		return s.run(work, cmd, func() {}, ended)
 	}
 	cmd.ExtraFiles = []*os.File{talk.hookWrites, talk.hookReads} // descriptors 3 and 4
 	if s.options.Hold != nil {
@@ -80,10 +84,11 @@ func (s *session) receive(ctx context.Context) error {
 		defer close(done)
 		talk.listen(work, last)
 	}()
-	err := s.run(work, cmd, talk.started)
-	talk.close() // ends listen, when the hook never came
-	<-done
-	return err
+	return s.run(work, cmd, talk.started, func() {
+		talk.close() // ends listen, when the hook never came
+		<-done
+		ended()
+	})
 }
 
 // dialogue is the conversation with the hook of one push.
@@ -204,8 +209,10 @@ func oneLine(s string) string {
 	return "roadbed: " + s[:min(len(s), 1000)]
 }
 
-// run feeds the body to a process and streams its output to the client.
-func (s *session) run(ctx context.Context, cmd *exec.Cmd, started func()) error {
+// run feeds the body to a process and streams its output to the client. What a process that writes has to say is read
+// however slowly the client takes it, so that ended is called when the process has ended and not when the client lets it;
+// started and ended are nil for one that only reads.
+func (s *session) run(ctx context.Context, cmd *exec.Cmd, started, ended func()) error {
 	// git may answer before it has read everything; HTTP/1 would otherwise stop reading then.
 	_ = s.control.EnableFullDuplex()
 	complaint := &bounded{limit: errorBytes}
@@ -221,6 +228,9 @@ func (s *session) run(ctx context.Context, cmd *exec.Cmd, started func()) error 
 		err = cmd.Start()
 	}
 	if err != nil {
+		if ended != nil {
+			ended()
+		}
 		return s.git.problem(ctx, cmd, err, complaint)
 	}
 	if started != nil {
@@ -232,10 +242,19 @@ func (s *session) run(ctx context.Context, cmd *exec.Cmd, started func()) error 
 		stdin.Close()
 		fed <- err
 	}()
-	_, _ = io.Copy(out, stdout) // a client that has gone ends the process by its closed pipe
+	sent := func() {}
+	if ended == nil {
+		_, _ = io.Copy(out, stdout) // a client that has gone ends the process by its closed pipe
+	} else {
+		sent = relay(out, stdout)
+	}
 	stdout.Close()
 	err = cmd.Wait()
 	reap(cmd)
+	if ended != nil {
+		ended()
+	}
+	sent()
 	s.drain(fed)
 	_ = s.control.SetWriteDeadline(time.Time{})
 	if out.begun {
@@ -251,8 +270,37 @@ func (s *session) run(ctx context.Context, cmd *exec.Cmd, started func()) error 
 	return err
 }
 
+// relay reads all that a process says and has it written on beside that; sent waits for the last of it. Of what the
+// client has not taken, backlog bytes are kept.
+func relay(to io.Writer, from io.Reader) (sent func()) {
+	chunks := make(chan []byte, backlog/chunkBytes)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for chunk := range chunks {
+			_, _ = to.Write(chunk) // a client that has gone
+		}
+	}()
+	for {
+		chunk := make([]byte, chunkBytes)
+		n, err := from.Read(chunk)
+		if n > 0 {
+			chunks <- chunk[:n]
+		}
+		if err != nil {
+			close(chunks)
+			return func() { <-done }
+		}
+	}
+}
+
+const (
+	chunkBytes = 16 << 10
+	backlog    = 8 << 20
+)
+
 // drain waits until the body is no longer read by the feeder, then drops some of what is left of it, so that a client
-// that still sends comes to read the answer.
+// that still sends comes to read the answer. It does so for moments only.
 func (s *session) drain(fed <-chan error) {
 	var err error
 	select {
@@ -265,7 +313,9 @@ func (s *session) drain(fed <-chan error) {
 		err = <-fed
 	}
 	if err != nil {
-		_, _ = io.CopyN(io.Discard, &patient{r: s.body, control: s.control}, drainInput)
+		if s.control.SetReadDeadline(time.Now().Add(drainTime)) == nil {
+			_, _ = io.CopyN(io.Discard, s.body, drainInput)
+		}
 	}
 	_ = s.control.SetReadDeadline(time.Time{})
 }

@@ -26,6 +26,7 @@ const (
 	defaultPack  = 2 << 30         // of a pushed pack
 	idleTime     = 2 * time.Minute // between two reads or writes of the client
 	drainInput   = 64 << 20        // read and dropped after an early end, so that the client sees the answer
+	drainTime    = 10 * time.Second
 )
 
 // ServeOptions says what a client may do and who is asked about a push.
@@ -35,9 +36,12 @@ type ServeOptions struct {
 	MaxInput int64  // bytes of a pushed pack; 0 = 2 GB
 
 	// PreReceive is called when a push has been received and checked, before any reference moves. An error refuses
-	// all of it and its message is shown to the client. From its return to Serve's the references may move, and
+	// all of it and its message is shown to the client. From its return to Ended the references may move, and
 	// neither the end of the request nor that of ctx stops that half way.
 	PreReceive func(ctx context.Context, in Incoming) error
+	// Ended is called when no reference will move any more, before the client has the end of its answer and however long
+	// it takes to read it. May be nil.
+	Ended func()
 	// Hold is kept open by the git process until it ends, even when this process is killed before: a flock on it
 	// tells a later life of the server that an earlier push is still being written. May be nil.
 	Hold *os.File
@@ -173,7 +177,7 @@ func (s *session) upload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, serveTime)
 	defer cancel()
 	cmd := s.git.command(ctx, call{dir: s.dir, env: s.protocol, args: []string{"upload-pack", "--stateless-rpc", "--strict", "."}})
-	return s.run(ctx, cmd, nil)
+	return s.run(ctx, cmd, nil, nil)
 }
 
 // patient lets every read take idleTime, however long the whole takes.

@@ -293,6 +293,36 @@ func TestPushCutInTheMiddle(t *testing.T) {
 	b.whole()
 }
 
+// A client that sends no more of what it has promised, and reads nothing, keeps a push neither from its end nor from
+// being told of.
+func TestAPushEndsWithoutItsClient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ended := make(chan map[string]string, 1)
+	b.serve(git.ServeOptions{
+		Write: true, PreReceive: func(context.Context, git.Incoming) error { return nil }, Ended: func() { ended <- b.refs() },
+	})
+	b.must("", "clone", "-q", b.url, "a")
+	head := b.commit("a", "x", "1")
+	body := b.push("refs/heads/main", git.Zero, head)
+	address, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", address.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /repo.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-git-receive-pack-request\r\nContent-Length: %d\r\n\r\n", len(body)+1<<20)
+	if _, err := conn.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if refs := <-ended; refs["refs/heads/main"] != head {
+		t.Errorf("it ended with %v", refs)
+	}
+}
+
 // A client that goes away after the word was given does not stop a push half way.
 func TestPushGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
