@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/disktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
@@ -45,9 +47,27 @@ func TestAFullDiskEndsRunsWithTheReason(t *testing.T) {
 	}
 }
 
+func random(n int) string {
+	data := make([]byte, n)
+	_, _ = rand.Read(data) // never fails
+	return string(data)
+}
+
 func fullDisk(t *testing.T, g *ground) {
 	submit := func(document string) (client.RunDetail, error) {
 		return client.Post[client.RunDetail](t.Context(), g.admin, "/workflows/runs", map[string]string{"document": document})
+	}
+	first := g.push("alice", "crew/shop", map[string]string{"a": "1"})
+	clone := filepath.Join(g.dir, "alice", "crew/shop")
+	write(t, filepath.Join(clone, "large"), random(6<<20))
+	g.do("alice", clone, "add", "--all")
+	g.do("alice", clone, "commit", "--quiet", "--message", "large")
+	image := packed(t, random(6<<20))
+	registry := oci.Remote{Host: strings.TrimPrefix(g.url, "http://"), PlainHTTP: true, User: "any", Password: g.as["alice"].Token}
+	pushes := func() (git, images error) {
+		_, git = g.git(t.Context(), g.as["alice"], clone, "push", "--quiet", "origin", "main")
+		_, images = registry.Push(t.Context(), image, "registry.local/crew/shop:v1")
+		return git, images
 	}
 	var retry []string
 	fails := func(r client.RunDetail, reason string) {
@@ -86,7 +106,18 @@ func fullDisk(t *testing.T, g *ground) {
 		t.Errorf("a run is refused with: %v", err)
 	}
 
+	pushed, uploaded := pushes()
+	if pushed == nil || uploaded == nil || !strings.Contains(uploaded.Error(), "full") {
+		t.Errorf("a push to a full disk: %v; of an image: %v", pushed, uploaded)
+	}
+	if at := g.do("alice", clone, "ls-remote", "origin", "main"); !strings.HasPrefix(at, first) {
+		t.Errorf("after a push that was refused main is at %s, want %s", at, first)
+	}
+
 	free()
+	if pushed, uploaded := pushes(); pushed != nil || uploaded != nil {
+		t.Errorf("with space again, a push: %v; of an image: %v", pushed, uploaded)
+	}
 	for _, id := range retry {
 		if _, err := g.act("admin", id, "retry"); err != nil {
 			t.Fatal(err)

@@ -13,18 +13,25 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+// packed gives an image that holds a file.
+func packed(t *testing.T, content string) v1.Image {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "app")
+	write(t, file, content)
+	image, err := oci.Pack(t.Context(), oci.PackOptions{
+		Files: []oci.PackFile{{Source: file, Path: "/app"}}, Entrypoint: []string{"/app"}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
 // TestImagesStayWithTheirRepository renames a repository, and deletes it: its images go where it goes, and whoever gets
 // its name later gets none of them.
 func TestImagesStayWithTheirRepository(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
-		file := filepath.Join(t.TempDir(), "app")
-		write(t, file, "a program")
-		image, err := oci.Pack(t.Context(), oci.PackOptions{
-			Files: []oci.PackFile{{Source: file, Path: "/app"}}, Entrypoint: []string{"/app"}, Platform: v1.Platform{OS: "linux", Architecture: "amd64"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		image := packed(t, "a program")
 		makes := func() {
 			t.Helper()
 			if _, err := client.Post[client.Repository](t.Context(), g.admin, "/repositories", map[string]string{"namespace": "crew", "name": "shop"}); err != nil {

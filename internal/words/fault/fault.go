@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 )
 
 // Kind says what a caller can do about an error.
@@ -122,7 +123,7 @@ func Wrap(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", message, err)
 }
 
-// KindOf gives the kind of err; a cancelled or timed-out context counts as Canceled.
+// KindOf gives the kind of err. A cancelled or timed-out context counts as Canceled, a full disk as Unavailable.
 func KindOf(err error) Kind {
 	var known *Error
 	switch {
@@ -130,9 +131,13 @@ func KindOf(err error) Kind {
 		return known.Kind
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Canceled
+	case full(err):
+		return Unavailable
 	}
 	return Internal
 }
+
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // Is tells whether err is of a kind.
 func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
@@ -144,8 +149,11 @@ func Message(err error) string {
 	if errors.As(err, &known) && known.Kind != Internal {
 		return known.Message
 	}
-	if KindOf(err) == Canceled {
+	switch KindOf(err) {
+	case Canceled:
 		return "the request was canceled or took too long"
+	case Unavailable:
+		return "a disk of the server is full; free some space and try again"
 	}
 	return "internal error; the server's log has the details"
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -36,6 +38,10 @@ func TestUnknownErrorsAreNotShown(t *testing.T) {
 	}
 	if fault.KindOf(context.Canceled) != fault.Canceled {
 		t.Error("a cancelled context is not of kind canceled")
+	}
+	full := fault.Wrap(&fs.PathError{Op: "write", Path: "/secret/place", Err: syscall.ENOSPC}, "keep")
+	if got := fault.Message(full); fault.KindOf(full) != fault.Unavailable || got != "a disk of the server is full; free some space and try again" {
+		t.Errorf("a full disk is %v: %q", fault.KindOf(full), got)
 	}
 	if fault.Wrap(nil, "x") != nil {
 		t.Error("wrapping nil gives an error")
