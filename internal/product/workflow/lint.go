@@ -127,12 +127,14 @@ func (l *linter) exit(spec, home *Spec, at []string) {
 	if spec.OnExit != "" {
 		at = join(at[:len(at)-2], "onExit")
 	}
-	t, known := find(home, hook.Template), true
-	if ref := hook.TemplateRef; ref != nil {
+	t := find(home, hook.Template)
+	switch ref := hook.TemplateRef; {
+	case ref != nil:
+		known := false
 		if t, known = l.target(&Task{TemplateRef: ref}); t == nil && known {
 			l.missing(&Task{TemplateRef: ref}, at)
 		}
-	} else if t == nil {
+	case t == nil:
 		l.bad(at, templateNames(home), "there is no template %q", hook.Template)
 	}
 	if hook.Arguments.empty() {
