@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // sendOnce sends a write with a key of its own, and gives the answer.
@@ -134,6 +135,35 @@ func TestOfWritesSentAtOnceOneIsDone(t *testing.T) {
 		}
 		if after := tokenCount(t, server, admin); done != 1 || after != before+1 {
 			t.Errorf("%d were answered with success and %d made, want one", done, after-before)
+		}
+	})
+}
+
+// TestAPreviewIsNotKept tries a golden path with secrets out, twice with one key.
+func TestAPreviewIsNotKept(t *testing.T) {
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		admin := h.Options.AdminToken
+		document, err := json.Marshal(map[string]string{"documents": secretPath})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, said := do(t, server, http.MethodPost, "/api/v1/apply", admin, string(document)); status/100 != 2 {
+			t.Fatalf("apply = %d %s", status, said)
+		}
+		for range 2 {
+			status, replayed, said := sendOnce(t, server, admin, http.MethodPost, "/api/v1/templates/default/login/preview", "k1",
+				`{"values":{"name":"shop","password":"hush-1"},"secrets":{"npm":"hush-2"}}`)
+			if status != http.StatusOK || replayed {
+				t.Errorf("preview = %d, %v, %s", status, replayed, said)
+			}
+		}
+		kept := 0
+		err = h.DB.Read(t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM once_answers").Scan(&kept)
+		})
+		if err != nil || kept != 0 {
+			t.Errorf("%d answers are kept, %v", kept, err)
 		}
 	})
 }

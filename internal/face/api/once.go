@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,7 +36,7 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get(onceHeader)
 		caller := actor.From(r.Context())
-		if key == "" || !unsafe(r.Method) || caller.Kind == actor.Anonymous {
+		if key == "" || !unsafe(r.Method) || caller.Kind == actor.Anonymous || makesNothing(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -75,6 +76,12 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 			a.answerOnce(w, r, next, request)
 		}
 	})
+}
+
+// makesNothing tells whether a request, though a POST, may as well be done again. What it answers is not kept: a preview
+// shows the secrets that it was given.
+func makesNothing(path string) bool {
+	return strings.HasPrefix(path, Prefix+"/templates/") && strings.HasSuffix(path, "/preview") || strings.HasSuffix(path, "/lint")
 }
 
 // answerOnce does the request and keeps the answer before it is sent.

@@ -130,9 +130,10 @@ func (l *linter) exit(spec, home *Spec, at []string) {
 	t := find(home, hook.Template)
 	switch ref := hook.TemplateRef; {
 	case ref != nil:
-		known := false
-		if t, known = l.target(&Task{TemplateRef: ref}); t == nil && known {
-			l.missing(&Task{TemplateRef: ref}, at)
+		task := &Task{TemplateRef: ref}
+		found, known := l.target(task)
+		if t = found; t == nil && known {
+			l.missing(task, at)
 		}
 	case t == nil:
 		l.bad(at, templateNames(home), "there is no template %q", hook.Template)
