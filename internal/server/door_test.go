@@ -135,8 +135,10 @@ func TestIsolationIsRequiredOrTold(t *testing.T) {
 		})
 	}
 	for given, want := range map[Options]string{{}: requireIsolation, {Dev: true}: preferIsolation, {Dev: true, Isolation: requireIsolation}: requireIsolation} {
-		if got, err := given.complete(); err != nil || got.Isolation != want {
-			t.Errorf("%+v is completed to %q, %v", given, got.Isolation, err)
+		o := Defaults()
+		o.Dev, o.Isolation = given.Dev, given.Isolation
+		if got, err := o.complete(); err != nil || got.Isolation != want {
+			t.Errorf("%+v is completed to %q, %v", o, got.Isolation, err)
 		}
 	}
 	if _, err := (Options{Isolation: "no"}).complete(); !fault.Is(err, fault.Invalid) {

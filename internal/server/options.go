@@ -215,7 +215,7 @@ func (o Options) complete() (Options, error) {
 		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")
 	}
 	if o.StepMemory < 1 || o.StepMemory > 1<<20 || o.StepTime <= 0 {
-		return o, fault.Errorf(fault.Invalid, "step-memory and step-time can't be less than 1 GiB and nothing")
+		return o, fault.Errorf(fault.Invalid, "step-memory: %d, step-time: %s; a step has at least 1 GiB and some time", o.StepMemory, o.StepTime)
 	}
 	if o.Workers < 0 {
 		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")

@@ -197,6 +197,24 @@ func TestUndoKeepsBranchesOfOthers(t *testing.T) {
 	}
 }
 
+// A repository that the one who undoes can't see any more is not gone.
+func TestUndoTellsOfWhatItCantSee(t *testing.T) {
+	t.Parallel()
+	b := one(t)
+	b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
+	d := b.use("carol", scaffold.NewRun{Template: "service", Space: "lab", Values: map[string]any{"name": "shop"}})
+	if _, err := b.git.Transfer(accesstest.As("adam"), "team/shop", "default"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Undo(accesstest.As("carol"), d.Run.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.drain()
+	if d = b.detail(d.Run.ID); d.Run.State != "failed" || !strings.Contains(d.Run.Reason, "you may not see it any more") {
+		t.Errorf("the run is %s: %s", d.Run.State, d.Run.Reason)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := one(t)

@@ -138,6 +138,11 @@ func (s *Service) undoOne(ctx context.Context, t *task, made []Made, m Made) (de
 			pushed["refs/heads/"+m.Branch] = m.Commit
 		}
 		err = s.Repositories.DeleteUnchanged(ctx, m.Name, m.ID, pushed) // another one of that name is not missed
+		if fault.Is(err, fault.NotFound) {
+			if about, there := s.Repositories.Describe(actor.AsSystem(ctx), m.Name); there == nil && about.ID == m.ID {
+				return false, fault.Errorf(fault.Denied, "you may not see it any more; somebody who administers it can delete it")
+			}
+		}
 		if fault.Is(err, fault.Conflict) {
 			return false, fault.Errorf(fault.Conflict, "%s; delete it by itself if that is not needed", fault.Message(err))
 		}
