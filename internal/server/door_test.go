@@ -145,3 +145,36 @@ func TestIsolationIsRequiredOrTold(t *testing.T) {
 		t.Errorf("a wrong word: %v", err)
 	}
 }
+
+// TestGuessesCountAtEveryDoor fails at one protocol and is held back at another.
+func TestGuessesCountAtEveryDoor(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/git/crew/shop.git/info/refs?service=git-upload-pack", "/v2/", "/api/v1/whoami", "/api/state/default/net"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			h, server := open(t)
+			good := person(t, h, "alice")
+			for range 70 {
+				request, err := http.NewRequest("GET", server.URL+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.SetBasicAuth("any", "a-guess")
+				answer, err := http.DefaultClient.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer.Body.Close()
+				if answer.StatusCode != http.StatusUnauthorized && answer.StatusCode != http.StatusTooManyRequests {
+					t.Fatalf("a guess gives %s", answer.Status)
+				}
+			}
+			if code, body := do(t, server, "GET", "/api/v1/whoami", h.Options.AdminToken, ""); code != http.StatusTooManyRequests {
+				t.Errorf("after many guesses a token that can be guessed gives %d %s", code, body)
+			}
+			if code, body := do(t, server, "GET", "/api/v1/whoami", good, ""); code != http.StatusOK {
+				t.Errorf("after many guesses of others a good token gives %d %s", code, body)
+			}
+		})
+	}
+}

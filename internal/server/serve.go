@@ -39,7 +39,7 @@ func (h *House) Handler() http.Handler {
 			return
 		}
 		harden(w.Header())
-		mux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r.WithContext(identity.From(r.Context(), r.RemoteAddr)))
 	}))
 }
 

@@ -17,9 +17,44 @@ type doorKey struct{}
 // AtDoor marks the requests that come through the steps' door.
 func AtDoor(ctx context.Context) context.Context { return context.WithValue(ctx, doorKey{}, true) }
 
+type remoteKey struct{}
+
+// From notes the address that a request comes from ("10.1.2.3:4567"), so that whoever guesses is slowed down.
+func From(ctx context.Context, remote string) context.Context {
+	return context.WithValue(ctx, remoteKey{}, remote)
+}
+
+// slowed holds an attempt back where its address has failed too often and the secret could be guessed: those that this
+// room makes can't, so that nobody is locked out by what others at the address do.
+func (s *Service) slowed(ctx context.Context, secret string, attempt func() error) error {
+	remote, known := ctx.Value(remoteKey{}).(string)
+	if !known {
+		return attempt()
+	}
+	if !wellFormed(secret, tokenPrefix) && !wellFormed(secret, linkPrefix) {
+		if err := s.limiter.Allow(remote); err != nil {
+			return err
+		}
+	}
+	err := attempt()
+	if fault.Is(err, fault.Unauthenticated) {
+		s.limiter.Failed(remote)
+	}
+	return err
+}
+
 // Authenticate gives who a bearer token belongs to: a token of a user or machine, or that of a step of a run. Steps show
 // theirs at their door, and nobody else shows anything there (see AtDoor). Anything else is fault.Unauthenticated. A token that was revoked, or whose principal was deleted, fails with the next call.
-func (s *Service) Authenticate(ctx context.Context, bearer string) (actor.Principal, error) {
+// One that could be guessed, from an address (see From) that has failed too often, is fault.Exhausted.
+func (s *Service) Authenticate(ctx context.Context, bearer string) (p actor.Principal, err error) {
+	err = s.slowed(ctx, bearer, func() error {
+		p, err = s.authenticate(ctx, bearer)
+		return err
+	})
+	return p, err
+}
+
+func (s *Service) authenticate(ctx context.Context, bearer string) (actor.Principal, error) {
 	switch {
 	case bearer == "" || len(bearer) > maxSecret:
 		return actor.Principal{}, errToken()

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"container/list"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -38,8 +39,7 @@ func NewLimiter(now func() time.Time) *Limiter {
 	return &Limiter{now: now, addresses: map[netip.Addr]*list.Element{}, order: list.New()}
 }
 
-// Allow fails with fault.Exhausted while an address ("10.1.2.3:4567" or "10.1.2.3") has failed too often. Ask it before
-// authenticating.
+// Allow fails with fault.Exhausted while an address ("10.1.2.3:4567" or "10.1.2.3") has failed too often.
 func (l *Limiter) Allow(remote string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,10 +48,10 @@ func (l *Limiter) Allow(remote string) error {
 		return nil
 	}
 	left := known.Value.(*attempts).left(l.now())
-	if left < limiterBurst {
+	if left <= limiterBurst-1 {
 		return nil
 	}
-	wait := time.Duration(left-limiterBurst+1) * limiterRefill
+	wait := time.Duration(math.Ceil(left-limiterBurst+1)) * limiterRefill
 	return fault.Errorf(fault.Exhausted, "too many failed sign-ins from this address; try again in %s", wait)
 }
 

@@ -27,6 +27,10 @@ func TestLimiterSlowsOneAddressDown(t *testing.T) {
 	if err := l.Allow("10.0.0.2:1"); err != nil {
 		t.Errorf("another address: %v", err)
 	}
+	now = now.Add(time.Millisecond)
+	if err := l.Allow("10.0.0.1:1"); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("a moment later: %v", err)
+	}
 	now = now.Add(time.Second)
 	if err := l.Allow("10.0.0.1:1"); err != nil {
 		t.Errorf("a second later: %v", err)

@@ -15,11 +15,12 @@ import (
 
 // Service makes and checks proofs of identity. It is safe for concurrent use.
 type Service struct {
-	db     *store.DB
-	access *access.Service
-	ledger *ledger.Ledger
-	now    func() time.Time
-	log    *slog.Logger
+	db      *store.DB
+	access  *access.Service
+	ledger  *ledger.Ledger
+	now     func() time.Time
+	log     *slog.Logger
+	limiter *Limiter
 
 	mu   sync.Mutex
 	used map[string]time.Time // id of a token or session → last use that is not written yet
@@ -27,7 +28,7 @@ type Service struct {
 
 // New gives the service and makes it follow the User documents of access.
 func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, now func() time.Time, log *slog.Logger) *Service {
-	s := &Service{db: db, access: access, ledger: ledger, now: now, log: log, used: map[string]time.Time{}}
+	s := &Service{db: db, access: access, ledger: ledger, now: now, log: log, used: map[string]time.Time{}, limiter: NewLimiter(now)}
 	access.Project("User", s.userChanged)
 	return s
 }

@@ -24,10 +24,20 @@ type session struct {
 	Principal string
 	Used      time.Time
 	Expires   time.Time // the latest end
+	Via       string    // the token with which its link was made, that it does not outlive; "" for none
+}
+
+// link lets a user sign in once.
+type link struct {
+	Principal string
+	CreatedBy string
+	Expires   time.Time
+	Via       string    // as of the session
+	Ends      time.Time // what the session does not outlive
 }
 
 // SignInLink gives a code that signs a user in once, within ten minutes. For oneself it needs a token or session that
-// isn't narrowed; for others space:admin in the root space. The code belongs into a link, never into a log.
+// isn't narrowed, and the session ends with that at the latest; for others space:admin in the root space. The code belongs into a link, never into a log.
 func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, error) {
 	caller := actor.From(ctx)
 	if user.IsZero() {
@@ -53,7 +63,13 @@ func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, erro
 		if p.Kind != actor.User {
 			return fault.Errorf(fault.Invalid, "%s can't sign in; make a token for it", user)
 		}
-		if err := insertLink(ctx, tx, hash(code), p.ID, caller.ID, now.Add(linkLife)); err != nil {
+		made := link{Principal: p.ID, CreatedBy: caller.ID, Expires: now.Add(linkLife), Ends: now.Add(linkLife + sessionLife)}
+		if p.ID == caller.ID {
+			if err := made.bound(ctx, tx, caller.Token); err != nil {
+				return err
+			}
+		}
+		if err := insertLink(ctx, tx, made, hash(code)); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, ledger.Entry{Type: "signin.link-created", Subject: p.ID}, nil)
@@ -64,9 +80,40 @@ func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, erro
 	return code, nil
 }
 
+// bound has a link, and its session, end with the token or session that it is made with.
+func (l *link) bound(ctx context.Context, tx *store.Tx, with string) error {
+	var ends time.Time
+	switch {
+	case ref.IsID(with, ref.Token):
+		own, err := tokenByID(ctx, tx, with)
+		if err != nil {
+			return err
+		}
+		l.Via, ends = own.ID, own.Expires
+	case ref.IsID(with, ref.Session):
+		own, err := sessionByID(ctx, tx, with)
+		if err != nil {
+			return err
+		}
+		l.Via, ends = own.Via, own.Expires
+	}
+	if !ends.IsZero() && ends.Before(l.Ends) {
+		l.Ends = ends
+	}
+	return nil
+}
+
 // SignIn exchanges a code for a session: the value of its cookie, the token that unsafe requests must carry, and who
 // it is. A code works once, even when two exchange it at the same moment; any other is fault.Unauthenticated.
 func (s *Service) SignIn(ctx context.Context, code string) (cookie, csrf string, p actor.Principal, err error) {
+	err = s.slowed(ctx, code, func() error {
+		cookie, csrf, p, err = s.signIn(ctx, code)
+		return err
+	})
+	return cookie, csrf, p, err
+}
+
+func (s *Service) signIn(ctx context.Context, code string) (cookie, csrf string, p actor.Principal, err error) {
 	if !wellFormed(code, linkPrefix) {
 		return "", "", p, errLink()
 	}
@@ -75,21 +122,24 @@ func (s *Service) SignIn(ctx context.Context, code string) (cookie, csrf string,
 	made := session{ID: ref.NewID(ref.Session, now), Used: now, Expires: now.Add(sessionLife)}
 	var who Principal
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		id, err := takeLink(ctx, tx, hash(code), now)
+		used, err := takeLink(ctx, tx, hash(code), now)
 		if fault.Is(err, fault.NotFound) {
 			return errLink()
 		}
 		if err != nil {
 			return err
 		}
-		if who, err = livePrincipal(ctx, tx, id); err != nil {
+		if who, err = livePrincipal(ctx, tx, used.Principal); err != nil {
 			return errLink()
 		}
-		made.Principal = id
+		made.Principal, made.Via = used.Principal, used.Via
+		if used.Ends.Before(made.Expires) {
+			made.Expires = used.Ends
+		}
 		if err := insertSession(ctx, tx, made, hash(cookie)); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, ledger.Entry{Type: "session.created", Actor: id, Subject: made.ID, Refs: []string{id}}, nil)
+		return s.tell(ctx, tx, ledger.Entry{Type: "session.created", Actor: made.Principal, Subject: made.ID, Refs: []string{made.Principal}}, nil)
 	})
 	if err != nil {
 		return "", "", p, fault.Wrap(err, "sign in")
@@ -104,7 +154,8 @@ func errLink() error {
 }
 
 // AuthenticateSession gives who a session's cookie belongs to, and the CSRF token that its unsafe requests must carry.
-// A session ends twelve hours after its last use and seven days after its start; then it is fault.Unauthenticated.
+// A session ends twelve hours after its last use, seven days after its start, and with the token with which its link was
+// made; then it is fault.Unauthenticated.
 func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (p actor.Principal, csrf string, err error) {
 	if !wellFormed(cookie, sessionPrefix) {
 		return p, "", errSession()

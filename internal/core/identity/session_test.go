@@ -99,6 +99,117 @@ func TestSessionsByLink(t *testing.T) {
 	})
 }
 
+// A session that somebody opens with a token of theirs, or from a session that was, ends with that token; one that an
+// administrator opens for somebody is that person's.
+func TestASessionOutlivesNoTokenThatOpenedIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		opens := func(as context.Context) (cookie string, session context.Context, code string) {
+			t.Helper()
+			var codes [2]string
+			for i := range codes {
+				var err error
+				if codes[i], err = b.s.SignInLink(as, ref.Entity{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cookie, _, p, err := b.s.SignIn(ctx, codes[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cookie, actor.With(ctx, p), codes[1]
+		}
+		good := func(cookie string) bool {
+			t.Helper()
+			_, _, err := b.s.AuthenticateSession(ctx, cookie)
+			if err != nil && !fault.Is(err, fault.Unauthenticated) {
+				t.Fatal(err)
+			}
+			return err == nil
+		}
+		ends := b.now().Add(3 * time.Hour)
+		token, secret, err := b.s.CreateToken(b.as(adminToken), identity.NewToken{Principal: user("alice"), Name: "test", Expires: ends})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, session, _ := opens(b.as(secret))
+		second, _, _ := opens(session)
+		if !good(first) || !good(second) {
+			t.Fatal("a session is no good at once")
+		}
+		b.pass(3 * time.Hour)
+		if good(first) || good(second) {
+			t.Error("a session lives on when its token has expired")
+		}
+
+		secret = b.token("alice")
+		first, session, waiting := opens(b.as(secret))
+		second, _, _ = opens(session)
+		theirs, err := b.s.SignInLink(b.as(adminToken), user("alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _, _, err := b.s.SignIn(ctx, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"))
+		if err != nil || tokens[0].ID == token.ID {
+			t.Fatal(tokens, err)
+		}
+		if err := b.s.RevokeToken(b.as(adminToken), tokens[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if good(first) || good(second) {
+			t.Error("a session lives on when its token is revoked")
+		}
+		if err := b.s.Alive(session, actor.From(session)); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a session is alive when its token is revoked: %v", err)
+		}
+		if _, _, _, err := b.s.SignIn(ctx, waiting); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a link works when its token is revoked: %v", err)
+		}
+		if !good(own) {
+			t.Error("a session of an administrator's making ended with another token")
+		}
+	})
+}
+
+// Whoever fails again and again at an address can lock nobody out whose secret can't be guessed, and is slowed down where
+// it could be.
+func TestOnlyWhatCanBeGuessedIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := b.token("alice")
+		at := identity.From(context.Background(), "192.0.2.1:4711")
+		fails := func() (n int) {
+			for ; n < 200; n++ {
+				if _, err := b.s.Authenticate(at, "guess-of-a-token"); !fault.Is(err, fault.Unauthenticated) {
+					break
+				}
+			}
+			return n
+		}
+		if n := fails(); n == 0 || n == 200 {
+			t.Errorf("%d guesses are answered", n)
+		}
+		if _, err := b.s.Authenticate(at, adminToken); !fault.Is(err, fault.Exhausted) {
+			t.Errorf("a token that could be guessed: %v", err)
+		}
+		if p, err := b.s.Authenticate(at, alice); err != nil || p.Ref != user("alice") {
+			t.Errorf("a token that can't be guessed: %v, %v", p.Ref, err)
+		}
+		if _, err := b.s.Authenticate(identity.From(context.Background(), "192.0.2.2:4711"), adminToken); err != nil {
+			t.Errorf("at another address: %v", err)
+		}
+		b.pass(time.Second)
+		if _, err := b.s.Authenticate(at, adminToken); err != nil {
+			t.Errorf("a moment later: %v", err)
+		}
+	})
+}
+
 func TestALinkIsUsedOnceByTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

@@ -161,35 +161,62 @@ func insertToken(ctx context.Context, tx *store.Tx, t Token, lookup string, hash
 
 func revokeToken(ctx context.Context, tx *store.Tx, id string, now time.Time) (bool, error) {
 	n, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE id = $1 AND revoked = 0`, id, store.Micros(now))
-	return n > 0, err
+	if err != nil {
+		return false, err
+	}
+	return n > 0, endVia(ctx, tx, id)
 }
 
 func deleteToken(ctx context.Context, tx *store.Tx, id string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id)
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id); err != nil {
+		return err
+	}
+	return endVia(ctx, tx, id)
+}
+
+// endVia ends the links and sessions that were made with a token: links first, so that one that is being used up at this
+// moment has become a session by then.
+func endVia(ctx context.Context, tx *store.Tx, token string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE via = $1`, token)
 	return err
 }
 
-func insertLink(ctx context.Context, tx *store.Tx, hash []byte, principal, by string, expires time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_links (hash, principal, created_by, expires) VALUES ($1, $2, $3, $4)`,
-		hash, principal, by, store.Micros(expires))
+func insertLink(ctx context.Context, tx *store.Tx, l link, hash []byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO identity_links (hash, principal, created_by, expires, via, ends) VALUES ($1, $2, $3, $4, $5, $6)`,
+		hash, l.Principal, l.CreatedBy, store.Micros(l.Expires), l.Via, store.Micros(l.Ends))
 	return err
 }
 
 // takeLink uses a link up: of two transactions that take the same one, one finds nothing.
-func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (principal string, err error) {
-	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal`, hash, store.Micros(now)).Scan(&principal)
-	return principal, err
+func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (l link, err error) {
+	var ends int64
+	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal, via, ends`, hash, store.Micros(now)).Scan(&l.Principal, &l.Via, &ends)
+	l.Ends = store.FromMicros(ends)
+	return l, err
 }
 
 func insertSession(ctx context.Context, tx *store.Tx, s session, hash []byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires) VALUES ($1, $2, $3, $4, $4, $5)`,
-		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires))
+	_, err := tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires, via) VALUES ($1, $2, $3, $4, $4, $5, $6)`,
+		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires), s.Via)
 	return err
 }
 
-func sessionByHash(ctx context.Context, tx *store.Tx, hash []byte) (s session, err error) {
+func sessionByHash(ctx context.Context, tx *store.Tx, hash []byte) (session, error) {
+	return scanSession(tx.QueryRow(ctx, selectSession+` WHERE hash = $1`, hash))
+}
+
+func sessionByID(ctx context.Context, tx *store.Tx, id string) (session, error) {
+	return scanSession(tx.QueryRow(ctx, selectSession+` WHERE id = $1`, id))
+}
+
+const selectSession = `SELECT id, principal, used, expires, via FROM identity_sessions`
+
+func scanSession(row store.Row) (s session, err error) {
 	var used, expires int64
-	err = tx.QueryRow(ctx, `SELECT id, principal, used, expires FROM identity_sessions WHERE hash = $1`, hash).Scan(&s.ID, &s.Principal, &used, &expires)
+	err = row.Scan(&s.ID, &s.Principal, &used, &expires, &s.Via)
 	s.Used, s.Expires = store.FromMicros(used), store.FromMicros(expires)
 	return s, err
 }

@@ -70,9 +70,8 @@ type Options struct {
 type API struct {
 	Rooms
 	Options
-	huma    huma.API
-	mux     *http.ServeMux
-	limiter *identity.Limiter
+	huma huma.API
+	mux  *http.ServeMux
 }
 
 // New builds the API with all its routes.
@@ -80,7 +79,7 @@ func New(rooms Rooms, opts Options) *API {
 	if opts.Beat <= 0 {
 		opts.Beat = 20 * time.Second
 	}
-	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux(), limiter: identity.NewLimiter(opts.Now)}
+	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux()}
 	config := huma.DefaultConfig("Roadbed", opts.Version)
 	config.Info.Description = "The native API of Roadbed. Errors are problem documents (RFC 9457); lists are paged by cursor; live things are server-sent events that continue after Last-Event-ID."
 	config.DocsPath = "" // the portal's policy on content allows no scripts from elsewhere; docs.go serves a page of ours

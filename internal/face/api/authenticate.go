@@ -23,9 +23,6 @@ func (a *API) Authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, err := a.identify(r)
 		if err != nil {
-			if fault.Is(err, fault.Unauthenticated) {
-				a.limiter.Failed(r.RemoteAddr)
-			}
 			a.WriteProblem(w, r, err)
 			return
 		}
@@ -36,9 +33,6 @@ func (a *API) Authenticate(next http.Handler) http.Handler {
 func (a *API) identify(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
 	if header := r.Header.Get("Authorization"); header != "" {
-		if err := a.limiter.Allow(r.RemoteAddr); err != nil {
-			return nil, err
-		}
 		token, ok := bearer(r, header)
 		if !ok {
 			return nil, fault.Errorf(fault.Unauthenticated, "the header Authorization must be: Bearer TOKEN")

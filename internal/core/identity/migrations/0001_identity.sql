@@ -35,7 +35,8 @@ CREATE TABLE identity_sessions (
   hash      BLOB NOT NULL,
   created   BIGINT NOT NULL,
   used      BIGINT NOT NULL,
-  expires   BIGINT NOT NULL
+  expires   BIGINT NOT NULL,
+  via       TEXT NOT NULL -- the token that it does not outlive
 );
 CREATE UNIQUE INDEX identity_sessions_hash ON identity_sessions (hash);
 CREATE INDEX identity_sessions_principal ON identity_sessions (principal);
@@ -44,7 +45,9 @@ CREATE TABLE identity_links (
   hash       BLOB PRIMARY KEY,
   principal  TEXT NOT NULL,
   created_by TEXT NOT NULL,
-  expires    BIGINT NOT NULL
+  expires    BIGINT NOT NULL,
+  via        TEXT NOT NULL,
+  ends       BIGINT NOT NULL -- of the session at the latest
 );
 
 CREATE TABLE identity_workloads (
