@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -328,18 +329,7 @@ resource "terraform_data" "slow" {
 func TestADeadEngineEndsTheRunAndARetryWorks(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		id := g.stack("net", sleeping, "")
-		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
-		if _, err := g.act("bob", id, "confirm"); err != nil {
-			t.Fatal(err)
-		}
-		var engine int
-		err := eventually(t.Context(), func() (bool, error) {
-			engine = engineOf(t, id)
-			return engine != 0, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		engine, _ := g.applies(id)
 		if s := g.stackNow("net"); s.Lock == "" {
 			t.Error("the state is not locked while the engine applies")
 		}
@@ -371,14 +361,14 @@ func TestADeadEngineEndsTheRunAndARetryWorks(t *testing.T) {
 	})
 }
 
-// engineOf gives the host's process id of the engine that applies for a run, when its provisioner sleeps; 0 before.
-func engineOf(t *testing.T, id string) int {
+// engineOf gives the host's process ids of the engine that applies for a run, and of what its provisioner sleeps in; 0
+// before it does.
+func engineOf(t *testing.T, id string) (apply, sleeps int) {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply, sleeps := 0, false
 	for _, file := range all {
 		env, err := os.ReadFile(file)
 		if err != nil || !bytes.Contains(env, []byte("ROADBED_RUN="+id)) {
@@ -389,18 +379,157 @@ func engineOf(t *testing.T, id string) int {
 			continue
 		}
 		args := strings.Split(string(command), "\x00")
-		if len(args) > 1 && args[1] == "apply" {
-			apply, err = strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil {
-				t.Fatal(err)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case len(args) > 1 && args[1] == "apply":
+			apply = pid
+		case args[0] == "sleep":
+			sleeps = pid
+		}
+	}
+	if sleeps == 0 {
+		return 0, 0
+	}
+	return apply, sleeps
+}
+
+// applies confirms a run of a sleeping stack, and gives the processes of its apply when it sleeps.
+func (g *ground) applies(id string) (engine, sleeps int) {
+	g.t.Helper()
+	g.wantRun(g.rests(id), "unconfirmed", "")
+	if _, err := g.act("bob", id, "confirm"); err != nil {
+		g.t.Fatal(err)
+	}
+	err := eventually(g.t.Context(), func() (bool, error) {
+		engine, sleeps = engineOf(g.t, id)
+		return engine != 0, nil
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return engine, sleeps
+}
+
+// TestAStateThatTheEngineCouldNotWriteIsTakenUp has somebody take the lock in the middle of an apply, and free it when
+// the engine has given up.
+func TestAStateThatTheEngineCouldNotWriteIsTakenUp(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping+"\noutput \"name\" { value = var.name }\n", "")
+		_, sleeps := g.applies(id)
+		g.wantState(200, "", "otto", "UNLOCK", "?force=true", "")
+		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
+		if err := syscall.Kill(sleeps, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, id, func(r client.RunDetail) bool {
+			return r.Terminal || slices.ContainsFunc(r.Steps, func(s client.Step) bool { return s.Key == "adopt" })
+		})
+		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
+		g.wantRun(until(t, g.admin, id, ended), "failed", "was taken up after it")
+		s := g.stackNow("net")
+		if s.State == nil || s.State.Resources != 1 || s.Lock != "" {
+			t.Errorf("the stack is %+v", s)
+		}
+		if outputs, version, err := g.house.Stacks.Outputs(t.Context(), ref.New("stack", "default", "net"), ""); err != nil || version != "" {
+			t.Errorf("a failed apply gives others the outputs %v of %s (%v)", outputs, version, err)
+		}
+		g.wantNoted("stack:default/net", "stack.outputs-changed", 0)
+
+		// What comes next goes on from there, and its outputs are for others.
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "true") + "\noutput \"name\" { value = var.name }\n"})
+		id = g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to replace")
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, id, ended), "finished", "applied")
+		g.wantNoted("stack:default/net", "stack.outputs-changed", 1)
+		if outputs, version, err := g.house.Stacks.Outputs(t.Context(), ref.New("stack", "default", "net"), ""); err != nil || version == "" || string(outputs["name"].Value) != `"net"` {
+			t.Errorf("after the apply others get the outputs %v of %s (%v)", outputs, version, err)
+		}
+	})
+}
+
+// TestAStackThatIsDeletedLeavesItsStateToNobody deletes a stack with a run that waits, and declares it anew, in its space
+// and in another.
+func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		first := g.stack("net", lightInfra, "")
+		g.rests(first)
+		if _, err := g.act("bob", first, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, first, ended), "finished", "applied")
+		waits := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", "region-two")}))
+		g.wantRun(g.rests(waits), "unconfirmed", "1 to change")
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stack/default/net", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, waits, ended), "canceled", "")
+		if _, err := g.act("alice", waits, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, waits, ended), "failed", "is deleted; apply it again first")
+
+		g.apply("{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: lab}, spec: {parent: default}}")
+		_, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": stackDocument("net", ""), "source": "other", "space": "lab"})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "was deleted in another space, and its state holds 1 resources") {
+			t.Errorf("in another space: %v", err)
+		}
+		g.apply(stackDocument("net", ""))
+		if s := g.stackNow("net"); s.State == nil || s.State.Resources != 1 {
+			t.Errorf("in its space it is %+v", s)
+		}
+	})
+}
+
+// TestOnlyWhatIsOnTheBranchIsApplied starts runs at commits beside it.
+func TestOnlyWhatIsOnTheBranchIsApplied(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		before := g.push("alice", "crew/net", map[string]string{"infra/main.tf": lightInfra})
+		head := g.push("alice", "crew/net", map[string]string{"README.md": "about"})
+		clone := filepath.Join(g.dir, "alice", "crew/net")
+		g.do("alice", clone, "switch", "--quiet", "--create", "aside")
+		write(t, filepath.Join(clone, "infra", "main.tf"), strings.ReplaceAll(lightInfra, "region-one", "region-two"))
+		g.do("alice", clone, "commit", "--quiet", "--all", "--message", "aside")
+		g.do("alice", clone, "push", "--quiet", "origin", "aside")
+		aside := g.do("alice", clone, "rev-parse", "HEAD")
+		g.apply(stackDocument("net", ""))
+		g.rests(g.stackRun("net", head))
+		start := func(kind, commit string) error {
+			_, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]string{"type": kind, "commit": commit})
+			return err
+		}
+		for _, kind := range []string{"tracked", "destroy"} {
+			if err := start(kind, aside); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "is not on branch main") {
+				t.Errorf("a %s run beside the branch: %v", kind, err)
+			}
+			if err := start(kind, before); err != nil {
+				t.Errorf("a %s run at an earlier commit: %v", kind, err)
 			}
 		}
-		sleeps = sleeps || args[0] == "sleep"
-	}
-	if !sleeps {
-		return 0
-	}
-	return apply
+		if err := start("proposed", aside); err != nil {
+			t.Errorf("a preview beside the branch: %v", err)
+		}
+	})
+}
+
+// TestAStackGetsTheEngineThatItAsksFor asks for the one that is there, and for the other.
+func TestAStackGetsTheEngineThatItAsksFor(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		here, other := "terraform", "tofu"
+		if strings.HasSuffix(g.house.engine.path(), "tofu") {
+			here, other = other, here
+		}
+		g.wantRun(g.rests(g.stack("net", lightInfra, "  engine: {name: "+here+"}\n")), "unconfirmed", "1 to create")
+		id := g.stack("web", lightInfra, "  engine: {name: "+other+"}\n")
+		if r := g.rests(id); r.State != "failed" || !strings.Contains(g.log(id, "plan"), "this stack asks for "+other) {
+			t.Errorf("with the other engine the run is %s: %s\n%s", r.State, r.Reason, g.log(id, "plan"))
+		}
+	})
 }
 
 // TestConfigurationThatIsWrongSaysWhere pushes what no engine takes, then what it takes.

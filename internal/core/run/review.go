@@ -42,22 +42,27 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		return s.Change(ctx, tx, r.ID, func(v *View) error {
-			if v.Run.Terminal {
-				return fault.Errorf(fault.Conflict, "run %s has already ended (%s)", id, v.Run.State)
+		return s.CancelTx(ctx, tx, r.ID)
+	})
+}
+
+// CancelTx is Cancel for a room that ends a run of its own kind, such as when what it is of is gone. It asks for no right.
+func (s *Service) CancelTx(ctx context.Context, tx *store.Tx, id string) error {
+	return s.Change(ctx, tx, id, func(v *View) error {
+		if v.Run.Terminal {
+			return fault.Errorf(fault.Conflict, "run %s has already ended (%s)", id, v.Run.State)
+		}
+		if v.Run.CancelRequested {
+			return nil
+		}
+		if v.kind.Cancel != nil {
+			if err := v.kind.Cancel(v); err != nil {
+				return err
 			}
-			if v.Run.CancelRequested {
-				return nil
-			}
-			if v.kind.Cancel != nil {
-				if err := v.kind.Cancel(v); err != nil {
-					return err
-				}
-			}
-			v.Run.CancelRequested, v.dirty = true, true
-			v.CancelOpenSteps("canceled")
-			return s.note(ctx, tx, v.Run, "run.cancel-requested", "", map[string]any{"state": v.Run.State})
-		})
+		}
+		v.Run.CancelRequested, v.dirty = true, true
+		v.CancelOpenSteps("canceled")
+		return s.note(ctx, tx, v.Run, "run.cancel-requested", "", map[string]any{"state": v.Run.State})
 	})
 }
 

@@ -15,5 +15,9 @@
 //     fails the run and never repeats the apply by itself.
 //   - A run whose plan was denied is never applied; a confirmation is decided by the approval policies at that moment.
 //   - State versions are never overwritten; a write under another's lock, or with an older serial, is refused.
+//   - A state that an engine could not write is taken up after it. What a run has written counts for others (Outputs) when
+//     the run has finished.
+//   - What changes infrastructure is at a commit of the stack's branch. The state of a deleted stack is for a stack of
+//     its name in its space alone.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

@@ -9,12 +9,24 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // Limits bound the steps of a stack's runs.
 type Limits struct {
-	Memory int64         `json:"memory,omitempty"` // bytes; 0 means 2 GiB
-	Time   time.Duration `json:"time,omitempty"`   // 0 means one hour
+	Memory int64  `json:"memory,omitempty"` // bytes; 0 means 2 GiB
+	Time   string `json:"time,omitempty"`   // of each step, such as 30m; "" means one hour
+}
+
+func (l Limits) time() (time.Duration, error) {
+	if l.Time == "" {
+		return time.Hour, nil
+	}
+	d, err := time.ParseDuration(l.Time)
+	if err == nil && (d < time.Minute || d > 24*time.Hour) {
+		err = fault.Errorf(fault.Invalid, "%s is not between a minute and a day", l.Time)
+	}
+	return d, err
 }
 
 // ToolEngine is the pool's tool that holds the engine; its environment names the program in ROADBED_ENGINE.
@@ -28,6 +40,15 @@ export TF_DATA_DIR="$ROADBED_WORK/engine"
 if [ -z "${ROADBED_ENGINE:-}" ] || [ ! -x "$ROADBED_ENGINE" ]; then
   echo "no engine: this pool has neither OpenTofu nor Terraform; put one on the server's PATH, name it with --engine, or run make tools" >&2
   exit 90
+fi
+case "${ROADBED_ENGINE_NAME:-}" in
+tofu) wanted=OpenTofu ;;
+terraform) wanted=Terraform ;;
+*) wanted= ;;
+esac
+if [ -n "$wanted" ] && ! "$ROADBED_ENGINE" version | head -n 1 | grep -q "^$wanted "; then
+  echo "this stack asks for $ROADBED_ENGINE_NAME, and this pool has $("$ROADBED_ENGINE" version | head -n 1); change spec.engine, or the server's --engine" >&2
+  exit 92
 fi
 `
 
@@ -121,6 +142,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		"TF_INPUT":               "0",
 		"CHECKPOINT_DISABLE":     "1",
 		"ROADBED_PLAN_ARGS":      "",
+		"ROADBED_ENGINE_NAME":    in.Engine,
 		"ROADBED_RUN":            r.ID,
 		"ROADBED_STACK":          in.Stack,
 		"ROADBED_COMMIT":         r.Source.Commit,
@@ -135,11 +157,12 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	for k, v := range in.Variables {
 		env["TF_VAR_"+k] = variable(v)
 	}
-	memory, limit := in.Limits.Memory, in.Limits.Time
+	memory := in.Limits.Memory
 	if memory == 0 {
 		memory = 2 << 30
 	}
-	if limit == 0 {
+	limit, err := in.Limits.time()
+	if err != nil { // its document was checked
 		limit = time.Hour
 	}
 	return worker.Job{

@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // ActionJudge names the platform step that asks the plan policies.
@@ -24,7 +25,7 @@ type JudgeInput struct {
 
 // Handlers gives the platform steps of this room.
 func (s *Service) Handlers() map[string]worker.Handler {
-	return map[string]worker.Handler{ActionJudge: s.judge}
+	return map[string]worker.Handler{ActionJudge: s.judge, ActionAdopt: s.adopt}
 }
 
 // judge asks the plan policies about a plan. Doing it twice only records the decision twice.
@@ -48,6 +49,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}); err != nil {
 		return worker.Result{}, err
 	}
+	if err := s.stands(ctx, r.Subject); err != nil {
+		return worker.Result{}, err
+	}
 	d, err := s.Policy.Decide(ctx, "plan", r.Space, planInput(r, plan), policy.Refs{Run: r.ID, Subject: r.Subject})
 	if err != nil {
 		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
@@ -69,6 +73,21 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}
 	out, err := json.Marshal(v)
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
+}
+
+// stands fails for a stack whose document is deleted: nothing is done in its name.
+func (s *Service) stands(ctx context.Context, subject string) error {
+	r, err := ref.Parse(subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	return s.DB.Read(ctx, func(tx *store.Tx) error {
+		stack, err := getStack(ctx, tx, r, "")
+		if err == nil && stack.Deleted {
+			err = fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
+		}
+		return err
+	})
 }
 
 // planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -37,8 +38,7 @@ type Source struct {
 
 // Engine chooses what runs the configuration.
 type Engine struct {
-	Name    string `json:"name,omitempty"` // tofu or terraform; "" for what the pool has
-	Version string `json:"version,omitempty"`
+	Name string `json:"name,omitempty"` // tofu or terraform; "" for what the pool has
 }
 
 // Variable is one variable of the environment of a stack's runs.
@@ -101,6 +101,12 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	default:
 		bad(fmt.Sprintf("engine %q is unknown", spec.Engine.Name), "write tofu or terraform", "spec", "engine", "name")
 	}
+	if _, err := spec.Limits.time(); err != nil {
+		bad(fmt.Sprintf("%q is not a duration between a minute and a day", spec.Limits.Time), "write it like 30m or 2h", "spec", "limits", "time")
+	}
+	if m := spec.Limits.Memory; m != 0 && (m < 64<<20 || m > 1<<40) {
+		bad(fmt.Sprintf("%d bytes of memory are too few or too many", m), "write bytes, such as 2147483648 for 2 GiB", "spec", "limits", "memory")
+	}
 	for name := range spec.Variables {
 		if !variableName.MatchString(name) {
 			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
@@ -151,11 +157,56 @@ func relations(d document.Document) []document.Relation {
 	return out
 }
 
+// stop cancels what is under way of a stack whose document goes. What changes infrastructure already comes to its end.
+func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	for cursor := ""; ; {
+		page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: r.String(), Open: true, Cursor: cursor, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, open := range page.Runs {
+			if err := s.Runs.CancelTx(ctx, tx, open.ID); err != nil && !fault.Is(err, fault.Conflict) {
+				return fault.Wrap(err, "cancel run %s", open.ID)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// mayTakeOver refuses a document in another space than that in which a stack of its name was deleted and left a state:
+// whoever may declare stacks here would get what was built there.
+func (s *Service) mayTakeOver(ctx context.Context, tx *store.Tx, c document.Change) error {
+	before, err := getStack(ctx, tx, c.Ref, "")
+	if fault.Is(err, fault.NotFound) || err == nil && (!before.Deleted || before.Space == c.Space) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	last, err := currentState(ctx, tx, c.Ref)
+	if fault.Is(err, fault.NotFound) || err == nil && last.Resources == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fault.At(c.Ref.String()+" has a state already", c.New.At(fmt.Sprintf("a stack of this name was deleted in another space, and its state holds %d resources", last.Resources),
+		"choose another name; or declare it in the space where it was, and destroy it or move it from there", "metadata", "name"))
+}
+
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
+		if err := s.stop(ctx, tx, c.Ref); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
 		return fault.Wrap(err, "forget stack %s", c.Ref)
+	}
+	if err := s.mayTakeOver(ctx, tx, c); err != nil {
+		return err
 	}
 	spec, wrong := read(*c.New)
 	if len(wrong) > 0 {

@@ -54,6 +54,8 @@ func (p *play) report() {
 		s.State = rapid.SampledFrom([]run.StepState{run.StepSucceeded, run.StepSucceeded, run.StepSucceeded, run.StepFailed}).Draw(p.T, s.Key)
 		s.Reason, s.Ended = "said by "+s.Key, p.now
 		switch {
+		case s.State == run.StepFailed && strings.HasPrefix(s.Key, "apply") && rapid.Bool().Draw(p.T, "errored"):
+			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"errored-state": {Digest: fmt.Sprintf("state of %d", p.rounds)}}}
 		case s.State != run.StepSucceeded:
 		case strings.HasPrefix(s.Key, "plan"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{
@@ -164,6 +166,9 @@ func (p *play) check() {
 	case failed:
 		if v.Run.Reason == "" {
 			p.Fatal("it failed without a reason")
+		}
+		if apply := p.step("apply"); apply != nil && len(apply.Result.Artifacts) > 0 && p.step("adopt") == nil {
+			p.Fatal("a state that could not be written is not taken up")
 		}
 	case finished:
 		applied, verdict := p.step("apply"), p.verdict[p.rounds]

@@ -71,6 +71,9 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 		if err := s.noteApplied(ctx, tx, e.Run); err != nil {
 			return err
 		}
+		if err := s.noteSettled(ctx, tx, e.Run); err != nil {
+			return err
+		}
 	}
 	rows, err := tx.Query(ctx, "SELECT stack FROM stack_locks WHERE run = $1", e.Run)
 	names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
@@ -110,6 +113,31 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, edited_by = CASE WHEN updated <= $3 THEN '' ELSE edited_by END WHERE ref = $1 AND repository = $4",
 		in.Stack, r.Source.Commit, store.Micros(r.Created), r.Source.Repository)
 	return fault.Wrap(err, "note what is applied of %s", in.Stack)
+}
+
+// noteSettled tells of outputs that a run has changed, now that it has finished.
+func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) error {
+	r, err := s.Runs.GetTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	after, err := s.settled(ctx, tx, subject, "")
+	if err != nil || after.Run != id {
+		return err
+	}
+	before, err := s.settled(ctx, tx, subject, id)
+	if err != nil {
+		return err
+	}
+	stack, err := getStack(ctx, tx, subject, "")
+	if err != nil {
+		return err
+	}
+	return s.noteOutputs(ctx, tx, stack, before, after)
 }
 
 // reconcile starts a tracked run when the branch's head changes what the stack is made of. It is level-triggered:

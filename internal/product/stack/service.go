@@ -24,6 +24,8 @@ import (
 type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
+	// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
+	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// Pusher gives the principal that made a commit the head of a branch; NotFound when it is not known.
 	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
@@ -193,12 +195,8 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	if err := s.mayRead(ctx, stack); err != nil {
 		return run.Run{}, err
 	}
-	if commit == "" {
-		if commit, err = s.Repositories.Head(ctx, stack.Repository, stack.Branch); err != nil {
-			return run.Run{}, fault.Wrap(err, "find the head of %s", stack.Branch)
-		}
-	} else if commit, err = s.Repositories.Head(ctx, stack.Repository, commit); err != nil {
-		return run.Run{}, fault.Wrap(err, "find commit")
+	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
+		return run.Run{}, err
 	}
 	authors, err := s.authors(ctx, stack, commit)
 	if err != nil {
@@ -210,6 +208,24 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 		return err
 	})
 	return created, err
+}
+
+// commit gives the commit at which a run is to be. What changes infrastructure is on the stack's branch: what lies beside
+// it was reviewed by nobody.
+func (s *Service) commit(ctx context.Context, stack Stack, kind, asked string) (string, error) {
+	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	if asked == "" || err != nil && kind != Proposed {
+		return head, fault.Wrap(err, "find the head of %s", stack.Branch)
+	}
+	commit, err := s.Repositories.Head(ctx, stack.Repository, asked)
+	if err != nil || kind == Proposed || commit == head {
+		return commit, fault.Wrap(err, "find commit")
+	}
+	on, err := s.Repositories.IsAncestor(ctx, stack.Repository, commit, head)
+	if err == nil && !on {
+		err = fault.Errorf(fault.Invalid, "commit %s is not on branch %s, which %s follows; preview it with a run of type proposed, or merge it first", commit, stack.Branch, stack.Ref)
+	}
+	return commit, err
 }
 
 // mayRead holds a stack to repositories of its own space and those below: a document must not open to its readers
@@ -259,7 +275,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 	in := Input{
 		Authors: authors,
 		Type:    kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
-		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits,
+		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 	}
 	for _, v := range stack.Spec.Environment {
 		if v.SecretRef != "" {

@@ -66,6 +66,7 @@ type Input struct {
 	Env        map[string]string `json:"env,omitempty"`
 	SecretEnv  map[string]string `json:"secretEnv,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
+	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 }
 
@@ -274,7 +275,7 @@ func afterApply(v *run.View, n int) error {
 		return nil
 	}
 	if step.State != run.StepSucceeded {
-		return v.To(failed, "applying: "+step.Reason)
+		return afterFailure(v, step, n)
 	}
 	var out Output
 	if len(v.Run.Output) > 0 {
@@ -283,6 +284,32 @@ func afterApply(v *run.View, n int) error {
 		}
 	}
 	return v.To(finished, "applied: "+out.Summary.String())
+}
+
+// afterFailure takes up the state that an engine could not write: what it says was built is there.
+func afterFailure(v *run.View, apply *run.Step, n int) error {
+	lost, ok := apply.Result.Artifacts["errored-state"]
+	if !ok {
+		return v.To(failed, "applying: "+apply.Reason)
+	}
+	switch adopt := v.Step(stepKey("adopt", n)); {
+	case adopt == nil:
+		v.Add(adoptStep(v.Run, lost.Digest, n))
+		return nil
+	case !adopt.State.Done():
+		return nil
+	case adopt.State != run.StepSucceeded:
+		return v.To(failed, "applying: "+apply.Reason+"; the state that the engine could not write is the artifact errored-state of that step, and could not be taken up: "+adopt.Reason)
+	}
+	return v.To(failed, "applying: "+apply.Reason+"; the state that the engine could not write was taken up after it")
+}
+
+func adoptStep(r *run.Run, state string, n int) run.Step {
+	input, _ := json.Marshal(AdoptInput{Run: r.ID, State: state}) // two strings always encode
+	return run.Step{
+		Key: stepKey("adopt", n), Title: "Take the state up", Group: "apply",
+		Job: worker.Job{Kind: "platform", Action: ActionAdopt, Input: input},
+	}
 }
 
 func judgeStep(r *run.Run, in Input, plan string, n int) run.Step {

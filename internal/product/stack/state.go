@@ -6,12 +6,15 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"reflect"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -113,30 +116,97 @@ func (s *Service) WriteState(ctx context.Context, r ref.Entity, lockID, contentM
 	if err != nil {
 		return err
 	}
-	if len(data) > StateLimit {
-		return fault.Errorf(fault.TooLarge, "the state is larger than %d bytes", StateLimit)
-	}
 	if sum := md5.Sum(data); contentMD5 != "" && contentMD5 != base64.StdEncoding.EncodeToString(sum[:]) {
 		return fault.Errorf(fault.Invalid, "the state came with another Content-MD5 than it has; send it again")
 	}
-	f, err := readState(data)
+	v, err := s.keep(ctx, r, data)
 	if err != nil {
 		return err
 	}
+	p := actor.From(ctx)
+	v.Run, v.Actor = p.Run, p.ID
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.addState(ctx, tx, stack, lockID, v, data) })
+}
+
+// keep reads a state, and stores it sealed; it is nobody's yet.
+func (s *Service) keep(ctx context.Context, r ref.Entity, data []byte) (StateVersion, error) {
+	if len(data) > StateLimit {
+		return StateVersion{}, fault.Errorf(fault.TooLarge, "the state is larger than %d bytes", StateLimit)
+	}
+	f, err := readState(data)
+	if err != nil {
+		return StateVersion{}, err
+	}
 	sealed, err := s.Seal.Seal(data)
 	if err != nil {
-		return fault.Wrap(err, "seal state of %s", r)
+		return StateVersion{}, fault.Wrap(err, "seal state of %s", r)
 	}
 	digest, _, err := s.Blob.Put(ctx, bytes.NewReader(sealed), 2*StateLimit)
 	if err != nil {
-		return fault.Wrap(err, "store state of %s", r)
+		return StateVersion{}, fault.Wrap(err, "store state of %s", r)
 	}
-	p := actor.From(ctx)
-	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Run: p.Run, Actor: p.ID, Outputs: f.Outputs}
+	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Outputs: f.Outputs}
 	for _, res := range f.Resources {
 		v.Resources += len(res.Instances)
 	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.addState(ctx, tx, stack, lockID, v, data) })
+	return v, nil
+}
+
+// ActionAdopt names the platform step that takes up the state that an engine could not write.
+const ActionAdopt = "stack.adopt"
+
+// AdoptInput is what that step is told.
+type AdoptInput struct {
+	Run   string `json:"run"`
+	State string `json:"state"` // digest, sealed as core/run seals artifacts
+}
+
+// adopt writes the state of a run's failed apply, under the same rules as the engine would have. The lock that the apply
+// left is freed before; somebody else's is waited for. Doing it twice changes nothing.
+func (s *Service) adopt(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
+	var in AdoptInput
+	if err := json.Unmarshal(l.Job.Input, &in); err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the step's input")
+	}
+	data, err := s.readBlob(ctx, in.State)
+	if err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the state")
+	}
+	var r run.Run
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		r, err = s.Runs.GetTx(ctx, tx, in.Run)
+		return err
+	})
+	if err != nil {
+		return worker.Result{}, err
+	}
+	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	v, err := s.keep(ctx, subject, data)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	v.Run, v.Actor = r.ID, "system"
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if err := s.unlockStale(ctx, tx, stack); err != nil {
+			return err
+		}
+		return s.addState(ctx, tx, stack, "", v, data)
+	})
+	if held := (*LockedError)(nil); errors.As(err, &held) {
+		return worker.Result{}, fault.Errorf(fault.Unavailable, "somebody else holds the lock of the state: %s", held.Info)
+	}
+	if err != nil {
+		return worker.Result{}, err
+	}
+	fmt.Fprintf(log, "the state with serial %d and %d resources is taken up\n", v.Serial, v.Resources)
+	return worker.Result{Message: fmt.Sprintf("serial %d", v.Serial)}, nil
 }
 
 func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockID string, v StateVersion, data []byte) error {
@@ -173,10 +243,52 @@ func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockI
 	if err := s.note(ctx, tx, stack, "stack.state-written", v.Run, map[string]any{"serial": v.Serial, "resources": v.Resources, "state": v.ID}); err != nil {
 		return err
 	}
-	if reflect.DeepEqual(shown(v.Outputs), last.Outputs) {
+	if v.Run != "" { // they count when the run has finished
 		return nil
 	}
-	return s.note(ctx, tx, stack, "stack.outputs-changed", v.Run, map[string]any{"serial": v.Serial, "outputs": len(v.Outputs)})
+	return s.noteOutputs(ctx, tx, stack, last, v)
+}
+
+// noteOutputs tells those who use a stack's outputs that they may be others: values that are sensitive are not compared.
+func (s *Service) noteOutputs(ctx context.Context, tx *store.Tx, stack Stack, before, after StateVersion) error {
+	sensitive := false
+	for _, o := range after.Outputs {
+		sensitive = sensitive || o.Sensitive
+	}
+	if !sensitive && sameOutputs(shown(after.Outputs), shown(before.Outputs)) {
+		return nil
+	}
+	return s.note(ctx, tx, stack, "stack.outputs-changed", after.Run, map[string]any{"serial": after.Serial, "outputs": len(after.Outputs)})
+}
+
+func sameOutputs(a, b map[string]Value) bool {
+	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
+}
+
+// settled gives the newest state that others may build on, except what a run has left half done: it was written by a
+// person, or by a run that has finished. The zero version when there is none; without leaves a run's out.
+func (s *Service) settled(ctx context.Context, tx *store.Tx, r ref.Entity, without string) (StateVersion, error) {
+	states := map[string]string{"": finished}
+	for last := ""; ; {
+		rows, err := tx.Query(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND ($2 = '' OR id < $2) AND ($3 = '' OR run <> $3) ORDER BY id DESC LIMIT 50", r.String(), last, without)
+		list, err := store.Collect(rows, err, scanState)
+		if err != nil || len(list) == 0 {
+			return StateVersion{}, fault.Wrap(err, "look for a settled state of %s", r)
+		}
+		for _, v := range list {
+			if _, known := states[v.Run]; !known {
+				of, err := s.Runs.GetTx(ctx, tx, v.Run)
+				if err != nil {
+					return StateVersion{}, err
+				}
+				states[v.Run] = of.State
+			}
+			if states[v.Run] == finished {
+				return v, nil
+			}
+			last = v.ID
+		}
+	}
 }
 
 func (s *Service) sameState(ctx context.Context, last StateVersion, data []byte) error {
@@ -337,21 +449,18 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, stack Stack, kind, run
 
 // Outputs gives the outputs of a state of a stack to another room, sensitive values included, with the id of that
 // state: the one that is wanted, or the newest for "". The id is "" while the stack has no state; NotFound for another
-// that it does not have. Unauthorised: only rooms that act for the stack's document call it.
+// that it does not have. What a run has written counts when that has finished. Unauthorised: only rooms that act for the stack's document call it.
 func (s *Service) Outputs(ctx context.Context, r ref.Entity, want string) (outputs map[string]Value, version string, err error) {
 	var v StateVersion
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if want == "" {
-			v, err = currentState(ctx, tx, r)
+			v, err = s.settled(ctx, tx, r, "")
 		} else {
 			v, err = getState(ctx, tx, r, want)
 		}
 		return err
 	})
-	if want == "" && fault.Is(err, fault.NotFound) {
-		return nil, "", nil
-	}
-	if err != nil {
+	if err != nil || v.ID == "" {
 		return nil, "", err
 	}
 	for _, value := range v.Outputs {
