@@ -15,31 +15,41 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// defaultCacheBytes is what all caches may hold together when a worker starts; the least lately used go first.
+// defaultCacheBytes is what all caches may hold together; the least lately used go first.
 const defaultCacheBytes = 20 << 30
 
 var cacheName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// mountCaches shows the caches of a job. Each space has its own, so that no space can put anything into what
-// another's steps will run. release says that they are not in use any more.
+// pruneEvery is how often, at most, a worker looks at the size of its caches while it runs.
+const pruneEvery = 10 * time.Minute
+
+// mountCaches shows the caches of a job. Each space has its own, and so has each scope in it, so that nobody can put
+// anything into what steps of others will run. release says that they are not in use any more.
 func (w *Worker) mountCaches(space string, j Job, s *execute.Spec) (release func(), err error) {
 	w.caches.Lock()
 	defer w.caches.Unlock()
 	var used []string
 	release = func() {
 		w.caches.Lock()
-		defer w.caches.Unlock()
 		now := w.Now()
 		for _, dir := range used {
 			w.uses[dir]--
 			_ = os.Chtimes(dir, now, now) // the order of use is all that is lost
+		}
+		due := len(used) > 0 && now.Sub(w.pruned) >= pruneEvery
+		if due {
+			w.pruned = now
+		}
+		w.caches.Unlock()
+		if due {
+			w.prune(w.CacheBytes)
 		}
 	}
 	for _, c := range j.Caches {
 		if !cacheName.MatchString(c.Name) {
 			return nil, fault.Errorf(fault.Invalid, "the cache name %q is not one of a-z, 0-9, '.', '_' and '-'", c.Name)
 		}
-		sum := sha256.Sum256([]byte(space))
+		sum := sha256.Sum256([]byte(space + "\x00" + c.Scope))
 		dir := filepath.Join(w.Dir, "caches", hex.EncodeToString(sum[:8]), c.Name)
 		if err := w.openCache(dir, c.Name, j.Tools); err != nil {
 			return nil, fmt.Errorf("make the cache %s: %w", c.Name, err)
@@ -53,10 +63,8 @@ func (w *Worker) mountCaches(space string, j Job, s *execute.Spec) (release func
 	return release, nil
 }
 
-// prune removes the caches least lately used until the rest holds at most limit bytes.
+// prune removes the caches least lately used until the rest holds at most limit bytes. Those in use stay.
 func (w *Worker) prune(limit int64) {
-	w.caches.Lock()
-	defer w.caches.Unlock()
 	type cache struct {
 		dir  string
 		used time.Time
@@ -79,15 +87,33 @@ func (w *Worker) prune(limit int64) {
 		if total <= limit {
 			return
 		}
-		if w.uses[c.dir] > 0 {
-			continue
-		}
-		if err := removeAll(c.dir); err != nil {
+		removed, err := w.removeCache(c.dir)
+		if err != nil {
 			w.Log.Warn("remove a cache", "dir", c.dir, "error", err)
-			continue
 		}
-		total -= c.size
+		if removed {
+			total -= c.size
+		}
 	}
+}
+
+// removeCache takes a cache away at once, unless it is in use, and then deletes it, which may take long.
+func (w *Worker) removeCache(dir string) (bool, error) {
+	w.caches.Lock()
+	if w.uses[dir] > 0 {
+		w.caches.Unlock()
+		return false, nil
+	}
+	gone := filepath.Join(filepath.Dir(dir), ".gone-"+filepath.Base(dir)) // no cache is called so; the next prune sees it
+	err := removeAll(gone)
+	if err == nil {
+		err = os.Rename(dir, gone)
+	}
+	w.caches.Unlock()
+	if err != nil {
+		return false, err
+	}
+	return true, removeAll(gone)
 }
 
 func sizeOf(dir string) (total int64) {

@@ -65,12 +65,13 @@ type Source struct {
 	Blob       string `json:"blob,omitempty"`       // the digest of a tar.gz
 }
 
-// Cache is a folder of the worker that is kept between the steps of a space. Steps that run at the same time share it:
+// Cache is a folder of the worker that is kept between the steps of a space that have the same scope. Steps that run at the same time share it:
 // it is for programs whose caches bear that, such as Go's, npm's or OpenTofu's. It may be empty at any time.
 // A cache with the name of a tool is also made known to it, as Tool.CacheEnv says.
 type Cache struct {
-	Name string `json:"name"` // [a-z0-9._-]
-	Path string `json:"path"` // absolute, inside the sandbox
+	Name  string `json:"name"`            // [a-z0-9._-]
+	Path  string `json:"path"`            // absolute, inside the sandbox
+	Scope string `json:"scope,omitempty"` // who shares it within the space, such as a branch of a repository
 }
 
 // Kinds of outputs.

@@ -27,6 +27,7 @@ type Options struct {
 	Network    bool               // grant jobs that ask for it the host's network
 	Limits     execute.Limits     // for what a job leaves open
 	Most       execute.Limits     // which no job gets past, whatever it says; see limits
+	CacheBytes int64              // that caches may hold together before the least lately used go; default 20 GiB
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
 	Patience   time.Duration      // how long a platform action is tried again while something that it needs is away; default 30 s
 	Now        func() time.Time
@@ -39,6 +40,7 @@ type Worker struct {
 	steps  sync.WaitGroup
 	caches sync.Mutex // guards the making and pruning of caches
 	uses   map[string]int
+	pruned time.Time // when the caches were looked at last
 }
 
 const (
@@ -56,6 +58,9 @@ func New(o Options) *Worker {
 	}
 	if o.Patience <= 0 {
 		o.Patience = 30 * time.Second
+	}
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = defaultCacheBytes
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -187,7 +192,7 @@ func (w *Worker) clean(ctx context.Context) error {
 			return fmt.Errorf("remove a workspace of an earlier life: %w", err)
 		}
 	}
-	w.prune(defaultCacheBytes)
+	w.prune(w.CacheBytes)
 	return nil
 }
 

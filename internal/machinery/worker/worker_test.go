@@ -407,12 +407,45 @@ func TestCachesAreKeptPerSpaceAndPruned(t *testing.T) {
 	if _, log := b.hub.result(t, "again"); log != "old\n" {
 		t.Errorf("the second step of default saw %q", log)
 	}
+	j.Caches = []Cache{{Name: "things", Path: "/cache", Scope: "crew/shop refs/heads/theirs"}}
+	b.hub.offer("beside", j)
+	if _, log := b.hub.result(t, "beside"); log != "new\n" {
+		t.Errorf("a step of another scope saw %q", log)
+	}
 	b.stop()
 	w := New(b.opts)
 	w.prune(4) // each cache holds four bytes
 	left, _ := filepath.Glob(filepath.Join(b.opts.Dir, "caches", "*", "things", "kept"))
 	if len(left) != 1 {
 		t.Errorf("after pruning there are %v", left)
+	}
+}
+
+// Caches that hold too much go while the worker runs, the least lately used first, and none that is in use.
+func TestCachesArePrunedWhileTheWorkerRuns(t *testing.T) {
+	t.Parallel()
+	var hours atomic.Int64
+	b := start(t, func(o *Options) {
+		o.CacheBytes, o.Now = 1000, func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) }
+	})
+	j := sh("head -c 900 /dev/zero > /cache/kept")
+	for _, id := range []string{"first", "second"} {
+		j.Caches = []Cache{{Name: "things", Path: "/cache", Scope: id}}
+		b.hub.offer(id, j)
+		if result, log := b.hub.result(t, id); result.ExitCode != 0 {
+			t.Fatalf("%+v %s", result, log)
+		}
+		hours.Add(1)
+	}
+	j = sh("cat /cache/kept | wc -c")
+	j.Caches = []Cache{{Name: "things", Path: "/cache", Scope: "second"}}
+	b.hub.offer("third", j)
+	if _, log := b.hub.result(t, "third"); strings.TrimSpace(log) != "900" {
+		t.Errorf("the cache used last holds %s", log)
+	}
+	b.stop()
+	if left, _ := filepath.Glob(filepath.Join(b.opts.Dir, "caches", "*", "*", "kept")); len(left) != 1 {
+		t.Errorf("there are the caches %v", left)
 	}
 }
 

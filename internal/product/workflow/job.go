@@ -17,7 +17,7 @@ import (
 // them alone, so the document still runs there.
 const (
 	AnnotationTools    = "roadbed.dev/tools"    // go,roadbed: read-only tools of the pool
-	AnnotationCaches   = "roadbed.dev/caches"   // go-build=/cache/go-build,…: folders that the pool keeps between steps of a space
+	AnnotationCaches   = "roadbed.dev/caches"   // go-build=/cache/go-build,…: folders that the pool keeps between steps of a branch
 	AnnotationCheckout = "roadbed.dev/checkout" // /work/src: the repository at the run's commit; also the working directory unless one is named
 	AnnotationDoor     = "roadbed.dev/door"     // "true": the platform's API at $ROADBED_URL, with a token of the step
 	AnnotationScopes   = "roadbed.dev/scopes"   // artifact:write,…: what that token may do; see grantable
@@ -125,6 +125,9 @@ func (b *jobBuilder) wishes(*Container) error {
 		return err
 	}
 	b.job.Tools, b.job.Caches, b.job.Door, b.job.Network = w.tools, w.caches, w.door, w.network
+	for i := range b.job.Caches {
+		b.job.Caches[i].Scope = b.cacheScope()
+	}
 	own := b.run.Source.Repository
 	if b.job.Scopes, err = b.plan.given(w.scopes, own); err != nil {
 		return err
@@ -140,6 +143,15 @@ func (b *jobBuilder) wishes(*Container) error {
 		b.job.Dir = w.checkout
 	}
 	return nil
+}
+
+// cacheScope keeps caches apart that are filled by whom others need not trust: each branch of a repository has its own,
+// and so has each person who submits what nobody has pushed.
+func (b *jobBuilder) cacheScope() string {
+	if b.plan.Limited {
+		return "submitted by " + b.run.Actor
+	}
+	return b.run.Source.Repository + " " + b.run.Source.Ref
 }
 
 // wishes is what a template's annotations say.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,7 +201,13 @@ func (e *Executor) start(life context.Context, r *running, spec execute.Spec, ou
 	diskDone := make(chan struct{})
 	go func() {
 		defer close(diskDone)
-		watchDisk(life, r, spec.Limits.Disk, q.Workspace, q.tmp)
+		var shared []string
+		for _, m := range spec.Mounts {
+			if !m.ReadOnly {
+				shared = append(shared, m.Source)
+			}
+		}
+		watchDisk(life, r, spec.Limits.Disk, shared, q.Workspace, q.tmp)
 	}()
 	go func() {
 		result, memory, err := l.wait()
@@ -267,20 +274,29 @@ func closeFile(f *os.File) {
 	}
 }
 
-// watchDisk ends a command whose folders grow over limit bytes; 0 is no limit.
-func watchDisk(ctx context.Context, r *running, limit int64, dirs ...string) {
+// watchDisk ends a command whose own folders, with what those that it shares have grown by since it began to look, hold
+// more than limit bytes; 0 is no limit.
+func watchDisk(ctx context.Context, r *running, limit int64, shared []string, own ...string) {
 	if limit <= 0 {
 		return
 	}
 	ticks := time.NewTicker(2 * time.Second)
 	defer ticks.Stop()
-	for {
+	for before := int64(-1); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
 		}
-		if used(ctx, dirs, limit) > limit {
+		grown := int64(0)
+		if len(shared) > 0 {
+			now := used(ctx, shared, math.MaxInt64)
+			if before < 0 {
+				before = now
+			}
+			grown = max(0, now-before)
+		}
+		if grown+used(ctx, own, limit) > limit {
 			r.end(execute.ReasonDisk, 0)
 			return
 		}

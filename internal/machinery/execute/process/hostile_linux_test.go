@@ -232,6 +232,17 @@ func TestDiskIsBounded(t *testing.T) {
 	if result.Reason != execute.ReasonDisk {
 		t.Errorf("many files gave %+v", result)
 	}
+	// What a folder that others share holds already is not counted, what is added to it is.
+	shared := t.TempDir()
+	if err := os.WriteFile(filepath.Join(shared, "before"), make([]byte, 20<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result, _ = e.script(t, "i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > /cache/f$i; sleep 0.1; done", func(s *execute.Spec) {
+		s.Limits.Disk, s.Mounts = 10<<20, append(s.Mounts, execute.Mount{Source: shared, Target: "/cache"})
+	})
+	if files, err := os.ReadDir(shared); result.Reason != execute.ReasonDisk || err != nil || len(files) < 10 {
+		t.Errorf("a shared folder with %d files (%v) gave %+v", len(files), err, result)
+	}
 }
 
 func TestMountTargetsFollowNoLink(t *testing.T) {
