@@ -108,9 +108,13 @@ func TestARefBelongsToItsFirstSource(t *testing.T) {
 		for _, c := range []struct {
 			ctx           context.Context
 			space, source string
-		}{{alice, "default", "two"}, {alice, "lab", "one"}, {carol, "lab", "one"}} {
+			why           string
+		}{
+			{alice, "default", "two", "it belongs to the source one in space default"}, {alice, "lab", "one", "it belongs to the source one in space default"},
+			{carol, "lab", "one", "the name is taken"},
+		} {
 			_, err := b.try(c.ctx, c.space, c.source, component("own", "")+component("shop", "x: stolen"))
-			refused(t, err, fault.Conflict, "test.yaml:4", "component:default/shop: it belongs to the source one in space default")
+			refused(t, err, fault.Conflict, "test.yaml:4", "component:default/shop: "+c.why)
 			b.gone(alice, "own")
 		}
 		out, err := b.Apply(carol, catalog.Apply{Space: "lab", Documents: parse(t, component("shop", "")), DryRun: true})

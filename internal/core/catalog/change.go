@@ -37,8 +37,9 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		return item, err
 	}
 	if old != nil && (old.Source != c.source || old.Space != c.space) {
-		item.Action, item.Message = Conflict, s.belongs(ctx, tx, old)
-		return item, nil
+		item.Action = Conflict
+		item.Message, err = s.belongs(ctx, tx, old, c)
+		return item, err
 	}
 	if c.ifMatch != "" && (old == nil || old.Etag != c.ifMatch) {
 		return item, fault.Errorf(fault.Stale, "%s has changed meanwhile; read it again", item.Ref)
@@ -188,14 +189,31 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, old *row) (Item, err
 	return item, s.commit(ctx, tx, old, gone, item, told, kind)
 }
 
-// belongs says to whom an entity belongs that another source brings.
-func (s *Service) belongs(ctx context.Context, tx *store.Tx, old *row) string {
+// belongs says to whom an entity belongs that another source brings; to those who may not see it, only that it is there.
+func (s *Service) belongs(ctx context.Context, tx *store.Tx, old *row, c change) (string, error) {
+	visible, err := s.maySee(ctx, old.Space, c)
+	if err != nil {
+		return "", err
+	}
+	if !visible {
+		return "the name is taken; give this one another name", nil
+	}
 	if id, ok := strings.CutPrefix(old.Source, locationPrefix); ok {
 		if l, err := locationByID(ctx, tx, id); err == nil {
-			return "it belongs to " + l.String() + " in space " + old.Space + "; change it there, or give this one another name"
+			return "it belongs to " + l.String() + " in space " + old.Space + "; change it there, or give this one another name", nil
 		}
 	}
-	return "it belongs to the source " + old.Source + " in space " + old.Space + "; name that source, delete it first, or give this one another name"
+	return "it belongs to the source " + old.Source + " in space " + old.Space + "; name that source, delete it first, or give this one another name", nil
+}
+
+// maySee tells whether those who are told what became of a change may see entities of a space: who applies, or the
+// readers of a location, who see its space and what is below.
+func (s *Service) maySee(ctx context.Context, space string, c change) (bool, error) {
+	if strings.HasPrefix(c.source, locationPrefix) {
+		return s.access.Within(ctx, space, c.space)
+	}
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	return visible.Has(space), err
 }
 
 func actorID(ctx context.Context) string {

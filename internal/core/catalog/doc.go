@@ -13,8 +13,10 @@
 // A location is level-triggered: a push enqueues "catalog.refresh", which reads the files at the head and applies
 // what they declare. A document that is wrong keeps the last good entity and sets its Error; one that is gone from
 // the files is deleted; a location that can't be read keeps everything, notes why, and is read again when its
-// repository is pushed. A generation on its row keeps an older read from overwriting a newer one.
+// repository is pushed. A generation on its row keeps an older read from overwriting a newer one. One that Location
+// entities name goes when the last of them does, unless somebody registered it.
 //
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
-// Whoever may not read an entity learns nothing of it: it is fault.NotFound, and lists filter before they count.
+// Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
+// fault.NotFound, and lists filter before they count.
 package catalog

@@ -44,7 +44,6 @@ type Location struct {
 	Repository string
 	Path       string
 	Branch     string
-	Parent     ref.Entity     // the Location entity that named it; zero when it was registered
 	Trusted    []string       // restricted kinds that are taken from it
 	Commit     string         // that was read last
 	Error      string         // why it, or a part of it, could not be taken; "" when all was
@@ -54,6 +53,7 @@ type Location struct {
 	Refreshed  time.Time // zero: never
 	Existed    bool      // AddLocation found it
 
+	kept       bool // registered or trusted, not only named by Location entities
 	readable   bool
 	generation int64
 }
@@ -149,7 +149,7 @@ func (s *Service) AddLocation(ctx context.Context, space string, target Target) 
 	}
 	var l Location
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		l, err = s.register(ctx, tx, space, target, ref.Entity{}, readable)
+		l, err = s.register(ctx, tx, space, target, readable, true)
 		return err
 	})
 	if err != nil {
@@ -189,22 +189,19 @@ func (s *Service) mayRead(ctx context.Context, repository string) (bool, error) 
 }
 
 // register writes a location, or finds it. The ledger has location.added for a new one.
-func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Target, parent ref.Entity, readable bool) (Location, error) {
+func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Target, readable, kept bool) (Location, error) {
 	l, err := findLocation(ctx, tx, space, t)
 	if err == nil {
 		l.Existed = true
-		if parent.IsZero() && !l.Parent.IsZero() {
-			l.Parent = ref.Entity{} // who registers it keeps it, whatever becomes of the entity that named it
-		}
-		l.readable = l.readable || readable
+		l.readable, l.kept = l.readable || readable, l.kept || kept
 		return l, saveLocation(ctx, tx, l)
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return l, err
 	}
 	l = Location{
-		ID: ref.NewID("loc", s.now()), Space: space, Repository: t.Repository, Path: t.Path, Branch: t.Branch, Parent: parent,
-		Created: s.now(), CreatedBy: actorID(ctx), readable: readable,
+		ID: ref.NewID("loc", s.now()), Space: space, Repository: t.Repository, Path: t.Path, Branch: t.Branch,
+		Created: s.now(), CreatedBy: actorID(ctx), readable: readable, kept: kept,
 	}
 	if err := saveLocation(ctx, tx, l); err != nil {
 		return l, err
@@ -261,7 +258,7 @@ func (s *Service) GetLocation(ctx context.Context, id string) (l Location, err e
 }
 
 // RemoveLocation forgets a location and deletes what came from it. It needs location:write in its space, and
-// space:admin when a restricted kind goes with it.
+// space:admin when a restricted kind goes with it. One that Location entities name gives fault.Conflict.
 func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 	l, err := s.GetLocation(ctx, id)
 	if err != nil {
@@ -270,10 +267,17 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
 		return err
 	}
-	if !l.Parent.IsZero() {
-		return fault.Errorf(fault.Conflict, "location %s is named by %s; remove it there", l, l.Parent)
-	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if l, err = locationByID(ctx, tx, id); err != nil {
+			return err
+		}
+		parents, err := holders(ctx, tx, id, map[string]bool{})
+		if err != nil {
+			return err
+		}
+		if len(parents) > 0 {
+			return fault.Errorf(fault.Conflict, "location %s is named by %s; remove it there first", l, parents[0])
+		}
 		return s.forget(ctx, tx, l, func(kind document.Kind) error {
 			if kind.Restricted {
 				return fault.Wrap(s.access.Authorize(ctx, "space:admin", l.Space), "delete a %s", kind.Name)
@@ -286,8 +290,10 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 // forget removes a location with all that came from it.
 func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, may func(document.Kind) error) error {
 	// First the row: a refresh that runs sees that it is gone, and stops.
-	if _, err := tx.Exec(ctx, `DELETE FROM locations WHERE id = $1`, l.ID); err != nil {
-		return fault.Wrap(err, "remove location %s", l)
+	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`} {
+		if _, err := tx.Exec(ctx, statement, l.ID); err != nil {
+			return fault.Wrap(err, "remove location %s", l)
+		}
 	}
 	had, err := bySource(ctx, tx, l.Space, l.source())
 	if err != nil {
@@ -332,8 +338,8 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string) 
 			return err
 		}
 		l.Trusted = slices.Compact(names)
-		l.Parent = ref.Entity{} // whoever may write the file that named it must not be able to take it away
-		l.generation++          // a refresh that goes by the trust of before ends
+		l.kept = true  // whoever may write the file that named it must not be able to take it away
+		l.generation++ // a refresh that goes by the trust of before ends
 		if err := saveLocation(ctx, tx, l); err != nil {
 			return err
 		}

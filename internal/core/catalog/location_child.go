@@ -46,25 +46,45 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 			return Location{}, err
 		}
 	}
-	l, err := s.register(ctx, tx, c.Space, target, c.Ref, readable)
+	l, err := s.register(ctx, tx, c.Space, target, readable, false)
 	if err != nil {
+		return l, err
+	}
+	if err := addParent(ctx, tx, c.Ref, l.ID); err != nil {
 		return l, err
 	}
 	return l, s.enqueue(ctx, tx, l.ID, true)
 }
 
-// forgetChildren removes the locations that an entity named before and does not name now.
+// forgetChildren removes the locations that an entity named before and does not name now, unless somebody registered
+// them or another entity names them.
 func (s *Service) forgetChildren(ctx context.Context, tx *store.Tx, c document.Change, wanted map[string]bool, fromFile bool) error {
-	rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations WHERE parent = $1 ORDER BY id`, c.Ref.String())
-	children, err := store.Collect(rows, err, scanLocation)
+	children, err := childrenOf(ctx, tx, c.Ref)
 	if err != nil {
-		return fault.Wrap(err, "find the locations of %s", c.Ref)
+		return err
 	}
-	for _, l := range children {
-		if wanted[l.ID] {
+	for _, id := range children {
+		if wanted[id] {
 			continue
 		}
-		err := s.forget(ctx, tx, l, func(kind document.Kind) error {
+		l, err := locationByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := removeParent(ctx, tx, c.Ref, id); err != nil {
+			return err
+		}
+		if l.kept {
+			continue
+		}
+		parents, err := holders(ctx, tx, id, map[string]bool{})
+		if err != nil {
+			return err
+		}
+		if len(parents) > 0 {
+			continue
+		}
+		err = s.forget(ctx, tx, l, func(kind document.Kind) error {
 			if !kind.Restricted || fromFile {
 				return nil
 			}

@@ -6,19 +6,20 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-const locationColumns = `id, space, repository, path, branch, parent, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed`
+const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed`
 
 func scanLocation(r store.Row) (l Location, err error) {
-	var parent, trusted, details string
-	var readable, created, refreshed int64
-	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &parent, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
+	var trusted, details string
+	var kept, readable, created, refreshed int64
+	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &kept, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
 		&created, &l.CreatedBy, &refreshed)
 	if err != nil {
 		return l, err
 	}
-	l.Parent, l.readable = parseStored(parent), readable == 1
+	l.kept, l.readable = kept == 1, readable == 1
 	l.Created, l.Refreshed = store.FromMicros(created), store.FromMicros(refreshed)
 	if err := json.Unmarshal([]byte(trusted), &l.Trusted); err != nil {
 		return l, err
@@ -45,14 +46,17 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if err != nil {
 		return err
 	}
-	readable := 0
+	kept, readable := 0, 0
+	if l.kept {
+		kept = 1
+	}
 	if l.readable {
 		readable = 1
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
+ON CONFLICT (id) DO UPDATE SET kept = excluded.kept, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
 git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed`,
-		l.ID, l.Space, l.Repository, l.Path, l.Branch, l.Parent.String(), readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
+		l.ID, l.Space, l.Repository, l.Path, l.Branch, kept, readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
 		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed))
 	return fault.Wrap(err, "write location %s", l)
 }
@@ -62,4 +66,63 @@ func locationsOf(ctx context.Context, tx *store.Tx, repository, branch string) (
 	rows, err := tx.Query(ctx, `SELECT id FROM locations WHERE repository = $1 AND ($2 = '' OR branch = '' OR branch = $2) ORDER BY id`, repository, branch)
 	ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 	return ids, fault.Wrap(err, "find the locations of %s", repository)
+}
+
+func addParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO location_parents (parent, location) VALUES ($1, $2) ON CONFLICT DO NOTHING`, parent.String(), location)
+	return fault.Wrap(err, "note that %s names location %s", parent, location)
+}
+
+func removeParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM location_parents WHERE parent = $1 AND location = $2`, parent.String(), location)
+	return fault.Wrap(err, "note that %s names location %s no more", parent, location)
+}
+
+// childrenOf gives the ids of the locations that an entity names.
+func childrenOf(ctx context.Context, tx *store.Tx, parent ref.Entity) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT location FROM location_parents WHERE parent = $1 ORDER BY location`, parent.String())
+	ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+	return ids, fault.Wrap(err, "find the locations of %s", parent)
+}
+
+// holders gives the entities by whose word a location stays. An entity that is there only because of the location
+// itself, as when files name one another, is none: such a ring goes when nobody outside names it.
+func holders(ctx context.Context, tx *store.Tx, location string, above map[string]bool) ([]ref.Entity, error) {
+	above[location] = true
+	type parent struct {
+		name ref.Entity
+		from string // id of the location that brought it; "" when it was applied
+		kept bool
+	}
+	rows, err := tx.Query(ctx, `SELECT e.ref, COALESCE(l.id, ''), COALESCE(l.kept, 0) FROM location_parents p JOIN entities e ON e.ref = p.parent
+LEFT JOIN locations l ON e.source LIKE '`+locationPrefix+`%' AND l.id = SUBSTR(e.source, LENGTH('`+locationPrefix+`') + 1) WHERE p.location = $1 ORDER BY e.ref`, location)
+	parents, err := store.Collect(rows, err, func(r store.Row) (parent, error) {
+		var p parent
+		var name string
+		var kept int64
+		err := r.Scan(&name, &p.from, &kept)
+		p.name, p.kept = parseStored(name), kept == 1
+		return p, err
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, "find who names location %s", location)
+	}
+	var hold []ref.Entity
+	for _, p := range parents {
+		if above[p.from] {
+			continue
+		}
+		holds := p.from == "" || p.kept
+		if !holds {
+			higher, err := holders(ctx, tx, p.from, above)
+			if err != nil {
+				return nil, err
+			}
+			holds = len(higher) > 0
+		}
+		if holds {
+			hold = append(hold, p.name)
+		}
+	}
+	return hold, nil
 }

@@ -62,7 +62,7 @@ CREATE TABLE locations (
   repository TEXT NOT NULL,
   path TEXT NOT NULL,
   branch TEXT NOT NULL DEFAULT '',      -- '' for the default one
-  parent TEXT NOT NULL DEFAULT '',      -- reference of the Location entity that named it
+  kept INTEGER NOT NULL DEFAULT 0,      -- somebody registered or trusted it, so it stays when no entity names it
   readable INTEGER NOT NULL DEFAULT 0,  -- somebody who may read the repository registered it
   trusted TEXT NOT NULL DEFAULT '[]',   -- names of restricted kinds
   generation BIGINT NOT NULL DEFAULT 0,
@@ -75,4 +75,11 @@ CREATE TABLE locations (
   UNIQUE (space, repository, path, branch)
 );
 CREATE INDEX locations_repository ON locations (repository);
-CREATE INDEX locations_parent ON locations (parent) WHERE parent <> '';
+
+-- The Location entities that name a location.
+CREATE TABLE location_parents (
+  parent TEXT NOT NULL,
+  location TEXT NOT NULL,
+  PRIMARY KEY (parent, location)
+);
+CREATE INDEX location_parents_location ON location_parents (location);
