@@ -40,14 +40,14 @@ type hub struct {
 
 var _ worker.Hub = (*hub)(nil)
 
-// Lease gives the next ready step of the pool, waiting up to wait for one; nil when there was none.
-func (h *hub) Lease(ctx context.Context, name, pool string, kinds []string, wait time.Duration) (*worker.Lease, error) {
+// Lease gives the next ready step of the pool and kind, waiting up to wait for one; nil when there was none.
+func (h *hub) Lease(ctx context.Context, name, pool, kind string, wait time.Duration) (*worker.Lease, error) {
 	wake, stop := h.DB.Listen(channelReady)
 	defer stop()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		lease, busy, err := h.tryLease(ctx, name, pool)
+		lease, busy, err := h.tryLease(ctx, name, pool, kind)
 		if err != nil || lease != nil {
 			return lease, err
 		}
@@ -71,10 +71,10 @@ const busyWait = 25 * time.Millisecond
 
 // tryLease reads first, so that idle workers never take the writer. busy tells that a step is ready that could not be
 // taken just now.
-func (h *hub) tryLease(ctx context.Context, name, pool string) (lease *worker.Lease, busy bool, err error) {
+func (h *hub) tryLease(ctx context.Context, name, pool, kind string) (lease *worker.Lease, busy bool, err error) {
 	found := ""
 	err = h.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 LIMIT 1", pool))
+		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 AND kind = $2 LIMIT 1", pool, kind))
 		return err
 	})
 	if err != nil || found == "" {
@@ -82,7 +82,7 @@ func (h *hub) tryLease(ctx context.Context, name, pool string) (lease *worker.Le
 	}
 	var broken *brokenStep
 	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		lease, err = h.lease(ctx, tx, name, pool)
+		lease, err = h.lease(ctx, tx, name, pool, kind)
 		return err
 	})
 	if errors.As(err, &broken) { // it can't be handed out, for a reason that its run must show
@@ -124,13 +124,13 @@ func (s *Service) fail(ctx context.Context, b *brokenStep) error {
 	})
 }
 
-func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool string) (*worker.Lease, error) {
+func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) (*worker.Lease, error) {
 	lock := ""
 	if tx.Dialect() == store.Postgres {
 		lock = " FOR UPDATE OF r SKIP LOCKED"
 	}
 	id, err := optional(tx.QueryRow(ctx, `SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run
- WHERE s.state = 'ready' AND s.pool = $1 ORDER BY s.priority, s.ready, s.id LIMIT 1`+lock, pool))
+ WHERE s.state = 'ready' AND s.pool = $1 AND s.kind = $2 ORDER BY s.priority, s.ready, s.id LIMIT 1`+lock, pool, kind))
 	if err != nil || id == "" {
 		return nil, err
 	}

@@ -2,8 +2,12 @@ package run
 
 import (
 	"context"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -19,6 +23,13 @@ const batch = 100
 // change is made under the run's row and looks again at what it found.
 func (s *Service) Run(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
+	var seals sync.WaitGroup
+	defer seals.Wait()
+	seals.Go(func() {
+		if err := s.SealEnded(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("runs: seal the logs of an earlier life", "error", err)
+		}
+	})
 	wake, stop := s.DB.Listen(channelWake)
 	defer stop()
 	timer := time.NewTimer(0)
@@ -125,6 +136,29 @@ func (s *Service) sealed(ctx context.Context, stream string, err error) error {
 		return err
 	}
 	return fault.Wrap(s.Blob.Seal(ctx, stream), "seal log %s", stream)
+}
+
+// SealEnded seals the logs of attempts that ended while nobody came to it, such as when the server was killed between
+// the two. Run does it once; logs of attempts that go on are left alone.
+func (s *Service) SealEnded(ctx context.Context) error {
+	return s.Blob.Walk(ctx, func(info blob.Info) error {
+		parts := strings.Split(info.Stream, "/")
+		if info.Sealed || len(parts) != 4 || parts[0] != "runs" {
+			return nil
+		}
+		attempt, err := strconv.Atoi(parts[3])
+		if err != nil {
+			return nil // not one of ours
+		}
+		stream, done, err := s.stream(ctx, parts[1], parts[2], attempt)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if !done || stream != info.Stream {
+			return nil
+		}
+		return s.sealed(ctx, stream, nil)
+	})
 }
 
 // lose takes a step from a worker that no longer answers.

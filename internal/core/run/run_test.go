@@ -1,6 +1,8 @@
 package run_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
@@ -122,6 +125,58 @@ func TestALostWorkerIsReplaced(t *testing.T) {
 		}
 		if n := b.tokens.count(); n != 0 {
 			t.Errorf("%d tokens outlive their steps", n)
+		}
+	}, rooms()...)
+}
+
+// deaf is a store in which nothing can be sealed.
+type deaf struct{ blob.Store }
+
+func (deaf) Seal(context.Context, string) error { return errors.New("killed before that") }
+
+// A server that is killed between an attempt's end and the seal of its log seals it in its next life, and no log of what
+// goes on.
+func TestLogsOfAnEarlierLifeAreSealed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		b.create(t, run.New{}, plan{Steps: []string{"one", "two"}})
+		one := b.lease(t, "w")
+		if err := b.hub.Log(b.ctx, one.ID, 0, []byte("said")); err != nil {
+			t.Fatal(err)
+		}
+		whole := b.runs.Blob
+		b.runs.Blob = deaf{whole}
+		if err := b.hub.Report(b.ctx, one.ID, worker.Result{}); err == nil {
+			t.Fatal("the log could be sealed")
+		}
+		b.runs.Blob = whole
+		two := b.lease(t, "w")
+		if err := b.hub.Log(b.ctx, two.ID, 0, []byte("goes on")); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.runs.SealEnded(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+		for stream, want := range map[string]bool{one.LogStream: true, two.LogStream: false} {
+			if n, _, sealed, err := whole.ReadAt(b.ctx, stream, 0, make([]byte, 1)); n != 1 || sealed != want || err != nil {
+				t.Errorf("log %s: %d bytes, sealed %t, %v; want sealed %t", stream, n, sealed, err, want)
+			}
+		}
+	}, rooms()...)
+}
+
+// A worker gets what it can do.
+func TestALeaseIsOfTheKindThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		b.create(t, run.New{}, plan{Steps: []string{"one"}})
+		if l, err := b.hub.Lease(b.ctx, "w", run.DefaultPool, worker.KindPlatform, 0); err != nil || l != nil {
+			t.Errorf("a worker of platform actions got %+v, %v", l, err)
+		}
+		if l := b.lease(t, "w"); l == nil {
+			t.Error("a worker of commands got nothing")
 		}
 	}, rooms()...)
 }
@@ -355,7 +410,7 @@ func TestManyWorkersTakeEachStepOnce(t *testing.T) {
 		for w := range workers {
 			group.Go(func() error {
 				for {
-					l, err := b.hub.Lease(b.ctx, fmt.Sprint("w", w), run.DefaultPool, nil, 300*time.Millisecond)
+					l, err := b.hub.Lease(b.ctx, fmt.Sprint("w", w), run.DefaultPool, worker.KindCommand, 300*time.Millisecond)
 					if err != nil || l == nil {
 						return err
 					}

@@ -226,7 +226,7 @@ func (b bundle) create(t *testing.T, n run.New, p plan) run.Run {
 
 func (b bundle) lease(t *testing.T, name string) *worker.Lease {
 	t.Helper()
-	l, err := b.hub.Lease(b.ctx, name, run.DefaultPool, nil, 0)
+	l, err := b.hub.Lease(b.ctx, name, run.DefaultPool, worker.KindCommand, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

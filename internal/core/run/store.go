@@ -166,10 +166,10 @@ func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO run_steps (id, run, key, title, state, reason, attempt, max_attempts, pool, priority, job,
- result, position, step_group, data, ready, started, ended, lease, lease_expires, cancel_requested, worker)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,NULL,0,0,'')`,
+ result, position, step_group, data, ready, started, ended, lease, lease_expires, cancel_requested, worker, kind)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,NULL,0,0,'',$19)`,
 		s.ID, s.Run, s.Key, s.Title, string(s.State), s.Reason, s.Attempt, s.MaxAttempts, s.Pool, -priority, job, result,
-		s.Position, s.Group, string(s.Data), store.Micros(s.Ready), store.Micros(s.Started), store.Micros(s.Ended))
+		s.Position, s.Group, string(s.Data), store.Micros(s.Ready), store.Micros(s.Started), store.Micros(s.Ended), s.Job.Kind)
 	return err
 }
 

@@ -21,7 +21,7 @@ func TestAStepWhoseTokenCantBeMadeHoldsNobodyUp(t *testing.T) {
 		b := setup(t, db)
 		wrong := b.create(t, run.New{}, plan{Steps: []string{"one"}, Scope: "wrong"})
 		next := b.create(t, run.New{}, plan{Steps: []string{"one"}})
-		l, err := b.hub.Lease(b.ctx, "w", run.DefaultPool, nil, time.Minute)
+		l, err := b.hub.Lease(b.ctx, "w", run.DefaultPool, worker.KindCommand, time.Minute)
 		if err != nil || l == nil || l.Run != next.ID {
 			t.Fatalf("lease = %+v, %v; want one of the next run", l, err)
 		}
@@ -103,7 +103,7 @@ func TestALockIsHandedOnHoweverManyAskForIt(t *testing.T) {
 		for range 2 {
 			group.Go(func() error {
 				for work.Err() == nil {
-					l, err := b.hub.Lease(work, "w", run.DefaultPool, nil, time.Minute)
+					l, err := b.hub.Lease(work, "w", run.DefaultPool, worker.KindCommand, time.Minute)
 					if work.Err() != nil {
 						return nil
 					}

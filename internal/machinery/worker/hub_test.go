@@ -100,14 +100,14 @@ func (h *hub) check(id string) error {
 	return nil
 }
 
-func (h *hub) Lease(ctx context.Context, _, _ string, kinds []string, _ time.Duration) (*Lease, error) {
+func (h *hub) Lease(ctx context.Context, _, _, kind string, _ time.Duration) (*Lease, error) {
 	if err := h.check(""); err != nil {
 		return nil, err
 	}
 	for {
 		select {
 		case l := <-h.waiting:
-			if l.Job.Kind == kinds[0] {
+			if l.Job.Kind == kind {
 				return &l, nil
 			}
 			h.waiting <- l

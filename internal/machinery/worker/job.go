@@ -138,8 +138,8 @@ type Lease struct {
 // Hub is where steps come from: core/run in the server's process, or over HTTP. NotFound from a method that takes
 // a lease means that the lease is lost: the worker stops the step at once and reports nothing.
 type Hub interface {
-	// Lease waits up to wait for a step of one of the kinds; nil, nil when there was none.
-	Lease(ctx context.Context, worker, pool string, kinds []string, wait time.Duration) (*Lease, error)
+	// Lease waits up to wait for a step whose job is of a kind; nil, nil when there was none.
+	Lease(ctx context.Context, worker, pool, kind string, wait time.Duration) (*Lease, error)
 	// Heartbeat extends the lease, and tells whether the step is to be canceled.
 	Heartbeat(ctx context.Context, leaseID string) (canceled bool, err error)
 	// Log appends to the step's log. Idempotent: bytes before the end of the log are skipped.

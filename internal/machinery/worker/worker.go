@@ -205,7 +205,7 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 		case <-ctx.Done():
 			return
 		}
-		lease, err := w.Hub.Lease(ctx, w.Name, w.Pool, []string{kind}, leaseWait)
+		lease, err := w.Hub.Lease(ctx, w.Name, w.Pool, kind, leaseWait)
 		if ctx.Err() != nil && lease == nil {
 			return
 		}

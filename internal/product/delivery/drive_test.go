@@ -191,7 +191,7 @@ func (b *bench) lease() *worker.Lease {
 	if _, err := b.runs.Tick(actor.AsSystem(b.t.Context())); err != nil { // locks are handed over
 		b.t.Fatal(err)
 	}
-	l, err := b.hub.Lease(actor.AsSystem(b.t.Context()), "server-1", run.ServerPool, nil, 0)
+	l, err := b.hub.Lease(actor.AsSystem(b.t.Context()), "server-1", run.ServerPool, worker.KindPlatform, 0)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -311,7 +311,7 @@ func (b *bench) drain() {
 	b.t.Helper()
 	ctx := actor.AsSystem(context.Background())
 	for {
-		lease, err := b.hub.Lease(ctx, "server-1", run.ServerPool, nil, 0)
+		lease, err := b.hub.Lease(ctx, "server-1", run.ServerPool, worker.KindPlatform, 0)
 		if err != nil {
 			b.t.Fatal(err)
 		}

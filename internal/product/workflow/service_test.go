@@ -150,7 +150,11 @@ func as(t *testing.T, name string) context.Context {
 // do leases the next step of a pool, which must be of that node, and reports.
 func (b bundle) do(t *testing.T, pool, node string, r worker.Result) *worker.Lease {
 	t.Helper()
-	l, err := b.hub.Lease(t.Context(), "w", pool, nil, 0)
+	kind := worker.KindCommand
+	if pool == run.ServerPool {
+		kind = worker.KindPlatform
+	}
+	l, err := b.hub.Lease(t.Context(), "w", pool, kind, 0)
 	if err != nil || l == nil {
 		t.Fatalf("lease of %s: %v, %v", node, l, err)
 	}
@@ -340,7 +344,7 @@ func TestWhatIsWrongIsRefusedBeforeAnythingHappens(t *testing.T) {
 		if err != nil || r.Subject != "workflowtemplate:default/ours" {
 			t.Fatalf("submit = %+v, %v", r, err)
 		}
-		l, err := b.hub.Lease(t.Context(), "w", run.DefaultPool, nil, 0)
+		l, err := b.hub.Lease(t.Context(), "w", run.DefaultPool, worker.KindCommand, 0)
 		if err != nil || l != nil { // the template wants a checkout, and there is no repository
 			t.Fatalf("lease = %+v, %v", l, err)
 		}
@@ -383,7 +387,7 @@ spec:
 		b.want(t, r.ID, "running")
 		tick(31 * time.Second)
 		b.do(t, run.DefaultPool, "main[1].try(0)", worker.Result{ExitCode: 3})
-		if l, err := b.hub.Lease(t.Context(), "w", run.DefaultPool, nil, 0); err != nil || l != nil {
+		if l, err := b.hub.Lease(t.Context(), "w", run.DefaultPool, worker.KindCommand, 0); err != nil || l != nil {
 			t.Fatalf("leased %v, %v before the pause is over", l, err)
 		}
 		tick(11 * time.Second)

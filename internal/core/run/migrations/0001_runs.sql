@@ -58,6 +58,7 @@ CREATE TABLE run_steps (
   max_attempts INTEGER NOT NULL,
   pool TEXT NOT NULL,
   priority INTEGER NOT NULL,
+  kind TEXT NOT NULL, -- of the job
   job TEXT NOT NULL,
   result TEXT NOT NULL,
   position INTEGER NOT NULL,
@@ -72,7 +73,7 @@ CREATE TABLE run_steps (
   worker TEXT NOT NULL,
   UNIQUE (run, key)
 );
-CREATE INDEX run_steps_ready ON run_steps (pool, priority, ready, id) WHERE state = 'ready';
+CREATE INDEX run_steps_ready ON run_steps (pool, kind, priority, ready, id) WHERE state = 'ready';
 CREATE INDEX run_steps_leased ON run_steps (lease_expires) WHERE state = 'leased';
 CREATE UNIQUE INDEX run_steps_lease ON run_steps (lease) WHERE lease IS NOT NULL;
 
