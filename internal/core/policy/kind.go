@@ -33,7 +33,7 @@ func (s *Service) validate(d document.Document) []fault.Detail {
 		return fault.Details(err)
 	}
 	if _, known := points()[spec.Point]; !known {
-		return []fault.Detail{d.At(fmt.Sprintf("there is no policy point %q", spec.Point), "known are "+pointNames(), "spec", "point")}
+		return []fault.Detail{d.At(fmt.Sprintf("nothing is asked at a policy point %q", spec.Point), "something is asked at "+pointNames(), "spec", "point")}
 	}
 	if strings.TrimSpace(spec.Rego) == "" {
 		return []fault.Detail{d.At("a policy needs Rego", "begin with: package roadbed."+spec.Point, "spec", "rego")}

@@ -13,20 +13,13 @@ type point struct {
 	rules []string // besides deny and warn, which every point has
 }
 
-// points gives every point, with Spacelift's rules where it has them.
+// points gives every point at which something is asked, with Spacelift's rules where it has them. Policies at others
+// would be believed in and decide nothing, so they are refused.
 func points() map[string]point {
 	return map[string]point{
-		"login":          {"who may sign in, and as what", []string{"allow", "admin", "deny_admin", "team"}},
-		"access":         {"who may see and change things", []string{"read", "write", "deny_write"}},
-		"push":           {"what a push starts", []string{"track", "propose", "ignore", "ignore_track", "notrigger", "notify", "prioritize", "allow_fork", "fail", "cancel", "lock", "unlock", "message", "module_version", "external_dependency"}},
-		"initialization": {"whether a run may start", nil},
-		"plan":           {"whether a planned change of infrastructure may go on", nil},
-		"approval":       {"whether a run has the approvals that it needs", []string{"approve", "reject"}},
-		"trigger":        {"what starts when a run ends", []string{"trigger"}},
-		"task":           {"whether a command may run in a stack", nil},
-		"notification":   {"who is told of what", []string{"inbox", "slack", "webhook", "pull_request"}},
-		"deploy":         {"whether a revision may go to its destination", []string{"approve", "reject"}},
-		"template":       {"whether a golden path may be used with these values", nil},
+		"plan":     {"whether a planned change of infrastructure may go on", nil},
+		"approval": {"whether a run that waits has the approvals that it needs", []string{"approve", "reject"}},
+		"deploy":   {"whether a revision may go to its destination", []string{"approve", "reject"}},
 	}
 }
 
@@ -56,7 +49,7 @@ func rulesOf(name string) []string {
 // A grant counts only when every policy that has the rule gives it.
 func grants(rule string) bool {
 	switch rule {
-	case "approve", "allow", "admin", "allow_fork", "read", "write":
+	case "approve":
 		return true
 	}
 	return false

@@ -50,7 +50,7 @@ func TestDecisionsUniteTheSpacesAbove(t *testing.T) {
 		b.attach("default", "root", "plan", "package roadbed.plan\nwarn contains \"from the root\"")
 		b.attach("payments", "own", "plan", "package roadbed.plan\ndeny contains \"from payments\"\nwarn contains \"too\"")
 		b.attach("search", "other", "plan", "package roadbed.plan\ndeny contains \"from search\"")
-		b.attach("default", "elsewhere", "push", "package roadbed.push\nignore if true")
+		b.attach("default", "elsewhere", "deploy", "package roadbed.deploy\nreject if true")
 		d := b.decide("plan", "payments", input)
 		want(t, d, map[string][]string{"deny": {"from payments"}, "warn": {"too", "from the root"}})
 		if !reflect.DeepEqual(d.Policies, []string{"policy:default/own", "policy:default/root"}) {

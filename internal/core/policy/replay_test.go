@@ -20,7 +20,7 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 			b.decide("plan", "payments", fmt.Sprintf(`{"n": %d, "padding": %q}`, n, strings.Repeat("x", n*500)))
 			b.decide("plan", "search", fmt.Sprintf(`{"n": %d}`, n))
 		}
-		b.decide("push", "payments", `{"n": 100}`)
+		b.decide("deploy", "payments", `{"n": 100}`)
 		replay := func(ctx context.Context, c policy.Candidate) policy.Replayed {
 			t.Helper()
 			r, err := b.s.Replay(ctx, c, policy.Filter{})

@@ -129,17 +129,7 @@ func (s *Service) approved(ctx context.Context, r run.Run, reviews []run.Review)
 		}},
 		"session": map[string]any{"login": me.ID, "groups": me.Groups},
 	}
-	d, err := s.Policy.Decide(ctx, "approval", r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject})
-	if err != nil {
-		return fault.Wrap(err, "ask the approval policies")
-	}
-	if words := append(d.Outcome["deny"], d.Outcome["reject"]...); len(words) > 0 {
-		return fault.Errorf(fault.Denied, "an approval policy says no: %s", strings.Join(words, "; "))
-	}
-	if len(d.Policies) > 0 && len(d.Outcome["approve"]) == 0 {
-		return fault.Errorf(fault.Denied, "the approval policies (%s) need more approvals for this run", strings.Join(d.Policies, ", "))
-	}
-	return nil
+	return s.Policy.Approved(ctx, r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject})
 }
 
 func orEmpty(v []voteInput) []voteInput {

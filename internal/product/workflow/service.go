@@ -3,10 +3,12 @@ package workflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -20,6 +22,11 @@ type Access interface {
 	Authorize(ctx context.Context, action, space string) error
 	AuthorizeObject(ctx context.Context, action, space, object string) error
 	Ancestors(ctx context.Context, space string) ([]string, error) // itself first
+}
+
+// Policy is what this room asks of core/policy.
+type Policy interface {
+	Approved(ctx context.Context, space string, input map[string]any, refs policy.Refs) error
 }
 
 // Runs is what this room asks of core/run.
@@ -56,10 +63,9 @@ type Deps struct {
 	Templates Templates
 	Plugins   map[string]Plugin // by NAME of roadbed/NAME
 	Most      execute.Limits    // memory and time that a step may ask for; 0 for any
-	// Approve is asked before a suspended workflow is resumed; Denied with the policies' words. Nil asks nobody.
-	Approve func(ctx context.Context, r run.Run, reviews []run.Review) error
-	Now     func() time.Time
-	Log     *slog.Logger
+	Policy    Policy
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service submits workflows and answers for them.
@@ -161,12 +167,15 @@ func (s *Service) decide(ctx context.Context, runID, node, verdict, note string)
 	if detail.Run.Kind != RunKind {
 		return fault.Errorf(fault.Conflict, "run %s is a %s, not a workflow", runID, detail.Run.Kind)
 	}
-	if s.Approve != nil && verdict == verdictApproved {
-		if err := s.Approve(ctx, detail.Run, detail.Reviews); err != nil {
+	by := actor.From(ctx).ID
+	if verdict == verdictApproved {
+		switch err := s.approved(ctx, detail); {
+		case errors.Is(err, policy.ErrMoreApprovals):
+			return s.vote(ctx, runID, note, err)
+		case err != nil:
 			return err
 		}
 	}
-	by := actor.From(ctx).ID
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := s.Runs.Review(ctx, tx, runID, verdict, note); err != nil {
 			return err
@@ -188,6 +197,47 @@ func (s *Service) decide(ctx context.Context, runID, node, verdict, note string)
 			return nil
 		})
 	})
+}
+
+// approved asks the approval policies whether what waits may go on, with who has said so since it waits.
+func (s *Service) approved(ctx context.Context, d run.Detail) error {
+	r, me := d.Run, actor.From(ctx)
+	var since time.Time // what was said before that was of something that waited earlier
+	var waits []string
+	for _, step := range d.Steps {
+		switch {
+		case dataOf(&step).Type != TypeSuspend:
+		case step.State == run.StepWaiting:
+			waits = append(waits, nodeKey(step.Key))
+		case step.Ended.After(since):
+			since = step.Ended
+		}
+	}
+	type vote struct {
+		Author string `json:"author"`
+		Note   string `json:"note,omitempty"`
+	}
+	approvals, seen := []vote{{Author: me.ID}}, map[string]bool{me.ID: true}
+	for _, v := range d.Reviews {
+		if v.Verdict == verdictApproved && !v.Time.Before(since) && !seen[v.Actor] {
+			approvals, seen[v.Actor] = append(approvals, vote{v.Actor, v.Note}), true
+		}
+	}
+	return s.Policy.Approved(ctx, r.Space, map[string]any{
+		"run":      map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "authors": []string{r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
+		"workflow": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "waits": waits},
+		"reviews":  map[string]any{"current": map[string]any{"approvals": approvals, "rejections": []vote{}}},
+		"session":  map[string]any{"login": me.ID, "groups": me.Groups},
+	}, policy.Refs{Run: r.ID, Subject: r.Subject})
+}
+
+// vote keeps an approval that is not enough by itself, and says so.
+func (s *Service) vote(ctx context.Context, runID, note string, missing error) error {
+	err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.Runs.Review(ctx, tx, runID, verdictApproved, note) })
+	if err != nil {
+		return err
+	}
+	return fault.Wrap(missing, "your approval counts, but")
 }
 
 // Graph gives the nodes of a run as they stand. Permission: run:read in its space; otherwise NotFound.

@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -128,12 +129,7 @@ func setup(t *testing.T, db *store.DB, templates catalog) bundle {
 				return worker.Result{Outputs: map[string]string{"id": "note-1"}}, err
 			},
 		}},
-		Approve: func(ctx context.Context, r run.Run, _ []run.Review) error {
-			if actor.From(ctx).ID == r.Actor {
-				return fault.Errorf(fault.Denied, "nobody approves their own run")
-			}
-			return nil
-		},
+		Policy: notOneself{},
 	})
 	b.hub = b.runs.Hub(archives{})
 	return b
@@ -141,6 +137,16 @@ func setup(t *testing.T, db *store.DB, templates catalog) bundle {
 
 func rooms() []store.Migrations {
 	return []store.Migrations{ledger.Migrations(), access.Migrations(), run.Migrations()}
+}
+
+// notOneself is an approval policy.
+type notOneself struct{}
+
+func (notOneself) Approved(_ context.Context, _ string, input map[string]any, _ policy.Refs) error {
+	if input["session"].(map[string]any)["login"] == input["run"].(map[string]any)["author"] {
+		return fault.Errorf(fault.Denied, "nobody approves their own run")
+	}
+	return nil
 }
 
 func as(t *testing.T, name string) context.Context {

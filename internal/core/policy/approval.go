@@ -1,0 +1,28 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// ErrMoreApprovals is in the chain of an error of Approved when nobody says no, but more people have to say yes.
+var ErrMoreApprovals = errors.New("more approvals are needed")
+
+// Approved asks the policies at the point approval. Where none is attached, whoever may approve decides alone. Denied
+// with the policies' words otherwise.
+func (s *Service) Approved(ctx context.Context, space string, input map[string]any, refs Refs) error {
+	d, err := s.Decide(ctx, "approval", space, input, refs)
+	if err != nil {
+		return fault.Wrap(err, "ask the approval policies")
+	}
+	if words := append(d.Outcome["deny"], d.Outcome["reject"]...); len(words) > 0 {
+		return fault.Errorf(fault.Denied, "an approval policy says no: %s", strings.Join(words, "; "))
+	}
+	if len(d.Policies) > 0 && len(d.Outcome["approve"]) == 0 {
+		return &fault.Error{Kind: fault.Denied, Err: ErrMoreApprovals, Message: "the approval policies (" + strings.Join(d.Policies, ", ") + ") need more approvals for this run"}
+	}
+	return nil
+}
