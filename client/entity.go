@@ -58,14 +58,25 @@ type Applied struct {
 
 // Location is a file of a hosted repository that documents come from.
 type Location struct {
-	ID         string   `json:"id"`
-	Space      string   `json:"space"`
-	Repository string   `json:"repository"`
-	Path       string   `json:"path"`
-	Ref        string   `json:"ref,omitempty"`
-	Commit     string   `json:"commit,omitempty"`
-	Error      string   `json:"error,omitempty"`
-	Entities   []string `json:"entities"`
+	ID         string        `json:"id"`
+	Space      string        `json:"space"`
+	Repository string        `json:"repository"`
+	Path       string        `json:"path"`
+	Ref        string        `json:"ref,omitempty"`
+	Commit     string        `json:"commit,omitempty"`
+	Error      string        `json:"error,omitempty"`
+	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out."`
+	Entities   []string      `json:"entities"`
+}
+
+// FileProblem is one thing that is wrong in a file.
+type FileProblem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty" doc:"From 1; absent when unknown."`
+	Column  int    `json:"column,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty" doc:"What to do."`
 }
 
 // KindInfo is one kind of documents.

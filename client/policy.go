@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -14,6 +15,12 @@ type Decision struct {
 	Outcome  map[string][]string `json:"outcome" doc:"Rule to messages: deny, warn, approve, reject, …"`
 	Policies []string            `json:"policies" doc:"Those that were asked."`
 	Time     time.Time           `json:"time"`
+}
+
+// DecisionDetail is a decision with what it was made from.
+type DecisionDetail struct {
+	Decision
+	Input json.RawMessage `json:"input,omitempty" doc:"Absent when it was too large to be kept."`
 }
 
 // PolicyTest is what one test of a policy came to.

@@ -214,6 +214,7 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
 	}
+	post("/machines", `{"name":"none"}`)
 	for kind, id := range ids {
 		if id == "" {
 			t.Fatalf("there is no id of one of the %s", kind)
@@ -232,7 +233,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
 		ids := furnish(t, h, server)
-		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md"}
+		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin"}
 		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {

@@ -257,6 +257,16 @@ func (s *Service) GetLocation(ctx context.Context, id string) (l Location, err e
 	return l, s.access.ReadOrNotFound(ctx, "entity:read", l.Space, "location "+id)
 }
 
+// ReadLocation is GetLocation with what came from it, at most 500.
+func (s *Service) ReadLocation(ctx context.Context, id string) (Location, []Entity, error) {
+	l, err := s.GetLocation(ctx, id)
+	if err != nil {
+		return l, nil, err
+	}
+	page, err := s.List(ctx, Query{Source: l.source(), Limit: maxLimit})
+	return l, page.Items, err
+}
+
 // RemoveLocation forgets a location and deletes what came from it. It needs location:write in its space, and
 // space:admin when a restricted kind goes with it. One that Location entities name gives fault.Conflict.
 func (s *Service) RemoveLocation(ctx context.Context, id string) error {
@@ -365,20 +375,14 @@ func (s *Service) RefreshLocation(ctx context.Context, id string) (Location, []E
 	return s.location(ctx, id)
 }
 
-// location gives a location with what came from it, as far as the reader may see it.
+// location is ReadLocation for somebody who has written it: who may not read still learns what became of the call.
 func (s *Service) location(ctx context.Context, id string) (Location, []Entity, error) {
-	l, err := s.GetLocation(ctx, id)
+	l, entities, err := s.ReadLocation(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		// Who may write but not read still learns what became of the call.
 		err = s.db.Read(ctx, func(tx *store.Tx) error {
 			l, err = locationByID(ctx, tx, id)
 			return err
 		})
-		return l, nil, err
 	}
-	if err != nil {
-		return l, nil, err
-	}
-	page, err := s.List(ctx, Query{Source: l.source(), Limit: maxLimit})
-	return l, page.Items, err
+	return l, entities, err
 }

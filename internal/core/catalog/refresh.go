@@ -220,6 +220,7 @@ func (s *Service) head(ctx context.Context, l Location) (string, error) {
 
 // finish writes how the refresh went. A new error is told in the ledger.
 func (s *Service) finish(ctx context.Context, l Location, f failure) error {
+	f.details = bounded(f.details)
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
 		now, err := current(ctx, tx, l)
 		if err != nil {
@@ -236,6 +237,17 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 		return s.tellLocation(ctx, tx, "location.failed", now, map[string]any{"error": short(f.message)})
 	})
 	return errors.Join(err, f.err)
+}
+
+// bounded keeps what files say of themselves, such as the names of their fields, from filling the database.
+func bounded(details []fault.Detail) []fault.Detail {
+	list := make([]fault.Detail, min(len(details), maxLocDetail))
+	for i := range list {
+		d := details[i]
+		d.File, d.Field, d.Message, d.Hint = short(d.File), short(d.Field), short(d.Message), short(d.Hint)
+		list[i] = d
+	}
+	return list
 }
 
 func short(text string) string {

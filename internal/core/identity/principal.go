@@ -166,7 +166,10 @@ func (s *Service) CreateMachine(ctx context.Context, m NewMachine) (Principal, e
 
 // DeleteMachine ends a machine with its tokens. It needs space:admin in its space.
 func (s *Service) DeleteMachine(ctx context.Context, who ref.Entity) error {
-	if err := s.access.ReadOrNotFound(ctx, "space:admin", who.Namespace, who.String()); err != nil {
+	if err := s.access.ReadOrNotFound(ctx, "space:read", who.Namespace, who.String()); err != nil {
+		return err
+	}
+	if err := s.access.Authorize(ctx, "space:admin", who.Namespace); err != nil {
 		return err
 	}
 	err := s.db.Write(ctx, func(tx *store.Tx) error {

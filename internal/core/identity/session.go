@@ -213,8 +213,11 @@ func (s *Service) SignOut(ctx context.Context) error {
 }
 
 // SignOutEverywhere ends all sessions and sign-in links of a user (zero: of the caller). For others it needs
-// space:admin in the root space.
+// space:admin in the root space; a token with scopes can't do it.
 func (s *Service) SignOutEverywhere(ctx context.Context, user ref.Entity) error {
+	if actor.From(ctx).Scopes != nil {
+		return fault.Errorf(fault.Denied, "a token with scopes can't end sessions; sign in, or use a token without scopes")
+	}
 	who, err := s.tokensOf(ctx, user)
 	if err != nil {
 		return err

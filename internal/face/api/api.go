@@ -99,6 +99,7 @@ func New(rooms Rooms, opts Options) *API {
 func (a *API) routes() {
 	a.sessionRoutes()
 	a.tokenRoutes()
+	a.machineRoutes()
 	a.entityRoutes()
 	a.applyRoutes()
 	a.locationRoutes()

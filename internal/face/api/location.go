@@ -12,15 +12,19 @@ func (a *API) locationRoutes() {
 	op := operation("addLocation", http.MethodPost, "/locations", "locations", "Take documents from a hosted repository, now and at every push")
 	op.DefaultStatus = 201
 	register(a, op, a.addLocation)
+	register(a, operation("getLocation", http.MethodGet, "/locations/{id}", "locations", "A location, and what of its files could not be taken"), a.getLocation)
 	register(a, operation("refreshLocation", http.MethodPost, "/locations/{id}/refresh", "locations", "Read a location now"), a.refreshLocation)
 	register(a, operation("trustLocation", http.MethodPut, "/locations/{id}/trust", "locations", "Restricted kinds that are taken from a location"), a.trustLocation)
 	register(a, operation("removeLocation", http.MethodDelete, "/locations/{id}", "locations", "Forget a location and delete what came from it"), a.removeLocation)
 }
 
 func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
-	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Entities: []string{}}
+	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Problems: []FileProblem{}, Entities: []string{}}
 	for _, e := range entities {
 		w.Entities = append(w.Entities, e.Ref.String())
+	}
+	for _, d := range l.Details {
+		w.Problems = append(w.Problems, FileProblem{File: d.File, Line: d.Line, Column: d.Column, Field: d.Field, Message: d.Message, Hint: d.Hint})
 	}
 	return w
 }
@@ -36,6 +40,7 @@ func (a *API) listLocations(ctx context.Context, in *listLocationsInput) (*body[
 	}
 	items := make([]Location, len(all))
 	for i, l := range all {
+		l.Details = nil
 		items[i] = wireLocation(l, nil)
 	}
 	return list(items, ""), nil
@@ -69,6 +74,14 @@ func (a *API) addLocation(ctx context.Context, in *addLocationInput) (*body[Loca
 // LocationInput names a location.
 type LocationInput struct {
 	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) getLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {
+	l, entities, err := a.Catalog.ReadLocation(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(wireLocation(l, entities)), nil
 }
 
 func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {

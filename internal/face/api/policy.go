@@ -21,6 +21,7 @@ func wireDecision(d policy.Decision) Decision {
 
 func (a *API) policyRoutes() {
 	register(a, operation("listDecisions", http.MethodGet, "/decisions", "policies", "Decisions, newest first"), a.listDecisions)
+	register(a, operation("getDecision", http.MethodGet, "/decisions/{id}", "policies", "A decision, and what it was made from"), a.getDecision)
 	register(a, operation("checkPolicy", http.MethodPost, "/policies/check", "policies", "Check a policy and run its tests"), a.checkPolicy)
 	register(a, operation("replayPolicy", http.MethodPost, "/policies/replay", "policies", "What a policy would have changed in recorded decisions"), a.replayPolicy)
 }
@@ -47,6 +48,18 @@ func (a *API) listDecisions(ctx context.Context, in *listDecisionsInput) (*body[
 		next = items[len(items)-1].ID
 	}
 	return list(items, next), nil
+}
+
+type decisionInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) getDecision(ctx context.Context, in *decisionInput) (*body[DecisionDetail], error) {
+	d, input, err := a.Policy.GetDecision(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(DecisionDetail{Decision: wireDecision(d), Input: input}), nil
 }
 
 type checkPolicyInput struct {

@@ -52,6 +52,7 @@ func hostOf(ctx context.Context) string {
 func (a *API) sessionRoutes() {
 	register(a, open(operation("signIn", http.MethodPost, "/session", "session", "Exchange the code of a sign-in link for a session")), a.signIn)
 	register(a, operation("signOut", http.MethodDelete, "/session", "session", "End the caller's session"), a.signOut)
+	register(a, operation("signOutEverywhere", http.MethodDelete, "/sessions", "session", "End all sessions and sign-in links of the caller, or of another user"), a.signOutEverywhere)
 	register(a, operation("whoami", http.MethodGet, "/whoami", "session", "Who the caller is"), a.whoami)
 	register(a, operation("createSignInLink", http.MethodPost, "/signin-links", "session", "A link that signs a user in once, within ten minutes"), a.signInLink)
 }
@@ -83,6 +84,18 @@ type signOutOutput struct {
 
 func (a *API) signOut(ctx context.Context, _ *none) (*signOutOutput, error) {
 	return &signOutOutput{*identity.EndCookie(overTLS(ctx))}, a.Identity.SignOut(ctx)
+}
+
+type signOutEverywhereInput struct {
+	User string `query:"user" maxLength:"200" doc:"Another user; empty for oneself."`
+}
+
+func (a *API) signOutEverywhere(ctx context.Context, in *signOutEverywhereInput) (*struct{}, error) {
+	who, err := principalRef(in.User)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Identity.SignOutEverywhere(ctx, who)
 }
 
 func (a *API) whoami(ctx context.Context, _ *none) (*body[Me], error) {

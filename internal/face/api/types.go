@@ -10,6 +10,7 @@ type (
 	EntityVersion     = client.EntityVersion
 	Applied           = client.Applied
 	Location          = client.Location
+	FileProblem       = client.FileProblem
 	KindInfo          = client.KindInfo
 	TemplateSchema    = client.TemplateSchema
 	LintReport        = client.LintReport
@@ -25,6 +26,8 @@ type (
 	Binding           = client.Binding
 	Commit            = client.Commit
 	Decision          = client.Decision
+	DecisionDetail    = client.DecisionDetail
+	Machine           = client.Machine
 	Entry             = client.Entry
 	Features          = client.Features
 	File              = client.File

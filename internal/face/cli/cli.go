@@ -69,7 +69,7 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
 	root.PersistentFlags().StringVarP(&s.output, "output", "o", "table", "table, json or yaml")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		s.login(), s.logout(), s.whoami(), s.tokens(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
+		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
 		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(),
 	)
 	return root

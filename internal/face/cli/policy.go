@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func (s *state) policies() *cobra.Command {
-	return group("policy", "Policies", s.policyTest(), s.policyReplay())
+	return group("policy", "Policies", s.policyTest(), s.policyReplay(), s.policyDecisions(), s.policyDecision())
 }
 
 func readText(path string) (string, error) {
@@ -101,5 +102,6 @@ func outcome(rules map[string][]string) string {
 			parts = append(parts, rule+": "+strings.Join(messages, "; "))
 		}
 	}
+	slices.Sort(parts)
 	return dash(strings.Join(parts, ", "))
 }

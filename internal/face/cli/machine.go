@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) machines() *cobra.Command {
+	return group("machine", "Accounts for scripts and outside systems", s.machineCreate(), s.machineList(), s.machineDelete())
+}
+
+func (s *state) machineCreate() *cobra.Command {
+	var description string
+	c := s.verb("create SPACE/NAME", "Make a machine, which may do nothing until a RoleBinding names it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		space, name, _ := strings.Cut(named(args[0]), "/")
+		m, err := client.Post[client.Machine](c.Context(), api, "/machines", map[string]string{"space": space, "name": name, "description": description})
+		if err != nil {
+			return err
+		}
+		return s.show(c, m, func(w io.Writer) {
+			fmt.Fprintf(w, "%s\n", m.Ref)
+		})
+	})
+	c.Flags().StringVar(&description, "description", "", "what it is for")
+	return c
+}
+
+func (s *state) machineList() *cobra.Command {
+	return s.verb("list", "Machines", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		all, err := client.All[client.Machine](c.Context(), api, "/machines", nil)
+		if err != nil {
+			return err
+		}
+		return s.show(c, all, func(w io.Writer) {
+			fmt.Fprintln(w, "MACHINE\tCREATED\tDESCRIPTION")
+			for _, m := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", m.Ref, ago(m.Created), dash(m.Description))
+			}
+		})
+	})
+}
+
+func (s *state) machineDelete() *cobra.Command {
+	return s.verb("delete SPACE/NAME", "End a machine with its tokens", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		space, name, _ := strings.Cut(named(args[0]), "/")
+		return api.Do(c.Context(), http.MethodDelete, "/machines/"+url.PathEscape(space)+"/"+url.PathEscape(name), nil, nil, nil)
+	})
+}
