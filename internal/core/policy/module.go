@@ -34,6 +34,7 @@ func digestOf(source string) string {
 
 // compile reads a policy for a point. What is wrong with it is a fault.Invalid whose details have the lines of source.
 func compile(ctx context.Context, at, source string) (*compiled, error) {
+	boundBuiltins()
 	module, err := parse("policy.rego", source)
 	if err != nil {
 		return nil, err

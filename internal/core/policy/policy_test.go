@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -109,9 +110,19 @@ func TestWhatCantBeDecidedIsDenied(t *testing.T) {
 func TestHostilePoliciesAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, rego := range map[string]string{
-		"time":   "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 3000); count([1 | some a in r; some b in r; some c in r; a + b + c == 0]) > 0 }",
-		"range":  "package roadbed.plan\ndeny contains \"x\" if count(numbers.range(1, 100000000000)) == 0",
-		"memory": "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 20000); x := [[a, b] | some a in r; some b in r]; count(x) == 0 }",
+		"time":    "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 3000); count([1 | some a in r; some b in r; some c in r; a + b + c == 0]) > 0 }",
+		"range":   "package roadbed.plan\ndeny contains \"x\" if count(numbers.range(1, 100000000000)) == 0",
+		"concat":  hostile(`s := concat("", ["` + strings.Repeat("x", 1000) + `" | some _ in numbers.range(1, 10000)]); count(concat(s, numbers_as_text)) == 0`),
+		"double":  hostile(doubled(`concat("", [%[1]s, %[1]s])`, `"xxxxxxxx"`, 60)),
+		"sprintf": hostile(`count(sprintf("%1000000000d", [1])) == 0`),
+		"width":   hostile(`count(sprintf("%*d", [1000000000, 1])) == 0`),
+		"again":   hostile(`s := concat("", ["x" | some _ in numbers.range(1, 10000)]); f := concat("", ["%[1]s" | some _ in numbers.range(1, 10000)]); count(sprintf(f, [s])) == 0`),
+		"replace": hostile(doubled(`replace(%[1]s, "x", "xxxxxxxx")`, `"x"`, 30)),
+		"regex":   hostile(doubled(`regex.replace(%[1]s, "x", "xxxxxxxx")`, `"x"`, 30)),
+		"arrays":  hostile(doubled(`array.concat(%[1]s, %[1]s)`, `[1]`, 60)),
+		"square":  hostile(doubled(`%[1]s * %[1]s`, `12345678901234567890`, 40)),
+		"product": hostile(`product([n | some i in numbers.range(1, 3000); n := i + 1000000]) == 0`),
+		"memory":  "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 20000); x := [[a, b] | some a in r; some b in r]; count(x) == 0 }",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,6 +140,20 @@ func TestHostilePoliciesAreBounded(t *testing.T) {
 	if got := d.Outcome["deny"]; len(got) != 101 || got[100] != "and 4900 more" || len(got[0]) > 1010 {
 		t.Errorf("%d messages, the last %q", len(got), got[len(got)-1])
 	}
+}
+
+// hostile gives a policy with a rule.
+func hostile(body string) string {
+	return "package roadbed.plan\nnumbers_as_text := [\"a\" | some _ in numbers.range(1, 10000)]\ndeny contains \"x\" if { " + body + " }"
+}
+
+// doubled gives the steps v1 to vn, each of which makes something of the one before.
+func doubled(step, first string, n int) string {
+	lines := []string{"v0 := " + first}
+	for i := range n {
+		lines = append(lines, fmt.Sprintf("v%d := %s", i+1, fmt.Sprintf(step, fmt.Sprintf("v%d", i))))
+	}
+	return strings.Join(lines, "; ")
 }
 
 func TestTheCallersEndIsNoDecision(t *testing.T) {
