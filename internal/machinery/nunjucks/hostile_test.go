@@ -2,6 +2,7 @@ package nunjucks_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,10 @@ func TestNoWayToJavaScript(t *testing.T) {
 			`${{ ("x" | groupby("constructor")).constructor("return 1")() }}`,
 			`${{ r/(a+)+(?=b)/.test("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac") }}`,
 			`${{ "aaaa".match("(a)\\1") }}`,
+			`${{ valueOf() }}`,
+			`${{ valueOf().env.opts | dump }}`,
+			`${{ toString() }}${{ hasOwnProperty("env") }}`,
+			`${{ 1 is valueOf }}`,
 		} {
 			if style.Cookiecutter {
 				in = strings.ReplaceAll(in, "${{", "{{")
@@ -51,7 +56,8 @@ func TestHiddenNamesAreUndefined(t *testing.T) {
 	t.Parallel()
 	e := engine(t, nunjucks.Options{})
 	got, err := e.Render(context.Background(),
-		`${{ "".constructor }}${{ ({}).__proto__ }}${{ range.name }}${{ ({})["const" + "ructor"] }}${{ [].concat.constructor }}`, nil)
+		`${{ "".constructor }}${{ ({}).__proto__ }}${{ range.name }}${{ ({})["const" + "ructor"] }}${{ [].concat.constructor }}${{ valueOf }}${{ toString }}${{ __proto__ }}`+
+			`{% set __proto__ = {polluted: "yes"} %}${{ polluted }}`, nil)
 	if err != nil || got != "" {
 		t.Errorf("hidden names give %q, %v", got, err)
 	}
@@ -115,6 +121,46 @@ func TestHugeTemplatesAreStopped(t *testing.T) {
 		cancel()
 		if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.TooLarge) {
 			t.Errorf("%.90s gives %d bytes, %v; want a refusal", in, len(got), err)
+		}
+	}
+}
+
+// Each of these makes many small things out of few words, in far less time than a template may take.
+func TestObjectsAndListsAreBilled(t *testing.T) {
+	t.Parallel()
+	e := engine(t, nunjucks.Options{Limits: nunjucks.Limits{Time: time.Minute, Budget: 512 << 10}})
+	many := func(item string) string {
+		var items strings.Builder
+		for i := range 100 {
+			items.WriteString(strings.ReplaceAll(item, "N", strconv.Itoa(i)) + ",")
+		}
+		return strings.TrimSuffix(items.String(), ",")
+	}
+	keep := `{% set all = [] %}`
+	for _, c := range []struct {
+		compat bool
+		in     string
+	}{
+		{false, keep + `{% for i in range(TIMES) %}${{ all.push({` + many("kN: 1") + `}) }}{% endfor %}`},
+		{false, keep + `{% for i in range(TIMES) %}${{ all.push([` + many("[]") + `]) }}{% endfor %}`},
+		{false, `{% macro m() %}{% endmacro %}{% for i in range(TIMES) %}${{ m(` + many("kN=1") + `) }}{% endfor %}`},
+		{false, `{% macro m() %}{% endmacro %}{% for i in range(TIMES) %}${{ m(` + many("1") + `) }}{% endfor %}`},
+		{false, keep + `{% for i in range(TIMES) %}${{ all.push(range(100) | batch(1)) }}{% endfor %}`},
+		{true, keep + `{% set big = {` + many("kN: 1") + `} %}{% for i in range(TIMES) %}{% set one = {} %}{{ one.update(big) }}{{ all.append(one) }}{% endfor %}`},
+		{true, keep + `{% set big = {` + many("kN: 1") + `} %}{% for i in range(TIMES) %}{{ all.append(big.items()) }}{% endfor %}`},
+		{true, `{{ "abc"[0:2:0] }}`},
+		{true, `{{ "abc"[0:2:0.001] }}`},
+		{true, `{{ "abc"["x":2] }}`},
+	} {
+		s := open(t, e, nunjucks.Style{Cookiecutter: c.compat})
+		_, once := s.Render(context.Background(), strings.ReplaceAll(c.in, "TIMES", "1"), nil)
+		got, err := s.Render(context.Background(), strings.ReplaceAll(c.in, "TIMES", "400"), nil)
+		s.Close()
+		if once != nil && strings.Contains(c.in, "TIMES") {
+			t.Errorf("%.90s is refused where it is done once: %v", c.in, once)
+		}
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "more text and lists") && !strings.Contains(err.Error(), "a slice needs") {
+			t.Errorf("%.90s gives %d bytes, %v; want a refusal", c.in, len(got), err)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 // the way to JavaScript itself, and any step whose result can be far larger than what it was given.
 //
 // nunjucks writes its compiled template as JavaScript source and trusts a few names in it; verify() refuses
-// what is not a plain name there. Memory is bounded by a budget: everything that makes text or lists bills it.
+// what is not a plain name there. Memory is bounded by a budget: everything that makes text, lists or objects bills it.
 (function (nunjucks, host, style) {
   'use strict';
 
@@ -23,8 +23,19 @@
     else if (Array.isArray(value)) charge(8 * value.length);
     return value;
   }
+  function entries(object) {
+    var n = 0;
+    if (object !== null && typeof object === 'object') for (var key in object) if (hasOwn.call(object, key)) n++;
+    return 32 * n;
+  }
+  // What a filter makes, with the lists in it: batch, dictsort and groupby make many of one.
   function billed(fn) {
-    return function () { return bill(fn.apply(this, arguments)); };
+    return function () {
+      var made = bill(fn.apply(this, arguments));
+      if (Array.isArray(made)) made.forEach(function (item) { if (Array.isArray(item)) charge(24 + 8 * item.length); });
+      else if (made !== null && typeof made === 'object') Object.keys(made).forEach(function (key) { charge(32); bill(made[key]); });
+      return made;
+    };
   }
   function descend() {
     if (++depth > host.depth) {
@@ -170,10 +181,17 @@
   function isHidden(object, key) {
     return hidden[key] === true && !(typeof object === 'object' && object !== null && hasOwn.call(object, key) && typeof object[key] !== 'function');
   }
+  // A slice counts on from its first position; by nothing, or by a part of one, it would not get to its end.
+  function whole(number, otherwise) {
+    if (number === null || number === undefined) return otherwise;
+    number = Math.trunc(number);
+    if (number !== number || number === 0 && otherwise === 1) throw new Error('a slice needs whole numbers, and a step other than 0');
+    return number;
+  }
   var plainLookup = runtime.memberLookup;
   runtime.memberLookup = function (object, key) {
     if (typeof object === 'function') return undefined;
-    if (arguments.length === 4) return bill(plainLookup.apply(this, arguments));
+    if (arguments.length === 4) return bill(plainLookup.call(this, object, whole(key, null), whole(arguments[2], null), whole(arguments[3], 1)));
     if (key !== null && (typeof key === 'object' || typeof key === 'function')) key = String(key);
     if (isHidden(object, key)) return undefined;
     var found = plainLookup.call(this, object, key);
@@ -182,13 +200,25 @@
       if (style.compat && !Array.isArray(object) && arguments.length > 0 && typeof object === 'object' && isHidden(object, String(arguments[0]))) {
         return arguments[1];
       }
-      charge(1);
+      charge(32);
+      if (style.compat && key === 'update') charge(entries(arguments[0]));
+      if (style.compat && (key === 'items' || key === 'iteritems')) charge(2 * entries(object));
       return bill(found.apply(this, arguments));
     };
   };
+  // Nothing that is called gets to see the context, which is the way to all that the renderer holds.
   runtime.callWrap = (function (original) {
-    return function () { charge(1); return bill(original.apply(this, arguments)); };
+    return function (fn, name, context, args) { charge(8 + 8 * args.length); return bill(original(fn, name, undefined, args)); };
   })(runtime.callWrap);
+  // A name is what the template or its values made of it, and never what every JavaScript object has.
+  var constants = style.compat ? { True: true, False: false, None: null } : {};
+  runtime.contextOrFrameLookup = function (context, frame, name) {
+    var found = frame.lookup(name);
+    if (found !== undefined) return found;
+    if (hasOwn.call(context.ctx, name)) found = context.ctx[name];
+    else if (hasOwn.call(environment.globals, name)) found = environment.globals[name];
+    return found === undefined && hasOwn.call(constants, name) ? constants[name] : found;
+  };
 
   var captured, capturing = false;
   runtime.suppressValue = function (value) {
@@ -199,6 +229,7 @@
     return value;
   };
   runtime.bill = bill;
+  runtime.charge = charge;
   var frameSet = runtime.Frame.prototype.set;
   runtime.Frame.prototype.set = function (name, value, up) {
     bill(value);
@@ -233,6 +264,17 @@
     compiler.compile(node, frame);
     compiler._emit(')');
   }
+  // Literals are billed each time that they are made; the arguments with names of a call are an object too.
+  function literal(method, each) {
+    var original = Compiler.prototype[method];
+    Compiler.prototype[method] = function (node, frame) {
+      this._emit('(runtime.charge(' + (32 + each * node.children.length) + '), ');
+      original.call(this, node, frame);
+      this._emit(')');
+    };
+  }
+  literal('compileArray', 8);
+  literal('compileDict', 32);
   var compileFilter = Compiler.prototype.compileFilter;
   Compiler.prototype.compileFilter = function (node, frame) {
     this._emit('(lineno = ' + node.lineno + ', colno = ' + node.colno + ', ');
@@ -305,6 +347,7 @@
     Is: function (node) {
       var right = node.right.name || node.right;
       if (typeof right.value === 'string' && !nameLike.test(right.value)) refuse(node, 'the test after "is" must be a plain name');
+      if (!hasOwn.call(environment.tests, String(right.value))) refuse(node, 'test not found: ' + right.value);
     },
     Filter: function (node) {
       named(node.name, 'the name of a filter');
