@@ -112,7 +112,9 @@ func (f *filler) load(ctx context.Context, kind, target string, at []string) (an
 	if err != nil {
 		return nil, err
 	}
-	f.r.bytes += len(data)
+	if f.r.bytes += len(data); f.r.bytes > maxBytes {
+		return nil, f.r.tooLarge()
+	}
 	if kind == "json" || kind == "yaml" {
 		value, err := document.ParseValue(name, data, document.Limits{Bytes: maxDocument})
 		if err != nil {

@@ -85,8 +85,7 @@ func (r *reading) read(ctx context.Context, file string, depth int) error {
 	}
 	r.queued[file] = true
 	if len(r.queued) > maxFiles || r.bytes > maxBytes || depth > maxDepth {
-		return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB or %d levels; register its parts as locations of their own",
-			r.location, maxFiles, maxBytes>>20, maxDepth)
+		return r.tooLarge()
 	}
 	data, err := r.s.repositories.ReadFile(ctx, r.location.Repository, r.commit, file, maxFile)
 	switch fault.KindOf(err) {
@@ -115,6 +114,11 @@ func (r *reading) read(ctx context.Context, file string, depth int) error {
 		}
 	}
 	return nil
+}
+
+func (r *reading) tooLarge() error {
+	return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB or %d levels; register its parts as locations of their own",
+		r.location, maxFiles, maxBytes>>20, maxDepth)
 }
 
 // skip keeps what a file declared before.

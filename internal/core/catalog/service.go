@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,10 +156,12 @@ func orNotFound(err error, format string, args ...any) error {
 
 // check holds all documents to their kinds and says everything that is wrong at once.
 func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
+	if err := s.mayRestricted(ctx, in); err != nil { // before anything is checked, which may be costly
+		return nil, err
+	}
 	var wrong []fault.Detail
 	changes := make([]change, 0, len(in.Documents))
 	seen := map[ref.Entity]bool{}
-	restricted := map[string]bool{}
 	for _, d := range in.Documents {
 		d, kind, details := s.checkOne(d)
 		if seen[d.Ref()] && len(details) == 0 {
@@ -166,26 +169,28 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 		}
 		seen[d.Ref()] = true
 		wrong = append(wrong, details...)
-		if kind.Restricted {
-			restricted[kind.Name] = true
-		}
 		changes = append(changes, change{document: d, kind: kind, space: in.Space, source: in.Source, commit: in.Commit, ifMatch: in.IfMatch})
 	}
 	const most = 50
 	if len(wrong) > 0 {
 		return nil, fault.At("nothing was applied, since a part of it is wrong", wrong[:min(len(wrong), most)]...)
 	}
-	if len(restricted) > 0 {
-		names := make([]string, 0, len(restricted))
-		for name := range restricted {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		if err := s.access.Authorize(ctx, "space:admin", in.Space); err != nil {
-			return nil, fault.Wrap(err, "%s may only be changed by an administrator of the space", strings.Join(names, ", "))
+	return changes, nil
+}
+
+// mayRestricted asks for the right to the restricted kinds among the documents.
+func (s *Service) mayRestricted(ctx context.Context, in Apply) error {
+	restricted := map[string]bool{}
+	for _, d := range in.Documents {
+		if kind, known := s.registry.ByName(d.Kind); known && kind.Restricted {
+			restricted[kind.Name] = true
 		}
 	}
-	return changes, nil
+	if len(restricted) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(restricted))
+	return fault.Wrap(s.access.Authorize(ctx, "space:admin", in.Space), "%s may only be changed by an administrator of the space", strings.Join(names, ", "))
 }
 
 // checkOne holds a document to its kind and to this room's bounds, and completes it.

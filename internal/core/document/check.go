@@ -23,7 +23,11 @@ var (
 // wrong comes back with its line; nil means that it is right.
 func (d Document) Check() []fault.Detail {
 	var wrong []fault.Detail
-	add := func(message, hint string, path ...string) { wrong = append(wrong, d.At(message, hint, path...)) }
+	add := func(message, hint string, path ...string) {
+		if len(wrong) < maxDetails { // to find a place costs more than to see that it is wrong
+			wrong = append(wrong, d.At(message, hint, path...))
+		}
+	}
 
 	const names = "use letters and digits, joined by '-', '_' or '.', at most 63 characters"
 	m := d.Metadata

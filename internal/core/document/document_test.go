@@ -2,6 +2,7 @@ package document_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -416,5 +417,18 @@ func TestCorpusRoundTrips(t *testing.T) {
 	}
 	if read < 400 {
 		t.Errorf("only %d documents could be read", read)
+	}
+}
+
+// Of more mistakes than are told, the rest costs nothing.
+func TestOnlySoManyMistakesAreTold(t *testing.T) {
+	t.Parallel()
+	tags := strings.TrimSuffix(strings.Repeat("WRONG, ", 20_000), ", ")
+	documents, err := document.Parse("x.yaml", []byte("apiVersion: v1\nkind: X\nmetadata: {name: x, tags: ["+tags+"]}\n"), document.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := documents[0].Check(); len(wrong) != 20 {
+		t.Errorf("%d mistakes are told", len(wrong))
 	}
 }

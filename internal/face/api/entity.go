@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -226,6 +228,9 @@ type applyInput struct {
 }
 
 func (a *API) apply(ctx context.Context, in *applyInput) (*body[List[Applied]], error) {
+	if err := a.Access.Authorize(ctx, "entity:write", cmp.Or(in.Body.Space, access.Root)); err != nil {
+		return nil, err // before anything is read
+	}
 	docs, err := document.Parse("documents", []byte(in.Body.Documents), document.Limits{})
 	if err != nil {
 		return nil, err
