@@ -250,6 +250,27 @@ func TestACommitThatIsHalfReadDoesNotStay(t *testing.T) {
 	})
 }
 
+// What placeholders bring counts for the whole location, as often as it is brought.
+func TestPlaceholdersCountForTheWholeLocation(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.repository(alice, "default", "team/shop")
+		var text strings.Builder
+		for i := range 140 {
+			text.WriteString(widget("w"+strconv.Itoa(100+i), "text: {$text: ./large}"))
+		}
+		l := b.location(alice, "default", "team/shop", "")
+		b.follow(func() {
+			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": text.String(), "large": strings.Repeat("x", 500_000)})
+		})
+		if now := b.again(l); !strings.Contains(now.Error, "names more than 2000 files, 64 MiB or 10 levels") {
+			t.Errorf("70 MB by one file: %q %v", now.Error, now.Details)
+		}
+		b.gone(alice, "widget:default/w100")
+	})
+}
+
 func TestALocationNamesOtherFiles(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
