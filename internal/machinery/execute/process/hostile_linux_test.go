@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -282,5 +283,20 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	if strings.Contains(string(mounts), e.dir) {
 		t.Errorf("mounts are left: %s", mounts)
+	}
+}
+
+// Two loops get no more of the processors than the step may have, by the kernel's own count.
+func TestProcessorTimeIsBounded(t *testing.T) {
+	e := hostile(t)
+	if e.Capabilities().Cgroup == "" {
+		without(t, "no cgroup here: ", e.Capabilities().Missing)
+	}
+	result, out := e.script(t, "(while :; do :; done) & while :; do :; done", func(s *execute.Spec) {
+		s.Limits.CPU, s.Limits.Time = 200, 2*time.Second
+	})
+	took := result.Ended.Sub(result.Started)
+	if result.Reason != execute.ReasonTime || result.CPUTime == 0 || result.CPUTime > took*35/100 {
+		t.Errorf("a fifth of a core for %s was %s: %+v %s", took, result.CPUTime, result, out)
 	}
 }
