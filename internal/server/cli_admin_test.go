@@ -84,6 +84,12 @@ func TestTheCommandLineOfAdministrators(t *testing.T) {
 	want(admin, "policy decision dec_00000000000000000000000000", 4, "")
 	want(mallory, "policy decisions", 0, "OUTCOME")
 
+	// What the ledger calls by an opaque id is asked for, and shown, by the name that people know.
+	entries, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"ref": {"user:default/rita"}, "type": {"entity."}})
+	if err != nil || len(entries) == 0 || entries[0].Subject != "user:default/rita" {
+		t.Errorf("the ledger tells of rita: %+v, %v", entries, err)
+	}
+
 	g.push("alice", "crew/shop", map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: shop}\nspec: {type: service, lifecycle: production, owner: {a: b}}\n"})
 	want(alice, "location add crew/shop", 0, "catalog-info.yaml:4: spec.owner: ")
 	_, out := say(alice, "location list -o json")

@@ -190,6 +190,7 @@ func (h *House) core() (err error) {
 		return err
 	}
 	h.Catalog.Read(h.Repositories.Platform())
+	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())
 	h.Runs = run.NewService(run.Deps{
 		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Seal: h.Keeper, Now: time.Now, Log: h.Log,

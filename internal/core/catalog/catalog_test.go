@@ -12,8 +12,10 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 func component(name, spec string) string {
@@ -260,6 +262,72 @@ func TestProjectionsSeeEveryChangeInItsTransaction(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// The ledger is for ever, so it knows people by ids; what a person's document said goes with it.
+func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		user := func(mail string) string {
+			return "---\n{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: dana}, spec: {memberOf: [team], profile: {email: " + mail + "}}}\n"
+		}
+		const owned = "---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: tool}, spec: {type: service, lifecycle: production, owner: 'user:default/dana'}}\n"
+		b.apply(system(), "default", "early", strings.Replace(owned, "tool", "older", 1)) // of nobody yet
+		b.apply(system(), "default", "tools", user("dana@one.test"))
+		b.apply(system(), "default", "tools", user("dana@two.test")+owned)
+		dana := parseRef(t, "user:default/dana")
+		var id string
+		var told []ledger.Entry
+		look := func() {
+			if b.db.Dialect() == store.Postgres {
+				b.sealed()
+			}
+			err := b.db.Read(t.Context(), func(tx *store.Tx) (err error) {
+				told, err = b.ledger.List(t.Context(), tx, ledger.Query{Types: []string{"entity."}, Limit: 1000})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		look()
+		for _, e := range told {
+			if e.Subject == "component:default/tool" && len(e.Refs) > 0 {
+				id = e.Refs[0]
+			}
+		}
+		if !ref.IsID(id, ref.Principal) {
+			t.Fatalf("the owner is called %q", id)
+		}
+		if got := b.entries("entity.created", id) + b.entries("entity.changed", id); got != 3 { // herself twice, and what she owns
+			t.Errorf("%d entries are about her", got)
+		}
+		if err := b.Delete(system(), dana, ""); err != nil {
+			t.Fatal(err)
+		}
+		if b.entries("entity.deleted", id) != 1 {
+			t.Error("no entry tells that she has gone")
+		}
+		look()
+		for _, e := range told {
+			if text := fmt.Sprint(e.Subject, e.Refs, string(e.Data)); strings.Contains(text, "dana") {
+				t.Errorf("the ledger names her: %s", text)
+			}
+		}
+		versions, err := b.History(system(), dana, 0)
+		if err != nil || len(versions) != 3 {
+			t.Errorf("%d versions, %v", len(versions), err)
+		}
+		for _, v := range versions {
+			if text := fmt.Sprint(v.Diff); strings.Contains(text, "test") {
+				t.Errorf("version %d still tells of her: %s", v.Number, text)
+			}
+		}
+		b.apply(system(), "default", "tools", user("dana@three.test")+owned)
+		if got := b.entries("entity.created", id); got != 2 {
+			t.Errorf("another of her name is taken for her: %d", got)
 		}
 	})
 }

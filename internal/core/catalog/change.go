@@ -104,7 +104,9 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, ite
 	text := e.document
 	if item.Action == Deleted {
 		text = nil
-		err = drop(ctx, tx, e.Ref)
+		if err = drop(ctx, tx, e.Ref); err == nil && e.Ref.Kind == userKind {
+			err = forgetVersions(ctx, tx, e.Ref)
+		}
 	} else {
 		var before []document.Relation
 		if old != nil {
@@ -159,11 +161,15 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, e row, item Item) (str
 	if err != nil {
 		return "", err
 	}
-	var refs []string
-	for _, r := range e.declared[:min(len(e.declared), ledger.MaxRefs)] {
-		refs = append(refs, r.Target.String())
+	subject, err := s.named(ctx, tx, e.Ref, true)
+	if err != nil {
+		return "", err
 	}
-	entry, err := s.ledger.Append(ctx, tx, ledger.Entry{Space: e.Space, Type: kinds[item.Action], Subject: e.Ref.String(), Refs: refs, Data: data})
+	refs, err := s.targets(ctx, tx, e.declared)
+	if err != nil {
+		return "", err
+	}
+	entry, err := s.ledger.Append(ctx, tx, ledger.Entry{Space: e.Space, Type: kinds[item.Action], Subject: subject, Refs: refs, Data: data})
 	return entry, fault.Wrap(err, "note the change of %s", e.Ref)
 }
 

@@ -8,6 +8,7 @@
 //
 // Every change of a document is one transaction: the entity, its version, its reverse relations, its ledger entry
 // (entity.created, entity.changed, entity.deleted) and the projection that its kind's owner keeps in Changed.
+// The ledger calls a user by an opaque id, and a User document that is deleted takes its older texts along.
 // A status is written beside it, without versions; only a changed condition makes an entry.
 //
 // A location is level-triggered: a push enqueues "catalog.refresh", which reads the files at the head and applies

@@ -97,6 +97,10 @@ ON CONFLICT (ref) DO UPDATE SET status = excluded.status, condition = excluded.c
 	if err != nil {
 		return err
 	}
-	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: space, Type: "entity.condition-changed", Subject: r.String(), Data: told})
+	subject, err := s.named(ctx, tx, r, true)
+	if err != nil {
+		return err
+	}
+	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: space, Type: "entity.condition-changed", Subject: subject, Data: told})
 	return fault.Wrap(err, "set the status of %s", r)
 }

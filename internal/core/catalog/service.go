@@ -43,6 +43,7 @@ type Service struct {
 	ledger       *ledger.Ledger
 	queue        *queue.Queue
 	repositories Repositories
+	people       People
 	addresses    []string
 	now          func() time.Time
 	log          *slog.Logger

@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -61,7 +62,7 @@ func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 }
 
 func rooms() []store.Migrations {
-	return []store.Migrations{ledger.Migrations(), queue.Migrations(), access.Migrations(), catalog.Migrations(), repository.Migrations()}
+	return []store.Migrations{ledger.Migrations(), queue.Migrations(), access.Migrations(), identity.Migrations(), catalog.Migrations(), repository.Migrations()}
 }
 
 func setup(t testing.TB, db *store.DB) *bench {
@@ -95,6 +96,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 		t.Fatal(err)
 	}
 	b.Read(b.repositories.Platform())
+	b.Know(identity.New(db, rights, b.ledger, time.Now, log))
 	b.Addresses("https://roadbed.test")
 	b.apply(system(), "default", "roadbed:set-up", people)
 	return b

@@ -78,6 +78,20 @@ func (s *Service) Principal(ctx context.Context, id string) (actor.Principal, er
 	return s.principal(ctx, who)
 }
 
+// PersonID gives the id of a user who can act; "" when there is none, unless declare has the user be one from now on. It
+// asks for no right: the catalog writes the ledger by it.
+func (s *Service) PersonID(ctx context.Context, tx *store.Tx, user ref.Entity, declare bool) (string, error) {
+	p, err := s.Find(ctx, tx, user)
+	if !fault.Is(err, fault.NotFound) {
+		return p.ID, err
+	}
+	if !declare {
+		return "", nil
+	}
+	p, err = s.ensure(ctx, tx, Principal{Kind: actor.User, Ref: user, Name: user.Name})
+	return p.ID, err
+}
+
 // userSpec is what a User document says about the person; Backstage allows more.
 type userSpec struct {
 	Profile struct {

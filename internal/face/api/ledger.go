@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2/sse"
@@ -12,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 func (a *API) ledgerRoutes() {
@@ -40,7 +44,30 @@ func (a *API) ledgerQuery(ctx context.Context, in *listLedgerInput) (ledger.Quer
 	if !readable.All && spaces == nil {
 		spaces = []string{}
 	}
-	return ledger.Query{Types: words(in.Type), Ref: in.Ref, Actor: in.Actor, Run: in.Run, Since: in.Since, Spaces: spaces}, nil
+	about, err := a.ledgerName(ctx, in.Ref)
+	if err != nil {
+		return ledger.Query{}, err
+	}
+	return ledger.Query{Types: words(in.Type), Ref: about, Actor: in.Actor, Run: in.Run, Since: in.Since, Spaces: spaces}, nil
+}
+
+// ledgerName gives what the ledger calls something: a user by an opaque id.
+func (a *API) ledgerName(ctx context.Context, text string) (name string, err error) {
+	if !strings.HasPrefix(text, "user:") {
+		return text, nil
+	}
+	user, err := principalRef(text)
+	if err != nil {
+		return text, nil //nolint:nilerr // then it is the name of nothing
+	}
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		name, err = a.Identity.PersonID(ctx, tx, user, false)
+		return err
+	})
+	if name == "" {
+		name = text
+	}
+	return name, err
 }
 
 func (a *API) listLedger(ctx context.Context, in *listLedgerInput) (*body[List[Entry]], error) {
@@ -75,19 +102,29 @@ func (a *API) readLedger(ctx context.Context, q ledger.Query) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(entries))
-	for i, e := range entries {
-		ids[i] = e.Actor
+	var ids []string
+	for _, e := range entries {
+		ids = append(append(ids, e.Actor, e.Subject), e.Refs...)
 	}
 	who, err := a.people(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
+	shown := func(name string) string {
+		if ref.IsID(name, ref.Principal) {
+			return cmp.Or(who(name).Ref, name)
+		}
+		return name
+	}
 	out := make([]Entry, len(entries))
 	for i, e := range entries {
+		refs := slices.Clone(e.Refs)
+		for j := range refs {
+			refs[j] = shown(refs[j])
+		}
 		out[i] = Entry{
-			Position: e.Position, ID: e.ID, Time: e.Time.UTC(), Actor: who(e.Actor), Space: e.Space, Type: e.Type, Subject: e.Subject,
-			Refs: e.Refs, Run: e.Run, Cause: e.Cause, Data: e.Data, Hash: hex.EncodeToString(e.Hash),
+			Position: e.Position, ID: e.ID, Time: e.Time.UTC(), Actor: who(e.Actor), Space: e.Space, Type: e.Type, Subject: shown(e.Subject),
+			Refs: refs, Run: e.Run, Cause: e.Cause, Data: e.Data, Hash: hex.EncodeToString(e.Hash),
 		}
 	}
 	return out, nil
