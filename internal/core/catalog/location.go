@@ -223,8 +223,8 @@ func (s *Service) tellLocation(ctx context.Context, tx *store.Tx, kind string, l
 }
 
 // Locations gives the locations of the spaces in which the reader may see entities, the newest first, at most 1,000;
-// space narrows to one.
-func (s *Service) Locations(ctx context.Context, space string) (list []Location, err error) {
+// space and repository narrow to one.
+func (s *Service) Locations(ctx context.Context, space, repository string) (list []Location, err error) {
 	visible, err := s.access.Spaces(ctx, "entity:read")
 	if err != nil || visible.Empty() || space != "" && !visible.Has(space) {
 		return nil, err
@@ -234,6 +234,7 @@ func (s *Service) Locations(ctx context.Context, space string) (list []Location,
 		w.Add(w.In("space", visible.List()))
 	}
 	w.Equal("space", space)
+	w.Equal("repository", strings.ToLower(repository))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1000`, w.Args...)
 		list, err = store.Collect(rows, err, scanLocation)

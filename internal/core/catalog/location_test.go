@@ -92,7 +92,7 @@ func TestATrustThatIsTakenBackDeletesNothing(t *testing.T) {
 		b.follow(func() {
 			b.push(alice, "team/org", map[string]string{"org.yaml": group, "catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: all}\nspec: {targets: [/git/team/org/org.yaml]}\n"})
 		})
-		list, err := b.Locations(admin, "")
+		list, err := b.Locations(admin, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,6 +196,9 @@ func TestALocationFollowsItsRepository(t *testing.T) {
 		b.gone(alice, "shop")
 		if got := b.entries("location.failed", l.ID); got != 4 {
 			t.Errorf("%d entries tell that it failed", got)
+		}
+		if got := b.entries("location.mended", l.ID); got != 2 {
+			t.Errorf("%d entries tell that it was mended", got)
 		}
 	})
 }
@@ -404,7 +407,10 @@ func TestALocationReadsOnlyWhatItMay(t *testing.T) {
 			t.Errorf("from above: %+v", l)
 		}
 		b.get("secret")
-		list, err := b.Locations(carol, "")
+		if list, err := b.Locations(carol, "", "Ops/nothing"); err != nil || len(list) != 1 || list[0].Repository != "ops/nothing" {
+			t.Errorf("of one repository: %+v, %v", list, err)
+		}
+		list, err := b.Locations(carol, "", "")
 		if err != nil || len(list) != 4 {
 			t.Errorf("carol sees %d locations, %v", len(list), err)
 		}
@@ -434,7 +440,7 @@ func TestALocationThatIsApplied(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.get(want)
-			list, err := b.Locations(alice, "")
+			list, err := b.Locations(alice, "", "")
 			if err != nil || len(list) != 1 {
 				t.Fatalf("%s: %+v, %v", target, list, err)
 			}
@@ -490,7 +496,7 @@ func TestALocationStaysAsLongAsSomebodyNamesIt(t *testing.T) {
 		end("three")
 		b.gone(alice, "ring")
 		b.gone(alice, "back")
-		if list, err := b.Locations(alice, ""); err != nil || len(list) != 0 {
+		if list, err := b.Locations(alice, "", ""); err != nil || len(list) != 0 {
 			t.Errorf("%d locations are left, %v", len(list), err)
 		}
 

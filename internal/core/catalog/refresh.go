@@ -218,7 +218,7 @@ func (s *Service) head(ctx context.Context, l Location) (string, error) {
 	return head, err
 }
 
-// finish writes how the refresh went. A new error is told in the ledger.
+// finish writes how the refresh went. A new error, and that there is none any more, is told in the ledger.
 func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 	f.details = bounded(f.details)
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
@@ -227,14 +227,18 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 			return err
 		}
 		news := f.message != "" && (now.Error != clip(f.message) || !slices.Equal(now.Details, f.details))
+		mended := f.message == "" && now.Error != ""
 		now.Commit, now.Error, now.Details, now.Refreshed = l.Commit, clip(f.message), f.details, s.now()
 		if err := saveLocation(ctx, tx, now); err != nil {
 			return err
 		}
-		if !news {
-			return nil
+		switch {
+		case news:
+			return s.tellLocation(ctx, tx, "location.failed", now, map[string]any{"error": short(f.message)})
+		case mended:
+			return s.tellLocation(ctx, tx, "location.mended", now, nil)
 		}
-		return s.tellLocation(ctx, tx, "location.failed", now, map[string]any{"error": short(f.message)})
+		return nil
 	})
 	return errors.Join(err, f.err)
 }

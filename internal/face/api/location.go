@@ -30,11 +30,12 @@ func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
 }
 
 type listLocationsInput struct {
-	Space string `query:"space" maxLength:"63"`
+	Space      string `query:"space" maxLength:"63"`
+	Repository string `query:"repository" maxLength:"200" example:"payments/shop"`
 }
 
 func (a *API) listLocations(ctx context.Context, in *listLocationsInput) (*body[List[Location]], error) {
-	all, err := a.Catalog.Locations(ctx, in.Space)
+	all, err := a.Catalog.Locations(ctx, in.Space, in.Repository)
 	if err != nil {
 		return nil, err
 	}

@@ -246,6 +246,20 @@ export const repository = (namespace: string, name: string) =>
     queryFn: () => body(api.GET('/api/v1/repositories/{namespace}/{name}', { params: { path: { namespace, name } } })),
   });
 
+/** What of a repository's declared files could not be taken in. */
+export const troubles = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['repository', namespace, name, 'troubles'],
+    queryFn: async ({ signal }) => {
+      const query = { repository: `${namespace}/${name}` };
+      const all = await body(api.GET('/api/v1/locations', { params: { query }, signal }));
+      const bad = all.items.filter((l) => l.error).slice(0, 5);
+      return Promise.all(
+        bad.map(({ id }) => body(api.GET('/api/v1/locations/{id}', { params: { path: { id } }, signal }))),
+      );
+    },
+  });
+
 /** A folder at a commit, which never changes. */
 export const tree = (namespace: string, name: string, commit: string, path: string) =>
   queryOptions({

@@ -4081,6 +4081,7 @@ export interface operations {
         parameters: {
             query?: {
                 space?: string;
+                repository?: string;
             };
             header?: never;
             path?: never;

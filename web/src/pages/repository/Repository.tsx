@@ -11,6 +11,7 @@ import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
 import { Commits } from './Commits';
 import { Files } from './Files';
+import { Troubles } from './Troubles';
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
 
@@ -48,6 +49,7 @@ export function RepositoryPage() {
         </>
       }
     >
+      <Troubles namespace={namespace} name={name} />
       <Section>
         <CopyText label="Get the code" text={`git clone ${repo.cloneUrl}`} />
       </Section>
