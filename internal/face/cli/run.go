@@ -13,7 +13,7 @@ import (
 )
 
 func (s *state) runs() *cobra.Command {
-	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runLogs(), s.runWait()}
+	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runPlan(), s.runLogs(), s.runWait()}
 	for _, v := range [][2]string{
 		{"confirm", "Let a plan be applied, if the approval policies agree"}, {"discard", "End a run that waits for review"},
 		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against it"},
@@ -88,6 +88,9 @@ func (s *state) showRun(c *cobra.Command, r client.RunDetail) error {
 		}
 		for _, v := range r.Reviews {
 			fmt.Fprintf(w, "review\t%s by %s\t%s\n", v.Verdict, v.Actor.Name, v.Note)
+		}
+		if r.Kind == "stack" && len(r.Output) > 0 {
+			fmt.Fprintf(w, "its plan\troadbed run plan %s\n", r.ID)
 		}
 		if len(r.Can) > 0 {
 			fmt.Fprintf(w, "you can\t%s\n", strings.Join(r.Can, ", "))
