@@ -463,3 +463,61 @@ func TestWhereThingsAre(t *testing.T) {
 		t.Errorf("the key's mode is %v, %v", key.Mode(), err)
 	}
 }
+
+// TestTheAPIDescribesItself holds the document of the API to what its readers need: each operation says what it is, what
+// it needs and how it fails; lists are paged, and what makes something can be repeated.
+func TestTheAPIDescribesItself(t *testing.T) {
+	h, server := open(t)
+	operations := 0
+	for path, item := range h.API.OpenAPI().Paths {
+		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+			if op == nil {
+				continue
+			}
+			operations++
+			has := func(name string) bool {
+				return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
+			}
+			switch {
+			case op.Summary == "" || !strings.Contains(op.Description, "Permission: "):
+				t.Errorf("%s %s says neither what it is nor what it needs: %q %q", method, path, op.Summary, op.Description)
+			case op.Responses["401"] == nil && op.Responses["default"] == nil:
+				t.Errorf("%s %s does not say how it fails", method, path)
+			case (method == "POST" || method == "PUT" || method == "DELETE") && op.OperationID != "signIn" && !has("Idempotency-Key"):
+				t.Errorf("%s %s can't be repeated", method, path)
+			case has("limit") && !has("cursor") && strings.HasPrefix(op.OperationID, "list") && !bounded[op.OperationID]:
+				t.Errorf("%s %s is a list without a cursor", method, path)
+			}
+		}
+	}
+	if operations < 70 {
+		t.Errorf("only %d operations are described", operations)
+	}
+	for _, c := range []struct {
+		method, path string
+		code         int
+		says         string
+	}{
+		{"GET", "/api/v1/nothing", 404, "/docs on this server lists"}, {"PATCH", "/api/v1/runs", 405, "it takes GET, HEAD"},
+		{"POST", "/api/v1/apply", 422, ""}, {"GET", "/api/v1/runs/run_x", 404, ""},
+	} {
+		request, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+h.Options.AdminToken)
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != c.code || answer.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(string(body), c.says) {
+			t.Errorf("%s %s gives %s %s %s", c.method, c.path, answer.Status, answer.Header.Get("Content-Type"), body)
+		}
+	}
+}
+
+// bounded are lists of which the newest are enough.
+var bounded = map[string]bool{"listEntityHistory": true, "listCommits": true, "listStates": true, "listTriggerEvents": true}

@@ -121,13 +121,23 @@ func (a *API) routes() {
 	a.statusRoutes()
 	a.docsRoutes()
 	a.describeOnce()
+	a.describeRights()
 }
 
 // OpenAPI gives the document that describes the API.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
 
 // Handler serves the API; Authenticate has put the principal into the context.
-func (a *API) Handler() http.Handler { return a.onlyOnce(a.mux) }
+func (a *API) Handler() http.Handler {
+	known := a.onlyOnce(a.mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := a.mux.Handler(r); pattern == "" {
+			a.refuseUnknown(w, r)
+			return
+		}
+		known.ServeHTTP(w, r)
+	})
+}
 
 // public marks operations that anyone may call.
 const public = "public"

@@ -75,6 +75,28 @@ func (a *API) WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, problem)
 }
 
+// refuseUnknown answers what no route is for, in the same form as every other error.
+func (a *API) refuseUnknown(w http.ResponseWriter, r *http.Request) {
+	methods := allowed{http.Header{}}
+	a.mux.ServeHTTP(methods, r)
+	allow := methods.header.Get("Allow")
+	if allow == "" {
+		a.WriteProblem(w, r, fault.Errorf(fault.NotFound, "there is nothing at %s; /docs on this server lists what there is", r.URL.Path))
+		return
+	}
+	w.Header().Set("Allow", allow)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	writeJSON(w, &huma.ErrorModel{Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed, Detail: r.Method + " means nothing here; it takes " + allow})
+}
+
+// allowed hears what a mux says of a path that it has no route for.
+type allowed struct{ header http.Header }
+
+func (a allowed) Header() http.Header         { return a.header }
+func (a allowed) WriteHeader(int)             {}
+func (a allowed) Write(p []byte) (int, error) { return len(p), nil }
+
 func signedIn(ctx context.Context) error {
 	if actor.From(ctx).Kind == actor.Anonymous {
 		return fault.Errorf(fault.Unauthenticated, "sign in first: run `roadbed login`, or send a token as Authorization: Bearer")

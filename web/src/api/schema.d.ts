@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Applications, by reference */
+        /**
+         * Applications, by reference
+         * @description Permission: application:read; others are left out.
+         */
         get: operations["listApplications"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One application with its objects and history */
+        /**
+         * One application with its objects and history
+         * @description Permission: application:read.
+         */
         get: operations["getApplication"];
         put?: never;
         post?: never;
@@ -45,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a sync would change */
+        /**
+         * What a sync would change
+         * @description Permission: application:read.
+         */
         get: operations["diffApplication"];
         put?: never;
         post?: never;
@@ -62,7 +71,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An application as it changes, as server-sent events */
+        /**
+         * An application as it changes, as server-sent events
+         * @description Permission: application:read.
+         */
         get: operations["followApplication"];
         put?: never;
         post?: never;
@@ -79,7 +91,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a pod has written */
+        /**
+         * What a pod has written
+         * @description Permission: application:read.
+         */
         get: operations["readPodLog"];
         put?: never;
         post?: never;
@@ -98,7 +113,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deploy an earlier revision again */
+        /**
+         * Deploy an earlier revision again
+         * @description Permission: application:sync.
+         */
         post: operations["rollbackApplication"];
         delete?: never;
         options?: never;
@@ -115,7 +133,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deploy the head of the branch now */
+        /**
+         * Deploy the head of the branch now
+         * @description Permission: application:sync.
+         */
         post: operations["syncApplication"];
         delete?: never;
         options?: never;
@@ -132,7 +153,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Declare documents of any kind, all or none */
+        /**
+         * Declare documents of any kind, all or none
+         * @description Permission: entity:write, space:admin for restricted kinds, entity:delete to prune.
+         */
         post: operations["apply"];
         delete?: never;
         options?: never;
@@ -147,7 +171,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Decisions, newest first */
+        /**
+         * Decisions, newest first
+         * @description Permission: policy:read; others are left out.
+         */
         get: operations["listDecisions"];
         put?: never;
         post?: never;
@@ -164,7 +191,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A decision, and what it was made from */
+        /**
+         * A decision, and what it was made from
+         * @description Permission: policy:read.
+         */
         get: operations["getDecision"];
         put?: never;
         post?: never;
@@ -181,7 +211,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Entities of any kind, by reference */
+        /**
+         * Entities of any kind, by reference
+         * @description Permission: entity:read; others are left out.
+         */
         get: operations["listEntities"];
         put?: never;
         post?: never;
@@ -198,11 +231,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One entity */
+        /**
+         * One entity
+         * @description Permission: entity:read.
+         */
         get: operations["getEntity"];
         put?: never;
         post?: never;
-        /** Delete an entity that was applied */
+        /**
+         * Delete an entity that was applied
+         * @description Permission: entity:delete, and space:admin for a restricted kind.
+         */
         delete: operations["deleteEntity"];
         options?: never;
         head?: never;
@@ -216,7 +255,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Versions of an entity, newest first */
+        /**
+         * Versions of an entity, newest first
+         * @description Permission: entity:read.
+         */
         get: operations["listEntityHistory"];
         put?: never;
         post?: never;
@@ -233,7 +275,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The ledger and what a page shows, as they change, on one stream of server-sent events */
+        /**
+         * The ledger and what a page shows, as they change, on one stream of server-sent events
+         * @description Permission: none; what the caller may not read is left out.
+         */
         get: operations["followEvents"];
         put?: never;
         post?: never;
@@ -250,7 +295,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Values of a field and how many entities have each */
+        /**
+         * Values of a field and how many entities have each
+         * @description Permission: entity:read; others are not counted.
+         */
         get: operations["listFacets"];
         put?: never;
         post?: never;
@@ -267,7 +315,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What waits for the caller, and what happened lately */
+        /**
+         * What waits for the caller, and what happened lately
+         * @description Permission: none; what the caller may read.
+         */
         get: operations["getHome"];
         put?: never;
         post?: never;
@@ -284,7 +335,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Kinds of documents */
+        /**
+         * Kinds of documents
+         * @description Permission: none.
+         */
         get: operations["listKinds"];
         put?: never;
         post?: never;
@@ -301,7 +355,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What changed, newest first */
+        /**
+         * What changed, newest first
+         * @description Permission: ledger:read; others are left out.
+         */
         get: operations["listLedger"];
         put?: never;
         post?: never;
@@ -318,7 +375,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Changes as they happen, as server-sent events */
+        /**
+         * Changes as they happen, as server-sent events
+         * @description Permission: ledger:read; others are left out.
+         */
         get: operations["followLedger"];
         put?: never;
         post?: never;
@@ -335,7 +395,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check the chain of hashes from its start */
+        /**
+         * Check the chain of hashes from its start
+         * @description Permission: ledger:verify in the root space.
+         */
         get: operations["verifyLedger"];
         put?: never;
         post?: never;
@@ -352,10 +415,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Files that documents come from */
+        /**
+         * Files that documents come from
+         * @description Permission: entity:read; others are left out.
+         */
         get: operations["listLocations"];
         put?: never;
-        /** Take documents from a hosted repository, now and at every push */
+        /**
+         * Take documents from a hosted repository, now and at every push
+         * @description Permission: location:write, and repository:read for the repository.
+         */
         post: operations["addLocation"];
         delete?: never;
         options?: never;
@@ -370,11 +439,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A location, and what of its files could not be taken */
+        /**
+         * A location, and what of its files could not be taken
+         * @description Permission: entity:read.
+         */
         get: operations["getLocation"];
         put?: never;
         post?: never;
-        /** Forget a location and delete what came from it */
+        /**
+         * Forget a location and delete what came from it
+         * @description Permission: location:write, and entity:delete for what came from it.
+         */
         delete: operations["removeLocation"];
         options?: never;
         head?: never;
@@ -390,7 +465,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read a location now */
+        /**
+         * Read a location now
+         * @description Permission: location:write.
+         */
         post: operations["refreshLocation"];
         delete?: never;
         options?: never;
@@ -406,7 +484,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Restricted kinds that are taken from a location */
+        /**
+         * Restricted kinds that are taken from a location
+         * @description Permission: space:admin.
+         */
         put: operations["trustLocation"];
         post?: never;
         delete?: never;
@@ -422,10 +503,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Accounts for scripts and outside systems */
+        /**
+         * Accounts for scripts and outside systems
+         * @description Permission: space:read in the machine's space; others are left out.
+         */
         get: operations["listMachines"];
         put?: never;
-        /** A new account for a script, which may do nothing until a RoleBinding names it */
+        /**
+         * A new account for a script, which may do nothing until a RoleBinding names it
+         * @description Permission: space:admin.
+         */
         post: operations["createMachine"];
         delete?: never;
         options?: never;
@@ -443,7 +530,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End a machine with its tokens */
+        /**
+         * End a machine with its tokens
+         * @description Permission: space:admin.
+         */
         delete: operations["deleteMachine"];
         options?: never;
         head?: never;
@@ -459,7 +549,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a policy and run its tests */
+        /**
+         * Check a policy and run its tests
+         * @description Permission: policy:simulate.
+         */
         post: operations["checkPolicy"];
         delete?: never;
         options?: never;
@@ -476,7 +569,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What a policy would have changed in recorded decisions */
+        /**
+         * What a policy would have changed in recorded decisions
+         * @description Permission: policy:simulate.
+         */
         post: operations["replayPolicy"];
         delete?: never;
         options?: never;
@@ -491,10 +587,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Repositories, by name */
+        /**
+         * Repositories, by name
+         * @description Permission: repository:read; others are left out.
+         */
         get: operations["listRepositories"];
         put?: never;
-        /** Make an empty hosted repository */
+        /**
+         * Make an empty hosted repository
+         * @description Permission: repository:create.
+         */
         post: operations["createRepository"];
         delete?: never;
         options?: never;
@@ -509,11 +611,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One repository */
+        /**
+         * One repository
+         * @description Permission: repository:read.
+         */
         get: operations["getRepository"];
         put?: never;
         post?: never;
-        /** Delete a repository with all that it holds */
+        /**
+         * Delete a repository with all that it holds
+         * @description Permission: repository:admin, or repository:create for who made it.
+         */
         delete: operations["deleteRepository"];
         options?: never;
         head?: never;
@@ -527,7 +635,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Commits, newest first */
+        /**
+         * Commits, newest first
+         * @description Permission: repository:read.
+         */
         get: operations["listCommits"];
         put?: never;
         post?: never;
@@ -544,7 +655,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A file at a commit */
+        /**
+         * A file at a commit
+         * @description Permission: repository:read.
+         */
         get: operations["readFile"];
         put?: never;
         post?: never;
@@ -561,7 +675,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A folder at a commit */
+        /**
+         * A folder at a commit
+         * @description Permission: repository:read.
+         */
         get: operations["listTree"];
         put?: never;
         post?: never;
@@ -578,7 +695,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Runs, newest first */
+        /**
+         * Runs, newest first
+         * @description Permission: run:read; others are left out.
+         */
         get: operations["listRuns"];
         put?: never;
         post?: never;
@@ -595,7 +715,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One run with its steps, reviews and decisions */
+        /**
+         * One run with its steps, reviews and decisions
+         * @description Permission: run:read.
+         */
         get: operations["getRun"];
         put?: never;
         post?: never;
@@ -614,7 +737,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Vote for a run that waits for review */
+        /**
+         * Vote for a run that waits for review
+         * @description Permission: run:confirm, and for a workflow the approval policies agree.
+         */
         post: operations["approveRun"];
         delete?: never;
         options?: never;
@@ -631,7 +757,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop a run */
+        /**
+         * Stop a run
+         * @description Permission: run:cancel.
+         */
         post: operations["cancelRun"];
         delete?: never;
         options?: never;
@@ -648,7 +777,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a plan be applied, if the approval policies agree */
+        /**
+         * Let a plan be applied, if the approval policies agree
+         * @description Permission: run:confirm, and the approval policies agree.
+         */
         post: operations["confirmRun"];
         delete?: never;
         options?: never;
@@ -665,7 +797,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End a run that waits for review */
+        /**
+         * End a run that waits for review
+         * @description Permission: run:confirm.
+         */
         post: operations["discardRun"];
         delete?: never;
         options?: never;
@@ -680,7 +815,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A run as it changes, as server-sent events */
+        /**
+         * A run as it changes, as server-sent events
+         * @description Permission: run:read.
+         */
         get: operations["followRun"];
         put?: never;
         post?: never;
@@ -697,7 +835,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The nodes of a workflow's run, as they stand */
+        /**
+         * The nodes of a workflow's run, as they stand
+         * @description Permission: run:read.
+         */
         get: operations["getGraph"];
         put?: never;
         post?: never;
@@ -714,7 +855,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The plan of a stack run, sensitive values taken out */
+        /**
+         * The plan of a stack run, sensitive values taken out
+         * @description Permission: run:read.
+         */
         get: operations["getPlan"];
         put?: never;
         post?: never;
@@ -733,7 +877,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Vote against a run that waits for review */
+        /**
+         * Vote against a run that waits for review
+         * @description Permission: run:confirm.
+         */
         post: operations["rejectRun"];
         delete?: never;
         options?: never;
@@ -750,7 +897,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let an ended run go on from where it failed */
+        /**
+         * Let an ended run go on from where it failed
+         * @description Permission: run:create.
+         */
         post: operations["retryRun"];
         delete?: never;
         options?: never;
@@ -765,7 +915,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A step's log from an offset, at most 1 MiB at once */
+        /**
+         * A step's log from an offset, at most 1 MiB at once
+         * @description Permission: run:read.
+         */
         get: operations["readLog"];
         put?: never;
         post?: never;
@@ -782,7 +935,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A step's log as it is written, as server-sent events */
+        /**
+         * A step's log as it is written, as server-sent events
+         * @description Permission: run:read.
+         */
         get: operations["followLog"];
         put?: never;
         post?: never;
@@ -799,7 +955,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All that a step has written until now, as a file */
+        /**
+         * All that a step has written until now, as a file
+         * @description Permission: run:read.
+         */
         get: operations["downloadLog"];
         put?: never;
         post?: never;
@@ -818,7 +977,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Delete what a golden path's run has made */
+        /**
+         * Delete what a golden path's run has made
+         * @description Permission: run:cancel and template:use, and the right to delete each thing.
+         */
         post: operations["undoScaffold"];
         delete?: never;
         options?: never;
@@ -833,7 +995,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Secrets of a space, without their values */
+        /**
+         * Secrets of a space, without their values
+         * @description Permission: secret:read.
+         */
         get: operations["listSecrets"];
         put?: never;
         post?: never;
@@ -851,10 +1016,16 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set a secret; its value can't be read again */
+        /**
+         * Set a secret; its value can't be read again
+         * @description Permission: secret:write.
+         */
         put: operations["putSecret"];
         post?: never;
-        /** Forget a secret */
+        /**
+         * Forget a secret
+         * @description Permission: secret:write.
+         */
         delete: operations["deleteSecret"];
         options?: never;
         head?: never;
@@ -870,9 +1041,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Exchange the code of a sign-in link for a session */
+        /**
+         * Exchange the code of a sign-in link for a session
+         * @description Permission: none; the code is the proof.
+         */
         post: operations["signIn"];
-        /** End the caller's session */
+        /**
+         * End the caller's session
+         * @description Permission: none; it ends the caller's own session.
+         */
         delete: operations["signOut"];
         options?: never;
         head?: never;
@@ -889,7 +1066,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End all sessions and sign-in links of the caller, or of another user */
+        /**
+         * End all sessions and sign-in links of the caller, or of another user
+         * @description Permission: none for oneself; space:admin in the root space for others.
+         */
         delete: operations["signOutEverywhere"];
         options?: never;
         head?: never;
@@ -905,7 +1085,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A link that signs a user in once, within ten minutes */
+        /**
+         * A link that signs a user in once, within ten minutes
+         * @description Permission: none for oneself, with a token that has no scopes; space:admin in the root space for others.
+         */
         post: operations["createSignInLink"];
         delete?: never;
         options?: never;
@@ -920,7 +1103,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Spaces that the caller may see */
+        /**
+         * Spaces that the caller may see
+         * @description Permission: space:read; others are left out.
+         */
         get: operations["listSpaces"];
         put?: never;
         post?: never;
@@ -937,7 +1123,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who may do what in a space */
+        /**
+         * Who may do what in a space
+         * @description Permission: space:read.
+         */
         get: operations["getRights"];
         put?: never;
         post?: never;
@@ -954,7 +1143,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stacks, by reference */
+        /**
+         * Stacks, by reference
+         * @description Permission: stack:read; others are left out.
+         */
         get: operations["listStacks"];
         put?: never;
         post?: never;
@@ -971,7 +1163,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One stack */
+        /**
+         * One stack
+         * @description Permission: stack:read.
+         */
         get: operations["getStack"];
         put?: never;
         post?: never;
@@ -990,7 +1185,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a run: tracked, proposed or destroy */
+        /**
+         * Start a run: tracked, proposed or destroy
+         * @description Permission: run:create.
+         */
         post: operations["startStackRun"];
         delete?: never;
         options?: never;
@@ -1005,7 +1203,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Versions of a stack's state, newest first */
+        /**
+         * Versions of a stack's state, newest first
+         * @description Permission: stack:read.
+         */
         get: operations["listStates"];
         put?: never;
         post?: never;
@@ -1024,7 +1225,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Free the lock of a stack's state, whoever holds it */
+        /**
+         * Free the lock of a stack's state, whoever holds it
+         * @description Permission: stack:state and stack:unlock.
+         */
         post: operations["unlockStack"];
         delete?: never;
         options?: never;
@@ -1039,7 +1243,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this installation is and has */
+        /**
+         * What this installation is and has
+         * @description Permission: none.
+         */
         get: operations["getStatus"];
         put?: never;
         post?: never;
@@ -1058,7 +1265,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a golden path's file */
+        /**
+         * Check a golden path's file
+         * @description Permission: none; it reads nothing but what it is given.
+         */
         post: operations["lintTemplate"];
         delete?: never;
         options?: never;
@@ -1075,7 +1285,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The files that a golden path would make, without making anything */
+        /**
+         * The files that a golden path would make, without making anything
+         * @description Permission: template:use.
+         */
         post: operations["previewTemplate"];
         delete?: never;
         options?: never;
@@ -1092,7 +1305,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Use a golden path */
+        /**
+         * Use a golden path
+         * @description Permission: template:use, and what its steps do is done as the caller.
+         */
         post: operations["useTemplate"];
         delete?: never;
         options?: never;
@@ -1107,7 +1323,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The form of a golden path */
+        /**
+         * The form of a golden path
+         * @description Permission: entity:read, or template:use below the template's space.
+         */
         get: operations["getTemplateSchema"];
         put?: never;
         post?: never;
@@ -1124,10 +1343,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tokens of the caller, or of another principal */
+        /**
+         * Tokens of the caller, or of another principal
+         * @description Permission: none for one's own; space:admin in the root space for others', in its space for a machine's.
+         */
         get: operations["listTokens"];
         put?: never;
-        /** A new token; its secret is shown this once */
+        /**
+         * A new token; its secret is shown this once
+         * @description Permission: none for oneself; space:admin in the root space for others, in its space for a machine. It reaches no further and lasts no longer than the token it is made with.
+         */
         post: operations["createToken"];
         delete?: never;
         options?: never;
@@ -1145,7 +1370,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End a token at once */
+        /**
+         * End a token at once
+         * @description Permission: none for one's own; space:admin in the root space for others', in its space for a machine's.
+         */
         delete: operations["revokeToken"];
         options?: never;
         head?: never;
@@ -1159,7 +1387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What pushes did to a trigger, newest first */
+        /**
+         * What pushes did to a trigger, newest first
+         * @description Permission: entity:read.
+         */
         get: operations["listTriggerEvents"];
         put?: never;
         post?: never;
@@ -1176,7 +1407,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who the caller is */
+        /**
+         * Who the caller is
+         * @description Permission: none.
+         */
         get: operations["whoami"];
         put?: never;
         post?: never;
@@ -1195,7 +1429,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a file of workflows */
+        /**
+         * Check a file of workflows
+         * @description Permission: none; it reads nothing but what it is given.
+         */
         post: operations["lintWorkflow"];
         delete?: never;
         options?: never;
@@ -1212,7 +1449,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a workflow from its document, or from a template of the catalog */
+        /**
+         * Start a workflow from its document, or from a template of the catalog
+         * @description Permission: run:create, and each scope that its steps ask for.
+         */
         post: operations["submitWorkflow"];
         delete?: never;
         options?: never;

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// rights tells what each operation needs, for the document that describes the API: a right in the space of the thing, unless it says
+// otherwise. The services ask for it; what may not be seen is answered as if it were not there.
+func rights() map[string]string {
+	return map[string]string{
+		"signIn": "none; the code is the proof", "signOut": "none; it ends the caller's own session", "whoami": "none", "getStatus": "none",
+		"createSignInLink":  "none for oneself, with a token that has no scopes; space:admin in the root space for others",
+		"signOutEverywhere": "none for oneself; space:admin in the root space for others",
+		"listTokens":        "none for one's own; space:admin in the root space for others', in its space for a machine's",
+		"createToken":       "none for oneself; space:admin in the root space for others, in its space for a machine. It reaches no further and lasts no longer than the token it is made with",
+		"revokeToken":       "none for one's own; space:admin in the root space for others', in its space for a machine's",
+		"listMachines":      "space:read in the machine's space; others are left out", "createMachine": "space:admin", "deleteMachine": "space:admin",
+
+		"listEntities": "entity:read; others are left out", "listFacets": "entity:read; others are not counted", "listKinds": "none",
+		"getEntity": "entity:read", "listEntityHistory": "entity:read",
+		"deleteEntity":  "entity:delete, and space:admin for a restricted kind",
+		"apply":         "entity:write, space:admin for restricted kinds, entity:delete to prune",
+		"listLocations": "entity:read; others are left out", "getLocation": "entity:read",
+		"addLocation":     "location:write, and repository:read for the repository",
+		"removeLocation":  "location:write, and entity:delete for what came from it",
+		"refreshLocation": "location:write", "trustLocation": "space:admin",
+
+		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
+		"deleteRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
+
+		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",
+		"previewTemplate": "template:use", "useTemplate": "template:use, and what its steps do is done as the caller",
+		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",
+
+		"listRuns": "run:read; others are left out", "getRun": "run:read", "followRun": "run:read", "getGraph": "run:read", "getPlan": "run:read",
+		"readLog": "run:read", "followLog": "run:read", "downloadLog": "run:read",
+		"confirmRun": "run:confirm, and the approval policies agree", "discardRun": "run:confirm", "approveRun": "run:confirm, and for a workflow the approval policies agree",
+		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:create",
+
+		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "run:create",
+		"unlockStack":  "stack:state and stack:unlock",
+		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "run:create, and each scope that its steps ask for",
+		"listTriggerEvents": "entity:read",
+
+		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",
+		"readPodLog": "application:read", "syncApplication": "application:sync", "rollbackApplication": "application:sync",
+
+		"listSecrets": "secret:read", "putSecret": "secret:write", "deleteSecret": "secret:write",
+		"listDecisions": "policy:read; others are left out", "getDecision": "policy:read", "checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
+		"listSpaces": "space:read; others are left out", "getRights": "space:read",
+		"listLedger": "ledger:read; others are left out", "followLedger": "ledger:read; others are left out", "followEvents": "none; what the caller may not read is left out",
+		"verifyLedger": "ledger:verify in the root space", "getHome": "none; what the caller may read",
+	}
+}
+
+// describeRights tells in the document what each operation needs.
+func (a *API) describeRights() {
+	needs := rights()
+	for _, item := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			if right := needs[op.OperationID]; right != "" {
+				op.Description = strings.TrimSpace(op.Description + "\n\nPermission: " + right + ".")
+			}
+		}
+	}
+}
