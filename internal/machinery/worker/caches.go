@@ -41,8 +41,8 @@ func (w *Worker) mountCaches(space string, j Job, s *execute.Spec) (release func
 			w.pruned = now
 		}
 		w.caches.Unlock()
-		if due {
-			w.prune(w.CacheBytes)
+		if due { // beside the step, whose end does not wait for it; the worker's does
+			w.steps.Go(func() { w.prune(w.CacheBytes) })
 		}
 	}
 	for _, c := range j.Caches {
