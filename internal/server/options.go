@@ -27,6 +27,7 @@ type Options struct {
 	Dev        bool
 	BaseURL    string
 	AppDomains string
+	Proxies    string
 	TLSCert    string
 	TLSKey     string
 	AdminToken string
@@ -77,6 +78,7 @@ func table() []option {
 	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed, speaks HTTPS beside HTTP")(flag(func(o *Options) *bool { return &o.Dev }))
 	add("base-url", "how browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
 	add("app-domains", "domains, with commas, below which applications take host names; *.DOMAIN has to reach this server")(text(func(o *Options) *string { return &o.AppDomains }))
+	add("trusted-proxies", "addresses or networks, with commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")(text(func(o *Options) *string { return &o.Proxies }))
 	add("tls-cert", "file with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
 	add("tls-key", "file with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
@@ -210,6 +212,9 @@ func (o Options) complete() (Options, error) {
 		if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 || net.ParseIP(domain) != nil {
 			return o, fault.Errorf(fault.Invalid, "app-domains: %q is not the name of a domain, such as apps.example.com", domain)
 		}
+	}
+	if _, err := readProxies(o.Proxies); err != nil {
+		return o, err
 	}
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")

@@ -33,14 +33,15 @@ func (h *House) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", h.ready)
 	mux.Handle("GET /metrics", h.metrics())
 	mux.Handle("/", web.Handler())
-	return h.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	believed, _ := readProxies(h.Options.Proxies) // complete has looked
+	return believed.believe(h.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.Node.Serves(r.Host) {
 			h.Node.Ingress().ServeHTTP(w, r)
 			return
 		}
 		harden(w.Header())
 		mux.ServeHTTP(w, r.WithContext(identity.From(r.Context(), r.RemoteAddr)))
-	}))
+	})))
 }
 
 // protocols serves what people and steps work with.

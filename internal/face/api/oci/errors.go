@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,13 +42,16 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, at route, err err
 	if status >= 500 && h.Log != nil {
 		h.Log.ErrorContext(r.Context(), "the registry could not answer", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
-	details := fault.Details(err)
+	details := slices.Clone(fault.Details(err))
 	if at.kind == "manifests" && fault.Is(err, fault.Invalid) && len(details) > 0 {
 		code = "MANIFEST_BLOB_UNKNOWN"
 	}
 	message := fault.Message(err)
 	if at.kept != "" {
 		message = strings.ReplaceAll(message, at.kept, at.name)
+		for i := range details {
+			details[i].Message = strings.ReplaceAll(details[i].Message, at.kept, at.name)
+		}
 	}
 	h.write(w, r, status, code, message, details)
 }
