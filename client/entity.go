@@ -66,7 +66,7 @@ type Location struct {
 	Commit     string        `json:"commit,omitempty"`
 	Error      string        `json:"error,omitempty"`
 	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out."`
-	Entities   []string      `json:"entities"`
+	Entities   []string      `json:"entities" doc:"What it brought; empty in lists."`
 }
 
 // FileProblem is one thing that is wrong in a file.

@@ -89,9 +89,9 @@ func (s *state) locationList() *cobra.Command {
 			return err
 		}
 		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "ID\tREPOSITORY\tPATH\tENTITIES\tERROR")
+			fmt.Fprintln(w, "ID\tREPOSITORY\tPATH\tREAD AT\tERROR")
 			for _, l := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", l.ID, l.Repository, l.Path, len(l.Entities), dash(l.Error))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.ID, l.Repository, l.Path, dash(short(l.Commit)), dash(l.Error))
 			}
 		})
 	})

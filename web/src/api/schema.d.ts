@@ -1950,6 +1950,7 @@ export interface components {
         };
         Location: {
             commit?: string;
+            /** @description What it brought; empty in lists. */
             entities: string[] | null;
             error?: string;
             id: string;
