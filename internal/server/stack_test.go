@@ -453,6 +453,39 @@ func TestAStateThatTheEngineCouldNotWriteIsTakenUp(t *testing.T) {
 	})
 }
 
+// TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt has somebody write another state in the middle of an apply, so that
+// what the engine could not write can't be taken up either.
+func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping, "")
+		_, sleeps := g.applies(id)
+		g.wantState(200, "", "otto", "UNLOCK", "?force=true", "")
+		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
+		g.wantState(200, "", "otto", "POST", "?ID=two", stateFile(1, "another", "x"))
+		if err := syscall.Kill(sleeps, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, id, func(r client.RunDetail) bool {
+			return r.Terminal || slices.ContainsFunc(r.Steps, func(s client.Step) bool { return s.Key == "adopt" })
+		})
+		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
+		g.wantRun(until(t, g.admin, id, ended), "failed", "could not be taken up; a retry tries that again before it plans: ")
+		if _, err := g.act("alice", id, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		r := until(t, g.admin, id, ended)
+		g.wantRun(r, "failed", "could not be taken up; a retry tries that again before it plans: ")
+		var steps []string
+		for _, s := range r.Steps {
+			steps = append(steps, s.Key)
+		}
+		slices.Sort(steps)
+		if want := []string{"adopt", "adopt-2", "apply", "judge", "plan", "show"}; !slices.Equal(steps, want) {
+			t.Errorf("its steps are %v, want %v", steps, want)
+		}
+	})
+}
+
 // TestAStackThatIsDeletedLeavesItsStateToNobody deletes a stack with a run that waits, and declares it anew, in its space
 // and in another.
 func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
@@ -463,7 +496,8 @@ func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, first, ended), "finished", "applied")
-		waits := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", "region-two")}))
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", "region-two")})
+		waits := g.stackRun("net", commit)
 		g.wantRun(g.rests(waits), "unconfirmed", "1 to change")
 		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stack/default/net", nil, nil, nil); err != nil {
 			t.Fatal(err)
@@ -482,6 +516,40 @@ func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
 		g.apply(stackDocument("net", ""))
 		if s := g.stackNow("net"); s.State == nil || s.State.Resources != 1 {
 			t.Errorf("in its space it is %+v", s)
+		}
+
+		// Destroyed and deleted it leaves its name, and nothing else.
+		var again string // the run that its document starts
+		if err := eventually(t.Context(), func() (bool, error) {
+			for _, r := range g.runsAt("net", commit) {
+				if r.State == "unconfirmed" {
+					again = r.ID
+				}
+			}
+			return again != "", nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.act("alice", again, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		destroy, err := client.Post[client.RunDetail](t.Context(), g.alice, "/stacks/default/net/runs", map[string]string{"type": "destroy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(destroy.ID), "unconfirmed", "1 to destroy")
+		if _, err := g.act("bob", destroy.ID, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, destroy.ID, ended), "finished", "applied")
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stack/default/net", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": stackDocument("net", ""), "source": "other", "space": "lab"}); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := g.house.Stacks.States(actor.AsSystem(t.Context()), ref.New("stack", "default", "net"), 10); err != nil || len(all) != 0 || g.stackNow("net").State != nil {
+			t.Errorf("in another space it has the states %+v (%v)", all, err)
 		}
 	})
 }
@@ -549,6 +617,8 @@ func TestConfigurationThatIsWrongSaysWhere(t *testing.T) {
 			"8:18 spec.environment.0.name": stackDocument("bad", "  environment: [{name: TF_HTTP_ADDRESS, value: x}]\n"),
 			"8:17 spec.environment.0":      stackDocument("bad", "  environment: [{name: X, value: x, secretRef: default/x}]\n"),
 			"8:12 spec.engine.name":        stackDocument("bad", "  engine: {name: pulumi}\n"),
+			"8:12 spec.limits.time":        stackDocument("bad", "  limits: {time: 600}\n"),
+			"8:23 spec.limits.time":        stackDocument("bad", "  limits: {memory: 0, time: 600ns}\n"),
 			"8:3 spec.unknown2":            stackDocument("bad", "  unknown2: 1\n"),
 		} {
 			err := g.try("alice", document)

@@ -175,10 +175,11 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 	}
 }
 
-// mayTakeOver refuses a document in another space than that in which a stack of its name was deleted and left a state:
-// whoever may declare stacks here would get what was built there.
-func (s *Service) mayTakeOver(ctx context.Context, tx *store.Tx, c document.Change) error {
-	before, err := getStack(ctx, tx, c.Ref, "")
+// takeOver comes before a document in another space than that in which a stack of its name was deleted. It is refused
+// while that one's state holds something: whoever may declare stacks here would get what was built there. What is left
+// of an empty one, the versions before it among them, goes.
+func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change) error {
+	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
 	if fault.Is(err, fault.NotFound) || err == nil && (!before.Deleted || before.Space == c.Space) {
 		return nil
 	}
@@ -186,14 +187,19 @@ func (s *Service) mayTakeOver(ctx context.Context, tx *store.Tx, c document.Chan
 		return err
 	}
 	last, err := currentState(ctx, tx, c.Ref)
-	if fault.Is(err, fault.NotFound) || err == nil && last.Resources == 0 {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	return fault.At(c.Ref.String()+" has a state already", c.New.At(fmt.Sprintf("a stack of this name was deleted in another space, and its state holds %d resources", last.Resources),
-		"choose another name; or declare it in the space where it was, and destroy it or move it from there", "metadata", "name"))
+	if last.Resources > 0 {
+		return fault.At(c.Ref.String()+" has a state already", c.New.At(fmt.Sprintf("a stack of this name was deleted in another space, and its state holds %d resources", last.Resources),
+			"choose another name; or declare it in the space where it was, and destroy it or move it from there", "metadata", "name"))
+	}
+	for _, table := range []string{"stack_states", "stack_locks"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE stack = $1", c.Ref.String()); err != nil {
+			return fault.Wrap(err, "forget what was of %s", c.Ref)
+		}
+	}
+	return nil
 }
 
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
@@ -205,7 +211,7 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		_, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
 		return fault.Wrap(err, "forget stack %s", c.Ref)
 	}
-	if err := s.mayTakeOver(ctx, tx, c); err != nil {
+	if err := s.takeOver(ctx, tx, c); err != nil {
 		return err
 	}
 	spec, wrong := read(*c.New)

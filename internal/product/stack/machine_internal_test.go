@@ -145,6 +145,14 @@ func (p *play) check() {
 	if v.Open() > 1 {
 		p.Fatalf("%d steps are open at once", v.Open())
 	}
+	for n := 1; n < p.rounds; n++ { // what is planned again is planned on all that was built
+		if apply := v.Step(stepKey("apply", n)); apply != nil && len(apply.Result.Artifacts) > 0 && apply.State == run.StepFailed {
+			try := adoption(v, apply.Result.Artifacts["errored-state"].Digest)
+			if try == nil || try.State != run.StepSucceeded {
+				p.Fatalf("it plans again, and the state that apply %d could not write was not taken up", n)
+			}
+		}
+	}
 	if apply := p.step("apply"); apply != nil && p.rounds > 0 {
 		verdict := p.verdict[p.rounds]
 		switch {
@@ -167,7 +175,7 @@ func (p *play) check() {
 		if v.Run.Reason == "" {
 			p.Fatal("it failed without a reason")
 		}
-		if apply := p.step("apply"); apply != nil && len(apply.Result.Artifacts) > 0 && p.step("adopt") == nil {
+		if apply := p.step("apply"); apply != nil && len(apply.Result.Artifacts) > 0 && p.view.Step("adopt") == nil {
 			p.Fatal("a state that could not be written is not taken up")
 		}
 	case finished:

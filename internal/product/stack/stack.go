@@ -128,7 +128,8 @@ func mayCancel(v *run.View) error {
 	return nil
 }
 
-// retry goes back to the queue and plans anew: what an apply left behind is found by the next plan.
+// retry goes back to the queue and plans anew: what an apply left behind is found by the next plan. A state that could
+// not be taken up is taken up first, see beforePlan.
 func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
@@ -169,10 +170,12 @@ func advance(v *run.View) error {
 		if !v.Locked {
 			return nil
 		}
+		if lost := lostState(v, n); lost != "" {
+			v.Add(adoptStep(v, lost))
+		}
 		return v.To(ready, "")
 	case ready:
-		v.Add(planStep(v.Run, in, round(v)+1))
-		return v.To(planning, "")
+		return beforePlan(v, in, n)
 	case planning:
 		return afterPlan(v, in, n)
 	case judging:
@@ -286,28 +289,79 @@ func afterApply(v *run.View, n int) error {
 	return v.To(finished, "applied: "+out.Summary.String())
 }
 
-// afterFailure takes up the state that an engine could not write: what it says was built is there.
-func afterFailure(v *run.View, apply *run.Step, n int) error {
-	lost, ok := apply.Result.Artifacts["errored-state"]
-	if !ok {
-		return v.To(failed, "applying: "+apply.Reason)
+// lostState gives the state of a failed apply that its engine could not write, until it is taken up; "" for none.
+func lostState(v *run.View, n int) string {
+	apply := v.Step(stepKey("apply", n))
+	if apply == nil {
+		return ""
 	}
-	switch adopt := v.Step(stepKey("adopt", n)); {
-	case adopt == nil:
-		v.Add(adoptStep(v.Run, lost.Digest, n))
-		return nil
-	case !adopt.State.Done():
-		return nil
-	case adopt.State != run.StepSucceeded:
-		return v.To(failed, "applying: "+apply.Reason+"; the state that the engine could not write is the artifact errored-state of that step, and could not be taken up: "+adopt.Reason)
+	lost := apply.Result.Artifacts["errored-state"].Digest
+	if try := adoption(v, lost); try != nil && try.State == run.StepSucceeded {
+		return ""
 	}
-	return v.To(failed, "applying: "+apply.Reason+"; the state that the engine could not write was taken up after it")
+	return lost
 }
 
-func adoptStep(r *run.Run, state string, n int) run.Step {
-	input, _ := json.Marshal(AdoptInput{Run: r.ID, State: state}) // two strings always encode
+// adoption gives the newest try to take a state up; nil before the first.
+func adoption(v *run.View, state string) *run.Step {
+	var newest *run.Step
+	for try := 1; ; try++ {
+		step := v.Step(stepKey("adopt", try))
+		if step == nil {
+			return newest
+		}
+		var in AdoptInput
+		if json.Unmarshal(step.Job.Input, &in) == nil && in.State == state {
+			newest = step
+		}
+	}
+}
+
+// beforePlan plans on a state that has all that was built: a retry takes up first what an apply could not write.
+func beforePlan(v *run.View, in Input, n int) error {
+	if lost := lostState(v, n); lost != "" {
+		try := adoption(v, lost)
+		if try == nil || !try.State.Done() {
+			return nil
+		}
+		return v.To(failed, notTakenUp+try.Reason)
+	}
+	v.Add(planStep(v.Run, in, round(v)+1))
+	return v.To(planning, "")
+}
+
+// notTakenUp comes before why a state could not be taken up.
+const notTakenUp = "the state that the engine could not write is the artifact errored-state of the apply, and could not be taken up; a retry tries that again before it plans: "
+
+// afterFailure takes up the state that an engine could not write: what it says was built is there.
+func afterFailure(v *run.View, apply *run.Step, n int) error {
+	why := "applying: " + apply.Reason
+	if _, ok := apply.Result.Artifacts["errored-state"]; !ok {
+		return v.To(failed, why)
+	}
+	lost := lostState(v, n)
+	if lost == "" {
+		return v.To(failed, why+"; the state that the engine could not write was taken up after it")
+	}
+	switch try := adoption(v, lost); {
+	case try == nil:
+		v.Add(adoptStep(v, lost))
+		return nil
+	case !try.State.Done():
+		return nil
+	default:
+		return v.To(failed, why+"; "+notTakenUp+try.Reason)
+	}
+}
+
+func adoptStep(v *run.View, state string) run.Step {
+	try := 1
+	for v.Step(stepKey("adopt", try)) != nil {
+		try++
+	}
+	input, _ := json.Marshal(AdoptInput{Run: v.Run.ID, State: state}) // two strings always encode
 	return run.Step{
-		Key: stepKey("adopt", n), Title: "Take the state up", Group: "apply",
+		Key: stepKey("adopt", try), Title: "Take the state up", Group: "apply",
 		Job: worker.Job{Kind: "platform", Action: ActionAdopt, Input: input},
 	}
 }

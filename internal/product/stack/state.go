@@ -102,8 +102,11 @@ func readState(data []byte) (stateFile, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return f, fault.Errorf(fault.Invalid, "the state is not JSON: %w", err)
 	}
-	if f.Version != 4 || f.Lineage == "" {
-		return f, fault.Errorf(fault.Invalid, "the state is of version %d; version 4 with a lineage is needed (Terraform 0.12 and later, any OpenTofu)", f.Version)
+	if f.Version != 4 {
+		return f, fault.Errorf(fault.Invalid, "the state is of version %d; version 4 is needed (Terraform 0.12 and later, any OpenTofu)", f.Version)
+	}
+	if f.Lineage == "" {
+		return f, fault.Errorf(fault.Invalid, "the state has no lineage, so nobody can tell to which stack it belongs")
 	}
 	return f, nil
 }
