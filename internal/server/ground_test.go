@@ -36,16 +36,24 @@ const groundPeople = townPeople + `---
 
 func newGround(t *testing.T, h *House, server *httptest.Server) *ground {
 	t.Helper()
-	g := &ground{t: t, house: h, url: server.URL, as: map[string]*client.Client{"admin": client.New(server.URL, h.Options.AdminToken)}}
+	g := groundAt(t, server.URL, h.Options.AdminToken)
+	g.house = h
+	return g
+}
+
+// groundAt is a ground whose house is elsewhere, such as in a process of its own.
+func groundAt(t *testing.T, url, token string) *ground {
+	t.Helper()
+	g := &ground{t: t, url: url, as: map[string]*client.Client{"admin": client.New(url, token)}}
 	g.apply(groundPeople)
 	for _, name := range []string{"alice", "bob", "rita", "otto", "mallory"} {
 		token, err := client.Post[client.NewToken](t.Context(), g.as["admin"], "/tokens", map[string]any{"name": "test", "owner": "user:default/" + name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.as[name] = client.New(server.URL, token.Secret)
+		g.as[name] = client.New(url, token.Secret)
 	}
-	g.town = &town{address: strings.TrimPrefix(server.URL, "http://"), dir: t.TempDir(), admin: g.as["admin"], alice: g.as["alice"], bob: g.as["bob"], tell: t.Logf}
+	g.town = &town{address: strings.TrimPrefix(url, "http://"), dir: t.TempDir(), admin: g.as["admin"], alice: g.as["alice"], bob: g.as["bob"], tell: t.Logf}
 	return g
 }
 
