@@ -29,11 +29,18 @@ const (
 	crashListen   = "ROADBED_TEST_CRASH_LISTEN"
 	crashDatabase = "ROADBED_TEST_CRASH_DATABASE"
 	crashEngine   = "ROADBED_TEST_CRASH_ENGINE"
+	crashPlain    = "ROADBED_TEST_CRASH_PLAIN"
 	crashToken    = "a-token-for-the-crash-test"
 )
 
 // crashServer is a whole server, as `roadbed server` is.
 func crashServer(data string) int {
+	if os.Getenv(crashPlain) != "" {
+		if err := forbidNamespaces(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	o := Defaults()
 	o.Data, o.Listen, o.Database, o.Engine = data, os.Getenv(crashListen), os.Getenv(crashDatabase), os.Getenv(crashEngine)
 	o.Download, o.AdminToken, o.Isolation = false, crashToken, preferIsolation
@@ -188,6 +195,7 @@ func momentOf(seed uint64) moment {
 type victim struct {
 	data, database, address, log string
 	light                        light
+	plain                        bool // where the kernel isolates nothing
 
 	command *exec.Cmd
 	ended   chan struct{}
@@ -195,8 +203,13 @@ type victim struct {
 
 func newVictim(t *testing.T, programs light, database string) *victim {
 	t.Helper()
+	return (&victim{light: programs, database: database}).begin(t)
+}
+
+func (v *victim) begin(t *testing.T) *victim {
+	t.Helper()
 	dir := t.TempDir()
-	v := &victim{light: programs, data: filepath.Join(dir, "data"), database: database, address: quietAddress(t), log: filepath.Join(dir, "server.log")}
+	v.data, v.address, v.log = filepath.Join(dir, "data"), quietAddress(t), filepath.Join(dir, "server.log")
 	t.Cleanup(func() {
 		v.kill()
 		if t.Failed() {
@@ -250,7 +263,11 @@ func (v *victim) start(t *testing.T) {
 	defer log.Close()
 	fmt.Fprintf(log, "--- started %s\n", time.Now().Format(time.RFC3339Nano))
 	v.command = exec.Command(os.Args[0])
-	v.command.Env = append(os.Environ(), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database, crashEngine+"="+v.light.engine)
+	if v.plain {
+		v.command = exec.Command("unshare", "--user", "--map-root-user", os.Args[0])
+		v.command.Env = []string{crashPlain + "=yes"}
+	}
+	v.command.Env = append(append(v.command.Env, os.Environ()...), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database, crashEngine+"="+v.light.engine)
 	v.command.Stdout, v.command.Stderr = log, log
 	v.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := v.command.Start(); err != nil {
