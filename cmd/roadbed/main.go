@@ -4,6 +4,8 @@ package main
 import (
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/server"
@@ -14,7 +16,12 @@ var version = "dev"
 
 func main() {
 	process.Child() // does not return when this process is to be the first of a sandbox
-	root := cli.New(version)
-	root.AddCommand(server.Commands(version)...)
-	os.Exit(cli.Run(root, os.Args[1:]))
+	os.Exit(cli.Run(root(), os.Args[1:]))
+}
+
+// root gives every verb of the program.
+func root() *cobra.Command {
+	c := cli.New(version)
+	c.AddCommand(server.Commands(version)...)
+	return c
 }
