@@ -201,6 +201,23 @@ func (h *hub) Heartbeat(ctx context.Context, leaseID string) (canceled bool, err
 	return canceled, err
 }
 
+// AwaitCancel returns nil once the leased step is to be canceled. A notice that is lost is made good by the heartbeats.
+func (h *hub) AwaitCancel(ctx context.Context, leaseID string) error {
+	wake, stop := h.DB.Listen(channelStop)
+	defer stop()
+	for {
+		step, err := h.held(ctx, leaseID)
+		if err != nil || step.cancelRequest {
+			return err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 func lost(leaseID string) error {
 	return fault.Errorf(fault.NotFound, "lease %s is lost: the step was given to another worker or has ended", leaseID)
 }

@@ -253,8 +253,15 @@ func TestCancelStopsWhatAWorkerHas(t *testing.T) {
 		b := setup(t, db)
 		r := b.create(t, run.New{Lock: "l"}, plan{Steps: []string{"one", "two"}})
 		l := b.lease(t, "w")
+		told := make(chan error, 1)
+		waiting, stop := context.WithTimeout(b.ctx, time.Minute)
+		defer stop()
+		go func() { told <- b.hub.AwaitCancel(waiting, l.ID) }()
 		if err := b.runs.Cancel(b.ctx, r.ID); err != nil {
 			t.Fatal(err)
+		}
+		if err := <-told; err != nil {
+			t.Fatalf("the worker is not told: %v", err)
 		}
 		b.want(t, r.ID, "running")
 		if canceled, err := b.hub.Heartbeat(b.ctx, l.ID); err != nil || !canceled {

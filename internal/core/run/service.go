@@ -58,6 +58,7 @@ const (
 	channelRuns  = "runs"      // a run or one of its steps changed
 	channelReady = "run_ready" // a step became ready
 	channelWake  = "run_wake"  // a timer was set or a lock freed
+	channelStop  = "run_stop"  // a worker is asked to stop a step
 )
 
 // Service keeps runs.
@@ -233,7 +234,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 	r := v.Run
 	r.Version++
 	r.Updated = v.Now
-	ready := false
+	ready, stop := false, false
 	for _, step := range v.Steps {
 		if !step.changed {
 			continue
@@ -242,6 +243,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			step.ID = ref.NewID(ref.Step, v.Now)
 		}
 		ready = ready || step.State == StepReady
+		stop = stop || step.State == StepLeased && step.cancelRequest
 		if err := saveStep(ctx, tx, step, r.Priority); err != nil {
 			return fault.Wrap(err, "save step %s of run %s", step.Key, r.ID)
 		}
@@ -276,6 +278,9 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 	s.DB.Notify(tx, channelRuns)
 	if ready {
 		s.DB.Notify(tx, channelReady)
+	}
+	if stop {
+		s.DB.Notify(tx, channelStop)
 	}
 	if freed || (!r.Wake.IsZero() && !r.Wake.Equal(wakeBefore)) {
 		s.DB.Notify(tx, channelWake)

@@ -33,6 +33,8 @@ type hub struct {
 	blobs    map[string][]byte
 	archives map[string][]byte
 	canceled map[string]bool
+	silent   bool // heartbeats tell of no cancel
+	deaf     bool // nothing but heartbeats tells of a cancel
 	lost     map[string]bool
 	beats    map[string]int
 	changed  chan struct{} // closed and replaced at each change
@@ -122,8 +124,24 @@ func (h *hub) Heartbeat(_ context.Context, id string) (canceled bool, err error)
 	if err := h.check(id); err != nil {
 		return false, err
 	}
-	h.change(func() { h.beats[id]++; canceled = h.canceled[id] })
+	h.change(func() { h.beats[id]++; canceled = h.canceled[id] && !h.silent })
 	return canceled, nil
+}
+
+func (h *hub) AwaitCancel(ctx context.Context, id string) error {
+	for {
+		h.mu.Lock()
+		canceled, changed := h.canceled[id] && !h.deaf, h.changed
+		h.mu.Unlock()
+		if canceled {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (h *hub) Log(_ context.Context, id string, offset int64, p []byte) (err error) {

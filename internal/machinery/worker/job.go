@@ -142,6 +142,8 @@ type Hub interface {
 	Lease(ctx context.Context, worker, pool, kind string, wait time.Duration) (*Lease, error)
 	// Heartbeat extends the lease, and tells whether the step is to be canceled.
 	Heartbeat(ctx context.Context, leaseID string) (canceled bool, err error)
+	// AwaitCancel returns nil as soon as the step is to be canceled. Any error leaves it to the heartbeats.
+	AwaitCancel(ctx context.Context, leaseID string) error
 	// Log appends to the step's log. Idempotent: bytes before the end of the log are skipped.
 	Log(ctx context.Context, leaseID string, offset int64, p []byte) error
 	// Report ends the lease. Idempotent.

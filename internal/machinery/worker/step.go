@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,11 +28,13 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	if l.Last && l.Job.Kind == KindCommand { // to give it back would lose it: it is asked to end while it can still save and tell
 		defer context.AfterFunc(asked, func() { cancel(errStopped) })()
 	}
-	beating := make(chan struct{})
-	go func() {
-		defer close(beating)
-		w.beat(alive, l, lose, cancel)
-	}()
+	var watch sync.WaitGroup
+	watch.Go(func() { w.beat(alive, l, lose, cancel) })
+	watch.Go(func() {
+		if w.Hub.AwaitCancel(ctx, l.ID) == nil {
+			cancel(errCanceled)
+		}
+	})
 
 	stream := openLog(alive, l.LogOffset, w.Patience, log, func(ctx context.Context, offset int64, p []byte) error {
 		return w.Hub.Log(ctx, l.ID, offset, p)
@@ -55,7 +58,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	}
 	w.report(alive, l, result)
 	lose(nil)
-	<-beating
+	watch.Wait()
 }
 
 func secretsOf(l Lease) []string {

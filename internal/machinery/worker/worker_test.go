@@ -214,14 +214,23 @@ func TestOutputsOfAHostileStep(t *testing.T) {
 
 func TestCancelEndsTheStepAndIsReported(t *testing.T) {
 	t.Parallel()
-	b := start(t, nil)
-	b.hub.ttl = 300 * time.Millisecond
-	b.hub.offer("a", sh(`trap 'echo unlocked; exit 4' TERM; echo ready; while :; do sleep 0.05; done`))
-	b.hub.until(t, "the step runs", func() bool { return strings.Contains(string(b.hub.logs["a"]), "ready") })
-	b.hub.change(func() { b.hub.canceled["a"] = true })
-	result, log := b.hub.result(t, "a")
-	if result.ExitCode != 4 || result.Reason != execute.ReasonCanceled || !strings.Contains(log, "unlocked") {
-		t.Errorf("got %+v, %q", result, log)
+	for name, tell := range map[string]func(*hub){
+		"at once":        func(h *hub) { h.silent = true },
+		"by a heartbeat": func(h *hub) { h.deaf = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t, nil)
+			tell(b.hub)
+			b.hub.ttl = 300 * time.Millisecond
+			b.hub.offer("a", sh(`trap 'echo unlocked; exit 4' TERM; echo ready; while :; do sleep 0.05; done`))
+			b.hub.until(t, "the step runs", func() bool { return strings.Contains(string(b.hub.logs["a"]), "ready") })
+			b.hub.change(func() { b.hub.canceled["a"] = true })
+			result, log := b.hub.result(t, "a")
+			if result.ExitCode != 4 || result.Reason != execute.ReasonCanceled || !strings.Contains(log, "unlocked") {
+				t.Errorf("got %+v, %q", result, log)
+			}
+		})
 	}
 }
 
