@@ -258,3 +258,64 @@ func TestAnUnreadableInputEndsTheRun(t *testing.T) {
 		t.Errorf("got %s: %s, %v", v.Run.State, v.Run.Reason, err)
 	}
 }
+
+// TestARetryTakesUpTheStateBeforeItPlans has an apply fail with a state that can't be taken up twice.
+func TestARetryTakesUpTheStateBeforeItPlans(t *testing.T) {
+	t.Parallel()
+	k := Kind()
+	v := run.NewView(k, run.Run{ID: "run_1", Lock: "stack:x", Input: json.RawMessage(`{"type": "tracked", "stack": "stack:default/net"}`)}, time.Unix(1, 0))
+	settle := func() {
+		t.Helper()
+		v.Locked = true
+		for range 5 { // more than it ever moves at once
+			if err := k.Advance(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	end := func(key string, state run.StepState, result worker.Result) {
+		t.Helper()
+		step := v.Step(key)
+		if step == nil || v.Open() != 1 {
+			t.Fatalf("there is no step %s to end alone in %s", key, v.Run.State)
+		}
+		step.State, step.Result, step.Reason = state, result, "said by "+key
+		settle()
+	}
+	retry := func() {
+		t.Helper()
+		v.Locked = false
+		if err := k.Retry(v); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+	}
+	made := func(names ...string) worker.Result {
+		r := worker.Result{Artifacts: map[string]worker.Artifact{}, Data: json.RawMessage(`{"summary": {"create": 1}}`)}
+		for _, name := range names {
+			r.Artifacts[name] = worker.Artifact{Digest: "of " + name}
+		}
+		return r
+	}
+	settle()
+	end("plan", run.StepSucceeded, made("plan"))
+	end("show", run.StepSucceeded, made("plan-json"))
+	end("judge", run.StepSucceeded, made())
+	v.Reviews = append(v.Reviews, run.Review{Verdict: "confirm", State: unconfirmed, Time: v.Now})
+	settle()
+	end("apply", run.StepFailed, made("errored-state"))
+	end("adopt", run.StepFailed, worker.Result{})
+	for _, key := range []string{"adopt", "adopt-2"} {
+		if v.Run.State != failed || !strings.Contains(v.Run.Reason, notTakenUp+"said by "+key) {
+			t.Fatalf("after %s it is %s: %s", key, v.Run.State, v.Run.Reason)
+		}
+		retry()
+		if key == "adopt" {
+			end("adopt-2", run.StepFailed, worker.Result{})
+		}
+	}
+	end("adopt-3", run.StepSucceeded, worker.Result{})
+	if v.Run.State != planning || v.Step("plan-2") == nil || v.Open() != 1 {
+		t.Errorf("after the state was taken up it is %s", v.Run.State)
+	}
+}
