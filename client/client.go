@@ -202,7 +202,7 @@ func All[T any](ctx context.Context, c *Client, path string, query url.Values) (
 		page[k] = v
 	}
 	page.Set("limit", "200")
-	var all []T
+	all := []T{} // an empty list is told as one, and not as null
 	for {
 		list, err := Get[List[T]](ctx, c, path, page)
 		if err != nil {

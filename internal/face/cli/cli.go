@@ -71,6 +71,7 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
 	root.AddCommand(
 		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
 		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(),
+		s.whatChanged(), s.graph(), versionVerb(version),
 	)
 	return root
 }
@@ -80,6 +81,7 @@ func Run(root *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root.SetArgs(args)
+	strict(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone

@@ -38,6 +38,11 @@ func (s *state) get() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 {
+			if err := knownKind(c, api, args[0]); err != nil {
+				return err
+			}
+		}
 		return s.show(c, all, func(w io.Writer) {
 			fmt.Fprintln(w, "REF\tTYPE\tOWNER\tSPACE\tUPDATED")
 			for _, e := range all {
@@ -52,11 +57,7 @@ func (s *state) get() *cobra.Command {
 }
 
 func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string) error {
-	path, err := entityPath(args)
-	if err != nil {
-		return err
-	}
-	e, err := client.Get[client.Entity](c.Context(), api, path, nil)
+	e, err := getEntity(c, api, args)
 	if err != nil {
 		return err
 	}
@@ -73,11 +74,7 @@ func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string) 
 
 func (s *state) describe() *cobra.Command {
 	return s.verb("describe KIND NAME", "One entity with its document and its status", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
-		path, err := entityPath(args)
-		if err != nil {
-			return err
-		}
-		e, err := client.Get[client.Entity](c.Context(), api, path, nil)
+		e, err := getEntity(c, api, args)
 		if err != nil {
 			return err
 		}
@@ -102,7 +99,11 @@ func (s *state) remove() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return api.Do(c.Context(), http.MethodDelete, path, nil, nil, nil)
+		if err := api.Do(c.Context(), http.MethodDelete, path, nil, nil, nil); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.ErrOrStderr(), "deleted", strings.Join(args, " "))
+		return nil
 	})
 }
 

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// strict has groups of verbs refuse a verb that they do not have; cobra shows their help and calls that a success.
+func strict(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		if sub.HasSubCommands() && !sub.Runnable() {
+			sub.RunE = func(c *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return c.Help()
+				}
+				c.SuggestionsMinimumDistance = 2
+				return usageError{fmt.Errorf("unknown command %q for %q%s", args[0], c.CommandPath(), meant(c.SuggestionsFor(args[0])))}
+			}
+		}
+		strict(sub)
+	}
+}
+
+// meant asks whether one of the names was meant.
+func meant(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(names, " or ") + "?"
+}
+
+// nearest gives the names that are written almost like one, at most three.
+func nearest(name string, names []string) []string {
+	var near []string
+	for _, n := range names {
+		if distance(strings.ToLower(name), strings.ToLower(n)) <= 2 && len(near) < 3 {
+			near = append(near, n)
+		}
+	}
+	return near
+}
+
+// distance counts the letters to insert, delete or replace between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// knownKind refuses a kind that the server does not have, which an empty list would hide.
+func knownKind(c *cobra.Command, api *client.Client, kind string) error {
+	kinds, err := client.Get[client.List[client.KindInfo]](c.Context(), api, "/kinds", nil)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, k := range kinds.Items {
+		if strings.EqualFold(k.Name, kind) || strings.EqualFold(k.Plural, kind) {
+			return nil
+		}
+		names = append(names, strings.ToLower(k.Name))
+	}
+	near := nearest(kind, names)
+	if len(near) == 0 {
+		return fault.Errorf(fault.NotFound, "there is no kind %q; the kinds are %s", kind, strings.Join(names, ", "))
+	}
+	return fault.Errorf(fault.NotFound, "there is no kind %q%s", kind, meant(near))
+}
+
+// getEntity reads an entity; when there is none, it says which of that kind has almost that name.
+func getEntity(c *cobra.Command, api *client.Client, args []string) (client.Entity, error) {
+	path, err := entityPath(args)
+	if err != nil {
+		return client.Entity{}, err
+	}
+	e, err := client.Get[client.Entity](c.Context(), api, path, nil)
+	if fault.KindOf(err) != fault.NotFound {
+		return e, err
+	}
+	r, parseErr := parseEntity(args)
+	if parseErr != nil {
+		return e, err
+	}
+	if unknown := knownKind(c, api, r.Kind); fault.KindOf(unknown) == fault.NotFound {
+		return e, unknown
+	}
+	page, listErr := client.Get[client.List[client.Entity]](c.Context(), api, "/entities", url.Values{"kind": {r.Kind}, "limit": {"200"}})
+	if listErr != nil {
+		return e, err // the first error says what is wrong
+	}
+	refs := make([]string, len(page.Items))
+	for i, x := range page.Items {
+		refs[i] = x.Ref
+	}
+	return e, fault.Errorf(fault.NotFound, "%s%s", fault.Message(err), meant(nearest(r.String(), refs)))
+}
