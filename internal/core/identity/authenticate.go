@@ -28,17 +28,15 @@ func From(ctx context.Context, remote string) context.Context {
 // room makes can't, so that nobody is locked out by what others at the address do.
 func (s *Service) slowed(ctx context.Context, secret string, attempt func() error) error {
 	remote, known := ctx.Value(remoteKey{}).(string)
-	if !known {
+	if !known || wellFormed(secret, tokenPrefix) || wellFormed(secret, linkPrefix) {
 		return attempt()
 	}
-	if !wellFormed(secret, tokenPrefix) && !wellFormed(secret, linkPrefix) {
-		if err := s.limiter.Allow(remote); err != nil {
-			return err
-		}
+	if err := s.limiter.Begin(remote); err != nil {
+		return err
 	}
 	err := attempt()
-	if fault.Is(err, fault.Unauthenticated) {
-		s.limiter.Failed(remote)
+	if !fault.Is(err, fault.Unauthenticated) {
+		s.limiter.Passed(remote)
 	}
 	return err
 }

@@ -39,24 +39,9 @@ func NewLimiter(now func() time.Time) *Limiter {
 	return &Limiter{now: now, addresses: map[netip.Addr]*list.Element{}, order: list.New()}
 }
 
-// Allow fails with fault.Exhausted while an address ("10.1.2.3:4567" or "10.1.2.3") has failed too often.
-func (l *Limiter) Allow(remote string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	known, ok := l.addresses[group(remote)]
-	if !ok {
-		return nil
-	}
-	left := known.Value.(*attempts).left(l.now())
-	if left <= limiterBurst-1 {
-		return nil
-	}
-	wait := time.Duration(math.Ceil(left-limiterBurst+1)) * limiterRefill
-	return fault.Errorf(fault.Exhausted, "too many failed sign-ins from this address; try again in %s", wait)
-}
-
-// Failed notes a failed attempt of an address.
-func (l *Limiter) Failed(remote string) {
+// Begin counts an attempt of an address ("10.1.2.3:4567" or "10.1.2.3") as failed until Passed is told of it, so that those
+// which come together count together. It fails with fault.Exhausted when the address has failed too often.
+func (l *Limiter) Begin(remote string) error {
 	address, now := group(remote), l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,9 +55,25 @@ func (l *Limiter) Failed(remote string) {
 		known = l.order.PushFront(&attempts{address: address, at: now})
 		l.addresses[address] = known
 	}
-	l.order.MoveToFront(known)
 	a := known.Value.(*attempts)
-	a.failed, a.at = min(a.left(now)+1, limiterBurst), now
+	left := a.left(now)
+	if left > limiterBurst-1 {
+		wait := time.Duration(math.Ceil(left-limiterBurst+1)) * limiterRefill
+		return fault.Errorf(fault.Exhausted, "too many failed sign-ins from this address; try again in %s", wait)
+	}
+	a.failed, a.at = left+1, now
+	l.order.MoveToFront(known)
+	return nil
+}
+
+// Passed takes back what Begin counted, since the attempt succeeded or could not be judged.
+func (l *Limiter) Passed(remote string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.addresses[group(remote)]; ok {
+		a, now := known.Value.(*attempts), l.now()
+		a.failed, a.at = max(0, a.left(now)-1), now
+	}
 }
 
 func (a *attempts) left(now time.Time) float64 {

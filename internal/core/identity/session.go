@@ -85,9 +85,12 @@ func (l *link) bound(ctx context.Context, tx *store.Tx, with string) error {
 	var ends time.Time
 	switch {
 	case ref.IsID(with, ref.Token):
-		own, err := tokenByID(ctx, tx, with)
+		own, err := tokenLocked(ctx, tx, with)
 		if err != nil {
 			return err
+		}
+		if !own.Revoked.IsZero() { // at this moment
+			return fault.Errorf(fault.Unauthenticated, "the token %q was revoked; use another one", own.Name)
 		}
 		l.Via, ends = own.ID, own.Expires
 	case ref.IsID(with, ref.Session):

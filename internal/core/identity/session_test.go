@@ -134,6 +134,10 @@ func TestASessionOutlivesNoTokenThatOpenedIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		first, session, _ := opens(b.as(secret))
+		made, _, err := b.s.CreateToken(session, identity.NewToken{Name: "made with the session"})
+		if err != nil || made.Expires.After(ends) {
+			t.Errorf("a token that a session made ends %s (%v), after the one that opened the session", made.Expires, err)
+		}
 		second, _, _ := opens(session)
 		if !good(first) || !good(second) {
 			t.Fatal("a session is no good at once")
@@ -169,6 +173,16 @@ func TestASessionOutlivesNoTokenThatOpenedIt(t *testing.T) {
 		}
 		if _, _, _, err := b.s.SignIn(ctx, waiting); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("a link works when its token is revoked: %v", err)
+		}
+		revoked, err := b.authenticate(b.token("alice")) // and then somebody revokes it while a request is under way
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.s.RevokeToken(b.as(adminToken), revoked.Token); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.s.SignInLink(actor.With(ctx, revoked), ref.Entity{}); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a link is made with a token that is revoked: %v", err)
 		}
 		if !good(own) {
 			t.Error("a session of an administrator's making ended with another token")

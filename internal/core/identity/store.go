@@ -141,6 +141,17 @@ func tokenByID(ctx context.Context, tx *store.Tx, id string) (Token, error) {
 	return t, err
 }
 
+// tokenLocked is tokenByID, and keeps others from changing the token until the transaction ends.
+func tokenLocked(ctx context.Context, tx *store.Tx, id string) (Token, error) {
+	if lock := tx.ForUpdate(); lock != "" {
+		var found string
+		if err := tx.QueryRow(ctx, `SELECT id FROM identity_tokens WHERE id = $1`+lock, id).Scan(&found); err != nil && !fault.Is(err, fault.NotFound) {
+			return Token{}, err
+		}
+	}
+	return tokenByID(ctx, tx, id)
+}
+
 func tokensOfPrincipal(ctx context.Context, tx *store.Tx, principal string) ([]Token, error) {
 	rows, err := tx.Query(ctx, selectToken+` WHERE t.principal = $1 ORDER BY t.created DESC, t.id DESC LIMIT 1000`, principal)
 	return store.Collect(rows, err, scanToken)

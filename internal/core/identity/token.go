@@ -122,6 +122,13 @@ func (s *Service) end(ctx context.Context, tx *store.Tx, now, asked time.Time) (
 		end = now.Add(tokenLife)
 	}
 	with := actor.From(ctx).Token
+	if ref.IsID(with, ref.Session) {
+		session, err := sessionByID(ctx, tx, with)
+		if err != nil {
+			return end, err
+		}
+		with = session.Via // what a token has opened makes no more than that token could
+	}
 	if !ref.IsID(with, ref.Token) {
 		return end, nil
 	}

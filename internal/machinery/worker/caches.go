@@ -33,7 +33,9 @@ func (w *Worker) mountCaches(space string, j Job, s *execute.Spec) (release func
 		w.caches.Lock()
 		now := w.Now()
 		for _, dir := range used {
-			w.uses[dir]--
+			if w.uses[dir]--; w.uses[dir] == 0 {
+				delete(w.uses, dir)
+			}
 			_ = os.Chtimes(dir, now, now) // the order of use is all that is lost
 		}
 		due := len(used) > 0 && now.Sub(w.pruned) >= pruneEvery
@@ -113,7 +115,11 @@ func (w *Worker) removeCache(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, removeAll(gone)
+	err = removeAll(gone)
+	w.caches.Lock()
+	defer w.caches.Unlock()
+	_ = os.Remove(filepath.Dir(dir)) // the folder of its scope, unless it holds others
+	return true, err
 }
 
 func sizeOf(dir string) (total int64) {

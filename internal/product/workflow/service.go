@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -167,15 +169,40 @@ func (s *Service) decide(ctx context.Context, runID, node, verdict, note string)
 	if detail.Run.Kind != RunKind {
 		return fault.Errorf(fault.Conflict, "run %s is a %s, not a workflow", runID, detail.Run.Kind)
 	}
-	by := actor.From(ctx).ID
+	waits := waiting(detail.Steps, node)
+	if len(waits) == 0 {
+		return nothingWaits(runID)
+	}
 	if verdict == verdictApproved {
-		switch err := s.approved(ctx, detail); {
+		switch err := s.approved(ctx, detail.Run, waits); {
 		case errors.Is(err, policy.ErrMoreApprovals):
-			return s.vote(ctx, runID, note, err)
+			return s.vote(ctx, runID, waits, note, err)
 		case err != nil:
 			return err
 		}
 	}
+	by := actor.From(ctx).ID
+	return s.mark(ctx, runID, waits, verdict, note, func(d *stepData) { d.Verdict, d.By = verdict, by })
+}
+
+func nothingWaits(runID string) error {
+	return fault.Errorf(fault.Conflict, "run %s has nothing suspended that this names", runID)
+}
+
+// waiting gives the suspended steps that wait, by their keys: of the node, or all for "".
+func waiting(steps []run.Step, node string) map[string]stepData {
+	waits := map[string]stepData{}
+	for _, step := range steps {
+		if d := dataOf(&step); step.State == run.StepWaiting && d.Type == TypeSuspend && (node == "" || nodeKey(step.Key) == node) {
+			waits[step.Key] = d
+		}
+	}
+	return waits
+}
+
+// mark records what somebody said of suspended steps, as far as they still wait: of those alone, also when more have come
+// to wait since they were looked at.
+func (s *Service) mark(ctx context.Context, runID string, waits map[string]stepData, verdict, note string, change func(d *stepData)) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := s.Runs.Review(ctx, tx, runID, verdict, note); err != nil {
 			return err
@@ -183,57 +210,59 @@ func (s *Service) decide(ctx context.Context, runID, node, verdict, note string)
 		return s.Runs.Change(ctx, tx, runID, func(v *run.View) error {
 			marked := 0
 			for _, step := range v.Steps {
-				d := dataOf(step)
-				if step.State != run.StepWaiting || d.Type != TypeSuspend || node != "" && nodeKey(step.Key) != node {
+				if _, asked := waits[step.Key]; !asked || step.State != run.StepWaiting {
 					continue
 				}
-				d.Verdict, d.By = verdict, by
+				d := dataOf(step)
+				change(&d)
 				v.SetData(step, d)
 				marked++
 			}
 			if marked == 0 {
-				return fault.Errorf(fault.Conflict, "run %s has nothing suspended that this names", runID)
+				return nothingWaits(runID)
 			}
 			return nil
 		})
 	})
 }
 
-// approved asks the approval policies whether what waits may go on, with who has said so since it waits.
-func (s *Service) approved(ctx context.Context, d run.Detail) error {
-	r, me := d.Run, actor.From(ctx)
-	var since time.Time // what was said before that was of something that waited earlier
-	var waits []string
-	for _, step := range d.Steps {
-		switch {
-		case dataOf(&step).Type != TypeSuspend:
-		case step.State == run.StepWaiting:
-			waits = append(waits, nodeKey(step.Key))
-		case step.Ended.After(since):
-			since = step.Ended
-		}
-	}
+// approved asks the approval policies whether what waits may go on, with all who have said so of each of it.
+func (s *Service) approved(ctx context.Context, r run.Run, waits map[string]stepData) error {
+	me := actor.From(ctx)
 	type vote struct {
 		Author string `json:"author"`
-		Note   string `json:"note,omitempty"`
 	}
-	approvals, seen := []vote{{Author: me.ID}}, map[string]bool{me.ID: true}
-	for _, v := range d.Reviews {
-		if v.Verdict == verdictApproved && !v.Time.Before(since) && !seen[v.Actor] {
-			approvals, seen[v.Actor] = append(approvals, vote{v.Actor, v.Note}), true
+	said := map[string]int{}
+	nodes := make([]string, 0, len(waits))
+	for key, d := range waits {
+		nodes = append(nodes, nodeKey(key))
+		for _, who := range d.Votes {
+			said[who]++
+		}
+	}
+	slices.Sort(nodes)
+	approvals := []vote{{me.ID}}
+	for _, who := range slices.Sorted(maps.Keys(said)) {
+		if who != me.ID && said[who] == len(waits) {
+			approvals = append(approvals, vote{who})
 		}
 	}
 	return s.Policy.Approved(ctx, r.Space, map[string]any{
 		"run":      map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "authors": []string{r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
-		"workflow": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "waits": waits},
+		"workflow": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "waits": nodes},
 		"reviews":  map[string]any{"current": map[string]any{"approvals": approvals, "rejections": []vote{}}},
 		"session":  map[string]any{"login": me.ID, "groups": me.Groups},
 	}, policy.Refs{Run: r.ID, Subject: r.Subject})
 }
 
 // vote keeps an approval that is not enough by itself, and says so.
-func (s *Service) vote(ctx context.Context, runID, note string, missing error) error {
-	err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.Runs.Review(ctx, tx, runID, verdictApproved, note) })
+func (s *Service) vote(ctx context.Context, runID string, waits map[string]stepData, note string, missing error) error {
+	me := actor.From(ctx).ID
+	err := s.mark(ctx, runID, waits, verdictApproved, note, func(d *stepData) {
+		if !slices.Contains(d.Votes, me) {
+			d.Votes = append(d.Votes, me)
+		}
+	})
 	if err != nil {
 		return err
 	}

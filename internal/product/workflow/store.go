@@ -37,6 +37,7 @@ type stepData struct {
 	Until   time.Time `json:"until,omitzero"`    // of a suspend with a duration
 	Verdict string    `json:"verdict,omitempty"` // of a suspend: approved or rejected
 	By      string    `json:"by,omitempty"`      // principal
+	Votes   []string  `json:"votes,omitempty"`   // principals who approved, which was not enough
 	Broken  bool      `json:"broken,omitempty"`  // it could not start
 	Stale   bool      `json:"stale,omitempty"`   // left over from before a retry
 }
