@@ -486,6 +486,26 @@ func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
 	})
 }
 
+// TestAStateThatTheRepositoryBringsIsNotTakenUp has a file lie where an engine leaves a state that it could not write.
+func TestAStateThatTheRepositoryBringsIsNotTakenUp(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		commit := g.push("alice", "crew/net", map[string]string{
+			"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "false"), "infra/errored.tfstate": stateFile(100, "theirs", "forged"),
+		})
+		g.apply(stackDocument("net", ""))
+		id := g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		r := until(t, g.admin, id, ended)
+		g.wantRun(r, "failed", "applying: exit code 1")
+		if s := g.stackNow("net"); strings.Contains(r.Reason, "taken up") || s.State == nil || s.State.Serial >= 100 {
+			t.Errorf("the run says %s; the state is %+v", r.Reason, s.State)
+		}
+	})
+}
+
 // TestAStackThatIsDeletedLeavesItsStateToNobody deletes a stack with a run that waits, and declares it anew, in its space
 // and in another.
 func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {

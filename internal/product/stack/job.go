@@ -81,7 +81,10 @@ unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another pl
 "$ROADBED_ENGINE" show -no-color "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.txt"
 `
 
-const applyScript = prepare + `
+// applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
+// brings along is nobody's.
+const applyScript = `rm -f errored.tfstate
+` + prepare + `
 "$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
 "$ROADBED_ENGINE" output -json > "$ROADBED_WORK/outputs.json"
 `

@@ -49,7 +49,7 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}); err != nil {
 		return worker.Result{}, err
 	}
-	if err := s.stands(ctx, r.Subject); err != nil {
+	if err := s.stands(ctx, r.Subject, r.Space); err != nil {
 		return worker.Result{}, err
 	}
 	d, err := s.Policy.Decide(ctx, "plan", r.Space, planInput(r, plan), policy.Refs{Run: r.ID, Subject: r.Subject})
@@ -75,18 +75,26 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
 }
 
-// stands fails for a stack whose document is deleted: nothing is done in its name.
-func (s *Service) stands(ctx context.Context, subject string) error {
+// standsIn fails for a stack whose document is deleted, or is another one by now in another space: nothing is done in its
+// name by runs of the one before.
+func (s Stack) standsIn(space string) error {
+	if s.Deleted || s.Space != space {
+		return fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first, and start a new run", s.Ref)
+	}
+	return nil
+}
+
+func (s *Service) stands(ctx context.Context, subject, space string) error {
 	r, err := ref.Parse(subject, "stack", ref.DefaultNamespace)
 	if err != nil {
 		return err
 	}
 	return s.DB.Read(ctx, func(tx *store.Tx) error {
 		stack, err := getStack(ctx, tx, r, "")
-		if err == nil && stack.Deleted {
-			err = fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
+		if err != nil {
+			return err
 		}
-		return err
+		return stack.standsIn(space)
 	})
 }
 

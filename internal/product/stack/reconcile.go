@@ -115,27 +115,37 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	return fault.Wrap(err, "note what is applied of %s", in.Stack)
 }
 
-// noteSettled tells of outputs that a run has changed, now that it has finished.
+// noteSettled lets others build on the state as a run that has finished found or left it, and tells of its outputs.
 func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := s.Runs.GetTx(ctx, tx, id)
 	if err != nil {
+		return err
+	}
+	var in Input
+	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type == Proposed {
 		return err
 	}
 	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
 	if err != nil {
 		return err
 	}
-	after, err := s.settled(ctx, tx, subject, "")
-	if err != nil || after.Run != id {
-		return err
-	}
-	before, err := s.settled(ctx, tx, subject, id)
+	stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
 	if err != nil {
 		return err
 	}
-	stack, err := getStack(ctx, tx, subject, "")
+	before, err := settled(ctx, tx, subject)
 	if err != nil {
 		return err
+	}
+	after, err := currentState(ctx, tx, subject)
+	if fault.Is(err, fault.NotFound) || err == nil && (after.ID == before.ID || stack.Space != r.Space) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE stack_states SET settled = 1 WHERE id = $1", after.ID); err != nil {
+		return fault.Wrap(err, "settle state %s", after.ID)
 	}
 	return s.noteOutputs(ctx, tx, stack, before, after)
 }

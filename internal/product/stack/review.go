@@ -29,7 +29,7 @@ func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, e
 	if r.State != unconfirmed {
 		return r, fault.Errorf(fault.Conflict, "run %s is %s; only an unconfirmed run takes a review", runID, r.State)
 	}
-	return r, s.stands(ctx, r.Subject)
+	return r, s.stands(ctx, r.Subject, r.Space)
 }
 
 // Confirm lets a run's plan be applied, if the approval policies agree. A confirmation counts as an approval.

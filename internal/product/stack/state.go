@@ -197,6 +197,9 @@ func (s *Service) adopt(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		if err != nil {
 			return err
 		}
+		if err := stack.standsIn(r.Space); err != nil {
+			return err
+		}
 		if err := s.unlockStale(ctx, tx, stack); err != nil {
 			return err
 		}
@@ -237,9 +240,9 @@ func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockI
 	}
 	now := s.Now()
 	v.ID = ref.NewID(ref.State, now)
-	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
-		string(outputs), v.Resources, store.Micros(now))
+	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created, settled)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
+		string(outputs), v.Resources, store.Micros(now), btoi(v.Run == ""))
 	if err != nil {
 		return fault.Wrap(err, "record state of %s", stack.Ref)
 	}
@@ -258,40 +261,31 @@ func (s *Service) noteOutputs(ctx context.Context, tx *store.Tx, stack Stack, be
 	for _, o := range after.Outputs {
 		sensitive = sensitive || o.Sensitive
 	}
-	if !sensitive && sameOutputs(shown(after.Outputs), shown(before.Outputs)) {
+	if before.ID != "" && !sensitive && sameOutputs(shown(after.Outputs), shown(before.Outputs)) {
 		return nil
 	}
 	return s.note(ctx, tx, stack, "stack.outputs-changed", after.Run, map[string]any{"serial": after.Serial, "outputs": len(after.Outputs)})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func sameOutputs(a, b map[string]Value) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
-// settled gives the newest state that others may build on, except what a run has left half done: it was written by a
-// person, or by a run that has finished. The zero version when there is none; without leaves a run's out.
-func (s *Service) settled(ctx context.Context, tx *store.Tx, r ref.Entity, without string) (StateVersion, error) {
-	states := map[string]string{"": finished}
-	for last := ""; ; {
-		rows, err := tx.Query(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND ($2 = '' OR id < $2) AND ($3 = '' OR run <> $3) ORDER BY id DESC LIMIT 50", r.String(), last, without)
-		list, err := store.Collect(rows, err, scanState)
-		if err != nil || len(list) == 0 {
-			return StateVersion{}, fault.Wrap(err, "look for a settled state of %s", r)
-		}
-		for _, v := range list {
-			if _, known := states[v.Run]; !known {
-				of, err := s.Runs.GetTx(ctx, tx, v.Run)
-				if err != nil {
-					return StateVersion{}, err
-				}
-				states[v.Run] = of.State
-			}
-			if states[v.Run] == finished {
-				return v, nil
-			}
-			last = v.ID
-		}
+// settled gives the newest state that others may build on: one that a person wrote, or that was the newest when a run
+// finished. What a run has left half done is none. The zero version when there is none.
+func settled(ctx context.Context, tx *store.Tx, r ref.Entity) (StateVersion, error) {
+	v, err := store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND settled = 1 ORDER BY id DESC LIMIT 1", r.String()), scanState, "settled state of %s", r)
+	if fault.Is(err, fault.NotFound) {
+		return StateVersion{}, nil
 	}
+	return v, err
 }
 
 func (s *Service) sameState(ctx context.Context, last StateVersion, data []byte) error {
@@ -457,7 +451,7 @@ func (s *Service) Outputs(ctx context.Context, r ref.Entity, want string) (outpu
 	var v StateVersion
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if want == "" {
-			v, err = s.settled(ctx, tx, r, "")
+			v, err = settled(ctx, tx, r)
 		} else {
 			v, err = getState(ctx, tx, r, want)
 		}

@@ -26,7 +26,8 @@ CREATE TABLE stack_states (
   actor TEXT NOT NULL,
   outputs TEXT NOT NULL,
   resources INTEGER NOT NULL,
-  created BIGINT NOT NULL
+  created BIGINT NOT NULL,
+  settled INTEGER NOT NULL -- 1 for what others may build on
 );
 CREATE INDEX stack_states_stack ON stack_states (stack, id);
 
