@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // boundBuiltins puts bounds before the functions of OPA that give much more than they are given. OPA keeps its functions
 // in one table of the process, so it is done once, before anything is evaluated. What OPA itself multiplies, such as a list
-// of lists that all hold the same one, is bounded by time and memory alone (see bounded).
+// of lists that all hold the same one, is bounded by time and memory alone (see bounded), and before it is written out.
 var boundBuiltins = sync.OnceFunc(func() {
 	bounds := map[string]func(operands []*ast.Term) error{
 		"concat":            boundConcat,
@@ -31,7 +32,15 @@ var boundBuiltins = sync.OnceFunc(func() {
 		"regex.replace":     boundRegexReplace,
 		"array.concat":      boundArrays,
 		"product":           boundProduct,
-		"mul":               boundProduct,
+	}
+	for _, name := range []string{"mul", "plus", "minus", "div", "rem", "abs", "round", "ceil", "floor", "sum", "format_int"} {
+		bounds[name] = boundProduct
+	}
+	for _, name := range []string{
+		"json.marshal", "json.marshal_with_options", "yaml.marshal", "json.patch", "json.filter", "json.remove", "json.match_schema",
+		"object.union", "object.union_n", "object.subset", "urlquery.encode_object", "strings.render_template",
+	} {
+		bounds[name] = boundWeight
 	}
 	for name, check := range bounds {
 		call := topdown.GetBuiltin(name)
@@ -160,11 +169,15 @@ func boundArrays(o []*ast.Term) error {
 	return nil
 }
 
-// digitsOf gives how many digits a number has. Those that policies and inputs bring are not huge, see huge.
+// digitsOf gives how many digits a number has, written out. Those that policies and inputs bring are not huge, but a text
+// that is read as a number may have any exponent.
 func digitsOf(t *ast.Term) int {
 	n, ok := t.Value.(ast.Number)
-	if !ok {
+	switch {
+	case !ok:
 		return 0
+	case strings.ContainsAny(string(n), "eE") && huge(string(n)):
+		return maxDigits + 1
 	}
 	return len(n)
 }
@@ -204,6 +217,10 @@ func weigh(t *ast.Term, left *int, bytes *float64) {
 	switch v := t.Value.(type) {
 	case ast.String:
 		*bytes += float64(len(v))
+	case ast.Number:
+		if digitsOf(t) > maxDigits {
+			*bytes = math.Inf(1)
+		}
 	case *ast.Array:
 		v.Until(func(t *ast.Term) bool { weigh(t, left, bytes); return *left < 0 })
 	case ast.Set:
@@ -218,4 +235,12 @@ func sizeOf(t *ast.Term) int {
 	left, bytes := maxItems, 0.0
 	weigh(t, &left, &bytes)
 	return int(bytes) + 32*(maxItems-left)
+}
+
+// written gives a rule's value as Go's, unless it would be too much.
+func written(t *ast.Term, _ *rego.EvalContext) (any, error) {
+	if err := boundWeight([]*ast.Term{t}); err != nil {
+		return nil, fmt.Errorf("it gives so many values that %w", err)
+	}
+	return ast.JSON(t.Value)
 }

@@ -5,13 +5,18 @@ import (
 	"sync"
 )
 
-// maxCached bounds the policies that are kept compiled; when there are more, all are compiled anew as they are asked.
-const maxCached = 500
+// maxCached bounds the policies that are kept compiled, by the bytes of their sources; each counts as 4 KiB at least. When
+// there are more, all are compiled anew as they are asked.
+const (
+	maxCached = 2 << 20
+	minCached = 4 << 10
+)
 
 // cache keeps policies compiled, by their content.
 type cache struct {
 	mu      sync.Mutex
 	entries map[string]*entry
+	bytes   int // of the entries
 }
 
 type entry struct {
@@ -24,13 +29,15 @@ type entry struct {
 func (c *cache) get(at, version, source string) (*compiled, error) {
 	key := at + " " + version
 	c.mu.Lock()
-	if c.entries == nil || len(c.entries) > maxCached {
-		c.entries = map[string]*entry{}
-	}
 	e, ok := c.entries[key]
 	if !ok {
+		size := max(len(source), minCached)
+		if c.entries == nil || c.bytes+size > maxCached {
+			c.entries, c.bytes = map[string]*entry{}, 0
+		}
 		e = &entry{}
 		c.entries[key] = e
+		c.bytes += size
 	}
 	c.mu.Unlock()
 	// The result serves everyone, so it does not depend on the context of the first who asks.

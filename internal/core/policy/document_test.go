@@ -28,6 +28,8 @@ func TestDocumentsAreRefusedWithThePlace(t *testing.T) {
 		{"tracing", "package roadbed.plan\ndeny contains \"x\" if trace(\"x\")", "trace", 7 + 2},
 		{"dice", "package roadbed.plan\ndeny contains \"x\" if rand.intn(\"x\", 5) == 1", "rand.intn", 7 + 2},
 		{"a huge shift", "package roadbed.plan\ndeny contains \"x\" if bits.lsh(1, 99999999999) == 1", "bits.lsh", 7 + 2},
+		{"all paths of a graph", "package roadbed.plan\ndeny contains \"x\" if count(graph.reachable_paths({}, {\"a\"})) == 1", "graph.reachable_paths", 7 + 2},
+		{"values that multiply", "package roadbed.plan\ndeny contains \"x\" if { " + doubled("[%[1]s, %[1]s]", "[1]", 60) + "; v60 == input.x }", "values within values", 7 + 2},
 		{"a huge number", "package roadbed.plan\ndeny contains \"x\" if 1e500 * 2 == 1", "too large", 7 + 2},
 		{"another package", "package main\ndeny contains \"x\"", "package main is not asked", 7 + 1},
 		{"another point's package", "package roadbed.push\ndeny contains \"x\"", "package roadbed.push is not asked", 7 + 1},

@@ -49,13 +49,16 @@ func compile(ctx context.Context, at, source string) (*compiled, error) {
 	if compiler.Compile(map[string]*ast.Module{"policy.rego": module}); compiler.Failed() {
 		return nil, wrong("the policy does not compile", compiler.Errors)
 	}
+	if err := checkValues(compiler.Modules["policy.rego"]); err != nil {
+		return nil, err
+	}
 	c := &compiled{ask: map[string]rego.PreparedEvalQuery{}}
 	has := ruleNames(module)
 	for _, rule := range rulesOf(at) {
 		if !slices.Contains(has, rule) {
 			continue
 		}
-		query := rego.New(rego.Compiler(compiler), rego.Query(module.Package.Path.String()+"."+rule))
+		query := rego.New(rego.Compiler(compiler), rego.Query(module.Package.Path.String()+"."+rule), rego.GenerateJSON(written))
 		prepared, err := query.PrepareForEval(ctx)
 		if err != nil {
 			return nil, wrong("the policy does not compile", err)

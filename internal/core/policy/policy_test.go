@@ -109,6 +109,10 @@ func TestWhatCantBeDecidedIsDenied(t *testing.T) {
 
 func TestHostilePoliciesAreBounded(t *testing.T) {
 	t.Parallel()
+	values := "package roadbed.plan\nv0 := [1]"
+	for i := range 60 {
+		values += fmt.Sprintf("\nv%d := [v%d, v%d]", i+1, i, i)
+	}
 	for name, rego := range map[string]string{
 		"time":    "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 3000); count([1 | some a in r; some b in r; some c in r; a + b + c == 0]) > 0 }",
 		"range":   "package roadbed.plan\ndeny contains \"x\" if count(numbers.range(1, 100000000000)) == 0",
@@ -121,6 +125,8 @@ func TestHostilePoliciesAreBounded(t *testing.T) {
 		"regex":   hostile(doubled(`regex.replace(%[1]s, "x", "xxxxxxxx")`, `"x"`, 30)),
 		"arrays":  hostile(doubled(`array.concat(%[1]s, %[1]s)`, `[1]`, 60)),
 		"square":  hostile(doubled(`%[1]s * %[1]s`, `12345678901234567890`, 40)),
+		"marshal": values + "\ndeny contains \"x\" if count(json.marshal(v60)) == 0",
+		"result":  values + "\ndeny contains v60",
 		"product": hostile(`product([n | some i in numbers.range(1, 3000); n := i + 1000000]) == 0`),
 		"memory":  "package roadbed.plan\ndeny contains \"x\" if { r := numbers.range(1, 20000); x := [[a, b] | some a in r; some b in r]; count(x) == 0 }",
 	} {
