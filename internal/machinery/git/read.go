@@ -192,8 +192,15 @@ func (g *Git) isAncestor(ctx context.Context, dir string, env []string, a, b str
 		return true, nil
 	case exitCode(err) == 1:
 		return false, nil
-	case exitCode(err) == 128:
+	case exitCode(err) == 128 && (g.noCommit(ctx, dir, env, a) || g.noCommit(ctx, dir, env, b)):
 		return false, fault.Errorf(fault.NotFound, "compare %s and %s: one of them is not a commit of the repository", a, b)
 	}
 	return false, fault.Wrap(err, "compare %s and %s", a, b)
+}
+
+// noCommit tells whether a name surely leads to no commit. git ends with 128 for whatever it can't read, so a history
+// that is damaged or out of reach would pass for one that is not there.
+func (g *Git) noCommit(ctx context.Context, dir string, env []string, name string) bool {
+	_, err := g.output(ctx, call{dir: dir, env: env, limit: 1 << 10, args: []string{"rev-parse", "--quiet", "--verify", name + "^{commit}"}})
+	return exitCode(err) == 1
 }

@@ -211,6 +211,48 @@ func TestTreeAndLog(t *testing.T) {
 	}
 }
 
+// A history that can't be read is not one that isn't there.
+func TestADamagedHistoryIsNotAMissingOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	first, second := history(t, b)
+	const unknown = "0123456789012345678901234567890123456789"
+	unpack(t, b.dir)
+	object := filepath.Join(b.dir, "objects", first[:2], first[2:])
+	ask := func(what string, want func(error) bool) {
+		t.Helper()
+		if _, err := b.git.Log(ctx, b.dir, second, "", 10); !want(err) {
+			t.Errorf("%s: its history: %v", what, err)
+		}
+		if _, err := b.git.IsAncestor(ctx, b.dir, second, first); !want(err) {
+			t.Errorf("%s: its ancestors: %v", what, err)
+		}
+	}
+	ask("whole", func(err error) bool { return err == nil })
+	if err := os.Chmod(object, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(object, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask("damaged", func(err error) bool { return err != nil && !fault.Is(err, fault.NotFound) })
+	if err := os.Remove(object); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.git.Log(ctx, b.dir, second, "", 10); err == nil || fault.Is(err, fault.NotFound) {
+		t.Errorf("the history of a commit whose parent is lost: %v", err)
+	}
+	if _, err := b.git.Log(ctx, b.dir, unknown, "", 10); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the history of no commit: %v", err)
+	}
+	for _, pair := range [][2]string{{unknown, second}, {second, unknown}} {
+		if _, err := b.git.IsAncestor(ctx, b.dir, pair[0], pair[1]); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s and %s: %v", pair[0], pair[1], err)
+		}
+	}
+}
+
 func TestDiffs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

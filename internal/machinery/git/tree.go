@@ -97,7 +97,7 @@ func (g *Git) Log(ctx context.Context, dir, commit, folder string, limit int) ([
 		args = append(args, folder)
 	}
 	out, err := g.output(ctx, call{dir: dir, limit: treeBytes, args: args})
-	if exitCode(err) == 128 {
+	if exitCode(err) == 128 && g.noCommit(ctx, dir, nil, commit) {
 		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
 	}
 	if err != nil {
