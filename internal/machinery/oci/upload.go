@@ -53,7 +53,8 @@ func (r *Registry) StartUpload(_ context.Context, name string) (id string, err e
 	return id, nil
 }
 
-// acquire makes the caller the one who works on an upload.
+// acquire makes the caller the one who works on an upload; Exhausted while somebody else does. That is no Conflict, which
+// tells the sender where to go on.
 func (r *Registry) acquire(name, id string) (release func(), err error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (r *Registry) acquire(name, id string) (release func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.busy[id] {
-		return nil, fault.Errorf(fault.Conflict, "another request is writing to this upload; wait for it")
+		return nil, fault.Errorf(fault.Exhausted, "another request is writing to this upload; wait for it, then ask how much has arrived")
 	}
 	owner, err := r.root.ReadFile("uploads/" + id + "/repository")
 	if errors.Is(err, fs.ErrNotExist) || err == nil && string(owner) != name {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -393,4 +395,62 @@ func FuzzPath(f *testing.F) {
 			t.Errorf("%s %q: status %d", method, path, w.Code)
 		}
 	})
+}
+
+// While one request writes to an upload nobody can be told where to go on.
+func TestAnUploadHasOneWriter(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	resp, body := h.do(t, "writer", "POST", "/v2/team/shop/blobs/uploads/", "")
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatal(resp.Status, body)
+	}
+	at := resp.Header.Get("Location")
+
+	// The server asks for the body of a request once it writes to the upload.
+	rest, more := io.Pipe()
+	defer more.Close()
+	writes, done := make(chan struct{}), make(chan error, 1)
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(int, textproto.MIMEHeader) error { close(writes); return nil },
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, "http://"+h.host+at, rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("anyone", "writer")
+	req.Header.Set("Expect", "100-continue")
+	go func() {
+		resp, err := h.http.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusAccepted || resp.Header.Get("Range") != "0-4" {
+				err = fault.Errorf(fault.Internal, "%s, %v", resp.Status, resp.Header)
+			}
+		}
+		done <- err
+	}()
+	select {
+	case <-writes:
+	case err := <-done:
+		t.Fatalf("the first writer: %v", err)
+	}
+
+	for _, method := range []string{"PATCH", "PUT", "GET"} {
+		address := at
+		if method == "PUT" {
+			address += "?digest=sha256:" + strings.Repeat("0", 64)
+		}
+		resp, body := h.do(t, "writer", method, address, "")
+		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Range") != "" || !strings.Contains(body, "TOOMANYREQUESTS") {
+			t.Errorf("%s beside another writer: %s, range %q, %s", method, resp.Status, resp.Header.Get("Range"), body)
+		}
+	}
+	if _, err := io.WriteString(more, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	more.Close()
+	if err := <-done; err != nil {
+		t.Errorf("the first writer: %v", err)
+	}
 }
