@@ -1,0 +1,275 @@
+package server
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// sleeping has an apply that takes a while each time its input changes.
+const sleeping = `variable "name" { type = string }
+
+resource "terraform_data" "slow" {
+  input = var.name
+  provisioner "local-exec" { command = "sleep 33.25" }
+}
+`
+
+// TestADeadEngineEndsTheRunAndARetryWorks kills the engine, whose own children outlive it, in the middle of an apply.
+func TestADeadEngineEndsTheRunAndARetryWorks(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping, "")
+		engine, _ := g.applies(id)
+		if s := g.stackNow("net"); s.Lock == "" {
+			t.Error("the state is not locked while the engine applies")
+		}
+		if err := syscall.Kill(engine, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		r := until(t, g.admin, id, ended)
+		g.wantRun(r, "failed", "applying: ")
+		if !strings.Contains(r.Reason, "137") && !strings.Contains(r.Reason, "illed") {
+			t.Errorf("the reason does not tell of the engine's death: %s", r.Reason)
+		}
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "true")})
+		g.wantRun(g.rests(g.stackRun("net", commit)), "unconfirmed", "")
+		if _, err := g.act("alice", g.stackRun("net", commit), "discard"); err != nil {
+			t.Fatal(err)
+		}
+		// The lock of the dead engine is free: a retry plans anew, on what the dead one may have left.
+		if _, err := g.act("alice", id, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		r = g.rests(id)
+		g.wantRun(r, "unconfirmed", "waits for somebody")
+		if _, err := g.act("bob", id, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		if s := g.stackNow("net"); s.Lock != "" {
+			t.Errorf("the lock of the dead engine is still there: %s", s.Lock)
+		}
+	})
+}
+
+// engineOf gives the host's process ids of the engine that applies for a run, and of what its provisioner sleeps in; 0
+// before it does.
+func engineOf(t *testing.T, id string) (apply, sleeps int) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		env, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(env, []byte("ROADBED_RUN="+id)) {
+			continue
+		}
+		command, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+		if err != nil {
+			continue
+		}
+		args := strings.Split(string(command), "\x00")
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case len(args) > 1 && args[1] == "apply":
+			apply = pid
+		case args[0] == "sleep":
+			sleeps = pid
+		}
+	}
+	if sleeps == 0 {
+		return 0, 0
+	}
+	return apply, sleeps
+}
+
+// applies confirms a run of a sleeping stack, and gives the processes of its apply when it sleeps.
+func (g *ground) applies(id string) (engine, sleeps int) {
+	g.t.Helper()
+	g.wantRun(g.rests(id), "unconfirmed", "")
+	if _, err := g.act("bob", id, "confirm"); err != nil {
+		g.t.Fatal(err)
+	}
+	err := eventually(g.t.Context(), func() (bool, error) {
+		engine, sleeps = engineOf(g.t, id)
+		return engine != 0, nil
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return engine, sleeps
+}
+
+// TestAStateThatTheEngineCouldNotWriteIsTakenUp has somebody take the lock in the middle of an apply, and free it when
+// the engine has given up.
+func TestAStateThatTheEngineCouldNotWriteIsTakenUp(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping+"\noutput \"name\" { value = var.name }\n", "")
+		_, sleeps := g.applies(id)
+		g.wantState(200, "", "otto", "UNLOCK", "?force=true", "")
+		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
+		if err := syscall.Kill(sleeps, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, id, func(r client.RunDetail) bool {
+			return r.Terminal || slices.ContainsFunc(r.Steps, func(s client.Step) bool { return s.Key == "adopt" })
+		})
+		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
+		g.wantRun(until(t, g.admin, id, ended), "failed", "was taken up after it")
+		s := g.stackNow("net")
+		if s.State == nil || s.State.Resources != 1 || s.Lock != "" {
+			t.Errorf("the stack is %+v", s)
+		}
+		if outputs, version, err := g.house.Stacks.Outputs(t.Context(), ref.New("stack", "default", "net"), ""); err != nil || version != "" {
+			t.Errorf("a failed apply gives others the outputs %v of %s (%v)", outputs, version, err)
+		}
+		g.wantNoted("stack:default/net", "stack.outputs-changed", 0)
+
+		// What comes next goes on from there, and its outputs are for others.
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "true") + "\noutput \"name\" { value = var.name }\n"})
+		id = g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to replace")
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, id, ended), "finished", "applied")
+		g.wantNoted("stack:default/net", "stack.outputs-changed", 1)
+		if outputs, version, err := g.house.Stacks.Outputs(t.Context(), ref.New("stack", "default", "net"), ""); err != nil || version == "" || string(outputs["name"].Value) != `"net"` {
+			t.Errorf("after the apply others get the outputs %v of %s (%v)", outputs, version, err)
+		}
+	})
+}
+
+// TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt has somebody write another state in the middle of an apply, so that
+// what the engine could not write can't be taken up either.
+func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping, "")
+		_, sleeps := g.applies(id)
+		g.wantState(200, "", "otto", "UNLOCK", "?force=true", "")
+		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
+		g.wantState(200, "", "otto", "POST", "?ID=two", stateFile(1, "another", "x"))
+		if err := syscall.Kill(sleeps, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, id, func(r client.RunDetail) bool {
+			return r.Terminal || slices.ContainsFunc(r.Steps, func(s client.Step) bool { return s.Key == "adopt" })
+		})
+		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
+		g.wantRun(until(t, g.admin, id, ended), "failed", "could not be taken up; a retry tries that again before it plans: ")
+		if _, err := g.act("alice", id, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		r := until(t, g.admin, id, ended)
+		g.wantRun(r, "failed", "could not be taken up; a retry tries that again before it plans: ")
+		var steps []string
+		for _, s := range r.Steps {
+			steps = append(steps, s.Key)
+		}
+		slices.Sort(steps)
+		if want := []string{"adopt", "adopt-2", "apply", "judge", "plan", "show"}; !slices.Equal(steps, want) {
+			t.Errorf("its steps are %v, want %v", steps, want)
+		}
+	})
+}
+
+// TestAStateThatTheRepositoryBringsIsNotTakenUp has a file lie where an engine leaves a state that it could not write.
+func TestAStateThatTheRepositoryBringsIsNotTakenUp(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		commit := g.push("alice", "crew/net", map[string]string{
+			"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "false"), "infra/errored.tfstate": stateFile(100, "theirs", "forged"),
+		})
+		g.apply(stackDocument("net", ""))
+		id := g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		if _, err := g.act("bob", id, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		r := until(t, g.admin, id, ended)
+		g.wantRun(r, "failed", "applying: exit code 1")
+		if s := g.stackNow("net"); strings.Contains(r.Reason, "taken up") || s.State == nil || s.State.Serial >= 100 {
+			t.Errorf("the run says %s; the state is %+v", r.Reason, s.State)
+		}
+	})
+}
+
+// TestAStackThatIsDeletedLeavesItsStateToNobody deletes a stack with a run that waits, and declares it anew, in its space
+// and in another.
+func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		first := g.stack("net", lightInfra, "")
+		g.rests(first)
+		if _, err := g.act("bob", first, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, first, ended), "finished", "applied")
+		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", "region-two")})
+		waits := g.stackRun("net", commit)
+		g.wantRun(g.rests(waits), "unconfirmed", "1 to change")
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stack/default/net", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, waits, ended), "canceled", "")
+		if _, err := g.act("alice", waits, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, waits, ended), "failed", "is deleted; apply it again first")
+
+		g.apply("{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: lab}, spec: {parent: default}}")
+		_, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": stackDocument("net", ""), "source": "other", "space": "lab"})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "was deleted in another space, and its state holds 1 resources") {
+			t.Errorf("in another space: %v", err)
+		}
+		g.apply(stackDocument("net", ""))
+		if s := g.stackNow("net"); s.State == nil || s.State.Resources != 1 {
+			t.Errorf("in its space it is %+v", s)
+		}
+
+		// Destroyed and deleted it leaves its name, and nothing else.
+		var again string // the run that its document starts
+		if err := eventually(t.Context(), func() (bool, error) {
+			for _, r := range g.runsAt("net", commit) {
+				if r.State == "unconfirmed" {
+					again = r.ID
+				}
+			}
+			return again != "", nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.act("alice", again, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		destroy, err := client.Post[client.RunDetail](t.Context(), g.alice, "/stacks/default/net/runs", map[string]string{"type": "destroy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(destroy.ID), "unconfirmed", "1 to destroy")
+		if _, err := g.act("bob", destroy.ID, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, destroy.ID, ended), "finished", "applied")
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stack/default/net", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": stackDocument("net", ""), "source": "other", "space": "lab"}); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := g.house.Stacks.States(actor.AsSystem(t.Context()), ref.New("stack", "default", "net"), 10); err != nil || len(all) != 0 || g.stackNow("net").State != nil {
+			t.Errorf("in another space it has the states %+v (%v)", all, err)
+		}
+	})
+}
