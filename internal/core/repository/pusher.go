@@ -73,6 +73,30 @@ func (p Platform) Pushers(ctx context.Context, repository, ref, from, to string)
 	if err != nil {
 		return nil, false, err
 	}
+	for wait := time.Now().Add(sealPatience); ; {
+		who, whole, seen, err := p.pushers(ctx, r, ref, from, to)
+		if err != nil || seen || !time.Now().Before(wait) {
+			return who, whole, fault.Wrap(err, "find who pushed to %s", ref)
+		}
+		switch _, _, err := p.headed(ctx, repository, ref, to); {
+		case fault.Is(err, fault.NotFound):
+			return nil, false, nil // it was never there
+		case err != nil:
+			return nil, false, err
+		}
+		select { // it is the head by its row, and its entry is about to be sealed
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+	}
+}
+
+// sealPatience is how long a push that has just been recorded is waited for, until the ledger tells of it.
+const sealPatience = 3 * time.Second
+
+// pushers is Pushers as the ledger tells now; seen is false when it does not tell of a push of to.
+func (p Platform) pushers(ctx context.Context, r Repository, ref, from, to string) (who []string, whole, seen bool, err error) {
 	inside, past, began := false, false, false
 	err = p.s.eachPush(ctx, r, ref, func(e ledger.Entry, push Push) (more bool) {
 		if began = inside && push.New == from; began {
@@ -91,7 +115,7 @@ func (p Platform) Pushers(ctx context.Context, repository, ref, from, to string)
 		began = push.Old == from || push.Old == Zero
 		return !began
 	})
-	return who, began && !past, fault.Wrap(err, "find who pushed to %s", ref)
+	return who, began && !past, inside, err
 }
 
 // eachPush gives the pushes to a reference of a repository, the newest first, whatever the repository was called then,

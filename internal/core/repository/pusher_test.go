@@ -75,3 +75,24 @@ func TestWhoPushedIsNotHidden(t *testing.T) {
 		pushers(third, fourth, "", false)
 	})
 }
+
+// A push that the ledger has not sealed yet is waited for: its author is no unknown one.
+func TestWhoPushedJustNowIsKnown(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.create("default/shop")
+		b.must("", "clone", "-q", b.address("alice", "default/shop"), "a")
+		head := b.commit("a", "x", "1")
+		b.must("a", "push", "-q", "origin", "HEAD:main")
+		sealed := make(chan struct{})
+		go func() {
+			defer close(sealed)
+			b.entries("default/shop")
+		}()
+		who, whole, err := b.Platform().Pushers(t.Context(), "default/shop", "refs/heads/main", "", head)
+		if err != nil || !whole || strings.Join(who, " ") != "pri_alice" {
+			t.Errorf("it was pushed by %q, whole %t, %v", who, whole, err)
+		}
+		<-sealed
+	})
+}
