@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
@@ -70,6 +71,43 @@ func TestAnApplicationThatComesBackAtOnceIsSyncedAgain(t *testing.T) {
 		b.want(shop, "Synced", "Healthy", head, "")
 		if b.colour("a") != "red" || b.states(shop) != "succeeded succeeded" {
 			t.Errorf("a is %q after %s", b.colour("a"), b.states(shop))
+		}
+	})
+}
+
+// Objects that were left are their space's: nobody else gets them by taking the name or the namespace.
+func TestWhatADeletedApplicationLeavesStaysItsSpaces(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.repository("lab", "lab/shop")
+		b.commit("carol", "lab/shop", map[string]string{"deploy/b.yaml": settings("b", "green")})
+		b.apply("default", application("shop", "team/shop", "syncPolicy: {automated: {}}"))
+		b.forget(shop)
+		take := func(when string) {
+			t.Helper()
+			errorWith(t, b.try("lab", application("shop", "lab/shop", automated)), fault.Conflict, "its objects are still there")
+			if b.colour("a") != "red" {
+				t.Errorf("%s, a is %q", when, b.colour("a"))
+			}
+		}
+		take("before anybody looked")
+		b.drain()
+		take("when they are left")
+
+		b.apply("lab", application("other", "lab/shop", automated)) // to the same namespace
+		if st := b.status(named("other")); !strings.Contains(st.Message, "is used by another space") || b.colour("b") != "" {
+			t.Errorf("message = %q, b is %q", st.Message, b.colour("b"))
+		}
+
+		// The space takes them up and away; then name and namespace are anybody's.
+		b.apply("default", application("shop", "team/shop", automated))
+		b.forget(shop)
+		b.drain()
+		b.apply("lab", application("shop", "lab/shop", automated))
+		if b.colour("a") != "" || b.colour("b") != "green" {
+			t.Errorf("a is %q, b is %q: %s", b.colour("a"), b.colour("b"), b.status(shop).Message)
 		}
 	})
 }

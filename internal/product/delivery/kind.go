@@ -263,7 +263,7 @@ const channelDeleted = "delivery_deleted"
 // documentChanged keeps the row of an application, in the transaction of its document, and asks for a look.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
-		_, err := tx.Exec(ctx, "UPDATE applications SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
+		_, err := tx.Exec(ctx, "UPDATE applications SET deleted = $3, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()), leaving)
 		if err != nil {
 			return fault.Wrap(err, "forget application %s", c.Ref)
 		}
@@ -278,6 +278,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode application %s", c.Ref)
 	}
+	if err := s.nameFree(ctx, tx, c); err != nil {
+		return err
+	}
 	// What was deployed in one space is no history for those of another.
 	if _, err = tx.Exec(ctx, `DELETE FROM application_revisions WHERE application IN (SELECT ref FROM applications WHERE ref = $1 AND space <> $2)`, c.Ref.String(), c.Space); err != nil {
 		return fault.Wrap(err, "forget the history of %s", c.Ref)
@@ -285,11 +288,28 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	_, err = tx.Exec(ctx, `INSERT INTO applications (ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated)
  VALUES ($1,$2,$3,$4,$5,$6,$7,$8,'','','',0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, stack=excluded.stack, component=excluded.component,
- synced = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.synced END, failed = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.failed END,
- message = CASE WHEN applications.deleted = 1 OR applications.space <> excluded.space THEN '' ELSE applications.message END, deleted=0, updated=excluded.updated`,
+ synced = CASE WHEN applications.deleted <> 0 OR applications.space <> excluded.space THEN '' ELSE applications.synced END, failed = CASE WHEN applications.deleted <> 0 OR applications.space <> excluded.space THEN '' ELSE applications.failed END,
+ message = CASE WHEN applications.deleted <> 0 OR applications.space <> excluded.space THEN '' ELSE applications.message END, deleted=0, updated=excluded.updated`,
 		c.Ref.String(), c.Space, a.Repository, a.Branch, a.Path, string(raw), a.Stack.String(), a.Component.String(), store.Micros(s.Now()))
 	if err != nil {
 		return fault.Wrap(err, "keep application %s", c.Ref)
 	}
 	return s.look(ctx, tx, c.Ref.String())
+}
+
+// nameFree refuses a name under which an application of another space still has objects: the cluster knows them by it,
+// so whoever took it would have them too.
+func (s *Service) nameFree(ctx context.Context, tx *store.Tx, c document.Change) error {
+	n := 0
+	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM applications WHERE ref = $1 AND space <> $2 AND deleted <> 0", c.Ref.String(), c.Space).Scan(&n)
+	if err != nil {
+		return fault.Wrap(err, "look who had the name of %s", c.Ref)
+	}
+	if n == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Conflict, Message: fmt.Sprintf("Application %s can't be taken", c.New.Metadata.Name), Details: []fault.Detail{
+		c.New.At("an application of this name in another space was deleted, and its objects are still there",
+			"choose another name, or have that space bring it back, with prune, and delete it", "metadata", "name"),
+	}}
 }

@@ -270,38 +270,44 @@ func (s *Service) openSync(ctx context.Context, a Application) (open bool, err e
 	return open, err
 }
 
-// remove takes the objects of a deleted application away, if it prunes, and forgets it. An application of the same
-// name takes objects that were left up again.
+// remove takes the objects of a deleted application away, if it prunes, and forgets it. One that leaves objects keeps
+// its row: they are its space's, where an application of the same name takes them up again.
 func (s *Service) remove(ctx context.Context, a Application) error {
 	if open, err := s.openSync(ctx, a); err != nil || open {
 		return err // it finds the application deleted, and its end asks for another look
 	}
-	count := 0
-	if c, err := s.clusterOf(a); err == nil && a.Spec.prune() {
-		objects, err := c.List(ctx, cluster.ListOptions{Owner: a.owner()})
+	var objects []cluster.Key
+	var gone []cluster.Change
+	if c, err := s.clusterOf(a); err == nil {
+		list, err := c.List(ctx, cluster.ListOptions{Owner: a.owner()})
 		if err != nil {
 			return fault.Wrap(err, "list the objects of %s", a.Ref)
 		}
-		keys := make([]cluster.Key, 0, len(objects))
-		for _, o := range objects {
-			keys = append(keys, o.Key())
+		for _, o := range list {
+			objects = append(objects, o.Key())
 		}
-		gone, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()})
-		if err != nil {
-			return fault.Wrap(err, "delete the objects of %s", a.Ref)
+		if a.Spec.prune() {
+			if gone, err = c.Delete(ctx, objects, cluster.DeleteOptions{Owner: a.owner()}); err != nil {
+				return fault.Wrap(err, "delete the objects of %s", a.Ref)
+			}
+			objects = nil
 		}
-		count = len(gone)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, "DELETE FROM applications WHERE ref = $1 AND deleted = 1", a.Ref.String())
+		n, err := tx.Exec(ctx, "UPDATE applications SET deleted = $2 WHERE ref = $1 AND deleted = $3", a.Ref.String(), left, leaving)
 		if err != nil || n == 0 {
-			return err // it came again meanwhile
+			return err // it came again meanwhile, or was looked at before
+		}
+		if len(objects) == 0 {
+			if _, err := tx.Exec(ctx, "DELETE FROM applications WHERE ref = $1", a.Ref.String()); err != nil {
+				return fault.Wrap(err, "forget %s", a.Ref)
+			}
 		}
 		// Whoever takes the name next, perhaps in another space, has a history of their own.
 		if _, err := tx.Exec(ctx, "DELETE FROM application_revisions WHERE application = $1", a.Ref.String()); err != nil {
 			return fault.Wrap(err, "forget the history of %s", a.Ref)
 		}
-		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": count, "pruned": a.Spec.prune()})
+		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": len(gone), "pruned": a.Spec.prune(), "left": len(objects)})
 	})
 }
 

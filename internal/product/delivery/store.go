@@ -23,6 +23,13 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "delivery", FS: files}
 }
 
+// What the column deleted of an application says.
+const (
+	wanted  = 0
+	leaving = 1 // its document is gone, its objects are still to be looked at
+	left    = 2 // its objects stay, as do its name and its namespace: for its space, until they are taken up again
+)
+
 const applicationColumns = "ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated"
 
 func scanApplication(row store.Row) (Application, error) {
@@ -34,7 +41,7 @@ func scanApplication(row store.Row) (Application, error) {
 	if err != nil {
 		return a, err
 	}
-	a.Deleted, a.Updated = deleted == 1, store.FromMicros(updated)
+	a.Deleted, a.Updated = deleted != wanted, store.FromMicros(updated)
 	if a.Ref, err = ref.Parse(name, "application", ref.DefaultNamespace); err != nil {
 		return a, err
 	}
