@@ -3,10 +3,20 @@
 package process
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 )
@@ -78,5 +88,66 @@ func TestLimitsOfVersion2(t *testing.T) {
 	}
 	if left := c.leftovers(); len(left["a"]) == 0 {
 		t.Errorf("leftovers are %v", left)
+	}
+}
+
+// The kernel's own hierarchy of version 2. Where version 1 has the controllers it bounds nothing, but groups are joined,
+// counted and ended in it as anywhere.
+func TestAGroupOfVersion2IsJoinedCountedAndEnded(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	if err := unix.Mount("none", parent, "cgroup2", 0, ""); err != nil {
+		without(t, "no hierarchy of version 2: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(parent, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	c := &cgroups{version: "v2", prefix: fmt.Sprintf("roadbed-test-%d-", os.Getpid()), parents: map[string]string{"cpu": parent}}
+	dir := filepath.Join(parent, c.prefix+"a")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		without(t, "no group can be made: ", err)
+	}
+	g := &group{version: "v2", dirs: map[string]string{"cpu": dir}}
+	t.Cleanup(g.remove)
+	if err := g.open(); err != nil {
+		t.Fatal(err)
+	}
+	// It leaves its session and its parent behind; only the group knows all of it.
+	cmd := exec.Command("sh", "-c", "read go; i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; setsid sleep 1000 & sleep 1000 & echo ready; wait")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	if _, err := g.files[0].WriteString(strconv.Itoa(cmd.Process.Pid)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(in, "go")
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("it says %q, %v", line, err)
+	}
+	members, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if n := len(strings.Fields(string(members))); err != nil || n != 3 {
+		t.Errorf("%d processes are in the group, %v", n, err)
+	}
+	if g.cpuTime() == 0 || g.outOfMemory() || len(c.leftovers()["a"]) != 1 {
+		t.Errorf("it used %s, out of memory: %v, leftovers: %v", g.cpuTime(), g.outOfMemory(), c.leftovers())
+	}
+	g.remove()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
+		t.Errorf("it ended with %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the group is still there: %v", err)
 	}
 }
