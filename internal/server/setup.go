@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -98,11 +99,14 @@ func (h *House) addressBy(scheme string) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// reservedHosts are names under which the portal answers, so that no Ingress can take them.
+// reservedHosts are names under which the portal answers, the machine's own among them, so that no Ingress can take them.
 func (h *House) reservedHosts() []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if u, err := url.Parse(h.baseURL()); err == nil && u.Hostname() != "" {
 		hosts = append(hosts, u.Hostname())
+	}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name)
 	}
 	return hosts
 }

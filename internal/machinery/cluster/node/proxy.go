@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,11 @@ func newProxy(n *Node) *proxy {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "pod"
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came: its meaning is the program's
 			r.Out.Host = r.In.Host
+			for name := range r.Out.Header { // only what the node says itself of where a request comes from
+				if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
+					r.Out.Header.Del(name)
+				}
+			}
 			r.SetXForwarded()
 		},
 		Transport:    p,

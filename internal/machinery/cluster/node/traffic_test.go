@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -241,5 +242,30 @@ func TestStoppingAnswersRunningRequests(t *testing.T) {
 	defer cancel()
 	if _, err := b.Cluster.Tree(ctx, owner); err != nil {
 		t.Errorf("a stopped node can't be looked at: %v", err)
+	}
+}
+
+// Where a request comes from is the node's word, whatever the client says of it.
+func TestNoClientSaysWhereItsRequestComesFrom(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	clustertest.Apply(t, b.Cluster, owner, clustertest.App(t, "program:1", "from.test", 1, "VERSION=1"))
+	clustertest.AwaitHealthy(t, b.Cluster, owner)
+	for name, want := range map[string]string{
+		"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "from.test", "X-Forwarded-Proto": "http",
+		"Forwarded": "", "X-Real-Ip": "", "X-Forwarded-Prefix": "", "X-Forwarded-Port": "", "X-Other": "forged",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://from.test/header?name="+name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(name, "forged")
+		answer, err := ingress{b.node.Ingress()}.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "from.test "+want {
+			t.Errorf("%s arrives as %q, %v; want %q", name, body, err, want)
+		}
 	}
 }
