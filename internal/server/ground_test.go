@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
 // ground is a house with people, as they reach it: Alice and Bob develop, Rita reads, Otto may work with states, and
@@ -62,14 +63,34 @@ func eachGround(t *testing.T, engine bool, story func(t *testing.T, g *ground)) 
 	t.Helper()
 	t.Parallel()
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
-		if engine && h.engine.path() == "" {
-			if os.Getenv("CI") != "" {
-				t.Fatal("there is no engine; run make tools")
-			}
-			t.Skip("there is neither OpenTofu nor Terraform; run make tools")
+		if engine {
+			needs(t, h.engine.path())
 		}
 		story(t, newGround(t, h, server))
 	})
+}
+
+// needs leaves a test out where there is no engine, save in CI, where nothing is.
+func needs(t *testing.T, engine string) {
+	t.Helper()
+	switch {
+	case engine != "":
+	case os.Getenv("CI") != "":
+		t.Fatal("there is no engine; run make tools")
+	default:
+		t.Skip("there is neither OpenTofu nor Terraform; run make tools")
+	}
+}
+
+// realEngine finds the engine as a server does.
+func realEngine(t *testing.T) string {
+	t.Helper()
+	engine, err := stack.FindEngine("", stack.BuiltEngine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	needs(t, engine)
+	return engine
 }
 
 // apply applies documents as the administrator.

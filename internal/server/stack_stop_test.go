@@ -1,11 +1,8 @@
 package server
 
 import (
-	"os"
 	"syscall"
 	"testing"
-
-	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
 // twoParts has an apply that makes one thing at once, and then takes a while with another.
@@ -26,16 +23,7 @@ resource "terraform_data" "slow" {
 // the rest.
 func TestAServerThatIsStoppedInTheMiddleOfAnApplyKeepsItsState(t *testing.T) {
 	t.Parallel()
-	engine, err := stack.FindEngine("", stack.BuiltEngine())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if engine == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("there is no engine; run make tools")
-		}
-		t.Skip("there is neither OpenTofu nor Terraform; run make tools")
-	}
+	engine := realEngine(t)
 	eachDatabase(t, func(t *testing.T, database string) {
 		v := newVictim(t, light{engine: engine}, database)
 		g := groundAt(t, "http://"+v.address, crashToken)
