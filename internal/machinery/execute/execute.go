@@ -22,7 +22,7 @@ const (
 	ReasonTime     = "time"     // over Limits.Time
 	ReasonOutput   = "output"   // over Limits.Output
 	ReasonMemory   = "memory"   // the kernel ended a process of the group for being over Limits.Memory
-	ReasonDisk     = "disk"     // over Limits.Disk
+	ReasonDisk     = "disk"     // over Limits.Disk, or the Limit of a folder
 	ReasonCanceled = "canceled" // by Stop, by the context, or by a later Start with the same ID
 	ReasonSignal   = "signal"   // the command died by a signal that the executor did not send
 )
@@ -39,6 +39,7 @@ type Spec struct {
 	Image     string            // a container image, for executors that have images
 	Workspace string            // host folder, mounted read-write at WorkDir; empty gives an empty one that is thrown away
 	Mounts    []Mount           // shown besides the workspace
+	Owns      []Folder          // that hold what mounts show and others have no part in
 	Listen    []Forward         // connections to the host's unix socket Socket reach 127.0.0.1:Port inside
 	Dial      []Forward         // connections inside to 127.0.0.1:Port reach the host's unix socket Socket
 	Network   bool              // the host's network instead of loopback alone; Dial ports are then taken on the host's loopback
@@ -54,6 +55,13 @@ type Mount struct {
 	ReadOnly bool
 }
 
+// Folder is one of the host that is the command's alone: all that it holds counts in Limits.Disk, not only what it
+// grows by, and Limit (0 is none) is the most that it may hold.
+type Folder struct {
+	Path  string
+	Limit int64 // bytes
+}
+
 // Forward joins a unix socket of the host and a TCP port of the sandbox's loopback.
 type Forward struct {
 	Socket string
@@ -67,7 +75,7 @@ type Limits struct {
 	CPU       int           // thousandths of a core
 	Output    int64         // bytes of standard output and error together
 	Time      time.Duration // asked to end at that time, killed StopGrace later
-	Disk      int64         // bytes in the workspace and /tmp, looked at every few seconds; one file is never larger
+	Disk      int64         // bytes in the workspace, /tmp and Spec.Owns, looked at every few seconds; one file is never larger
 }
 
 // DefaultProcesses bounds a group that names no limit, so that a fork bomb hurts nobody else.
@@ -82,6 +90,7 @@ type Result struct {
 	ExitCode       int    // 128 + number when a signal ended it
 	Reason         string // "" when it ended by itself
 	Signal         string // such as SIGKILL, when a signal ended it
+	Full           string // of ReasonDisk: the folder of Spec.Owns that held more than its Limit
 	Started, Ended time.Time
 	MaxMemory      int64 // bytes; of the group, or of its largest process where there is no cgroup
 	CPUTime        time.Duration
@@ -169,6 +178,11 @@ func (s Spec) Check() error {
 	for _, f := range slices.Concat(s.Listen, s.Dial) {
 		if f.Socket == "" || f.Port < 1 || f.Port > 65535 {
 			add("Listen, Dial", "needs a socket and a port from 1 to 65535", "")
+		}
+	}
+	for _, f := range s.Owns {
+		if f.Path == "" || f.Limit < 0 {
+			add("Owns", "needs a path, and no negative limit", "use 0 for no limit")
 		}
 	}
 	if l := s.Limits; l.Memory < 0 || l.Processes < 0 || l.CPU < 0 || l.Output < 0 || l.Time < 0 || l.Disk < 0 {

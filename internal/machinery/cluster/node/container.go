@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -93,6 +94,10 @@ func (n *Node) supervise(ctx context.Context, p *pod, k *corev1.Container, state
 	n.update(p, func() {
 		state.phase, state.finished, state.exitCode = terminated, n.now(), result.ExitCode
 		state.reason, state.message = verdictOf(result, failed, killed)
+		if state.reason == evicted {
+			state.message = n.tooFull(p, k, result.Full)
+			n.events.add(p.owner, p.key, true, evicted, "container %s is ended: %s", k.Name, state.message)
+		}
 	})
 	if failed != nil {
 		n.log.Warn("a container's output could not be kept", "pod", p.key, "container", k.Name, "error", failed)
@@ -110,13 +115,26 @@ func verdictOf(r execute.Result, failed error, killed string) (reason, message s
 	case r.Reason == execute.ReasonMemory:
 		return "OOMKilled", "it used more memory than its limit"
 	case r.Reason == execute.ReasonDisk:
-		return "Evicted", "it used more disk than its limit"
+		return evicted, ""
 	case r.Signal != "":
 		return "Error", "signal " + r.Signal
 	case r.ExitCode == 0:
 		return "Completed", "exit code 0"
 	}
 	return "Error", fmt.Sprintf("exit code %d", r.ExitCode)
+}
+
+// evicted is why a container ended that filled its disk.
+const evicted = "Evicted"
+
+// tooFull tells what held too much: a volume by the path of its folder, or all that a pod may write to.
+func (n *Node) tooFull(p *pod, k *corev1.Container, folder string) string {
+	for _, v := range p.template.Spec.Volumes {
+		if folder == p.volume(v.Name) {
+			return fmt.Sprintf("volume %s held more than its sizeLimit, %s", v.Name, v.EmptyDir.SizeLimit)
+		}
+	}
+	return fmt.Sprintf("it held more than its limit of ephemeral-storage, %s", resource.NewQuantity(n.limitsOf(k).Disk, resource.BinarySI))
 }
 
 // graceOf is how long a pod gets to end.
@@ -164,10 +182,10 @@ func (n *Node) spec(p *pod, k *corev1.Container, img image, once bool, attempt i
 	if len(hidden) > 0 {
 		n.events.add(p.owner, p.key, true, "ImageFoldersHidden", "%s of image %s are shown below %s only; the system's own stay in their place", strings.Join(hidden, ", "), k.Image, imageMount)
 	}
-	if err := fillVolumes(p.dir, p.template.Spec.Volumes, from); err != nil {
+	if err := p.fillVolumes(from); err != nil {
 		return execute.Spec{}, nil, err
 	}
-	volumes, err := volumeMounts(p.dir, k, p.template.Spec.Volumes)
+	volumes, err := p.volumeMounts(k)
 	if err != nil {
 		return execute.Spec{}, nil, err
 	}
@@ -184,7 +202,7 @@ func (n *Node) spec(p *pod, k *corev1.Container, img image, once bool, attempt i
 	}
 	s := execute.Spec{
 		ID: fmt.Sprintf("%s-%d", p.id, attempt%1000), Argv: argv, Env: env, Dir: img.dir(k, volumes), Workspace: workspace, Mounts: append(mounts, volumes...),
-		Dial: []execute.Forward{{Socket: door, Port: doorPort}}, Limits: n.limitsOf(k),
+		Dial: []execute.Forward{{Socket: door, Port: doorPort}}, Limits: n.limitsOf(k), Owns: p.scratch(),
 	}
 	if once {
 		s.ID = fmt.Sprintf("%s-i%d-%d", p.id, slices.IndexFunc(p.inits, func(c containerState) bool { return c.name == k.Name }), attempt%1000)

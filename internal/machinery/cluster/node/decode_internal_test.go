@@ -84,6 +84,7 @@ func TestWrongManifestsAreRefusedWithTheField(t *testing.T) {
 		"no such volume":         {deployment("", "volumeMounts: [{name: a, mountPath: /a}]"), `volumeMounts[0].name: is "a", which is no volume`},
 		"mount on the system":    {deployment("volumes: [{name: a, emptyDir: {}}]", "volumeMounts: [{name: a, mountPath: /etc/a}]"), "volumeMounts[0].mountPath: is \"/etc/a\", where nothing can be mounted"},
 		"path out of a volume":   {deployment("volumes: [{name: a, configMap: {name: a, items: [{key: a, path: ../b}]}}]", ""), "volumes[0].configMap.items[0]"},
+		"no size":                {deployment("volumes: [{name: a, emptyDir: {sizeLimit: -1Mi}}]", ""), "volumes[0].emptyDir.sizeLimit: is -1Mi"},
 		"door's port":            {strings.Replace(deployment("", ""), "8080", "15001", 1), "is the port at which pods reach services"},
 		"udp":                    {service("{selector: {a: b}, ports: [{port: 53, protocol: UDP}]}"), "spec.ports[0].protocol: is UDP; the node carries TCP"},
 		"external name":          {service("{type: ExternalName, externalName: example.com, selector: {a: b}, ports: [{port: 1}]}"), "spec.externalName: is refused"},

@@ -18,6 +18,9 @@
 //     out to anywhere else.
 //   - A Service without a readiness probe behind it would be handed requests before the program listens; so a pod
 //     that declares ports is ready only when the first of them accepts (for at most 30 s it is waited for).
+//   - A volume that holds more than its sizeLimit, or a pod whose volumes and other files hold more than the container's
+//     limit of ephemeral-storage, is found within seconds: the pod is Evicted, in its place. It begins anew with its init
+//     containers and empty volumes, waiting longer each time, as after a crash.
 //   - A changed ConfigMap or Secret reaches a pod when it is started anew, as with environment variables in
 //     Kubernetes; change an annotation of the template for that.
 //

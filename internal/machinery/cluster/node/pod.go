@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -31,6 +32,7 @@ type pod struct {
 	logs     map[string]*logFile // by container; filled before the goroutine starts
 	asking   context.Context     // ends when the pod is to end
 	endIt    context.CancelFunc  // ends asking
+	tries    map[string]*tries   // by container; filled before the goroutine starts, and its own
 
 	terminating bool
 	ending      time.Time // since when it is terminating
@@ -42,6 +44,12 @@ type pod struct {
 	images      map[string]bool // folders of the images in use
 	ports       map[string]int  // named ports
 	listening   map[int]string  // sockets by port, of the start that runs
+}
+
+// tries is how often a container was started, and how long is waited before the next time.
+type tries struct {
+	attempt int
+	delay   time.Duration
 }
 
 // containerState is how one container is, in Kubernetes' words.
@@ -70,7 +78,7 @@ func (n *Node) startPodLocked(owner string, r *revision) {
 	uid := ref.NewID("pod", now)
 	p := &pod{
 		id: n.podPrefix() + uid[4:], uid: uid, owner: owner, set: r, template: r.template, created: now,
-		logs: map[string]*logFile{}, ports: map[string]int{}, listening: map[int]string{}, images: map[string]bool{},
+		logs: map[string]*logFile{}, ports: map[string]int{}, listening: map[int]string{}, images: map[string]bool{}, tries: map[string]*tries{},
 	}
 	name := r.key().Name + "-" + suffix()
 	p.key = cluster.Key{Kind: "Pod", Namespace: r.deployment.Namespace, Name: name}
@@ -83,6 +91,9 @@ func (n *Node) startPodLocked(owner string, r *revision) {
 	k := &spec.Containers[0]
 	p.main = containerState{name: k.Name, image: k.Image, phase: waiting, reason: "ContainerCreating"}
 	p.logs[k.Name] = newLogFile(filepath.Join(p.dir, "logs", k.Name), n.logBytes)
+	for name := range p.logs {
+		p.tries[name] = &tries{}
+	}
 	for _, port := range k.Ports {
 		if port.Name != "" {
 			p.ports[port.Name] = int(port.ContainerPort)
@@ -127,46 +138,60 @@ func (n *Node) live(p *pod) {
 		<-p.asking.Done()
 		return
 	}
-	spec := &p.template.Spec
-	for i := range spec.InitContainers {
-		if !n.keepRunning(own, p, &spec.InitContainers[i], &p.inits[i], true) {
-			return
+	for n.begin(own, p) == full {
+		if err := p.empty(); err != nil {
+			n.log.Warn("what an evicted pod has written can't be removed; it counts on", "pod", p.key, "error", err)
 		}
 	}
-	n.keepRunning(own, p, &spec.Containers[0], &p.main, false)
 }
 
-// keepRunning starts a container again and again, waiting longer after each crash. It returns true when an init
-// container has succeeded, false when the pod was asked to end.
-func (n *Node) keepRunning(ctx context.Context, p *pod, k *corev1.Container, state *containerState, once bool) bool {
-	var delay time.Duration
-	for attempt := 0; ; attempt++ {
+// begin starts the init containers one after the other, and then the container.
+func (n *Node) begin(ctx context.Context, p *pod) end {
+	spec := &p.template.Spec
+	for i := range spec.InitContainers {
+		if why := n.keepRunning(ctx, p, &spec.InitContainers[i], &p.inits[i], true); why != over {
+			return why
+		}
+	}
+	return n.keepRunning(ctx, p, &spec.Containers[0], &p.main, false)
+}
+
+// keepRunning starts a container again and again, waiting longer after each crash. It returns when an init container
+// has succeeded (over), when the pod was asked to end, and when the pod is to begin anew without what it has written:
+// its disk is full.
+func (n *Node) keepRunning(ctx context.Context, p *pod, k *corev1.Container, state *containerState, once bool) end {
+	t := p.tries[k.Name]
+	for ; ; t.attempt++ {
 		begun, applied := n.now(), n.nextApply()
-		ended, err := n.runOnce(ctx, p, k, state, once, attempt)
+		ended, err := n.runOnce(ctx, p, k, state, once, t.attempt)
 		if p.asked() {
-			return false
+			return asked
 		}
 		if once && err == nil && ended.ExitCode == 0 {
-			return true
+			return over
 		}
 		if n.now().Sub(begun) > 60*n.crashDelay { // it ran well for long: this is not a loop
-			delay = 0
+			t.delay = 0
 		}
 		if err == nil {
 			applied = nil // a crash is not mended by another object
-			n.crashed(p, state, delay)
+			n.crashed(p, state, t.delay)
 		} else {
 			n.refused(p, state, err)
-			delay = max(delay, n.crashDelay/5)
+			t.delay = max(t.delay, n.crashDelay/5)
 		}
-		switch pause(p, delay, applied) {
+		switch pause(p, t.delay, applied) {
 		case asked:
-			return false
+			return asked
 		case woken:
-			delay = 0
+			t.delay = 0
 			continue
 		}
-		delay = min(max(n.crashDelay, delay*2), 30*n.crashDelay)
+		t.delay = min(max(n.crashDelay, t.delay*2), 30*n.crashDelay)
+		if ended.Reason == execute.ReasonDisk {
+			t.attempt++
+			return full
+		}
 	}
 }
 
@@ -274,13 +299,14 @@ func (p *pod) availableAt(minReady time.Duration) time.Time { return p.readySinc
 
 func (p *pod) asked() bool { return p.asking.Err() != nil }
 
-// end is why a pause ended.
+// end is why a pause, or the keeping of a container, ended.
 type end int
 
 const (
-	over  end = iota // the time
+	over  end = iota // the time, or the container's work
 	asked            // the pod is to end
 	woken            // objects were applied
+	full             // the disk
 )
 
 // pause waits before a container is started again. applied may be nil.

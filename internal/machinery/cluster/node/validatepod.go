@@ -57,6 +57,8 @@ func (c *checker) volumes(at string, all []corev1.Volume) map[string]bool {
 			if v.Secret.SecretName == "" {
 				c.fault(here+".secret.secretName", "", "is missing")
 			}
+		case v.EmptyDir != nil && v.EmptyDir.SizeLimit != nil && v.EmptyDir.SizeLimit.Sign() < 0:
+			c.fault(here+".emptyDir.sizeLimit", "write such as 1Gi; M and Mi are megabytes, m are thousandths", "is %s", v.EmptyDir.SizeLimit)
 		}
 		for j, item := range items {
 			if item.Key == "" || !localPath(item.Path) {

@@ -60,11 +60,14 @@ func (i image) mounts() (mounts []execute.Mount, hidden []string, err error) {
 	return mounts, hidden, nil
 }
 
-// fillVolumes writes a pod's volumes below dir/volumes, each in the folder of its name. What was there before from
-// ConfigMaps and Secrets is written anew; an emptyDir keeps what is in it.
-func fillVolumes(dir string, all []corev1.Volume, from values) error {
-	for _, v := range all {
-		place := filepath.Join(dir, "volumes", v.Name)
+// volume gives the folder of a pod's volume.
+func (p *pod) volume(name string) string { return filepath.Join(p.dir, "volumes", name) }
+
+// fillVolumes writes a pod's volumes, each in its folder. What was there before from ConfigMaps and Secrets is written
+// anew; an emptyDir keeps what is in it.
+func (p *pod) fillVolumes(from values) error {
+	for _, v := range p.template.Spec.Volumes {
+		place := p.volume(v.Name)
 		var err error
 		switch {
 		case v.ConfigMap != nil:
@@ -132,8 +135,29 @@ func writeFile(path string, value []byte, perm fs.FileMode) error {
 	return errors.Join(os.WriteFile(path, value, 0o600), os.Chmod(path, perm))
 }
 
+// scratch gives the pod's volumes that can be written, with what each may hold.
+func (p *pod) scratch() []execute.Folder {
+	var out []execute.Folder
+	for _, v := range p.template.Spec.Volumes {
+		switch {
+		case v.ConfigMap != nil || v.Secret != nil:
+		case v.EmptyDir != nil && v.EmptyDir.SizeLimit != nil:
+			out = append(out, execute.Folder{Path: p.volume(v.Name), Limit: v.EmptyDir.SizeLimit.Value()})
+		default:
+			out = append(out, execute.Folder{Path: p.volume(v.Name)})
+		}
+	}
+	return out
+}
+
+// empty takes away all that the pod's containers have written.
+func (p *pod) empty() error {
+	return errors.Join(os.RemoveAll(filepath.Join(p.dir, "volumes")), os.RemoveAll(filepath.Join(p.dir, "work")))
+}
+
 // volumeMounts gives where a container sees the pod's volumes. Volumes of ConfigMaps and Secrets can't be written.
-func volumeMounts(dir string, k *corev1.Container, all []corev1.Volume) ([]execute.Mount, error) {
+func (p *pod) volumeMounts(k *corev1.Container) ([]execute.Mount, error) {
+	all := p.template.Spec.Volumes
 	var out []execute.Mount
 	for _, m := range k.VolumeMounts {
 		i := slices.IndexFunc(all, func(v corev1.Volume) bool { return v.Name == m.Name })
@@ -141,7 +165,7 @@ func volumeMounts(dir string, k *corev1.Container, all []corev1.Volume) ([]execu
 			return nil, fault.Errorf(fault.NotFound, "there is no volume %q", m.Name)
 		}
 		writable := all[i].ConfigMap == nil && all[i].Secret == nil
-		source := filepath.Join(dir, "volumes", m.Name)
+		source := p.volume(m.Name)
 		if m.SubPath != "" {
 			var err error
 			if source, err = subPath(source, m.SubPath, writable); err != nil {

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,13 +203,7 @@ func (e *Executor) start(life context.Context, r *running, spec execute.Spec, ou
 	diskDone := make(chan struct{})
 	go func() {
 		defer close(diskDone)
-		var shared []string
-		for _, m := range spec.Mounts {
-			if !m.ReadOnly {
-				shared = append(shared, m.Source)
-			}
-		}
-		watchDisk(life, r, spec.Limits.Disk, shared, q.Workspace, q.tmp)
+		q.watchDisk(life, r)
 	}()
 	go func() {
 		result, memory, err := l.wait()
@@ -274,31 +270,50 @@ func closeFile(f *os.File) {
 	}
 }
 
-// watchDisk ends a command whose own folders, with what those that it shares have grown by since it began to look, hold
-// more than limit bytes; 0 is no limit.
-func watchDisk(ctx context.Context, r *running, limit int64, shared []string, own ...string) {
-	if limit <= 0 {
+// watchDisk ends a command when one of its own folders holds more than that may, or all of them, with what those that
+// it shares have grown by since it began to look, more than Limits.Disk.
+func (q *request) watchDisk(ctx context.Context, r *running) {
+	limit := q.Limits.Disk
+	if limit <= 0 && !slices.ContainsFunc(q.Owns, func(f execute.Folder) bool { return f.Limit > 0 }) {
 		return
+	}
+	var shared []string
+	for _, m := range q.Mounts {
+		own := slices.ContainsFunc(q.Owns, func(f execute.Folder) bool {
+			return m.Source == f.Path || strings.HasPrefix(m.Source, f.Path+string(filepath.Separator))
+		})
+		if !m.ReadOnly && !own {
+			shared = append(shared, m.Source)
+		}
 	}
 	ticks := time.NewTicker(2 * time.Second)
 	defer ticks.Stop()
-	for before := int64(-1); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticks.C:
+	before := int64(-1)
+	for first := true; ; first = false {
+		holds := int64(0)
+		for _, f := range q.Owns {
+			n := used(ctx, []string{f.Path}, cmp.Or(max(f.Limit, limit), math.MaxInt64))
+			if f.Limit > 0 && n > f.Limit {
+				r.full(f.Path)
+				return
+			}
+			holds += n
 		}
-		grown := int64(0)
-		if len(shared) > 0 {
+		if len(shared) > 0 && limit > 0 && !first { // a command that ends at once need not wait for a large cache
 			now := used(ctx, shared, math.MaxInt64)
 			if before < 0 {
 				before = now
 			}
-			grown = max(0, now-before)
+			holds += max(0, now-before)
 		}
-		if grown+used(ctx, own, limit) > limit {
-			r.end(execute.ReasonDisk, 0)
+		if limit > 0 && holds+used(ctx, []string{q.Workspace, q.tmp}, limit) > limit {
+			r.full("")
 			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
 		}
 	}
 }

@@ -247,6 +247,20 @@ func TestDiskIsBounded(t *testing.T) {
 	if files, err := os.ReadDir(shared); result.Reason != execute.ReasonDisk || err != nil || len(files) < 10 {
 		t.Errorf("a shared folder with %d files (%v) gave %+v", len(files), err, result)
 	}
+	// Of a folder of its own all counts, from the beginning, and it may have a limit of its own.
+	for limit, want := range map[int64]string{0: "", 1 << 20: shared} {
+		result, _ = e.script(t, "sleep 60", func(s *execute.Spec) {
+			s.Limits.Disk = 10 << 20
+			if limit > 0 {
+				s.Limits.Disk = 0
+			}
+			s.Mounts = append(s.Mounts, execute.Mount{Source: shared, Target: "/own"})
+			s.Owns = []execute.Folder{{Path: t.TempDir(), Limit: 1 << 20}, {Path: shared, Limit: limit}}
+		})
+		if result.Reason != execute.ReasonDisk || result.Full != want {
+			t.Errorf("a folder of its own with the limit %d gave %+v", limit, result)
+		}
+	}
 }
 
 func TestMountTargetsFollowNoLink(t *testing.T) {

@@ -20,6 +20,7 @@ type running struct {
 
 	mu     sync.Mutex
 	reason string
+	folder string // of reason disk: which one was too full, if it was one
 	timers []*time.Timer
 	over   bool
 
@@ -64,6 +65,16 @@ func (r *running) end(reason string, grace time.Duration) {
 	r.timers = append(r.timers, time.AfterFunc(grace, r.kill))
 }
 
+// full ends a command that holds too much disk; folder is the one of its own that does, if it is one alone.
+func (r *running) full(folder string) {
+	r.mu.Lock()
+	if r.reason == "" {
+		r.folder = folder
+	}
+	r.mu.Unlock()
+	r.end(execute.ReasonDisk, 0)
+}
+
 // after calls fn once d has passed, unless the command has ended by then.
 func (r *running) after(d time.Duration, fn func()) {
 	r.mu.Lock()
@@ -80,7 +91,7 @@ func (r *running) finish(result execute.Result, memory bool, err error) {
 	for _, t := range r.timers {
 		t.Stop()
 	}
-	result.Reason = r.reason
+	result.Reason, result.Full = r.reason, r.folder
 	r.mu.Unlock()
 	switch {
 	case result.Reason != "":

@@ -77,6 +77,13 @@ func handler() http.Handler {
 	mux.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
 		answer(w)(nil, os.WriteFile(r.FormValue("path"), []byte(r.FormValue("text")), 0o600))
 	})
+	mux.HandleFunc("/fill", func(w http.ResponseWriter, r *http.Request) { // and end with a code, if one is given
+		n, _ := strconv.Atoi(r.FormValue("bytes"))
+		answer(w)(nil, os.WriteFile(r.FormValue("path"), make([]byte, n), 0o600))
+		if code, err := strconv.Atoi(r.FormValue("exit")); err == nil {
+			os.Exit(code)
+		}
+	})
 	mux.HandleFunc("/fetch", func(w http.ResponseWriter, r *http.Request) {
 		response, err := http.Get(r.FormValue("url"))
 		if err != nil {
