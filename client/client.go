@@ -194,24 +194,3 @@ func Post[T any](ctx context.Context, c *Client, path string, in any) (T, error)
 	err := c.Do(ctx, http.MethodPost, path, nil, in, &out)
 	return out, err
 }
-
-// All reads every page of a list.
-func All[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	page := url.Values{}
-	for k, v := range query {
-		page[k] = v
-	}
-	page.Set("limit", "200")
-	all := []T{} // an empty list is told as one, and not as null
-	for {
-		list, err := Get[List[T]](ctx, c, path, page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list.Items...)
-		if list.Next == "" {
-			return all, nil
-		}
-		page.Set("cursor", list.Next)
-	}
-}

@@ -2,12 +2,15 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,5 +108,45 @@ func TestAServerThatIsNotThereIsNotWaitedFor(t *testing.T) {
 	}}
 	if _, err := Get[any](t.Context(), c, "/things", nil); !fault.Is(err, fault.Unavailable) || dials.Load() != 1 {
 		t.Errorf("got %v after %d dials, want that the server is unavailable after one", err, dials.Load())
+	}
+}
+
+func TestAListIsReadOverAsManyPagesAsItTakes(t *testing.T) {
+	all := make([]int, 450)
+	for i := range all {
+		all[i] = i
+	}
+	pages := func(w http.ResponseWriter, r *http.Request) {
+		size, _ := strconv.Atoi(r.FormValue("limit"))
+		from, _ := strconv.Atoi(r.FormValue("cursor"))
+		if size < 1 || size > 200 || r.FormValue("kind") != "x" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		to := min(len(all), from+size)
+		l := List[int]{Items: all[from:to]}
+		if to < len(all) {
+			l.Next = strconv.Itoa(to)
+		}
+		_ = json.NewEncoder(w).Encode(l)
+	}
+	for _, want := range []struct {
+		limit, items, requests int
+		more                   bool
+	}{{0, 450, 3, false}, {1, 1, 1, true}, {200, 200, 1, true}, {201, 201, 2, true}, {450, 450, 3, false}, {500, 450, 3, false}} {
+		c, heard := server(t, pages)
+		got, more, err := Some[int](t.Context(), c, "/things", url.Values{"kind": {"x"}}, want.limit)
+		if err != nil || !slices.Equal(got, all[:want.items]) || more != want.more || len(*heard) != want.requests {
+			t.Errorf("of %d: %d items after %d requests, more: %t, %v; want %+v", want.limit, len(got), len(*heard), more, err, want)
+		}
+	}
+	whole := func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(List[int]{Items: all}) }
+	c, _ := server(t, whole) // which knows no pages
+	if got, more, err := Some[int](t.Context(), c, "/things", nil, 3); err != nil || len(got) != 3 || !more {
+		t.Errorf("a list without pages gives %v, more: %t, %v", got, more, err)
+	}
+	endless := func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(List[int]{Next: "again"}) }
+	c, heard := server(t, endless)
+	if _, err := All[int](t.Context(), c, "/things", nil); err == nil || len(*heard) != 2 {
+		t.Errorf("pages that lead to themselves: %v after %d requests", err, len(*heard))
 	}
 }

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
-	"github.com/roadbed-dev/roadbed/internal/face/cli"
 )
 
 // TestTheCommandLineOfAdministrators makes and ends machines, signs people out, and looks at decisions and at what a
@@ -15,17 +13,11 @@ import (
 func TestTheCommandLineOfAdministrators(t *testing.T) {
 	h, server := open(t)
 	g := newGround(t, h, server)
-	t.Setenv("ROADBED_URL", server.URL)
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	atTerminal(t, server.URL, "")
 	say := func(token, line string) (int, string) {
 		t.Setenv("ROADBED_TOKEN", token)
-		var out bytes.Buffer
-		root := cli.New("test")
-		root.SetOut(&out)
-		root.SetErr(&out)
-		code := cli.Run(root, strings.Fields(line))
-		return code, out.String()
+		code, out, problem := say(line)
+		return code, out + problem
 	}
 	token := func(name, owner string, scopes ...string) string {
 		in := map[string]any{"name": name, "owner": owner}
@@ -82,7 +74,7 @@ func TestTheCommandLineOfAdministrators(t *testing.T) {
 	}
 
 	want(admin, "policy decision dec_00000000000000000000000000", 4, "")
-	want(mallory, "policy decisions", 0, "OUTCOME")
+	want(mallory, "policy decisions", 0, "no decisions")
 
 	// What the ledger calls by an opaque id is asked for, and shown, by the name that people know.
 	entries, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"ref": {"user:default/rita"}, "type": {"entity."}})

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func imageCommand() *cobra.Command {
@@ -49,14 +49,14 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		for _, f := range files {
 			from, to, ok := strings.Cut(f, "=")
 			if !ok {
-				return fault.Errorf(fault.Invalid, "--file %q is not PATH=/PLACE", f)
+				return cli.Usage(fmt.Errorf("--file %q is not PATH=/PLACE", f))
 			}
 			o.Files = append(o.Files, oci.PackFile{Source: from, Path: to})
 		}
 		for _, l := range labels {
 			name, value, ok := strings.Cut(l, "=")
 			if !ok {
-				return fault.Errorf(fault.Invalid, "--label %q is not name=value", l)
+				return cli.Usage(fmt.Errorf("--label %q is not name=value", l))
 			}
 			o.Labels[name] = value
 		}

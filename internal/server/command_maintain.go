@@ -20,6 +20,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -37,7 +38,7 @@ func onData(use, short string, args cobra.PositionalArgs, run func(c *cobra.Comm
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o, err := options()
 		if err != nil {
-			return err
+			return cli.Usage(err)
 		}
 		return run(c, o, args)
 	}

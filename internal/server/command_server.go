@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/listen"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -39,7 +40,7 @@ Exit codes: 0 stopped when asked to, 1 ended by an error, 2 wrong options.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o, err := options()
 		if err != nil {
-			return err
+			return cli.Usage(err)
 		}
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()

@@ -222,6 +222,9 @@ func (o Options) complete() (Options, error) {
 	if o.StepMemory < 1 || o.StepMemory > 1<<20 || o.StepTime <= 0 {
 		return o, fault.Errorf(fault.Invalid, "step-memory: %d, step-time: %s; a step has at least 1 GiB and some time", o.StepMemory, o.StepTime)
 	}
+	if _, err := o.Logger(); err != nil {
+		return o, err
+	}
 	if o.Workers < 0 {
 		return o, fault.Errorf(fault.Invalid, "workers must be 0 or more")
 	}

@@ -17,17 +17,12 @@ func (s *state) apps() *cobra.Command {
 }
 
 func (s *state) appList() *cobra.Command {
-	return s.verb("list", "Applications with their health", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Application](c.Context(), api, "/applications", nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "APPLICATION\tSYNC\tHEALTH\tREVISION\tMESSAGE")
-			for _, a := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Ref, a.Sync, a.Health, dash(short(a.Revision)), a.Message)
-			}
-		})
+	return listing(s, "list", "Applications with their health", cobra.NoArgs, whole, func([]string) (list[client.Application], error) {
+		return list[client.Application]{
+			path: "/applications", head: "APPLICATION\tSYNC\tHEALTH\tREVISION\tMESSAGE",
+			row:  func(a client.Application) []any { return []any{a.Ref, a.Sync, a.Health, short(a.Revision), a.Message} },
+			noun: "applications", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
+		}, nil
 	})
 }
 

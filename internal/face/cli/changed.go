@@ -13,23 +13,20 @@ import (
 
 func (s *state) whatChanged() *cobra.Command {
 	var since time.Duration
-	c := s.verb("what-changed [KIND] [NAME]", "What changed lately, everywhere or around one entity", cobra.MaximumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := listing(s, "what-changed [[KIND] NAME]", "What changed lately, everywhere or around one entity", cobra.MaximumNArgs(2), whole, func(args []string) (list[client.Entry], error) {
 		if since <= 0 {
-			return usageError{errors.New("--since must be more than nothing, such as 2h")}
+			return list[client.Entry]{}, Usage(errors.New("--since must be more than nothing, such as 2h"))
 		}
-		q := url.Values{"since": {time.Now().Add(-since).UTC().Format(time.RFC3339)}}
+		q, noun := url.Values{"since": {time.Now().Add(-since).UTC().Format(time.RFC3339)}}, "changes in the last "+since.String()
 		if len(args) > 0 {
 			r, err := parseEntity(args)
 			if err != nil {
-				return err
+				return list[client.Entry]{}, err
 			}
 			q.Set("ref", r.String())
+			noun += " around " + r.String()
 		}
-		entries, err := client.All[client.Entry](c.Context(), api, "/ledger", q)
-		if err != nil {
-			return err
-		}
-		return s.showEntries(c, entries)
+		return entries(q, noun, "--since 48h looks further back"), nil
 	})
 	c.Flags().DurationVar(&since, "since", 2*time.Hour, "how long ago at most, such as 30m or 48h")
 	return c
@@ -41,5 +38,6 @@ func parseEntity(args []string) (ref.Entity, error) {
 	if len(args) == 2 {
 		text += ":" + args[1]
 	}
-	return ref.Parse(text, "component", ref.DefaultNamespace)
+	r, err := ref.Parse(text, "component", ref.DefaultNamespace)
+	return r, Usage(err)
 }

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -49,14 +51,25 @@ var errWaiting = errors.New("waits for approval")
 // usageError is a wrong call of a verb.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
+// Usage makes an error the fault of how a verb was called.
+func Usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
 // state is what all verbs share: where the server is and how answers are shown.
 type state struct {
-	url, output string
+	url    string
+	output format
 }
 
 // New gives the root command with the verbs of the client.
 func New(version string) *cobra.Command {
-	s := &state{}
+	s := &state{output: "table"}
 	root := &cobra.Command{
 		Use: "roadbed", Short: "Golden paths, infrastructure, pipelines and delivery as one system",
 		Long: `Roadbed is an internal developer platform in one program: the server, its workers and this client.
@@ -66,8 +79,7 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
 		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().StringVar(&s.url, "url", "", "address of the server (ROADBED_URL)")
-	root.PersistentFlags().StringVarP(&s.output, "output", "o", "table", "table, json or yaml")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().VarP(&s.output, "output", "o", "table, json or yaml")
 	root.AddCommand(
 		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
 		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(),
@@ -80,7 +92,10 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
 func Run(root *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // what does not end by the first signal ends by the second
 	root.SetArgs(args)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
 	strict(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -89,9 +104,11 @@ func Run(root *cobra.Command, args []string) int {
 	if errors.Is(err, errWaiting) {
 		return exitWaiting
 	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errors.New("stopped")
+	}
 	fmt.Fprintln(root.ErrOrStderr(), "roadbed:", err)
-	var usage usageError
-	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") || strings.HasPrefix(err.Error(), "required flag") {
+	if usage := (usageError{}); errors.As(err, &usage) {
 		return exitUsage
 	}
 	if code, ok := codes[fault.KindOf(err)]; ok {
@@ -166,12 +183,38 @@ func (s *state) show(c *cobra.Command, value any, table func(w io.Writer)) error
 			return err
 		}
 		return yaml.NewEncoder(out).Encode(tree)
-	case "table", "":
-		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-		table(w)
-		return w.Flush()
 	}
-	return usageError{fmt.Errorf("--output %q is none of table, json, yaml", s.output)}
+	w := tabwriter.NewWriter(plain{out}, 0, 4, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// format is how answers are shown.
+type format string
+
+func (f *format) String() string { return string(*f) }
+func (f *format) Type() string   { return "format" }
+
+func (f *format) Set(text string) error {
+	switch text {
+	case "table", "json", "yaml":
+		*f = format(text)
+		return nil
+	}
+	return errors.New("it is table, json or yaml")
+}
+
+// plain is a terminal that text of others does not steer: what moves its cursor or colours it is left out.
+type plain struct{ io.Writer }
+
+func (p plain) Write(text []byte) (int, error) {
+	_, err := p.Writer.Write(bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text))
+	return len(text), err
 }
 
 // ago tells a time as people say it.

@@ -13,17 +13,12 @@ import (
 
 func (s *state) policyDecisions() *cobra.Command {
 	var run, point string
-	c := s.verb("decisions", "The newest decisions of policies", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		page, err := client.Get[client.List[client.Decision]](c.Context(), api, "/decisions", url.Values{"run": {run}, "point": {point}})
-		if err != nil {
-			return err
-		}
-		return s.show(c, page.Items, func(w io.Writer) {
-			fmt.Fprintln(w, "ID\tPOINT\tSUBJECT\tOUTCOME\tTIME")
-			for _, d := range page.Items {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.ID, d.Point, dash(d.Subject), outcome(d.Outcome), ago(d.Time))
-			}
-		})
+	c := listing(s, "decisions", "Decisions of policies, the newest first", cobra.NoArgs, newest, func([]string) (list[client.Decision], error) {
+		return list[client.Decision]{
+			path: "/decisions", query: url.Values{"run": {run}, "point": {point}}, head: "ID\tPOINT\tSUBJECT\tOUTCOME\tTIME",
+			row:  func(d client.Decision) []any { return []any{d.ID, d.Point, d.Subject, outcome(d.Outcome), ago(d.Time)} },
+			noun: "decisions", next: "policies are asked when something is done, such as a stack's plan",
+		}, nil
 	})
 	c.Flags().StringVar(&run, "run", "", "only of this run")
 	c.Flags().StringVar(&point, "point", "", "only at this point, such as plan")

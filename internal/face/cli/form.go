@@ -130,14 +130,14 @@ func (f formFlags) fill(c *cobra.Command, schema client.TemplateSchema, ask bool
 func (a *asking) give(pair string) error {
 	name, text, ok := strings.Cut(pair, "=")
 	if !ok {
-		return usageError{fmt.Errorf("--param %q is not name=value", pair)}
+		return Usage(fmt.Errorf("--param %q is not name=value", pair))
 	}
 	p, known := a.fields[name]
 	if !known {
 		return fault.Errorf(fault.Invalid, "the form has no field %q; it has %s", name, strings.Join(sorted(a.fields), ", "))
 	}
 	if p.secret() { // others see command lines, and shells remember them
-		return usageError{fmt.Errorf("the field %q is secret, so its value is not given with --param: write --secret %s=file:PATH or --secret %s=env:VARIABLE, or be asked for it", name, name, name)}
+		return Usage(fmt.Errorf("the field %q is secret, so its value is not given with --param: write --secret %s=file:PATH or --secret %s=env:VARIABLE, or be asked for it", name, name, name))
 	}
 	a.Values[name] = typed(p, text)
 	return nil
@@ -149,7 +149,7 @@ func (a *asking) giveSecret(pair string) error {
 	var value string
 	switch {
 	case !ok || !named:
-		return usageError{fmt.Errorf("--secret %s… is not name=file:PATH or name=env:VARIABLE", name)} // it may hold the secret itself
+		return Usage(fmt.Errorf("--secret %s… is not name=file:PATH or name=env:VARIABLE", name)) // it may hold the secret itself
 	case kind == "file":
 		data, err := os.ReadFile(where)
 		if err != nil {
@@ -161,7 +161,7 @@ func (a *asking) giveSecret(pair string) error {
 			return fault.Errorf(fault.Invalid, "the secret %q is to be in the variable %s, which is not set", name, where)
 		}
 	default:
-		return usageError{fmt.Errorf("--secret %s=… is read from file:PATH or env:VARIABLE", name)}
+		return Usage(fmt.Errorf("--secret %s=… is read from file:PATH or env:VARIABLE", name))
 	}
 	if p, known := a.fields[name]; known {
 		a.Values[name] = typed(p, value)

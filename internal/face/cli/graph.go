@@ -26,7 +26,7 @@ func (s *state) graph() *cobra.Command {
 	var depth int
 	c := s.verb("graph [KIND] NAME", "What an entity is related to, and what that is related to", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if depth < 1 || depth > 10 {
-			return usageError{fmt.Errorf("--depth is %d; give 1 to 10", depth)}
+			return Usage(fmt.Errorf("--depth is %d; give 1 to 10", depth))
 		}
 		r, err := parseEntity(args)
 		if err != nil {

@@ -83,16 +83,11 @@ func (s *state) locationRefresh() *cobra.Command {
 }
 
 func (s *state) locationList() *cobra.Command {
-	return s.verb("list", "Locations", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Location](c.Context(), api, "/locations", nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "ID\tREPOSITORY\tPATH\tREAD AT\tERROR")
-			for _, l := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.ID, l.Repository, l.Path, dash(short(l.Commit)), dash(l.Error))
-			}
-		})
+	return listing(s, "list", "Locations, and what went wrong with them", cobra.NoArgs, whole, func([]string) (list[client.Location], error) {
+		return list[client.Location]{
+			path: "/locations", head: "ID\tREPOSITORY\tPATH\tREAD AT\tERROR",
+			row:  func(l client.Location) []any { return []any{l.ID, l.Repository, l.Path, short(l.Commit), l.Error} },
+			noun: "locations", next: "have documents read from a repository with `roadbed location add NAMESPACE/NAME`",
+		}, nil
 	})
 }

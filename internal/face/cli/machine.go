@@ -33,17 +33,12 @@ func (s *state) machineCreate() *cobra.Command {
 }
 
 func (s *state) machineList() *cobra.Command {
-	return s.verb("list", "Machines", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Machine](c.Context(), api, "/machines", nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "MACHINE\tCREATED\tDESCRIPTION")
-			for _, m := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", m.Ref, ago(m.Created), dash(m.Description))
-			}
-		})
+	return listing(s, "list", "Machines", cobra.NoArgs, whole, func([]string) (list[client.Machine], error) {
+		return list[client.Machine]{
+			path: "/machines", head: "MACHINE\tCREATED\tDESCRIPTION",
+			row:  func(m client.Machine) []any { return []any{m.Ref, ago(m.Created), m.Description} },
+			noun: "machines", next: "make one with `roadbed machine create SPACE/NAME`",
+		}, nil
 	})
 }
 

@@ -11,20 +11,46 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// strict has groups of verbs refuse a verb that they do not have; cobra shows their help and calls that a success.
+// isGroup marks commands that only hold others, for the text of their help.
+const isGroup = "group"
+
+// strict makes every wrong call of a command, and of those below it, a usageError that says how it is called rightly.
+// Groups of verbs refuse a verb that they do not have; cobra shows their help and calls that a success.
 func strict(c *cobra.Command) {
-	for _, sub := range c.Commands() {
-		if sub.HasSubCommands() && !sub.Runnable() {
-			sub.RunE = func(c *cobra.Command, args []string) error {
-				if len(args) == 0 {
-					return c.Help()
-				}
-				c.SuggestionsMinimumDistance = 2
-				return usageError{fmt.Errorf("unknown command %q for %q%s", args[0], c.CommandPath(), meant(c.SuggestionsFor(args[0])))}
+	if c.HasSubCommands() && !c.Runnable() {
+		c.Annotations = map[string]string{isGroup: "true"}
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
 			}
+			return noVerb(c, args[0])
 		}
+		c.Args = cobra.ArbitraryArgs
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			for _, err := range []error{check(c, args), c.ValidateRequiredFlags(), c.ValidateFlagGroups()} {
+				if err != nil {
+					return Usage(fmt.Errorf("%w; write: %s", err, c.UseLine()))
+				}
+			}
+			return nil
+		}
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if given := c.Flags().Args(); len(given) > 0 && c.Annotations[isGroup] != "" {
+			return noVerb(c, given[0])
+		}
+		return Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
+	})
+	for _, sub := range c.Commands() {
 		strict(sub)
 	}
+}
+
+func noVerb(c *cobra.Command, name string) error {
+	c.SuggestionsMinimumDistance = 2
+	return Usage(fmt.Errorf("unknown command %q for %q%s", name, c.CommandPath(), meant(c.SuggestionsFor(name))))
 }
 
 // meant asks whether one of the names was meant.
@@ -68,12 +94,12 @@ func distance(a, b string) int {
 
 // knownKind refuses a kind that the server does not have, which an empty list would hide.
 func knownKind(c *cobra.Command, api *client.Client, kind string) error {
-	kinds, err := client.Get[client.List[client.KindInfo]](c.Context(), api, "/kinds", nil)
+	kinds, err := client.All[client.KindInfo](c.Context(), api, "/kinds", nil)
 	if err != nil {
 		return err
 	}
 	var names []string
-	for _, k := range kinds.Items {
+	for _, k := range kinds {
 		if strings.EqualFold(k.Name, kind) || strings.EqualFold(k.Plural, kind) {
 			return nil
 		}

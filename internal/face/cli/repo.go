@@ -32,16 +32,13 @@ func (s *state) repoCreate() *cobra.Command {
 }
 
 func (s *state) repoList() *cobra.Command {
-	return s.verb("list", "Repositories that you may read", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Repository](c.Context(), api, "/repositories", nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "REPOSITORY\tSPACE\tHEAD\tCLONE")
-			for _, r := range all {
-				fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\n", r.Namespace, r.Name, r.Space, dash(short(r.Head)), r.CloneURL)
-			}
-		})
+	return listing(s, "list", "Repositories that you may read", cobra.NoArgs, whole, func([]string) (list[client.Repository], error) {
+		return list[client.Repository]{
+			path: "/repositories", head: "REPOSITORY\tSPACE\tHEAD\tCLONE",
+			row: func(r client.Repository) []any {
+				return []any{r.Namespace + "/" + r.Name, r.Space, short(r.Head), r.CloneURL}
+			},
+			noun: "repositories", next: "make one with `roadbed repo create NAMESPACE/NAME`",
+		}, nil
 	})
 }

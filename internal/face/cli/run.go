@@ -26,30 +26,26 @@ func (s *state) runs() *cobra.Command {
 }
 
 func (s *state) runList() *cobra.Command {
-	var kind, state, subject string
+	var kind, state, space, subject string
 	var waiting, open bool
-	c := s.verb("list", "Runs, the newest first", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		q := url.Values{"kind": {kind}, "state": {state}, "subject": {subject}}
+	c := listing(s, "list", "Runs, the newest first", cobra.NoArgs, newest, func([]string) (list[client.Run], error) {
+		q := url.Values{"kind": {kind}, "state": {state}, "space": {space}, "subject": {subject}}
 		if waiting {
 			q.Set("waiting", "true")
 		}
 		if open {
 			q.Set("open", "true")
 		}
-		page, err := client.Get[client.List[client.Run]](c.Context(), api, "/runs", q)
-		if err != nil {
-			return err
-		}
-		return s.show(c, page.Items, func(w io.Writer) {
-			fmt.Fprintln(w, "ID\tKIND\tSTATE\tTITLE\tBY\tCREATED")
-			for _, r := range page.Items {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, r.State, r.Title, r.Actor.Name, ago(r.Created))
-			}
-		})
+		return list[client.Run]{
+			path: "/runs", query: q, head: "ID\tKIND\tSTATE\tTITLE\tBY\tCREATED",
+			row:  func(r client.Run) []any { return []any{r.ID, r.Kind, r.State, r.Title, r.Actor.Name, ago(r.Created)} },
+			noun: "runs", next: "start one with `roadbed new TEMPLATE`, `roadbed stack plan NAME`, `roadbed workflow submit FILE`, or a push",
+		}, nil
 	})
-	c.Flags().StringVar(&kind, "kind", "", "only these kinds: stack, workflow, sync, scaffold")
-	c.Flags().StringVar(&state, "state", "", "only these states")
-	c.Flags().StringVar(&subject, "subject", "", "only those of an entity")
+	c.Flags().StringVar(&kind, "kind", "", "only these kinds, with commas: stack, workflow, sync, scaffold")
+	c.Flags().StringVar(&state, "state", "", "only these states, with commas, such as failed,canceled")
+	c.Flags().StringVar(&space, "space", "", "only those of these spaces, with commas")
+	c.Flags().StringVar(&subject, "subject", "", "only those of an entity, such as stack:default/shop-infra")
 	c.Flags().BoolVar(&waiting, "waiting", false, "only those that wait for a person")
 	c.Flags().BoolVar(&open, "open", false, "only those that have not ended")
 	return c

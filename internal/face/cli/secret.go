@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -35,17 +34,13 @@ func (s *state) secretPut() *cobra.Command {
 }
 
 func (s *state) secretList() *cobra.Command {
-	return s.verb("list [SPACE]", "Secrets of a space, without their values", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		list, err := client.Get[client.List[client.SecretInfo]](c.Context(), api, "/secrets/"+url.PathEscape(first(strings.Join(args, ""), "default")), nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, list.Items, func(w io.Writer) {
-			fmt.Fprintln(w, "SECRET\tCHECKSUM\tUPDATED")
-			for _, i := range list.Items {
-				fmt.Fprintf(w, "%s/%s\t%s\t%s\n", i.Space, i.Name, i.Checksum, i.Updated)
-			}
-		})
+	return listing(s, "list [SPACE]", "Secrets of a space, without their values", cobra.MaximumNArgs(1), whole, func(args []string) (list[client.SecretInfo], error) {
+		space := first(strings.Join(args, ""), "default")
+		return list[client.SecretInfo]{
+			path: "/secrets/" + url.PathEscape(space), head: "SECRET\tCHECKSUM\tUPDATED",
+			row:  func(i client.SecretInfo) []any { return []any{i.Space + "/" + i.Name, i.Checksum, i.Updated} },
+			noun: "secrets in the space " + space, next: "set one with `roadbed secret put " + space + "/NAME`",
+		}, nil
 	})
 }
 

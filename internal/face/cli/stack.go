@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"sort"
 
 	"github.com/spf13/cobra"
@@ -18,24 +17,21 @@ func (s *state) stacks() *cobra.Command {
 }
 
 func (s *state) stackList() *cobra.Command {
-	return s.verb("list", "Stacks with their state", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Stack](c.Context(), api, "/stacks", nil)
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			fmt.Fprintln(w, "STACK\tREPOSITORY\tPATH\tLAST RUN\tRESOURCES")
-			for _, k := range all {
-				last, resources := "-", 0
+	return listing(s, "list", "Stacks with their state", cobra.NoArgs, whole, func([]string) (list[client.Stack], error) {
+		return list[client.Stack]{
+			path: "/stacks", head: "STACK\tREPOSITORY\tPATH\tLAST RUN\tRESOURCES",
+			row: func(k client.Stack) []any {
+				last, resources := "", 0
 				if k.LastRun != nil {
 					last = k.LastRun.State
 				}
 				if k.State != nil {
 					resources = k.State.Resources
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", k.Ref, k.Repository, dash(k.Path), last, resources)
-			}
-		})
+				return []any{k.Ref, k.Repository, k.Path, last, resources}
+			},
+			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
+		}, nil
 	})
 }
 
@@ -86,17 +82,12 @@ func (s *state) stackOutputs() *cobra.Command {
 }
 
 func (s *state) stackStates() *cobra.Command {
-	return s.verb("state NAME", "Versions of a stack's state, the newest first", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		list, err := client.Get[client.List[client.StateVersion]](c.Context(), api, "/stacks/"+named(args[0])+"/states", url.Values{"limit": {"100"}})
-		if err != nil {
-			return err
-		}
-		return s.show(c, list.Items, func(w io.Writer) {
-			fmt.Fprintln(w, "SERIAL\tRESOURCES\tRUN\tCREATED")
-			for _, v := range list.Items {
-				fmt.Fprintf(w, "%d\t%d\t%s\t%s\n", v.Serial, v.Resources, dash(v.Run), ago(v.Created))
-			}
-		})
+	return listing(s, "state NAME", "Versions of a stack's state, the newest first", cobra.ExactArgs(1), newest, func(args []string) (list[client.StateVersion], error) {
+		return list[client.StateVersion]{
+			path: "/stacks/" + named(args[0]) + "/states", head: "SERIAL\tRESOURCES\tRUN\tCREATED",
+			row:  func(v client.StateVersion) []any { return []any{v.Serial, v.Resources, v.Run, ago(v.Created)} },
+			noun: "versions of its state", next: "the first `roadbed stack apply " + args[0] + "` makes one",
+		}, nil
 	})
 }
 

@@ -1,8 +1,7 @@
 package cli
 
 import (
-	"fmt"
-	"io"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -44,16 +43,12 @@ func (s *state) templates() *cobra.Command {
 }
 
 func (s *state) templateList() *cobra.Command {
-	return s.verb("list", "Golden paths that you may use", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
-		all, err := client.All[client.Entity](c.Context(), api, "/entities", map[string][]string{"kind": {"template"}})
-		if err != nil {
-			return err
-		}
-		return s.show(c, all, func(w io.Writer) {
-			for _, t := range all {
-				fmt.Fprintf(w, "%s/%s\t%s\t%s\n", t.Namespace, t.Name, t.Title, t.Description)
-			}
-		})
+	return listing(s, "list", "Golden paths that you may use", cobra.NoArgs, whole, func([]string) (list[client.Entity], error) {
+		return list[client.Entity]{
+			path: "/entities", query: url.Values{"kind": {"template"}}, head: "TEMPLATE\tTITLE\tDESCRIPTION",
+			row:  func(t client.Entity) []any { return []any{t.Namespace + "/" + t.Name, t.Title, t.Description} },
+			noun: "golden paths", next: "an administrator declares them with `roadbed apply -f FILE`, or from a repository with `roadbed location add`",
+		}, nil
 	})
 }
 

@@ -42,24 +42,24 @@ func (s *state) tokenCreate() *cobra.Command {
 }
 
 func (s *state) tokenList() *cobra.Command {
-	return s.verb("list [OWNER]", "Tokens, the newest first", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		tokens, err := client.Get[client.List[client.Token]](c.Context(), api, "/tokens", url.Values{"owner": {strings.Join(args, "")}})
-		if err != nil {
-			return err
-		}
-		return s.show(c, tokens.Items, func(w io.Writer) {
-			fmt.Fprintln(w, "ID\tNAME\tOWNER\tSCOPES\tEXPIRES\tSTATE")
-			for _, t := range tokens.Items {
+	return listing(s, "list [OWNER]", "Tokens, the newest first", cobra.MaximumNArgs(1), newest, func(args []string) (list[client.Token], error) {
+		return list[client.Token]{
+			path: "/tokens", query: url.Values{"owner": {strings.Join(args, "")}}, head: "ID\tNAME\tOWNER\tSCOPES\tEXPIRES\tSTATE",
+			row: func(t client.Token) []any {
 				expires, state := "never", "good"
 				if t.Expires != nil {
 					expires = t.Expires.Local().Format("2006-01-02")
 				}
-				if t.Revoked != nil {
+				switch {
+				case t.Revoked != nil:
 					state = "revoked"
+				case t.Expires != nil && t.Expires.Before(time.Now()):
+					state = "expired"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, t.Owner, dash(strings.Join(t.Scopes, ",")), expires, state)
-			}
-		})
+				return []any{t.ID, t.Name, t.Owner, strings.Join(t.Scopes, ","), expires, state}
+			},
+			noun: "tokens", next: "make one with `roadbed token create NAME`",
+		}, nil
 	})
 }
 

@@ -27,7 +27,7 @@ func (s *state) workflowSubmit() *cobra.Command {
 		for _, pair := range given {
 			name, value, ok := strings.Cut(pair, "=")
 			if !ok {
-				return usageError{fmt.Errorf("--parameter %q is not name=value", pair)}
+				return Usage(fmt.Errorf("--parameter %q is not name=value", pair))
 			}
 			arguments[name] = value
 		}

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+func (s *state) history() *cobra.Command {
+	return listing(s, "history [KIND] NAME", "What happened to an entity, the newest first, from the ledger", cobra.RangeArgs(1, 2), newest, func(args []string) (list[client.Entry], error) {
+		r, err := parseEntity(args)
+		return entries(url.Values{"ref": {r.String()}}, "entries about "+r.String(), "`roadbed get "+r.Kind+"` lists what there is"), err
+	})
+}
+
+func (s *state) ledger() *cobra.Command {
+	var kind, actor string
+	c := listing(s, "ledger", "What changed, the newest first", cobra.NoArgs, newest, func([]string) (list[client.Entry], error) {
+		return entries(url.Values{"type": {kind}, "actor": {actor}}, "entries", "it takes the right ledger:read in a space"), nil
+	})
+	c.Flags().StringVar(&kind, "type", "", "only these types, with commas; run. for all that begin with it")
+	c.Flags().StringVar(&actor, "actor", "", "only of this principal (its id)")
+	return c
+}
+
+// entries is a list of what the ledger tells.
+func entries(query url.Values, noun, next string) list[client.Entry] {
+	return list[client.Entry]{
+		path: "/ledger", query: query, head: "POSITION\tWHEN\tWHO\tWHAT\tSUBJECT\tDATA", noun: noun, next: next,
+		row: func(e client.Entry) []any {
+			data := []rune(string(e.Data))
+			return []any{e.Position, ago(e.Time), e.Actor.Name, e.Type, e.Subject, string(data[:min(len(data), 80)])}
+		},
+	}
+}
