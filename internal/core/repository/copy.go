@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -32,7 +33,7 @@ func (s *Service) Copy(ctx context.Context, target string) error {
 		if err != nil {
 			break
 		}
-		err = s.locked(ctx, id, func() error { return copyFolder(ctx, s.folder(id), filepath.Join(target, id+".git")) })
+		err = s.locked(ctx, id, func(*git.Git) error { return copyFolder(ctx, s.folder(id), filepath.Join(target, id+".git")) })
 		if fault.Is(err, fault.NotFound) {
 			s.log.Warn("leave a repository without a folder out of the copy", "repository", id)
 			err = nil

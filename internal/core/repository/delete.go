@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -88,5 +89,5 @@ func (s *Service) delete(ctx context.Context, fullName string, check func(r Repo
 	if _, err := os.Stat(s.folder(r.ID)); errors.Is(err, os.ErrNotExist) {
 		return drop() // nothing to wait for
 	}
-	return s.locked(ctx, r.ID, drop)
+	return s.locked(ctx, r.ID, func(*git.Git) error { return drop() })
 }

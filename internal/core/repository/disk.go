@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -16,8 +17,8 @@ import (
 // folder gives where a repository is on disk.
 func (s *Service) folder(id string) string { return filepath.Join(s.dir, id+".git") }
 
-// writerFile is locked while references may move. The git process of a push holds it too, so that the lock outlives a
-// server that was killed until that process has ended.
+// writerFile is locked while references may move. The git processes of a push, a commit or a packing hold it too, so that
+// the lock outlives a server that was killed until they have ended.
 const writerFile = "roadbed-writer"
 
 // locks are the writers' locks of the repositories, within this process.
@@ -39,7 +40,8 @@ type hold struct {
 	s    *Service
 	id   string
 	file *os.File
-	turn *turn // while held
+	git  *git.Git // whose processes hold it too
+	turn *turn    // while held
 }
 
 // openHold opens the lock of a repository; close it.
@@ -51,7 +53,7 @@ func (s *Service) openHold(id string) (*hold, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "open the lock of repository %s", id)
 	}
-	return &hold{s: s, id: id, file: file}, nil
+	return &hold{s: s, id: id, file: file, git: s.git.Holding(file)}, nil
 }
 
 // acquire waits until nobody else writes the repository. What a killed git left behind is then removed, once in a life
@@ -82,23 +84,23 @@ func (h *hold) acquire(ctx context.Context) error {
 	l.clean[h.id] = true
 	l.mu.Unlock()
 	if !clean {
-		h.s.tidy(ctx, h.id)
+		h.s.tidy(ctx, h.git, h.id)
 	}
 	return nil
 }
 
 // tidy mends what a crash of an earlier life may have left of a repository whose lock is held: lock files of git, and a
 // HEAD that doesn't follow its row.
-func (s *Service) tidy(ctx context.Context, id string) {
-	err := s.git.Recover(s.folder(id), s.started)
+func (s *Service) tidy(ctx context.Context, g *git.Git, id string) {
+	err := g.Recover(s.folder(id), s.started)
 	if err == nil {
 		var r Repository
 		var head string
 		if r, err = s.byID(ctx, id); err == nil {
-			head, err = s.git.Head(ctx, s.folder(id))
+			head, err = g.Head(ctx, s.folder(id))
 		}
 		if err == nil && head != r.DefaultBranch {
-			err = s.git.SetHead(ctx, s.folder(id), r.DefaultBranch)
+			err = g.SetHead(ctx, s.folder(id), r.DefaultBranch)
 		}
 	}
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -159,8 +161,8 @@ func (l *locks) busy(id string) bool {
 	return l.byID[id] != nil
 }
 
-// locked runs fn while nobody else writes the repository.
-func (s *Service) locked(ctx context.Context, id string, fn func() error) error {
+// locked runs fn while nobody else writes the repository. What fn starts by g holds the lock too.
+func (s *Service) locked(ctx context.Context, id string, fn func(g *git.Git) error) error {
 	h, err := s.openHold(id)
 	if err != nil {
 		return err
@@ -169,7 +171,7 @@ func (s *Service) locked(ctx context.Context, id string, fn func() error) error 
 	if err := h.acquire(ctx); err != nil {
 		return err
 	}
-	return fn()
+	return fn(h.git)
 }
 
 // clearEarlier removes what an earlier try to make this very repository, which a crash cut off, has left.

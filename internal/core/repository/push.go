@@ -45,7 +45,6 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		return err
 	}
 	defer h.close()
-	options.Hold = h.file
 	begun := false
 	options.PreReceive = func(ctx context.Context, in git.Incoming) error {
 		if err := h.acquire(ctx); err != nil {
@@ -67,7 +66,7 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		}
 		h.release()
 	}
-	return s.git.Serve(w, r, s.folder(repository.ID), options)
+	return h.git.Serve(w, r, s.folder(repository.ID), options)
 }
 
 // markOf says who acts in ctx.
@@ -99,11 +98,11 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 	if r.Author.When.IsZero() {
 		r.Author.When = s.now()
 	}
-	err = s.locked(ctx, repository.ID, func() error {
+	err = s.locked(ctx, repository.ID, func(g *git.Git) error {
 		if err := s.begin(ctx, repository.ID, m); err != nil {
 			return err
 		}
-		commit, err = s.git.Commit(ctx, s.folder(repository.ID), r)
+		commit, err = g.Commit(ctx, s.folder(repository.ID), r)
 		// When this fails the mark stays: a record that is late is no reason to commit again.
 		_ = s.finish(ctx, repository.ID)
 		return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -157,7 +158,7 @@ func (s *Service) maintain(ctx context.Context) {
 	if id == "" {
 		return
 	}
-	err := s.locked(ctx, id, func() error { return s.git.Maintain(ctx, s.folder(id)) })
+	err := s.locked(ctx, id, func(g *git.Git) error { return g.Maintain(ctx, s.folder(id)) })
 	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("pack a repository", "repository", id, "error", err)
 	}

@@ -258,7 +258,7 @@ func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func
 	if err != nil {
 		return Repository{}, err
 	}
-	err = s.locked(ctx, r.ID, func() error {
+	err = s.locked(ctx, r.ID, func(g *git.Git) error {
 		if r, err = s.open(ctx, Manage, fullName); err != nil { // as it is now
 			return err
 		}
@@ -289,7 +289,7 @@ func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func
 		})
 		if err == nil && r.DefaultBranch != old.DefaultBranch {
 			// The row leads: after a crash here tidy makes HEAD follow it.
-			err = s.git.SetHead(context.WithoutCancel(ctx), s.folder(r.ID), r.DefaultBranch)
+			err = g.SetHead(context.WithoutCancel(ctx), s.folder(r.ID), r.DefaultBranch)
 		}
 		if err == nil {
 			r, err = s.byID(ctx, r.ID)

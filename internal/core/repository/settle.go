@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -22,7 +23,7 @@ const (
 // Settle records what was pushed to a repository and is not in the ledger yet. It can be called at any time and any
 // number of times; each change of a reference gets exactly one entry.
 func (s *Service) Settle(ctx context.Context, id string) error {
-	return s.locked(ctx, id, func() error { return s.settle(ctx, id) })
+	return s.locked(ctx, id, func(*git.Git) error { return s.settle(ctx, id) })
 }
 
 // begin marks a repository whose lock is held: from now on its references may move, and m says by whom. What is not

@@ -46,27 +46,33 @@ func (g *Git) startArchive(ctx context.Context, dir string, args []string, subpa
 	complaint := &bounded{limit: errorBytes}
 	cmd.Stderr = complaint
 	stdout, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
 	if err != nil {
 		cancel()
 		return nil, fault.Wrap(err, "start git archive")
 	}
 	out, in := io.Pipe()
 	a := &archive{PipeReader: out, cancel: cancel, done: make(chan struct{})}
+	started := make(chan error)
 	go func() {
 		defer close(a.done)
-		err := relative(in, stdout, subpath)
+		err := cmd.start()
+		started <- err
+		if err != nil {
+			return
+		}
+		err = relative(in, stdout, subpath)
 		if err != nil {
 			cancel() // nobody reads on, so git would wait for ever
 		}
-		if waited := cmd.Wait(); waited != nil && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
+		if waited := cmd.wait(); waited != nil && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
 			err = g.problem(ctx, cmd, waited, complaint)
 		}
-		reap(cmd)
 		in.CloseWithError(err)
 	}()
+	if err := <-started; err != nil {
+		cancel()
+		return nil, fault.Wrap(err, "start git archive")
+	}
 	return a, nil
 }
 

@@ -144,7 +144,7 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "objects/incoming-abc/pack/x", "objects/pack/tmp_pack_x"} {
+	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "objects/incoming-abc/pack/x", "objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack", "gc.pid"} {
 		path := filepath.Join(b.dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -165,8 +165,10 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	if _, err := b.git.Commit(t.Context(), b.dir, request(head, git.FileChange{Path: "y"})); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(filepath.Join(b.dir, "objects", "incoming-abc")); err == nil {
-		t.Error("the quarantine of a killed push is still there")
+	for _, name := range []string{"objects/incoming-abc", "objects/pack/.tmp-1-pack-x.pack", "gc.pid"} {
+		if _, err := os.Stat(filepath.Join(b.dir, name)); err == nil {
+			t.Errorf("%s of a killed git is still there", name)
+		}
 	}
 	if err := b.git.Maintain(t.Context(), b.dir); err != nil {
 		t.Error(err)

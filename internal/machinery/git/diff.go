@@ -123,8 +123,9 @@ func (g *Git) patches(ctx context.Context, dir string, args []string, limit int6
 	cmd := g.command(ctx, call{dir: dir, args: args})
 	out, complaint := &bounded{limit: limit, full: cancel}, &bounded{limit: errorBytes}
 	cmd.Stdout, cmd.Stderr = out, complaint
-	err = cmd.Run()
-	reap(cmd)
+	if err = cmd.start(); err == nil {
+		err = cmd.wait()
+	}
 	if err != nil && !out.over && !errors.Is(err, errOutputLimit) {
 		return nil, false, g.problem(ctx, cmd, err, complaint)
 	}

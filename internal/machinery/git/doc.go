@@ -5,7 +5,7 @@
 // a user's configuration reaches it, no transport but the one that is served is allowed, and nothing is asked on a
 // terminal. Names that come from outside are checked here before they reach a command line, output is bounded, and
 // the end of a context ends the whole process group: first by SIGTERM, at which git removes its lock files and its
-// quarantine, then by SIGKILL.
+// quarantine, then by SIGKILL. The end of the server, however it comes, does the same.
 //
 // References below refs/roadbed/ belong to the platform: they are never advertised and can't be pushed to.
 package git

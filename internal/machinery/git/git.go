@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -34,6 +35,7 @@ type Git struct {
 	env     []string
 	log     *slog.Logger
 	serving chan struct{}
+	hold    *os.File // nil for none
 }
 
 // New finds the git program; an empty binary means git on PATH. It fails with fault.Unavailable when there is none
@@ -65,6 +67,14 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 
 // Version gives the version of the git program, such as "2.39.5".
 func (g *Git) Version() string { return g.version }
+
+// Holding gives g with a file that each of its processes, and theirs, keep open until they end, even when this process
+// is killed before: a flock on it tells a later life of the server that an earlier change is still being written.
+func (g *Git) Holding(file *os.File) *Git {
+	held := *g
+	held.hold = file
+	return &held
+}
 
 // settings hold for every command. They come by the environment, which outranks the configuration files of a
 // repository, so that nothing inside a repository's folder can loosen them.

@@ -82,7 +82,7 @@ func (g *Git) Recover(dir string, started time.Time) error {
 		g.log.Warn("remove what a killed git left behind", "path", path)
 		return os.RemoveAll(path)
 	}
-	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/*.lock"} {
+	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "gc.pid"} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is sound
 		for _, path := range found {
 			if err := stale(path); err != nil {
@@ -102,7 +102,7 @@ func (g *Git) Recover(dir string, started time.Time) error {
 // Nothing else may move references meanwhile.
 func (g *Git) Maintain(ctx context.Context, dir string) error {
 	_, err := g.output(ctx, call{
-		dir: dir, limit: 64 << 10, args: []string{"gc", "--auto", "--quiet"},
+		dir: dir, limit: 64 << 10, forks: true, args: []string{"gc", "--auto", "--quiet"},
 		config: [][2]string{{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}},
 	})
 	return fault.Wrap(err, "pack a repository")
@@ -110,7 +110,7 @@ func (g *Git) Maintain(ctx context.Context, dir string) error {
 
 // Check runs git fsck over everything and fails with fault.Conflict when the repository is damaged.
 func (g *Git) Check(ctx context.Context, dir string) error {
-	_, err := g.output(ctx, call{dir: dir, limit: 1 << 20, args: []string{"fsck", "--full", "--strict", "--no-dangling", "--no-progress"}})
+	_, err := g.output(ctx, call{dir: dir, limit: 1 << 20, forks: true, args: []string{"fsck", "--full", "--strict", "--no-dangling", "--no-progress"}})
 	if exitCode(err) > 0 {
 		return fault.Errorf(fault.Conflict, "the repository is damaged: %w", err)
 	}

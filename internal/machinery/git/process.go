@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,9 @@ type call struct {
 	env    []string
 	config [][2]string
 	stdin  io.Reader
-	limit  int64 // bytes of output; more is fault.TooLarge
+	files  []*os.File // descriptors from 3 on
+	limit  int64      // bytes of output; more is fault.TooLarge
+	forks  bool       // it starts processes of its own
 }
 
 // exitError is a command that ended with another code than 0.
@@ -51,43 +54,91 @@ var errOutputLimit = errors.New("output limit")
 // grace is how long git may remove its lock files after SIGTERM.
 const grace = 3 * time.Second
 
-// command prepares a process in a group of its own; the end of ctx ends the group.
-func (g *Git) command(ctx context.Context, c call) *exec.Cmd {
+// process is one command. Whoever starts it waits for it, in the same goroutine.
+type process struct {
+	*exec.Cmd
+	guard *exec.Cmd // nil for one that starts no others
+}
+
+// guard ends a group of processes when its standard input ends, and with that when this process is killed. What the
+// kernel sends then reaches the leader of the group only.
+const guard = `trap '' TERM; read -r _; kill -TERM 0; sleep 3; kill -KILL 0`
+
+// command prepares a process in a group of its own; the end of ctx ends the group, and so does that of this process.
+func (g *Git) command(ctx context.Context, c call) *process {
 	cmd := exec.CommandContext(ctx, g.binary, c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = g.with(c.env, c.config)
 	cmd.Stdin = c.stdin
+	cmd.ExtraFiles = c.files
+	if g.hold != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, g.hold)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	endWithParent(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	return cmd
+	p := &process{Cmd: cmd}
+	if c.forks {
+		p.guard = exec.Command("/bin/sh", "-c", guard)
+		p.guard.Env = g.env
+	}
+	return p
 }
 
-// reap kills what may be left of the group of a process that was waited for.
-func reap(cmd *exec.Cmd) {
-	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // ESRCH when all of it has ended, as it should
+// start starts the process. The goroutine keeps its thread until wait: it is what endWithParent takes for the parent.
+func (p *process) start() error {
+	runtime.LockOSThread()
+	err := p.Start()
+	if err == nil && p.guard != nil {
+		p.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: p.Process.Pid}
+		if _, err = p.guard.StdinPipe(); err == nil {
+			err = p.guard.Start()
+		}
+		if err != nil {
+			p.guard = nil
+			_ = p.Process.Kill()
+			_ = p.wait()
+			return fmt.Errorf("guard git: %w", err)
+		}
 	}
+	if err != nil {
+		runtime.UnlockOSThread()
+	}
+	return err
+}
+
+// wait waits for the end of the process and ends what is left of its group.
+func (p *process) wait() error {
+	defer runtime.UnlockOSThread()
+	err := p.Wait()
+	_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL) // ESRCH when all of it has ended, as it should
+	if p.guard != nil {
+		_ = p.guard.Wait()
+	}
+	return err
 }
 
 // output runs a command and gives its standard output.
 func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	cmd := g.command(ctx, c)
+	p := g.command(ctx, c)
 	out := &bounded{limit: c.limit, full: cancel}
 	complaint := &bounded{limit: errorBytes}
-	cmd.Stdout, cmd.Stderr = out, complaint
-	err := cmd.Run()
-	reap(cmd)
+	p.Stdout, p.Stderr = out, complaint
+	err := p.start()
+	if err == nil {
+		err = p.wait()
+	}
 	if out.over {
 		return nil, fault.Errorf(fault.TooLarge, "git %s gave more than %d bytes: %w", c.args[0], c.limit, errOutputLimit)
 	}
-	return out.Bytes(), g.problem(ctx, cmd, err, complaint)
+	return out.Bytes(), g.problem(ctx, p, err, complaint)
 }
 
 // problem tells what went wrong with a command that was waited for.
-func (g *Git) problem(ctx context.Context, cmd *exec.Cmd, err error, complaint *bounded) error {
+func (g *Git) problem(ctx context.Context, cmd *process, err error, complaint *bounded) error {
 	if err == nil {
 		return nil
 	}

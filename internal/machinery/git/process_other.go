@@ -4,5 +4,5 @@ package git
 
 import "syscall"
 
-// endWithParent does nothing: a push whose server was killed ends at its closed pipes.
+// endWithParent does nothing: a command that starts no others, and whose server was killed, ends at its closed pipes.
 func endWithParent(*syscall.SysProcAttr) {}

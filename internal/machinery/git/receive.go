@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -64,27 +62,21 @@ func (s *session) receive(ctx context.Context) error {
 		}
 		defer talk.close()
 	}
-	cmd := s.git.command(work, call{dir: s.dir, env: s.protocol, config: config, args: []string{"receive-pack", "--stateless-rpc", "."}})
-	endWithParent(cmd.SysProcAttr)
-	runtime.LockOSThread() // what endWithParent takes for the parent is the thread that starts the process
-	defer runtime.UnlockOSThread()
+	c := call{dir: s.dir, forks: true, env: s.protocol, config: config, args: []string{"receive-pack", "--stateless-rpc", "."}}
 	ended := s.options.Ended
 	if ended == nil {
 		ended = func() {}
 	}
 	if talk == nil {
-		return s.run(work, cmd, func() {}, ended)
+		return s.run(work, s.git.command(work, c), func() {}, ended)
 	}
-	cmd.ExtraFiles = []*os.File{talk.hookWrites, talk.hookReads} // descriptors 3 and 4
-	if s.options.Hold != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, s.options.Hold)
-	}
+	c.files = []*os.File{talk.hookWrites, talk.hookReads} // descriptors 3 and 4
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		talk.listen(work, last)
 	}()
-	return s.run(work, cmd, talk.started, func() {
+	return s.run(work, s.git.command(work, c), talk.started, func() {
 		talk.close() // ends listen, when the hook never came
 		<-done
 		ended()
@@ -212,7 +204,7 @@ func oneLine(s string) string {
 // run feeds the body to a process and streams its output to the client. What a process that writes has to say is read
 // however slowly the client takes it, so that ended is called when the process has ended and not when the client lets it;
 // started and ended are nil for one that only reads.
-func (s *session) run(ctx context.Context, cmd *exec.Cmd, started, ended func()) error {
+func (s *session) run(ctx context.Context, cmd *process, started, ended func()) error {
 	// git may answer before it has read everything; HTTP/1 would otherwise stop reading then.
 	_ = s.control.EnableFullDuplex()
 	complaint := &bounded{limit: errorBytes}
@@ -225,7 +217,7 @@ func (s *session) run(ctx context.Context, cmd *exec.Cmd, started, ended func())
 		stdout, err = cmd.StdoutPipe()
 	}
 	if err == nil {
-		err = cmd.Start()
+		err = cmd.start()
 	}
 	if err != nil {
 		if ended != nil {
@@ -249,8 +241,7 @@ func (s *session) run(ctx context.Context, cmd *exec.Cmd, started, ended func())
 		sent = relay(out, stdout)
 	}
 	stdout.Close()
-	err = cmd.Wait()
-	reap(cmd)
+	err = cmd.wait()
 	if ended != nil {
 		ended()
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -42,9 +41,6 @@ type ServeOptions struct {
 	// Ended is called when no reference will move any more, before the client has the end of its answer and however long
 	// it takes to read it. May be nil.
 	Ended func()
-	// Hold is kept open by the git process until it ends, even when this process is killed before: a flock on it
-	// tells a later life of the server that an earlier push is still being written. May be nil.
-	Hold *os.File
 }
 
 // Wants tells what a request to a path of smart HTTP would do. ok is false for what is none.
@@ -176,7 +172,7 @@ func (s *session) open(r *http.Request, write bool) error {
 func (s *session) upload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, serveTime)
 	defer cancel()
-	cmd := s.git.command(ctx, call{dir: s.dir, env: s.protocol, args: []string{"upload-pack", "--stateless-rpc", "--strict", "."}})
+	cmd := s.git.command(ctx, call{dir: s.dir, forks: true, env: s.protocol, args: []string{"upload-pack", "--stateless-rpc", "--strict", "."}})
 	return s.run(ctx, cmd, nil, nil)
 }
 
