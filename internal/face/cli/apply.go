@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -63,14 +62,7 @@ func (s *state) applying(use, what string, dry bool) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.show(c, done.Items, func(w io.Writer) {
-			for _, a := range done.Items {
-				fmt.Fprintf(w, "%s\t%s\n", a.Action, a.Ref)
-				if a.Diff != "" && (dryRun || dry) {
-					fmt.Fprintln(w, a.Diff)
-				}
-			}
-		})
+		return s.showApplied(c, done.Items, dryRun || dry)
 	})
 	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file of documents (YAML or JSON); - for standard input")
 	c.Flags().StringVar(&space, "space", "", "space that they belong to; empty for the root space")

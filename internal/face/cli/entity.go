@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // entityPath gives the path of KIND NAME or of one reference.
@@ -20,7 +19,11 @@ func entityPath(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "/entities/" + url.PathEscape(r.Kind) + "/" + url.PathEscape(r.Namespace) + "/" + url.PathEscape(r.Name), nil
+	return refPath(r), nil
+}
+
+func refPath(r ref.Entity) string {
+	return "/entities/" + url.PathEscape(r.Kind) + "/" + url.PathEscape(r.Namespace) + "/" + url.PathEscape(r.Name)
 }
 
 func (s *state) get() *cobra.Command {
@@ -78,19 +81,5 @@ func (s *state) describe() *cobra.Command {
 				fmt.Fprintf(w, "# status\t%s\n", e.Status)
 			}
 		})
-	})
-}
-
-func (s *state) remove() *cobra.Command {
-	return s.verb("delete KIND NAME", "Delete an entity that was applied by hand", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
-		path, err := entityPath(args)
-		if err != nil {
-			return err
-		}
-		if err := api.Do(c.Context(), http.MethodDelete, path, nil, nil, nil); err != nil {
-			return err
-		}
-		fmt.Fprintln(c.ErrOrStderr(), "deleted", strings.Join(args, " "))
-		return nil
 	})
 }
