@@ -21,6 +21,7 @@ type Application struct {
 	Health      string   `json:"health" enum:"Healthy,Progressing,Degraded,Suspended,Missing,Unknown"`
 	Why         string   `json:"why,omitempty" doc:"Of the health."`
 	Message     string   `json:"message,omitempty" doc:"What it waits for, or why it can't go on."`
+	Left        []string `json:"left,omitempty" doc:"Places, as CLUSTER/NAMESPACE, other than its destination where it still has objects; a sync with prune takes them away."`
 	Revision    string   `json:"revision,omitempty" doc:"Commit that is deployed."`
 	URLs        []string `json:"urls" doc:"Where it answers."`
 	LastRun     *Run     `json:"lastRun,omitempty"`

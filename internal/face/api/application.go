@@ -52,7 +52,7 @@ func (a *API) wireApplication(ctx context.Context, s delivery.Status) (Applicati
 	w := Application{
 		Ref: s.Ref.String(), Namespace: s.Ref.Namespace, Name: s.Ref.Name, Space: s.Space, Component: s.Component.String(), Stack: s.Stack.String(),
 		Repository: s.Repository, Branch: s.Branch, Path: s.Path, Destination: s.Destination(),
-		Automated: s.Spec.SyncPolicy.Automated != nil, Sync: s.Sync, Health: string(s.Health), Why: s.Why, Message: s.Message, Revision: s.Synced, URLs: []string{}, Can: []string{},
+		Automated: s.Spec.SyncPolicy.Automated != nil, Sync: s.Sync, Health: string(s.Health), Why: s.Why, Message: s.Message, Left: s.Left, Revision: s.Synced, URLs: []string{}, Can: []string{},
 	}
 	if a.Access.May(ctx, "application:sync", s.Space) {
 		w.Can = append(w.Can, "sync", "rollback")

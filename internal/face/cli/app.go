@@ -37,6 +37,9 @@ func (s *state) appShow() *cobra.Command {
 			if a.Message != "" {
 				fmt.Fprintf(w, "message\t%s\n", a.Message)
 			}
+			for _, place := range a.Left {
+				fmt.Fprintf(w, "left\t%s\tstill holds objects; a sync with prune takes them away\n", place)
+			}
 			for _, u := range a.URLs {
 				fmt.Fprintf(w, "url\t%s\n", u)
 			}

@@ -121,6 +121,7 @@ type Status struct {
 	Last    *run.Run
 	URLs    []string
 	Objects []cluster.Node
+	Left    []string // places, as CLUSTER/NAMESPACE, to which it no longer goes and where it still has objects; prune takes them away
 }
 
 // Actions of this room's platform steps.

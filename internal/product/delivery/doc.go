@@ -12,8 +12,8 @@
 //     registry must belong to a repository that the application's space may use.
 //   - An application uses what its space may use: repository, images and stack of its space or one below, and one
 //     namespace, which is its space's alone or that of a space below.
-//   - Objects that a deleted application leaves (no prune) stay its space's, with its name and its namespace, until an
-//     application of that name takes them up again there.
+//   - Objects that an application leaves (no prune), because it was deleted or goes elsewhere, stay its space's, with
+//     their namespace and its name. An application of that name there takes them up again; a sync with prune, away.
 //   - Nothing is applied before everything is read, checked and asked of the deploy policies.
 //   - A sync and its rollback keep to what the document said when the sync was asked for (Way). Rights are asked each
 //     time that something is applied; an application that moves to another space takes no sync along.

@@ -84,8 +84,8 @@ func (s *Service) within(ctx context.Context, a Application, what, space string,
 }
 
 // namespaceFree tells whether the application's namespace is already that of its space. A namespace belongs to the
-// space whose application went there first, for as long as one of its applications does: pods reach the Secrets and
-// the pods of their namespace. Applications of the spaces above may go there too. Denied when it is another's.
+// space whose application went there first, for as long as any application of others has objects there: pods reach the
+// Secrets and the pods of their namespace. Applications of the spaces above may go there too. Denied when it is another's.
 func (s *Service) namespaceFree(ctx context.Context, tx *store.Tx, a Application) (claimed bool, err error) {
 	var space string
 	err = tx.QueryRow(ctx, "SELECT space FROM application_namespaces WHERE cluster = $1 AND namespace = $2", a.clusterName(), a.namespace()).Scan(&space)
@@ -98,20 +98,17 @@ func (s *Service) namespaceFree(ctx context.Context, tx *store.Tx, a Application
 	if above, err := s.Access.Within(ctx, space, a.Space); err != nil || above {
 		return true, err
 	}
-	apps, err := findApplications(ctx, tx, "space = $1", space)
-	if err != nil {
-		return false, err
+	others := 0
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM application_places WHERE cluster = $1 AND namespace = $2 AND application <> $3", a.clusterName(), a.namespace(), a.Ref.String()).Scan(&others)
+	if err == nil && others > 0 {
+		err = fault.Errorf(fault.Denied, "namespace %s of cluster %s is used by another space; write another destination.namespace, or none for that of space %s",
+			a.namespace(), a.clusterName(), a.Space)
 	}
-	for _, other := range apps {
-		if other.clusterName() == a.clusterName() && other.namespace() == a.namespace() {
-			return true, fault.Errorf(fault.Denied, "namespace %s of cluster %s is used by another space; write another destination.namespace, or none for that of space %s",
-				a.namespace(), a.clusterName(), a.Space)
-		}
-	}
-	return false, nil // those who had it are gone
+	return others > 0, err // without others, those who had it are gone
 }
 
-// claim makes the application's namespace that of its space. Denied when it is another's.
+// claim makes the application's namespace that of its space, and notes that the application goes there. Denied when it
+// is another's.
 func (s *Service) claim(ctx context.Context, a Application) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		// The row is taken first, so that of two claims at once the second sees the first.
@@ -121,11 +118,18 @@ func (s *Service) claim(ctx context.Context, a Application) error {
 			return fault.Wrap(err, "claim namespace %s", a.namespace())
 		}
 		claimed, err := s.namespaceFree(ctx, tx, a)
-		if err != nil || claimed {
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE application_namespaces SET space = $3, claimed = $4 WHERE cluster = $1 AND namespace = $2",
-			a.clusterName(), a.namespace(), a.Space, store.Micros(s.Now()))
-		return fault.Wrap(err, "claim namespace %s", a.namespace())
+		if !claimed {
+			_, err = tx.Exec(ctx, "UPDATE application_namespaces SET space = $3, claimed = $4 WHERE cluster = $1 AND namespace = $2",
+				a.clusterName(), a.namespace(), a.Space, store.Micros(s.Now()))
+			if err != nil {
+				return fault.Wrap(err, "claim namespace %s", a.namespace())
+			}
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO application_places (application, cluster, namespace, claimed) VALUES ($1,$2,$3,$4)
+ ON CONFLICT (application, cluster, namespace) DO UPDATE SET claimed = excluded.claimed`, a.Ref.String(), a.clusterName(), a.namespace(), store.Micros(s.Now()))
+		return fault.Wrap(err, "note that %s goes to namespace %s", a.Ref, a.namespace())
 	})
 }

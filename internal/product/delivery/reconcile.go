@@ -109,6 +109,9 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if a.Deleted {
 		return s.remove(ctx, a)
 	}
+	if err := s.settle(ctx, a); err != nil {
+		return err
+	}
 	if !a.Spec.automatic() {
 		if a.Failed != "" {
 			return nil // its message tells of that
@@ -276,38 +279,42 @@ func (s *Service) remove(ctx context.Context, a Application) error {
 	if open, err := s.openSync(ctx, a); err != nil || open {
 		return err // it finds the application deleted, and its end asks for another look
 	}
-	var objects []cluster.Key
-	var gone []cluster.Change
-	if c, err := s.clusterOf(a); err == nil {
-		list, err := c.List(ctx, cluster.ListOptions{Owner: a.owner()})
+	places, err := s.places(ctx, a.Ref.String())
+	if err != nil {
+		return err
+	}
+	var left, gone int
+	for _, c := range s.clusters(a, places) {
+		keys, err := owned(ctx, c, a)
 		if err != nil {
-			return fault.Wrap(err, "list the objects of %s", a.Ref)
+			return err
 		}
-		for _, o := range list {
-			objects = append(objects, o.Key())
+		if !a.Spec.prune() {
+			left += len(keys)
+			continue
 		}
-		if a.Spec.prune() {
-			if gone, err = c.Delete(ctx, objects, cluster.DeleteOptions{Owner: a.owner()}); err != nil {
-				return fault.Wrap(err, "delete the objects of %s", a.Ref)
-			}
-			objects = nil
+		changes, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()})
+		if err != nil {
+			return fault.Wrap(err, "delete the objects of %s", a.Ref)
 		}
+		gone += len(changes)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE applications SET deleted = $2 WHERE ref = $1 AND deleted = $3", a.Ref.String(), left, leaving)
+		n, err := tx.Exec(ctx, "UPDATE applications SET deleted = $2 WHERE ref = $1 AND deleted = $3", a.Ref.String(), leftObjects, leaving)
 		if err != nil || n == 0 {
 			return err // it came again meanwhile, or was looked at before
 		}
-		if len(objects) == 0 {
-			if _, err := tx.Exec(ctx, "DELETE FROM applications WHERE ref = $1", a.Ref.String()); err != nil {
+		// Whoever takes the name next, perhaps in another space, has a history of their own.
+		forget := []string{"DELETE FROM application_revisions WHERE application = $1"}
+		if left == 0 {
+			forget = append(forget, "DELETE FROM application_places WHERE application = $1", "DELETE FROM applications WHERE ref = $1")
+		}
+		for _, sql := range forget {
+			if _, err := tx.Exec(ctx, sql, a.Ref.String()); err != nil {
 				return fault.Wrap(err, "forget %s", a.Ref)
 			}
 		}
-		// Whoever takes the name next, perhaps in another space, has a history of their own.
-		if _, err := tx.Exec(ctx, "DELETE FROM application_revisions WHERE application = $1", a.Ref.String()); err != nil {
-			return fault.Wrap(err, "forget the history of %s", a.Ref)
-		}
-		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": len(gone), "pruned": a.Spec.prune(), "left": len(objects)})
+		return s.note(ctx, tx, a, "application.removed", "", map[string]any{"objects": gone, "pruned": a.Spec.prune(), "left": left})
 	})
 }
 

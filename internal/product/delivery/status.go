@@ -24,6 +24,13 @@ func (s *Service) status(ctx context.Context, a Application, compare bool) (Stat
 	if len(page.Runs) > 0 {
 		st.Last = &page.Runs[0]
 	}
+	left, err := s.left(ctx, a)
+	if err != nil {
+		return st, err
+	}
+	for _, p := range left {
+		st.Left = append(st.Left, p.String())
+	}
 	c, err := s.clusterOf(a)
 	if err != nil {
 		st.Why = fault.Message(err)

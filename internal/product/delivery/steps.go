@@ -271,7 +271,12 @@ func (s *Service) apply(ctx context.Context, w work, digest string) ([]cluster.C
 	if err != nil {
 		return nil, err
 	}
-	return w.to.Apply(ctx, objects, s.applyOptions(w.app, false))
+	changes, err := w.to.Apply(ctx, objects, s.applyOptions(w.app, false))
+	if err != nil || !w.app.Spec.prune() {
+		return changes, err
+	}
+	gone, err := s.pruneElsewhere(ctx, w.app)
+	return append(changes, gone...), err
 }
 
 // stepHealth waits until everything is healthy, and gives up when something is degraded or time is over.

@@ -25,9 +25,9 @@ func Migrations() store.Migrations {
 
 // What the column deleted of an application says.
 const (
-	wanted  = 0
-	leaving = 1 // its document is gone, its objects are still to be looked at
-	left    = 2 // its objects stay, as do its name and its namespace: for its space, until they are taken up again
+	wanted      = 0
+	leaving     = 1 // its document is gone, its objects are still to be looked at
+	leftObjects = 2 // its objects stay, as do its name and its namespace: for its space, until they are taken up again
 )
 
 const applicationColumns = "ref, space, repository, branch, path, spec, stack, component, synced, failed, message, deleted, updated"

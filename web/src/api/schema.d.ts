@@ -1493,6 +1493,8 @@ export interface components {
             /** @enum {string} */
             health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
             lastRun?: components["schemas"]["Run"];
+            /** @description Places, as CLUSTER/NAMESPACE, other than its destination where it still has objects; a sync with prune takes them away. */
+            left?: string[] | null;
             /** @description What it waits for, or why it can't go on. */
             message?: string;
             name: string;
@@ -1524,6 +1526,8 @@ export interface components {
             health: "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
             history: components["schemas"]["Revision"][] | null;
             lastRun?: components["schemas"]["Run"];
+            /** @description Places, as CLUSTER/NAMESPACE, other than its destination where it still has objects; a sync with prune takes them away. */
+            left?: string[] | null;
             /** @description What it waits for, or why it can't go on. */
             message?: string;
             name: string;

@@ -46,7 +46,7 @@ var ingressFields = map[string]verdict{
 
 var podFields = map[string]verdict{
 	"volumes.name": {acts: true}, "volumes.emptyDir": {acts: true}, "volumes.configMap": {acts: true}, "volumes.secret": {acts: true},
-	"volumes.emptyDir.medium": {warn: "it lies on the disk"},
+	"volumes.emptyDir.medium":       {warn: "it lies on the disk"},
 	"volumes.hostPath":              {refuse: "pods see nothing of the machine"},
 	"volumes.persistentVolumeClaim": {refuse: "the node keeps no volume beyond the life of a pod; use a database outside, or a Kubernetes cluster"},
 	"restartPolicy":                 {acts: true}, "terminationGracePeriodSeconds": {acts: true},

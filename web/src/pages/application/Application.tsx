@@ -84,6 +84,11 @@ export function ApplicationPage() {
           {[app.message, app.why].filter(Boolean).join(' · ')}
         </Alert>
       )}
+      {app.left && (
+        <Alert color="gray" variant="light" p="sm" role="status">
+          It still has objects in {app.left.join(', ')}, where it no longer goes. A sync with prune takes them away.
+        </Alert>
+      )}
       <Tabs
         value={tab}
         onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
