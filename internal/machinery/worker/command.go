@@ -59,6 +59,9 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 	if l.Job.Image != "" && w.Executor.Capabilities().Name == "process" {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
 	}
+	for _, less := range held(l.Job.Limits, spec.Limits) {
+		fmt.Fprintf(log, "roadbed: this step asks for %s\n", less)
+	}
 	ended, err := w.execute(ctx, spec, log)
 	if err != nil {
 		return failed(log, fmt.Errorf("run the command: %w", err))

@@ -108,6 +108,21 @@ func (w *Worker) limits(job execute.Limits) execute.Limits {
 	return l
 }
 
+// held tells what a job asks for and does not get.
+func held(asked, got execute.Limits) (out []string) {
+	add := func(less bool, what string, asked, got any) {
+		if less {
+			out = append(out, fmt.Sprintf("%v %s; this pool gives it %v", asked, what, got))
+		}
+	}
+	add(asked.Memory > got.Memory, "MiB of memory", asked.Memory>>20, got.Memory>>20)
+	add(asked.CPU > got.CPU, "thousandths of a processor", asked.CPU, got.CPU)
+	add(asked.Time > got.Time, "of time", asked.Time, got.Time)
+	add(asked.Disk > got.Disk, "MiB of disk", asked.Disk>>20, got.Disk>>20)
+	add(asked.Processes > got.Processes, "processes", asked.Processes, got.Processes)
+	return out
+}
+
 // within holds a limit to the most; what is not positive would be none.
 func within[T int | int64 | time.Duration](l, most T) T {
 	if most > 0 && (l <= 0 || l > most) {

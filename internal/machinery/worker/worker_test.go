@@ -121,6 +121,24 @@ func TestSecretsReachTheStepButNotItsLog(t *testing.T) {
 	}
 }
 
+// What a step asks for and does not get is in its log.
+func TestAStepIsToldOfWhatThePoolHoldsBack(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(o *Options) { o.Most = execute.Limits{Memory: 1 << 30, Time: time.Hour} })
+	j := sh("echo done")
+	j.Limits = execute.Limits{Memory: 2 << 30, Time: 90 * time.Minute, Processes: 100}
+	b.hub.offer("a", j)
+	const want = "roadbed: this step asks for 2048 MiB of memory; this pool gives it 1024\nroadbed: this step asks for 1h30m0s of time; this pool gives it 1h0m0s\ndone\n"
+	if _, log := b.hub.result(t, "a"); log != want {
+		t.Errorf("the log is %q", log)
+	}
+	j.Limits = execute.Limits{Memory: 1 << 30, Time: time.Hour}
+	b.hub.offer("b", j)
+	if _, log := b.hub.result(t, "b"); log != "done\n" {
+		t.Errorf("the log is %q", log)
+	}
+}
+
 func TestDoorLeadsToThePlatform(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "door")

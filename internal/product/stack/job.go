@@ -2,10 +2,12 @@ package stack
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -27,6 +29,19 @@ func (l Limits) time() (time.Duration, error) {
 		err = fault.Errorf(fault.Invalid, "%s is not between a minute and a day", l.Time)
 	}
 	return d, err
+}
+
+// over tells what a document asks for that no step gets here.
+func (l Limits) over(d document.Document, most execute.Limits) (wrong []fault.Detail) {
+	if most.Memory > 0 && l.Memory > most.Memory {
+		wrong = append(wrong, d.At(fmt.Sprintf("%d bytes of memory are more than any step gets here", l.Memory),
+			fmt.Sprintf("write at most %d (%d MiB), or have the administrator raise --step-memory", most.Memory, most.Memory>>20), "spec", "limits", "memory"))
+	}
+	if long, err := l.time(); err == nil && l.Time != "" && most.Time > 0 && long > most.Time {
+		wrong = append(wrong, d.At(fmt.Sprintf("%s is longer than any step runs here", l.Time),
+			fmt.Sprintf("write at most %s, or have the administrator raise --step-time", most.Time), "spec", "limits", "time"))
+	}
+	return wrong
 }
 
 // ToolEngine is the pool's tool that holds the engine; its environment names the program in ROADBED_ENGINE.

@@ -54,8 +54,8 @@ func DocumentKind(s *Service) document.Kind {
 		APIVersions: []string{"roadbed.dev/v1"}, Name: "Stack", Plural: "stacks",
 		Description: "Infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.",
 		Validate: func(d document.Document) []fault.Detail {
-			_, details := read(d)
-			return details
+			spec, wrong := read(d)
+			return append(wrong, spec.Limits.over(d, s.Most)...)
 		},
 		Relations: relations,
 		Changed:   s.documentChanged,

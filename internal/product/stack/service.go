@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -51,6 +52,7 @@ type Deps struct {
 	Runs         *run.Service
 	Repositories Repositories
 	Seal         Sealer
+	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
 	Log          *slog.Logger
 }
