@@ -21,6 +21,7 @@ import (
 // victim does one thing to a repository in a process that is about to be killed. Its descriptor 3 is held by what it
 // starts.
 func victim(what, dir string) {
+	syscall.CloseOnExec(3)
 	g, err := git.New("", slog.New(slog.DiscardHandler))
 	if err == nil {
 		g, ctx := g.Holding(os.NewFile(3, "hold")), context.Background()
