@@ -30,7 +30,7 @@ func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, pat
 	if err != nil {
 		return err
 	}
-	options := git.ServeOptions{Path: path, Write: write, MaxInput: packLimit}
+	options := git.ServeOptions{Path: path, Client: actor.From(ctx).ID, Write: write, MaxInput: packLimit}
 	if path != git.PathReceivePack {
 		return s.git.Serve(w, r, s.folder(repository.ID), options)
 	}

@@ -17,10 +17,8 @@ import (
 // Bounds of one command.
 const (
 	commandTime  = time.Minute     // of a command whose context has no sooner end
-	serveTime    = time.Hour       // of one clone, fetch or push
-	refsBytes    = 32 << 20        // of a listing of references
+	serveTime    = time.Hour       // of one clone, fetch or push, until the client has the end of its answer
 	treeBytes    = 64 << 20        // of a listing of a tree
-	serveAtOnce  = 64              // clones, fetches and pushes at the same time
 	errorBytes   = 16 << 10        // of what a command says on its standard error
 	oldestMinor  = 38              // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
 	hiddenPrefix = "refs/roadbed/" // the platform's own references
@@ -34,8 +32,9 @@ type Git struct {
 	version string
 	env     []string
 	log     *slog.Logger
-	serving chan struct{}
-	hold    *os.File // nil for none
+	serving *slots
+	idle    time.Duration // that a client is waited for
+	hold    *os.File      // nil for none
 }
 
 // New finds the git program; an empty binary means git on PATH. It fails with fault.Unavailable when there is none
@@ -51,7 +50,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: make(chan struct{}, serveAtOnce)}
+	g := &Git{binary: path, log: log, serving: &slots{byClient: map[string]int{}}, idle: idleTime}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {

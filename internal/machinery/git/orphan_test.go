@@ -56,7 +56,7 @@ func TestNothingOutlivesAKilledServer(t *testing.T) {
 	for what, blocked := range map[string]string{ // the file at which git waits, so that it is there to be killed
 		"commit": "objects/info/alternates", "tree": "objects/info/alternates", "archive": "objects/info/alternates",
 		"fetch": "objects/info/alternates",
-		"pack": "shallow", // which the pack-objects reads that the repack of git gc starts
+		"pack":  "shallow", // which the pack-objects reads that the repack of git gc starts
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -45,7 +45,7 @@ func (in Incoming) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 // receive serves a push.
 func (s *session) receive(ctx context.Context) error {
 	config := [][2]string{{"receive.maxInputSize", strconv.FormatInt(s.options.MaxInput, 10)}}
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), serveTime)
+	work, cancel := context.WithDeadline(context.WithoutCancel(ctx), s.end)
 	defer cancel()
 	// Until the word is given the request's end ends the push; after it only the push's own time.
 	last := context.AfterFunc(ctx, cancel)
@@ -208,7 +208,7 @@ func (s *session) run(ctx context.Context, cmd *process, started, ended func()) 
 	// git may answer before it has read everything; HTTP/1 would otherwise stop reading then.
 	_ = s.control.EnableFullDuplex()
 	complaint := &bounded{limit: errorBytes}
-	out := &answer{s: s, keep: started != nil}
+	out := &answer{s: s, pace: s.pace(), keep: started != nil}
 	cmd.Stderr = complaint
 	stdin, err := cmd.StdinPipe()
 	var stdout io.ReadCloser

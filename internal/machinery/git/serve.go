@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -20,17 +19,17 @@ const (
 )
 
 const (
-	uploadInput  = 64 << 20        // of what a fetch asks for, unpacked
-	commandInput = 8 << 20         // of the references that a push names, beside its pack
-	defaultPack  = 2 << 30         // of a pushed pack
-	idleTime     = 2 * time.Minute // between two reads or writes of the client
-	drainInput   = 64 << 20        // read and dropped after an early end, so that the client sees the answer
+	uploadInput  = 64 << 20 // of what a fetch asks for, unpacked
+	commandInput = 8 << 20  // of the references that a push names, beside its pack
+	defaultPack  = 2 << 30  // of a pushed pack
+	drainInput   = 64 << 20 // read and dropped after an early end, so that the client sees the answer
 	drainTime    = 10 * time.Second
 )
 
 // ServeOptions says what a client may do and who is asked about a push.
 type ServeOptions struct {
 	Path     string // PathInfoRefs, PathUploadPack or PathReceivePack
+	Client   string // whose share of what is served at the same time this is of; clients without a name have one together
 	Write    bool   // the client may push
 	MaxInput int64  // bytes of a pushed pack; 0 = 2 GB
 
@@ -58,8 +57,9 @@ func Wants(r *http.Request, path string) (write, ok bool) {
 }
 
 // Serve answers one request of git's smart HTTP protocol (versions 0 to 2). An error means that nothing has been
-// written to w yet: fault.Invalid, Denied, NotFound, Exhausted when too many are being served. What goes wrong later is
-// told to the client in the protocol, and logged.
+// written to w yet: fault.Invalid, Denied, NotFound, Exhausted when the client is being served its share already, Unavailable
+// when too many are. What goes wrong later is told to the client in the protocol, and logged. A client that stops, or takes
+// or sends next to nothing, is given up.
 func (g *Git) Serve(w http.ResponseWriter, r *http.Request, dir string, o ServeOptions) error {
 	write, ok := Wants(r, o.Path)
 	if !ok {
@@ -68,16 +68,15 @@ func (g *Git) Serve(w http.ResponseWriter, r *http.Request, dir string, o ServeO
 	if write && !o.Write {
 		return fault.Errorf(fault.Denied, "you may not push to this repository")
 	}
-	select {
-	case g.serving <- struct{}{}:
-		defer func() { <-g.serving }()
-	default:
-		return fault.Errorf(fault.Exhausted, "%d clones and pushes are being served; try again in a moment", serveAtOnce)
+	leave, err := g.serving.enter(o.Client)
+	if err != nil {
+		return err
 	}
+	defer leave()
+	s := session{git: g, w: w, control: http.NewResponseController(w), dir: dir, options: o, protocol: protocol(r), end: time.Now().Add(serveTime)}
 	if o.Path == PathInfoRefs {
-		return g.advertise(w, r, dir, write)
+		return s.advertise(r, write)
 	}
-	s := session{git: g, w: w, control: http.NewResponseController(w), dir: dir, options: o, protocol: protocol(r)}
 	if err := s.open(r, write); err != nil {
 		return err
 	}
@@ -97,34 +96,23 @@ func protocol(r *http.Request) []string {
 }
 
 // advertise answers the first request of every clone, fetch and push.
-func (g *Git) advertise(w http.ResponseWriter, r *http.Request, dir string, write bool) error {
-	service, head := "upload-pack", "001e# service=git-upload-pack\n0000"
+func (s *session) advertise(r *http.Request, write bool) error {
+	service := "upload-pack"
+	s.head = "001e# service=git-upload-pack\n0000"
 	if write {
-		service, head = "receive-pack", "001f# service=git-receive-pack\n0000"
+		service, s.head = "receive-pack", "001f# service=git-receive-pack\n0000"
+	} else if r.Header.Get("Git-Protocol") == "version=2" {
+		s.head = "" // version 2 needs no announcement of the service
 	}
-	out, err := g.output(r.Context(), call{
-		dir: dir, env: protocol(r), limit: refsBytes, args: []string{service, "--stateless-rpc", "--advertise-refs", "."},
-	})
-	if err != nil {
-		return fault.Wrap(err, "advertise references")
-	}
-	uncached(w, "application/x-git-"+service+"-advertisement")
-	if !write && r.Header.Get("Git-Protocol") == "version=2" {
-		head = "" // version 2 needs no announcement of the service
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(out)))
-	if _, err := io.WriteString(w, head); err == nil {
-		_, _ = w.Write(out) // the client has gone
-	}
-	return nil
+	s.result = "application/x-git-" + service + "-advertisement"
+	s.body, s.input = http.NoBody, http.NoBody
+	ctx, cancel := context.WithDeadline(r.Context(), s.end)
+	defer cancel()
+	cmd := s.git.command(ctx, call{dir: s.dir, env: s.protocol, args: []string{service, "--stateless-rpc", "--advertise-refs", "."}})
+	return s.run(ctx, cmd, nil, nil)
 }
 
-func uncached(w http.ResponseWriter, contentType string) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
-}
-
-// session is one POST of a fetch or a push.
+// session is one request.
 type session struct {
 	git      *Git
 	w        http.ResponseWriter
@@ -135,6 +123,8 @@ type session struct {
 	body     io.ReadCloser // as it came
 	input    io.Reader     // unpacked and bounded
 	result   string        // content type of the answer
+	head     string        // of the answer, before what git says
+	end      time.Time
 }
 
 // open checks the request's headers and bounds its body.
@@ -152,7 +142,7 @@ func (s *session) open(r *http.Request, write bool) error {
 	}
 	s.result = "application/x-git-" + service + "-result"
 	s.body = r.Body
-	s.input = &patient{r: r.Body, control: s.control}
+	s.input = &patient{r: r.Body, control: s.control, pace: s.pace()}
 	switch r.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip", "x-gzip":
@@ -170,27 +160,13 @@ func (s *session) open(r *http.Request, write bool) error {
 
 // upload serves a clone or fetch.
 func (s *session) upload(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, serveTime)
+	ctx, cancel := context.WithDeadline(ctx, s.end)
 	defer cancel()
 	cmd := s.git.command(ctx, call{dir: s.dir, forks: true, env: s.protocol, args: []string{"upload-pack", "--stateless-rpc", "--strict", "."}})
 	return s.run(ctx, cmd, nil, nil)
 }
 
-// patient lets every read take idleTime, however long the whole takes.
-type patient struct {
-	r       io.Reader
-	control *http.ResponseController
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(idleTime)) // not every writer has deadlines
-	n, err := p.r.Read(b)
-	if err != nil {
-		// What the server watches for after the body, the client's going, has no deadline.
-		_ = p.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}
+func (s *session) pace() pace { return pace{idle: s.git.idle, end: s.end} }
 
 // capped fails, rather than ends, at its limit: a cut body must not look whole.
 type capped struct {
@@ -204,28 +180,5 @@ func (c *capped) Read(b []byte) (int, error) {
 	}
 	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])
 	c.left -= int64(n)
-	return n, err
-}
-
-// answer streams a process' output to the client; it begins the response at the first byte.
-type answer struct {
-	s     *session
-	begun bool
-	keep  bool // swallow what can't be sent: a push must not end by a broken pipe between two references
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	if !a.begun {
-		a.begun = true
-		uncached(a.s.w, a.s.result)
-	}
-	_ = a.s.control.SetWriteDeadline(time.Now().Add(idleTime)) // not every writer has deadlines
-	n, err := a.s.w.Write(p)
-	if err == nil {
-		_ = a.s.control.Flush()
-	}
-	if a.keep {
-		return len(p), nil
-	}
 	return n, err
 }

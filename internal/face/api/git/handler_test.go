@@ -3,6 +3,7 @@ package git_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -232,5 +233,38 @@ func TestARepositorysAddressLeadsToItsPage(t *testing.T) {
 		if got := res.Header.Get("Location"); got != want || (want != "") != (res.StatusCode == http.StatusFound) {
 			t.Errorf("%s: %s, leads to %q, want %q", path, res.Status, got, want)
 		}
+	}
+}
+
+// Who has too much under way is told so in words that git shows, and when to come again; others are served.
+func TestTooMuchAtOnce(t *testing.T) {
+	t.Parallel()
+	url, head := setup(t)
+	for range 16 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "POST /git/default/shop.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-rita\r\n"+
+			"Expect: 100-continue\r\nContent-Type: application/x-git-upload-pack-request\r\nContent-Length: 100\r\n\r\n")
+		answer := make([]byte, 12)
+		if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 100" { // its body is being read
+			t.Fatalf("%q, %v", answer, err)
+		}
+	}
+	res, body := get(t, url+"/git/default/shop.git/info/refs?service=git-upload-pack", "token-rita")
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(body, "you have 16 clones") {
+		t.Errorf("%s, Retry-After %q: %s", res.Status, res.Header.Get("Retry-After"), body)
+	}
+	list := func(token string) string {
+		out, _ := exec.Command("git", "-c", "http.extraHeader=Authorization: Bearer "+token, "ls-remote", url+"/git/default/shop.git", "HEAD").CombinedOutput()
+		return string(out)
+	}
+	if out := list("token-rita"); !strings.Contains(out, "remote: you have 16 clones, fetches and pushes under way") || !strings.Contains(out, "429") {
+		t.Errorf("git says %s", out)
+	}
+	if out := list("token-alice"); !strings.HasPrefix(out, head) {
+		t.Errorf("git says %s", out)
 	}
 }

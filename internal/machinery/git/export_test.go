@@ -1,0 +1,9 @@
+package git
+
+import "time"
+
+// SetIdle says how long a client is waited for.
+func (g *Git) SetIdle(d time.Duration) { g.idle = d }
+
+// ServeShare is how many requests of one client are served at the same time.
+const ServeShare = serveShare

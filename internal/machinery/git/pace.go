@@ -1,0 +1,92 @@
+package git
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	idleTime    = 2 * time.Minute // that a client is waited for, and as much again as minimumRate allows for what it moves
+	minimumRate = 1 << 10         // bytes a second
+)
+
+// pace bounds how long a client is waited for in one direction: at once, in all by what it has moved so far, and by the
+// end of the whole. What git needs is not the client's time. A writer without deadlines has no bound.
+type pace struct {
+	idle   time.Duration
+	end    time.Time
+	waited time.Duration
+	moved  int64
+}
+
+// until gives how long a client is waited for from now on.
+func (p *pace) until(now time.Time) time.Time {
+	earned := p.idle + time.Duration(p.moved/minimumRate)*time.Second
+	t := now.Add(min(p.idle, earned-p.waited))
+	if p.end.Before(t) {
+		return p.end
+	}
+	return t
+}
+
+// count notes that n bytes took from begun to now.
+func (p *pace) count(n int, begun, now time.Time) {
+	p.moved += int64(n)
+	p.waited += now.Sub(begun)
+}
+
+// patient reads the body of a request at the client's pace.
+type patient struct {
+	r       io.Reader
+	control *http.ResponseController
+	pace    pace
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	begun := time.Now()
+	_ = p.control.SetReadDeadline(p.pace.until(begun))
+	n, err := p.r.Read(b)
+	p.pace.count(n, begun, time.Now())
+	if err != nil {
+		// What the server watches for after the body, the client's going, has no deadline.
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// answer streams a process' output to the client, at its pace; it begins the response at the first byte.
+type answer struct {
+	s     *session
+	pace  pace
+	begun bool
+	keep  bool // swallow what can't be sent: a push must not end by a broken pipe between two references
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	begun := time.Now()
+	_ = a.s.control.SetWriteDeadline(a.pace.until(begun))
+	n, err := a.send(p)
+	a.pace.count(n, begun, time.Now())
+	if a.keep {
+		return len(p), nil
+	}
+	return n, err
+}
+
+func (a *answer) send(p []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		header := a.s.w.Header()
+		header.Set("Content-Type", a.s.result)
+		header.Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
+		if _, err := io.WriteString(a.s.w, a.s.head); err != nil {
+			return 0, err
+		}
+	}
+	n, err := a.s.w.Write(p)
+	if err == nil {
+		_ = a.s.control.Flush() // not every writer has it
+	}
+	return n, err
+}

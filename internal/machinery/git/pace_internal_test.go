@@ -1,0 +1,32 @@
+package git
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	const second = time.Second
+	for what, c := range map[string]struct {
+		pace pace
+		want time.Duration
+	}{
+		"at first":                 {pace{}, idleTime},
+		"after a fast megabyte":    {pace{moved: 1 << 20, waited: second}, idleTime},
+		"one byte in a minute":     {pace{moved: 1, waited: time.Minute}, time.Minute},
+		"three bytes in a minute":  {pace{moved: 3, waited: 2 * time.Minute}, 0},
+		"too little for its time":  {pace{moved: 100 * minimumRate, waited: 5 * time.Minute}, -80 * second},
+		"at the end of the whole":  {pace{moved: 1 << 30, end: now.Add(second)}, second},
+		"after the end, when idle": {pace{end: now.Add(-second)}, -second},
+	} {
+		c.pace.idle = idleTime
+		if c.pace.end.IsZero() {
+			c.pace.end = now.Add(serveTime)
+		}
+		if got := c.pace.until(now).Sub(now); got != c.want {
+			t.Errorf("%s: waited for %s, want %s", what, got, c.want)
+		}
+	}
+}
