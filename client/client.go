@@ -22,6 +22,17 @@ type Client struct {
 	URL   string // http://127.0.0.1:8080
 	Token string // rbt_…; empty for nobody
 	HTTP  *http.Client
+
+	seen string // etag that writes are for
+}
+
+// When gives a client whose writes are only for a thing as it was seen: with the etag that its answer carried (of a run
+// its version, of an entity its etag, of a secret its checksum), or "*" for one that is there. Otherwise they give
+// fault.Stale and change nothing.
+func (c *Client) When(etag string) *Client {
+	when := *c
+	when.seen = etag
+	return &when
 }
 
 // New gives a client of the server at an address.
@@ -110,6 +121,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	if method != http.MethodGet {
 		request.Header.Set("Idempotency-Key", rand.Text())
+		if c.seen != "" {
+			request.Header.Set("If-Match", `"`+c.seen+`"`)
+		}
 	}
 	response, err := c.deliver(request)
 	if err != nil {

@@ -65,6 +65,7 @@ type Location struct {
 	Ref        string        `json:"ref,omitempty"`
 	Commit     string        `json:"commit,omitempty"`
 	Error      string        `json:"error,omitempty"`
+	Trusted    []string      `json:"trusted" doc:"Restricted kinds that are taken from it."`
 	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out."`
 	Entities   []string      `json:"entities" doc:"What it brought; empty in lists."`
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // meters are what the server counts of itself. A registry of its own, so that nothing is global.
@@ -87,12 +90,33 @@ func (h *House) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
-		next.ServeHTTP(seen, r)
+		h.survive(seen, r, next)
 		if strings.HasSuffix(r.URL.Path, "/events") {
 			return
 		}
 		h.meters.requests.WithLabelValues(h.area(r), method(r.Method), strconv.Itoa(seen.code)).Observe(time.Since(began).Seconds())
 	})
+}
+
+// survive answers with a problem document what makes a handler panic. An answer that has begun is cut off instead, so
+// that nobody takes it for whole.
+func (h *House) survive(w *statusWriter, r *http.Request, next http.Handler) {
+	defer func() {
+		why := recover()
+		if why == nil {
+			return
+		}
+		err, _ := why.(error)
+		meant := errors.Is(err, http.ErrAbortHandler)
+		if !meant {
+			h.Log.ErrorContext(r.Context(), "a request made the server panic", "method", r.Method, "path", r.URL.Path, "panic", why, "stack", string(debug.Stack()))
+		}
+		if w.wrote || meant {
+			panic(http.ErrAbortHandler)
+		}
+		h.API.WriteProblem(w, r, fault.Errorf(fault.Internal, "a panic"))
+	}()
+	next.ServeHTTP(w, r)
 }
 
 func (h *House) area(r *http.Request) string {
@@ -119,12 +143,18 @@ func method(m string) string {
 // statusWriter remembers the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
-	code int
+	code  int
+	wrote bool
 }
 
 func (w *statusWriter) WriteHeader(code int) {
-	w.code = code
+	w.code, w.wrote = code, true
 	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach what is below: flushing, deadlines, taking over.

@@ -485,8 +485,10 @@ func TestTheAPIDescribesItself(t *testing.T) {
 				t.Errorf("%s %s does not say how it fails", method, path)
 			case (method == "POST" || method == "PUT" || method == "DELETE") && op.OperationID != "signIn" && !has("Idempotency-Key"):
 				t.Errorf("%s %s can't be repeated", method, path)
-			case has("limit") && !has("cursor") && strings.HasPrefix(op.OperationID, "list") && !bounded[op.OperationID]:
+			case !(has("limit") && has("cursor")) && strings.HasPrefix(op.OperationID, "list") && !whole[op.OperationID]:
 				t.Errorf("%s %s is a list without a cursor", method, path)
+			case has("If-Match") != (op.Responses["412"] != nil):
+				t.Errorf("%s %s takes If-Match: %v; tells of 412: %v", method, path, has("If-Match"), op.Responses["412"] != nil)
 			}
 		}
 	}
@@ -519,5 +521,5 @@ func TestTheAPIDescribesItself(t *testing.T) {
 	}
 }
 
-// bounded are lists of which the newest are enough.
-var bounded = map[string]bool{"listEntityHistory": true, "listCommits": true, "listStates": true, "listTriggerEvents": true}
+// whole are lists that are bounded by what they are of.
+var whole = map[string]bool{"listFacets": true, "listTree": true}

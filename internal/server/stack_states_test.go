@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -268,7 +269,7 @@ func TestAStackThatIsDeletedLeavesItsStateToNobody(t *testing.T) {
 		if _, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": stackDocument("net", ""), "source": "other", "space": "lab"}); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := g.house.Stacks.States(actor.AsSystem(t.Context()), ref.New("stack", "default", "net"), 10); err != nil || len(all) != 0 || g.stackNow("net").State != nil {
+		if all, err := g.house.Stacks.States(actor.AsSystem(t.Context()), ref.New("stack", "default", "net"), page.Request{}); err != nil || len(all.Items) != 0 || g.stackNow("net").State != nil {
 			t.Errorf("in another space it has the states %+v (%v)", all, err)
 		}
 	})

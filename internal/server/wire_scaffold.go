@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -42,7 +43,8 @@ func (r repositories) Commit(ctx context.Context, name string, c git.CommitReque
 }
 
 func (r repositories) Log(ctx context.Context, name, revision string, limit int) ([]git.Commit, error) {
-	return r.s.Log(ctx, name, revision, "", limit)
+	part, err := r.s.Log(ctx, name, revision, "", page.Request{Limit: limit})
+	return part.Items, err
 }
 
 func (r repositories) DeleteUnchanged(ctx context.Context, name, id string, refs map[string]string) error {
@@ -59,7 +61,7 @@ func (r repositories) FileAt(ctx context.Context, name, commit, path string, lim
 
 // Message gives a commit's message.
 func (r repositories) Message(ctx context.Context, name, commit string) (string, error) {
-	log, err := r.s.Log(ctx, name, commit, "", 1)
+	log, err := r.Log(ctx, name, commit, 1)
 	if err != nil || len(log) == 0 {
 		return "", err
 	}

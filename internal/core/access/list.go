@@ -8,7 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// ListSpaces gives the spaces that the principal of ctx may see (space:read), by name.
+// ListSpaces gives the spaces that the principal of ctx may see (space:read), by name: all of them, they are in memory.
 func (s *Service) ListSpaces(ctx context.Context) ([]Space, error) {
 	visible, err := s.Spaces(ctx, "space:read")
 	if err != nil {

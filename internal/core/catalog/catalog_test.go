@@ -15,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -63,15 +64,15 @@ func TestAnApplyFromFirstToLast(t *testing.T) {
 				t.Errorf("%d entries %s, want %d", got, kind, want)
 			}
 		}
-		history, err := b.History(alice, parseRef(t, "shop"), 0)
+		history, err := b.History(alice, parseRef(t, "shop"), page.Request{})
 		var told []string
-		for _, v := range history {
+		for _, v := range history.Items {
 			told = append(told, fmt.Sprint(v.Number, " ", v.Action, " ", v.Actor))
 		}
 		if diff := cmp.Diff([]string{"3 created pri_bob", "2 deleted pri_alice", "1 created pri_alice"}, told); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
-		if history, err = b.History(alice, parseRef(t, "widget:default/w"), 3); err != nil || len(history) != 2 || len(history[0].Diff) != 1 {
+		if history, err = b.History(alice, parseRef(t, "widget:default/w"), page.Request{Cursor: "3", Limit: 1}); err != nil || len(history.Items) != 1 || len(history.Items[0].Diff) != 1 || history.Next != "2" {
 			t.Errorf("history of the widget: %+v, %v", history, err)
 		}
 	})
@@ -183,7 +184,7 @@ func TestRights(t *testing.T) {
 
 		// Carol sees lab alone, and what points into it from ops is not hers to see.
 		b.gone(carol, "vault")
-		_, err = b.History(carol, parseRef(t, "vault"), 0)
+		_, err = b.History(carol, parseRef(t, "vault"), page.Request{})
 		refused(t, err, fault.NotFound)
 		page, err := b.List(carol, catalog.Query{Limit: 1})
 		if err != nil || names(page) != "lab-tool" || page.Total != 1 || page.Next != "" {
@@ -316,11 +317,11 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 				t.Errorf("the ledger names her: %s", text)
 			}
 		}
-		versions, err := b.History(system(), dana, 0)
-		if err != nil || len(versions) != 3 {
-			t.Errorf("%d versions, %v", len(versions), err)
+		versions, err := b.History(system(), dana, page.Request{})
+		if err != nil || len(versions.Items) != 3 {
+			t.Errorf("%d versions, %v", len(versions.Items), err)
 		}
-		for _, v := range versions {
+		for _, v := range versions.Items {
 			if text := fmt.Sprint(v.Diff); strings.Contains(text, "test") {
 				t.Errorf("version %d still tells of her: %s", v.Number, text)
 			}

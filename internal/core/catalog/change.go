@@ -41,8 +41,12 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		item.Message, err = s.belongs(ctx, tx, old, c)
 		return item, err
 	}
-	if c.ifMatch != "" && (old == nil || old.Etag != c.ifMatch) {
-		return item, fault.Errorf(fault.Stale, "%s has changed meanwhile; read it again", item.Ref)
+	have := ""
+	if old != nil {
+		have = old.Etag
+	}
+	if err := fault.IfMatch(c.ifMatch, have, item.Ref.String()); err != nil {
+		return item, err
 	}
 	next, err := s.next(ctx, tx, old, c)
 	if err != nil {

@@ -3,17 +3,17 @@ package catalog
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
-
-const historyPage = 50
 
 type storedVersion struct {
 	Version
@@ -22,18 +22,19 @@ type storedVersion struct {
 }
 
 // history gives a page of versions. An entity that lived in other spaces before shows only what the reader may see.
-func history(ctx context.Context, tx *store.Tx, r ref.Entity, before int, visible access.Set) ([]Version, error) {
-	if before <= 0 {
-		before = 1 << 30
+func history(ctx context.Context, tx *store.Tx, r ref.Entity, before int64, part page.Request, visible access.Set) (versions page.Of[Version], err error) {
+	if before == 0 {
+		before = math.MaxInt64
 	}
 	rows, err := tx.Query(ctx, `SELECT version, action, time, actor, git_commit, source, entry, document, space FROM entity_versions
-WHERE ref = $1 AND version < $2 ORDER BY version DESC LIMIT `+fmt.Sprint(historyPage+1), r.String(), before)
+WHERE ref = $1 AND version < $2 ORDER BY version DESC LIMIT $3`, r.String(), before, part.Window())
 	stored, err := store.Collect(rows, err, scanVersion)
 	if err != nil {
-		return nil, err
+		return versions, err
 	}
-	var versions []Version
-	for i, v := range stored[:min(len(stored), historyPage)] {
+	seen := page.Cut(stored, part, func(v storedVersion) string { return strconv.Itoa(v.Number) })
+	versions.Next = seen.Next // also when what is seen now is hidden from the reader
+	for i, v := range seen.Items {
 		if !visible.Has(v.space) {
 			continue
 		}
@@ -44,7 +45,7 @@ WHERE ref = $1 AND version < $2 ORDER BY version DESC LIMIT `+fmt.Sprint(history
 		if v.Action != Created {
 			v.Diff = document.Diff(older, v.document)
 		}
-		versions = append(versions, v.Version)
+		versions.Items = append(versions.Items, v.Version)
 	}
 	return versions, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -238,12 +239,16 @@ func (s *Service) Facets(ctx context.Context, q Query, fields []string) (map[str
 	return facets, fault.Wrap(err, "count entities")
 }
 
-// History gives versions of an entity, the newest first, at most 50 that are older than version before (0: from the
-// newest). It is there for deleted entities too. It needs entity:read in the entity's last space; otherwise NotFound.
-func (s *Service) History(ctx context.Context, r ref.Entity, before int) (versions []Version, err error) {
+// History gives versions of an entity, the newest first. It is there for deleted entities too. It needs entity:read in
+// the entity's last space; otherwise NotFound.
+func (s *Service) History(ctx context.Context, r ref.Entity, part page.Request) (versions page.Of[Version], err error) {
+	before, err := part.Number()
+	if err != nil {
+		return versions, err
+	}
 	visible, err := s.access.Spaces(ctx, "entity:read")
 	if err != nil {
-		return nil, err
+		return versions, err
 	}
 	var space string
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
@@ -251,11 +256,11 @@ func (s *Service) History(ctx context.Context, r ref.Entity, before int) (versio
 		if err != nil || !visible.Has(space) {
 			return err
 		}
-		versions, err = history(ctx, tx, r, before, visible)
+		versions, err = history(ctx, tx, r, before, part, visible)
 		return err
 	})
 	if fault.Is(err, fault.NotFound) || err == nil && !visible.Has(space) {
-		return nil, access.NotFound("entity " + r.String())
+		return page.Of[Version]{}, access.NotFound("entity " + r.String())
 	}
 	return versions, fault.Wrap(err, "read the history of %s", r)
 }

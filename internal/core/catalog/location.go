@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -56,6 +57,11 @@ type Location struct {
 	kept       bool // registered or trusted, not only named by Location entities
 	readable   bool
 	generation int64
+}
+
+// Etag changes with the trust in a location, its commit and its error.
+func (l Location) Etag() string {
+	return etag([]byte(strings.Join(append(slices.Clone(l.Trusted), l.Commit, l.Error), "\n")))
 }
 
 // String names the target for people.
@@ -222,12 +228,12 @@ func (s *Service) tellLocation(ctx context.Context, tx *store.Tx, kind string, l
 	return fault.Wrap(err, "note %s of %s", kind, l)
 }
 
-// Locations gives the locations of the spaces in which the reader may see entities, the newest first, at most 1,000;
-// space and repository narrow to one.
-func (s *Service) Locations(ctx context.Context, space, repository string) (list []Location, err error) {
+// Locations gives the locations of the spaces in which the reader may see entities, the newest first; space and
+// repository narrow to one.
+func (s *Service) Locations(ctx context.Context, space, repository string, part page.Request) (list page.Of[Location], err error) {
 	visible, err := s.access.Spaces(ctx, "entity:read")
 	if err != nil || visible.Empty() || space != "" && !visible.Has(space) {
-		return nil, err
+		return list, err
 	}
 	w := &store.Where{}
 	if !visible.All {
@@ -235,9 +241,11 @@ func (s *Service) Locations(ctx context.Context, space, repository string) (list
 	}
 	w.Equal("space", space)
 	w.Equal("repository", strings.ToLower(repository))
+	w.Before("id", part.Cursor)
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1000`, w.Args...)
-		list, err = store.Collect(rows, err, scanLocation)
+		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT `+w.Arg(part.Window()), w.Args...)
+		all, err := store.Collect(rows, err, scanLocation)
+		list = page.Cut(all, part, func(l Location) string { return l.ID })
 		return err
 	})
 	return list, fault.Wrap(err, "list locations")
@@ -318,7 +326,7 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, may func
 
 // TrustLocation has restricted kinds taken from a location; no kinds take the trust back, and what they brought stays.
 // It needs space:admin in the location's space.
-func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string) error {
+func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string, ifMatch string) error {
 	l, err := s.GetLocation(ctx, id)
 	if err != nil {
 		return err
@@ -346,6 +354,9 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string) 
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		l, err := locationByID(ctx, tx, id)
 		if err != nil {
+			return err
+		}
+		if err := fault.IfMatch(ifMatch, l.Etag(), "location "+l.String()); err != nil {
 			return err
 		}
 		l.Trusted = slices.Compact(names)

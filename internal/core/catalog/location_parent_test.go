@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // What several name stays until nobody names it, and files that name one another don't keep one another.
@@ -52,8 +53,8 @@ func TestALocationStaysAsLongAsSomebodyNamesIt(t *testing.T) {
 		end("three")
 		b.gone(alice, "ring")
 		b.gone(alice, "back")
-		if list, err := b.Locations(alice, "", ""); err != nil || len(list) != 0 {
-			t.Errorf("%d locations are left, %v", len(list), err)
+		if list, err := b.Locations(alice, "", "", page.Request{}); err != nil || len(list.Items) != 0 {
+			t.Errorf("%d locations are left, %v", len(list.Items), err)
 		}
 
 		// Who registers one keeps it, and can take it away when no other names it; its own files don't count.

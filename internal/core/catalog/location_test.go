@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -84,25 +85,25 @@ func TestATrustThatIsTakenBackDeletesNothing(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		alice, admin := accesstest.As("alice"), system()
 		early := b.location(alice, "default", "team/later", "org.yaml")
-		refused(t, b.TrustLocation(admin, early.ID, []string{"Group"}), fault.Conflict, "make it first")
+		refused(t, b.TrustLocation(admin, early.ID, []string{"Group"}, ""), fault.Conflict, "make it first")
 		b.repository(alice, "default", "team/org")
 		const group = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: crew}\nspec: {type: team, children: []}\n"
 		b.location(alice, "default", "team/org", "catalog-info.yaml")
 		b.follow(func() {
 			b.push(alice, "team/org", map[string]string{"org.yaml": group, "catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: all}\nspec: {targets: [/git/team/org/org.yaml]}\n"})
 		})
-		list, err := b.Locations(admin, "", "")
+		list, err := b.Locations(admin, "", "", page.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var l catalog.Location
-		for _, one := range list {
+		for _, one := range list.Items {
 			if one.Repository == "team/org" && one.Path == "org.yaml" {
 				l = one
 			}
 		}
 		b.follow(func() {
-			if err := b.TrustLocation(admin, l.ID, []string{"Group"}); err != nil {
+			if err := b.TrustLocation(admin, l.ID, []string{"Group"}, ""); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -110,7 +111,7 @@ func TestATrustThatIsTakenBackDeletesNothing(t *testing.T) {
 		b.follow(func() { b.push(alice, "team/org", map[string]string{"catalog-info.yaml": component("shop", "")}) }) // names it no more
 		b.group("crew")
 		b.follow(func() {
-			if err := b.TrustLocation(admin, l.ID, nil); err != nil {
+			if err := b.TrustLocation(admin, l.ID, nil, ""); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -354,9 +355,9 @@ func TestARepositoryCannotMakeItselfAdministrator(t *testing.T) {
 				t.Errorf("%s is not in\n%s", want, details(l))
 			}
 		}
-		refused(t, b.TrustLocation(alice, l.ID, []string{"Group"}), fault.Denied, "space:admin")
-		refused(t, b.TrustLocation(adam, l.ID, []string{"Component"}), fault.Invalid, "needs no trust")
-		if err := b.TrustLocation(adam, l.ID, []string{"groups"}); err != nil {
+		refused(t, b.TrustLocation(alice, l.ID, []string{"Group"}, ""), fault.Denied, "space:admin")
+		refused(t, b.TrustLocation(adam, l.ID, []string{"Component"}, ""), fault.Invalid, "needs no trust")
+		if err := b.TrustLocation(adam, l.ID, []string{"groups"}, ""); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.queue.Work(t.Context()); err != nil {
@@ -365,7 +366,7 @@ func TestARepositoryCannotMakeItselfAdministrator(t *testing.T) {
 		b.get("group:friends")
 		b.gone(adam, "rolebinding:evil")
 		// The trust taken back, what it brought stays as it is.
-		if err := b.TrustLocation(adam, l.ID, nil); err != nil {
+		if err := b.TrustLocation(adam, l.ID, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.queue.Work(t.Context()); err != nil {
@@ -406,12 +407,12 @@ func TestALocationReadsOnlyWhatItMay(t *testing.T) {
 			t.Errorf("from above: %+v", l)
 		}
 		b.get("secret")
-		if list, err := b.Locations(carol, "", "Ops/nothing"); err != nil || len(list) != 1 || list[0].Repository != "ops/nothing" {
+		if list, err := b.Locations(carol, "", "Ops/nothing", page.Request{}); err != nil || len(list.Items) != 1 || list.Items[0].Repository != "ops/nothing" {
 			t.Errorf("of one repository: %+v, %v", list, err)
 		}
-		list, err := b.Locations(carol, "", "")
-		if err != nil || len(list) != 4 {
-			t.Errorf("carol sees %d locations, %v", len(list), err)
+		list, err := b.Locations(carol, "", "", page.Request{})
+		if err != nil || len(list.Items) != 4 {
+			t.Errorf("carol sees %d locations, %v", len(list.Items), err)
 		}
 		for _, target := range []catalog.Target{{Repository: "x"}, {Repository: "a/b", Path: "../x"}, {Repository: "a/b", Branch: "-x"}, {Repository: "a/b/c"}} {
 			_, _, err := b.AddLocation(alice, "default", target)
@@ -439,11 +440,11 @@ func TestALocationThatIsApplied(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.get(want)
-			list, err := b.Locations(alice, "", "")
-			if err != nil || len(list) != 1 {
+			list, err := b.Locations(alice, "", "", page.Request{})
+			if err != nil || len(list.Items) != 1 {
 				t.Fatalf("%s: %+v, %v", target, list, err)
 			}
-			refused(t, b.RemoveLocation(alice, list[0].ID), fault.Conflict, "named by location:default/shop")
+			refused(t, b.RemoveLocation(alice, list.Items[0].ID), fault.Conflict, "named by location:default/shop")
 		}
 		if err := b.Delete(alice, parseRef(t, "location:default/shop"), ""); err != nil {
 			t.Fatal(err)

@@ -282,7 +282,7 @@ func (s *Service) removeAll(ctx context.Context, tx *store.Tx, had map[ref.Entit
 }
 
 // Delete removes an entity that was applied. It needs entity:delete in its space, and space:admin for a restricted
-// kind. ifMatch is its etag, or "". One that comes from a location gives fault.Conflict: it would come back.
+// kind. ifMatch is for fault.IfMatch. One that comes from a location gives fault.Conflict: it would come back.
 func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) error {
 	e, err := s.Get(ctx, r)
 	if err != nil {
@@ -306,8 +306,9 @@ func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) erro
 			return err
 		case old == nil || old.UID != e.UID || old.Space != e.Space:
 			return fault.Errorf(fault.NotFound, "%s is gone already", r)
-		case ifMatch != "" && old.Etag != ifMatch:
-			return fault.Errorf(fault.Stale, "%s has changed meanwhile; read it again", r)
+		}
+		if err := fault.IfMatch(ifMatch, old.Etag, r.String()); err != nil {
+			return err
 		}
 		_, err = s.remove(ctx, tx, old)
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -134,8 +135,8 @@ func TestATokenTellsWhoItIs(t *testing.T) {
 		if !slices.Equal(p.Groups, []string{"group:default/team"}) || !slices.Equal(p.Scopes, []string{"run:read"}) {
 			t.Errorf("groups %v, scopes %v", p.Groups, p.Scopes)
 		}
-		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"))
-		if err != nil || len(tokens) != 1 || !strings.HasPrefix(secret, tokens[0].Prefix) || tokens[0].Used.IsZero() {
+		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"), page.Request{})
+		if err != nil || len(tokens.Items) != 1 || !strings.HasPrefix(secret, tokens.Items[0].Prefix) || tokens.Items[0].Used.IsZero() {
 			t.Errorf("alice's tokens are %+v, %v", tokens, err)
 		}
 		if admin := b.as(adminToken); b.access.Authorize(admin, "space:admin", "default") != nil {
@@ -266,7 +267,7 @@ func TestATokenMakesNoMightierOne(t *testing.T) {
 		if _, err := b.s.SignInLink(alice, user("bob")); !fault.Is(err, fault.Denied) {
 			t.Errorf("alice signs bob in: %v", err)
 		}
-		if _, err := b.s.ListTokens(alice, user("bob")); !fault.Is(err, fault.Denied) {
+		if _, err := b.s.ListTokens(alice, user("bob"), page.Request{}); !fault.Is(err, fault.Denied) {
 			t.Errorf("alice lists bob's tokens: %v", err)
 		}
 		for _, bad := range []identity.NewToken{{}, {Name: "a\nb"}, {Name: "x", Scopes: []string{"what"}}, {Name: "x", Expires: b.now().Add(-time.Hour)}, {Name: "x", Expires: b.now().Add(1000 * 24 * time.Hour)}} {

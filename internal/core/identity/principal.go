@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -203,20 +204,22 @@ func (s *Service) DeleteMachine(ctx context.Context, who ref.Entity) error {
 }
 
 // ListMachines gives the machines of the spaces in which the caller has space:read, by reference.
-func (s *Service) ListMachines(ctx context.Context) ([]Principal, error) {
+func (s *Service) ListMachines(ctx context.Context, part page.Request) (machines page.Of[Principal], err error) {
 	visible, err := s.access.Spaces(ctx, "space:read")
-	if err != nil {
-		return nil, err
+	if err != nil || visible.Empty() {
+		return machines, err
 	}
-	var machines []Principal
+	w := &store.Where{}
+	w.Equal("kind", string(actor.Machine))
+	w.Add("deleted = 0")
+	if !visible.All {
+		w.Add(w.In("space", visible.List()))
+	}
+	w.After("ref", part.Cursor)
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, selectPrincipal+` WHERE kind = $1 AND deleted = 0 ORDER BY ref`, string(actor.Machine))
+		rows, err := tx.Query(ctx, selectPrincipal+w.String()+` ORDER BY ref LIMIT `+w.Arg(part.Window()), w.Args...)
 		all, err := store.Collect(rows, err, scanPrincipal)
-		for _, p := range all {
-			if visible.Has(p.Space) {
-				machines = append(machines, p)
-			}
-		}
+		machines = page.Cut(all, part, func(p Principal) string { return p.Ref.String() })
 		return err
 	})
 	return machines, fault.Wrap(err, "list machines")

@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -158,11 +159,11 @@ func TestASessionOutlivesNoTokenThatOpenedIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"))
-		if err != nil || tokens[0].ID == token.ID {
+		tokens, err := b.s.ListTokens(b.as(adminToken), user("alice"), page.Request{})
+		if err != nil || tokens.Items[0].ID == token.ID {
 			t.Fatal(tokens, err)
 		}
-		if err := b.s.RevokeToken(b.as(adminToken), tokens[0].ID); err != nil {
+		if err := b.s.RevokeToken(b.as(adminToken), tokens.Items[0].ID); err != nil {
 			t.Fatal(err)
 		}
 		if good(first) || good(second) {

@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -152,8 +153,11 @@ func tokenLocked(ctx context.Context, tx *store.Tx, id string) (Token, error) {
 	return tokenByID(ctx, tx, id)
 }
 
-func tokensOfPrincipal(ctx context.Context, tx *store.Tx, principal string) ([]Token, error) {
-	rows, err := tx.Query(ctx, selectToken+` WHERE t.principal = $1 ORDER BY t.created DESC, t.id DESC LIMIT 1000`, principal)
+func tokensOfPrincipal(ctx context.Context, tx *store.Tx, principal string, part page.Request) ([]Token, error) {
+	w := &store.Where{}
+	w.Equal("t.principal", principal)
+	w.Before("t.id", part.Cursor)
+	rows, err := tx.Query(ctx, selectToken+w.String()+` ORDER BY t.id DESC LIMIT `+w.Arg(part.Window()), w.Args...)
 	return store.Collect(rows, err, scanToken)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -160,23 +161,23 @@ func (s *Service) tokensOf(ctx context.Context, who ref.Entity) (ref.Entity, err
 
 // ListTokens gives the tokens of a principal (zero: of whoever asks), the newest first, revoked and expired ones
 // included. The rights are those of CreateToken.
-func (s *Service) ListTokens(ctx context.Context, who ref.Entity) ([]Token, error) {
-	who, err := s.tokensOf(ctx, who)
+func (s *Service) ListTokens(ctx context.Context, who ref.Entity, part page.Request) (tokens page.Of[Token], err error) {
+	who, err = s.tokensOf(ctx, who)
 	if err != nil {
-		return nil, err
+		return tokens, err
 	}
-	var tokens []Token
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		p, err := s.Find(ctx, tx, who)
 		if err != nil {
 			return err
 		}
-		tokens, err = tokensOfPrincipal(ctx, tx, p.ID)
+		all, err := tokensOfPrincipal(ctx, tx, p.ID, part)
+		tokens = page.Cut(all, part, func(t Token) string { return t.ID })
 		return err
 	})
-	for i := range tokens {
-		if used := s.lastUse(tokens[i].ID); used.After(tokens[i].Used) {
-			tokens[i].Used = used
+	for i, t := range tokens.Items {
+		if used := s.lastUse(t.ID); used.After(t.Used) {
+			tokens.Items[i].Used = used
 		}
 	}
 	return tokens, fault.Wrap(err, "list tokens")

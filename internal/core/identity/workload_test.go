@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -103,11 +104,11 @@ func TestMachines(t *testing.T) {
 		if !b.access.May(bot, "run:create", "payments") || b.access.May(bot, "run:create", "search") {
 			t.Error("the machine's rights are wrong")
 		}
-		seen, err := b.s.ListMachines(b.as(b.token("bob")))
-		if err != nil || len(seen) != 0 {
+		seen, err := b.s.ListMachines(b.as(b.token("bob")), page.Request{})
+		if err != nil || len(seen.Items) != 0 {
 			t.Errorf("bob sees %v, %v", seen, err)
 		}
-		if seen, err = b.s.ListMachines(alice); err != nil || len(seen) != 1 {
+		if seen, err = b.s.ListMachines(alice, page.Request{}); err != nil || len(seen.Items) != 1 {
 			t.Errorf("alice sees %v, %v", seen, err)
 		}
 		if err := b.s.DeleteMachine(b.as(b.token("bob")), m.Ref); !fault.Is(err, fault.NotFound) {

@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // Filter narrows a list of decisions; empty fields narrow nothing.
@@ -18,8 +19,8 @@ type Filter struct {
 	Run     string
 	Subject string
 	Since   time.Time
-	Before  string // id of a decision: only older ones, for the next page
-	Limit   int    // default 100, at most 1,000
+	Limit   int    // default 100, at most 1,000; not for Decisions, which are read by pages
+	before  string // id of a decision: only older ones
 }
 
 // ListDecisions gives the decisions of a run, the oldest first. It gives those of the spaces in which the caller has
@@ -37,13 +38,14 @@ func (s *Service) ListDecisions(ctx context.Context, run string) ([]Decision, er
 }
 
 // Decisions gives decisions, the newest first, of the spaces in which the caller has policy:read.
-func (s *Service) Decisions(ctx context.Context, f Filter) ([]Decision, error) {
+func (s *Service) Decisions(ctx context.Context, f Filter, part page.Request) (page.Of[Decision], error) {
 	visible, err := s.visible(ctx, "policy:read")
 	if err != nil {
-		return nil, err
+		return page.Of[Decision]{}, err
 	}
+	f.Limit, f.before = part.Window(), part.Cursor
 	found, err := s.find(ctx, f, visible)
-	return found, fault.Wrap(err, "list decisions")
+	return page.Cut(found, part, func(d Decision) string { return d.ID }), fault.Wrap(err, "list decisions")
 }
 
 // GetDecision gives a decision with its input, for whoever has policy:read in its space. The input is nil when it was

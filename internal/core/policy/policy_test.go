@@ -15,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func TestBothSyntaxesAndAllFormsOfAnswers(t *testing.T) {
@@ -223,9 +224,13 @@ func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
 		if list, err := b.s.ListDecisions(accesstest.As("bob"), "run_x"); err != nil || len(list) != 0 {
 			t.Errorf("bob lists %v, %v", list, err)
 		}
-		page, err := b.s.Decisions(accesstest.As("alice"), policy.Filter{Point: "plan", Before: small.ID, Limit: 5})
-		if err != nil || len(page) != 1 || page[0].ID != d.ID {
-			t.Errorf("the second page is %v, %v", page, err)
+		first, err := b.s.Decisions(accesstest.As("alice"), policy.Filter{Point: "plan"}, page.Request{Limit: 1})
+		if err != nil || len(first.Items) != 1 || first.Items[0].ID != small.ID {
+			t.Errorf("the first page is %v, %v", first, err)
+		}
+		second, err := b.s.Decisions(accesstest.As("alice"), policy.Filter{Point: "plan"}, page.Request{Limit: 1, Cursor: first.Next})
+		if err != nil || len(second.Items) != 1 || second.Items[0].ID != d.ID || second.Next != "" {
+			t.Errorf("the second page is %v, %v", second, err)
 		}
 	})
 }

@@ -128,8 +128,8 @@ func recordedDecisions(ctx context.Context, tx *store.Tx, f Filter, visible acce
 	if !f.Since.IsZero() {
 		add("time >= $%d", store.Micros(f.Since))
 	}
-	if f.Before != "" {
-		add("id < $%d", f.Before)
+	if f.before != "" {
+		add("id < $%d", f.before)
 	}
 	if !visible.All {
 		spaces := visible.List()

@@ -189,7 +189,7 @@ func (p Platform) Parents(ctx context.Context, repository, commit string) ([]str
 	if err != nil {
 		return nil, err
 	}
-	log, err := p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 1)
+	log, err := p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 0, 1)
 	if err != nil || len(log) == 0 {
 		return nil, err
 	}

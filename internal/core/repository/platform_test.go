@@ -7,6 +7,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // files is a commit of one file to main.
@@ -41,8 +42,8 @@ func TestCommitFiles(t *testing.T) {
 				t.Errorf("%s is the platform's: %v, %v", commit, got, err)
 			}
 		}
-		log, err := b.Log(accesstest.As("rita"), "default/shop", "", "", 10)
-		if err != nil || len(log) != 2 || log[0].Author.Name != "Roadbed" || log[1].Author.Name != "alice" {
+		log, err := b.Log(accesstest.As("rita"), "default/shop", "", "", page.Request{})
+		if err != nil || len(log.Items) != 2 || log.Items[0].Author.Name != "Roadbed" || log.Items[1].Author.Name != "alice" || log.Next != "" {
 			t.Errorf("the history is %+v, %v", log, err)
 		}
 	})

@@ -3,10 +3,14 @@ package repository
 import (
 	"context"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // at gives the folder of a repository that the principal may read, and the commit that rev names in it: a full hash, a
@@ -71,13 +75,26 @@ func (s *Service) Tree(ctx context.Context, fullName, rev, path string, recursiv
 	return s.git.Tree(ctx, dir, commit, path, recursive)
 }
 
-// Log gives the history of a path, or of everything; see git.Log.
-func (s *Service) Log(ctx context.Context, fullName, rev, path string, limit int) ([]git.Commit, error) {
+// Log gives the history of a path, or of everything, the newest first; see git.Log. Its cursor keeps the commit that
+// the first part began with, so that a push meanwhile moves nothing.
+func (s *Service) Log(ctx context.Context, fullName, rev, path string, part page.Request) (page.Of[git.Commit], error) {
+	var skip int64
+	if part.Cursor != "" {
+		start, after, _ := strings.Cut(part.Cursor, "+")
+		var err error
+		if skip, err = (page.Request{Cursor: after}).Number(); err != nil || !git.IsHash(start) || skip == 0 || skip > math.MaxInt32 {
+			return page.Of[git.Commit]{}, fault.Errorf(fault.Invalid, "cursor %q is not one that a list gave", part.Cursor)
+		}
+		rev = start
+	}
 	dir, commit, err := s.at(ctx, fullName, rev)
 	if err != nil {
-		return nil, err
+		return page.Of[git.Commit]{}, err
 	}
-	return s.git.Log(ctx, dir, commit, path, limit)
+	commits, err := s.git.Log(ctx, dir, commit, path, int(skip), part.Window())
+	return page.Cut(commits, part, func(git.Commit) string {
+		return commit + "+" + strconv.FormatInt(skip+int64(part.Size()), 10)
+	}), err
 }
 
 // Diff compares two commits; an empty from is the empty tree.

@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -53,7 +54,10 @@ func TestRightsOfTheService(t *testing.T) {
 				return err
 			},
 			"tree": func(ctx context.Context) error { _, err := b.Tree(ctx, "default/shop", "main", "", false); return err },
-			"log":  func(ctx context.Context) error { _, err := b.Log(ctx, "default/shop", "main", "", 1); return err },
+			"log": func(ctx context.Context) error {
+				_, err := b.Log(ctx, "default/shop", "main", "", page.Request{})
+				return err
+			},
 			"diff": func(ctx context.Context) error {
 				_, err := b.Diff(ctx, "default/shop", "", "main", git.DiffLimits{})
 				return err

@@ -19,6 +19,9 @@ func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note st
 		return fault.Errorf(fault.TooLarge, "the note is longer than %d bytes; shorten it", noteLimit)
 	}
 	return s.Change(ctx, tx, id, func(v *View) error {
+		if err := asSeen(ctx, v.Run); err != nil {
+			return err
+		}
 		if v.Run.Terminal {
 			return fault.Errorf(fault.Conflict, "run %s has ended (%s) and takes no review", id, v.Run.State)
 		}
@@ -40,6 +43,9 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		r, err := s.authorized(ctx, tx, id, "run:cancel")
 		if err != nil {
+			return err
+		}
+		if err := asSeen(ctx, &r); err != nil {
 			return err
 		}
 		return s.CancelTx(ctx, tx, r.ID)
@@ -98,6 +104,9 @@ func (s *Service) Retry(ctx context.Context, id string) error {
 			return err
 		}
 		return s.Change(ctx, tx, r.ID, func(v *View) error {
+			if err := asSeen(ctx, v.Run); err != nil {
+				return err
+			}
 			if !v.Run.Terminal {
 				return fault.Errorf(fault.Conflict, "run %s has not ended (%s); cancel it first", id, v.Run.State)
 			}
@@ -113,6 +122,21 @@ func (s *Service) Retry(ctx context.Context, id string) error {
 			return s.note(ctx, tx, v.Run, "run.retried", "", map[string]any{"state": v.Run.State})
 		})
 	})
+}
+
+type seenKey struct{}
+
+// Seen gives a context in which a person decides on a run as it was at a version: a review, a cancel or a retry with it
+// gives fault.Stale when the run has changed since.
+func Seen(ctx context.Context, version int64) context.Context {
+	return context.WithValue(ctx, seenKey{}, version)
+}
+
+func asSeen(ctx context.Context, r *Run) error {
+	if version, ok := ctx.Value(seenKey{}).(int64); ok && version != r.Version {
+		return fault.Errorf(fault.Stale, "run %s has changed since you looked at it (%s now); look at it again", r.ID, r.State)
+	}
+	return nil
 }
 
 // authorized gives a run that the caller may see, if the caller may also do the action; otherwise Denied, or

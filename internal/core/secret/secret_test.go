@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -42,18 +43,18 @@ func TestValuesGoInAndOnlyOutToTheirSpace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := setup(t, db)
 		ctx := actor.AsSystem(context.Background())
-		if err := s.Put(ctx, "default", "db", []byte(`{"password":"hunter22"}`)); err != nil {
+		if err := s.Put(ctx, "default", "db", []byte(`{"password":"hunter22"}`), ""); err != nil {
 			t.Fatal(err)
 		}
-		first, err := s.List(ctx, "default")
-		if err != nil || len(first) != 1 || first[0].Checksum == "" {
+		first, err := s.List(ctx, "default", page.Request{})
+		if err != nil || len(first.Items) != 1 || first.Items[0].Checksum == "" {
 			t.Fatalf("list = %v, %v", first, err)
 		}
-		if err := s.Put(ctx, "default", "db", []byte(`{"password":"other"}`)); err != nil {
+		if err := s.Put(ctx, "default", "db", []byte(`{"password":"other"}`), ""); err != nil {
 			t.Fatal(err)
 		}
-		second, err := s.List(ctx, "default")
-		if err != nil || second[0].Checksum == first[0].Checksum {
+		second, err := s.List(ctx, "default", page.Request{})
+		if err != nil || second.Items[0].Checksum == first.Items[0].Checksum {
 			t.Errorf("the checksum of another value is the same (%v)", err)
 		}
 		resolve := func(space string, refs ...string) (values map[string]string, err error) {
@@ -79,10 +80,10 @@ func TestValuesGoInAndOnlyOutToTheirSpace(t *testing.T) {
 		if err != nil || bytes.Contains(sealed, []byte("other")) {
 			t.Errorf("the database holds the value in the clear (%v)", err)
 		}
-		if err := s.Delete(ctx, "default", "db"); err != nil {
+		if err := s.Delete(ctx, "default", "db", ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Delete(ctx, "default", "db"); !fault.Is(err, fault.NotFound) {
+		if err := s.Delete(ctx, "default", "db", ""); !fault.Is(err, fault.NotFound) {
 			t.Errorf("deleting again gives %v", err)
 		}
 	}, rooms()...)
@@ -91,17 +92,17 @@ func TestValuesGoInAndOnlyOutToTheirSpace(t *testing.T) {
 func TestNobodyWithoutRights(t *testing.T) {
 	t.Parallel()
 	s := setup(t, storetest.SQLite(t, rooms()...))
-	if err := s.Put(context.Background(), "default", "x", []byte("y")); !fault.Is(err, fault.Unauthenticated) {
+	if err := s.Put(context.Background(), "default", "x", []byte("y"), ""); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("put gives %v", err)
 	}
 	stranger := actor.With(context.Background(), actor.Principal{ID: "pri_x", Kind: actor.User, Ref: ref.New("user", "default", "mallory")})
-	if err := s.Put(stranger, "default", "x", []byte("y")); !fault.Is(err, fault.Denied) {
+	if err := s.Put(stranger, "default", "x", []byte("y"), ""); !fault.Is(err, fault.Denied) {
 		t.Errorf("put gives %v", err)
 	}
-	if _, err := s.List(stranger, "default"); !fault.Is(err, fault.NotFound) {
+	if _, err := s.List(stranger, "default", page.Request{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("list gives %v", err)
 	}
-	if err := s.Delete(stranger, "default", "x"); !fault.Is(err, fault.Denied) {
+	if err := s.Delete(stranger, "default", "x", ""); !fault.Is(err, fault.Denied) {
 		t.Errorf("delete gives %v", err)
 	}
 	ctx := actor.AsSystem(context.Background())
@@ -110,7 +111,7 @@ func TestNobodyWithoutRights(t *testing.T) {
 		value []byte
 		kind  fault.Kind
 	}{{"../x", []byte("v"), fault.Invalid}, {"x", nil, fault.Invalid}, {"x", make([]byte, secret.MaxValue+1), fault.TooLarge}} {
-		if err := s.Put(ctx, "default", bad.name, bad.value); !fault.Is(err, bad.kind) {
+		if err := s.Put(ctx, "default", bad.name, bad.value, ""); !fault.Is(err, bad.kind) {
 			t.Errorf("put %q of %d bytes gives %v, want %v", bad.name, len(bad.value), err, bad.kind)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 //go:embed migrations/*.sql
@@ -55,8 +56,9 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, keeper *Ke
 	return &Service{db, access, ledger, keeper, now}
 }
 
-// Put sets a secret's value. It needs secret:write in the space. Errors: Invalid (the name, an empty value), TooLarge.
-func (s *Service) Put(ctx context.Context, space, name string, value []byte) error {
+// Put sets a secret's value. It needs secret:write in the space. ifMatch is the checksum of the value that it replaces,
+// for fault.IfMatch. Errors: Invalid (the name, an empty value), TooLarge, Stale.
+func (s *Service) Put(ctx context.Context, space, name string, value []byte, ifMatch string) error {
 	if err := s.access.Authorize(ctx, "secret:write", space); err != nil {
 		return err
 	}
@@ -77,6 +79,9 @@ func (s *Service) Put(ctx context.Context, space, name string, value []byte) err
 	}
 	sum := s.keeper.checksum(space, name, value)
 	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := unchanged(ctx, tx, space, name, ifMatch); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO secrets (space, name, sealed, checksum, actor, updated) VALUES ($1,$2,$3,$4,$5,$6)
  ON CONFLICT (space, name) DO UPDATE SET sealed=excluded.sealed, checksum=excluded.checksum, actor=excluded.actor, updated=excluded.updated`,
 			space, name, sealed, sum, actor.From(ctx).ID, store.Micros(s.now()))
@@ -87,31 +92,51 @@ func (s *Service) Put(ctx context.Context, space, name string, value []byte) err
 	})
 }
 
-// List gives the secrets of a space without their values. It needs secret:read there; otherwise NotFound.
-func (s *Service) List(ctx context.Context, space string) (list []Info, err error) {
+// List gives the secrets of a space without their values, by name. It needs secret:read there; otherwise NotFound.
+func (s *Service) List(ctx context.Context, space string, part page.Request) (list page.Of[Info], err error) {
 	if err := s.access.ReadOrNotFound(ctx, "secret:read", space, "space "+space); err != nil {
-		return nil, err
+		return list, err
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT space, name, checksum, actor, updated FROM secrets WHERE space = $1 ORDER BY name", space)
-		list, err = store.Collect(rows, err, func(row store.Row) (Info, error) {
+		w := &store.Where{}
+		w.Equal("space", space)
+		w.After("name", part.Cursor)
+		rows, err := tx.Query(ctx, "SELECT space, name, checksum, actor, updated FROM secrets"+w.String()+" ORDER BY name LIMIT "+w.Arg(part.Window()), w.Args...)
+		all, err := store.Collect(rows, err, func(row store.Row) (Info, error) {
 			var i Info
 			var updated int64
 			err := row.Scan(&i.Space, &i.Name, &i.Checksum, &i.Actor, &updated)
 			i.Updated = store.FromMicros(updated)
 			return i, err
 		})
+		list = page.Cut(all, part, func(i Info) string { return i.Name })
 		return err
 	})
 	return list, fault.Wrap(err, "list the secrets of space %s", space)
 }
 
-// Delete forgets a secret. It needs secret:write in the space; NotFound when there is none.
-func (s *Service) Delete(ctx context.Context, space, name string) error {
+// unchanged refuses with Stale to replace another value than the one that was seen.
+func unchanged(ctx context.Context, tx *store.Tx, space, name, ifMatch string) error {
+	if ifMatch == "" {
+		return nil
+	}
+	var sum string
+	err := tx.QueryRow(ctx, "SELECT checksum FROM secrets WHERE space = $1 AND name = $2"+tx.ForUpdate(), space, name).Scan(&sum)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return fault.Wrap(err, "read secret %s", name)
+	}
+	return fault.IfMatch(ifMatch, sum, "secret "+space+"/"+name)
+}
+
+// Delete forgets a secret. It needs secret:write in the space; NotFound when there is none. ifMatch is as in Put.
+func (s *Service) Delete(ctx context.Context, space, name, ifMatch string) error {
 	if err := s.access.Authorize(ctx, "secret:write", space); err != nil {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := unchanged(ctx, tx, space, name, ifMatch); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, "DELETE FROM secrets WHERE space = $1 AND name = $2", space, name)
 		if err != nil {
 			return fault.Wrap(err, "delete secret %s", name)

@@ -8,6 +8,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +33,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // Prefix is where the native API lives.
@@ -149,7 +152,7 @@ func operation(id, method, path, noun, summary string) huma.Operation {
 	case http.MethodGet:
 		op.Errors = []int{401, 403, 404, 422}
 	default:
-		op.Errors = []int{401, 403, 404, 409, 412, 413, 422}
+		op.Errors = []int{401, 403, 404, 409, 413, 422}
 	}
 	return op
 }
@@ -167,6 +170,9 @@ func (a *API) refuseAnonymous(c huma.Context, next func(huma.Context)) {
 
 // register adds a route that turns faults into problem documents.
 func register[I, O any](a *API, op huma.Operation, fn func(ctx context.Context, in *I) (*O, error)) {
+	if _, ok := reflect.TypeFor[I]().FieldByName("IfMatch"); ok {
+		op.Errors = append(slices.Clone(op.Errors), http.StatusPreconditionFailed)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
 		if err != nil {
@@ -207,6 +213,17 @@ func list[T any](items []T, next string) *body[List[T]] {
 type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most."`
 	Cursor string `query:"cursor" maxLength:"2000" doc:"The next of the page before."`
+}
+
+func (p Paging) part() page.Request { return page.Request{Cursor: p.Cursor, Limit: p.Limit} }
+
+// listPart answers with a part of a list.
+func listPart[T, W any](part page.Of[T], wire func(T) W) *body[List[W]] {
+	items := make([]W, len(part.Items))
+	for i, x := range part.Items {
+		items[i] = wire(x)
+	}
+	return list(items, part.Next)
 }
 
 // none is the input of what takes none.

@@ -31,21 +31,17 @@ func (a *API) applicationRoutes() {
 }
 
 func (a *API) listApplications(ctx context.Context, in *Paging) (*body[List[Application]], error) {
-	apps, err := a.Delivery.List(ctx, in.Cursor, in.Limit)
+	apps, err := a.Delivery.List(ctx, in.part())
 	if err != nil {
 		return nil, err
 	}
-	items := make([]Application, len(apps))
-	for i, s := range apps {
+	items := make([]Application, len(apps.Items))
+	for i, s := range apps.Items {
 		if items[i], err = a.wireApplication(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	next := ""
-	if len(items) == in.Limit {
-		next = items[len(items)-1].Ref
-	}
-	return list(items, next), nil
+	return list(items, apps.Next), nil
 }
 
 func (a *API) wireApplication(ctx context.Context, s delivery.Status) (Application, error) {
@@ -140,7 +136,7 @@ func (a *API) diffApplication(ctx context.Context, in *Named) (*body[List[Object
 	return list(items, ""), nil
 }
 
-func (a *API) syncApplication(ctx context.Context, in *Named) (*body[RunDetail], error) {
+func (a *API) syncApplication(ctx context.Context, in *Named) (*tagged[RunDetail], error) {
 	r, err := a.Delivery.Sync(ctx, in.ref("application"))
 	if err != nil {
 		return nil, err
@@ -155,7 +151,7 @@ type rollbackInput struct {
 	}
 }
 
-func (a *API) rollbackApplication(ctx context.Context, in *rollbackInput) (*body[RunDetail], error) {
+func (a *API) rollbackApplication(ctx context.Context, in *rollbackInput) (*tagged[RunDetail], error) {
 	r, err := a.Delivery.Rollback(ctx, in.ref("application"), in.Body.Revision)
 	if err != nil {
 		return nil, err

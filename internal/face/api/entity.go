@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -114,12 +115,7 @@ func source(e catalog.Entity) string {
 	return e.Source
 }
 
-type entityOutput struct {
-	ETag string `header:"ETag"`
-	Body Entity
-}
-
-func (a *API) getEntity(ctx context.Context, in *EntityInput) (*entityOutput, error) {
+func (a *API) getEntity(ctx context.Context, in *EntityInput) (*tagged[Entity], error) {
 	e, err := a.Catalog.Get(ctx, in.ref())
 	if err != nil {
 		return nil, err
@@ -128,41 +124,39 @@ func (a *API) getEntity(ctx context.Context, in *EntityInput) (*entityOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return &entityOutput{`"` + e.Etag + `"`, items[0]}, nil
+	return withTag(e.Etag, items[0]), nil
 }
 
 type deleteEntityInput struct {
 	EntityInput
-	IfMatch string `header:"If-Match" maxLength:"200"`
+	Match
 }
 
 func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*struct{}, error) {
-	return nil, a.Catalog.Delete(ctx, in.ref(), strings.Trim(in.IfMatch, `"`))
+	return nil, a.Catalog.Delete(ctx, in.ref(), in.etag())
 }
 
 type historyInput struct {
 	EntityInput
-	Before int `query:"before" minimum:"0" doc:"Only versions older than this; 0 from the newest."`
+	Paging
 }
 
 func (a *API) listEntityHistory(ctx context.Context, in *historyInput) (*body[List[EntityVersion]], error) {
-	versions, err := a.Catalog.History(ctx, in.ref(), in.Before)
+	versions, err := a.Catalog.History(ctx, in.ref(), in.part())
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	for _, v := range versions {
+	for _, v := range versions.Items {
 		ids = append(ids, v.Actor)
 	}
 	who, err := a.people(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	items := make([]EntityVersion, len(versions))
-	for i, v := range versions {
-		items[i] = EntityVersion{Version: v.Number, Action: string(v.Action), Actor: who(v.Actor), Commit: v.Commit, Diff: differences(v.Diff), Time: v.Time}
-	}
-	return list(items, ""), nil
+	return listPart(versions, func(v catalog.Version) EntityVersion {
+		return EntityVersion{Version: v.Number, Action: string(v.Action), Actor: who(v.Actor), Commit: v.Commit, Diff: differences(v.Diff), Time: v.Time}
+	}), nil
 }
 
 // differences tells what changed, a line a field.
@@ -204,12 +198,11 @@ func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet
 	return list(items, ""), nil
 }
 
-func (a *API) listKinds(_ context.Context, _ *none) (*body[List[KindInfo]], error) {
-	var items []KindInfo
-	for _, k := range a.Kinds.List() {
-		items = append(items, KindInfo{Name: k.Name, Plural: k.Plural, APIVersions: k.APIVersions, Description: k.Description, Restricted: k.Restricted})
-	}
-	return list(items, ""), nil
+func (a *API) listKinds(_ context.Context, in *Paging) (*body[List[KindInfo]], error) {
+	part := page.From(a.Kinds.List(), in.part(), func(k document.Kind) string { return k.Name })
+	return listPart(part, func(k document.Kind) KindInfo {
+		return KindInfo{Name: k.Name, Plural: k.Plural, APIVersions: k.APIVersions, Description: k.Description, Restricted: k.Restricted}
+	}), nil
 }
 
 func (a *API) applyRoutes() {
@@ -217,8 +210,8 @@ func (a *API) applyRoutes() {
 }
 
 type applyInput struct {
-	IfMatch string `header:"If-Match" maxLength:"200" doc:"For one document: the etag that it must have now."`
-	Body    struct {
+	Match // of one document
+	Body  struct {
 		Documents string `json:"documents" maxLength:"4194304" doc:"YAML or JSON, one or several."`
 		Space     string `json:"space,omitempty" maxLength:"63" doc:"Empty for the root space."`
 		Source    string `json:"source,omitempty" maxLength:"100" doc:"Name under which they are kept together."`
@@ -239,7 +232,7 @@ func (a *API) apply(ctx context.Context, in *applyInput) (*body[List[Applied]], 
 		return nil, fault.Errorf(fault.Invalid, "there is no document to apply")
 	}
 	out, err := a.Catalog.Apply(ctx, catalog.Apply{
-		Space: in.Body.Space, Source: in.Body.Source, Documents: docs, DryRun: in.Body.DryRun, Prune: in.Body.Prune, IfMatch: strings.Trim(in.IfMatch, `"`),
+		Space: in.Body.Space, Source: in.Body.Source, Documents: docs, DryRun: in.Body.DryRun, Prune: in.Body.Prune, IfMatch: in.etag(),
 	})
 	if err != nil {
 		return nil, err

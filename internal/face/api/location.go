@@ -19,7 +19,7 @@ func (a *API) locationRoutes() {
 }
 
 func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
-	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Problems: []FileProblem{}, Entities: []string{}}
+	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Trusted: append([]string{}, l.Trusted...), Problems: []FileProblem{}, Entities: []string{}}
 	for _, e := range entities {
 		w.Entities = append(w.Entities, e.Ref.String())
 	}
@@ -30,21 +30,17 @@ func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
 }
 
 type listLocationsInput struct {
+	Paging
 	Space      string `query:"space" maxLength:"63"`
 	Repository string `query:"repository" maxLength:"200" example:"payments/shop"`
 }
 
 func (a *API) listLocations(ctx context.Context, in *listLocationsInput) (*body[List[Location]], error) {
-	all, err := a.Catalog.Locations(ctx, in.Space, in.Repository)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Location, len(all))
-	for i, l := range all {
+	part, err := a.Catalog.Locations(ctx, in.Space, in.Repository, in.part())
+	return listPart(part, func(l catalog.Location) Location {
 		l.Details = nil
-		items[i] = wireLocation(l, nil)
-	}
-	return list(items, ""), nil
+		return wireLocation(l, nil)
+	}), err
 }
 
 type addLocationInput struct {
@@ -77,12 +73,12 @@ type LocationInput struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (a *API) getLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {
+func (a *API) getLocation(ctx context.Context, in *LocationInput) (*tagged[Location], error) {
 	l, entities, err := a.Catalog.ReadLocation(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireLocation(l, entities)), nil
+	return withTag(l.Etag(), wireLocation(l, entities)), nil
 }
 
 func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {
@@ -95,13 +91,14 @@ func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Loc
 
 type trustInput struct {
 	LocationInput
+	Match
 	Body struct {
 		Kinds []string `json:"kinds" maxItems:"50" doc:"None take the trust back."`
 	}
 }
 
 func (a *API) trustLocation(ctx context.Context, in *trustInput) (*struct{}, error) {
-	return nil, a.Catalog.TrustLocation(ctx, in.ID, in.Body.Kinds)
+	return nil, a.Catalog.TrustLocation(ctx, in.ID, in.Body.Kinds, in.etag())
 }
 
 func (a *API) removeLocation(ctx context.Context, in *LocationInput) (*struct{}, error) {

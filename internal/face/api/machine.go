@@ -20,16 +20,9 @@ func wireMachine(p identity.Principal) Machine {
 	return Machine{ID: p.ID, Ref: p.Ref.String(), Name: p.Name, Space: p.Space, Description: p.Description, Created: p.Created.UTC()}
 }
 
-func (a *API) listMachines(ctx context.Context, _ *none) (*body[List[Machine]], error) {
-	all, err := a.Identity.ListMachines(ctx)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Machine, len(all))
-	for i, p := range all {
-		items[i] = wireMachine(p)
-	}
-	return list(items, ""), nil
+func (a *API) listMachines(ctx context.Context, in *Paging) (*body[List[Machine]], error) {
+	part, err := a.Identity.ListMachines(ctx, in.part())
+	return listPart(part, wireMachine), err
 }
 
 type createMachineInput struct {

@@ -35,19 +35,8 @@ type listDecisionsInput struct {
 }
 
 func (a *API) listDecisions(ctx context.Context, in *listDecisionsInput) (*body[List[Decision]], error) {
-	found, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject, Before: in.Cursor, Limit: in.Limit})
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Decision, len(found))
-	for i, d := range found {
-		items[i] = wireDecision(d)
-	}
-	next := ""
-	if len(items) == in.Limit {
-		next = items[len(items)-1].ID
-	}
-	return list(items, next), nil
+	part, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject}, in.part())
+	return listPart(part, wireDecision), err
 }
 
 type decisionInput struct {

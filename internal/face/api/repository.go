@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -122,17 +123,12 @@ func (a *API) readFile(ctx context.Context, in *AtInput) (*body[File], error) {
 
 type listCommitsInput struct {
 	AtInput
-	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Paging
 }
 
 func (a *API) listCommits(ctx context.Context, in *listCommitsInput) (*body[List[Commit]], error) {
-	commits, err := a.Repositories.Log(ctx, in.full(), in.Ref, in.Path, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Commit, len(commits))
-	for i, c := range commits {
-		items[i] = Commit{Hash: c.Hash, Parents: append([]string{}, c.Parents...), Author: c.Author.Name, Subject: c.Subject(), Message: c.Message, Time: c.Author.When}
-	}
-	return list(items, ""), nil
+	part, err := a.Repositories.Log(ctx, in.full(), in.Ref, in.Path, in.part())
+	return listPart(part, func(c git.Commit) Commit {
+		return Commit{Hash: c.Hash, Parents: append([]string{}, c.Parents...), Author: c.Author.Name, Subject: c.Subject(), Message: c.Message, Time: c.Author.When}
+	}), err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2/sse"
 
@@ -24,8 +25,12 @@ func (a *API) runRoutes() {
 	register(a, operation("getPlan", http.MethodGet, "/runs/{id}/plan", "runs", "The plan of a stack run, sensitive values taken out"), a.getPlan)
 	for _, verb := range verbs {
 		register(a, operation(verb.name+"Run", http.MethodPost, "/runs/{id}/"+verb.name, "runs", verb.summary),
-			func(ctx context.Context, in *reviewInput) (*body[RunDetail], error) {
-				if err := verb.do(a, ctx, in.ID, in.Body.Note); err != nil {
+			func(ctx context.Context, in *reviewInput) (*tagged[RunDetail], error) {
+				seen, err := in.seen(ctx)
+				if err != nil {
+					return nil, err
+				}
+				if err := verb.do(a, seen, in); err != nil {
 					return nil, err
 				}
 				return a.getRun(ctx, &RunInput{in.ID})
@@ -116,7 +121,7 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	return out
 }
 
-func (a *API) getRun(ctx context.Context, in *RunInput) (*body[RunDetail], error) {
+func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], error) {
 	d, err := a.Runs.Detail(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -144,7 +149,7 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*body[RunDetail], error
 	for _, dec := range decisions {
 		out.Decisions = append(out.Decisions, wireDecision(dec))
 	}
-	return answer(out), nil
+	return withTag(strconv.FormatInt(out.Version, 10), out), nil
 }
 
 func wireStep(s run.Step) Step {
@@ -163,43 +168,59 @@ func wireStep(s run.Step) Step {
 
 type reviewInput struct {
 	RunInput
-	Body struct {
+	Match // a run's version: what was decided on is what was seen
+	Body  struct {
 		Note string `json:"note,omitempty" maxLength:"4096"`
+		Node string `json:"node,omitempty" maxLength:"1000" doc:"To approve or reject in a workflow: the key of the one node that is meant; absent for all that wait."`
 	}
+}
+
+func (in *reviewInput) seen(ctx context.Context) (context.Context, error) {
+	etag := in.etag()
+	if etag == "" || etag == "*" {
+		return ctx, nil
+	}
+	version, err := strconv.ParseInt(etag, 10, 64)
+	if err != nil {
+		return nil, fault.Errorf(fault.Stale, "If-Match %q is no etag of a run; read the run and take its ETag", in.IfMatch)
+	}
+	return run.Seen(ctx, version), nil
 }
 
 // verb is what a person may do with a run. Those of a kind go to the product that owns it.
 type verb struct {
 	name, summary string
-	do            func(a *API, ctx context.Context, id, note string) error
+	do            func(a *API, ctx context.Context, in *reviewInput) error
 }
 
 var verbs = []verb{
-	{"confirm", "Let a plan be applied, if the approval policies agree", func(a *API, ctx context.Context, id, note string) error {
-		return a.Stacks.Confirm(ctx, id, note)
+	{"confirm", "Let a plan be applied, if the approval policies agree", func(a *API, ctx context.Context, in *reviewInput) error {
+		return a.Stacks.Confirm(ctx, in.ID, in.Body.Note)
 	}},
-	{"discard", "End a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
-		return a.Stacks.Discard(ctx, id, note)
+	{"discard", "End a run that waits for review", func(a *API, ctx context.Context, in *reviewInput) error {
+		return a.Stacks.Discard(ctx, in.ID, in.Body.Note)
 	}},
-	{"approve", "Vote for a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
-		return a.vote(ctx, id, note, a.Stacks.Approve, a.Workflows.Resume)
+	{"approve", "Vote for a run that waits for review", func(a *API, ctx context.Context, in *reviewInput) error {
+		return a.vote(ctx, in, a.Stacks.Approve, a.Workflows.Resume)
 	}},
-	{"reject", "Vote against a run that waits for review", func(a *API, ctx context.Context, id, note string) error {
-		return a.vote(ctx, id, note, a.Stacks.Reject, a.Workflows.Reject)
+	{"reject", "Vote against a run that waits for review", func(a *API, ctx context.Context, in *reviewInput) error {
+		return a.vote(ctx, in, a.Stacks.Reject, a.Workflows.Reject)
 	}},
-	{"cancel", "Stop a run", func(a *API, ctx context.Context, id, _ string) error { return a.Runs.Cancel(ctx, id) }},
-	{"retry", "Let an ended run go on from where it failed", func(a *API, ctx context.Context, id, _ string) error { return a.Runs.Retry(ctx, id) }},
+	{"cancel", "Stop a run", func(a *API, ctx context.Context, in *reviewInput) error { return a.Runs.Cancel(ctx, in.ID) }},
+	{"retry", "Let an ended run go on from where it failed", func(a *API, ctx context.Context, in *reviewInput) error { return a.Runs.Retry(ctx, in.ID) }},
 }
 
-func (a *API) vote(ctx context.Context, id, note string, stacks func(ctx context.Context, id, note string) error, workflows func(ctx context.Context, id, node, note string) error) error {
-	r, err := a.Runs.Get(ctx, id)
-	if err != nil {
+func (a *API) vote(ctx context.Context, in *reviewInput, stacks func(ctx context.Context, id, note string) error, workflows func(ctx context.Context, id, node, note string) error) error {
+	r, err := a.Runs.Get(ctx, in.ID)
+	switch {
+	case err != nil:
 		return err
+	case r.Kind == workflow.RunKind:
+		return workflows(ctx, in.ID, in.Body.Node, in.Body.Note)
+	case in.Body.Node != "":
+		return fault.Errorf(fault.Invalid, "run %s is a %s, which has no nodes to choose from", in.ID, r.Kind)
 	}
-	if r.Kind == workflow.RunKind {
-		return workflows(ctx, id, "", note)
-	}
-	return stacks(ctx, id, note)
+	return stacks(ctx, in.ID, in.Body.Note)
 }
 
 type followInput struct {

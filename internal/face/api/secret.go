@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"net/http"
 	"time"
 )
@@ -12,16 +13,16 @@ func (a *API) secretRoutes() {
 	register(a, operation("deleteSecret", http.MethodDelete, "/secrets/{space}/{name}", "secrets", "Forget a secret"), a.deleteSecret)
 }
 
-func (a *API) listSecrets(ctx context.Context, in *SpaceInput) (*body[List[SecretInfo]], error) {
-	infos, err := a.Secrets.List(ctx, in.Space)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]SecretInfo, len(infos))
-	for i, s := range infos {
-		items[i] = SecretInfo{Space: s.Space, Name: s.Name, Checksum: s.Checksum, Updated: s.Updated.UTC().Format(time.RFC3339)}
-	}
-	return list(items, ""), nil
+type listSecretsInput struct {
+	SpaceInput
+	Paging
+}
+
+func (a *API) listSecrets(ctx context.Context, in *listSecretsInput) (*body[List[SecretInfo]], error) {
+	part, err := a.Secrets.List(ctx, in.Space, in.part())
+	return listPart(part, func(s secret.Info) SecretInfo {
+		return SecretInfo{Space: s.Space, Name: s.Name, Checksum: s.Checksum, Updated: s.Updated.UTC().Format(time.RFC3339)}
+	}), err
 }
 
 // SecretInput names a secret.
@@ -32,15 +33,21 @@ type SecretInput struct {
 
 type putSecretInput struct {
 	SecretInput
-	Body struct {
+	Match // a checksum
+	Body  struct {
 		Value string `json:"value" maxLength:"65536"`
 	}
 }
 
 func (a *API) putSecret(ctx context.Context, in *putSecretInput) (*struct{}, error) {
-	return nil, a.Secrets.Put(ctx, in.Space, in.Name, []byte(in.Body.Value))
+	return nil, a.Secrets.Put(ctx, in.Space, in.Name, []byte(in.Body.Value), in.etag())
 }
 
-func (a *API) deleteSecret(ctx context.Context, in *SecretInput) (*struct{}, error) {
-	return nil, a.Secrets.Delete(ctx, in.Space, in.Name)
+type deleteSecretInput struct {
+	SecretInput
+	Match
+}
+
+func (a *API) deleteSecret(ctx context.Context, in *deleteSecretInput) (*struct{}, error) {
+	return nil, a.Secrets.Delete(ctx, in.Space, in.Name, in.etag())
 }

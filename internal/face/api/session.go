@@ -148,6 +148,7 @@ func (a *API) tokenRoutes() {
 }
 
 type listTokensInput struct {
+	Paging
 	Owner string `query:"owner" maxLength:"200" doc:"Another principal's; empty for one's own."`
 }
 
@@ -156,15 +157,8 @@ func (a *API) listTokens(ctx context.Context, in *listTokensInput) (*body[List[T
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := a.Identity.ListTokens(ctx, who)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Token, len(tokens))
-	for i, t := range tokens {
-		items[i] = wireToken(t)
-	}
-	return list(items, ""), nil
+	part, err := a.Identity.ListTokens(ctx, who, in.part())
+	return listPart(part, wireToken), err
 }
 
 func principalRef(text string) (ref.Entity, error) {

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"net/http"
 )
 
@@ -10,16 +12,12 @@ func (a *API) spaceRoutes() {
 	register(a, operation("getRights", http.MethodGet, "/spaces/{space}/rights", "spaces", "Who may do what in a space"), a.getRights)
 }
 
-func (a *API) listSpaces(ctx context.Context, _ *none) (*body[List[Space]], error) {
+func (a *API) listSpaces(ctx context.Context, in *Paging) (*body[List[Space]], error) {
 	spaces, err := a.Access.ListSpaces(ctx)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Space, len(spaces))
-	for i, s := range spaces {
-		items[i] = Space{Name: s.Name, Parent: s.Parent, Description: s.Description}
-	}
-	return list(items, ""), nil
+	part := page.From(spaces, in.part(), func(s access.Space) string { return s.Name })
+	return listPart(part, func(s access.Space) Space {
+		return Space{Name: s.Name, Parent: s.Parent, Description: s.Description}
+	}), err
 }
 
 // SpaceInput names a space.

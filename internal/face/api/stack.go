@@ -28,21 +28,17 @@ func (a *API) stackRoutes() {
 }
 
 func (a *API) listStacks(ctx context.Context, in *Paging) (*body[List[Stack]], error) {
-	stacks, err := a.Stacks.List(ctx, in.Cursor, in.Limit)
+	stacks, err := a.Stacks.List(ctx, in.part())
 	if err != nil {
 		return nil, err
 	}
-	items := make([]Stack, len(stacks))
-	for i, s := range stacks {
+	items := make([]Stack, len(stacks.Items))
+	for i, s := range stacks.Items {
 		if items[i], err = a.wireStack(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	next := ""
-	if len(items) == in.Limit {
-		next = items[len(items)-1].Ref
-	}
-	return list(items, next), nil
+	return list(items, stacks.Next), nil
 }
 
 func (a *API) getStack(ctx context.Context, in *Named) (*body[Stack], error) {
@@ -105,27 +101,23 @@ func wireOutputs(outputs map[string]stack.Value) map[string]Value {
 
 type listStatesInput struct {
 	Named
-	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Paging
 }
 
 func (a *API) listStates(ctx context.Context, in *listStatesInput) (*body[List[StateVersion]], error) {
-	states, err := a.Stacks.States(ctx, in.ref("stack"), in.Limit)
+	states, err := a.Stacks.States(ctx, in.ref("stack"), in.part())
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	for _, v := range states {
+	for _, v := range states.Items {
 		ids = append(ids, v.Actor)
 	}
 	who, err := a.people(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	items := make([]StateVersion, len(states))
-	for i, v := range states {
-		items[i] = wireState(v, who)
-	}
-	return list(items, ""), nil
+	return listPart(states, func(v stack.StateVersion) StateVersion { return wireState(v, who) }), nil
 }
 
 type startStackRunInput struct {
@@ -136,7 +128,7 @@ type startStackRunInput struct {
 	}
 }
 
-func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*body[RunDetail], error) {
+func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagged[RunDetail], error) {
 	r, err := a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ type useTemplateInput struct {
 	Body templateValues
 }
 
-func (a *API) useTemplate(ctx context.Context, in *useTemplateInput) (*body[RunDetail], error) {
+func (a *API) useTemplate(ctx context.Context, in *useTemplateInput) (*tagged[RunDetail], error) {
 	id, err := a.Scaffold.Start(once.Unmarked(ctx), scaffold.NewRun{
 		Template: in.ref("template").String(), Values: in.Body.Values, Secrets: in.Body.Secrets, Space: in.Body.Space, Key: in.Key,
 	})
@@ -111,7 +111,7 @@ func lintReport(warnings []fault.Detail) *body[LintReport] {
 	return answer(report)
 }
 
-func (a *API) undoScaffold(ctx context.Context, in *RunInput) (*body[RunDetail], error) {
+func (a *API) undoScaffold(ctx context.Context, in *RunInput) (*tagged[RunDetail], error) {
 	if err := a.Scaffold.Undo(ctx, in.ID); err != nil {
 		return nil, err
 	}

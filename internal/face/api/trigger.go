@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"github.com/roadbed-dev/roadbed/internal/product/trigger"
 	"net/http"
 )
 
@@ -11,17 +12,12 @@ func (a *API) triggerRoutes() {
 
 type triggerEventsInput struct {
 	Named
-	Limit int `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Paging
 }
 
 func (a *API) listTriggerEvents(ctx context.Context, in *triggerEventsInput) (*body[List[TriggerEvent]], error) {
-	events, err := a.Triggers.Events(ctx, in.ref("trigger"), in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]TriggerEvent, len(events))
-	for i, e := range events {
-		items[i] = TriggerEvent{ID: e.ID, Repository: e.Repository, Ref: e.Ref, Commit: e.Commit, Outcome: e.Outcome, Message: e.Message, Run: e.Run, Time: e.Created}
-	}
-	return list(items, ""), nil
+	part, err := a.Triggers.Events(ctx, in.ref("trigger"), in.part())
+	return listPart(part, func(e trigger.Event) TriggerEvent {
+		return TriggerEvent{ID: e.ID, Repository: e.Repository, Ref: e.Ref, Commit: e.Commit, Outcome: e.Outcome, Message: e.Message, Run: e.Run, Time: e.Created}
+	}), err
 }

@@ -30,7 +30,7 @@ type submitWorkflowInput struct {
 	}
 }
 
-func (a *API) submitWorkflow(ctx context.Context, in *submitWorkflowInput) (*body[RunDetail], error) {
+func (a *API) submitWorkflow(ctx context.Context, in *submitWorkflowInput) (*tagged[RunDetail], error) {
 	b := in.Body
 	if b.Space == "" {
 		b.Space = "default"

@@ -191,7 +191,7 @@ func TestTreeAndLog(t *testing.T) {
 	if _, err := b.git.Tree(ctx, damaged, second, "dir", true); err == nil || fault.Is(err, fault.NotFound) {
 		t.Errorf("a folder that is lost: %v", err)
 	}
-	log, err := b.git.Log(ctx, b.dir, "HEAD", "", 10)
+	log, err := b.git.Log(ctx, b.dir, "HEAD", "", 0, 10)
 	if err != nil || len(log) != 2 {
 		t.Fatal(log, err)
 	}
@@ -200,13 +200,13 @@ func TestTreeAndLog(t *testing.T) {
 	if diff := cmp.Diff(want, log[0]); diff != "" {
 		t.Error(diff)
 	}
-	if log, err := b.git.Log(ctx, b.dir, "HEAD", "dir/a.txt", 1); err != nil || len(log) != 1 || log[0].Hash != second {
+	if log, err := b.git.Log(ctx, b.dir, "HEAD", "dir/a.txt", 0, 1); err != nil || len(log) != 1 || log[0].Hash != second {
 		t.Error(log, err)
 	}
-	if log, err := b.git.Log(ctx, b.dir, "HEAD", "*", 10); err != nil || len(log) != 0 {
+	if log, err := b.git.Log(ctx, b.dir, "HEAD", "*", 0, 10); err != nil || len(log) != 0 {
 		t.Error("a path is taken for a pattern", log, err)
 	}
-	if _, err := b.git.Log(ctx, b.dir, git.Zero, "", 1); !fault.Is(err, fault.NotFound) {
+	if _, err := b.git.Log(ctx, b.dir, git.Zero, "", 0, 1); !fault.Is(err, fault.NotFound) {
 		t.Error(err)
 	}
 }
@@ -222,7 +222,7 @@ func TestADamagedHistoryIsNotAMissingOne(t *testing.T) {
 	object := filepath.Join(b.dir, "objects", first[:2], first[2:])
 	ask := func(what string, want func(error) bool) {
 		t.Helper()
-		if _, err := b.git.Log(ctx, b.dir, second, "", 10); !want(err) {
+		if _, err := b.git.Log(ctx, b.dir, second, "", 0, 10); !want(err) {
 			t.Errorf("%s: its history: %v", what, err)
 		}
 		if _, err := b.git.IsAncestor(ctx, b.dir, second, first); !want(err) {
@@ -240,10 +240,10 @@ func TestADamagedHistoryIsNotAMissingOne(t *testing.T) {
 	if err := os.Remove(object); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.git.Log(ctx, b.dir, second, "", 10); err == nil || fault.Is(err, fault.NotFound) {
+	if _, err := b.git.Log(ctx, b.dir, second, "", 0, 10); err == nil || fault.Is(err, fault.NotFound) {
 		t.Errorf("the history of a commit whose parent is lost: %v", err)
 	}
-	if _, err := b.git.Log(ctx, b.dir, unknown, "", 10); !fault.Is(err, fault.NotFound) {
+	if _, err := b.git.Log(ctx, b.dir, unknown, "", 0, 10); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the history of no commit: %v", err)
 	}
 	for _, pair := range [][2]string{{unknown, second}, {second, unknown}} {

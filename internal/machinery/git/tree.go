@@ -79,9 +79,10 @@ func (c Commit) Subject() string {
 	return subject
 }
 
-// Log gives up to limit commits (at most 1,000) from commit back, newest first; with a path only those that changed it.
+// Log gives up to limit commits (at most 1,000) from commit back, newest first, after the first skip of them; with a path
+// only those that changed it.
 // It fails with fault.NotFound when there is no such commit.
-func (g *Git) Log(ctx context.Context, dir, commit, folder string, limit int) ([]Commit, error) {
+func (g *Git) Log(ctx context.Context, dir, commit, folder string, skip, limit int) ([]Commit, error) {
 	if err := revision(commit); err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (g *Git) Log(ctx context.Context, dir, commit, folder string, limit int) ([
 		return nil, err
 	}
 	args := []string{
-		"--literal-pathspecs", "log", "-z", "--no-color", "--no-decorate", "--max-count=" + strconv.Itoa(max(1, min(limit, 1000))),
+		"--literal-pathspecs", "log", "-z", "--no-color", "--no-decorate", "--max-count=" + strconv.Itoa(max(1, min(limit, 1000))), "--skip=" + strconv.Itoa(max(0, skip)),
 		"--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B", "--end-of-options", commit, "--",
 	}
 	if folder != "" {

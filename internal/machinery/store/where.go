@@ -28,6 +28,18 @@ func (w *Where) Equal(column, value string) {
 	}
 }
 
+// After adds that a column is greater than the cursor of a list; "" adds nothing.
+func (w *Where) After(column, cursor string) { w.beyond(column, ">", cursor) }
+
+// Before adds that a column is less than the cursor of a list, whose newest come first; "" adds nothing.
+func (w *Where) Before(column, cursor string) { w.beyond(column, "<", cursor) }
+
+func (w *Where) beyond(column, order, cursor string) {
+	if cursor != "" {
+		w.Add(column + " " + order + " " + w.Arg(cursor))
+	}
+}
+
 // In gives the condition, to be added, that a column has one of some values; of none it can't hold.
 func (w *Where) In(column string, values []string) string {
 	if len(values) == 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func TestWrongManifestsAreRefusedBeforeAnythingIsApplied(t *testing.T) {
@@ -149,8 +150,8 @@ func TestWrongDocumentsAreRefusedWithTheirLine(t *testing.T) {
 			t.Errorf("%s: %v; want %q with a line", c.what, err, c.says)
 		}
 	}
-	if page, err := b.List(accesstest.As("adam"), "", 10); err != nil || len(page) != 0 {
-		t.Errorf("list = %v, %v", page, err)
+	if list, err := b.List(accesstest.As("adam"), page.Request{}); err != nil || len(list.Items) != 0 {
+		t.Errorf("list = %v, %v", list, err)
 	}
 	for _, c := range [][2]string{
 		{"/git/team/shop", "https://roadbed.test/git/team/shop.git"}, {"/git/team/shop", "team/shop"}, {"name: local", "server: https://kubernetes.default.svc"},

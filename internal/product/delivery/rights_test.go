@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -185,20 +186,18 @@ func TestListsHoldWhatTheReaderMaySeeByPages(t *testing.T) {
 		for who, want := range map[string]string{"rita": "app0 app1 app2 app4 app5 app6", "carol": "app1 app5", "peter": "app2 app4", "adam": "app0 app1 app2 app4 app5 app6"} {
 			for _, size := range []int{1, 2, 5, 200} {
 				var got []string
-				after := ""
-				for {
-					page, err := b.List(accesstest.As(who), after, size)
+				for part := (page.Request{Limit: size}); ; {
+					list, err := b.List(accesstest.As(who), part)
 					if err != nil {
 						t.Fatal(err)
 					}
-					if len(page) > size {
-						t.Errorf("a page of %d holds %d", size, len(page))
+					if len(list.Items) > size || len(list.Items) == 0 {
+						t.Errorf("a page of %d holds %d", size, len(list.Items))
 					}
-					for _, st := range page {
+					for _, st := range list.Items {
 						got = append(got, st.Ref.Name)
-						after = st.Ref.String()
 					}
-					if len(page) < size {
+					if part.Cursor = list.Next; list.Next == "" {
 						break
 					}
 				}
@@ -207,8 +206,8 @@ func TestListsHoldWhatTheReaderMaySeeByPages(t *testing.T) {
 				}
 			}
 		}
-		if page, err := b.List(accesstest.As("stranger"), "", 10); err != nil || len(page) != 0 {
-			t.Errorf("a stranger sees %v, %v", page, err)
+		if list, err := b.List(accesstest.As("stranger"), page.Request{}); err != nil || len(list.Items) != 0 {
+			t.Errorf("a stranger sees %v, %v", list, err)
 		}
 		_, err := b.History(accesstest.As("carol"), named("app0"), 10)
 		errorWith(t, err, fault.NotFound, "app0")

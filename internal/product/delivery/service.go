@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -125,30 +126,31 @@ func (s *Service) read(ctx context.Context, r ref.Entity) (a Application, err er
 	return a, s.Access.ReadOrNotFound(ctx, "application:read", a.Space, "application "+r.String())
 }
 
-// List gives the applications that the caller may read, after a reference, at most limit of them.
+// List gives the applications that the caller may read, by reference.
 // Permission: application:read; others are left out.
-func (s *Service) List(ctx context.Context, after string, limit int) ([]Status, error) {
+func (s *Service) List(ctx context.Context, part page.Request) (list page.Of[Status], err error) {
 	readable, err := s.Access.Spaces(ctx, "application:read")
-	if err != nil {
-		return nil, err
+	if err != nil || readable.Empty() {
+		return list, err
 	}
-	var page []Application
-	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		page, err = listApplications(ctx, tx, after, min(max(limit, 1), 200), readable.All, readable.List())
+	var seen page.Of[Application]
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		all, err := listApplications(ctx, tx, part, readable)
+		seen = page.Cut(all, part, func(a Application) string { return a.Ref.String() })
 		return err
 	})
 	if err != nil {
-		return nil, fault.Wrap(err, "list applications")
+		return list, fault.Wrap(err, "list applications")
 	}
-	out := make([]Status, 0, len(page))
-	for _, a := range page {
+	list.Next = seen.Next
+	for _, a := range seen.Items {
 		st, err := s.status(ctx, a, false)
 		if err != nil {
-			return nil, err
+			return page.Of[Status]{}, err
 		}
-		out = append(out, st)
+		list.Items = append(list.Items, st)
 	}
-	return out, nil
+	return list, nil
 }
 
 // Get gives one application with its objects. Permission: application:read in its space; otherwise NotFound.

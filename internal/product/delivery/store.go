@@ -5,9 +5,10 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
-	"strconv"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -66,13 +67,14 @@ func findApplications(ctx context.Context, tx *store.Tx, where string, args ...a
 }
 
 // listApplications gives a page of those in spaces (all of them when all is set), by reference.
-func listApplications(ctx context.Context, tx *store.Tx, after string, limit int, all bool, spaces []string) ([]Application, error) {
+func listApplications(ctx context.Context, tx *store.Tx, part page.Request, readable access.Set) ([]Application, error) {
 	w := &store.Where{}
-	w.Add("deleted = 0 AND ref > " + w.Arg(after))
-	if !all {
-		w.Add(w.In("space", spaces))
+	w.Add("deleted = 0")
+	if !readable.All {
+		w.Add(w.In("space", readable.List()))
 	}
-	rows, err := tx.Query(ctx, "SELECT "+applicationColumns+" FROM applications"+w.String()+"ORDER BY ref LIMIT "+strconv.Itoa(limit), w.Args...)
+	w.After("ref", part.Cursor)
+	rows, err := tx.Query(ctx, "SELECT "+applicationColumns+" FROM applications"+w.String()+" ORDER BY ref LIMIT "+w.Arg(part.Window()), w.Args...)
 	return store.Collect(rows, err, scanApplication)
 }
 

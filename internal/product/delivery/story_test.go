@@ -7,6 +7,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 var webKey = cluster.Key{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
@@ -212,8 +213,8 @@ func TestChangesByHandAreHealedWhenAsked(t *testing.T) {
 		if b.colour("a") != "pink" {
 			t.Errorf("a is %q; nobody asked for healing", b.colour("a"))
 		}
-		if page, err := b.List(accesstest.As("rita"), "", 10); err != nil || page[0].Sync != "OutOfSync" {
-			t.Errorf("the list says %+v, %v", page, err)
+		if list, err := b.List(accesstest.As("rita"), page.Request{}); err != nil || list.Items[0].Sync != "OutOfSync" {
+			t.Errorf("the list says %+v, %v", list, err)
 		}
 		b.apply("default", application("shop", "team/shop", automated))
 		b.want(shop, "Synced", "Healthy", head, "")

@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 // failing is a template that fails after it has made a repository, until a file of that name is registered elsewhere.
@@ -253,9 +254,9 @@ func TestKilledAnywhere(t *testing.T) {
 			if d.Run.State != "finished" || b.faults.at != 0 || b.cutOff != "" {
 				t.Fatalf("killed after change %d the run is %s: %s", at, d.Run.State, d.Run.Reason)
 			}
-			commits, err := b.git.Log(accesstest.As("alice"), "team/shop", "", "", 10)
-			if err != nil || len(commits) != 1 {
-				t.Errorf("there are %d commits, %v", len(commits), err)
+			commits, err := b.git.Log(accesstest.As("alice"), "team/shop", "", "", page.Request{})
+			if err != nil || len(commits.Items) != 1 {
+				t.Errorf("there are %d commits, %v", len(commits.Items), err)
 			}
 			if made, _ := output(t, d.Run)["made"].([]any); len(made) != 2 {
 				t.Errorf("made is %v", made)

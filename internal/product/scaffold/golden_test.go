@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -33,11 +34,11 @@ func (b *bench) install() {
 type messages struct{ *bench }
 
 func (m messages) Message(ctx context.Context, repository, commit string) (string, error) {
-	log, err := m.git.Log(ctx, repository, commit, "", 1)
+	log, err := m.git.Log(ctx, repository, commit, "", page.Request{Limit: 1})
 	if err != nil {
 		return "", err
 	}
-	return log[0].Message, nil
+	return log.Items[0].Message, nil
 }
 
 // written puts the files of a dry run into a folder.

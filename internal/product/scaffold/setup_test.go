@@ -30,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -170,7 +171,8 @@ func (r repositories) Commit(ctx context.Context, name string, c git.CommitReque
 }
 
 func (r repositories) Log(ctx context.Context, name, revision string, limit int) ([]git.Commit, error) {
-	return r.Service.Log(ctx, name, revision, "", limit)
+	part, err := r.Service.Log(ctx, name, revision, "", page.Request{Limit: limit})
+	return part.Items, err
 }
 
 func (r repositories) DeleteUnchanged(ctx context.Context, name, id string, refs map[string]string) error {

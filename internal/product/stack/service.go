@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -18,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -90,29 +90,31 @@ type Overview struct {
 }
 
 // List gives the stacks that the caller may read, by reference. Permission: stack:read; others are left out.
-func (s *Service) List(ctx context.Context, after string, limit int) (list []Overview, err error) {
+func (s *Service) List(ctx context.Context, part page.Request) (list page.Of[Overview], err error) {
 	readable, err := s.Access.Spaces(ctx, "stack:read")
-	if err != nil {
-		return nil, err
+	if err != nil || readable.Empty() {
+		return list, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		w := &store.Where{}
-		w.Add("deleted = 0 AND ref > " + w.Arg(after))
+		w.Add("deleted = 0")
+		w.After("ref", part.Cursor)
 		if !readable.All {
 			w.Add(w.In("space", readable.List()))
 		}
-		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+"ORDER BY ref LIMIT "+strconv.Itoa(min(max(limit, 1), 200)), w.Args...)
+		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+" ORDER BY ref LIMIT "+w.Arg(part.Window()), w.Args...)
 		stacks, err := store.Collect(rows, err, scanStack)
 		if err != nil {
 			return fault.Wrap(err, "list stacks")
 		}
-		list = nil
-		for _, stack := range stacks {
+		seen := page.Cut(stacks, part, func(k Stack) string { return k.Ref.String() })
+		list = page.Of[Overview]{Next: seen.Next}
+		for _, stack := range seen.Items {
 			o, err := s.overview(ctx, tx, stack)
 			if err != nil {
 				return err
 			}
-			list = append(list, o)
+			list.Items = append(list.Items, o)
 		}
 		return nil
 	})
@@ -161,16 +163,19 @@ func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Over
 	return o, nil
 }
 
-// States gives the versions of a stack's state, newest first, at most limit of them.
+// States gives the versions of a stack's state, newest first.
 // Permission: stack:read in its space; otherwise NotFound.
-func (s *Service) States(ctx context.Context, r ref.Entity, limit int) (list []StateVersion, err error) {
+func (s *Service) States(ctx context.Context, r ref.Entity, part page.Request) (list page.Of[StateVersion], err error) {
 	if _, err := s.read(ctx, r); err != nil {
-		return nil, err
+		return list, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 ORDER BY id DESC LIMIT $2",
-			r.String(), min(max(limit, 1), 200))
-		list, err = store.Collect(rows, err, scanState)
+		w := &store.Where{}
+		w.Equal("stack", r.String())
+		w.Before("id", part.Cursor)
+		rows, err := tx.Query(ctx, "SELECT "+stateColumns+" FROM stack_states"+w.String()+" ORDER BY id DESC LIMIT "+w.Arg(part.Window()), w.Args...)
+		all, err := store.Collect(rows, err, scanState)
+		list = page.Cut(all, part, func(v StateVersion) string { return v.ID })
 		return err
 	})
 	return list, err

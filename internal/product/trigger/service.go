@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -71,21 +72,25 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Events gives what pushes did to a trigger, newest first, at most limit of them.
+// Events gives what pushes did to a trigger, newest first.
 // Permission: entity:read in the trigger's space; otherwise NotFound.
-func (s *Service) Events(ctx context.Context, r ref.Entity, limit int) (events []Event, err error) {
-	var t Trigger
-	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if t, err = getTrigger(ctx, tx, r.String()); err != nil {
+func (s *Service) Events(ctx context.Context, r ref.Entity, part page.Request) (events page.Of[Event], err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		t, err := getTrigger(ctx, tx, r.String())
+		if err != nil {
 			return err
 		}
+		if err := s.Access.ReadOrNotFound(ctx, "entity:read", t.Space, "trigger "+r.String()); err != nil {
+			return err
+		}
+		w := &store.Where{}
+		w.Equal("trigger_ref", r.String())
+		w.Before("id", part.Cursor)
 		rows, err := tx.Query(ctx, `SELECT id, trigger_ref, repository, ref, commit_id, outcome, message, run, created
- FROM trigger_events WHERE trigger_ref = $1 ORDER BY id DESC LIMIT $2`, r.String(), min(max(limit, 1), 200))
-		events, err = store.Collect(rows, err, scanEvent)
+ FROM trigger_events`+w.String()+` ORDER BY id DESC LIMIT `+w.Arg(part.Window()), w.Args...)
+		all, err := store.Collect(rows, err, scanEvent)
+		events = page.Cut(all, part, func(e Event) string { return e.ID })
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return events, s.Access.ReadOrNotFound(ctx, "entity:read", t.Space, "trigger "+r.String())
+	return events, err
 }

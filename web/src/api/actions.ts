@@ -7,17 +7,21 @@ import type { RunDetail } from './types';
 export const verbs = ['confirm', 'discard', 'approve', 'reject', 'cancel', 'retry', 'undo'] as const;
 export type Verb = (typeof verbs)[number];
 
-function act(id: string, verb: Verb, note: string) {
-  const params = { path: { id } };
-  if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params }));
+/** A verdict is on the run as it was seen; to stop or repeat one it may have moved on. */
+const verdicts: readonly Verb[] = ['confirm', 'discard', 'approve', 'reject'];
+
+function act(id: string, verb: Verb, note: string, seen: number) {
+  if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params: { path: { id } } }));
+  const header = verdicts.includes(verb) ? { 'If-Match': `"${seen}"` } : {};
+  const params = { path: { id }, header };
   return body(api.POST(`/api/v1/runs/{id}/${verb}`, { params, body: { note } }));
 }
 
 /** Does something with a run; its page shows the answer at once. */
-export function useRunAction(id: string) {
+export function useRunAction({ id, version }: { id: string; version: number }) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ verb, note = '' }: { verb: Verb; note?: string }) => act(id, verb, note),
+    mutationFn: ({ verb, note = '' }: { verb: Verb; note?: string }) => act(id, verb, note, version),
     onSuccess: (run: RunDetail) => {
       client.setQueryData(['run', id], run);
       for (const key of ['home', 'runs', 'stacks', 'stack']) void client.invalidateQueries({ queryKey: [key] });

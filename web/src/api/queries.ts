@@ -77,12 +77,17 @@ export const entity = (kind: string, namespace: string, name: string) =>
   });
 
 export const entityHistory = (kind: string, namespace: string, name: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['entity', kind, namespace, name, 'history'],
-    queryFn: () =>
+    queryFn: ({ pageParam, signal }) =>
       body(
-        api.GET('/api/v1/entities/{kind}/{namespace}/{name}/history', { params: { path: { kind, namespace, name } } }),
+        api.GET('/api/v1/entities/{kind}/{namespace}/{name}/history', {
+          params: { path: { kind, namespace, name }, query: { cursor: pageParam } },
+          signal,
+        }),
       ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
   });
 
 export interface RunFilter {
@@ -154,9 +159,17 @@ export const stack = (namespace: string, name: string) =>
   });
 
 export const stackStates = (namespace: string, name: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['stack', namespace, name, 'states'],
-    queryFn: () => body(api.GET('/api/v1/stacks/{namespace}/{name}/states', { params: { path: { namespace, name } } })),
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/stacks/{namespace}/{name}/states', {
+          params: { path: { namespace, name }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
   });
 
 export const applications = infiniteQueryOptions({
@@ -223,13 +236,16 @@ export const templateSchema = (namespace: string, name: string) =>
 
 export const spaces = queryOptions({
   queryKey: ['spaces'],
-  queryFn: () => body(api.GET('/api/v1/spaces')),
+  queryFn: () => body(api.GET('/api/v1/spaces', { params: { query: { limit: 200 } } })),
   staleTime: minute,
 });
 
-export const tokens = queryOptions({
+export const tokens = infiniteQueryOptions({
   queryKey: ['tokens'],
-  queryFn: () => body(api.GET('/api/v1/tokens')),
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/tokens', { params: { query: { cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
 });
 
 export const repositories = infiniteQueryOptions({
@@ -251,7 +267,7 @@ export const troubles = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['repository', namespace, name, 'troubles'],
     queryFn: async ({ signal }) => {
-      const query = { repository: `${namespace}/${name}` };
+      const query = { repository: `${namespace}/${name}`, limit: 200 };
       const all = await body(api.GET('/api/v1/locations', { params: { query }, signal }));
       const bad = all.items.filter((l) => l.error).slice(0, 5);
       return Promise.all(
@@ -288,13 +304,16 @@ export const file = (namespace: string, name: string, commit: string, path: stri
   });
 
 export const commits = (namespace: string, name: string, head: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['repository', namespace, name, 'commits', head],
-    queryFn: () =>
+    queryFn: ({ pageParam, signal }) =>
       body(
         api.GET('/api/v1/repositories/{namespace}/{name}/commits', {
-          params: { path: { namespace, name }, query: { ref: head, limit: 100 } },
+          params: { path: { namespace, name }, query: { ref: head, cursor: pageParam } },
+          signal,
         }),
       ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
     staleTime: Number.POSITIVE_INFINITY,
   });

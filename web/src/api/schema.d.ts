@@ -1964,6 +1964,8 @@ export interface components {
             ref?: string;
             repository: string;
             space: string;
+            /** @description Restricted kinds that are taken from it. */
+            trusted: string[] | null;
         };
         LogChunk: {
             /**
@@ -2188,6 +2190,8 @@ export interface components {
             verdict: string;
         };
         ReviewInputBody: {
+            /** @description To approve or reject in a workflow: the key of the one node that is meant; absent for all that wait. */
+            node?: string;
             note?: string;
         };
         Revision: {
@@ -2951,6 +2955,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2986,15 +2991,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3049,6 +3045,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3091,15 +3088,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -3133,7 +3121,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For one document: the etag that it must have now. */
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
                 "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
@@ -3526,6 +3514,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
                 "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
@@ -3623,8 +3612,10 @@ export interface operations {
     listEntityHistory: {
         parameters: {
             query?: {
-                /** @description Only versions older than this; 0 from the newest. */
-                before?: number;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -4013,7 +4004,12 @@ export interface operations {
     };
     listKinds: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4325,6 +4321,10 @@ export interface operations {
     listLocations: {
         parameters: {
             query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
                 space?: string;
                 repository?: string;
             };
@@ -4451,15 +4451,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -4503,6 +4494,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4613,15 +4605,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -4710,15 +4693,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -4752,6 +4726,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -4849,7 +4825,12 @@ export interface operations {
     };
     listMachines: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4973,15 +4954,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -5062,15 +5034,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5168,15 +5131,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -5260,15 +5214,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5439,15 +5384,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -5603,15 +5539,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -5647,7 +5574,10 @@ export interface operations {
                 /** @description Branch, tag or commit; empty for the default branch. */
                 ref?: string;
                 path?: string;
+                /** @description How many at most. */
                 limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -5957,6 +5887,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6014,6 +5945,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6031,6 +5964,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6115,6 +6049,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6132,6 +6068,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6216,6 +6153,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6233,6 +6172,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6317,6 +6257,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6334,6 +6276,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6655,6 +6598,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6672,6 +6617,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6756,6 +6702,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -6773,6 +6721,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7140,6 +7089,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7182,15 +7132,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -7222,7 +7163,12 @@ export interface operations {
     };
     listSecrets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 space: string;
@@ -7291,6 +7237,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -7391,6 +7339,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -7542,15 +7492,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -7629,15 +7570,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7725,15 +7657,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7831,15 +7754,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -7871,7 +7785,12 @@ export interface operations {
     };
     listSpaces: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -8161,6 +8080,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8203,15 +8123,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -8244,7 +8155,10 @@ export interface operations {
     listStates: {
         parameters: {
             query?: {
+                /** @description How many at most. */
                 limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -8362,15 +8276,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8533,15 +8438,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -8635,15 +8531,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -8695,6 +8582,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8730,15 +8618,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8846,6 +8725,10 @@ export interface operations {
     listTokens: {
         parameters: {
             query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
                 /** @description Another principal's; empty for one's own. */
                 owner?: string;
             };
@@ -8972,15 +8855,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -9067,15 +8941,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -9108,7 +8973,10 @@ export interface operations {
     listTriggerEvents: {
         parameters: {
             query?: {
+                /** @description How many at most. */
                 limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -9301,15 +9169,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
-            /** @description Precondition Failed */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -9358,6 +9217,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9393,15 +9253,6 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Precondition Failed */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };

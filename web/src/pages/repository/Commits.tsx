@@ -1,15 +1,16 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { commits } from '../../api/queries';
 import type { Repository } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
 import { Rows, Section } from '../../parts/Page';
 import { Table } from '../../parts/Table';
 import { shortCommit } from '../../words/ref';
 
-/** The newest commits of the default branch. */
+/** The commits of the default branch, the newest first. */
 export function Commits({ repo, head }: { repo: Repository; head: string }) {
-  const query = useQuery(commits(repo.namespace, repo.name, head));
+  const query = useInfiniteQuery(commits(repo.namespace, repo.name, head));
   return (
     <Section flush>
       {query.isPending && <Rows />}
@@ -17,7 +18,7 @@ export function Commits({ repo, head }: { repo: Repository; head: string }) {
       {query.data && (
         <Table
           label="Commits"
-          rows={query.data.items}
+          rows={query.data.pages.flatMap((p) => p.items)}
           id={(c) => c.hash}
           columns={[
             { name: 'Commit', width: 110, cell: (c) => <code title={c.hash}>{shortCommit(c.hash)}</code> },
@@ -27,6 +28,7 @@ export function Commits({ repo, head }: { repo: Repository; head: string }) {
           ]}
         />
       )}
+      <More query={query} />
     </Section>
   );
 }

@@ -9,7 +9,8 @@ import { command, undoName, verbWords } from './verbs';
 
 export default function ActionDialog({ run, verb, close }: { run: Run; verb: Verb; close: () => void }) {
   const [note, setNote] = useState('');
-  const action = useRunAction(run.id);
+  const [seen] = useState(run); // what comes while the dialog is open was not seen
+  const action = useRunAction(seen);
   const words = verbWords[verb];
   if (verb === 'undo') {
     return (

@@ -1,7 +1,8 @@
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { stackStates } from '../../api/queries';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
 import { Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Stale } from '../../parts/Stale';
@@ -9,7 +10,7 @@ import { Table } from '../../parts/Table';
 import { bytes } from '../../words/time';
 
 export function States({ namespace, name }: { namespace: string; name: string }) {
-  const query = useQuery(stackStates(namespace, name));
+  const query = useInfiniteQuery(stackStates(namespace, name));
   return (
     <Section title="Versions of the state" flush>
       {query.isPending && <Rows count={3} />}
@@ -18,7 +19,7 @@ export function States({ namespace, name }: { namespace: string; name: string })
       {query.data && (
         <Table
           label="Versions of the state"
-          rows={query.data.items}
+          rows={query.data.pages.flatMap((p) => p.items)}
           id={(s) => s.id}
           columns={[
             { name: 'Serial', width: 90, cell: (s) => s.serial },
@@ -30,6 +31,7 @@ export function States({ namespace, name }: { namespace: string; name: string })
           ]}
         />
       )}
+      <More query={query} />
     </Section>
   );
 }

@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Select, Stack, TagsInput, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useNewToken, useRevokeToken } from '../../api/actions';
 import { me, tokens } from '../../api/queries';
@@ -9,6 +9,7 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
@@ -17,10 +18,10 @@ const day = 86_400_000;
 
 /** The reader's own tokens: what git, the command line and scripts sign in with. */
 export function Tokens() {
-  const query = useQuery(tokens);
+  const query = useInfiniteQuery(tokens);
   const [revoking, setRevoking] = useState<Token>();
   const revoke = useRevokeToken();
-  const items = query.data?.items ?? [];
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Page
       title="Tokens"
@@ -65,6 +66,7 @@ export function Tokens() {
             ]}
           />
         )}
+        <More query={query} />
       </Section>
       {revoking && (
         <Ask
