@@ -33,6 +33,7 @@ const (
 	exitNotFound = 4
 	exitConflict = 5
 	exitWaiting  = 10 // a run waits for approval
+	exitStopped  = 130
 )
 
 // codes is the one map from faults to exit codes.
@@ -43,7 +44,7 @@ var codes = map[fault.Kind]int{
 
 const exitHelp = `
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 conflict.`
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 conflict, 130 stopped.`
 
 // waiting ends a verb with code 10.
 var errWaiting = errors.New("waits for approval")
@@ -104,8 +105,9 @@ func Run(root *cobra.Command, args []string) int {
 	if errors.Is(err, errWaiting) {
 		return exitWaiting
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		err = errors.New("stopped")
+	if errors.Is(err, context.Canceled) { // by a signal: nothing else ends the context of a verb
+		fmt.Fprintln(root.ErrOrStderr(), "roadbed: stopped")
+		return exitStopped
 	}
 	fmt.Fprintln(root.ErrOrStderr(), "roadbed:", err)
 	if usage := (usageError{}); errors.As(err, &usage) {

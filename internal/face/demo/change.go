@@ -19,12 +19,15 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 )
 
-// git runs the git program as a person, with the token as a password that is in no command line.
+// git runs the git program as a person, with the token as a password that is in no command line, and without what this
+// machine's user has set: a proxy, hooks, a key that signs commits.
 func (j *job) git(ctx context.Context, p person, dir string, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "git", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.extraHeader",
-		"GIT_CONFIG_VALUE_0=Authorization: Bearer "+p.api.Token, "GIT_AUTHOR_NAME="+p.name, "GIT_AUTHOR_EMAIL="+strings.ToLower(p.name)+"@example.com",
+	c.WaitDelay = time.Second
+	c.Env = append(environment("GIT_", "GIT_EXEC_PATH"), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=http.extraHeader", "GIT_CONFIG_VALUE_0=Authorization: Bearer "+p.api.Token,
+		"GIT_CONFIG_KEY_1=http.proxy", "GIT_CONFIG_VALUE_1=", "GIT_AUTHOR_NAME="+p.name, "GIT_AUTHOR_EMAIL="+strings.ToLower(p.name)+"@example.com",
 		"GIT_COMMITTER_NAME="+p.name, "GIT_COMMITTER_EMAIL="+strings.ToLower(p.name)+"@example.com")
 	out, err := c.CombinedOutput()
 	if err != nil {
@@ -322,7 +325,7 @@ func (j *job) page(ctx context.Context) error {
 	}
 	j.step("%d entries of the ledger tell its history; the newest:", len(entries.Items))
 	for _, x := range entries.Items[:min(5, len(entries.Items))] {
-		j.quote(fmt.Sprintf("%s  %-22s %-8s %s", x.Time.Local().Format("15:04:05"), x.Type, x.Actor.Name, x.Subject))
+		j.quote(fmt.Sprintf("%s  %-23s %-8s %s", x.Time.Local().Format("15:04:05"), x.Type, x.Actor.Name, x.Subject))
 	}
 	v, err := client.Get[client.Verification](ctx, j.admin, "/ledger/verify", nil)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,31 +204,42 @@ func (j *job) built(ctx context.Context, commit string) error {
 		if !told[s.ID] {
 			told[s.ID] = true
 			j.step("%s: %s", s.Title, s.State)
-			j.lastLines(ctx, found.ID, s.ID, 2)
+			j.lastLines(ctx, found.ID, s, 2)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	if r.State != "succeeded" {
-		for _, s := range r.Steps {
-			if s.State == "failed" {
-				j.lastLines(ctx, r.ID, s.ID, 20)
-			}
-		}
+		j.failures(ctx, r)
 		return fmt.Errorf("the pipeline ended as %s: %s", r.State, r.Reason)
 	}
 	return nil
 }
 
-// lastLines shows how a step's log ends.
-func (j *job) lastLines(ctx context.Context, run, step string, lines int) {
+// failures shows how the logs of the steps end that failed.
+func (j *job) failures(ctx context.Context, r client.RunDetail) {
+	for _, s := range r.Steps {
+		if s.State == "failed" {
+			j.step("%s: %s", s.Title, s.State)
+			j.lastLines(ctx, r.ID, s, 20)
+		}
+	}
+}
+
+// lastLines shows how a step's log ends. What the platform itself has to say there matters where a step fails.
+func (j *job) lastLines(ctx context.Context, run string, step client.Step, lines int) {
 	var text []byte
-	if err := j.alice.api.Do(ctx, "GET", "/runs/"+run+"/steps/"+step+"/log", nil, nil, &text); err != nil || len(text) == 0 {
+	if err := j.alice.api.Do(ctx, "GET", "/runs/"+run+"/steps/"+step.ID+"/log", nil, nil, &text); err != nil {
 		return
 	}
 	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-	j.quote(strings.Join(all[max(0, len(all)-lines):], "\n"))
+	all = slices.DeleteFunc(all, func(line string) bool {
+		return line == "" || (step.State == "succeeded" && strings.HasPrefix(line, "roadbed: "))
+	})
+	if len(all) > 0 {
+		j.quote(strings.Join(all[max(0, len(all)-lines):], "\n"))
+	}
 }
 
 func (j *job) infrastructure(ctx context.Context) error {
@@ -245,6 +257,7 @@ func (j *job) infrastructure(ctx context.Context) error {
 		return err
 	}
 	if !r.Waiting {
+		j.failures(ctx, r)
 		return fmt.Errorf("the stack's run is %s: %s", r.State, r.Reason)
 	}
 	for _, d := range r.Decisions {
@@ -264,6 +277,7 @@ func (j *job) infrastructure(ctx context.Context) error {
 		return err
 	}
 	if r.State != "finished" {
+		j.failures(ctx, r)
 		return fmt.Errorf("the stack's run ended as %s: %s", r.State, r.Reason)
 	}
 	j.step("%s", r.Reason)
