@@ -25,17 +25,25 @@ func From(ctx context.Context, remote string) context.Context {
 }
 
 // slowed holds an attempt back where its address has failed too often and the secret could be guessed: those that this
-// room makes can't, so that nobody is locked out by what others at the address do.
+// room makes can't, and those that were right there before need not, so that nobody is locked out by what others at the
+// address do.
 func (s *Service) slowed(ctx context.Context, secret string, attempt func() error) error {
 	remote, known := ctx.Value(remoteKey{}).(string)
 	if !known || wellFormed(secret, tokenPrefix) || wellFormed(secret, linkPrefix) {
 		return attempt()
 	}
-	if err := s.limiter.Begin(remote); err != nil {
-		return err
+	proved := s.limiter.Proved(remote, secret)
+	if !proved {
+		if err := s.limiter.Begin(remote); err != nil {
+			return err
+		}
 	}
 	err := attempt()
-	if !fault.Is(err, fault.Unauthenticated) {
+	wrong := fault.Is(err, fault.Unauthenticated)
+	if err == nil && !proved || wrong {
+		s.limiter.Prove(remote, secret, !wrong)
+	}
+	if !wrong && !proved {
 		s.limiter.Passed(remote)
 	}
 	return err

@@ -228,6 +228,11 @@ func TestTokensEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.refused("another-one-from-the-environment", "taken out of the environment")
+		for _, weak := range []string{"short", "hunter2!", "nineteen-characters", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", " " + adminToken} {
+			if err := b.s.SetAdmin(context.Background(), weak); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "openssl rand -hex 24") {
+				t.Errorf("the token %q: %v", weak, err)
+			}
+		}
 		if err := b.s.SetAdmin(context.Background(), "short"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a short token: %v", err)
 		}

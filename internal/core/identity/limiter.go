@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +17,14 @@ const (
 	limiterBurst     = 60
 	limiterRefill    = time.Second
 	limiterAddresses = 10_000
+	limiterProved    = 8 // secrets of an address
 )
 
 // Limiter slows down whoever fails to authenticate again and again. It remembers at most 10,000 addresses, those that
-// failed last. It is safe for concurrent use.
+// tried last. It is safe for concurrent use.
+//
+// A secret that was right at an address (Prove) is let through there whatever others at it do, such as behind the same
+// NAT. That lets them try, without end, whether theirs is that one; so what is proved must be too long to be found.
 type Limiter struct {
 	now func() time.Time
 
@@ -32,6 +37,7 @@ type attempts struct {
 	address netip.Addr
 	failed  float64 // at time at; falls by one each refill
 	at      time.Time
+	proved  [][]byte // hashes of secrets that were right, the latest first
 }
 
 // NewLimiter gives a limiter that has seen nothing.
@@ -74,6 +80,38 @@ func (l *Limiter) Passed(remote string) {
 		a, now := known.Value.(*attempts), l.now()
 		a.failed, a.at = max(0, a.left(now)-1), now
 	}
+}
+
+// Proved tells whether a secret was right at an address the last time that it was shown there.
+func (l *Limiter) Proved(remote, secret string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, ok := l.addresses[group(remote)]
+	if !ok || !slices.ContainsFunc(known.Value.(*attempts).proved, same(secret)) {
+		return false
+	}
+	l.order.MoveToFront(known)
+	return true
+}
+
+// Prove notes that a secret was right at an address, or that it is no longer.
+func (l *Limiter) Prove(remote, secret string, right bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known, ok := l.addresses[group(remote)]
+	if !ok {
+		return
+	}
+	a := known.Value.(*attempts)
+	a.proved = slices.DeleteFunc(a.proved, same(secret))
+	if right {
+		a.proved = slices.Insert(a.proved[:min(len(a.proved), limiterProved-1)], 0, hash(secret))
+	}
+}
+
+func same(secret string) func([]byte) bool {
+	sum := hash(secret)
+	return func(other []byte) bool { return sameHash(sum, other) }
 }
 
 func (a *attempts) left(now time.Time) float64 {

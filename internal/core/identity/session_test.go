@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -221,6 +222,46 @@ func TestOnlyWhatCanBeGuessedIsSlowedDown(t *testing.T) {
 		b.pass(time.Second)
 		if _, err := b.s.Authenticate(at, adminToken); err != nil {
 			t.Errorf("a moment later: %v", err)
+		}
+	})
+}
+
+// A token that was right at an address stays so there, whatever others guess at it, until it is wrong.
+func TestWhatWasProvedIsNotShutOutByOthersGuesses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		at := identity.From(context.Background(), "192.0.2.1:4711")
+		guess := func(token string) fault.Kind {
+			_, err := b.s.Authenticate(at, token)
+			return fault.KindOf(err)
+		}
+		if _, err := b.s.Authenticate(at, adminToken); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; guess(fmt.Sprintf("guess-of-a-token-%d", n)) != fault.Exhausted; n++ {
+			if n > 100 {
+				t.Fatal("guesses have no bound")
+			}
+		}
+		for range 200 {
+			if _, err := b.s.Authenticate(at, adminToken); err != nil {
+				t.Fatalf("a token that was right: %v", err)
+			}
+			if kind := guess("guess-of-a-token"); kind != fault.Exhausted {
+				t.Fatalf("a guess is %v", kind)
+			}
+		}
+		if _, err := b.s.Authenticate(identity.From(context.Background(), "192.0.2.1:1"), adminToken); err != nil {
+			t.Errorf("by another connection: %v", err)
+		}
+		if err := b.s.SetAdmin(context.Background(), "another-one-from-the-environment"); err != nil {
+			t.Fatal(err)
+		}
+		if kind := guess(adminToken); kind != fault.Unauthenticated {
+			t.Errorf("when it is wrong: %v", kind)
+		}
+		if kind := guess(adminToken); kind != fault.Exhausted {
+			t.Errorf("when it was wrong: %v", kind)
 		}
 	})
 }

@@ -213,16 +213,29 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 	return fault.Wrap(err, "revoke token")
 }
 
+// What the administrator's token must have, since whoever shares the address of somebody who uses it may try as often
+// as they like (see Limiter).
+const (
+	minAdmin     = 20 // characters
+	minDifferent = 8
+)
+
+func different(text string) int {
+	seen := map[rune]bool{}
+	for _, r := range text {
+		seen[r] = true
+	}
+	return len(seen)
+}
+
 // SetAdmin makes the token that the server was started with (ROADBED_ADMIN_TOKEN) a token of user:default/admin; the
 // environment is the truth, so an earlier one ends, and "" ends it without a new one. It lasts until it is changed or
-// revoked. Only the server calls it, at start. A token under 8 characters is a fault.Invalid.
+// revoked. Only the server calls it, at start. A token that is short or says little is a fault.Invalid.
 func (s *Service) SetAdmin(ctx context.Context, token string) error {
 	ctx = actor.AsSystem(ctx)
-	if token != "" && (len(token) < 8 || len(token) > maxSecret || strings.TrimSpace(token) != token) {
-		return fault.Errorf(fault.Invalid, "ROADBED_ADMIN_TOKEN must have 8 to %d characters without space around them; `openssl rand -hex 32` makes a good one", maxSecret)
-	}
-	if token != "" && len(token) < 24 {
-		s.log.WarnContext(ctx, "ROADBED_ADMIN_TOKEN is short enough to be guessed; use 32 random bytes, as `openssl rand -hex 32` gives")
+	if token != "" && (len(token) < minAdmin || len(token) > maxSecret || strings.TrimSpace(token) != token || different(token) < minDifferent) {
+		return fault.Errorf(fault.Invalid, "ROADBED_ADMIN_TOKEN can be guessed, or is not one: it needs %d to %d characters, %d of them different, and no space around them; `openssl rand -hex 24` makes a good one",
+			minAdmin, maxSecret, minDifferent)
 	}
 	set := func() error {
 		return s.db.Write(ctx, func(tx *store.Tx) error { return s.setAdmin(ctx, tx, token) })
