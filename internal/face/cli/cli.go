@@ -64,8 +64,8 @@ func Usage(err error) error {
 
 // state is what all verbs share: where the server is and how answers are shown.
 type state struct {
-	url    string
-	output format
+	url, server string
+	output      format
 }
 
 // New gives the root command with the verbs of the client.
@@ -76,10 +76,15 @@ func New(version string) *cobra.Command {
 		Long: `Roadbed is an internal developer platform in one program: the server, its workers and this client.
 
 Try it with "roadbed demo", or start a server with "roadbed server --dev". The client finds its server by
-ROADBED_URL and ROADBED_TOKEN, or by "roadbed login".` + exitHelp,
+ROADBED_URL and ROADBED_TOKEN, or by "roadbed login", which remembers several.` + exitHelp,
 		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().StringVar(&s.url, "url", "", "address of the server (ROADBED_URL)")
+	root.PersistentFlags().StringVar(&s.server, "server", "", "`name` of a server that login remembers (ROADBED_SERVER)")
+	root.MarkFlagsMutuallyExclusive("url", "server")
+	_ = root.RegisterFlagCompletionFunc("server", func(c *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return loginNames(c, nil, text)
+	}) // the flag is defined above
 	root.PersistentFlags().VarP(&s.output, "output", "o", "table, json or yaml")
 	root.AddCommand(
 		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
@@ -117,23 +122,6 @@ func Run(root *cobra.Command, args []string) int {
 		return code
 	}
 	return exitFailed
-}
-
-// client gives the client that flags, environment and login name.
-func (s *state) client() (*client.Client, error) {
-	saved, err := readLogin()
-	if err != nil {
-		return nil, err
-	}
-	url := first(s.url, os.Getenv("ROADBED_URL"), saved.URL)
-	if url == "" {
-		return nil, fault.Errorf(fault.Invalid, "no server is known: set ROADBED_URL, or run `roadbed login URL`")
-	}
-	token := os.Getenv("ROADBED_TOKEN")
-	if token == "" && url == saved.URL {
-		token = saved.Token
-	}
-	return client.New(url, token), nil
 }
 
 func first(values ...string) string {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/client"
@@ -173,19 +171,12 @@ func (a *asking) giveSecret(pair string) error {
 
 // ask asks for what is required and missing, and for the form's secrets; those that are not required may stay empty.
 func (a *asking) ask(c *cobra.Command, ask bool) error {
-	reader := bufio.NewReader(c.InOrStdin())
+	who := asked(c)
 	missing := func(name, flag string) error {
 		return fault.Errorf(fault.Invalid, "the field %q is missing; give it with %s", name, flag)
 	}
 	line := func(name string, p property) (string, error) {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: ", first(p.text("title"), name))
-		if !p.secret() {
-			text, err := reader.ReadString('\n')
-			return strings.TrimSpace(text), err
-		}
-		text, err := term.ReadPassword(int(os.Stdin.Fd()))
-		fmt.Fprintln(c.ErrOrStderr())
-		return string(text), err
+		return who.say(first(p.text("title"), name), p.secret())
 	}
 	for _, name := range append(slices.Clone(a.required), sorted(a.fields)...) {
 		p := a.fields[name]
@@ -202,6 +193,8 @@ func (a *asking) ask(c *cobra.Command, ask bool) error {
 		}
 		text, err := line(name, p)
 		switch {
+		case c.Context().Err() != nil:
+			return err
 		case err != nil || text == "" && required && p.secret():
 			return missing(name, flag)
 		case text != "" || required:
@@ -217,6 +210,9 @@ func (a *asking) ask(c *cobra.Command, ask bool) error {
 			return missing(name, flag)
 		}
 		text, err := line(name, property{"title": a.secrets.properties[name].text("title"), "writeOnly": true})
+		if c.Context().Err() != nil {
+			return err
+		}
 		if err != nil || text == "" {
 			return missing(name, flag)
 		}
@@ -224,8 +220,6 @@ func (a *asking) ask(c *cobra.Command, ask bool) error {
 	}
 	return nil
 }
-
-func isTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
 func sorted(fields map[string]property) []string {
 	names := make([]string, 0, len(fields))

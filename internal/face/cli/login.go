@@ -1,14 +1,10 @@
 package cli
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,99 +13,170 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// saved is what login keeps, in a file that only the user may read.
-type saved struct {
-	URL   string `json:"url"`
-	Token string `json:"token"`
-}
-
-func loginFile() (string, error) {
-	dir, err := os.UserConfigDir()
+// client gives the client of the server that was asked for: by flag, by environment, or the one of the current login.
+// A token in the environment goes to any server but one that --server names, which has its own.
+func (s *state) client() (*client.Client, error) {
+	all, err := readLogins()
 	if err != nil {
-		return "", fault.Errorf(fault.Invalid, "find the folder of configuration: %w", err)
+		return nil, err
 	}
-	return filepath.Join(dir, "roadbed", "login.json"), nil
-}
-
-func readLogin() (saved, error) {
-	var s saved
-	path, err := loginFile()
-	if err != nil {
-		return s, nil // without a home there is no login; ROADBED_URL still works
+	token := os.Getenv("ROADBED_TOKEN")
+	address := first(s.url, os.Getenv("ROADBED_URL"))
+	if s.server != "" {
+		address, token = "", ""
 	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
+	if address != "" {
+		return client.New(address, first(token, all.tokenFor(address))), nil
 	}
-	if err != nil {
-		return s, fault.Errorf(fault.Invalid, "read the login: %w", err)
+	name := first(s.server, os.Getenv("ROADBED_SERVER"), all.Current)
+	if name == "" {
+		if len(all.Servers) > 0 {
+			return nil, fault.Errorf(fault.Invalid, "no server is chosen: run `roadbed login use NAME`, or give --server; there are %s", strings.Join(all.names(), ", "))
+		}
+		return nil, fault.Errorf(fault.Invalid, "no server is known: set ROADBED_URL, or run `roadbed login URL`")
 	}
-	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fault.Errorf(fault.Invalid, "%s is damaged; log in again: %w", path, err)
-	}
-	return s, nil
+	one, err := all.named(name)
+	return client.New(one.URL, first(token, one.Token)), err
 }
 
 func (s *state) login() *cobra.Command {
-	return &cobra.Command{
-		Use: "login URL", Short: "Remember a server and a token; the token is read from standard input or ROADBED_TOKEN",
-		Long: "Remembers a server and a token, which it reads from standard input or ROADBED_TOKEN." + exitHelp, Args: cobra.ExactArgs(1),
+	var name string
+	c := &cobra.Command{
+		Use: "login URL", Short: "Remember a server and a token",
+		Long: `Remembers a server and a token, and uses them from now on. The token is that in ROADBED_TOKEN, or is asked for; a pipe
+may give it. "roadbed token create" makes tokens, and so does the portal.
+
+Several servers may be remembered: --server NAME or ROADBED_SERVER chooses one for a call, "roadbed login use" for all.` + exitHelp,
+		Example: `  roadbed login https://roadbed.example.com
+  roadbed login http://127.0.0.1:8080 --name local < token
+  roadbed run list --server local`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			host := hostOf(args[0])
+			if host == "" {
+				return Usage(fmt.Errorf("%q is not the address of a server, such as https://roadbed.example.com", args[0]))
+			}
+			all, err := readLogins()
+			if err != nil {
+				return err
+			}
 			token := os.Getenv("ROADBED_TOKEN")
 			if token == "" {
-				fmt.Fprint(c.ErrOrStderr(), "Token: ")
-				line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-				if err != nil && err != io.EOF {
+				if token, err = asked(c).say("Token", true); err != nil && !errors.Is(err, io.EOF) {
 					return err
 				}
-				token = strings.TrimSpace(line)
 			}
 			api := client.New(args[0], token)
 			me, err := client.Get[client.Me](c.Context(), api, "/whoami", nil)
 			if err != nil {
 				return err
 			}
-			if err := writeLogin(saved{api.URL, token}); err != nil {
+			all.put(login{first(name, host), api.URL, token})
+			if err := all.write(); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "logged in to %s as %s\n", api.URL, me.Ref)
-			return nil
+			_, err = fmt.Fprintf(c.OutOrStdout(), "logged in to %s as %s\n", api.URL, me.Ref)
+			return err
 		},
 	}
+	c.Flags().StringVar(&name, "name", "", "`name` of the login; the server's host when not given")
+	c.AddCommand(s.loginList(), s.loginUse())
+	return c
 }
 
-func writeLogin(s saved) error {
-	path, err := loginFile()
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fault.Errorf(fault.Invalid, "keep the login: %w", err)
-	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return fault.Errorf(fault.Invalid, "keep the login: %w", err)
-	}
-	return nil
+// serverInfo is a login without its token.
+type serverInfo struct {
+	Name    string `json:"name"`
+	URL     string `json:"url"`
+	Current bool   `json:"current"`
 }
 
-func (s *state) logout() *cobra.Command {
+func (s *state) loginList() *cobra.Command {
 	return &cobra.Command{
-		Use: "logout", Short: "Forget the server and the token", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			path, err := loginFile()
+		Use: "list", Short: "Servers that are remembered; the current one has a star", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			all, err := readLogins()
 			if err != nil {
 				return err
 			}
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
+			servers := make([]serverInfo, len(all.Servers))
+			for i, x := range all.Servers {
+				servers[i] = serverInfo{x.Name, x.URL, x.Name == all.Current}
 			}
-			return nil
+			if len(servers) == 0 {
+				fmt.Fprintln(c.ErrOrStderr(), "no servers are remembered; run `roadbed login URL`")
+			}
+			return s.show(c, servers, func(w io.Writer) {
+				for _, x := range servers {
+					star := " "
+					if x.Current {
+						star = "*"
+					}
+					fmt.Fprintf(w, "%s %s\t%s\n", star, x.Name, x.URL)
+				}
+			})
 		},
 	}
+}
+
+func (s *state) loginUse() *cobra.Command {
+	return &cobra.Command{
+		Use: "use NAME", Short: "Use a server that is remembered, from now on", Args: cobra.ExactArgs(1), ValidArgsFunction: loginNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			all, err := readLogins()
+			if err != nil {
+				return err
+			}
+			one, err := all.named(args[0])
+			if err != nil {
+				return err
+			}
+			all.Current = one.Name
+			if err := all.write(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "using %s at %s\n", one.Name, one.URL)
+			return err
+		},
+	}
+}
+
+func (s *state) logout() *cobra.Command {
+	var every bool
+	c := &cobra.Command{
+		Use: "logout [NAME]", Short: "Forget a server and its token; the current one when none is named",
+		Long: "Forgets a server and its token on this machine; the current one when none is named. The token itself stays good\nuntil it expires, or \"roadbed token revoke\" ends it." + exitHelp,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: loginNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			all, err := readLogins()
+			switch {
+			case every: // also those of a damaged file
+				return logins{}.write()
+			case err != nil:
+				return err
+			}
+			name := first(strings.Join(args, ""), s.server, all.Current)
+			if name == "" {
+				return Usage(fmt.Errorf("no server is current; name one of those that `roadbed login list` shows"))
+			}
+			if _, err := all.named(name); err != nil {
+				return err
+			}
+			all.remove(name)
+			return all.write()
+		},
+	}
+	c.Flags().BoolVar(&every, "all", false, "forget all servers")
+	return c
+}
+
+// loginNames completes names of logins.
+func loginNames(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, err := readLogins()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return all.names(), cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *state) whoami() *cobra.Command {
@@ -119,7 +186,7 @@ func (s *state) whoami() *cobra.Command {
 			return err
 		}
 		return s.show(c, me, func(w io.Writer) {
-			fmt.Fprintf(w, "principal\t%s\nname\t%s\ngroups\t%s\nspaces\t%s\n", me.Ref, me.Name, dash(strings.Join(me.Groups, ", ")), dash(strings.Join(me.Spaces, ", ")))
+			fmt.Fprintf(w, "server\t%s\nprincipal\t%s\nname\t%s\ngroups\t%s\nspaces\t%s\n", api.URL, me.Ref, me.Name, dash(strings.Join(me.Groups, ", ")), dash(strings.Join(me.Spaces, ", ")))
 		})
 	})
 }
