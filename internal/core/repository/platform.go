@@ -84,8 +84,17 @@ func (p Platform) ReadFile(ctx context.Context, repository, commit, file string,
 	return p.s.git.ReadFile(ctx, p.s.folder(r.ID), commit, file, limit)
 }
 
-// Files lists the files below a folder, with their paths from the root. Without such a folder there are none.
+// filesAtOnce is how many names of files are given at a time.
+const filesAtOnce = 50_000
+
+// Files lists the files below a folder, with their paths from the root. Without such a folder there are none. It fails
+// with fault.TooLarge when there are more than 50,000.
 func (p Platform) Files(ctx context.Context, repository, commit, folder string) ([]string, error) {
+	return p.files(ctx, repository, commit, folder, func(string) bool { return true })
+}
+
+// files is Files with those that are wanted.
+func (p Platform) files(ctx context.Context, repository, commit, folder string, wanted func(file string) bool) ([]string, error) {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return nil, err
@@ -93,18 +102,22 @@ func (p Platform) Files(ctx context.Context, repository, commit, folder string) 
 	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
 		return nil, err
 	}
-	entries, err := p.s.git.Tree(ctx, p.s.folder(r.ID), commit, folder, true)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	files := make([]string, 0, len(entries))
-	for _, e := range entries {
-		if e.Type == "blob" {
-			files = append(files, e.Path)
+	var files []string
+	err = p.s.git.Walk(ctx, p.s.folder(r.ID), commit, folder, func(e git.TreeEntry) error {
+		if e.Type != "blob" || !wanted(e.Path) {
+			return nil
 		}
+		if len(files) == filesAtOnce {
+			return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
+		}
+		files = append(files, e.Path)
+		return nil
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	return files, nil
 }
@@ -119,18 +132,11 @@ func (p Platform) Glob(ctx context.Context, repository, commit, pattern string) 
 	if _, err := path.Match(pattern, ""); err != nil || strings.Count(pattern, "**") > 4 {
 		return nil, fault.Errorf(fault.Invalid, "%q is not a pattern of paths; write it like services/*/catalog-info.yaml or **/*.yaml", pattern)
 	}
-	files, err := p.Files(ctx, repository, commit, fixed(pattern))
-	if err != nil {
-		return nil, err
-	}
-	var matching []string
 	parts := strings.Split(pattern, "/")
-	for _, f := range files {
-		if match(parts, strings.Split(f, "/")) {
-			matching = append(matching, f)
-		}
+	if parts[len(parts)-1] == "**" {
+		parts = append(parts, "*") // the folder itself is no file in it
 	}
-	return matching, nil
+	return p.files(ctx, repository, commit, fixed(pattern), func(file string) bool { return match(parts, strings.Split(file, "/")) })
 }
 
 // fixed gives the folder that every match of a pattern lies in.
@@ -145,32 +151,30 @@ func fixed(pattern string) string {
 	return folder
 }
 
-// match tells whether a path matches a sound pattern, both in parts. Runs of ** are one, so that it ends soon.
+// match tells whether a path matches a sound pattern, both in parts. What the last ** stands for is all that is ever
+// tried again, so that it ends soon however deep the path is.
 func match(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for len(pattern) > 0 && pattern[0] == "**" {
-				pattern = pattern[1:]
+	p, n := 0, 0
+	again, from := -1, 0 // the pattern after the last **, and the first part that it has not been tried at
+	for n < len(name) {
+		if p < len(pattern) && pattern[p] == "**" {
+			p++
+			again, from = p, n+1
+			continue
+		}
+		if p < len(pattern) {
+			if ok, err := path.Match(pattern[p], name[n]); ok && err == nil {
+				p, n = p+1, n+1
+				continue
 			}
-			if len(pattern) == 0 {
-				return len(name) > 0
-			}
-			for i := range name {
-				if match(pattern, name[i:]) {
-					return true
-				}
-			}
+		}
+		if again < 0 {
 			return false
 		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
+		p, n = again, from
+		from++
 	}
-	return len(name) == 0
+	return p == len(pattern)
 }
 
 // ChangedPaths gives the paths that differ between two commits; from may be empty or Zero. It fails with fault.TooLarge

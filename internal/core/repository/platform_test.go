@@ -78,7 +78,8 @@ func TestPlatformView(t *testing.T) {
 			"catalog-info.yaml": "catalog-info.yaml", "./catalog-info.yaml": "catalog-info.yaml", "no.yaml": "",
 			"*.yaml": "c.yaml catalog-info.yaml", "*/catalog-info.yaml": "a/catalog-info.yaml",
 			"**/catalog-info.yaml": "a/b/catalog-info.yaml a/catalog-info.yaml catalog-info.yaml",
-			"a/**":                 "a/b/catalog-info.yaml a/b/other.yaml a/catalog-info.yaml", "a/*/o*": "a/b/other.yaml", "no/**/x": "", "**/b/**/o*": "a/b/other.yaml",
+			"a/**":                 "a/b/catalog-info.yaml a/b/other.yaml a/catalog-info.yaml", "a/*/o*": "a/b/other.yaml", "no/**/x": "", "**/b/**/o*": "a/b/other.yaml", "c.yaml/**": "",
+			"**/a/**/b/*": "a/b/catalog-info.yaml a/b/other.yaml", "**/**": "a/b/catalog-info.yaml a/b/other.yaml a/catalog-info.yaml c.yaml catalog-info.yaml",
 		} {
 			if got, err := p.Glob(ctx, "default/shop", first, pattern); err != nil || strings.Join(got, " ") != want {
 				t.Errorf("%s matches %v, %v", pattern, got, err)
@@ -88,6 +89,14 @@ func TestPlatformView(t *testing.T) {
 			if _, err := p.Glob(ctx, "default/shop", first, bad); !fault.Is(err, fault.Invalid) {
 				t.Errorf("pattern %q: %v", bad, err)
 			}
+		}
+		deep, err := b.CommitFiles(accesstest.As("alice"), "default/shop", git.CommitRequest{Branch: "deep", Message: "deep",
+			Changes: []git.FileChange{{Path: strings.Repeat("a/", 1000) + "b"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.Glob(ctx, "default/shop", deep, "**/a/**/a/**/a/**/c"); err != nil || len(got) != 0 { // soon, that is
+			t.Errorf("a deep path matches %v, %v", got, err)
 		}
 		second, err := p.Commit(ctx, "default/shop", files(first, "c.yaml", "new"))
 		if err != nil {

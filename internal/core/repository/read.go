@@ -67,12 +67,12 @@ func (s *Service) ReadFile(ctx context.Context, fullName, rev, path string, limi
 }
 
 // Tree lists a folder; see git.Tree.
-func (s *Service) Tree(ctx context.Context, fullName, rev, path string, recursive bool) ([]git.TreeEntry, error) {
+func (s *Service) Tree(ctx context.Context, fullName, rev, path string) ([]git.TreeEntry, error) {
 	dir, commit, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return nil, err
 	}
-	return s.git.Tree(ctx, dir, commit, path, recursive)
+	return s.git.Tree(ctx, dir, commit, path)
 }
 
 // Log gives the history of a path, or of everything, the newest first; see git.Log. Its cursor keeps the commit that

@@ -53,7 +53,7 @@ func TestRightsOfTheService(t *testing.T) {
 				_, err := b.ReadFile(ctx, "default/shop", "", "README.md", 10)
 				return err
 			},
-			"tree": func(ctx context.Context) error { _, err := b.Tree(ctx, "default/shop", "main", "", false); return err },
+			"tree": func(ctx context.Context) error { _, err := b.Tree(ctx, "default/shop", "main", ""); return err },
 			"log": func(ctx context.Context) error {
 				_, err := b.Log(ctx, "default/shop", "main", "", page.Request{})
 				return err

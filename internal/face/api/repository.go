@@ -92,7 +92,7 @@ type AtInput struct {
 }
 
 func (a *API) listTree(ctx context.Context, in *AtInput) (*body[List[TreeEntry]], error) {
-	entries, err := a.Repositories.Tree(ctx, in.full(), in.Ref, in.Path, false)
+	entries, err := a.Repositories.Tree(ctx, in.full(), in.Ref, in.Path)
 	if err != nil {
 		return nil, err
 	}

@@ -53,19 +53,17 @@ func (g *Git) ChangedPaths(ctx context.Context, dir, from, to string) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.output(ctx, call{dir: dir, limit: treeBytes, args: []string{
+	var paths []string
+	err = g.records(ctx, call{dir: dir, limit: treeBytes, args: []string{
 		"diff-tree", "-r", "-z", "--no-renames", "--name-only", "--no-commit-id", from, to, "--",
-	}})
+	}}, func(path string) error { paths = append(paths, path); return nil })
 	if exitCode(err) == 128 {
 		return nil, fault.Errorf(fault.NotFound, "compare %s and %s: one of them is not in the repository", from, to)
 	}
 	if err != nil {
 		return nil, fault.Wrap(err, "compare %s and %s", from, to)
 	}
-	if len(out) == 0 {
-		return nil, nil
-	}
-	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"), nil
+	return paths, nil
 }
 
 // Diff compares two commits; an empty or zero commit is the empty tree. What is over the limits is left out and

@@ -7,3 +7,6 @@ func (g *Git) SetIdle(d time.Duration) { g.idle = d }
 
 // ServeShare is how many requests of one client are served at the same time.
 const ServeShare = serveShare
+
+// TreeEntries is how many entries of a folder are kept.
+const TreeEntries = treeEntries

@@ -19,6 +19,8 @@ const (
 	commandTime  = time.Minute     // of a command whose context has no sooner end
 	serveTime    = time.Hour       // of one clone, fetch or push, until the client has the end of its answer
 	treeBytes    = 64 << 20        // of a listing of a tree
+	treeEntries  = 50_000          // of a folder that is kept in memory
+	recordBytes  = 64 << 10        // of one name in a listing
 	errorBytes   = 16 << 10        // of what a command says on its standard error
 	oldestMinor  = 38              // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
 	hiddenPrefix = "refs/roadbed/" // the platform's own references

@@ -29,7 +29,7 @@ func victim(what, dir string) {
 		case "commit":
 			_, err = g.Commit(ctx, dir, request("", git.FileChange{Path: "y"}))
 		case "tree":
-			_, err = g.Tree(ctx, dir, "HEAD", "", true)
+			_, err = g.Tree(ctx, dir, "HEAD", "")
 		case "archive":
 			_, err = g.Archive(ctx, dir, "HEAD", "")
 		case "pack":

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -135,6 +136,54 @@ func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
 		return nil, fault.Errorf(fault.TooLarge, "git %s gave more than %d bytes: %w", c.args[0], c.limit, errOutputLimit)
 	}
 	return out.Bytes(), g.problem(ctx, p, err, complaint)
+}
+
+// records runs a command whose output is records that each end with a NUL, and gives them to fn as they come. An error
+// of fn ends the command and is given back.
+func (g *Git) records(ctx context.Context, c call, fn func(record string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	p := g.command(ctx, c)
+	complaint := &bounded{limit: errorBytes}
+	p.Stderr = complaint
+	stdout, err := p.StdoutPipe()
+	if err == nil {
+		err = p.start()
+	}
+	if err != nil {
+		return g.problem(ctx, p, err, complaint)
+	}
+	in := bufio.NewScanner(stdout)
+	in.Buffer(nil, recordBytes)
+	in.Split(atNUL)
+	left := c.limit
+	var failed error
+	for failed == nil && in.Scan() {
+		if left -= int64(len(in.Bytes())) + 1; left < 0 {
+			failed = fault.Errorf(fault.TooLarge, "git %s gave more than %d bytes: %w", c.args[0], c.limit, errOutputLimit)
+			break
+		}
+		failed = fn(in.Text())
+	}
+	if failed == nil && errors.Is(in.Err(), bufio.ErrTooLong) {
+		failed = fault.Errorf(fault.TooLarge, "git %s gave a name of more than %d bytes", c.args[0], recordBytes)
+	}
+	if failed != nil {
+		cancel() // nobody reads on
+	}
+	err = p.wait()
+	if failed != nil {
+		return failed
+	}
+	return g.problem(ctx, p, err, complaint)
+}
+
+// atNUL splits records; what comes after the last NUL is none.
+func atNUL(data []byte, _ bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	return 0, nil, nil
 }
 
 // problem tells what went wrong with a command that was waited for.

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -159,14 +160,18 @@ func TestTreeAndLog(t *testing.T) {
 		}
 		return strings.Join(names, ", ")
 	}
-	if got := paths(b.git.Tree(ctx, b.dir, second, "", false)); got != "blob .gitattributes, blob README.md, tree dir, blob empty, blob out" {
+	if got := paths(b.git.Tree(ctx, b.dir, second, "")); got != "blob .gitattributes, blob README.md, tree dir, blob empty, blob out" {
 		t.Error(got)
 	}
-	if got := paths(b.git.Tree(ctx, b.dir, second, "dir/", true)); got != "blob dir/b.txt, blob dir/deep/bin, blob dir/link" {
+	walk := func(dir, folder string) (entries []git.TreeEntry, err error) {
+		err = b.git.Walk(ctx, dir, second, folder, func(e git.TreeEntry) error { entries = append(entries, e); return nil })
+		return entries, err
+	}
+	if got := paths(walk(b.dir, "dir/")); got != "blob dir/b.txt, blob dir/deep/bin, blob dir/link" {
 		t.Error(got)
 	}
 	for _, missing := range []string{"no", "README.md"} {
-		if _, err := b.git.Tree(ctx, b.dir, second, missing, false); !fault.Is(err, fault.NotFound) {
+		if _, err := b.git.Tree(ctx, b.dir, second, missing); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v", missing, err)
 		}
 	}
@@ -175,7 +180,7 @@ func TestTreeAndLog(t *testing.T) {
 	if err := os.CopyFS(damaged, os.DirFS(b.dir)); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := b.git.Tree(ctx, damaged, second, "", false)
+	entries, err := b.git.Tree(ctx, damaged, second, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +193,7 @@ func TestTreeAndLog(t *testing.T) {
 			}
 		}
 	}
-	if _, err := b.git.Tree(ctx, damaged, second, "dir", true); err == nil || fault.Is(err, fault.NotFound) {
+	if _, err := walk(damaged, "dir"); err == nil || fault.Is(err, fault.NotFound) {
 		t.Errorf("a folder that is lost: %v", err)
 	}
 	log, err := b.git.Log(ctx, b.dir, "HEAD", "", 0, 10)
@@ -208,6 +213,36 @@ func TestTreeAndLog(t *testing.T) {
 	}
 	if _, err := b.git.Log(ctx, b.dir, git.Zero, "", 0, 1); !fault.Is(err, fault.NotFound) {
 		t.Error(err)
+	}
+}
+
+// A folder with more entries than are kept is refused with a word, a walk gives them all, and what stops it ends git.
+func TestAHugeFolder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	b.commit("a", "x", "1")
+	blob := b.must("a", "rev-parse", "HEAD:x")
+	var listing strings.Builder
+	for i := range git.TreeEntries + 1 {
+		fmt.Fprintf(&listing, "100644 blob %s\tf%06d\n", blob, i)
+	}
+	huge := b.must("a", "commit-tree", "-m", "huge", b.mktree("a", listing.String()))
+	long := b.must("a", "commit-tree", "-m", "long", b.mktree("a", "100644 blob "+blob+"\t"+strings.Repeat("n", 100<<10)+"\n"))
+	b.must("a", "push", "-q", "origin", huge+":refs/heads/huge", long+":refs/heads/long")
+	if _, err := b.git.Tree(t.Context(), b.dir, huge, ""); !fault.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), "more than 50000 entries") {
+		t.Errorf("a huge folder is listed: %v", err)
+	}
+	seen := 0
+	if err := b.git.Walk(t.Context(), b.dir, huge, "", func(git.TreeEntry) error { seen++; return nil }); err != nil || seen != git.TreeEntries+1 {
+		t.Errorf("a walk gives %d files, %v", seen, err)
+	}
+	enough := errors.New("enough")
+	if err := b.git.Walk(t.Context(), b.dir, huge, "", func(git.TreeEntry) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("a walk that is stopped ends with %v", err)
+	}
+	if _, err := b.git.Tree(t.Context(), b.dir, long, ""); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("a name that is too long: %v", err)
 	}
 }
 

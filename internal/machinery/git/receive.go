@@ -303,7 +303,7 @@ func (s *session) drain(fed <-chan error) {
 		}
 		err = <-fed
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // such a client sends nothing
 		if s.control.SetReadDeadline(time.Now().Add(drainTime)) == nil {
 			_, _ = io.CopyN(io.Discard, s.body, drainInput)
 		}

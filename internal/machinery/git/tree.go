@@ -1,7 +1,6 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -21,42 +20,62 @@ type TreeEntry struct {
 	Size int64 // of a blob, bytes
 }
 
-// Tree lists the folder at path in a commit (a full hash, HEAD or a full reference), with recursive every file below
-// it. It fails with fault.NotFound when there is no such folder, fault.TooLarge when the listing is over 64 MB.
-func (g *Git) Tree(ctx context.Context, dir, commit, folder string, recursive bool) ([]TreeEntry, error) {
+// Tree lists the folder at path in a commit (a full hash, HEAD or a full reference). It fails with fault.NotFound when
+// there is no such folder, fault.TooLarge when there are more than 50,000 entries in it or their names are over 64 MB.
+func (g *Git) Tree(ctx context.Context, dir, commit, folder string) ([]TreeEntry, error) {
+	var entries []TreeEntry
+	err := g.eachEntry(ctx, dir, commit, folder, "-l", func(e TreeEntry) error {
+		if len(entries) == treeEntries {
+			return fault.Errorf(fault.TooLarge, "the folder %q has more than %d entries; clone the repository to see them", clip(folder), treeEntries)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	return entries, err
+}
+
+// Walk gives fn every file, link and submodule below the folder at path in a commit, one at a time and without its size;
+// an error of fn ends it. It fails with fault.NotFound when there is no such folder, fault.TooLarge when the names are
+// over 64 MB.
+func (g *Git) Walk(ctx context.Context, dir, commit, folder string, fn func(TreeEntry) error) error {
+	return g.eachEntry(ctx, dir, commit, folder, "-r", fn)
+}
+
+func (g *Git) eachEntry(ctx context.Context, dir, commit, folder, option string, fn func(TreeEntry) error) error {
 	if err := revision(commit); err != nil {
-		return nil, err
+		return err
 	}
 	folder, err := CheckPath(folder)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	args := []string{"ls-tree", "-z", "-l", "--full-tree"}
-	if recursive {
-		args = append(args, "-r")
-	}
-	out, err := g.output(ctx, call{dir: dir, limit: treeBytes, args: append(args, commit+":"+folder)})
+	args := []string{"ls-tree", "-z", "--full-tree", option, commit + ":" + folder}
+	err = g.records(ctx, call{dir: dir, limit: treeBytes, args: args}, func(record string) error {
+		e, err := parseEntry(record)
+		if err != nil {
+			return err
+		}
+		e.Path = path.Join(folder, e.Path)
+		return fn(e)
+	})
 	if exitCode(err) == 128 && g.noFolder(ctx, dir, commit+":"+folder) { // git ends so for whatever it can't read
-		return nil, fault.Errorf(fault.NotFound, "there is no folder %q at %s", clip(folder), commit)
+		return fault.Errorf(fault.NotFound, "there is no folder %q at %s", clip(folder), commit)
 	}
-	if err != nil {
-		return nil, fault.Wrap(err, "list %q at %s", folder, commit)
+	return fault.Wrap(err, "list %q at %s", clip(folder), commit)
+}
+
+// parseEntry reads "MODE TYPE HASH\tNAME", with the size, or "-", after the hash when it was asked for.
+func parseEntry(record string) (e TreeEntry, err error) {
+	meta, name, ok := strings.Cut(record, "\t")
+	fields := strings.Fields(meta)
+	if !ok || len(fields) != 3 && len(fields) != 4 {
+		return e, fmt.Errorf("git gave %q", clip(record))
 	}
-	entries := make([]TreeEntry, 0, bytes.Count(out, []byte{0}))
-	for record := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		if record == "" {
-			continue
-		}
-		meta, name, _ := strings.Cut(record, "\t")
-		fields := strings.Fields(meta)
-		if len(fields) != 4 {
-			return nil, fmt.Errorf("list %q at %s: git gave %q", folder, commit, clip(record))
-		}
-		e := TreeEntry{Path: path.Join(folder, name), Mode: fields[0], Type: fields[1], Hash: fields[2]}
-		e.Size, _ = strconv.ParseInt(fields[3], 10, 64) // "-" for what is not a blob
-		entries = append(entries, e)
+	e = TreeEntry{Path: name, Mode: fields[0], Type: fields[1], Hash: fields[2]}
+	if len(fields) == 4 {
+		e.Size, _ = strconv.ParseInt(fields[3], 10, 64)
 	}
-	return entries, nil
+	return e, nil
 }
 
 // Signature is who wrote or made a commit, and when.
