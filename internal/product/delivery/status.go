@@ -15,7 +15,7 @@ func (s *Service) status(ctx context.Context, a Application, compare bool) (Stat
 	st := Status{Application: a, Sync: StatusUnknown, Health: cluster.Missing, Why: "nothing is deployed"}
 	var page run.Page
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		page, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Limit: 1})
+		page, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{a.Space}, Subject: a.Ref.String(), Limit: 1})
 		return err
 	})
 	if err != nil {

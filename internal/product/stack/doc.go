@@ -17,7 +17,7 @@
 //   - State versions are never overwritten; a write under another's lock, or with an older serial, is refused.
 //   - A state that an engine could not write is taken up after it. What a run has written counts for others (Outputs) when
 //     the run has finished.
-//   - What changes infrastructure is at a commit of the stack's branch. The state of a deleted stack is for a stack of
-//     its name in its space alone.
+//   - What changes infrastructure is at a commit of the stack's branch. The state of a stack is for a stack of its name
+//     in its space alone: none changes its space while anything of it is there.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

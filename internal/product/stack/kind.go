@@ -175,33 +175,6 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 	}
 }
 
-// takeOver comes before a document in another space than that in which a stack of its name was deleted. It is refused
-// while that one's state holds something: whoever may declare stacks here would get what was built there. What is left
-// of an empty one, the versions before it among them, goes.
-func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change) error {
-	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
-	if fault.Is(err, fault.NotFound) || err == nil && (!before.Deleted || before.Space == c.Space) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	last, err := currentState(ctx, tx, c.Ref)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	if last.Resources > 0 {
-		return fault.At(c.Ref.String()+" has a state already", c.New.At(fmt.Sprintf("a stack of this name was deleted in another space, and its state holds %d resources", last.Resources),
-			"choose another name; or declare it in the space where it was, and destroy it or move it from there", "metadata", "name"))
-	}
-	for _, table := range []string{"stack_states", "stack_locks"} {
-		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE stack = $1", c.Ref.String()); err != nil {
-			return fault.Wrap(err, "forget what was of %s", c.Ref)
-		}
-	}
-	return nil
-}
-
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {

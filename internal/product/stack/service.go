@@ -136,7 +136,7 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (o Overview, err error)
 
 func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Overview, error) {
 	o := Overview{Stack: stack}
-	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: stack.Ref.String(), Limit: 20})
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{stack.Space}, Subject: stack.Ref.String(), Limit: 20})
 	if err != nil {
 		return o, err
 	}
