@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
+
+// pushPatience is how long a registry that is away, such as while its server or the server's database is started anew, is
+// asked again.
+const pushPatience = 30 * time.Second
 
 func imageCommand() *cobra.Command {
 	image := &cobra.Command{Use: "image", Short: "Images without a daemon"}
@@ -27,7 +33,8 @@ func packCommand() *cobra.Command {
 		Use: "pack", Short: "Pack files into an image and push it", Args: cobra.NoArgs,
 		Long: `Packs files into an image of one layer, reproducibly and without a daemon, and pushes it.
 
-The registry registry.local is the one of the Roadbed server at ROADBED_URL, with ROADBED_TOKEN.
+The registry registry.local is the one of the Roadbed server at ROADBED_URL, with ROADBED_TOKEN. A registry that is
+away is asked again for half a minute.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		Example: "  roadbed image pack --file bin/app=/app --entrypoint /app --push registry.local/default/shop:v1 --digest-file digest",
@@ -64,7 +71,18 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 		if err != nil {
 			return err
 		}
-		digest, err := remoteOf(push).Push(c.Context(), packed, push)
+		var digest oci.Digest
+		for began, wait := time.Now(), 100*time.Millisecond; ; wait *= 2 {
+			digest, err = remoteOf(push).Push(c.Context(), packed, push)
+			if !fault.Is(err, fault.Unavailable) || time.Since(began)+wait > pushPatience {
+				break
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "the registry does not take the image; it is tried again: %s\n", fault.Message(err))
+			select {
+			case <-time.After(wait):
+			case <-c.Context().Done():
+			}
+		}
 		if err != nil {
 			return err
 		}

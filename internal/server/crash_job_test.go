@@ -140,13 +140,13 @@ func (w *town) settle(ctx context.Context, id, good string) error {
 		}
 		switch {
 		case last.Terminal && last.State == good:
-			w.tell("%s %s run %s is %s", time.Now().Format("05.000"), last.Kind, id, good)
+			w.tell("%s %s run %s is %s", time.Now().Format("04:05.000"), last.Kind, id, good)
 			return true, nil
 		case last.Terminal && strings.Contains(last.Reason, "was lost"):
 			w.retries.Add(1)
 			return false, w.post(ctx, w.alice, id, "retry")
 		case last.Terminal:
-			return false, fmt.Errorf("%s run %s ended as %s: %s", last.Kind, id, last.State, last.Reason)
+			return false, fmt.Errorf("%s run %s ended as %s: %s\n%s", last.Kind, id, last.State, last.Reason, w.logs(ctx, last))
 		case last.Waiting:
 			return false, w.post(ctx, w.bob, id, "confirm")
 		}
@@ -162,6 +162,22 @@ func steps(r client.RunDetail) string {
 	var b strings.Builder
 	for _, s := range r.Steps {
 		fmt.Fprintf(&b, "[%s %s attempt %d %s]", s.Key, s.State, s.Attempt, s.Reason)
+	}
+	return b.String()
+}
+
+// logs gives what failed steps wrote.
+func (w *town) logs(ctx context.Context, r client.RunDetail) string {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		if s.State != "failed" {
+			continue
+		}
+		var log []byte
+		_, err := insist(ctx, func() (any, error) {
+			return nil, w.alice.Do(ctx, "GET", "/runs/"+r.ID+"/steps/"+s.ID+"/log", nil, nil, &log)
+		})
+		fmt.Fprintf(&b, "--- %s: %s (%v)\n", s.Key, log, err)
 	}
 	return b.String()
 }
@@ -186,6 +202,33 @@ func (w *town) find(ctx context.Context, kind, subject, commit string) (string, 
 		return "", fmt.Errorf("a run of kind %s for %s at %.8s: %w", kind, subject, commit, err)
 	}
 	return id, nil
+}
+
+// findAbove waits for the run of a stack at a commit, or at one of the platform on top of it: a look at the branch that
+// came late, because it had to be repeated, finds that one at its head.
+func (w *town) findAbove(ctx context.Context, kind, subject, commit string) (id string, err error) {
+	name := strings.TrimSuffix(strings.TrimPrefix(subject, "stack:default/"), "-infra")
+	err = eventually(ctx, func() (bool, error) {
+		page, err := insist(ctx, func() (client.List[client.Run], error) {
+			return client.Get[client.List[client.Run]](ctx, w.alice, "/runs", url.Values{"kind": {kind}, "subject": {subject}})
+		})
+		if err != nil || len(page.Items) == 0 {
+			return false, err
+		}
+		newest := page.Items[0]
+		if newest.Source.Commit != commit {
+			dir := filepath.Join(w.dir, name)
+			if _, err := w.git(ctx, w.alice, dir, "fetch", "--quiet"); err != nil {
+				return false, nil // the server is away
+			}
+			if _, err := w.git(ctx, w.alice, dir, "merge-base", "--is-ancestor", commit, newest.Source.Commit); err != nil {
+				return false, nil
+			}
+		}
+		id = newest.ID
+		return true, nil
+	})
+	return id, err
 }
 
 // keyed marks requests as one and the same, however often they are sent.
@@ -295,7 +338,11 @@ func (w *town) goLive(ctx context.Context, s *service, commit, answer string) er
 	for kind, is := range map[string][2]string{
 		"workflow": {"component:default/" + s.name, "succeeded"}, "stack": {"stack:default/" + s.name + "-infra", "finished"},
 	} {
-		id, err := w.find(ctx, kind, is[0], commit)
+		find := w.find
+		if kind == "stack" {
+			find = w.findAbove
+		}
+		id, err := find(ctx, kind, is[0], commit)
 		if err != nil {
 			return err
 		}
@@ -324,7 +371,7 @@ func (w *town) answers(ctx context.Context, name, answer string) error {
 		got, err = w.call(ctx, name)
 		return err == nil && got == answer, nil
 	})
-	w.tell("%s %s answers %s", time.Now().Format("05.000"), name, got)
+	w.tell("%s %s answers %s", time.Now().Format("04:05.000"), name, got)
 	if err != nil {
 		return fmt.Errorf("%w; the application is %s at %.8s and %s: %s %s; it answers %q, not %q; its history %+v", err, a.Sync, a.Revision, a.Health, a.Why, a.Message, got, answer, a.History)
 	}

@@ -29,7 +29,6 @@ var none = map[string]string{
 	"runs that have not ended":          "SELECT COUNT(*) FROM runs WHERE terminal = 0",
 	"runs without exactly one creation": "SELECT COUNT(*) FROM runs r WHERE (SELECT COUNT(*) FROM ledger_entries e WHERE e.subject = r.id AND e.type = 'run.created') <> 1",
 	"creations of runs that are not":    "SELECT COUNT(*) FROM ledger_entries e WHERE e.type = 'run.created' AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = e.subject)",
-	"runs that do not end well":         "SELECT COUNT(*) FROM runs WHERE state NOT IN ('finished', 'succeeded')",
 	"applies that were repeated":        "SELECT COUNT(*) FROM run_steps WHERE key LIKE 'apply%' AND job LIKE '%stack:state%' AND attempt > 1",
 	"tokens of steps":                   "SELECT COUNT(*) FROM identity_workloads",
 	"jobs under a lease":                "SELECT COUNT(*) FROM jobs WHERE state = 1",
@@ -76,6 +75,13 @@ func (w *town) scan(t *testing.T, v *victim) {
 			return err
 		})
 	}
+	read(func(tx *store.Tx) error {
+		ill, err := texts(ctx, tx, "SELECT kind || ' run ' || id || ' is ' || state || ': ' || reason FROM runs WHERE state NOT IN ('finished', 'succeeded')")
+		for _, r := range ill {
+			t.Error(r)
+		}
+		return err
+	})
 	read(func(tx *store.Tx) error { return scanMoves(ctx, t, tx) })
 	read(func(tx *store.Tx) error { return scanPushes(ctx, t, tx) })
 	for _, s := range w.built {

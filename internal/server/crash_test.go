@@ -78,12 +78,19 @@ func TestAServerKilledAtAnyMomentLosesNothing(t *testing.T) {
 	first := number(t, "ROADBED_CRASH_SEED", int(time.Now().Unix()%1_000_000))
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		crash(t, programs, "", first, seeds)
+		crash(t, programs, "", first, seeds, (*victim).restart)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		crash(t, programs, storetest.PostgresURL(t), first, seeds)
+		crash(t, programs, storetest.PostgresURL(t), first, seeds, (*victim).restart)
 	})
+}
+
+// restart kills the server and starts it again.
+func (v *victim) restart(t *testing.T) {
+	t.Helper()
+	v.kill()
+	v.start(t)
 }
 
 func number(t *testing.T, name string, otherwise int) int {
@@ -105,13 +112,14 @@ const lanes = 3
 // jobTime bounds what one main job may take, kills and all.
 const jobTime = 15 * time.Minute
 
-func crash(t *testing.T, programs light, database string, first, seeds int) {
+// crash has people work while a server is hit at the moments of the seeds.
+func crash(t *testing.T, programs light, database string, first, seeds int, hit func(*victim, *testing.T)) {
 	v := newVictim(t, programs, database)
 	t.Logf("seeds %d to %d; repeat with ROADBED_CRASH_SEED=%d ROADBED_CRASH_SEEDS=%d", first, first+seeds-1, first, seeds)
 	town := v.found(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var calm, begun atomic.Int64 // calm: 1 when the killing is over, and nothing new is begun
+	var calm, begun atomic.Int64 // calm: 1 when the hitting is over, and nothing new is begun
 	people, ctx := errgroup.WithContext(ctx)
 	for lane := range lanes {
 		people.Go(func() error {
@@ -142,11 +150,10 @@ func crash(t *testing.T, programs light, database string, first, seeds int) {
 			t.Errorf("seed %d: the server ended by itself", seed)
 		case <-ctx.Done():
 		}
-		v.kill()
-		v.start(t)
+		hit(v, t)
 	}
 	calm.Store(1)
-	t.Logf("%d kills in %s", seeds, time.Since(began).Round(time.Second))
+	t.Logf("%d blows in %s", seeds, time.Since(began).Round(time.Second))
 	if err := people.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -299,21 +306,31 @@ func (v *victim) stop(t *testing.T) {
 	}
 }
 
-// awaitReady waits until the server answers.
+// awaitReady waits until the server can serve.
 func (v *victim) awaitReady(t *testing.T) {
+	t.Helper()
+	v.awaitReadiness(t, http.StatusOK)
+}
+
+// awaitReadiness waits until the server answers with a status.
+func (v *victim) awaitReadiness(t *testing.T, want int) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
+	last := ""
 	err := eventually(ctx, func() (bool, error) {
 		response, err := http.Get("http://" + v.address + "/readyz")
 		if err != nil {
+			last = err.Error()
 			return false, nil
 		}
-		response.Body.Close()
-		return response.StatusCode == http.StatusOK, nil
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		last = fmt.Sprintf("%s: %s", response.Status, body)
+		return response.StatusCode == want, err
 	})
 	if err != nil {
-		t.Fatalf("the server does not come up: %v", err)
+		t.Fatalf("the server does not come to answer %d: %v: %s", want, err, last)
 	}
 }
 

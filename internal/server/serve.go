@@ -78,6 +78,9 @@ func harden(header http.Header) {
 func (h *House) authorizeImage(ctx context.Context, action, name string) (kept string, err error) {
 	right := map[string]string{ociface.Pull: "artifact:read", ociface.Push: "artifact:write", ociface.Delete: "artifact:delete"}[action]
 	repository, err := h.Repositories.Platform().Get(ctx, name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
 	if err != nil {
 		if signedIn := h.Access.Authorize(ctx, "artifact:read", "default"); fault.Is(signedIn, fault.Unauthenticated) {
 			return "", signedIn

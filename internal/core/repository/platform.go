@@ -234,7 +234,8 @@ func (p Platform) ArchiveAt(ctx context.Context, repository, commit, subpath str
 }
 
 // Commit commits as the platform itself: its push is marked as such, so that it starts no pipeline. The ledger names
-// the principal of ctx, or the platform when there is none. It fails with fault.Conflict when the branch has moved.
+// the principal of ctx, or the platform when there is none, and it knows of the commit when this succeeds. It fails with
+// fault.Conflict when the branch has moved.
 func (p Platform) Commit(ctx context.Context, repository string, r git.CommitRequest) (commit string, err error) {
 	found, err := p.s.find(ctx, repository)
 	if err != nil {

@@ -3,9 +3,11 @@ package repository_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
@@ -47,6 +49,46 @@ func TestCommitFiles(t *testing.T) {
 			t.Errorf("the history is %+v, %v", log, err)
 		}
 	})
+}
+
+// TestACommitOfThePlatformIsDoneWhenTheLedgerKnowsIt ends the database after git has the commit.
+func TestACommitOfThePlatformIsDoneWhenTheLedgerKnowsIt(t *testing.T) {
+	t.Parallel()
+	ctx, server := t.Context(), storetest.Own(t)
+	b := setup(t, storetest.Open(t, server.URL, rooms...), t.TempDir())
+	b.create("default/shop")
+	first, err := b.CommitFiles(accesstest.As("alice"), "default/shop", files("", "README.md", "hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := server.Hold(t, "repository_refs")
+	committed := make(chan error, 1)
+	go func() {
+		_, err := b.Platform().Commit(ctx, "default/shop", files(first, "deploy/image", "2"))
+		committed <- err
+	}()
+	waiting()
+	server.Stop(t)
+	if err := <-committed; !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a commit that could not be recorded: %v", err)
+	}
+	server.Start(t)
+	again := error(nil)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); { // connections may still be broken
+		if _, again = b.Platform().Commit(ctx, "default/shop", files(first, "deploy/image", "2")); !fault.Is(again, fault.Unavailable) {
+			break
+		}
+	}
+	if !fault.Is(again, fault.Conflict) {
+		t.Errorf("the commit again: %v", again)
+	}
+	head, err := b.Platform().Head(ctx, "default/shop", "main")
+	if err != nil || head == first {
+		t.Errorf("the head is %s, %v", head, err)
+	}
+	if own, err := b.Platform().IsPlatformCommit(ctx, "default/shop", head); err != nil || !own {
+		t.Errorf("the head is the platform's: %v, %v", own, err)
+	}
 }
 
 func TestPlatformView(t *testing.T) {

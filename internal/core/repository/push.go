@@ -103,8 +103,11 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 			return err
 		}
 		commit, err = g.Commit(ctx, s.folder(repository.ID), r)
-		// When this fails the mark stays: a record that is late is no reason to commit again.
-		_ = s.finish(ctx, repository.ID)
+		// When this fails the mark stays: a record that is late is no reason for a person to commit again. What the
+		// platform does next goes by the ledger, and its next try finds the commit.
+		if late := s.finish(ctx, repository.ID); err == nil && m.platform {
+			return late
+		}
 		return err
 	})
 	return commit, fault.Wrap(err, "commit to %s", repository.FullName())

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -37,7 +38,7 @@ func Migrations() store.Migrations {
 const (
 	// Keep is how long an answer is given again.
 	Keep = 24 * time.Hour
-	// abandoned is when a request that is under way counts as lost, whoever answers it.
+	// abandoned is when a request that is under way with another server counts as lost.
 	abandoned = 10 * time.Minute
 	// MaxKey is how many characters a key has at most.
 	MaxKey = 200
@@ -51,12 +52,15 @@ type Answers struct {
 	now    func() time.Time
 	server string
 	life   string // this life of this server
+
+	mu       sync.Mutex
+	underWay map[string]bool // by id, in this life
 }
 
 // New gives the answers of a server, by the name that it keeps when it is started anew: what an earlier life had under
 // way counts as lost.
 func New(db *store.DB, now func() time.Time, server string) *Answers {
-	return &Answers{db: db, now: now, server: server, life: server + "/" + rand.Text()}
+	return &Answers{db: db, now: now, server: server, life: server + "/" + rand.Text(), underWay: map[string]bool{}}
 }
 
 // Request is what was asked.
@@ -102,24 +106,44 @@ func (a *Answers) Begin(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	var answer *Answer
+	var mine bool
 	err := a.db.Write(ctx, func(tx *store.Tx) error {
-		answer = nil
+		answer, mine = nil, false
 		now := a.now()
 		if err := a.tidy(ctx, tx, now); err != nil {
 			return err
 		}
 		n, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING`,
 			r.id(), r.digest(), a.life, now.UnixMicro())
-		if err != nil || n == 1 {
-			return err
+		if err == nil && n == 0 {
+			answer, err = a.earlier(ctx, tx, r, now)
 		}
-		answer, err = a.earlier(ctx, tx, r, now)
+		if mine = err == nil && answer == nil; mine { // before anybody else can see it in the table
+			a.begin(r)
+		}
 		return err
 	})
 	if err != nil {
+		if mine {
+			a.end(r)
+		}
 		return nil, fault.Wrap(err, "look for an earlier request with this Idempotency-Key")
 	}
 	return answer, nil
+}
+
+func (a *Answers) begin(r Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.underWay[r.id()] = true
+}
+
+// end notes that nobody does a request any more, also when the database could not be told. It comes after that, so that
+// the request, sent again meanwhile, can't take the place that is just cleared.
+func (a *Answers) end(r Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.underWay, r.id())
 }
 
 // earlier gives the answer of the request that came before; nil when that one was lost and this one takes its place.
@@ -142,7 +166,7 @@ func (a *Answers) earlier(ctx context.Context, tx *store.Tx, r Request, now time
 		kept.Lost = false
 		return &kept, json.Unmarshal([]byte(header), &kept.Header)
 	}
-	if kept.Status == 0 && !a.lost(life, now.Sub(time.UnixMicro(begun))) {
+	if kept.Status == 0 && !a.lost(r, life, now.Sub(time.UnixMicro(begun))) {
 		return nil, fault.Errorf(fault.Conflict, "a request with this Idempotency-Key is under way; send it again in a moment")
 	}
 	if fresh && kept.Status == 0 && kept.Lost {
@@ -165,9 +189,13 @@ func (a *Answers) Mark(ctx context.Context, r Request) context.Context {
 func Unmarked(ctx context.Context) context.Context { return store.Along(ctx, nil) }
 
 // lost tells whether nobody answers a request that is under way any more.
-func (a *Answers) lost(life string, age time.Duration) bool {
-	ours := strings.HasPrefix(life, a.server+"/")
-	return age >= abandoned || ours && life != a.life
+func (a *Answers) lost(r Request, life string, age time.Duration) bool {
+	if !strings.HasPrefix(life, a.server+"/") {
+		return age >= abandoned
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return life != a.life || !a.underWay[r.id()]
 }
 
 // tidy deletes some answers that have outlived their time.
@@ -179,6 +207,7 @@ func (a *Answers) tidy(ctx context.Context, tx *store.Tx, now time.Time) error {
 
 // Finish keeps the answer of a request that was done, to be given again.
 func (a *Answers) Finish(ctx context.Context, r Request, answer Answer) error {
+	defer a.end(r)
 	header, err := json.Marshal(answer.Header)
 	if err != nil {
 		return err
@@ -195,6 +224,7 @@ func (a *Answers) Finish(ctx context.Context, r Request, answer Answer) error {
 
 // Forget lets a request that was refused, or failed, be sent again with the same key.
 func (a *Answers) Forget(ctx context.Context, r Request) error {
+	defer a.end(r)
 	return a.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM once_answers WHERE id = $1 AND life = $2 AND status = 0`, r.id(), a.life)
 		return err

@@ -97,6 +97,27 @@ func TestARequestThatFailedMayBeSentAgain(t *testing.T) {
 	})
 }
 
+func TestARequestWhoseEndCouldNotBeWrittenIsNotUnderWay(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		a := once.New(db, (&clock{noon}).now, "srv")
+		away, stop := context.WithCancel(t.Context())
+		stop()
+		begin(t, a, request, "the first")
+		if err := a.Forget(away, request); err == nil {
+			t.Fatal("a database that is away has forgotten a request")
+		}
+		begin(t, a, request, "after one that failed")
+		refused(t, a, request, fault.Conflict, "while the second is under way")
+		effect(t, db, a.Mark(t.Context(), request))
+		if err := a.Finish(away, request, answer); err == nil {
+			t.Fatal("a database that is away has kept an answer")
+		}
+		if again, err := a.Begin(t.Context(), request); err != nil || again == nil || !again.Lost {
+			t.Errorf("something came of the second, and the next is told %+v, %v", again, err)
+		}
+	})
+}
+
 // effect writes something in the context of a request.
 func effect(t *testing.T, db *store.DB, ctx context.Context) {
 	t.Helper()

@@ -27,6 +27,8 @@ type collector struct {
 	root *os.Root
 	put  func(ctx context.Context, r io.Reader) (string, int64, error)
 	note func(format string, args ...any) // into the step's log
+	// patiently does again what fails while something that it needs is away.
+	patiently func(ctx context.Context, do func() error) error
 }
 
 // collect puts all outputs into result. It goes on after an error, and gives all.
@@ -34,7 +36,7 @@ func (c collector) collect(ctx context.Context, outputs []Output, result *Result
 	result.Outputs, result.Artifacts = map[string]string{}, map[string]Artifact{}
 	var all []error
 	for _, o := range outputs {
-		err := c.one(ctx, o, result)
+		err := c.patiently(ctx, func() error { return c.one(ctx, o, result) })
 		if errors.Is(err, fs.ErrNotExist) {
 			if o.Optional {
 				continue

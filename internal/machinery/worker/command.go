@@ -70,8 +70,16 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 	if result.Message != "" {
 		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
 	}
-	c := collector{root: root, note: func(format string, args ...any) { fmt.Fprintf(log, "roadbed: "+format+"\n", args...) },
-		put: func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) }}
+	said := map[string]bool{} // what is tried again says nothing again
+	note := func(format string, args ...any) {
+		if line := fmt.Sprintf("roadbed: "+format+"\n", args...); !said[line] {
+			said[line] = true
+			_, _ = io.WriteString(log, line)
+		}
+	}
+	c := collector{root: root, note: note,
+		put:       func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) },
+		patiently: func(ctx context.Context, do func() error) error { return patiently(ctx, w.Patience, do) }}
 	// A canceled step's outputs are wanted too; only a lost one's are not.
 	err = c.collect(alive, l.Job.Outputs, &result)
 	if err != nil && result.ExitCode == 0 {
@@ -157,7 +165,7 @@ func (w *Worker) fill(ctx context.Context, l Lease, root *os.Root) error {
 
 func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, dir string, left *bounds) error {
 	if s.Blob == "" {
-		r, err := fetch(ctx, func() (io.ReadCloser, error) {
+		r, err := w.fetch(ctx, func() (io.ReadCloser, error) {
 			return w.Hub.Archive(ctx, l.ID, s.Repository, s.Commit, s.Subpath)
 		})
 		if err != nil {
@@ -166,7 +174,7 @@ func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, d
 		defer r.Close()
 		return unpack(root, dir, r, left)
 	}
-	r, err := fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, s.Blob) })
+	r, err := w.fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, s.Blob) })
 	if err != nil {
 		return err
 	}
@@ -178,21 +186,12 @@ func (w *Worker) source(ctx context.Context, l Lease, s Source, root *os.Root, d
 	return unpack(root, dir, plain, left)
 }
 
-// fetch opens something at the Hub, and waits up to a minute for a Hub that is away.
-func fetch(ctx context.Context, open func() (io.ReadCloser, error)) (r io.ReadCloser, err error) {
-	bounded, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	var other error
-	err = retry(bounded, func() error {
-		r, other = open()
-		if kind := fault.KindOf(other); other != nil && (kind == fault.Unavailable || kind == fault.Exhausted) {
-			return other
-		}
-		return nil
+// fetch opens something at the Hub, and waits for a Hub that is away.
+func (w *Worker) fetch(ctx context.Context, open func() (io.ReadCloser, error)) (r io.ReadCloser, err error) {
+	err = patiently(ctx, w.Patience, func() error {
+		r, err = open()
+		return err
 	})
-	if other != nil {
-		err = other
-	}
 	return r, err
 }
 
@@ -210,7 +209,7 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 	}
 	var content io.Reader = strings.NewReader(f.Content)
 	if f.Blob != "" {
-		r, err := fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, f.Blob) })
+		r, err := w.fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, f.Blob) })
 		if err != nil {
 			return err
 		}

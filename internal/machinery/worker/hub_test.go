@@ -39,6 +39,7 @@ type hub struct {
 	beats    map[string]int
 	changed  chan struct{} // closed and replaced at each change
 	trouble  int           // so many calls fail first
+	puts     int           // of blobs that fail next
 	noLogs   bool          // no log is taken, for want of space
 	refused  int           // so many reports are refused for good
 	ttl      time.Duration
@@ -185,6 +186,11 @@ func (h *hub) PutBlob(_ context.Context, id string, r io.Reader) (string, int64,
 	if err == nil {
 		err = h.check(id)
 	}
+	h.change(func() {
+		if h.puts--; h.puts >= 0 && err == nil {
+			err = fault.Errorf(fault.Unavailable, "the database does not answer")
+		}
+	})
 	if err != nil {
 		return "", 0, err
 	}

@@ -184,6 +184,23 @@ func retry(ctx context.Context, fn func() error) error {
 	}
 }
 
+// patiently calls fn again for as long as the patience goes, while what it needs is away or has too much to do.
+func patiently(ctx context.Context, patience time.Duration, fn func() error) error {
+	began := time.Now()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := fn()
+		kind := fault.KindOf(err)
+		if kind != fault.Unavailable && kind != fault.Exhausted || ctx.Err() != nil || time.Since(began)+wait > patience {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // final tells whether trying again can't help.
 func final(err error) bool {
 	switch fault.KindOf(err) {

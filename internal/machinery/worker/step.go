@@ -93,18 +93,12 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 	}
 	var result Result
 	var err error
-	began := time.Now()
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		result, err = handle(ctx, l, log)
-		if !fault.Is(err, fault.Unavailable) || ctx.Err() != nil || time.Since(began)+wait > w.Patience {
-			break
+	err = patiently(ctx, w.Patience, func() error {
+		if result, err = handle(ctx, l, log); fault.Is(err, fault.Unavailable) {
+			w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", err)
 		}
-		w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-	}
+		return err
+	})
 	if err == nil {
 		return result
 	}

@@ -29,7 +29,7 @@ type Options struct {
 	Most       execute.Limits     // which no job gets past, whatever it says; see limits
 	CacheBytes int64              // that caches may hold together before the least lately used go; default 20 GiB
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
-	Patience   time.Duration      // how long a platform action is tried again while something that it needs is away; default 30 s
+	Patience   time.Duration      // how long a platform action, a source or an output is tried again while something that it needs is away; default 30 s
 	Now        func() time.Time
 	Log        *slog.Logger
 }

@@ -276,6 +276,22 @@ func TestHubTroubleLosesNothing(t *testing.T) {
 	}
 }
 
+func TestOutputsWaitForAHubThatIsAway(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.hub.puts = 3
+	j := sh("mkdir out; echo kept > out/file; mkfifo out/pipe")
+	j.Outputs = []Output{{Name: "out", Path: "out", Kind: OutputTree}}
+	b.hub.offer("a", j)
+	result, log := b.hub.result(t, "a")
+	if tree := untar(t, b.hub.blobs[result.Artifacts["out"].Digest]); result.ExitCode != 0 || tree["file"] != "kept\n" {
+		t.Errorf("got %+v with %q", result, tree)
+	}
+	if n := strings.Count(log, "out/pipe is left out"); n != 1 {
+		t.Errorf("it is said %d times what is left out:\n%s", n, log)
+	}
+}
+
 func TestEndingWorkerGivesStepsBack(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)

@@ -67,11 +67,18 @@ func (s *Service) result(ctx context.Context, t *task, data stepData, failure er
 			s.Log.ErrorContext(ctx, "golden path step", "run", t.Run, "error", t.Hidden.redact(failure.Error()))
 		}
 		result.ExitCode, result.Message = 1, t.Hidden.redact(explain(failure))
+		if fault.Is(failure, fault.Unavailable) { // the worker tries for a while
+			failure = fault.Errorf(fault.Unavailable, "%s", result.Message)
+		} else {
+			failure = nil
+		}
 	} else if data.Skipped {
 		result.Message = "skipped"
 	}
-	result.Data, err = json.Marshal(data)
-	return result, err
+	if result.Data, err = json.Marshal(data); err != nil {
+		return worker.Result{}, err
+	}
+	return result, failure
 }
 
 // workStep does the step as the person who started the run, whose rights are asked again.

@@ -91,19 +91,33 @@ func print(v any) {
 func call(method, address string, body any) ([]byte, int) {
 	data, err := json.Marshal(body)
 	fail(err)
+	var answer []byte
+	var code int
+	for try := range 6 { // as TF_HTTP_RETRY_MAX has the real ones do it
+		time.Sleep(time.Second << try / 2 * min(1, time.Duration(try)))
+		if answer, code, err = ask(method, address, data); err == nil && code < 500 {
+			break
+		}
+	}
+	fail(err)
+	if code >= 300 && code != http.StatusNotFound && code != http.StatusLocked {
+		fail(fmt.Errorf("%s %s: %d: %s", method, address, code, answer))
+	}
+	return answer, code
+}
+
+func ask(method, address string, data []byte) ([]byte, int, error) {
 	request, err := http.NewRequest(method, address, bytes.NewReader(data))
 	fail(err)
 	request.Header.Set("Content-Type", "application/json")
 	request.SetBasicAuth(os.Getenv("TF_HTTP_USERNAME"), os.Getenv("TF_HTTP_PASSWORD"))
 	response, err := http.DefaultClient.Do(request)
-	fail(err)
+	if err != nil {
+		return nil, 0, err
+	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	fail(err)
-	if response.StatusCode >= 300 && response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusLocked {
-		fail(fmt.Errorf("%s %s: %s: %s", method, address, response.Status, answer))
-	}
-	return answer, response.StatusCode
+	return answer, response.StatusCode, err
 }
 
 type lock struct{ ID, Operation, Who string }
