@@ -1,7 +1,9 @@
 package server
 
 import (
+	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,17 +37,34 @@ func TestTheLedgerOfAStoppedServerIsVerified(t *testing.T) {
 		if err := h.Close(); err != nil {
 			t.Fatal(err)
 		}
-		verify := func() (string, error) {
+		audit := func(args ...string) (string, error) {
 			var out strings.Builder
-			c := verifyCommand("test")
+			c := auditCommand("test")
 			c.SilenceUsage, c.SilenceErrors = true, true
 			c.SetOut(&out)
-			c.SetArgs([]string{"verify", "--data", o.Data, "--database", database})
+			c.SetErr(io.Discard)
+			c.SetArgs(append(args, "--data", o.Data, "--database", database))
 			err := c.ExecuteContext(t.Context())
 			return out.String(), err
 		}
+		verify := func() (string, error) { return audit("verify") }
+		file := filepath.Join(t.TempDir(), "ledger.jsonl")
+		export := func() string {
+			out, err := audit("export")
+			if err != nil {
+				t.Error(err)
+			}
+			write(t, file, out)
+			of, err := audit("verify", "--file", file)
+			if err != nil {
+				return err.Error()
+			}
+			return of
+		}
 		if out, err := verify(); err != nil || !strings.Contains(out, "the ledger is whole: ") || strings.Contains(out, "wait to be sealed") {
 			t.Errorf("as it was left: %s, %v", out, err)
+		} else if of := export(); of != out {
+			t.Errorf("an export verifies as %s, the database as %s", of, out)
 		}
 		db, err := store.Open(t.Context(), database, slog.New(slog.DiscardHandler))
 		if err != nil {
@@ -61,6 +80,9 @@ func TestTheLedgerOfAStoppedServerIsVerified(t *testing.T) {
 		}
 		if out, err := verify(); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "broken at position 2") {
 			t.Errorf("after it was written to: %s, %v", out, err)
+		}
+		if of := export(); !strings.Contains(of, "broken at position 2") {
+			t.Errorf("an export after it was written to: %s", of)
 		}
 	})
 }

@@ -84,35 +84,6 @@ Exit codes: 0 done, or done before, 1 failed.`,
 	}
 }
 
-// verifyCommand reads the database itself, so that it needs to trust no server.
-func verifyCommand(string) *cobra.Command {
-	audit := &cobra.Command{Use: "audit", Short: "The ledger as an audit trail"}
-	audit.AddCommand(onData("verify", "Check the ledger's chain of hashes, without a server", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
-		log, err := o.Logger()
-		if err != nil {
-			return err
-		}
-		db, err := store.Open(c.Context(), o.Database, log)
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		r, err := ledger.Verify(c.Context(), db)
-		if err != nil {
-			return err
-		}
-		if r.Broken != nil {
-			return fault.Errorf(fault.Conflict, "the ledger is broken at position %d: %s", r.Broken.Position, r.Broken.Why)
-		}
-		fmt.Fprintf(c.OutOrStdout(), "the ledger is whole: %d entries, head %d %x\n", r.Entries, r.Head, r.HeadHash)
-		if r.Pending > 0 {
-			fmt.Fprintf(c.OutOrStdout(), "%d more wait to be sealed; a running server does that\n", r.Pending)
-		}
-		return nil
-	}))
-	return audit
-}
-
 func openapiCommand(version string) *cobra.Command {
 	return &cobra.Command{
 		Use: "openapi", Short: "Print the description of the API (OpenAPI 3.1)", Args: cobra.NoArgs, Hidden: true,

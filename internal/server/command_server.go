@@ -25,7 +25,7 @@ import (
 func Commands(version string) []*cobra.Command {
 	return []*cobra.Command{
 		serverCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
-		doctorCommand(version), verifyCommand(version), openapiCommand(version), imageCommand(), warmCommand(version),
+		doctorCommand(version), auditCommand(version), openapiCommand(version), imageCommand(), warmCommand(version),
 	}
 }
 
