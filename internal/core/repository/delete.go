@@ -81,8 +81,9 @@ func (s *Service) delete(ctx context.Context, fullName string, check func(r Repo
 		if err != nil {
 			return fault.Wrap(err, "delete repository %s", r.FullName())
 		}
+		s.expel(r.ID)
 		if err := s.dropFolder(r.ID); err != nil {
-			s.log.Error("remove the folder of a deleted repository; it is tried again at the next start", "repository", r.ID, "error", err)
+			s.log.Error("remove the folder of a deleted repository; it is tried again later", "repository", r.ID, "error", err)
 		}
 		return nil
 	}
@@ -90,4 +91,33 @@ func (s *Service) delete(ctx context.Context, fullName string, check func(r Repo
 		return drop() // nothing to wait for
 	}
 	return s.locked(ctx, r.ID, func(*git.Git) error { return drop() })
+}
+
+// serving gives the context in which a clone, fetch or push of a repository is served; call ended when it is over.
+func (s *Service) serving(ctx context.Context, id string) (_ context.Context, ended func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.served[id] == nil {
+		s.served[id] = map[*context.CancelCauseFunc]bool{}
+	}
+	s.served[id][&cancel] = true
+	return ctx, func() {
+		cancel(nil)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if delete(s.served[id], &cancel); len(s.served[id]) == 0 {
+			delete(s.served, id)
+		}
+	}
+}
+
+// expel ends what is being served of a repository that is no more.
+func (s *Service) expel(id string) {
+	gone := fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for cancel := range s.served[id] {
+		(*cancel)(gone)
+	}
 }

@@ -21,6 +21,44 @@ func (s *Service) folder(id string) string { return filepath.Join(s.dir, id+".gi
 // the lock outlives a server that was killed until they have ended.
 const writerFile = "roadbed-writer"
 
+// objectsFile is locked, by many at the same time, while objects are received, and by one alone while some are dropped: a
+// push that has been checked and waits to write may build on objects that no reference leads to any more.
+const objectsFile = "roadbed-objects"
+
+// openLock opens one of the files above; closing it gives the lock back.
+func (s *Service) openLock(id, name string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(s.folder(id), name), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.Errorf(fault.NotFound, "the repository's folder is missing: %w", err)
+	}
+	return file, fault.Wrap(err, "open the lock of repository %s", id)
+}
+
+// lock takes a lock, when nobody has one that excludes it.
+func lock(file *os.File, how int) (taken bool, err error) {
+	err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
+		return false, nil
+	}
+	return err == nil, fault.Wrap(err, "lock %s", file.Name())
+}
+
+// await takes a lock as soon as it can.
+func await(ctx context.Context, file *os.File, how int, busy string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if taken, err := lock(file, how); taken || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fault.Errorf(fault.Unavailable, "%s: %w", busy, ctx.Err())
+		}
+	}
+}
+
 // locks are the writers' locks of the repositories, within this process.
 type locks struct {
 	mu    sync.Mutex
@@ -46,12 +84,9 @@ type hold struct {
 
 // openHold opens the lock of a repository; close it.
 func (s *Service) openHold(id string) (*hold, error) {
-	file, err := os.OpenFile(filepath.Join(s.folder(id), writerFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fault.Errorf(fault.NotFound, "the repository's folder is missing: %w", err)
-	}
+	file, err := s.openLock(id, writerFile)
 	if err != nil {
-		return nil, fault.Wrap(err, "open the lock of repository %s", id)
+		return nil, err
 	}
 	return &hold{s: s, id: id, file: file, git: s.git.Holding(file)}, nil
 }
@@ -75,7 +110,8 @@ func (h *hold) acquire(ctx context.Context) error {
 		l.leave(h.id, t)
 		return fault.Errorf(fault.Canceled, "wait for another push to the repository: %w", ctx.Err())
 	}
-	if err := h.lockFile(ctx); err != nil {
+	// A git process of an earlier life may have it, or another process that writes the same folder.
+	if err := await(ctx, h.file, syscall.LOCK_EX, "an earlier push to the repository has not ended yet"); err != nil {
 		h.release()
 		return err
 	}
@@ -105,26 +141,6 @@ func (s *Service) tidy(ctx context.Context, g *git.Git, id string) {
 	}
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("mend a repository after a crash", "repository", id, "error", err)
-	}
-}
-
-// lockFile waits for a git process of an earlier life, or for another process that writes the same folder.
-func (h *hold) lockFile(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := syscall.Flock(int(h.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			return fault.Wrap(err, "lock repository %s", h.id)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fault.Errorf(fault.Unavailable, "an earlier push to the repository has not ended yet: %w", ctx.Err())
-		}
 	}
 }
 

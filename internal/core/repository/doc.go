@@ -16,6 +16,10 @@
 // what is left of the git process has ended. Settle is level-triggered: run twice, it finds no difference the second
 // time. So each change of a reference has exactly one entry.
 //
+// Packing drops what no reference leads to. It takes a second lock, which every push holds from before it is checked until
+// its references have moved, so that nothing is dropped that a push builds on. A repository that is deleted ends what is
+// being served of it.
+//
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform; the zero hash for what was
 // not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted. Their subject is
 // "repository:NAMESPACE/NAME".

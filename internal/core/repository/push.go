@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"net/http"
+	"syscall"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -17,7 +18,6 @@ const packLimit = 2 << 30
 // git.Wants). A clone or fetch needs repository:read, a push repository:write; a push is in the ledger when the client
 // learns that it succeeded. An error means that nothing has been written to w.
 func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, path string) error {
-	ctx := r.Context()
 	write, ok := git.Wants(r, path)
 	if !ok {
 		return fault.Errorf(fault.Invalid, "this is not a request of git's smart HTTP protocol; use git 2.0 or newer")
@@ -26,15 +26,23 @@ func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, pat
 	if write {
 		action = Write
 	}
-	repository, err := s.open(ctx, action, fullName)
+	repository, err := s.open(r.Context(), action, fullName)
 	if err != nil {
 		return err
 	}
+	ctx, ended := s.serving(r.Context(), repository.ID)
+	defer ended()
+	r = r.WithContext(ctx)
 	options := git.ServeOptions{Path: path, Client: actor.From(ctx).ID, Write: write, MaxInput: packLimit}
-	if path != git.PathReceivePack {
-		return s.git.Serve(w, r, s.folder(repository.ID), options)
+	if path == git.PathReceivePack {
+		err = s.receive(w, r, repository, options)
+	} else {
+		err = s.git.Serve(w, r, s.folder(repository.ID), options)
 	}
-	return s.receive(w, r, repository, options)
+	if gone := context.Cause(ctx); err != nil && fault.Is(gone, fault.NotFound) {
+		return gone
+	}
+	return err
 }
 
 // receive serves a push; see the package's comment for its order.
@@ -45,6 +53,14 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		return err
 	}
 	defer h.close()
+	objects, err := s.openLock(repository.ID, objectsFile)
+	if err != nil {
+		return err
+	}
+	defer objects.Close()
+	if err := await(ctx, objects, syscall.LOCK_SH, "the repository is being packed; push again"); err != nil {
+		return err
+	}
 	begun := false
 	options.PreReceive = func(ctx context.Context, in git.Incoming) error {
 		if err := h.acquire(ctx); err != nil {
@@ -65,8 +81,9 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 			_ = s.finish(ctx, repository.ID)
 		}
 		h.release()
+		objects.Close()
 	}
-	return h.git.Serve(w, r, s.folder(repository.ID), options)
+	return h.git.Holding(objects).Serve(w, r, s.folder(repository.ID), options)
 }
 
 // markOf says who acts in ctx.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -26,9 +28,9 @@ func (s *Service) Run(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
 	s.settleAll(ctx, true)
 	s.compareAll(ctx)
-	if err := s.removeOrphans(ctx); err != nil && ctx.Err() == nil {
-		s.log.Error("remove folders that belong to no repository", "error", err)
-	}
+	var tidying sync.WaitGroup
+	tidying.Go(func() { s.tidyAll(ctx) }) // packing takes long, and what was pushed is to be recorded soon
+	defer tidying.Wait()
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
 	for {
@@ -36,10 +38,29 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			s.settleAll(ctx, false)
-			s.maintain(ctx)
 		case <-s.wake:
-			s.settleAll(ctx, false)
+		}
+		s.settleAll(ctx, false)
+	}
+}
+
+// tidyAll packs repositories and removes orphans until ctx ends.
+func (s *Service) tidyAll(ctx context.Context) {
+	tick := time.NewTicker(recordInterval)
+	defer tick.Stop()
+	var looked time.Time
+	for {
+		if time.Since(looked) > orphanAge {
+			looked = time.Now() // by the clock of the file system
+			if err := s.removeOrphans(ctx, looked.Add(-orphanAge)); err != nil && ctx.Err() == nil {
+				s.log.Error("remove folders that belong to no repository", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.maintain(ctx)
 		}
 	}
 }
@@ -104,8 +125,8 @@ func (s *Service) compareAll(ctx context.Context) {
 	}
 }
 
-// removeOrphans removes the folders of repositories that were never or are no longer in the database.
-func (s *Service) removeOrphans(ctx context.Context) error {
+// removeOrphans removes the folders, older than a time, of repositories that were never or are no longer in the database.
+func (s *Service) removeOrphans(ctx context.Context, before time.Time) error {
 	folders, err := os.ReadDir(s.dir) // before the rows: a folder that is made meanwhile is not seen
 	if err != nil {
 		return fault.Wrap(err, "list the folder of repositories")
@@ -125,7 +146,7 @@ func (s *Service) removeOrphans(ctx context.Context) error {
 	for _, f := range folders {
 		ours := strings.HasPrefix(f.Name(), draftPrefix) || strings.HasPrefix(f.Name(), idPrefix+"_") && strings.HasSuffix(f.Name(), ".git")
 		info, err := f.Info()
-		if !ours || known[f.Name()] || err != nil || info.ModTime().After(s.started.Add(-orphanAge)) {
+		if !ours || known[f.Name()] || err != nil || !info.ModTime().Before(before) {
 			continue
 		}
 		s.log.Warn("remove a folder that belongs to no repository", "folder", f.Name())
@@ -158,8 +179,29 @@ func (s *Service) maintain(ctx context.Context) {
 	if id == "" {
 		return
 	}
-	err := s.locked(ctx, id, func(g *git.Git) error { return g.Maintain(ctx, s.folder(id)) })
+	packed, err := s.pack(ctx, id)
 	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("pack a repository", "repository", id, "error", err)
 	}
+	if err == nil && !packed {
+		s.mu.Lock()
+		s.pushes[id] += packAfter // next time
+		s.mu.Unlock()
+	}
+}
+
+// pack packs a repository when nothing is being received for it.
+func (s *Service) pack(ctx context.Context, id string) (packed bool, err error) {
+	err = s.locked(ctx, id, func(g *git.Git) error {
+		objects, err := s.openLock(id, objectsFile)
+		if err != nil {
+			return err
+		}
+		defer objects.Close()
+		if packed, err = lock(objects, syscall.LOCK_EX); err != nil || !packed {
+			return err
+		}
+		return g.Holding(objects).Maintain(ctx, s.folder(id))
+	})
+	return packed, err
 }

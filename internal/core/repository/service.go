@@ -32,7 +32,8 @@ type Service struct {
 	locks   locks
 	wake    chan struct{}
 	mu      sync.Mutex
-	pushes  map[string]int // since the repository was last packed, by id
+	pushes  map[string]int                               // since the repository was last packed, by id
+	served  map[string]map[*context.CancelCauseFunc]bool // ends what is being served, by id of the repository
 }
 
 // New gives the service over a folder of repositories, which is made when absent. It needs the tables of Migrations;
@@ -47,7 +48,7 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git
 	}
 	return &Service{
 		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, started: time.Now(),
-		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{},
+		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{}, served: map[string]map[*context.CancelCauseFunc]bool{},
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,14 +17,15 @@ import (
 
 // Bounds of one command.
 const (
-	commandTime  = time.Minute     // of a command whose context has no sooner end
-	serveTime    = time.Hour       // of one clone, fetch or push, until the client has the end of its answer
-	treeBytes    = 64 << 20        // of a listing of a tree
-	treeEntries  = 50_000          // of a folder that is kept in memory
-	recordBytes  = 64 << 10        // of one name in a listing
-	errorBytes   = 16 << 10        // of what a command says on its standard error
-	oldestMinor  = 38              // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
-	hiddenPrefix = "refs/roadbed/" // the platform's own references
+	commandTime  = time.Minute      // of a command whose context has no sooner end
+	packTime     = 10 * time.Minute // of a packing
+	serveTime    = time.Hour        // of one clone, fetch or push, until the client has the end of its answer
+	treeBytes    = 64 << 20         // of a listing of a tree
+	treeEntries  = 50_000           // of a folder that is kept in memory
+	recordBytes  = 64 << 10         // of one name in a listing
+	errorBytes   = 16 << 10         // of what a command says on its standard error
+	oldestMinor  = 38               // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
+	hiddenPrefix = "refs/roadbed/"  // the platform's own references
 	zeroHash     = "0000000000000000000000000000000000000000"
 	emptyTree    = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 )
@@ -36,7 +38,7 @@ type Git struct {
 	log     *slog.Logger
 	serving *slots
 	idle    time.Duration // that a client is waited for
-	hold    *os.File      // nil for none
+	hold    []*os.File
 }
 
 // New finds the git program; an empty binary means git on PATH. It fails with fault.Unavailable when there is none
@@ -73,7 +75,7 @@ func (g *Git) Version() string { return g.version }
 // is killed before: a flock on it tells a later life of the server that an earlier change is still being written.
 func (g *Git) Holding(file *os.File) *Git {
 	held := *g
-	held.hold = file
+	held.hold = append(slices.Clip(held.hold), file)
 	return &held
 }
 

@@ -99,10 +99,11 @@ func (g *Git) Recover(dir string, started time.Time) error {
 }
 
 // Maintain packs what has piled up, when it is enough to be worth it. Unreachable objects are dropped after two weeks.
-// Nothing else may move references meanwhile.
+// Nothing else may move references meanwhile, and nothing may be received: a push that has been checked may build on what
+// is dropped.
 func (g *Git) Maintain(ctx context.Context, dir string) error {
 	_, err := g.output(ctx, call{
-		dir: dir, limit: 64 << 10, forks: true, args: []string{"gc", "--auto", "--quiet"},
+		dir: dir, limit: 64 << 10, forks: true, time: packTime, args: []string{"gc", "--auto", "--quiet"},
 		config: [][2]string{{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}},
 	})
 	return fault.Wrap(err, "pack a repository")

@@ -3,6 +3,7 @@ package git
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,9 +27,10 @@ type call struct {
 	env    []string
 	config [][2]string
 	stdin  io.Reader
-	files  []*os.File // descriptors from 3 on
-	limit  int64      // bytes of output; more is fault.TooLarge
-	forks  bool       // it starts processes of its own
+	files  []*os.File    // descriptors from 3 on
+	limit  int64         // bytes of output; more is fault.TooLarge
+	forks  bool          // it starts processes of its own
+	time   time.Duration // commandTime when 0
 }
 
 // exitError is a command that ended with another code than 0.
@@ -71,10 +74,7 @@ func (g *Git) command(ctx context.Context, c call) *process {
 	cmd.Dir = c.dir
 	cmd.Env = g.with(c.env, c.config)
 	cmd.Stdin = c.stdin
-	cmd.ExtraFiles = c.files
-	if g.hold != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, g.hold)
-	}
+	cmd.ExtraFiles = append(slices.Clip(c.files), g.hold...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -122,7 +122,7 @@ func (p *process) wait() error {
 
 // output runs a command and gives its standard output.
 func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.time, commandTime))
 	defer cancel()
 	p := g.command(ctx, c)
 	out := &bounded{limit: c.limit, full: cancel}
