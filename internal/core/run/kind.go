@@ -79,6 +79,7 @@ type View struct {
 
 	kind  Kind
 	moves []move
+	logs  []string // of the attempts that a worker had and that end
 	dirty bool
 }
 

@@ -2,12 +2,9 @@ package run
 
 import (
 	"context"
-	"strconv"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 
-	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -19,17 +16,10 @@ const safety = 5 * time.Second
 // batch is how many due runs one look takes.
 const batch = 100
 
-// Run expires leases, fires timers and hands locks over, until ctx ends. Several servers may do it at once: each
+// Run expires leases, fires timers, hands locks over and sees to it that logs are sealed, until ctx ends. Several servers may do it at once: each
 // change is made under the run's row and looks again at what it found.
 func (s *Service) Run(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
-	var seals sync.WaitGroup
-	defer seals.Wait()
-	seals.Go(func() {
-		if err := s.SealEnded(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("runs: seal the logs of an earlier life", "error", err)
-		}
-	})
 	wake, stop := s.DB.Listen(channelWake)
 	defer stop()
 	timer := time.NewTimer(0)
@@ -101,7 +91,11 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 			s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
 		}
 	}
-	if len(list) >= batch {
+	more, err := s.sealEnded(ctx)
+	if err != nil {
+		return time.Second, err
+	}
+	if more || len(list) >= batch {
 		return 0, nil
 	}
 	next = safety
@@ -138,31 +132,46 @@ func (s *Service) sealed(ctx context.Context, stream string, err error) error {
 	return fault.Wrap(s.Blob.Seal(ctx, stream), "seal log %s", stream)
 }
 
-// SealEnded seals the logs of attempts that ended while nobody came to it, such as when the server was killed between
-// the two. Run does it once; logs of attempts that go on are left alone.
-func (s *Service) SealEnded(ctx context.Context) error {
-	return s.Blob.Walk(ctx, func(info blob.Info) error {
-		parts := strings.Split(info.Stream, "/")
-		if info.Sealed || len(parts) != 4 || parts[0] != "runs" {
-			return nil
-		}
-		attempt, err := strconv.Atoi(parts[3])
-		if err != nil {
-			return nil // not one of ours
-		}
-		stream, done, err := s.stream(ctx, parts[1], parts[2], attempt)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		if !done || stream != info.Stream {
-			return nil
-		}
-		return s.sealed(ctx, stream, nil)
+// sealEnded seals the logs of attempts that have ended, at most a batch of them, and forgets those. Whoever ends an
+// attempt seals its log right after; this is for what could not be sealed then, such as when the server was killed
+// between the two. It tells whether there are more.
+func (s *Service) sealEnded(ctx context.Context) (more bool, err error) {
+	var streams, left []string
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT stream FROM run_ended_logs ORDER BY ended, stream LIMIT $1", batch)
+		streams, err = store.Collect(rows, err, func(row store.Row) (stream string, err error) { return stream, row.Scan(&stream) })
+		return err
 	})
+	if err != nil || len(streams) == 0 {
+		return false, fault.Wrap(err, "find the logs of ended attempts")
+	}
+	for _, stream := range streams {
+		if err := s.Blob.Seal(ctx, stream); err != nil {
+			if ctx.Err() != nil {
+				return false, ctx.Err()
+			}
+			s.Log.Error("runs: seal a log; it is tried again", "log", stream, "error", err)
+			left = append(left, stream)
+		}
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, stream := range streams {
+			do, args := "DELETE FROM run_ended_logs WHERE stream = $1", []any{stream}
+			if slices.Contains(left, stream) { // the others go before it
+				do, args = "UPDATE run_ended_logs SET ended = $2 WHERE stream = $1", append(args, store.Micros(s.Now()))
+			}
+			if _, err := tx.Exec(ctx, do, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(streams) == batch && len(left) < batch, fault.Wrap(err, "forget the logs that are sealed")
 }
 
 // lose takes a step from a worker that no longer answers.
 func lose(v *View, p *Step) {
+	v.logs = append(v.logs, p.LogStream())
 	who := p.Worker
 	p.lease, p.Worker = "", ""
 	switch {

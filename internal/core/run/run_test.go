@@ -134,36 +134,83 @@ type deaf struct{ blob.Store }
 
 func (deaf) Seal(context.Context, string) error { return errors.New("killed before that") }
 
-// A server that is killed between an attempt's end and the seal of its log seals it in its next life, and no log of what
-// goes on.
-func TestLogsOfAnEarlierLifeAreSealed(t *testing.T) {
+// A server that is killed between an attempt's end and the seal of its log leaves it to whoever looks next, be it itself or
+// another server, or both at once; no log of what goes on is sealed, and one that can't be holds up no other.
+func TestLogsThatWereNotSealedAreSealedByWhoeverLooks(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := setup(t, db)
-		b.create(t, run.New{}, plan{Steps: []string{"one", "two"}})
-		one := b.lease(t, "w")
-		if err := b.hub.Log(b.ctx, one.ID, 0, []byte("said")); err != nil {
-			t.Fatal(err)
+		for range 4 {
+			b.create(t, run.New{}, plan{Steps: []string{"one"}})
 		}
 		whole := b.runs.Blob
-		b.runs.Blob = deaf{whole}
-		if err := b.hub.Report(b.ctx, one.ID, worker.Result{}); err == nil {
-			t.Fatal("the log could be sealed")
+		said := func() (l worker.Lease) {
+			t.Helper()
+			l = *b.lease(t, "w")
+			if err := b.hub.Log(b.ctx, l.ID, 0, []byte("said")); err != nil {
+				t.Fatal(err)
+			}
+			return l
 		}
-		b.runs.Blob = whole
-		two := b.lease(t, "w")
-		if err := b.hub.Log(b.ctx, two.ID, 0, []byte("goes on")); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.runs.SealEnded(b.ctx); err != nil {
-			t.Fatal(err)
-		}
-		for stream, want := range map[string]bool{one.LogStream: true, two.LogStream: false} {
-			if n, _, sealed, err := whole.ReadAt(b.ctx, stream, 0, make([]byte, 1)); n != 1 || sealed != want || err != nil {
-				t.Errorf("log %s: %d bytes, sealed %t, %v; want sealed %t", stream, n, sealed, err, want)
+		want := func(sealed map[string]bool) {
+			t.Helper()
+			for stream, want := range sealed {
+				if n, _, sealed, err := whole.ReadAt(b.ctx, stream, 0, make([]byte, 1)); n != 1 || sealed != want || err != nil {
+					t.Errorf("log %s: %d bytes, sealed %t, %v; want sealed %t", stream, n, sealed, err, want)
+				}
 			}
 		}
+		one, two, lost, goesOn := said(), said(), said(), said()
+		b.runs.Blob = deaf{whole}
+		for _, l := range []worker.Lease{one, two} {
+			if err := b.hub.Report(b.ctx, l.ID, worker.Result{}); err == nil {
+				t.Fatal("the log could be sealed")
+			}
+		}
+		b.clock.add(run.LeaseTime / 2)
+		if _, err := b.hub.Heartbeat(b.ctx, goesOn.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.add(run.LeaseTime / 2)
+		b.tick(t)
+		want(map[string]bool{one.LogStream: false, two.LogStream: false, lost.LogStream: false, goesOn.LogStream: false})
+
+		b.runs.Blob = deafTo{whole, one.LogStream}
+		b.tick(t)
+		want(map[string]bool{one.LogStream: false, two.LogStream: true, lost.LogStream: true, goesOn.LogStream: false})
+
+		b.runs.Blob = whole
+		other := run.NewService(b.runs.Deps)
+		var both sync.WaitGroup
+		for _, s := range []*run.Service{b.runs, other} {
+			both.Go(func() {
+				if _, err := s.Tick(b.ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		want(map[string]bool{one.LogStream: true, two.LogStream: true, lost.LogStream: true, goesOn.LogStream: false})
+		left := 0
+		if err := db.Read(b.ctx, func(tx *store.Tx) error {
+			return tx.QueryRow(b.ctx, "SELECT COUNT(*) FROM run_ended_logs").Scan(&left)
+		}); err != nil || left != 0 {
+			t.Errorf("%d logs are still to be sealed (%v)", left, err)
+		}
 	}, rooms()...)
+}
+
+// deafTo is a store in which one stream can't be sealed.
+type deafTo struct {
+	blob.Store
+	stream string
+}
+
+func (d deafTo) Seal(ctx context.Context, stream string) error {
+	if stream == d.stream {
+		return errors.New("its disk fails")
+	}
+	return d.Store.Seal(ctx, stream)
 }
 
 // A worker gets what it can do.

@@ -248,6 +248,11 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			return fault.Wrap(err, "save step %s of run %s", step.Key, r.ID)
 		}
 	}
+	for _, stream := range v.logs {
+		if _, err := tx.Exec(ctx, "INSERT INTO run_ended_logs (stream, ended) VALUES ($1, $2)", stream, store.Micros(v.Now)); err != nil {
+			return fault.Wrap(err, "note the end of log %s", stream)
+		}
+	}
 	if err := updateRun(ctx, tx, r, v.kind.States[r.State].WaitsLock && r.Lock != "" && !v.Locked); err != nil {
 		return fault.Wrap(err, "save run %s", r.ID)
 	}

@@ -47,6 +47,13 @@ CREATE TABLE run_locks (
 );
 CREATE INDEX run_locks_run ON run_locks (run);
 
+-- Logs of attempts that have ended, until it is certain that they are sealed.
+CREATE TABLE run_ended_logs (
+  stream TEXT PRIMARY KEY,
+  ended BIGINT NOT NULL
+);
+CREATE INDEX run_ended_logs_ended ON run_ended_logs (ended, stream);
+
 CREATE TABLE run_steps (
   id TEXT PRIMARY KEY,
   run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -91,5 +98,6 @@ CREATE INDEX run_reviews_run ON run_reviews (run, id);
 -- +goose Down
 DROP TABLE run_reviews;
 DROP TABLE run_steps;
+DROP TABLE run_ended_logs;
 DROP TABLE run_locks;
 DROP TABLE runs;
