@@ -275,6 +275,14 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 			return "---\n{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: dana}, spec: {memberOf: [team], profile: {email: " + mail + "}}}\n"
 		}
 		const owned = "---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: tool}, spec: {type: service, lifecycle: production, owner: 'user:default/dana'}}\n"
+		group := func(members string) string {
+			return "---\n{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: tools}, spec: {type: team, children: [], members: " + members + "}}\n"
+		}
+		binding := func(subjects string) string {
+			return "---\n{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: tools}, spec: {role: reader, subjects: " + subjects + "}}\n"
+		}
+		b.apply(system(), "default", "teams", group(`["bob", "Dana"]`)+binding(`["user:default/bob", "user:default/dana.x", "user:other/dana"]`))
+		b.apply(system(), "default", "teams", group(`["dana"]`)+binding(`["user:default/dana", "user:default/dana-y"]`))
 		b.apply(system(), "default", "early", strings.Replace(owned, "tool", "older", 1)) // of nobody yet
 		b.apply(system(), "default", "tools", user("dana@one.test"))
 		b.apply(system(), "default", "tools", user("dana@two.test")+owned)
@@ -325,6 +333,29 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 			if text := fmt.Sprint(v.Diff); strings.Contains(text, "test") {
 				t.Errorf("version %d still tells of her: %s", v.Number, text)
 			}
+		}
+
+		// What was declared of others names her no more, now or when it changes.
+		if _, err := b.queue.Work(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.apply(system(), "default", "teams", group(`["bob"]`)+binding(`["user:default/bob", "user:default/dana.x", "user:other/dana"]`))
+		for _, name := range []string{"group:default/tools", "rolebinding:default/tools", "component:default/tool", "component:default/older"} {
+			versions, err := b.History(system(), parseRef(t, name), page.Request{})
+			if err != nil || len(versions.Items) == 0 {
+				t.Fatal(err)
+			}
+			text := ""
+			for _, v := range versions.Items {
+				text += fmt.Sprint(v.Diff)
+			}
+			text = strings.NewReplacer("user:default/dana.x", "", "user:default/dana-y", "", "user:other/dana", "").Replace(text)
+			if named := strings.Contains(strings.ToLower(text), "dana"); named || !strings.Contains(text, id) && strings.HasSuffix(name, "/tools") {
+				t.Errorf("the history of %s says %s", name, text)
+			}
+		}
+		if versions, err := b.History(system(), parseRef(t, "rolebinding:default/tools"), page.Request{}); err != nil || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:default/dana.x") || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:other/dana") {
+			t.Errorf("others lost their names: %+v, %v", versions, err)
 		}
 		b.apply(system(), "default", "tools", user("dana@three.test")+owned)
 		if got := b.entries("entity.created", id); got != 2 {

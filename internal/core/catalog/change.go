@@ -109,7 +109,7 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, ite
 	if item.Action == Deleted {
 		text = nil
 		if err = drop(ctx, tx, e.Ref); err == nil && e.Ref.Kind == userKind {
-			err = forgetVersions(ctx, tx, e.Ref)
+			err = s.forgetPerson(ctx, tx, e.Ref)
 		}
 	} else {
 		var before []document.Relation

@@ -36,6 +36,7 @@ func (s *Service) subscribe() {
 		}
 		return nil
 	})
+	queue.Handle(s.queue, jobForget, queue.HandleOptions{Concurrency: 1}, s.forgetMentions)
 	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx, false) })
 	s.queue.Every(jobSweep, sweepEvery, struct{}{})
 	s.ledger.Subscribe("catalog.repositories", []string{"repository."}, s.repositoryChanged)

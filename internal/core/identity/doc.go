@@ -4,7 +4,8 @@
 //   - A principal has an opaque id (pri_…), which is all that the ledger and other rooms keep. Users are the projection
 //     of User documents; machines are made in a space and act only there and below.
 //   - No secret is stored: only its SHA-256, and secrets are 256 random bits. A token is shown once, when it is made.
-//   - Whoever is deleted can do nothing from that commit on: their tokens, sessions and links end with it.
+//   - Whoever is deleted can do nothing from that commit on: their tokens, sessions and links end with it. Of a person
+//     nothing but the id is kept.
 //   - A token can be narrowed by scopes and never made by a narrower or shorter one.
 //   - A workload's token belongs to one step of a run, holds its scopes in its space, and ends with the step.
 //

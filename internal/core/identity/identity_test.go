@@ -308,8 +308,24 @@ func TestNamesStandOnlyHere(t *testing.T) {
 			t.Errorf("the names are %v", got)
 		}
 		b.Delete("user:default/carol")
-		if got := names(); !got[carol].Deleted || got[carol].Name != "Carol C." {
+		forgotten := identity.Display{Name: "somebody who was deleted", Deleted: true}
+		if got := names(); got[carol] != forgotten {
 			t.Errorf("after the deletion: %v", got[carol])
+		}
+		b.Apply("default", "{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: carol}, spec: {memberOf: []}}")
+		if got := names(); got[carol] != forgotten {
+			t.Errorf("when another has her name: %v", got[carol])
+		}
+		err := b.db.Read(ctx, func(tx *store.Tx) error {
+			kept := 0
+			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM identity_principals WHERE id = $1 AND (ref LIKE '%carol%' OR name <> '' OR email <> '' OR description <> '')`, carol).Scan(&kept)
+			if kept != 0 {
+				t.Error("something of her is kept")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -35,7 +35,7 @@ type Display struct {
 	Deleted bool
 }
 
-// Names gives what stands behind opaque ids; unknown ids are left out. It asks for no right: whoever may see the id in
+// Names gives what stands behind opaque ids; unknown ids are left out, and those who were deleted have no reference. It asks for no right: whoever may see the id in
 // its place may see the name.
 func (s *Service) Names(ctx context.Context, tx *store.Tx, ids []string) (map[string]Display, error) {
 	names := make(map[string]Display, len(ids))
@@ -55,7 +55,14 @@ func (s *Service) Names(ctx context.Context, tx *store.Tx, ids []string) (map[st
 		return nil, fault.Wrap(err, "read the names of principals")
 	}
 	for _, p := range found {
-		names[p.ID] = Display{Ref: p.Ref, Name: p.Name, Deleted: !p.Deleted.IsZero()}
+		switch {
+		case p.Deleted.IsZero():
+			names[p.ID] = Display{Ref: p.Ref, Name: p.Name}
+		case p.Kind == actor.User:
+			names[p.ID] = Display{Name: "somebody who was deleted", Deleted: true}
+		default: // another may have its reference by now
+			names[p.ID] = Display{Name: p.Name + " (deleted)", Deleted: true}
+		}
 	}
 	return names, nil
 }
@@ -143,7 +150,7 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, who ref.Entity) erro
 	if err != nil {
 		return err
 	}
-	return endPrincipal(ctx, tx, p.ID, s.now())
+	return endPrincipal(ctx, tx, p, s.now())
 }
 
 // NewMachine describes an account for scripts and outside systems.
@@ -195,7 +202,7 @@ func (s *Service) DeleteMachine(ctx context.Context, who ref.Entity) error {
 		if p.Kind != actor.Machine {
 			return fault.Errorf(fault.Invalid, "%s is not a machine; delete its document", who)
 		}
-		if err := endPrincipal(ctx, tx, p.ID, s.now()); err != nil {
+		if err := endPrincipal(ctx, tx, p, s.now()); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, ledger.Entry{Type: "machine.deleted", Space: p.Space, Subject: p.Ref.String(), Refs: []string{p.ID}}, nil)

@@ -79,9 +79,15 @@ func updatePrincipal(ctx context.Context, tx *store.Tx, p Principal) error {
 	return err
 }
 
-// endPrincipal keeps the row, so that history can still be read, without the address.
-func endPrincipal(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
-	if _, err := tx.Exec(ctx, `UPDATE identity_principals SET deleted = $2, email = '' WHERE id = $1`, id, store.Micros(now)); err != nil {
+// endPrincipal keeps the row, so that history can still be read. Of a person it keeps nothing but the id.
+func endPrincipal(ctx context.Context, tx *store.Tx, p Principal, now time.Time) error {
+	id := p.ID
+	if p.Kind == actor.User {
+		p.Ref, p.Name, p.Description = ref.New("user", "deleted", id), "", ""
+	}
+	_, err := tx.Exec(ctx, `UPDATE identity_principals SET deleted = $2, ref = $3, name = $4, email = '', description = $5 WHERE id = $1`,
+		id, store.Micros(now), p.Ref.String(), p.Name, p.Description)
+	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE principal = $1 AND revoked = 0`, id, store.Micros(now)); err != nil {
