@@ -117,7 +117,7 @@ type Hooked interface {
 
 // Health tells what credentials are good for.
 type Health struct {
-	Login   string   // whom the forge takes the caller for; an app's is its slug
+	Login   string   // whom the forge takes the caller for, as it signs the caller's comments
 	Version string   // of the forge; "" when it does not tell
 	Scopes  []string // that the credentials have, in the forge's words; nil when it does not tell
 	Missing []string // that the contract needs and they lack

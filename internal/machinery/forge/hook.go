@@ -73,18 +73,20 @@ type Push struct {
 	Paths    []string // that the told commits touch, each once
 }
 
-// Actions on a proposal.
+// Actions on a proposal; on a comment and on a review Opened (it is new), Edited and Removed.
 const (
 	ActionOpened   = "opened"
-	ActionPushed   = "pushed" // its source moved
-	ActionEdited   = "edited" // title, body, target, labels, draft
+	ActionPushed   = "pushed"  // its source moved
+	ActionEdited   = "edited"  // title, body, target, labels, draft
+	ActionRemoved  = "removed" // a comment that is deleted, a review that does not count any more
 	ActionClosed   = "closed"
 	ActionReopened = "reopened"
 	ActionMerged   = "merged"
 	ActionOther    = "other"
 )
 
-// ProposalEvent is what happened to a proposal: Comment and Review are set by their kinds.
+// ProposalEvent is what happened to a proposal: Comment and Review are set by their kinds. Of the proposal a forge tells
+// with a comment no more than its number, title, author and state.
 type ProposalEvent struct {
 	Action   string
 	Proposal Proposal

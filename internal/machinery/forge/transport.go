@@ -37,8 +37,9 @@ type Transport struct {
 	now       func() time.Time
 	pause     time.Duration // before the first repetition; each later one takes twice as long
 
-	mu   sync.Mutex
-	rate Rate
+	mu    sync.Mutex
+	rate  Rate
+	quiet time.Time // until when the forge wants to be left alone
 }
 
 // TransportOptions say how a forge is reached.
@@ -96,6 +97,23 @@ func Until(err error) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// refused is an answer that is an error.
+type refused struct {
+	status int
+	words  string
+}
+
+func (r *refused) Error() string { return r.words }
+
+// Status gives the HTTP status with which a forge refused; 0 when err is of another kind.
+func Status(err error) int {
+	r := &refused{}
+	if errors.As(err, &r) {
+		return r.status
+	}
+	return 0
+}
+
 // RoundTrip sends a request as the contract says.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.mayAsk(); err != nil {
@@ -125,6 +143,9 @@ func (t *Transport) mayAsk() error {
 	defer t.mu.Unlock()
 	if t.rate.Limit > 0 && t.rate.Left == 0 && t.now().Before(t.rate.Reset) {
 		return fault.Errorf(fault.Exhausted, "%s takes %d requests and all are used: %w", t.home.Host, t.rate.Limit, &limited{t.rate.Reset})
+	}
+	if !t.quiet.IsZero() && t.now().Before(t.quiet) {
+		return fault.Errorf(fault.Exhausted, "%s was asked too often: %w", t.home.Host, &limited{t.quiet})
 	}
 	return nil
 }
@@ -207,37 +228,46 @@ func (t *Transport) note(h http.Header) {
 // fault turns an answer into an error, with the forge's own words.
 func (t *Transport) fault(got *http.Response, said []byte) error {
 	words := t.home.Host + " says: " + message(got, said)
-	retry, limits := t.limit(got)
+	if until, limits := t.limit(got, words); limits {
+		t.mu.Lock()
+		t.quiet = until
+		t.mu.Unlock()
+		return fault.Errorf(fault.Exhausted, "%s: %w", words, &limited{until})
+	}
+	kind := fault.Invalid
 	switch {
-	case limits:
-		return fault.Errorf(fault.Exhausted, "%s: %w", words, &limited{retry})
 	case got.StatusCode == http.StatusUnauthorized:
-		return fault.Errorf(fault.Unauthenticated, "%s; its credentials are wrong or have ended", words)
+		kind = fault.Unauthenticated
+		words += "; its credentials are wrong or have ended"
 	case got.StatusCode == http.StatusForbidden:
+		kind = fault.Denied
 		if needs := got.Header.Get("X-Accepted-OAuth-Scopes"); needs != "" {
 			words += "; it takes a token with one of the scopes " + needs
 		}
-		return fault.Errorf(fault.Denied, "%s", words)
+		if needs := got.Header.Get("X-Accepted-GitHub-Permissions"); needs != "" {
+			words += "; it takes an app or a fine-grained token with the permissions " + needs
+		}
 	case got.StatusCode == http.StatusNotFound, got.StatusCode == http.StatusGone:
-		return fault.Errorf(fault.NotFound, "%s", words)
-	case got.StatusCode == http.StatusConflict:
-		return fault.Errorf(fault.Conflict, "%s", words)
+		kind = fault.NotFound
+	case got.StatusCode == http.StatusConflict, got.StatusCode == http.StatusMethodNotAllowed: // of what can't be merged now
+		kind = fault.Conflict
 	case got.StatusCode == http.StatusPreconditionFailed:
-		return fault.Errorf(fault.Stale, "%s", words)
+		kind = fault.Stale
 	case got.StatusCode == http.StatusRequestEntityTooLarge:
-		return fault.Errorf(fault.TooLarge, "%s", words)
+		kind = fault.TooLarge
 	case got.StatusCode >= 500:
-		return fault.Errorf(fault.Unavailable, "%s", words)
+		kind = fault.Unavailable
 	}
-	return fault.Errorf(fault.Invalid, "%s", words)
+	return fault.Errorf(kind, "%w", &refused{got.StatusCode, words})
 }
 
 // limit tells whether an answer is one of too many requests, and until when.
-func (t *Transport) limit(got *http.Response) (until time.Time, limits bool) {
+func (t *Transport) limit(got *http.Response, words string) (until time.Time, limits bool) {
 	wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
 	rate := t.Rate()
 	switch {
 	case got.StatusCode == http.StatusTooManyRequests, got.StatusCode == http.StatusForbidden && err == nil:
+	case got.StatusCode == http.StatusForbidden && strings.Contains(words, "secondary rate limit"): // GitHub's, which no header tells
 	case got.StatusCode == http.StatusForbidden && rate.Limit > 0 && rate.Left == 0 && t.now().Before(rate.Reset):
 		return rate.Reset, true
 	default:

@@ -158,7 +158,7 @@ func TestTransportTellsWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		"/401": {fault.Unauthenticated, "have ended"}, "/403?says={\"message\":\"no\"}": {fault.Denied, "no; it takes a token with one of the scopes repo"},
-		"/404": {fault.NotFound, "404"}, "/409": {fault.Conflict, ""}, "/412": {fault.Stale, ""}, "/413": {fault.TooLarge, ""},
+		"/404": {fault.NotFound, "404"}, "/405": {fault.Conflict, ""}, "/409": {fault.Conflict, ""}, "/412": {fault.Stale, ""}, "/413": {fault.TooLarge, ""},
 		"/422?says={\"message\":{\"name\":[\"is+taken\"]}}": {fault.Invalid, `{"name":["is taken"]}`}, "/400?says=<html>": {fault.Invalid, "400 Bad Request"},
 		"/422?says={\"error\":\"a\",\"error_description\":\"b\",\"errors\":[\"c\"]}": {fault.Invalid, "a; b; c"},
 		"/422?says={\"message\":\"" + strings.Repeat("é", 400) + "\"}":               {fault.Invalid, "é…"},
@@ -166,6 +166,9 @@ func TestTransportTellsWhatIsWrong(t *testing.T) {
 		_, err := f.do("GET", query)
 		if !fault.Is(err, want.kind) || !strings.Contains(err.Error(), want.says) {
 			t.Errorf("%.60s: %v %v", query, fault.KindOf(err), err)
+		}
+		if status := forge.Status(err); fmt.Sprintf("/%d", status) != query[:4] {
+			t.Errorf("%.60s: the status is %d", query, status)
 		}
 	}
 }
@@ -180,6 +183,9 @@ func TestTransportKeepsToLimits(t *testing.T) {
 			w.Header()[name] = values
 		}
 		w.WriteHeader(code)
+		if code == 403 && w.Header().Get("Retry-After") == "" {
+			fmt.Fprint(w, `{"message": "You have exceeded a secondary rate limit."}`)
+		}
 	})
 	at := func(d time.Duration) string { return fmt.Sprint(noon.Add(d).Unix()) }
 	for what, c := range map[string]struct {
@@ -187,12 +193,13 @@ func TestTransportKeepsToLimits(t *testing.T) {
 		header http.Header
 		until  time.Duration
 	}{
-		"429 with Retry-After":    {429, http.Header{"Retry-After": {"30"}}, 30 * time.Second},
-		"429 alone":               {429, nil, time.Minute},
-		"403 with Retry-After":    {403, http.Header{"Retry-After": {"7"}}, 7 * time.Second},
-		"403 with nothing left":   {403, http.Header{"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {at(time.Hour)}}, time.Hour},
-		"429 as GitLab tells it":  {429, http.Header{"Ratelimit-Limit": {"60"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {at(2 * time.Minute)}}, 2 * time.Minute},
-		"Retry-After out of mind": {429, http.Header{"Retry-After": {"999999999"}}, 24 * time.Hour},
+		"429 with Retry-After":         {429, http.Header{"Retry-After": {"30"}}, 30 * time.Second},
+		"429 alone":                    {429, nil, time.Minute},
+		"403 with Retry-After":         {403, http.Header{"Retry-After": {"7"}}, 7 * time.Second},
+		"403 with nothing left":        {403, http.Header{"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {at(time.Hour)}}, time.Hour},
+		"429 as GitLab tells it":       {429, http.Header{"Ratelimit-Limit": {"60"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {at(2 * time.Minute)}}, 2 * time.Minute},
+		"403 of GitHub's second limit": {403, http.Header{"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"9"}, "X-Ratelimit-Reset": {at(time.Hour)}}, time.Minute},
+		"Retry-After out of mind":      {429, http.Header{"Retry-After": {"999999999"}}, 24 * time.Hour},
 	} {
 		g := newFar(t, f.answers)
 		code, header = c.code, c.header
@@ -201,8 +208,12 @@ func TestTransportKeepsToLimits(t *testing.T) {
 		if !fault.Is(err, fault.Exhausted) || !ok || !until.Equal(noon.Add(c.until)) {
 			t.Errorf("%s: %v until %s", what, err, until)
 		}
-		if g.asked.Load() != 1 {
-			t.Errorf("%s: asked %d times", what, g.asked.Load())
+		if _, err := g.do("POST", "/"); g.asked.Load() != 1 || !fault.Is(err, fault.Exhausted) { // it is left alone until then
+			t.Errorf("%s: asked %d times, %v", what, g.asked.Load(), err)
+		}
+		g.now = noon.Add(c.until)
+		if _, _ = g.do("POST", "/"); g.asked.Load() != 2 {
+			t.Errorf("%s: afterwards it is not asked", what)
 		}
 	}
 	code, header = 200, http.Header{"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {at(time.Minute)}}

@@ -28,9 +28,10 @@ type Ground struct {
 	Hooks    forge.Hooks
 	Kind     string // "github"
 
-	Organization string // has at least the two as members, and the team
+	Organization string // has at least the two people as members, and the team
 	Team         string // has the reviewer as its only member
 	Login        string // of Forge
+	App          bool   // Forge's credentials are an app's, which administers Organization and is no member of it
 	ReviewerName string // login of Reviewer
 
 	// Lacks names what this forge does not have: "refusal" (a review that asks for changes), "organization hooks",

@@ -123,7 +123,7 @@ func deliveries(b *bench) {
 	_, err = b.Reviewer.Comment(b.ctx(), w.repository, p.Number, "/plan")
 	b.good("comment", err)
 	e = next("a comment", func(e forge.Event) bool { return e.Kind == forge.KindComment })
-	if e.Proposal.Comment.Body != "/plan" || e.Proposal.Comment.Author.Login != b.ReviewerName || e.Proposal.Proposal.Number != p.Number || e.Proposal.Comment.ID == "" {
+	if e.Proposal.Action != forge.ActionOpened || e.Proposal.Comment.Body != "/plan" || e.Proposal.Comment.Author.Login != b.ReviewerName || e.Proposal.Proposal.Number != p.Number || e.Proposal.Comment.ID == "" {
 		b.t.Errorf("the comment is %+v of %+v", e.Proposal.Comment, e.Proposal.Proposal)
 	}
 	newer := w.commit("feature", "more", map[string]string{"e.txt": "e\n"})
@@ -133,7 +133,7 @@ func deliveries(b *bench) {
 	_, err = b.Reviewer.Review(b.ctx(), w.repository, p.Number, forge.NewReview{Verdict: forge.Approved, Body: "good"})
 	b.good("approve", err)
 	e = next("a review", func(e forge.Event) bool { return e.Kind == forge.KindReview })
-	if e.Proposal.Review.Verdict != forge.Approved || e.Proposal.Review.Author.Login != b.ReviewerName {
+	if e.Proposal.Action != forge.ActionOpened || e.Proposal.Review.Verdict != forge.Approved || e.Proposal.Review.Author.Login != b.ReviewerName {
 		b.t.Errorf("the review is %+v", e.Proposal.Review)
 	}
 	b.ready(w, p.Number, forge.MergeReady)
