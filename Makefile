@@ -5,6 +5,7 @@ SHELL := /bin/bash
 GO ?= go
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
 TOFU_VERSION := 1.12.6
+GITEA_VERSION := 1.27.3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/helper
@@ -17,7 +18,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate check-generated tools clean
+.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate check-generated tools gitea clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -57,6 +58,17 @@ $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
 	@echo "building OpenTofu $(TOFU_VERSION) from its module; this takes some minutes, once"
 	mkdir -p $(@D)
 	cd tools/tofu && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@.part github.com/opentofu/opentofu/cmd/tofu
+	mv $@.part $@
+
+gitea: $(CACHE)/gitea-$(GITEA_VERSION)/gitea ## a real forge for the tests, built from its module (about 4 CPU minutes, once)
+
+# Without its front end, whose sources the module does not hold; templates and options are read from beside it.
+$(CACHE)/gitea-$(GITEA_VERSION)/gitea:
+	@echo "building Gitea $(GITEA_VERSION) from its module; this takes some minutes, once"
+	mkdir -p $(@D)/static
+	cd tools/gitea && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X main.Version=$(GITEA_VERSION)' -o $@.part gitea.dev
+	cd tools/gitea && module=$$($(GO) list -m -f '{{.Dir}}' gitea.dev) && cp -R $$module/options $$module/templates $$module/public $(@D)/static
+	chmod -R u+w $(@D)/static
 	mv $@.part $@
 
 test: helper ## all tests; what a machine lacks is skipped with a word
