@@ -95,7 +95,7 @@ func TestStepsOutliveAnOutageOfTheDatabase(t *testing.T) {
 	ends(endsMeanwhile, "failed", "one\ntwo\n")
 
 	// The golden path makes a repository, in a transaction that waits for whoever holds the table.
-	waiting := database.Hold(t, "repositories")
+	waiting, _ := storetest.Hold(t, database.URL, "repositories", storetest.FromWriting)
 	made, err := client.Post[client.RunDetail](t.Context(), town.alice, "/templates/default/light-service/runs", map[string]any{"values": map[string]any{
 		"name": "shop", "owner": "group:default/" + townTeam, "greeting": "first", "replicas": 1,
 	}})

@@ -61,7 +61,7 @@ func TestACommitOfThePlatformIsDoneWhenTheLedgerKnowsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waiting := server.Hold(t, "repository_refs")
+	waiting, _ := storetest.Hold(t, server.URL, "repository_refs", storetest.FromWriting)
 	committed := make(chan error, 1)
 	go func() {
 		_, err := b.Platform().Commit(ctx, "default/shop", files(first, "deploy/image", "2"))

@@ -300,14 +300,10 @@ func TestCancelStopsWhatAWorkerHas(t *testing.T) {
 		b := setup(t, db)
 		r := b.create(t, run.New{Lock: "l"}, plan{Steps: []string{"one", "two"}})
 		l := b.lease(t, "w")
-		told := make(chan error, 1)
-		waiting, stop := context.WithTimeout(b.ctx, time.Minute)
-		defer stop()
-		go func() { told <- b.hub.AwaitCancel(waiting, l.ID) }()
 		if err := b.runs.Cancel(b.ctx, r.ID); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-told; err != nil {
+		if err := b.hub.AwaitCancel(b.ctx, l.ID); err != nil {
 			t.Fatalf("the worker is not told: %v", err)
 		}
 		b.want(t, r.ID, "running")
@@ -338,6 +334,43 @@ func TestCancelStopsWhatAWorkerHas(t *testing.T) {
 			t.Fatalf("retried lease = %+v", again)
 		}
 	}, rooms()...)
+}
+
+// A worker waits at one server while another takes the cancel: the notice goes from one to the other. The worker has
+// looked before the cancel, so that it is nothing but the notice that makes it look again.
+func TestACancelReachesTheWorkerOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	url := storetest.PostgresURL(t)
+	here := setup(t, storetest.Open(t, url, rooms()...))
+	there := setup(t, storetest.Open(t, url))
+	r := here.create(t, run.New{}, plan{Steps: []string{"one"}})
+	l := here.lease(t, "w")
+	ctx, stop := context.WithTimeout(here.ctx, time.Minute)
+	defer stop()
+	// A server that begins to hear the others looks once for what it may have missed.
+	heard, end := here.db.Listen("anything")
+	defer end()
+	for listening := false; !listening; {
+		if err := there.db.Write(ctx, func(tx *store.Tx) error { there.db.Notify(tx, "anything"); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-heard:
+			listening = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	looks, let := storetest.Hold(t, url, "run_steps", storetest.FromReading)
+	told := make(chan error, 1)
+	go func() { told <- here.hub.AwaitCancel(ctx, l.ID) }()
+	looks()
+	let()
+	if err := there.runs.Cancel(there.ctx, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; err != nil {
+		t.Fatalf("the worker is not told: %v", err)
+	}
 }
 
 func TestAStepThatCantBeHandedOutFailsItsRun(t *testing.T) {

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"io"
 	"net/url"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Server is a PostgreSQL of a test's own, which the test may take away and bring back.
@@ -112,31 +109,4 @@ func (s *Server) Stop(testing.TB) {
 	_ = s.life.Close() // the shell ends the server
 	_ = s.run.Wait()   // killed
 	s.run = nil
-}
-
-// Hold keeps everybody from writing to a table, until the server is stopped; waiting returns when somebody wants to.
-func (s *Server) Hold(t testing.TB, table string) (waiting func()) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(ctx) }) // broken, by then
-	hold, err := conn.Begin(ctx)
-	if err == nil {
-		_, err = hold.Exec(ctx, "LOCK TABLE "+table+" IN EXCLUSIVE MODE")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		t.Helper()
-		for deadline, waits := time.Now().Add(time.Minute), false; !waits; time.Sleep(10 * time.Millisecond) {
-			err := hold.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND relation = $1::regclass)", table).Scan(&waits)
-			if err != nil || time.Now().After(deadline) {
-				t.Fatalf("nobody waits to write to %s: %v", table, err)
-			}
-		}
-	}
 }
