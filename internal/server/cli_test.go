@@ -100,6 +100,9 @@ func TestTheCommandLine(t *testing.T) {
 	if code, out, problem := say("run undo " + runs[0].ID); code != 1 || !strings.Contains(problem, "not of a golden path") {
 		t.Errorf("a workflow is undone: %d %s%s", code, out, problem)
 	}
+	if code, out, problem := say("run approve --node nothing " + runs[0].ID); code == 0 || !strings.Contains(problem, "nothing") {
+		t.Errorf("approve a node that there is not: %d %s%s", code, out, problem)
+	}
 	if code, out, problem := say("run approve " + runs[0].ID); code != 0 {
 		t.Errorf("approve: %d %s%s", code, out, problem)
 	}

@@ -70,6 +70,14 @@ type formFlags struct {
 	given   []string // name=value
 	secrets []string // name=file:PATH or name=env:VARIABLE
 	file    string   // of values
+	noAsk   bool
+}
+
+func (f *formFlags) bind(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&f.given, "param", "p", nil, "a field's value: `name=value`; may be given several times")
+	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "where a secret is read: `name=source`, with file:PATH or env:VARIABLE as the source")
+	c.Flags().StringVar(&f.file, "values", "", "YAML `file` with the values of fields; - for standard input")
+	c.Flags().BoolVar(&f.noAsk, "no-input", false, "fail instead of asking for what is missing")
 }
 
 // filled is a form as the server takes it.
@@ -87,7 +95,7 @@ type asking struct {
 }
 
 // fill takes values from the flags, and asks at the terminal for the required ones that are missing and for secrets.
-func (f formFlags) fill(c *cobra.Command, schema client.TemplateSchema, ask bool) (filled, error) {
+func (f formFlags) fill(c *cobra.Command, schema client.TemplateSchema) (filled, error) {
 	a := asking{filled: filled{Values: map[string]any{}, Secrets: map[string]any{}}, fields: map[string]property{}}
 	for _, page := range schema.Steps {
 		form, err := readSchema(page.Schema)
@@ -122,7 +130,7 @@ func (f formFlags) fill(c *cobra.Command, schema client.TemplateSchema, ask bool
 			return a.filled, err
 		}
 	}
-	return a.filled, a.ask(c, ask)
+	return a.filled, a.ask(c, !f.noAsk && isTerminal())
 }
 
 func (a *asking) give(pair string) error {

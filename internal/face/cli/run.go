@@ -165,14 +165,23 @@ func (s *state) await(c *cobra.Command, api *client.Client, id string) error {
 }
 
 func (s *state) runVerb(name, what string) *cobra.Command {
-	var note string
+	var note, node string
 	c := s.verb(name+" ID", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Post[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0])+"/"+name, map[string]string{"note": note})
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0])+"/"+name, review{note, node})
 		if err != nil {
 			return err
 		}
 		return s.showRun(c, r)
 	})
-	c.Flags().StringVar(&note, "note", "", "why, for those who look later")
+	c.Flags().StringVar(&note, "note", "", "why, as a `text` for those who look later")
+	if name == "approve" || name == "reject" {
+		c.Flags().StringVar(&node, "node", "", "of a workflow, the `key` of the one node that is meant; all that wait when not given")
+	}
 	return c
+}
+
+// review is what a person says with a verb.
+type review struct {
+	Note string `json:"note,omitempty"`
+	Node string `json:"node,omitempty"`
 }
