@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -207,7 +208,7 @@ func (s *Service) clearEarlier(ctx context.Context, r Repository) error {
 
 // makeFolder makes the folder of a new repository, whole or not at all.
 func (s *Service) makeFolder(ctx context.Context, r Repository) (err error) {
-	draft := filepath.Join(s.dir, draftPrefix+r.ID)
+	draft := filepath.Join(s.dir, draftPrefix+r.ID+"-"+rand.Text()) // not that of another who makes it at the same time
 	defer func() {
 		if err != nil {
 			os.RemoveAll(draft)

@@ -123,19 +123,19 @@ func TestPackingWhileInUse(t *testing.T) {
 		r := b.create("default/shop")
 		b.commits("main", "", 1)
 		var writing, reading sync.WaitGroup
-		heads := make([]string, 3)
-		for w := range heads {
+		heads := make([]string, 4) // the last is the platform's
+		for w := range 3 {
 			clone := fmt.Sprintf("w%d", w)
 			b.must("", "clone", "-q", b.address("alice", "default/shop"), clone)
 			writing.Go(func() {
-				for i := range 6 {
+				for i := range 4 {
 					heads[w] = b.commit(clone, clone, fmt.Sprint(i))
 					b.must(clone, "push", "-q", "origin", "HEAD:"+clone, "HEAD:passing-"+clone)
 					b.must(clone, "push", "-q", "origin", ":passing-"+clone)
 				}
 			})
 		}
-		writing.Go(func() { heads = append(heads, b.commits("platform", "", 45)) })
+		writing.Go(func() { heads[3] = b.commits("platform", "", 35) })
 		done := make(chan struct{})
 		repeat := func(what func(i int)) {
 			reading.Go(func() {

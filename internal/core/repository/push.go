@@ -11,6 +11,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+// refsLimit bounds the branches, tags and notes of a repository.
+const refsLimit = 50_000
+
 // packLimit bounds one pushed pack, in bytes.
 const packLimit = 2 << 30
 
@@ -73,6 +76,9 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		if err := now.judge(ctx, in); err != nil {
 			return err
 		}
+		if err := s.room(ctx, now, in); err != nil {
+			return err
+		}
 		begun = true // also when begin's answer is lost
 		return s.begin(ctx, repository.ID, markOf(ctx, false))
 	}
@@ -84,6 +90,26 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		objects.Close()
 	}
 	return h.git.Holding(objects).Serve(w, r, s.folder(repository.ID), options)
+}
+
+// room refuses a push that would give a repository too many references: each push looks at them all.
+func (s *Service) room(ctx context.Context, r Repository, in git.Incoming) error {
+	more := 0
+	for _, u := range in.Updates {
+		if u.Creates() {
+			more++
+		} else if u.Deletes() {
+			more--
+		}
+	}
+	if more <= 0 {
+		return nil
+	}
+	refs, err := s.git.Refs(ctx, s.folder(r.ID))
+	if err == nil && len(refs)+more > refsLimit {
+		return fault.Errorf(fault.TooLarge, "%s has %d branches, tags and notes of at most %d; delete some that are not needed", r.FullName(), len(refs), refsLimit)
+	}
+	return err
 }
 
 // markOf says who acts in ctx.

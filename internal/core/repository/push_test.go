@@ -3,6 +3,7 @@ package repository_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -84,6 +85,29 @@ func TestProtectedDefaultBranch(t *testing.T) {
 			"pri_alice refs/heads/side "+short(second)+" "+short(third),
 			"pri_alice refs/heads/main "+short(second)+" "+short(third),
 			"pri_alice refs/heads/main "+short(third)+" "+nothing)
+	})
+}
+
+// A repository takes only so many references.
+func TestTooManyReferences(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		r := b.create("default/shop")
+		head := b.commits("main", "", 1)
+		b.must("", "clone", "-q", b.address("alice", "default/shop"), "a")
+		b.must("a", "push", "-q", "origin", "HEAD:side")
+		var refs strings.Builder
+		refs.WriteString("# pack-refs with: peeled fully-peeled sorted \n")
+		for i := range 50_000 - 2 {
+			fmt.Fprintf(&refs, "%s refs/notes/n%06d\n", head, i)
+		}
+		if err := os.WriteFile(filepath.Join(b.dir, r.ID+".git", "packed-refs"), []byte(refs.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.refused("delete some that are not needed", "a", "push", "origin", "HEAD:one-more")
+		if _, err := b.Resolve(accesstest.As("alice"), "default/shop", "one-more"); !fault.Is(err, fault.NotFound) {
+			t.Error(err)
+		}
 	})
 }
 

@@ -27,8 +27,8 @@ printf '%s\n' "$verdict" >&2
 exit 1
 `
 
-// attributes outrank those of the tree: an archive holds every file as it was committed, as a clone does.
-const attributes = "* -export-ignore -export-subst\n"
+// attributes outrank those of the tree: an archive holds every file as it was committed.
+const attributes = "* -export-ignore -export-subst -text -ident !eol !working-tree-encoding\n"
 
 // Init makes an empty bare repository in dir, which must not exist; its HEAD is the branch main.
 func (g *Git) Init(ctx context.Context, dir string) error {
@@ -111,7 +111,7 @@ func (g *Git) Maintain(ctx context.Context, dir string) error {
 
 // Check runs git fsck over everything and fails with fault.Conflict when the repository is damaged.
 func (g *Git) Check(ctx context.Context, dir string) error {
-	_, err := g.output(ctx, call{dir: dir, limit: 1 << 20, forks: true, args: []string{"fsck", "--full", "--strict", "--no-dangling", "--no-progress"}})
+	_, err := g.output(ctx, call{dir: dir, limit: 1 << 20, forks: true, time: packTime, args: []string{"fsck", "--full", "--strict", "--no-dangling", "--no-progress"}})
 	if exitCode(err) > 0 {
 		return fault.Errorf(fault.Conflict, "the repository is damaged: %w", err)
 	}

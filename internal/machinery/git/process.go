@@ -61,7 +61,8 @@ const grace = 3 * time.Second
 // process is one command. Whoever starts it waits for it, in the same goroutine.
 type process struct {
 	*exec.Cmd
-	guard *exec.Cmd // nil for one that starts no others
+	memory uint64
+	guard  *exec.Cmd // nil for one that starts no others
 }
 
 // guard ends a group of processes when its standard input ends, and with that when this process is killed. What the
@@ -79,7 +80,7 @@ func (g *Git) command(ctx context.Context, c call) *process {
 	endWithParent(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	p := &process{Cmd: cmd}
+	p := &process{Cmd: cmd, memory: g.memory}
 	if c.forks {
 		p.guard = exec.Command("/bin/sh", "-c", guard)
 		p.guard.Env = g.env
@@ -90,7 +91,12 @@ func (g *Git) command(ctx context.Context, c call) *process {
 // start starts the process. The goroutine keeps its thread until wait: it is what endWithParent takes for the parent.
 func (p *process) start() error {
 	runtime.LockOSThread()
-	err := p.Start()
+	if err := p.Start(); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	// What a client sends, which may unpack to a thousand times its size, comes to git only after this.
+	err := limitMemory(p.Process.Pid, p.memory)
 	if err == nil && p.guard != nil {
 		p.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: p.Process.Pid}
 		if _, err = p.guard.StdinPipe(); err == nil {
@@ -98,15 +104,14 @@ func (p *process) start() error {
 		}
 		if err != nil {
 			p.guard = nil
-			_ = p.Process.Kill()
-			_ = p.wait()
-			return fmt.Errorf("guard git: %w", err)
 		}
 	}
 	if err != nil {
-		runtime.UnlockOSThread()
+		_ = p.Process.Kill()
+		_ = p.wait()
+		return fmt.Errorf("bound git: %w", err)
 	}
-	return err
+	return nil
 }
 
 // wait waits for the end of the process and ends what is left of its group.

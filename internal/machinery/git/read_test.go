@@ -389,6 +389,39 @@ func TestArchive(t *testing.T) {
 }
 
 // Nothing of the server's environment or of a user's configuration reaches git.
+// What a tree says of how its files are to be written out changes nothing in an archive.
+func TestAnArchiveIsAsCommitted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	head, err := b.git.Commit(t.Context(), b.dir, request("",
+		git.FileChange{Path: ".gitattributes", Content: []byte("a text eol=crlf\nb ident export-subst\nc working-tree-encoding=UTF-16\n")},
+		git.FileChange{Path: "a", Content: []byte("one\ntwo\n")}, git.FileChange{Path: "b", Content: []byte("$Id$ $Format:%H$\n")}, git.FileChange{Path: "c", Content: []byte("c\n")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.git.Archive(t.Context(), b.dir, head, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	got := map[string]string{}
+	for r := tar.NewReader(a); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, _ := io.ReadAll(r)
+		got[h.Name] = string(content)
+	}
+	delete(got, ".gitattributes")
+	if diff := cmp.Diff(map[string]string{"a": "one\ntwo\n", "b": "$Id$ $Format:%H$\n", "c": "c\n"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEnvironmentIsClean(t *testing.T) {
 	home := t.TempDir()
 	if err := os.WriteFile(home+"/.gitconfig", []byte("[broken\n"), 0o600); err != nil {

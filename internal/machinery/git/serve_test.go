@@ -3,8 +3,10 @@ package git_test
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"crypto/rand"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -56,6 +59,7 @@ func TestCloneAndPush(t *testing.T) {
 		t.Error("a clone with --filter=blob:none got the blobs")
 	}
 	b.must("partial", "checkout", "-q", "main")
+	b.refused("not supported", "", "clone", "--no-checkout", "--filter=sparse:oid=main:README.md", b.url, "sparse")
 	b.must("a", "fetch", "-q", "origin", first) // a commit by its hash
 	b.must("a", "push", "-q", "origin", ":side", ":refs/tags/v1")
 	if refs := b.refs(); len(refs) != 1 {
@@ -193,6 +197,39 @@ func TestServeRefuses(t *testing.T) {
 			t.Errorf("%s %s was answered", c.method, c.path)
 		}
 	}
+}
+
+// A pack of some kilobytes that unpacks to much more than there may be ends its push and nothing else.
+func TestABombIsRefused(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the memory of a process is bounded on Linux only")
+	}
+	b := setup(t)
+	b.git.SetMemory(64 << 20)
+	const size = 256 << 20
+	var pack bytes.Buffer
+	pack.WriteString("PACK\x00\x00\x00\x02\x00\x00\x00\x01")
+	left, kind := uint64(size), byte(2) // a tree, which git holds whole
+	first := kind<<4 | byte(left&15)
+	for left >>= 4; left > 0; left >>= 7 {
+		pack.WriteByte(first | 0x80)
+		first = byte(left & 0x7f)
+	}
+	pack.WriteByte(first)
+	z, _ := zlib.NewWriterLevel(&pack, zlib.BestSpeed)
+	for zeros := make([]byte, 1<<20); left < size; left += 1 << 20 {
+		z.Write(zeros)
+	}
+	z.Close()
+	sum := sha1.Sum(pack.Bytes())
+	pack.Write(sum[:])
+	line := git.Zero + " " + strings.Repeat("1", 40) + " refs/heads/bomb\x00 report-status side-band-64k"
+	answer := b.post(fmt.Appendf(nil, "%04x%s0000%s", len(line)+4, line, pack.Bytes()), "")
+	if !strings.Contains(answer, "Out of memory") || !strings.Contains(answer, "ng refs/heads/bomb") {
+		t.Errorf("a bomb of %d bytes was answered %q", pack.Len(), answer)
+	}
+	b.whole()
 }
 
 // mktree writes a tree that git add would refuse.
