@@ -74,6 +74,24 @@ func (p Problem) fault() error {
 	return err
 }
 
+// Ready asks whether the server answers, and its database too; nobody has to be signed in for that. Where it doesn't, the
+// error is fault.Unavailable. It asks once, and waits as long as ctx lets it.
+func (c *Client) Ready(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/readyz", nil)
+	if err != nil {
+		return fault.Errorf(fault.Invalid, "%q is not the address of a server: %w", c.URL, err)
+	}
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "%s does not answer: %w", c.URL, errors.Unwrap(err))
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return problem(response)
+	}
+	return nil
+}
+
 // Do calls the API: path is below /api/v1, in becomes the body as JSON (nil for none), and the answer is read into out
 // (nil to drop it).
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {

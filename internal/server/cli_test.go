@@ -63,6 +63,8 @@ func TestTheCommandLine(t *testing.T) {
 	gate := file("gate.yaml", waiting)
 	wrong := file("wrong.yaml", "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: shop}\nspec: {type: service, lifecycle: production, owner: [crew]}\n")
 	sayAll(t, []said{
+		{"health", 0, "ok"},
+		{"health --url http://127.0.0.1:1", 1, "does not answer"},
 		{"whoami", 0, "admin"},
 		{"apply -f " + people, 0, "user:default/alice"},
 		{"apply -f " + people, 0, "unchanged"},

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -202,4 +204,34 @@ func (s *state) status() *cobra.Command {
 				api.URL, st.Version, st.GitURL, st.Registry, st.Features.Database, dash(st.Features.Engine), st.Features.Isolated)
 		})
 	})
+}
+
+// health is for those who watch a server without an account on it, such as a container's health check.
+func (s *state) health() *cobra.Command {
+	var wait time.Duration
+	c := s.verb("health", "Whether the server and its database answer; needs no token", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		for began := time.Now(); ; {
+			err := ready(c.Context(), api)
+			if err == nil {
+				_, err = fmt.Fprintln(c.OutOrStdout(), "ok")
+				return err
+			}
+			if !fault.Is(err, fault.Unavailable) || time.Since(began) >= wait {
+				return err
+			}
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-c.Context().Done():
+				return c.Context().Err()
+			}
+		}
+	})
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait for a server that doesn't answer yet")
+	return c
+}
+
+func ready(ctx context.Context, api *client.Client) error {
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	return api.Ready(ctx)
 }
