@@ -11,6 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/helper
 # PORTAL= builds, tests and lints without the portal, for machines without npm.
 PORTAL ?= 1
+CONTAINERS ?= podman
 TAGS := $(if $(PORTAL),-tags portal)
 # npm ci refuses a lock file when the registry at hand lacks an optional package of some other platform;
 # npm install then takes the same versions and leaves the lock file alone.
@@ -18,7 +19,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper web test test-browser pictures test-race test-crash bench lint generate check-generated tools gitea clean
+.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash bench lint generate check-generated tools gitea clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -28,6 +29,9 @@ demo: build engine warm ## the main job: from a golden path to a running service
 
 build: helper $(if $(PORTAL),web) ## bin/roadbed, with the portal embedded
 	CGO_ENABLED=0 $(GO) build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/roadbed ./cmd/roadbed
+
+image: build ## a container image around bin/roadbed, by Podman (or CONTAINERS=docker); see deploy/Containerfile
+	$(CONTAINERS) build $(if $(findstring podman,$(CONTAINERS)),--format docker) -f deploy/Containerfile -t roadbed:$(VERSION) bin
 
 helper: ## the small program that sets a step's sandbox up
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(HELPER)/init_linux_$$($(GO) env GOARCH) ./internal/machinery/execute/process/sandboxinit
@@ -85,6 +89,12 @@ test-crash: helper engine ## kill -9 at 200 random moments of the main job with 
 
 test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
 	cd test/browser && npm test
+
+test-install: build ## the container image and the systemd unit, in containers of Podman, as root
+	$(GO) test ./test/install -count=1 -v
+
+test-chart: ## the Helm chart, rendered by Helm (compiles for a minute, once)
+	cd tools/chart && $(GO) test ./...
 
 pictures: build engine warm test/browser/node_modules ## the pictures of the README, from the browser's journey
 	cd test/browser && ROADBED_PICTURES=../../docs/images npm test
