@@ -295,14 +295,23 @@ func (v *victim) kill() {
 // stop asks the server to end.
 func (v *victim) stop(t *testing.T) {
 	t.Helper()
+	v.ask(t)()
+}
+
+// ask is the first half of stop.
+func (v *victim) ask(t *testing.T) (ended func()) {
+	t.Helper()
 	if err := v.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	select {
-	case <-v.ended:
-	case <-time.After(time.Minute):
-		t.Error("the server does not stop when it is asked to")
-		v.kill()
+	return func() {
+		t.Helper()
+		select {
+		case <-v.ended:
+		case <-time.After(time.Minute):
+			t.Error("the server does not stop when it is asked to")
+			v.kill()
+		}
 	}
 }
 

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roadbed-dev/roadbed/client"
+)
+
+// follower reads a log as it is written, whatever happens to the server meanwhile.
+type follower struct {
+	all     bytes.Buffer
+	last    client.LogChunk
+	seen    chan string // of the text, up to where reached was asked for
+	waiting string
+}
+
+// chunk takes a piece, which must follow on the one before: in its attempt, or as the beginning of the next one.
+func (f *follower) chunk(c client.LogChunk) error {
+	next := c.Attempt == f.last.Attempt && c.Offset == f.last.Next || c.Attempt == f.last.Attempt+1 && c.Offset == 0
+	if !next || c.Next != c.Offset+int64(len(c.Text)) {
+		return fmt.Errorf("after attempt %d up to %d comes attempt %d from %d to %d, with %d bytes",
+			f.last.Attempt, f.last.Next, c.Attempt, c.Offset, c.Next, len(c.Text))
+	}
+	f.last = c
+	f.all.WriteString(c.Text)
+	if f.waiting != "" && bytes.Contains(f.all.Bytes(), []byte(f.waiting)) {
+		f.waiting = ""
+		close(f.seen)
+	}
+	return nil
+}
+
+// TestALogIsFollowedAcrossARestart follows a step's log while its server is asked to stop, and the step writes on in the
+// time that it is given, and while its server is killed in the middle of a line's being written, and the step is done
+// again. By the events and by the client's follower, not a byte is lost or told twice.
+func TestALogIsFollowedAcrossARestart(t *testing.T) {
+	t.Parallel()
+	programs := buildLight(t)
+	eachDatabase(t, func(t *testing.T, database string) {
+		v := newVictim(t, programs, database)
+		g := groundAt(t, "http://"+v.address, crashToken)
+		for what, story := range map[string]struct {
+			script, see string
+			hit         func(id string)
+			attempts    int
+		}{
+			"stopped": {"echo one; sleep 33.5 || true; seq 20000; echo two", "one\n", func(id string) {
+				pid := sleepIn(t, id, "33.5")
+				stopped := v.ask(t)
+				wakeUp(t, pid)
+				stopped()
+			}, 1},
+			"killed": {"seq 100000; sleep 33.6 || true; echo two", "\n5000\n", func(string) { v.kill() }, 2},
+		} {
+			r, err := client.Post[client.RunDetail](t.Context(), g.admin, "/workflows/runs", map[string]string{"document": writes(story.script, "")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = until(t, g.admin, r.ID, func(r client.RunDetail) bool { return len(r.Steps) > 0 })
+			step := r.Steps[0].Key
+			events := &follower{seen: make(chan string), waiting: story.see}
+			var text bytes.Buffer
+			var both errgroup.Group
+			both.Go(func() error {
+				return g.admin.Follow(t.Context(), "/runs/"+r.ID+"/steps/"+step+"/log/events", nil, func(e client.Event) (bool, error) {
+					if e.Name == "end" {
+						return true, nil
+					}
+					var c client.LogChunk
+					if err := json.Unmarshal(e.Data, &c); err != nil {
+						return false, err
+					}
+					return false, events.chunk(c)
+				})
+			})
+			both.Go(func() error { return g.admin.FollowLog(t.Context(), r.ID, step, 0, &text) })
+			<-events.seen
+			story.hit(r.ID)
+			v.start(t)
+			v.awaitReady(t)
+			if story.attempts > 1 {
+				wakeUp(t, sleepIn(t, r.ID, "33.6"))
+			}
+			if r = until(t, g.admin, r.ID, ended); r.State != "succeeded" || r.Steps[0].Attempt != story.attempts {
+				t.Errorf("%s: the run is %s: %s; %s", what, r.State, r.Reason, steps(r))
+			}
+			if err := both.Wait(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			var want bytes.Buffer
+			for attempt := 1; attempt <= story.attempts; attempt++ {
+				var part []byte
+				path := fmt.Sprintf("/runs/%s/steps/%s/log?attempt=%d", r.ID, step, attempt)
+				if err := g.admin.Do(t.Context(), "GET", path, nil, nil, &part); err != nil {
+					t.Fatal(err)
+				}
+				want.Write(part)
+			}
+			for how, got := range map[string][]byte{"by its events": events.all.Bytes(), "by the client": text.Bytes()} {
+				if !bytes.Equal(got, want.Bytes()) {
+					t.Errorf("%s: the log has %d bytes, and %d were followed %s", what, want.Len(), len(got), how)
+				}
+			}
+			if !bytes.HasSuffix(want.Bytes(), []byte("\ntwo\n")) {
+				t.Errorf("%s: the log ends with %q", what, want.Bytes()[max(0, want.Len()-100):])
+			}
+		}
+	})
+}
