@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -56,6 +57,32 @@ func TestObjectsOfADeletedApplicationStayWithoutPrune(t *testing.T) {
 		b.drain()
 		if b.colour("a") != "" {
 			t.Errorf("a is %q", b.colour("a"))
+		}
+	})
+}
+
+// An application whose manifests have its Namespace takes all else along when others are in that namespace.
+func TestADeletedApplicationLeavesANamespaceToThoseWhoAreInIt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.repository("default", "team/shop")
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red"), "deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
+		b.repository("default", "team/other")
+		b.push("team/other", map[string]string{"deploy/b.yaml": settings("b", "green")})
+		b.apply("default", application("shop", "team/shop", automated))
+		b.apply("default", application("other", "team/other", automated))
+		b.forget(shop)
+		b.drain()
+		if b.colour("a") != "" || b.colour("b") != "green" || b.entries("application.removed") != 1 {
+			t.Errorf("a is %q, b is %q", b.colour("a"), b.colour("b"))
+		}
+		b.forget(named("other"))
+		b.drain()
+		b.apply("default", application("shop", "team/shop", automated))
+		b.forget(shop)
+		b.drain()
+		if _, err := b.node.Get(t.Context(), cluster.Key{Kind: "Namespace", Name: "shop"}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("the namespace when nobody is in it: %v", err)
 		}
 	})
 }

@@ -80,6 +80,29 @@ func (s *Service) pruneElsewhere(ctx context.Context, a Application) (gone []clu
 	return gone, nil
 }
 
+// deleteAll takes away what an application has in a cluster. A namespace stays for as long as others have something in it.
+func deleteAll(ctx context.Context, c cluster.Cluster, a Application, keys []cluster.Key) (gone, left int, err error) {
+	namespaces := slices.Collect(func(yield func(cluster.Key) bool) {
+		for _, key := range keys {
+			if key.Kind == "Namespace" && !yield(key) {
+				return
+			}
+		}
+	})
+	keys = slices.DeleteFunc(keys, func(key cluster.Key) bool { return key.Kind == "Namespace" })
+	for i, some := range append([][]cluster.Key{keys}, slices.Collect(slices.Chunk(namespaces, 1))...) {
+		changes, err := c.Delete(ctx, some, cluster.DeleteOptions{Owner: a.owner()})
+		switch {
+		case i > 0 && fault.Is(err, fault.Conflict):
+			left++
+		case err != nil:
+			return gone, left, fault.Wrap(err, "delete the objects of %s", a.Ref)
+		}
+		gone += len(changes)
+	}
+	return gone, left, nil
+}
+
 // settle forgets the places that an application has left with all its objects: they are others' now, if they want.
 func (s *Service) settle(ctx context.Context, a Application) error {
 	places, err := s.left(ctx, a)

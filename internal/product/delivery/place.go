@@ -90,7 +90,7 @@ func (s *Service) namespaceFree(ctx context.Context, tx *store.Tx, a Application
 	var space string
 	err = tx.QueryRow(ctx, "SELECT space FROM application_namespaces WHERE cluster = $1 AND namespace = $2", a.clusterName(), a.namespace()).Scan(&space)
 	if fault.Is(err, fault.NotFound) {
-		return false, nil
+		return false, s.nobodys(ctx, a)
 	}
 	if err != nil || space == a.Space {
 		return true, err
@@ -100,11 +100,32 @@ func (s *Service) namespaceFree(ctx context.Context, tx *store.Tx, a Application
 	}
 	others := 0
 	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM application_places WHERE cluster = $1 AND namespace = $2 AND application <> $3", a.clusterName(), a.namespace(), a.Ref.String()).Scan(&others)
-	if err == nil && others > 0 {
-		err = fault.Errorf(fault.Denied, "namespace %s of cluster %s is used by another space; write another destination.namespace, or none for that of space %s",
-			a.namespace(), a.clusterName(), a.Space)
+	switch {
+	case err != nil:
+		return false, err
+	case others > 0:
+		return true, a.namespaceTaken()
 	}
-	return others > 0, err // without others, those who had it are gone
+	return false, s.nobodys(ctx, a) // those who had it are gone
+}
+
+// nobodys refuses a namespace in which nobody is when it has the name of a space to which a's rights do not reach: it is
+// that one's when an application of it names none.
+func (s *Service) nobodys(ctx context.Context, a Application) error {
+	exists, err := s.Access.Exists(ctx, a.namespace())
+	if err != nil || !exists {
+		return err
+	}
+	within, err := s.Access.Within(ctx, a.namespace(), a.Space)
+	if err == nil && !within {
+		err = a.namespaceTaken()
+	}
+	return err
+}
+
+func (a Application) namespaceTaken() error {
+	return fault.Errorf(fault.Denied, "namespace %s of cluster %s is used by another space; write another destination.namespace, or none for that of space %s",
+		a.namespace(), a.clusterName(), a.Space)
 }
 
 // claim makes the application's namespace that of its space, and notes that the application goes there. Denied when it

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
-	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -293,11 +292,11 @@ func (s *Service) remove(ctx context.Context, a Application) error {
 			left += len(keys)
 			continue
 		}
-		changes, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()})
+		went, stayed, err := deleteAll(ctx, c, a, keys)
 		if err != nil {
-			return fault.Wrap(err, "delete the objects of %s", a.Ref)
+			return err
 		}
-		gone += len(changes)
+		gone, left = gone+went, left+stayed
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		n, err := tx.Exec(ctx, "UPDATE applications SET deleted = $2 WHERE ref = $1 AND deleted = $3", a.Ref.String(), leftObjects, leaving)

@@ -185,7 +185,7 @@ func (s *Service) objects(ctx context.Context, a Application, outputVersion stri
 			return nil, err
 		}
 		meta, _ := raw["metadata"].(map[string]any)
-		if meta != nil && meta["namespace"] == nil && raw["kind"] != "Namespace" {
+		if meta != nil && raw["kind"] != "Namespace" { // always said: what a cluster takes for none is its own matter
 			meta["namespace"] = namespace
 		}
 		outputs.stamp(raw)

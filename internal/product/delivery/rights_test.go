@@ -146,8 +146,38 @@ func TestManifestsOfAnotherNamespaceAreRefused(t *testing.T) {
 	if b.colour("a") != "" {
 		t.Error("something of it was applied")
 	}
-	head := b.push("team/shop", map[string]string{"deploy/a.yaml": strings.Replace(settings("a", "red"), "{name: a}", "{name: a, namespace: shop}", 1), "deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
+	head := b.push("team/shop", map[string]string{"deploy/a.yaml": strings.Replace(settings("a", "red"), "{name: a}", "{name: a, namespace: shop}", 1), "deploy/b.yaml": strings.Replace(settings("b", "blue"), "{name: b}", `{name: b, namespace: ""}`, 1), "deploy/n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
 	b.want(shop, "Synced", "Healthy", head, "")
+	if b.colour("b") != "blue" {
+		t.Error("an object whose namespace is empty went elsewhere")
+	}
+}
+
+// A namespace that has the name of a space is that one's, also before an application of it is there.
+func TestNobodyTakesTheNamespaceThatASpaceIsNamedFor(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		for space, who := range map[string]string{"default": "alice", "lab": "carol"} {
+			b.repository(space, space+"/app")
+			b.commit(who, space+"/app", map[string]string{"deploy/a.yaml": settings("a", space)})
+		}
+		to := func(space, namespace string) string {
+			b.apply(space, strings.Replace(application("of-"+space, space+"/app", automated), "namespace: shop", "namespace: "+namespace, 1))
+			o, err := b.node.Get(t.Context(), cluster.Key{Kind: "ConfigMap", Namespace: namespace, Name: "a"})
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				t.Fatal(err)
+			}
+			return o.Text("data", "colour")
+		}
+		for _, namespace := range []string{"payments", "default"} {
+			if got := to("lab", namespace); got != "" || !strings.Contains(b.status(named("of-lab")).Message, "is used by another space") {
+				t.Errorf("in namespace %s a is %q: %s", namespace, got, b.status(named("of-lab")).Message)
+			}
+		}
+		if got := to("default", "payments"); got != "default" {
+			t.Errorf("for the space above a is %q: %s", got, b.status(named("of-default")).Message)
+		}
+	})
 }
 
 func TestDeployPoliciesForbidAndWarn(t *testing.T) {

@@ -43,7 +43,8 @@ type image struct {
 	config ImageConfig
 }
 
-// imageCache keeps unpacked images by digest, or by reference where a reference has none.
+// imageCache keeps unpacked images by reference: who may use a repository may not use what another has of the same
+// digest. What a reference names that may change is asked for each time, and kept by its digest.
 type imageCache struct {
 	dir    string
 	source Images
@@ -54,8 +55,8 @@ type imageCache struct {
 
 // cacheName is the folder of a reference, "" when what it names may change at any time.
 func cacheName(reference string, policy corev1.PullPolicy) string {
-	if _, digest, ok := strings.Cut(reference, "@"); ok {
-		return nameOfHash("digest", digest)
+	if strings.Contains(reference, "@") {
+		return nameOfHash("reference", reference)
 	}
 	last := reference[strings.LastIndexByte(reference, '/')+1:]
 	_, tag, _ := strings.Cut(last, ":")

@@ -234,6 +234,9 @@ func (l *logFile) lastLine() string {
 		return ""
 	}
 	buffer := make([]byte, 4096)
+	l.mu.Lock()
+	start = max(start, l.size-int64(len(buffer)))
+	l.mu.Unlock()
 	_, n, _, _, err := l.readFull(buffer, start)
 	if err != nil {
 		return ""

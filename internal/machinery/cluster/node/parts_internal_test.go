@@ -238,3 +238,19 @@ func TestRoutesFindTheLongestPath(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLastLineOfALogIsTheLast(t *testing.T) {
+	t.Parallel()
+	l := newLogFile(filepath.Join(t.TempDir(), "a"), 1<<20)
+	t.Cleanup(l.close)
+	for _, c := range [][2]string{
+		{"", ""}, {"first\n", "first"}, {strings.Repeat("x", 3000) + "\n" + strings.Repeat("y", 3000) + "\nlast words\n\n", "last words"}, {"and without an end", "and without an end"},
+	} {
+		if _, err := l.Write([]byte(c[0])); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.lastLine(); got != c[1] {
+			t.Errorf("the last line is %q, want %q", got, c[1])
+		}
+	}
+}
