@@ -52,21 +52,23 @@ func (s *Service) DeleteUnchanged(ctx context.Context, fullName, id string, refs
 // delete removes a repository that check lets go. The check is done under the repository's lock, so that nothing is
 // pushed between it and the end.
 func (s *Service) delete(ctx context.Context, fullName string, check func(r Repository) error) error {
-	r, err := s.open(ctx, Read, fullName)
+	r, err := s.deletable(ctx, fullName)
 	if err != nil {
 		return err
 	}
-	if err := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()); err != nil {
-		made := r.CreatedBy != "" && r.CreatedBy == actor.From(ctx).ID
-		if !made || s.access.AuthorizeObject(ctx, Make, r.Space, r.FullName()) != nil {
+	drop := func() error {
+		now, err := s.deletable(ctx, fullName) // under the lock, which a new name, a new space and settings take too
+		if err != nil {
 			return err
 		}
-	}
-	drop := func() error {
+		if now.ID != r.ID {
+			return access.NotFound("repository " + fullName) // another one has its name
+		}
+		r = now
 		if err := check(r); err != nil {
 			return err
 		}
-		err := s.db.Write(ctx, func(tx *store.Tx) error {
+		err = s.db.Write(ctx, func(tx *store.Tx) error {
 			if _, err := byID(ctx, tx, r.ID); err != nil {
 				return access.NotFound("repository " + fullName)
 			}
@@ -91,6 +93,19 @@ func (s *Service) delete(ctx context.Context, fullName string, check func(r Repo
 		return drop() // nothing to wait for
 	}
 	return s.locked(ctx, r.ID, func(*git.Git) error { return drop() })
+}
+
+// deletable gives a repository that the principal of ctx may delete.
+func (s *Service) deletable(ctx context.Context, fullName string) (Repository, error) {
+	r, err := s.open(ctx, Read, fullName)
+	if err != nil {
+		return Repository{}, err
+	}
+	err = s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName())
+	if err != nil && r.CreatedBy != "" && r.CreatedBy == actor.From(ctx).ID && s.access.AuthorizeObject(ctx, Make, r.Space, r.FullName()) == nil {
+		return r, nil
+	}
+	return r, err
 }
 
 // serving gives the context in which a clone, fetch or push of a repository is served; call ended when it is over.

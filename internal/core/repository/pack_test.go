@@ -61,6 +61,29 @@ func (b *bench) sound(r repository.Repository) {
 	b.must("", "clone", "-q", "--mirror", b.address("alice", r.FullName()), b.t.TempDir()+"/whole")
 }
 
+// writes takes the writer's lock of a repository as another process would.
+func (b *bench) writes(r repository.Repository) (release func()) {
+	b.t.Helper()
+	file, err := os.OpenFile(filepath.Join(b.folder(r), "roadbed-writer"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		b.t.Fatal(err)
+	}
+	return func() { file.Close() }
+}
+
+// queue gives what starts something that writes a repository and waits until it is in the queue for that.
+func (b *bench) queue(group *sync.WaitGroup, r repository.Repository) func(what func()) {
+	return func(what func()) {
+		at := b.Waiting(r.ID)
+		group.Go(what)
+		for b.Waiting(r.ID) == at {
+		}
+	}
+}
+
 // A push that has been checked, and waits to move its references, may build on a branch that is deleted before its turn
 // comes. Packing in between leaves what it builds on.
 func TestPackingLeavesWhatAPushBuildsOn(t *testing.T) {
@@ -73,30 +96,19 @@ func TestPackingLeavesWhatAPushBuildsOn(t *testing.T) {
 		last := b.commit("a", "x", "on top of side")
 		b.age(r)
 
-		other, err := os.OpenFile(filepath.Join(b.folder(r), "roadbed-writer"), os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer other.Close()
-		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
-			t.Fatal(err)
-		}
+		release := b.writes(r)
 		var group sync.WaitGroup
-		queue := func(what func()) {
-			at := b.Waiting(r.ID)
-			group.Go(what)
-			for b.Waiting(r.ID) == at {
-			}
-		}
+		queue := b.queue(&group, r)
 		var packed bool
 		queue(func() { b.must("a", "push", "-q", "origin", ":side") })
 		queue(func() {
+			var err error
 			if packed, err = b.Pack(t.Context(), r.ID); err != nil {
 				t.Error(err)
 			}
 		})
 		queue(func() { b.must("a", "push", "-q", "origin", "HEAD:top") })
-		other.Close()
+		release()
 		group.Wait()
 		if packed {
 			t.Error("it was packed while something was received")
@@ -222,6 +234,43 @@ func TestDeletedWhilePushedTo(t *testing.T) {
 			if left, _ := filepath.Glob(filepath.Join(b.dir, "*"+r.ID+"*")); len(left) != 0 {
 				t.Errorf("it left %v", left)
 			}
+		}
+	})
+}
+
+// What changed while a change waited for its turn holds for it: rights, the space and the name.
+func TestChangesMeanwhileHold(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		r, err := b.Create(accesstest.As("carol"), repository.NewRepository{Space: "lab", Name: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.must("", "clone", "-q", b.address("carol", "default/shop"), "a")
+		b.commit("a", "x", "1")
+		release := b.writes(r)
+		var group sync.WaitGroup
+		queue := b.queue(&group, r)
+		queue(func() {
+			if _, err := b.Transfer(accesstest.As("adam"), "default/shop", "default"); err != nil {
+				t.Error(err)
+			}
+		})
+		queue(func() { b.refused("repository:write in space default is missing", "a", "push", "-q", "origin", "HEAD:main") })
+		queue(func() {
+			if _, err := b.Rename(accesstest.As("adam"), "default/shop", "default/store"); err != nil {
+				t.Error(err)
+			}
+		})
+		queue(func() {
+			if err := b.Delete(accesstest.As("adam"), "default/shop"); !fault.Is(err, fault.NotFound) {
+				t.Errorf("a repository is deleted by a name that it has no more: %v", err)
+			}
+		})
+		release()
+		group.Wait()
+		if r, err := b.Get(accesstest.As("adam"), "default/store"); err != nil || r.Space != "default" || r.Head != "" {
+			t.Errorf("in the end it is %+v, %v", r, err)
 		}
 	})
 }

@@ -69,8 +69,11 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		if err := h.acquire(ctx); err != nil {
 			return err
 		}
-		now, err := s.byID(ctx, repository.ID) // the default branch or its protection may have changed meanwhile
+		now, err := s.byID(ctx, repository.ID) // its space, the default branch and its protection may have changed meanwhile
 		if err != nil {
+			return err
+		}
+		if err := s.access.AuthorizeObject(ctx, Write, now.Space, now.FullName()); err != nil { // and so may rights
 			return err
 		}
 		if err := now.judge(ctx, in); err != nil {

@@ -55,19 +55,42 @@ func (p *patient) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// answer streams a process' output to the client, at its pace; it begins the response at the first byte.
+// Paced gives w held to the pace of what is served, for other answers to whoever clones: a client that takes next to
+// nothing is given up. Call done at the end.
+func Paced(w http.ResponseWriter) (paced http.ResponseWriter, done func()) {
+	p := &pacedWriter{w, http.NewResponseController(w), pace{idle: idleTime, end: time.Now().Add(serveTime)}}
+	return p, p.done
+}
+
+type pacedWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	pace    pace
+}
+
+func (p *pacedWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *pacedWriter) Write(b []byte) (int, error) {
+	begun := time.Now()
+	_ = p.control.SetWriteDeadline(p.pace.until(begun))
+	n, err := p.ResponseWriter.Write(b)
+	p.pace.count(n, begun, time.Now())
+	return n, err
+}
+
+// done takes the bound from what the connection is used for next.
+func (p *pacedWriter) done() { _ = p.control.SetWriteDeadline(time.Time{}) }
+
+// answer streams a process' output to the client; it begins the response at the first byte.
 type answer struct {
 	s     *session
-	pace  pace
+	w     pacedWriter
 	begun bool
 	keep  bool // swallow what can't be sent: a push must not end by a broken pipe between two references
 }
 
 func (a *answer) Write(p []byte) (int, error) {
-	begun := time.Now()
-	_ = a.s.control.SetWriteDeadline(a.pace.until(begun))
 	n, err := a.send(p)
-	a.pace.count(n, begun, time.Now())
 	if a.keep {
 		return len(p), nil
 	}
@@ -77,16 +100,18 @@ func (a *answer) Write(p []byte) (int, error) {
 func (a *answer) send(p []byte) (int, error) {
 	if !a.begun {
 		a.begun = true
-		header := a.s.w.Header()
+		header := a.w.Header()
 		header.Set("Content-Type", a.s.result)
 		header.Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
-		if _, err := io.WriteString(a.s.w, a.s.head); err != nil {
+		if _, err := io.WriteString(&a.w, a.s.head); err != nil {
 			return 0, err
 		}
 	}
-	n, err := a.s.w.Write(p)
+	n, err := a.w.Write(p)
 	if err == nil {
-		_ = a.s.control.Flush() // not every writer has it
+		begun := time.Now()
+		_ = a.w.control.Flush() // not every writer has it
+		a.w.pace.count(0, begun, time.Now())
 	}
 	return n, err
 }

@@ -208,7 +208,7 @@ func (s *session) run(ctx context.Context, cmd *process, started, ended func()) 
 	// git may answer before it has read everything; HTTP/1 would otherwise stop reading then.
 	_ = s.control.EnableFullDuplex()
 	complaint := &bounded{limit: errorBytes}
-	out := &answer{s: s, pace: s.pace(), keep: started != nil}
+	out := &answer{s: s, w: pacedWriter{s.w, s.control, s.pace()}, keep: started != nil}
 	cmd.Stderr = complaint
 	stdin, err := cmd.StdinPipe()
 	var stdout io.ReadCloser
@@ -247,7 +247,7 @@ func (s *session) run(ctx context.Context, cmd *process, started, ended func()) 
 	}
 	sent()
 	s.drain(fed)
-	_ = s.control.SetWriteDeadline(time.Time{})
+	out.w.done()
 	if out.begun {
 		if err != nil {
 			s.git.log.Info("git ended early", "command", cmd.Args[1], "dir", s.dir, "error", err, "said", complaint.String())

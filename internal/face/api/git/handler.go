@@ -99,7 +99,9 @@ func (h *Handler) file(w http.ResponseWriter, r *http.Request, name, file string
 	header.Set("Vary", "Authorization, Cookie")
 	header.Set("ETag", `"`+commit+`"`)
 	header.Set("X-Roadbed-Commit", commit)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	paced, done := machinery.Paced(w)
+	defer done()
+	http.ServeContent(paced, r, "", time.Time{}, bytes.NewReader(content))
 	return nil
 }
 

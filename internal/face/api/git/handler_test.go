@@ -27,6 +27,12 @@ import (
 // rita may read, carol may nothing.
 func setup(t *testing.T) (url, head string) {
 	t.Helper()
+	url, head, _ = open(t)
+	return url, head
+}
+
+func open(t *testing.T) (url, head string, handler http.Handler) {
+	t.Helper()
 	db := storetest.SQLite(t, ledger.Migrations(), access.Migrations(), repository.Migrations())
 	log := storetest.Log(t)
 	l := ledger.New(db, time.Now, log)
@@ -57,15 +63,16 @@ func setup(t *testing.T) (url, head string) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(&face.Handler{Repositories: repositories, Log: log, Authenticate: func(_ context.Context, token string) (actor.Principal, error) {
+	handler = &face.Handler{Repositories: repositories, Log: log, Authenticate: func(_ context.Context, token string) (actor.Principal, error) {
 		who, ok := strings.CutPrefix(token, "token-")
 		if !ok {
 			return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token is not valid")
 		}
 		return actor.From(accesstest.As(who)), nil
-	}})
+	}}
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return server.URL, head
+	return server.URL, head, handler
 }
 
 func get(t *testing.T, address, token string, header ...string) (*http.Response, string) {
@@ -118,6 +125,30 @@ func TestFilesAreSafe(t *testing.T) {
 	}
 	if res, _ := get(t, url+"/git/default/shop/README.md", "token-rita", "If-None-Match", `"`+head+`"`); res.StatusCode != http.StatusNotModified {
 		t.Errorf("an unchanged file is %s", res.Status)
+	}
+}
+
+// bounded is a client that notes until when it is waited for.
+type bounded struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time
+}
+
+func (b *bounded) SetWriteDeadline(t time.Time) error {
+	b.deadlines = append(b.deadlines, t)
+	return nil
+}
+
+// A client that does not read its file is not waited for without end, and what it asks for next has a new bound.
+func TestAFileIsPaced(t *testing.T) {
+	t.Parallel()
+	_, _, handler := open(t)
+	r := httptest.NewRequest(http.MethodGet, "/git/default/shop/README.md", nil)
+	r.Header.Set("Authorization", "Bearer token-rita")
+	w := &bounded{ResponseRecorder: httptest.NewRecorder()}
+	handler.ServeHTTP(w, r)
+	if n := len(w.deadlines); w.Code != http.StatusOK || n < 2 || w.deadlines[0].IsZero() || !w.deadlines[n-1].IsZero() {
+		t.Errorf("%d, with the deadlines %v", w.Code, w.deadlines)
 	}
 }
 
