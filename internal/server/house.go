@@ -166,7 +166,9 @@ func (h *House) machinery() (err error) {
 	h.engine = findEngine(h.Options, h.path("tools"), h.Log)
 	h.Node, err = node.New(node.Options{
 		Dir: h.path("node"), DB: h.DB, Executor: h.Executor, Images: images{h}, Now: time.Now, Log: h.Log,
-		Domains: h.Options.domains(), ReservedHosts: h.reservedHosts(), Limits: execute.Limits{Memory: 2 << 30, Processes: 1024, Disk: 4 << 30}, // of a container that sets none
+		Domains: h.Options.domains(), ReservedHosts: h.reservedHosts(),
+		Limits: execute.Limits{Memory: min(2<<30, h.most().Memory), Processes: 1024, Disk: 4 << 30}, // of a container that sets none
+		Most:   execute.Limits{Memory: h.most().Memory, Disk: 20 << 30},
 	})
 	return fault.Wrap(err, "prepare the node")
 }

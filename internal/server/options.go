@@ -90,7 +90,7 @@ func table() []option {
 	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
 		func(o *Options, v string) (err error) { o.Workers, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.Workers) })
-	add("step-memory", "most memory that one step of a workflow or stack gets, in GiB, whatever it asks for")(
+	add("step-memory", "most memory that one step of a workflow or stack, or one pod, gets, in GiB, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepMemory, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.StepMemory) })
 	add("step-time", "longest that one step of a workflow or stack runs, whatever it asks for")(

@@ -68,7 +68,7 @@ func (n *Node) decodeAll(objects []cluster.Object) ([]manifest, error) {
 	out := make([]manifest, 0, len(objects))
 	seen := map[cluster.Key]bool{}
 	for _, o := range objects {
-		m, wrong := decode(o, n.maxReplicas)
+		m, wrong := decode(o, n.bounds)
 		for i := range wrong {
 			if key := o.Key(); key.Name != "" {
 				wrong[i].Message = key.Kind + "/" + key.Name + " " + wrong[i].Message
@@ -177,7 +177,7 @@ func newStep(before *object, m manifest, owner string, now time.Time) step {
 
 // namespaceStep makes a namespace that nobody wrote down.
 func (n *Node) namespaceStep(name string) step {
-	m, _ := decode(cluster.Object{Raw: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}}, 0)
+	m, _ := decode(cluster.Object{Raw: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}}, bounds{})
 	return newStep(nil, m, "", n.now())
 }
 

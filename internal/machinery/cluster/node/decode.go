@@ -43,7 +43,7 @@ var kinds = map[cluster.GVK]struct {
 }
 
 // decode reads an object and gives everything that is wrong with it. It looks at this object alone.
-func decode(o cluster.Object, maxReplicas int) (manifest, []fault.Detail) {
+func decode(o cluster.Object, b bounds) (manifest, []fault.Detail) {
 	gvk := o.GVK()
 	kind, known := kinds[gvk]
 	if !known {
@@ -71,7 +71,7 @@ func decode(o cluster.Object, maxReplicas int) (manifest, []fault.Detail) {
 	}
 	var refused []fault.Detail
 	m.warnings, refused = review(o)
-	return m, append(refused, check(m, maxReplicas)...)
+	return m, append(refused, check(m, b)...)
 }
 
 // cleaned gives the object without what only a server sets, and with its namespace said.

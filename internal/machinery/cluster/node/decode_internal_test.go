@@ -11,7 +11,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 )
+
+// few is what the node of these tests gives.
+var few = bounds{replicas: 20, most: execute.Limits{Memory: 4 << 30, Disk: 1 << 30}}
 
 func read(t testing.TB, text string) cluster.Object {
 	t.Helper()
@@ -84,6 +88,8 @@ func TestWrongManifestsAreRefusedWithTheField(t *testing.T) {
 		"no such volume":         {deployment("", "volumeMounts: [{name: a, mountPath: /a}]"), `volumeMounts[0].name: is "a", which is no volume`},
 		"mount on the system":    {deployment("volumes: [{name: a, emptyDir: {}}]", "volumeMounts: [{name: a, mountPath: /etc/a}]"), "volumeMounts[0].mountPath: is \"/etc/a\", where nothing can be mounted"},
 		"path out of a volume":   {deployment("volumes: [{name: a, configMap: {name: a, items: [{key: a, path: ../b}]}}]", ""), "volumes[0].configMap.items[0]"},
+		"too much memory":        {deployment("", "resources: {limits: {memory: 4097Mi}}"), "containers[0].resources.limits.memory: is 4097Mi; a pod gets at most 4Gi here"},
+		"too much disk":          {deployment("", "resources: {limits: {ephemeral-storage: 2Gi}}"), "containers[0].resources.limits.ephemeral-storage: is 2Gi; a pod gets at most 1Gi here"},
 		"no size":                {deployment("volumes: [{name: a, emptyDir: {sizeLimit: -1Mi}}]", ""), "volumes[0].emptyDir.sizeLimit: is -1Mi"},
 		"door's port":            {strings.Replace(deployment("", ""), "8080", "15001", 1), "is the port at which pods reach services"},
 		"udp":                    {service("{selector: {a: b}, ports: [{port: 53, protocol: UDP}]}"), "spec.ports[0].protocol: is UDP; the node carries TCP"},
@@ -95,7 +101,7 @@ func TestWrongManifestsAreRefusedWithTheField(t *testing.T) {
 		"ingress path type":      {ingress("{host: a.test, http: {paths: [{path: /, backend: {service: {name: a, port: {number: 1}}}}]}}"), "pathType: is missing (write Prefix or Exact)"},
 		"secret not base64":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: '%%%'}", "can't be read: illegal base64"},
 	} {
-		_, details := decode(read(t, c.manifest), 20)
+		_, details := decode(read(t, c.manifest), few)
 		var all []string
 		for _, d := range details {
 			all = append(all, d.String())
@@ -116,7 +122,7 @@ securityContext: {runAsNonRoot: true, runAsUser: 1000}
 imagePullSecrets: [{name: a}]`, `securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 resources: {requests: {cpu: 10m}, limits: {cpu: 1, memory: 64Mi}}
 lifecycle: {preStop: {sleep: {seconds: 5}}}
-stdin: true`)), 20)
+stdin: true`)), few)
 	want := []string{
 		"spec.template.spec.containers[0].lifecycle.preStop: not run; the node itself takes a pod out of its services and waits for running requests before SIGTERM",
 		"spec.template.spec.containers[0].stdin: the node does not act on it",
@@ -128,7 +134,7 @@ stdin: true`)), 20)
 	if len(details) > 0 || !slices.Equal(m.warnings, want) {
 		t.Errorf("warnings are\n%s\ndetails %v", strings.Join(m.warnings, "\n"), details)
 	}
-	m, details = decode(read(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, uid: x, managedFields: []}\ndata: {a: b}\nstatus: {}"), 20)
+	m, details = decode(read(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, uid: x, managedFields: []}\ndata: {a: b}\nstatus: {}"), few)
 	if len(details)+len(m.warnings) > 0 || string(m.json) != `{"apiVersion":"v1","data":{"a":"b"},"kind":"ConfigMap","metadata":{"name":"a","namespace":"default"}}` {
 		t.Errorf("what a server sets is not dropped: %s %v %v", m.json, m.warnings, details)
 	}
@@ -155,7 +161,7 @@ func TestManifestsOfTheCorpus(t *testing.T) {
 			if yaml.Unmarshal([]byte(part), &o.Raw) != nil || kinds[o.GVK()].fresh == nil {
 				continue
 			}
-			if _, details := decode(o, 20); len(details) > 0 {
+			if _, details := decode(o, few); len(details) > 0 {
 				refused++
 				for _, detail := range details {
 					if detail.Message == "" {
@@ -190,11 +196,11 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		m, details := decode(o, 20)
+		m, details := decode(o, few)
 		if len(details) > 0 {
 			return
 		}
-		again, details := decode(m.object, 20)
+		again, details := decode(m.object, few)
 		if len(details) > 0 || string(again.json) != string(m.json) || !json.Valid(m.json) {
 			t.Errorf("%s is read once, and then %v, %s", data, details, again.json)
 		}

@@ -30,6 +30,7 @@ type Options struct {
 	Domains       []string       // below which the hosts of Ingresses lie; none for any host name
 	ReservedHosts []string       // host names that no Ingress may take, such as the portal's
 	Limits        execute.Limits // of a pod that sets none; Memory, CPU, Processes and Disk are used
+	Most          execute.Limits // that a pod may ask for; Memory and Disk are used, 0 is any
 	MaxReplicas   int            // of one Deployment; default 20
 	MaxPods       int            // of the whole node; default 100
 	LogBytes      int64          // kept of each container's output; default 8 MiB
@@ -48,7 +49,7 @@ type Node struct {
 	sealer             *sealer
 	domains, reserved  []string
 	limits             execute.Limits
-	maxReplicas        int
+	bounds             bounds
 	maxPods            int
 	logBytes           int64
 	shutdown           time.Duration
@@ -74,6 +75,12 @@ type Node struct {
 	progress  map[cluster.Key]progress
 	pods      map[cluster.Key]*pod
 	applied   chan struct{} // closed and made anew when objects change
+}
+
+// bounds are what one manifest may ask for; 0 of most is any.
+type bounds struct {
+	replicas int
+	most     execute.Limits
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$`)
@@ -103,7 +110,7 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{
 		name: o.Name, dir: dir, sockets: sockets, db: o.DB, exec: o.Executor, now: o.Now, log: o.Log.With("node", o.Name), sealer: keeper,
-		limits: o.Limits, maxReplicas: or(o.MaxReplicas, 20), maxPods: or(o.MaxPods, 100), logBytes: or(o.LogBytes, 8<<20),
+		limits: o.Limits, bounds: bounds{replicas: or(o.MaxReplicas, 20), most: o.Most}, maxPods: or(o.MaxPods, 100), logBytes: or(o.LogBytes, 8<<20),
 		shutdown: or(o.Shutdown, 10*time.Second), crashDelay: or(o.CrashDelay, 10*time.Second),
 		wake: make(chan struct{}, 1), watchers: watchers{all: map[*watcher]struct{}{}}, events: journal{now: o.Now, all: map[string][]cluster.Event{}},
 		objects: map[cluster.Key]*object{}, revisions: map[cluster.Key][]*revision{}, progress: map[cluster.Key]progress{}, pods: map[cluster.Key]*pod{}, applied: make(chan struct{}),

@@ -52,7 +52,14 @@ func newKey(dir, path string) ([]byte, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	return key, os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, err
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return key, errors.Join(folder.Sync(), folder.Close())
 }
 
 // seal encrypts a text that can only be opened again under the same name.

@@ -119,7 +119,7 @@ func (n *Node) readObjects(ctx context.Context, tx *store.Tx) ([]*object, error)
 		raw, err := cluster.ParseObject([]byte(text))
 		if err == nil {
 			var details []fault.Detail
-			if o.manifest, details = decode(raw, math.MaxInt32); len(details) > 0 {
+			if o.manifest, details = decode(raw, bounds{replicas: math.MaxInt32}); len(details) > 0 {
 				err = fault.At("the stored object is no longer accepted", details...)
 			}
 		}

@@ -28,6 +28,7 @@ const (
 // checker collects what is wrong with one object.
 type checker struct {
 	object  cluster.Object
+	bounds  bounds
 	details []fault.Detail
 }
 
@@ -50,12 +51,12 @@ func (c *checker) atMost(field string, n, limit int) bool {
 }
 
 // check gives what is wrong with a decoded object beyond its types.
-func check(m manifest, maxReplicas int) []fault.Detail {
-	c := &checker{object: m.object}
+func check(m manifest, b bounds) []fault.Detail {
+	c := &checker{object: m.object, bounds: b}
 	c.metadata(m)
 	switch o := m.typed.(type) {
 	case *appsv1.Deployment:
-		c.deployment(o, maxReplicas)
+		c.deployment(o)
 	case *corev1.Service:
 		c.service(o)
 	case *networkingv1.Ingress:
@@ -116,7 +117,7 @@ func (c *checker) labels(field string, all map[string]string) {
 	}
 }
 
-func (c *checker) deployment(d *appsv1.Deployment, maxReplicas int) {
+func (c *checker) deployment(d *appsv1.Deployment) {
 	if d.Spec.Selector == nil {
 		c.fault("spec.selector", "write the labels of the template as matchLabels", "is missing")
 	} else if selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector); err != nil {
@@ -127,8 +128,8 @@ func (c *checker) deployment(d *appsv1.Deployment, maxReplicas int) {
 		c.fault("spec.template.metadata.labels", "give the template the labels that spec.selector asks for", "does not match spec.selector (%s)", selector)
 	}
 	c.labels("spec.template.metadata.labels", d.Spec.Template.Labels)
-	if n := d.Spec.Replicas; n != nil && (*n < 0 || int(*n) > maxReplicas) {
-		c.fault("spec.replicas", "", "is %d; the node runs 0 to %d pods of one Deployment", *n, maxReplicas)
+	if n := d.Spec.Replicas; n != nil && (*n < 0 || int(*n) > c.bounds.replicas) {
+		c.fault("spec.replicas", "", "is %d; the node runs 0 to %d pods of one Deployment", *n, c.bounds.replicas)
 	}
 	if d.Spec.MinReadySeconds < 0 {
 		c.fault("spec.minReadySeconds", "", "is negative")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -163,6 +164,10 @@ func (c *checker) limits(at string, limits corev1.ResourceList) {
 			c.fault(at+"."+string(name), "", "is %s; a limit is more than 0", quantity.String())
 		case name == corev1.ResourceMemory && quantity.Value() < 4<<20:
 			c.fault(at+".memory", "write at least 4Mi; M and Mi are megabytes, m are thousandths", "is %s, with which nothing starts", quantity.String())
+		}
+		most := map[corev1.ResourceName]int64{corev1.ResourceMemory: c.bounds.most.Memory, corev1.ResourceEphemeralStorage: c.bounds.most.Disk}[name]
+		if most > 0 && quantity.Value() > most {
+			c.fault(at+"."+string(name), "", "is %s; a pod gets at most %s here", quantity.String(), resource.NewQuantity(most, resource.BinarySI))
 		}
 	}
 }
