@@ -34,6 +34,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
@@ -73,6 +74,7 @@ type House struct {
 	Workflows *workflow.Service
 	Delivery  *delivery.Service
 	Triggers  *trigger.Service
+	Proposals *proposal.Service
 
 	API    *api.API
 	engine *engine
@@ -88,7 +90,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -220,10 +222,13 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Runs: h.Runs, Repositories: h.Repositories.Platform(),
 		Workflows: submitter{h.Workflows}, Now: time.Now, Log: h.Log,
 	})
+	h.Proposals = proposal.New(proposal.Deps{
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Runs: h.Runs, People: h.Identity, Now: time.Now, Log: h.Log,
+	})
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
 		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
-		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers),
+		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers), proposal.DocumentKind(h.Proposals),
 	} {
 		h.Kinds.Register(k)
 	}
@@ -237,7 +242,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Proposals: h.Proposals, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -169,11 +170,14 @@ func routes(h *House) []route {
 func filled(path string, ids map[string]string) string {
 	head, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
 	id := ids[head]
+	if strings.Contains(path, "/comments/") {
+		id = ids["comments"]
+	}
 	if id == "" {
 		id = "run_00000000000000000000000000"
 	}
 	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", "none", "{kind}", "component",
-		"{space}", "default", "{step}", "one").Replace(path)
+		"{space}", "default", "{step}", "one", "{number}", "1", "{commit}", ids["commits"]).Replace(path)
 }
 
 // furnish makes one thing of each kind that routes are about, called none, and gives the ids of those that have one.
@@ -206,12 +210,27 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 		return string(quoted)
 	}
 	post("/repositories", `{"namespace":"default","name":"none"}`)
+	commit := func(branch, parent string) string {
+		hash, err := h.Repositories.CommitFiles(actor.AsSystem(t.Context()), "default/none", git.CommitRequest{
+			Branch: branch, Parent: parent, Message: branch, Changes: []git.FileChange{{Path: branch, Content: []byte(branch)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	main, feature := commit("main", ""), commit("feature", "")
+	if feature == main {
+		t.Fatal("two branches with different files are the same")
+	}
 	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
 	if code, answer := do(t, server, http.MethodPut, "/api/v1/secrets/default/none", h.Options.AdminToken, `{"value":"hidden"}`); code >= 300 {
 		t.Fatalf("a secret = %d %s", code, answer)
 	}
 	ids := map[string]string{
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
+		"commits": main, "proposals": post("/repositories/default/none/proposals", `{"source":"feature"}`),
+		"comments":  post("/repositories/default/none/proposals/1/comments", `{"body":"why?","path":"feature","line":1}`),
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
 	}
 	post("/machines", `{"name":"none"}`)

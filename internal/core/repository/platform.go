@@ -67,6 +67,14 @@ func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error
 	return exists, fault.Wrap(err, "look for repository %s", id)
 }
 
+// ByID gives a repository, whatever it is called now.
+func (p Platform) ByID(ctx context.Context, id string) (Repository, error) { return p.s.byID(ctx, id) }
+
+// GetTx gives a repository in the transaction of another room.
+func (p Platform) GetTx(ctx context.Context, tx *store.Tx, repository string) (Repository, error) {
+	return byName(ctx, tx, repository)
+}
+
 // Get gives a repository.
 func (p Platform) Get(ctx context.Context, repository string) (Repository, error) {
 	return p.s.find(ctx, repository)
@@ -187,13 +195,30 @@ func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string)
 	return p.s.git.ChangedPaths(ctx, p.s.folder(r.ID), from, to)
 }
 
-// Parents gives the parents of a commit.
-func (p Platform) Parents(ctx context.Context, repository, commit string) ([]string, error) {
+// CommitAt gives one commit.
+func (p Platform) CommitAt(ctx context.Context, repository, commit string) (git.Commit, error) {
+	log, err := p.Commits(ctx, repository, commit, 1)
+	if err == nil && len(log) == 0 {
+		err = fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
+	}
+	if err != nil {
+		return git.Commit{}, err
+	}
+	return log[0], nil
+}
+
+// Commits gives up to limit commits from one back, the newest first.
+func (p Platform) Commits(ctx context.Context, repository, commit string, limit int) ([]git.Commit, error) {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
-	log, err := p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 0, 1)
+	return p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 0, limit)
+}
+
+// Parents gives the parents of a commit.
+func (p Platform) Parents(ctx context.Context, repository, commit string) ([]string, error) {
+	log, err := p.Commits(ctx, repository, commit, 1)
 	if err != nil || len(log) == 0 {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strings"
 	"syscall"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -82,6 +84,14 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 		if err := s.room(ctx, now, in); err != nil {
 			return err
 		}
+		for _, u := range in.Updates {
+			if s.gate == nil || !strings.HasPrefix(u.Ref, "refs/heads/") {
+				continue
+			}
+			if err := s.gate(ctx, now, u); err != nil {
+				return err
+			}
+		}
 		begun = true // also when begin's answer is lost
 		return s.begin(ctx, repository.ID, markOf(ctx, false))
 	}
@@ -145,6 +155,11 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 		r.Author.When = s.now()
 	}
 	err = s.locked(ctx, repository.ID, func(g *git.Git) error {
+		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Parent, Zero)}); s.gate != nil && !m.platform {
+			if err := s.gate(ctx, repository, u); err != nil {
+				return err
+			}
+		}
 		if err := s.begin(ctx, repository.ID, m); err != nil {
 			return err
 		}

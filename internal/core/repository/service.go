@@ -27,6 +27,7 @@ type Service struct {
 	dir    string
 	now    func() time.Time
 	log    *slog.Logger
+	gate   Gate // nil lets every push through that the repository's own rules do
 
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
@@ -190,6 +191,11 @@ func (s *Service) open(ctx context.Context, action, fullName string) (Repository
 // Get gives a repository by NAMESPACE/NAME. It needs repository:read.
 func (s *Service) Get(ctx context.Context, fullName string) (Repository, error) {
 	return s.open(ctx, Read, fullName)
+}
+
+// Authorize gives a repository in which the caller may do an action. Whoever may not read it gets NotFound.
+func (s *Service) Authorize(ctx context.Context, action, fullName string) (Repository, error) {
+	return s.open(ctx, action, fullName)
 }
 
 // Update changes settings. It needs repository:admin. A new default branch need not exist yet.

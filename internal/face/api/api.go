@@ -28,6 +28,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
@@ -56,6 +57,7 @@ type Rooms struct {
 	Scaffold     *scaffold.Service
 	Delivery     *delivery.Service
 	Triggers     *trigger.Service
+	Proposals    *proposal.Service
 	Once         *once.Answers
 }
 
@@ -107,6 +109,7 @@ func (a *API) routes() {
 	a.applyRoutes()
 	a.locationRoutes()
 	a.repositoryRoutes()
+	a.proposalRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -128,7 +128,9 @@ type listCommitsInput struct {
 
 func (a *API) listCommits(ctx context.Context, in *listCommitsInput) (*body[List[Commit]], error) {
 	part, err := a.Repositories.Log(ctx, in.full(), in.Ref, in.Path, in.part())
-	return listPart(part, func(c git.Commit) Commit {
-		return Commit{Hash: c.Hash, Parents: append([]string{}, c.Parents...), Author: c.Author.Name, Subject: c.Subject(), Message: c.Message, Time: c.Author.When}
-	}), err
+	return listPart(part, wireCommit), err
+}
+
+func wireCommit(c git.Commit) Commit {
+	return Commit{Hash: c.Hash, Parents: append([]string{}, c.Parents...), Author: c.Author.Name, Subject: c.Subject(), Message: c.Message, Time: c.Author.When}
 }

@@ -30,6 +30,14 @@ func rights() map[string]string {
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
 		"deleteRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
 
+		"listProposals": "repository:read; others are left out", "getProposal": "repository:read", "diffProposal": "repository:read",
+		"listProposalCommits": "repository:read", "listProposalComments": "repository:read", "listChecks": "repository:read",
+		"openProposal": "repository:write", "editProposal": "repository:write", "closeProposal": "repository:write", "reopenProposal": "repository:write",
+		"mergeProposal":     "repository:write, and the BranchRules of the target agree",
+		"autoMergeProposal": "repository:write, now and when it is merged",
+		"commentProposal":   "repository:read", "editProposalComment": "repository:read, and the comment is the caller's own",
+		"settleProposalTalk": "repository:write", "reviewProposal": "repository:write; who opened it gives no verdict", "setCheck": "repository:write",
+
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",
 		"previewTemplate": "template:use", "useTemplate": "template:use, and what its steps do is done as the caller",
 		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",

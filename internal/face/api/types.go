@@ -37,6 +37,11 @@ type (
 	NewToken          = client.NewToken
 	Object            = client.Object
 	ObjectChange      = client.ObjectChange
+	Proposal          = client.Proposal
+	ProposalDetail    = client.ProposalDetail
+	ProposalComment   = client.ProposalComment
+	ProposalCheck     = client.ProposalCheck
+	Diff              = client.Diff
 	Plan              = client.Plan
 	PlanChange        = client.PlanChange
 	PolicyTest        = client.PolicyTest

@@ -88,7 +88,7 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login", which remembers several.` 
 	root.PersistentFlags().VarP(&s.output, "output", "o", "table, json or yaml")
 	root.AddCommand(
 		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
-		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(), s.health(),
+		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.proposals(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(), s.health(),
 		s.whatChanged(), s.graph(), versionVerb(version),
 	)
 	return root

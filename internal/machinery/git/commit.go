@@ -150,6 +150,19 @@ func (g *Git) UpdateRef(ctx context.Context, dir, name, old, hash string) error 
 	return fault.Wrap(err, "move %s", name)
 }
 
+// Keep makes one of the platform's own references lead to a commit, wherever it led before. Nobody sees it; what it leads
+// to is never packed away.
+func (g *Git) Keep(ctx context.Context, dir, name, commit string) error {
+	ref := hiddenPrefix + name
+	if !legalRef(ref) || !IsHash(commit) {
+		return fault.Errorf(fault.Invalid, "%q can't be kept as %q", clip(commit), clip(name))
+	}
+	_, err := g.output(ctx, call{
+		dir: dir, limit: 1 << 10, args: []string{"update-ref", "--stdin", "-z"}, stdin: strings.NewReader("update " + ref + "\x00" + commit + "\x00\x00"),
+	})
+	return fault.Wrap(err, "keep %s", commit)
+}
+
 // script is the request in the language of git fast-import. It answers with the commit's hash and the root trees of the
 // commit and of its parent.
 func (r CommitRequest) script(scratch string) []byte {

@@ -102,6 +102,21 @@ func (c Commit) Subject() string {
 // only those that changed it.
 // It fails with fault.NotFound when there is no such commit.
 func (g *Git) Log(ctx context.Context, dir, commit, folder string, skip, limit int) ([]Commit, error) {
+	return g.walkBack(ctx, dir, commit, nil, folder, skip, limit)
+}
+
+// Brings gives the commits that commit has and base has not, as Log does; "" has none.
+func (g *Git) Brings(ctx context.Context, dir, base, commit string, skip, limit int) ([]Commit, error) {
+	if base == "" {
+		return g.walkBack(ctx, dir, commit, nil, "", skip, limit)
+	}
+	if !IsHash(base) {
+		return nil, fault.Errorf(fault.Invalid, "%q is not the full hash of a commit", clip(base))
+	}
+	return g.walkBack(ctx, dir, commit, []string{"^" + base}, "", skip, limit)
+}
+
+func (g *Git) walkBack(ctx context.Context, dir, commit string, without []string, folder string, skip, limit int) ([]Commit, error) {
 	if err := revision(commit); err != nil {
 		return nil, err
 	}
@@ -111,8 +126,9 @@ func (g *Git) Log(ctx context.Context, dir, commit, folder string, skip, limit i
 	}
 	args := []string{
 		"--literal-pathspecs", "log", "-z", "--no-color", "--no-decorate", "--max-count=" + strconv.Itoa(max(1, min(limit, 1000))), "--skip=" + strconv.Itoa(max(0, skip)),
-		"--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B", "--end-of-options", commit, "--",
+		"--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B", "--end-of-options", commit,
 	}
+	args = append(append(args, without...), "--")
 	if folder != "" {
 		args = append(args, folder)
 	}

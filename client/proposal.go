@@ -1,0 +1,114 @@
+package client
+
+import "time"
+
+// Proposal is a change of a repository that is to be merged.
+type Proposal struct {
+	ID          string     `json:"id"`
+	Full        string     `json:"full" example:"payments/shop#12"`
+	Repository  string     `json:"repository" example:"payments/shop"`
+	Number      int        `json:"number"`
+	Space       string     `json:"space"`
+	Title       string     `json:"title"`
+	Body        string     `json:"body,omitempty"`
+	State       string     `json:"state" enum:"open,closed,merged"`
+	Draft       bool       `json:"draft"`
+	Author      Actor      `json:"author"`
+	Source      string     `json:"source" doc:"Branch."`
+	Target      string     `json:"target" doc:"Branch."`
+	Head        string     `json:"head" doc:"Commit of the source; of an ended one as it was."`
+	Base        string     `json:"base" doc:"Commit of the target that it was compared with."`
+	Ahead       int        `json:"ahead" doc:"Commits that only the source has."`
+	Behind      int        `json:"behind" doc:"Commits that only the target has."`
+	Conflicts   []string   `json:"conflicts,omitempty" doc:"Files that both changed so that they can't be brought together."`
+	MergeCommit string     `json:"mergeCommit,omitempty"`
+	MergedBy    *Actor     `json:"mergedBy,omitempty"`
+	Auto        string     `json:"auto,omitempty" enum:"merge,squash,rebase" doc:"The way in which it is merged when nothing is in the way."`
+	AutoBy      *Actor     `json:"autoBy,omitempty"`
+	Created     time.Time  `json:"created"`
+	Updated     time.Time  `json:"updated"`
+	Ended       *time.Time `json:"ended,omitempty"`
+	Version     int64      `json:"version"`
+}
+
+// ProposalDetail is a proposal with what stands in its way.
+type ProposalDetail struct {
+	Proposal
+	Reviews  []ProposalReview `json:"reviews" doc:"The oldest first."`
+	Checks   []ProposalCheck  `json:"checks" doc:"Of its head, by name."`
+	Blockers []Blocker        `json:"blockers" doc:"All that stands in the way of merging it; empty when it can be merged."`
+	Ways     []string         `json:"ways" doc:"In which it may be merged."`
+	Rules    []string         `json:"rules" doc:"References of the BranchRules that hold for its target."`
+	Owners   []ProposalOwners `json:"owners" doc:"Whom its files belong to, where the rules want their approval."`
+	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
+	Can      []string         `json:"can" doc:"What the caller may do with it now: edit, comment, review, approve, merge, close, reopen."`
+}
+
+// ProposalReview is somebody's verdict on a head.
+type ProposalReview struct {
+	ID      string    `json:"id"`
+	Author  Actor     `json:"author"`
+	Verdict string    `json:"verdict" enum:"approved,refused,commented"`
+	Body    string    `json:"body,omitempty"`
+	Head    string    `json:"head"`
+	Time    time.Time `json:"time"`
+}
+
+// ProposalCheck is what something says of a commit.
+type ProposalCheck struct {
+	Name        string    `json:"name"`
+	State       string    `json:"state" enum:"pending,passed,failed"`
+	Description string    `json:"description,omitempty"`
+	URL         string    `json:"url,omitempty"`
+	Run         string    `json:"run,omitempty"`
+	Updated     time.Time `json:"updated"`
+}
+
+// Blocker is one thing that stands in the way of a merge.
+type Blocker struct {
+	Kind    string `json:"kind" enum:"state,draft,conflicts,nothing,behind,refused,approvals,owners,check,talks"`
+	Message string `json:"message"`
+	Waits   bool   `json:"waits" doc:"It may go away by itself."`
+}
+
+// ProposalOwners are owners of files that a proposal changes.
+type ProposalOwners struct {
+	Owners   []string `json:"owners"`
+	Files    []string `json:"files"`
+	Approved bool     `json:"approved"`
+}
+
+// ProposalComment is what somebody said of a proposal, or of a line of it.
+type ProposalComment struct {
+	ID       string    `json:"id"`
+	Author   Actor     `json:"author"`
+	Body     string    `json:"body"`
+	Path     string    `json:"path,omitempty" doc:"File of the line that it is about."`
+	Line     int       `json:"line,omitempty" doc:"In the new file, or with old in the old one."`
+	Old      bool      `json:"old,omitempty"`
+	Commit   string    `json:"commit,omitempty" doc:"Head that the line is of."`
+	ReplyTo  string    `json:"replyTo,omitempty" doc:"Comment that began the talk."`
+	Review   string    `json:"review,omitempty" doc:"Review that it was given with."`
+	Resolved *Actor    `json:"resolved,omitempty" doc:"Who settled the talk that it began."`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+}
+
+// Diff is what changed between two commits.
+type Diff struct {
+	From      string     `json:"from"`
+	To        string     `json:"to"`
+	Files     []FileDiff `json:"files"`
+	Truncated bool       `json:"truncated" doc:"Files or patches were left out."`
+}
+
+// FileDiff is what changed in one file.
+type FileDiff struct {
+	Path      string `json:"path"`
+	OldPath   string `json:"oldPath,omitempty" doc:"Of a renamed or copied one."`
+	Status    string `json:"status" enum:"added,modified,deleted,renamed,copied,type"`
+	Additions int    `json:"additions"`
+	Deletions int    `json:"deletions"`
+	Binary    bool   `json:"binary,omitempty"`
+	Patch     string `json:"patch,omitempty" doc:"Hunks of a unified diff, from the first @@ line; absent for a binary or a large one."`
+}

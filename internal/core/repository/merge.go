@@ -1,0 +1,87 @@
+package repository
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Standing tells how a source stands to the target that it is to be brought into; see git.Standing.
+func (p Platform) Standing(ctx context.Context, repository, target, source string) (git.Standing, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return git.Standing{}, err
+	}
+	return p.s.git.Standing(ctx, p.s.folder(r.ID), target, source)
+}
+
+// Merge brings a commit into a branch, as the principal of ctx: it is a push like another, and starts what a push
+// starts. Errors are those of git.Merge.
+func (p Platform) Merge(ctx context.Context, repository string, r git.MergeRequest) (commit string, err error) {
+	found, err := p.s.find(ctx, repository)
+	if err != nil {
+		return "", err
+	}
+	err = p.s.moving(ctx, found, func(g *git.Git) error {
+		commit, err = g.Merge(ctx, p.s.folder(found.ID), r)
+		return err
+	})
+	return commit, fault.Wrap(err, "merge into %s of %s", r.Branch, found.FullName())
+}
+
+// DeleteBranch deletes a branch that is at a commit, as the principal of ctx. Conflict when it is elsewhere, or the
+// default branch.
+func (p Platform) DeleteBranch(ctx context.Context, repository, branch, at string) error {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return err
+	}
+	if branch == r.DefaultBranch {
+		return fault.Errorf(fault.Conflict, "%s is the default branch of %s", branch, r.FullName())
+	}
+	return fault.Wrap(p.s.moving(ctx, r, func(g *git.Git) error {
+		return g.UpdateRef(ctx, p.s.folder(r.ID), "refs/heads/"+branch, at, "")
+	}), "delete the branch %s of %s", branch, r.FullName())
+}
+
+// moving lets fn move references of a repository, in the name of the principal of ctx.
+func (s *Service) moving(ctx context.Context, r Repository, fn func(g *git.Git) error) error {
+	return s.locked(ctx, r.ID, func(g *git.Git) error {
+		if err := s.begin(ctx, r.ID, markOf(ctx, false)); err != nil {
+			return err
+		}
+		err := fn(g)
+		// When this fails the mark stays: a record that is late is no reason to move anything again.
+		_ = s.finish(ctx, r.ID)
+		return err
+	})
+}
+
+// Keep keeps a commit, and with it all that it descends from, whatever becomes of the branches that lead to it: for the
+// proposal of that number, in place of the one that was kept for it before.
+func (p Platform) Keep(ctx context.Context, repository string, proposal int, commit string) error {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return err
+	}
+	return fault.Wrap(p.s.locked(ctx, r.ID, func(g *git.Git) error {
+		return g.Keep(ctx, p.s.folder(r.ID), "proposals/"+strconv.Itoa(proposal), commit)
+	}), "keep %s of %s", commit, r.FullName())
+}
+
+// Brings gives the commits that head has and base has not, the newest first, after the first skip of them.
+func (p Platform) Brings(ctx context.Context, repository, base, head string, skip, limit int) ([]git.Commit, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	return p.s.git.Brings(ctx, p.s.folder(r.ID), base, head, skip, limit)
+}
+
+// Gate decides, besides the repository's own rules, whether somebody may move a branch by a push: nil lets it through.
+type Gate func(ctx context.Context, r Repository, u git.Update) error
+
+// Guard has every push of a branch asked about.
+func (s *Service) Guard(g Gate) { s.gate = g }

@@ -1,0 +1,377 @@
+package proposal
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// NewProposal says what to propose.
+type NewProposal struct {
+	Repository string // NAMESPACE/NAME
+	Title      string // "" takes the subject of the newest commit
+	Body       string
+	Source     string // branch
+	Target     string // branch; "" for the default one
+	Draft      bool
+}
+
+// Open proposes to bring one branch into another. It needs repository:write. Conflict when there is an open proposal of
+// the two already, or nothing to bring; NotFound when a branch is not there.
+func (s *Service) Open(ctx context.Context, n NewProposal) (Detail, error) {
+	r, err := s.Repositories.Authorize(ctx, repository.Write, n.Repository)
+	if err != nil {
+		return Detail{}, err
+	}
+	if n.Target == "" {
+		n.Target = r.DefaultBranch
+	}
+	for _, branch := range []string{n.Source, n.Target} {
+		if err := git.CheckBranch(branch); err != nil {
+			return Detail{}, err
+		}
+	}
+	if n.Source == n.Target {
+		return Detail{}, fault.Errorf(fault.Invalid, "%s can't be brought into itself; name another source", n.Source)
+	}
+	platform := s.Repositories.Platform()
+	now := s.Now()
+	p := Proposal{
+		ID: ref.NewID(idPrefix, now), Repository: r.ID, Space: r.Space, Title: strings.TrimSpace(n.Title), Body: n.Body, State: Open, Draft: n.Draft,
+		Author: actor.From(ctx).ID, Source: n.Source, Target: n.Target, Created: now, Updated: now, Version: 1,
+	}
+	if p.Head, err = platform.Head(ctx, r.FullName(), n.Source); err != nil {
+		return Detail{}, fault.Wrap(err, "find the source")
+	}
+	if p.Base, err = platform.Head(ctx, r.FullName(), n.Target); err != nil {
+		return Detail{}, fault.Wrap(err, "find the target")
+	}
+	if p.Standing, err = platform.Standing(ctx, r.FullName(), p.Base, p.Head); err != nil {
+		return Detail{}, err
+	}
+	if p.Standing.Ahead == 0 {
+		return Detail{}, fault.Errorf(fault.Conflict, "%s has nothing that %s has not; push a commit to it first", n.Source, n.Target)
+	}
+	if p.Title == "" {
+		if p.Title, err = s.subject(ctx, r, p.Head); err != nil {
+			return Detail{}, err
+		}
+	}
+	if err := checkTexts(p); err != nil {
+		return Detail{}, err
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := insert(ctx, tx, &p); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, tx, r, p, "proposal.opened", map[string]any{"head": p.Head, "source": p.Source, "target": p.Target, "draft": p.Draft}); err != nil {
+			return err
+		}
+		return s.ask(ctx, tx, p.ID) // also keeps its head
+	})
+	if err != nil {
+		return Detail{}, err
+	}
+	return s.detail(ctx, r, p)
+}
+
+func checkTexts(p Proposal) error {
+	if err := oneLine("the title", p.Title, titleLimit); err != nil {
+		return err
+	}
+	return checkText("the description", p.Body, bodyLimit, true)
+}
+
+// subject gives the first line of a commit's message, as far as it is a title.
+func (s *Service) subject(ctx context.Context, r repository.Repository, commit string) (string, error) {
+	c, err := s.Repositories.Platform().CommitAt(ctx, r.FullName(), commit)
+	title := strings.TrimSpace(c.Subject())
+	if len(title) > titleLimit {
+		title = strings.ToValidUTF8(title[:titleLimit-3], "") + "…"
+	}
+	return title, err
+}
+
+// tell appends an entry about a proposal, of who acts.
+func (s *Service) tell(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, kind string, data map[string]any) error {
+	return s.tellAs(ctx, tx, "", r, p, kind, data)
+}
+
+// tellAs is tell of somebody else.
+func (s *Service) tellAs(ctx context.Context, tx *store.Tx, who string, r repository.Repository, p Proposal, kind string, data map[string]any) error {
+	if data == nil {
+		data = map[string]any{}
+	}
+	data["repository"], data["number"] = r.FullName(), p.Number
+	return s.append(ctx, tx, who, r, kind, Subject(r.FullName(), p.Number), []string{p.ID, r.Subject()}, data)
+}
+
+func (s *Service) append(ctx context.Context, tx *store.Tx, who string, r repository.Repository, kind, subject string, refs []string, data map[string]any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return fault.Wrap(err, "write entry %s", kind)
+	}
+	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Actor: who, Space: r.Space, Type: kind, Subject: subject, Refs: append(refs, r.ID), Data: raw})
+	return err
+}
+
+// change changes an open or closed proposal in one transaction with its entry.
+func (s *Service) change(ctx context.Context, action, repo string, number int, fn func(tx *store.Tx, r repository.Repository, p *Proposal) (kind string, data map[string]any, err error)) (Detail, error) {
+	r, p, err := s.find(ctx, action, repo, number)
+	if err != nil {
+		return Detail{}, err
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := byID(ctx, tx, p.ID, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		kind, data, err := fn(tx, r, &now)
+		if err != nil || kind == "" {
+			return err
+		}
+		now.Updated = s.Now()
+		if err := save(ctx, tx, &now); err != nil {
+			return err
+		}
+		p = now
+		if err := s.tell(ctx, tx, r, p, kind, data); err != nil {
+			return err
+		}
+		return s.ask(ctx, tx, p.ID)
+	})
+	if err != nil {
+		return Detail{}, err
+	}
+	return s.detail(ctx, r, p)
+}
+
+// Edit says what to change of a proposal; nil leaves a field as it is.
+type Edit struct {
+	Title, Body, Target *string
+	Draft               *bool
+}
+
+// Edit changes a proposal's words, target or readiness. It needs repository:write.
+func (s *Service) Edit(ctx context.Context, repo string, number int, e Edit) (Detail, error) {
+	if e.Target != nil {
+		if _, err := s.Repositories.Resolve(ctx, repo, "refs/heads/"+*e.Target); err != nil {
+			return Detail{}, fault.Wrap(err, "find the target")
+		}
+	}
+	return s.change(ctx, repository.Write, repo, number, func(_ *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		var fields []string
+		if e.Title != nil {
+			p.Title, fields = strings.TrimSpace(*e.Title), append(fields, "title")
+		}
+		if e.Body != nil {
+			p.Body, fields = *e.Body, append(fields, "body")
+		}
+		if e.Draft != nil {
+			p.Draft, fields = *e.Draft, append(fields, "draft")
+		}
+		if e.Target != nil && *e.Target != p.Target {
+			if p.State != Open {
+				return "", nil, fault.Errorf(fault.Conflict, "a proposal that is %s keeps its target", p.State)
+			}
+			if *e.Target == p.Source {
+				return "", nil, fault.Errorf(fault.Invalid, "%s can't be brought into itself", p.Source)
+			}
+			p.Target, p.Base, fields = *e.Target, "", append(fields, "target") // what the base is, is looked at anew
+		}
+		if len(fields) == 0 {
+			return "", nil, fault.Errorf(fault.Invalid, "nothing is to be changed; give a title, a body, a target or draft")
+		}
+		return "proposal.edited", map[string]any{"fields": fields}, checkTexts(*p)
+	})
+}
+
+// Close ends a proposal without merging it, or with open opens it again. It needs repository:write.
+func (s *Service) Close(ctx context.Context, repo string, number int, open bool) (Detail, error) {
+	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		if p.State == Merged {
+			return "", nil, fault.Errorf(fault.Conflict, "it is merged")
+		}
+		if (p.State == Open) == open {
+			return "", nil, nil
+		}
+		p.Auto = Auto{}
+		if !open {
+			p.State, p.Ended = Closed, s.Now()
+			return "proposal.closed", nil, nil
+		}
+		others, err := openOf(ctx, tx, p.Repository, p.Source)
+		if err != nil {
+			return "", nil, err
+		}
+		if slices.ContainsFunc(others, func(o Proposal) bool { return o.Source == p.Source && o.Target == p.Target }) {
+			return "", nil, fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
+		}
+		p.State, p.Ended = Open, time.Time{}
+		return "proposal.reopened", nil, nil // whether its source is still there is looked at next
+	})
+}
+
+// NewComment says what to say.
+type NewComment struct {
+	Body    string
+	Path    string // of a line of the diff; "" for the whole
+	Line    int
+	Old     bool
+	ReplyTo string // id of the comment that begins the talk
+}
+
+func (c NewComment) check() error {
+	if err := checkText("the comment", c.Body, commentLimit, false); err != nil {
+		return err
+	}
+	if c.Path == "" {
+		if c.Line != 0 || c.Old {
+			return fault.Errorf(fault.Invalid, "a line needs the path of its file")
+		}
+		return nil
+	}
+	if _, err := git.CheckPath(c.Path); err != nil {
+		return err
+	}
+	if c.Line < 1 || c.Line > 10_000_000 {
+		return fault.Errorf(fault.Invalid, "%d is not the number of a line", c.Line)
+	}
+	return nil
+}
+
+// comment keeps a comment in a transaction. An answer is of the same line as what it answers.
+func (s *Service) comment(ctx context.Context, tx *store.Tx, p Proposal, n NewComment, review string) (Comment, error) {
+	now := s.Now()
+	c := Comment{ID: ref.NewID(commentPrefix, now), Author: actor.From(ctx).ID, Body: n.Body, Path: n.Path, Line: n.Line, Old: n.Old, Review: review, Created: now, Updated: now}
+	if c.Path != "" {
+		c.Commit = p.Head
+	}
+	if n.ReplyTo != "" {
+		first, err := commentByID(ctx, tx, p.ID, n.ReplyTo, "")
+		if err != nil {
+			return c, err
+		}
+		if first.ReplyTo != "" {
+			return c, fault.Errorf(fault.Invalid, "answer the comment that begins the talk, %s", first.ReplyTo)
+		}
+		c.ReplyTo, c.Path, c.Line, c.Old, c.Commit = first.ID, first.Path, first.Line, first.Old, first.Commit
+	}
+	return c, insertComment(ctx, tx, p.ID, c)
+}
+
+// Comment says something of a proposal. It needs repository:read: whoever may look may ask.
+func (s *Service) Comment(ctx context.Context, repo string, number int, n NewComment) (c Comment, err error) {
+	_, err = s.change(ctx, repository.Read, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		if err := n.check(); err != nil {
+			return "", nil, err
+		}
+		if c, err = s.comment(ctx, tx, *p, n, ""); err != nil {
+			return "", nil, err
+		}
+		return "proposal.commented", map[string]any{"comment": c.ID}, nil
+	})
+	return c, err
+}
+
+// EditComment replaces the words of one's own comment.
+func (s *Service) EditComment(ctx context.Context, repo string, number int, id, body string) (c Comment, err error) {
+	_, err = s.change(ctx, repository.Read, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		if err := checkText("the comment", body, commentLimit, false); err != nil {
+			return "", nil, err
+		}
+		if c, err = commentByID(ctx, tx, p.ID, id, tx.ForUpdate()); err != nil {
+			return "", nil, err
+		}
+		if c.Author != actor.From(ctx).ID {
+			return "", nil, fault.Errorf(fault.Denied, "a comment is changed by who wrote it")
+		}
+		c.Body, c.Updated = body, s.Now()
+		return "proposal.comment-edited", map[string]any{"comment": c.ID}, saveComment(ctx, tx, c)
+	})
+	return c, err
+}
+
+// Settle marks the talk that a comment on a line began as settled, or with open takes that back. It needs
+// repository:write.
+func (s *Service) Settle(ctx context.Context, repo string, number int, id string, open bool) (c Comment, err error) {
+	_, err = s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		if c, err = commentByID(ctx, tx, p.ID, id, tx.ForUpdate()); err != nil {
+			return "", nil, err
+		}
+		if c.Path == "" || c.ReplyTo != "" {
+			return "", nil, fault.Errorf(fault.Invalid, "only a comment on a line begins a talk that can be settled")
+		}
+		if (c.Resolved == "") == open {
+			return "", nil, nil
+		}
+		c.Resolved, c.Updated = actor.From(ctx).ID, s.Now()
+		if open {
+			c.Resolved = ""
+		}
+		return "proposal.talk-settled", map[string]any{"comment": c.ID, "open": open}, saveComment(ctx, tx, c)
+	})
+	return c, err
+}
+
+// NewReview says what to say of a head.
+type NewReview struct {
+	Verdict  string
+	Body     string
+	Head     string // that was looked at; "" for the head now
+	Comments []NewComment
+}
+
+func (n NewReview) check() error {
+	switch {
+	case n.Verdict != Approved && n.Verdict != Refused && n.Verdict != Commented:
+		return fault.Errorf(fault.Invalid, "%.100q is no verdict; choose approved, refused or commented", n.Verdict)
+	case len(n.Comments) > lineComments:
+		return fault.Errorf(fault.TooLarge, "a review has at most %d comments", lineComments)
+	}
+	if err := checkText("the review", n.Body, bodyLimit, n.Verdict == Approved || n.Verdict == Commented && len(n.Comments) > 0); err != nil {
+		return err
+	}
+	for _, c := range n.Comments {
+		if err := c.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Review gives a verdict on a head, with comments on lines. It needs repository:write; Stale when the head has moved
+// since it was looked at. Nobody approves what they wrote themselves.
+func (s *Service) Review(ctx context.Context, repo string, number int, n NewReview) (Detail, error) {
+	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+		me := actor.From(ctx)
+		if err := n.check(); err != nil {
+			return "", nil, err
+		}
+		switch {
+		case p.State != Open:
+			return "", nil, fault.Errorf(fault.Conflict, "it is %s", p.State)
+		case n.Head != "" && n.Head != p.Head:
+			return "", nil, fault.Errorf(fault.Stale, "%s was pushed to since you looked at it; look at %.8s", p.Source, p.Head)
+		case n.Verdict != Commented && p.Author == me.ID:
+			return "", nil, fault.Errorf(fault.Denied, "you opened it yourself; ask somebody else to look at it")
+		}
+		r := Review{ID: ref.NewID(reviewPrefix, s.Now()), Author: me.ID, Verdict: n.Verdict, Body: n.Body, Head: p.Head, Created: s.Now()}
+		for _, c := range n.Comments {
+			if _, err := s.comment(ctx, tx, *p, c, r.ID); err != nil {
+				return "", nil, err
+			}
+		}
+		return "proposal.reviewed", map[string]any{"verdict": r.Verdict, "head": r.Head, "review": r.ID}, insertReview(ctx, tx, p.ID, r)
+	})
+}

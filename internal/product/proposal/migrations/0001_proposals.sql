@@ -1,0 +1,88 @@
+-- +goose Up
+CREATE TABLE proposals (
+  id TEXT PRIMARY KEY,
+  repository TEXT NOT NULL, -- id, so that a renaming changes nothing here
+  number BIGINT NOT NULL,
+  space TEXT NOT NULL,
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL, -- open, closed, merged
+  draft INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  source TEXT NOT NULL,
+  target TEXT NOT NULL,
+  head TEXT NOT NULL,
+  base TEXT NOT NULL,
+  standing TEXT NOT NULL, -- JSON, of head and base
+  merge_commit TEXT NOT NULL,
+  merged_by TEXT NOT NULL,
+  auto_way TEXT NOT NULL,
+  auto_by TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  updated BIGINT NOT NULL,
+  ended BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  UNIQUE (repository, number)
+);
+CREATE UNIQUE INDEX proposals_open ON proposals (repository, source, target) WHERE state = 'open';
+CREATE INDEX proposals_state ON proposals (state, id);
+
+CREATE TABLE proposal_numbers (
+  repository TEXT PRIMARY KEY,
+  last BIGINT NOT NULL
+);
+
+CREATE TABLE proposal_comments (
+  id TEXT PRIMARY KEY,
+  proposal TEXT NOT NULL,
+  author TEXT NOT NULL,
+  body TEXT NOT NULL,
+  path TEXT NOT NULL,
+  line BIGINT NOT NULL,
+  old INTEGER NOT NULL,
+  commit_id TEXT NOT NULL,
+  reply_to TEXT NOT NULL,
+  review TEXT NOT NULL,
+  resolved TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  updated BIGINT NOT NULL
+);
+CREATE INDEX proposal_comments_proposal ON proposal_comments (proposal, id);
+
+CREATE TABLE proposal_reviews (
+  id TEXT PRIMARY KEY,
+  proposal TEXT NOT NULL,
+  author TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  body TEXT NOT NULL,
+  head TEXT NOT NULL,
+  created BIGINT NOT NULL
+);
+CREATE INDEX proposal_reviews_proposal ON proposal_reviews (proposal, id);
+
+CREATE TABLE proposal_checks (
+  repository TEXT NOT NULL, -- id
+  commit_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  description TEXT NOT NULL,
+  url TEXT NOT NULL,
+  run TEXT NOT NULL,
+  updated BIGINT NOT NULL,
+  PRIMARY KEY (repository, commit_id, name)
+);
+
+CREATE TABLE branch_rules (
+  ref TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  spec TEXT NOT NULL
+);
+CREATE INDEX branch_rules_space ON branch_rules (space);
+
+-- +goose Down
+DROP TABLE branch_rules;
+DROP TABLE proposal_checks;
+DROP TABLE proposal_reviews;
+DROP TABLE proposal_comments;
+DROP TABLE proposal_numbers;
+DROP TABLE proposals;

@@ -1,0 +1,204 @@
+package proposal
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations gives the tables of this room.
+func Migrations() store.Migrations {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Room: "proposal", FS: files}
+}
+
+const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, standing,
+merge_commit, merged_by, auto_way, auto_by, created, updated, ended, version`
+
+func scan(row store.Row) (p Proposal, err error) {
+	var standing string
+	var created, updated, ended int64
+	if err := row.Scan(&p.ID, &p.Repository, &p.Number, &p.Space, &p.Title, &p.Body, &p.State, &p.Draft, &p.Author, &p.Source, &p.Target,
+		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.Auto.Way, &p.Auto.By, &created, &updated, &ended, &p.Version); err != nil {
+		return p, err
+	}
+	p.Created, p.Updated, p.Ended = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(ended)
+	return p, json.Unmarshal([]byte(standing), &p.Standing)
+}
+
+func insert(ctx context.Context, tx *store.Tx, p *Proposal) error {
+	err := tx.QueryRow(ctx, `INSERT INTO proposal_numbers (repository, last) VALUES ($1, 1)
+ ON CONFLICT (repository) DO UPDATE SET last = proposal_numbers.last + 1 RETURNING last`, p.Repository).Scan(&p.Number)
+	if err != nil {
+		return fault.Wrap(err, "number the proposal")
+	}
+	standing, err := json.Marshal(p.Standing)
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)
+ ON CONFLICT DO NOTHING`,
+		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, string(standing),
+		p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+	if err == nil && n == 0 {
+		return fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
+	}
+	return fault.Wrap(err, "keep the proposal")
+}
+
+// save writes a proposal that was read in the same transaction.
+func save(ctx context.Context, tx *store.Tx, p *Proposal) error {
+	standing, err := json.Marshal(p.Standing)
+	if err != nil {
+		return err
+	}
+	p.Version++
+	_, err = tx.Exec(ctx, `UPDATE proposals SET title=$2, body=$3, state=$4, draft=$5, target=$6, head=$7, base=$8, standing=$9, merge_commit=$10,
+ merged_by=$11, auto_way=$12, auto_by=$13, updated=$14, ended=$15, version=$16 WHERE id=$1`,
+		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, string(standing), p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By,
+		store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+	return fault.Wrap(err, "keep proposal %d", p.Number)
+}
+
+// byNumber gives a proposal; locked, it stays as it is until the transaction ends.
+func byNumber(ctx context.Context, tx *store.Tx, repository string, number int, lock string) (Proposal, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND number = $2"+lock, repository, number), scan, "proposal %d", number)
+}
+
+func byID(ctx context.Context, tx *store.Tx, id, lock string) (Proposal, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+columns+" FROM proposals WHERE id = $1"+lock, id), scan, "proposal %s", id)
+}
+
+// openOf gives the open proposals that a branch is the source or the target of.
+func openOf(ctx context.Context, tx *store.Tx, repository, branch string) ([]Proposal, error) {
+	rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND state = 'open' AND (source = $2 OR target = $2) ORDER BY number", repository, branch)
+	return store.Collect(rows, err, scan)
+}
+
+// openAt gives the open proposals whose head is a commit.
+func openAt(ctx context.Context, tx *store.Tx, repository, commit string) ([]Proposal, error) {
+	rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND state = 'open' AND head = $2 ORDER BY number", repository, commit)
+	return store.Collect(rows, err, scan)
+}
+
+const commentColumns = "id, author, body, path, line, old, commit_id, reply_to, review, resolved, created, updated"
+
+func scanComment(row store.Row) (c Comment, err error) {
+	var created, updated int64
+	err = row.Scan(&c.ID, &c.Author, &c.Body, &c.Path, &c.Line, &c.Old, &c.Commit, &c.ReplyTo, &c.Review, &c.Resolved, &created, &updated)
+	c.Created, c.Updated = store.FromMicros(created), store.FromMicros(updated)
+	return c, err
+}
+
+func insertComment(ctx context.Context, tx *store.Tx, proposal string, c Comment) error {
+	var n int
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM proposal_comments WHERE proposal = $1", proposal).Scan(&n); err != nil {
+		return fault.Wrap(err, "count the comments")
+	}
+	if n >= commentsMost {
+		return fault.Errorf(fault.TooLarge, "a proposal has at most %d comments; open another one", commentsMost)
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO proposal_comments (proposal, "+commentColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
+		proposal, c.ID, c.Author, c.Body, c.Path, c.Line, c.Old, c.Commit, c.ReplyTo, c.Review, c.Resolved, store.Micros(c.Created), store.Micros(c.Updated))
+	return fault.Wrap(err, "keep the comment")
+}
+
+func saveComment(ctx context.Context, tx *store.Tx, c Comment) error {
+	_, err := tx.Exec(ctx, "UPDATE proposal_comments SET body = $2, resolved = $3, updated = $4 WHERE id = $1", c.ID, c.Body, c.Resolved, store.Micros(c.Updated))
+	return fault.Wrap(err, "keep the comment")
+}
+
+func commentByID(ctx context.Context, tx *store.Tx, proposal, id, lock string) (Comment, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+commentColumns+" FROM proposal_comments WHERE proposal = $1 AND id = $2"+lock, proposal, id), scanComment, "comment %s", id)
+}
+
+// comments gives those of a proposal, the oldest first.
+func comments(ctx context.Context, tx *store.Tx, proposal string, part page.Request) ([]Comment, error) {
+	w := &store.Where{}
+	w.Equal("proposal", proposal)
+	w.After("id", part.Cursor)
+	rows, err := tx.Query(ctx, "SELECT "+commentColumns+" FROM proposal_comments"+w.String()+" ORDER BY id LIMIT "+w.Arg(part.Window()), w.Args...)
+	return store.Collect(rows, err, scanComment)
+}
+
+// openTalks counts the talks about lines that nobody settled.
+func openTalks(ctx context.Context, tx *store.Tx, proposal string) (n int, err error) {
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM proposal_comments WHERE proposal = $1 AND path <> '' AND reply_to = '' AND resolved = ''", proposal).Scan(&n)
+	return n, fault.Wrap(err, "count the talks")
+}
+
+const reviewColumns = "id, author, verdict, body, head, created"
+
+func scanReview(row store.Row) (r Review, err error) {
+	var created int64
+	err = row.Scan(&r.ID, &r.Author, &r.Verdict, &r.Body, &r.Head, &created)
+	r.Created = store.FromMicros(created)
+	return r, err
+}
+
+func insertReview(ctx context.Context, tx *store.Tx, proposal string, r Review) error {
+	_, err := tx.Exec(ctx, "INSERT INTO proposal_reviews (proposal, "+reviewColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7)",
+		proposal, r.ID, r.Author, r.Verdict, r.Body, r.Head, store.Micros(r.Created))
+	return fault.Wrap(err, "keep the review")
+}
+
+// reviews gives those of a proposal, the oldest first, of the newest 1,000.
+func reviews(ctx context.Context, tx *store.Tx, proposal string) ([]Review, error) {
+	rows, err := tx.Query(ctx, "SELECT "+reviewColumns+" FROM (SELECT "+reviewColumns+" FROM proposal_reviews WHERE proposal = $1 ORDER BY id DESC LIMIT 1000) newest ORDER BY id", proposal)
+	return store.Collect(rows, err, scanReview)
+}
+
+const checkColumns = "name, state, description, url, run, updated"
+
+func scanCheck(row store.Row) (c Check, err error) {
+	var updated int64
+	err = row.Scan(&c.Name, &c.State, &c.Description, &c.URL, &c.Run, &updated)
+	c.Updated = store.FromMicros(updated)
+	return c, err
+}
+
+// setCheck replaces the check of a name; changed is false when it says the same as before.
+func setCheck(ctx context.Context, tx *store.Tx, repository, commit string, c Check) (changed bool, err error) {
+	n, err := tx.Exec(ctx, `INSERT INTO proposal_checks (repository, commit_id, name, state, description, url, run, updated) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
+ ON CONFLICT (repository, commit_id, name) DO UPDATE SET state=excluded.state, description=excluded.description, url=excluded.url, run=excluded.run, updated=excluded.updated
+ WHERE proposal_checks.state <> excluded.state OR proposal_checks.description <> excluded.description OR proposal_checks.url <> excluded.url OR proposal_checks.run <> excluded.run`,
+		repository, commit, c.Name, c.State, c.Description, c.URL, c.Run, store.Micros(c.Updated))
+	return n > 0, fault.Wrap(err, "keep the check %s", c.Name)
+}
+
+// checks gives what is said of a commit, by name, at most 500.
+func checks(ctx context.Context, tx *store.Tx, repository, commit string) ([]Check, error) {
+	rows, err := tx.Query(ctx, "SELECT "+checkColumns+" FROM proposal_checks WHERE repository = $1 AND commit_id = $2 ORDER BY name LIMIT 500", repository, commit)
+	return store.Collect(rows, err, scanCheck)
+}
+
+// rule is the projection of a BranchRule.
+type rule struct {
+	ref  string
+	spec Spec
+}
+
+// rulesOf gives the rules of some spaces, by reference.
+func rulesOf(ctx context.Context, tx *store.Tx, spaces []string) ([]rule, error) {
+	w := &store.Where{}
+	w.Add(w.In("space", spaces))
+	rows, err := tx.Query(ctx, "SELECT ref, spec FROM branch_rules"+w.String()+" ORDER BY ref", w.Args...)
+	return store.Collect(rows, err, func(row store.Row) (r rule, err error) {
+		var text string
+		if err := row.Scan(&r.ref, &text); err != nil {
+			return r, err
+		}
+		return r, json.Unmarshal([]byte(text), &r.spec)
+	})
+}
