@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// Application is a folder of manifests that is kept running on a cluster.
+// Application is a folder of manifests that is kept running on a cluster. GET /applications gives all that the caller may
+// see (application:read).
 type Application struct {
 	Ref         string   `json:"ref" example:"application:default/shop"`
 	Namespace   string   `json:"namespace"`
@@ -28,7 +29,10 @@ type Application struct {
 	Can         []string `json:"can" doc:"What the caller may do with it now, as far as rights go: sync, rollback."`
 }
 
-// ApplicationDetail is an application with its objects and its history.
+// ApplicationDetail is an application with its objects and its history, the newest first. GET
+// /applications/{namespace}/{name}, and live GET /applications/{namespace}/{name}/events (application:read). POST
+// /applications/{namespace}/{name}/sync and POST /applications/{namespace}/{name}/rollback begin a run of it
+// (application:sync) and give a RunDetail.
 type ApplicationDetail struct {
 	Application
 	Tree    []Object   `json:"tree"`
@@ -50,7 +54,7 @@ type Object struct {
 	Created  time.Time `json:"created"`
 }
 
-// Revision is one entry of an application's history.
+// Revision is one entry of an application's history: a commit that was synced, by which run, and what came of it.
 type Revision struct {
 	ID      string    `json:"id"`
 	Commit  string    `json:"commit"`
@@ -60,7 +64,7 @@ type Revision struct {
 	Created time.Time `json:"created"`
 }
 
-// ObjectChange is what a sync would do, or did, to one object.
+// ObjectChange is what a sync would do to one object. GET /applications/{namespace}/{name}/diff (application:read).
 type ObjectChange struct {
 	Key      string   `json:"key"`
 	Action   string   `json:"action" enum:"created,updated,unchanged,deleted"`

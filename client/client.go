@@ -17,25 +17,26 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Client calls one server.
+// Client calls one server. Make it by New.
 type Client struct {
-	URL   string // http://127.0.0.1:8080
-	Token string // rbt_…; empty for nobody
-	HTTP  *http.Client
+	URL   string       // http://127.0.0.1:8080, without a slash at its end
+	Token string       // rbt_…; empty for nobody
+	HTTP  *http.Client // without a Timeout, which would end what is followed; contexts limit the rest
 
 	seen string // etag that writes are for
 }
 
 // When gives a client whose writes are only for a thing as it was seen: with the etag that its answer carried (of a run
 // its version, of an entity its etag, of a secret its checksum), or "*" for one that is there. Otherwise they give
-// fault.Stale and change nothing.
+// Stale and change nothing.
 func (c *Client) When(etag string) *Client {
 	when := *c
 	when.seen = etag
 	return &when
 }
 
-// New gives a client of the server at an address.
+// New gives a client of the server at an address, such as https://roadbed.example.com. It asks for nothing yet. Proxies
+// and authorities are those of the environment (HTTPS_PROXY, SSL_CERT_FILE).
 func New(address, token string) *Client {
 	return &Client{URL: strings.TrimSuffix(address, "/"), Token: token, HTTP: &http.Client{}}
 }
@@ -46,7 +47,7 @@ const prefix = "/api/v1"
 // answerLimit bounds an answer that is read whole, in bytes.
 const answerLimit = 256 << 20
 
-// Problem is how the server tells an error (RFC 9457).
+// Problem is how the server tells an error (RFC 9457). Callers of this package get an *Error in its place.
 type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -60,7 +61,8 @@ type Problem struct {
 // kinds is the way back from HTTP to faults.
 var kinds = map[int]fault.Kind{
 	400: fault.Invalid, 401: fault.Unauthenticated, 403: fault.Denied, 404: fault.NotFound, 409: fault.Conflict, 412: fault.Stale,
-	413: fault.TooLarge, 422: fault.Invalid, 429: fault.Exhausted, 499: fault.Canceled, 503: fault.Unavailable,
+	413: fault.TooLarge, 422: fault.Invalid, 429: fault.Exhausted, 499: fault.Canceled,
+	502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Unavailable, // the first and the last are a proxy's, whose server is away
 }
 
 func (p Problem) fault() error {
@@ -75,7 +77,7 @@ func (p Problem) fault() error {
 }
 
 // Ready asks whether the server answers, and its database too; nobody has to be signed in for that. Where it doesn't, the
-// error is fault.Unavailable. It asks once, and waits as long as ctx lets it.
+// error is of the kind Unavailable. It asks once, and waits as long as ctx lets it.
 func (c *Client) Ready(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/readyz", nil)
 	if err != nil {
@@ -92,8 +94,13 @@ func (c *Client) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Do calls the API: path is below /api/v1, in becomes the body as JSON (nil for none), and the answer is read into out
-// (nil to drop it).
+// Do calls the API: path is below /api/v1, with what is variable in it escaped (url.PathEscape), in becomes the body as
+// JSON (nil for none), and the answer is read into out (nil to drop it; a *[]byte takes it as it is, such as a log).
+//
+// Any method but GET carries a key by which the server does it once, however often it arrives. So a request whose
+// connection broke before the answer came is sent again, four times within ten seconds; a server that was not there to
+// begin with is not waited for. An answer is at most 256 MiB. A refused request is an *Error of one of the kinds, and so
+// is one that nobody answers (Unavailable); when ctx ends, its error is given as it is.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	response, err := c.send(ctx, method, path, query, in, "application/json")
 	if err != nil {
@@ -105,13 +112,24 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	if raw, ok := out.(*[]byte); ok {
-		*raw, err = io.ReadAll(io.LimitReader(response.Body, answerLimit))
+		if *raw, err = whole(response.Body, answerLimit); err != nil {
+			err = fmt.Errorf("read the answer of %s %s: %w", method, path, err)
+		}
 		return err
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, answerLimit)).Decode(out); err != nil {
 		return fmt.Errorf("read the answer of %s %s: %w", method, path, err)
 	}
 	return nil
+}
+
+// whole reads at most limit bytes; what is longer is refused rather than cut.
+func whole(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fault.Errorf(fault.TooLarge, "it is larger than %d MiB; follow it, or ask for a part", limit>>20)
+	}
+	return data, err
 }
 
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any, accept string) (*http.Response, error) {
@@ -210,14 +228,14 @@ func problem(response *http.Response) error {
 	return p.fault()
 }
 
-// Get reads one thing.
+// Get reads one thing: GET, with what is said at Client.Do.
 func Get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
 	var out T
 	err := c.Do(ctx, http.MethodGet, path, query, nil, &out)
 	return out, err
 }
 
-// Post sends something and reads the answer.
+// Post sends something and reads the answer: POST, with what is said at Client.Do. A nil in is an empty object.
 func Post[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
 	var out T
 	if in == nil {

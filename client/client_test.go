@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -148,5 +149,35 @@ func TestAListIsReadOverAsManyPagesAsItTakes(t *testing.T) {
 	c, heard := server(t, endless)
 	if _, err := All[int](t.Context(), c, "/things", nil); err == nil || len(*heard) != 2 {
 		t.Errorf("pages that lead to themselves: %v after %d requests", err, len(*heard))
+	}
+}
+
+func TestEachAsksOnlyForThePagesThatAreUsed(t *testing.T) {
+	c, all := server(t,
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"items":[1,2],"next":"a"}`)) },
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"items":[3],"next":"b"}`)) },
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	var got []int
+	for n, err := range Each[int](t.Context(), c, "/things", nil) {
+		if got = append(got, n); err != nil || n == 3 {
+			break
+		}
+	}
+	if !slices.Equal(got, []int{1, 2, 3}) || len(*all) != 2 {
+		t.Errorf("got %v by %d requests, want three by two", got, len(*all))
+	}
+	for _, err := range Each[int](t.Context(), c, "/things", nil) { // a proxy whose server is away
+		if KindOf(err) != Unavailable {
+			t.Errorf("got %v, want that the server is unavailable", err)
+		}
+	}
+}
+
+func TestALongAnswerIsRefusedAndNotCut(t *testing.T) {
+	if data, err := whole(strings.NewReader("12345"), 5); err != nil || string(data) != "12345" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if data, err := whole(strings.NewReader("123456"), 5); KindOf(err) != TooLarge || data != nil {
+		t.Errorf("got %q, %v, want that it is too large", data, err)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// Entity is one declared thing with what the platform knows of it.
+// Entity is one declared thing with what the platform knows of it. GET /entities (query: kind, owner, space, text, …) and
+// GET /entities/{kind}/{namespace}/{name} (entity:read); DELETE /entities/{kind}/{namespace}/{name} (entity:delete, and
+// space:admin for a restricted kind), refused while a source still declares it. Its Etag is for Client.When.
 type Entity struct {
 	Ref         string          `json:"ref" example:"component:default/shop"`
 	APIVersion  string          `json:"apiVersion"`
@@ -39,7 +41,8 @@ type Relation struct {
 	Target string `json:"target" example:"group:default/payments"`
 }
 
-// EntityVersion is one version of an entity.
+// EntityVersion is one version of an entity, the newest first. GET /entities/{kind}/{namespace}/{name}/history
+// (entity:read).
 type EntityVersion struct {
 	Version int       `json:"version"`
 	Action  string    `json:"action"`
@@ -49,14 +52,17 @@ type EntityVersion struct {
 	Time    time.Time `json:"time"`
 }
 
-// Applied is what an apply did, or would do, to one entity.
+// Applied is what an apply did, or would do, to one entity. POST /apply takes {documents: YAML, …} and does all of it or
+// nothing (entity:write, space:admin for restricted kinds, entity:delete to prune).
 type Applied struct {
 	Ref    string `json:"ref"`
 	Action string `json:"action" enum:"created,updated,unchanged,deleted,conflict"`
 	Diff   string `json:"diff,omitempty"`
 }
 
-// Location is a file of a hosted repository that documents come from.
+// Location is a file of a hosted repository that documents come from. GET /locations and GET /locations/{id} (entity:read);
+// POST /locations (location:write, and repository:read for the repository) and DELETE /locations/{id} (location:write, and
+// entity:delete for what came from it). PUT /locations/{id}/trust lets it bring restricted kinds (space:admin).
 type Location struct {
 	ID         string        `json:"id"`
 	Space      string        `json:"space"`
@@ -80,7 +86,8 @@ type FileProblem struct {
 	Hint    string `json:"hint,omitempty" doc:"What to do."`
 }
 
-// KindInfo is one kind of documents.
+// KindInfo is one kind of documents. A restricted one is taken only from an administrator or from what one trusts. GET
+// /kinds; whoever is signed in.
 type KindInfo struct {
 	Name        string   `json:"name"`
 	Plural      string   `json:"plural"`

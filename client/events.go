@@ -15,7 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Event is one server-sent event.
+// Event is one server-sent event. What Data holds depends on the path: as a rule the same JSON that GET gives for it.
 type Event struct {
 	ID, Name string
 	Data     []byte
@@ -24,8 +24,9 @@ type Event struct {
 // errStop ends a stream from within.
 var errStop = errors.New("stop")
 
-// Follow calls fn with each event of a live stream until fn says done, the stream says that it has a problem, or ctx
-// ends. A connection that breaks is taken up again after the last event.
+// Follow calls fn with each event of a live stream (a path that ends with /events) until fn says done or gives an error,
+// the stream says that it has a problem, or ctx ends. A connection that breaks is taken up again after the last event, and
+// so is one to a server that does not answer, every half second for as long as ctx lets it. fn is called by one goroutine.
 func (c *Client) Follow(ctx context.Context, path string, query url.Values, fn func(Event) (done bool, err error)) error {
 	last := ""
 	for {
@@ -62,7 +63,7 @@ func (c *Client) stream(ctx context.Context, path string, query url.Values, last
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		return fault.Errorf(fault.Unavailable, "%s does not answer", c.URL)
+		return fault.Errorf(fault.Unavailable, "%s does not answer: %w", c.URL, errors.Unwrap(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode >= 400 {
@@ -121,7 +122,8 @@ func read(r io.Reader, fn func(Event) error) error {
 	return nil
 }
 
-// FollowRun calls fn with a run each time it changes, until fn says done.
+// FollowRun calls fn with a run as it is and then each time it changes, until fn says done: most wait for Terminal, or for
+// Waiting when a person has to act. GET /runs/{id}/events; run:read.
 func (c *Client) FollowRun(ctx context.Context, id string, fn func(RunDetail) (done bool, err error)) error {
 	return c.Follow(ctx, "/runs/"+url.PathEscape(id)+"/events", nil, func(e Event) (bool, error) {
 		var r RunDetail
@@ -132,7 +134,8 @@ func (c *Client) FollowRun(ctx context.Context, id string, fn func(RunDetail) (d
 	})
 }
 
-// FollowLog writes a step's log as it is written, from an offset on, until it is complete.
+// FollowLog writes a step's log as it is written, from an offset in bytes on, until it is complete. When the step is tried
+// again, the log of the next attempt follows from its beginning. GET /runs/{id}/steps/{step}/log/events; run:read.
 func (c *Client) FollowLog(ctx context.Context, run, step string, offset int64, w io.Writer) error {
 	path := "/runs/" + url.PathEscape(run) + "/steps/" + url.PathEscape(step) + "/log/events"
 	return c.Follow(ctx, path, url.Values{"offset": {strconv.FormatInt(offset, 10)}}, func(e Event) (bool, error) {

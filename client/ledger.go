@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Entry is one change, as the ledger keeps it.
+// Entry is one change, as the ledger keeps it; positions are without gaps and without end. GET /ledger, and live GET
+// /ledger/events (ledger:read). Hash, in hex, chains it to all before it.
 type Entry struct {
 	Position int64           `json:"position"`
 	ID       string          `json:"id"`
@@ -21,7 +22,8 @@ type Entry struct {
 	Hash     string          `json:"hash"`
 }
 
-// Verification is what a look at the whole chain found.
+// Verification is what a look at the whole chain found; it reads all of it. GET /ledger/verify (ledger:verify in the root
+// space). `roadbed audit verify` needs to trust no server.
 type Verification struct {
 	Entries  int64  `json:"entries"`
 	Head     int64  `json:"head"`

@@ -1,6 +1,7 @@
 package client
 
-// LintReport is what is to be said of a document that can be used as it is.
+// LintReport is what is to be said of a document that can be used as it is; one that can't be gives an Invalid error with
+// places. POST /workflows/lint and POST /templates/lint; whoever is signed in.
 type LintReport struct {
 	Warnings []LintWarning `json:"warnings"`
 }

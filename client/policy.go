@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Decision is what the policies of a space said at a point.
+// Decision is what the policies of a space said at a point. GET /decisions (policy:read).
 type Decision struct {
 	ID       string              `json:"id"`
 	Point    string              `json:"point" example:"plan"`
@@ -17,20 +17,21 @@ type Decision struct {
 	Time     time.Time           `json:"time"`
 }
 
-// DecisionDetail is a decision with what it was made from.
+// DecisionDetail is a decision with what it was made from. GET /decisions/{id} (policy:read).
 type DecisionDetail struct {
 	Decision
 	Input json.RawMessage `json:"input,omitempty" doc:"Absent when it was too large to be kept."`
 }
 
-// PolicyTest is what one test of a policy came to.
+// PolicyTest is what one test of a policy came to. POST /policies/check (policy:simulate).
 type PolicyTest struct {
 	Name   string `json:"name"`
 	Passed bool   `json:"passed"`
 	Error  string `json:"error,omitempty"`
 }
 
-// Replay says what a policy would have changed.
+// Replay says what a policy would have changed: how many recorded decisions were examined, and which would have come out
+// otherwise. POST /policies/replay (policy:simulate).
 type Replay struct {
 	Examined int            `json:"examined"`
 	Failed   int            `json:"failed"`

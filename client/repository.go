@@ -4,7 +4,9 @@ import (
 	"time"
 )
 
-// Repository is one hosted repository.
+// Repository is one hosted repository. GET /repositories and GET /repositories/{namespace}/{name} (repository:read); POST
+// /repositories (repository:create); DELETE /repositories/{namespace}/{name} (repository:admin, or repository:create for
+// who made it). git clones CloneURL with a token as the password.
 type Repository struct {
 	ID            string     `json:"id"`
 	Namespace     string     `json:"namespace"`
@@ -18,7 +20,7 @@ type Repository struct {
 	Pushed        *time.Time `json:"pushed,omitempty"`
 }
 
-// TreeEntry is one file or folder of a repository.
+// TreeEntry is one file or folder of a repository. GET /repositories/{namespace}/{name}/tree (repository:read).
 type TreeEntry struct {
 	Path string `json:"path"`
 	Type string `json:"type" enum:"blob,tree,commit"`
@@ -26,7 +28,7 @@ type TreeEntry struct {
 	Size int64  `json:"size,omitempty" doc:"Bytes."`
 }
 
-// File is one file of a repository.
+// File is one file of a repository. GET /repositories/{namespace}/{name}/file (repository:read).
 type File struct {
 	Path   string `json:"path"`
 	Text   string `json:"text,omitempty" doc:"Absent when it is not text."`
@@ -34,7 +36,7 @@ type File struct {
 	Size   int    `json:"size" doc:"Bytes."`
 }
 
-// Commit is one commit of a repository.
+// Commit is one commit of a repository, the newest first. GET /repositories/{namespace}/{name}/commits (repository:read).
 type Commit struct {
 	Hash    string    `json:"hash"`
 	Parents []string  `json:"parents"`

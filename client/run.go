@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Run is one action of the platform.
+// Run is one action of the platform. GET /runs (query: kind, subject, state, commit, …), the newest first (run:read). What
+// its State may be depends on its Kind; Terminal and Waiting are for programs.
 type Run struct {
 	ID       string          `json:"id" example:"run_01k2v6x8zq3m5n7p9r1s3t5v7x"`
 	Kind     string          `json:"kind" example:"stack"`
@@ -31,14 +32,14 @@ type Run struct {
 	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo."`
 }
 
-// RunSource is the commit a run works on.
+// RunSource is the commit that a run works on; Ref is the branch or tag that brought it.
 type RunSource struct {
 	Repository string `json:"repository"`
 	Commit     string `json:"commit,omitempty"`
 	Ref        string `json:"ref,omitempty"`
 }
 
-// Step is one piece of a run's work.
+// Step is one piece of a run's work. Attempt counts from 1; Outputs are small texts, Artifacts are kept by their digest.
 type Step struct {
 	ID        string              `json:"id"`
 	Key       string              `json:"key" doc:"Unique within the run."`
@@ -63,7 +64,8 @@ type Artifact struct {
 	Kind   string `json:"kind"`
 }
 
-// Review is what a person said of a run.
+// Review is what a person said of a run: POST /runs/{id}/confirm, POST /runs/{id}/discard, POST /runs/{id}/approve and POST
+// /runs/{id}/reject (run:confirm, and what the approval policies say) take {note} and give a RunDetail.
 type Review struct {
 	ID      string    `json:"id"`
 	Actor   Actor     `json:"actor"`
@@ -73,7 +75,8 @@ type Review struct {
 	Time    time.Time `json:"time"`
 }
 
-// RunDetail is a run with all that its page shows.
+// RunDetail is a run with all that its page shows. GET /runs/{id}, and live Client.FollowRun (run:read). POST
+// /runs/{id}/cancel (run:cancel), POST /runs/{id}/retry (run:create) and POST /runs/{id}/undo, of a golden path, give it too.
 type RunDetail struct {
 	Run
 	Steps     []Step     `json:"steps"`

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Me is who the caller is.
+// Me is who the caller is. GET /whoami; whoever is signed in.
 type Me struct {
 	ID     string   `json:"id"`
 	Ref    string   `json:"ref"`
@@ -17,14 +17,15 @@ type Me struct {
 	Admin  bool     `json:"admin" doc:"May administer the whole installation."`
 }
 
-// SignInLink is an address that signs a user in once.
+// SignInLink is an address that signs a user in once, within ten minutes. POST /signin-links takes {user} (none for
+// oneself; space:admin in the root space for others).
 type SignInLink struct {
 	URL     string    `json:"url"`
 	Code    string    `json:"code"`
 	Expires time.Time `json:"expires"`
 }
 
-// Token is a token as a list shows it.
+// Token is a token as a list shows it. GET /tokens and DELETE /tokens/{id} (one's own; space:admin for others').
 type Token struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`
@@ -36,7 +37,8 @@ type Token struct {
 	Revoked *time.Time `json:"revoked,omitempty"`
 }
 
-// NewToken is a token with its secret.
+// NewToken is a token with its secret. POST /tokens takes {name, owner, scopes, …}; it reaches no further and lasts no
+// longer than the token it is made with.
 type NewToken struct {
 	Token
 	Secret string `json:"secret" doc:"Can't be seen again."`

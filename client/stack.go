@@ -6,6 +6,8 @@ import (
 )
 
 // Stack is infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.
+// GET /stacks and GET /stacks/{namespace}/{name} (stack:read). POST /stacks/{namespace}/{name}/runs begins a run (run:create);
+// POST /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock).
 type Stack struct {
 	Ref        string        `json:"ref" example:"stack:default/shop-infra"`
 	Namespace  string        `json:"namespace"`
@@ -24,7 +26,8 @@ type Stack struct {
 	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: run, unlock."`
 }
 
-// StateVersion is one version of a stack's state.
+// StateVersion is one version of a stack's state, the newest first. GET /stacks/{namespace}/{name}/states (stack:read). The
+// state itself is served to engines alone.
 type StateVersion struct {
 	ID        string           `json:"id"`
 	Serial    int64            `json:"serial"`
@@ -36,7 +39,7 @@ type StateVersion struct {
 	Created   time.Time        `json:"created"`
 }
 
-// Plan is what a run would change.
+// Plan is what a run would change. GET /runs/{id}/plan (run:read). Sensitive values are taken out.
 type Plan struct {
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`

@@ -8,7 +8,7 @@ type Features struct {
 	Database  string   `json:"database" enum:"sqlite,postgres"`
 }
 
-// Status is what anyone who is signed in may know of the installation.
+// Status is what anyone who is signed in may know of the installation. GET /status.
 type Status struct {
 	Version  string   `json:"version"`
 	GitURL   string   `json:"gitUrl" doc:"Hosted repositories are below it."`

@@ -2,7 +2,8 @@ package client
 
 import "encoding/json"
 
-// TemplateSchema is the form of a golden path.
+// TemplateSchema is the form of a golden path. GET /templates/{namespace}/{name}/schema (entity:read, or template:use below
+// the template's space). POST /templates/{namespace}/{name}/runs takes {values} and gives a RunDetail (template:use).
 type TemplateSchema struct {
 	Ref         string          `json:"ref"`
 	Title       string          `json:"title"`
@@ -18,13 +19,14 @@ type TemplatePage struct {
 	Schema      json.RawMessage `json:"schema" doc:"JSON Schema with ui: hints."`
 }
 
-// PreviewFile is a file that a golden path would make.
+// PreviewFile is a file that a golden path would make. POST /templates/{namespace}/{name}/preview (template:use).
 type PreviewFile struct {
 	Path string `json:"path"`
 	Text string `json:"text"`
 }
 
-// SecretInfo is what people see of a secret.
+// SecretInfo is what people see of a secret: never its value. GET /secrets/{space} (secret:read); PUT
+// /secrets/{space}/{name} and DELETE /secrets/{space}/{name} (secret:write). Its Checksum is for Client.When.
 type SecretInfo struct {
 	Space    string `json:"space"`
 	Name     string `json:"name"`
@@ -32,7 +34,7 @@ type SecretInfo struct {
 	Updated  string `json:"updated"`
 }
 
-// Home is what waits for the caller, and what happened lately.
+// Home is what waits for the caller, and what happened lately. GET /home; whoever is signed in.
 type Home struct {
 	Waiting []Run   `json:"waiting" doc:"Runs that wait for a review which the caller may give, as far as rights go."`
 	Failed  []Run   `json:"failed" doc:"Runs of the caller that failed lately."`

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// TriggerEvent is what one push did to one trigger.
+// TriggerEvent is what one push did to one trigger, the newest first. GET /triggers/{namespace}/{name}/events (entity:read).
 type TriggerEvent struct {
 	ID         string    `json:"id"`
 	Repository string    `json:"repository"`

@@ -2,7 +2,8 @@ package client
 
 import "time"
 
-// Node is one node of a workflow's run.
+// Node is one node of a workflow's run. GET /runs/{id}/graph (run:read); POST /workflows/runs begins one (run:create, and each
+// scope that its steps ask for).
 type Node struct {
 	Key      string            `json:"key" doc:"Unique within the run."`
 	Name     string            `json:"name"`
