@@ -154,7 +154,7 @@ func hosted(text string, addresses []string) (string, bool) {
 	if m == nil {
 		return "", false
 	}
-	return m[1] + "/" + m[2], true
+	return strings.ToLower(m[1] + "/" + m[2]), true // as the ledger names it
 }
 
 func (s *Service) readDocument(d document.Document) (Application, []fault.Detail) {
@@ -210,7 +210,7 @@ func (a *Application) readSource(d document.Document) (wrong []fault.Detail) {
 		bad("path", fmt.Sprintf("%.100q is not a folder of the repository", source.Path), "write a path within it, such as deploy")
 	}
 	a.Path = clean
-	a.Branch = source.TargetRevision
+	a.Branch = strings.TrimPrefix(source.TargetRevision, "refs/heads/")
 	if a.Branch == "" || a.Branch == "HEAD" {
 		a.Branch = "main"
 	}

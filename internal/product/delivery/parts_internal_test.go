@@ -48,7 +48,7 @@ func TestFilesOfAnApplication(t *testing.T) {
 func TestAddressesOfHostedRepositories(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
-		"/git/team/shop": "team/shop", "/git/team/shop.git": "team/shop", "team/shop": "team/shop", "team/shop.git/": "team/shop",
+		"/git/team/shop": "team/shop", "/git/team/shop.git": "team/shop", "/git/Team/Shop.git": "team/shop", "team/shop": "team/shop", "team/shop.git/": "team/shop",
 		"https://roadbed.test/git/team/shop.git": "team/shop", "http://127.0.0.1:8080/git/team/shop": "team/shop",
 		"HTTPS://Roadbed.Test/git/team/shop": "team/shop", "https://mars.test/git/team/shop": "", "//mars.test/git/team/shop": "", "/git//mars.test/shop": "",
 		"https://github.com/team/shop": "", "https://roadbed.test/team/shop": "", "git@host:team/shop": "", "/git/shop": "", "": "", "/git/a/b/c": "",

@@ -52,6 +52,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	if ns, name, ok := strings.Cut(push.Repository, "/"); !ok || !ref.ValidName(ns) || !ref.ValidName(name) {
 		bad(fmt.Sprintf("%q is not a hosted repository", push.Repository), "write NAMESPACE/NAME", "spec", "on", "push", "repository")
 	}
+	push.Repository = strings.ToLower(push.Repository) // as the ledger names it
 	for field, patterns := range map[string][]string{"branches": push.Branches, "paths": push.Paths, "ignorePaths": push.IgnorePaths} {
 		if len(patterns) > most {
 			bad(fmt.Sprintf("has more than %d entries", most), "use patterns", "spec", "on", "push", field)

@@ -103,3 +103,15 @@ func TestPushOfInterest(t *testing.T) {
 		t.Error("without branches, only the branch main is of interest")
 	}
 }
+
+// A repository has one name in the ledger, however a document writes it.
+func TestRepositoriesAreNamedAsInTheLedger(t *testing.T) {
+	t.Parallel()
+	documents, err := document.Parse("a.yaml", []byte("apiVersion: roadbed.dev/v1\nkind: Trigger\nmetadata: {name: a}\nspec:\n  owner: group:default/crew\n  on: {push: {repository: Crew/Shop}}\n  run: {workflow: {file: ci/a.yaml}}\n"), document.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec, wrong := read(documents[0]); len(wrong) > 0 || spec.On.Push.Repository != "crew/shop" {
+		t.Errorf("the repository is %+v, %v", spec.On.Push, wrong)
+	}
+}
