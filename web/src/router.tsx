@@ -106,6 +106,24 @@ const repository = createRoute({
   validateSearch: search('tab', 'path'),
   component: lazyRouteComponent(() => import('./pages/repository/Repository'), 'RepositoryPage'),
 });
+const proposals = createRoute({
+  getParentRoute: parent,
+  path: '/proposals',
+  validateSearch: search('state', 'show'),
+  component: lazyRouteComponent(() => import('./pages/proposals/Proposals'), 'Proposals'),
+});
+const proposal = createRoute({
+  getParentRoute: parent,
+  path: '/repositories/$namespace/$name/proposals/$number',
+  validateSearch: search('tab', 'look', 'file'),
+  component: lazyRouteComponent(() => import('./pages/proposal/Proposal'), 'ProposalPage'),
+});
+const propose = createRoute({
+  getParentRoute: parent,
+  path: '/repositories/$namespace/$name/propose',
+  validateSearch: search('source'),
+  component: lazyRouteComponent(() => import('./pages/proposal/Propose'), 'Propose'),
+});
 const ledger = createRoute({
   getParentRoute: parent,
   path: '/ledger',
@@ -132,6 +150,9 @@ const pages = [
   stack,
   repositories,
   repository,
+  proposals,
+  proposal,
+  propose,
   ledger,
 ];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);

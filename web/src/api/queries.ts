@@ -248,6 +248,93 @@ export const tokens = infiniteQueryOptions({
   getNextPageParam: (last) => last.next || undefined,
 });
 
+export interface ProposalFilter {
+  repository?: string;
+  state?: 'open' | 'closed' | 'merged';
+  author?: string;
+}
+
+export const proposals = (filter: ProposalFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['proposals', filter],
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/proposals', { params: { query: { ...filter, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export interface ProposalPath {
+  namespace: string;
+  name: string;
+  number: number;
+}
+
+const proposalKey = (path: ProposalPath) => ['proposal', `${path.namespace}/${path.name}#${path.number}`];
+
+export const proposal = (path: ProposalPath) =>
+  queryOptions({
+    queryKey: proposalKey(path),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}', {
+          params: { path: { ...path } },
+          signal,
+        }),
+      ),
+    structuralSharing: newer,
+    refetchInterval: minute,
+  });
+
+export const proposalComments = (path: ProposalPath) =>
+  queryOptions({
+    queryKey: [...proposalKey(path), 'comments'],
+    queryFn: async ({ signal }) => {
+      const all = [];
+      for (let cursor: string | undefined, first = true; first || cursor; first = false) {
+        const part = await body(
+          api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}/comments', {
+            params: { path: { ...path }, query: { limit: 200, cursor } },
+            signal,
+          }),
+        );
+        all.push(...part.items);
+        cursor = part.next;
+      }
+      return all;
+    },
+  });
+
+/** What a proposal changes, from one commit to another: it never changes itself. */
+export const proposalDiff = (path: ProposalPath, base: string, head: string) =>
+  queryOptions({
+    queryKey: ['diff', ...proposalKey(path), base, head],
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}/diff', {
+          params: { path: { ...path } },
+          signal,
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  });
+
+export const proposalCommits = (path: ProposalPath, head: string) =>
+  infiniteQueryOptions({
+    queryKey: ['commits', ...proposalKey(path), head],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}/commits', {
+          params: { path: { ...path }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 export const repositories = infiniteQueryOptions({
   queryKey: ['repositories'],
   queryFn: ({ pageParam, signal }) =>

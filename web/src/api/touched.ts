@@ -24,6 +24,7 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
       out.push({ queryKey: ['applications'] }, { queryKey: ['application', namespace, name] });
     if (kind === 'template') out.push({ queryKey: ['template', namespace, name] });
     if (kind === 'repository') out.push({ queryKey: ['repository', namespace, name] });
+    if (kind === 'proposal') out.push({ queryKey: ['proposals'] }, { queryKey: ['proposal', `${namespace}/${name}`] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

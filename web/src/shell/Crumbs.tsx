@@ -14,7 +14,9 @@ export function leaf(section: string, rest: string[]): string | undefined {
 export function Crumbs() {
   const [section = '', ...rest] = useLocation().pathname.split('/').filter(Boolean).map(decodeURIComponent);
   const page = [...portalPages, ...otherPages].find((p) => p.to === `/${section}`);
-  const last = leaf(section, rest);
+  const [namespace = '', name = ''] = rest;
+  const repository = section === 'repositories' && rest.length > 2 ? `${namespace}/${name}` : undefined;
+  const last = repository ? (rest[2] === 'proposals' ? `#${rest[3]}` : rest[2]) : leaf(section, rest);
   return (
     <nav aria-label="Breadcrumb" style={{ flex: 1, minWidth: 0 }}>
       <ol className={classes.crumbs}>
@@ -23,6 +25,13 @@ export function Crumbs() {
           <li>
             <Link to="/catalog" search={{ kind: rest[0] }}>
               {rest[0]}
+            </Link>
+          </li>
+        )}
+        {repository && (
+          <li>
+            <Link to="/repositories/$namespace/$name" params={{ namespace, name }} search={{ tab: 'proposals' }}>
+              {repository}
             </Link>
           </li>
         )}

@@ -3,6 +3,7 @@ import {
   IconCirclePlus,
   IconFilePlus,
   IconGitBranch,
+  IconGitPullRequest,
   IconHome,
   IconKey,
   IconLayersLinked,
@@ -15,6 +16,7 @@ import {
 export interface PortalPage {
   to:
     | '/repositories'
+    | '/proposals'
     | '/declare'
     | '/tokens'
     | '/'
@@ -34,6 +36,7 @@ export const portalPages: PortalPage[] = [
   { to: '/', name: 'Home', about: 'What waits for you, and what happened', icon: IconHome },
   { to: '/catalog', name: 'Catalog', about: 'Everything that is declared', icon: IconLayersLinked },
   { to: '/create', name: 'Create', about: 'Start something from a golden path', icon: IconCirclePlus },
+  { to: '/proposals', name: 'Proposals', about: 'Changes to look at before they are merged', icon: IconGitPullRequest },
   { to: '/runs', name: 'Runs', about: 'Everything the platform does', icon: IconPlayerPlay },
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
   { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },

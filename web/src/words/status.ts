@@ -14,12 +14,13 @@ const tones: Record<Tone, string[]> = {
     'approve',
     'confirm',
     'passed',
+    'merged',
   ],
-  bad: ['failed', 'error', 'degraded', 'rejected', 'deny', 'reject', 'missing', 'broken'],
+  bad: ['failed', 'error', 'degraded', 'rejected', 'deny', 'reject', 'missing', 'broken', 'refused', 'conflicts'],
   busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
-  wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended'],
+  wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended', 'open'],
   warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone'],
-  quiet: ['canceled', 'cancelled', 'skipped', 'unknown', 'omitted'],
+  quiet: ['draft', 'commented', 'closed', 'canceled', 'cancelled', 'skipped', 'unknown', 'omitted'],
 };
 
 const words: Record<string, string> = {

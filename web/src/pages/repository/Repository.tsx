@@ -1,11 +1,12 @@
-import { Tabs } from '@mantine/core';
+import { Button, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { repository } from '../../api/queries';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Empty, Page, Section } from '../../parts/Page';
+import { ProposalsOf } from '../../parts/ProposalsOf';
 import { RunsOf } from '../../parts/RunsOf';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
@@ -61,10 +62,24 @@ export function RepositoryPage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="files">Files</Tabs.Tab>
           <Tabs.Tab value="commits">Commits</Tabs.Tab>
+          <Tabs.Tab value="proposals">Proposals</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="files">{repo.head ? <Files repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
         <Tabs.Panel value="commits">{repo.head ? <Commits repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
+        <Tabs.Panel value="proposals">
+          <Section
+            title="Proposals"
+            flush
+            actions={
+              <Button component={Link} to={`/repositories/${namespace}/${name}/propose`} size="compact-sm">
+                Open one
+              </Button>
+            }
+          >
+            <ProposalsOf filter={{ repository: `${namespace}/${name}` }} />
+          </Section>
+        </Tabs.Panel>
         <Tabs.Panel value="runs">
           <Section flush>
             <RunsOf

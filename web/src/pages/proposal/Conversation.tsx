@@ -1,0 +1,129 @@
+import { Stack } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useComment } from '../../api/proposing';
+import { type ProposalPath, proposalComments } from '../../api/queries';
+import type { ProposalDetail, ProposalReview } from '../../api/types';
+import { Failure } from '../../parts/Failure';
+import { Moment } from '../../parts/Moment';
+import { Rows, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { State } from '../../parts/State';
+import { shortCommit } from '../../words/ref';
+import { MergeBox } from './MergeBox';
+import classes from './proposal.module.css';
+import { Say, Saying, Talk, talks, Words } from './Talk';
+
+type Event =
+  | { at: string; key: string; talk: ReturnType<typeof talks>[number] }
+  | { at: string; key: string; review: ProposalReview };
+
+export function Conversation({ path, proposal }: { path: ProposalPath; proposal: ProposalDetail }) {
+  const query = useQuery(proposalComments(path));
+  const comment = useComment(path);
+  const events: Event[] = [
+    ...talks(query.data ?? []).map((talk) => ({ at: talk.first.created, key: talk.first.id, talk })),
+    ...proposal.reviews.map((review) => ({ at: review.time, key: review.id, review })),
+  ].sort((a, b) => a.at.localeCompare(b.at));
+  return (
+    <div className={classes.columns}>
+      <Stack gap="md">
+        <div className={classes.said}>
+          <div className={classes.who}>
+            <b>{proposal.author.name}</b> opened it <Moment at={proposal.created} />
+          </div>
+          <div className={classes.words}>
+            {proposal.body ? <Words text={proposal.body} /> : 'Without further words.'}
+          </div>
+        </div>
+        {query.isPending && <Rows count={2} />}
+        <Failure error={query.error} retry={() => query.refetch()} />
+        {events.map((e) =>
+          'talk' in e ? (
+            e.talk.first.path ? (
+              <Talk
+                key={e.key}
+                path={path}
+                {...e.talk}
+                about={`${e.talk.first.path}:${e.talk.first.line}${e.talk.first.commit === proposal.head ? '' : ' (before)'}`}
+                maySettle={proposal.can.includes('review')}
+              />
+            ) : (
+              <div key={e.key} className={classes.said}>
+                <Saying comment={e.talk.first} />
+                {e.talk.answers.map((c) => (
+                  <Saying key={c.id} comment={c} />
+                ))}
+              </div>
+            )
+          ) : (
+            <div key={e.key} className={classes.said}>
+              <div className={classes.who} style={e.review.body ? undefined : { border: 0 }}>
+                <State state={e.review.verdict} bare />
+                <b>{e.review.author.name}</b> at <code>{shortCommit(e.review.head)}</code> <Moment at={e.review.time} />
+              </div>
+              {e.review.body && (
+                <div className={classes.words}>
+                  <Words text={e.review.body} />
+                </div>
+              )}
+            </div>
+          ),
+        )}
+        {proposal.can.includes('comment') && (
+          <Section>
+            <Say
+              label="Say something"
+              button="Comment"
+              busy={comment.isPending}
+              error={comment.error}
+              say={(text, done) => comment.mutate({ body: text }, { onSuccess: done })}
+            />
+          </Section>
+        )}
+      </Stack>
+      <Stack gap="md">
+        {proposal.state === 'open' && (
+          <Section title="Merge">
+            <MergeBox path={path} proposal={proposal} />
+          </Section>
+        )}
+        <Section title="Checks">
+          {proposal.checks.length === 0 ? (
+            'Nothing checked it so far.'
+          ) : (
+            <ul className={classes.list} aria-label="Checks">
+              {proposal.checks.map((c) => (
+                <li key={c.name}>
+                  <State state={c.state} said="" bare />
+                  <span>
+                    {c.name} {c.description && <span style={{ color: 'var(--quiet)' }}>{c.description}</span>}{' '}
+                    {c.run && <RefLink to={c.run} />}
+                    {c.url && (
+                      <a href={c.url} rel="noreferrer">
+                        details
+                      </a>
+                    )}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Section>
+        {proposal.owners.length > 0 && (
+          <Section title="Owners">
+            <ul className={classes.list} aria-label="Owners">
+              {proposal.owners.map((o) => (
+                <li key={o.owners.join(' ')}>
+                  <State state={o.approved ? 'approved' : 'waiting'} said="" bare />
+                  <span>
+                    {o.owners.join(' or ')} of {o.files.length} {o.files.length === 1 ? 'file' : 'files'}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </Section>
+        )}
+      </Stack>
+    </div>
+  );
+}
