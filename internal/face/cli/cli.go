@@ -87,7 +87,7 @@ ROADBED_URL and ROADBED_TOKEN, or by "roadbed login", which remembers several.` 
 	}) // the flag is defined above
 	root.PersistentFlags().VarP(&s.output, "output", "o", "table, json or yaml")
 	root.AddCommand(
-		s.login(), s.logout(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
+		s.login(), s.logout(), s.credential(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
 		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.proposals(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(), s.health(),
 		s.whatChanged(), s.graph(), versionVerb(version),
 	)

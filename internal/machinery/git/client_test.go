@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -83,10 +84,12 @@ func TestAClientThatStops(t *testing.T) {
 	}
 }
 
-// One client has no more than its share of what is served at the same time, and gets it back.
+// One client has no more than its share of what is served at the same time, and gets it back; what is over it waits for
+// its turn, as long as that may take.
 func TestOneClientsShare(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.git = b.git.Impatient(50 * time.Millisecond)
 	if _, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"})); err != nil {
 		t.Fatal(err)
 	}
@@ -114,10 +117,28 @@ func TestOneClientsShare(t *testing.T) {
 	if out, err := clone("bob", "b"); err != nil {
 		t.Errorf("the clone of another client: %v\n%s", err, out)
 	}
+	patient := b.git.Impatient(time.Minute)
+	b.git.Share(patient)
+	b.git = patient
+	waits := make(chan string)
+	for i := range 3 {
+		go func() {
+			out, err := clone("alice", fmt.Sprint("w", i))
+			waits <- fmt.Sprint(out, err)
+		}()
+	}
+	for patient.Waiting() < 3 {
+		runtime.Gosched()
+	}
 	for _, conn := range held {
 		conn.Close()
 	}
-	for range git.ServeShare + 3 { // bob's three as well
+	for range 3 {
+		if said := <-waits; said != "<nil>" {
+			t.Errorf("a clone whose turn came: %s", said)
+		}
+	}
+	for range git.ServeShare + 3 + 3*3 { // bob's three, and those that waited
 		<-served
 	}
 	if out, err := clone("alice", "c"); err != nil {

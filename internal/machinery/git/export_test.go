@@ -8,6 +8,22 @@ func (g *Git) SetIdle(d time.Duration) { g.idle = d }
 // SetMemory says how much memory a process may take.
 func (g *Git) SetMemory(bytes uint64) { g.memory = bytes }
 
+// Share makes other use the slots of g, with the patience of its own.
+func (g *Git) Share(other *Git) {
+	wait := other.serving.wait
+	other.serving = g.serving
+	other.serving.mu.Lock()
+	defer other.serving.mu.Unlock()
+	other.serving.wait = wait
+}
+
+// Waiting counts the requests that wait for their turn.
+func (g *Git) Waiting() int {
+	g.serving.mu.Lock()
+	defer g.serving.mu.Unlock()
+	return len(g.serving.waiting)
+}
+
 // ServeShare is how many requests of one client are served at the same time.
 const ServeShare = serveShare
 

@@ -56,7 +56,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: &slots{byClient: map[string]int{}}, idle: idleTime, memory: processMemory}
+	g := &Git{binary: path, log: log, serving: newSlots(), idle: idleTime, memory: processMemory}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {
@@ -72,6 +72,14 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 
 // Version gives the version of the git program, such as "2.39.5".
 func (g *Git) Version() string { return g.version }
+
+// Impatient gives g with another time that a request waits for its turn when too many are served.
+func (g *Git) Impatient(wait time.Duration) *Git {
+	other := *g
+	other.serving = newSlots()
+	other.serving.wait = wait
+	return &other
+}
 
 // Holding gives g with a file that each of its processes, and theirs, keep open until they end, even when this process
 // is killed before: a flock on it tells a later life of the server that an earlier change is still being written.

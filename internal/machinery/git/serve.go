@@ -68,7 +68,7 @@ func (g *Git) Serve(w http.ResponseWriter, r *http.Request, dir string, o ServeO
 	if write && !o.Write {
 		return fault.Errorf(fault.Denied, "you may not push to this repository")
 	}
-	leave, err := g.serving.enter(o.Client)
+	leave, err := g.serving.enter(r.Context(), o.Client)
 	if err != nil {
 		return err
 	}

@@ -1,40 +1,99 @@
 package git
 
 import (
+	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Clones, fetches and pushes at the same time.
+// Clones, fetches and pushes at the same time, and those that wait for their turn.
 const (
 	serveAtOnce = 64
 	serveShare  = 16 // of one client
+	waitAtOnce  = 512
+	waitShare   = 128 // of one client
+	waitTime    = 30 * time.Second
 )
 
-// slots counts whom is served.
+// slots counts whom is served, and keeps who waits.
 type slots struct {
+	wait     time.Duration
 	mu       sync.Mutex
 	all      int
 	byClient map[string]int
+	waiting  []*waiter // in the order in which they came
 }
 
-// enter takes a slot for a client; leave gives it back. Exhausted when the client has its share already, Unavailable
-// when all are taken.
-func (s *slots) enter(client string) (leave func(), err error) {
+// waiter is a request that waits for its turn.
+type waiter struct {
+	client string
+	turn   chan struct{} // closed when it has come
+}
+
+func newSlots() *slots { return &slots{wait: waitTime, byClient: map[string]int{}} }
+
+// enter takes a slot for a client, when its turn has come; leave gives it back. When that takes too long, or too many
+// wait already, Exhausted says that the client has its share, and Unavailable that all slots are taken.
+func (s *slots) enter(ctx context.Context, client string) (leave func(), err error) {
+	s.mu.Lock()
+	if s.free(client) {
+		s.take(client)
+		s.mu.Unlock()
+		return func() { s.leave(client) }, nil
+	}
+	mine := 0
+	for _, w := range s.waiting {
+		if w.client == client {
+			mine++
+		}
+	}
+	if len(s.waiting) >= waitAtOnce || mine >= waitShare {
+		defer s.mu.Unlock()
+		return nil, s.full(client)
+	}
+	w := &waiter{client, make(chan struct{})}
+	s.waiting = append(s.waiting, w)
+	s.mu.Unlock()
+	patience := time.NewTimer(s.wait)
+	defer patience.Stop()
+	select {
+	case <-w.turn:
+		return func() { s.leave(client) }, nil
+	case <-patience.C:
+	case <-ctx.Done():
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.byClient[client] >= serveShare:
-		return nil, fault.Errorf(fault.Exhausted, "you have %d clones, fetches and pushes under way, as many as one may have; wait until one has ended, then try again", serveShare)
-	case s.all >= serveAtOnce:
-		return nil, fault.Errorf(fault.Unavailable, "%d clones, fetches and pushes are being served, as many as there may be; try again in a moment", serveAtOnce)
+	select {
+	case <-w.turn: // at the last moment
+		return func() { s.leave(client) }, nil
+	default:
 	}
-	s.all++
-	s.byClient[client]++
-	return func() { s.leave(client) }, nil
+	s.waiting = slices.DeleteFunc(s.waiting, func(o *waiter) bool { return o == w })
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, s.full(client)
 }
 
+func (s *slots) free(client string) bool { return s.all < serveAtOnce && s.byClient[client] < serveShare }
+
+func (s *slots) full(client string) error {
+	if s.byClient[client] >= serveShare {
+		return fault.Errorf(fault.Exhausted, "you have %d clones, fetches and pushes under way, as many as one may have; wait until one has ended, then try again", serveShare)
+	}
+	return fault.Errorf(fault.Unavailable, "%d clones, fetches and pushes are being served, as many as there may be; try again in a moment", serveAtOnce)
+}
+
+func (s *slots) take(client string) {
+	s.all++
+	s.byClient[client]++
+}
+
+// leave gives a slot back, and lets those in whose turn it is.
 func (s *slots) leave(client string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,4 +101,12 @@ func (s *slots) leave(client string) {
 	if s.byClient[client]--; s.byClient[client] == 0 {
 		delete(s.byClient, client)
 	}
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *waiter) bool {
+		if !s.free(w.client) {
+			return false
+		}
+		s.take(w.client)
+		close(w.turn)
+		return true
+	})
 }

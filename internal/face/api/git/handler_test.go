@@ -44,6 +44,9 @@ func open(t *testing.T) (url, head string, handler http.Handler) {
 	world.Bind("developer", "default", "user:default/alice")
 	world.Bind("reader", "default", "user:default/rita")
 	program, err := git.New("", log)
+	if err == nil {
+		program = program.Impatient(10 * time.Millisecond)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
