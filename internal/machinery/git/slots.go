@@ -79,7 +79,9 @@ func (s *slots) enter(ctx context.Context, client string) (leave func(), err err
 	return nil, s.full(client)
 }
 
-func (s *slots) free(client string) bool { return s.all < serveAtOnce && s.byClient[client] < serveShare }
+func (s *slots) free(client string) bool {
+	return s.all < serveAtOnce && s.byClient[client] < serveShare
+}
 
 func (s *slots) full(client string) error {
 	if s.byClient[client] >= serveShare {
