@@ -37,6 +37,8 @@ type Ground struct {
 	// Lacks names what this forge does not have: "refusal" (a review that asks for changes), "organization hooks",
 	// "rate", "organizations" (and with them teams and members), "deploy keys", "archiving", "webhooks".
 	Lacks []string
+	// MayMerge has a repository take a way of merging, where that is a setting of the repository; nil where all are taken.
+	MayMerge func(t *testing.T, repository, way string)
 	// Trust says what git needs to reach the forge, such as a certificate: more of its environment.
 	Trust []string
 }

@@ -195,6 +195,9 @@ func reviews(b *bench) {
 func merges(b *bench) {
 	for _, way := range []string{forge.MergeCommit, forge.MergeSquash, forge.MergeRebase} {
 		w, base, _ := b.change()
+		if b.MayMerge != nil {
+			b.MayMerge(b.t, w.repository, way)
+		}
 		head := w.commit("feature", "and b", map[string]string{"b.txt": "bee\n"})
 		p := b.open(w, "Change a")
 		p = b.ready(w, p.Number, forge.MergeReady)
