@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,6 +33,7 @@ type code struct {
 var (
 	inline   = regexp.MustCompile("`([^`]+)`")
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	others   = regexp.MustCompile(`^\s*(podman|docker|helm|kubectl)\s`)
 	call     = regexp.MustCompile(`(?:^|[\s/(])roadbed((?:\s+\S+)+)`)
 	flagOnly = regexp.MustCompile(`^--([a-z][a-z-]*)`)
 	target   = regexp.MustCompile(`(?:^|\s)make ([a-z][a-z -]*)`)
@@ -127,6 +129,30 @@ func TestTheUnitOfSystemdStartsThisProgram(t *testing.T) {
 	}
 }
 
+// TestHelpFitsATerminal of eighty columns, and says how each verb ends.
+func TestHelpFitsATerminal(t *testing.T) {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		var out strings.Builder
+		c.SetOut(&out)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			if n := utf8.RuneCountInString(line); n > 80 {
+				t.Errorf("%s --help has %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+		if c.Runnable() && !c.Hidden && !strings.Contains(out.String(), "Exit codes: 0 ") {
+			t.Errorf("%s --help has no exit codes", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root())
+}
+
 // try says what is wrong with a command line without running it; whole asks for all of its arguments too.
 func try(line string, whole bool) string {
 	args := words(line)
@@ -173,7 +199,7 @@ func words(line string) []string {
 }
 
 func allFlags(c *cobra.Command) map[string]bool {
-	all := map[string]bool{"help": true, "version": true, "cacert": true} // the last is curl's
+	all := map[string]bool{"help": true, "version": true, "cacert": true, "privileged": true} // the last two are curl's and podman's
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		add := func(f *pflag.Flag) { all[f.Name] = true }
@@ -217,14 +243,17 @@ func readPages(t *testing.T) map[string]*page {
 func parse(content string) *page {
 	p := &page{anchors: map[string]bool{}}
 	var text strings.Builder
-	fenced := false
+	fenced, foreign := false, false // in a block, and in a command of another program, over its lines
 	for i, line := range strings.Split(content, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "```") {
 			fenced = !fenced
 			continue
 		}
 		if fenced {
-			p.spans = append(p.spans, code{line: i + 1, block: true, text: line})
+			if foreign = foreign || others.MatchString(line); !foreign {
+				p.spans = append(p.spans, code{line: i + 1, block: true, text: line})
+			}
+			foreign = foreign && strings.HasSuffix(line, "\\")
 			continue
 		}
 		for _, m := range inline.FindAllStringSubmatch(line, -1) {

@@ -37,7 +37,8 @@ The registry registry.local is the one of the Roadbed server at ROADBED_URL, wit
 away is asked again for half a minute.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`,
-		Example: "  roadbed image pack --file bin/app=/app --entrypoint /app --push registry.local/default/shop:v1 --digest-file digest",
+		Example: `  roadbed image pack --file bin/app=/app --entrypoint /app \
+    --push registry.local/default/shop:v1 --digest-file digest`,
 	}
 	c.Flags().StringArrayVar(&files, "file", nil, "a file or folder and its place in the image: PATH=/PLACE")
 	c.Flags().StringSliceVar(&entrypoint, "entrypoint", nil, "the program and its first arguments")

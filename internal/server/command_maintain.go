@@ -12,11 +12,13 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
@@ -31,10 +33,14 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// onData makes a command that works on a data folder without a running server.
-func onData(use, short string, args cobra.PositionalArgs, run func(c *cobra.Command, o Options, args []string) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: short + ".\n\nExit codes: 0 done, 1 failed, 2 wrong options.", Args: args}
+// onData makes a command that works on a data folder without a running server. It takes all options of the server, so
+// that one file of them does for both; its help names those that tell where the data is, and those that it is said to show.
+func onData(use, short string, args cobra.PositionalArgs, run func(c *cobra.Command, o Options, args []string) error, shown ...string) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: args}
+	c.Long = short + ". It takes the options of \"roadbed server\", of which these matter here.\n\nExit codes: 0 done, 1 failed, 2 wrong options."
 	options := bind(c.Flags())
+	shown = append(shown, "config", "data", "database", "dev", "log-level", "log-format")
+	c.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = !slices.Contains(shown, f.Name) })
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o, err := options()
 		if err != nil {
@@ -124,7 +130,7 @@ func doctorCommand(version string) *cobra.Command {
 			return err
 		}
 		return tellLedger(c.Context(), out, o, log)
-	})
+	}, "engine")
 }
 
 func tellIsolation(out io.Writer, log *slog.Logger) error {

@@ -23,10 +23,14 @@ import (
 
 // Commands gives the verbs that need the house in process.
 func Commands(version string) []*cobra.Command {
-	return []*cobra.Command{
+	all := []*cobra.Command{
 		serverCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
 		doctorCommand(version), auditCommand(version), openapiCommand(version), imageCommand(), warmCommand(version),
 	}
+	for _, c := range all {
+		c.GroupID = cli.GroupServer
+	}
+	return all
 }
 
 func serverCommand(version string) *cobra.Command {

@@ -72,31 +72,31 @@ func table() []option {
 			rows = append(rows, row(name, usage, set, get))
 		}
 	}
-	add("listen", "address and port on which everything is served")(text(func(o *Options) *string { return &o.Listen }))
-	add("data", "folder for the database, repositories, logs, artifacts and keys")(text(func(o *Options) *string { return &o.Data }))
-	add("database", "sqlite:FILE or postgres://…; empty for roadbed.db in the data folder")(text(func(o *Options) *string { return &o.Database }))
+	add("listen", "`address` and port on which everything is served")(text(func(o *Options) *string { return &o.Listen }))
+	add("data", "`folder` for the database, repositories, logs, artifacts and keys")(text(func(o *Options) *string { return &o.Data }))
+	add("database", "`database`: sqlite:FILE or postgres://…; empty for roadbed.db in the data folder")(text(func(o *Options) *string { return &o.Database }))
 	add("dev", "for trying out: prints a sign-in link, keeps data under ./.roadbed, speaks HTTPS beside HTTP")(flag(func(o *Options) *bool { return &o.Dev }))
-	add("base-url", "how browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
-	add("app-domains", "domains, with commas, below which applications take host names; *.DOMAIN has to reach this server")(text(func(o *Options) *string { return &o.AppDomains }))
-	add("trusted-proxies", "addresses or networks, with commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")(text(func(o *Options) *string { return &o.Proxies }))
-	add("tls-cert", "file with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
-	add("tls-key", "file with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
-	add("engine", "program that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
+	add("base-url", "`address` by which browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
+	add("app-domains", "`domains`, with commas, below which applications take host names; *.DOMAIN has to reach this server")(text(func(o *Options) *string { return &o.AppDomains }))
+	add("trusted-proxies", "`addresses` or networks, with commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")(text(func(o *Options) *string { return &o.Proxies }))
+	add("tls-cert", "`file` with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
+	add("tls-key", "`file` with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
+	add("engine", "`program` that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
 	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
 	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
-	add("isolation", "require: start only where steps and applications are isolated; prefer: also without; empty for require, with --dev prefer")(text(func(o *Options) *string { return &o.Isolation }))
-	add("log-level", "debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
-	add("log-format", "text or json")(text(func(o *Options) *string { return &o.LogFormat }))
-	add("workers", "how many steps run at once in this process; 0 for one a core, at least 4")(
+	add("isolation", "`word`; require: start only where steps and applications are isolated; prefer: also without; empty for require, with --dev prefer")(text(func(o *Options) *string { return &o.Isolation }))
+	add("log-level", "`level`: debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
+	add("log-format", "`format`: text or json")(text(func(o *Options) *string { return &o.LogFormat }))
+	add("workers", "`number` of steps that run at once in this process; 0 for one a core, at least 4")(
 		func(o *Options, v string) (err error) { o.Workers, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.Workers) })
-	add("step-memory", "most memory that one step of a workflow or stack, or one pod, gets, in GiB, whatever it asks for")(
+	add("step-memory", "most memory that one step of a workflow or stack, or one pod, gets, in `GiB`, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepMemory, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.StepMemory) })
-	add("step-time", "longest that one step of a workflow or stack runs, whatever it asks for")(
+	add("step-time", "longest `time` that one step of a workflow or stack runs, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepTime, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.StepTime.String() })
-	add("drain", "how long requests and steps may take to end when the server is asked to stop")(
+	add("drain", "longest `time` that requests and steps may take to end when the server is asked to stop")(
 		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Drain.String() })
 	set, get := text(func(o *Options) *string { return &o.AdminToken })
@@ -120,22 +120,35 @@ func environment(name string) string {
 	return "ROADBED_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
+// given is an option as it was written; what it means is found out when all are read.
+type given string
+
+func (g *given) String() string        { return string(*g) }
+func (g *given) Set(text string) error { *g = given(text); return nil }
+
+func (g *given) Type() string {
+	if *g == "true" || *g == "false" {
+		return "bool"
+	}
+	return "value"
+}
+
 // bind adds the options to a command's flags. The result reads them all, in their order, when the command runs.
 func bind(flags *pflag.FlagSet) func() (Options, error) {
-	given := map[string]*string{}
+	all := map[string]*given{}
 	defaults := Defaults()
 	for _, row := range table() {
 		if row.secret {
 			continue
 		}
-		given[row.name] = new(string)
-		usage := fmt.Sprintf("%s (%s)", row.usage, environment(row.name))
-		flags.StringVar(given[row.name], row.name, row.get(&defaults), usage)
-		if v := row.get(&defaults); v == "true" || v == "false" {
-			flags.Lookup(row.name).NoOptDefVal = "true"
+		value := given(row.get(&defaults))
+		all[row.name] = &value
+		f := flags.VarPF(&value, row.name, "", fmt.Sprintf("%s (%s)", row.usage, environment(row.name)))
+		if value.Type() == "bool" {
+			f.NoOptDefVal = "true"
 		}
 	}
-	config := flags.String("config", os.Getenv("ROADBED_CONFIG"), "YAML file with the same options as keys (ROADBED_CONFIG)")
+	config := flags.String("config", os.Getenv("ROADBED_CONFIG"), "YAML `file` with the same options as keys (ROADBED_CONFIG)")
 	return func() (Options, error) {
 		o := Defaults()
 		file, err := readConfig(*config)
@@ -152,7 +165,7 @@ func bind(flags *pflag.FlagSet) func() (Options, error) {
 				value, from = v, environment(row.name)
 			}
 			if !row.secret && flags.Changed(row.name) {
-				value, from = *given[row.name], "--"+row.name
+				value, from = string(*all[row.name]), "--"+row.name
 			}
 			if from == "" {
 				continue

@@ -27,7 +27,7 @@ func (s *state) appList() *cobra.Command {
 }
 
 func (s *state) appShow() *cobra.Command {
-	return s.verb("show NAME", "One application with its objects and history", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.verb("show [NAMESPACE/]NAME", "One application with its objects and history", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		a, err := client.Get[client.ApplicationDetail](c.Context(), api, "/applications/"+named(args[0]), nil)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (s *state) appShow() *cobra.Command {
 }
 
 func (s *state) appDiff() *cobra.Command {
-	return s.verb("diff NAME", "What a sync would change", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.verb("diff [NAMESPACE/]NAME", "What a sync would change", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		changes, err := client.Get[client.List[client.ObjectChange]](c.Context(), api, "/applications/"+named(args[0])+"/diff", nil)
 		if err != nil {
 			return err
@@ -83,16 +83,17 @@ func (s *state) appStart(use, what string, args cobra.PositionalArgs, body func(
 		}
 		return s.showRun(c, r)
 	})
+	c.Long = what + "." + waitHelp
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
 	return c
 }
 
 func (s *state) appSync() *cobra.Command {
-	return s.appStart("sync NAME", "Deploy the head of the branch now", cobra.ExactArgs(1), func([]string) any { return nil })
+	return s.appStart("sync [NAMESPACE/]NAME", "Deploy the head of the branch now", cobra.ExactArgs(1), func([]string) any { return nil })
 }
 
 func (s *state) appRollback() *cobra.Command {
-	return s.appStart("rollback NAME REVISION", "Deploy an earlier revision again", cobra.ExactArgs(2), func(args []string) any {
+	return s.appStart("rollback [NAMESPACE/]NAME REVISION", "Deploy an earlier revision again, by its id in show", cobra.ExactArgs(2), func(args []string) any {
 		return map[string]string{"revision": args[1]}
 	})
 }
@@ -100,7 +101,7 @@ func (s *state) appRollback() *cobra.Command {
 func (s *state) appLogs() *cobra.Command {
 	var pod string
 	var tail int
-	c := s.verb("logs NAME", "What a pod of an application has written", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("logs [NAMESPACE/]NAME", "What a pod of an application has written", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		var text []byte
 		err := api.Do(c.Context(), "GET", "/applications/"+named(args[0])+"/log", url.Values{"pod": {pod}, "tail": {strconv.Itoa(tail)}}, nil, &text)
 		if err != nil {
@@ -109,7 +110,7 @@ func (s *state) appLogs() *cobra.Command {
 		_, err = c.OutOrStdout().Write(text)
 		return err
 	})
-	c.Flags().StringVar(&pod, "pod", "", "which pod; the first when not given")
-	c.Flags().IntVar(&tail, "tail", 500, "the last lines")
+	c.Flags().StringVar(&pod, "pod", "", "which `pod`; the first when not given")
+	c.Flags().IntVar(&tail, "tail", 500, "how many `lines` of its end")
 	return c
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -64,13 +65,14 @@ func (s *state) applying(use, what string, dry bool) *cobra.Command {
 		}
 		return s.showApplied(c, done.Items, dryRun || dry)
 	})
-	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file of documents (YAML or JSON); - for standard input")
-	c.Flags().StringVar(&space, "space", "", "space that they belong to; empty for the root space")
-	c.Flags().StringVar(&source, "source", "", "name under which they are kept together; empty for your own")
+	c.Flags().StringSliceVarP(&files, "file", "f", nil, "`file` of documents (YAML or JSON); - for standard input")
+	c.Flags().StringVar(&space, "space", "", "`space` that they belong to; the root space when not given")
+	c.Flags().StringVar(&source, "source", "", "`name` under which they are kept together; your own when not given")
 	c.Flags().BoolVar(&prune, "prune", false, "delete what this source brought before and no longer names")
 	if !dry {
 		c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change")
 	}
+	c.Example = fmt.Sprintf("  roadbed %s -f team.yaml\n  roadbed %[1]s -f shop.yaml -f stack.yaml --space payments", use)
 	_ = c.MarkFlagRequired("file") // the flag is defined above
 	return c
 }

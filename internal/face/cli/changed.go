@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"net/url"
 	"time"
 
@@ -12,12 +11,9 @@ import (
 )
 
 func (s *state) whatChanged() *cobra.Command {
-	var since time.Duration
+	since := span(2 * time.Hour)
 	c := listing(s, "what-changed [[KIND] NAME]", "What changed lately, everywhere or around one entity", cobra.MaximumNArgs(2), whole, func(args []string) (list[client.Entry], error) {
-		if since <= 0 {
-			return list[client.Entry]{}, Usage(errors.New("--since must be more than nothing, such as 2h"))
-		}
-		q, noun := url.Values{"since": {time.Now().Add(-since).UTC().Format(time.RFC3339)}}, "changes in the last "+since.String()
+		q, noun := url.Values{"since": {time.Now().Add(-time.Duration(since)).UTC().Format(time.RFC3339)}}, "changes in the last "+since.String()
 		if len(args) > 0 {
 			r, err := parseEntity(args)
 			if err != nil {
@@ -26,9 +22,10 @@ func (s *state) whatChanged() *cobra.Command {
 			q.Set("ref", r.String())
 			noun += " around " + r.String()
 		}
-		return entries(q, noun, "--since 48h looks further back"), nil
+		return entries(q, noun, "a longer --since looks further back"), nil
 	})
-	c.Flags().DurationVar(&since, "since", 2*time.Hour, "how long ago at most, such as 30m or 48h")
+	c.Flags().Var(&since, "since", "how long ago at most, such as 30m, 12h or 7d")
+	c.Example = "  roadbed what-changed --since 7d\n  roadbed what-changed shop\n  roadbed what-changed stack payments/shop-infra --since 12h"
 	return c
 }
 

@@ -46,6 +46,9 @@ const exitHelp = `
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 conflict, 130 stopped.`
 
+// waitHelp is for verbs that may wait for a run.
+const waitHelp = exitHelp + " Where it waits for a run: 1 the run failed, 10 it waits for approval."
+
 // waiting ends a verb with code 10.
 var errWaiting = errors.New("waits for approval")
 
@@ -76,21 +79,26 @@ func New(version string) *cobra.Command {
 		Long: `Roadbed is an internal developer platform in one program: the server, its workers and this client.
 
 Try it with "roadbed demo", or start a server with "roadbed server --dev". The client finds its server by
-ROADBED_URL and ROADBED_TOKEN, or by "roadbed login", which remembers several.` + exitHelp,
+ROADBED_URL and ROADBED_TOKEN, or by "roadbed login", which remembers several.
+
+A name may have a namespace before it, as in payments/shop; without one it is in the namespace default.` + exitHelp,
 		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
-	root.PersistentFlags().StringVar(&s.url, "url", "", "address of the server (ROADBED_URL)")
+	root.PersistentFlags().StringVar(&s.url, "url", "", "`address` of the server (ROADBED_URL)")
 	root.PersistentFlags().StringVar(&s.server, "server", "", "`name` of a server that login remembers (ROADBED_SERVER)")
 	root.MarkFlagsMutuallyExclusive("url", "server")
 	_ = root.RegisterFlagCompletionFunc("server", func(c *cobra.Command, _ []string, text string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return loginNames(c, nil, text)
 	}) // the flag is defined above
 	root.PersistentFlags().VarP(&s.output, "output", "o", "table, json or yaml")
-	root.AddCommand(
-		s.login(), s.logout(), s.credential(), s.whoami(), s.tokens(), s.machines(), s.sessions(), s.apply(), s.diff(), s.get(), s.describe(), s.remove(), s.history(), s.newFrom(),
-		s.templates(), s.runs(), s.stacks(), s.apps(), s.workflows(), s.repos(), s.proposals(), s.locations(), s.secrets(), s.policies(), s.ledger(), s.status(), s.health(),
-		s.whatChanged(), s.graph(), versionVerb(version),
-	)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { help(c.OutOrStdout(), c) })
+	root.SetUsageFunc(func(c *cobra.Command) error { usage(c.OutOrStderr(), c); return nil })
+	root.AddGroup(groups()...)
+	root.AddCommand(in(groupStart, s.login(), s.logout(), s.whoami(), s.status(), s.health(), s.newFrom())...)
+	root.AddCommand(in(groupKnow, s.get(), s.describe(), s.apply(), s.diff(), s.remove(), s.graph(), s.history(), s.whatChanged(), s.ledger(), s.locations())...)
+	root.AddCommand(in(groupDo, s.runs(), s.templates(), s.stacks(), s.workflows(), s.apps(), s.repos(), s.proposals(), s.policies())...)
+	root.AddCommand(in(groupAccess, s.credential(), s.tokens(), s.machines(), s.sessions(), s.secrets())...)
+	root.AddCommand(versionVerb(version))
 	return root
 }
 
@@ -122,6 +130,14 @@ func Run(root *cobra.Command, args []string) int {
 		return code
 	}
 	return exitFailed
+}
+
+// told tells people that something was done, which programs know by the exit code.
+func told(c *cobra.Command, err error, format string, args ...any) error {
+	if err == nil {
+		fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...)
+	}
+	return err
 }
 
 func first(values ...string) string {

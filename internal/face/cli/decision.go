@@ -20,8 +20,8 @@ func (s *state) policyDecisions() *cobra.Command {
 			noun: "decisions", next: "policies are asked when something is done, such as a stack's plan",
 		}, nil
 	})
-	c.Flags().StringVar(&run, "run", "", "only of this run")
-	c.Flags().StringVar(&point, "point", "", "only at this point, such as plan")
+	c.Flags().StringVar(&run, "run", "", "only of this `run`")
+	c.Flags().StringVar(&point, "point", "", "only at this `point`: plan, approval or deploy")
 	return c
 }
 

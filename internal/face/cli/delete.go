@@ -58,7 +58,7 @@ func (s *state) remove() *cobra.Command {
 	c.Example = `  roadbed delete component shop
   roadbed delete -f team.yaml --dry-run
   roadbed delete -f team.yaml --ignore-missing`
-	c.Flags().StringSliceVarP(&files, "file", "f", nil, "file of documents (YAML or JSON), the last one is deleted first; - for standard input")
+	c.Flags().StringSliceVarP(&files, "file", "f", nil, "`file` of documents (YAML or JSON), the last one is deleted first; - for standard input")
 	c.Flags().BoolVar(&ignoreMissing, "ignore-missing", false, "what does not exist is no error")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would be deleted")
 	return c

@@ -40,10 +40,11 @@ func (s *state) get() *cobra.Command {
 			noun:  "entities of the kind " + args[0], next: "declare one with `roadbed apply -f FILE`",
 		})
 	})
+	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice"
 	limitFlag(c, whole)
-	c.Flags().StringVar(&owner, "owner", "", "only those of an owner, such as group:default/payments")
-	c.Flags().StringVar(&space, "space", "", "only those of a space")
-	c.Flags().StringVar(&text, "text", "", "only those with this text in name, title, description or tags")
+	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments")
+	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
+	c.Flags().StringVar(&text, "text", "", "only those with this `text` in name, title, description or tags")
 	return c
 }
 
@@ -64,7 +65,7 @@ func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string) 
 }
 
 func (s *state) describe() *cobra.Command {
-	return s.verb("describe KIND NAME", "One entity with its document and its status", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.verb("describe [KIND] NAME", "One entity with its document and its status; a component when no kind is given", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		e, err := getEntity(c, api, args)
 		if err != nil {
 			return err

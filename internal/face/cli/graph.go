@@ -43,7 +43,8 @@ func (s *state) graph() *cobra.Command {
 			}
 		})
 	})
-	c.Flags().IntVar(&depth, "depth", 1, "how many relations far, 1 to 10")
+	c.Flags().IntVar(&depth, "depth", 1, "how many relations far: 1 to 10")
+	c.Example = "  roadbed graph shop\n  roadbed graph group payments --depth 3"
 	return c
 }
 

@@ -20,8 +20,9 @@ func (s *state) ledger() *cobra.Command {
 	c := listing(s, "ledger", "What changed, the newest first", cobra.NoArgs, newest, func([]string) (list[client.Entry], error) {
 		return entries(url.Values{"type": {kind}, "actor": {actor}}, "entries", "it takes the right ledger:read in a space"), nil
 	})
-	c.Flags().StringVar(&kind, "type", "", "only these types, with commas; run. for all that begin with it")
-	c.Flags().StringVar(&actor, "actor", "", "only of this principal (its id)")
+	c.Flags().StringVar(&kind, "type", "", "only these `types`, with commas; run. for all that begin with it")
+	c.Flags().StringVar(&actor, "actor", "", "only of the principal with this `id`, which whoami -o json tells")
+	c.Example = "  roadbed ledger --type run.,stack.\n  roadbed ledger --limit 500 -o json"
 	return c
 }
 

@@ -45,7 +45,7 @@ func listing[T any](s *state, use, short string, args cobra.PositionalArgs, limi
 }
 
 func limitFlag(c *cobra.Command, limit int) {
-	c.Flags().Int("limit", limit, "how many at most; 0 for all")
+	c.Flags().Int("limit", limit, "how `many` at most; 0 for all")
 }
 
 // showList reads a list as far as --limit goes, and tells people on standard error when there is more, or nothing.

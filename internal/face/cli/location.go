@@ -16,16 +16,17 @@ func (s *state) locations() *cobra.Command {
 
 func (s *state) locationAdd() *cobra.Command {
 	var path, branch, space string
-	c := s.verb("add NAMESPACE/NAME", "Take documents from a hosted repository, now and at every push", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("add [NAMESPACE/]NAME", "Take documents from a hosted repository, now and at every push", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		l, err := client.Post[client.Location](c.Context(), api, "/locations", map[string]string{"repository": named(args[0]), "path": path, "ref": branch, "space": space})
 		if err != nil {
 			return err
 		}
 		return s.showLocation(c, l)
 	})
-	c.Flags().StringVar(&path, "path", "catalog-info.yaml", "file in the repository, or a pattern")
-	c.Flags().StringVar(&branch, "ref", "", "branch; the default branch when not given")
-	c.Flags().StringVar(&space, "space", "", "space of the documents; the repository's when not given")
+	c.Example = "  roadbed location add payments/shop\n  roadbed location add payments/docs --path 'services/*.yaml' --ref main"
+	c.Flags().StringVar(&path, "path", "catalog-info.yaml", "`file` in the repository, or a pattern of files")
+	c.Flags().StringVar(&branch, "ref", "", "`branch`; the default branch when not given")
+	c.Flags().StringVar(&space, "space", "", "`space` of the documents; the repository's when not given")
 	return c
 }
 

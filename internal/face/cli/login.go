@@ -96,6 +96,7 @@ type serverInfo struct {
 func (s *state) loginList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "Servers that are remembered; the current one has a star", Args: cobra.NoArgs,
+		Long: "Lists the servers that are remembered; the current one has a star." + exitHelp,
 		RunE: func(c *cobra.Command, _ []string) error {
 			all, err := readLogins()
 			if err != nil {
@@ -124,6 +125,7 @@ func (s *state) loginList() *cobra.Command {
 func (s *state) loginUse() *cobra.Command {
 	return &cobra.Command{
 		Use: "use NAME", Short: "Use a server that is remembered, from now on", Args: cobra.ExactArgs(1), ValidArgsFunction: loginNames,
+		Long: "Uses a server that is remembered, from now on." + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			all, err := readLogins()
 			if err != nil {
@@ -208,7 +210,7 @@ func (s *state) status() *cobra.Command {
 
 // health is for those who watch a server without an account on it, such as a container's health check.
 func (s *state) health() *cobra.Command {
-	var wait time.Duration
+	var wait span
 	c := s.verb("health", "Whether the server and its database answer; needs no token", cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
 		for began := time.Now(); ; {
 			err := ready(c.Context(), api)
@@ -216,7 +218,7 @@ func (s *state) health() *cobra.Command {
 				_, err = fmt.Fprintln(c.OutOrStdout(), "ok")
 				return err
 			}
-			if !fault.Is(err, fault.Unavailable) || time.Since(began) >= wait {
+			if !fault.Is(err, fault.Unavailable) || time.Since(began) >= time.Duration(wait) {
 				return err
 			}
 			select {
@@ -226,7 +228,7 @@ func (s *state) health() *cobra.Command {
 			}
 		}
 	})
-	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait for a server that doesn't answer yet")
+	c.Flags().Var(&wait, "wait", "how long to wait for a server that doesn't answer yet, such as 30s")
 	return c
 }
 

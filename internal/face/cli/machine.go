@@ -18,7 +18,7 @@ func (s *state) machines() *cobra.Command {
 
 func (s *state) machineCreate() *cobra.Command {
 	var description string
-	c := s.verb("create SPACE/NAME", "Make a machine, which may do nothing until a RoleBinding names it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("create [SPACE/]NAME", "Make a machine, which may do nothing until a RoleBinding names it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		space, name, _ := strings.Cut(named(args[0]), "/")
 		m, err := client.Post[client.Machine](c.Context(), api, "/machines", map[string]string{"space": space, "name": name, "description": description})
 		if err != nil {
@@ -28,7 +28,8 @@ func (s *state) machineCreate() *cobra.Command {
 			fmt.Fprintf(w, "%s\n", m.Ref)
 		})
 	})
-	c.Flags().StringVar(&description, "description", "", "what it is for")
+	c.Example = "  roadbed machine create payments/nightly --description 'nightly reports'\n  roadbed token create nightly --for machine:payments/nightly"
+	c.Flags().StringVar(&description, "description", "", "`text` that says what it is for")
 	return c
 }
 
@@ -43,8 +44,9 @@ func (s *state) machineList() *cobra.Command {
 }
 
 func (s *state) machineDelete() *cobra.Command {
-	return s.verb("delete SPACE/NAME", "End a machine with its tokens", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.verb("delete [SPACE/]NAME", "End a machine with its tokens", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		space, name, _ := strings.Cut(named(args[0]), "/")
-		return api.Do(c.Context(), http.MethodDelete, "/machines/"+url.PathEscape(space)+"/"+url.PathEscape(name), nil, nil, nil)
+		err := api.Do(c.Context(), http.MethodDelete, "/machines/"+url.PathEscape(space)+"/"+url.PathEscape(name), nil, nil, nil)
+		return told(c, err, "ended machine:%s/%s and its tokens", space, name)
 	})
 }

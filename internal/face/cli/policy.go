@@ -61,13 +61,14 @@ func (s *state) policyTest() *cobra.Command {
 		}
 		return err
 	})
-	c.Flags().StringVar(&point, "point", "plan", "where the policy is asked: plan, approval, push, …")
+	c.Example = "  roadbed policy test names.rego names_test.rego\n  roadbed policy test --point approval approval.rego"
+	c.Flags().StringVar(&point, "point", "plan", "`point` at which it is asked: plan, approval or deploy")
 	return c
 }
 
 func (s *state) policyReplay() *cobra.Command {
 	var point, space, replaces string
-	var since time.Duration
+	var since span
 	c := s.verb("replay FILE", "What a policy would have changed in recorded decisions", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		text, err := readText(args[0])
 		if err != nil {
@@ -75,7 +76,7 @@ func (s *state) policyReplay() *cobra.Command {
 		}
 		in := map[string]any{"point": point, "space": space, "policy": replaces, "rego": text}
 		if since > 0 {
-			in["since"] = time.Now().Add(-since).UTC()
+			in["since"] = time.Now().Add(-time.Duration(since)).UTC()
 		}
 		r, err := client.Post[client.Replay](c.Context(), api, "/policies/replay", in)
 		if err != nil {
@@ -88,10 +89,11 @@ func (s *state) policyReplay() *cobra.Command {
 			}
 		})
 	})
-	c.Flags().StringVar(&point, "point", "plan", "where the policy is asked")
-	c.Flags().StringVar(&space, "space", "", "where it would be attached; the root space when not given")
-	c.Flags().StringVar(&replaces, "replaces", "", "the policy that it replaces")
-	c.Flags().DurationVar(&since, "since", 0, "only decisions of that long ago or less")
+	c.Flags().StringVar(&point, "point", "plan", "`point` at which it is asked: plan, approval or deploy")
+	c.Flags().StringVar(&space, "space", "", "`space` where it would be attached; the root space when not given")
+	c.Flags().StringVar(&replaces, "replaces", "", "the `policy` that it replaces; a further one when not given")
+	c.Flags().Var(&since, "since", "only decisions of that long ago or less, such as 7d")
+	c.Example = "  roadbed policy replay names.rego\n  roadbed policy replay approval.rego --point approval --since 30d"
 	return c
 }
 

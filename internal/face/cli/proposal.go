@@ -42,7 +42,7 @@ func (s *state) proposalList() *cobra.Command {
 			noun: "proposals", next: "push a branch and open one with `roadbed proposal open NAMESPACE/NAME BRANCH`",
 		}, nil
 	})
-	c.Flags().StringVar(&state, "state", "open", "open, closed, merged or all")
+	c.Flags().StringVar(&state, "state", "open", "`state`: open, closed, merged or all")
 	c.Flags().BoolVar(&mine, "mine", false, "only those that you opened")
 	return c
 }
@@ -86,9 +86,9 @@ func (s *state) proposalOpen() *cobra.Command {
 		}
 		return s.showProposal(c, p)
 	})
-	c.Flags().StringVar(&in.Title, "title", "", "what it does; the subject of the newest commit when not given")
-	c.Flags().StringVar(&in.Body, "body", "", "why, in Markdown")
-	c.Flags().StringVar(&in.Target, "into", "", "another branch than the default one")
+	c.Flags().StringVar(&in.Title, "title", "", "what it does, as a `text`; the subject of the newest commit when not given")
+	c.Flags().StringVar(&in.Body, "body", "", "why, as a `text` in Markdown")
+	c.Flags().StringVar(&in.Target, "into", "", "another `branch` than the default one")
 	c.Flags().BoolVar(&in.Draft, "draft", false, "it is not ready yet")
 	return c
 }
@@ -193,7 +193,7 @@ func (s *state) proposalComment() *cobra.Command {
 		}
 		return s.show(c, m, func(w io.Writer) { fmt.Fprintln(w, m.ID) })
 	})
-	c.Flags().StringVar(&text, "body", "", "what to say, in Markdown")
+	c.Flags().StringVar(&text, "body", "", "what to say, as a `text` in Markdown")
 	return c
 }
 
@@ -206,7 +206,7 @@ func (s *state) proposalReview(name, verdict, short string) *cobra.Command {
 		}
 		return s.showProposal(c, p)
 	})
-	c.Flags().StringVar(&text, "body", "", "why, in Markdown")
+	c.Flags().StringVar(&text, "body", "", "why, as a `text` in Markdown")
 	c.Flags().StringVar(&head, "head", "", "the full `commit` that you looked at; refused when another one was pushed since")
 	return c
 }
@@ -234,7 +234,7 @@ func (s *state) proposalMerge() *cobra.Command {
 		}
 		return s.showProposal(c, p)
 	})
-	c.Flags().StringVar(&way, "way", "", "merge, squash or rebase; the first that the rules let when not given")
+	c.Flags().StringVar(&way, "way", "", "`way`: merge, squash or rebase; the first that the rules let when not given")
 	c.Flags().StringVar(&head, "head", "", "the full `commit` that you looked at; refused when another one was pushed since")
 	c.Flags().BoolVar(&keep, "keep-branch", false, "leave its branch there")
 	c.Flags().BoolVar(&auto, "auto", false, "merge it in your name as soon as nothing is in the way")

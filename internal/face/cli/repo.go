@@ -16,7 +16,7 @@ func (s *state) repos() *cobra.Command {
 
 func (s *state) repoCreate() *cobra.Command {
 	var space, description string
-	c := s.verb("create NAMESPACE/NAME", "Make an empty hosted repository", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("create [NAMESPACE/]NAME", "Make an empty hosted repository", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		namespace, name, _ := strings.Cut(named(args[0]), "/")
 		r, err := client.Post[client.Repository](c.Context(), api, "/repositories", map[string]string{
 			"namespace": namespace, "name": name, "space": space, "description": description,
@@ -26,8 +26,8 @@ func (s *state) repoCreate() *cobra.Command {
 		}
 		return s.show(c, r, func(w io.Writer) { fmt.Fprintln(w, r.CloneURL) })
 	})
-	c.Flags().StringVar(&space, "space", "", "space that it belongs to; empty for the root space")
-	c.Flags().StringVar(&description, "description", "", "what it is")
+	c.Flags().StringVar(&space, "space", "", "`space` that it belongs to; the root space when not given")
+	c.Flags().StringVar(&description, "description", "", "`text` that says what it is")
 	return c
 }
 

@@ -16,7 +16,7 @@ func (s *state) runs() *cobra.Command {
 	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runPlan(), s.runLogs(), s.runWait()}
 	for _, v := range [][2]string{
 		{"confirm", "Let a plan be applied, if the approval policies agree"}, {"discard", "End a run that waits for review"},
-		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against it"},
+		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against a run that waits for review"},
 		{"cancel", "Stop a run"}, {"retry", "Let an ended run go on from where it failed"},
 		{"undo", "Delete what a golden path's run has made half way"},
 	} {
@@ -42,10 +42,11 @@ func (s *state) runList() *cobra.Command {
 			noun: "runs", next: "start one with `roadbed new TEMPLATE`, `roadbed stack plan NAME`, `roadbed workflow submit FILE`, or a push",
 		}, nil
 	})
-	c.Flags().StringVar(&kind, "kind", "", "only these kinds, with commas: stack, workflow, sync, scaffold")
-	c.Flags().StringVar(&state, "state", "", "only these states, with commas, such as failed,canceled")
-	c.Flags().StringVar(&space, "space", "", "only those of these spaces, with commas")
-	c.Flags().StringVar(&subject, "subject", "", "only those of an entity, such as stack:default/shop-infra")
+	c.Example = "  roadbed run list --waiting\n  roadbed run list --kind stack,sync --state failed --limit 10\n  roadbed run list --subject stack:default/shop-infra"
+	c.Flags().StringVar(&kind, "kind", "", "only these `kinds`, with commas: stack, workflow, sync, scaffold")
+	c.Flags().StringVar(&state, "state", "", "only these `states`, with commas, such as failed,canceled")
+	c.Flags().StringVar(&space, "space", "", "only those of these `spaces`, with commas")
+	c.Flags().StringVar(&subject, "subject", "", "only those of an `entity`, such as stack:default/shop-infra")
 	c.Flags().BoolVar(&waiting, "waiting", false, "only those that wait for a person")
 	c.Flags().BoolVar(&open, "open", false, "only those that have not ended")
 	return c
@@ -122,7 +123,7 @@ func (s *state) runLogs() *cobra.Command {
 		}
 		return nil
 	})
-	c.Flags().StringVar(&step, "step", "", "only this step, by key or id")
+	c.Flags().StringVar(&step, "step", "", "only this `step`, by its key or id")
 	return c
 }
 
@@ -130,7 +131,7 @@ func (s *state) runWait() *cobra.Command {
 	c := s.verb("wait ID", "Wait until a run has ended or waits for approval", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		return s.await(c, api, args[0])
 	})
-	c.Long = "Waits until a run has ended or waits for approval.\n\nExit codes: 0 it succeeded, 1 it failed, 10 it waits for approval, 2 wrong usage, 3 denied, 4 not found."
+	c.Long = "Waits until a run has ended or waits for approval." + waitHelp
 	return c
 }
 

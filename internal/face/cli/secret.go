@@ -3,11 +3,13 @@ package cli
 import (
 	"io"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func (s *state) secrets() *cobra.Command {
@@ -24,13 +26,34 @@ func secretPath(text string) string {
 }
 
 func (s *state) secretPut() *cobra.Command {
-	return s.verb("put SPACE/NAME", "Set a secret to what is read from standard input", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		value, err := io.ReadAll(io.LimitReader(c.InOrStdin(), 1<<20))
+	c := s.verb("put [SPACE/]NAME", "Set a secret to what is read from standard input", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		value, err := readSecret(c)
 		if err != nil {
 			return err
 		}
-		return api.Do(c.Context(), "PUT", secretPath(args[0]), nil, map[string]string{"value": strings.TrimSuffix(string(value), "\n")}, nil)
+		err = api.Do(c.Context(), "PUT", secretPath(args[0]), nil, map[string]string{"value": value}, nil)
+		return told(c, err, "set %s", args[0])
 	})
+	c.Example = "  roadbed secret put payments/npm-token < token.txt\n  roadbed secret put npm-token            # asks for it"
+	return c
+}
+
+// secretLimit bounds the value of a secret that is sent, in bytes.
+const secretLimit = 1 << 20
+
+// readSecret reads all of standard input, or asks a person for one line. The line end behind it is not part of it.
+func readSecret(c *cobra.Command) (string, error) {
+	if c.InOrStdin() == os.Stdin && isTerminal() {
+		return asked(c).say("Value", true)
+	}
+	value, err := io.ReadAll(io.LimitReader(c.InOrStdin(), secretLimit+1))
+	if err != nil {
+		return "", err
+	}
+	if len(value) > secretLimit {
+		return "", fault.Errorf(fault.TooLarge, "the value has more than %d bytes", secretLimit)
+	}
+	return strings.TrimSuffix(string(value), "\n"), nil
 }
 
 func (s *state) secretList() *cobra.Command {
@@ -45,7 +68,8 @@ func (s *state) secretList() *cobra.Command {
 }
 
 func (s *state) secretDelete() *cobra.Command {
-	return s.verb("delete SPACE/NAME", "Forget a secret", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		return api.Do(c.Context(), "DELETE", secretPath(args[0]), nil, nil, nil)
+	return s.verb("delete [SPACE/]NAME", "Forget a secret", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		err := api.Do(c.Context(), "DELETE", secretPath(args[0]), nil, nil, nil)
+		return told(c, err, "deleted %s", args[0])
 	})
 }

@@ -38,7 +38,7 @@ func (s *state) stackList() *cobra.Command {
 func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	var commit string
 	var wait bool
-	c := s.verb(use+" NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb(use+" [NAMESPACE/]NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]string{"type": kind, "commit": commit})
 		if err != nil {
 			return err
@@ -48,14 +48,15 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 		}
 		return s.showRun(c, r)
 	})
-	c.Long = what + ".\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 conflict; with --wait 10 it waits for approval."
-	c.Flags().StringVar(&commit, "commit", "", "commit to plan; the head of the stack's branch when not given")
+	c.Long = what + "." + waitHelp
+	c.Example = fmt.Sprintf("  roadbed stack %s shop-infra --wait\n  roadbed stack %[1]s payments/shop-infra --commit 1f0c2a9", use)
+	c.Flags().StringVar(&commit, "commit", "", "`commit` to plan; the head of the stack's branch when not given")
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c
 }
 
 func (s *state) stackOutputs() *cobra.Command {
-	return s.verb("outputs NAME", "Outputs of a stack; sensitive ones without their value", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	return s.verb("outputs [NAMESPACE/]NAME", "Outputs of a stack; sensitive ones without their value", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		k, err := client.Get[client.Stack](c.Context(), api, "/stacks/"+named(args[0]), nil)
 		if err != nil {
 			return err
@@ -82,7 +83,7 @@ func (s *state) stackOutputs() *cobra.Command {
 }
 
 func (s *state) stackStates() *cobra.Command {
-	return listing(s, "state NAME", "Versions of a stack's state, the newest first", cobra.ExactArgs(1), newest, func(args []string) (list[client.StateVersion], error) {
+	return listing(s, "state [NAMESPACE/]NAME", "Versions of a stack's state, the newest first", cobra.ExactArgs(1), newest, func(args []string) (list[client.StateVersion], error) {
 		return list[client.StateVersion]{
 			path: "/stacks/" + named(args[0]) + "/states", head: "SERIAL\tRESOURCES\tRUN\tCREATED",
 			row:  func(v client.StateVersion) []any { return []any{v.Serial, v.Resources, v.Run, ago(v.Created)} },
@@ -92,7 +93,8 @@ func (s *state) stackStates() *cobra.Command {
 }
 
 func (s *state) stackUnlock() *cobra.Command {
-	return s.verb("unlock NAME", "Free the lock of a stack's state, whoever holds it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		return api.Do(c.Context(), "POST", "/stacks/"+named(args[0])+"/unlock", nil, nil, nil)
+	return s.verb("unlock [NAMESPACE/]NAME", "Free the lock of a stack's state, whoever holds it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		err := api.Do(c.Context(), "POST", "/stacks/"+named(args[0])+"/unlock", nil, nil, nil)
+		return told(c, err, "the state of %s is free", args[0])
 	})
 }

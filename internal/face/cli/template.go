@@ -18,7 +18,7 @@ import (
 func (s *state) newFrom() *cobra.Command {
 	var f formFlags
 	var wait bool
-	c := s.verb("new TEMPLATE", "Use a golden path; asks for what is missing", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("new [NAMESPACE/]TEMPLATE", "Use a golden path; asks for what is missing", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		path := "/templates/" + named(args[0])
 		schema, err := client.Get[client.TemplateSchema](c.Context(), api, path+"/schema", nil)
 		if err != nil {
@@ -38,6 +38,10 @@ func (s *state) newFrom() *cobra.Command {
 		return s.showRun(c, r)
 	})
 	f.bind(c)
+	c.Long = "Uses a golden path, and asks for what is missing of its form." + waitHelp
+	c.Example = `  roadbed new go-service
+  roadbed new go-service -p name=shop -p owner=group:default/payments
+  roadbed new go-service --values shop.yaml --secret token=file:token.txt`
 	c.Flags().BoolVar(&wait, "wait", true, "wait until it has ended; --wait=false returns at once")
 	return c
 }
@@ -63,7 +67,7 @@ func (s *state) templateLint() *cobra.Command {
 func (s *state) templatePreview() *cobra.Command {
 	var f formFlags
 	var out string
-	c := s.verb("preview TEMPLATE [PATH]", "The files that a golden path would make, without making anything", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("preview [NAMESPACE/]TEMPLATE [PATH]", "The files that a golden path would make, without making anything", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		path := "/templates/" + named(args[0])
 		schema, err := client.Get[client.TemplateSchema](c.Context(), api, path+"/schema", nil)
 		if err != nil {

@@ -20,14 +20,14 @@ func (s *state) tokens() *cobra.Command {
 func (s *state) tokenCreate() *cobra.Command {
 	var owner string
 	var scopes []string
-	var life time.Duration
+	var life span
 	c := s.verb("create NAME", "Make a token; its secret is shown this once", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		in := map[string]any{"name": args[0], "owner": owner}
 		if len(scopes) > 0 {
 			in["scopes"] = scopes
 		}
 		if life > 0 {
-			in["expires"] = time.Now().Add(life).UTC()
+			in["expires"] = time.Now().Add(time.Duration(life)).UTC()
 		}
 		t, err := client.Post[client.NewToken](c.Context(), api, "/tokens", in)
 		if err != nil {
@@ -35,9 +35,10 @@ func (s *state) tokenCreate() *cobra.Command {
 		}
 		return s.show(c, t, func(w io.Writer) { fmt.Fprintln(w, t.Secret) })
 	})
-	c.Flags().StringVar(&owner, "for", "", "another principal, such as user:default/alice")
-	c.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do (run:confirm, run:*); none for all that its owner may")
-	c.Flags().DurationVar(&life, "life", 0, "how long it is good for; 90 days when not given")
+	c.Flags().StringVar(&owner, "for", "", "another `principal`, such as user:default/alice or machine:default/nightly")
+	c.Flags().StringSliceVar(&scopes, "scope", nil, "`actions` that it may do, such as run:read,stack:*; all that its owner may when not given")
+	c.Flags().Var(&life, "life", "how long it is good for, such as 12h or 30d; 90 days when not given")
+	c.Example = "  roadbed token create laptop\n  roadbed token create ci --scope run:read --life 7d\n  roadbed token create nightly --for machine:payments/nightly"
 	return c
 }
 
@@ -65,7 +66,8 @@ func (s *state) tokenList() *cobra.Command {
 
 func (s *state) tokenRevoke() *cobra.Command {
 	return s.verb("revoke ID", "End a token at once", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		return api.Do(c.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil, nil)
+		err := api.Do(c.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil, nil)
+		return told(c, err, "revoked %s", args[0])
 	})
 }
 

@@ -40,9 +40,11 @@ func (s *state) workflowSubmit() *cobra.Command {
 		}
 		return s.showRun(c, r)
 	})
-	c.Flags().StringArrayVarP(&given, "parameter", "p", nil, "an argument: name=value")
-	c.Flags().StringVar(&space, "space", "", "space in which it runs; empty for the root space")
-	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
+	c.Long = "Starts a workflow from its document." + waitHelp
+	c.Example = "  roadbed workflow submit build.yaml -p version=1.2 --wait"
+	c.Flags().StringArrayVarP(&given, "parameter", "p", nil, "an argument: `name=value`; may be given several times")
+	c.Flags().StringVar(&space, "space", "", "`space` in which it runs; the root space when not given")
+	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c
 }
 
