@@ -14,6 +14,7 @@ type Repository struct {
 	Space         string     `json:"space"`
 	Description   string     `json:"description,omitempty"`
 	DefaultBranch string     `json:"defaultBranch"`
+	Protected     bool       `json:"protected" doc:"The default branch can't be rewritten or deleted by a push."`
 	Head          string     `json:"head,omitempty" doc:"Commit of the default branch; absent while there is none."`
 	CloneURL      string     `json:"cloneUrl"`
 	Created       time.Time  `json:"created"`
@@ -44,4 +45,20 @@ type Commit struct {
 	Subject string    `json:"subject"`
 	Message string    `json:"message"`
 	Time    time.Time `json:"time"`
+}
+
+// Branch is one branch or tag of a repository.
+type Branch struct {
+	Name    string    `json:"name" example:"feature/login"`
+	Commit  string    `json:"commit" doc:"Of an annotated tag the tag itself."`
+	Updated time.Time `json:"updated" doc:"When it was moved there."`
+	By      Actor     `json:"by" doc:"Who moved it there."`
+}
+
+// Comparison is how one commit differs from another.
+type Comparison struct {
+	Diff
+	Ahead     int      `json:"ahead" doc:"Commits that only head has."`
+	Behind    int      `json:"behind" doc:"Commits that only base has."`
+	Conflicts []string `json:"conflicts,omitempty" doc:"Files that both changed so that they can't be brought together."`
 }

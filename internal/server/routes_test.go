@@ -252,7 +252,8 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
 		ids := furnish(t, h, server)
-		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin"}
+		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
+			"compare": "?base=main&head=feature", "deleteBranch": "?name=feature"}
 		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {

@@ -92,6 +92,13 @@ chapter('Alice proposes what she pushed', async () => {
   await alice.goto('/repositories/crew/shop?tab=proposals');
   await main(alice).getByText('No proposals').waitFor();
   await told.sound(alice, 'a repository without proposals');
+  await alice.getByRole('tab', { name: 'Files' }).click();
+  await main(alice).getByRole('heading', { level: 1, name: 'Shop' }).waitFor(); // the README
+  await told.sound(alice, 'a repository with its README');
+  await alice.getByRole('tab', { name: 'Branches' }).click();
+  await main(alice).getByRole('row', { name: /^greeting/ }).waitFor();
+  await told.sound(alice, 'the branches of a repository');
+  await alice.getByRole('tab', { name: 'Proposals' }).click();
   await main(alice).getByRole('link', { name: 'Open one' }).click();
   await alice.getByRole('textbox', { name: 'Branch' }).fill('none');
   await alice.getByRole('button', { name: 'Open it' }).click();

@@ -8,6 +8,45 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+// Compare gives what source changes since what it has in common with target, each a branch, a tag or a commit. It needs
+// repository:read.
+func (s *Service) Compare(ctx context.Context, fullName, target, source string, limits git.DiffLimits) (from, to string, standing git.Standing, d git.Diff, err error) {
+	dir, to, err := s.at(ctx, fullName, source)
+	if err != nil {
+		return "", "", standing, d, err
+	}
+	base, err := s.Resolve(ctx, fullName, target)
+	if err != nil {
+		return "", "", standing, d, err
+	}
+	if standing, err = s.git.Standing(ctx, dir, base, to); err != nil {
+		return "", "", standing, d, err
+	}
+	d, err = s.git.Diff(ctx, dir, standing.Base, to, limits)
+	return standing.Base, to, standing, d, err
+}
+
+// RemoveBranch deletes a branch as the principal of ctx. It needs repository:write. Conflict for the default branch.
+func (s *Service) RemoveBranch(ctx context.Context, fullName, branch string) error {
+	r, err := s.open(ctx, Write, fullName)
+	if err != nil {
+		return err
+	}
+	if err := git.CheckBranch(branch); err != nil {
+		return err
+	}
+	at, err := s.resolve(ctx, r, "refs/heads/"+branch)
+	if err != nil {
+		return err
+	}
+	if s.gate != nil {
+		if err := s.gate(ctx, r, git.Update{Ref: "refs/heads/" + branch, Old: at, New: Zero}); err != nil {
+			return err
+		}
+	}
+	return s.Platform().DeleteBranch(ctx, r.FullName(), branch, at)
+}
+
 // Standing tells how a source stands to the target that it is to be brought into; see git.Standing.
 func (p Platform) Standing(ctx context.Context, repository, target, source string) (git.Standing, error) {
 	r, err := p.s.find(ctx, repository)

@@ -256,7 +256,9 @@ func TestChangesMeanwhileHold(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		queue(func() { b.refused("repository:write in space default is missing", "a", "push", "-q", "origin", "HEAD:main") })
+		queue(func() {
+			b.refused("repository:write in space default is missing", "a", "push", "-q", "origin", "HEAD:main")
+		})
 		queue(func() {
 			if _, err := b.Rename(accesstest.As("adam"), "default/shop", "default/store"); err != nil {
 				t.Error(err)

@@ -156,13 +156,14 @@ type Ref struct {
 	Name    string // refs/heads/main
 	Hash    string
 	Updated time.Time
+	Actor   string // who moved it there; opaque id
 }
 
 func listRefs(ctx context.Context, tx *store.Tx, id string) ([]Ref, error) {
-	rows, err := tx.Query(ctx, `SELECT name, hash, updated FROM repository_refs WHERE repository = $1 ORDER BY name`, id)
+	rows, err := tx.Query(ctx, `SELECT name, hash, updated, actor FROM repository_refs WHERE repository = $1 ORDER BY name`, id)
 	return store.Collect(rows, err, func(row store.Row) (r Ref, err error) {
 		var updated int64
-		err = row.Scan(&r.Name, &r.Hash, &updated)
+		err = row.Scan(&r.Name, &r.Hash, &updated, &r.Actor)
 		r.Updated = store.FromMicros(updated)
 		return r, err
 	})

@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func (a *API) repositoryRoutes() {
@@ -18,6 +21,11 @@ func (a *API) repositoryRoutes() {
 	register(a, op, a.createRepository)
 	register(a, operation("getRepository", http.MethodGet, one, "repositories", "One repository"), a.getRepository)
 	register(a, operation("deleteRepository", http.MethodDelete, one, "repositories", "Delete a repository with all that it holds"), a.deleteRepository)
+	register(a, operation("updateRepository", http.MethodPatch, one, "repositories", "Change its settings, its name or its space"), a.updateRepository)
+	register(a, operation("listBranches", http.MethodGet, one+"/branches", "repositories", "Branches, by name"), a.listBranches)
+	register(a, operation("deleteBranch", http.MethodDelete, one+"/branches", "repositories", "Delete a branch"), a.deleteBranch)
+	register(a, operation("listTags", http.MethodGet, one+"/tags", "repositories", "Tags, by name"), a.listTags)
+	register(a, operation("compare", http.MethodGet, one+"/compare", "repositories", "What one branch, tag or commit changes since what it has in common with another"), a.compare)
 	register(a, operation("listTree", http.MethodGet, one+"/tree", "repositories", "A folder at a commit"), a.listTree)
 	register(a, operation("readFile", http.MethodGet, one+"/file", "repositories", "A file at a commit"), a.readFile)
 	register(a, operation("listCommits", http.MethodGet, one+"/commits", "repositories", "Commits, newest first"), a.listCommits)
@@ -25,7 +33,7 @@ func (a *API) repositoryRoutes() {
 
 func wireRepository(ctx context.Context, r repository.Repository) Repository {
 	return Repository{
-		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Head: r.Head,
+		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
 	}
 }
@@ -68,6 +76,94 @@ func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (
 		return nil, err
 	}
 	return answer(wireRepository(ctx, r)), nil
+}
+
+type updateRepositoryInput struct {
+	Named
+	Body struct {
+		Description   *string `json:"description,omitempty" maxLength:"1000"`
+		DefaultBranch *string `json:"defaultBranch,omitempty" maxLength:"200"`
+		Protected     *bool   `json:"protected,omitempty" doc:"The default branch can't be rewritten or deleted by a push."`
+		Name          string  `json:"name,omitempty" maxLength:"130" doc:"NAMESPACE/NAME: its new address."`
+		Space         string  `json:"space,omitempty" maxLength:"63" doc:"Its new space, whose rights hold from then on."`
+	}
+}
+
+// updateRepository changes settings first: a new name is what its address is from then on.
+func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (*body[Repository], error) {
+	b, name := in.Body, in.full()
+	r, err := a.Repositories.Authorize(ctx, repository.Manage, name)
+	if err != nil {
+		return nil, err
+	}
+	if b.Description != nil || b.DefaultBranch != nil || b.Protected != nil {
+		r, err = a.Repositories.Update(ctx, name, repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if b.Space != "" && b.Space != r.Space {
+		if r, err = a.Repositories.Transfer(ctx, name, b.Space); err != nil {
+			return nil, err
+		}
+	}
+	if b.Name != "" && b.Name != r.FullName() {
+		if r, err = a.Repositories.Rename(ctx, name, b.Name); err != nil {
+			return nil, err
+		}
+	}
+	return answer(wireRepository(ctx, r)), nil
+}
+
+type listRefsInput struct {
+	Named
+	Paging
+}
+
+// refs gives the references of a repository below a prefix, without it.
+func (a *API) refs(ctx context.Context, in *listRefsInput, prefix string) (*body[List[Branch]], error) {
+	all, err := a.Repositories.Refs(ctx, in.full())
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(r repository.Ref) bool { return !strings.HasPrefix(r.Name, prefix) })
+	part := page.From(all, in.part(), func(r repository.Ref) string { return r.Name })
+	var ids []string
+	for _, r := range part.Items {
+		ids = append(ids, r.Actor)
+	}
+	who, err := a.people(ctx, ids)
+	return listPart(part, func(r repository.Ref) Branch {
+		return Branch{Name: strings.TrimPrefix(r.Name, prefix), Commit: r.Hash, Updated: r.Updated, By: who(r.Actor)}
+	}), err
+}
+
+func (a *API) listBranches(ctx context.Context, in *listRefsInput) (*body[List[Branch]], error) {
+	return a.refs(ctx, in, "refs/heads/")
+}
+
+func (a *API) listTags(ctx context.Context, in *listRefsInput) (*body[List[Branch]], error) {
+	return a.refs(ctx, in, "refs/tags/")
+}
+
+type deleteBranchInput struct {
+	Named
+	Branch string `query:"name" required:"true" maxLength:"250"`
+}
+
+func (a *API) deleteBranch(ctx context.Context, in *deleteBranchInput) (*struct{}, error) {
+	return nil, a.Repositories.RemoveBranch(ctx, in.full(), in.Branch)
+}
+
+type compareInput struct {
+	Named
+	Base string `query:"base" required:"true" maxLength:"250" doc:"Branch, tag or commit."`
+	Head string `query:"head" required:"true" maxLength:"250" doc:"Branch, tag or commit."`
+}
+
+func (a *API) compare(ctx context.Context, in *compareInput) (*body[Comparison], error) {
+	from, to, s, d, err := a.Repositories.Compare(ctx, in.full(), in.Base, in.Head, git.DiffLimits{})
+	return answer(Comparison{Diff: wireDiff(from, to, d), Ahead: s.Ahead, Behind: s.Behind, Conflicts: s.Conflicts}), err
 }
 
 func (n Named) full() string { return n.Namespace + "/" + n.Name }

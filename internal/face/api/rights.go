@@ -29,6 +29,9 @@ func rights() map[string]string {
 
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
 		"deleteRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
+		"listBranches": "repository:read", "listTags": "repository:read", "compare": "repository:read",
+		"deleteBranch":     "repository:write, and the BranchRules let it be deleted by a push",
+		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",
 
 		"listProposals": "repository:read; others are left out", "getProposal": "repository:read", "diffProposal": "repository:read",
 		"listProposalCommits": "repository:read", "listProposalComments": "repository:read", "listChecks": "repository:read",

@@ -24,6 +24,8 @@ type (
 	ApplicationDetail = client.ApplicationDetail
 	Artifact          = client.Artifact
 	Binding           = client.Binding
+	Branch            = client.Branch
+	Comparison        = client.Comparison
 	Commit            = client.Commit
 	Decision          = client.Decision
 	DecisionDetail    = client.DecisionDetail

@@ -248,6 +248,34 @@ export const tokens = infiniteQueryOptions({
   getNextPageParam: (last) => last.next || undefined,
 });
 
+export const branches = (namespace: string, name: string) =>
+  infiniteQueryOptions({
+    queryKey: ['repository', namespace, name, 'branches'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/branches', {
+          params: { path: { namespace, name }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+  });
+
+export const tags = (namespace: string, name: string) =>
+  infiniteQueryOptions({
+    queryKey: ['repository', namespace, name, 'tags'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/tags', {
+          params: { path: { namespace, name }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+  });
+
 export interface ProposalFilter {
   repository?: string;
   state?: 'open' | 'closed' | 'merged';

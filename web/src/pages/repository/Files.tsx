@@ -2,6 +2,7 @@ import { Anchor, Code, Group } from '@mantine/core';
 import { IconExternalLink, IconFile, IconFolder } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { file, tree } from '../../api/queries';
 import type { Repository } from '../../api/types';
 import { Failure } from '../../parts/Failure';
@@ -9,6 +10,7 @@ import { Empty, Rows, Section } from '../../parts/Page';
 import { Table } from '../../parts/Table';
 import { bytes } from '../../words/time';
 
+const MarkdownText = lazy(() => import('../../parts/Markdown'));
 const route = getRouteApi('/shell/repositories/$namespace/$name');
 
 /** Folders and files at the head of the default branch. A path that ends in a slash, or none, is a folder. */
@@ -74,39 +76,56 @@ function Folder({ repo, head, path }: At) {
   const items = (query.data?.items ?? []).toSorted(
     (a, b) => Number(b.type === 'tree') - Number(a.type === 'tree') || a.path.localeCompare(b.path),
   );
+  const readme = items.find((f) => f.type === 'blob' && /(^|\/)readme\.md$/i.test(f.path));
   return (
-    <Section flush>
-      {query.isPending && <Rows />}
-      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
-      {query.isSuccess && items.length === 0 && <Empty title="An empty folder" />}
-      {items.length > 0 && (
-        <Table
-          label="Files"
-          rows={items}
-          id={(f) => f.path}
-          columns={[
-            {
-              name: 'Name',
-              cell: (f) => {
-                const Icon = f.type === 'tree' ? IconFolder : IconFile;
-                return (
-                  <Group gap={8} wrap="nowrap">
-                    <Icon size={15} stroke={1.7} aria-hidden />
-                    {f.type === 'commit' ? (
-                      f.path
-                    ) : (
-                      <Go repo={repo} path={f.type === 'tree' ? `${f.path}/` : f.path}>
-                        {f.path.split('/').at(-1)}
-                      </Go>
-                    )}
-                  </Group>
-                );
+    <>
+      <Section flush>
+        {query.isPending && <Rows />}
+        {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+        {query.isSuccess && items.length === 0 && <Empty title="An empty folder" />}
+        {items.length > 0 && (
+          <Table
+            label="Files"
+            rows={items}
+            id={(f) => f.path}
+            columns={[
+              {
+                name: 'Name',
+                cell: (f) => {
+                  const Icon = f.type === 'tree' ? IconFolder : IconFile;
+                  return (
+                    <Group gap={8} wrap="nowrap">
+                      <Icon size={15} stroke={1.7} aria-hidden />
+                      {f.type === 'commit' ? (
+                        f.path
+                      ) : (
+                        <Go repo={repo} path={f.type === 'tree' ? `${f.path}/` : f.path}>
+                          {f.path.split('/').at(-1)}
+                        </Go>
+                      )}
+                    </Group>
+                  );
+                },
               },
-            },
-            { name: 'Size', right: true, width: 120, cell: (f) => (f.type === 'blob' ? bytes(f.size ?? 0) : '') },
-          ]}
-        />
-      )}
+              { name: 'Size', right: true, width: 120, cell: (f) => (f.type === 'blob' ? bytes(f.size ?? 0) : '') },
+            ]}
+          />
+        )}
+      </Section>
+      {readme && <Readme repo={repo} head={head} path={readme.path} />}
+    </>
+  );
+}
+
+/** The README of a folder, as it is meant to be read. */
+function Readme({ repo, head, path }: At) {
+  const query = useQuery(file(repo.namespace, repo.name, head, path));
+  if (!query.data?.text) return null;
+  return (
+    <Section title={path.split('/').at(-1)}>
+      <Suspense>
+        <MarkdownText text={query.data.text} />
+      </Suspense>
     </Section>
   );
 }

@@ -10,6 +10,7 @@ import { ProposalsOf } from '../../parts/ProposalsOf';
 import { RunsOf } from '../../parts/RunsOf';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
+import { Branches } from './Branches';
 import { Commits } from './Commits';
 import { Files } from './Files';
 import { Troubles } from './Troubles';
@@ -62,11 +63,13 @@ export function RepositoryPage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="files">Files</Tabs.Tab>
           <Tabs.Tab value="commits">Commits</Tabs.Tab>
+          <Tabs.Tab value="branches">Branches</Tabs.Tab>
           <Tabs.Tab value="proposals">Proposals</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="files">{repo.head ? <Files repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
         <Tabs.Panel value="commits">{repo.head ? <Commits repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
+        <Tabs.Panel value="branches">{repo.head ? <Branches repo={repo} /> : <Unborn />}</Tabs.Panel>
         <Tabs.Panel value="proposals">
           <Section
             title="Proposals"
