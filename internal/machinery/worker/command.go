@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -135,6 +136,9 @@ func explain(r execute.Result, l execute.Limits) string {
 	case execute.ReasonCanceled:
 		return "the step was canceled"
 	case execute.ReasonSignal:
+		if r.Signal == "SIGKILL" {
+			return "the command was ended by SIGKILL, which the platform did not send: somebody on its machine did, or the kernel, for want of memory"
+		}
 		return "the command was ended by " + r.Signal
 	}
 	return ""
@@ -307,6 +311,11 @@ func (w *Worker) tools(j Job, s *execute.Spec) ([]string, error) {
 		if !ok {
 			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
+		}
+		for _, m := range t.Mounts {
+			if _, err := os.Stat(m.Source); errors.Is(err, fs.ErrNotExist) {
+				return nil, fault.Errorf(fault.NotFound, "the pool %s has lost its tool %s: %s is not there; put it back and retry", w.Pool, name, m.Source)
+			}
 		}
 		s.Mounts = append(s.Mounts, t.Mounts...)
 		places = append(places, t.Path...)
