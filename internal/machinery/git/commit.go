@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,7 +66,7 @@ func (r CommitRequest) check() error {
 		switch c.Mode {
 		case "", "100644", "100755":
 		case "120000":
-			if base := strings.ToLower(c.Path[strings.LastIndexByte(c.Path, '/')+1:]); strings.HasPrefix(base, ".gitmodules") {
+			if isGitmodules(path.Base(c.Path)) {
 				return fault.Errorf(fault.Invalid, "%s must not be a link", c.Path)
 			}
 		default:
@@ -80,6 +82,13 @@ func (r CommitRequest) check() error {
 func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit string, err error) {
 	if err := r.check(); err != nil {
 		return "", err
+	}
+	for _, c := range r.Changes {
+		if !c.Delete && isGitmodules(path.Base(c.Path)) {
+			if err := g.checkModules(ctx, c); err != nil {
+				return "", err
+			}
+		}
 	}
 	// The import works on a reference of its own, which it drops before it would be written.
 	scratch := hiddenPrefix + "scratch/" + strings.ToLower(rand.Text())
@@ -101,6 +110,35 @@ func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit s
 		return r.Parent, g.expect(ctx, dir, "refs/heads/"+r.Branch, r.Parent)
 	}
 	return lines[0], g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, r.Parent, lines[0])
+}
+
+// checkModules refuses what git's fsck refuses in a push: submodules whose names, addresses or paths become a command's
+// option, a command, or a place outside of the clone.
+func (g *Git) checkModules(ctx context.Context, c FileChange) error {
+	out, err := g.output(ctx, call{dir: "/", limit: 16 << 20, stdin: bytes.NewReader(c.Content), args: []string{"config", "--file", "-", "--null", "--list"}})
+	if exitCode(err) > 0 {
+		return fault.Errorf(fault.Invalid, "%s is not a configuration file of git", c.Path)
+	}
+	if err != nil {
+		return fault.Wrap(err, "read %s", c.Path)
+	}
+	for setting := range strings.SplitSeq(string(out), "\x00") {
+		key, value, _ := strings.Cut(setting, "\n")
+		key, submodule := strings.CutPrefix(key, "submodule.")
+		dot := strings.LastIndexByte(key, '.')
+		if !submodule || dot < 0 {
+			continue
+		}
+		name, what := key[:dot], key[dot+1:]
+		outside := slices.Contains(strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' }), "..")
+		option := (what == "url" || what == "path") && strings.HasPrefix(value, "-")
+		lines := what == "url" && (strings.ContainsFunc(value, unicode.IsControl) || strings.Contains(strings.ToLower(value), "%0a"))
+		command := what == "update" && strings.HasPrefix(value, "!")
+		if outside || option || lines || command {
+			return fault.Errorf(fault.Invalid, "%s: the submodule %q can't have the %s %q", c.Path, clip(name), what, clip(value))
+		}
+	}
+	return nil
 }
 
 // refused tells why the import of a commit failed.

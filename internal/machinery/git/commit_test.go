@@ -88,7 +88,7 @@ func TestCommitRefusesBadRequests(t *testing.T) {
 		"author":  func(r *git.CommitRequest) { r.Author.Name = "" },
 		"time":    func(r *git.CommitRequest) { r.Author.When = time.Time{} },
 		"mode":    func(r *git.CommitRequest) { r.Changes = []git.FileChange{{Path: "x", Mode: "160000"}} },
-		"modules": func(r *git.CommitRequest) { r.Changes = []git.FileChange{{Path: ".gitmodules", Mode: "120000"}} },
+		"modules": func(r *git.CommitRequest) { r.Changes = []git.FileChange{{Path: "a/.GitModules ", Mode: "120000"}} },
 	} {
 		r := good
 		spoil(&r)
@@ -106,6 +106,36 @@ func TestCommitRefusesBadRequests(t *testing.T) {
 }
 
 // Of many commits on the same head one wins, the others are told.
+// A commit of the server brings no submodule that a push could not.
+func TestSubmodulesAreJudgedAsThoseOfAPush(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	for content, good := range map[string]bool{
+		"[submodule \"x\"]\n\tpath = x\n\turl = https://example.com/x.git\n\tupdate = none\n": true,
+		"":                                      true,
+		"[submodule \"x\"]\nurl = \"-u./evil\"": false,
+		"[Submodule \"x\"]\nURL = --upload-pack=evil":                false,
+		"[submodule \"../../hooks\"]\nurl = https://example.com":     false,
+		"[submodule \"x\"]\npath = -evil":                            false,
+		"[submodule \"x\"]\nupdate = !evil":                          false,
+		"[submodule \"x\"]\nurl = https://example.com/%0Ahost=x/":    false,
+		"[submodule \"x\"]\nurl = \"https://example.com/\\nhost=x\"": false,
+	} {
+		_, err := b.git.Commit(t.Context(), b.dir, git.CommitRequest{Branch: "b" + fmt.Sprint(len(content)), Message: "m", Author: request("").Author,
+			Changes: []git.FileChange{{Path: ".gitmodules", Content: []byte(content)}}})
+		if good != (err == nil) || err != nil && !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q is committed: %v", content, err)
+		}
+		b.commit("a", ".gitmodules", content+"\n")
+		if out, err := b.client("a", "push", "--force", "origin", "HEAD:main"); good != (err == nil) {
+			t.Errorf("%q is pushed: %v\n%s", content, err, out)
+		}
+		b.must("a", "update-ref", "-d", "HEAD")
+	}
+	b.whole()
+}
+
 func TestCommitsRace(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

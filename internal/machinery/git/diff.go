@@ -118,6 +118,11 @@ func (g *Git) Diff(ctx context.Context, dir, from, to string, limits DiffLimits)
 func (g *Git) patches(ctx context.Context, dir string, args []string, limit int64) (patches []string, whole bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
+	leave, err := g.turn(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer leave()
 	cmd := g.command(ctx, call{dir: dir, args: args})
 	out, complaint := &bounded{limit: limit, full: cancel}, &bounded{limit: errorBytes}
 	cmd.Stdout, cmd.Stderr = out, complaint

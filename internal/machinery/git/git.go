@@ -17,18 +17,19 @@ import (
 
 // Bounds of one command.
 const (
-	commandTime   = time.Minute      // of a command whose context has no sooner end
-	packTime      = 10 * time.Minute // of a packing
-	serveTime     = time.Hour        // of one clone, fetch or push, until the client has the end of its answer
-	treeBytes     = 64 << 20         // of a listing of a tree
-	treeEntries   = 50_000           // of a folder that is kept in memory
-	recordBytes   = 64 << 10         // of one name in a listing
-	processMemory = 2 << 30          // of each process, beside what it maps
-	errorBytes    = 16 << 10         // of what a command says on its standard error
-	oldestMinor   = 38               // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
-	hiddenPrefix  = "refs/roadbed/"  // the platform's own references
-	zeroHash      = "0000000000000000000000000000000000000000"
-	emptyTree     = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+	commandTime    = time.Minute      // of a command whose context has no sooner end
+	packTime       = 10 * time.Minute // of a packing
+	commandsAtOnce = 64
+	serveTime      = time.Hour       // of one clone, fetch or push, until the client has the end of its answer
+	treeBytes      = 64 << 20        // of a listing of a tree
+	treeEntries    = 50_000          // of a folder that is kept in memory
+	recordBytes    = 64 << 10        // of one name in a listing
+	processMemory  = 2 << 30         // of each process, beside what it maps
+	errorBytes     = 16 << 10        // of what a command says on its standard error
+	oldestMinor    = 38              // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
+	hiddenPrefix   = "refs/roadbed/" // the platform's own references
+	zeroHash       = "0000000000000000000000000000000000000000"
+	emptyTree      = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 )
 
 // Git runs the git program. It is safe for concurrent use and holds no process between calls.
@@ -38,6 +39,7 @@ type Git struct {
 	env     []string
 	log     *slog.Logger
 	serving *slots
+	running chan struct{} // the short commands
 	idle    time.Duration // that a client is waited for
 	memory  uint64        // of each process
 	hold    []*os.File
@@ -56,7 +58,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: newSlots(), idle: idleTime, memory: processMemory}
+	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), idle: idleTime, memory: processMemory}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {

@@ -100,9 +100,21 @@ func checkNewPath(p string) error {
 	return nil
 }
 
-// isDotGit tells whether some file system takes a name for .git: without case, by NTFS's trailing dots, spaces and
-// streams and its short name, and by the characters that HFS+ ignores.
+// isDotGit tells whether some file system takes a name for .git.
 func isDotGit(name string) bool {
+	name = folded(name)
+	return name == ".git" || name == "git~1"
+}
+
+// isGitmodules tells whether some file system takes a name for .gitmodules.
+func isGitmodules(name string) bool {
+	name = folded(name)
+	return name == ".gitmodules" || strings.HasPrefix(name, "gitmod~") || strings.HasPrefix(name, "gi7eba~")
+}
+
+// folded gives a name as some file system takes it: without case, without NTFS's trailing dots, spaces and streams, and
+// without the characters that HFS+ ignores.
+func folded(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
@@ -111,8 +123,7 @@ func isDotGit(name string) bool {
 		return r
 	}, name)
 	name, _, _ = strings.Cut(name, ":")
-	name = strings.ToLower(strings.TrimRight(name, ". "))
-	return name == ".git" || name == "git~1"
+	return strings.ToLower(strings.TrimRight(name, ". "))
 }
 
 // clip keeps a message short, whatever was sent.

@@ -1,9 +1,38 @@
 package git
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
+
+// However many ask at the same time, only so many processes run; who gives up waiting is told so.
+func TestOnlySoManyCommands(t *testing.T) {
+	t.Parallel()
+	g, err := New("", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range commandsAtOnce {
+		g.running <- struct{}{}
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	if _, err := g.Head(ctx, t.TempDir()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("one command too many: %v", err)
+	}
+	<-g.running
+	dir := t.TempDir() + "/repo.git"
+	if err := g.Init(t.Context(), dir); err != nil { // one after the other
+		t.Error(err)
+	}
+	if branch, err := g.Head(t.Context(), dir); err != nil || branch != "main" {
+		t.Errorf("the head is %q, %v", branch, err)
+	}
+}
 
 func TestPace(t *testing.T) {
 	t.Parallel()

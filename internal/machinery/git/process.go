@@ -125,16 +125,33 @@ func (p *process) wait() error {
 	return err
 }
 
+// turn waits until not too many short commands run at the same time. None of them waits for another.
+func (g *Git) turn(ctx context.Context) (leave func(), err error) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, fault.Errorf(fault.Canceled, "git was not started: %w", ctx.Err())
+	}
+	select {
+	case g.running <- struct{}{}:
+		return func() { <-g.running }, nil
+	case <-ctx.Done():
+		return nil, fault.Errorf(fault.Unavailable, "%d commands of git run at the same time already; try again in a moment: %w", commandsAtOnce, ctx.Err())
+	}
+}
+
 // output runs a command and gives its standard output.
 func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.time, commandTime))
 	defer cancel()
+	leave, err := g.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	p := g.command(ctx, c)
 	out := &bounded{limit: c.limit, full: cancel}
 	complaint := &bounded{limit: errorBytes}
 	p.Stdout, p.Stderr = out, complaint
-	err := p.start()
-	if err == nil {
+	if err = p.start(); err == nil {
 		err = p.wait()
 	}
 	if out.over {
@@ -148,6 +165,11 @@ func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
 func (g *Git) records(ctx context.Context, c call, fn func(record string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
+	leave, err := g.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	p := g.command(ctx, c)
 	complaint := &bounded{limit: errorBytes}
 	p.Stderr = complaint

@@ -199,6 +199,49 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
+// Whatever is sent instead of git's lines is answered, and changes nothing.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	head, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.serve(git.ServeOptions{Write: true, PreReceive: func(context.Context, git.Incoming) error { return nil }})
+	line := func(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
+	update := git.Zero + " " + head + " refs/heads/"
+	var many strings.Builder
+	for i := range 60_000 {
+		many.WriteString(line(update + fmt.Sprint("b", i)))
+	}
+	for _, body := range []string{
+		"", "0", "0000", "0001", "0002", "0003", "0004", "zzzz", "ffff", "-001", "0000PACK", strings.Repeat("0004", 1000),
+		line("want " + head), line("want "+head+"\n") + "0000" + line("have zzz\n"), line("command=ls-refs\n"), line("command=\x00\n") + "0000",
+		line(update + "x\x00atomic"), line("x") + "0000", line(update+"a\nb\x00report-status") + "0000", line("shallow "+head) + "0000",
+		line("push-cert\x00") + "0000", line(update+"x\x00push-options report-status") + "0000" + line("evil") + "0000",
+		many.String() + "0000", // more than a push may change
+	} {
+		for _, service := range []string{"upload-pack", "receive-pack"} {
+			for _, version := range []string{"", "version=1", "version=2"} {
+				r, _ := http.NewRequest("POST", b.url+"/git-"+service, strings.NewReader(body))
+				r.Header.Set("Content-Type", "application/x-git-"+service+"-request")
+				r.Header.Set("Git-Protocol", version)
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Errorf("%s %.40q: %v", service, body, err)
+					continue
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+		}
+		if refs := b.refs(); len(refs) != 1 || refs["refs/heads/main"] != head {
+			t.Errorf("%.40q left %v", body, refs)
+		}
+	}
+	b.whole()
+}
+
 // A pack of some kilobytes that unpacks to much more than there may be ends its push and nothing else.
 func TestABombIsRefused(t *testing.T) {
 	t.Parallel()
