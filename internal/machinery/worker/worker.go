@@ -188,7 +188,11 @@ func (w *Worker) own() (unlock func(), err error) {
 		f.Close()
 		return nil, fmt.Errorf("lock the worker's folder %s; is another worker using it? %w", w.Dir, err)
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		// Closing alone would leave the lock to a program that is being started at this moment, until it has begun.
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		f.Close()
+	}, nil
 }
 
 // clean ends and removes what an earlier life left.
