@@ -31,6 +31,7 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 	if err != nil {
 		return refused(log, err)
 	}
+	made := w.to
 	if w, err = s.back(w, rev); err != nil {
 		return refused(log, err)
 	}
@@ -40,7 +41,7 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 		return refused(log, err)
 	}
 	report(log, changes)
-	removed, err := s.undo(ctx, w, rendered, changes)
+	removed, err := s.undo(ctx, w, made, rendered, changes)
 	if err != nil {
 		return refused(log, err)
 	}
@@ -55,9 +56,9 @@ func (s *Service) stepRollback(ctx context.Context, l worker.Lease, log io.Write
 	return worker.Result{Outputs: map[string]string{outCommit: rev.Commit}}, s.rolledBack(ctx, w, rev)
 }
 
-// undo takes away what the failed sync has made and the good revision does not know, also without prune. applied is
-// what going back has applied.
-func (s *Service) undo(ctx context.Context, w work, rendered worker.Result, applied []cluster.Change) ([]cluster.Change, error) {
+// undo takes away what the failed sync has made, in the cluster to which it went, and the good revision does not know,
+// also without prune. applied is what going back has applied.
+func (s *Service) undo(ctx context.Context, w work, made cluster.Cluster, rendered worker.Result, applied []cluster.Change) ([]cluster.Change, error) {
 	var p plan
 	if len(rendered.Data) > 0 {
 		if err := json.Unmarshal(rendered.Data, &p); err != nil {
@@ -65,8 +66,8 @@ func (s *Service) undo(ctx context.Context, w work, rendered worker.Result, appl
 		}
 	}
 	keys := slices.DeleteFunc(p.New, func(key cluster.Key) bool {
-		return slices.ContainsFunc(applied, func(c cluster.Change) bool { return c.Key == key })
+		return made == w.to && slices.ContainsFunc(applied, func(c cluster.Change) bool { return c.Key == key })
 	})
-	removed, err := w.to.Delete(ctx, keys, cluster.DeleteOptions{Owner: w.app.owner()})
+	removed, err := made.Delete(ctx, keys, cluster.DeleteOptions{Owner: w.app.owner()})
 	return removed, fault.Wrap(err, "take away what the failed sync has made")
 }

@@ -58,7 +58,7 @@ func (s *Service) clusters(a Application, places []place) (out []cluster.Cluster
 
 // pruneElsewhere takes away what an application has in clusters to which it no longer goes; in the one to which it goes,
 // the cluster prunes.
-func (s *Service) pruneElsewhere(ctx context.Context, a Application) (gone []cluster.Change, err error) {
+func (s *Service) pruneElsewhere(ctx context.Context, a Application, dry bool) (gone []cluster.Change, err error) {
 	places, err := s.left(ctx, a)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (s *Service) pruneElsewhere(ctx context.Context, a Application) (gone []clu
 		if err != nil {
 			return nil, err
 		}
-		changes, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner()})
+		changes, err := c.Delete(ctx, keys, cluster.DeleteOptions{Owner: a.owner(), DryRun: dry})
 		if err != nil {
 			return nil, fault.Wrap(err, "take away what %s has in another cluster", a.Ref)
 		}

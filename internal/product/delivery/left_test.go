@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // Objects that stay behind, because the application goes elsewhere without prune, hold their namespace for its space.
@@ -69,6 +74,79 @@ func TestANamespaceWithObjectsOfASpaceAboveIsNotFree(t *testing.T) {
 		b.apply("payments", application("third", "payments/app", automated))
 		if st := b.status(named("third")); !strings.Contains(st.Message, "is used by another space") || b.colour("payments") != "" || b.colour("default") != "red" {
 			t.Errorf("message = %q, the third is %q", st.Message, b.colour("payments"))
+		}
+	})
+}
+
+// elsewhere is a second cluster, named other, that runs no pods.
+func (b *bench) elsewhere() *node.Node {
+	b.t.Helper()
+	executor, err := process.New(b.t.TempDir(), b.Log)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(executor.Close)
+	other, err := node.New(node.Options{Name: "other", Dir: shortDir(b.t), DB: b.db, Executor: executor, Images: folders{}, Now: time.Now, Log: b.Log})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Clusters["other"] = other
+	return other
+}
+
+// What an application leaves in another cluster is left and pruned as in the same, and a sync that fails there is undone
+// there.
+func TestAnApplicationThatGoesToAnotherCluster(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.start()
+		other := b.elsewhere()
+		there := func(name string) string {
+			o, err := other.Get(t.Context(), key("ConfigMap", name))
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				t.Fatal(err)
+			}
+			return o.Text("data", "colour")
+		}
+		to := func(cluster, policy string) string {
+			return strings.Replace(application("shop", "team/shop", policy), "name: local", "name: "+cluster, 1)
+		}
+		keeps := "syncPolicy: {automated: {}}"
+		b.repository("default", "team/shop")
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.repository("lab", "lab/app")
+		b.commit("carol", "lab/app", map[string]string{"deploy/b.yaml": settings("b", "green")})
+		b.apply("default", to("local", keeps))
+		b.apply("default", to("other", keeps))
+		if left := b.status(shop).Left; fmt.Sprint(left) != "[local/shop]" || b.colour("a") != "red" || there("a") != "red" {
+			t.Errorf("left is %q; a is %q here and %q there", left, b.colour("a"), there("a"))
+		}
+		b.apply("lab", application("other", "lab/app", automated))
+		if b.colour("b") != "" || !strings.Contains(b.status(named("other")).Message, "is used by another space") {
+			t.Errorf("b is %q: %s", b.colour("b"), b.status(named("other")).Message)
+		}
+		b.forget(named("other"))
+		b.apply("default", to("other", automated))
+		if left := b.status(shop).Left; len(left) != 0 || b.colour("a") != "" || there("a") != "red" {
+			t.Errorf("after a sync with prune left is %q; a is %q here and %q there", left, b.colour("a"), there("a"))
+		}
+
+		// Back here with what never becomes healthy.
+		b.apply("default", to("other", keeps))
+		b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "blue"), "deploy/b.yaml": settings("b", "blue")})
+		b.commit("alice", "team/shop", map[string]string{"deploy/web.yaml": broken})
+		b.apply("default", to("local", keeps))
+		if here := b.colour("a") + b.colour("b"); here != "" || there("a") != "blue" || there("b") != "blue" {
+			t.Errorf("after the rollback here is %q, there are %q and %q: %s", here, there("a"), there("b"), b.status(shop).Message)
+		}
+		b.forget(shop)
+		b.drain()
+		b.commit("alice", "team/shop", map[string]string{"deploy/web.yaml": ""})
+		b.apply("default", to("other", automated))
+		b.forget(shop)
+		b.drain()
+		if there("a") != "" {
+			t.Error("what was left there is not taken along")
 		}
 	})
 }

@@ -219,7 +219,17 @@ func (s *Service) dryRun(ctx context.Context, a Application, outputs string, lis
 	if err != nil {
 		return nil, err
 	}
-	return c.Apply(ctx, objects, s.applyOptions(a, true))
+	return s.applyAll(ctx, c, a, objects, true)
+}
+
+// applyAll applies an application's objects, and with prune takes away what it has besides them, wherever that is.
+func (s *Service) applyAll(ctx context.Context, c cluster.Cluster, a Application, objects []cluster.Object, dry bool) ([]cluster.Change, error) {
+	changes, err := c.Apply(ctx, objects, s.applyOptions(a, dry))
+	if err != nil || !a.Spec.prune() {
+		return changes, err
+	}
+	gone, err := s.pruneElsewhere(ctx, a, dry)
+	return append(changes, gone...), err
 }
 
 func (s *Service) applyOptions(a Application, dry bool) cluster.ApplyOptions {

@@ -113,7 +113,7 @@ func (s *Service) stepRender(ctx context.Context, l worker.Lease, log io.Writer)
 	if err != nil {
 		return refused(log, err)
 	}
-	changes, err := w.to.Apply(ctx, objects, s.applyOptions(w.app, true))
+	changes, err := s.applyAll(ctx, w.to, w.app, objects, true)
 	if err != nil {
 		return refused(log, err)
 	}
@@ -271,12 +271,7 @@ func (s *Service) apply(ctx context.Context, w work, digest string) ([]cluster.C
 	if err != nil {
 		return nil, err
 	}
-	changes, err := w.to.Apply(ctx, objects, s.applyOptions(w.app, false))
-	if err != nil || !w.app.Spec.prune() {
-		return changes, err
-	}
-	gone, err := s.pruneElsewhere(ctx, w.app)
-	return append(changes, gone...), err
+	return s.applyAll(ctx, w.to, w.app, objects, false)
 }
 
 // stepHealth waits until everything is healthy, and gives up when something is degraded or time is over.
