@@ -1,10 +1,12 @@
 package gitlab_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +100,107 @@ func TestCorpus(t *testing.T) {
 	if read < 30 {
 		t.Errorf("the corpus has %d deliveries of GitLab", read)
 	}
+}
+
+// What the GitLab of our own sends has no field that was never sent by a real one.
+func TestSentFieldsAreReal(t *testing.T) {
+	real := map[string]map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(corpus(t), "gitlab", "*", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		collect(t, real, body)
+	}
+	sent := map[string]map[string]bool{}
+	b := newBench(t)
+	b.Sent = func(body []byte) { collect(t, sent, body) }
+	ctx := t.Context()
+	head := b.Commit(app, "ann", "one", "a.txt", "new\n")
+	p := b.open("one")
+	b.Commit(app, "ann", "one", "b.txt", "b\n")
+	for _, call := range []func() error{
+		func() error { return b.ann.SetCheck(ctx, app, head, forge.Check{Name: "x", State: forge.CheckPassed}) },
+		func() error {
+			_, err := b.rob.Review(ctx, app, p.Number, forge.NewReview{Verdict: forge.Approved, Body: "good", Comments: []forge.LineComment{{Path: "b.txt", Line: 1, Body: "b"}}})
+			return err
+		},
+		func() error { return b.ann.CloseProposal(ctx, app, p.Number, true) },
+		func() error { return b.ann.CloseProposal(ctx, app, p.Number, false) },
+		func() error {
+			_, err := b.ann.MergeProposal(ctx, app, p.Number, forge.Merge{Way: forge.MergeSquash, DeleteSource: true})
+			return err
+		},
+	} {
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, kind := range []string{"push", "merge_request", "note", "pipeline"} {
+		if len(sent[kind]) == 0 {
+			t.Errorf("no %s was sent", kind)
+		}
+		for field := range sent[kind] {
+			if (part(field) == "" || kind != "merge_request" && strings.HasPrefix(field, ".object_attributes.") || !real[""][part(field)]) && !real[kind][field] && !slices.Contains(documented, kind+field) && !strings.HasPrefix(kind+field, "note.object_attributes.position.") {
+				t.Errorf("no %s of the corpus has %s", kind, field)
+			}
+		}
+	}
+}
+
+// documented are fields that GitLab's documentation has and no delivery of the corpus.
+var documented = []string{"push.ref_protected", "note.event_type", "note.object_attributes.action", "pipeline.object_attributes.detailed_status", "pipeline.object_attributes.queued_duration"}
+
+// part names a field by the thing that it is of, where that is in several kinds of deliveries; otherwise it is "".
+func part(field string) string {
+	for _, name := range []string{".last_commit.", ".commits[].", ".commit.", ".project.", ".source.", ".target.", ".user.", ".merge_request."} {
+		if at := strings.LastIndex(field, name); at >= 0 {
+			of := map[string]string{".last_commit.": "commit.", ".commits[].": "commit.", ".commit.": "commit.", ".user.": "user.", ".merge_request.": "merge_request."}[name]
+			return cmp.Or(of, "project.") + field[at+len(name):]
+		}
+	}
+	if rest, ok := strings.CutPrefix(field, ".object_attributes."); ok {
+		return "merge_request." + rest
+	}
+	return ""
+}
+
+// collect notes the fields that a delivery has, by its kind.
+func collect(t *testing.T, into map[string]map[string]bool, body []byte) {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Error(err)
+		return
+	}
+	kind, _ := v["object_kind"].(string)
+	for _, k := range []string{kind, ""} {
+		if into[k] == nil {
+			into[k] = map[string]bool{}
+		}
+	}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for name, inner := range v {
+				into[kind][at+"."+name] = true
+				if of := part(at + "." + name); kind == "merge_request" || !strings.HasPrefix(of, "merge_request.") {
+					into[""][of] = true
+				}
+				walk(at+"."+name, inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(at+"[]", inner)
+			}
+		}
+	}
+	walk("", v)
 }
 
 // whole checks what each kind has.

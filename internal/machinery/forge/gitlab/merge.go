@@ -58,6 +58,8 @@ func (f *Forge) MergeProposal(ctx context.Context, repository string, number int
 		return forge.Merged{}, fault.Errorf(fault.Stale, "%w", err)
 	case fault.Is(err, fault.Invalid): // and for what can't be merged as it is
 		return forge.Merged{}, fault.Errorf(fault.Conflict, "%w", err)
+	case fault.Is(err, fault.Unauthenticated): // and for those who may not, though the same token was good for reading
+		return forge.Merged{}, fault.Errorf(fault.Denied, "you may not merge !%d into %s: %w", number, request.TargetBranch, err)
 	case err != nil:
 		return forge.Merged{}, err
 	case done.State != merged:

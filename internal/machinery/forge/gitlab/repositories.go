@@ -116,7 +116,7 @@ func (f *Forge) CreateRepository(ctx context.Context, r forge.NewRepository) (fo
 	}
 	p, err := one(f.api.Projects.CreateProject(&gl.CreateProjectOptions{
 		Name: &name, Path: &name, NamespaceID: &space.ID, Description: optional(r.Description), Visibility: &visibility,
-		DefaultBranch: optional(r.DefaultBranch), InitializeWithReadme: gl.Ptr(false),
+		InitializeWithReadme: gl.Ptr(false), // a default branch can be chosen for a project with content alone
 	}, gl.WithContext(ctx)))
 	if err != nil {
 		return forge.Repository{}, taken(err)

@@ -224,7 +224,9 @@ func TestMergeMethods(t *testing.T) {
 	b.Commit(app, "ann", "one", "b.txt", "b\n")
 	b.Commit(app, "ann", "one", "b.txt", "bb\n")
 	p := b.open("one")
-	_, err := b.ann.MergeProposal(ctx, app, p.Number, forge.Merge{Way: forge.MergeRebase})
+	_, err := b.rob.MergeProposal(ctx, app, p.Number, forge.Merge{Way: forge.MergeSquash})
+	b.refused("a developer's merge into a protected branch", err, fault.Denied)
+	_, err = b.ann.MergeProposal(ctx, app, p.Number, forge.Merge{Way: forge.MergeRebase})
 	b.refused("to rebase with merge commits", err, fault.Invalid)
 	m, err := b.ann.MergeProposal(ctx, app, p.Number, forge.Merge{Way: forge.MergeSquash, Title: "All"})
 	if err != nil {

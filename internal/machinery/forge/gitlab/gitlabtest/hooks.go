@@ -133,6 +133,9 @@ func (s *Server) send(p *project, event, header string, body object) {
 		s.t.Error(err)
 		return
 	}
+	if s.Sent != nil {
+		s.Sent(text)
+	}
 	all := slices.Clone(p.hooks)
 	for _, g := range s.groups {
 		if strings.HasPrefix(p.path, g.path+"/") {

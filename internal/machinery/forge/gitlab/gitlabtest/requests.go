@@ -194,6 +194,8 @@ func editRequest(c *call, _ *project, m *request) answer {
 func mergeRequest(c *call, p *project, m *request) answer {
 	head, ref := m.newest().head, "refs/heads/"+m.to
 	switch sha := c.text("sha"); {
+	case c.level(c.user, p.namespace()) < Maintainer && m.to == c.head(p): // it is protected
+		return refuse(http.StatusUnauthorized, "401 Unauthorized")
 	case m.state != "opened" || m.draft():
 		return refuse(http.StatusMethodNotAllowed, "405 Method Not Allowed")
 	case sha != "" && sha != head:

@@ -33,9 +33,10 @@ const (
 // Server is a GitLab.
 type Server struct {
 	URL   string
-	Signs bool // deliveries of hooks with a signing token are signed, as since GitLab 19
+	Signs bool // deliveries of hooks with a signing token are signed, as newer GitLabs do
 
-	Cut bool // diffs lack their last file, as those over a limit do
+	Sent func(body []byte) // sees what webhooks are sent, whether or not there are any; nil for nobody
+	Cut  bool              // diffs lack their last file, as those over a limit do
 
 	t       testing.TB
 	dir     string
