@@ -11,7 +11,7 @@
 //   - There is no refusal in a review: Refused takes the caller's own approval back and comments.
 //   - A check can't be set to "error": it becomes "canceled", which is read as error again.
 //   - An empty project has the instance's default branch, whatever NewRepository asks for; the first push decides.
-//   - The state of a project's last change moves at most once an hour, and deleting a project may only mark it, which is
+//   - The time of a project's last change moves at most once an hour, and deleting a project may only mark it, which is
 //     read as its end.
 //   - Group webhooks are of the paid tiers.
 //   - Lists are read by numbered pages: what is added or deleted between two reads may double or hide an item. The list of
