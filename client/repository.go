@@ -15,6 +15,7 @@ type Repository struct {
 	Description   string     `json:"description,omitempty"`
 	DefaultBranch string     `json:"defaultBranch"`
 	Protected     bool       `json:"protected" doc:"The default branch can't be rewritten or deleted by a push."`
+	Archived      bool       `json:"archived" doc:"Nothing in it changes any more."`
 	Head          string     `json:"head,omitempty" doc:"Commit of the default branch; absent while there is none."`
 	CloneURL      string     `json:"cloneUrl"`
 	Created       time.Time  `json:"created"`

@@ -51,6 +51,16 @@ func (d desk) branch(who, branch string, files map[string]string) string {
 	return d.do(who, dir, "rev-parse", "HEAD")
 }
 
+// branchOnly makes a branch of what is checked out, with an empty commit, and gives its name.
+func (d desk) branchOnly(who, branch string) string {
+	d.t.Helper()
+	dir := d.dir + "/" + who + "/" + d.repo
+	d.do(who, dir, "switch", "--quiet", "--create", branch)
+	d.do(who, dir, "commit", "--quiet", "--allow-empty", "--message", branch)
+	d.do(who, dir, "push", "--quiet", "origin", branch)
+	return branch
+}
+
 func keys(m map[string]string) (all []string) {
 	for k := range m {
 		all = append(all, k)

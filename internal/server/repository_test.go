@@ -1,8 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
@@ -107,11 +109,49 @@ func TestSettingsOfARepository(t *testing.T) {
 		if r, err = change("admin", "crew/shop", map[string]any{"name": "crew/tills", "space": "tills"}); err != nil || r.Name != "tills" || r.Space != "tills" {
 			t.Errorf("renamed and moved: %+v, %v", r, err)
 		}
-		if _, err := client.Get[client.Repository](ctx, d.admin, "/repositories/crew/shop", nil); !fault.Is(err, fault.NotFound) {
+		// git goes on by both names, for those who may read it; the old one is told to nobody else.
+		for _, name := range []string{"tills", "shop"} {
+			if got := d.do("admin", "", "ls-remote", d.url+"/git/crew/"+name+".git", "main"); got == "" {
+				t.Errorf("by the name %s git finds nothing", name)
+			}
+		}
+		dir := d.dir + "/alice/crew/shop"
+		d.apply("{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: alice-tills}, spec: {role: developer, space: tills, subjects: ['user:default/alice']}}")
+		write(t, dir+"/later.txt", "later")
+		d.do("alice", dir, "add", "--all")
+		d.do("alice", dir, "commit", "--quiet", "--message", "later")
+		d.do("alice", dir, "push", "--quiet", "origin", "main")
+		if _, err := client.Get[client.Repository](ctx, d.admin, "/repositories/crew/shop", nil); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "is called crew/tills now") {
 			t.Errorf("by its old name: %v", err)
 		}
-		if got := d.do("admin", "", "ls-remote", d.url+"/git/crew/tills.git", "main"); got == "" {
-			t.Error("by its new name git finds nothing")
+		if _, err := client.Get[client.Repository](ctx, d.as["mallory"], "/repositories/crew/shop", nil); !fault.Is(err, fault.NotFound) || strings.Contains(err.Error(), "tills") {
+			t.Errorf("mallory is told: %v", err)
 		}
+		if out, err := d.git(ctx, d.as["mallory"], "", "ls-remote", d.url+"/git/crew/shop.git"); err == nil || strings.Contains(out+err.Error(), "tills") {
+			t.Errorf("mallory is led: %s, %v", out, err)
+		}
+
+		// What is archived is read and not changed, by nobody.
+		p := desk{d.ground, "crew/shop"}.branchOnly("alice", "late")
+		open, err := client.Post[client.ProposalDetail](ctx, d.admin, "/repositories/crew/tills/proposals", map[string]any{"source": p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = change("admin", "crew/tills", map[string]any{"archived": true}); err != nil || !r.Archived {
+			t.Errorf("archived: %+v, %v", r, err)
+		}
+		if out, err := d.git(ctx, d.alice, dir, "push", "origin", "HEAD:refs/heads/more"); err == nil || !strings.Contains(out+err.Error(), "is archived") {
+			t.Errorf("pushed to the archive: %s, %v", out, err)
+		}
+		if _, err := client.Post[client.ProposalDetail](ctx, d.admin, fmt.Sprintf("/repositories/crew/tills/proposals/%d/merge", open.Number), map[string]any{}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "is archived") {
+			t.Errorf("merged in the archive: %v", err)
+		}
+		if got := d.do("admin", "", "ls-remote", d.url+"/git/crew/tills.git", "main"); got == "" {
+			t.Error("in the archive git finds nothing")
+		}
+		if _, err = change("admin", "crew/tills", map[string]any{"archived": false}); err != nil {
+			t.Error(err)
+		}
+		d.do("alice", dir, "push", "--quiet", "origin", "HEAD:refs/heads/more")
 	})
 }

@@ -88,10 +88,17 @@ func (p Platform) DeleteBranch(ctx context.Context, repository, branch, at strin
 // moving lets fn move references of a repository, in the name of the principal of ctx.
 func (s *Service) moving(ctx context.Context, r Repository, fn func(g *git.Git) error) error {
 	return s.locked(ctx, r.ID, func(g *git.Git) error {
+		now, err := s.byID(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		if err := now.changeable(); err != nil {
+			return err
+		}
 		if err := s.begin(ctx, r.ID, markOf(ctx, false)); err != nil {
 			return err
 		}
-		err := fn(g)
+		err = fn(g)
 		// When this fails the mark stays: a record that is late is no reason to move anything again.
 		_ = s.finish(ctx, r.ID)
 		return err

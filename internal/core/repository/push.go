@@ -155,6 +155,13 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 		r.Author.When = s.now()
 	}
 	err = s.locked(ctx, repository.ID, func(g *git.Git) error {
+		now, err := s.byID(ctx, repository.ID)
+		if err != nil {
+			return err
+		}
+		if err := now.changeable(); err != nil {
+			return err
+		}
 		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Parent, Zero)}); s.gate != nil && !m.platform {
 			if err := s.gate(ctx, repository, u); err != nil {
 				return err

@@ -34,6 +34,7 @@ type Repository struct {
 	Description   string
 	DefaultBranch string
 	Protected     bool   // the default branch can't be rewritten or deleted by a push
+	Archived      bool   // nothing in it changes any more
 	Head          string // commit of the default branch; "" while there is none
 	Created       time.Time
 	CreatedBy     string // opaque id of a principal
@@ -68,6 +69,7 @@ type Change struct {
 	Description   *string
 	DefaultBranch *string
 	Protected     *bool
+	Archived      *bool
 }
 
 // Push is the Data of a repository.pushed entry.
@@ -141,6 +143,9 @@ func checkDescription(s string) error {
 
 // judge decides on a push: which references may be pushed to, and that the protected default branch only goes forward.
 func (r Repository) judge(ctx context.Context, in git.Incoming) error {
+	if err := r.changeable(); err != nil {
+		return err
+	}
 	if len(in.Updates) > pushRefs {
 		return fault.Errorf(fault.TooLarge, "a push changes at most %d references, this one %d; push them in parts", pushRefs, len(in.Updates))
 	}
@@ -164,6 +169,14 @@ func (r Repository) judge(ctx context.Context, in git.Incoming) error {
 		if !forward {
 			return fault.Errorf(fault.Denied, "%s is the default branch of %s and protected: it can't be rewritten; pull, then push a commit on top of it", r.DefaultBranch, r.FullName())
 		}
+	}
+	return nil
+}
+
+// changeable refuses to change what is archived.
+func (r Repository) changeable() error {
+	if r.Archived {
+		return fault.Errorf(fault.Conflict, "%s is archived, so it can't be changed; an administrator of its space may take it out of the archive", r.FullName())
 	}
 	return nil
 }

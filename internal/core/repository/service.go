@@ -198,6 +198,31 @@ func (s *Service) Authorize(ctx context.Context, action, fullName string) (Repos
 	return s.open(ctx, action, fullName)
 }
 
+// Moved gives what a repository is called now that had a name before. It needs repository:read; NotFound when it is gone,
+// or when another one has the name.
+func (s *Service) Moved(ctx context.Context, fullName string) (now string, err error) {
+	namespace, name, err := ParseName(fullName)
+	if err != nil {
+		return "", err
+	}
+	var r Repository
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		id, err := movedTo(ctx, tx, namespace, name)
+		if err == nil {
+			r, err = byID(ctx, tx, id)
+		}
+		return err
+	})
+	if fault.Is(err, fault.NotFound) || err == nil && r.FullName() == namespace+"/"+name {
+		return "", access.NotFound("repository " + fullName)
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = s.open(ctx, Read, r.FullName())
+	return r.FullName(), err
+}
+
 // Update changes settings. It needs repository:admin. A new default branch need not exist yet.
 func (s *Service) Update(ctx context.Context, fullName string, c Change) (Repository, error) {
 	if c.DefaultBranch != nil {
@@ -219,6 +244,10 @@ func (s *Service) Update(ctx context.Context, fullName string, c Change) (Reposi
 		if c.Protected != nil {
 			r.Protected = *c.Protected
 			data["protected"] = r.Protected
+		}
+		if c.Archived != nil {
+			r.Archived = *c.Archived
+			data["archived"] = r.Archived
 		}
 		if c.DefaultBranch != nil {
 			r.DefaultBranch = *c.DefaultBranch

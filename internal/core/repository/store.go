@@ -22,7 +22,7 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "repository", FS: sub}
 }
 
-const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.created,
+const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
   r.created_by, r.updated, r.pushed, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run,
   COALESCE(h.hash, '')
   FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch `
@@ -31,7 +31,7 @@ func scanRepository(row store.Row) (r Repository, err error) {
 	var created, updated, pushed int64
 	var dirty bool
 	var m mark
-	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &created,
+	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
 		&r.CreatedBy, &updated, &pushed, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &r.Head)
 	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
 	if dirty {
@@ -55,9 +55,9 @@ func byID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 }
 
 func insert(ctx context.Context, tx *store.Tx, r Repository) error {
-	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, created,
+	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
 		created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, '', 0, '', '')`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, '', 0, '', '')`,
 		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
@@ -67,8 +67,9 @@ func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 
 // keepFormer notes whose a name was that becomes free.
 func keepFormer(ctx context.Context, tx *store.Tx, r Repository) error {
-	_, err := tx.Exec(ctx, `INSERT INTO repository_former_names (namespace, name, space, created_by) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (namespace, name) DO UPDATE SET space = excluded.space, created_by = excluded.created_by`, r.Namespace, r.Name, r.Space, r.CreatedBy)
+	_, err := tx.Exec(ctx, `INSERT INTO repository_former_names (namespace, name, repository, space, created_by) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (namespace, name) DO UPDATE SET repository = excluded.repository, space = excluded.space, created_by = excluded.created_by`,
+		r.Namespace, r.Name, r.ID, r.Space, r.CreatedBy)
 	return err
 }
 
@@ -78,6 +79,12 @@ func former(ctx context.Context, tx *store.Tx, namespace, name string) (space, c
 	return space, creator, err
 }
 
+// movedTo gives the id of the repository that had a name last. NotFound when none had.
+func movedTo(ctx context.Context, tx *store.Tx, namespace, name string) (id string, err error) {
+	err = tx.QueryRow(ctx, `SELECT repository FROM repository_former_names WHERE namespace = $1 AND name = $2`, namespace, name).Scan(&id)
+	return id, err
+}
+
 func taken(fullName string) error {
 	return fault.Errorf(fault.Conflict, "the name %s is taken; choose another one", fullName)
 }
@@ -85,8 +92,8 @@ func taken(fullName string) error {
 // update writes what an administrator may change.
 func update(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `UPDATE repositories SET namespace = $2, name = $3, space = $4, description = $5, default_branch = $6,
-		protected = $7, updated = $8 WHERE id = $1`,
-		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Updated)
+		protected = $7, archived = $8, updated = $9 WHERE id = $1`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Archived, r.Updated)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
 	}

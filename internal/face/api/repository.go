@@ -33,7 +33,7 @@ func (a *API) repositoryRoutes() {
 
 func wireRepository(ctx context.Context, r repository.Repository) Repository {
 	return Repository{
-		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Head: r.Head,
+		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
 	}
 }
@@ -84,6 +84,7 @@ type updateRepositoryInput struct {
 		Description   *string `json:"description,omitempty" maxLength:"1000"`
 		DefaultBranch *string `json:"defaultBranch,omitempty" maxLength:"200"`
 		Protected     *bool   `json:"protected,omitempty" doc:"The default branch can't be rewritten or deleted by a push."`
+		Archived      *bool   `json:"archived,omitempty" doc:"Nothing in it changes any more."`
 		Name          string  `json:"name,omitempty" maxLength:"130" doc:"NAMESPACE/NAME: its new address."`
 		Space         string  `json:"space,omitempty" maxLength:"63" doc:"Its new space, whose rights hold from then on."`
 	}
@@ -96,8 +97,8 @@ func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (
 	if err != nil {
 		return nil, err
 	}
-	if b.Description != nil || b.DefaultBranch != nil || b.Protected != nil {
-		r, err = a.Repositories.Update(ctx, name, repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected})
+	if b.Description != nil || b.DefaultBranch != nil || b.Protected != nil || b.Archived != nil {
+		r, err = a.Repositories.Update(ctx, name, repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived})
 		if err != nil {
 			return nil, err
 		}
@@ -170,6 +171,11 @@ func (n Named) full() string { return n.Namespace + "/" + n.Name }
 
 func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], error) {
 	r, err := a.Repositories.Get(ctx, in.full())
+	if fault.Is(err, fault.NotFound) {
+		if now, moved := a.Repositories.Moved(ctx, in.full()); moved == nil {
+			err = fault.Errorf(fault.NotFound, "%s is called %s now", in.full(), now)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2832,6 +2832,8 @@ export interface components {
             space?: string;
         };
         Repository: {
+            /** @description Nothing in it changes any more. */
+            archived: boolean;
             cloneUrl: string;
             /** Format: date-time */
             created: string;
@@ -3214,6 +3216,8 @@ export interface components {
             kinds: string[] | null;
         };
         UpdateRepositoryInputBody: {
+            /** @description Nothing in it changes any more. */
+            archived?: boolean;
             defaultBranch?: string;
             description?: string;
             /** @description NAMESPACE/NAME: its new address. */

@@ -7,6 +7,7 @@ CREATE TABLE repositories (
   description    TEXT NOT NULL,
   default_branch TEXT NOT NULL,
   protected      INTEGER NOT NULL,
+  archived       INTEGER NOT NULL,
   created        BIGINT NOT NULL,
   created_by     TEXT NOT NULL,
   updated        BIGINT NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE repository_platform_commits (
 CREATE TABLE repository_former_names (
   namespace  TEXT NOT NULL,
   name       TEXT NOT NULL,
+  repository TEXT NOT NULL, -- id
   space      TEXT NOT NULL,
   created_by TEXT NOT NULL,
   PRIMARY KEY (namespace, name)

@@ -30,6 +30,7 @@ type Repositories interface {
 	ServeGit(w http.ResponseWriter, r *http.Request, fullName, path string) error
 	Resolve(ctx context.Context, fullName, rev string) (commit string, err error)
 	ReadFile(ctx context.Context, fullName, rev, path string, limit int64) ([]byte, error)
+	Moved(ctx context.Context, fullName string) (now string, err error)
 }
 
 // Handler serves what is below /git/; mount it there with the prefix kept.
@@ -46,9 +47,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.serve(w, r.WithContext(ctx))
 	}
+	if fault.Is(err, fault.NotFound) && h.follow(ctx, w, r) {
+		return
+	}
 	if err != nil {
 		h.fail(w, r, err)
 	}
+}
+
+// follow leads whoever uses a former name of a repository to the one that it has now; git follows for a clone, a fetch and
+// a push.
+func (h *Handler) follow(ctx context.Context, w http.ResponseWriter, r *http.Request) bool {
+	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/git/"), "/", 3)
+	if len(parts) < 3 || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	now, err := h.Repositories.Moved(ctx, parts[0]+"/"+parts[1])
+	if err != nil {
+		return false
+	}
+	if strings.HasSuffix(parts[1], ".git") {
+		now += ".git"
+	}
+	to := url.URL{Path: "/git/" + now + "/" + parts[2], RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusMovedPermanently)
+	return true
 }
 
 // serve tells git's requests from those for a file. A repository's address is taken with and without .git; only without

@@ -8,6 +8,7 @@ import { Moment } from '../../parts/Moment';
 import { Empty, Page, Section } from '../../parts/Page';
 import { ProposalsOf } from '../../parts/ProposalsOf';
 import { RunsOf } from '../../parts/RunsOf';
+import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
 import { Branches } from './Branches';
@@ -35,6 +36,7 @@ export function RepositoryPage() {
     <Page
       title={`${namespace}/${name}`}
       query={query}
+      marks={repo.archived && <State state="archived" />}
       about={
         <>
           {repo.description && <span>{repo.description}</span>}
