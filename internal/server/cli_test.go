@@ -170,3 +170,41 @@ func TestSecretsOfAGoldenPathComeFromFilesAndVariables(t *testing.T) {
 		t.Errorf("the log is %s", out)
 	}
 }
+
+// inTurn is a workflow whose second step begins when the first has ended.
+const inTurn = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: turn-}
+spec:
+  entrypoint: all
+  templates:
+    - name: all
+      steps:
+        - [{name: first, template: say, arguments: {parameters: [{name: word, value: one}]}}]
+        - [{name: second, template: say, arguments: {parameters: [{name: word, value: two}]}}]
+    - name: say
+      inputs: {parameters: [{name: word}]}
+      container: {image: busybox, command: [sh, -c], args: ["echo it says {{inputs.parameters.word}}"]}
+`
+
+func TestLogsFollowARunToItsEnd(t *testing.T) {
+	h, server := open(t)
+	atTerminal(t, server.URL, h.Options.AdminToken)
+	file := filepath.Join(t.TempDir(), "turn.yaml")
+	write(t, file, inTurn)
+	if code, out, problem := say("workflow submit " + file); code != 0 {
+		t.Fatalf("submit gives %d: %s%s", code, out, problem)
+	}
+	_, out, _ := say("run list -o json")
+	var runs []struct{ ID string }
+	if err := json.Unmarshal([]byte(out), &runs); err != nil || len(runs) != 1 {
+		t.Fatalf("run list -o json gives %s (%v)", out, err)
+	}
+	code, out, problem := say("run logs " + runs[0].ID)
+	if code != 0 || !strings.Contains(out, "it says one") || !strings.Contains(out, "it says two") || strings.Count(problem, "==>") != 2 {
+		t.Errorf("run logs gives %d: %s%s", code, out, problem)
+	}
+	if code, out, _ := say("run logs " + runs[0].ID + " --step nothing"); code != 4 {
+		t.Errorf("the log of no step gives %d: %s", code, out)
+	}
+}

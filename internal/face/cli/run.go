@@ -97,34 +97,52 @@ func (s *state) showRun(c *cobra.Command, r client.RunDetail) error {
 
 func (s *state) runLogs() *cobra.Command {
 	var step string
-	c := s.verb("logs ID", "The log of a run's steps; follows until they are complete", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Get[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0]), nil)
-		if err != nil {
-			return err
+	c := s.verb("logs ID", "The logs of a run's steps; follows until the run is over or waits for somebody", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		told := map[string]bool{}
+		for {
+			r, begun, err := s.begun(c, api, args[0], step, told)
+			if err != nil || len(begun) == 0 {
+				return err
+			}
+			for _, p := range begun {
+				told[p.ID] = true
+				if step == "" {
+					fmt.Fprintf(c.ErrOrStderr(), "==> %s (%s)\n", p.Title, p.State)
+				}
+				if err := api.FollowLog(c.Context(), r.ID, p.ID, 0, c.OutOrStdout()); err != nil {
+					return err
+				}
+			}
+			if step != "" {
+				return nil
+			}
 		}
-		found := false
-		for _, p := range r.Steps {
+	})
+	c.Flags().StringVar(&step, "step", "", "only this `step`, by its key or id")
+	return c
+}
+
+// begun waits for steps, or for the one that is asked for, that have a log and are not told yet; there are none any more
+// when the run is over or waits for somebody.
+func (s *state) begun(c *cobra.Command, api *client.Client, id, step string, told map[string]bool) (r client.RunDetail, begun []client.Step, err error) {
+	err = api.FollowRun(c.Context(), id, func(now client.RunDetail) (bool, error) {
+		r = now
+		found := step == ""
+		for _, p := range now.Steps {
 			if step != "" && p.Key != step && p.ID != step {
 				continue
 			}
 			found = true
-			if p.State == "waiting" || p.State == "skipped" {
-				continue
-			}
-			if step == "" {
-				fmt.Fprintf(c.ErrOrStderr(), "==> %s (%s)\n", p.Title, p.State)
-			}
-			if err := api.FollowLog(c.Context(), r.ID, p.ID, 0, c.OutOrStdout()); err != nil {
-				return err
+			if !told[p.ID] && p.State != "waiting" && p.State != "ready" && p.State != "skipped" {
+				begun = append(begun, p)
 			}
 		}
 		if !found {
-			return fault.Errorf(fault.NotFound, "run %s has no step %q", r.ID, step)
+			return false, fault.Errorf(fault.NotFound, "run %s has no step %q", now.ID, step)
 		}
-		return nil
+		return len(begun) > 0 || now.Terminal || now.Waiting, nil
 	})
-	c.Flags().StringVar(&step, "step", "", "only this `step`, by its key or id")
-	return c
+	return r, begun, err
 }
 
 func (s *state) runWait() *cobra.Command {
