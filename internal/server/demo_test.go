@@ -116,22 +116,24 @@ func TestAStoppedDemoLeavesNothing(t *testing.T) {
 			}
 		}
 	}
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 20)) // too long for sockets, which then lie elsewhere
 	for _, c := range []struct {
 		way, stage string
 		end        func(t *testing.T, d *stagedDemo)
+		args       []string
 	}{
-		{"Ctrl-C at its start", "1. A server", interrupt(syscall.SIGINT)},
-		{"Ctrl-C while a pipeline runs", "pipeline of", interrupt(syscall.SIGINT)},
-		{"the terminal is closed", "2. An administrator", interrupt(syscall.SIGHUP)},
+		{"Ctrl-C at its start", "1. A server", interrupt(syscall.SIGINT), nil},
+		{"Ctrl-C while a pipeline runs", "pipeline of", interrupt(syscall.SIGINT), []string{"--dir", long}},
+		{"the terminal is closed", "2. An administrator", interrupt(syscall.SIGHUP), nil},
 		{"its reader goes away", "2. An administrator", func(t *testing.T, d *stagedDemo) {
 			if err := d.out.Close(); err != nil {
 				t.Fatal(err)
 			}
-		}},
+		}, nil},
 	} {
 		t.Run(c.way, func(t *testing.T) {
 			t.Parallel()
-			d := newDemo(t)
+			d := newDemo(t, c.args...)
 			d.command.Env = append(d.command.Env, "ROADBED_DATABASE=postgres://nobody@127.0.0.1:1/none", "ROADBED_BASE_URL=https://elsewhere.example.com",
 				"GIT_CONFIG_GLOBAL="+filepath.Join(home, ".gitconfig"), "http_proxy=http://127.0.0.1:1", "GIT_DIR=/nowhere")
 			if err := d.command.Start(); err != nil {

@@ -91,6 +91,7 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 	t.Cleanup(func() {
 		server.Close()
 		inside.Close()
+		_ = os.Remove(filepath.Dir(h.door()))
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the house ended with %v", err)

@@ -151,6 +151,7 @@ func (h *House) ServeDoor(ctx context.Context) error {
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, "open the door: %w", err)
 	}
+	defer os.Remove(filepath.Dir(h.door())) // of which there may be many beside other temporary files
 	return h.serve(ctx, door, h.DoorHandler())
 }
 

@@ -189,7 +189,7 @@ func (n *Node) clean() error {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.Mkdir(dir, 0o700); err != nil { // never into a folder that somebody else has made meanwhile
 			return err
 		}
 	}
@@ -209,6 +209,9 @@ func (n *Node) stop() {
 	n.work.Wait()
 	n.doors.close()
 	n.proxy.close()
+	if err := os.RemoveAll(n.sockets); err != nil {
+		n.log.Warn("can't remove the folder of sockets", "error", err)
+	}
 }
 
 // poke has Run look again soon.
