@@ -171,7 +171,7 @@ func (w *work) git(dir string, args ...string) string {
 }
 
 // commit writes files ("" deletes one) on a branch, made from the one that is checked out when it is not there, pushes
-// it and gives the commit.
+// it, waits until the forge has it, and gives the commit.
 func (w *work) commit(branch, message string, files map[string]string) string {
 	w.t.Helper()
 	if w.git(w.dir, "branch", "--show-current") != branch {
@@ -197,5 +197,14 @@ func (w *work) commit(branch, message string, files map[string]string) string {
 	w.git(w.dir, "add", "--all")
 	w.git(w.dir, "commit", "--quiet", "--message", message)
 	w.git(w.dir, "push", "--quiet", "origin", branch)
-	return w.git(w.dir, "rev-parse", "HEAD")
+	head := w.git(w.dir, "rev-parse", "HEAD")
+	until(w.bench, "a push shows", func() (bool, error) { // forges take notice of a push after it has ended
+		b, err := w.Forge.GetBranch(w.ctx(), w.repository, branch)
+		if err != nil || b.Commit != head {
+			return false, err
+		}
+		r, err := w.Forge.GetRepository(w.ctx(), w.repository)
+		return !r.Empty, err
+	}, func(shows bool) bool { return shows })
+	return head
 }

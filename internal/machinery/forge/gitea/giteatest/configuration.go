@@ -15,7 +15,9 @@ HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}/
 STATIC_ROOT_PATH = {static}
 APP_DATA_PATH = {dir}/data
-DISABLE_SSH = true
+START_SSH_SERVER = false
+SSH_ROOT_PATH = {dir}/ssh
+SSH_CREATE_AUTHORIZED_KEYS_FILE = false
 OFFLINE_MODE = true
 LFS_START_SERVER = false
 

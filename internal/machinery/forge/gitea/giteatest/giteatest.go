@@ -59,8 +59,8 @@ func program(t testing.TB) string {
 	return dir
 }
 
-// Start runs a Gitea until the end of the test.
-func Start(t testing.TB) *Server {
+// Start runs a Gitea until the end of the test. more is appended to its app.ini.
+func Start(t testing.TB, more ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir()}
 	from := program(t)
@@ -71,7 +71,7 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	text := strings.NewReplacer("{dir}", s.dir, "{port}", port, "{static}", filepath.Join(from, "static"), "{user}", who.Username,
-		"{secret}", rand.Text(), "{token}", rand.Text()+rand.Text()).Replace(configuration)
+		"{secret}", rand.Text(), "{token}", rand.Text()+rand.Text()).Replace(configuration + strings.Join(more, ""))
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
