@@ -75,6 +75,12 @@ $(CACHE)/gitea-$(GITEA_VERSION)/gitea:
 	chmod -R u+w $(@D)/static
 	mv $@.part $@
 
+forges: test/forge/node_modules ## GitHub's description of its API, which the fake of it is held to (420 MB)
+
+test/forge/node_modules: test/forge/package-lock.json
+	cd test/forge && $(NPM_CI)
+	@touch $@
+
 test: helper ## all tests; what a machine lacks is skipped with a word
 	$(GO) vet ./...
 	$(GO) test ./...
