@@ -58,7 +58,7 @@ func TestSeveralServersAreRemembered(t *testing.T) {
 		{"whoami", 0, server.URL},
 	})
 	t.Setenv("ROADBED_SERVER", "second")
-	sayAll(t, []said{{"whoami", 0, second.URL}, {"whoami --server " + host, 0, server.URL}})
+	sayAll(t, []said{{"whoami", 0, second.URL}, {"whoami --server " + host, 0, server.URL}, {"login use " + host, 0, "the environment names second, which wins"}})
 	t.Setenv("ROADBED_URL", server.URL)
 	t.Setenv("ROADBED_TOKEN", h.Options.AdminToken)
 	sayAll(t, []said{{"whoami", 0, server.URL}})

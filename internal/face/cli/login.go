@@ -139,6 +139,9 @@ func (s *state) loginUse() *cobra.Command {
 			if err := all.write(); err != nil {
 				return err
 			}
+			if set := first(os.Getenv("ROADBED_URL"), os.Getenv("ROADBED_SERVER")); set != "" {
+				fmt.Fprintf(c.ErrOrStderr(), "the environment names %s, which wins: unset ROADBED_URL and ROADBED_SERVER\n", set)
+			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "using %s at %s\n", one.Name, one.URL)
 			return err
 		},
