@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +98,9 @@ func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit s
 		dir: dir, limit: 64 << 10, stdin: bytes.NewReader(r.script(scratch)),
 		args: []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
 	})
+	if err != nil {
+		dropCrashReports(dir)
+	}
 	if exitCode(err) > 0 {
 		return "", r.refused(ctx, g, dir, err)
 	}
@@ -139,6 +144,14 @@ func (g *Git) checkModules(ctx context.Context, c FileChange) error {
 		}
 	}
 	return nil
+}
+
+// dropCrashReports removes what a failed import leaves beside the repository's own files.
+func dropCrashReports(dir string) {
+	reports, _ := filepath.Glob(filepath.Join(dir, "fast_import_crash_*")) // the pattern is good
+	for _, r := range reports {
+		_ = os.Remove(r) // maintenance does not mind it
+	}
 }
 
 // refused tells why the import of a commit failed.

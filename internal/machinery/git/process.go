@@ -229,7 +229,7 @@ func (g *Git) problem(ctx context.Context, cmd *process, err error, complaint *b
 		return fmt.Errorf("run git %s: %w", cmd.Args[1], err)
 	}
 	said := strings.TrimSpace(complaint.String())
-	if strings.Contains(said, "No space left on device") {
+	if strings.Contains(said, "No space left on device") || strings.Contains(said, "Out of diskspace") {
 		return fault.Errorf(fault.Unavailable, "git %s: the disk of the server is full", cmd.Args[1])
 	}
 	return &exitError{cmd.Args[1], exit.ExitCode(), said}
