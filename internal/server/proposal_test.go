@@ -231,7 +231,12 @@ func TestAProposalIsLookedAtAndMerged(t *testing.T) {
 			t.Errorf("merged by a rebase: %+v, %v", p, err)
 		}
 
-		entries, err := client.All[client.Entry](ctx, d.admin, "/ledger", url.Values{"type": {"proposal."}, "ref": {"proposal:crew/shop#1"}})
+		var entries []client.Entry
+		err = eventually(ctx, func() (bool, error) { // when it is sealed
+			all, err := client.All[client.Entry](ctx, d.admin, "/ledger", url.Values{"type": {"proposal."}, "ref": {"proposal:crew/shop#1"}})
+			entries = all
+			return len(all) >= 10, err
+		})
 		var told []string
 		for _, e := range entries {
 			told = append(told, strings.TrimPrefix(e.Type, "proposal.")+" by "+e.Actor.Name)

@@ -74,7 +74,12 @@ func TestBranchesOfARepository(t *testing.T) {
 		if got := names("branches"); !slices.Equal(got, []string{"main by alice", "other by alice"}) {
 			t.Errorf("the branches are %q", got)
 		}
-		entries, err := client.All[client.Entry](ctx, d.admin, "/ledger", url.Values{"type": {"repository.pushed"}, "ref": {"repository:crew/shop"}})
+		var entries []client.Entry
+		err := eventually(ctx, func() (bool, error) { // when it is sealed
+			all, err := client.All[client.Entry](ctx, d.admin, "/ledger", url.Values{"type": {"repository.pushed"}, "ref": {"repository:crew/shop"}})
+			entries = all
+			return len(all) >= 5, err
+		})
 		if err != nil || len(entries) != 5 || entries[0].Actor.Name != "alice" {
 			t.Errorf("the ledger tells of %d moves, %v", len(entries), err)
 		}

@@ -220,8 +220,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 		}
 		return hash
 	}
-	main, feature := commit("main", ""), commit("feature", "")
-	if feature == main {
+	trunk, feature := commit("trunk", ""), commit("feature", "") // not main: the stack would plan
+	if feature == trunk {
 		t.Fatal("two branches with different files are the same")
 	}
 	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
@@ -230,7 +230,7 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	}
 	ids := map[string]string{
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
-		"commits": main, "proposals": post("/repositories/default/none/proposals", `{"source":"feature"}`),
+		"commits": trunk, "proposals": post("/repositories/default/none/proposals", `{"source":"feature","target":"trunk"}`),
 		"comments":  post("/repositories/default/none/proposals/1/comments", `{"body":"why?","path":"feature","line":1}`),
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
 	}
@@ -254,7 +254,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
 		ids := furnish(t, h, server)
 		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
-			"compare": "?base=main&head=feature", "deleteBranch": "?name=feature"}
+			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature"}
 		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {
