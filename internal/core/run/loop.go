@@ -91,6 +91,9 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 			s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
 		}
 	}
+	if err := s.shorten(ctx, now); err != nil {
+		return time.Second, err
+	}
 	more, err := s.sealEnded(ctx)
 	if err != nil {
 		return time.Second, err
@@ -103,6 +106,26 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 		next = min(next, max(0, store.FromMicros(soonest).Sub(s.Now())))
 	}
 	return next, nil
+}
+
+// farAhead is how much later than now no lease ends that was given or renewed by this clock.
+const farAhead = 5 * time.Minute
+
+// shorten gives leases from before the clock went back the time of a new one: a worker that lives renews it, and of one
+// that is gone the step is not waited for until the clock is where it was.
+func (s *Service) shorten(ctx context.Context, now time.Time) error {
+	limit, n := store.Micros(now.Add(farAhead)), 0
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM run_steps WHERE state = 'leased' AND lease_expires > $1", limit).Scan(&n)
+	})
+	if err != nil || n == 0 {
+		return fault.Wrap(err, "look for leases of another time")
+	}
+	s.Log.Warn("the clock went back; steps whose worker is gone are taken over soon", "steps", n)
+	return fault.Wrap(s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE run_steps SET lease_expires = $2 WHERE state = 'leased' AND lease_expires > $1", limit, store.Micros(now.Add(LeaseTime)))
+		return err
+	}), "shorten leases")
 }
 
 // tend calls Advance for a run whose timer is due, and takes a lost step from its worker.

@@ -86,6 +86,43 @@ func (b bundle) told(t *testing.T, ref string) string {
 	return strings.Join(types, " ")
 }
 
+// A clock that goes back neither holds the step of a worker that is gone, nor takes that of one that lives.
+func TestAClockThatGoesBack(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		gone := b.create(t, run.New{}, plan{Steps: []string{"one"}, MaxAttempts: 2})
+		first := b.lease(t, "w1")
+		lives := b.create(t, run.New{}, plan{Steps: []string{"one"}, MaxAttempts: 2})
+		second := b.lease(t, "w2")
+		b.clock.add(-24 * time.Hour)
+		b.tick(t)
+		if l := b.lease(t, "w3"); l != nil {
+			t.Fatalf("at once a step is given away: %+v", l)
+		}
+		b.clock.add(run.LeaseTime / 2)
+		if canceled, err := b.hub.Heartbeat(b.ctx, second.ID); err != nil || canceled {
+			t.Fatalf("heartbeat = %t, %v", canceled, err)
+		}
+		b.clock.add(run.LeaseTime/2 + time.Second)
+		b.tick(t)
+		again := b.lease(t, "w3")
+		if again == nil || again.Run != gone.ID || again.Attempt != 2 || first.Run != gone.ID {
+			t.Fatalf("the step of the worker that is gone: %+v", again)
+		}
+		if l := b.lease(t, "w3"); l != nil {
+			t.Fatalf("the step of the worker that lives: %+v", l)
+		}
+		for _, l := range []*worker.Lease{second, again} {
+			if err := b.hub.Report(b.ctx, l.ID, worker.Result{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.want(t, gone.ID, "done")
+		b.want(t, lives.ID, "done")
+	}, rooms()...)
+}
+
 func TestALostWorkerIsReplaced(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
