@@ -16,6 +16,9 @@ import (
 // looks is how often Gitea is asked whether a proposal can be merged, before its no is taken for conflicts.
 const looks = 4
 
+// mergeLooks is how often it is asked before a merge is refused for that: after a push Gitea looks again, in its own time.
+const mergeLooks = 7
+
 func atPull(repository string, number int, parts ...string) (string, error) {
 	return at(repository, append([]string{"pulls", strconv.Itoa(number)}, parts...)...)
 }
@@ -69,6 +72,10 @@ func (f *Forge) ListProposals(ctx context.Context, repository string, q forge.Pr
 
 // GetProposal gives one.
 func (f *Forge) GetProposal(ctx context.Context, repository string, number int) (forge.Proposal, error) {
+	return f.look(ctx, repository, number, looks)
+}
+
+func (f *Forge) look(ctx context.Context, repository string, number, looks int) (forge.Proposal, error) {
 	for turn := 0; ; turn++ {
 		p, err := f.pull(ctx, repository, number)
 		if err != nil || p.State != forge.StateOpen || p.Mergeable != forge.MergeUnknown {
@@ -159,7 +166,7 @@ func (f *Forge) MergeProposal(ctx context.Context, repository string, number int
 
 // mayMerge refuses what Gitea would refuse with one word for all.
 func (f *Forge) mayMerge(ctx context.Context, repository string, number int, m forge.Merge) error {
-	p, err := f.GetProposal(ctx, repository, number)
+	p, err := f.look(ctx, repository, number, mergeLooks)
 	switch {
 	case err != nil:
 		return err
