@@ -49,6 +49,7 @@ export type Proposal = Whole<Schemas['Proposal']>;
 export type ProposalDetail = Whole<Schemas['ProposalDetail']>;
 export type ProposalComment = Whole<Schemas['ProposalComment']>;
 export type ProposalReview = Schemas['ProposalReview'];
+export type Commit = Whole<Schemas['Commit']>;
 export type Blocker = Schemas['Blocker'];
 export type FileDiff = Schemas['FileDiff'];
 export type Repository = Whole<Schemas['Repository']>;

@@ -7,15 +7,14 @@ import { useProposal } from '../../api/proposing';
 import { type ProposalPath, proposal, proposalCommits } from '../../api/queries';
 import type { ProposalDetail } from '../../api/types';
 import { Ask } from '../../parts/Ask';
+import { CommitTable } from '../../parts/CommitTable';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
-import { More } from '../../parts/More';
-import { Page, Rows, Section } from '../../parts/Page';
+import { Page } from '../../parts/Page';
 import { standing } from '../../parts/ProposalsOf';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
-import { Table } from '../../parts/Table';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
 import { Conversation } from './Conversation';
@@ -143,25 +142,5 @@ function Actions({ path, p }: { path: ProposalPath; p: ProposalDetail }) {
 }
 
 function Commits({ path, head }: { path: ProposalPath; head: string }) {
-  const query = useInfiniteQuery(proposalCommits(path, head));
-  return (
-    <Section flush>
-      {query.isPending && <Rows />}
-      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
-      {query.data && (
-        <Table
-          label="Commits"
-          rows={query.data.pages.flatMap((p) => p.items)}
-          id={(c) => c.hash}
-          columns={[
-            { name: 'Commit', width: 110, cell: (c) => <code title={c.hash}>{shortCommit(c.hash)}</code> },
-            { name: 'Subject', cell: (c) => <span title={c.message}>{c.subject}</span> },
-            { name: 'Author', wide: true, width: 200, cell: (c) => c.author },
-            { name: 'When', right: true, width: 130, cell: (c) => <Moment at={c.time} /> },
-          ]}
-        />
-      )}
-      <More query={query} />
-    </Section>
-  );
+  return <CommitTable query={useInfiniteQuery(proposalCommits(path, head))} />;
 }
