@@ -18,6 +18,7 @@ type Proposal struct {
 	Author       Person
 	Source       Side
 	Target       Side
+	Ref          string // that git fetches the head by, also of one from another repository; deliveries may lack it
 	Mergeable    Mergeable
 	MergeCommit  string // of a merged one
 	Labels       []string

@@ -106,6 +106,10 @@ func proposals(b *bench) {
 	if p.State != forge.StateOpen || base == "" {
 		b.t.Errorf("after a push it is %s", p.State)
 	}
+	w.git(w.dir, "fetch", "--quiet", "origin", p.Ref)
+	if got := w.git(w.dir, "rev-parse", "FETCH_HEAD"); got != newer {
+		b.t.Errorf("%s leads to %s, not to %s", p.Ref, got, newer)
+	}
 }
 
 func comments(b *bench) {

@@ -3,6 +3,7 @@ package gitea
 import (
 	"cmp"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,6 +138,9 @@ func (p *pull) proposal() forge.Proposal {
 	out := forge.Proposal{
 		Number: p.Number, Title: title, Body: p.Body, Draft: draft || p.Draft, Author: p.User.person(), Source: p.Head.side(), Target: p.Base.side(),
 		URL: p.Page, Created: p.Created.Time, Updated: p.Updated.Time, Closed: p.Closed.Time, CommentCount: p.Comments + p.ReviewComments,
+	}
+	if out.Number > 0 {
+		out.Ref = "refs/pull/" + strconv.Itoa(out.Number) + "/head"
 	}
 	if p.Head == nil {
 		out.Source = forge.Side{Repository: p.HeadRepo.repository().Name, Branch: p.HeadBranch}

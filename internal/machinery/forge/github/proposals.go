@@ -36,6 +36,9 @@ func proposalOf(p *gh.PullRequest) forge.Proposal {
 		Draft: p.GetDraft(), Author: personOf(p.User), Source: sideOf(p.Head), Target: sideOf(p.Base), URL: p.GetHTMLURL(),
 		Created: p.GetCreatedAt().Time, Updated: p.GetUpdatedAt().Time, Closed: p.GetClosedAt().Time, CommentCount: -1,
 	}
+	if out.Number > 0 {
+		out.Ref = fmt.Sprintf("refs/pull/%d/head", out.Number)
+	}
 	if p.Comments != nil && p.ReviewComments != nil { // not of one in a list
 		out.CommentCount = *p.Comments + *p.ReviewComments
 	}

@@ -43,6 +43,7 @@ func proposal(repository string, m *gl.BasicMergeRequest) forge.Proposal {
 		Source: forge.Side{Branch: m.SourceBranch, Commit: m.SHA}, Target: forge.Side{Repository: repository, Branch: m.TargetBranch},
 		Labels: m.Labels, URL: m.WebURL, Created: when(m.CreatedAt), Updated: when(m.UpdatedAt), CommentCount: int(m.UserNotesCount),
 	}
+	p.Ref = "refs/merge-requests/" + strconv.Itoa(p.Number) + "/head"
 	if m.Draft {
 		p.Title = draft.ReplaceAllString(m.Title, "")
 	}

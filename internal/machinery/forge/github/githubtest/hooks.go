@@ -250,7 +250,7 @@ const nothing = "0000000000000000000000000000000000000000"
 // moved tells of the references that are not where they were.
 func (s *Server) moved(r *repository, who *account) {
 	now := map[string]string{}
-	for line := range strings.Lines(s.tell(r, "for-each-ref", "--format=%(refname) %(objectname)")) {
+	for line := range strings.Lines(s.tell(r, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags")) {
 		ref, hash, _ := strings.Cut(strings.TrimSpace(line), " ")
 		now[ref] = hash
 	}
@@ -274,6 +274,7 @@ func (s *Server) moved(r *repository, who *account) {
 			default:
 				before := p.headHash
 				p.headHash, p.updated = now[ref], r.pushed
+				s.show(r, p)
 				s.tellPull(r, p, "synchronize", who, obj{"before": before, "after": p.headHash})
 			}
 		}

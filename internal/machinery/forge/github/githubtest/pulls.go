@@ -114,6 +114,11 @@ func (c *call) pulls() answer {
 	return ok(c.paged(out))
 }
 
+// show has a pull request's head fetched by its number.
+func (s *Server) show(r *repository, p *pull) {
+	s.tell(r, "update-ref", fmt.Sprintf("refs/pull/%d/head", p.number), p.headHash)
+}
+
 func (c *call) openPull() answer {
 	head, base := strings.TrimPrefix(c.text("head"), c.repo.owner.login+":"), c.text("base")
 	names := c.branchNames()
@@ -133,6 +138,7 @@ func (c *call) openPull() answer {
 		head: head, headHash: c.resolve(c.repo, head), base: base, baseHash: c.resolve(c.repo, base), created: now, updated: now,
 	}
 	c.repo.pulls = append(c.repo.pulls, p)
+	c.show(c.repo, p)
 	c.tellPull(c.repo, p, "opened", c.who.who, nil)
 	return made(c.pullOf(c.repo, p))
 }

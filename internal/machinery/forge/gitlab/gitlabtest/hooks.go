@@ -258,6 +258,7 @@ func (s *Server) movedRefs(p *project, by *user, before map[string]string) {
 			if v, is := s.next(m); is {
 				old := m.newest().head
 				m.versions, m.updated = append(m.versions, v), now()
+				s.show(m)
 				m.notes = append(m.notes, &note{id: s.id(), text: "added 1 commit", by: by, system: true, created: now(), updated: now()})
 				s.tell(m, by, "update", old, object{"updated_at": object{"previous": m.created, "current": m.updated}})
 			}

@@ -157,8 +157,14 @@ func openRequest(c *call, source *project) answer {
 	}
 	m.versions, m.id, m.iid = []version{v}, c.id(), int64(len(target.requests)+1)
 	target.requests = append(target.requests, m)
+	c.show(m)
 	c.tell(m, c.user, "open", "", nil)
 	return answer{http.StatusCreated, c.full(m)}
+}
+
+// show has a merge request's head fetched by its number.
+func (s *Server) show(m *request) {
+	s.run(m.target, nil, "update-ref", fmt.Sprintf("refs/merge-requests/%d/head", m.iid), m.newest().head)
 }
 
 func listRequests(c *call, p *project) answer {
