@@ -359,3 +359,41 @@ func TestLastUseIsWrittenLater(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAccountOfAForgeIsOnePersons(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		apply := func(name, login string) {
+			b.Apply("default", "{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: "+name+", annotations: {github.com/user-login: "+login+"}}, spec: {memberOf: []}}")
+		}
+		who := func(host, login string) (id string) {
+			t.Helper()
+			err := b.db.Read(ctx, func(tx *store.Tx) (err error) {
+				id, err = b.s.Account(ctx, tx, host, login)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		apply("carol", "OctoCarol")
+		carol := who("github.com", "octocarol")
+		if carol == "" || who("GitHub.com", "OctoCarol") != carol || who("gitlab.com", "octocarol") != "" || who("github.com", "carol") != "" {
+			t.Errorf("the account is %q's", carol)
+		}
+		apply("mallory", "octocarol")
+		if got := who("github.com", "octocarol"); got != "" {
+			t.Errorf("an account that two claim is %q's", got)
+		}
+		apply("mallory", "mallory")
+		if got := who("github.com", "octocarol"); got != carol {
+			t.Errorf("once the other has let go it is %q's", got)
+		}
+		b.Delete("user:default/carol")
+		if got := who("github.com", "octocarol"); got != "" {
+			t.Errorf("once she is deleted it is %q's", got)
+		}
+	})
+}

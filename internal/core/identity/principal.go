@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -123,8 +124,30 @@ func (s *Service) userChanged(ctx context.Context, tx *store.Tx, c document.Chan
 			p.Name = name
 		}
 	}
-	_, err := s.ensure(ctx, tx, p)
-	return err
+	p, err := s.ensure(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	accounts := map[string]string{}
+	for key, login := range c.New.Metadata.Annotations {
+		if host, ok := strings.CutSuffix(key, accountKey); ok && login != "" {
+			accounts[strings.ToLower(host)] = strings.ToLower(login)
+		}
+	}
+	return setAccounts(ctx, tx, p.ID, accounts)
+}
+
+// accountKey ends the annotation by which a User document names the person's account at a forge: github.com/user-login.
+const accountKey = "/user-login"
+
+// Account gives the id of the user whose document names an account of a forge, such as alice at github.com; "" when no
+// document does, or more than one, since then it is nobody's word whose it is. It asks for no right: forges tell who acted.
+func (s *Service) Account(ctx context.Context, tx *store.Tx, host, login string) (string, error) {
+	ids, err := accountOf(ctx, tx, strings.ToLower(host), strings.ToLower(login))
+	if err != nil || len(ids) != 1 {
+		return "", fault.Wrap(err, "find who %s of %s is", login, host)
+	}
+	return ids[0], nil
 }
 
 // ensure makes a principal, or brings what is known about it up to date.

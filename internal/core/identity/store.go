@@ -79,6 +79,28 @@ func updatePrincipal(ctx context.Context, tx *store.Tx, p Principal) error {
 	return err
 }
 
+// setAccounts writes the accounts of a person, by host.
+func setAccounts(ctx context.Context, tx *store.Tx, principal string, accounts map[string]string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_accounts WHERE principal = $1`, principal); err != nil {
+		return err
+	}
+	for host, login := range accounts {
+		if _, err := tx.Exec(ctx, `INSERT INTO identity_accounts (principal, host, login) VALUES ($1, $2, $3)`, principal, host, login); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accountOf gives whose documents name an account, two at most.
+func accountOf(ctx context.Context, tx *store.Tx, host, login string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT principal FROM identity_accounts WHERE host = $1 AND login = $2 LIMIT 2`, host, login)
+	return store.Collect(rows, err, func(row store.Row) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+}
+
 // endPrincipal keeps the row, so that history can still be read. Of a person it keeps nothing but the id.
 func endPrincipal(ctx context.Context, tx *store.Tx, p Principal, now time.Time) error {
 	id := p.ID
@@ -88,6 +110,9 @@ func endPrincipal(ctx context.Context, tx *store.Tx, p Principal, now time.Time)
 	_, err := tx.Exec(ctx, `UPDATE identity_principals SET deleted = $2, ref = $3, name = $4, email = '', description = $5 WHERE id = $1`,
 		id, store.Micros(now), p.Ref.String(), p.Name, p.Description)
 	if err != nil {
+		return err
+	}
+	if err := setAccounts(ctx, tx, id, nil); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE principal = $1 AND revoked = 0`, id, store.Micros(now)); err != nil {

@@ -13,6 +13,15 @@ CREATE TABLE identity_principals (
 );
 CREATE UNIQUE INDEX identity_principals_ref ON identity_principals (ref) WHERE deleted = 0;
 
+-- The accounts that people have at forges, as their documents say.
+CREATE TABLE identity_accounts (
+  principal TEXT NOT NULL,
+  host      TEXT NOT NULL, -- github.com
+  login     TEXT NOT NULL, -- in lower case
+  PRIMARY KEY (principal, host)
+);
+CREATE INDEX identity_accounts_login ON identity_accounts (host, login);
+
 CREATE TABLE identity_tokens (
   id         TEXT PRIMARY KEY,
   principal  TEXT NOT NULL,
