@@ -105,16 +105,43 @@ func (s *Service) moving(ctx context.Context, r Repository, fn func(g *git.Git) 
 	})
 }
 
-// Keep keeps a commit, and with it all that it descends from, whatever becomes of the branches that lead to it: for the
-// proposal of that number, in place of the one that was kept for it before.
-func (p Platform) Keep(ctx context.Context, repository string, proposal int, commit string) error {
+// Shown is what a proposal leads git's users to: refs/proposals/NUMBER/head and, where it can be merged, the merge that
+// it would give, refs/proposals/NUMBER/merge.
+type Shown struct {
+	Number int
+	Head   string
+	Before string // the head before, which stays readable when Head does not descend from it; "" for none
+	Target string // commit that Head is merged with; "" for no merge
+	By     git.Signature
+}
+
+// Show makes the references of a proposal, whatever they led to before. What they lead to is kept whatever becomes of
+// the branches.
+func (p Platform) Show(ctx context.Context, repository string, shown Shown) error {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return err
 	}
+	number := strconv.Itoa(shown.Number)
+	leads := map[string]string{git.ProposalPrefix + number + "/head": shown.Head, git.ProposalPrefix + number + "/merge": ""}
 	return fault.Wrap(p.s.locked(ctx, r.ID, func(g *git.Git) error {
-		return g.Keep(ctx, p.s.folder(r.ID), "proposals/"+strconv.Itoa(proposal), commit)
-	}), "keep %s of %s", commit, r.FullName())
+		dir := p.s.folder(r.ID)
+		if shown.Before != "" && shown.Before != shown.Head {
+			if in, err := g.IsAncestor(ctx, dir, shown.Before, shown.Head); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			} else if err == nil && !in {
+				leads["refs/roadbed/proposals/"+number+"/"+shown.Before] = shown.Before
+			}
+		}
+		if shown.Target != "" {
+			trial, err := g.Trial(ctx, dir, shown.Target, shown.Head, shown.By, "Merge "+shown.Head+" into "+shown.Target)
+			if err != nil {
+				return err
+			}
+			leads[git.ProposalPrefix+number+"/merge"] = trial
+		}
+		return g.Keep(ctx, dir, leads)
+	}), "show proposal %d of %s", shown.Number, r.FullName())
 }
 
 // Brings gives the commits that head has and base has not, the newest first, after the first skip of them.

@@ -15,7 +15,7 @@ import (
 
 func (s *state) proposals() *cobra.Command {
 	return group("proposal", "Proposals: changes that are looked at before they are merged",
-		s.proposalList(), s.proposalOpen(), s.proposalShow(), s.proposalDiff(), s.proposalComment(),
+		s.proposalList(), s.proposalOpen(), s.proposalShow(), s.proposalDiff(), s.proposalCheckout(), s.proposalComment(),
 		s.proposalReview("approve", "approved", "Approve its head"), s.proposalReview("refuse", "refused", "Ask for changes"),
 		s.proposalMerge(), s.proposalEnd("close", "End it without merging it"), s.proposalEnd("reopen", "Open it again"))
 }

@@ -2,9 +2,11 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -201,17 +203,19 @@ func (g *Git) UpdateRef(ctx context.Context, dir, name, old, hash string) error 
 	return fault.Wrap(err, "move %s", name)
 }
 
-// Keep makes one of the platform's own references lead to a commit, wherever it led before. Nobody sees it; what it leads
-// to is never packed away.
-func (g *Git) Keep(ctx context.Context, dir, name, commit string) error {
-	ref := hiddenPrefix + name
-	if !legalRef(ref) || !IsHash(commit) {
-		return fault.Errorf(fault.Invalid, "%q can't be kept as %q", clip(commit), clip(name))
+// Keep makes the platform's own references, by their full names, lead to commits, wherever they led before, all or none;
+// to no commit means that there is none any more. What one leads to is never packed away.
+func (g *Git) Keep(ctx context.Context, dir string, leads map[string]string) error {
+	var script strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(leads)) {
+		commit := cmp.Or(leads[name], zeroHash)
+		if !isPlatforms(name) || !legalRef(name) || !IsHash(commit) {
+			return fault.Errorf(fault.Invalid, "%q can't be kept as %q", clip(commit), clip(name))
+		}
+		script.WriteString("update " + name + "\x00" + commit + "\x00\x00")
 	}
-	_, err := g.output(ctx, call{
-		dir: dir, limit: 1 << 10, args: []string{"update-ref", "--stdin", "-z"}, stdin: strings.NewReader("update " + ref + "\x00" + commit + "\x00\x00"),
-	})
-	return fault.Wrap(err, "keep %s", commit)
+	_, err := g.output(ctx, call{dir: dir, limit: 1 << 10, args: []string{"update-ref", "--stdin", "-z"}, stdin: strings.NewReader(script.String())})
+	return fault.Wrap(err, "keep what proposals lead to")
 }
 
 // script is the request in the language of git fast-import. It answers with the commit's hash and the root trees of the

@@ -7,5 +7,6 @@
 // the end of a context ends the whole process group: first by SIGTERM, at which git removes its lock files and its
 // quarantine, then by SIGKILL. The end of the server, however it comes, does the same.
 //
-// References below refs/roadbed/ belong to the platform: they are never advertised and can't be pushed to.
+// References below refs/roadbed/ and refs/proposals/ belong to the platform: they can't be pushed to. The former are
+// never advertised; the latter are fetched by whoever names them, and no clone fetches them unasked.
 package git

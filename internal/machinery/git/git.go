@@ -20,14 +20,15 @@ const (
 	commandTime    = time.Minute      // of a command whose context has no sooner end
 	packTime       = 10 * time.Minute // of a packing
 	commandsAtOnce = 64
-	serveTime      = time.Hour       // of one clone, fetch or push, until the client has the end of its answer
-	treeBytes      = 64 << 20        // of a listing of a tree
-	treeEntries    = 50_000          // of a folder that is kept in memory
-	recordBytes    = 64 << 10        // of one name in a listing
-	processMemory  = 2 << 30         // of each process, beside what it maps
-	errorBytes     = 16 << 10        // of what a command says on its standard error
-	oldestMinor    = 38              // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
-	hiddenPrefix   = "refs/roadbed/" // the platform's own references
+	serveTime      = time.Hour         // of one clone, fetch or push, until the client has the end of its answer
+	treeBytes      = 64 << 20          // of a listing of a tree
+	treeEntries    = 50_000            // of a folder that is kept in memory
+	recordBytes    = 64 << 10          // of one name in a listing
+	processMemory  = 2 << 30           // of each process, beside what it maps
+	errorBytes     = 16 << 10          // of what a command says on its standard error
+	oldestMinor    = 38                // git 2.38: merge-tree --write-tree, core.fsync, cat-file -z
+	hiddenPrefix   = "refs/roadbed/"   // the platform's own references
+	ProposalPrefix = "refs/proposals/" // the platform's own, too, that are fetched by name
 	zeroHash       = "0000000000000000000000000000000000000000"
 	emptyTree      = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 )
@@ -121,6 +122,7 @@ var settings = [...][2]string{
 	{"receive.advertisePushOptions", "false"},
 	{"transfer.fsckObjects", "true"},
 	{"transfer.hideRefs", "refs/roadbed"},
+	{"receive.hideRefs", "refs/proposals"},
 	{"uploadpack.allowFilter", "true"},
 	{"uploadpack.allowReachableSHA1InWant", "true"},
 	{"uploadpackfilter.sparse:oid.allow", "false"}, // any blob as a list of patterns, for every path of the history

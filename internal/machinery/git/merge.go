@@ -166,6 +166,16 @@ func (g *Git) Merge(ctx context.Context, dir string, r MergeRequest) (commit str
 	return commit, g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, r.Target, commit)
 }
 
+// Trial makes the commit that a merge of source into target would give, for others to try it; no reference leads to it.
+// "" when they can't be brought together.
+func (g *Git) Trial(ctx context.Context, dir, target, source string, by Signature, message string) (commit string, err error) {
+	tree, _, err := g.mergeTree(ctx, dir, nil, target, source)
+	if err != nil || tree == "" {
+		return "", err
+	}
+	return g.writeCommit(ctx, dir, tree, []string{target, source}, by.line(), by.line(), message)
+}
+
 // join makes the one commit of a merge or of a squash.
 func (g *Git) join(ctx context.Context, dir string, r MergeRequest) (string, error) {
 	tree, conflicts, err := g.mergeTree(ctx, dir, nil, r.Target, r.Source)

@@ -33,7 +33,7 @@ func (g *Git) Refs(ctx context.Context, dir string) (map[string]string, error) {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if d.IsDir() && name+"/" == hiddenPrefix {
+		if d.IsDir() && isPlatforms(name+"/") {
 			return filepath.SkipDir
 		}
 		if !d.Type().IsRegular() || !legalRef(name) {
@@ -86,9 +86,14 @@ func packedRefs(dir string) (map[string]string, error) {
 		if !ok || !IsHash(hash) {
 			return nil, fmt.Errorf("the line %q is not one of packed-refs", clip(line))
 		}
-		if !strings.HasPrefix(name, hiddenPrefix) {
+		if !isPlatforms(name) {
 			refs[name] = hash
 		}
 	}
 	return refs, nil
+}
+
+// isPlatforms tells whether a reference is one of the platform's own.
+func isPlatforms(name string) bool {
+	return strings.HasPrefix(name, hiddenPrefix) || strings.HasPrefix(name, ProposalPrefix)
 }

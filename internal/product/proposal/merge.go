@@ -132,6 +132,9 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 			return err
 		}
 		p = now
+		if err := s.ask(ctx, tx, p.ID); err != nil {
+			return err
+		}
 		return s.tell(ctx, tx, r, p, "proposal.merged", map[string]any{"head": p.Head, "commit": commit, "target": p.Target})
 	})
 	return p, err

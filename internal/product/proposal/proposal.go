@@ -69,7 +69,9 @@ type Proposal struct {
 	Created    time.Time
 	Updated    time.Time
 	Ended      time.Time // closed or merged
-	Version    int64     // raised by every change of this row
+	Version    int64     // raised by every change of this row but that of shown
+
+	shown string // what its references lead to: head, and the target of the trial merge
 }
 
 // Auto is a merge that waits.

@@ -207,10 +207,36 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if p, err = s.look(ctx, r, p); err != nil || p.State != Open || p.Auto.Way == "" {
+	if p, err = s.look(ctx, r, p); err != nil {
 		return err
 	}
+	if err := s.show(ctx, r, p); err != nil {
+		return err
+	}
+	if p.State != Open || p.Auto.Way == "" {
+		return nil
+	}
 	return s.autoMerge(ctx, r, p)
+}
+
+// show makes the proposal's references lead to its head and to the merge that it would give.
+func (s *Service) show(ctx context.Context, r repository.Repository, p Proposal) error {
+	target := ""
+	if st := p.Standing; p.State == Open && st.Base != "" && st.Ahead > 0 && len(st.Conflicts) == 0 {
+		target = p.Base
+	}
+	want := strings.TrimSpace(p.Head + " " + target)
+	if p.shown == want {
+		return nil
+	}
+	before, _, _ := strings.Cut(p.shown, " ")
+	err := s.Repositories.Platform().Show(ctx, r.FullName(), repository.Shown{
+		Number: p.Number, Head: p.Head, Before: before, Target: target, By: git.Signature{Name: "Roadbed", Email: "roadbed@localhost", When: p.Updated},
+	})
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return saveShown(ctx, tx, p.ID, want) })
 }
 
 // autoMerge merges in the name of who asked for it, with the rights that they have now.
@@ -277,13 +303,10 @@ func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal)
 		return s.end(ctx, r, p, map[bool]string{true: p.Source, false: p.Target}[sourceGone]+" was deleted")
 	}
 	if head == p.Head && base == p.Base {
-		return p, platform.Keep(ctx, r.FullName(), p.Number, head)
+		return p, nil
 	}
 	standing, err := platform.Standing(ctx, r.FullName(), base, head)
 	if err != nil {
-		return p, err
-	}
-	if err := platform.Keep(ctx, r.FullName(), p.Number, head); err != nil {
 		return p, err
 	}
 	return s.moved(ctx, r, p, head, base, standing)
@@ -373,6 +396,9 @@ func (s *Service) end(ctx context.Context, r repository.Repository, p Proposal, 
 			return err
 		}
 		p = now
+		if err := s.ask(ctx, tx, p.ID); err != nil {
+			return err
+		}
 		return s.tellAs(ctx, tx, "system", r, p, "proposal.closed", map[string]any{"why": why})
 	})
 	return p, err

@@ -24,13 +24,13 @@ func Migrations() store.Migrations {
 }
 
 const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, standing,
-merge_commit, merged_by, auto_way, auto_by, created, updated, ended, version`
+merge_commit, merged_by, auto_way, auto_by, shown, created, updated, ended, version`
 
 func scan(row store.Row) (p Proposal, err error) {
 	var standing string
 	var created, updated, ended int64
 	if err := row.Scan(&p.ID, &p.Repository, &p.Number, &p.Space, &p.Title, &p.Body, &p.State, &p.Draft, &p.Author, &p.Source, &p.Target,
-		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.Auto.Way, &p.Auto.By, &created, &updated, &ended, &p.Version); err != nil {
+		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &p.Version); err != nil {
 		return p, err
 	}
 	p.Created, p.Updated, p.Ended = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(ended)
@@ -47,10 +47,10 @@ func insert(ctx context.Context, tx *store.Tx, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)
+	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)
  ON CONFLICT DO NOTHING`,
 		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, string(standing),
-		p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+		p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
 	}
@@ -69,6 +69,12 @@ func save(ctx context.Context, tx *store.Tx, p *Proposal) error {
 		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, string(standing), p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By,
 		store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
 	return fault.Wrap(err, "keep proposal %d", p.Number)
+}
+
+// saveShown writes what the references of a proposal lead to.
+func saveShown(ctx context.Context, tx *store.Tx, id, shown string) error {
+	_, err := tx.Exec(ctx, "UPDATE proposals SET shown = $2 WHERE id = $1", id, shown)
+	return fault.Wrap(err, "keep what proposal %s leads to", id)
 }
 
 // byNumber gives a proposal; locked, it stays as it is until the transaction ends.

@@ -18,6 +18,7 @@ CREATE TABLE proposals (
   merged_by TEXT NOT NULL,
   auto_way TEXT NOT NULL,
   auto_by TEXT NOT NULL,
+  shown TEXT NOT NULL, -- head, and target of the trial merge, that refs/proposals/NUMBER lead to
   created BIGINT NOT NULL,
   updated BIGINT NOT NULL,
   ended BIGINT NOT NULL,
