@@ -193,6 +193,7 @@ func (h *House) core() (err error) {
 	if err != nil {
 		return err
 	}
+	h.Repositories.Portal(h.baseURL())
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())

@@ -20,8 +20,8 @@
 // its references have moved, so that nothing is dropped that a push builds on. A repository that is deleted ends what is
 // being served of it.
 //
-// Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform; the zero hash for what was
-// not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted. Their subject is
+// Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what
+// was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted. Their subject is
 // "repository:NAMESPACE/NAME".
 //
 // Rights: repository:read, write (push, commit), create, admin (rename, transfer, settings, delete). Whoever may not

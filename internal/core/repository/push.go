@@ -92,8 +92,13 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 				return err
 			}
 		}
+		m := markOf(ctx, false)
+		if m.options, err = readOptions(in); err != nil {
+			return err
+		}
+		s.invite(now, in, m.options)
 		begun = true // also when begin's answer is lost
-		return s.begin(ctx, repository.ID, markOf(ctx, false))
+		return s.begin(ctx, repository.ID, m)
 	}
 	options.Ended = func() {
 		if begun { // an error leaves the mark, so the push is recorded later

@@ -79,6 +79,8 @@ type Push struct {
 	Old        string `json:"old"` // Zero for a new reference
 	New        string `json:"new"` // Zero for a deleted reference
 	Platform   bool   `json:"platform"`
+
+	Options map[string]string `json:"options,omitempty"` // of git push -o that mean something; see OptionSkip and those after it
 }
 
 // Branch gives the short name of the branch that was pushed; ok is false for a tag or note.
@@ -88,6 +90,7 @@ func (p Push) Branch() (name string, ok bool) { return strings.CutPrefix(p.Ref, 
 type mark struct {
 	actor, cause, run string
 	platform          bool
+	options           map[string]string
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]+([-_.]+[a-z0-9]+)*$`)

@@ -27,6 +27,7 @@ type Service struct {
 	dir    string
 	now    func() time.Time
 	log    *slog.Logger
+	portal string
 	gate   Gate // nil lets every push through that the repository's own rules do
 
 	started time.Time // by the clock of the file system, whose files it is compared with

@@ -107,7 +107,10 @@ func (s *Service) settle(ctx context.Context, id string) error {
 
 // differences gives what moved, by name of the reference.
 func differences(r Repository, known []Ref, actual map[string]string) []Push {
-	platform := r.dirty != nil && r.dirty.platform
+	platform, options := false, map[string]string(nil)
+	if r.dirty != nil {
+		platform, options = r.dirty.platform, r.dirty.options
+	}
 	var moved []Push
 	seen := make(map[string]bool, len(known))
 	for _, k := range known {
@@ -117,12 +120,12 @@ func differences(r Repository, known []Ref, actual map[string]string) []Push {
 			hash = Zero
 		}
 		if hash != k.Hash {
-			moved = append(moved, Push{r.FullName(), k.Name, k.Hash, hash, platform})
+			moved = append(moved, Push{r.FullName(), k.Name, k.Hash, hash, platform, options})
 		}
 	}
 	for name, hash := range actual {
 		if !seen[name] {
-			moved = append(moved, Push{r.FullName(), name, Zero, hash, platform})
+			moved = append(moved, Push{r.FullName(), name, Zero, hash, platform, options})
 		}
 	}
 	slices.SortFunc(moved, func(a, b Push) int { return cmp.Compare(a.Ref, b.Ref) })

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"time"
 
@@ -23,19 +24,23 @@ func Migrations() store.Migrations {
 }
 
 const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
-  r.created_by, r.updated, r.pushed, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run,
+  r.created_by, r.updated, r.pushed, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
   COALESCE(h.hash, '')
   FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch `
 
 func scanRepository(row store.Row) (r Repository, err error) {
 	var created, updated, pushed int64
 	var dirty bool
+	var options string
 	var m mark
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
-		&r.CreatedBy, &updated, &pushed, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &r.Head)
+		&r.CreatedBy, &updated, &pushed, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options, &r.Head)
 	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
-	if dirty {
+	if dirty && err == nil {
 		r.dirty = &m
+		if options != "" {
+			err = json.Unmarshal([]byte(options), &m.options)
+		}
 	}
 	return r, err
 }
@@ -56,8 +61,8 @@ func byID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 
 func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
-		created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, '', 0, '', '')`,
+		created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, '', 0, '', '', '')`,
 		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
@@ -115,8 +120,16 @@ func remove(ctx context.Context, tx *store.Tx, id string) error {
 
 // setDirty notes that references may move from now on.
 func setDirty(ctx context.Context, tx *store.Tx, id string, m mark) error {
+	options := ""
+	if len(m.options) > 0 {
+		raw, err := json.Marshal(m.options)
+		if err != nil {
+			return err
+		}
+		options = string(raw)
+	}
 	n, err := tx.Exec(ctx, `UPDATE repositories SET dirty = 1, generation = generation + 1, dirty_actor = $2, dirty_platform = $3,
-		dirty_cause = $4, dirty_run = $5 WHERE id = $1`, id, m.actor, m.platform, m.cause, m.run)
+		dirty_cause = $4, dirty_run = $5, dirty_options = $6 WHERE id = $1`, id, m.actor, m.platform, m.cause, m.run, options)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
 	}

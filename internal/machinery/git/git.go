@@ -119,7 +119,7 @@ var settings = [...][2]string{
 	{"receive.fsck.zeroPaddedFilemode", "ignore"},
 	{"receive.denyDeleteCurrent", "refuse"}, // without its default branch a repository can't be cloned
 	{"receive.advertiseAtomic", "true"},
-	{"receive.advertisePushOptions", "false"},
+	{"receive.advertisePushOptions", "true"},
 	{"transfer.fsckObjects", "true"},
 	{"transfer.hideRefs", "refs/roadbed"},
 	{"receive.hideRefs", "refs/proposals"},

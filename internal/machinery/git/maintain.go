@@ -12,18 +12,31 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// hook is the one hook of a repository. It hands the updates of a push to the server by the descriptors that
-// receive-pack inherited from it, and lets the push through only at its word. Without a server behind them (somebody
-// pushes to the folder by hand, or the server has died) it refuses.
+// hook is the one hook of a repository. It hands the updates of a push and its options to the server by the descriptors
+// that receive-pack inherited from it, shows what the server says, and lets the push through only at its word. Without a
+// server behind them (somebody pushes to the folder by hand, or the server has died) it refuses. What the options say
+// comes after all that git says, and of each the first line.
 const hook = `#!/bin/sh
+end='
+'
 {
 	printf '%s\n' "$GIT_QUARANTINE_PATH"
 	while IFS= read -r update; do printf '%s\n' "$update"; done
-	printf 'end\n'
+	printf 'end %s\n' "${GIT_PUSH_OPTION_COUNT:-0}"
+	i=0
+	while [ "$i" -lt "${GIT_PUSH_OPTION_COUNT:-0}" ] && [ "$i" -lt 50 ]; do
+		eval "option=\$GIT_PUSH_OPTION_$i"
+		printf '%s\n' "${option%%"$end"*}"
+		i=$((i + 1))
+	done
 } >&3 || exit 1
-IFS= read -r verdict <&4 || exit 1
-[ "$verdict" = ok ] && exit 0
-printf '%s\n' "$verdict" >&2
+while IFS= read -r word <&4; do
+	case $word in
+	ok) exit 0 ;;
+	no) exit 1 ;;
+	*) printf '%s\n' "${word#say }" >&2 ;;
+	esac
+done
 exit 1
 `
 

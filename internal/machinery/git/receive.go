@@ -1,23 +1,22 @@
 package git
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// pushUpdates is the most references that one push may change.
-const pushUpdates = 50_000
+const (
+	pushUpdates = 50_000 // references that one push may change
+	pushOptions = 50     // that it may have; the hook gives no more
+	optionBytes = 1000   // of one of them
+)
 
 // Update is one reference that a push wants to move. Old or New is Zero when it creates or deletes it.
 type Update struct{ Ref, Old, New string }
@@ -31,10 +30,20 @@ func (u Update) Creates() bool { return u.Old == zeroHash }
 // Incoming is a push that has been received and checked, and waits for the word that it may be kept.
 type Incoming struct {
 	Updates []Update
+	Options []string // of git push -o, as they were given
 
-	git *Git
-	dir string
-	env []string // makes the received objects visible
+	git        *Git
+	dir        string
+	env        []string // makes the received objects visible
+	quarantine string   // where they are; "" when there are none
+	say        func(string)
+}
+
+// Say shows a line to whoever pushes, beside the verdict.
+func (in Incoming) Say(format string, args ...any) {
+	if in.say != nil {
+		in.say(fmt.Sprintf(format, args...))
+	}
 }
 
 // IsAncestor is Git.IsAncestor, with the received objects too.
@@ -81,124 +90,6 @@ func (s *session) receive(ctx context.Context) error {
 		<-done
 		ended()
 	})
-}
-
-// dialogue is the conversation with the hook of one push.
-type dialogue struct {
-	s                     *session
-	hookWrites, hookReads *os.File // the hook's ends
-	up, down              *os.File // ours
-}
-
-func newDialogue(s *session) (*dialogue, error) {
-	d := &dialogue{s: s}
-	var err error
-	if d.up, d.hookWrites, err = os.Pipe(); err != nil {
-		return nil, err
-	}
-	if d.hookReads, d.down, err = os.Pipe(); err != nil {
-		d.close()
-		return nil, err
-	}
-	return d, nil
-}
-
-// started drops the hook's ends once git has them, so that its end is seen here.
-func (d *dialogue) started() {
-	d.hookWrites.Close()
-	d.hookReads.Close()
-}
-
-// close ends both directions, and with that listen. A second close of a file is an error that changes nothing.
-func (d *dialogue) close() {
-	for _, f := range []*os.File{d.up, d.down, d.hookWrites, d.hookReads} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
-
-// listen waits for the hook, asks PreReceive, and gives the hook its verdict. keep tells git's keeper that the push must
-// not be stopped any more; it is false when it is too late for that.
-func (d *dialogue) listen(ctx context.Context, keep func() bool) {
-	in, err := d.read()
-	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
-		return // the push ended before its hook
-	}
-	if err == nil {
-		err = d.s.options.PreReceive(ctx, in)
-	}
-	if err == nil && !keep() {
-		err = fault.Errorf(fault.Canceled, "the push was given up")
-	}
-	verdict := "ok"
-	if err != nil {
-		if fault.Is(err, fault.Internal) {
-			d.s.git.log.Error("judge a push", "dir", d.s.dir, "error", err)
-		}
-		verdict = oneLine(fault.Message(err))
-	}
-	_, _ = io.WriteString(d.down, verdict+"\n") // a hook that has gone has refused
-}
-
-// read gives what the hook says: the quarantine, the updates, and the end.
-func (d *dialogue) read() (Incoming, error) {
-	in := Incoming{git: d.s.git, dir: d.s.dir}
-	lines := bufio.NewScanner(d.up)
-	lines.Buffer(make([]byte, 0, 4<<10), 64<<10)
-	next := func() (string, error) {
-		if lines.Scan() {
-			return lines.Text(), nil
-		}
-		if err := lines.Err(); err != nil {
-			return "", err
-		}
-		return "", io.EOF
-	}
-	quarantine, err := next()
-	if err != nil {
-		return in, err
-	}
-	if quarantine != "" { // a push that only deletes has none
-		objects, err := filepath.Abs(filepath.Join(d.s.dir, "objects"))
-		if err != nil {
-			return in, err
-		}
-		if !filepath.IsAbs(quarantine) {
-			quarantine = filepath.Join(filepath.Dir(objects), quarantine)
-		}
-		in.env = []string{"GIT_OBJECT_DIRECTORY=" + quarantine, "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects}
-	}
-	for {
-		line, err := next()
-		if err != nil {
-			return in, err
-		}
-		if line == "end" {
-			return in, nil
-		}
-		fields := strings.SplitN(line, " ", 3)
-		if len(fields) != 3 || !IsHash(fields[0]) || !IsHash(fields[1]) {
-			return in, fmt.Errorf("the hook of %s said %q", d.s.dir, clip(line))
-		}
-		if err := CheckRef(fields[2]); err != nil {
-			return in, err
-		}
-		if in.Updates = append(in.Updates, Update{fields[2], fields[0], fields[1]}); len(in.Updates) > pushUpdates {
-			return in, fault.Errorf(fault.TooLarge, "a push changes at most %d references", pushUpdates)
-		}
-	}
-}
-
-// oneLine makes a message fit for a terminal and for a line.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	return "roadbed: " + s[:min(len(s), 1000)]
 }
 
 // run feeds the body to a process and streams its output to the client. What a process that writes has to say is read

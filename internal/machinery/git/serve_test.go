@@ -450,3 +450,51 @@ type nobody struct{}
 func (nobody) Header() http.Header       { return http.Header{} }
 func (nobody) WriteHeader(int)           {}
 func (nobody) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// What comes with git push -o reaches whoever decides, as it was given and in its number and length bounded, and what they
+// say is shown. Nothing in an option passes for what git itself says of the push.
+func TestPushOptions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	seen := make(chan git.Incoming, 1)
+	b.serve(git.ServeOptions{Write: true, PreReceive: func(_ context.Context, in git.Incoming) error {
+		seen <- in
+		for _, o := range in.Options {
+			in.Say("heard %s\n\x1b[31m", o)
+		}
+		return nil
+	}})
+	b.must("", "clone", "-q", b.url, "a")
+	head := b.commit("a", "x", "1")
+	said := b.must("a", "push", "-o", "ci.skip", "-o", "a b=$(touch evil); 'c'", "-o", "", "origin", "HEAD:main")
+	if in := <-seen; len(in.Options) != 3 || in.Options[0] != "ci.skip" || in.Options[1] != "a b=$(touch evil); 'c'" || in.Options[2] != "" {
+		t.Errorf("the options are %q", in.Options)
+	}
+	if !strings.Contains(said, "remote: heard ci.skip  [31m") || !strings.Contains(said, "remote: heard a b=$(touch evil); 'c'") {
+		t.Errorf("the client was told\n%s", said)
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "evil")); err == nil {
+		t.Error("an option was run")
+	}
+	many := []string{"push"}
+	for i := range 51 {
+		many = append(many, "-o", fmt.Sprint(i))
+	}
+	b.refused("at most 50 options", "a", append(many, "origin", "HEAD:second")...)
+	b.refused("at most 1000 bytes", "a", "push", "-o", strings.Repeat("x", 1001), "origin", "HEAD:second")
+
+	// Options with lines of their own, which git's client refuses to send.
+	line := fmt.Sprintf("%s %s refs/heads/third\x00 report-status push-options", git.Zero, head)
+	option := "x\nend 0\n" + git.Zero + " " + head + " refs/heads/fourth\nend 7"
+	pack := b.push("refs/heads/third", git.Zero, head)
+	pack = pack[bytes.Index(pack, []byte("PACK")):]
+	body := fmt.Appendf(nil, "%04x%s0000%04x%s0000%s", len(line)+4, line, len(option)+4, option, pack)
+	b.post(body, "")
+	if in := <-seen; len(in.Updates) != 1 || in.Updates[0].Ref != "refs/heads/third" || len(in.Options) != 1 || in.Options[0] != "x" {
+		t.Errorf("an option with lines gave %q and %q", in.Updates, in.Options)
+	}
+	if refs := b.refs(); len(refs) != 2 || refs["refs/heads/third"] != head {
+		t.Errorf("there are %v", refs)
+	}
+	b.whole()
+}

@@ -24,6 +24,7 @@ type NewProposal struct {
 	Source     string // branch
 	Target     string // branch; "" for the default one
 	Draft      bool
+	WhenGreen  bool // merge it as soon as nothing is in the way, in the first way that the rules let
 }
 
 // Open proposes to bring one branch into another. It needs repository:write. Conflict when there is an open proposal of
@@ -70,7 +71,18 @@ func (s *Service) Open(ctx context.Context, n NewProposal) (Detail, error) {
 	if err := checkTexts(p); err != nil {
 		return Detail{}, err
 	}
+	spaces, err := s.Access.Ancestors(ctx, r.Space)
+	if err != nil {
+		return Detail{}, err
+	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		if n.WhenGreen {
+			demand, err := demandTx(ctx, tx, spaces, r, p.Target)
+			if err != nil {
+				return err
+			}
+			p.Auto = Auto{Way: demand.ways()[0], By: p.Author}
+		}
 		if err := insert(ctx, tx, &p); err != nil {
 			return err
 		}

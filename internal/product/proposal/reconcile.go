@@ -36,6 +36,9 @@ func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a lookArgs) error {
 		return s.reconcile(actor.AsSystem(ctx), a.Proposal)
 	})
+	queue.Handle(s.Queue, jobFromPush, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a fromPushArgs) error {
+		return s.fromPush(actor.AsSystem(ctx), a)
+	})
 	queue.Handle(s.Queue, jobAll, queue.HandleOptions{Timeout: time.Minute}, s.lookAtAll)
 	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.deleted"}, s.repositoryChanged)
 	s.Ledger.Subscribe("proposal.runs", []string{"run.created", "run.state-changed"}, s.runChanged)
@@ -97,6 +100,9 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 	branch, ok := push.Branch()
 	if !ok {
 		return nil
+	}
+	if err := s.wish(ctx, tx, e, push, branch); err != nil {
+		return err
 	}
 	found, err := openOf(ctx, tx, id, branch)
 	if err != nil {

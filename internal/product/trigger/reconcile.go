@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -25,6 +26,7 @@ type fireArgs struct {
 	Commit  string `json:"commit,omitempty"`
 	Entry   string `json:"entry,omitempty"`
 	Actor   string `json:"actor,omitempty"`
+	Skip    bool   `json:"skip,omitempty"` // whoever pushed asked for no run
 }
 
 // fileLimit bounds a workflow's file, in bytes.
@@ -43,10 +45,7 @@ func (s *Service) ask(ctx context.Context, tx *store.Tx, a fireArgs) error {
 
 // pushed asks every trigger of the repository about a push.
 func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
-	var push struct {
-		Repository, Ref, Old, New string
-		Platform                  bool
-	}
+	var push repository.Push
 	if err := json.Unmarshal(e.Data, &push); err != nil {
 		return fault.Wrap(err, "read push %s", e.ID)
 	}
@@ -62,7 +61,7 @@ func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) erro
 		if !t.Spec.On.Push.wantsBranch(push.Ref) {
 			continue
 		}
-		a := fireArgs{Trigger: t.Ref.String(), Ref: push.Ref, Old: push.Old, Commit: push.New, Entry: e.ID, Actor: e.Actor}
+		a := fireArgs{Trigger: t.Ref.String(), Ref: push.Ref, Old: push.Old, Commit: push.New, Entry: e.ID, Actor: e.Actor, Skip: push.SkipsRuns()}
 		if err := s.ask(ctx, tx, a); err != nil {
 			return err
 		}
@@ -170,6 +169,9 @@ func (s *Service) start(ctx context.Context, t Trigger, a fireArgs) (runID, why 
 	}
 	if space != t.Space {
 		return "", "", fault.Errorf(fault.Denied, "the trigger is in space %s and repository %s in space %s; a trigger only acts within its own space", t.Space, push.Repository, space)
+	}
+	if a.Skip {
+		return "", "whoever pushed asked for no run (" + repository.OptionSkip + ")", nil
 	}
 	if a.Old != "" && !isZero(a.Old) {
 		changed, err := s.Repositories.ChangedPaths(ctx, push.Repository, a.Old, a.Commit)

@@ -18,6 +18,7 @@ CREATE TABLE repositories (
   dirty_platform INTEGER NOT NULL,
   dirty_cause    TEXT NOT NULL,
   dirty_run      TEXT NOT NULL,
+  dirty_options  TEXT NOT NULL, -- JSON, of the push; '' when it has none
   UNIQUE (namespace, name)
 );
 CREATE INDEX repositories_space ON repositories (space);
