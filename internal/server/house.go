@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -66,6 +67,7 @@ type House struct {
 	Policy       *policy.Service
 	Identity     *identity.Service
 	Catalog      *catalog.Service
+	Integrations *integration.Service
 	Repositories *repository.Service
 	Runs         *run.Service
 
@@ -89,7 +91,7 @@ func (h *House) path(parts ...string) string {
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
-		catalog.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
+		catalog.Migrations(), integration.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
 		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
@@ -185,6 +187,7 @@ func (h *House) core() (err error) {
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
+	h.Integrations = integration.New(integration.Deps{DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue, Now: time.Now, Log: h.Log})
 	program, err := git.New("", h.Log)
 	if err != nil {
 		return fault.Wrap(err, "find git")
@@ -204,6 +207,9 @@ func (h *House) core() (err error) {
 		h.Kinds.Register(k)
 	}
 	for _, k := range policy.Kinds(h.Policy) {
+		h.Kinds.Register(k)
+	}
+	for _, k := range integration.Kinds(h.Integrations) {
 		h.Kinds.Register(k)
 	}
 	return nil
@@ -257,7 +263,7 @@ func (h *House) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	system := actor.AsSystem(ctx)
 	for name, run := range map[string]func(context.Context) error{
-		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
+		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "integrations": h.Integrations.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
 		"registry": h.tidyRegistry,
 	} {

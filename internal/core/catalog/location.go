@@ -299,7 +299,7 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 		}
 		return s.forget(ctx, tx, l, func(kind document.Kind) error {
 			if kind.Restricted {
-				return fault.Wrap(s.access.Authorize(ctx, "space:admin", l.Space), "delete a %s", kind.Name)
+				return fault.Wrap(s.access.Authorize(ctx, kind.Takes(), l.Space), "delete a %s", kind.Name)
 			}
 			return nil
 		})

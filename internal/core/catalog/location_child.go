@@ -88,7 +88,7 @@ func (s *Service) forgetChildren(ctx context.Context, tx *store.Tx, c document.C
 			if !kind.Restricted || fromFile {
 				return nil
 			}
-			return fault.Wrap(s.access.Authorize(ctx, "space:admin", l.Space), "delete a %s", kind.Name)
+			return fault.Wrap(s.access.Authorize(ctx, kind.Takes(), l.Space), "delete a %s", kind.Name)
 		})
 		if err != nil {
 			return err

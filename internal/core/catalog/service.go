@@ -181,17 +181,22 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 
 // mayRestricted asks for the right to the restricted kinds among the documents.
 func (s *Service) mayRestricted(ctx context.Context, in Apply) error {
-	restricted := map[string]bool{}
+	restricted := map[string]map[string]bool{} // by the right that they take
 	for _, d := range in.Documents {
 		if kind, known := s.registry.ByName(d.Kind); known && kind.Restricted {
-			restricted[kind.Name] = true
+			if restricted[kind.Takes()] == nil {
+				restricted[kind.Takes()] = map[string]bool{}
+			}
+			restricted[kind.Takes()][kind.Name] = true
 		}
 	}
-	if len(restricted) == 0 {
-		return nil
+	for _, right := range slices.Sorted(maps.Keys(restricted)) {
+		names := strings.Join(slices.Sorted(maps.Keys(restricted[right])), ", ")
+		if err := s.access.Authorize(ctx, right, in.Space); err != nil {
+			return fault.Wrap(err, "%s may only be changed by an administrator of the space", names)
+		}
 	}
-	names := slices.Sorted(maps.Keys(restricted))
-	return fault.Wrap(s.access.Authorize(ctx, "space:admin", in.Space), "%s may only be changed by an administrator of the space", strings.Join(names, ", "))
+	return nil
 }
 
 // checkOne holds a document to its kind and to this room's bounds, and completes it.
@@ -241,7 +246,7 @@ func (s *Service) prune(ctx context.Context, tx *store.Tx, in Apply, out *Outcom
 	}
 	items, err := s.removeAll(ctx, tx, had, func(kind document.Kind) error {
 		if kind.Restricted {
-			return fault.Wrap(s.access.Authorize(ctx, "space:admin", in.Space), "prune a %s", kind.Name)
+			return fault.Wrap(s.access.Authorize(ctx, kind.Takes(), in.Space), "prune a %s", kind.Name)
 		}
 		return nil
 	})
@@ -281,8 +286,8 @@ func (s *Service) removeAll(ctx context.Context, tx *store.Tx, had map[ref.Entit
 	return items, nil
 }
 
-// Delete removes an entity that was applied. It needs entity:delete in its space, and space:admin for a restricted
-// kind. ifMatch is for fault.IfMatch. One that comes from a location gives fault.Conflict: it would come back.
+// Delete removes an entity that was applied. It needs entity:delete in its space, and for a restricted kind the right
+// that it takes. ifMatch is for fault.IfMatch. One that comes from a location gives fault.Conflict: it would come back.
 func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) error {
 	e, err := s.Get(ctx, r)
 	if err != nil {
@@ -292,7 +297,7 @@ func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) erro
 		return err
 	}
 	if kind, _ := s.registry.ByName(r.Kind); kind.Restricted {
-		if err := s.access.Authorize(ctx, "space:admin", e.Space); err != nil {
+		if err := s.access.Authorize(ctx, kind.Takes(), e.Space); err != nil {
 			return fault.Wrap(err, "a %s may only be deleted by an administrator of its space", kind.Name)
 		}
 	}

@@ -35,6 +35,8 @@ type Kind struct {
 	// Restricted kinds say who may do what. They are taken only from sources that an administrator trusted
 	// for them.
 	Restricted bool
+	// Right is what it takes in the space to change documents of a restricted kind; space:admin when "".
+	Right string
 	// Validate gives what is wrong beyond the envelope; nil means that nothing is checked.
 	Validate func(d Document) []fault.Detail
 	// Complete gives what is stored for d: d with what its stored form would lose or lacks. It must not write to
@@ -45,6 +47,14 @@ type Kind struct {
 	// Changed keeps a projection of the documents, in the transaction of the change. An error ends the
 	// whole transaction. May be nil.
 	Changed func(ctx context.Context, tx *store.Tx, c Change) error
+}
+
+// Takes gives the right that it takes to change documents of a kind beyond those for any; "" for none.
+func (k Kind) Takes() string {
+	if k.Restricted && k.Right == "" {
+		return "space:admin"
+	}
+	return k.Right
 }
 
 // Registry holds the kinds and the pairs of relations. It is filled while the server is built and only read

@@ -157,44 +157,67 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, kind, space, name stri
 	return fault.Wrap(err, "note %s", kind)
 }
 
+// Stamp gives a text that differs when one of the secrets that references name is set anew. It fails as Resolve does.
+func (s *Service) Stamp(ctx context.Context, tx *store.Tx, space string, refs []string) (string, error) {
+	var all strings.Builder
+	err := s.each(ctx, tx, space, refs, func(r, _, _ string, _ []byte, sum string) error {
+		all.WriteString(r + " " + sum + "\n")
+		return nil
+	})
+	return all.String(), err
+}
+
 // Resolve gives the values that references (SPACE/NAME or SPACE/NAME#KEY) name, to the platform alone, for work in a
 // space: the secret must belong to that space or to one above it. With a key, the value is a JSON object and the key
 // chooses from it. NotFound names the first reference that can't be resolved, in the same words whether the secret is
 // missing or out of reach.
 func (s *Service) Resolve(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {
-	up, err := s.access.Ancestors(ctx, space)
+	values := make(map[string]string, len(refs))
+	err := s.each(ctx, tx, space, refs, func(r, where, key string, sealed []byte, _ string) error {
+		plain, err := s.keeper.Open(sealed)
+		if err != nil {
+			return fault.Wrap(err, "secret %s", where)
+		}
+		values[r], err = choose(where, key, plain)
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	return values, nil
+}
+
+// each reads the secrets that references name for work in a space.
+func (s *Service) each(ctx context.Context, tx *store.Tx, space string, refs []string, take func(r, where, key string, sealed []byte, sum string) error) error {
+	up, err := s.access.Ancestors(ctx, space)
+	if err != nil {
+		return err
 	}
 	reach := map[string]bool{}
 	for _, a := range up {
 		reach[a] = true
 	}
-	values := make(map[string]string, len(refs))
 	for _, r := range refs {
 		where, key, _ := strings.Cut(r, "#")
 		from, name, ok := strings.Cut(where, "/")
 		gone := fault.Errorf(fault.NotFound, "secret %s is not in space %s or above it; set it with `roadbed secret put`", where, space)
 		if !ok || !reach[from] {
-			return nil, gone
+			return gone
 		}
 		var sealed []byte
-		err := tx.QueryRow(ctx, "SELECT sealed FROM secrets WHERE space = $1 AND name = $2", from, name).Scan(&sealed)
+		var sum string
+		err := tx.QueryRow(ctx, "SELECT sealed, checksum FROM secrets WHERE space = $1 AND name = $2", from, name).Scan(&sealed, &sum)
 		if fault.Is(err, fault.NotFound) {
-			return nil, gone
+			return gone
 		}
 		if err != nil {
-			return nil, fault.Wrap(err, "read secret %s", where)
+			return fault.Wrap(err, "read secret %s", where)
 		}
-		plain, err := s.keeper.Open(sealed)
-		if err != nil {
-			return nil, fault.Wrap(err, "secret %s", where)
-		}
-		if values[r], err = choose(where, key, plain); err != nil {
-			return nil, err
+		if err := take(r, where, key, sealed, sum); err != nil {
+			return err
 		}
 	}
-	return values, nil
+	return nil
 }
 
 func choose(where, key string, plain []byte) (string, error) {

@@ -181,7 +181,11 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 		kept.ask(sent.Header)
 	}
 	got, err := t.base.RoundTrip(sent)
-	if err != nil {
+	var known *fault.Error
+	switch {
+	case errors.As(err, &known): // such as an address that may not be reached: asking again does not help
+		return nil, fault.Wrap(known, "%s", t.home.Host)
+	case err != nil:
 		return nil, fault.Errorf(fault.Unavailable, "%s does not answer: %w", t.home.Host, err)
 	}
 	t.note(got.Header)

@@ -25,6 +25,7 @@ import (
 // Options say which Gitea, and as whom.
 type Options struct {
 	URL string // of Gitea, without api/v1
+	API string // where its API is, with api/v1; "" is below URL
 	// Token gives the credentials before each request, so that OAuth tokens may be renewed: an access token of a person,
 	// or an OAuth token.
 	Token func(ctx context.Context) (Token, error)
@@ -48,7 +49,8 @@ func Fixed(value string) func(context.Context) (Token, error) {
 type Forge struct {
 	client    *http.Client
 	transport *forge.Transport
-	root      string // without a slash at the end
+	root      string // without a slash at the end, and so is api
+	api       string
 	token     func(ctx context.Context) (Token, error)
 	pause     time.Duration
 	most      atomic.Int64 // items of a page; 0 until it was asked
@@ -59,8 +61,11 @@ var _ forge.Forge = (*Forge)(nil)
 // New gives a Gitea as Options say. Nothing is asked yet.
 func New(o Options) (*Forge, error) {
 	f := &Forge{root: strings.TrimRight(o.URL, "/"), token: o.Token, pause: cmp.Or(o.Pause, 200*time.Millisecond)}
+	if f.api = strings.TrimRight(o.API, "/"); f.api == "" {
+		f.api = f.root + "/api/v1"
+	}
 	t, err := forge.NewTransport(forge.TransportOptions{
-		URL: f.root, Base: o.Base, Now: o.Now, Pause: f.pause,
+		URL: f.api, Base: o.Base, Now: o.Now, Pause: f.pause,
 		Authorize: func(ctx context.Context) (string, string, error) {
 			token, err := o.Token(ctx)
 			return "Authorization", "token " + token.Value, err
@@ -155,7 +160,7 @@ func (f *Forge) send(ctx context.Context, method, path string, query url.Values,
 }
 
 func (f *Forge) open(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
-	address := f.root + "/api/v1" + path
+	address := f.api + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}

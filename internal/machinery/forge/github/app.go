@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,8 @@ import (
 type App struct {
 	ID           string // or its client id
 	Key          []byte // private, in PEM form as GitHub gives it
-	Installation int64  // 0 when the app has only one
+	Installation int64  // 0 when Account tells, or when the app has only one
+	Account      string // organization or person that it is installed on; "" when Installation tells
 }
 
 const (
@@ -47,6 +49,7 @@ type app struct {
 
 	mu           sync.Mutex
 	installation int64
+	account      string
 	tokens       map[string]*minted // by the repository that they are for
 }
 
@@ -71,7 +74,7 @@ func newApp(api string, o Options) (*app, error) {
 	if o.App.ID == "" {
 		return nil, fault.Errorf(fault.Invalid, "an app of GitHub's has an id, which its settings show; write it")
 	}
-	a := &app{id: o.App.ID, key: key, now: o.Now, installation: o.App.Installation, tokens: map[string]*minted{}}
+	a := &app{id: o.App.ID, key: key, now: o.Now, installation: o.App.Installation, account: o.App.Account, tokens: map[string]*minted{}}
 	a.api, _, err = client(api, o, func(context.Context) (string, string, error) {
 		signed, err := a.sign()
 		return "Authorization", "Bearer " + signed, err
@@ -194,13 +197,22 @@ func (a *app) find(ctx context.Context) (int64, error) {
 	if a.installation != 0 {
 		return a.installation, nil
 	}
-	list, _, err := a.api.Apps.ListInstallations(ctx, &gh.ListOptions{PerPage: 10})
+	list, err := whole(func(o gh.ListOptions) ([]*gh.Installation, *gh.Response, error) {
+		return a.api.Apps.ListInstallations(ctx, &o)
+	},
+		func(i *gh.Installation) *gh.Installation { return i })
 	if err != nil {
-		return 0, told(err)
+		return 0, err
+	}
+	if a.account != "" {
+		list = slices.DeleteFunc(list, func(i *gh.Installation) bool { return !strings.EqualFold(i.GetAccount().GetLogin(), a.account) })
+		if len(list) == 0 {
+			return 0, fault.Errorf(fault.Invalid, "the app %s is not installed on %s; install it there first", a.id, a.account)
+		}
 	}
 	if len(list) != 1 {
 		var where []string
-		for _, i := range list {
+		for _, i := range list[:min(len(list), 10)] {
 			where = append(where, fmt.Sprintf("%d on %s", i.GetID(), i.GetAccount().GetLogin()))
 		}
 		return 0, fault.Errorf(fault.Invalid, "the app %s has %d installations (%s); name the one that is meant, or install it first", a.id, len(list), strings.Join(where, ", "))

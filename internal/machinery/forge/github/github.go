@@ -31,6 +31,7 @@ const (
 // Options say which GitHub is meant, and as whom.
 type Options struct {
 	URL   string // as people open it, such as https://github.example.com; "" is https://github.com
+	API   string // where its API is; "" is where GitHub has it for URL
 	Token string // a personal access token; or
 	App   *App   // an App
 
@@ -62,6 +63,9 @@ func New(o Options) (*GitHub, error) {
 	api, err := apiOf(web)
 	if err != nil {
 		return nil, err
+	}
+	if o.API != "" {
+		api = strings.TrimRight(o.API, "/") + "/"
 	}
 	if (o.Token == "") == (o.App == nil) {
 		return nil, fault.Errorf(fault.Invalid, "GitHub takes either a token or an app")

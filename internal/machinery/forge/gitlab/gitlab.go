@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -24,6 +25,7 @@ const Public = "https://gitlab.com"
 // Options say which GitLab, and as whom.
 type Options struct {
 	URL string // of GitLab, without api/v4; Public when ""
+	API string // where its API is, with api/v4; "" is below URL
 	// Token gives the credentials before each request, so that OAuth tokens may be renewed: a personal, group or project
 	// access token, or an OAuth token.
 	Token func(ctx context.Context) (Token, error)
@@ -60,8 +62,9 @@ func New(o Options) (*Forge, error) {
 	if root == "" {
 		root = Public
 	}
+	reached := cmp.Or(strings.TrimRight(o.API, "/"), root)
 	t, err := forge.NewTransport(forge.TransportOptions{
-		URL: root, Base: o.Base, Now: o.Now, Pause: o.Pause,
+		URL: reached, Base: o.Base, Now: o.Now, Pause: o.Pause,
 		Authorize: func(ctx context.Context) (string, string, error) {
 			token, err := o.Token(ctx)
 			return "Authorization", "Bearer " + token.Value, err
@@ -71,7 +74,7 @@ func New(o Options) (*Forge, error) {
 		return nil, err
 	}
 	api, err := gl.NewAuthSourceClient(gl.Unauthenticated{}, // the transport has the credentials, and repeats
-		gl.WithBaseURL(root), gl.WithHTTPClient(&http.Client{Transport: t}), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}), gl.WithUserAgent("roadbed"))
+		gl.WithBaseURL(reached), gl.WithHTTPClient(&http.Client{Transport: t}), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}), gl.WithUserAgent("roadbed"))
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "%q is not the address of a GitLab: %w", o.URL, err)
 	}
