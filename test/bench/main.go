@@ -1,5 +1,7 @@
 // Command bench prints the figures that the product promises, each as `name value unit`. It measures bin/roadbed from
-// outside, by the public client, and runs the rooms' own benchmarks for what can't be seen there.
+// outside, by the public client and by git, and runs the rooms' own benchmarks for what can't be seen there. Its arguments
+// name parts (see parts), or `git` for all of hosted git; without any it runs those of the product as a whole. What has a
+// bound and misses it is told at the end, and the command fails.
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,29 +27,99 @@ import (
 
 const program = "bin/roadbed"
 
+// part is a group of figures, measured on servers of its own in a folder of its own.
+type part struct {
+	name    string
+	group   string // by which it is named together with others
+	measure func(ctx context.Context, b *bench) error
+}
+
+var parts = []part{
+	{"server", "product", serverFigures},
+	{"job", "product", func(ctx context.Context, b *bench) error { return mainJob(ctx, filepath.Join(b.dir, "job")) }},
+	{"rooms", "product", func(ctx context.Context, _ *bench) error { return rooms(ctx) }},
+	{"clone", "git", cloneFigures},
+	{"push", "git", pushFigures},
+	{"diff", "git", diffFigures},
+	{"many", "git", manyFigures},
+}
+
 func main() {
-	if err := run(context.Background()); err != nil {
+	chosen := os.Args[1:]
+	if len(chosen) == 0 {
+		chosen = []string{"product"}
+	}
+	if err := run(context.Background(), chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// bench is one part that is being measured.
+type bench struct {
+	dir    string
+	missed []string
 }
 
 func figure(name string, value float64, unit string) {
 	fmt.Printf("%s %s %s\n", name, strconv.FormatFloat(value, 'f', 3, 64), unit)
 }
 
-func run(ctx context.Context) error {
-	info, err := os.Stat(program)
-	if err != nil {
+// most prints a figure that is to be at most a bound.
+func (b *bench) most(name string, value, bound float64, unit string) {
+	figure(name, value, unit)
+	if value > bound {
+		b.missed = append(b.missed, fmt.Sprintf("%s is %.3f %s, and is to be at most %g", name, value, unit, bound))
+	}
+}
+
+func run(ctx context.Context, chosen []string) error {
+	if _, err := os.Stat(program); err != nil {
 		return fmt.Errorf("%w; run make build first", err)
 	}
-	figure("binary_size", float64(info.Size())/1e6, "MB")
+	var missed []string
+	for _, name := range chosen {
+		known := false
+		for _, p := range parts {
+			if p.name != name && p.group != name {
+				continue
+			}
+			known = true
+			late, err := p.run(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			missed = append(missed, late...)
+		}
+		if !known {
+			return fmt.Errorf("there is no part %q", name)
+		}
+	}
+	if len(missed) > 0 {
+		return errors.New(strings.Join(missed, "\n"))
+	}
+	return nil
+}
+
+func (p part) run(ctx context.Context) (missed []string, err error) {
 	dir, err := os.MkdirTemp("", "roadbed-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir}
+	err = p.measure(ctx, b)
+	return b.missed, err
+}
+
+// serverFigures are of the program itself: its size, its start, what it takes, and how soon a log is seen.
+func serverFigures(ctx context.Context, b *bench) error {
+	info, err := os.Stat(program)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s, err := start(ctx, dir)
+	figure("binary_size", float64(info.Size())/1e6, "MB")
+	s, err := start(ctx, b.dir)
 	if err != nil {
 		return err
 	}
@@ -58,12 +131,11 @@ func run(ctx context.Context) error {
 		return err
 	}
 	figure("idle_memory", memory, "MB")
-	if err := logs(ctx, s.api); err != nil {
-		return err
-	}
-	if err := mainJob(ctx, filepath.Join(dir, "job")); err != nil {
-		return err
-	}
+	return logs(ctx, s.api)
+}
+
+// rooms runs the benchmarks of the rooms.
+func rooms(ctx context.Context) error {
 	for _, b := range []struct{ room, pattern string }{
 		{"./internal/machinery/ledger", "AppendSQLite$"}, {"./internal/machinery/execute/process", "Start"}, {"./internal/core/access", "."},
 	} {

@@ -2,10 +2,16 @@
 
 package git
 
-import "syscall"
+import (
+	"io"
+	"syscall"
+)
 
 // endWithParent does nothing: a command that starts no others, and whose server was killed, ends at its closed pipes.
 func endWithParent(*syscall.SysProcAttr) {}
 
 // limitMemory does nothing: only Linux bounds the memory of a process that runs.
 func limitMemory(int, uint64) error { return nil }
+
+// widen does nothing: only Linux lets the size of a pipe be set.
+func widen(pipe io.Reader) io.Reader { return pipe }

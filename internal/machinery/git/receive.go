@@ -127,7 +127,7 @@ func (s *session) run(ctx context.Context, cmd *process, started, ended func()) 
 	}()
 	sent := func() {}
 	if ended == nil {
-		_, _ = io.Copy(out, stdout) // a client that has gone ends the process by its closed pipe
+		_, _ = io.CopyBuffer(out, alone{widen(stdout)}, make([]byte, pumpBytes)) // a client that has gone ends the process by its closed pipe
 	} else {
 		sent = relay(out, stdout)
 	}
@@ -176,7 +176,11 @@ func relay(to io.Writer, from io.Reader) (sent func()) {
 	}
 }
 
+// alone is a reader that is nothing more, so that io.CopyBuffer takes the buffer that it is given.
+type alone struct{ io.Reader }
+
 const (
+	pumpBytes  = 256 << 10 // of a clone at once: each piece is a chunk of its own on the way to the client
 	chunkBytes = 16 << 10
 	backlog    = 8 << 20
 )
