@@ -20,6 +20,7 @@ const (
 	commandTime    = time.Minute      // of a command whose context has no sooner end
 	packTime       = 10 * time.Minute // of a packing
 	commandsAtOnce = 64
+	remotesAtOnce  = 16                // fetches from and pushes to remotes
 	serveTime      = time.Hour         // of one clone, fetch or push, until the client has the end of its answer
 	treeBytes      = 64 << 20          // of a listing of a tree
 	treeEntries    = 50_000            // of a folder that is kept in memory
@@ -41,6 +42,7 @@ type Git struct {
 	log     *slog.Logger
 	serving *slots
 	running chan struct{} // the short commands
+	remotes chan struct{} // exchanges with remotes
 	idle    time.Duration // that a client is waited for
 	memory  uint64        // of each process
 	hold    []*os.File
@@ -59,7 +61,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), idle: idleTime, memory: processMemory}
+	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), remotes: make(chan struct{}, remotesAtOnce), idle: idleTime, memory: processMemory}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {
@@ -117,6 +119,9 @@ var settings = [...][2]string{
 	{"receive.fsck.badTimezone", "ignore"}, // these three are harmless and in the history of many old projects
 	{"receive.fsck.missingSpaceBeforeDate", "ignore"},
 	{"receive.fsck.zeroPaddedFilemode", "ignore"},
+	{"fetch.fsck.badTimezone", "ignore"},
+	{"fetch.fsck.missingSpaceBeforeDate", "ignore"},
+	{"fetch.fsck.zeroPaddedFilemode", "ignore"},
 	{"receive.denyDeleteCurrent", "refuse"}, // without its default branch a repository can't be cloned
 	{"receive.advertiseAtomic", "true"},
 	{"receive.advertisePushOptions", "true"},

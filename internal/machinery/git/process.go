@@ -31,6 +31,7 @@ type call struct {
 	limit  int64         // bytes of output; more is fault.TooLarge
 	forks  bool          // it starts processes of its own
 	time   time.Duration // commandTime when 0
+	file   int64         // bytes of each file that it writes; unbounded when 0
 }
 
 // exitError is a command that ended with another code than 0.
@@ -62,6 +63,7 @@ const grace = 3 * time.Second
 type process struct {
 	*exec.Cmd
 	memory uint64
+	file   int64
 	guard  *exec.Cmd // nil for one that starts no others
 }
 
@@ -80,7 +82,7 @@ func (g *Git) command(ctx context.Context, c call) *process {
 	endWithParent(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
-	p := &process{Cmd: cmd, memory: g.memory}
+	p := &process{Cmd: cmd, memory: g.memory, file: c.file}
 	if c.forks {
 		p.guard = exec.Command("/bin/sh", "-c", guard)
 		p.guard.Env = g.env
@@ -96,7 +98,7 @@ func (p *process) start() error {
 		return err
 	}
 	// What a client sends, which may unpack to a thousand times its size, comes to git only after this.
-	err := limitMemory(p.Process.Pid, p.memory)
+	err := limit(p.Process.Pid, p.memory, p.file)
 	if err == nil && p.guard != nil {
 		p.guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: p.Process.Pid}
 		if _, err = p.guard.StdinPipe(); err == nil {
@@ -241,24 +243,27 @@ func exists(path string) bool {
 }
 
 // bounded keeps up to limit bytes. At the first byte over it calls full, when there is one, and takes no more;
-// without full the rest is dropped.
+// without full the rest is dropped. The buffer is not embedded: its ReadFrom would take all that comes.
 type bounded struct {
-	bytes.Buffer
+	kept  bytes.Buffer
 	limit int64
 	over  bool
 	full  func()
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	room := b.limit - int64(b.Len())
+	room := b.limit - int64(b.kept.Len())
 	if int64(len(p)) <= room {
-		return b.Buffer.Write(p)
+		return b.kept.Write(p)
 	}
 	b.over = true
+	b.kept.Write(p[:max(room, 0)])
 	if b.full != nil {
 		b.full()
 		return 0, errOutputLimit
 	}
-	b.Buffer.Write(p[:max(room, 0)])
 	return len(p), nil
 }
+
+func (b *bounded) Bytes() []byte  { return b.kept.Bytes() }
+func (b *bounded) String() string { return b.kept.String() }

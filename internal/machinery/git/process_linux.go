@@ -12,9 +12,15 @@ import (
 // process is killed; git then removes its locks and its quarantine. The caller keeps its thread until the process ends.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM }
 
-// limitMemory bounds what a process, and each that it starts, takes of the memory beside the files that it maps.
-func limitMemory(pid int, bytes uint64) error {
-	return kernel.Prlimit(pid, kernel.RLIMIT_DATA, &kernel.Rlimit{Cur: bytes, Max: bytes}, nil)
+// limit bounds what a process, and each that it starts, takes of the memory beside the files that it maps, and how large
+// a file it writes (0: as large as it wants). What writes more is ended by the kernel.
+func limit(pid int, memory uint64, file int64) error {
+	if file > 0 {
+		if err := kernel.Prlimit(pid, kernel.RLIMIT_FSIZE, &kernel.Rlimit{Cur: uint64(file), Max: uint64(file)}, nil); err != nil {
+			return err
+		}
+	}
+	return kernel.Prlimit(pid, kernel.RLIMIT_DATA, &kernel.Rlimit{Cur: memory, Max: memory}, nil)
 }
 
 // widen gives a pipe room for a whole piece of what is sent, so that git and the client wait for each other less often.

@@ -10,8 +10,8 @@ import (
 // endWithParent does nothing: a command that starts no others, and whose server was killed, ends at its closed pipes.
 func endWithParent(*syscall.SysProcAttr) {}
 
-// limitMemory does nothing: only Linux bounds the memory of a process that runs.
-func limitMemory(int, uint64) error { return nil }
+// limit does nothing: only Linux bounds a process that runs.
+func limit(int, uint64, int64) error { return nil }
 
 // widen does nothing: only Linux lets the size of a pipe be set.
 func widen(pipe io.Reader) io.Reader { return pipe }
