@@ -20,6 +20,8 @@ type Repository struct {
 	CloneURL      string     `json:"cloneUrl"`
 	Created       time.Time  `json:"created"`
 	Pushed        *time.Time `json:"pushed,omitempty"`
+	Deleted       *time.Time `json:"deleted,omitempty" doc:"Since when it is deleted; absent for one that is there."`
+	Purge         *time.Time `json:"purge,omitempty" doc:"When a deleted one is removed for good."`
 }
 
 // TreeEntry is one file or folder of a repository. GET /repositories/{namespace}/{name}/tree (repository:read).

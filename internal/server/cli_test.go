@@ -21,13 +21,15 @@ func atTerminal(t *testing.T, url, token string) {
 }
 
 // say runs a verb, as a person does at a terminal.
-func say(line string) (code int, out, problem string) {
+func say(line string) (code int, out, problem string) { return sayWords(strings.Fields(line)) }
+
+func sayWords(words []string) (code int, out, problem string) {
 	var stdout, stderr bytes.Buffer
 	root := cli.New("test")
 	root.AddCommand(Commands("test")...)
 	root.SetOut(&stdout)
 	root.SetErr(&stderr)
-	return cli.Run(root, strings.Fields(line)), stdout.String(), stderr.String()
+	return cli.Run(root, words), stdout.String(), stderr.String()
 }
 
 // said is one thing that a person says, and what is to come of it.

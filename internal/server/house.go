@@ -197,6 +197,7 @@ func (h *House) core() (err error) {
 		return err
 	}
 	h.Repositories.Portal(h.baseURL())
+	h.Repositories.Grace(h.Options.Grace)
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())

@@ -60,6 +60,21 @@ func TestImagesStayWithTheirRepository(t *testing.T) {
 		if err := g.admin.Do(t.Context(), "DELETE", "/repositories/crew/store", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
+		if err := pull("store"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("of a deleted repository: %v", err)
+		}
+		if _, err := g.house.tidyOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Post[client.Repository](t.Context(), g.admin, "/repositories/crew/store/restore", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := pull("store"); err != nil {
+			t.Errorf("of a restored repository: %v", err)
+		}
+		if err := g.admin.Do(t.Context(), "DELETE", "/repositories/crew/store?now=true", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := g.house.Repositories.Rename(actor.AsSystem(t.Context()), "crew/shop", "crew/store"); err != nil {
 			t.Fatal(err)
 		}

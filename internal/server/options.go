@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -41,6 +42,7 @@ type Options struct {
 	LogLevel   string
 	LogFormat  string
 	Drain      time.Duration
+	Grace      time.Duration // of deleted repositories
 	Config     string
 	patience   time.Duration // of workers; 0 for their own, tests wait less
 }
@@ -99,6 +101,9 @@ func table() []option {
 	add("drain", "longest `time` that requests and steps may take to end when the server is asked to stop")(
 		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Drain.String() })
+	add("repository-grace", "`time` for which a deleted repository can be restored; 0 removes it at once")(
+		func(o *Options, v string) (err error) { o.Grace, err = time.ParseDuration(v); return err },
+		func(o *Options) string { return o.Grace.String() })
 	set, get := text(func(o *Options) *string { return &o.AdminToken })
 	rows = append(rows, option{name: "admin-token", usage: "token of user:default/admin, for scripts", secret: true, set: set, get: get})
 	return rows
@@ -112,7 +117,7 @@ const (
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
-	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second}
+	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.

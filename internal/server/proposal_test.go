@@ -10,6 +10,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -401,12 +402,35 @@ func TestAProposalFollowsItsBranches(t *testing.T) {
 		d.push("alice", "crew/other", map[string]string{"x": "x"})
 		other := desk{d.ground, "crew/other"}
 		other.propose("alice", "feature", map[string]string{"y": "y"})
+		open := func(want int) {
+			t.Helper()
+			list, err := client.All[client.Proposal](ctx, d.admin, "/proposals", url.Values{"state": {"open"}})
+			if err != nil || len(list) != want {
+				t.Errorf("open are %+v, %v", list, err)
+			}
+		}
+		open(3)
 		if err := d.admin.Do(ctx, "DELETE", "/repositories/crew/other", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		list, err := client.All[client.Proposal](ctx, d.admin, "/proposals", url.Values{"state": {"open"}})
-		if err != nil || len(list) != 2 {
-			t.Errorf("open are %+v, %v", list, err)
+		open(2)
+		if err := d.admin.Do(ctx, "POST", "/repositories/crew/other/restore", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		open(3)
+		if err := d.admin.Do(ctx, "DELETE", "/repositories/crew/other?now=true", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		open(2)
+		err = eventually(ctx, func() (bool, error) {
+			kept := 0
+			err := d.house.DB.Read(ctx, func(tx *store.Tx) error {
+				return tx.QueryRow(ctx, "SELECT COUNT(*) FROM proposals WHERE state = 'open'").Scan(&kept)
+			})
+			return kept == 2, err
+		})
+		if err != nil {
+			t.Errorf("what was proposed in it is kept: %v", err)
 		}
 	})
 }

@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Child()
-	if filepath.Base(os.Args[0]) == "roadbed" { // as a tool of a pipeline's steps
+	if filepath.Base(os.Args[0]) == "roadbed" || len(os.Args) > 1 && os.Args[1] == "git-credential" { // as a tool of a pipeline's steps, or of git
 		os.Exit(crashTool(os.Args[1:]))
 	}
 	if data := os.Getenv(crashData); data != "" {

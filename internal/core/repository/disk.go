@@ -133,7 +133,7 @@ func (s *Service) tidy(ctx context.Context, g *git.Git, id string) {
 	if err == nil {
 		var r Repository
 		var head string
-		if r, err = s.byID(ctx, id); err == nil {
+		if r, err = s.rowByID(ctx, id); err == nil {
 			head, err = g.Head(ctx, s.folder(id))
 		}
 		if err == nil && head != r.DefaultBranch {
@@ -194,7 +194,7 @@ func (s *Service) locked(ctx context.Context, id string, fn func(g *git.Git) err
 // clearEarlier removes what an earlier try to make this very repository, which a crash cut off, has left.
 func (s *Service) clearEarlier(ctx context.Context, r Repository) error {
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		_, err := byID(ctx, tx, r.ID)
+		_, err := rowByID(ctx, tx, r.ID)
 		return err
 	})
 	if err == nil {

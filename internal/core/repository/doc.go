@@ -20,9 +20,13 @@
 // its references have moved, so that nothing is dropped that a push builds on. A repository that is deleted ends what is
 // being served of it.
 //
+// A deleted repository keeps its row, its name and its folder until its purge time: to everybody but who restores it there is
+// none. Then Run removes it: first the row, in the transaction of the entry, then the folder, of which a crash leaves an orphan.
+//
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what
-// was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted. Their subject is
-// "repository:NAMESPACE/NAME".
+// was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted,
+// repository.restored, repository.purged. Their subject is "repository:NAMESPACE/NAME". What hangs on a repository hides or waits when it is deleted,
+// and goes when it is purged.
 //
 // Rights: repository:read, write (push, commit), create, admin (rename, transfer, settings, delete). Whoever may not
 // read a repository learns nothing of it: it is fault.NotFound.

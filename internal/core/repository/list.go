@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -15,6 +14,7 @@ type Query struct {
 	Space     string // exactly this space
 	Namespace string
 	Text      string // part of NAMESPACE/NAME or of the description
+	Deleted   bool   // those that were deleted, in place of those that are there
 	Limit     int    // 50 when 0, at most 200
 	Cursor    string // Page.Next of the page before
 }
@@ -25,14 +25,14 @@ type Page struct {
 	Next  string // "" at the end
 }
 
-// List gives the repositories that the principal of ctx may read, by name.
+// List gives the repositories that the principal of ctx may read, by name; of the deleted ones those that it may restore.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	w := &store.Where{}
-	set, err := s.access.Spaces(ctx, Read)
-	if err != nil {
-		return Page{}, err
+	shown := s.visible
+	if q.Deleted {
+		shown = s.restorable
 	}
-	if err := s.visible(ctx, w, set); err != nil {
+	if err := shown(ctx, w); err != nil {
 		return Page{}, err
 	}
 	if q.Space != "" {
@@ -57,7 +57,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	}
 	q.Limit = min(q.Limit, 200)
 	var page Page
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY r.namespace, r.name LIMIT "+w.Arg(q.Limit+1), w.Args...)
 		page.Items, err = store.Collect(rows, err, scanRepository)
 		return err
@@ -72,10 +72,32 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
+// restorable narrows a list to deleted repositories: those that may be administered, and the caller's own where it may make
+// some.
+func (s *Service) restorable(ctx context.Context, w *store.Where) error {
+	w.Add("r.deleted > 0")
+	administered, err := s.access.Spaces(ctx, Manage)
+	if err != nil || administered.All {
+		return err
+	}
+	made, err := s.access.Spaces(ctx, Make)
+	if err != nil {
+		return err
+	}
+	own := "r.created_by = " + w.Arg(actor.From(ctx).ID)
+	if !made.All {
+		own += " AND " + w.In("r.space", made.List())
+	}
+	w.Add("(" + w.In("r.space", administered.List()) + " OR " + own + ")")
+	return nil
+}
+
 // visible narrows a list to what may be seen: the repositories of some spaces, and those that the token's scopes name.
-func (s *Service) visible(ctx context.Context, w *store.Where, set access.Set) error {
-	if set.All {
-		return nil
+func (s *Service) visible(ctx context.Context, w *store.Where) error {
+	w.Add("r.deleted = 0")
+	set, err := s.access.Spaces(ctx, Read)
+	if err != nil || set.All {
+		return err
 	}
 	seen := w.In("r.space", set.List())
 	var named []string

@@ -221,7 +221,7 @@ func TestDeletedWhilePushedTo(t *testing.T) {
 					break
 				}
 			}
-			if err := b.Delete(accesstest.As("adam"), "default/shop"); err != nil {
+			if err := b.Purge(accesstest.As("adam"), "default/shop"); err != nil {
 				t.Fatal(err)
 			}
 			pushed.Wait()

@@ -56,7 +56,7 @@ func (p Platform) SpaceOf(ctx context.Context, repository string) (string, error
 	return r.Space, err
 }
 
-// Exists tells whether there is a repository with an id.
+// Exists tells whether there is a repository with an id, or one that was deleted and can be restored.
 func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error) {
 	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
 		n := 0

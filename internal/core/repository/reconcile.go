@@ -23,7 +23,8 @@ const (
 )
 
 // Run records pushes that a crash or an unreachable database kept from the ledger, at once and from then on; removes
-// folders that belong to no repository; and packs repositories now and then. It lives until ctx ends.
+// folders that belong to no repository, and deleted repositories whose time is over; and packs repositories now and then.
+// It lives until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	ctx = actor.AsSystem(ctx)
 	s.settleAll(ctx, true)
@@ -44,11 +45,12 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// tidyAll packs repositories and removes orphans until ctx ends.
+// tidyAll packs repositories and removes deleted ones and orphans until ctx ends.
 func (s *Service) tidyAll(ctx context.Context) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
 	var looked time.Time
+	s.purgeDue(ctx)
 	for {
 		if time.Since(looked) > orphanAge {
 			looked = time.Now() // by the clock of the file system
@@ -61,6 +63,7 @@ func (s *Service) tidyAll(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.maintain(ctx)
+			s.purgeDue(ctx)
 		}
 	}
 }
@@ -105,7 +108,7 @@ func (s *Service) settleAll(ctx context.Context, starting bool) {
 func (s *Service) compareAll(ctx context.Context) {
 	var ids []string
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		ids, err = allIDs(ctx, tx)
+		ids, err = liveIDs(ctx, tx)
 		return err
 	})
 	for _, id := range ids {

@@ -40,6 +40,9 @@ type Repository struct {
 	CreatedBy     string // opaque id of a principal
 	Updated       time.Time
 	Pushed        time.Time // when a reference moved last; zero when never
+	Deleted       time.Time // since when it is hidden; zero while it is there
+	DeletedBy     string    // opaque id of a principal
+	Purge         time.Time // when a deleted one is removed for good
 
 	generation int64
 	dirty      *mark
@@ -47,6 +50,9 @@ type Repository struct {
 
 // FullName gives NAMESPACE/NAME.
 func (r Repository) FullName() string { return r.Namespace + "/" + r.Name }
+
+// gone tells whether it was deleted.
+func (r Repository) gone() bool { return !r.Deleted.IsZero() }
 
 // Subject gives what the ledger calls the repository.
 func (r Repository) Subject() string { return Subject(r.FullName()) }
@@ -64,12 +70,14 @@ type NewRepository struct {
 	ID            string // from NewID, for who must know its own again after a crash; "" makes one
 }
 
-// Change says what is to change; nil leaves a field as it is.
+// Change says what is to change, all of it or nothing; nil leaves a field as it is.
 type Change struct {
 	Description   *string
 	DefaultBranch *string
 	Protected     *bool
 	Archived      *bool
+	Space         *string // its rights hold from then on
+	Name          *string // NAMESPACE/NAME
 }
 
 // Push is the Data of a repository.pushed entry.

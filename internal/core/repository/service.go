@@ -29,6 +29,7 @@ type Service struct {
 	log    *slog.Logger
 	portal string
 	gate   Gate // nil lets every push through that the repository's own rules do
+	grace  time.Duration
 
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
@@ -49,7 +50,7 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git
 		return nil, fault.Wrap(err, "open the folder of repositories")
 	}
 	return &Service{
-		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, started: time.Now(),
+		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, grace: DefaultGrace, started: time.Now(),
 		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{}, served: map[string]map[*context.CancelCauseFunc]bool{},
 	}, nil
 }
@@ -75,8 +76,8 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 	if err := s.mayMake(ctx, r.Space, r.FullName()); err != nil {
 		return Repository{}, err
 	}
-	if _, err := s.find(ctx, r.FullName()); err == nil {
-		return Repository{}, taken(r.FullName())
+	if err := s.checkFree(ctx, r.FullName()); err != nil {
+		return Repository{}, err
 	}
 	if n.ID != "" {
 		if err := s.clearEarlier(ctx, r); err != nil {
@@ -134,7 +135,7 @@ func (s *Service) mayMake(ctx context.Context, space, fullName string) error {
 func (s *Service) dropUnlessKept(ctx context.Context, id string) {
 	ctx = context.WithoutCancel(ctx)
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		_, err := byID(ctx, tx, id)
+		_, err := rowByID(ctx, tx, id)
 		return err
 	})
 	if !fault.Is(err, fault.NotFound) {
@@ -222,116 +223,4 @@ func (s *Service) Moved(ctx context.Context, fullName string) (now string, err e
 	}
 	_, err = s.open(ctx, Read, r.FullName())
 	return r.FullName(), err
-}
-
-// Update changes settings. It needs repository:admin. A new default branch need not exist yet.
-func (s *Service) Update(ctx context.Context, fullName string, c Change) (Repository, error) {
-	if c.DefaultBranch != nil {
-		if err := git.CheckBranch(*c.DefaultBranch); err != nil {
-			return Repository{}, err
-		}
-	}
-	if c.Description != nil {
-		if err := checkDescription(*c.Description); err != nil {
-			return Repository{}, err
-		}
-	}
-	return s.manage(ctx, fullName, "repository.changed", func(ctx context.Context, r *Repository) (any, error) {
-		data := map[string]any{"repository": r.FullName()}
-		if c.Description != nil {
-			r.Description = *c.Description
-			data["description"] = r.Description
-		}
-		if c.Protected != nil {
-			r.Protected = *c.Protected
-			data["protected"] = r.Protected
-		}
-		if c.Archived != nil {
-			r.Archived = *c.Archived
-			data["archived"] = r.Archived
-		}
-		if c.DefaultBranch != nil {
-			r.DefaultBranch = *c.DefaultBranch
-			data["default_branch"] = r.DefaultBranch
-		}
-		return data, nil
-	})
-}
-
-// Rename gives a repository another address; the old one is free at once for who made it, and for administrators of its
-// space. It needs repository:admin and
-// repository:create in the space, and fails with fault.Conflict when the name is taken.
-func (s *Service) Rename(ctx context.Context, fullName, newName string) (Repository, error) {
-	namespace, name, err := ParseName(newName)
-	if err != nil {
-		return Repository{}, err
-	}
-	return s.manage(ctx, fullName, "repository.renamed", func(ctx context.Context, r *Repository) (any, error) {
-		if err := s.mayMake(ctx, r.Space, namespace+"/"+name); err != nil {
-			return nil, err
-		}
-		data := map[string]string{"from": r.FullName(), "repository": namespace + "/" + name}
-		r.Namespace, r.Name = namespace, name
-		return data, nil
-	})
-}
-
-// Transfer moves a repository to another space, whose rights hold from then on. It needs repository:admin, and
-// repository:create in the new space.
-func (s *Service) Transfer(ctx context.Context, fullName, space string) (Repository, error) {
-	return s.manage(ctx, fullName, "repository.transferred", func(ctx context.Context, r *Repository) (any, error) {
-		if err := s.mayMake(ctx, space, r.FullName()); err != nil {
-			return nil, err
-		}
-		data := map[string]string{"repository": r.FullName(), "from": r.Space, "to": space}
-		r.Space = space
-		return data, nil
-	})
-}
-
-// manage changes a repository's row, for who may administer it. mutate is asked once, outside the transaction.
-func (s *Service) manage(ctx context.Context, fullName, kind string, mutate func(context.Context, *Repository) (any, error)) (Repository, error) {
-	r, err := s.open(ctx, Manage, fullName)
-	if err != nil {
-		return Repository{}, err
-	}
-	err = s.locked(ctx, r.ID, func(g *git.Git) error {
-		if r, err = s.open(ctx, Manage, fullName); err != nil { // as it is now
-			return err
-		}
-		old := r
-		data, err := mutate(ctx, &r)
-		if err != nil {
-			return err
-		}
-		r.Updated = s.now()
-		var others []string
-		if r.FullName() != old.FullName() {
-			others = append(others, old.Subject())
-		}
-		administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
-		err = s.db.Write(ctx, func(tx *store.Tx) error {
-			if r.FullName() != old.FullName() {
-				if err := s.checkFormer(ctx, tx, r, administers); err != nil {
-					return err
-				}
-				if err := keepFormer(ctx, tx, old); err != nil {
-					return err
-				}
-			}
-			if err := update(ctx, tx, r); err != nil {
-				return err
-			}
-			return s.tell(ctx, tx, kind, r, data, others...)
-		})
-		if err == nil && r.DefaultBranch != old.DefaultBranch {
-			// The row leads: after a crash here tidy makes HEAD follow it.
-			err = g.SetHead(context.WithoutCancel(ctx), s.folder(r.ID), r.DefaultBranch)
-		}
-		if err == nil {
-			r, err = s.byID(ctx, r.ID)
-		}
-		return err
-	})
-	return r, err
 }

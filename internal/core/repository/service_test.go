@@ -119,7 +119,7 @@ func TestRenameTransferDelete(t *testing.T) {
 		second := b.commit("c", "x", "z")
 		b.must("c", "push", "-q")
 		b.same("pushes", b.pushes("team/store"), "pri_carol refs/heads/main "+short(head)+" "+short(second))
-		if err := b.Delete(adam, "team/store"); err != nil {
+		if err := b.Purge(adam, "team/store"); err != nil {
 			t.Fatal(err)
 		}
 		b.refused("there is no repository", "c", "fetch")
@@ -130,7 +130,7 @@ func TestRenameTransferDelete(t *testing.T) {
 		for _, e := range b.entries("team/store") {
 			types += e.Type + " " + e.Space + ", "
 		}
-		if types != "repository.renamed default, repository.transferred lab, repository.pushed lab, repository.deleted lab, " {
+		if types != "repository.renamed default, repository.transferred lab, repository.pushed lab, repository.deleted lab, repository.purged lab, " {
 			t.Error(types)
 		}
 		if history := b.entries("default/shop"); history[len(history)-1].Type != "repository.renamed" {
@@ -172,7 +172,7 @@ func TestANameThatBecameFreeIsNoStrangers(t *testing.T) {
 			if err := create(who, "default"); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.Delete(adam, "team/pay"); err != nil {
+			if err := b.Purge(adam, "team/pay"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -81,6 +81,15 @@ func (s *Service) byID(ctx context.Context, id string) (r Repository, err error)
 	return r, err
 }
 
+// rowByID is byID with those that were deleted.
+func (s *Service) rowByID(ctx context.Context, id string) (r Repository, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err = rowByID(ctx, tx, id)
+		return err
+	})
+	return r, err
+}
+
 // settle is Settle under the repository's lock. Against a second server that shares the folder without the lock, the
 // generation of the row keeps an older view from being written over a newer one.
 func (s *Service) settle(ctx context.Context, id string) error {

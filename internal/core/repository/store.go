@@ -24,18 +24,19 @@ func Migrations() store.Migrations {
 }
 
 const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
-  r.created_by, r.updated, r.pushed, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
+  r.created_by, r.updated, r.pushed, r.deleted, r.deleted_by, r.purge, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
   COALESCE(h.hash, '')
   FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch `
 
 func scanRepository(row store.Row) (r Repository, err error) {
-	var created, updated, pushed int64
+	var created, updated, pushed, deleted, purge int64
 	var dirty bool
 	var options string
 	var m mark
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
-		&r.CreatedBy, &updated, &pushed, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options, &r.Head)
+		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options, &r.Head)
 	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
+	r.Deleted, r.Purge = store.FromMicros(deleted), store.FromMicros(purge)
 	if dirty && err == nil {
 		r.dirty = &m
 		if options != "" {
@@ -45,24 +46,43 @@ func scanRepository(row store.Row) (r Repository, err error) {
 	return r, err
 }
 
-// byName gives a repository by NAMESPACE/NAME.
+// byName gives a repository by NAMESPACE/NAME. One that was deleted is not found.
 func byName(ctx context.Context, tx *store.Tx, fullName string) (Repository, error) {
+	return named(ctx, tx, fullName, "r.deleted = 0")
+}
+
+// deletedByName gives a repository by the NAMESPACE/NAME that is kept for it. One that is there is not found.
+func deletedByName(ctx context.Context, tx *store.Tx, fullName string) (Repository, error) {
+	return named(ctx, tx, fullName, "r.deleted > 0")
+}
+
+func named(ctx context.Context, tx *store.Tx, fullName, which string) (Repository, error) {
 	namespace, name, err := ParseName(fullName)
 	if err != nil {
 		return Repository{}, err
 	}
-	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.namespace = $1 AND r.name = $2`, namespace, name), scanRepository,
+	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.namespace = $1 AND r.name = $2 AND `+which, namespace, name), scanRepository,
 		"repository %s/%s", namespace, name)
 }
 
+// byID gives a repository. One that was deleted is not found.
 func byID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
+	r, err := rowByID(ctx, tx, id)
+	if err == nil && r.gone() {
+		return Repository{}, fault.Errorf(fault.NotFound, "repository %s was deleted", r.FullName())
+	}
+	return r, err
+}
+
+// rowByID gives a repository, deleted or not.
+func rowByID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.id = $1`, id), scanRepository, "repository %s", id)
 }
 
 func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
-		created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, 0, '', 0, '', '', '')`,
+		created_by, updated, pushed, deleted, deleted_by, purge, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, '', 0, 0, 0, '', 0, '', '', '')`,
 		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
@@ -129,7 +149,7 @@ func setDirty(ctx context.Context, tx *store.Tx, id string, m mark) error {
 		options = string(raw)
 	}
 	n, err := tx.Exec(ctx, `UPDATE repositories SET dirty = 1, generation = generation + 1, dirty_actor = $2, dirty_platform = $3,
-		dirty_cause = $4, dirty_run = $5, dirty_options = $6 WHERE id = $1`, id, m.actor, m.platform, m.cause, m.run, options)
+		dirty_cause = $4, dirty_run = $5, dirty_options = $6 WHERE id = $1 AND deleted = 0`, id, m.actor, m.platform, m.cause, m.run, options)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
 	}
@@ -202,12 +222,31 @@ func headOf(ctx context.Context, tx *store.Tx, id, name, hash string) (actor str
 }
 
 func dirtyIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE dirty = 1 ORDER BY id`)
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE dirty = 1 AND deleted = 0 ORDER BY id`)
 	return store.Collect(rows, err, scanText)
 }
 
+// liveIDs gives the repositories that are there.
+func liveIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE deleted = 0`)
+	return store.Collect(rows, err, scanText)
+}
+
+// allIDs gives the repositories that have a folder: those that are there, and those that were deleted and can be restored.
 func allIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT id FROM repositories`)
+	return store.Collect(rows, err, scanText)
+}
+
+// setDeleted hides a repository until a time at which it is removed, or with a zero time shows it again.
+func setDeleted(ctx context.Context, tx *store.Tx, id string, at time.Time, by string, purge time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE repositories SET deleted = $2, deleted_by = $3, purge = $4 WHERE id = $1`, id, store.Micros(at), by, store.Micros(purge))
+	return err
+}
+
+// dueIDs gives some repositories that were deleted and are to be removed for good by now.
+func dueIDs(ctx context.Context, tx *store.Tx, now time.Time) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE deleted > 0 AND purge <= $1 ORDER BY purge LIMIT 20`, store.Micros(now))
 	return store.Collect(rows, err, scanText)
 }
 

@@ -20,8 +20,9 @@ func (a *API) repositoryRoutes() {
 	op.DefaultStatus = 201
 	register(a, op, a.createRepository)
 	register(a, operation("getRepository", http.MethodGet, one, "repositories", "One repository"), a.getRepository)
-	register(a, operation("deleteRepository", http.MethodDelete, one, "repositories", "Delete a repository with all that it holds"), a.deleteRepository)
-	register(a, operation("updateRepository", http.MethodPatch, one, "repositories", "Change its settings, its name or its space"), a.updateRepository)
+	register(a, operation("deleteRepository", http.MethodDelete, one, "repositories", "Delete a repository with all that it holds, to be restored for some days or for good"), a.deleteRepository)
+	register(a, operation("restoreRepository", http.MethodPost, one+"/restore", "repositories", "Bring a deleted repository back as it was"), a.restoreRepository)
+	register(a, operation("updateRepository", http.MethodPatch, one, "repositories", "Change its settings, its name and its space, all or nothing"), a.updateRepository)
 	register(a, operation("listBranches", http.MethodGet, one+"/branches", "repositories", "Branches, by name"), a.listBranches)
 	register(a, operation("deleteBranch", http.MethodDelete, one+"/branches", "repositories", "Delete a branch"), a.deleteBranch)
 	register(a, operation("listTags", http.MethodGet, one+"/tags", "repositories", "Tags, by name"), a.listTags)
@@ -35,6 +36,7 @@ func wireRepository(ctx context.Context, r repository.Repository) Repository {
 	return Repository{
 		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
+		Deleted: moment(r.Deleted), Purge: moment(r.Purge),
 	}
 }
 
@@ -43,10 +45,11 @@ type listRepositoriesInput struct {
 	Space     string `query:"space" maxLength:"63"`
 	Namespace string `query:"namespace" maxLength:"63"`
 	Text      string `query:"text" maxLength:"200"`
+	Deleted   bool   `query:"deleted" doc:"Those that were deleted and that the caller may restore, in place of those that are there."`
 }
 
 func (a *API) listRepositories(ctx context.Context, in *listRepositoriesInput) (*body[List[Repository]], error) {
-	page, err := a.Repositories.List(ctx, repository.Query{Space: in.Space, Namespace: in.Namespace, Text: in.Text, Limit: in.Limit, Cursor: in.Cursor})
+	page, err := a.Repositories.List(ctx, repository.Query{Space: in.Space, Namespace: in.Namespace, Text: in.Text, Deleted: in.Deleted, Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -90,28 +93,18 @@ type updateRepositoryInput struct {
 	}
 }
 
-// updateRepository changes settings first: a new name is what its address is from then on.
 func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (*body[Repository], error) {
-	b, name := in.Body, in.full()
-	r, err := a.Repositories.Authorize(ctx, repository.Manage, name)
+	b := in.Body
+	c := repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived}
+	if b.Space != "" {
+		c.Space = &b.Space
+	}
+	if b.Name != "" {
+		c.Name = &b.Name
+	}
+	r, err := a.Repositories.Update(ctx, in.full(), c)
 	if err != nil {
 		return nil, err
-	}
-	if b.Description != nil || b.DefaultBranch != nil || b.Protected != nil || b.Archived != nil {
-		r, err = a.Repositories.Update(ctx, name, repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if b.Space != "" && b.Space != r.Space {
-		if r, err = a.Repositories.Transfer(ctx, name, b.Space); err != nil {
-			return nil, err
-		}
-	}
-	if b.Name != "" && b.Name != r.FullName() {
-		if r, err = a.Repositories.Rename(ctx, name, b.Name); err != nil {
-			return nil, err
-		}
 	}
 	return answer(wireRepository(ctx, r)), nil
 }
@@ -182,8 +175,24 @@ func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], 
 	return answer(wireRepository(ctx, r)), nil
 }
 
-func (a *API) deleteRepository(ctx context.Context, in *Named) (*struct{}, error) {
+type deleteRepositoryInput struct {
+	Named
+	Now bool `query:"now" doc:"For good and at once, also one that was deleted before."`
+}
+
+func (a *API) deleteRepository(ctx context.Context, in *deleteRepositoryInput) (*struct{}, error) {
+	if in.Now {
+		return nil, a.Repositories.Purge(ctx, in.full())
+	}
 	return nil, a.Repositories.Delete(ctx, in.full())
+}
+
+func (a *API) restoreRepository(ctx context.Context, in *Named) (*body[Repository], error) {
+	r, err := a.Repositories.Restore(ctx, in.full())
+	if err != nil {
+		return nil, err
+	}
+	return answer(wireRepository(ctx, r)), nil
 }
 
 // AtInput names a path of a repository at a commit.

@@ -28,7 +28,8 @@ func rights() map[string]string {
 		"refreshLocation": "location:write", "trustLocation": "space:admin",
 
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
-		"deleteRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
+		"deleteRepository":  "repository:admin, or repository:create for who made it; for good only repository:admin",
+		"restoreRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
 		"listBranches": "repository:read", "listTags": "repository:read", "compare": "repository:read",
 		"deleteBranch":     "repository:write, and the BranchRules let it be deleted by a push",
 		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",

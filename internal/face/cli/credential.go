@@ -75,16 +75,24 @@ func serves(address, protocol, host string) bool {
 	return err == nil && host != "" && u.Scheme == protocol && strings.EqualFold(u.Host, host)
 }
 
+// credentialHelper gives what tells git to ask this program.
+func credentialHelper() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	return "!'" + strings.ReplaceAll(self, "'", `'\''`) + "' git-credential", nil
+}
+
 // setUpGit tells git, for each server that is remembered, to run this program.
 func setUpGit(c *cobra.Command, all logins) error {
 	if len(all.Servers) == 0 {
 		return errors.New("no server is remembered; run `roadbed login URL` first")
 	}
-	self, err := os.Executable()
+	helper, err := credentialHelper()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
-	helper := "!'" + strings.ReplaceAll(self, "'", `'\''`) + "' git-credential"
 	for _, one := range all.Servers {
 		key := "credential." + one.URL + ".helper"
 		// The empty value first leaves out other helpers, which would keep the token in a file of their own.

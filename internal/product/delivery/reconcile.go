@@ -26,7 +26,7 @@ func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a lookArgs) error {
 		return s.reconcile(system(ctx), a.Application)
 	})
-	s.Ledger.Subscribe("delivery", []string{"repository.pushed", "stack.outputs-changed", "run.state-changed", "trigger."}, s.happened)
+	s.Ledger.Subscribe("delivery", []string{"repository.pushed", "repository.deleted", "repository.restored", "stack.outputs-changed", "run.state-changed", "trigger."}, s.happened)
 }
 
 func (s *Service) look(ctx context.Context, tx *store.Tx, name string) error {
@@ -49,7 +49,7 @@ func (s *Service) happened(ctx context.Context, tx *store.Tx, e ledger.Entry) er
 
 func (s *Service) concerned(ctx context.Context, tx *store.Tx, e ledger.Entry) ([]Application, error) {
 	switch {
-	case e.Type == "repository.pushed":
+	case strings.HasPrefix(e.Type, "repository."):
 		return s.following(ctx, tx, strings.TrimPrefix(e.Subject, "repository:"))
 	case e.Type == "stack.outputs-changed":
 		return findApplications(ctx, tx, "deleted = 0 AND stack = $1", e.Subject)

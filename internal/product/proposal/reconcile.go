@@ -40,7 +40,7 @@ func (s *Service) subscribe() {
 		return s.fromPush(actor.AsSystem(ctx), a)
 	})
 	queue.Handle(s.Queue, jobAll, queue.HandleOptions{Timeout: time.Minute}, s.lookAtAll)
-	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.deleted"}, s.repositoryChanged)
+	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.restored", "repository.purged"}, s.repositoryChanged)
 	s.Ledger.Subscribe("proposal.runs", []string{"run.created", "run.state-changed"}, s.runChanged)
 }
 
@@ -52,6 +52,18 @@ func (s *Service) ask(ctx context.Context, tx *store.Tx, id string) error {
 // askAll has all open proposals looked at.
 func (s *Service) askAll(ctx context.Context, tx *store.Tx) error {
 	return s.Queue.Insert(ctx, tx, jobAll, allArgs{}, queue.InsertOptions{Unique: "all"})
+}
+
+// askOf has the open proposals of a repository looked at.
+func (s *Service) askOf(ctx context.Context, tx *store.Tx, repository string) error {
+	rows, err := tx.Query(ctx, "SELECT id FROM proposals WHERE repository = $1 AND state = 'open'", repository)
+	ids, err := store.Collect(rows, err, func(row store.Row) (id string, err error) { return id, row.Scan(&id) })
+	for _, id := range ids {
+		if err == nil {
+			err = s.ask(ctx, tx, id)
+		}
+	}
+	return fault.Wrap(err, "look at the proposals of a restored repository")
 }
 
 // lookAtAll asks for open proposals, some at a time.
@@ -76,15 +88,18 @@ func (s *Service) lookAtAll(ctx context.Context, a allArgs) error {
 	})
 }
 
-// repositoryChanged asks for the proposals of a branch that moved, and follows a repository that moved or is gone.
+// repositoryChanged asks for the proposals of a branch that moved, and follows a repository that moved, came back or is
+// gone for good. While one is deleted its proposals are kept; who can't read it doesn't see them.
 func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	if len(e.Refs) == 0 {
 		return nil
 	}
 	id := e.Refs[0]
 	switch e.Type {
-	case "repository.deleted":
+	case "repository.purged":
 		return forget(ctx, tx, id)
+	case "repository.restored":
+		return s.askOf(ctx, tx, id)
 	case "repository.transferred":
 		var moved struct{ To string }
 		if err := json.Unmarshal(e.Data, &moved); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
@@ -108,7 +109,7 @@ func TestUndoAndContinueKnowTheirOwnRepository(t *testing.T) {
 		alice := accesstest.As("alice")
 		b.template("default", map[string]string{"template.yaml": failing, "skeleton/a.txt": "a"})
 		first := b.use("alice", scaffold.NewRun{Template: "service", Values: map[string]any{"name": "shop"}})
-		if err := b.git.Delete(alice, "team/shop"); err != nil {
+		if err := b.git.Purge(actor.AsSystem(t.Context()), "team/shop"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.git.Create(alice, repository.NewRepository{Namespace: "team", Name: "shop", Space: "default"}); err != nil {

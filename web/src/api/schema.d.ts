@@ -639,14 +639,14 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a repository with all that it holds
-         * @description Permission: repository:admin, or repository:create for who made it.
+         * Delete a repository with all that it holds, to be restored for some days or for good
+         * @description Permission: repository:admin, or repository:create for who made it; for good only repository:admin.
          */
         delete: operations["deleteRepository"];
         options?: never;
         head?: never;
         /**
-         * Change its settings, its name or its space
+         * Change its settings, its name and its space, all or nothing
          * @description Permission: repository:admin; repository:create in the new space, or for a new name.
          */
         patch: operations["updateRepository"];
@@ -1002,6 +1002,26 @@ export interface paths {
          * @description Permission: repository:write; who opened it gives no verdict.
          */
         post: operations["reviewProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a deleted repository back as it was
+         * @description Permission: repository:admin, or repository:create for who made it.
+         */
+        post: operations["restoreRepository"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2838,6 +2858,11 @@ export interface components {
             /** Format: date-time */
             created: string;
             defaultBranch: string;
+            /**
+             * Format: date-time
+             * @description Since when it is deleted; absent for one that is there.
+             */
+            deleted?: string;
             description?: string;
             /** @description Commit of the default branch; absent while there is none. */
             head?: string;
@@ -2846,6 +2871,11 @@ export interface components {
             namespace: string;
             /** @description The default branch can't be rewritten or deleted by a push. */
             protected: boolean;
+            /**
+             * Format: date-time
+             * @description When a deleted one is removed for good.
+             */
+            purge?: string;
             /** Format: date-time */
             pushed?: string;
             space: string;
@@ -6037,6 +6067,8 @@ export interface operations {
                 space?: string;
                 namespace?: string;
                 text?: string;
+                /** @description Those that were deleted and that the caller may restore, in place of those that are there. */
+                deleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -6260,7 +6292,10 @@ export interface operations {
     };
     deleteRepository: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For good and at once, also one that was deleted before. */
+                now?: boolean;
+            };
             header?: {
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
@@ -8147,6 +8182,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    restoreRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repository"];
                 };
             };
             /** @description Unauthorized */

@@ -12,6 +12,9 @@ CREATE TABLE repositories (
   created_by     TEXT NOT NULL,
   updated        BIGINT NOT NULL,
   pushed         BIGINT NOT NULL,
+  deleted        BIGINT NOT NULL, -- since when it is hidden; 0 while it is there
+  deleted_by     TEXT NOT NULL,
+  purge          BIGINT NOT NULL, -- when a deleted one is removed for good
   generation     BIGINT NOT NULL, -- raised by every mark and every settlement
   dirty          INTEGER NOT NULL, -- 1 from before references may move until what moved is recorded
   dirty_actor    TEXT NOT NULL, -- who moves them
@@ -23,6 +26,7 @@ CREATE TABLE repositories (
 );
 CREATE INDEX repositories_space ON repositories (space);
 CREATE INDEX repositories_dirty ON repositories (id) WHERE dirty = 1;
+CREATE INDEX repositories_purge ON repositories (purge) WHERE deleted > 0;
 
 -- What the ledger knows of the references of a repository.
 CREATE TABLE repository_refs (
