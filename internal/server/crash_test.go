@@ -43,7 +43,7 @@ func crashServer(data string) int {
 	}
 	o := Defaults()
 	o.Data, o.Listen, o.Database, o.Engine = data, os.Getenv(crashListen), os.Getenv(crashDatabase), os.Getenv(crashEngine)
-	o.Download, o.AdminToken, o.Isolation = false, crashToken, preferIsolation
+	o.Download, o.AdminToken, o.Isolation, o.Private = false, crashToken, preferIsolation, "127.0.0.0/8"
 	o, err := o.complete()
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)

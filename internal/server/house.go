@@ -32,6 +32,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/oci"
 	"github.com/roadbed-dev/roadbed/internal/machinery/once"
+	"github.com/roadbed-dev/roadbed/internal/machinery/outbound"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
@@ -58,6 +59,8 @@ type House struct {
 	Blob     *blob.Files
 	Registry *oci.Registry
 	Executor *process.Executor
+	Outbound *outbound.Guard // dials what users name
+	Egress   *outbound.Proxy // the same for git
 	Node     *node.Node
 
 	Kinds        *document.Registry
@@ -124,6 +127,9 @@ func (h *House) Close() error {
 	if h.Registry != nil {
 		all = append(all, h.Registry.Close())
 	}
+	if h.Egress != nil {
+		all = append(all, h.Egress.Close())
+	}
 	return errors.Join(append(all, h.DB.Close(), h.lock.Close())...)
 }
 
@@ -155,6 +161,12 @@ func (h *House) machinery() (err error) {
 	h.Queue = queue.New(h.DB, h.Log)
 	h.meters.registry.MustRegister(work{h})
 	h.Queue.As(h.name)
+	if h.Outbound, err = h.Options.guard(); err != nil {
+		return err
+	}
+	if h.Egress, err = h.Outbound.Proxy(h.Log); err != nil {
+		return err
+	}
 	if h.Blob, err = blob.OpenFiles(h.path("blobs")); err != nil {
 		return fault.Wrap(err, "open the blobs")
 	}
@@ -187,7 +199,10 @@ func (h *House) core() (err error) {
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
-	h.Integrations = integration.New(integration.Deps{DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue, Now: time.Now, Log: h.Log})
+	h.Integrations = integration.New(integration.Deps{
+		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,
+		Base: h.Outbound.Transport(), Now: time.Now, Log: h.Log,
+	})
 	program, err := git.New("", h.Log)
 	if err != nil {
 		return fault.Wrap(err, "find git")
@@ -264,9 +279,9 @@ func (h *House) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	system := actor.AsSystem(ctx)
 	for name, run := range map[string]func(context.Context) error{
-		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "integrations": h.Integrations.Run, "repositories": h.Repositories.Run,
+		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
-		"registry": h.tidyRegistry,
+		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "egress": h.Egress.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/outbound"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -29,6 +31,7 @@ type Options struct {
 	BaseURL    string
 	AppDomains string
 	Proxies    string
+	Private    string
 	TLSCert    string
 	TLSKey     string
 	AdminToken string
@@ -81,6 +84,7 @@ func table() []option {
 	add("base-url", "`address` by which browsers reach the server; empty for http:// (https:// with --tls-cert) and the listen address")(text(func(o *Options) *string { return &o.BaseURL }))
 	add("app-domains", "`domains`, with commas, below which applications take host names; *.DOMAIN has to reach this server")(text(func(o *Options) *string { return &o.AppDomains }))
 	add("trusted-proxies", "`addresses` or networks, with commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")(text(func(o *Options) *string { return &o.Proxies }))
+	add("allow-private", "`networks`, addresses and names of hosts, with commas, that forges may be at although they are not public, such as 10.0.0.0/8,git.example.internal")(text(func(o *Options) *string { return &o.Private }))
 	add("tls-cert", "`file` with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
 	add("tls-key", "`file` with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "`program` that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
@@ -234,6 +238,9 @@ func (o Options) complete() (Options, error) {
 	if _, err := readProxies(o.Proxies); err != nil {
 		return o, err
 	}
+	if _, err := o.guard(); err != nil {
+		return o, err
+	}
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return o, fault.Errorf(fault.Invalid, "tls-cert and tls-key belong together; give both or neither")
 	}
@@ -250,6 +257,12 @@ func (o Options) complete() (Options, error) {
 		o.Workers = max(4, runtime.NumCPU())
 	}
 	return o, nil
+}
+
+// guard gives what dials addresses that users name.
+func (o Options) guard() (*outbound.Guard, error) {
+	g, err := outbound.New(outbound.Options{Allow: o.Private, Upstream: http.ProxyFromEnvironment})
+	return g, fault.Wrap(err, "allow-private")
 }
 
 // domains are those of applications.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/outbound"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -15,15 +16,9 @@ type proxies []netip.Prefix
 func readProxies(text string) (proxies, error) {
 	var all proxies
 	for _, one := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
-		prefix, err := netip.ParsePrefix(one)
+		prefix, err := outbound.Network(one)
 		if err != nil {
-			var address netip.Addr
-			if address, err = netip.ParseAddr(one); err == nil {
-				prefix = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
-			}
-		}
-		if err != nil {
-			return nil, fault.Errorf(fault.Invalid, "trusted-proxies: %q is neither an address nor a network, such as 10.0.0.0/8", one)
+			return nil, fault.Wrap(err, "trusted-proxies")
 		}
 		all = append(all, prefix)
 	}

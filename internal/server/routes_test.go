@@ -59,6 +59,7 @@ func options(t *testing.T) Options {
 	t.Helper()
 	o := Defaults()
 	o.Data, o.Download, o.AdminToken = t.TempDir(), false, "an-administrators-token-for-tests"
+	o.Private = "127.0.0.0/8" // where the forges of tests are
 	o, err := o.complete()
 	if err != nil {
 		t.Fatal(err)
