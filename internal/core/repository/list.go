@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -15,6 +16,8 @@ type Query struct {
 	Namespace string
 	Text      string // part of NAMESPACE/NAME or of the description
 	Deleted   bool   // those that were deleted, in place of those that are there
+	Archived  string // "true" or "false": only those that are, or are not
+	Pushed    bool   // the last pushed first; else by name
 	Limit     int    // 50 when 0, at most 200
 	Cursor    string // Page.Next of the page before
 }
@@ -25,7 +28,8 @@ type Page struct {
 	Next  string // "" at the end
 }
 
-// List gives the repositories that the principal of ctx may read, by name; of the deleted ones those that it may restore.
+// List gives the repositories that the principal of ctx may read, by name or by their last push; of the deleted ones those
+// that it may restore.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	w := &store.Where{}
 	shown := s.visible
@@ -45,20 +49,23 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		like := w.Arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
 		w.Add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
 	}
-	if q.Cursor != "" {
-		namespace, name, err := ParseName(q.Cursor)
-		if err != nil {
-			return Page{}, fault.Errorf(fault.Invalid, "the cursor is not one that a list gave")
-		}
-		w.Add("(r.namespace, r.name) > (" + w.Arg(namespace) + ", " + w.Arg(name) + ")")
+	if q.Archived != "" {
+		w.Add("r.archived = " + w.Arg(q.Archived == "true"))
+	}
+	if err := q.from(w); err != nil {
+		return Page{}, err
 	}
 	if q.Limit <= 0 {
 		q.Limit = 50
 	}
 	q.Limit = min(q.Limit, 200)
+	order := "r.namespace, r.name"
+	if q.Pushed {
+		order = "r.pushed DESC, r.namespace DESC, r.name DESC"
+	}
 	var page Page
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY r.namespace, r.name LIMIT "+w.Arg(q.Limit+1), w.Args...)
+		rows, err := tx.Query(ctx, selectRepository+w.String()+"ORDER BY "+order+" LIMIT "+w.Arg(q.Limit+1), w.Args...)
 		page.Items, err = store.Collect(rows, err, scanRepository)
 		return err
 	})
@@ -67,7 +74,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	}
 	if len(page.Items) > q.Limit {
 		page.Items = page.Items[:q.Limit]
-		page.Next = page.Items[q.Limit-1].FullName()
+		page.Next = q.cursor(page.Items[q.Limit-1])
 	}
 	return page, nil
 }
@@ -89,6 +96,38 @@ func (s *Service) restorable(ctx context.Context, w *store.Where) error {
 		own += " AND " + w.In("r.space", made.List())
 	}
 	w.Add("(" + w.In("r.space", administered.List()) + " OR " + own + ")")
+	return nil
+}
+
+// cursor gives the place of a repository in the list.
+func (q Query) cursor(r Repository) string {
+	if q.Pushed {
+		return strconv.FormatInt(store.Micros(r.Pushed), 10) + " " + r.FullName()
+	}
+	return r.FullName()
+}
+
+// from leaves out what the parts before have shown.
+func (q Query) from(w *store.Where) error {
+	if q.Cursor == "" {
+		return nil
+	}
+	name, pushed := q.Cursor, int64(0)
+	var bad error
+	if q.Pushed {
+		when, rest, _ := strings.Cut(q.Cursor, " ")
+		name = rest
+		pushed, bad = strconv.ParseInt(when, 10, 64)
+	}
+	namespace, name, err := ParseName(name)
+	if err != nil || bad != nil {
+		return fault.Errorf(fault.Invalid, "the cursor is not one that a list gave")
+	}
+	if q.Pushed {
+		w.Add("(r.pushed, r.namespace, r.name) < (" + w.Arg(pushed) + ", " + w.Arg(namespace) + ", " + w.Arg(name) + ")")
+	} else {
+		w.Add("(r.namespace, r.name) > (" + w.Arg(namespace) + ", " + w.Arg(name) + ")")
+	}
 	return nil
 }
 

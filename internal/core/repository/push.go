@@ -167,7 +167,7 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 		if err := now.changeable(); err != nil {
 			return err
 		}
-		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Parent, Zero)}); s.gate != nil && !m.platform {
+		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Old(), Zero)}); s.gate != nil && !m.platform {
 			if err := s.gate(ctx, repository, u); err != nil {
 				return err
 			}

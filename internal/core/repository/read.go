@@ -75,26 +75,71 @@ func (s *Service) Tree(ctx context.Context, fullName, rev, path string) ([]git.T
 	return s.git.Tree(ctx, dir, commit, path)
 }
 
-// Log gives the history of a path, or of everything, the newest first; see git.Log. Its cursor keeps the commit that
-// the first part began with, so that a push meanwhile moves nothing.
+// Log gives the history of a path, or of everything; see History.
 func (s *Service) Log(ctx context.Context, fullName, rev, path string, part page.Request) (page.Of[git.Commit], error) {
-	var skip int64
-	if part.Cursor != "" {
-		start, after, _ := strings.Cut(part.Cursor, "+")
-		var err error
-		if skip, err = (page.Request{Cursor: after}).Number(); err != nil || !git.IsHash(start) || skip == 0 || skip > math.MaxInt32 {
-			return page.Of[git.Commit]{}, fault.Errorf(fault.Invalid, "cursor %q is not one that a list gave", part.Cursor)
-		}
+	list, err := s.History(ctx, fullName, rev, git.History{Path: path}, part)
+	commits := make([]git.Commit, len(list.Items))
+	for i, c := range list.Items {
+		commits[i] = c.Commit
+	}
+	return page.Of[git.Commit]{Items: commits, Next: list.Next}, err
+}
+
+// History gives commits, the newest first; see git.History. Its cursor keeps the commit that the first part began with, so
+// that a push meanwhile moves nothing. h.Without may be a branch, a tag or a commit.
+func (s *Service) History(ctx context.Context, fullName, rev string, h git.History, part page.Request) (page.Of[git.PathCommit], error) {
+	var list page.Of[git.PathCommit]
+	start, skip, err := skipped(part)
+	if err != nil {
+		return list, err
+	}
+	if start != "" {
 		rev = start
 	}
 	dir, commit, err := s.at(ctx, fullName, rev)
 	if err != nil {
-		return page.Of[git.Commit]{}, err
+		return list, err
 	}
-	commits, err := s.git.Log(ctx, dir, commit, path, int(skip), part.Window())
-	return page.Cut(commits, part, func(git.Commit) string {
-		return commit + "+" + strconv.FormatInt(skip+int64(part.Size()), 10)
-	}), err
+	if h.Without != "" && !git.IsHash(h.Without) {
+		if h.Without, err = s.Resolve(ctx, fullName, h.Without); err != nil {
+			return list, err
+		}
+	}
+	h.Skip, h.Limit = skip, part.Window()
+	commits, err := s.git.History(ctx, dir, commit, h)
+	return page.Cut(commits, part, func(git.PathCommit) string { return after(commit, skip+part.Size()) }), err
+}
+
+// skipped reads a cursor of a list of a commit's: the commit, and how many items of it were given.
+func skipped(part page.Request) (commit string, n int, err error) {
+	if part.Cursor == "" {
+		return "", 0, nil
+	}
+	commit, rest, _ := strings.Cut(part.Cursor, "+")
+	number, err := page.Request{Cursor: rest}.Number()
+	if err != nil || !git.IsHash(commit) || number == 0 || number > math.MaxInt32 {
+		return "", 0, fault.Errorf(fault.Invalid, "cursor %q is not one that a list gave", part.Cursor)
+	}
+	return commit, int(number), nil
+}
+
+// after gives the cursor that skipped reads.
+func after(commit string, n int) string { return commit + "+" + strconv.Itoa(n) }
+
+// Commit gives one commit: a full hash or its beginning, a branch, a tag, or "" for the head of the default branch.
+func (s *Service) Commit(ctx context.Context, fullName, rev string) (git.Commit, error) {
+	dir, commit, err := s.at(ctx, fullName, rev)
+	if err != nil {
+		return git.Commit{}, err
+	}
+	log, err := s.git.Log(ctx, dir, commit, "", 0, 1)
+	if err == nil && len(log) == 0 {
+		err = fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
+	}
+	if err != nil {
+		return git.Commit{}, err
+	}
+	return log[0], nil
 }
 
 // Diff compares two commits; an empty from is the empty tree.
@@ -118,4 +163,22 @@ func (s *Service) Archive(ctx context.Context, fullName, rev, subpath string) (i
 		return nil, err
 	}
 	return s.git.Archive(ctx, dir, commit, subpath)
+}
+
+// OpenFile opens a file of any size; see git.OpenFile.
+func (s *Service) OpenFile(ctx context.Context, fullName, rev, path string) (*git.Blob, error) {
+	dir, commit, err := s.at(ctx, fullName, rev)
+	if err != nil {
+		return nil, err
+	}
+	return s.git.OpenFile(ctx, dir, commit, path)
+}
+
+// Download gives all files of a commit as a zip or tar.gz below a folder; see git.Download.
+func (s *Service) Download(ctx context.Context, fullName, rev, format, folder string) (io.ReadCloser, error) {
+	dir, commit, err := s.at(ctx, fullName, rev)
+	if err != nil {
+		return nil, err
+	}
+	return s.git.Download(ctx, dir, commit, format, folder)
 }

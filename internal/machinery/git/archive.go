@@ -37,21 +37,57 @@ func (g *Git) Archive(ctx context.Context, dir, commit, subpath string) (io.Read
 	if subpath != "" {
 		args = append(args, subpath)
 	}
-	return g.startArchive(ctx, dir, args, subpath)
+	return g.stream(ctx, call{dir: dir, args: args}, func(w io.Writer, r io.Reader) error { return relative(w, r, subpath) })
 }
 
-func (g *Git) startArchive(ctx context.Context, dir string, args []string, subpath string) (io.ReadCloser, error) {
+// Formats of a download.
+const (
+	FormatZip = "zip"
+	FormatTar = "tar.gz"
+)
+
+// Download gives all files of a commit as an archive that a browser takes, below a folder of its own. The reader must be
+// closed. It fails with fault.NotFound when there is no such commit, fault.Invalid for another format.
+func (g *Git) Download(ctx context.Context, dir, commit, format, folder string) (io.ReadCloser, error) {
+	if format != FormatZip && format != FormatTar {
+		return nil, fault.Errorf(fault.Invalid, "%q is no format of an archive; take zip or tar.gz", clip(format))
+	}
+	if err := checkNewPath(folder); err != nil {
+		return nil, err
+	}
+	if err := revision(commit); err != nil {
+		return nil, err
+	}
+	objects, err := g.batch(ctx, dir, 1<<10, false, []string{commit + "^{commit}"})
+	if err != nil {
+		return nil, fault.Wrap(err, "archive %s", commit)
+	}
+	if objects[0].kind == "" {
+		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
+	}
+	return g.stream(ctx, call{dir: dir, forks: true, args: []string{"archive", "--format=" + format, "--prefix=" + folder + "/", objects[0].hash}}, whole)
+}
+
+// whole copies a stream as it is.
+func whole(w io.Writer, r io.Reader) error {
+	_, err := io.Copy(w, r)
+	return err
+}
+
+// stream runs a command whose output is read as it comes, after through has had it. The reader must be closed; that ends
+// the command.
+func (g *Git) stream(ctx context.Context, c call, through func(w io.Writer, r io.Reader) error) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, serveTime)
-	cmd := g.command(ctx, call{dir: dir, args: args})
+	cmd := g.command(ctx, c)
 	complaint := &bounded{limit: errorBytes}
 	cmd.Stderr = complaint
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		cancel()
-		return nil, fault.Wrap(err, "start git archive")
+		return nil, fault.Wrap(err, "start git %s", cmd.Args[1])
 	}
 	out, in := io.Pipe()
-	a := &archive{PipeReader: out, cancel: cancel, done: make(chan struct{})}
+	a := &stream{PipeReader: out, cancel: cancel, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		defer close(a.done)
@@ -60,7 +96,7 @@ func (g *Git) startArchive(ctx context.Context, dir string, args []string, subpa
 		if err != nil {
 			return
 		}
-		err = relative(in, stdout, subpath)
+		err = through(in, stdout)
 		if err != nil {
 			cancel() // nobody reads on, so git would wait for ever
 		}
@@ -71,12 +107,13 @@ func (g *Git) startArchive(ctx context.Context, dir string, args []string, subpa
 	}()
 	if err := <-started; err != nil {
 		cancel()
-		return nil, fault.Wrap(err, "start git archive")
+		return nil, fault.Wrap(err, "start git %s", cmd.Args[1])
 	}
 	return a, nil
 }
 
-type archive struct {
+// stream is the output of a command that still runs.
+type stream struct {
 	*io.PipeReader
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -84,7 +121,7 @@ type archive struct {
 }
 
 // Close ends the command, when it still runs, and waits for it.
-func (a *archive) Close() error {
+func (a *stream) Close() error {
 	a.once.Do(func() {
 		a.PipeReader.Close()
 		a.cancel()

@@ -37,10 +37,19 @@ type FileChange struct {
 type CommitRequest struct {
 	Branch    string // short name
 	Parent    string // the head that the caller saw; "" = the branch must not exist
+	New       bool   // the branch must not exist, and begins at Parent
 	Author    Signature
 	Committer Signature // the author when zero
 	Message   string
 	Changes   []FileChange
+}
+
+// Old gives where the branch is to be before; "" where it must not exist.
+func (r CommitRequest) Old() string {
+	if r.New {
+		return ""
+	}
+	return r.Parent
 }
 
 func (r CommitRequest) check() error {
@@ -82,7 +91,7 @@ func (r CommitRequest) check() error {
 
 // Commit makes one commit on a branch of a bare repository and moves the branch from Parent to it. Its hash depends on
 // the request alone. When the changes change nothing, no commit is made and Parent is returned. It fails with
-// fault.Conflict when the branch is no longer at Parent, or, with an empty Parent, exists.
+// fault.Conflict when the branch is no longer at Parent, or, with an empty Parent or a New one, exists.
 func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit string, err error) {
 	if err := r.check(); err != nil {
 		return "", err
@@ -114,9 +123,9 @@ func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit s
 		return "", fmt.Errorf("write a commit on %s: git gave %q", r.Branch, clip(string(out)))
 	}
 	if len(lines) == 3 && lines[1] == lines[2] {
-		return r.Parent, g.expect(ctx, dir, "refs/heads/"+r.Branch, r.Parent)
+		return r.Parent, g.expect(ctx, dir, "refs/heads/"+r.Branch, r.Old())
 	}
-	return lines[0], g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, r.Parent, lines[0])
+	return lines[0], g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, r.Old(), lines[0])
 }
 
 // checkModules refuses what git's fsck refuses in a push: submodules whose names, addresses or paths become a command's
@@ -159,7 +168,7 @@ func dropCrashReports(dir string) {
 // refused tells why the import of a commit failed.
 func (r CommitRequest) refused(ctx context.Context, g *Git, dir string, err error) error {
 	if r.Parent != "" {
-		if moved := g.expect(ctx, dir, "refs/heads/"+r.Branch, r.Parent); moved != nil {
+		if moved := g.expect(ctx, dir, "refs/heads/"+r.Branch, r.Old()); moved != nil {
 			return moved
 		}
 	}

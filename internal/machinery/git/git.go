@@ -20,6 +20,12 @@ const (
 	commandTime    = time.Minute      // of a command whose context has no sooner end
 	packTime       = 10 * time.Minute // of a packing
 	commandsAtOnce = 64
+	looksAtOnce    = 4                // searches and blames, each of which may keep a core busy
+	lookTime       = 15 * time.Second // of a search
+	blameTime      = 30 * time.Second
+	blameBytes     = 4 << 20           // of a file whose lines are looked up
+	lastTime       = 4 * time.Second   // of looking for the last commits of a folder's entries
+	lastCommits    = 50_000            // that are looked at for them
 	remotesAtOnce  = 16                // fetches from and pushes to remotes
 	serveTime      = time.Hour         // of one clone, fetch or push, until the client has the end of its answer
 	treeBytes      = 64 << 20          // of a listing of a tree
@@ -43,6 +49,7 @@ type Git struct {
 	serving *slots
 	running chan struct{} // the short commands
 	remotes chan struct{} // exchanges with remotes
+	looking chan struct{} // those of them that read many files or a long history
 	idle    time.Duration // that a client is waited for
 	memory  uint64        // of each process
 	hold    []*os.File
@@ -61,7 +68,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), remotes: make(chan struct{}, remotesAtOnce), idle: idleTime, memory: processMemory}
+	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), remotes: make(chan struct{}, remotesAtOnce), looking: make(chan struct{}, looksAtOnce), idle: idleTime, memory: processMemory}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {
@@ -134,6 +141,7 @@ var settings = [...][2]string{
 	{"attr.tree", emptyTree},                       // what is pushed doesn't say how a change is shown (git 2.43 asks HEAD)
 	{"pack.windowMemory", "64m"},
 	{"pack.threads", "2"},
+	{"grep.threads", "2"},
 	{"log.showSignature", "false"},
 }
 

@@ -162,10 +162,10 @@ func (g *Git) output(ctx context.Context, c call) ([]byte, error) {
 	return out.Bytes(), g.problem(ctx, p, err, complaint)
 }
 
-// records runs a command whose output is records that each end with a NUL, and gives them to fn as they come. An error
-// of fn ends the command and is given back.
-func (g *Git) records(ctx context.Context, c call, fn func(record string) error) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
+// pipe runs a command and lets read have its standard output as it comes. An error of read ends the command and is given
+// back.
+func (g *Git) pipe(ctx context.Context, c call, read func(io.Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.time, commandTime))
 	defer cancel()
 	leave, err := g.turn(ctx)
 	if err != nil {
@@ -182,21 +182,7 @@ func (g *Git) records(ctx context.Context, c call, fn func(record string) error)
 	if err != nil {
 		return g.problem(ctx, p, err, complaint)
 	}
-	in := bufio.NewScanner(stdout)
-	in.Buffer(nil, recordBytes)
-	in.Split(atNUL)
-	left := c.limit
-	var failed error
-	for failed == nil && in.Scan() {
-		if left -= int64(len(in.Bytes())) + 1; left < 0 {
-			failed = fault.Errorf(fault.TooLarge, "git %s gave more than %d bytes: %w", c.args[0], c.limit, errOutputLimit)
-			break
-		}
-		failed = fn(in.Text())
-	}
-	if failed == nil && errors.Is(in.Err(), bufio.ErrTooLong) {
-		failed = fault.Errorf(fault.TooLarge, "git %s gave a name of more than %d bytes", c.args[0], recordBytes)
-	}
+	failed := read(stdout)
 	if failed != nil {
 		cancel() // nobody reads on
 	}
@@ -205,6 +191,29 @@ func (g *Git) records(ctx context.Context, c call, fn func(record string) error)
 		return failed
 	}
 	return g.problem(ctx, p, err, complaint)
+}
+
+// records runs a command whose output is records that each end with a NUL, and gives them to fn as they come. An error
+// of fn ends the command and is given back.
+func (g *Git) records(ctx context.Context, c call, fn func(record string) error) error {
+	return g.pipe(ctx, c, func(stdout io.Reader) error {
+		in := bufio.NewScanner(stdout)
+		in.Buffer(nil, recordBytes)
+		in.Split(atNUL)
+		left := c.limit
+		for in.Scan() {
+			if left -= int64(len(in.Bytes())) + 1; left < 0 {
+				return fault.Errorf(fault.TooLarge, "git %s gave more than %d bytes: %w", c.args[0], c.limit, errOutputLimit)
+			}
+			if err := fn(in.Text()); err != nil {
+				return err
+			}
+		}
+		if errors.Is(in.Err(), bufio.ErrTooLong) {
+			return fault.Errorf(fault.TooLarge, "git %s gave a name of more than %d bytes", c.args[0], recordBytes)
+		}
+		return nil
+	})
 }
 
 // atNUL splits records; what comes after the last NUL is none.

@@ -33,7 +33,8 @@ func (g *Git) SetHead(ctx context.Context, dir, branch string) error {
 }
 
 // Resolve gives the commit that rev names: a full hash, HEAD, a full reference, or the short name of a branch or,
-// when there is no such branch, of a tag. It fails with fault.NotFound when there is none.
+// when there is no such branch, of a tag, or at last the first 7 or more digits of a hash that no other begins with. It
+// fails with fault.NotFound when there is none.
 func (g *Git) Resolve(ctx context.Context, dir, rev string) (commit string, err error) {
 	candidates := []string{rev}
 	if revision(rev) != nil {
@@ -41,6 +42,9 @@ func (g *Git) Resolve(ctx context.Context, dir, rev string) (commit string, err 
 			return "", fault.Errorf(fault.Invalid, "%q is not a branch, a tag or a commit", clip(rev))
 		}
 		candidates = []string{"refs/heads/" + rev, "refs/tags/" + rev}
+		if abbreviated(rev) {
+			candidates = append(candidates, rev)
+		}
 	}
 	objects, err := g.batch(ctx, dir, 1<<10, false, suffixed(candidates, "^{commit}"))
 	if err != nil {
@@ -52,6 +56,11 @@ func (g *Git) Resolve(ctx context.Context, dir, rev string) (commit string, err 
 		}
 	}
 	return "", fault.Errorf(fault.NotFound, "the repository has no branch, tag or commit %s", rev)
+}
+
+// abbreviated tells whether s may be the beginning of a hash.
+func abbreviated(s string) bool {
+	return len(s) >= 7 && len(s) < 40 && IsHash(s+strings.Repeat("0", 40-len(s)))
 }
 
 func suffixed(names []string, suffix string) []string {

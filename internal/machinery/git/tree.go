@@ -102,51 +102,20 @@ func (c Commit) Subject() string {
 // only those that changed it.
 // It fails with fault.NotFound when there is no such commit.
 func (g *Git) Log(ctx context.Context, dir, commit, folder string, skip, limit int) ([]Commit, error) {
-	return g.walkBack(ctx, dir, commit, nil, folder, skip, limit)
+	return plain(g.History(ctx, dir, commit, History{Path: folder, Skip: skip, Limit: limit}))
 }
 
 // Brings gives the commits that commit has and base has not, as Log does; "" has none.
 func (g *Git) Brings(ctx context.Context, dir, base, commit string, skip, limit int) ([]Commit, error) {
-	if base == "" {
-		return g.walkBack(ctx, dir, commit, nil, "", skip, limit)
-	}
-	if !IsHash(base) {
-		return nil, fault.Errorf(fault.Invalid, "%q is not the full hash of a commit", clip(base))
-	}
-	return g.walkBack(ctx, dir, commit, []string{"^" + base}, "", skip, limit)
+	return plain(g.History(ctx, dir, commit, History{Without: base, Skip: skip, Limit: limit}))
 }
 
-func (g *Git) walkBack(ctx context.Context, dir, commit string, without []string, folder string, skip, limit int) ([]Commit, error) {
-	if err := revision(commit); err != nil {
-		return nil, err
-	}
-	folder, err := CheckPath(folder)
-	if err != nil {
-		return nil, err
-	}
-	args := []string{
-		"--literal-pathspecs", "log", "-z", "--no-color", "--no-decorate", "--max-count=" + strconv.Itoa(max(1, min(limit, 1000))), "--skip=" + strconv.Itoa(max(0, skip)),
-		"--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B", "--end-of-options", commit,
-	}
-	args = append(append(args, without...), "--")
-	if folder != "" {
-		args = append(args, folder)
-	}
-	out, err := g.output(ctx, call{dir: dir, limit: treeBytes, args: args})
-	if exitCode(err) == 128 && g.noCommit(ctx, dir, nil, commit) {
-		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
-	}
-	if err != nil {
-		return nil, fault.Wrap(err, "read the history of %s", commit)
-	}
-	const fields = 10
-	parts := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+func plain(all []PathCommit, err error) ([]Commit, error) {
 	var commits []Commit
-	for len(parts) >= fields {
-		commits = append(commits, parseCommit(parts[:fields]))
-		parts = parts[fields:]
+	for _, c := range all {
+		commits = append(commits, c.Commit)
 	}
-	return commits, nil
+	return commits, err
 }
 
 func parseCommit(f []string) Commit {

@@ -24,7 +24,8 @@ CREATE TABLE repositories (
   dirty_options  TEXT NOT NULL, -- JSON, of the push; '' when it has none
   UNIQUE (namespace, name)
 );
-CREATE INDEX repositories_space ON repositories (space);
+CREATE INDEX repositories_space ON repositories (space, namespace, name);
+CREATE INDEX repositories_pushed ON repositories (pushed, namespace, name);
 CREATE INDEX repositories_dirty ON repositories (id) WHERE dirty = 1;
 CREATE INDEX repositories_purge ON repositories (purge) WHERE deleted > 0;
 
