@@ -24,22 +24,6 @@ type Repository struct {
 	Purge         *time.Time `json:"purge,omitempty" doc:"When a deleted one is removed for good."`
 }
 
-// TreeEntry is one file or folder of a repository. GET /repositories/{namespace}/{name}/tree (repository:read).
-type TreeEntry struct {
-	Path string `json:"path"`
-	Type string `json:"type" enum:"blob,tree,commit"`
-	Mode string `json:"mode"`
-	Size int64  `json:"size,omitempty" doc:"Bytes."`
-}
-
-// File is one file of a repository. GET /repositories/{namespace}/{name}/file (repository:read).
-type File struct {
-	Path   string `json:"path"`
-	Text   string `json:"text,omitempty" doc:"Absent when it is not text."`
-	Binary bool   `json:"binary"`
-	Size   int    `json:"size" doc:"Bytes."`
-}
-
 // Commit is one commit of a repository, the newest first. GET /repositories/{namespace}/{name}/commits (repository:read).
 type Commit struct {
 	Hash    string    `json:"hash"`
@@ -48,14 +32,48 @@ type Commit struct {
 	Subject string    `json:"subject"`
 	Message string    `json:"message"`
 	Time    time.Time `json:"time"`
+	Path    string    `json:"path,omitempty" doc:"Of the file in that commit, when its earlier names were followed."`
 }
 
-// Branch is one branch or tag of a repository.
+// CommitDetail is one commit with who made it. GET …/commit (repository:read).
+type CommitDetail struct {
+	Commit
+	Email     string    `json:"email,omitempty" doc:"The author's, as the commit says."`
+	Committer string    `json:"committer"`
+	Committed time.Time `json:"committed"`
+}
+
+// Branch is one branch of a repository. What follows Commit is there when it was asked for by details.
 type Branch struct {
-	Name    string    `json:"name" example:"feature/login"`
-	Commit  string    `json:"commit" doc:"Of an annotated tag the tag itself."`
-	Updated time.Time `json:"updated" doc:"When it was moved there."`
-	By      Actor     `json:"by" doc:"Who moved it there."`
+	Name        string    `json:"name" example:"feature/login"`
+	Commit      string    `json:"commit"`
+	Updated     time.Time `json:"updated" doc:"When it was moved there."`
+	By          Actor     `json:"by" doc:"Who moved it there."`
+	Last        *Commit   `json:"last,omitempty" doc:"Its newest commit."`
+	Ahead       *int      `json:"ahead,omitempty" doc:"Commits that the default branch has not; absent when that took too long."`
+	Behind      *int      `json:"behind,omitempty" doc:"Commits that only the default branch has."`
+	Protected   bool      `json:"protected,omitempty" doc:"It can't be rewritten or deleted by a push."`
+	ByProposals bool      `json:"byProposals,omitempty" doc:"Rules let only proposals move it."`
+	Proposal    int       `json:"proposal,omitempty" doc:"Number of the open proposal of it."`
+}
+
+// Tag is one tag of a repository. What follows By is there when it was asked for by details.
+type Tag struct {
+	Name    string     `json:"name" example:"v1.2.0"`
+	Commit  string     `json:"commit" doc:"That it leads to; without details, the tag itself of one that has a message."`
+	Updated time.Time  `json:"updated" doc:"When it was moved there."`
+	By      Actor      `json:"by" doc:"Who moved it there."`
+	Message string     `json:"message,omitempty"`
+	Tagger  string     `json:"tagger,omitempty"`
+	Tagged  *time.Time `json:"tagged,omitempty"`
+	Last    *Commit    `json:"last,omitempty" doc:"The commit that it leads to."`
+}
+
+// NewRef is a branch or a tag that is to be made. POST …/branches and …/tags (repository:write).
+type NewRef struct {
+	Name    string `json:"name" maxLength:"200"`
+	At      string `json:"at,omitempty" maxLength:"250" doc:"Branch, tag or commit; empty for the head of the default branch."`
+	Message string `json:"message,omitempty" maxLength:"65536" doc:"Of a tag."`
 }
 
 // Comparison is how one commit differs from another.
@@ -63,5 +81,6 @@ type Comparison struct {
 	Diff
 	Ahead     int      `json:"ahead" doc:"Commits that only head has."`
 	Behind    int      `json:"behind" doc:"Commits that only base has."`
+	Base      string   `json:"base" doc:"Commit that base is."`
 	Conflicts []string `json:"conflicts,omitempty" doc:"Files that both changed so that they can't be brought together."`
 }

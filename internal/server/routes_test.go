@@ -255,7 +255,9 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
 		ids := furnish(t, h, server)
 		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
-			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature"}
+			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk",
+			"blameFile": "?path=trunk&ref=trunk", "downloadFile": "?path=trunk&ref=trunk", "listTree": "?ref=trunk", "lastCommits": "?ref=trunk", "findFiles": "?ref=trunk",
+			"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk"}
 		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {

@@ -30,7 +30,11 @@ func rights() map[string]string {
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
 		"deleteRepository":  "repository:admin, or repository:create for who made it; for good only repository:admin",
 		"restoreRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
-		"listBranches": "repository:read", "listTags": "repository:read", "compare": "repository:read",
+		"listBranches": "repository:read", "listTags": "repository:read", "compare": "repository:read", "lastCommits": "repository:read", "findFiles": "repository:read",
+		"blameFile": "repository:read", "searchFiles": "repository:read", "downloadFile": "repository:read", "downloadArchive": "repository:read",
+		"getCommit": "repository:read", "diffCommit": "repository:read", "listCommitProposals": "repository:read",
+		"createBranch": "repository:write", "createTag": "repository:write", "deleteTag": "repository:write",
+		"commitFiles":      "repository:write, and the BranchRules let the caller push to the branch",
 		"deleteBranch":     "repository:write, and the BranchRules let it be deleted by a push",
 		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",
 

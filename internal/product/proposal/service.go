@@ -70,6 +70,7 @@ type Query struct {
 	Author     string // opaque id
 	Source     string
 	Target     string
+	Commits    []string // only those whose head, or what they became, is one of these
 }
 
 // List gives the proposals of repositories that the caller may read, the newest first.
@@ -98,6 +99,9 @@ func (s *Service) List(ctx context.Context, q Query, part page.Request) (list pa
 	w.Equal("author", q.Author)
 	w.Equal("source", q.Source)
 	w.Equal("target", q.Target)
+	if len(q.Commits) > 0 {
+		w.Add("(" + w.In("merge_commit", q.Commits) + " OR " + w.In("head", q.Commits) + ")")
+	}
 	w.Before("id", part.Cursor)
 	var found page.Of[Proposal]
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {

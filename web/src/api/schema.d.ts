@@ -608,7 +608,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Repositories, by name
+         * Repositories, by name or by their last push
          * @description Permission: repository:read; others are left out.
          */
         get: operations["listRepositories"];
@@ -652,6 +652,46 @@ export interface paths {
         patch: operations["updateRepository"];
         trace?: never;
     };
+    "/api/v1/repositories/{namespace}/{name}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All files of a commit as an archive
+         * @description Permission: repository:read.
+         */
+        get: operations["downloadArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/blame": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which commit wrote each line of a file
+         * @description Permission: repository:read.
+         */
+        get: operations["blameFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories/{namespace}/{name}/branches": {
         parameters: {
             query?: never;
@@ -665,7 +705,11 @@ export interface paths {
          */
         get: operations["listBranches"];
         put?: never;
-        post?: never;
+        /**
+         * Make a branch at a commit
+         * @description Permission: repository:write.
+         */
+        post: operations["createBranch"];
         /**
          * Delete a branch
          * @description Permission: repository:write, and the BranchRules let it be deleted by a push.
@@ -700,6 +744,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{namespace}/{name}/commit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One commit
+         * @description Permission: repository:read.
+         */
+        get: operations["getCommit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/commit/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a commit changes of its first parent
+         * @description Permission: repository:read.
+         */
+        get: operations["diffCommit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/commit/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposals whose head it is, and the one that brought it into the default branch
+         * @description Permission: repository:read.
+         */
+        get: operations["listCommitProposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories/{namespace}/{name}/commits": {
         parameters: {
             query?: never;
@@ -713,7 +817,11 @@ export interface paths {
          */
         get: operations["listCommits"];
         put?: never;
-        post?: never;
+        /**
+         * Change files in one commit, on a branch or a new one
+         * @description Permission: repository:write, and the BranchRules let the caller push to the branch.
+         */
+        post: operations["commitFiles"];
         delete?: never;
         options?: never;
         head?: never;
@@ -752,6 +860,26 @@ export interface paths {
          * @description Permission: repository:read.
          */
         get: operations["readFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/paths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files whose paths match a text, the best first
+         * @description Permission: repository:read.
+         */
+        get: operations["findFiles"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1008,6 +1136,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{namespace}/{name}/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file as it is, of any size
+         * @description Permission: repository:read.
+         */
+        get: operations["downloadFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories/{namespace}/{name}/restore": {
         parameters: {
             query?: never;
@@ -1028,6 +1176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{namespace}/{name}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for a text in the files of a commit
+         * @description Permission: repository:read.
+         */
+        get: operations["searchFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories/{namespace}/{name}/tags": {
         parameters: {
             query?: never;
@@ -1041,8 +1209,16 @@ export interface paths {
          */
         get: operations["listTags"];
         put?: never;
-        post?: never;
-        delete?: never;
+        /**
+         * Make a tag at a commit
+         * @description Permission: repository:write.
+         */
+        post: operations["createTag"];
+        /**
+         * Delete a tag
+         * @description Permission: repository:write.
+         */
+        delete: operations["deleteTag"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1060,6 +1236,26 @@ export interface paths {
          * @description Permission: repository:read.
          */
         get: operations["listTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/tree/commits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which commits changed the entries of a folder last
+         * @description Permission: repository:read.
+         */
+        get: operations["lastCommits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1969,6 +2165,35 @@ export interface components {
             space: string;
             subjects: string[] | null;
         };
+        Blame: {
+            commit: string;
+            /** @description Those of the hunks: hash, author, time and subject. */
+            commits: components["schemas"]["Commit"][] | null;
+            /** @description By line. */
+            hunks: components["schemas"]["BlameHunk"][] | null;
+            path: string;
+        };
+        BlameHunk: {
+            /** @description The commit before that one; absent when the file began with it. */
+            before?: string;
+            /** @description Of the file in the commit before. */
+            beforePath?: string;
+            commit: string;
+            /**
+             * Format: int64
+             * @description The first of them in the file of that commit.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The first, from 1.
+             */
+            line: number;
+            /** Format: int64 */
+            lines: number;
+            /** @description Of the file in that commit. */
+            path: string;
+        };
         Blocker: {
             /** @enum {string} */
             kind: "state" | "draft" | "conflicts" | "nothing" | "behind" | "refused" | "approvals" | "owners" | "check" | "talks";
@@ -1977,12 +2202,32 @@ export interface components {
             waits: boolean;
         };
         Branch: {
+            /**
+             * Format: int64
+             * @description Commits that the default branch has not; absent when that took too long.
+             */
+            ahead?: number;
+            /**
+             * Format: int64
+             * @description Commits that only the default branch has.
+             */
+            behind?: number;
             /** @description Who moved it there. */
             by: components["schemas"]["Actor"];
-            /** @description Of an annotated tag the tag itself. */
+            /** @description Rules let only proposals move it. */
+            byProposals?: boolean;
             commit: string;
+            /** @description Its newest commit. */
+            last?: components["schemas"]["Commit"];
             /** @example feature/login */
             name: string;
+            /**
+             * Format: int64
+             * @description Number of the open proposal of it.
+             */
+            proposal?: number;
+            /** @description It can't be rewritten or deleted by a push. */
+            protected?: boolean;
             /**
              * Format: date-time
              * @description When it was moved there.
@@ -1999,9 +2244,31 @@ export interface components {
             hash: string;
             message: string;
             parents: string[] | null;
+            /** @description Of the file in that commit, when its earlier names were followed. */
+            path?: string;
             subject: string;
             /** Format: date-time */
             time: string;
+        };
+        CommitDetail: {
+            author: string;
+            /** Format: date-time */
+            committed: string;
+            committer: string;
+            /** @description The author's, as the commit says. */
+            email?: string;
+            hash: string;
+            message: string;
+            parents: string[] | null;
+            /** @description Of the file in that commit, when its earlier names were followed. */
+            path?: string;
+            subject: string;
+            /** Format: date-time */
+            time: string;
+        };
+        Committed: {
+            branch: string;
+            commit: string;
         };
         Comparison: {
             /**
@@ -2009,6 +2276,8 @@ export interface components {
              * @description Commits that only head has.
              */
             ahead: number;
+            /** @description Commit that base is. */
+            base: string;
             /**
              * Format: int64
              * @description Commits that only base has.
@@ -2228,13 +2497,35 @@ export interface components {
         };
         File: {
             binary: boolean;
+            /** @description Of its content; the base of a change. */
+            hash: string;
+            /** @description 120000 is a link. */
+            mode: string;
             path: string;
             /**
              * Format: int64
              * @description Bytes.
              */
             size: number;
-            /** @description Absent when it is not text. */
+            /** @description Of a link: what it says. The text is that of the file that it leads to, when it is in the repository. */
+            target?: string;
+            /** @description Absent when it is not text, or too large. */
+            text?: string;
+            /** @description It is not shown; download it. */
+            tooLarge?: boolean;
+        };
+        FileChange: {
+            /** @description Hash of the file that the change was made of, empty for one that is new: with another one there, nothing is changed (409). Absent: whatever is there. */
+            base?: string;
+            /** @description In place of the text, in Base64. */
+            bytes?: string;
+            delete?: boolean;
+            /**
+             * @description Absent: what it has.
+             * @enum {string}
+             */
+            mode?: "100644" | "100755" | "120000";
+            path: string;
             text?: string;
         };
         FileDiff: {
@@ -2265,6 +2556,34 @@ export interface components {
             line?: number;
             message: string;
         };
+        Found: {
+            /** @description That was looked at. */
+            commit: string;
+            /**
+             * @description Why it ended before all was looked at.
+             * @enum {string}
+             */
+            cut?: "time" | "matches";
+            items: components["schemas"]["FoundFile"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        FoundFile: {
+            lines: components["schemas"]["FoundLine"][] | null;
+            /** @description It has more matches. */
+            more?: boolean;
+            path: string;
+        };
+        FoundLine: {
+            /** @description The text is a part of the line. */
+            cut?: boolean;
+            /** Format: int64 */
+            line: number;
+            /** @description Where it matches: from and to, in characters of the text. */
+            marks?: (number[] | null)[] | null;
+            match?: boolean;
+            text: string;
+        };
         Home: {
             /** @description What changed lately. */
             entries: components["schemas"]["Entry"][] | null;
@@ -2280,6 +2599,18 @@ export interface components {
             name: string;
             plural: string;
             restricted: boolean;
+        };
+        LastCommit: {
+            commit: string;
+            /** @description In the folder. */
+            name: string;
+        };
+        LastCommits: {
+            /** @description Those of the entries: hash, author, time and subject. */
+            commits: components["schemas"]["Commit"][] | null;
+            /** @description Every entry has its commit; else the history was too long to be looked through. */
+            complete: boolean;
+            entries: components["schemas"]["LastCommit"][] | null;
         };
         LintInputBody: {
             document: string;
@@ -2413,6 +2744,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListTag: {
+            items: components["schemas"]["Tag"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListToken: {
             items: components["schemas"]["Token"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -2507,6 +2843,14 @@ export interface components {
              */
             way?: "merge" | "squash" | "rebase";
         };
+        NewCommit: {
+            /** @description Empty for the default one. */
+            branch?: string;
+            changes: components["schemas"]["FileChange"][] | null;
+            /** @description Branch, tag or commit that the branch begins at, which must not exist then. */
+            from?: string;
+            message: string;
+        };
         NewProposalComment: {
             body: string;
             /**
@@ -2519,6 +2863,13 @@ export interface components {
             path?: string;
             /** @description Comment that began the talk. */
             replyTo?: string;
+        };
+        NewRef: {
+            /** @description Branch, tag or commit; empty for the head of the default branch. */
+            at?: string;
+            /** @description Of a tag. */
+            message?: string;
+            name: string;
         };
         NewToken: {
             /** Format: date-time */
@@ -2598,6 +2949,11 @@ export interface components {
             target?: string;
             /** @description The subject of the newest commit when absent. */
             title?: string;
+        };
+        Paths: {
+            /** @description There are more, or not all were looked at. */
+            more: boolean;
+            paths: string[] | null;
         };
         Plan: {
             changes: components["schemas"]["PlanChange"][] | null;
@@ -3178,6 +3534,25 @@ export interface components {
             /** Format: int64 */
             update: number;
         };
+        Tag: {
+            /** @description Who moved it there. */
+            by: components["schemas"]["Actor"];
+            /** @description That it leads to; without details, the tag itself of one that has a message. */
+            commit: string;
+            /** @description The commit that it leads to. */
+            last?: components["schemas"]["Commit"];
+            message?: string;
+            /** @example v1.2.0 */
+            name: string;
+            /** Format: date-time */
+            tagged?: string;
+            tagger?: string;
+            /**
+             * Format: date-time
+             * @description When it was moved there.
+             */
+            updated: string;
+        };
         TemplatePage: {
             description?: string;
             /** @description JSON Schema with ui: hints. */
@@ -3219,14 +3594,21 @@ export interface components {
             used?: string;
         };
         TreeEntry: {
+            hash: string;
+            /** @description 120000 is a link. */
             mode: string;
             path: string;
+            /** @description Of a submodule: where a browser finds it. */
+            remote?: string;
             /**
              * Format: int64
              * @description Bytes.
              */
             size?: number;
-            /** @enum {string} */
+            /**
+             * @description commit is a submodule.
+             * @enum {string}
+             */
             type: "blob" | "tree" | "commit";
         };
         TriggerEvent: {
@@ -6066,9 +6448,14 @@ export interface operations {
                 cursor?: string;
                 space?: string;
                 namespace?: string;
+                /** @description Part of NAMESPACE/NAME or of the description. */
                 text?: string;
                 /** @description Those that were deleted and that the caller may restore, in place of those that are there. */
                 deleted?: boolean;
+                /** @description Only those that are archived, or are not. */
+                archived?: "true" | "false";
+                /** @description By name, or the last pushed first. */
+                sort?: "name" | "pushed";
             };
             header?: never;
             path?: never;
@@ -6473,6 +6860,154 @@ export interface operations {
             };
         };
     };
+    downloadArchive: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                format?: "zip" | "tar.gz";
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    blameFile: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                path?: string;
+                /** @description The first line; 0 for all. */
+                from?: number;
+                /** @description The last line; 0 for all. */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blame"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listBranches: {
         parameters: {
             query?: {
@@ -6480,6 +7015,10 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                /** @description Part of the name, in any case. */
+                text?: string;
+                /** @description With what is read of the repository for each. */
+                details?: boolean;
             };
             header?: never;
             path: {
@@ -6519,6 +7058,99 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    createBranch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRef"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Committed"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6801,6 +7433,223 @@ export interface operations {
             };
         };
     };
+    getCommit: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommitDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    diffCommit: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listCommitProposals: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProposal"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listCommits: {
         parameters: {
             query?: {
@@ -6811,6 +7660,14 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                /** @description Branch, tag or commit whose commits are left out. */
+                base?: string;
+                /** @description Part of the author's name or address, in any case. */
+                author?: string;
+                /** @description Part of the message, in any case. */
+                text?: string;
+                /** @description The path is a file, whose earlier names are followed. */
+                follow?: boolean;
             };
             header?: never;
             path: {
@@ -6850,6 +7707,99 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    commitFiles: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCommit"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Committed"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6973,6 +7923,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    findFiles: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                /** @description Characters of the path in their order, in any case. */
+                text?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paths"];
                 };
             };
             /** @description Unauthorized */
@@ -8249,6 +9273,80 @@ export interface operations {
             };
         };
     };
+    downloadFile: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                path?: string;
+                /** @description For a browser: it is to be kept, not shown. */
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file; of a type that no browser runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     restoreRepository: {
         parameters: {
             query?: never;
@@ -8338,13 +9436,23 @@ export interface operations {
             };
         };
     };
-    listTags: {
+    searchFiles: {
         parameters: {
-            query?: {
+            query: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
                 /** @description How many at most. */
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                /** @description One line. */
+                text: string;
+                /** @description The text is an extended regular expression. */
+                regex?: boolean;
+                /** @description Upper and lower case differ. */
+                case?: boolean;
+                /** @description A folder, or a pattern such as *.go or services/**\/main.tf. */
+                path?: string;
             };
             header?: never;
             path: {
@@ -8361,7 +9469,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListBranch"];
+                    "application/json": components["schemas"]["Found"];
                 };
             };
             /** @description Unauthorized */
@@ -8384,6 +9492,265 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listTags: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Part of the name, in any case. */
+                text?: string;
+                /** @description With what is read of the repository for each. */
+                details?: boolean;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTag"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    createTag: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRef"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tag"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    deleteTag: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8434,6 +9801,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListTreeEntry"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    lastCommits: {
+        parameters: {
+            query?: {
+                /** @description Branch, tag or commit; empty for the default branch. */
+                ref?: string;
+                path?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastCommits"];
                 };
             };
             /** @description Unauthorized */

@@ -12,10 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	machinery "github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -113,36 +111,13 @@ func (h *Handler) file(w http.ResponseWriter, r *http.Request, name, file string
 	if err != nil {
 		return err
 	}
-	header := w.Header()
-	header.Set("Content-Type", contentType(file, content))
-	// Whatever the file says, it runs nothing and loads nothing in the name of this server.
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cache-Control", "private, no-cache")
-	header.Set("Vary", "Authorization, Cookie")
-	header.Set("ETag", `"`+commit+`"`)
-	header.Set("X-Roadbed-Commit", commit)
+	safe(w.Header(), file, content, false)
+	w.Header().Set("ETag", `"`+commit+`"`)
+	w.Header().Set("X-Roadbed-Commit", commit)
 	paced, done := machinery.Paced(w)
 	defer done()
 	http.ServeContent(paced, r, "", time.Time{}, bytes.NewReader(content))
 	return nil
-}
-
-// images are what a browser shows and can't run.
-var images = map[string]string{
-	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
-	".avif": "image/avif", ".ico": "image/x-icon", ".svg": "image/svg+xml", // an image of SVG is held by the sandbox
-}
-
-// contentType gives a type that a browser can't be made to run: text, an image, or bytes.
-func contentType(file string, content []byte) string {
-	if t := images[strings.ToLower(path.Ext(file))]; t != "" {
-		return t
-	}
-	if utf8.Valid(content) && !bytes.ContainsRune(content, 0) {
-		return "text/plain; charset=utf-8"
-	}
-	return "application/octet-stream"
 }
 
 // authenticate gives the request's context with who acts.
