@@ -269,6 +269,7 @@ chapter('a golden path that fails half way is continued, and another one undone'
   await alice.getByRole('alert').waitFor();
   await alice.goto('/git/default/shop'); // as somebody opens the address that they clone
   await alice.getByRole('link', { name: 'README.md' }).click();
+  await alice.getByText('Code', { exact: true }).click();
   await alice.getByText('# shop').waitFor();
   await told.sound(alice, 'a file of a repository');
 

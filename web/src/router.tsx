@@ -3,9 +3,11 @@ import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
 
-/** A word of an address; one that looks like a number comes as such. */
-const text = (value: unknown) =>
-  (typeof value === 'string' || typeof value === 'number') && value !== '' ? String(value) : undefined;
+/** A word of an address; one that looks like a number, a truth or an object comes as such. */
+const text = (value: unknown) => {
+  if (value === undefined || value === null || value === '') return undefined;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+};
 /** The words of an address's query that a page reads, and no others. */
 const search =
   <K extends string>(...names: K[]) =>
@@ -98,12 +100,29 @@ const stack = createRoute({
 const repositories = createRoute({
   getParentRoute: parent,
   path: '/repositories',
+  validateSearch: search('text', 'space', 'archived', 'sort'),
   component: lazyRouteComponent(() => import('./pages/repositories/Repositories'), 'Repositories'),
 });
 const repository = createRoute({
   getParentRoute: parent,
   path: '/repositories/$namespace/$name',
-  validateSearch: search('tab', 'path'),
+  validateSearch: search(
+    ...([
+      'tab',
+      'ref',
+      'path',
+      'look',
+      'commit',
+      'base',
+      'head',
+      'text',
+      'in',
+      'regex',
+      'case',
+      'author',
+      'show',
+    ] as const),
+  ),
   component: lazyRouteComponent(() => import('./pages/repository/Repository'), 'RepositoryPage'),
 });
 const proposals = createRoute({

@@ -248,34 +248,6 @@ export const tokens = infiniteQueryOptions({
   getNextPageParam: (last) => last.next || undefined,
 });
 
-export const branches = (namespace: string, name: string) =>
-  infiniteQueryOptions({
-    queryKey: ['repository', namespace, name, 'branches'],
-    queryFn: ({ pageParam, signal }) =>
-      body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/branches', {
-          params: { path: { namespace, name }, query: { cursor: pageParam } },
-          signal,
-        }),
-      ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next || undefined,
-  });
-
-export const tags = (namespace: string, name: string) =>
-  infiniteQueryOptions({
-    queryKey: ['repository', namespace, name, 'tags'],
-    queryFn: ({ pageParam, signal }) =>
-      body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/tags', {
-          params: { path: { namespace, name }, query: { cursor: pageParam } },
-          signal,
-        }),
-      ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next || undefined,
-  });
-
 export interface ProposalFilter {
   repository?: string;
   state?: 'open' | 'closed' | 'merged';
@@ -363,13 +335,24 @@ export const proposalCommits = (path: ProposalPath, head: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-export const repositories = infiniteQueryOptions({
-  queryKey: ['repositories'],
-  queryFn: ({ pageParam, signal }) =>
-    body(api.GET('/api/v1/repositories', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: (last) => last.next || undefined,
-});
+export interface RepositoryFilter {
+  text?: string;
+  space?: string;
+  archived?: 'true' | 'false';
+  sort?: 'name' | 'pushed';
+}
+
+export const repositories = (filter: RepositoryFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['repositories', filter],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/repositories', { params: { query: { ...filter, limit: 100, cursor: pageParam } }, signal }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
 
 export const repository = (namespace: string, name: string) =>
   queryOptions({
@@ -415,20 +398,5 @@ export const file = (namespace: string, name: string, commit: string, path: stri
           params: { path: { namespace, name }, query: { ref: commit, path } },
         }),
       ),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-
-export const commits = (namespace: string, name: string, head: string) =>
-  infiniteQueryOptions({
-    queryKey: ['repository', namespace, name, 'commits', head],
-    queryFn: ({ pageParam, signal }) =>
-      body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/commits', {
-          params: { path: { namespace, name }, query: { ref: head, cursor: pageParam } },
-          signal,
-        }),
-      ),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next || undefined,
     staleTime: Number.POSITIVE_INFINITY,
   });

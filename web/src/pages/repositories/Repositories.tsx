@@ -1,18 +1,36 @@
-import { Button } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { repositories } from '../../api/queries';
+import { Button, Group, SegmentedControl, Select } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { repositories, spaces } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { FilterText } from '../../parts/FilterText';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RepositoryLink } from '../../parts/RepositoryLink';
+import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
 
+const route = getRouteApi('/shell/repositories');
+
 export function Repositories() {
-  const query = useInfiniteQuery(repositories);
+  const { text, space, archived, sort } = route.useSearch();
+  const navigate = route.useNavigate();
+  const pushed = sort !== 'name';
+  const query = useInfiniteQuery(
+    repositories({
+      text,
+      space,
+      archived: archived === 'true' ? 'true' : archived === 'all' ? undefined : 'false',
+      sort: pushed ? 'pushed' : 'name',
+    }),
+  );
+  const known = useQuery(spaces).data?.items ?? [];
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
+  const set = (name: 'text' | 'space' | 'archived' | 'sort') => (value?: string | null) =>
+    navigate({ search: (s) => ({ ...s, [name]: value || undefined }), replace: true });
+  const narrowed = Boolean(text || space || archived);
   return (
     <Page
       title="Repositories"
@@ -20,31 +38,92 @@ export function Repositories() {
       about="Git repositories that are hosted here."
       actions={<CopyCommand command="roadbed repo list" />}
     >
+      <Group gap="xs">
+        <FilterText
+          aria-label="Name or description"
+          placeholder="Name or description"
+          value={text}
+          set={set('text')}
+          w={240}
+        />
+        <Select
+          aria-label="Space"
+          placeholder="Any space"
+          clearable
+          searchable
+          data={known.map((s) => s.name)}
+          value={space ?? null}
+          onChange={set('space')}
+          w={170}
+        />
+        <SegmentedControl
+          aria-label="Order"
+          size="xs"
+          value={pushed ? 'pushed' : 'name'}
+          onChange={(value) => set('sort')(value === 'name' ? 'name' : undefined)}
+          data={[
+            { value: 'pushed', label: 'Last pushed' },
+            { value: 'name', label: 'By name' },
+          ]}
+        />
+        <SegmentedControl
+          aria-label="Which"
+          size="xs"
+          value={archived ?? 'false'}
+          onChange={(value) => set('archived')(value === 'false' ? undefined : value)}
+          data={[
+            { value: 'false', label: 'In use' },
+            { value: 'true', label: 'Archived' },
+            { value: 'all', label: 'All' },
+          ]}
+        />
+      </Group>
       <Section flush>
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows />}
-        {query.isSuccess && items.length === 0 && (
-          <Empty
-            title="No repository yet"
-            action={
-              <Button component={Link} to="/create">
-                Start from a golden path
-              </Button>
-            }
-          >
-            A golden path makes one, with its pipeline and all that it needs.
-          </Empty>
-        )}
+        {query.isSuccess &&
+          items.length === 0 &&
+          (narrowed ? (
+            <Empty
+              title="No repository is like that"
+              action={
+                <Button component={Link} to="/repositories" variant="default">
+                  Show all in use
+                </Button>
+              }
+            >
+              Look with fewer words, in any space, or among those that are archived.
+            </Empty>
+          ) : (
+            <Empty
+              title="No repository yet"
+              action={
+                <Button component={Link} to="/create">
+                  Start from a golden path
+                </Button>
+              }
+            >
+              A golden path makes one, with its pipeline and all that it needs. An empty one is made by: roadbed repo
+              create NAMESPACE/NAME
+            </Empty>
+          ))}
         {items.length > 0 && (
           <Table
             label="Repositories"
             rows={items}
             id={(r) => r.id}
             columns={[
-              { name: 'Name', cell: (r) => <RepositoryLink name={`${r.namespace}/${r.name}`} /> },
+              {
+                name: 'Name',
+                cell: (r) => (
+                  <Group gap="xs">
+                    <RepositoryLink name={`${r.namespace}/${r.name}`} />
+                    {r.archived && <State state="archived" bare />}
+                  </Group>
+                ),
+              },
               { name: 'Description', wide: true, cell: (r) => r.description },
               { name: 'Space', wide: true, width: 160, cell: (r) => r.space },
-              { name: 'Branch', wide: true, width: 120, cell: (r) => r.defaultBranch },
               { name: 'Pushed', right: true, width: 130, cell: (r) => (r.pushed ? <Moment at={r.pushed} /> : 'never') },
             ]}
           />

@@ -1,106 +1,172 @@
 import { Anchor, Button, Group } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { branchList } from '../../api/code';
 import { useDeleteBranch } from '../../api/proposing';
-import { branches, tags } from '../../api/queries';
-import type { Repository } from '../../api/types';
+import type { Branch, Repository } from '../../api/types';
 import { Ask } from '../../parts/Ask';
+import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { FilterText } from '../../parts/FilterText';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { Stale } from '../../parts/Stale';
 import { Table } from '../../parts/Table';
-import { shortCommit } from '../../words/ref';
+import { NewRef } from './NewRef';
+import { Go } from './place';
+import classes from './repository.module.css';
 
-/** Branches and tags, with who moved them last. */
-export function Branches({ repo }: { repo: Repository }) {
+const route = getRouteApi('/shell/repositories/$namespace/$name');
+
+/** Branches, how they stand to the default one, and what is proposed of them. */
+export default function Branches({ repo }: { repo: Repository }) {
   const { namespace, name } = repo;
-  const query = useInfiniteQuery(branches(namespace, name));
-  const tagged = useInfiniteQuery(tags(namespace, name));
+  const { text } = route.useSearch();
+  const navigate = route.useNavigate();
+  const query = useInfiniteQuery(branchList(repo, text ?? '', true));
   const remove = useDeleteBranch(namespace, name);
   const [deleting, setDeleting] = useState<string>();
-  const marks = tagged.data?.pages.flatMap((p) => p.items) ?? [];
+  const [making, setMaking] = useState(false);
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
-    <div style={{ display: 'grid', gap: 16, gridTemplateColumns: 'minmax(0, 1fr)' }}>
-      <Section title="Branches" flush>
+    <>
+      <Section
+        title="Branches"
+        flush
+        actions={
+          <Group gap="xs">
+            <FilterText
+              aria-label="Name"
+              placeholder="Name"
+              value={text}
+              set={(value) => navigate({ search: (s) => ({ ...s, text: value }), replace: true })}
+            />
+            <CopyCommand command={`roadbed repo branches ${namespace}/${name}`} />
+            {!repo.archived && (
+              <Button size="compact-sm" onClick={() => setMaking(true)}>
+                New branch
+              </Button>
+            )}
+          </Group>
+        }
+      >
         {query.isPending && <Rows />}
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         <Stale query={query} />
-        {query.data && (
+        {query.isSuccess && items.length === 0 && <Empty title="No branch is called that" />}
+        {items.length > 0 && (
           <Table
             label="Branches"
-            rows={query.data.pages.flatMap((p) => p.items)}
+            rows={items}
             id={(b) => b.name}
             columns={[
-              { name: 'Name', cell: (b) => b.name },
-              { name: 'Commit', width: 110, cell: (b) => <code title={b.commit}>{shortCommit(b.commit)}</code> },
-              { name: 'By', wide: true, width: 160, cell: (b) => b.by.name },
-              { name: 'Moved', wide: true, width: 140, cell: (b) => <Moment at={b.updated} /> },
+              { name: 'Name', cell: (b) => <Name branch={b} repo={repo} /> },
+              {
+                name: 'Last commit',
+                wide: true,
+                width: '30%',
+                cell: (b) =>
+                  b.last && (
+                    <Go at={repo} to={{ tab: 'commit', commit: b.commit }} title={b.last.message} c="dimmed">
+                      {b.last.subject}
+                    </Go>
+                  ),
+              },
+              { name: 'Ahead, behind', wide: true, width: 120, cell: (b) => <Standing branch={b} repo={repo} /> },
+              {
+                name: 'Moved',
+                wide: true,
+                width: 190,
+                cell: (b) => (
+                  <>
+                    {b.by.name}, <Moment at={b.updated} />
+                  </>
+                ),
+              },
               {
                 name: 'Next',
                 right: true,
                 width: 190,
-                cell: (b) =>
-                  b.name === repo.defaultBranch ? (
-                    'the default one'
-                  ) : (
-                    <Group gap="xs" justify="flex-end" wrap="nowrap">
-                      <Anchor
-                        component={Link}
-                        to={`/repositories/${namespace}/${name}/propose?source=${encodeURIComponent(b.name)}`}
-                        size="sm"
-                      >
-                        Propose it
-                      </Anchor>
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        aria-label={`Delete ${b.name}`}
-                        onClick={() => setDeleting(b.name)}
-                      >
-                        Delete
-                      </Button>
-                    </Group>
-                  ),
+                cell: (b) => <Next branch={b} repo={repo} remove={() => setDeleting(b.name)} />,
               },
             ]}
           />
         )}
         <More query={query} />
       </Section>
-      <Section title="Tags" flush>
-        {tagged.isPending && <Rows count={2} />}
-        {tagged.isLoadingError && <Failure error={tagged.error} retry={() => tagged.refetch()} />}
-        {tagged.isSuccess && marks.length === 0 && <Empty title="No tags">Push one: git push origin v1.0.0</Empty>}
-        {marks.length > 0 && (
-          <Table
-            label="Tags"
-            rows={marks}
-            id={(t) => t.name}
-            columns={[
-              { name: 'Name', cell: (t) => t.name },
-              { name: 'Commit', width: 110, cell: (t) => <code title={t.commit}>{shortCommit(t.commit)}</code> },
-              { name: 'By', wide: true, width: 160, cell: (t) => t.by.name },
-              { name: 'Moved', right: true, width: 140, cell: (t) => <Moment at={t.updated} /> },
-            ]}
-          />
-        )}
-        <More query={tagged} />
-      </Section>
+      {making && <NewRef repo={repo} kind="branches" close={() => setMaking(false)} />}
       {deleting && (
         <Ask
           title={`Delete ${deleting}`}
           says="Commits that no other branch and no tag leads to can't be found any more. Open proposals of it are closed."
           label="Delete it"
-          command={`git push origin --delete ${deleting}`}
+          command={`roadbed repo branch ${namespace}/${name} ${deleting} --delete`}
           busy={remove.isPending}
           error={remove.error}
-          close={() => setDeleting(undefined)}
+          close={() => {
+            remove.reset();
+            setDeleting(undefined);
+          }}
           act={() => remove.mutate(deleting, { onSuccess: () => setDeleting(undefined) })}
         />
       )}
+    </>
+  );
+}
+
+interface RowProps {
+  branch: Branch;
+  repo: Repository;
+}
+
+function Name({ branch, repo }: RowProps) {
+  const isDefault = branch.name === repo.defaultBranch;
+  const facts = [isDefault && 'default', branch.protected && 'protected', branch.byProposals && 'by proposals only'];
+  return (
+    <div className={classes.commitWords}>
+      <Go at={repo} to={{ ref: isDefault ? undefined : branch.name }} fw={550}>
+        {branch.name}
+      </Go>
+      <span className={classes.quiet}>{facts.filter(Boolean).join(', ')}</span>
     </div>
+  );
+}
+
+function Standing({ branch, repo }: RowProps) {
+  if (branch.name === repo.defaultBranch) return null;
+  if (branch.ahead === undefined) return <span className={classes.quiet}>not counted</span>;
+  return (
+    <Go
+      at={repo}
+      to={{ tab: 'compare', base: repo.defaultBranch, head: branch.name }}
+      title={`Compare with ${repo.defaultBranch}`}
+    >
+      +{branch.ahead} −{branch.behind}
+    </Go>
+  );
+}
+
+function Next({ branch, repo, remove }: RowProps & { remove: () => void }) {
+  const at = `/repositories/${repo.namespace}/${repo.name}`;
+  if (branch.name === repo.defaultBranch || repo.archived) return null;
+  return (
+    <Group gap="xs" justify="flex-end" wrap="nowrap">
+      {branch.proposal ? (
+        <Anchor component={Link} to={`${at}/proposals/${branch.proposal}`} size="sm">
+          #{branch.proposal}
+        </Anchor>
+      ) : (
+        branch.ahead !== 0 && (
+          <Anchor component={Link} to={`${at}/propose?source=${encodeURIComponent(branch.name)}`} size="sm">
+            Propose it
+          </Anchor>
+        )
+      )}
+      <Button size="compact-sm" variant="default" aria-label={`Delete ${branch.name}`} onClick={remove}>
+        Delete
+      </Button>
+    </Group>
   );
 }

@@ -1,26 +1,34 @@
 import { Button, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { repository } from '../../api/queries';
-import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
-import { Empty, Page, Section } from '../../parts/Page';
+import { Page, Rows, Section } from '../../parts/Page';
 import { ProposalsOf } from '../../parts/ProposalsOf';
 import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
-import { shortCommit } from '../../words/ref';
-import { Branches } from './Branches';
-import { Commits } from './Commits';
 import { Files } from './Files';
+import { GetCode, Unborn } from './GetCode';
 import { Troubles } from './Troubles';
+
+const Branches = lazy(() => import('./Branches'));
+const Tags = lazy(() => import('./Tags'));
+const Commits = lazy(() => import('./Commits'));
+const CommitView = lazy(() => import('./CommitView'));
+const Compare = lazy(() => import('./Compare'));
+const Search = lazy(() => import('./Search'));
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
 
+/** What of a repository's page needs that something was pushed. */
+const ofCode = ['files', 'search', 'commits', 'commit', 'branches', 'tags', 'compare'];
+
 export function RepositoryPage() {
   const { namespace, name } = route.useParams();
-  const { tab = 'files' } = route.useSearch();
+  const { tab = 'files', ref, look } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery(repository(namespace, name));
   if (query.isLoadingError) {
@@ -32,6 +40,12 @@ export function RepositoryPage() {
   }
   const repo = query.data;
   if (!repo) return <PageSkeleton />;
+  const born = Boolean(repo.head) || look === 'new';
+  const panel = (value: string, content: ReactNode) => (
+    <Tabs.Panel value={value}>
+      <Suspense fallback={<Rows />}>{born || !ofCode.includes(value) ? content : <Unborn repo={repo} />}</Suspense>
+    </Tabs.Panel>
+  );
   return (
     <Page
       title={`${namespace}/${name}`}
@@ -41,10 +55,6 @@ export function RepositoryPage() {
         <>
           {repo.description && <span>{repo.description}</span>}
           <span>space {repo.space}</span>
-          <span>
-            {repo.defaultBranch}
-            {repo.head && ` at ${shortCommit(repo.head)}`}
-          </span>
           {repo.pushed && (
             <span>
               pushed <Moment at={repo.pushed} />
@@ -52,27 +62,35 @@ export function RepositoryPage() {
           )}
         </>
       }
+      actions={<GetCode repo={repo} />}
     >
       <Troubles namespace={namespace} name={name} />
-      <Section>
-        <CopyText label="Get the code" text={`git clone ${repo.cloneUrl}`} />
-      </Section>
       <Tabs
-        value={tab}
-        onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
+        value={tab === 'commit' ? 'commits' : tab}
+        onChange={(value) =>
+          navigate({ search: { tab: value === 'files' ? undefined : (value ?? undefined), ref }, replace: true })
+        }
         keepMounted={false}
+        activateTabWithKeyboard={false}
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="files">Files</Tabs.Tab>
+          <Tabs.Tab value="search">Search</Tabs.Tab>
           <Tabs.Tab value="commits">Commits</Tabs.Tab>
           <Tabs.Tab value="branches">Branches</Tabs.Tab>
+          <Tabs.Tab value="tags">Tags</Tabs.Tab>
+          <Tabs.Tab value="compare">Compare</Tabs.Tab>
           <Tabs.Tab value="proposals">Proposals</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
         </Tabs.List>
-        <Tabs.Panel value="files">{repo.head ? <Files repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
-        <Tabs.Panel value="commits">{repo.head ? <Commits repo={repo} head={repo.head} /> : <Unborn />}</Tabs.Panel>
-        <Tabs.Panel value="branches">{repo.head ? <Branches repo={repo} /> : <Unborn />}</Tabs.Panel>
-        <Tabs.Panel value="proposals">
+        {panel('files', <Files repo={repo} />)}
+        {panel('search', <Search repo={repo} />)}
+        {panel('commits', tab === 'commit' ? <CommitView repo={repo} /> : <Commits repo={repo} />)}
+        {panel('branches', <Branches repo={repo} />)}
+        {panel('tags', <Tags repo={repo} />)}
+        {panel('compare', <Compare repo={repo} />)}
+        {panel(
+          'proposals',
           <Section
             title="Proposals"
             flush
@@ -83,26 +101,19 @@ export function RepositoryPage() {
             }
           >
             <ProposalsOf filter={{ repository: `${namespace}/${name}` }} />
-          </Section>
-        </Tabs.Panel>
-        <Tabs.Panel value="runs">
+          </Section>,
+        )}
+        {panel(
+          'runs',
           <Section flush>
             <RunsOf
               filter={{ repository: `${namespace}/${name}` }}
               label={`Runs of ${namespace}/${name}`}
               none="A push starts what triggers and pipelines say."
             />
-          </Section>
-        </Tabs.Panel>
+          </Section>,
+        )}
       </Tabs>
     </Page>
-  );
-}
-
-function Unborn() {
-  return (
-    <Section>
-      <Empty title="Nothing was pushed yet">Clone it as said above, commit something, and push.</Empty>
-    </Section>
   );
 }

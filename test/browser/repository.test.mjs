@@ -1,0 +1,270 @@
+// A repository is read, searched, edited and tagged in the portal, and an edit becomes a proposal.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { start } from './server.mjs';
+
+const told = story('repository');
+const { chapter } = told;
+let server;
+let browser;
+let page;
+let work;
+
+const git = (...args) =>
+  execFileSync('git', args, {
+    cwd: fs.existsSync(work) ? work : server.folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_AUTHOR_NAME: 'Alice',
+      GIT_AUTHOR_EMAIL: 'alice@example.com',
+      GIT_COMMITTER_NAME: 'Alice',
+      GIT_COMMITTER_EMAIL: 'alice@example.com',
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'http.extraHeader',
+      GIT_CONFIG_VALUE_0: `Authorization: Bearer ${server.token}`,
+    },
+  });
+
+function commit(message, files) {
+  for (const [file, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(work, file)), { recursive: true });
+    fs.writeFileSync(path.join(work, file), text);
+  }
+  git('add', '--all');
+  git('commit', '--quiet', '--message', message);
+  git('push', '--quiet', 'origin', 'HEAD');
+}
+
+const dot = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const readme = `# Shop
+
+It sells. See the [guide](docs/guide.md#how).
+
+![a dot](docs/dot.png)
+`;
+const program = (name) => `package main
+
+import "fmt"
+
+// main greets.
+func main() {
+	fmt.Println("hello ${name}")
+}
+`;
+
+before(async () => {
+  server = await start();
+  browser = await launch();
+  work = path.join(server.folder, 'work');
+  for (const name of ['shop', 'empty']) await server.api('POST', '/repositories', { namespace: 'crew', name });
+  git('clone', '--quiet', `${server.url}/git/crew/shop.git`, work);
+  git('switch', '--quiet', '--orphan', 'main');
+  commit('First', { 'README.md': readme, 'cmd/shop/main.go': program('world'), 'docs/guide.md': '# Guide\n\nHow to sell.\n', 'docs/dot.png': dot, 'windows.txt': 'one\r\ntwo' });
+  commit('Greet people', { 'cmd/shop/main.go': program('people'), 'data.bin': Buffer.from([0, 1, 2]) });
+  page = await told.person(browser, server.url, server.link);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const main = () => page.getByRole('main');
+const shop = '/repositories/crew/shop';
+
+chapter('Repositories are listed, and narrowed in the address', async () => {
+  await page.goto('/repositories');
+  await main().getByRole('link', { name: 'crew/shop' }).waitFor();
+  await told.sound(page, 'the list of repositories');
+  await main().getByRole('textbox', { name: 'Name or description' }).fill('nothing like it');
+  await main().getByText('No repository is like that').waitFor();
+  assert.match(page.url(), /text=nothing/);
+  await main().getByRole('link', { name: 'Show all in use' }).click();
+  await main().getByRole('link', { name: 'crew/empty' }).click();
+  await main().getByText('Nothing was pushed yet').waitFor();
+  await told.sound(page, 'an empty repository');
+});
+
+chapter('A folder tells the last commit of each entry, and shows its README', async () => {
+  await page.goto(shop);
+  const files = main().getByRole('table', { name: 'Files' });
+  await files.getByRole('row', { name: /^cmd Greet people/ }).waitFor();
+  await files.getByRole('row', { name: /^docs First/ }).waitFor();
+  await main().getByRole('heading', { level: 1, name: 'Shop' }).waitFor();
+  const dots = main().getByRole('img', { name: 'a dot' });
+  await dots.waitFor();
+  assert.equal(await dots.evaluate((img) => img.complete && img.naturalWidth), 1);
+  await told.sound(page, 'a folder with its README');
+  await picture(page, 'repository');
+  await main().getByRole('link', { name: 'guide', exact: true }).click();
+  await main().getByText('How to sell.').waitFor();
+});
+
+chapter('A file is found by its name, and its lines have addresses', async () => {
+  await page.goto(shop);
+  await main().getByRole('table', { name: 'Files' }).waitFor();
+  await page.keyboard.press('t');
+  await page.getByRole('combobox', { name: 'Characters of its path' }).fill('shopmain');
+  await page.getByRole('option', { name: 'cmd/shop/main.go' }).waitFor();
+  await told.sound(page, 'go to file');
+  await page.keyboard.press('Enter');
+  await main().locator('.tok-keyword', { hasText: 'package' }).waitFor();
+  await main().getByRole('link', { name: 'Line 6', exact: true }).click();
+  await main().getByRole('link', { name: 'Line 8', exact: true }).click({ modifiers: ['Shift'] });
+  await page.waitForURL(/#L6-L8$/);
+  assert.equal(await main().locator('[data-chosen]').count(), 3);
+  await told.sound(page, 'a file');
+  await page.keyboard.press('y');
+  await page.waitForURL(/ref=[0-9a-f]{40}.*#L6-L8$/);
+});
+
+chapter('Blame tells who wrote a line, and what it was before', async () => {
+  await page.goto(`${shop}?path=cmd/shop/main.go&look=blame`);
+  await main().getByRole('link', { name: 'Greet people' }).waitFor();
+  await main().getByRole('link', { name: 'First' }).first().waitFor();
+  await told.sound(page, 'blame');
+  await main().getByRole('link', { name: 'Blame before the change of line 7' }).click();
+  await main().getByText('hello world').waitFor();
+  assert.equal(await main().getByRole('link', { name: 'Greet people' }).count(), 0);
+  await page.goto(`${shop}?path=cmd/shop/main.go&look=history`);
+  await main().getByRole('link', { name: 'Greet people' }).click();
+  await main().getByRole('heading', { name: 'Greet people' }).waitFor();
+  await main().getByRole('region', { name: 'cmd/shop/main.go', exact: true }).getByText('hello people').waitFor();
+  await told.sound(page, 'a commit');
+});
+
+chapter('Texts are found, by words and by expressions', async () => {
+  await page.goto(`${shop}?tab=search`);
+  await main().getByRole('textbox', { name: 'Text to look for' }).fill('HELLO');
+  await page.keyboard.press('Enter');
+  await main().getByRole('link', { name: 'cmd/shop/main.go' }).waitFor();
+  assert.equal(await main().locator('mark').innerText(), 'hello');
+  await told.sound(page, 'what was found');
+  await page.goto(`${shop}?tab=search&text=%5E(one%7Ctwo)&regex=true&in=*.txt`);
+  await main().getByRole('link', { name: 'windows.txt' }).waitFor();
+  await page.goto(`${shop}?tab=search&text=(&regex=true`);
+  await main().getByText('is not a regular expression').waitFor();
+  await page.goto(`${shop}?tab=search&text=nowhere`);
+  await main().getByText('Nothing was found').waitFor();
+});
+
+chapter('An edit becomes a proposal, and keeps every byte that nobody touched', async () => {
+  await page.goto(`${shop}?path=windows.txt`);
+  await main().getByRole('link', { name: 'Edit the file' }).click();
+  const editor = page.getByRole('textbox', { name: 'Text of windows.txt' });
+  await editor.waitFor();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.type('zero');
+  await page.keyboard.press('Enter');
+  await page.getByText('What changes', { exact: true }).click();
+  await main().getByText('zero').last().waitFor();
+  await told.sound(page, 'an edit');
+  await page.getByRole('textbox', { name: 'Message' }).fill('Count from zero');
+  await page.getByRole('textbox', { name: 'Name of the branch' }).fill('zero');
+  await page.getByRole('button', { name: 'Commit and propose' }).click();
+  await page.waitForURL('**/crew/shop/proposals/1');
+  await page.getByRole('heading', { level: 1, name: 'Count from zero' }).waitFor();
+  git('fetch', '--quiet', 'origin');
+  assert.equal(git('show', 'origin/zero:windows.txt'), 'zero\r\none\r\ntwo');
+});
+
+chapter('A file that was changed meanwhile is not overwritten', async () => {
+  await page.goto(`${shop}?path=README.md&look=edit`);
+  await page.getByRole('textbox', { name: 'Text of README.md' }).waitFor();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('Mine.');
+  commit('Theirs', { 'README.md': `${readme}\nTheirs.\n` });
+  await page.getByRole('radio', { name: /Straight to main/ }).check();
+  await page.getByRole('button', { name: 'Commit', exact: true }).click();
+  await main().getByText('was changed meanwhile').first().waitFor();
+  await told.sound(page, 'a conflict');
+  await page.getByRole('button', { name: 'Compare with the newest' }).click();
+  await page.getByText('What changes', { exact: true }).click();
+  await main().getByText('Theirs.').waitFor();
+  page.once('dialog', (d) => d.accept());
+  await page.getByRole('link', { name: 'Leave it' }).click();
+  await main().getByRole('heading', { level: 1, name: 'Shop' }).waitFor();
+});
+
+chapter('A new file, and one that goes', async () => {
+  await page.goto('/repositories/crew/empty');
+  await main().getByRole('link', { name: 'Write its README here' }).click();
+  await page.getByRole('textbox', { name: /^Text of/ }).waitFor();
+  await page.keyboard.type('# Begun');
+  await page.getByRole('button', { name: 'Commit', exact: true }).click();
+  await main().getByRole('heading', { level: 1, name: 'Begun' }).waitFor();
+  await page.goto('/repositories/crew/empty?path=README.md&look=delete');
+  await page.getByRole('radio', { name: /Straight to main/ }).check();
+  await page.getByRole('button', { name: 'Commit', exact: true }).click();
+  await main().getByText('An empty folder').waitFor();
+});
+
+chapter('Branches and tags are made, compared and deleted', async () => {
+  await page.goto(`${shop}?tab=branches`);
+  const row = main().getByRole('row', { name: /^zero/ });
+  await row.getByRole('link', { name: '#1' }).waitFor();
+  await told.sound(page, 'branches');
+  await row.getByRole('link', { name: '+1 −1' }).click();
+  await main().getByText('zero has 1 commit that main has not, and lacks 1.').waitFor();
+  await main().getByRole('region', { name: 'windows.txt', exact: true }).waitFor();
+  await told.sound(page, 'a comparison');
+  await page.getByRole('tab', { name: 'Tags' }).click();
+  await main().getByRole('button', { name: 'New tag' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name' }).fill('v1.0.0');
+  await dialog.getByRole('textbox', { name: 'Message' }).fill('The first release');
+  await told.sound(page, 'the form of a tag');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await main().getByText('The first release').waitFor();
+  await told.sound(page, 'tags');
+  const [archive] = await Promise.all([page.waitForEvent('download'), main().getByRole('link', { name: 'zip', exact: true }).click()]);
+  assert.equal(archive.suggestedFilename(), 'shop-v1.0.0.zip');
+  await main().getByRole('button', { name: 'Delete v1.0.0' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
+  await main().getByText('No tag yet').waitFor();
+});
+
+chapter('What is not there, is no text, or is archived says so', async () => {
+  await page.goto(`${shop}?ref=no-such-branch`);
+  await main().getByText('There is nothing at this address').waitFor();
+  await told.sound(page, 'a branch that is not there');
+  await page.goto(`${shop}?path=nowhere/at/all.txt`);
+  await main().getByText('There is nothing at this address').waitFor();
+  await page.goto(`${shop}?path=data.bin`);
+  await main().getByText('Not a text').waitFor();
+  await page.goto(`${shop}?path=docs/dot.png`);
+  await main().getByRole('img', { name: 'docs/dot.png' }).waitFor();
+  await server.api('PATCH', shop, { archived: true });
+  await page.goto(`${shop}?path=windows.txt&look=edit`);
+  await main().getByText('The repository is archived').waitFor();
+  await server.api('PATCH', shop, { archived: false });
+});
+
+chapter('On a phone it can be read as well', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const [what, text] of [
+    ['', 'It sells.'],
+    ['?path=cmd/shop/main.go', 'hello people'],
+    ['?path=cmd/shop/main.go&look=blame', 'hello people'],
+    ['?tab=branches', 'zero'],
+    ['?tab=commits', 'Greet people'],
+    ['?tab=search&text=hello', 'cmd/shop/main.go'],
+    ['?tab=compare&base=main&head=zero', 'Count from zero'],
+    ['?path=windows.txt&look=edit', 'Commit it'],
+  ]) {
+    await page.goto(`${shop}${what}`);
+    await main().getByText(text).first().waitFor();
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(wider <= 0, `${what} is ${wider} pixels wider than the screen`);
+    await told.sound(page, `${what || 'files'} on a phone`);
+  }
+});
+
+chapter('Nothing broke, and everybody could use it', () => told.end());

@@ -1,0 +1,72 @@
+import { Button, Group, Popover, Stack } from '@mantine/core';
+import { IconCode, IconFilePlus } from '@tabler/icons-react';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { archiveAddress } from '../../api/code';
+import type { Repository } from '../../api/types';
+import { CopyText } from '../../parts/CopyText';
+import { Empty, Section } from '../../parts/Page';
+import { placeOf } from './place';
+
+const route = getRouteApi('/shell/repositories/$namespace/$name');
+
+/** How the code comes to a person's machine. */
+export function GetCode({ repo }: { repo: Repository }) {
+  const { ref } = route.useSearch();
+  const at = ref ?? repo.defaultBranch;
+  return (
+    <Popover width={380} position="bottom-end" withArrow trapFocus>
+      <Popover.Target>
+        <Button leftSection={<IconCode size={16} aria-hidden />} variant="default">
+          Get the code
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="sm">
+          <CopyText label="Clone it with git" text={`git clone ${repo.cloneUrl}`} />
+          {repo.head && (
+            <Group gap="xs">
+              <Button component="a" href={archiveAddress(repo, at, 'zip')} variant="default" size="compact-sm" download>
+                {at}.zip
+              </Button>
+              <Button
+                component="a"
+                href={archiveAddress(repo, at, 'tar.gz')}
+                variant="default"
+                size="compact-sm"
+                download
+              >
+                {at}.tar.gz
+              </Button>
+            </Group>
+          )}
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+/** What to do with a repository that nothing was pushed to. */
+export function Unborn({ repo }: { repo: Repository }) {
+  return (
+    <Section>
+      <Empty
+        title="Nothing was pushed yet"
+        action={
+          !repo.archived && (
+            <Button
+              component={Link}
+              to={placeOf(repo, { path: 'README.md', look: 'new' })}
+              variant="default"
+              leftSection={<IconFilePlus size={16} aria-hidden />}
+            >
+              Write its README here
+            </Button>
+          )
+        }
+      >
+        Clone it, commit something, and push to {repo.defaultBranch}:
+      </Empty>
+      <CopyText label="Clone it with git" text={`git clone ${repo.cloneUrl}`} />
+    </Section>
+  );
+}
