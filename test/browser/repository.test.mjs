@@ -193,6 +193,17 @@ chapter('A file that was changed meanwhile is not overwritten', async () => {
   await main().getByRole('heading', { level: 1, name: 'Shop' }).waitFor();
 });
 
+chapter('A file that the platform reads is checked while it is written', async () => {
+  await page.goto(`${shop}?path=catalog-info.yaml&look=new`);
+  await page.getByRole('textbox', { name: /^Text of/ }).waitFor();
+  await page.keyboard.type('kind: Component');
+  await main().getByText('The platform could not use it as it is').waitFor();
+  await told.sound(page, 'a file with findings');
+  page.once('dialog', (d) => d.accept());
+  await page.getByRole('link', { name: 'Leave it' }).click();
+  await main().getByRole('table', { name: 'Files' }).waitFor();
+});
+
 chapter('A new file, and one that goes', async () => {
   await page.goto('/repositories/crew/empty');
   await main().getByRole('link', { name: 'Write its README here' }).click();

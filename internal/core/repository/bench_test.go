@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
@@ -96,6 +97,54 @@ func BenchmarkPush(b *testing.B) {
 				bench.commit("a", "x", fmt.Sprint(name, i, b.N))
 				b.StartTimer()
 				bench.must("a", "push", "-q", to, "HEAD:main")
+			}
+		})
+	}
+}
+
+// BenchmarkList reads a page of 10,000 repositories, of which carol may see every hundredth.
+func BenchmarkList(b *testing.B) {
+	bench := setup(b, storetest.SQLite(b, rooms...), b.TempDir())
+	ctx := b.Context()
+	err := bench.db.Write(ctx, func(tx *store.Tx) error {
+		for i := range 10_000 {
+			space := "default"
+			if i%100 == 0 {
+				space = "lab"
+			}
+			id, name := fmt.Sprintf("rep_%026d", i), fmt.Sprintf("shop-%d", i)
+			if _, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
+				created_by, updated, pushed, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options, deleted, deleted_by, purge)
+				VALUES ($1, $2, $3, $4, 'what it is', 'main', 1, 0, 1, 'x', 1, $5, 0, 0, '', 0, '', '', '', 0, '', 0)`, id, fmt.Sprint("team-", i%97), name, space, i*7919%10_000); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `INSERT INTO repository_refs (repository, name, hash, actor, updated) VALUES ($1, 'refs/heads/main', $2, 'x', 1)`, id, git.Zero); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, who string
+		query     repository.Query
+	}{
+		{"ByName", "alice", repository.Query{}},
+		{"ByPush", "alice", repository.Query{Pushed: true, Archived: "false"}},
+		{"Found", "alice", repository.Query{Text: "shop-99", Pushed: true}},
+		{"Nothing", "alice", repository.Query{Text: "nowhere"}},
+		{"FewByName", "carol", repository.Query{}},
+		{"FewByPush", "carol", repository.Query{Pushed: true}},
+		{"OfASpace", "alice", repository.Query{Space: "lab", Pushed: true}},
+		{"Late", "alice", repository.Query{Cursor: "team-90/shop-1"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := bench.List(accesstest.As(c.who), c.query); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import { Empty, Rows, Section } from '../../parts/Page';
 import { FileView } from '../proposal/FileView';
 import { CommitForm } from './CommitForm';
 import { patchOf } from './change';
+import { Findings } from './Findings';
 import { endingOf } from './lines';
 import { NotThere } from './NotThere';
 import { placeOf } from './place';
@@ -150,6 +151,7 @@ function Changing({ repo, head, branch, path, look, seen }: Props & { seen?: Rep
             <Empty title={deletes ? 'An empty file' : 'No line changes'} />
           </Section>
         ))}
+      {!deletes && <Findings path={target} text={text} />}
       <CommitForm
         repo={repo}
         head={head}
