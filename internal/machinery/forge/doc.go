@@ -23,5 +23,5 @@
 // # A further forge
 //
 // Write the methods of Forge and Hooks, run forgetest.Test against a real server or against a fake whose answers are
-// checked against the forge's own description, and add it to core/repository's list of kinds.
+// checked against the forge's own description, and forgetest.Trouble against one that answers badly, and add it to core/repository's list of kinds.
 package forge

@@ -34,6 +34,7 @@ type Transport struct {
 	home      *url.URL
 	authorize func(ctx context.Context) (header, value string, err error)
 	seen      *seen
+	told      bool
 	now       func() time.Time
 	pause     time.Duration // before the first repetition; each later one takes twice as long
 
@@ -51,6 +52,7 @@ type TransportOptions struct {
 	Now       func() time.Time
 	Pause     time.Duration // before a request is repeated; 200 ms when 0
 	Keep      int64         // bytes of answers that are kept for conditional requests; 16 MB when 0
+	Told      bool          // the forge tells what came of each change
 }
 
 // NewTransport gives a transport. Invalid when the address is none.
@@ -65,7 +67,7 @@ func NewTransport(o TransportOptions) (*Transport, error) {
 	}
 	return &Transport{
 		base: base, home: home, authorize: o.Authorize, now: o.Now, pause: cmp.Or(o.Pause, 200*time.Millisecond),
-		seen: newSeen(cmp.Or(o.Keep, 16<<20)),
+		seen: newSeen(cmp.Or(o.Keep, 16<<20)), told: o.Told,
 	}, nil
 }
 
@@ -207,11 +209,31 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	case len(body) > answerLimit:
 		return nil, fault.Errorf(fault.TooLarge, "%s answers %s with more than %d MB", t.home.Host, r.URL.Path, answerLimit>>20)
 	}
+	if t.empty(sent, got, body) {
+		return nil, fault.Errorf(fault.Unavailable, "%s answers %s in a form that is not known: with nothing", t.home.Host, r.URL.Path)
+	}
 	if r.Method == http.MethodGet && got.StatusCode == http.StatusOK {
 		t.seen.keep(r, got, body)
 	}
 	got.Body, got.Request = io.NopCloser(bytes.NewReader(body)), r
 	return got, nil
+}
+
+// empty tells whether an answer that was to be JSON says nothing at all: client libraries take that for a thing without a
+// name, or for none.
+func (t *Transport) empty(sent *http.Request, got *http.Response, body []byte) bool {
+	accept := sent.Header.Get("Accept")
+	if got.StatusCode > http.StatusCreated || !strings.Contains(accept, "json") || strings.Contains(accept, ".raw") {
+		return false
+	}
+	switch form := string(bytes.TrimSpace(body[:min(len(body), 32)])); form {
+	case "":
+		return t.told || sent.Method == http.MethodGet
+	case "null":
+		return true
+	default:
+		return strings.Join(strings.Fields(form), "") == "{}"
+	}
 }
 
 // note remembers what the forge says of its limit.

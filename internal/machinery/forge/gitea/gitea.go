@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -153,7 +154,15 @@ func (f *Forge) send(ctx context.Context, method, path string, query url.Values,
 	if out == nil {
 		return answer.Header, nil
 	}
-	if err := json.NewDecoder(answer.Body).Decode(out); err != nil {
+	var said json.RawMessage
+	err = json.NewDecoder(answer.Body).Decode(&said)
+	if form := string(said); err == nil && (form == "{}" || form == "null" && reflect.TypeOf(out).Elem().Kind() != reflect.Slice) { // null is a list without anything
+		err = fmt.Errorf("%s is nothing", form)
+	}
+	if err == nil {
+		err = json.Unmarshal(said, out)
+	}
+	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "Gitea answers in a form that is not known: %w", err)
 	}
 	return answer.Header, nil

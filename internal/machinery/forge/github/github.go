@@ -101,7 +101,7 @@ func apiOf(web string) (string, error) {
 }
 
 func client(api string, o Options, authorize func(context.Context) (string, string, error)) (*gh.Client, *forge.Transport, error) {
-	transport, err := forge.NewTransport(forge.TransportOptions{URL: api, Authorize: authorize, Base: o.Base, Now: o.Now, Pause: o.Pause})
+	transport, err := forge.NewTransport(forge.TransportOptions{URL: api, Authorize: authorize, Base: o.Base, Now: o.Now, Pause: o.Pause, Told: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,6 +117,7 @@ func told(err error) error {
 	var known *fault.Error
 	var syntax *json.SyntaxError
 	var form *json.UnmarshalTypeError
+	var way *url.Error
 	switch {
 	case err == nil:
 		return nil
@@ -124,6 +125,8 @@ func told(err error) error {
 		return known
 	case errors.As(err, &syntax), errors.As(err, &form), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Errorf(fault.Unavailable, "GitHub answers in a form that is not known: %w", err)
+	case errors.As(err, &way) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+		return fault.Errorf(fault.Unavailable, "GitHub leads nowhere: %w", err)
 	}
 	return err
 }

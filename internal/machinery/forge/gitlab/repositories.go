@@ -63,6 +63,9 @@ func (f *Forge) listAll(ctx context.Context, part page.Request) (out page.Of[for
 		if err != nil {
 			return page.Of[forge.Repository]{}, err
 		}
+		if int64(len(items)) > o.PerPage || len(items) > 0 && items[len(items)-1].ID <= after { // else this would not end
+			return page.Of[forge.Repository]{}, fault.Errorf(fault.Unavailable, "GitLab does not list projects in parts, by their ids, as it was asked to")
+		}
 		for _, p := range items {
 			after = p.ID
 			if r, ok := there(p); ok {
