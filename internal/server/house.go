@@ -265,7 +265,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Proposals: h.Proposals, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

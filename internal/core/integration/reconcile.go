@@ -153,35 +153,34 @@ func (s *Service) look(ctx context.Context, i Integration) *found {
 	if ctx.Err() != nil {
 		return nil
 	}
-	now := Status{State: Healthy, Health: health, Looked: s.Now()}
+	now := Status{State: Healthy, Health: i.Health, Looked: s.Now()}
+	if health != nil {
+		now.Health = *health
+	}
 	switch {
-	case err != nil:
-		now.State, now.Reason = judge(err), shorten(fault.Message(err))
-		if inner.Err() != nil {
-			now.State, now.Reason = Away, fmt.Sprintf("%s does not answer within %s", i.Spec.URL, testTime)
-		}
-		if now.Health.Login == "" {
-			rate := now.Health.Rate
-			now.Health = i.Health
-			now.Health.Rate = rate
-		}
-	case len(health.Missing) > 0:
+	case inner.Err() != nil:
+		now.State, now.Reason = Away, fmt.Sprintf("%s does not answer within %s", i.Spec.URL, testTime)
+	case health != nil && len(health.Missing) > 0 && (err == nil || judge(err) == Refused):
 		now.State = Lacking
 		now.Reason = shorten("the credentials lack " + strings.Join(health.Missing, ", ") + "; give them these rights at the forge")
+	case err != nil:
+		now.State, now.Reason = judge(err), shorten(fault.Message(err))
 	}
 	return &found{i, now}
 }
 
 // ask is the test: who the forge takes the credentials for, whether they see what they are for, and whether git gets
-// credentials.
-func (s *Service) ask(ctx context.Context, i Integration) (h Health, err error) {
+// credentials. The health is nil when the forge did not tell it.
+func (s *Service) ask(ctx context.Context, i Integration) (*Health, error) {
 	f, err := s.Forge(ctx, i.Name)
 	if err != nil {
-		return h, err
+		return nil, err
 	}
-	if h.Health, err = f.Health(ctx); err != nil {
-		return h, err
+	told, err := f.Health(ctx)
+	if err != nil {
+		return nil, err
 	}
+	h := &Health{Health: told}
 	if i.Spec.Webhook != nil {
 		if _, _, err := s.Hooks(ctx, i.Name); err != nil {
 			return h, err

@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -57,6 +58,7 @@ type Rooms struct {
 	Scaffold     *scaffold.Service
 	Delivery     *delivery.Service
 	Triggers     *trigger.Service
+	Integrations *integration.Service
 	Proposals    *proposal.Service
 	Once         *once.Answers
 }
@@ -117,6 +119,7 @@ func (a *API) routes() {
 	a.workflowRoutes()
 	a.applicationRoutes()
 	a.triggerRoutes()
+	a.integrationRoutes()
 	a.ledgerRoutes()
 	a.eventRoutes()
 	a.logFileRoutes()

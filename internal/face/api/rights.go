@@ -20,8 +20,8 @@ func rights() map[string]string {
 
 		"listEntities": "entity:read; others are left out", "listFacets": "entity:read; others are not counted", "listKinds": "none",
 		"getEntity": "entity:read", "listEntityHistory": "entity:read",
-		"deleteEntity":  "entity:delete, and space:admin for a restricted kind",
-		"apply":         "entity:write, space:admin for restricted kinds, entity:delete to prune",
+		"deleteEntity":  "entity:delete, and for a restricted kind space:admin, or the right that it has for itself",
+		"apply":         "entity:write, for restricted kinds space:admin or the right that a kind has for itself (integration:admin), entity:delete to prune",
 		"listLocations": "entity:read; others are left out", "getLocation": "entity:read",
 		"addLocation":     "location:write, and repository:read for the repository",
 		"removeLocation":  "location:write, and entity:delete for what came from it",
@@ -65,6 +65,7 @@ func rights() map[string]string {
 
 		"listSecrets": "secret:read", "putSecret": "secret:write", "deleteSecret": "secret:write",
 		"listDecisions": "policy:read; others are left out", "getDecision": "policy:read", "checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
+		"listIntegrations": "integration:read; others are left out", "getIntegration": "integration:read", "testIntegration": "integration:admin",
 		"listSpaces": "space:read; others are left out", "getRights": "space:read",
 		"listLedger": "ledger:read; others are left out", "followLedger": "ledger:read; others are left out", "followEvents": "none; what the caller may not read is left out",
 		"verifyLedger": "ledger:verify in the root space", "getHome": "none; what the caller may read",

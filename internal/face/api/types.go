@@ -19,6 +19,8 @@ type (
 	PreviewFile       = client.PreviewFile
 	SecretInfo        = client.SecretInfo
 	Home              = client.Home
+	Integration       = client.Integration
+	Rate              = client.Rate
 	Actor             = client.Actor
 	Application       = client.Application
 	ApplicationDetail = client.ApplicationDetail

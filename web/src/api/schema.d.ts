@@ -155,7 +155,7 @@ export interface paths {
         put?: never;
         /**
          * Declare documents of any kind, all or none
-         * @description Permission: entity:write, space:admin for restricted kinds, entity:delete to prune.
+         * @description Permission: entity:write, for restricted kinds space:admin or the right that a kind has for itself (integration:admin), entity:delete to prune.
          */
         post: operations["apply"];
         delete?: never;
@@ -240,7 +240,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an entity that was applied
-         * @description Permission: entity:delete, and space:admin for a restricted kind.
+         * @description Permission: entity:delete, and for a restricted kind space:admin, or the right that it has for itself.
          */
         delete: operations["deleteEntity"];
         options?: never;
@@ -322,6 +322,68 @@ export interface paths {
         get: operations["getHome"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/integrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outside forges, by name, and how they do
+         * @description Permission: integration:read; others are left out.
+         */
+        get: operations["listIntegrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/integrations/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One outside forge, and how it does
+         * @description Permission: integration:read.
+         */
+        get: operations["getIntegration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/integrations/{namespace}/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an outside forge and its credentials now
+         * @description It takes as long as the forge does, at most a minute. What is found is in the answer, also when the forge does not answer.
+         *
+         *     Permission: integration:admin.
+         */
+        post: operations["testIntegration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2593,6 +2655,65 @@ export interface components {
             /** @description Runs that wait for a review which the caller may give, as far as rights go. */
             waiting: components["schemas"]["Run"][] | null;
         };
+        Integration: {
+            /** @description Where its API is, if that is declared. */
+            api?: string;
+            /** @description ID of the GitHub App as which it signs in; absent when it does by a token. */
+            app?: string;
+            /** @description What the caller may do with it: test, delete. */
+            can: string[] | null;
+            /** @description Repository for which credentials for git were got; absent when it sees none. */
+            clone?: string;
+            /**
+             * Format: date-time
+             * @description When the credentials end, if they do and the forge tells.
+             */
+            expires?: string;
+            /** @enum {string} */
+            forge: "github" | "gitlab" | "gitea";
+            /** @description Address for the forge's webhooks. */
+            hook: string;
+            /** @description Webhooks are taken: a secret for them is declared. */
+            hooked: boolean;
+            /** @description Whom the forge takes it for. */
+            login?: string;
+            /**
+             * Format: date-time
+             * @description When it was tried last.
+             */
+            looked?: string;
+            /** @description Scopes that the platform needs and the credentials lack. */
+            missing: string[] | null;
+            name: string;
+            namespace: string;
+            /** @description Organizations that it is for; none for all that its credentials see. */
+            owners: string[] | null;
+            /**
+             * Format: int64
+             * @description Seconds after which the forge is asked again where no webhook tells.
+             */
+            poll: number;
+            /** @description The forge's limit of requests, if it tells. */
+            rate?: components["schemas"]["Rate"];
+            /** @description Why it is not healthy, and what to do. */
+            reason?: string;
+            /** @example integration:default/github */
+            ref: string;
+            /** @description Of the credentials, if the forge tells. */
+            scopes?: string[] | null;
+            /**
+             * Format: date-time
+             * @description Since when it is in its state.
+             */
+            since?: string;
+            space: string;
+            /** @enum {string} */
+            state: "unknown" | "healthy" | "lacking" | "refused" | "limited" | "away" | "broken";
+            /** @description Where people open the forge. */
+            url: string;
+            /** @description Of the forge, if it tells. */
+            version?: string;
+        };
         KindInfo: {
             apiVersions: string[] | null;
             description: string;
@@ -2661,6 +2782,11 @@ export interface components {
         };
         ListFacet: {
             items: components["schemas"]["Facet"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListIntegration: {
+            items: components["schemas"]["Integration"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -3160,6 +3286,14 @@ export interface components {
         };
         PutSecretInputBody: {
             value: string;
+        };
+        Rate: {
+            /** Format: int64 */
+            left: number;
+            /** Format: int64 */
+            limit: number;
+            /** Format: date-time */
+            reset?: string;
         };
         Refusal: {
             /** @enum {string} */
@@ -5088,6 +5222,235 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listIntegrations: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only those of this space. */
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListIntegration"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    testIntegration: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
