@@ -48,14 +48,20 @@ func groundAt(t *testing.T, url, token string) *ground {
 	g := &ground{t: t, url: url, as: map[string]*client.Client{"admin": client.New(url, token)}}
 	g.apply(groundPeople)
 	for _, name := range []string{"alice", "bob", "rita", "otto", "mallory"} {
-		token, err := client.Post[client.NewToken](t.Context(), g.as["admin"], "/tokens", map[string]any{"name": "test", "owner": "user:default/" + name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.as[name] = client.New(url, token.Secret)
+		g.as[name] = client.New(url, g.token("user:default/"+name))
 	}
 	g.town = &town{address: strings.TrimPrefix(url, "http://"), dir: t.TempDir(), admin: g.as["admin"], alice: g.as["alice"], bob: g.as["bob"], tell: t.Logf}
 	return g
+}
+
+// token gives a token of somebody.
+func (g *ground) token(owner string) string {
+	g.t.Helper()
+	token, err := client.Post[client.NewToken](g.t.Context(), g.as["admin"], "/tokens", map[string]any{"name": "test", "owner": owner})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return token.Secret
 }
 
 // eachGround tells a story on each kind of database; where an engine is needed and there is none, it is skipped.

@@ -20,6 +20,9 @@
 // TooLarge, Exhausted (the rate limit is reached; Retry tells how long), Unavailable (the forge does not answer, or not
 // in a form that is known; it may be asked again).
 //
+// The platform's own git passes the same suite, through an adapter over its services (internal/server,
+// TestHostedGitIsAForge), so that what holds of one holds of the other.
+//
 // # A further forge
 //
 // Write the methods of Forge and Hooks, run forgetest.Test against a real server or against a fake whose answers are

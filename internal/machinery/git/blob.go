@@ -32,7 +32,8 @@ func (g *Git) blob(ctx context.Context, dir, commit, file string) (hash string, 
 	return hash, size, nil
 }
 
-// Entries gives what is at some paths of a commit, without following links; what is not there is left out.
+// Entries gives what is at some paths of a commit, without following links; what is not there is left out. It fails with
+// fault.NotFound when there is no such commit.
 func (g *Git) Entries(ctx context.Context, dir, commit string, paths []string) (map[string]TreeEntry, error) {
 	found := make(map[string]TreeEntry, len(paths))
 	if err := revision(commit); err != nil || len(paths) == 0 {
@@ -54,6 +55,9 @@ func (g *Git) Entries(ctx context.Context, dir, commit string, paths []string) (
 		found[e.Path] = e
 		return err
 	})
+	if exitCode(err) == 128 && g.noCommit(ctx, dir, nil, commit) {
+		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
+	}
 	return found, fault.Wrap(err, "look for files at %s", commit)
 }
 

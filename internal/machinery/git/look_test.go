@@ -382,6 +382,9 @@ func TestFilesAreOpenedWhateverTheirSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close() // nobody reads it
+	if _, err := b.git.Entries(ctx, b.dir, strings.Repeat("1", 40), []string{"large"}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("of a commit that is not there: %v", err)
+	}
 	entries, err := b.git.Entries(ctx, b.dir, head, []string{"large", "link", "none"})
 	if err != nil || entries["large"].Hash != f.Hash || entries["link"].Mode != "120000" || len(entries) != 2 {
 		t.Errorf("entries %v, %v", entries, err)

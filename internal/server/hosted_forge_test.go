@@ -1,0 +1,672 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge/forgetest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/product/proposal"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+const forgePeople = `
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: acme}, spec: {type: company, children: []}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: reviewers}, spec: {type: team, parent: acme, children: []}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: ann}, spec: {memberOf: [acme]}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: rob}, spec: {memberOf: [reviewers]}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: ann-administers}, spec: {role: admin, space: default, subjects: ["user:default/ann"]}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: rob-develops}, spec: {role: developer, space: default, subjects: ["user:default/rob"]}}
+`
+
+// TestHostedGitIsAForge holds the platform's own repositories and proposals to the contract of outside forges.
+func TestHostedGitIsAForge(t *testing.T) {
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		g := newGround(t, h, server)
+		g.apply(forgePeople)
+		as := func(name string) hosted {
+			return hosted{h, server.URL, g.token("user:default/" + name)}
+		}
+		forgetest.Test(t, func(*testing.T) *forgetest.Ground {
+			return &forgetest.Ground{
+				Forge: as("ann"), Reviewer: as("rob"), Stranger: hosted{h, server.URL, "rbt_nobody"}, Kind: "hosted",
+				Organization: "acme", Team: "reviewers", Login: "ann", ReviewerName: "rob",
+				// Git comes over HTTP with tokens of narrow scope, and the ledger tells of what happens.
+				Lacks: []string{"deploy keys", "webhooks", "rate"},
+			}
+		})
+	})
+}
+
+// hosted is the platform's own git as a forge, seen with one token. Its organizations are groups that are in no other,
+// which own the repositories of the namespace of their name; its teams are the groups below them.
+type hosted struct {
+	house      *House
+	url, token string
+}
+
+var _ forge.Forge = hosted{}
+
+// in gives the context of whoever the token is for.
+func (f hosted) in(ctx context.Context) (context.Context, error) {
+	who, err := f.house.Identity.Authenticate(ctx, f.token)
+	return actor.With(ctx, who), err
+}
+
+func (f hosted) Health(ctx context.Context) (forge.Health, error) {
+	ctx, err := f.in(ctx)
+	who := actor.From(ctx)
+	return forge.Health{Login: who.Ref.Name, Version: f.house.Version, Scopes: who.Scopes}, err
+}
+
+func (f hosted) Clone(ctx context.Context, name string) (forge.Clone, error) {
+	if ctx, err := f.in(ctx); err != nil {
+		return forge.Clone{}, err
+	} else if _, err := f.house.Repositories.Get(ctx, name); err != nil {
+		return forge.Clone{}, err
+	}
+	return forge.Clone{URL: f.url + "/git/" + name + ".git", Username: "token", Password: f.token}, nil
+}
+
+func (f hosted) repository(r repository.Repository) forge.Repository {
+	return forge.Repository{
+		ID: r.ID, Name: r.FullName(), Description: r.Description, DefaultBranch: r.DefaultBranch, URL: f.url + "/repositories/" + r.FullName(),
+		CloneURL: f.url + "/git/" + r.FullName() + ".git", Private: true, Archived: r.Archived, Empty: r.Head == "", Created: r.Created, Changed: r.Pushed,
+	}
+}
+
+func (f hosted) ListRepositories(ctx context.Context, owner string, part page.Request) (out page.Of[forge.Repository], err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return out, err
+	}
+	got, err := f.house.Repositories.List(ctx, repository.Query{Namespace: owner, Limit: part.Size(), Cursor: part.Cursor})
+	for _, r := range got.Items {
+		out.Items = append(out.Items, f.repository(r))
+	}
+	out.Next = got.Next
+	return out, err
+}
+
+func (f hosted) GetRepository(ctx context.Context, name string) (forge.Repository, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Repository{}, err
+	}
+	r, err := f.house.Repositories.Get(ctx, name)
+	return f.repository(r), err
+}
+
+func (f hosted) CreateRepository(ctx context.Context, n forge.NewRepository) (forge.Repository, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Repository{}, err
+	}
+	namespace, name, err := repository.ParseName(n.Name)
+	if err != nil {
+		return forge.Repository{}, err
+	}
+	r, err := f.house.Repositories.Create(ctx, repository.NewRepository{Namespace: namespace, Name: name, Description: n.Description, DefaultBranch: n.DefaultBranch})
+	return f.repository(r), err
+}
+
+func (f hosted) ArchiveRepository(ctx context.Context, name string, archived bool) error {
+	ctx, err := f.in(ctx)
+	if err == nil {
+		_, err = f.house.Repositories.Update(ctx, name, repository.Change{Archived: &archived})
+	}
+	return err
+}
+
+func (f hosted) DeleteRepository(ctx context.Context, name string) error {
+	ctx, err := f.in(ctx)
+	if err == nil {
+		err = f.house.Repositories.Delete(ctx, name)
+	}
+	return err
+}
+
+func (f hosted) lacks(what string) error {
+	return fault.Errorf(fault.Invalid, "hosted repositories have no %s", what)
+}
+
+func (f hosted) ListDeployKeys(context.Context, string) ([]forge.DeployKey, error) {
+	return nil, f.lacks("deploy keys")
+}
+
+func (f hosted) AddDeployKey(context.Context, string, forge.DeployKey) (forge.DeployKey, error) {
+	return forge.DeployKey{}, f.lacks("deploy keys")
+}
+
+func (f hosted) DeleteDeployKey(context.Context, string, string) error {
+	return f.lacks("deploy keys")
+}
+
+func (f hosted) ListHooks(context.Context, forge.HookTarget) ([]forge.Hook, error) {
+	return nil, f.lacks("webhooks")
+}
+
+func (f hosted) RegisterHook(context.Context, forge.HookTarget, forge.NewHook) (forge.Hook, error) {
+	return forge.Hook{}, f.lacks("webhooks")
+}
+
+func (f hosted) DeleteHook(context.Context, forge.HookTarget, string) error {
+	return f.lacks("webhooks")
+}
+
+// entities gives all documents of a kind that the caller may see.
+func (f hosted) entities(ctx context.Context, kind string) (all []catalog.Entity, err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return nil, err
+	}
+	for q := (catalog.Query{Kinds: []string{kind}}); ; {
+		got, err := f.house.Catalog.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, got.Items...); got.Next == "" {
+			return all, nil
+		}
+		q.Cursor = got.Next
+	}
+}
+
+// groups gives an organization and the groups below it; NotFound when there is none.
+func (f hosted) groups(ctx context.Context, organization string) (own catalog.Entity, below []catalog.Entity, err error) {
+	all, err := f.entities(ctx, "Group")
+	for _, e := range all {
+		switch parent, _ := e.Document.Spec["parent"].(string); {
+		case parent == "" && e.Ref.Name == organization:
+			own = e
+		case parent == organization:
+			below = append(below, e)
+		}
+	}
+	if err == nil && own.UID == "" {
+		err = fault.Errorf(fault.NotFound, "there is no group %s", organization)
+	}
+	return own, below, err
+}
+
+func (f hosted) ListOrganizations(ctx context.Context, part page.Request) (page.Of[forge.Organization], error) {
+	all, err := f.entities(ctx, "Group")
+	var out []forge.Organization
+	for _, e := range all {
+		if parent, _ := e.Document.Spec["parent"].(string); parent == "" {
+			out = append(out, forge.Organization{ID: e.UID, Name: e.Ref.Name, Title: e.Document.Metadata.Title})
+		}
+	}
+	return page.From(out, part, func(o forge.Organization) string { return o.Name }), err
+}
+
+func (f hosted) ListTeams(ctx context.Context, organization string, part page.Request) (page.Of[forge.Team], error) {
+	_, below, err := f.groups(ctx, organization)
+	out := make([]forge.Team, len(below))
+	for i, e := range below {
+		out[i] = forge.Team{ID: e.UID, Name: e.Ref.Name, Title: e.Document.Metadata.Title}
+	}
+	return page.From(out, part, func(t forge.Team) string { return t.Name }), err
+}
+
+func (f hosted) ListMembers(ctx context.Context, organization, team string, part page.Request) (list page.Of[forge.Person], err error) {
+	own, below, err := f.groups(ctx, organization)
+	if err != nil {
+		return list, err
+	}
+	in := map[string]bool{}
+	for _, e := range append(below, own) {
+		if team == "" || e.Ref.Name == team && e.UID != own.UID {
+			in[e.Ref.String()] = true
+		}
+	}
+	if len(in) == 0 {
+		return list, fault.Errorf(fault.NotFound, "there is no group %s in %s", team, organization)
+	}
+	users, err := f.entities(ctx, "User")
+	var out []forge.Person
+	for _, e := range users {
+		groups, _ := e.Document.Spec["memberOf"].([]any)
+		if slices.ContainsFunc(groups, func(g any) bool {
+			r, err := ref.Parse(fmt.Sprint(g), "group", ref.DefaultNamespace)
+			return err == nil && in[r.String()]
+		}) {
+			out = append(out, forge.Person{ID: e.UID, Login: e.Ref.Name, Name: e.Document.Metadata.Title})
+		}
+	}
+	return page.From(out, part, func(p forge.Person) string { return p.Login }), err
+}
+
+// people gives whom opaque ids stand for.
+func (f hosted) people(ctx context.Context, ids ...string) (func(id string) forge.Person, error) {
+	who := map[string]forge.Person{}
+	err := f.house.DB.Read(ctx, func(tx *store.Tx) error {
+		names, err := f.house.Identity.Names(ctx, tx, ids)
+		for id, d := range names {
+			who[id] = forge.Person{ID: id, Login: d.Ref.Name, Name: d.Name}
+		}
+		return err
+	})
+	return func(id string) forge.Person { return who[id] }, err
+}
+
+func (f hosted) ReadFile(ctx context.Context, name, rev, path string, limit int64) ([]byte, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.house.Repositories.Entry(ctx, name, rev, path)
+	switch clean, wrong := git.CheckPath(path); {
+	case wrong != nil || clean != path: // the platform takes any way of writing a path within
+		return nil, fault.Errorf(fault.Invalid, "%q is not a path in a repository", path)
+	case err != nil:
+		return nil, err
+	case e.Mode == "120000":
+		return []byte(e.Target), nil
+	}
+	return f.house.Repositories.ReadFile(ctx, name, rev, path, limit)
+}
+
+func (f hosted) ListTree(ctx context.Context, name, rev, path string, recursive bool) (t forge.Tree, err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return t, err
+	}
+	if t.Commit, err = f.house.Repositories.Resolve(ctx, name, rev); err != nil {
+		return t, err
+	}
+	for folders := []string{path}; len(folders) > 0; folders = folders[1:] {
+		entries, err := f.house.Repositories.Tree(ctx, name, t.Commit, folders[0])
+		if err != nil {
+			return t, err
+		}
+		for _, e := range entries {
+			kind := map[string]string{"tree": forge.TypeFolder, "commit": forge.TypeProject}[e.Type]
+			switch {
+			case kind == forge.TypeFolder && recursive:
+				folders = append(folders, e.Path)
+				continue
+			case e.Mode == "120000":
+				kind = forge.TypeLink
+			case kind == "":
+				kind = forge.TypeFile
+			}
+			t.Entries = append(t.Entries, forge.Entry{Path: e.Path, Type: kind, Hash: e.Hash, Size: e.Size})
+		}
+	}
+	return t, nil
+}
+
+func (f hosted) commit(name string, c git.Commit) forge.Commit {
+	return forge.Commit{
+		Hash: c.Hash, Parents: c.Parents, Message: c.Message, Author: forge.Signature(c.Author), Committer: forge.Signature(c.Committer),
+		URL: f.url + "/repositories/" + name + "/commits/" + c.Hash,
+	}
+}
+
+func (f hosted) GetCommit(ctx context.Context, name, rev string) (forge.Commit, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Commit{}, err
+	}
+	c, err := f.house.Repositories.Commit(ctx, name, rev)
+	return f.commit(name, c), err
+}
+
+func (f hosted) ListCommits(ctx context.Context, name, rev, path string, part page.Request) (out page.Of[forge.Commit], err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return out, err
+	}
+	got, err := f.house.Repositories.Log(ctx, name, rev, path, part)
+	for _, c := range got.Items {
+		out.Items = append(out.Items, f.commit(name, c))
+	}
+	out.Next = got.Next
+	return out, err
+}
+
+var ways = map[string]string{"added": forge.Added, "copied": forge.Added, "deleted": forge.Removed, "renamed": forge.Renamed, "modified": forge.Modified, "type": forge.Modified}
+
+func (f hosted) Compare(ctx context.Context, name, base, head string) (c forge.Comparison, err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return c, err
+	}
+	from, to, standing, diff, err := f.house.Repositories.Compare(ctx, name, base, head, git.DiffLimits{})
+	if err != nil {
+		return c, err
+	}
+	c = forge.Comparison{Base: from, Head: to, Ahead: standing.Ahead, Behind: standing.Behind, Cut: diff.Truncated}
+	commits, err := f.house.Repositories.Platform().Brings(ctx, name, from, to, 0, 250)
+	for _, one := range slices.Backward(commits) {
+		c.Commits = append(c.Commits, f.commit(name, one))
+	}
+	for _, file := range diff.Files {
+		changed := forge.Changed{Path: file.Path, Way: ways[file.Status], Additions: file.Additions, Deleted: file.Deletions, Patch: file.Patch}
+		if changed.Way == forge.Renamed {
+			changed.OldPath = file.OldPath
+		}
+		c.Files = append(c.Files, changed)
+	}
+	return c, err
+}
+
+func (f hosted) Archive(ctx context.Context, name, rev string) (io.ReadCloser, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return f.house.Repositories.Download(ctx, name, rev, "tar.gz", "shop")
+}
+
+func (f hosted) refs(ctx context.Context, name, prefix string, part page.Request) (list page.Of[repository.Ref], _ context.Context, err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return list, ctx, err
+	}
+	all, err := f.house.Repositories.Refs(ctx, name)
+	all = slices.DeleteFunc(all, func(r repository.Ref) bool { return !strings.HasPrefix(r.Name, prefix) })
+	return page.From(all, part, func(r repository.Ref) string { return r.Name }), ctx, err
+}
+
+func (f hosted) ListBranches(ctx context.Context, name string, part page.Request) (out page.Of[forge.Branch], err error) {
+	list, _, err := f.refs(ctx, name, "refs/heads/", part)
+	for _, r := range list.Items {
+		out.Items = append(out.Items, forge.Branch{Name: strings.TrimPrefix(r.Name, "refs/heads/"), Commit: r.Hash})
+	}
+	out.Next = list.Next
+	return out, err
+}
+
+func (f hosted) GetBranch(ctx context.Context, name, branch string) (forge.Branch, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Branch{}, err
+	}
+	commit, err := f.house.Repositories.Resolve(ctx, name, "refs/heads/"+branch)
+	return forge.Branch{Name: branch, Commit: commit}, err
+}
+
+func (f hosted) CreateBranch(ctx context.Context, name, branch, commit string) error {
+	ctx, err := f.in(ctx)
+	if err == nil {
+		_, err = f.house.Repositories.CreateBranch(ctx, name, repository.NewRef{Name: branch, At: commit})
+	}
+	return err
+}
+
+func (f hosted) DeleteBranch(ctx context.Context, name, branch string) error {
+	ctx, err := f.in(ctx)
+	if err == nil {
+		err = f.house.Repositories.RemoveBranch(ctx, name, branch)
+	}
+	return err
+}
+
+func (f hosted) ListTags(ctx context.Context, name string, part page.Request) (out page.Of[forge.Tag], err error) {
+	list, ctx, err := f.refs(ctx, name, "refs/tags/", part)
+	if err != nil {
+		return out, err
+	}
+	tags, _, err := f.house.Repositories.TagFacts(ctx, name, list.Items)
+	for _, r := range list.Items {
+		tag := tags[strings.TrimPrefix(r.Name, "refs/tags/")]
+		out.Items = append(out.Items, forge.Tag{Name: tag.Name, Commit: tag.Commit, Message: tag.Message})
+	}
+	out.Next = list.Next
+	return out, err
+}
+
+func (f hosted) proposal(ctx context.Context, d proposal.Detail) (forge.Proposal, error) {
+	who, err := f.people(ctx, d.Author)
+	name, _, ok := strings.Cut(d.Full, "#")
+	if !ok {
+		return forge.Proposal{}, fault.Errorf(fault.Internal, "a proposal is called %q", d.Full)
+	}
+	p := forge.Proposal{
+		Number: d.Number, Title: d.Title, Body: d.Body, State: d.State, Draft: d.Draft, Author: who(d.Author), MergeCommit: d.Merge,
+		Source: forge.Side{Repository: name, Branch: d.Source, Commit: d.Head}, Target: forge.Side{Repository: name, Branch: d.Target, Commit: d.Base},
+		Ref: fmt.Sprintf("%s%d/head", git.ProposalPrefix, d.Number),
+		URL: fmt.Sprintf("%s/repositories/%s/proposals/%d", f.url, name, d.Number), Created: d.Created, Updated: d.Updated, Closed: d.Ended, CommentCount: -1,
+	}
+	switch {
+	case d.State != proposal.Open:
+	case len(d.Blockers) == 0:
+		p.Mergeable = forge.MergeReady
+	case slices.ContainsFunc(d.Blockers, func(b proposal.Blocker) bool { return b.Kind == proposal.BlockedConflicts }):
+		p.Mergeable = forge.MergeConflicts
+	default:
+		p.Mergeable = forge.MergeBlocked
+	}
+	return p, err
+}
+
+func (f hosted) OpenProposal(ctx context.Context, name string, n forge.NewProposal) (forge.Proposal, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Proposal{}, err
+	}
+	if n.Title == "" { // which the platform would take from the newest commit
+		return forge.Proposal{}, fault.Errorf(fault.Invalid, "a proposal needs a title")
+	}
+	d, err := f.house.Proposals.Open(ctx, proposal.NewProposal{Repository: name, Title: n.Title, Body: n.Body, Source: n.Source, Target: n.Target, Draft: n.Draft})
+	if err != nil {
+		return forge.Proposal{}, err
+	}
+	return f.proposal(ctx, d)
+}
+
+func (f hosted) ListProposals(ctx context.Context, name string, q forge.ProposalQuery, part page.Request) (out page.Of[forge.Proposal], err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return out, err
+	}
+	var found []proposal.Detail
+	for ask := (page.Request{Cursor: part.Cursor}); ; {
+		got, err := f.house.Proposals.List(ctx, proposal.Query{Repository: name, Source: q.Source, Target: q.Target}, ask)
+		if err != nil {
+			return out, err
+		}
+		for _, d := range got.Items {
+			if q.State == "" || (q.State == forge.StateOpen) == (d.State == proposal.Open) {
+				found = append(found, d)
+			}
+		}
+		if ask.Cursor = got.Next; got.Next == "" || len(found) > part.Size() {
+			break
+		}
+	}
+	cut := page.Cut(found[:min(len(found), part.Window())], part, func(d proposal.Detail) string { return d.ID })
+	out.Next = cut.Next
+	for _, d := range cut.Items {
+		p, err := f.proposal(ctx, d)
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, p)
+	}
+	return out, nil
+}
+
+func (f hosted) GetProposal(ctx context.Context, name string, number int) (forge.Proposal, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Proposal{}, err
+	}
+	d, err := f.house.Proposals.Get(ctx, name, number)
+	if err != nil {
+		return forge.Proposal{}, err
+	}
+	return f.proposal(ctx, d)
+}
+
+func (f hosted) DiffProposal(ctx context.Context, name string, number int, limit int64) ([]byte, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, _, d, err := f.house.Proposals.Diff(ctx, name, number, git.DiffLimits{Bytes: limit})
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	for _, file := range d.Files {
+		fmt.Fprintf(&out, "diff --git a/%s b/%s\n--- a/%[1]s\n+++ b/%[2]s\n%[3]s", file.OldPath, file.Path, file.Patch)
+	}
+	if d.Truncated || int64(out.Len()) > limit {
+		return nil, fault.Errorf(fault.TooLarge, "the diff has more than %d bytes", limit)
+	}
+	return out.Bytes(), nil
+}
+
+func (f hosted) CloseProposal(ctx context.Context, name string, number int, closed bool) error {
+	ctx, err := f.in(ctx)
+	if err == nil {
+		_, err = f.house.Proposals.Close(ctx, name, number, !closed)
+	}
+	return err
+}
+
+func (f hosted) MergeProposal(ctx context.Context, name string, number int, m forge.Merge) (forge.Merged, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Merged{}, err
+	}
+	d, err := f.house.Proposals.Merge(ctx, name, number, proposal.MergeRequest{Way: m.Way, Title: m.Title, Body: m.Body, Head: m.Head, DeleteSource: m.DeleteSource})
+	return forge.Merged{Commit: d.Merge}, err
+}
+
+func (f hosted) comments(ctx context.Context, all ...proposal.Comment) ([]forge.Comment, error) {
+	ids := make([]string, len(all))
+	for i, c := range all {
+		ids[i] = c.Author
+	}
+	who, err := f.people(ctx, ids...)
+	out := make([]forge.Comment, len(all))
+	for i, c := range all {
+		out[i] = forge.Comment{
+			ID: c.ID, Author: who(c.Author), Body: c.Body, Path: c.Path, Line: c.Line, Old: c.Old, Commit: c.Commit, ReplyTo: c.ReplyTo, Resolved: c.Resolved != "",
+			Created: c.Created, Updated: c.Updated,
+		}
+	}
+	return out, err
+}
+
+func (f hosted) ListComments(ctx context.Context, name string, number int, part page.Request) (out page.Of[forge.Comment], err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return out, err
+	}
+	got, err := f.house.Proposals.Comments(ctx, name, number, part)
+	if err != nil {
+		return out, err
+	}
+	out.Next = got.Next
+	out.Items, err = f.comments(ctx, got.Items...)
+	return out, err
+}
+
+func (f hosted) Comment(ctx context.Context, name string, number int, body string) (forge.Comment, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Comment{}, err
+	}
+	c, err := f.house.Proposals.Comment(ctx, name, number, proposal.NewComment{Body: body})
+	if err != nil {
+		return forge.Comment{}, err
+	}
+	out, err := f.comments(ctx, c)
+	return out[0], err
+}
+
+func (f hosted) EditComment(ctx context.Context, name string, number int, id, body string) (forge.Comment, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Comment{}, err
+	}
+	c, err := f.house.Proposals.EditComment(ctx, name, number, id, body)
+	if err != nil {
+		return forge.Comment{}, err
+	}
+	out, err := f.comments(ctx, c)
+	return out[0], err
+}
+
+func (f hosted) ListReviews(ctx context.Context, name string, number int, part page.Request) (out page.Of[forge.Review], err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return out, err
+	}
+	d, err := f.house.Proposals.Get(ctx, name, number)
+	if err != nil {
+		return out, err
+	}
+	got := page.From(d.Reviews, part, func(r proposal.Review) string { return r.ID })
+	out.Next = got.Next
+	for _, r := range got.Items {
+		review, err := f.review(ctx, r)
+		if err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, review)
+	}
+	return out, nil
+}
+
+func (f hosted) review(ctx context.Context, r proposal.Review) (forge.Review, error) {
+	who, err := f.people(ctx, r.Author)
+	return forge.Review{ID: r.ID, Author: who(r.Author), Verdict: r.Verdict, Body: r.Body, Commit: r.Head, Created: r.Created}, err
+}
+
+func (f hosted) Review(ctx context.Context, name string, number int, n forge.NewReview) (forge.Review, error) {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return forge.Review{}, err
+	}
+	review := proposal.NewReview{Verdict: n.Verdict, Body: n.Body, Head: n.Commit}
+	for _, c := range n.Comments {
+		review.Comments = append(review.Comments, proposal.NewComment{Path: c.Path, Line: c.Line, Old: c.Old, Body: c.Body})
+	}
+	d, err := f.house.Proposals.Review(ctx, name, number, review)
+	if err != nil {
+		return forge.Review{}, err
+	}
+	return f.review(ctx, d.Reviews[len(d.Reviews)-1])
+}
+
+func (f hosted) ListChecks(ctx context.Context, name, commit string) (out []forge.Check, err error) {
+	if ctx, err = f.in(ctx); err != nil {
+		return nil, err
+	}
+	return forge.All(1000, func(part page.Request) (list page.Of[forge.Check], err error) {
+		got, err := f.house.Proposals.Checks(ctx, name, commit, part)
+		for _, c := range got.Items {
+			list.Items = append(list.Items, forge.Check{Name: c.Name, State: c.State, Description: c.Description, URL: c.URL, Updated: c.Updated})
+		}
+		list.Next = got.Next
+		return list, err
+	})
+}
+
+// SetCheck says failed of what could not be done: the platform has no word of its own for that.
+func (f hosted) SetCheck(ctx context.Context, name, commit string, c forge.Check) error {
+	ctx, err := f.in(ctx)
+	if err != nil {
+		return err
+	}
+	if c.State == forge.CheckError {
+		c.State = proposal.CheckFailed
+	}
+	return f.house.Proposals.SetCheck(ctx, name, commit, proposal.Check{Name: c.Name, State: c.State, Description: c.Description, URL: c.URL})
+}
