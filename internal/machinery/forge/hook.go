@@ -30,6 +30,9 @@ type NewHook struct {
 type Hooks interface {
 	// Verify tells whether a delivery was signed with one of the secrets, in constant time: Unauthenticated when not.
 	Verify(h http.Header, body []byte, secrets ...string) error
+	// Delivery gives the id of a delivery, which is the same when it is sent again, without looking at its body; "" when
+	// the forge has none. Forges don't sign it, save GitLab with a signing token.
+	Delivery(h http.Header) string
 	// Parse gives what a delivery tells. Its Kind is KindOther for what the contract does not have, which is no error;
 	// Invalid for what can't be read. It never panics, whatever the body.
 	Parse(h http.Header, body []byte) (Event, error)
@@ -52,7 +55,7 @@ const (
 
 // Event is one delivery in the words of the contract.
 type Event struct {
-	Delivery   string // id of the delivery; the same when it is sent again. "" when the forge has none
+	Delivery   string // as Hooks.Delivery gives it
 	Kind       Kind
 	Name       string // in the forge's own words, such as "pull_request synchronize"
 	Repository Repository

@@ -86,6 +86,9 @@ func deliveries(b *bench) {
 				if err != nil {
 					b.t.Fatalf("%s: %v\n%s", what, err, last.body)
 				}
+				if id := b.Hooks.Delivery(last.header); id != e.Delivery {
+					b.t.Errorf("%s: the delivery is %q by its headers and %q as it is read", what, id, e.Delivery)
+				}
 				if e.Delivery != "" && seen[e.Delivery] {
 					b.t.Errorf("the delivery %s came twice", e.Delivery)
 				}

@@ -52,6 +52,11 @@ func (Hooks) Verify(h http.Header, body []byte, secrets ...string) error {
 	return nil
 }
 
+// Delivery gives Gitea's id.
+func (Hooks) Delivery(h http.Header) string {
+	return first(h, "X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery")
+}
+
 type pushedCommit struct {
 	ID        string   `json:"id"`
 	Message   string   `json:"message"`
@@ -100,7 +105,7 @@ type payload struct {
 }
 
 // Parse reads a delivery.
-func (Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
+func (hooks Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
 	event := first(h, "X-Forgejo-Event", "X-Gitea-Event", "X-Gogs-Event")
 	if event == "" {
 		return forge.Event{}, fault.Errorf(fault.Invalid, "the delivery has no X-Gitea-Event: it is not from Gitea")
@@ -114,7 +119,7 @@ func (Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
 	}
 	name := cmp.Or(first(h, "X-Forgejo-Event-Type", "X-Gitea-Event-Type", "X-Gogs-Event-Type"), event)
 	e := forge.Event{
-		Delivery: first(h, "X-Forgejo-Delivery", "X-Gitea-Delivery", "X-Gogs-Delivery"), Kind: forge.KindOther,
+		Delivery: hooks.Delivery(h), Kind: forge.KindOther,
 		Name: strings.TrimSpace(name + " " + p.Action), Repository: p.Repository.repository(), Sender: p.Sender.person(),
 	}
 	if p.Pull != nil {

@@ -46,6 +46,9 @@ func (Hooks) Verify(h http.Header, body []byte, secrets ...string) error {
 	return nil
 }
 
+// Delivery gives GitHub's id.
+func (Hooks) Delivery(h http.Header) string { return h.Get("X-GitHub-Delivery") }
+
 // hookRepository is a repository as webhooks write it: its times are numbers in some and texts in others.
 type hookRepository struct {
 	ID            int64         `json:"id"`
@@ -71,7 +74,7 @@ func at(t *gh.Timestamp) time.Time {
 }
 
 // Parse reads a delivery, whether the webhook sends JSON or a form.
-func (Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
+func (hooks Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
 	if form, _, _ := mime.ParseMediaType(h.Get("Content-Type")); form == "application/x-www-form-urlencoded" {
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -80,7 +83,7 @@ func (Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
 		body = []byte(values.Get("payload"))
 	}
 	name := h.Get("X-GitHub-Event")
-	e := forge.Event{Delivery: h.Get("X-GitHub-Delivery"), Kind: forge.KindOther, Name: name}
+	e := forge.Event{Delivery: hooks.Delivery(h), Kind: forge.KindOther, Name: name}
 	if name == "" {
 		return e, fault.Errorf(fault.Invalid, "the delivery does not tell its event (X-GitHub-Event); it is not GitHub's")
 	}

@@ -97,14 +97,14 @@ type envelope struct {
 
 // Parse reads a delivery of a project's, a group's or a system's webhook. Which it is stands in the body; headers may
 // be missing.
-func (Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
+func (hooks Hooks) Parse(h http.Header, body []byte) (forge.Event, error) {
 	var in envelope
 	if err := read(body, &in); err != nil {
 		return forge.Event{}, err
 	}
 	kind := cmp.Or(in.Kind, in.Name)
 	e := forge.Event{
-		Delivery: cmp.Or(h.Get(headerID), h.Get(headerKey)), Kind: forge.KindOther, Name: cmp.Or(kind, h.Get(headerEvent)),
+		Delivery: hooks.Delivery(h), Kind: forge.KindOther, Name: cmp.Or(kind, h.Get(headerEvent)),
 		Repository: in.Project.repository(in.ProjectID), Sender: in.User.person(),
 	}
 	var err error

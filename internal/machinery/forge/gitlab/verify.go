@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -26,6 +27,9 @@ const (
 type Hooks struct{}
 
 var _ forge.Hooks = Hooks{}
+
+// Delivery gives GitLab's id, which older ones don't send.
+func (Hooks) Delivery(h http.Header) string { return cmp.Or(h.Get(headerID), h.Get(headerKey)) }
 
 // tokenPrefix begins GitLab's signing tokens; the key follows in base64.
 const tokenPrefix = "whsec_"
