@@ -16,6 +16,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
@@ -71,6 +72,7 @@ type House struct {
 	Identity     *identity.Service
 	Catalog      *catalog.Service
 	Integrations *integration.Service
+	Hooks        *hook.Service
 	Repositories *repository.Service
 	Runs         *run.Service
 
@@ -94,7 +96,7 @@ func (h *House) path(parts ...string) string {
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
-		catalog.Migrations(), integration.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
+		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
 		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
@@ -203,6 +205,7 @@ func (h *House) core() (err error) {
 		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,
 		Base: h.Outbound.Transport(), Now: time.Now, Log: h.Log,
 	})
+	h.Hooks = h.wireHook()
 	program, err := git.New("", h.Log)
 	if err != nil {
 		return fault.Wrap(err, "find git")
@@ -264,7 +267,7 @@ func (h *House) products() error {
 func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
-		Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
+		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
 		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
@@ -281,7 +284,7 @@ func (h *House) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
-		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "egress": h.Egress.Run,
+		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "egress": h.Egress.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

@@ -42,6 +42,7 @@ type work struct{ house *House }
 var (
 	jobsMetric  = prometheus.NewDesc("roadbed_jobs", "Deferred jobs; dead ones have used up their attempts and are kept a week.", []string{"state"}, nil)
 	lagMetric   = prometheus.NewDesc("roadbed_ledger_subscriber_lag", "Sealed entries of the ledger that a subscriber has not looked at.", []string{"subscriber"}, nil)
+	hooksMetric = prometheus.NewDesc("roadbed_webhooks_total", "Webhooks by what became of them: stored, repeated (it was there), refused (not signed), turned away (too much waits, or it could not be stored).", []string{"outcome"}, nil)
 	fallsMetric = prometheus.NewDesc("roadbed_ledger_subscriber_failures", "Failed attempts in a row at the entry that a subscriber is at.", []string{"subscriber"}, nil)
 )
 
@@ -50,10 +51,15 @@ func (work) Describe(to chan<- *prometheus.Desc) {
 	to <- jobsMetric
 	to <- lagMetric
 	to <- fallsMetric
+	to <- hooksMetric
 }
 
 // Collect implements prometheus.Collector.
 func (w work) Collect(to chan<- prometheus.Metric) {
+	hooks := w.house.Hooks.Counts()
+	for outcome, n := range map[string]int64{"stored": hooks.Stored, "repeated": hooks.Repeated, "refused": hooks.Refused, "turned away": hooks.TurnedAway} {
+		to <- prometheus.MustNewConstMetric(hooksMetric, prometheus.CounterValue, float64(n), outcome)
+	}
 	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 	defer stop()
 	var jobs queue.Counts
@@ -123,7 +129,7 @@ func (h *House) area(r *http.Request) string {
 	if h.Node.Serves(r.Host) {
 		return "application"
 	}
-	for _, area := range []string{"api/v1", "api/state", "git", "v2", "metrics", "healthz", "readyz"} {
+	for _, area := range []string{"api/v1", "api/state", "git", "hooks", "v2", "metrics", "healthz", "readyz"} {
 		if strings.HasPrefix(r.URL.Path, "/"+area) {
 			return area
 		}

@@ -40,6 +40,8 @@ type Options struct {
 	Workers    int
 	StepMemory int // GiB
 	StepTime   time.Duration
+	HookKeep   time.Duration
+	HookSpace  int // MiB
 	Network    bool
 	Isolation  string
 	LogLevel   string
@@ -102,6 +104,12 @@ func table() []option {
 	add("step-time", "longest `time` that one step of a workflow or stack runs, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepTime, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.StepTime.String() })
+	add("webhook-keep", "how `long` what webhooks said is kept after it was handled; that they came is kept for 90 days")(
+		func(o *Options, v string) (err error) { o.HookKeep, err = time.ParseDuration(v); return err },
+		func(o *Options) string { return o.HookKeep.String() })
+	add("webhook-space", "most room that what webhooks said takes, compressed, in `MiB`; the oldest goes first")(
+		func(o *Options, v string) (err error) { o.HookSpace, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.HookSpace) })
 	add("drain", "longest `time` that requests and steps may take to end when the server is asked to stop")(
 		func(o *Options, v string) (err error) { o.Drain, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Drain.String() })
@@ -121,7 +129,8 @@ const (
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
-	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace}
+	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
+		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.
@@ -246,6 +255,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.StepMemory < 1 || o.StepMemory > 1<<20 || o.StepTime <= 0 {
 		return o, fault.Errorf(fault.Invalid, "step-memory: %d, step-time: %s; a step has at least 1 GiB and some time", o.StepMemory, o.StepTime)
+	}
+	if o.HookKeep < time.Minute || o.HookSpace < 1 || o.HookSpace > 1<<20 {
+		return o, fault.Errorf(fault.Invalid, "webhook-keep: %s, webhook-space: %d; a minute and 1 MiB are the least", o.HookKeep, o.HookSpace)
 	}
 	if _, err := o.Logger(); err != nil {
 		return o, err

@@ -231,6 +231,10 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	if code, answer := do(t, server, http.MethodPut, "/api/v1/secrets/default/none", h.Options.AdminToken, `{"value":"hidden"}`); code >= 300 {
 		t.Fatalf("a secret = %d %s", code, answer)
 	}
+	post("/apply", `{"source":"test","documents":`+text(integrationNone)+`}`)
+	if status, answer := deliver(t, server.URL, "default/none", "hidden", "push", "1", `{"ref":"refs/heads/main","repository":{"id":1,"full_name":"acme/shop"}}`); status != http.StatusAccepted {
+		t.Fatalf("a delivery = %d %s", status, answer)
+	}
 	ids := map[string]string{
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
 		"commits": trunk, "proposals": post("/repositories/default/none/proposals", `{"source":"feature","target":"trunk"}`),

@@ -12,9 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
+	hooksface "github.com/roadbed-dev/roadbed/internal/face/api/hooks"
 	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
 	"github.com/roadbed-dev/roadbed/internal/face/api/state"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -26,6 +28,7 @@ import (
 // the portal.
 func (h *House) Handler() http.Handler {
 	mux, native := h.protocols()
+	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}

@@ -141,6 +141,12 @@ func (s *Service) Traffic(ctx context.Context, integration string) (t Traffic, e
 	return t, err
 }
 
+// Manages tells whether the caller may do more with an integration than read it, for showing that.
+func (s *Service) Manages(ctx context.Context, integration string) bool {
+	_, err := s.known(ctx, "integration:admin", integration)
+	return err == nil
+}
+
 // Redeliver has a delivery handled again. Permission: integration:admin. Conflict when its payload is gone.
 func (s *Service) Redeliver(ctx context.Context, integration string, number int64) (d Delivery, err error) {
 	space, err := s.known(ctx, "integration:admin", integration)

@@ -19,6 +19,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
@@ -51,6 +52,7 @@ type Rooms struct {
 	Policy       *policy.Service
 	Kinds        *document.Registry
 	Catalog      *catalog.Service
+	Hooks        *hook.Service
 	Repositories *repository.Service
 	Runs         *run.Service
 	Stacks       *stack.Service
@@ -110,6 +112,7 @@ func (a *API) routes() {
 	a.entityRoutes()
 	a.applyRoutes()
 	a.locationRoutes()
+	a.hookRoutes()
 	a.repositoryRoutes()
 	a.proposalRoutes()
 	a.templateRoutes()

@@ -46,6 +46,9 @@ func rights() map[string]string {
 		"commentProposal":   "repository:read", "editProposalComment": "repository:read, and the comment is the caller's own",
 		"settleProposalTalk": "repository:write", "reviewProposal": "repository:write; who opened it gives no verdict", "setCheck": "repository:write",
 
+		"getWebhook": "integration:read", "registerWebhook": "integration:admin, and secret:write where its secret is to be made",
+		"listDeliveries": "integration:read", "getDelivery": "integration:read", "getDeliveryPayload": "integration:admin", "redeliver": "integration:admin",
+
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",
 		"previewTemplate": "template:use", "useTemplate": "template:use, and what its steps do is done as the caller",
 		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",

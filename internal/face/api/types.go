@@ -34,6 +34,8 @@ type (
 	Committed         = client.Committed
 	Decision          = client.Decision
 	DecisionDetail    = client.DecisionDetail
+	Delivery          = client.Delivery
+	DeliveryPayload   = client.DeliveryPayload
 	Machine           = client.Machine
 	Entry             = client.Entry
 	Features          = client.Features
@@ -57,6 +59,8 @@ type (
 	Plan              = client.Plan
 	PlanChange        = client.PlanChange
 	PolicyTest        = client.PolicyTest
+	Refusals          = client.Refusals
+	RegisteredWebhook = client.RegisteredWebhook
 	Replay            = client.Replay
 	ReplayChange      = client.ReplayChange
 	Repository        = client.Repository
@@ -80,6 +84,7 @@ type (
 	TriggerEvent      = client.TriggerEvent
 	Value             = client.Value
 	Verification      = client.Verification
+	Webhook           = client.Webhook
 )
 
 // List is one page of a list.

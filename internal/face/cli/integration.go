@@ -12,7 +12,9 @@ import (
 )
 
 func (s *state) integrations() *cobra.Command {
-	return group("integration", "Outside forges: GitHub, GitLab, Gitea", s.integrationList(), s.integrationGet(), s.integrationTest())
+	c := group("integration", "Outside forges: GitHub, GitLab, Gitea", s.integrationList(), s.integrationGet(), s.integrationTest())
+	c.AddCommand(s.hooks()...)
+	return c
 }
 
 func (s *state) integrationList() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -12,9 +13,16 @@ import (
 // One client, and all together, hold no more than their room; who leaves makes room for others.
 func TestRoomIsBounded(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, roomIsBounded)
+}
+
+func roomIsBounded(t *testing.T) {
 	g := newGate(time.Now)
-	over, stop := context.WithCancel(t.Context())
-	stop()
+	soon := func() context.Context {
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		t.Cleanup(stop)
+		return ctx
+	}
 	enter := func(address string) *pass {
 		t.Helper()
 		p, err := g.enter(t.Context(), address)
@@ -28,7 +36,7 @@ func TestRoomIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := enter("192.0.2.1:1001")
-	if err := second.take(over, 1); !fault.Is(err, fault.Exhausted) {
+	if err := second.take(soon(), 1); !fault.Is(err, fault.Exhausted) {
 		t.Errorf("a second one of a client that has taken all its room: %v", err)
 	}
 	var others []*pass
@@ -40,7 +48,7 @@ func TestRoomIsBounded(t *testing.T) {
 		others = append(others, p)
 	}
 	last := enter("198.51.100.1:1000")
-	if err := last.take(over, 1); !fault.Is(err, fault.Unavailable) {
+	if err := last.take(soon(), 1); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("one more client: %v", err)
 	}
 	one.leave(false)
@@ -50,7 +58,7 @@ func TestRoomIsBounded(t *testing.T) {
 	for _, p := range append(others, second, last) {
 		p.leave(false)
 	}
-	if err := g.bytes.Acquire(over, allBytes); err != nil {
+	if err := g.bytes.Acquire(soon(), allBytes); err != nil {
 		t.Errorf("when all have left: %v", err)
 	}
 }
