@@ -25,11 +25,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// integrationNone is an integration with a forge that does not answer, whose webhooks are signed with the secret
-// default/none.
-const integrationNone = `{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: "http://127.0.0.1:1", token: {secretRef: default/none}, webhook: {secretRef: default/none}}}
-`
-
 // signed is a delivery as Gitea sends it.
 func signed(address, integration, secret, event, id, body string) (*http.Request, error) {
 	r, err := http.NewRequest(http.MethodPost, address+"/hooks/"+integration, strings.NewReader(body))
@@ -114,7 +109,7 @@ func TestARealForgeSendsItsWebhooks(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		gitea := giteatest.Start(t)
 		token := gitea.Person("ann", "write:repository", "write:issue", "write:organization", "read:user")
-		gitea.Do(token, http.MethodPost, "/user/repos", map[string]any{"name": "shop", "auto_init": true})
+		gitea.Do("", http.MethodPost, "/admin/users/ann/repos", map[string]any{"name": "shop", "auto_init": true})
 		g.house.Hooks.Address = g.url
 		if err := g.admin.Do(t.Context(), "PUT", "/secrets/default/gitea-token", nil, map[string]string{"value": token}, nil); err != nil {
 			t.Fatal(err)
@@ -259,14 +254,47 @@ func TestTheDoorForWebhooks(t *testing.T) {
 		if metrics = string(text); err != nil || code != http.StatusUnauthorized || !strings.Contains(metrics, `roadbed_webhooks_total{outcome="refused"} 3`) || !strings.Contains(metrics, `roadbed_webhooks_total{outcome="stored"} 2`) {
 			t.Errorf("the metrics tell another story, %v", err)
 		}
-		out, err := runAs(t, g, "admin", "integration", "deliveries", "forge", "--state", "failed")
-		if err != nil || !strings.Contains(out, "failed") || strings.Contains(out, "acme/shop") {
-			t.Errorf("the list of the command line: %v\n%s", err, out)
-		}
-		if out, err := runAs(t, g, "admin", "integration", "redeliver", "forge", fmt.Sprint(all[0].Number)); err != nil {
-			t.Errorf("redelivered: %v\n%s", err, out)
-		}
 	})
+}
+
+// The command line shows deliveries and what they said, and has them handled again.
+func TestTheCommandLineOfWebhooks(t *testing.T) {
+	h, server := open(t)
+	g := newGround(t, h, server)
+	hooked(g, "forge", "gitea", "http://127.0.0.1:1")
+	for id, body := range map[string]string{"1": `{"ref":"refs/heads/main","repository":{"id":7,"full_name":"acme/shop"},"sender":{"login":"octo"}}`, "2": `{"ref":`} {
+		if code, answer := deliver(t, g.url, "default/forge", "hidden", "push", id, body); code != http.StatusAccepted {
+			t.Fatalf("%d %s", code, answer)
+		}
+	}
+	failed := 0
+	for _, d := range g.handled("forge") {
+		if d.State == "failed" {
+			failed = int(d.Number)
+		}
+	}
+	atTerminal(t, server.URL, h.Options.AdminToken)
+	for line, want := range map[string]string{
+		"integration deliveries forge --state failed": "failed", "integration deliveries forge --kind push": "acme/shop",
+		fmt.Sprint("integration delivery forge ", failed):             "can't be read",
+		fmt.Sprint("integration delivery forge --payload ", failed):   `{"ref":`,
+		fmt.Sprint("integration delivery forge ", failed, " -o json"): `"state": "failed"`,
+	} {
+		code, out, problem := say(line)
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("roadbed %s = %d %s %s", line, code, out, problem)
+		}
+	}
+	if code, _, problem := say(fmt.Sprint("integration redeliver forge ", failed)); code != 0 || !strings.Contains(problem, "handled again") {
+		t.Errorf("redelivered: %d %s", code, problem)
+	}
+	for line, want := range map[string]int{
+		"integration redeliver forge x": 1, "integration redeliver forge 99999": 4, "integration hook forge": 2, "integration hook none a/b": 4, "integration hook forge a/b --organization c": 2,
+	} {
+		if code, out, problem := say(line); code != want || problem == "" {
+			t.Errorf("roadbed %s = %d %s %s", line, code, out, problem)
+		}
+	}
 }
 
 // Every webhook of the corpus is taken, read, and ends in a state; none of GitHub's or GitLab's fails.

@@ -191,7 +191,7 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: none}, spec: {project: default, source: {repoURL: /git/default/none, path: deploy, targetRevision: main}, destination: {name: local}}}
 ---
-{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: http://127.0.0.1:1, token: {secretRef: default/none}}}
+{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: http://127.0.0.1:1, token: {secretRef: default/none}, webhook: {secretRef: default/none}}}
 `
 	post := func(path, body string) (id string) {
 		t.Helper()
@@ -231,7 +231,6 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	if code, answer := do(t, server, http.MethodPut, "/api/v1/secrets/default/none", h.Options.AdminToken, `{"value":"hidden"}`); code >= 300 {
 		t.Fatalf("a secret = %d %s", code, answer)
 	}
-	post("/apply", `{"source":"test","documents":`+text(integrationNone)+`}`)
 	if status, answer := deliver(t, server.URL, "default/none", "hidden", "push", "1", `{"ref":"refs/heads/main","repository":{"id":1,"full_name":"acme/shop"}}`); status != http.StatusAccepted {
 		t.Fatalf("a delivery = %d %s", status, answer)
 	}
