@@ -10,6 +10,8 @@ func TestRepositoriesAreReadFromATerminal(t *testing.T) {
 	h, server := open(t)
 	g := newGround(t, h, server)
 	g.push("alice", "crew/shop", map[string]string{"a.txt": "one\ntwo\n", "src/main.go": "package main\n"})
+	text := t.TempDir() + "/text"
+	write(t, text, "said\r\n")
 	for i, c := range []struct {
 		who, line string
 		code      int
@@ -35,6 +37,13 @@ func TestRepositoriesAreReadFromATerminal(t *testing.T) {
 		{"alice", "repo branch crew/shop fix --delete", 0, nil},
 		{"alice", "repo download crew/shop", 2, []string{"--to"}},
 		{"alice", "repo download crew/shop --to " + t.TempDir() + "/x.tar.gz", 0, nil},
+		{"alice", "repo write crew/shop docs/new.md", 2, []string{"--content"}},
+		{"alice", "repo write crew/shop docs/new.md --content " + text + " --from main", 2, []string{"--branch"}},
+		{"alice", "repo write crew/shop docs/new.md --content " + text + " --from main --branch docs --message Begin", 0, []string{"docs "}},
+		{"alice", "repo write crew/shop docs/new.md --content " + text + " --branch docs --base=", 5, []string{"there is a file docs/new.md already"}},
+		{"alice", "repo cat crew/shop docs/new.md --ref docs", 0, []string{"said\r\n"}},
+		{"alice", "repo write crew/shop docs/new.md --delete --branch docs", 0, nil},
+		{"alice", "repo cat crew/shop docs/new.md --ref docs", 4, nil},
 		{"mallory", "repo cat crew/shop a.txt", 4, []string{"there is no repository"}},
 	} {
 		atTerminal(t, server.URL, g.as[c.who].Token)

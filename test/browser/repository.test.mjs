@@ -45,7 +45,7 @@ function commit(message, files) {
 const dot = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 const readme = `# Shop
 
-It sells. See the [guide](docs/guide.md#how).
+It sells. See the [guide](docs/guide.md#how), and [all of them](docs).
 
 ![a dot](docs/dot.png)
 `;
@@ -105,6 +105,9 @@ chapter('A folder tells the last commit of each entry, and shows its README', as
   await picture(page, 'repository');
   await main().getByRole('link', { name: 'guide', exact: true }).click();
   await main().getByText('How to sell.').waitFor();
+  await page.goBack();
+  await main().getByRole('link', { name: 'all of them' }).click();
+  await main().getByRole('row', { name: /^guide.md First/ }).waitFor();
 });
 
 chapter('A file is found by its name, and its lines have addresses', async () => {

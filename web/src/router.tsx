@@ -100,7 +100,7 @@ const stack = createRoute({
 const repositories = createRoute({
   getParentRoute: parent,
   path: '/repositories',
-  validateSearch: search('text', 'space', 'archived', 'sort'),
+  validateSearch: search('text', 'space', 'archived', 'sort', 'creator'),
   component: lazyRouteComponent(() => import('./pages/repositories/Repositories'), 'Repositories'),
 });
 const repository = createRoute({

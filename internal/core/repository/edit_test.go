@@ -233,7 +233,7 @@ func TestListsOfRepositoriesAreOrdered(t *testing.T) {
 			t.Fatal(err)
 		}
 		for want, q := range map[string]repository.Query{
-			"a b c d e": {}, "d a c e b": {Pushed: true}, "d": {Archived: "true"}, "a c e b": {Archived: "false", Pushed: true},
+			"a b c d e": {Creator: "pri_alice"}, "": {Creator: "pri_bob"}, "d a c e b": {Pushed: true}, "d": {Archived: "true"}, "a c e b": {Archived: "false", Pushed: true},
 		} {
 			for _, limit := range []int{1, 2, 200} {
 				q.Limit, q.Cursor = limit, ""

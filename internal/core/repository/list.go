@@ -16,6 +16,7 @@ type Query struct {
 	Namespace string
 	Text      string // part of NAMESPACE/NAME or of the description
 	Deleted   bool   // those that were deleted, in place of those that are there
+	Creator   string // opaque id of who made them
 	Archived  string // "true" or "false": only those that are, or are not
 	Pushed    bool   // the last pushed first; else by name
 	Limit     int    // 50 when 0, at most 200
@@ -49,6 +50,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		like := w.Arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
 		w.Add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
 	}
+	w.Equal("r.created_by", q.Creator)
 	if q.Archived != "" {
 		w.Add("r.archived = " + w.Arg(q.Archived == "true"))
 	}

@@ -3,14 +3,17 @@ package repository
 import (
 	"context"
 	"errors"
-	"io"
 	"path"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
+
+// reader gives git as the principal of ctx uses it.
+func (s *Service) reader(ctx context.Context) *git.Git { return s.git.Asking(actor.From(ctx).ID) }
 
 // LastCommits tells which commit changed each entry of a folder last; see git.LastCommits.
 func (s *Service) LastCommits(ctx context.Context, fullName, rev, folder string) (git.Last, error) {
@@ -26,7 +29,7 @@ func (s *Service) LastCommits(ctx context.Context, fullName, rev, folder string)
 	for i, e := range entries {
 		names[i] = path.Base(e.Path)
 	}
-	return s.git.LastCommits(ctx, dir, commit, folder, names)
+	return s.reader(ctx).LastCommits(ctx, dir, commit, folder, names)
 }
 
 // Entry is what is at one path.
@@ -58,16 +61,9 @@ func (s *Service) Entry(ctx context.Context, fullName, rev, file string) (Entry,
 	}
 	out := Entry{TreeEntry: e}
 	if e.Mode == "120000" && e.Size <= 4096 {
-		content, err := s.git.OpenFile(ctx, dir, commit, file)
-		if err != nil {
+		if out.Target, err = s.git.Link(ctx, dir, e.Hash); err != nil {
 			return Entry{}, err
 		}
-		defer content.Close()
-		target, err := io.ReadAll(content)
-		if err != nil {
-			return Entry{}, fault.Wrap(err, "read the link %.200s", file)
-		}
-		out.Target = strings.ToValidUTF8(string(target), "\uFFFD")
 	}
 	return out, nil
 }
@@ -78,7 +74,7 @@ func (s *Service) Blame(ctx context.Context, fullName, rev, file string, from, t
 	if err != nil {
 		return "", b, err
 	}
-	b, err = s.git.Blame(ctx, dir, commit, file, from, to)
+	b, err = s.reader(ctx).Blame(ctx, dir, commit, file, from, to)
 	return commit, b, err
 }
 
@@ -97,7 +93,7 @@ func (s *Service) Search(ctx context.Context, fullName, rev string, q git.Search
 		return "", found, "", err
 	}
 	q.Skip, q.Files = skip, part.Size()
-	if found, err = s.git.Grep(ctx, dir, commit, q); err == nil && found.More {
+	if found, err = s.reader(ctx).Grep(ctx, dir, commit, q); err == nil && found.More {
 		next = after(commit, skip+part.Size())
 	}
 	return commit, found, next, err

@@ -106,7 +106,7 @@ func (s *Service) History(ctx context.Context, fullName, rev string, h git.Histo
 		}
 	}
 	h.Skip, h.Limit = skip, part.Window()
-	commits, err := s.git.History(ctx, dir, commit, h)
+	commits, err := s.reader(ctx).History(ctx, dir, commit, h)
 	return page.Cut(commits, part, func(git.PathCommit) string { return after(commit, skip+part.Size()) }), err
 }
 
@@ -165,20 +165,53 @@ func (s *Service) Archive(ctx context.Context, fullName, rev, subpath string) (i
 	return s.git.Archive(ctx, dir, commit, subpath)
 }
 
-// OpenFile opens a file of any size; see git.OpenFile.
+// OpenFile opens a file of any size; see git.OpenFile. It ends when the repository is deleted.
 func (s *Service) OpenFile(ctx context.Context, fullName, rev, path string) (*git.Blob, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return nil, err
 	}
-	return s.git.OpenFile(ctx, dir, commit, path)
+	commit, err := s.resolve(ctx, r, rev)
+	if err != nil {
+		return nil, err
+	}
+	ctx, ended := s.serving(ctx, r.ID)
+	file, err := s.reader(ctx).OpenFile(ctx, s.folder(r.ID), commit, path)
+	if err != nil {
+		ended()
+		return nil, err
+	}
+	file.ReadCloser = &ending{file.ReadCloser, ended}
+	return file, nil
 }
 
-// Download gives all files of a commit as a zip or tar.gz below a folder; see git.Download.
+// Download gives all files of a commit as a zip or tar.gz below a folder; see git.Download. It ends when the repository is
+// deleted.
 func (s *Service) Download(ctx context.Context, fullName, rev, format, folder string) (io.ReadCloser, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return nil, err
 	}
-	return s.git.Download(ctx, dir, commit, format, folder)
+	commit, err := s.resolve(ctx, r, rev)
+	if err != nil {
+		return nil, err
+	}
+	ctx, ended := s.serving(ctx, r.ID)
+	archive, err := s.reader(ctx).Download(ctx, s.folder(r.ID), commit, format, folder)
+	if err != nil {
+		ended()
+		return nil, err
+	}
+	return &ending{archive, ended}, nil
+}
+
+// ending tells that something is not served any more when it is closed.
+type ending struct {
+	io.ReadCloser
+	ended func()
+}
+
+func (e *ending) Close() error {
+	defer e.ended()
+	return e.ReadCloser.Close()
 }

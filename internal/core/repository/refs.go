@@ -74,25 +74,6 @@ func (s *Service) onlyByProposals(ctx context.Context, r Repository, b Ref) bool
 	return s.gate != nil && fault.Is(s.gate(ctx, r, git.Update{Ref: b.Name, Old: b.Hash, New: b.Hash}), fault.Denied)
 }
 
-// MayCommit tells whether the caller may commit to a branch itself, rather than propose: NotFound and Denied as for a push.
-func (s *Service) MayCommit(ctx context.Context, fullName, branch string) error {
-	r, err := s.open(ctx, Write, fullName)
-	if err != nil {
-		return err
-	}
-	if err := r.changeable(); err != nil {
-		return err
-	}
-	if s.gate == nil {
-		return nil
-	}
-	at, err := s.resolve(ctx, r, "refs/heads/"+branch)
-	if err != nil {
-		return err
-	}
-	return s.gate(ctx, r, git.Update{Ref: "refs/heads/" + branch, Old: at, New: at})
-}
-
 // TagFacts tells what some tags say. It needs repository:read.
 func (s *Service) TagFacts(ctx context.Context, fullName string, refs []Ref) (tags map[string]git.Tag, commits map[string]git.Commit, err error) {
 	r, err := s.open(ctx, Read, fullName)
@@ -121,7 +102,7 @@ func (s *Service) Brought(ctx context.Context, fullName, commit string) ([]strin
 	if r.Head == "" || r.Head == commit {
 		return []string{commit}, nil
 	}
-	merges, err := s.git.MergesOf(ctx, s.folder(r.ID), commit, r.Head, 50)
+	merges, err := s.reader(ctx).MergesOf(ctx, s.folder(r.ID), commit, r.Head, 50)
 	return append([]string{commit}, merges...), err
 }
 

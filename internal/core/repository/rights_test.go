@@ -69,6 +69,64 @@ func TestRightsOfTheService(t *testing.T) {
 				}
 				return err
 			},
+			"last commits": func(ctx context.Context) error {
+				_, err := b.LastCommits(ctx, "default/shop", "main", "")
+				return err
+			},
+			"commit": func(ctx context.Context) error { _, err := b.Commit(ctx, "default/shop", "main"); return err },
+			"entry": func(ctx context.Context) error {
+				_, err := b.Entry(ctx, "default/shop", "main", "README.md")
+				return err
+			},
+			"blame": func(ctx context.Context) error {
+				_, _, err := b.Blame(ctx, "default/shop", "main", "README.md", 0, 0)
+				return err
+			},
+			"search": func(ctx context.Context) error {
+				_, _, _, err := b.Search(ctx, "default/shop", "main", git.Search{Text: "hi"}, page.Request{})
+				return err
+			},
+			"names": func(ctx context.Context) error {
+				_, _, err := b.Names(ctx, "default/shop", "main", "r", 10)
+				return err
+			},
+			"branches": func(ctx context.Context) error { _, err := b.BranchFacts(ctx, "default/shop", nil); return err },
+			"tags":     func(ctx context.Context) error { _, _, err := b.TagFacts(ctx, "default/shop", nil); return err },
+			"brought": func(ctx context.Context) error {
+				_, err := b.Brought(ctx, "default/shop", strings.Repeat("1", 40))
+				if fault.Is(err, fault.Internal) || err != nil && strings.Contains(err.Error(), "bad") {
+					return nil // there is no such commit
+				}
+				return err
+			},
+			"raw": func(ctx context.Context) error {
+				f, err := b.OpenFile(ctx, "default/shop", "main", "README.md")
+				if err == nil {
+					f.Close()
+				}
+				return err
+			},
+			"download": func(ctx context.Context) error {
+				f, err := b.Download(ctx, "default/shop", "main", git.FormatZip, "shop")
+				if err == nil {
+					f.Close()
+				}
+				return err
+			},
+			"write: edit": func(ctx context.Context) error {
+				_, err := b.Edit(ctx, "default/shop", repository.Edit{Message: "again", Changes: []repository.FileEdit{{Path: "README.md", Content: []byte("hi")}}})
+				if fault.Is(err, fault.Invalid) {
+					return nil // it is like this already: the right was there
+				}
+				return err
+			},
+			"write: tag": func(ctx context.Context) error {
+				_, err := b.CreateTag(ctx, "default/shop", repository.NewRef{Name: "v1"})
+				if fault.Is(err, fault.Conflict) {
+					return nil // the right was there
+				}
+				return err
+			},
 			"write: commit": func(ctx context.Context) error {
 				_, err := b.CommitFiles(ctx, "default/shop", files(git.Zero, "x", "y"))
 				if fault.Is(err, fault.Conflict) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -37,12 +38,16 @@ type listRepositoriesInput struct {
 	Namespace string `query:"namespace" maxLength:"63"`
 	Text      string `query:"text" maxLength:"200" doc:"Part of NAMESPACE/NAME or of the description."`
 	Deleted   bool   `query:"deleted" doc:"Those that were deleted and that the caller may restore, in place of those that are there."`
+	Creator   string `query:"creator" maxLength:"64" doc:"Opaque id of who made them; me for the caller."`
 	Archived  string `query:"archived" enum:"true,false" doc:"Only those that are archived, or are not."`
 	Sort      string `query:"sort" enum:"name,pushed" default:"name" doc:"By name, or the last pushed first."`
 }
 
 func (a *API) listRepositories(ctx context.Context, in *listRepositoriesInput) (*body[List[Repository]], error) {
-	page, err := a.Repositories.List(ctx, repository.Query{Space: in.Space, Namespace: in.Namespace, Text: in.Text, Deleted: in.Deleted, Archived: in.Archived, Pushed: in.Sort == "pushed", Limit: in.Limit, Cursor: in.Cursor})
+	if in.Creator == "me" {
+		in.Creator = actor.From(ctx).ID
+	}
+	page, err := a.Repositories.List(ctx, repository.Query{Space: in.Space, Namespace: in.Namespace, Text: in.Text, Deleted: in.Deleted, Creator: in.Creator, Archived: in.Archived, Pushed: in.Sort == "pushed", Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

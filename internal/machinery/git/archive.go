@@ -65,7 +65,32 @@ func (g *Git) Download(ctx context.Context, dir, commit, format, folder string) 
 	if objects[0].kind == "" {
 		return nil, fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
 	}
-	return g.stream(ctx, call{dir: dir, forks: true, args: []string{"archive", "--format=" + format, "--prefix=" + folder + "/", objects[0].hash}}, whole)
+	return g.served(ctx, call{dir: dir, forks: true, args: []string{"archive", "--format=" + format, "--prefix=" + folder + "/", objects[0].hash}})
+}
+
+// served streams the output of a command as it is, when it is the client's turn.
+func (g *Git) served(ctx context.Context, c call) (io.ReadCloser, error) {
+	leave, err := g.serving.enter(ctx, g.client)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.stream(ctx, c, whole)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return &leaving{out, sync.OnceFunc(leave)}, nil
+}
+
+// leaving gives the client's slot back when it is closed.
+type leaving struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (l *leaving) Close() error {
+	defer l.leave()
+	return l.ReadCloser.Close()
 }
 
 // whole copies a stream as it is.

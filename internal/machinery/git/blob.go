@@ -61,6 +61,15 @@ func (g *Git) Entries(ctx context.Context, dir, commit string, paths []string) (
 	return found, fault.Wrap(err, "look for files at %s", commit)
 }
 
+// Link gives what a link says, whose hash is known; at most 4 KB of it.
+func (g *Git) Link(ctx context.Context, dir, hash string) (string, error) {
+	if !IsHash(hash) {
+		return "", fault.Errorf(fault.Invalid, "%q is not the hash of a link", clip(hash))
+	}
+	out, err := g.output(ctx, call{dir: dir, limit: 4 << 10, args: []string{"cat-file", "blob", hash}})
+	return strings.ToValidUTF8(string(out), "\uFFFD"), fault.Wrap(err, "read a link")
+}
+
 // Blob is a file that is read as it comes.
 type Blob struct {
 	io.ReadCloser
@@ -74,7 +83,7 @@ func (g *Git) OpenFile(ctx context.Context, dir, commit, file string) (*Blob, er
 	if err != nil {
 		return nil, err
 	}
-	content, err := g.stream(ctx, call{dir: dir, args: []string{"cat-file", "blob", hash}}, whole)
+	content, err := g.served(ctx, call{dir: dir, args: []string{"cat-file", "blob", hash}})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,6 @@ const (
 	commandTime    = time.Minute      // of a command whose context has no sooner end
 	packTime       = 10 * time.Minute // of a packing
 	commandsAtOnce = 64
-	looksAtOnce    = 4                // searches and blames, each of which may keep a core busy
 	lookTime       = 15 * time.Second // of a search
 	blameTime      = 30 * time.Second
 	blameBytes     = 4 << 20           // of a file whose lines are looked up
@@ -49,7 +48,8 @@ type Git struct {
 	serving *slots
 	running chan struct{} // the short commands
 	remotes chan struct{} // exchanges with remotes
-	looking chan struct{} // those of them that read many files or a long history
+	looking *slots
+	client  string        // who asks
 	idle    time.Duration // that a client is waited for
 	memory  uint64        // of each process
 	hold    []*os.File
@@ -68,7 +68,7 @@ func New(binary string, log *slog.Logger) (*Git, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("find the git program: %w", err)
 	}
-	g := &Git{binary: path, log: log, serving: newSlots(), running: make(chan struct{}, commandsAtOnce), remotes: make(chan struct{}, remotesAtOnce), looking: make(chan struct{}, looksAtOnce), idle: idleTime, memory: processMemory}
+	g := &Git{binary: path, log: log, serving: serveSlots(), running: make(chan struct{}, commandsAtOnce), remotes: make(chan struct{}, remotesAtOnce), looking: newSlots("searches", lookAtOnce, lookShare), idle: idleTime, memory: processMemory}
 	g.env = environment(path)
 	out, err := g.output(context.Background(), call{dir: "/", args: []string{"version"}, limit: 1 << 10})
 	if err != nil {
@@ -88,8 +88,15 @@ func (g *Git) Version() string { return g.version }
 // Impatient gives g with another time that a request waits for its turn when too many are served.
 func (g *Git) Impatient(wait time.Duration) *Git {
 	other := *g
-	other.serving = newSlots()
+	other.serving = serveSlots()
 	other.serving.wait = wait
+	return &other
+}
+
+// Asking gives g as a client uses it: downloads and searches are counted as the client's.
+func (g *Git) Asking(client string) *Git {
+	other := *g
+	other.client = client
 	return &other
 }
 

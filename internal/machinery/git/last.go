@@ -49,6 +49,11 @@ func (g *Git) LastCommits(ctx context.Context, dir, commit, folder string, names
 	if folder != "" {
 		args = append(args, folder)
 	}
+	leave, err := g.look(ctx)
+	if err != nil {
+		return last, err
+	}
+	defer leave()
 	limited, cancel := context.WithTimeout(ctx, lastTime)
 	defer cancel()
 	var facts []string

@@ -70,6 +70,13 @@ func (g *Git) History(ctx context.Context, dir, commit string, h History) ([]Pat
 	if folder != "" {
 		args = append(args, folder)
 	}
+	if h.Author != "" || h.Text != "" || folder != "" { // most of what is seen is left out
+		leave, err := g.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	limited, cancel := context.WithTimeout(ctx, historyTime)
 	defer cancel()
 	commits, err := g.readLog(limited, call{dir: dir, time: historyTime, args: args}, follow)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -393,5 +394,39 @@ func TestFilesAreOpenedWhateverTheirSize(t *testing.T) {
 		if _, err := b.git.OpenFile(ctx, b.dir, head, path); !fault.Is(err, kind) {
 			t.Errorf("%q: %v", path, err)
 		}
+	}
+}
+
+// One client does not keep the others from searching and downloading.
+func TestLookingIsShared(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	head := b.record("", "first", file("a", "text"))
+	patient := b.git
+	busy := patient.Impatient(time.Millisecond).Asking("busy")
+	var open []io.Closer
+	for range git.ServeShare {
+		f, err := busy.OpenFile(t.Context(), b.dir, head, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, f)
+	}
+	if _, err := busy.OpenFile(t.Context(), b.dir, head, "a"); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("one download too many: %v", err)
+	}
+	f, err := busy.Asking("other").Download(t.Context(), b.dir, head, git.FormatZip, "x")
+	if err != nil {
+		t.Fatalf("another client: %v", err)
+	}
+	f.Close()
+	for _, f := range open {
+		f.Close()
+		f.Close() // twice gives no second slot
+	}
+	if f, err := busy.OpenFile(t.Context(), b.dir, head, "a"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	} else {
+		f.Close()
 	}
 }

@@ -85,3 +85,47 @@ func TestParseHeader(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a repository holds, what git says of it is read within the bounds of a search.
+func FuzzFinder(f *testing.F) {
+	f.Add("c:a\x001\x003\x00a needle\nc:a\x002\x00next\n--\nc:b\x001\x001\x00needle\n", 1)
+	f.Add("c:\x00\x00\x00\n", 0)
+	f.Fuzz(func(t *testing.T, out string, skip int) {
+		s := Search{Text: "needle", Files: 3, Skip: skip % 5}
+		found := &finder{search: s, prefix: "c:", marks: s.marker()}
+		_ = found.read(strings.NewReader(out)) // what it says is no matter
+		all := found.results()
+		if len(all.Files) > s.Files {
+			t.Errorf("%q gives %d files", out, len(all.Files))
+		}
+		for _, file := range all.Files {
+			for _, l := range file.Lines {
+				for _, m := range l.Marks {
+					if n := len([]rune(l.Text)); m[0] < 0 || m[1] > n || m[0] >= m[1] {
+						t.Errorf("%q marks %v of %q", out, m, l.Text)
+					}
+				}
+				if len(l.Text) > 3*grepWidth {
+					t.Errorf("%q gives a line of %d bytes", out, len(l.Text))
+				}
+			}
+		}
+	})
+}
+
+func FuzzBlame(f *testing.F) {
+	hash := strings.Repeat("1", 40)
+	f.Add(hash + " 1 1 2\nauthor a\nauthor-time 5\nsummary s\nprevious " + hash + " b\nfilename a\n")
+	f.Add(hash + " 1 x 2\nfilename \"a\\\"\n")
+	f.Fuzz(func(t *testing.T, out string) {
+		b := Blame{Commits: map[string]Commit{}}
+		if b.read(strings.NewReader(out)) != nil {
+			return
+		}
+		for _, h := range b.sorted().Hunks {
+			if _, ok := b.Commits[h.Commit]; !ok {
+				t.Errorf("%q has a hunk of %s, which it does not tell of", out, h.Commit)
+			}
+		}
+	})
+}

@@ -9,10 +9,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Clones, fetches and pushes at the same time, and those that wait for their turn.
+// Clones, fetches, pushes and downloads at the same time, what looks through many files or a long history at the same time
+// (each may keep a core busy), and what waits for its turn.
 const (
 	serveAtOnce = 64
 	serveShare  = 16 // of one client
+	lookAtOnce  = 8
+	lookShare   = 4 // of one client
 	waitAtOnce  = 512
 	waitShare   = 128 // of one client
 	waitTime    = 30 * time.Second
@@ -20,6 +23,9 @@ const (
 
 // slots counts whom is served, and keeps who waits.
 type slots struct {
+	what     string // is served, in words
+	atOnce   int
+	share    int // of one client
 	wait     time.Duration
 	mu       sync.Mutex
 	all      int
@@ -33,7 +39,13 @@ type waiter struct {
 	turn   chan struct{} // closed when it has come
 }
 
-func newSlots() *slots { return &slots{wait: waitTime, byClient: map[string]int{}} }
+func newSlots(what string, atOnce, share int) *slots {
+	return &slots{what: what, atOnce: atOnce, share: share, wait: waitTime, byClient: map[string]int{}}
+}
+
+func serveSlots() *slots {
+	return newSlots("clones, fetches and pushes", serveAtOnce, serveShare)
+}
 
 // enter takes a slot for a client, when its turn has come; leave gives it back. When that takes too long, or too many
 // wait already, Exhausted says that the client has its share, and Unavailable that all slots are taken.
@@ -80,14 +92,14 @@ func (s *slots) enter(ctx context.Context, client string) (leave func(), err err
 }
 
 func (s *slots) free(client string) bool {
-	return s.all < serveAtOnce && s.byClient[client] < serveShare
+	return s.all < s.atOnce && s.byClient[client] < s.share
 }
 
 func (s *slots) full(client string) error {
-	if s.byClient[client] >= serveShare {
-		return fault.Errorf(fault.Exhausted, "you have %d clones, fetches and pushes under way, as many as one may have; wait until one has ended, then try again", serveShare)
+	if s.byClient[client] >= s.share {
+		return fault.Errorf(fault.Exhausted, "you have %d %s under way, as many as one may have; wait until one has ended, then try again", s.share, s.what)
 	}
-	return fault.Errorf(fault.Unavailable, "%d clones, fetches and pushes are being served, as many as there may be; try again in a moment", serveAtOnce)
+	return fault.Errorf(fault.Unavailable, "%d %s are being served, as many as there may be; try again in a moment", s.atOnce, s.what)
 }
 
 func (s *slots) take(client string) {

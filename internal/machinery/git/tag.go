@@ -14,14 +14,9 @@ func sortBy[T any, K cmp.Ordered](all []T, key func(T) K) {
 	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
 }
 
-// look waits until not too many commands read many files or a long history.
+// look waits until it is the client's turn to look through many files or a long history.
 func (g *Git) look(ctx context.Context) (leave func(), err error) {
-	select {
-	case g.looking <- struct{}{}:
-		return func() { <-g.looking }, nil
-	case <-ctx.Done():
-		return nil, fault.Errorf(fault.Unavailable, "%d searches run at the same time already; try again in a moment: %w", looksAtOnce, ctx.Err())
-	}
+	return g.looking.enter(ctx, g.client)
 }
 
 // Tag is what a tag says.
@@ -127,6 +122,11 @@ func (g *Git) MergesOf(ctx context.Context, dir, commit, head string, limit int)
 	if !IsHash(commit) || !IsHash(head) {
 		return nil, fault.Errorf(fault.Invalid, "%q is not the full hash of a commit", clip(commit))
 	}
+	leave, err := g.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	limited, cancel := context.WithTimeout(ctx, lastTime)
 	defer cancel()
 	out, err := g.output(limited, call{dir: dir, limit: treeBytes, args: []string{"rev-list", "--merges", "--ancestry-path", "--topo-order", "--reverse", commit + ".." + head, "--"}})

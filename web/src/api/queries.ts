@@ -338,6 +338,8 @@ export const proposalCommits = (path: ProposalPath, head: string) =>
 export interface RepositoryFilter {
   text?: string;
   space?: string;
+  /** Opaque id of who made them; me for who asks. */
+  creator?: string;
   archived?: 'true' | 'false';
   sort?: 'name' | 'pushed';
 }

@@ -7488,6 +7488,8 @@ export interface operations {
                 text?: string;
                 /** @description Those that were deleted and that the caller may restore, in place of those that are there. */
                 deleted?: boolean;
+                /** @description Opaque id of who made them; me for the caller. */
+                creator?: string;
                 /** @description Only those that are archived, or are not. */
                 archived?: "true" | "false";
                 /** @description By name, or the last pushed first. */

@@ -1,4 +1,4 @@
-import { Button, Group, SegmentedControl, Select } from '@mantine/core';
+import { Button, Checkbox, Group, SegmentedControl, Select } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { repositories, spaces } from '../../api/queries';
@@ -15,22 +15,23 @@ import { Table } from '../../parts/Table';
 const route = getRouteApi('/shell/repositories');
 
 export function Repositories() {
-  const { text, space, archived, sort } = route.useSearch();
+  const { text, space, archived, sort, creator } = route.useSearch();
   const navigate = route.useNavigate();
   const pushed = sort !== 'name';
   const query = useInfiniteQuery(
     repositories({
       text,
       space,
+      creator,
       archived: archived === 'true' ? 'true' : archived === 'all' ? undefined : 'false',
       sort: pushed ? 'pushed' : 'name',
     }),
   );
   const known = useQuery(spaces).data?.items ?? [];
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
-  const set = (name: 'text' | 'space' | 'archived' | 'sort') => (value?: string | null) =>
+  const set = (name: 'text' | 'space' | 'archived' | 'sort' | 'creator') => (value?: string | null) =>
     navigate({ search: (s) => ({ ...s, [name]: value || undefined }), replace: true });
-  const narrowed = Boolean(text || space || archived);
+  const narrowed = Boolean(text || space || archived || creator);
   return (
     <Page
       title="Repositories"
@@ -76,6 +77,11 @@ export function Repositories() {
             { value: 'true', label: 'Archived' },
             { value: 'all', label: 'All' },
           ]}
+        />
+        <Checkbox
+          label="Made by me"
+          checked={creator === 'me'}
+          onChange={(e) => set('creator')(e.currentTarget.checked ? 'me' : undefined)}
         />
       </Group>
       <Section flush>

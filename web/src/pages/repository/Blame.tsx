@@ -7,10 +7,14 @@ import { blame } from '../../api/code';
 import type { Commit, Repository, RepositoryFile } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
 import { Rows } from '../../parts/Page';
 import { digitsOf, Lines, useChosen, useColoured } from './Code';
 import { Go, placeOf } from './place';
 import classes from './repository.module.css';
+
+/** Parts that come by themselves; the rest is asked for. */
+const partsAtOnce = 5;
 
 /** From the newest to the oldest, as steps of one colour. */
 const ages = ['#f08c00', '#e5a94b', '#c8b37a', '#a3aab5', '#8b93a1', '#6b7280'];
@@ -33,10 +37,11 @@ export default function Blame({ repo, head, path, file }: Props) {
   const lines = useColoured(file.text ?? '', path, file.hash);
   const query = useInfiniteQuery(blame(repo, head, path, lines.length));
   const { chosen, choose } = useChosen();
+  const parts = query.data?.pages.length ?? 0;
   const { hasNextPage, isFetching, fetchNextPage, isError } = query;
   useEffect(() => {
-    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [hasNextPage, isFetching, isError, fetchNextPage]);
+    if (hasNextPage && !isFetching && !isError && parts < partsAtOnce) void fetchNextPage();
+  }, [hasNextPage, isFetching, isError, parts, fetchNextPage]);
   if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   if (!query.data) return <Rows />;
   const commits = new Map<string, Commit>(query.data.pages.flatMap((p) => p.commits.map((c) => [c.hash, c])));
@@ -84,7 +89,7 @@ export default function Blame({ repo, head, path, file }: Props) {
           </div>
         );
       })}
-      {query.isFetchingNextPage && <Rows count={3} />}
+      {parts >= partsAtOnce ? <More query={query} /> : query.isFetchingNextPage && <Rows count={3} />}
       <Failure error={query.error} retry={() => fetchNextPage()} />
     </>
   );

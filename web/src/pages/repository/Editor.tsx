@@ -27,5 +27,10 @@ export default function Editor({ text, path, ending, changed }: Props) {
     view.focus();
     return () => view.destroy();
   }, []);
-  return <div ref={place} className={`${classes.editor} ${classes.code}`} style={{ display: 'block' }} />;
+  return (
+    <>
+      <div ref={place} className={`${classes.editor} ${classes.code}`} style={{ display: 'block' }} />
+      <p className={classes.hint}>Tab indents. Escape, then Tab, leaves the text.</p>
+    </>
+  );
 }

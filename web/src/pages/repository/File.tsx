@@ -1,9 +1,10 @@
 import { ActionIcon, Button, Group, SegmentedControl, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy, IconDownload, IconPencil, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { lazy } from 'react';
 import { rawAddress } from '../../api/code';
+import { asProblem } from '../../api/problem';
 import { file } from '../../api/queries';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Empty, Rows, Section } from '../../parts/Page';
@@ -31,6 +32,9 @@ interface Props {
 export default function File({ repo, head, at, path }: Props) {
   const { look } = route.useSearch();
   const query = useQuery(file(repo.namespace, repo.name, head, path));
+  if (query.isLoadingError && /is a folder$/.test(asProblem(query.error).message)) {
+    return <Navigate to={placeOf(repo, { ref: at, path: `${path}/` })} replace />; // a link need not end in a slash
+  }
   if (query.isLoadingError) return <NotThere repo={repo} at={at} error={query.error} retry={() => query.refetch()} />;
   if (!query.data) return <Rows />;
   return (

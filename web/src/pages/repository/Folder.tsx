@@ -1,7 +1,7 @@
-import { Anchor, Group } from '@mantine/core';
+import { Anchor, Button, Group } from '@mantine/core';
 import { IconFile, IconFileSymlink, IconFolder, IconFolderSymlink } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { lastCommits } from '../../api/code';
 import { tree } from '../../api/queries';
 import type { Commit, Repository, TreeEntry } from '../../api/types';
@@ -23,10 +23,14 @@ interface At {
 
 const base = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
+/** Entries that are shown until more are asked for. */
+const shownAtFirst = 1_000;
+
 /** What is in a folder, each with the commit that changed it last. */
 export function Folder({ repo, head, at, path }: At) {
   const folder = path.replace(/\/$/, '');
   const query = useQuery(tree(repo.namespace, repo.name, head, folder));
+  const [all, setAll] = useState(false);
   const last = useQuery(lastCommits(repo, head, folder));
   const commits = useMemo(() => {
     const byHash = new Map(last.data?.commits.map((c) => [c.hash, c]));
@@ -53,10 +57,15 @@ export function Folder({ repo, head, at, path }: At) {
         {newest && (
           <div className={classes.newest}>
             <b>{newest.author}</b>
-            <Go at={repo} to={{ tab: 'commit', commit: newest.hash }} title={newest.message}>
+            <Go
+              at={repo}
+              to={{ tab: 'commit', commit: newest.hash }}
+              title={newest.message}
+              lineClamp={1}
+              style={{ flex: '1 1 200px' }}
+            >
               {newest.subject}
             </Go>
-            <span style={{ flex: 1 }} />
             <Moment at={newest.time} />
             <Go at={repo} to={{ ref: at, path, look: 'history' }}>
               History
@@ -68,7 +77,7 @@ export function Folder({ repo, head, at, path }: At) {
         {items.length > 0 && (
           <Table
             label="Files"
-            rows={items}
+            rows={all ? items : items.slice(0, shownAtFirst)}
             id={(f) => f.path}
             columns={[
               { name: 'Name', cell: (f) => <Name entry={f} repo={repo} at={at} /> },
@@ -110,6 +119,13 @@ export function Folder({ repo, head, at, path }: At) {
               },
             ]}
           />
+        )}
+        {!all && items.length > shownAtFirst && (
+          <div style={{ padding: 12, textAlign: 'center' }}>
+            <Button variant="default" size="compact-sm" onClick={() => setAll(true)}>
+              Show all {items.length.toLocaleString('en')} entries
+            </Button>
+          </div>
         )}
         {last.data && !last.data.complete && items.length > 0 && (
           <p className={classes.none}>The history is too long to tell the last commit of each. Open one for its own.</p>

@@ -64,7 +64,7 @@ export function Unborn({ repo }: { repo: Repository }) {
           )
         }
       >
-        Clone it, commit something, and push to {repo.defaultBranch}:
+        Clone it, commit something, and push to {repo.defaultBranch}. Or begin here.
       </Empty>
       <CopyText label="Clone it with git" text={`git clone ${repo.cloneUrl}`} />
     </Section>
