@@ -93,7 +93,7 @@ chapter('Alice proposes what she pushed', async () => {
   await main(alice).getByText('No proposals').waitFor();
   await told.sound(alice, 'a repository without proposals');
   await alice.getByRole('tab', { name: 'Files' }).click();
-  await main(alice).getByRole('heading', { level: 1, name: 'Shop' }).waitFor(); // the README
+  await main(alice).getByRole('heading', { level: 1, name: 'Shop', exact: true }).waitFor(); // the README
   await told.sound(alice, 'a repository with its README');
   await alice.getByRole('tab', { name: 'Branches' }).click();
   await main(alice).getByRole('row', { name: /^greeting/ }).waitFor();

@@ -97,7 +97,7 @@ chapter('A folder tells the last commit of each entry, and shows its README', as
   const files = main().getByRole('table', { name: 'Files' });
   await files.getByRole('row', { name: /^cmd Greet people/ }).waitFor();
   await files.getByRole('row', { name: /^docs First/ }).waitFor();
-  await main().getByRole('heading', { level: 1, name: 'Shop' }).waitFor();
+  await main().getByRole('heading', { level: 1, name: 'Shop', exact: true }).waitFor();
   const dots = main().getByRole('img', { name: 'a dot' });
   await dots.waitFor();
   assert.equal(await dots.evaluate((img) => img.complete && img.naturalWidth), 1);
@@ -193,7 +193,7 @@ chapter('A file that was changed meanwhile is not overwritten', async () => {
   await main().getByText('Theirs.').waitFor();
   page.once('dialog', (d) => d.accept());
   await page.getByRole('link', { name: 'Leave it' }).click();
-  await main().getByRole('heading', { level: 1, name: 'Shop' }).waitFor();
+  await main().getByRole('heading', { level: 1, name: 'Shop', exact: true }).waitFor();
 });
 
 chapter('A file that the platform reads is checked while it is written', async () => {
@@ -213,7 +213,7 @@ chapter('A new file, and one that goes', async () => {
   await page.getByRole('textbox', { name: /^Text of/ }).waitFor();
   await page.keyboard.type('# Begun');
   await page.getByRole('button', { name: 'Commit', exact: true }).click();
-  await main().getByRole('heading', { level: 1, name: 'Begun' }).waitFor();
+  await main().getByRole('heading', { level: 1, name: 'Begun', exact: true }).waitFor();
   await page.goto('/repositories/crew/empty?path=README.md&look=delete');
   await page.getByRole('radio', { name: /Straight to main/ }).check();
   await page.getByRole('button', { name: 'Commit', exact: true }).click();

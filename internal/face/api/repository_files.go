@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func (a *API) readFile(ctx context.Context, in *AtInput) (*body[File], error) {
 	if f.Target != "" {
 		f.Size = int64(len(data))
 	}
-	if f.Binary = !utf8.Valid(data) || strings.ContainsRune(string(data[:min(len(data), 8000)]), 0); !f.Binary {
+	if f.Binary = !utf8.Valid(data) || bytes.ContainsRune(data[:min(len(data), 8000)], 0); !f.Binary {
 		f.Text = string(data)
 	}
 	return answer(f), nil

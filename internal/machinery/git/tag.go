@@ -51,10 +51,10 @@ func (g *Git) Tags(ctx context.Context, dir string, names []string) (map[string]
 			continue
 		}
 		t := Tag{Name: strings.TrimPrefix(f[0], "refs/tags/")}
-		switch {
-		case f[1] == "commit":
+		switch f[1] {
+		case "commit":
 			t.Commit = f[2]
-		case f[1] == "tag":
+		case "tag":
 			if f[3] == "commit" {
 				t.Commit = f[4]
 			}

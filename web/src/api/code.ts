@@ -18,6 +18,8 @@ export interface RepositoryPath {
 }
 
 const key = (at: RepositoryPath, ...rest: unknown[]) => ['repository', at.namespace, at.name, ...rest];
+/** Of what is bound to a commit: no push changes it, so that none has it asked for anew. */
+const fixed = (at: RepositoryPath, ...rest: unknown[]) => ['code', at.namespace, at.name, ...rest];
 const next = (last: { next?: string }) => last.next || undefined;
 const first = undefined as string | undefined;
 
@@ -31,7 +33,7 @@ export const commitOf = (at: RepositoryPath, ref: string) =>
 
 export const commitDiff = (at: RepositoryPath, hash: string) =>
   queryOptions({
-    queryKey: key(at, 'diff', hash),
+    queryKey: fixed(at, 'diff', hash),
     queryFn: ({ signal }) =>
       body(api.GET(`${one}/commit/diff`, { params: { path: { ...at }, query: { ref: hash } }, signal })),
     staleTime: never,
@@ -78,7 +80,7 @@ export const history = (at: RepositoryPath, filter: CommitFilter, limit = 50) =>
 /** Which commits changed the entries of a folder last. */
 export const lastCommits = (at: RepositoryPath, commit: string, path: string) =>
   queryOptions({
-    queryKey: key(at, 'last', commit, path),
+    queryKey: fixed(at, 'last', commit, path),
     queryFn: ({ signal }) =>
       body(api.GET(`${one}/tree/commits`, { params: { path: { ...at }, query: { ref: commit, path } }, signal })),
     staleTime: never,
@@ -87,7 +89,7 @@ export const lastCommits = (at: RepositoryPath, commit: string, path: string) =>
 /** Files whose paths match what is typed. */
 export const paths = (at: RepositoryPath, commit: string, text: string) =>
   queryOptions({
-    queryKey: key(at, 'paths', commit, text),
+    queryKey: fixed(at, 'paths', commit, text),
     queryFn: ({ signal }) =>
       body(api.GET(`${one}/paths`, { params: { path: { ...at }, query: { ref: commit, text, limit: 50 } }, signal })),
     staleTime: never,
@@ -100,7 +102,7 @@ export const blameLines = 1_000;
 /** Which commit wrote each line of a file of so many lines, from its beginning on. */
 export const blame = (at: RepositoryPath, commit: string, path: string, lines: number) =>
   infiniteQueryOptions({
-    queryKey: key(at, 'blame', commit, path),
+    queryKey: fixed(at, 'blame', commit, path),
     queryFn: ({ pageParam, signal }) =>
       body(
         api.GET(`${one}/blame`, {

@@ -379,7 +379,7 @@ export const troubles = (namespace: string, name: string) =>
 /** A folder at a commit, which never changes. */
 export const tree = (namespace: string, name: string, commit: string, path: string) =>
   queryOptions({
-    queryKey: ['repository', namespace, name, 'tree', commit, path],
+    queryKey: ['code', namespace, name, 'tree', commit, path],
     queryFn: () =>
       body(
         api.GET('/api/v1/repositories/{namespace}/{name}/tree', {
@@ -393,7 +393,7 @@ export const tree = (namespace: string, name: string, commit: string, path: stri
 /** A file at a commit, which never changes. */
 export const file = (namespace: string, name: string, commit: string, path: string) =>
   queryOptions({
-    queryKey: ['repository', namespace, name, 'file', commit, path],
+    queryKey: ['code', namespace, name, 'file', commit, path],
     queryFn: () =>
       body(
         api.GET('/api/v1/repositories/{namespace}/{name}/file', {
