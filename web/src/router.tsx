@@ -150,6 +150,22 @@ const ledger = createRoute({
   component: lazyRouteComponent(() => import('./pages/ledger/Ledger'), 'Ledger'),
 });
 
+const integrations = createRoute({
+  getParentRoute: parent,
+  path: '/integrations',
+  component: lazyRouteComponent(() => import('./pages/integrations/Integrations'), 'Integrations'),
+});
+const integration = createRoute({
+  getParentRoute: parent,
+  path: '/integrations/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/integrations/Integration'), 'IntegrationPage'),
+});
+const connect = createRoute({
+  getParentRoute: parent,
+  path: '/integrations/connect',
+  component: lazyRouteComponent(() => import('./pages/integrations/Connect'), 'Connect'),
+});
+
 const lost = createRoute({ getParentRoute: parent, path: '$', component: Lost });
 
 const pages = [
@@ -173,6 +189,9 @@ const pages = [
   proposal,
   propose,
   ledger,
+  integrations,
+  integration,
+  connect,
 ];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);
 

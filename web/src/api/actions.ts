@@ -150,6 +150,41 @@ export function useDeclare(dryRun: boolean) {
   });
 }
 
+/** Tries a forge now; its page shows what was found. */
+export function useTryIntegration(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      body(api.POST('/api/v1/integrations/{namespace}/{name}/test', { params: { path: { namespace, name } } })),
+    onSuccess: (found) => {
+      client.setQueryData(['integration', namespace, name], found);
+      void client.invalidateQueries({ queryKey: ['integrations'] });
+    },
+  });
+}
+
+export interface Connection {
+  space: string;
+  /** Secrets to be set first, by their names. */
+  secrets: Record<string, string>;
+  documents: string;
+}
+
+/** Sets secrets, and declares what names them. */
+export function useConnect() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ space, secrets, documents }: Connection) => {
+      await body(api.POST('/api/v1/apply', { body: { documents, space, dryRun: true } })); // what is refused sets nothing
+      for (const [name, value] of Object.entries(secrets)) {
+        await body(api.PUT('/api/v1/secrets/{space}/{name}', { params: { path: { space, name } }, body: { value } }));
+      }
+      return body(api.POST('/api/v1/apply', { body: { documents, space } }));
+    },
+    onSettled: () => client.invalidateQueries(),
+  });
+}
+
 export function useNewToken() {
   const client = useQueryClient();
   return useMutation({

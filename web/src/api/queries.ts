@@ -240,6 +240,29 @@ export const spaces = queryOptions({
   staleTime: minute,
 });
 
+export const integrations = infiniteQueryOptions({
+  queryKey: ['integrations'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/integrations', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
+});
+
+/** One forge; until it was tried for the first time it is asked for often. */
+export const integration = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['integration', namespace, name],
+    queryFn: () => body(api.GET('/api/v1/integrations/{namespace}/{name}', { params: { path: { namespace, name } } })),
+    refetchInterval: (query) => (query.state.data?.state === 'unknown' ? 2_000 : minute),
+  });
+
+export const secrets = (space: string) =>
+  queryOptions({
+    queryKey: ['secrets', space],
+    queryFn: () => body(api.GET('/api/v1/secrets/{space}', { params: { path: { space }, query: { limit: 200 } } })),
+  });
+
 export const tokens = infiniteQueryOptions({
   queryKey: ['tokens'],
   queryFn: ({ pageParam, signal }) =>

@@ -25,6 +25,8 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     if (kind === 'template') out.push({ queryKey: ['template', namespace, name] });
     if (kind === 'repository') out.push({ queryKey: ['repository', namespace, name] });
     if (kind === 'proposal') out.push({ queryKey: ['proposals'] }, { queryKey: ['proposal', `${namespace}/${name}`] });
+    if (kind === 'integration')
+      out.push({ queryKey: ['integrations'] }, { queryKey: ['integration', namespace, name] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

@@ -42,6 +42,7 @@ export type LedgerEntry = Whole<Schemas['Entry']>;
 export type Verification = Schemas['Verification'];
 export type TemplateSchema = Whole<Schemas['TemplateSchema']>;
 export type TemplatePage = Schemas['TemplatePage'];
+export type Integration = Whole<Schemas['Integration']>;
 export type Home = Whole<Schemas['Home']>;
 export type LogChunk = Schemas['LogChunk'];
 export type Token = Whole<Schemas['Token']>;

@@ -1,6 +1,8 @@
 import { Burger } from '@mantine/core';
 import { IconLayoutSidebarLeftCollapse, IconLayoutSidebarLeftExpand } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { me } from '../api/queries';
 import { portalPages } from './pages';
 import classes from './Shell.module.css';
 
@@ -13,6 +15,7 @@ interface Props {
 
 export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
   const narrow = folded && !drawer;
+  const administers = useQuery(me).data?.admin ?? false;
   return (
     <>
       <div style={{ display: 'flex', alignItems: 'center', justifyContent: 'space-between' }}>
@@ -29,20 +32,22 @@ export function Navigation({ narrow: folded, toggle, close, drawer }: Props) {
         <Burger opened={drawer} onClick={close} hiddenFrom="sm" size="sm" mr="sm" aria-label="Close the pages" />
       </div>
       <div className={classes.links}>
-        {portalPages.map(({ to, name, icon: Icon }) => (
-          <Link
-            key={to}
-            title={narrow ? name : undefined}
-            to={to}
-            className={classes.link}
-            activeOptions={{ exact: to === '/', includeSearch: false }}
-            onClick={close}
-            aria-label={name}
-          >
-            <Icon size={18} stroke={1.7} aria-hidden style={{ flexShrink: 0 }} />
-            {!narrow && name}
-          </Link>
-        ))}
+        {portalPages
+          .filter((p) => administers || !p.admin)
+          .map(({ to, name, icon: Icon }) => (
+            <Link
+              key={to}
+              title={narrow ? name : undefined}
+              to={to}
+              className={classes.link}
+              activeOptions={{ exact: to === '/', includeSearch: false }}
+              onClick={close}
+              aria-label={name}
+            >
+              <Icon size={18} stroke={1.7} aria-hidden style={{ flexShrink: 0 }} />
+              {!narrow && name}
+            </Link>
+          ))}
       </div>
       {!drawer && (
         <div className={classes.fold}>

@@ -8,6 +8,7 @@ import {
   IconKey,
   IconLayersLinked,
   IconPlayerPlay,
+  IconPlugConnected,
   IconRocket,
   IconServer2,
   type TablerIcon,
@@ -19,6 +20,7 @@ export interface PortalPage {
     | '/proposals'
     | '/declare'
     | '/tokens'
+    | '/integrations'
     | '/'
     | '/catalog'
     | '/create'
@@ -29,6 +31,8 @@ export interface PortalPage {
   name: string;
   about: string;
   icon: TablerIcon;
+  /** In the side bar only of those who administer; the palette knows it for all. */
+  admin?: true;
 }
 
 /** The pages of the side bar, in its order. */
@@ -41,6 +45,7 @@ export const portalPages: PortalPage[] = [
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
   { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
+  { to: '/integrations', name: 'Integrations', about: 'GitHub, GitLab, Gitea', icon: IconPlugConnected, admin: true },
 ];
 
 /** Pages that the palette knows besides. */

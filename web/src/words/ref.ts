@@ -28,13 +28,14 @@ export function repositoryPath(name: string): string | undefined {
   return /^[\w.-]+\/[\w.-]+$/.test(name) ? `/repositories/${name}` : undefined;
 }
 
-/** Where the portal shows an entity. Stacks, applications, repositories and proposals have pages of their own. */
+/** Where the portal shows an entity. Stacks, applications, integrations, repositories and proposals have pages of their own. */
 export function refPath(text: string): string | undefined {
   const ref = parseRef(text);
   if (!ref) return /^run_/.test(text) ? `/runs/${text}` : undefined;
   if (ref.kind === 'stack') return `/infrastructure/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;
+  if (ref.kind === 'integration') return `/integrations/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'repository') return `/repositories/${ref.namespace}/${ref.name}`;
   return entityPath(ref);
 }
