@@ -31,6 +31,12 @@ func TestARealGiteaIsJoined(t *testing.T) {
 			t.Errorf("%s, %q: %+v", i.State, i.Reason, i.Health)
 		}
 
+		b.declare("default", "default/git", "{forge: gitea, url: "+s.URL+", token: {secretRef: default/gitea}, owners: [shop, nobody-there]}")
+		b.work()
+		if i = b.get("default/git"); i.State != integration.Refused || !strings.Contains(i.Reason, "do not see the organization nobody-there") {
+			t.Errorf("with an organization that is not there: %s, %q", i.State, i.Reason)
+		}
+
 		b.secret("default", "gitea", few) // it lost a scope
 		b.later(time.Hour)
 		if err := b.Sweep(system()); err != nil {
@@ -40,7 +46,7 @@ func TestARealGiteaIsJoined(t *testing.T) {
 		if i.State != integration.Lacking || !strings.Contains(i.Reason, "write:issue") || !slices.Equal(i.Health.Missing, []string{"write:issue", "write:organization"}) {
 			t.Errorf("without scopes: %s, %q: %+v", i.State, i.Reason, i.Health)
 		}
-		if told := b.told("default/git"); !slices.Equal(told, []string{"integration.healthy healthy", "integration.failed lacking"}) {
+		if told := b.told("default/git"); !slices.Equal(told, []string{"integration.healthy healthy", "integration.failed refused", "integration.failed lacking"}) {
 			t.Errorf("the ledger tells %q", told)
 		}
 	})

@@ -192,6 +192,9 @@ func (s *Service) ask(ctx context.Context, i Integration) (*Health, error) {
 	}
 	for _, owner := range owners {
 		list, err := f.ListRepositories(ctx, owner, page.Request{Limit: 1})
+		if fault.Is(err, fault.NotFound) && owner != "" {
+			return h, fault.Errorf(fault.NotFound, "the credentials do not see the organization %s, which spec.owners names: %w", owner, err)
+		}
 		if err != nil && owner != "" {
 			return h, fault.Wrap(err, "the repositories of %s", owner)
 		}

@@ -67,7 +67,7 @@ export function IntegrationPage() {
             ['Lacks', i.missing.join(', ')],
             ['End', i.expires && <Moment key="end" at={i.expires} />],
             ['Requests left', left(i)],
-            ['git may clone', i.clone ?? (i.looked && 'not tried: no repository is seen')],
+            ['git may clone', i.clone ?? (i.state === 'healthy' && 'not tried: no repository is seen')],
             ['Organizations', i.owners.join(', ') || 'all that the credentials see'],
             ['Tried', i.looked && <Moment key="tried" at={i.looked} />],
             ['In this state', i.since && <Moment key="since" at={i.since} />],

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { integrations } from '../../api/queries';
@@ -12,6 +12,7 @@ import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { useCopy } from '../../parts/useCopy';
 import { documentOf, forgeName } from './declare';
 import { Try } from './Try';
 
@@ -64,12 +65,29 @@ export function Integrations() {
         )}
         <More query={query} />
       </Section>
-      {query.isSuccess && items.length === 0 && (
-        <Section title="As a document" actions={<CopyCommand command="roadbed apply -f forge.yaml" />}>
-          <Block text={`# roadbed secret put default/github-token\n${documentOf(example)}`} />
-        </Section>
-      )}
+      {query.isSuccess && items.length === 0 && <Example />}
     </Page>
+  );
+}
+
+/** A document to begin with. */
+function Example() {
+  const { copied, copy } = useCopy();
+  const text = `# First: roadbed secret put default/github-token, and default/github-hook\n${documentOf(example)}`;
+  return (
+    <Section
+      title="As a document"
+      actions={
+        <Group gap="xs">
+          <CopyCommand command="roadbed apply -f forge.yaml" />
+          <Button size="compact-sm" variant="default" onClick={() => copy(text)}>
+            {copied ? 'Copied' : 'Copy the document'}
+          </Button>
+        </Group>
+      }
+    >
+      <Block text={text} />
+    </Section>
   );
 }
 

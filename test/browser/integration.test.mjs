@@ -1,0 +1,103 @@
+// A forge is connected in the portal: at first it refuses the token, then it takes it.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { start } from './server.mjs';
+
+const told = story('integration');
+const { chapter } = told;
+let server;
+let browser;
+let page;
+let forge;
+let open = false;
+
+// What of Gitea's API a test of an integration asks for.
+const answers = {
+  '/api/v1/token': {
+    scopes: ['write:repository', 'write:issue', 'write:organization', 'read:user'],
+    user: { id: 1, login: 'ann', full_name: 'Ann' },
+  },
+  '/api/v1/version': { version: '1.27.3' },
+  '/api/v1/settings/api': { max_response_items: 50, default_paging_num: 30 },
+  '/api/v1/users/shop': { id: 2, login: 'shop' },
+  '/api/v1/repos/search': { ok: true, data: [{ id: 1, full_name: 'shop/till', default_branch: 'main' }] },
+};
+
+before(async () => {
+  forge = http.createServer((request, response) => {
+    const answer = answers[new URL(request.url, 'http://forge').pathname];
+    const right = request.headers.authorization === 'token right';
+    response.writeHead(!open || !right ? 401 : answer ? 200 : 404, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(open && right && answer ? answer : { message: 'invalid username, password or token' }));
+  });
+  await new Promise((resolve) => forge.listen(0, '127.0.0.1', resolve));
+  process.env.ROADBED_ALLOW_PRIVATE = '127.0.0.0/8';
+  server = await start();
+  browser = await launch();
+  page = await told.person(browser, server.url, server.link);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  forge?.close();
+});
+
+chapter('an empty page says how to connect one', async () => {
+  await page.getByRole('link', { name: 'Integrations' }).click();
+  await page.getByText('No forge is connected').waitFor();
+  await page.getByText('kind: Integration').waitFor();
+  await page.getByRole('button', { name: 'Copy the document' }).waitFor();
+  await told.sound(page, 'no integration');
+  await picture(page, 'integrations-none', 'ROADBED_LOOKS');
+});
+
+chapter('a forge is connected by a form, and its secret is never seen again', async () => {
+  await page.getByRole('link', { name: 'Connect a forge' }).click();
+  await page.getByRole('heading', { name: 'Connect a forge' }).waitFor();
+  await page.getByRole('combobox', { name: 'Forge' }).click();
+  await page.getByRole('option', { name: 'Gitea' }).click();
+  await page.getByLabel('Address').fill(`http://127.0.0.1:${forge.address().port}`);
+  await page.getByLabel('Its value').fill('right');
+  const owners = page.getByRole('combobox', { name: 'Only for the organizations' });
+  await owners.fill('shop');
+  await owners.press('Enter');
+  await page.getByText('secretRef: default/gitea-token').waitFor();
+  await told.sound(page, 'the form of an integration');
+  await picture(page, 'integration-connect', 'ROADBED_LOOKS');
+  await page.getByRole('button', { name: 'Connect' }).click();
+  await page.getByText("the secret can't be seen again").waitFor();
+  assert.equal(await page.getByLabel('Address', { exact: true }).inputValue(), `${server.url}/hooks/default/gitea`);
+  assert.match(await page.getByLabel('Secret', { exact: true }).inputValue(), /^[0-9a-f]{48}$/);
+  await picture(page, 'integration-connected', 'ROADBED_LOOKS');
+});
+
+chapter('it says what is wrong, and after a test that all is well', async () => {
+  await page.getByRole('link', { name: 'See how it does' }).click();
+  await page.getByText('its credentials are wrong or have ended').waitFor();
+  await page.getByText('refused').first().waitFor();
+  await told.sound(page, 'an integration that is refused');
+  await picture(page, 'integration-refused', 'ROADBED_LOOKS');
+  open = true;
+  await page.getByRole('button', { name: 'Test gitea' }).click();
+  await page.getByText('healthy').first().waitFor();
+  await page.getByText('shop/till').waitFor();
+  await page.getByText('ann', { exact: true }).waitFor();
+  assert.equal(await page.getByText('its credentials are wrong or have ended').count(), 0);
+  await told.sound(page, 'an integration');
+  await picture(page, 'integration', 'ROADBED_LOOKS');
+  await page.getByRole('link', { name: 'What the ledger tells of it' }).click();
+  await page.getByText('integration.healthy').first().waitFor();
+});
+
+chapter('the list shows how each does', async () => {
+  await page.getByRole('link', { name: 'Integrations' }).click();
+  await page.getByRole('row', { name: /gitea healthy Gitea at 127.0.0.1/ }).waitFor();
+  await page.getByRole('button', { name: 'Test gitea' }).click();
+  await told.sound(page, 'the integrations');
+  await picture(page, 'integrations', 'ROADBED_LOOKS');
+});
+
+chapter('Nothing broke, and everybody could use it', () => told.end());
