@@ -89,7 +89,7 @@ chapter('it says what is wrong, and after a test that all is well', async () => 
   await told.sound(page, 'an integration');
   await picture(page, 'integration', 'ROADBED_LOOKS');
   await page.getByRole('link', { name: 'What the ledger tells of it' }).click();
-  await page.getByText('integration.healthy').first().waitFor();
+  await page.getByRole('row', { name: /Administrator integration healthy/ }).waitFor();
 });
 
 chapter('the list shows how each does', async () => {

@@ -134,7 +134,7 @@ func (b *bench) told(name string) (all []string) {
 			if err := json.Unmarshal(e.Data, &data); err != nil {
 				return err
 			}
-			all = append(all, e.Type+" "+data.State)
+			all = append(all, strings.TrimSpace(e.Type+" "+data.State))
 		}
 		return err
 	})

@@ -255,11 +255,11 @@ func (s *Service) keepOne(ctx context.Context, tx *store.Tx, f *found) error {
 // tell appends the entry for a state that is new.
 func (s *Service) tell(ctx context.Context, tx *store.Tx, i Integration, now Status) error {
 	e := ledger.Entry{Type: "integration.failed", Space: i.Space, Subject: "integration:" + i.Name}
-	data := map[string]any{"forge": i.Spec.Forge, "state": now.State}
+	data := map[string]any{"forge": i.Spec.Forge}
 	if now.State == Healthy {
 		e.Type = "integration.healthy"
 	} else {
-		data["reason"] = now.Reason
+		data["state"], data["reason"] = now.State, now.Reason
 	}
 	raw, err := json.Marshal(data)
 	if err != nil {
