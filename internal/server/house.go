@@ -203,7 +203,7 @@ func (h *House) core() (err error) {
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
 	h.Integrations = integration.New(integration.Deps{
 		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,
-		Base: h.Outbound.Transport(), Now: time.Now, Log: h.Log,
+		Base: h.Outbound.Transport(), Server: h.name, Now: time.Now, Log: h.Log,
 	})
 	h.Hooks = h.wireHook()
 	program, err := git.New("", h.Log)

@@ -257,6 +257,23 @@ func TestSpacesHoldIntegrationsApart(t *testing.T) {
 	})
 }
 
+// A forge that repeats what it was sent does not have the platform tell it to others.
+func TestAForgeThatTellsTheSecret(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		g := before(t, "http://127.0.0.1")
+		g.answer(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"message":"no access for ` + r.Header.Get("Authorization") + `"}`))
+		})
+		b.secret("default", "gitlab", "a-token-of-ann\n")
+		b.declare("default", "default/gl", "{forge: gitlab, url: "+g.URL+", token: {secretRef: default/gitlab}}")
+		b.work()
+		if i := b.get("default/gl"); i.State != integration.Refused || !strings.Contains(i.Reason, "no access for Bearer …") || strings.Contains(i.Reason, "a-token-of-ann") {
+			t.Errorf("%s, %q", i.State, i.Reason)
+		}
+	})
+}
+
 // An integration that fails is looked at sooner than one that does well, and one that was looked at is left alone.
 func TestEachIsTriedNowAndThen(t *testing.T) {
 	s := gitlabtest.New(t)

@@ -91,7 +91,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	results := make([]*found, len(have))
 	for n, i := range have {
 		names[i.Name] = true
-		if s.Now().Before(i.due()) {
+		if s.Now().Before(s.due(i)) {
 			continue
 		}
 		group.Go(func() error {
@@ -108,13 +108,13 @@ func (s *Service) Sweep(ctx context.Context) error {
 }
 
 // due tells when an integration is to be tried again. One that was never tried waits for its job.
-func (i Integration) due() time.Time {
+func (s *Service) due(i Integration) time.Time {
 	after := usualAfter
 	if i.State != Healthy {
 		after = soonAfter
 	}
 	h := fnv.New32a()
-	fmt.Fprintf(h, "%s %d", i.Name, i.Looked.UnixMicro()) // another moment for each, and each time
+	fmt.Fprintf(h, "%s %s %d", s.Server, i.Name, i.Looked.UnixMicro()) // another moment for each, and each time
 	spread := after * 2 / 5
 	at := i.Looked
 	if i.Looked.IsZero() {
@@ -164,9 +164,27 @@ func (s *Service) look(ctx context.Context, i Integration) *found {
 		now.State = Lacking
 		now.Reason = shorten("the credentials lack " + strings.Join(health.Missing, ", ") + "; give them these rights at the forge")
 	case err != nil:
-		now.State, now.Reason = judge(err), shorten(fault.Message(err))
+		now.State, now.Reason = judge(err), shorten(s.mask(ctx, i, fault.Message(err)))
 	}
 	return &found{i, now}
+}
+
+// mask takes the secrets of an integration out of what a forge said: it may repeat what it was sent.
+func (s *Service) mask(ctx context.Context, i Integration, text string) string {
+	var values map[string]string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		values, err = s.Secrets.Resolve(ctx, tx, i.Space, append(i.Spec.credentialRefs(), i.Spec.webhookRefs()...))
+		return err
+	})
+	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
+		return "what the forge said can't be told now" // nobody knows what to take out of it
+	}
+	for _, value := range values {
+		if value = strings.TrimSpace(value); value != "" {
+			text = strings.ReplaceAll(text, value, "…")
+		}
+	}
+	return text
 }
 
 // ask is the test: who the forge takes the credentials for, whether they see what they are for, and whether git gets

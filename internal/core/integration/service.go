@@ -28,6 +28,7 @@ type Deps struct {
 	Ledger  *ledger.Ledger
 	Queue   *queue.Queue
 	Base    http.RoundTripper // that forges are reached by
+	Server  string            // names this server among those of the database: they don't all try at the same moment
 	Now     func() time.Time
 	Pause   time.Duration // before a forge is asked again what it did not answer; 200 ms when 0
 	Log     *slog.Logger
