@@ -42,6 +42,7 @@ var parts = []part{
 	{"push", "git", pushFigures},
 	{"diff", "git", diffFigures},
 	{"many", "git", manyFigures},
+	{"hooks", "git", hookFigures},
 }
 
 func main() {

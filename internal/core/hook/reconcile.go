@@ -27,8 +27,9 @@ const (
 	attempts     = 10 // within about an hour and a quarter
 	firstPause   = 5 * time.Second
 	longestPause = 30 * time.Minute
-	sortCount    = 100     // deliveries that are sorted in one transaction
-	sortBytes    = 8 << 20 // of their bodies
+	sortCount    = 32                     // deliveries that are sorted in one transaction
+	sortBytes    = 8 << 20                // of their bodies
+	gather       = 250 * time.Millisecond // while many come, for one job to find many of its lane
 	lookAgain    = 10 * time.Second
 	flushEvery   = time.Second
 )
@@ -48,7 +49,7 @@ type forgotten struct {
 
 func (s *Service) register() {
 	queue.Handle(s.Queue, jobSort, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sort(actor.AsSystem(ctx)) })
-	queue.Handle(s.Queue, jobHandle, queue.HandleOptions{Concurrency: 8, Timeout: 15 * time.Minute}, func(ctx context.Context, l lane) error { return s.handle(actor.AsSystem(ctx), l) })
+	queue.Handle(s.Queue, jobHandle, queue.HandleOptions{Concurrency: 4, Timeout: 15 * time.Minute}, func(ctx context.Context, l lane) error { return s.handle(actor.AsSystem(ctx), l) })
 	queue.Handle(s.Queue, jobPrune, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.prune(actor.AsSystem(ctx)) })
 	queue.Handle(s.Queue, jobForget, queue.HandleOptions{}, func(ctx context.Context, f forgotten) error { return s.forget(actor.AsSystem(ctx), f) })
 	s.Queue.Every(jobPrune, 10*time.Minute, struct{}{})
@@ -108,9 +109,12 @@ func (s *Service) ask(ctx context.Context) error {
 	})
 }
 
-// sort finds out what deliveries are about, in their order, and has them handled.
+// sort finds out what deliveries are about, in their order, and has them handled. While many come it leaves half of the
+// time to those that come.
 func (s *Service) sort(ctx context.Context) error {
+	known := readers{}
 	for {
+		began := time.Now()
 		var batch []Delivery
 		err := s.DB.Read(ctx, func(tx *store.Tx) error {
 			rows, err := tx.Query(ctx, "SELECT "+columns+" FROM hook_deliveries WHERE sorted = 0 ORDER BY number LIMIT $1", sortCount)
@@ -120,25 +124,47 @@ func (s *Service) sort(ctx context.Context) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
+		many := len(batch) == sortCount
 		bytes := int64(0)
 		for i := range batch {
 			if bytes += batch[i].Size; i > 0 && bytes > sortBytes {
 				batch = batch[:i]
 				break
 			}
-			if err := s.about(ctx, &batch[i]); err != nil {
+			if err := s.about(ctx, known, &batch[i]); err != nil {
 				return err
 			}
 		}
-		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.sorted(ctx, tx, batch) }); err != nil {
+		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.sorted(ctx, tx, batch, many) }); err != nil {
 			return err
+		}
+		if many {
+			select {
+			case <-time.After(time.Since(began)):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 	}
 }
 
+// readers are what reads the deliveries of integrations, for the time of one job.
+type readers map[string]forge.Hooks
+
+func (s *Service) readerOf(ctx context.Context, known readers, integration string) (forge.Hooks, error) {
+	if hooks := known[integration]; hooks != nil {
+		return hooks, nil
+	}
+	hooks, _, err := s.Sources.Hooks(ctx, integration)
+	if err == nil {
+		known[integration] = hooks
+	}
+	return hooks, err
+}
+
 // about reads what a delivery is about.
-func (s *Service) about(ctx context.Context, d *Delivery) error {
-	e, err := s.read(ctx, *d)
+func (s *Service) about(ctx context.Context, known readers, d *Delivery) error {
+	e, err := s.read(ctx, known, *d)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		d.State, d.Outcome = Ignored, "the integration or the payload is gone"
@@ -165,8 +191,8 @@ func (s *Service) about(ctx context.Context, d *Delivery) error {
 }
 
 // read gives the event of a delivery.
-func (s *Service) read(ctx context.Context, d Delivery) (e forge.Event, err error) {
-	hooks, _, err := s.Sources.Hooks(ctx, d.Integration)
+func (s *Service) read(ctx context.Context, known readers, d Delivery) (e forge.Event, err error) {
+	hooks, err := s.readerOf(ctx, known, d.Integration)
 	if err != nil {
 		return e, err
 	}
@@ -183,7 +209,12 @@ func (s *Service) read(ctx context.Context, d Delivery) (e forge.Event, err erro
 	return hooks.Parse(p.Headers, p.Body)
 }
 
-func (s *Service) sorted(ctx context.Context, tx *store.Tx, batch []Delivery) error {
+// sorted writes what a batch is about, and has it handled: a little later when many come.
+func (s *Service) sorted(ctx context.Context, tx *store.Tx, batch []Delivery, many bool) error {
+	at := s.Now()
+	if many {
+		at = at.Add(gather)
+	}
 	lanes := map[lane]bool{}
 	for _, d := range batch {
 		set, err := setSorted(ctx, tx, d, s.Now())
@@ -203,7 +234,7 @@ func (s *Service) sorted(ctx context.Context, tx *store.Tx, batch []Delivery) er
 		}
 	}
 	for l := range lanes {
-		if err := s.Queue.Insert(ctx, tx, jobHandle, l, queue.InsertOptions{Unique: l.unique()}); err != nil {
+		if err := s.Queue.Insert(ctx, tx, jobHandle, l, queue.InsertOptions{Unique: l.unique(), RunAt: at}); err != nil {
 			return err
 		}
 	}
@@ -225,6 +256,7 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, d Delivery) error {
 // handle has the deliveries of one repository handled, in their order. One that failed holds up those behind it until its
 // next attempt.
 func (s *Service) handle(ctx context.Context, l lane) error {
+	known := readers{}
 	for ctx.Err() == nil {
 		var d Delivery
 		err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -241,7 +273,7 @@ WHERE integration = $1 AND lane = $2 AND state = 'received' AND sorted = 1 ORDER
 		if wait := d.Due.Sub(s.Now()); wait > 0 {
 			return queue.Again(wait)
 		}
-		if err := s.attempt(ctx, d); err != nil {
+		if err := s.attempt(ctx, known, d); err != nil {
 			return err
 		}
 	}
@@ -249,8 +281,8 @@ WHERE integration = $1 AND lane = $2 AND state = 'received' AND sorted = 1 ORDER
 }
 
 // attempt has one delivery handled and writes down what came of it.
-func (s *Service) attempt(ctx context.Context, d Delivery) error {
-	outcome, err := s.follow(ctx, d)
+func (s *Service) attempt(ctx context.Context, known readers, d Delivery) error {
+	outcome, err := s.follow(ctx, known, d)
 	if ctx.Err() != nil {
 		return ctx.Err() // the server stops, or the lease is lost: it was no attempt
 	}
@@ -293,8 +325,8 @@ func again(err error, attempt int, now time.Time) time.Time {
 }
 
 // follow hands the event of a delivery to every room that is connected.
-func (s *Service) follow(ctx context.Context, d Delivery) (string, error) {
-	e, err := s.read(ctx, d)
+func (s *Service) follow(ctx context.Context, known readers, d Delivery) (string, error) {
+	e, err := s.read(ctx, known, d)
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ func (f *follower) refs() (refs []string) {
 }
 
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	db       *store.DB
 	hooks    *hook.Service
 	queue    *queue.Queue
@@ -96,11 +97,15 @@ type bench struct {
 	follower *follower
 	sources  *sources
 
-	mu  sync.Mutex
-	now time.Time
+	real atomic.Bool // the clock is the machine's
+	mu   sync.Mutex
+	now  time.Time
 }
 
 func (b *bench) clock() time.Time {
+	if b.real.Load() {
+		return time.Now()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.now
@@ -121,7 +126,7 @@ func each(t *testing.T, retention hook.Retention, story func(b *bench)) {
 	}, ledger.Migrations(), queue.Migrations(), access.Migrations(), hook.Migrations())
 }
 
-func newBench(t *testing.T, db *store.DB, retention hook.Retention) *bench {
+func newBench(t testing.TB, db *store.DB, retention hook.Retention) *bench {
 	t.Helper()
 	b := &bench{t: t, db: db, follower: &follower{}, sources: &sources{}, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	log := storetest.Log(t)
@@ -149,7 +154,7 @@ func newBench(t *testing.T, db *store.DB, retention hook.Retention) *bench {
 	return b
 }
 
-func system(t *testing.T) context.Context { return actor.AsSystem(t.Context()) }
+func system(t testing.TB) context.Context { return actor.AsSystem(t.Context()) }
 
 // push is the body of a push to a branch.
 func push(repository, branch string) string {
