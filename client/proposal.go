@@ -78,20 +78,26 @@ type ProposalOwners struct {
 	Approved bool     `json:"approved"`
 }
 
-// ProposalComment is what somebody said of a proposal, or of a line of it.
+// ProposalComment is what somebody said of a proposal, or of lines of it.
 type ProposalComment struct {
-	ID       string    `json:"id"`
-	Author   Actor     `json:"author"`
-	Body     string    `json:"body"`
-	Path     string    `json:"path,omitempty" doc:"File of the line that it is about."`
-	Line     int       `json:"line,omitempty" doc:"In the new file, or with old in the old one."`
-	Old      bool      `json:"old,omitempty"`
-	Commit   string    `json:"commit,omitempty" doc:"Head that the line is of."`
-	ReplyTo  string    `json:"replyTo,omitempty" doc:"Comment that began the talk."`
-	Review   string    `json:"review,omitempty" doc:"Review that it was given with."`
-	Resolved *Actor    `json:"resolved,omitempty" doc:"Who settled the talk that it began."`
-	Created  time.Time `json:"created"`
-	Updated  time.Time `json:"updated"`
+	ID         string    `json:"id"`
+	Author     Actor     `json:"author"`
+	Body       string    `json:"body"`
+	Path       string    `json:"path,omitempty" doc:"File of the lines that it is about."`
+	Start      int       `json:"start,omitempty" doc:"First of the lines."`
+	Line       int       `json:"line,omitempty" doc:"Last of the lines, in the new file, or with old in the old one."`
+	Old        bool      `json:"old,omitempty"`
+	Commit     string    `json:"commit,omitempty" doc:"Commit that the lines are of."`
+	Quote      string    `json:"quote,omitempty" doc:"The lines as they were."`
+	NowStart   int       `json:"nowStart,omitempty" doc:"Where the lines are in what it changes now; absent when they are no longer what they were."`
+	NowLine    int       `json:"nowLine,omitempty"`
+	Suggestion *string   `json:"suggestion,omitempty" doc:"What it would have in their place."`
+	Applied    string    `json:"applied,omitempty" doc:"Commit that did what it suggests."`
+	ReplyTo    string    `json:"replyTo,omitempty" doc:"Comment that began the talk."`
+	Review     string    `json:"review,omitempty" doc:"Review that it was given with."`
+	Resolved   *Actor    `json:"resolved,omitempty" doc:"Who settled the talk that it began."`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
 }
 
 // Diff is what changed between two commits.

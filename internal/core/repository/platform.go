@@ -95,6 +95,24 @@ func (p Platform) ReadFile(ctx context.Context, repository, commit, file string,
 // filesAtOnce is how many names of files are given at a time.
 const filesAtOnce = 50_000
 
+// Tree lists a folder of a commit; see git.Tree.
+func (p Platform) Tree(ctx context.Context, repository, commit, folder string) ([]git.TreeEntry, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	return p.s.git.Tree(ctx, p.s.folder(r.ID), commit, folder)
+}
+
+// Diff compares two commits; see git.Diff.
+func (p Platform) Diff(ctx context.Context, repository, from, to string, limits git.DiffLimits) (git.Diff, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return git.Diff{}, err
+	}
+	return p.s.git.Diff(ctx, p.s.folder(r.ID), from, to, limits)
+}
+
 // Files lists the files below a folder, with their paths from the root. Without such a folder there are none. It fails
 // with fault.TooLarge when there are more than 50,000.
 func (p Platform) Files(ctx context.Context, repository, commit, folder string) ([]string, error) {

@@ -33,6 +33,7 @@ func (a *API) proposalRoutes() {
 	register(a, op, a.commentProposal)
 	register(a, operation("editProposalComment", http.MethodPatch, one+"/comments/{id}", noun, "Change one's own comment"), a.editProposalComment)
 	register(a, operation("settleProposalTalk", http.MethodPut, one+"/comments/{id}/settled", noun, "Mark the talk that a comment on a line began as settled, or as open"), a.settleProposalTalk)
+	register(a, operation("applySuggestions", http.MethodPost, one+"/suggestions", noun, "Commit what comments suggest to its source"), a.applySuggestions)
 	op = operation("reviewProposal", http.MethodPost, one+"/reviews", noun, "Give a verdict on its head")
 	op.DefaultStatus = 201
 	register(a, op, a.reviewProposal)
@@ -284,8 +285,12 @@ func (a *API) wireComments(ctx context.Context, all ...proposal.Comment) ([]Prop
 	out := make([]ProposalComment, len(all))
 	for i, c := range all {
 		out[i] = ProposalComment{
-			ID: c.ID, Author: who(c.Author), Body: c.Body, Path: c.Path, Line: c.Line, Old: c.Old, Commit: c.Commit, ReplyTo: c.ReplyTo, Review: c.Review,
-			Resolved: known(who, c.Resolved), Created: c.Created, Updated: c.Updated,
+			ID: c.ID, Author: who(c.Author), Body: c.Body, Path: c.Path, Start: c.Start, Line: c.Line, Old: c.Old, Commit: c.Commit, Quote: c.Quote,
+			NowStart: c.Now.Start, NowLine: c.Now.Line, ReplyTo: c.ReplyTo, Review: c.Review, Resolved: known(who, c.Resolved), Applied: c.Applied,
+			Created: c.Created, Updated: c.Updated,
+		}
+		if text, ok := c.Suggestion(); ok {
+			out[i].Suggestion = &text
 		}
 	}
 	return out, nil
@@ -306,7 +311,8 @@ func (a *API) wireComment(ctx context.Context, c proposal.Comment, err error) (*
 type NewProposalComment struct {
 	Body    string `json:"body" maxLength:"65536"`
 	Path    string `json:"path,omitempty" maxLength:"4096" doc:"File of the line that it is about."`
-	Line    int    `json:"line,omitempty" minimum:"0" doc:"In the new file, or with old in the old one."`
+	Line    int    `json:"line,omitempty" minimum:"0" doc:"In the new file, or with old in the old one; of several the last."`
+	Start   int    `json:"start,omitempty" minimum:"0" doc:"First of several lines."`
 	Old     bool   `json:"old,omitempty"`
 	ReplyTo string `json:"replyTo,omitempty" maxLength:"64" doc:"Comment that began the talk."`
 }
@@ -349,6 +355,20 @@ type settleInput struct {
 func (a *API) settleProposalTalk(ctx context.Context, in *settleInput) (*body[ProposalComment], error) {
 	c, err := a.Proposals.Settle(ctx, in.full(), in.Number, in.ID, !in.Body.Settled)
 	return a.wireComment(ctx, c, err)
+}
+
+type applySuggestionsInput struct {
+	ProposalInput
+	Body struct {
+		Comments []string `json:"comments" maxItems:"100" doc:"Ids of comments with one suggestion each."`
+		Message  string   `json:"message,omitempty" maxLength:"32768" doc:"Of the commit; one that names the files when absent."`
+		Head     string   `json:"head,omitempty" maxLength:"64" doc:"Commit that was looked at: another one gives 412."`
+	}
+}
+
+func (a *API) applySuggestions(ctx context.Context, in *applySuggestionsInput) (*tagged[ProposalDetail], error) {
+	d, err := a.Proposals.Apply(ctx, in.full(), in.Number, proposal.ApplyRequest(in.Body))
+	return a.wireProposal(ctx, d, err)
 }
 
 type reviewProposalInput struct {

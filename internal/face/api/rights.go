@@ -44,7 +44,8 @@ func rights() map[string]string {
 		"mergeProposal":     "repository:write, and the BranchRules of the target agree",
 		"autoMergeProposal": "repository:write, now and when it is merged",
 		"commentProposal":   "repository:read", "editProposalComment": "repository:read, and the comment is the caller's own",
-		"settleProposalTalk": "repository:write", "reviewProposal": "repository:write; who opened it gives no verdict", "setCheck": "repository:write",
+		"settleProposalTalk": "repository:write", "applySuggestions": "repository:write, and the BranchRules of the source agree",
+		"reviewProposal": "repository:write; who opened it gives no verdict", "setCheck": "repository:write",
 
 		"getWebhook": "integration:read", "registerWebhook": "integration:admin, and secret:write where its secret is to be made",
 		"listDeliveries": "integration:read", "getDelivery": "integration:read", "getDeliveryPayload": "integration:admin", "redeliver": "integration:admin",

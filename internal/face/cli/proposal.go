@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -15,7 +14,7 @@ import (
 
 func (s *state) proposals() *cobra.Command {
 	return group("proposal", "Proposals: changes that are looked at before they are merged",
-		s.proposalList(), s.proposalOpen(), s.proposalShow(), s.proposalDiff(), s.proposalCheckout(), s.proposalComment(),
+		s.proposalList(), s.proposalOpen(), s.proposalShow(), s.proposalDiff(), s.proposalCheckout(), s.proposalComment(), s.proposalApply(),
 		s.proposalReview("approve", "approved", "Approve its head"), s.proposalReview("refuse", "refused", "Ask for changes"),
 		s.proposalMerge(), s.proposalEnd("close", "End it without merging it"), s.proposalEnd("reopen", "Open it again"))
 }
@@ -119,11 +118,7 @@ func (s *state) proposalShow() *cobra.Command {
 		}
 		out := plain{c.OutOrStdout()}
 		for _, m := range said {
-			at := ""
-			if m.Path != "" {
-				at = fmt.Sprintf(" on %s:%d", m.Path, m.Line)
-			}
-			fmt.Fprintf(out, "\n%s%s, %s:\n  %s\n", m.Author.Name, at, ago(m.Created), strings.ReplaceAll(strings.TrimSpace(m.Body), "\n", "\n  "))
+			fmt.Fprintf(out, "\n%s%s, %s:\n  %s\n", m.Author.Name, onLines(m), ago(m.Created), strings.ReplaceAll(strings.TrimSpace(m.Body), "\n", "\n  "))
 		}
 		return nil
 	})
@@ -179,22 +174,6 @@ func (s *state) proposalDiff() *cobra.Command {
 		}
 		return nil
 	})
-}
-
-func (s *state) proposalComment() *cobra.Command {
-	var text string
-	c := s.onProposal("comment", "Say something of it", func(c *cobra.Command, api *client.Client, path string) error {
-		if strings.TrimSpace(text) == "" {
-			return Usage(errors.New("say what with --body"))
-		}
-		m, err := client.Post[client.ProposalComment](c.Context(), api, path+"/comments", map[string]string{"body": text})
-		if err != nil {
-			return err
-		}
-		return s.show(c, m, func(w io.Writer) { fmt.Fprintln(w, m.ID) })
-	})
-	c.Flags().StringVar(&text, "body", "", "what to say, as a `text` in Markdown")
-	return c
 }
 
 func (s *state) proposalReview(name, verdict, short string) *cobra.Command {

@@ -41,18 +41,27 @@ func (g *Git) Standing(ctx context.Context, dir, target, source string) (Standin
 	if s.Base, err = g.mergeBase(ctx, dir, target, source); err != nil || s.Base == "" || ahead == 0 {
 		return s, err
 	}
-	objects, err := filepath.Abs(filepath.Join(dir, "objects"))
+	env, drop, err := scratch(dir)
 	if err != nil {
 		return s, err
 	}
-	// The objects of the trial go with its folder, which git's maintenance removes when nobody else does.
-	scratch, err := os.MkdirTemp(objects, "tmp_objdir-merge-")
-	if err != nil {
-		return s, fmt.Errorf("compare %s and %s: %w", target, source, err)
-	}
-	defer os.RemoveAll(scratch)
-	_, s.Conflicts, err = g.mergeTree(ctx, dir, []string{"GIT_OBJECT_DIRECTORY=" + scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects}, target, source)
+	defer drop()
+	_, s.Conflicts, err = g.mergeTree(ctx, dir, env, target, source)
 	return s, err
+}
+
+// scratch gives the environment in which a command writes objects that are dropped afterwards. They go with their
+// folder, which git's maintenance removes when nobody else does.
+func scratch(dir string) (env []string, drop func(), err error) {
+	objects, err := filepath.Abs(filepath.Join(dir, "objects"))
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := os.MkdirTemp(objects, "tmp_objdir-merge-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make room for a trial: %w", err)
+	}
+	return []string{"GIT_OBJECT_DIRECTORY=" + folder, "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects}, func() { _ = os.RemoveAll(folder) }, nil
 }
 
 // count gives how many commits only source and only target have.
@@ -86,6 +95,16 @@ func (g *Git) mergeBase(ctx context.Context, dir, a, b string) (string, error) {
 
 // mergeTree brings two commits together and gives the tree, or the paths at which that fails.
 func (g *Git) mergeTree(ctx context.Context, dir string, env []string, target, source string) (tree string, conflicts []string, err error) {
+	tree, conflicts, err = g.tryMerge(ctx, dir, env, target, source)
+	if len(conflicts) > 0 {
+		tree = ""
+	}
+	return tree, conflicts, err
+}
+
+// tryMerge brings two commits together and gives the tree; where that fails, the paths, whose files in the tree have
+// both sides between marks.
+func (g *Git) tryMerge(ctx context.Context, dir string, env []string, target, source string) (tree string, conflicts []string, err error) {
 	out, err := g.output(ctx, call{
 		dir: dir, env: env, limit: treeBytes, args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", target, source},
 	})
@@ -97,9 +116,9 @@ func (g *Git) mergeTree(ctx context.Context, dir string, env []string, target, s
 		return "", nil, fmt.Errorf("bring %s and %s together: git gave %q", target, source, clip(string(out)))
 	}
 	if err != nil {
-		return "", parts[1:min(len(parts), 1001)], nil
+		conflicts = parts[1:min(len(parts), 1001)]
 	}
-	return parts[0], nil, nil
+	return parts[0], conflicts, nil
 }
 
 // MergeRequest brings a source into a branch.
@@ -173,7 +192,7 @@ func (g *Git) Trial(ctx context.Context, dir, target, source string, by Signatur
 	if err != nil || tree == "" {
 		return "", err
 	}
-	return g.writeCommit(ctx, dir, tree, []string{target, source}, by.line(), by.line(), message)
+	return g.writeCommit(ctx, dir, nil, tree, []string{target, source}, by.line(), by.line(), message)
 }
 
 // join makes the one commit of a merge or of a squash.
@@ -189,7 +208,7 @@ func (g *Git) join(ctx context.Context, dir string, r MergeRequest) (string, err
 	if r.Way == MergeSquash {
 		parents = parents[:1]
 	}
-	return g.writeCommit(ctx, dir, tree, parents, r.Author.line(), r.Committer.line(), r.Message)
+	return g.writeCommit(ctx, dir, nil, tree, parents, r.Author.line(), r.Committer.line(), r.Message)
 }
 
 func inTheWay(branch string, conflicts []string) error {
@@ -249,7 +268,7 @@ func (g *Git) again(ctx context.Context, dir, head, commit string, r MergeReques
 	onto, c := raw[0], raw[1]
 	// What head and commit have in common is what both descend from; for this change alone to be brought over, head is
 	// seen as a commit whose parent is the parent of the change.
-	stand, err := g.writeCommit(ctx, dir, onto.tree, c.parents, c.author, c.author, "stand-in")
+	stand, err := g.writeCommit(ctx, dir, nil, onto.tree, c.parents, c.author, c.author, "stand-in")
 	if err != nil {
 		return "", err
 	}
@@ -260,7 +279,7 @@ func (g *Git) again(ctx context.Context, dir, head, commit string, r MergeReques
 	if err != nil || tree == onto.tree {
 		return head, err
 	}
-	return g.writeCommit(ctx, dir, tree, []string{head}, c.author, r.Committer.line(), c.message)
+	return g.writeCommit(ctx, dir, nil, tree, []string{head}, c.author, r.Committer.line(), c.message)
 }
 
 // rawCommit is a commit as it is stored.
@@ -299,7 +318,7 @@ func (g *Git) rawCommits(ctx context.Context, dir string, hashes ...string) ([]r
 }
 
 // writeCommit writes a commit that no reference leads to yet. Author and committer are as they are stored.
-func (g *Git) writeCommit(ctx context.Context, dir, tree string, parents []string, author, committer, message string) (string, error) {
+func (g *Git) writeCommit(ctx context.Context, dir string, env []string, tree string, parents []string, author, committer, message string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tree %s\n", tree)
 	for _, p := range parents {
@@ -307,7 +326,7 @@ func (g *Git) writeCommit(ctx context.Context, dir, tree string, parents []strin
 	}
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s\n", author, committer, strings.TrimRight(message, "\n"))
 	out, err := g.output(ctx, call{
-		dir: dir, limit: 1 << 10, stdin: strings.NewReader(b.String()), args: []string{"hash-object", "-t", "commit", "-w", "--stdin"},
+		dir: dir, env: env, limit: 1 << 10, stdin: strings.NewReader(b.String()), args: []string{"hash-object", "-t", "commit", "-w", "--stdin"},
 	})
 	hash := strings.TrimSpace(string(out))
 	if err == nil && !IsHash(hash) {

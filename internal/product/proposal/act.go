@@ -234,61 +234,18 @@ func (s *Service) Close(ctx context.Context, repo string, number int, open bool)
 	})
 }
 
-// NewComment says what to say.
-type NewComment struct {
-	Body    string
-	Path    string // of a line of the diff; "" for the whole
-	Line    int
-	Old     bool
-	ReplyTo string // id of the comment that begins the talk
-}
-
-func (c NewComment) check() error {
-	if err := checkText("the comment", c.Body, commentLimit, false); err != nil {
-		return err
-	}
-	if c.Path == "" {
-		if c.Line != 0 || c.Old {
-			return fault.Errorf(fault.Invalid, "a line needs the path of its file")
-		}
-		return nil
-	}
-	if _, err := git.CheckPath(c.Path); err != nil {
-		return err
-	}
-	if c.Line < 1 || c.Line > 10_000_000 {
-		return fault.Errorf(fault.Invalid, "%d is not the number of a line", c.Line)
-	}
-	return nil
-}
-
-// comment keeps a comment in a transaction. An answer is of the same line as what it answers.
-func (s *Service) comment(ctx context.Context, tx *store.Tx, p Proposal, n NewComment, review string) (Comment, error) {
-	now := s.Now()
-	c := Comment{ID: ref.NewID(commentPrefix, now), Author: actor.From(ctx).ID, Body: n.Body, Path: n.Path, Line: n.Line, Old: n.Old, Review: review, Created: now, Updated: now}
-	if c.Path != "" {
-		c.Commit = p.Head
-	}
-	if n.ReplyTo != "" {
-		first, err := commentByID(ctx, tx, p.ID, n.ReplyTo, "")
-		if err != nil {
-			return c, err
-		}
-		if first.ReplyTo != "" {
-			return c, fault.Errorf(fault.Invalid, "answer the comment that begins the talk, %s", first.ReplyTo)
-		}
-		c.ReplyTo, c.Path, c.Line, c.Old, c.Commit = first.ID, first.Path, first.Line, first.Old, first.Commit
-	}
-	return c, insertComment(ctx, tx, p.ID, c)
-}
-
 // Comment says something of a proposal. It needs repository:read: whoever may look may ask.
 func (s *Service) Comment(ctx context.Context, repo string, number int, n NewComment) (c Comment, err error) {
+	r, p, err := s.find(ctx, repository.Read, repo, number)
+	if err != nil {
+		return c, err
+	}
+	what, err := s.quote(ctx, r, p, n)
+	if err != nil {
+		return c, err
+	}
 	_, err = s.change(ctx, repository.Read, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
-		if err := n.check(); err != nil {
-			return "", nil, err
-		}
-		if c, err = s.comment(ctx, tx, *p, n, ""); err != nil {
+		if c, err = s.comment(ctx, tx, *p, what[0], ""); err != nil {
 			return "", nil, err
 		}
 		return "proposal.commented", map[string]any{"comment": c.ID}, nil
@@ -354,32 +311,35 @@ func (n NewReview) check() error {
 	if err := checkText("the review", n.Body, bodyLimit, n.Verdict == Approved || n.Verdict == Commented && len(n.Comments) > 0); err != nil {
 		return err
 	}
-	for _, c := range n.Comments {
-		if err := c.check(); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
 // Review gives a verdict on a head, with comments on lines. It needs repository:write; Stale when the head has moved
 // since it was looked at. Nobody approves what they wrote themselves.
 func (s *Service) Review(ctx context.Context, repo string, number int, n NewReview) (Detail, error) {
+	r, p, err := s.find(ctx, repository.Write, repo, number)
+	if err != nil {
+		return Detail{}, err
+	}
+	if err := n.check(); err != nil {
+		return Detail{}, err
+	}
+	what, err := s.quote(ctx, r, p, n.Comments...)
+	if err != nil {
+		return Detail{}, err
+	}
 	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		me := actor.From(ctx)
-		if err := n.check(); err != nil {
-			return "", nil, err
-		}
 		switch {
 		case p.State != Open:
 			return "", nil, fault.Errorf(fault.Conflict, "it is %s", p.State)
 		case n.Head != "" && n.Head != p.Head:
-			return "", nil, fault.Errorf(fault.Stale, "%s was pushed to since you looked at it; look at %.8s", p.Source, p.Head)
+			return "", nil, stale(*p)
 		case n.Verdict != Commented && p.Author == me.ID:
 			return "", nil, fault.Errorf(fault.Denied, "you opened it yourself; ask somebody else to look at it")
 		}
 		r := Review{ID: ref.NewID(reviewPrefix, s.Now()), Author: me.ID, Verdict: n.Verdict, Body: n.Body, Head: p.Head, Created: s.Now()}
-		for _, c := range n.Comments {
+		for _, c := range what {
 			if _, err := s.comment(ctx, tx, *p, c, r.ID); err != nil {
 				return "", nil, err
 			}

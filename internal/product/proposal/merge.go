@@ -36,7 +36,7 @@ func (s *Service) Merge(ctx context.Context, repo string, number int, m MergeReq
 		return Detail{}, err
 	}
 	if m.Head != "" && m.Head != p.Head {
-		return Detail{}, fault.Errorf(fault.Stale, "%s was pushed to since you looked at it; look at %.8s", p.Source, p.Head)
+		return Detail{}, stale(p)
 	}
 	if p, err = s.merge(ctx, r, p, m); err != nil {
 		return Detail{}, err
@@ -70,13 +70,9 @@ func (s *Service) merge(ctx context.Context, r repository.Repository, p Proposal
 		return p, err
 	}
 	me := actor.From(ctx)
-	who := git.Signature{Name: me.Name, Email: me.ID + "@users.localhost", When: s.Now()}
-	if who.Name == "" {
-		who.Name = me.Ref.Name
-	}
 	platform := s.Repositories.Platform()
 	commit, err := platform.Merge(ctx, r.FullName(), git.MergeRequest{
-		Way: m.Way, Branch: p.Target, Target: p.Base, Source: p.Head, Author: who, Committer: git.Signature{Name: "Roadbed", Email: "roadbed@localhost", When: who.When}, Message: message,
+		Way: m.Way, Branch: p.Target, Target: p.Base, Source: p.Head, Author: s.signature(ctx), Committer: s.roadbed(), Message: message,
 	})
 	if err != nil {
 		return p, err

@@ -80,22 +80,6 @@ type Auto struct {
 	By  string // who asked for it
 }
 
-// Comment is what somebody said: of the whole, of a line, or in answer to another comment.
-type Comment struct {
-	ID       string
-	Author   string
-	Body     string
-	Path     string // "" for none on a line
-	Line     int    // in the new file, or with Old in the old one
-	Old      bool
-	Commit   string // that the line is of
-	ReplyTo  string
-	Review   string // that it was given with; "" for none
-	Resolved string // who settled the talk that it began; "" while it is open
-	Created  time.Time
-	Updated  time.Time
-}
-
 // Review is one verdict on a head.
 type Review struct {
 	ID      string

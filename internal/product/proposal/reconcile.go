@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -252,7 +253,7 @@ func (s *Service) show(ctx context.Context, r repository.Repository, p Proposal)
 	}
 	before, _, _ := strings.Cut(p.shown, " ")
 	err := s.Repositories.Platform().Show(ctx, r.FullName(), repository.Shown{
-		Number: p.Number, Head: p.Head, Before: before, Target: target, By: git.Signature{Name: "Roadbed", Email: "roadbed@localhost", When: p.Updated},
+		Number: p.Number, Head: p.Head, Before: before, Target: target, By: s.roadbed(),
 	})
 	if err != nil {
 		return err
@@ -324,7 +325,7 @@ func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal)
 		return s.end(ctx, r, p, map[bool]string{true: p.Source, false: p.Target}[sourceGone]+" was deleted")
 	}
 	if head == p.Head && base == p.Base {
-		return p, nil
+		return p, s.placeAll(ctx, r, p)
 	}
 	standing, err := platform.Standing(ctx, r.FullName(), base, head)
 	if err != nil {
@@ -379,10 +380,21 @@ func (s *Service) pusher(ctx context.Context, r repository.Repository, branch, c
 // moved records a new head, or a new base.
 func (s *Service) moved(ctx context.Context, r repository.Repository, p Proposal, head, base string, standing git.Standing) (Proposal, error) {
 	pusher := s.pusher(ctx, r, p.Source, head)
-	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+	applied, err := s.appliedBy(ctx, r, p.Head, head)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return p, err
+	}
+	talks, places, err := s.places(ctx, r, p.ID, head, standing.Base)
+	if err != nil {
+		return p, err
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := byID(ctx, tx, p.ID, tx.ForUpdate())
 		if err != nil || now.State != Open {
 			p = now
+			return err
+		}
+		if err := savePlaces(ctx, tx, talks, places, head, standing.Base); err != nil {
 			return err
 		}
 		pushed := head != now.Head
@@ -398,9 +410,39 @@ func (s *Service) moved(ctx context.Context, r repository.Repository, p Proposal
 		if !pushed {
 			return nil
 		}
-		return s.tellAs(ctx, tx, pusher, r, p, "proposal.pushed", map[string]any{"head": head, "old": old})
+		data := map[string]any{"head": head, "old": old}
+		if done, err := s.settleApplied(ctx, tx, p, applied, pusher); err != nil {
+			return err
+		} else if len(done) > 0 {
+			data["applied"] = done
+		}
+		return s.tellAs(ctx, tx, pusher, r, p, "proposal.pushed", data)
 	})
 	return p, err
+}
+
+// places gives the talks of a proposal that are placed elsewhere than at a head and its base, and where their lines are
+// there.
+func (s *Service) places(ctx context.Context, r repository.Repository, id, head, base string) (talks []Comment, places map[string]Span, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		talks, err = talksOf(ctx, tx, id)
+		return err
+	})
+	talks = slices.DeleteFunc(talks, func(c Comment) bool { return c.at == head && !c.Old || c.at == base && c.Old })
+	if err != nil || len(talks) == 0 {
+		return nil, nil, fault.Wrap(err, "read the talks of proposal %s", id)
+	}
+	places, err = s.place(ctx, r, head, base, talks)
+	return talks, places, err
+}
+
+// placeAll places the talks that a push came before.
+func (s *Service) placeAll(ctx context.Context, r repository.Repository, p Proposal) error {
+	talks, places, err := s.places(ctx, r, p.ID, p.Head, p.Standing.Base)
+	if err != nil || len(talks) == 0 {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return savePlaces(ctx, tx, talks, places, p.Head, p.Standing.Base) })
 }
 
 // end closes a proposal whose branch is gone.

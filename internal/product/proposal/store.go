@@ -98,11 +98,13 @@ func openAt(ctx context.Context, tx *store.Tx, repository, commit string) ([]Pro
 	return store.Collect(rows, err, scan)
 }
 
-const commentColumns = "id, author, body, path, line, old, commit_id, reply_to, review, resolved, created, updated"
+const commentColumns = `id, author, body, path, start_line, line, old, commit_id, quote, now_commit, now_start, now_line, reply_to, review, resolved,
+applied, created, updated`
 
 func scanComment(row store.Row) (c Comment, err error) {
 	var created, updated int64
-	err = row.Scan(&c.ID, &c.Author, &c.Body, &c.Path, &c.Line, &c.Old, &c.Commit, &c.ReplyTo, &c.Review, &c.Resolved, &created, &updated)
+	err = row.Scan(&c.ID, &c.Author, &c.Body, &c.Path, &c.Start, &c.Line, &c.Old, &c.Commit, &c.Quote, &c.at, &c.Now.Start, &c.Now.Line, &c.ReplyTo, &c.Review,
+		&c.Resolved, &c.Applied, &created, &updated)
 	c.Created, c.Updated = store.FromMicros(created), store.FromMicros(updated)
 	return c, err
 }
@@ -115,13 +117,14 @@ func insertComment(ctx context.Context, tx *store.Tx, proposal string, c Comment
 	if n >= commentsMost {
 		return fault.Errorf(fault.TooLarge, "a proposal has at most %d comments; open another one", commentsMost)
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO proposal_comments (proposal, "+commentColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
-		proposal, c.ID, c.Author, c.Body, c.Path, c.Line, c.Old, c.Commit, c.ReplyTo, c.Review, c.Resolved, store.Micros(c.Created), store.Micros(c.Updated))
+	_, err := tx.Exec(ctx, "INSERT INTO proposal_comments (proposal, "+commentColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+		proposal, c.ID, c.Author, c.Body, c.Path, c.Start, c.Line, c.Old, c.Commit, c.Quote, c.at, c.Now.Start, c.Now.Line, c.ReplyTo, c.Review, c.Resolved,
+		c.Applied, store.Micros(c.Created), store.Micros(c.Updated))
 	return fault.Wrap(err, "keep the comment")
 }
 
 func saveComment(ctx context.Context, tx *store.Tx, c Comment) error {
-	_, err := tx.Exec(ctx, "UPDATE proposal_comments SET body = $2, resolved = $3, updated = $4 WHERE id = $1", c.ID, c.Body, c.Resolved, store.Micros(c.Updated))
+	_, err := tx.Exec(ctx, "UPDATE proposal_comments SET body = $2, resolved = $3, applied = $4, updated = $5 WHERE id = $1", c.ID, c.Body, c.Resolved, c.Applied, store.Micros(c.Updated))
 	return fault.Wrap(err, "keep the comment")
 }
 
@@ -136,6 +139,28 @@ func comments(ctx context.Context, tx *store.Tx, proposal string, part page.Requ
 	w.After("id", part.Cursor)
 	rows, err := tx.Query(ctx, "SELECT "+commentColumns+" FROM proposal_comments"+w.String()+" ORDER BY id LIMIT "+w.Arg(part.Window()), w.Args...)
 	return store.Collect(rows, err, scanComment)
+}
+
+// talksOf gives the comments that begin talks about lines, the oldest first.
+func talksOf(ctx context.Context, tx *store.Tx, proposal string) ([]Comment, error) {
+	rows, err := tx.Query(ctx, "SELECT "+commentColumns+" FROM proposal_comments WHERE proposal = $1 AND path <> '' AND reply_to = '' ORDER BY id", proposal)
+	return store.Collect(rows, err, scanComment)
+}
+
+// savePlaces writes where the lines of talks are now, of those that were not placed by somebody else meanwhile.
+func savePlaces(ctx context.Context, tx *store.Tx, talks []Comment, places map[string]Span, head, base string) error {
+	for _, c := range talks {
+		at := head
+		if c.Old {
+			at = base
+		}
+		now := places[c.ID]
+		_, err := tx.Exec(ctx, "UPDATE proposal_comments SET now_commit = $2, now_start = $3, now_line = $4 WHERE id = $1 AND now_commit = $5", c.ID, at, now.Start, now.Line, c.at)
+		if err != nil {
+			return fault.Wrap(err, "place the talks")
+		}
+	}
+	return nil
 }
 
 // openTalks counts the talks about lines that nobody settled.

@@ -39,12 +39,18 @@ CREATE TABLE proposal_comments (
   author TEXT NOT NULL,
   body TEXT NOT NULL,
   path TEXT NOT NULL,
+  start_line BIGINT NOT NULL,
   line BIGINT NOT NULL,
   old INTEGER NOT NULL,
   commit_id TEXT NOT NULL,
+  quote TEXT NOT NULL,
+  now_commit TEXT NOT NULL, -- that the next two are of
+  now_start BIGINT NOT NULL,
+  now_line BIGINT NOT NULL,
   reply_to TEXT NOT NULL,
   review TEXT NOT NULL,
   resolved TEXT NOT NULL,
+  applied TEXT NOT NULL, -- commit that did what it suggests
   created BIGINT NOT NULL,
   updated BIGINT NOT NULL
 );
