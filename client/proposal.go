@@ -23,6 +23,8 @@ type Proposal struct {
 	Conflicts   []string   `json:"conflicts,omitempty" doc:"Files that both changed so that they can't be brought together."`
 	MergeCommit string     `json:"mergeCommit,omitempty"`
 	MergedBy    *Actor     `json:"mergedBy,omitempty"`
+	MergeWay    string     `json:"mergeWay,omitempty" enum:"merge,squash,rebase,push" doc:"push: somebody pushed all of it to the target."`
+	Assignees   []Actor    `json:"assignees,omitempty" doc:"Who looks after it."`
 	Auto        string     `json:"auto,omitempty" enum:"merge,squash,rebase" doc:"The way in which it is merged when nothing is in the way."`
 	AutoBy      *Actor     `json:"autoBy,omitempty"`
 	Created     time.Time  `json:"created"`
@@ -41,7 +43,7 @@ type ProposalDetail struct {
 	Rules    []string         `json:"rules" doc:"References of the BranchRules that hold for its target."`
 	Owners   []ProposalOwners `json:"owners" doc:"Whom its files belong to, where the rules want their approval."`
 	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
-	Can      []string         `json:"can" doc:"What the caller may do with it now: edit, comment, review, approve, merge, close, reopen."`
+	Can      []string         `json:"can" doc:"What the caller may do with it now: edit, comment, review, approve, merge, update, close, reopen, revert."`
 }
 
 // ProposalReview is somebody's verdict on a head.
@@ -80,24 +82,35 @@ type ProposalOwners struct {
 
 // ProposalComment is what somebody said of a proposal, or of lines of it.
 type ProposalComment struct {
-	ID         string    `json:"id"`
-	Author     Actor     `json:"author"`
-	Body       string    `json:"body"`
-	Path       string    `json:"path,omitempty" doc:"File of the lines that it is about."`
-	Start      int       `json:"start,omitempty" doc:"First of the lines."`
-	Line       int       `json:"line,omitempty" doc:"Last of the lines, in the new file, or with old in the old one."`
-	Old        bool      `json:"old,omitempty"`
-	Commit     string    `json:"commit,omitempty" doc:"Commit that the lines are of."`
-	Quote      string    `json:"quote,omitempty" doc:"The lines as they were."`
-	NowStart   int       `json:"nowStart,omitempty" doc:"Where the lines are in what it changes now; absent when they are no longer what they were."`
-	NowLine    int       `json:"nowLine,omitempty"`
-	Suggestion *string   `json:"suggestion,omitempty" doc:"What it would have in their place."`
-	Applied    string    `json:"applied,omitempty" doc:"Commit that did what it suggests."`
-	ReplyTo    string    `json:"replyTo,omitempty" doc:"Comment that began the talk."`
-	Review     string    `json:"review,omitempty" doc:"Review that it was given with."`
-	Resolved   *Actor    `json:"resolved,omitempty" doc:"Who settled the talk that it began."`
-	Created    time.Time `json:"created"`
-	Updated    time.Time `json:"updated"`
+	ID         string  `json:"id"`
+	Author     Actor   `json:"author"`
+	Body       string  `json:"body"`
+	Path       string  `json:"path,omitempty" doc:"File of the lines that it is about."`
+	Start      int     `json:"start,omitempty" doc:"First of the lines."`
+	Line       int     `json:"line,omitempty" doc:"Last of the lines, in the new file, or with old in the old one."`
+	Old        bool    `json:"old,omitempty"`
+	Commit     string  `json:"commit,omitempty" doc:"Commit that the lines are of."`
+	Quote      string  `json:"quote,omitempty" doc:"The lines as they were."`
+	NowStart   int     `json:"nowStart,omitempty" doc:"Where the lines are in what it changes now; absent when they are no longer what they were."`
+	NowLine    int     `json:"nowLine,omitempty"`
+	Suggestion *string `json:"suggestion,omitempty" doc:"What it would have in their place."`
+	Applied    string  `json:"applied,omitempty" doc:"Commit that did what it suggests."`
+
+	Commands []ProposalCommand `json:"commands,omitempty" doc:"What it commands, and what became of that."`
+
+	ReplyTo  string    `json:"replyTo,omitempty" doc:"Comment that began the talk."`
+	Review   string    `json:"review,omitempty" doc:"Review that it was given with."`
+	Resolved *Actor    `json:"resolved,omitempty" doc:"Who settled the talk that it began."`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+}
+
+// ProposalCommand is a line /NAME ARGUMENTS of a comment.
+type ProposalCommand struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments,omitempty"`
+	State     string `json:"state" enum:"waiting,done,refused,passed" doc:"passed: to the product that knows it."`
+	Answer    string `json:"answer,omitempty" doc:"What happened, or why not."`
 }
 
 // Diff is what changed between two commits.

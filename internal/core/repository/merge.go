@@ -70,6 +70,32 @@ func (p Platform) Merge(ctx context.Context, repository string, r git.MergeReque
 	return commit, fault.Wrap(err, "merge into %s of %s", r.Branch, found.FullName())
 }
 
+// Rebase makes the commits of a branch anew on another commit, as the principal of ctx; see git.Rebase.
+func (p Platform) Rebase(ctx context.Context, repository, branch, head, target, onto string, by git.Signature) (commit string, err error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return "", err
+	}
+	err = p.s.moving(ctx, r, func(g *git.Git) error {
+		commit, err = g.Rebase(ctx, p.s.folder(r.ID), branch, head, target, onto, by)
+		return err
+	})
+	return commit, fault.Wrap(err, "rebase %s of %s", branch, r.FullName())
+}
+
+// Undo makes a branch that takes a change back, as the principal of ctx; see git.Undo.
+func (p Platform) Undo(ctx context.Context, repository string, u git.UndoRequest) (commit string, err error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return "", err
+	}
+	err = p.s.moving(ctx, r, func(g *git.Git) error {
+		commit, err = g.Undo(ctx, p.s.folder(r.ID), u)
+		return err
+	})
+	return commit, fault.Wrap(err, "make the branch %s of %s", u.Branch, r.FullName())
+}
+
 // DeleteBranch deletes a branch that is at a commit, as the principal of ctx. Conflict when it is elsewhere, or the
 // default branch.
 func (p Platform) DeleteBranch(ctx context.Context, repository, branch, at string) error {

@@ -70,6 +70,11 @@ func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error
 // ByID gives a repository, whatever it is called now.
 func (p Platform) ByID(ctx context.Context, id string) (Repository, error) { return p.s.byID(ctx, id) }
 
+// ByIDTx is ByID in the transaction of another room.
+func (p Platform) ByIDTx(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
+	return byID(ctx, tx, id)
+}
+
 // GetTx gives a repository in the transaction of another room.
 func (p Platform) GetTx(ctx context.Context, tx *store.Tx, repository string) (Repository, error) {
 	return byName(ctx, tx, repository)

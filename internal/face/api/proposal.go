@@ -23,6 +23,10 @@ func (a *API) proposalRoutes() {
 	register(a, operation("editProposal", http.MethodPatch, one, noun, "Change its words, its target, or whether it is a draft"), a.editProposal)
 	register(a, operation("closeProposal", http.MethodPost, one+"/close", noun, "End it without merging it"), a.closeProposal)
 	register(a, operation("reopenProposal", http.MethodPost, one+"/reopen", noun, "Open it again"), a.reopenProposal)
+	op = operation("revertProposal", http.MethodPost, one+"/revert", noun, "Open a proposal that takes a merged one back")
+	op.DefaultStatus = 201
+	register(a, op, a.revertProposal)
+	register(a, operation("updateProposal", http.MethodPost, one+"/update", noun, "Bring its target into its source"), a.updateProposal)
 	register(a, operation("mergeProposal", http.MethodPost, one+"/merge", noun, "Merge it"), a.mergeProposal)
 	register(a, operation("autoMergeProposal", http.MethodPut, one+"/auto", noun, "Merge it as soon as nothing is in the way, in the caller's name"), a.autoMergeProposal)
 	register(a, operation("diffProposal", http.MethodGet, one+"/diff", noun, "What it changes"), a.diffProposal)
@@ -50,7 +54,7 @@ type ProposalInput struct {
 func (a *API) wireProposals(ctx context.Context, all ...proposal.Detail) ([]Proposal, error) {
 	var ids []string
 	for _, p := range all {
-		ids = append(ids, p.Author, p.MergedBy, p.Auto.By)
+		ids = append(append(ids, p.Author, p.MergedBy, p.Auto.By), p.Assignees...)
 	}
 	who, err := a.people(ctx, ids)
 	if err != nil {
@@ -65,7 +69,15 @@ func (a *API) wireProposals(ctx context.Context, all ...proposal.Detail) ([]Prop
 		out[i] = Proposal{
 			ID: p.ID, Full: p.Full, Repository: name, Number: p.Number, Space: p.Space, Title: p.Title, Body: p.Body, State: p.State, Draft: p.Draft,
 			Author: who(p.Author), Source: p.Source, Target: p.Target, Head: p.Head, Base: p.Base, Ahead: p.Standing.Ahead, Behind: p.Standing.Behind,
-			Conflicts: p.Standing.Conflicts, MergeCommit: p.Merge, Auto: p.Auto.Way, Created: p.Created, Updated: p.Updated, Ended: moment(p.Ended), Version: p.Version,
+			Conflicts: p.Standing.Conflicts, Auto: p.Auto.Way, Created: p.Created, Updated: p.Updated, Ended: moment(p.Ended), Version: p.Version,
+		}
+		for _, id := range p.Assignees {
+			out[i].Assignees = append(out[i].Assignees, who(id))
+		}
+		if p.State == proposal.Merged {
+			out[i].MergeCommit, out[i].MergeWay = p.Merge, p.MergeWay
+		} else {
+			p.MergedBy = ""
 		}
 		out[i].MergedBy, out[i].AutoBy = known(who, p.MergedBy), known(who, p.Auto.By)
 	}
@@ -136,6 +148,11 @@ func (a *API) canPropose(ctx context.Context, name string, d proposal.Detail) []
 		if len(d.Blockers) == 0 {
 			can = append(can, "merge")
 		}
+		if d.Standing.Behind > 0 && d.Standing.Base != "" {
+			can = append(can, "update")
+		}
+	case proposal.Merged:
+		can = append(can, "revert")
 	case proposal.Closed:
 		can = append(can, "reopen")
 	}
@@ -192,6 +209,8 @@ type editProposalInput struct {
 		Body   *string `json:"body,omitempty" maxLength:"65536"`
 		Target *string `json:"target,omitempty" maxLength:"250"`
 		Draft  *bool   `json:"draft,omitempty"`
+
+		Assignees *[]string `json:"assignees,omitempty" maxItems:"20" doc:"References of all users who look after it, as user:default/alice."`
 	}
 }
 
@@ -207,6 +226,24 @@ func (a *API) closeProposal(ctx context.Context, in *ProposalInput) (*tagged[Pro
 
 func (a *API) reopenProposal(ctx context.Context, in *ProposalInput) (*tagged[ProposalDetail], error) {
 	d, err := a.Proposals.Close(ctx, in.full(), in.Number, true)
+	return a.wireProposal(ctx, d, err)
+}
+
+func (a *API) revertProposal(ctx context.Context, in *ProposalInput) (*tagged[ProposalDetail], error) {
+	d, err := a.Proposals.Revert(ctx, in.full(), in.Number)
+	return a.wireProposal(ctx, d, err)
+}
+
+type updateProposalInput struct {
+	ProposalInput
+	Body struct {
+		Way  string `json:"way" enum:"merge,rebase" doc:"By a merge of the target, or by making the source's commits anew on it."`
+		Head string `json:"head,omitempty" maxLength:"64" doc:"Commit that was looked at: another one gives 412."`
+	}
+}
+
+func (a *API) updateProposal(ctx context.Context, in *updateProposalInput) (*tagged[ProposalDetail], error) {
+	d, err := a.Proposals.Update(ctx, in.full(), in.Number, proposal.UpdateRequest(in.Body))
 	return a.wireProposal(ctx, d, err)
 }
 
@@ -291,6 +328,9 @@ func (a *API) wireComments(ctx context.Context, all ...proposal.Comment) ([]Prop
 		}
 		if text, ok := c.Suggestion(); ok {
 			out[i].Suggestion = &text
+		}
+		for _, k := range c.Commands {
+			out[i].Commands = append(out[i].Commands, client.ProposalCommand{Name: k.Name, Arguments: k.Arguments, State: k.State, Answer: k.Answer})
 		}
 	}
 	return out, nil

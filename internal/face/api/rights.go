@@ -42,8 +42,10 @@ func rights() map[string]string {
 		"listProposalCommits": "repository:read", "listProposalComments": "repository:read", "listChecks": "repository:read",
 		"openProposal": "repository:write", "editProposal": "repository:write", "closeProposal": "repository:write", "reopenProposal": "repository:write",
 		"mergeProposal":     "repository:write, and the BranchRules of the target agree",
+		"revertProposal":    "repository:write",
+		"updateProposal":    "repository:write, and the BranchRules of the source agree",
 		"autoMergeProposal": "repository:write, now and when it is merged",
-		"commentProposal":   "repository:read", "editProposalComment": "repository:read, and the comment is the caller's own",
+		"commentProposal":   "repository:read; what it commands asks for rights of its own", "editProposalComment": "repository:read, and the comment is the caller's own",
 		"settleProposalTalk": "repository:write", "applySuggestions": "repository:write, and the BranchRules of the source agree",
 		"reviewProposal": "repository:write; who opened it gives no verdict", "setCheck": "repository:write",
 

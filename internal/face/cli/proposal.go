@@ -16,7 +16,7 @@ func (s *state) proposals() *cobra.Command {
 	return group("proposal", "Proposals: changes that are looked at before they are merged",
 		s.proposalList(), s.proposalOpen(), s.proposalShow(), s.proposalDiff(), s.proposalCheckout(), s.proposalComment(), s.proposalApply(),
 		s.proposalReview("approve", "approved", "Approve its head"), s.proposalReview("refuse", "refused", "Ask for changes"),
-		s.proposalMerge(), s.proposalEnd("close", "End it without merging it"), s.proposalEnd("reopen", "Open it again"))
+		s.proposalMerge(), s.proposalUpdate(), s.proposalRevert(), s.proposalEdit(), s.proposalEnd("close", "End it without merging it"), s.proposalEnd("reopen", "Open it again"))
 }
 
 func (s *state) proposalList() *cobra.Command {
@@ -119,6 +119,9 @@ func (s *state) proposalShow() *cobra.Command {
 		out := plain{c.OutOrStdout()}
 		for _, m := range said {
 			fmt.Fprintf(out, "\n%s%s, %s:\n  %s\n", m.Author.Name, onLines(m), ago(m.Created), strings.ReplaceAll(strings.TrimSpace(m.Body), "\n", "\n  "))
+			for _, k := range m.Commands {
+				fmt.Fprintf(out, "  → /%s: %s %s\n", k.Name, k.State, strings.ReplaceAll(k.Answer, "\n", "\n    "))
+			}
 		}
 		return nil
 	})
@@ -129,6 +132,9 @@ func (s *state) showProposal(c *cobra.Command, p client.ProposalDetail) error {
 		fmt.Fprintf(w, "proposal\t%s\nwhat\t%s\nstate\t%s\n", p.Full, p.Title, standing(p.Proposal))
 		fmt.Fprintf(w, "branches\t%s → %s (%d commits, at %s)\n", p.Source, p.Target, p.Ahead, short(p.Head))
 		fmt.Fprintf(w, "by\t%s, %s\n", p.Author.Name, ago(p.Created))
+		for _, who := range p.Assignees {
+			fmt.Fprintf(w, "looked after\tby %s\n", who.Name)
+		}
 		for _, k := range p.Checks {
 			fmt.Fprintf(w, "check %s\t%s\t%s\n", k.Name, k.State, k.Description)
 		}

@@ -130,6 +130,9 @@ type MergeRequest struct {
 	Author    Signature
 	Committer Signature // the author when zero; of each commit that is repeated, too
 	Message   string    // of the merge or of the squashed commit
+
+	// Ready is called with the commit before the branch moves there; its error leaves the branch where it is. May be nil.
+	Ready func(commit string) error
 }
 
 func (r MergeRequest) check() error {
@@ -182,7 +185,79 @@ func (g *Git) Merge(ctx context.Context, dir string, r MergeRequest) (commit str
 	if err != nil {
 		return "", err
 	}
+	if r.Ready != nil {
+		if err := r.Ready(commit); err != nil {
+			return "", err
+		}
+	}
 	return commit, g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, r.Target, commit)
+}
+
+// Rebase makes the commits of a branch anew on another commit and moves the branch from head to the last of them, which it
+// gives; by is who did it. Errors are those of Merge; onto is how the other commit is called in them.
+func (g *Git) Rebase(ctx context.Context, dir, branch, head, target, onto string, by Signature) (commit string, err error) {
+	ahead, behind, err := g.count(ctx, dir, target, head)
+	if err != nil {
+		return "", err
+	}
+	if behind == 0 || ahead == 0 {
+		return "", fault.Errorf(fault.Conflict, "%s has all of %s already, or nothing of its own", branch, onto)
+	}
+	if err := g.expect(ctx, dir, "refs/heads/"+branch, head); err != nil {
+		return "", err
+	}
+	base, err := g.mergeBase(ctx, dir, target, head)
+	if err == nil && base == "" {
+		err = fault.Errorf(fault.Conflict, "%s and %s have no commit in common", branch, onto)
+	}
+	if err != nil {
+		return "", err
+	}
+	if commit, err = g.repeat(ctx, dir, base, MergeRequest{Branch: onto, Target: target, Source: head, Committer: by}); err != nil {
+		return "", err
+	}
+	return commit, g.UpdateRef(ctx, dir, "refs/heads/"+branch, head, commit)
+}
+
+// UndoRequest takes back what led from one commit to another.
+type UndoRequest struct {
+	Branch            string // that is made, short name
+	Onto              string // commit that the change is taken back from
+	Before, After     string // commits, of which After has the change
+	Author, Committer Signature
+	Message           string
+}
+
+// Undo makes a branch with one commit on Onto that takes a change back. Conflict when there is such a branch, when what
+// came later is in the way, which names the paths, or when nothing of the change is left.
+func (g *Git) Undo(ctx context.Context, dir string, r UndoRequest) (commit string, err error) {
+	if err := (MergeRequest{Way: MergeSquash, Branch: r.Branch, Author: r.Author, Message: r.Message}).check(); err != nil {
+		return "", err
+	}
+	raw, err := g.rawCommits(ctx, dir, r.Onto, r.Before)
+	if err != nil {
+		return "", err
+	}
+	// Both are seen as commits that go on from After: one with all that came later, one without the change.
+	var sides [2]string
+	for i := range sides {
+		if sides[i], err = g.writeCommit(ctx, dir, nil, raw[i].tree, []string{r.After}, raw[i].author, raw[i].author, "stand-in"); err != nil {
+			return "", err
+		}
+	}
+	tree, conflicts, err := g.tryMerge(ctx, dir, nil, sides[0], sides[1])
+	switch {
+	case err != nil:
+		return "", err
+	case len(conflicts) > 0:
+		return "", fault.Errorf(fault.Conflict, "what came later changed the same in %s; take it back by hand", listed(conflicts))
+	case tree == raw[0].tree:
+		return "", fault.Errorf(fault.Conflict, "nothing of it is left to take back")
+	}
+	if commit, err = g.writeCommit(ctx, dir, nil, tree, []string{r.Onto}, r.Author.line(), r.Committer.line(), r.Message); err != nil {
+		return "", err
+	}
+	return commit, g.UpdateRef(ctx, dir, "refs/heads/"+r.Branch, "", commit)
 }
 
 // Trial makes the commit that a merge of source into target would give, for others to try it; no reference leads to it.
@@ -212,12 +287,16 @@ func (g *Git) join(ctx context.Context, dir string, r MergeRequest) (string, err
 }
 
 func inTheWay(branch string, conflicts []string) error {
-	shown := conflicts[:min(len(conflicts), 10)]
-	more := ""
-	if len(conflicts) > len(shown) {
-		more = fmt.Sprintf(" and %d more", len(conflicts)-len(shown))
+	return fault.Errorf(fault.Conflict, "%s changed the same as this in %s; bring it into the source and settle that there", branch, listed(conflicts))
+}
+
+// listed names some of many paths.
+func listed(paths []string) string {
+	shown := paths[:min(len(paths), 10)]
+	if len(paths) == len(shown) {
+		return strings.Join(shown, ", ")
 	}
-	return fault.Errorf(fault.Conflict, "%s changed the same as this in %s%s; bring it into the source and settle that there", branch, strings.Join(shown, ", "), more)
+	return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), len(paths)-len(shown))
 }
 
 // repeat makes the commits of the source that the target has not, one by one on the target. What is on it already, and

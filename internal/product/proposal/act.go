@@ -137,8 +137,11 @@ func (s *Service) append(ctx context.Context, tx *store.Tx, who string, r reposi
 	return err
 }
 
-// change changes an open or closed proposal in one transaction with its entry.
-func (s *Service) change(ctx context.Context, action, repo string, number int, fn func(tx *store.Tx, r repository.Repository, p *Proposal) (kind string, data map[string]any, err error)) (Detail, error) {
+// also is what goes into the transaction of a change, as the record of the command that asked for it.
+type also func(tx *store.Tx) error
+
+// change changes a proposal in one transaction with its entry; fn gives no kind when nothing is to be changed.
+func (s *Service) change(ctx context.Context, action, repo string, number int, fn func(tx *store.Tx, r repository.Repository, p *Proposal) (kind string, data map[string]any, err error), also ...also) (Detail, error) {
 	r, p, err := s.find(ctx, action, repo, number)
 	if err != nil {
 		return Detail{}, err
@@ -149,8 +152,16 @@ func (s *Service) change(ctx context.Context, action, repo string, number int, f
 			return err
 		}
 		kind, data, err := fn(tx, r, &now)
-		if err != nil || kind == "" {
+		if err != nil {
 			return err
+		}
+		for _, fn := range also {
+			if err := fn(tx); err != nil {
+				return err
+			}
+		}
+		if kind == "" {
+			return nil
 		}
 		now.Updated = s.Now()
 		if err := save(ctx, tx, &now); err != nil {
@@ -172,16 +183,21 @@ func (s *Service) change(ctx context.Context, action, repo string, number int, f
 type Edit struct {
 	Title, Body, Target *string
 	Draft               *bool
+	Assignees           *[]string // references of users who look after it, or @name; all of them
 }
 
-// Edit changes a proposal's words, target or readiness. It needs repository:write.
+// Edit changes a proposal's words, target, readiness or who looks after it. It needs repository:write.
 func (s *Service) Edit(ctx context.Context, repo string, number int, e Edit) (Detail, error) {
+	return s.edit(ctx, repo, number, e)
+}
+
+func (s *Service) edit(ctx context.Context, repo string, number int, e Edit, also ...also) (Detail, error) {
 	if e.Target != nil {
 		if _, err := s.Repositories.Resolve(ctx, repo, "refs/heads/"+*e.Target); err != nil {
 			return Detail{}, fault.Wrap(err, "find the target")
 		}
 	}
-	return s.change(ctx, repository.Write, repo, number, func(_ *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		var fields []string
 		if e.Title != nil {
 			p.Title, fields = strings.TrimSpace(*e.Title), append(fields, "title")
@@ -201,15 +217,57 @@ func (s *Service) Edit(ctx context.Context, repo string, number int, e Edit) (De
 			}
 			p.Target, p.Base, fields = *e.Target, "", append(fields, "target") // what the base is, is looked at anew
 		}
+		if e.Assignees != nil {
+			people, err := s.persons(ctx, tx, *e.Assignees)
+			if err != nil {
+				return "", nil, err
+			}
+			if err := assign(ctx, tx, p.ID, people); err != nil {
+				return "", nil, err
+			}
+			fields = append(fields, "assignees")
+		}
 		if len(fields) == 0 {
-			return "", nil, fault.Errorf(fault.Invalid, "nothing is to be changed; give a title, a body, a target or draft")
+			return "", nil, fault.Errorf(fault.Invalid, "nothing is to be changed; give a title, a body, a target, draft or assignees")
 		}
 		return "proposal.edited", map[string]any{"fields": fields}, checkTexts(*p)
-	})
+	}, also...)
+}
+
+// assigneesMost bounds who looks after one proposal.
+const assigneesMost = 20
+
+// persons gives the ids of users, each once, who are named by reference or as @name.
+func (s *Service) persons(ctx context.Context, tx *store.Tx, names []string) ([]string, error) {
+	if len(names) > assigneesMost {
+		return nil, fault.Errorf(fault.TooLarge, "a proposal is assigned to at most %d people", assigneesMost)
+	}
+	var out []string
+	for _, name := range names {
+		who, err := ref.Parse(strings.TrimPrefix(name, "@"), "user", ref.DefaultNamespace)
+		if err != nil {
+			return nil, err
+		}
+		id, err := s.People.PersonID(ctx, tx, who, false)
+		if err != nil {
+			return nil, err
+		}
+		if id == "" {
+			return nil, fault.Errorf(fault.Invalid, "there is no user %.200s", name)
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
 }
 
 // Close ends a proposal without merging it, or with open opens it again. It needs repository:write.
 func (s *Service) Close(ctx context.Context, repo string, number int, open bool) (Detail, error) {
+	return s.setOpen(ctx, repo, number, open)
+}
+
+func (s *Service) setOpen(ctx context.Context, repo string, number int, open bool, also ...also) (Detail, error) {
 	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		if p.State == Merged {
 			return "", nil, fault.Errorf(fault.Conflict, "it is merged")
@@ -231,7 +289,7 @@ func (s *Service) Close(ctx context.Context, repo string, number int, open bool)
 		}
 		p.State, p.Ended = Open, time.Time{}
 		return "proposal.reopened", nil, nil // whether its source is still there is looked at next
-	})
+	}, also...)
 }
 
 // Comment says something of a proposal. It needs repository:read: whoever may look may ask.
@@ -245,7 +303,7 @@ func (s *Service) Comment(ctx context.Context, repo string, number int, n NewCom
 		return c, err
 	}
 	_, err = s.change(ctx, repository.Read, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
-		if c, err = s.comment(ctx, tx, *p, what[0], ""); err != nil {
+		if c, err = s.comment(ctx, tx, r, *p, what[0], ""); err != nil {
 			return "", nil, err
 		}
 		return "proposal.commented", map[string]any{"comment": c.ID}, nil
@@ -317,6 +375,10 @@ func (n NewReview) check() error {
 // Review gives a verdict on a head, with comments on lines. It needs repository:write; Stale when the head has moved
 // since it was looked at. Nobody approves what they wrote themselves.
 func (s *Service) Review(ctx context.Context, repo string, number int, n NewReview) (Detail, error) {
+	return s.review(ctx, repo, number, n)
+}
+
+func (s *Service) review(ctx context.Context, repo string, number int, n NewReview, also ...also) (Detail, error) {
 	r, p, err := s.find(ctx, repository.Write, repo, number)
 	if err != nil {
 		return Detail{}, err
@@ -328,7 +390,7 @@ func (s *Service) Review(ctx context.Context, repo string, number int, n NewRevi
 	if err != nil {
 		return Detail{}, err
 	}
-	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, r repository.Repository, p *Proposal) (string, map[string]any, error) {
 		me := actor.From(ctx)
 		switch {
 		case p.State != Open:
@@ -338,12 +400,12 @@ func (s *Service) Review(ctx context.Context, repo string, number int, n NewRevi
 		case n.Verdict != Commented && p.Author == me.ID:
 			return "", nil, fault.Errorf(fault.Denied, "you opened it yourself; ask somebody else to look at it")
 		}
-		r := Review{ID: ref.NewID(reviewPrefix, s.Now()), Author: me.ID, Verdict: n.Verdict, Body: n.Body, Head: p.Head, Created: s.Now()}
+		v := Review{ID: ref.NewID(reviewPrefix, s.Now()), Author: me.ID, Verdict: n.Verdict, Body: n.Body, Head: p.Head, Created: s.Now()}
 		for _, c := range what {
-			if _, err := s.comment(ctx, tx, *p, c, r.ID); err != nil {
+			if _, err := s.comment(ctx, tx, r, *p, c, v.ID); err != nil {
 				return "", nil, err
 			}
 		}
-		return "proposal.reviewed", map[string]any{"verdict": r.Verdict, "head": r.Head, "review": r.ID}, insertReview(ctx, tx, p.ID, r)
-	})
+		return "proposal.reviewed", map[string]any{"verdict": v.Verdict, "head": v.Head, "review": v.ID}, insertReview(ctx, tx, p.ID, v)
+	}, also...)
 }

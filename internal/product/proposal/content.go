@@ -46,7 +46,18 @@ func (s *Service) Comments(ctx context.Context, repo string, number int, part pa
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all, err := comments(ctx, tx, p.ID, part)
+		if err != nil {
+			return err
+		}
 		list = page.Cut(all, part, func(c Comment) string { return c.ID })
+		ids, at := make([]string, len(list.Items)), map[string]int{}
+		for i, c := range list.Items {
+			ids[i], at[c.ID] = c.ID, i
+		}
+		given, err := commandsOf(ctx, tx, ids)
+		for _, c := range given {
+			list.Items[at[c.Comment]].Commands = append(list.Items[at[c.Comment]].Commands, c)
+		}
 		return err
 	})
 	return list, fault.Wrap(err, "list the comments of proposal %d", number)

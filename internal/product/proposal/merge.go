@@ -73,12 +73,13 @@ func (s *Service) merge(ctx context.Context, r repository.Repository, p Proposal
 	platform := s.Repositories.Platform()
 	commit, err := platform.Merge(ctx, r.FullName(), git.MergeRequest{
 		Way: m.Way, Branch: p.Target, Target: p.Base, Source: p.Head, Author: s.signature(ctx), Committer: s.roadbed(), Message: message,
+		Ready: func(commit string) error { return s.announce(ctx, p, m.Way, commit, me.ID) },
 	})
 	if err != nil {
 		return p, err
 	}
-	// From here on it is merged, whatever ends this; reconcile finds it by the target's history when this is not written.
-	if p, err = s.merged(ctx, r, p, commit, me.ID); err != nil {
+	// From here on it is merged, whatever ends this; look finds what was announced when this is not written.
+	if p, err = s.merged(ctx, r, p, commit, m.Way, me.ID); err != nil {
 		return p, err
 	}
 	if m.DeleteSource && p.Source != r.DefaultBranch {
@@ -111,8 +112,23 @@ func (s *Service) message(r repository.Repository, p Proposal, m MergeRequest) (
 	return strings.TrimSpace(fmt.Sprintf("%s\n\n%s", title, body)) + fmt.Sprintf("\n\nProposal: %s\n", Full(r.FullName(), p.Number)), nil
 }
 
+// announce writes which commit is about to merge a proposal: when the target has it, it was merged, whatever ended this.
+func (s *Service) announce(ctx context.Context, p Proposal, way, commit, by string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := byID(ctx, tx, p.ID, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if now.State != Open {
+			return fault.Errorf(fault.Conflict, "it is %s", now.State)
+		}
+		now.Merge, now.MergeWay, now.MergedBy = commit, way, by
+		return save(ctx, tx, &now)
+	})
+}
+
 // merged records that a proposal was merged.
-func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposal, commit, by string) (Proposal, error) {
+func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposal, commit, way, by string) (Proposal, error) {
 	ctx = context.WithoutCancel(ctx)
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := byID(ctx, tx, p.ID, tx.ForUpdate())
@@ -120,7 +136,7 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 			p = now
 			return err
 		}
-		now.State, now.Merge, now.MergedBy, now.Auto = Merged, commit, by, Auto{}
+		now.State, now.Merge, now.MergeWay, now.MergedBy, now.Auto = Merged, commit, way, by, Auto{}
 		now.Head, now.Base, now.Standing = p.Head, p.Base, p.Standing
 		now.Updated = s.Now()
 		now.Ended = now.Updated
@@ -131,7 +147,7 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 		if err := s.ask(ctx, tx, p.ID); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, r, p, "proposal.merged", map[string]any{"head": p.Head, "commit": commit, "target": p.Target})
+		return s.tell(ctx, tx, r, p, "proposal.merged", map[string]any{"head": p.Head, "commit": commit, "target": p.Target, "way": way})
 	})
 	return p, err
 }
@@ -139,6 +155,10 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 // SetAuto has a proposal merged as soon as nothing is in the way, in the name of the caller; "" takes that back. It needs
 // repository:write.
 func (s *Service) SetAuto(ctx context.Context, repo string, number int, way string) (Detail, error) {
+	return s.setAuto(ctx, repo, number, way)
+}
+
+func (s *Service) setAuto(ctx context.Context, repo string, number int, way string, also ...also) (Detail, error) {
 	return s.change(ctx, repository.Write, repo, number, func(_ *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		if way != "" && !isWay(way) {
 			return "", nil, fault.Errorf(fault.Invalid, "%.100q is no way to merge; choose merge, squash or rebase", way)
@@ -154,5 +174,5 @@ func (s *Service) SetAuto(ctx context.Context, repo string, number int, way stri
 			p.Auto = Auto{}
 		}
 		return "proposal.edited", map[string]any{"fields": []string{"auto"}, "auto": way}, nil
-	})
+	}, also...)
 }

@@ -63,9 +63,10 @@ type Proposal struct {
 	Head       string // of the source; of a closed one as it was
 	Base       string // head of the target as it was looked at last; of a merged one what it was merged into
 	Standing   git.Standing
-	Merge      string // commit that merged it
+	Merge      string // commit that merged it; of an open one the commit that is to, when a merge was begun
 	MergedBy   string
-	Auto       Auto // merges it when nothing is in the way any more
+	MergeWay   string // merge, squash, rebase, or push when somebody pushed all of it
+	Auto       Auto   // merges it when nothing is in the way any more
 	Created    time.Time
 	Updated    time.Time
 	Ended      time.Time // closed or merged

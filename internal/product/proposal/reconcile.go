@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,15 +22,19 @@ import (
 const (
 	jobLook = "proposal.look"
 	jobAll  = "proposal.look-at-all"
+	jobObey = "proposal.obey"
 )
 
-// lookArgs asks for a look at one proposal; allArgs at all open ones after an id.
+// lookArgs asks for a look at one proposal; allArgs at all open ones after an id; obeyArgs for what a comment commands.
 type (
 	lookArgs struct {
 		Proposal string `json:"proposal"`
 	}
 	allArgs struct {
 		After string `json:"after,omitempty"`
+	}
+	obeyArgs struct {
+		Comment string `json:"comment"`
 	}
 )
 
@@ -41,6 +46,9 @@ func (s *Service) subscribe() {
 		return s.fromPush(actor.AsSystem(ctx), a)
 	})
 	queue.Handle(s.Queue, jobAll, queue.HandleOptions{Timeout: time.Minute}, s.lookAtAll)
+	queue.Handle(s.Queue, jobObey, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a obeyArgs) error {
+		return s.obey(actor.AsSystem(ctx), a.Comment)
+	})
 	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.restored", "repository.purged"}, s.repositoryChanged)
 	s.Ledger.Subscribe("proposal.runs", []string{"run.created", "run.state-changed"}, s.runChanged)
 }
@@ -136,6 +144,8 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 func forget(ctx context.Context, tx *store.Tx, repository string) error {
 	for _, query := range []string{
 		"DELETE FROM proposal_comments WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_commands WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_assignees WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_reviews WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_checks WHERE repository = $1", "DELETE FROM proposal_numbers WHERE repository = $1", "DELETE FROM proposals WHERE repository = $1",
 	} {
@@ -313,12 +323,12 @@ func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal)
 	}
 	sourceGone := fault.Is(err, fault.NotFound)
 	if !targetGone {
-		commit, err := s.foundMerged(ctx, r, p, base)
+		commit, way, by, err := s.foundMerged(ctx, r, p, base)
 		if err != nil {
 			return p, err
 		}
 		if commit != "" {
-			return s.merged(actor.AsSystem(ctx), r, p, commit, s.pusher(ctx, r, p.Target, base))
+			return s.merged(actor.AsSystem(ctx), r, p, commit, way, by)
 		}
 	}
 	if sourceGone || targetGone {
@@ -337,36 +347,47 @@ func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal)
 // mergesLookedAt is how many commits of a target are looked through for a merge that was not recorded.
 const mergesLookedAt = 200
 
-// foundMerged gives the commit by which a proposal was merged without this room having recorded it: somebody pushed all
-// that it brings, or the server ended in the middle of a merge, whose commit names the proposal. "" when it was not.
-func (s *Service) foundMerged(ctx context.Context, r repository.Repository, p Proposal, base string) (string, error) {
+// foundMerged gives the commit by which a proposal was merged without this room having recorded it, in which way, and by
+// whom: the server ended in the middle of a merge that it had announced, or somebody pushed all that it brings, or a
+// commit that says so. "" when it was not.
+func (s *Service) foundMerged(ctx context.Context, r repository.Repository, p Proposal, base string) (commit, way, by string, err error) {
 	if base == p.Base {
-		return "", nil
+		return "", "", "", nil
 	}
 	platform := s.Repositories.Platform()
-	in, err := platform.IsAncestor(ctx, r.FullName(), p.Head, base)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return "", nil
-	case err != nil:
-		return "", err
-	case in:
-		return base, nil
+	for _, c := range []struct{ has, commit, way, by string }{{p.Merge, p.Merge, p.MergeWay, p.MergedBy}, {p.Head, base, mergedByPush, ""}} {
+		if c.has == "" {
+			continue
+		}
+		in, err := platform.IsAncestor(ctx, r.FullName(), c.has, base)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return "", "", "", err
+		}
+		if err == nil && in {
+			return c.commit, c.way, cmp.Or(c.by, s.pusher(ctx, r, p.Target, base)), nil
+		}
 	}
 	log, err := platform.Commits(ctx, r.FullName(), base, mergesLookedAt)
 	if err != nil {
-		return "", err
+		return "", "", "", err
 	}
 	for _, c := range log {
 		if c.Hash == p.Base {
 			break
 		}
 		if strings.HasSuffix(strings.TrimSpace(c.Message), "\nProposal: "+Full(r.FullName(), p.Number)) {
-			return c.Hash, nil
+			way := git.MergeSquash
+			if len(c.Parents) > 1 {
+				way = git.MergeCommit
+			}
+			return c.Hash, way, s.pusher(ctx, r, p.Target, base), nil
 		}
 	}
-	return "", nil
+	return "", "", "", nil
 }
+
+// mergedByPush is the way of a proposal whose commits somebody pushed to its target.
+const mergedByPush = "push"
 
 // pusher gives who moved a branch to a commit, the system when nobody knows.
 func (s *Service) pusher(ctx context.Context, r repository.Repository, branch, commit string) string {

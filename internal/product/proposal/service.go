@@ -24,6 +24,8 @@ import (
 type People interface {
 	// Principal gives who an id stands for now, with groups. NotFound when it is gone.
 	Principal(ctx context.Context, id string) (actor.Principal, error)
+	// PersonID gives the id of a user who can act; "" when there is none.
+	PersonID(ctx context.Context, tx *store.Tx, user ref.Entity, declare bool) (string, error)
 }
 
 // Deps are the rooms this one stands on.
@@ -35,6 +37,7 @@ type Deps struct {
 	Repositories *repository.Service
 	Runs         *run.Service
 	People       People
+	Words        []Word // commands by comment that other products carry out
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -61,6 +64,8 @@ type Detail struct {
 	Ways     []string
 	Owners   []Owned
 	Talks    int // that are not settled
+
+	Assignees []string // ids of who looks after it
 }
 
 // Query narrows a list of proposals; empty fields narrow nothing.
@@ -162,10 +167,16 @@ func (s *Service) detail(ctx context.Context, r repository.Repository, p Proposa
 	if err != nil {
 		return Detail{}, err
 	}
-	return Detail{
+	d := Detail{
 		Proposal: f.Proposal, Full: Full(r.FullName(), p.Number), Reviews: f.Reviews, Checks: f.Checks, Demand: f.Demand,
 		Blockers: blockers(f), Ways: f.Demand.ways(), Owners: f.Owners, Talks: f.Open,
-	}, nil
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		people, err := assignees(ctx, tx, p.ID)
+		d.Assignees = people[p.ID]
+		return err
+	})
+	return d, err
 }
 
 // facts gathers what is decided by. It reads the repository only where the rules ask for owners or approvals.

@@ -24,13 +24,13 @@ func Migrations() store.Migrations {
 }
 
 const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, standing,
-merge_commit, merged_by, auto_way, auto_by, shown, created, updated, ended, version`
+merge_commit, merged_by, merge_way, auto_way, auto_by, shown, created, updated, ended, version`
 
 func scan(row store.Row) (p Proposal, err error) {
 	var standing string
 	var created, updated, ended int64
 	if err := row.Scan(&p.ID, &p.Repository, &p.Number, &p.Space, &p.Title, &p.Body, &p.State, &p.Draft, &p.Author, &p.Source, &p.Target,
-		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &p.Version); err != nil {
+		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.MergeWay, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &p.Version); err != nil {
 		return p, err
 	}
 	p.Created, p.Updated, p.Ended = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(ended)
@@ -47,10 +47,10 @@ func insert(ctx context.Context, tx *store.Tx, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)
+	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24)
  ON CONFLICT DO NOTHING`,
 		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, string(standing),
-		p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+		p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
 	}
@@ -65,8 +65,8 @@ func save(ctx context.Context, tx *store.Tx, p *Proposal) error {
 	}
 	p.Version++
 	_, err = tx.Exec(ctx, `UPDATE proposals SET title=$2, body=$3, state=$4, draft=$5, target=$6, head=$7, base=$8, standing=$9, merge_commit=$10,
- merged_by=$11, auto_way=$12, auto_by=$13, updated=$14, ended=$15, version=$16 WHERE id=$1`,
-		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, string(standing), p.Merge, p.MergedBy, p.Auto.Way, p.Auto.By,
+ merged_by=$11, merge_way=$12, auto_way=$13, auto_by=$14, updated=$15, ended=$16, version=$17 WHERE id=$1`,
+		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, string(standing), p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By,
 		store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
 	return fault.Wrap(err, "keep proposal %d", p.Number)
 }
@@ -167,6 +167,76 @@ func savePlaces(ctx context.Context, tx *store.Tx, talks []Comment, places map[s
 func openTalks(ctx context.Context, tx *store.Tx, proposal string) (n int, err error) {
 	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM proposal_comments WHERE proposal = $1 AND path <> '' AND reply_to = '' AND resolved = ''", proposal).Scan(&n)
 	return n, fault.Wrap(err, "count the talks")
+}
+
+// assignees gives who looks after proposals, by the proposals' ids.
+func assignees(ctx context.Context, tx *store.Tx, proposals ...string) (map[string][]string, error) {
+	out := map[string][]string{}
+	if len(proposals) == 0 {
+		return out, nil
+	}
+	w := &store.Where{}
+	w.Add(w.In("proposal", proposals))
+	rows, err := tx.Query(ctx, "SELECT proposal, person FROM proposal_assignees"+w.String()+" ORDER BY proposal, person", w.Args...)
+	_, err = store.Collect(rows, err, func(row store.Row) (id string, err error) {
+		var person string
+		err = row.Scan(&id, &person)
+		out[id] = append(out[id], person)
+		return id, err
+	})
+	return out, fault.Wrap(err, "read who looks after proposals")
+}
+
+// assign replaces who looks after a proposal.
+func assign(ctx context.Context, tx *store.Tx, proposal string, people []string) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM proposal_assignees WHERE proposal = $1", proposal); err != nil {
+		return fault.Wrap(err, "assign the proposal")
+	}
+	for _, id := range people {
+		if _, err := tx.Exec(ctx, "INSERT INTO proposal_assignees (proposal, person) VALUES ($1,$2) ON CONFLICT DO NOTHING", proposal, id); err != nil {
+			return fault.Wrap(err, "assign the proposal")
+		}
+	}
+	return nil
+}
+
+const commandColumns = "comment, ordinal, proposal, name, arguments, author, scopes, state, answer, created"
+
+func scanCommand(row store.Row) (c Command, err error) {
+	var scopes string
+	var created int64
+	if err := row.Scan(&c.Comment, &c.Ordinal, &c.Proposal, &c.Name, &c.Arguments, &c.Author, &scopes, &c.State, &c.Answer, &created); err != nil {
+		return c, err
+	}
+	c.Created = store.FromMicros(created)
+	return c, json.Unmarshal([]byte(scopes), &c.scopes)
+}
+
+func insertCommand(ctx context.Context, tx *store.Tx, c Command) error {
+	scopes, err := json.Marshal(c.scopes)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO proposal_commands ("+commandColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+		c.Comment, c.Ordinal, c.Proposal, c.Name, c.Arguments, c.Author, string(scopes), c.State, c.Answer, store.Micros(c.Created))
+	return fault.Wrap(err, "keep the command /%s", c.Name)
+}
+
+// saveAnswer writes what became of a command, unless that is written already.
+func saveAnswer(ctx context.Context, tx *store.Tx, c Command) (changed bool, err error) {
+	n, err := tx.Exec(ctx, "UPDATE proposal_commands SET state = $3, answer = $4 WHERE comment = $1 AND ordinal = $2 AND state IN ('waiting', 'passed')", c.Comment, c.Ordinal, c.State, c.Answer)
+	return n > 0, fault.Wrap(err, "answer the command /%s", c.Name)
+}
+
+// commandsOf gives the commands of comments, in the order in which they were given.
+func commandsOf(ctx context.Context, tx *store.Tx, comments []string) ([]Command, error) {
+	if len(comments) == 0 {
+		return nil, nil
+	}
+	w := &store.Where{}
+	w.Add(w.In("comment", comments))
+	rows, err := tx.Query(ctx, "SELECT "+commandColumns+" FROM proposal_commands"+w.String()+" ORDER BY comment, ordinal", w.Args...)
+	return store.Collect(rows, err, scanCommand)
 }
 
 const reviewColumns = "id, author, verdict, body, head, created"

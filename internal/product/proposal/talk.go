@@ -44,6 +44,7 @@ type Comment struct {
 	Review   string // that it was given with; "" for none
 	Resolved string // who settled the talk that it began; "" while it is open
 	Applied  string // commit that did what it suggests
+	Commands []Command
 	Created  time.Time
 	Updated  time.Time
 
@@ -166,8 +167,8 @@ func (s *Service) entry(ctx context.Context, r repository.Repository, commit, fi
 	return entries[i], nil
 }
 
-// comment keeps a comment in a transaction. An answer is on the same lines as what it answers.
-func (s *Service) comment(ctx context.Context, tx *store.Tx, p Proposal, n said, review string) (Comment, error) {
+// comment keeps a comment in a transaction, with what it commands. An answer is on the same lines as what it answers.
+func (s *Service) comment(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, n said, review string) (Comment, error) {
 	now := s.Now()
 	c := Comment{
 		ID: ref.NewID(commentPrefix, now), Author: actor.From(ctx).ID, Body: n.Body, Path: n.Path, Start: n.Start, Line: n.Line, Old: n.Old,
@@ -187,7 +188,12 @@ func (s *Service) comment(ctx context.Context, tx *store.Tx, p Proposal, n said,
 		c.ReplyTo, c.Path, c.Start, c.Line, c.Old, c.Commit, c.Quote = first.ID, first.Path, first.Start, first.Line, first.Old, first.Commit, first.Quote
 		c.Now, c.at = Span{}, ""
 	}
-	return c, insertComment(ctx, tx, p.ID, c)
+	if err := insertComment(ctx, tx, p.ID, c); err != nil {
+		return c, err
+	}
+	var err error
+	c.Commands, err = s.command(ctx, tx, r, p, c.ID, c.Body)
+	return c, err
 }
 
 // place says where the lines of talks are at a head and its base.

@@ -16,6 +16,7 @@ CREATE TABLE proposals (
   standing TEXT NOT NULL, -- JSON, of head and base
   merge_commit TEXT NOT NULL,
   merged_by TEXT NOT NULL,
+  merge_way TEXT NOT NULL,
   auto_way TEXT NOT NULL,
   auto_by TEXT NOT NULL,
   shown TEXT NOT NULL, -- head, and target of the trial merge, that refs/proposals/NUMBER lead to
@@ -67,6 +68,28 @@ CREATE TABLE proposal_reviews (
 );
 CREATE INDEX proposal_reviews_proposal ON proposal_reviews (proposal, id);
 
+CREATE TABLE proposal_assignees (
+  proposal TEXT NOT NULL,
+  person TEXT NOT NULL,
+  PRIMARY KEY (proposal, person)
+);
+CREATE INDEX proposal_assignees_person ON proposal_assignees (person, proposal);
+
+CREATE TABLE proposal_commands (
+  comment TEXT NOT NULL,
+  ordinal BIGINT NOT NULL, -- in the comment
+  proposal TEXT NOT NULL,
+  name TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  author TEXT NOT NULL,
+  scopes TEXT NOT NULL, -- JSON: what the author's token was held to
+  state TEXT NOT NULL, -- waiting, done, refused, passed
+  answer TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  PRIMARY KEY (comment, ordinal)
+);
+CREATE INDEX proposal_commands_proposal ON proposal_commands (proposal);
+
 CREATE TABLE proposal_checks (
   repository TEXT NOT NULL, -- id
   commit_id TEXT NOT NULL,
@@ -89,6 +112,8 @@ CREATE INDEX branch_rules_space ON branch_rules (space);
 -- +goose Down
 DROP TABLE branch_rules;
 DROP TABLE proposal_checks;
+DROP TABLE proposal_commands;
+DROP TABLE proposal_assignees;
 DROP TABLE proposal_reviews;
 DROP TABLE proposal_comments;
 DROP TABLE proposal_numbers;

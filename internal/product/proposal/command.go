@@ -1,0 +1,265 @@
+package proposal
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// States of a command.
+const (
+	CommandWaiting = "waiting"
+	CommandDone    = "done"
+	CommandRefused = "refused"
+	CommandPassed  = "passed" // to the product that knows it, which answers with Answer
+)
+
+// commandsMost bounds what one comment commands; argumentsLimit what is said after one command, in bytes.
+const (
+	commandsMost   = 10
+	argumentsLimit = 1000
+	answerLimit    = 2000
+)
+
+// Command is a line /NAME ARGUMENTS of a comment. It is carried out once, as who said it, with the rights that they have
+// then, and no others than their token had.
+type Command struct {
+	Comment   string // id
+	Ordinal   int    // in the comment
+	Proposal  string // id
+	Name      string
+	Arguments string
+	Author    string
+	State     string
+	Answer    string // what happened, or why not
+	Created   time.Time
+
+	scopes []string
+}
+
+// Word is a command that another product carries out: it follows the entries proposal.commanded that name it.
+type Word struct{ Name, Arguments, Help string }
+
+// deed is a command of this room. do gives what to answer; record goes into the transaction of what it changes, where
+// that is one.
+type deed struct {
+	Word
+	do func(s *Service, ctx context.Context, o order) (answer string, err error)
+}
+
+// order is a command on its way.
+type order struct {
+	Command
+	repo   string
+	p      Proposal
+	record func(answer string) also
+}
+
+func deeds() []deed {
+	return []deed{
+		{Word{"approve", "", "approve the head"}, (*Service).doApprove},
+		{Word{"merge", "[squash|rebase|merge]", "merge it, in the first way that the rules let when none is said"}, (*Service).doMerge},
+		{Word{"auto-merge", "[squash|rebase|merge|off]", "merge it when nothing is in the way any more"}, (*Service).doAuto},
+		{Word{"close", "", "end it without merging it"}, (*Service).doClose},
+		{Word{"reopen", "", "open it again"}, (*Service).doReopen},
+		{Word{"retry", "[CHECK]", "run what failed again: all failed checks of runs, or the one named; also /rerun"}, (*Service).doRetry},
+		{Word{"rerun", "[CHECK]", ""}, (*Service).doRetry},
+		{Word{"rebase", "", "make its commits anew on its target"}, (*Service).doRebase},
+		{Word{"update", "", "merge its target into its source"}, (*Service).doUpdate},
+		{Word{"assign", "[@NAME]...", "have these people look after it, or oneself"}, (*Service).doAssign},
+		{Word{"unassign", "[@NAME]...", "no longer these people, or oneself"}, (*Service).doUnassign},
+		{Word{"title", "TEXT", "call it otherwise"}, (*Service).doTitle},
+		{Word{"draft", "", "it is not ready yet"}, (*Service).doDraft},
+		{Word{"ready", "", "it is ready"}, (*Service).doReady},
+		{Word{"help", "", "say these words"}, (*Service).doHelp},
+	}
+}
+
+var commandLine = regexp.MustCompile(`^/([a-z][a-z-]{0,30})(?:[ \t]+(.*))?$`)
+
+// commandsIn gives what a text commands, and whether it says nothing else. Code and quotes command nothing.
+func commandsIn(text string) (out []Command, alone bool) {
+	alone = true
+	for _, l := range linesOf(text) {
+		m := commandLine.FindStringSubmatch(strings.TrimRight(l.text, " \t"))
+		switch {
+		case m != nil && !l.code && !l.mute:
+			out = append(out, Command{Ordinal: len(out), Name: m[1], Arguments: strings.TrimSpace(m[2])})
+		case strings.TrimSpace(l.text) != "":
+			alone = false
+		}
+	}
+	return out, alone
+}
+
+// command keeps what a comment commands, tells the ledger, and asks for it to be carried out, in the transaction of the
+// comment. A word that nobody knows is told so, unless it stands among others: it may have been meant as one.
+func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, comment, text string) ([]Command, error) {
+	given, alone := commandsIn(text)
+	me := actor.From(ctx)
+	var kept []Command
+	for _, c := range given {
+		c.Comment, c.Proposal, c.Author, c.scopes, c.Created, c.State = comment, p.ID, me.ID, me.Scopes, s.Now(), CommandWaiting
+		own := slices.ContainsFunc(deeds(), func(d deed) bool { return d.Name == c.Name })
+		others := slices.ContainsFunc(s.Words, func(w Word) bool { return w.Name == c.Name })
+		switch {
+		case !own && !others && !alone:
+			continue
+		case len(c.Arguments) > argumentsLimit:
+			c.Arguments = clip(c.Arguments, argumentsLimit)
+			c.State, c.Answer = CommandRefused, "it is too long"
+		case len(kept) >= commandsMost:
+			c.State, c.Answer = CommandRefused, fmt.Sprintf("a comment has at most %d commands", commandsMost)
+		case others:
+			c.State = CommandPassed
+		case !own:
+			c.State, c.Answer = CommandRefused, "there is no command /"+c.Name+"; /help says which there are"
+		}
+		if len(kept) > 2*commandsMost {
+			break
+		}
+		c.Ordinal = len(kept)
+		kept = append(kept, c)
+		if err := insertCommand(ctx, tx, c); err != nil {
+			return nil, err
+		}
+		data := map[string]any{"comment": comment, "ordinal": c.Ordinal, "name": c.Name, "arguments": c.Arguments, "state": c.State, "head": p.Head, "source": p.Source, "target": p.Target}
+		if err := s.tell(ctx, tx, r, p, "proposal.commanded", data); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.ContainsFunc(kept, func(c Command) bool { return c.State == CommandWaiting }) {
+		return kept, nil
+	}
+	return kept, s.Queue.Insert(ctx, tx, jobObey, obeyArgs{comment}, queue.InsertOptions{Unique: comment})
+}
+
+// obey carries out what a comment commands, in its order. Each command's record is in the transaction of its change; what
+// moves branches is looked at before, and done only when it is not done yet.
+func (s *Service) obey(ctx context.Context, comment string) error {
+	var given []Command
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		given, err = commandsOf(ctx, tx, []string{comment})
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "read the commands of %s", comment)
+	}
+	for _, c := range given {
+		if c.State != CommandWaiting {
+			continue
+		}
+		if err := s.obeyOne(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) obeyOne(ctx context.Context, c Command) error {
+	o := order{Command: c}
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		o.p, err = byID(ctx, tx, c.Proposal, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r, err := s.Repositories.Platform().ByID(ctx, o.p.Repository)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	o.repo = r.FullName()
+	settled := false
+	settle := func(ctx context.Context, tx *store.Tx, state, answer string) error {
+		c.State, c.Answer = state, clip(answer, answerLimit)
+		changed, err := saveAnswer(ctx, tx, c)
+		if err != nil || !changed {
+			return err
+		}
+		return s.tell(ctx, tx, r, o.p, "proposal.answered", map[string]any{"comment": c.Comment, "name": c.Name, "state": state, "answer": clip(answer, 500)})
+	}
+	o.record = func(answer string) also {
+		return func(tx *store.Tx) error { settled = true; return settle(actor.AsSystem(ctx), tx, CommandDone, answer) }
+	}
+	answer, err := s.asAuthor(ctx, o)
+	if err == nil && settled {
+		return nil
+	}
+	state := CommandDone
+	switch {
+	case err == nil:
+	case fault.Is(err, fault.Internal), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Canceled):
+		return err // the queue tries again
+	default:
+		state, answer = CommandRefused, fault.Message(err)
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return settle(ctx, tx, state, answer) })
+}
+
+// asAuthor carries a command out as who said it.
+func (s *Service) asAuthor(ctx context.Context, o order) (string, error) {
+	who, err := s.People.Principal(ctx, o.Author)
+	if fault.Is(err, fault.NotFound) {
+		return "", fault.Errorf(fault.Denied, "commands are for users and machines that are there")
+	}
+	if err != nil {
+		return "", err
+	}
+	who.Scopes = o.scopes
+	ctx = actor.With(ctx, who)
+	all := deeds()
+	i := slices.IndexFunc(all, func(d deed) bool { return d.Name == o.Name })
+	if i < 0 {
+		return "", fault.Errorf(fault.Invalid, "there is no command /%s", o.Name)
+	}
+	if _, _, err := s.find(ctx, repository.Write, o.repo, o.p.Number); err != nil && o.Name != "help" {
+		return "", err
+	}
+	return all[i].do(s, ctx, o)
+}
+
+// Answer says what became of a command that was passed on. It asks for no right: it is for the rooms of products.
+func (s *Service) Answer(ctx context.Context, comment string, ordinal int, done bool, text string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		given, err := commandsOf(ctx, tx, []string{comment})
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(given, func(c Command) bool { return c.Ordinal == ordinal && c.State == CommandPassed })
+		if i < 0 {
+			return fault.Errorf(fault.NotFound, "nothing that comment %.100s commands waits for an answer", comment)
+		}
+		c := given[i]
+		if c.State, c.Answer = CommandRefused, clip(text, answerLimit); done {
+			c.State = CommandDone
+		}
+		p, err := byID(ctx, tx, c.Proposal, "")
+		if err != nil {
+			return err
+		}
+		r, err := s.Repositories.Platform().ByIDTx(ctx, tx, p.Repository)
+		if err != nil {
+			return err
+		}
+		if _, err := saveAnswer(ctx, tx, c); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, r, p, "proposal.answered", map[string]any{"comment": c.Comment, "name": c.Name, "state": c.State, "answer": clip(text, 500)})
+	})
+}
