@@ -33,6 +33,25 @@ type Proposal struct {
 	Version     int64      `json:"version"`
 }
 
+// ProposalLine is a proposal in a list, with how its head stands.
+type ProposalLine struct {
+	Proposal
+	Approvals int `json:"approvals" doc:"Of people other than its author."`
+	Wanted    int `json:"wanted" doc:"Approvals that the rules of its target want."`
+	Refusals  int `json:"refusals"`
+	Passed    int `json:"passed" doc:"Checks of its head."`
+	Failed    int `json:"failed"`
+	Pending   int `json:"pending"`
+}
+
+// ProposalCounts are how many proposals there are in each state. GET /proposals/counts.
+type ProposalCounts struct {
+	Open    int `json:"open"`
+	Merged  int `json:"merged"`
+	Closed  int `json:"closed"`
+	Waiting int `json:"waiting" doc:"Of the open ones for the caller's review."`
+}
+
 // ProposalDetail is a proposal with what stands in its way.
 type ProposalDetail struct {
 	Proposal
@@ -42,6 +61,7 @@ type ProposalDetail struct {
 	Ways     []string         `json:"ways" doc:"In which it may be merged."`
 	Rules    []string         `json:"rules" doc:"References of the BranchRules that hold for its target."`
 	Owners   []ProposalOwners `json:"owners" doc:"Whom its files belong to, where the rules want their approval."`
+	Warnings []string         `json:"warnings,omitempty" doc:"About the file of owners."`
 	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
 	Can      []string         `json:"can" doc:"What the caller may do with it now: edit, comment, review, approve, merge, update, close, reopen, revert."`
 }
@@ -75,6 +95,9 @@ type Blocker struct {
 
 // ProposalOwners are owners of files that a proposal changes.
 type ProposalOwners struct {
+	Section  string   `json:"section,omitempty"`
+	Optional bool     `json:"optional,omitempty" doc:"They are asked, and need not answer."`
+	Needs    int      `json:"needs" doc:"How many of them must approve."`
 	Owners   []string `json:"owners"`
 	Files    []string `json:"files"`
 	Approved bool     `json:"approved"`
@@ -129,5 +152,10 @@ type FileDiff struct {
 	Additions int    `json:"additions"`
 	Deletions int    `json:"deletions"`
 	Binary    bool   `json:"binary,omitempty"`
-	Patch     string `json:"patch,omitempty" doc:"Hunks of a unified diff, from the first @@ line; absent for a binary or a large one."`
+	Folded    bool   `json:"folded,omitempty" doc:"Its patch is too large to come with the others; ask for the file alone."`
+	OldMode   string `json:"oldMode" example:"100644"`
+	NewMode   string `json:"newMode" example:"100755"`
+	OldHash   string `json:"oldHash" doc:"Of the content; zeros for none."`
+	NewHash   string `json:"newHash"`
+	Patch     string `json:"patch,omitempty" doc:"Hunks of a unified diff, from the first @@ line; absent for a binary or a folded one."`
 }

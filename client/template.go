@@ -36,8 +36,9 @@ type SecretInfo struct {
 
 // Home is what waits for the caller, and what happened lately. GET /home; whoever is signed in.
 type Home struct {
-	Waiting []Run   `json:"waiting" doc:"Runs that wait for a review which the caller may give, as far as rights go."`
-	Failed  []Run   `json:"failed" doc:"Runs of the caller that failed lately."`
-	Recent  []Run   `json:"recent"`
-	Entries []Entry `json:"entries" doc:"What changed lately."`
+	Waiting   []Run          `json:"waiting" doc:"Runs that wait for a review which the caller may give, as far as rights go."`
+	Proposals []ProposalLine `json:"proposals" doc:"Proposals that wait for the caller's review."`
+	Failed    []Run          `json:"failed" doc:"Runs of the caller that failed lately."`
+	Recent    []Run          `json:"recent"`
+	Entries   []Entry        `json:"entries" doc:"What changed lately."`
 }

@@ -482,7 +482,7 @@ func (f hosted) ListProposals(ctx context.Context, name string, q forge.Proposal
 		}
 		for _, d := range got.Items {
 			if q.State == "" || (q.State == forge.StateOpen) == (d.State == proposal.Open) {
-				found = append(found, d)
+				found = append(found, proposal.Detail{Proposal: d.Proposal, Full: d.Full})
 			}
 		}
 		if ask.Cursor = got.Next; got.Next == "" || len(found) > part.Size() {
@@ -518,7 +518,7 @@ func (f hosted) DiffProposal(ctx context.Context, name string, number int, limit
 	if err != nil {
 		return nil, err
 	}
-	_, _, d, err := f.house.Proposals.Diff(ctx, name, number, git.DiffLimits{Bytes: limit})
+	_, _, d, err := f.house.Proposals.Diff(ctx, name, number, proposal.DiffQuery{Bytes: limit})
 	if err != nil {
 		return nil, err
 	}

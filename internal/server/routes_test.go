@@ -257,7 +257,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		nobody := person(t, h, "mallory")
 		// What a person without any right may do: know of itself, and get lists that are empty.
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
-			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true}
+			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "countProposals": true}
 		ids := furnish(t, h, server)
 		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
 			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk",

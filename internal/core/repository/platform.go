@@ -118,6 +118,24 @@ func (p Platform) Diff(ctx context.Context, repository, from, to string, limits 
 	return p.s.git.Diff(ctx, p.s.folder(r.ID), from, to, limits)
 }
 
+// Interdiff compares two states of a change that is to go into target; see git.Interdiff.
+func (p Platform) Interdiff(ctx context.Context, repository, target, oldHead, newBase, newHead string, limits git.DiffLimits) (git.Diff, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return git.Diff{}, err
+	}
+	return p.s.git.Interdiff(ctx, p.s.folder(r.ID), target, oldHead, newBase, newHead, limits)
+}
+
+// ReadFiles reads many files of one commit; see git.ReadFiles.
+func (p Platform) ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (map[string][]byte, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	return p.s.git.ReadFiles(ctx, p.s.folder(r.ID), commit, files, limit)
+}
+
 // Files lists the files below a folder, with their paths from the root. Without such a folder there are none. It fails
 // with fault.TooLarge when there are more than 50,000.
 func (p Platform) Files(ctx context.Context, repository, commit, folder string) ([]string, error) {

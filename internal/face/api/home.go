@@ -5,8 +5,10 @@ import (
 	"net/http"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func (a *API) homeRoutes() {
@@ -38,6 +40,13 @@ func (a *API) getHome(ctx context.Context, _ *none) (*body[Home], error) {
 		if *part.into, err = a.wireRuns(ctx, page.Runs); err != nil {
 			return nil, err
 		}
+	}
+	proposals, err := a.Proposals.List(ctx, proposal.Query{Waiting: true}, page.Request{Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	if h.Proposals, err = a.wireLines(ctx, proposals.Items); err != nil {
+		return nil, err
 	}
 	entries, err := a.listLedger(ctx, &listLedgerInput{Limit: 20})
 	switch {

@@ -16,6 +16,7 @@ func (a *API) proposalRoutes() {
 	const all, one = "/repositories/{namespace}/{name}/proposals", "/repositories/{namespace}/{name}/proposals/{number}"
 	const noun = "proposals"
 	register(a, operation("listProposals", http.MethodGet, "/proposals", noun, "Proposals of all repositories, newest first"), a.listProposals)
+	register(a, operation("countProposals", http.MethodGet, "/proposals/counts", noun, "How many proposals there are in each state"), a.countProposals)
 	op := operation("openProposal", http.MethodPost, all, noun, "Propose to bring one branch into another")
 	op.DefaultStatus = 201
 	register(a, op, a.openProposal)
@@ -111,7 +112,7 @@ func (a *API) wireProposal(ctx context.Context, d proposal.Detail, err error) (*
 	}
 	out := ProposalDetail{
 		Proposal: wired[0], Reviews: []client.ProposalReview{}, Checks: []client.ProposalCheck{}, Blockers: []client.Blocker{}, Owners: []client.ProposalOwners{},
-		Ways: append([]string{}, d.Ways...), Rules: append([]string{}, d.Demand.Rules...), Talks: d.Talks, Can: a.canPropose(ctx, wired[0].Repository, d),
+		Ways: append([]string{}, d.Ways...), Rules: append([]string{}, d.Demand.Rules...), Warnings: d.Warnings, Talks: d.Talks, Can: a.canPropose(ctx, wired[0].Repository, d),
 	}
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, client.ProposalReview{ID: r.ID, Author: who(r.Author), Verdict: r.Verdict, Body: r.Body, Head: r.Head, Time: r.Created})
@@ -123,7 +124,9 @@ func (a *API) wireProposal(ctx context.Context, d proposal.Detail, err error) (*
 		out.Blockers = append(out.Blockers, client.Blocker(b))
 	}
 	for _, o := range d.Owners {
-		out.Owners = append(out.Owners, client.ProposalOwners{Owners: o.Owners, Files: o.Files, Approved: len(o.People) > 0})
+		out.Owners = append(out.Owners, client.ProposalOwners{
+			Section: o.Section, Optional: o.Optional, Needs: max(o.Needs, 1), Owners: o.Owners, Files: o.Files, Approved: o.Approved(),
+		})
 	}
 	return withTag(strconv.FormatInt(out.Version, 10), out), nil
 }
@@ -159,25 +162,71 @@ func (a *API) canPropose(ctx context.Context, name string, d proposal.Detail) []
 	return can
 }
 
-type listProposalsInput struct {
-	Paging
+// ProposalFilter narrows lists and counts of proposals.
+type ProposalFilter struct {
 	Repository string `query:"repository" maxLength:"200" example:"payments/shop"`
 	State      string `query:"state" enum:"open,closed,merged"`
 	Author     string `query:"author" maxLength:"64" doc:"Opaque id; me for the caller."`
+	Assignee   string `query:"assignee" maxLength:"64" doc:"Opaque id of who looks after it; me for the caller."`
 	Source     string `query:"source" maxLength:"250"`
 	Target     string `query:"target" maxLength:"250"`
+	Text       string `query:"text" maxLength:"250" doc:"In the title."`
+	Draft      string `query:"draft" enum:"true,false"`
+	Waiting    bool   `query:"waiting" doc:"Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head."`
 }
 
-func (a *API) listProposals(ctx context.Context, in *listProposalsInput) (*body[List[Proposal]], error) {
-	if in.Author == "me" {
-		in.Author = actor.From(ctx).ID
+func (f ProposalFilter) query(ctx context.Context) proposal.Query {
+	for _, who := range []*string{&f.Author, &f.Assignee} {
+		if *who == "me" {
+			*who = actor.From(ctx).ID
+		}
 	}
-	part, err := a.Proposals.List(ctx, proposal.Query{Repository: in.Repository, State: in.State, Author: in.Author, Source: in.Source, Target: in.Target}, in.part())
+	q := proposal.Query{Repository: f.Repository, State: f.State, Author: f.Author, Assignee: f.Assignee, Source: f.Source, Target: f.Target, Text: f.Text, Waiting: f.Waiting}
+	if f.Draft != "" {
+		draft := f.Draft == "true"
+		q.Draft = &draft
+	}
+	return q
+}
+
+type listProposalsInput struct {
+	Paging
+	ProposalFilter
+}
+
+func (a *API) listProposals(ctx context.Context, in *listProposalsInput) (*body[List[ProposalLine]], error) {
+	part, err := a.Proposals.List(ctx, in.query(ctx), in.part())
 	if err != nil {
 		return nil, err
 	}
-	items, err := a.wireProposals(ctx, part.Items...)
+	items, err := a.wireLines(ctx, part.Items)
 	return list(items, part.Next), err
+}
+
+func (a *API) wireLines(ctx context.Context, lines []proposal.Line) ([]ProposalLine, error) {
+	all := make([]proposal.Detail, len(lines))
+	for i, l := range lines {
+		all[i] = proposal.Detail{Proposal: l.Proposal, Full: l.Full, Assignees: l.Assignees}
+	}
+	wired, err := a.wireProposals(ctx, all...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ProposalLine, len(lines))
+	for i, l := range lines {
+		out[i] = ProposalLine{
+			Proposal: wired[i], Approvals: l.Approvals, Wanted: l.Wanted, Refusals: l.Refusals, Passed: l.Passed, Failed: l.Failed, Pending: l.Pending,
+		}
+	}
+	return out, nil
+}
+
+func (a *API) countProposals(ctx context.Context, in *struct{ ProposalFilter }) (*body[client.ProposalCounts], error) {
+	n, err := a.Proposals.Count(ctx, in.query(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return answer(client.ProposalCounts(n)), nil
 }
 
 type openProposalInput struct {
@@ -275,15 +324,25 @@ func (a *API) autoMergeProposal(ctx context.Context, in *autoMergeInput) (*tagge
 	return a.wireProposal(ctx, d, err)
 }
 
-func (a *API) diffProposal(ctx context.Context, in *ProposalInput) (*body[Diff], error) {
-	from, to, d, err := a.Proposals.Diff(ctx, in.full(), in.Number, git.DiffLimits{})
+type diffProposalInput struct {
+	ProposalInput
+	File  string `query:"file" maxLength:"4096" doc:"This one alone, however large."`
+	Since string `query:"since" maxLength:"64" doc:"An earlier head: only what was done since, without what came from the target."`
+	Space string `query:"space" enum:"ignore" doc:"ignore: changes of white space alone are none."`
+}
+
+func (a *API) diffProposal(ctx context.Context, in *diffProposalInput) (*body[Diff], error) {
+	from, to, d, err := a.Proposals.Diff(ctx, in.full(), in.Number, proposal.DiffQuery{File: in.File, Since: in.Since, IgnoreSpace: in.Space == "ignore"})
 	return answer(wireDiff(from, to, d)), err
 }
 
 func wireDiff(from, to string, d git.Diff) Diff {
 	out := Diff{From: from, To: to, Files: make([]client.FileDiff, len(d.Files)), Truncated: d.Truncated}
 	for i, f := range d.Files {
-		out.Files[i] = client.FileDiff{Path: f.Path, Status: f.Status, Additions: f.Additions, Deletions: f.Deletions, Binary: f.Binary, Patch: f.Patch}
+		out.Files[i] = client.FileDiff{
+			Path: f.Path, Status: f.Status, Additions: f.Additions, Deletions: f.Deletions, Binary: f.Binary, Folded: f.Folded, Patch: f.Patch,
+			OldMode: f.OldMode, NewMode: f.NewMode, OldHash: f.OldHash, NewHash: f.NewHash,
+		}
 		if f.OldPath != f.Path {
 			out.Files[i].OldPath = f.OldPath
 		}

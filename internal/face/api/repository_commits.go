@@ -73,7 +73,7 @@ type listCommitProposalsInput struct {
 	Paging
 }
 
-func (a *API) listCommitProposals(ctx context.Context, in *listCommitProposalsInput) (*body[List[Proposal]], error) {
+func (a *API) listCommitProposals(ctx context.Context, in *listCommitProposalsInput) (*body[List[ProposalLine]], error) {
 	c, err := a.Repositories.Commit(ctx, in.full(), in.Ref)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (a *API) listCommitProposals(ctx context.Context, in *listCommitProposalsIn
 	if err != nil {
 		return nil, err
 	}
-	items, err := a.wireProposals(ctx, part.Items...)
+	items, err := a.wireLines(ctx, part.Items)
 	return list(items, part.Next), err
 }
 

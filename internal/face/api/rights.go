@@ -38,7 +38,7 @@ func rights() map[string]string {
 		"deleteBranch":     "repository:write, and the BranchRules let it be deleted by a push",
 		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",
 
-		"listProposals": "repository:read; others are left out", "getProposal": "repository:read", "diffProposal": "repository:read",
+		"listProposals": "repository:read; others are left out", "countProposals": "repository:read; others are not counted", "getProposal": "repository:read", "diffProposal": "repository:read",
 		"listProposalCommits": "repository:read", "listProposalComments": "repository:read", "listChecks": "repository:read",
 		"openProposal": "repository:write", "editProposal": "repository:write", "closeProposal": "repository:write", "reopenProposal": "repository:write",
 		"mergeProposal":     "repository:write, and the BranchRules of the target agree",

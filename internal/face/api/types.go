@@ -52,6 +52,7 @@ type (
 	Object            = client.Object
 	ObjectChange      = client.ObjectChange
 	Proposal          = client.Proposal
+	ProposalLine      = client.ProposalLine
 	ProposalDetail    = client.ProposalDetail
 	ProposalComment   = client.ProposalComment
 	ProposalCheck     = client.ProposalCheck

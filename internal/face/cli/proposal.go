@@ -20,9 +20,9 @@ func (s *state) proposals() *cobra.Command {
 }
 
 func (s *state) proposalList() *cobra.Command {
-	var state string
-	var mine bool
-	c := listing(s, "list [NAMESPACE/NAME]", "Proposals, the newest first", cobra.MaximumNArgs(1), newest, func(args []string) (list[client.Proposal], error) {
+	var state, text string
+	var mine, waiting, assigned bool
+	c := listing(s, "list [NAMESPACE/NAME]", "Proposals, the newest first", cobra.MaximumNArgs(1), newest, func(args []string) (list[client.ProposalLine], error) {
 		q := url.Values{}
 		if state != "all" {
 			q.Set("state", state)
@@ -30,20 +30,56 @@ func (s *state) proposalList() *cobra.Command {
 		if len(args) > 0 {
 			q.Set("repository", named(args[0]))
 		}
-		if mine {
-			q.Set("author", "me")
+		for name, on := range map[string]bool{"author": mine, "assignee": assigned} {
+			if on {
+				q.Set(name, "me")
+			}
 		}
-		return list[client.Proposal]{
-			path: "/proposals", query: q, head: "PROPOSAL\tSTATE\tTITLE\tBRANCHES\tBY\tCHANGED",
-			row: func(p client.Proposal) []any {
-				return []any{p.Full, standing(p), p.Title, p.Source + " → " + p.Target, p.Author.Name, ago(p.Updated)}
+		if waiting {
+			q.Set("waiting", "true")
+		}
+		if text != "" {
+			q.Set("text", text)
+		}
+		return list[client.ProposalLine]{
+			path: "/proposals", query: q, head: "PROPOSAL\tSTATE\tTITLE\tBRANCHES\tBY\tREVIEWS\tCHECKS\tCHANGED",
+			row: func(p client.ProposalLine) []any {
+				return []any{p.Full, standing(p.Proposal), p.Title, p.Source + " → " + p.Target, p.Author.Name, verdicts(p), checked(p), ago(p.Updated)}
 			},
 			noun: "proposals", next: "push a branch and open one with `roadbed proposal open NAMESPACE/NAME BRANCH`",
 		}, nil
 	})
 	c.Flags().StringVar(&state, "state", "open", "`state`: open, closed, merged or all")
 	c.Flags().BoolVar(&mine, "mine", false, "only those that you opened")
+	c.Flags().BoolVar(&assigned, "assigned", false, "only those that you look after")
+	c.Flags().BoolVar(&waiting, "waiting", false, "only those that wait for your review")
+	c.Flags().StringVar(&text, "text", "", "only those with a `text` in their title")
 	return c
+}
+
+// verdicts is what reviewers say of a proposal; checked is what its checks say.
+func verdicts(p client.ProposalLine) string {
+	switch {
+	case p.Refusals > 0:
+		return "changes asked for"
+	case p.Wanted > 0:
+		return fmt.Sprintf("%d of %d", p.Approvals, p.Wanted)
+	case p.Approvals > 0:
+		return "approved"
+	}
+	return ""
+}
+
+func checked(p client.ProposalLine) string {
+	switch {
+	case p.Failed > 0:
+		return fmt.Sprintf("%d failed", p.Failed)
+	case p.Pending > 0:
+		return fmt.Sprintf("%d pending", p.Pending)
+	case p.Passed > 0:
+		return "passed"
+	}
+	return ""
 }
 
 // standing is a proposal's state in a word or two.
@@ -142,6 +178,9 @@ func (s *state) showProposal(c *cobra.Command, p client.ProposalDetail) error {
 			fmt.Fprintf(w, "review\t%s by %s at %s\t%s\n", r.Verdict, r.Author.Name, short(r.Head), r.Body)
 		}
 		if p.State == "open" {
+			for _, wrong := range p.Warnings {
+				fmt.Fprintf(w, "CODEOWNERS\t%s\n", wrong)
+			}
 			for _, b := range p.Blockers {
 				fmt.Fprintf(w, "in the way\t%s\n", b.Message)
 			}
@@ -159,8 +198,19 @@ func (s *state) showProposal(c *cobra.Command, p client.ProposalDetail) error {
 }
 
 func (s *state) proposalDiff() *cobra.Command {
-	return s.onProposal("diff", "What it changes", func(c *cobra.Command, api *client.Client, path string) error {
-		d, err := client.Get[client.Diff](c.Context(), api, path+"/diff", nil)
+	var file, since string
+	var space bool
+	c := s.onProposal("diff", "What it changes", func(c *cobra.Command, api *client.Client, path string) error {
+		q := url.Values{}
+		for name, value := range map[string]string{"file": file, "since": since} {
+			if value != "" {
+				q.Set(name, value)
+			}
+		}
+		if space {
+			q.Set("space", "ignore")
+		}
+		d, err := client.Get[client.Diff](c.Context(), api, path+"/diff", q)
 		if err != nil {
 			return err
 		}
@@ -169,6 +219,16 @@ func (s *state) proposalDiff() *cobra.Command {
 		}
 		out := plain{c.OutOrStdout()}
 		for _, f := range d.Files {
+			if f.Folded { // it comes alone
+				q.Set("file", f.Path)
+				one, err := client.Get[client.Diff](c.Context(), api, path+"/diff", q)
+				if err != nil {
+					return err
+				}
+				if len(one.Files) == 1 {
+					f = one.Files[0]
+				}
+			}
 			old := f.OldPath
 			if old == "" {
 				old = f.Path
@@ -180,6 +240,10 @@ func (s *state) proposalDiff() *cobra.Command {
 		}
 		return nil
 	})
+	c.Flags().StringVar(&file, "file", "", "only this `path`")
+	c.Flags().StringVar(&since, "since", "", "only what was done since an earlier head, a full `commit`")
+	c.Flags().BoolVar(&space, "ignore-space", false, "changes of white space alone are none")
+	return c
 }
 
 func (s *state) proposalReview(name, verdict, short string) *cobra.Command {

@@ -102,7 +102,7 @@ func (g *Git) diff(ctx context.Context, dir string, env []string, from, to strin
 		args = append(args, p)
 	}
 	reader := diffReader{limits: limits}
-	err = g.stream(ctx, call{dir: dir, env: append(slices.Clip(env), "GIT_LITERAL_PATHSPECS=1"), args: args}, reader.read)
+	err = g.readOf(ctx, call{dir: dir, env: append(slices.Clip(env), "GIT_LITERAL_PATHSPECS=1"), args: args}, reader.read)
 	if exitCode(err) == 128 {
 		return d, fault.Errorf(fault.NotFound, "compare %s and %s: one of them is not in the repository", from, to)
 	}
@@ -121,12 +121,12 @@ func (g *Git) diff(ctx context.Context, dir string, env []string, from, to strin
 	return d, nil
 }
 
-// errEnough ends the reading of a command whose rest nobody wants.
-var errEnough = errors.New("enough")
+// errDiffFull ends the reading of a command whose rest nobody wants.
+var errDiffFull = errors.New("enough")
 
-// stream runs a command and has its output read as it comes. An error of read ends the command and is given back, save
-// errEnough.
-func (g *Git) stream(ctx context.Context, c call, read func(in *bufio.Reader) error) error {
+// readOf runs a command and has its output read as it comes. An error of read ends the command and is given back, save
+// errDiffFull.
+func (g *Git) readOf(ctx context.Context, c call, read func(in *bufio.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	leave, err := g.turn(ctx)
@@ -150,7 +150,7 @@ func (g *Git) stream(ctx context.Context, c call, read func(in *bufio.Reader) er
 	}
 	err = p.wait()
 	switch {
-	case errors.Is(failed, errEnough):
+	case errors.Is(failed, errDiffFull):
 		return nil
 	case failed != nil:
 		return failed
@@ -228,7 +228,7 @@ func (r *diffReader) patches(in *bufio.Reader) error {
 			for i := at; i < len(r.files); i++ {
 				r.files[i].Folded = !r.files[i].Binary && r.files[i].Additions+r.files[i].Deletions > 0
 			}
-			return errEnough
+			return errDiffFull
 		}
 		b.Write(line)
 		if r.limits.FileBytes > 0 && int64(b.Len()) > r.limits.FileBytes {
@@ -276,9 +276,17 @@ func quoted(path string) string {
 	return b.String()
 }
 
-// Interdiff compares two states of one change, each a commit with the commit that it goes on from: what else its author
-// did, without what both have from elsewhere. It writes nothing into the repository.
-func (g *Git) Interdiff(ctx context.Context, dir, oldBase, oldHead, newBase, newHead string, limits DiffLimits) (Diff, error) {
+// Interdiff compares two states of a change that is to go into target, the new one with the commit of the target that it
+// goes on from: what else its author did, without what the change has from the target. It writes nothing into the
+// repository. NotFound when the old state is no longer there.
+func (g *Git) Interdiff(ctx context.Context, dir, target, oldHead, newBase, newHead string, limits DiffLimits) (Diff, error) {
+	oldBase, err := g.mergeBase(ctx, dir, target, oldHead)
+	if exitCode(err) == 128 {
+		return Diff{}, fault.Errorf(fault.NotFound, "there is no commit %s any more", oldHead)
+	}
+	if err != nil {
+		return Diff{}, err
+	}
 	if oldBase == newBase || oldBase == "" || newBase == "" {
 		return g.Diff(ctx, dir, oldHead, newHead, limits)
 	}

@@ -96,14 +96,13 @@ func TestADiffOfManyKinds(t *testing.T) {
 func TestInterdiff(t *testing.T) {
 	t.Parallel()
 	b, main, feature := divided(t)
-	base := b.must("a", "merge-base", main, feature)
 	b.must("a", "switch", "-q", "feature")
 	b.must("a", "rebase", "-q", "main")
 	b.write("a/new.txt", "newer\n")
 	b.must("a", "commit", "-qam", "more")
 	b.must("a", "push", "-q", "--force", "origin", "feature")
 	now := b.must("a", "rev-parse", "HEAD")
-	d, err := b.git.Interdiff(t.Context(), b.dir, base, feature, main, now, git.DiffLimits{})
+	d, err := b.git.Interdiff(t.Context(), b.dir, main, feature, main, now, git.DiffLimits{})
 	if err != nil || len(d.Files) != 1 || d.Files[0].Patch != "@@ -1 +1 @@\n-new\n+newer\n" {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -116,7 +115,7 @@ func TestInterdiff(t *testing.T) {
 	b.must("a", "commit", "-qam", "in the way")
 	b.must("a", "push", "-q", "origin", "main")
 	other := b.must("a", "rev-parse", "HEAD")
-	if d, err = b.git.Interdiff(t.Context(), b.dir, base, feature, other, other, git.DiffLimits{}); err != nil || len(d.Files) != 2 {
+	if d, err = b.git.Interdiff(t.Context(), b.dir, other, feature, other, other, git.DiffLimits{}); err != nil || len(d.Files) != 2 {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -15,16 +15,23 @@ type Facts struct {
 	Reviews  []Review // the oldest first
 	Checks   []Check  // of the head
 	Owners   []Owned  // of what the proposal changes; nil when the demand does not ask for them
+	Warnings []string // about the file of owners
 	Open     int      // talks on lines that are not settled
 	Authors  []string // who pushed what it brings, and who opened it: they don't approve it
 }
 
 // Owned is a rule of owners that files of the proposal fall under.
 type Owned struct {
-	Owners []string // as they are written in the file
-	People []string // ids of the principals that they are
-	Files  []string
+	Section  string   // "" for none
+	Optional bool     // they are asked, and need not answer
+	Needs    int      // how many of them must approve
+	Owners   []string // as they are written in the file
+	People   []string // ids of the approving that they are
+	Files    []string
 }
+
+// Approved tells whether enough of the owners approve.
+func (o Owned) Approved() bool { return len(o.People) >= max(o.Needs, 1) }
 
 // Kinds of blockers.
 const (
@@ -80,10 +87,15 @@ func blockers(f Facts) []Blocker {
 		add(BlockedApprovals, "%d of %d approvals are missing, by people who did not write it", missing, f.Demand.Approvals)
 	}
 	for _, o := range f.Owners {
-		if !slices.ContainsFunc(approving, func(who string) bool { return slices.Contains(o.People, who) }) {
-			shown := o.Files[:min(3, len(o.Files))]
-			add(BlockedOwners, "%s must approve %s%s", strings.Join(o.Owners, " or "), strings.Join(shown, ", "), more(len(o.Files)-len(shown)))
+		if o.Optional || o.Approved() {
+			continue
 		}
+		shown := o.Files[:min(3, len(o.Files))]
+		many := ""
+		if o.Needs > 1 {
+			many = fmt.Sprintf("%d of ", o.Needs)
+		}
+		add(BlockedOwners, "%s%s must approve %s%s", many, strings.Join(o.Owners, " or "), strings.Join(shown, ", "), more(len(o.Files)-len(shown)))
 	}
 	for _, name := range f.Demand.Checks {
 		i := slices.IndexFunc(f.Checks, func(c Check) bool { return c.Name == name })

@@ -13,15 +13,60 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
-// Diff gives what a proposal changes: its head against what it has in common with the target. Permission:
-// repository:read.
-func (s *Service) Diff(ctx context.Context, repo string, number int, limits git.DiffLimits) (from, to string, d git.Diff, err error) {
+// foldedBytes is the size of one file's patch from which on it is folded in a diff of all files.
+const foldedBytes = 64 << 10
+
+// DiffQuery says what of a proposal's diff is wanted.
+type DiffQuery struct {
+	File        string // this one alone, however large; "" for all, with large ones folded
+	Since       string // head that was looked at: only what was done since; "" for all
+	IgnoreSpace bool
+	Bytes       int64 // that all patches may have, none of them folded; 0 for the usual bounds
+}
+
+// Diff gives what a proposal changes: its head against what it has in common with the target, or against an earlier head.
+// Permission: repository:read.
+func (s *Service) Diff(ctx context.Context, repo string, number int, q DiffQuery) (from, to string, d git.Diff, err error) {
 	r, p, err := s.find(ctx, repository.Read, repo, number)
 	if err != nil {
 		return "", "", d, err
 	}
-	d, err = s.Repositories.Diff(ctx, r.FullName(), p.Standing.Base, p.Head, limits)
-	return p.Standing.Base, p.Head, d, err
+	limits := git.DiffLimits{Bytes: q.Bytes, FileBytes: foldedBytes, IgnoreSpace: q.IgnoreSpace}
+	if q.Bytes > 0 {
+		limits.FileBytes = 0
+	}
+	if q.File != "" {
+		limits.FileBytes, limits.Paths = 0, []string{q.File}
+	}
+	if q.Since == "" {
+		if q.File != "" { // with the name that it had before
+			limits.Paths, err = s.formerly(ctx, r, p, q.File)
+			if err != nil {
+				return "", "", d, err
+			}
+		}
+		d, err = s.Repositories.Platform().Diff(ctx, r.FullName(), p.Standing.Base, p.Head, limits)
+		return p.Standing.Base, p.Head, d, err
+	}
+	if !git.IsHash(q.Since) {
+		return "", "", d, fault.Errorf(fault.Invalid, "%.100q is not the full hash of a commit", q.Since)
+	}
+	d, err = s.Repositories.Platform().Interdiff(ctx, r.FullName(), p.Base, q.Since, p.Standing.Base, p.Head, limits)
+	return q.Since, p.Head, d, err
+}
+
+// formerly gives a file's path, and the one that it was renamed from.
+func (s *Service) formerly(ctx context.Context, r repository.Repository, p Proposal, file string) ([]string, error) {
+	d, err := s.Repositories.Platform().Diff(ctx, r.FullName(), p.Standing.Base, p.Head, git.DiffLimits{Bytes: 1, FileBytes: 1})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range d.Files {
+		if f.Path == file && f.OldPath != file {
+			return []string{file, f.OldPath}, nil
+		}
+	}
+	return []string{file}, nil
 }
 
 // Commits gives the commits that a proposal brings, the newest first. Permission: repository:read.

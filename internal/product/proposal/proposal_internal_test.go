@@ -2,6 +2,8 @@ package proposal
 
 import (
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,14 +21,43 @@ func TestOwners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := parseOwners(string(text))
+	sections, warnings := parseOwners(string(text))
 	for file, want := range map[string]string{
 		"README.md": "@everyone", "main.go": "@gophers", "a/b/main.go": "@gophers", "docs/a.md": "@editors", "docs/deep/a.md": "@writers alice@example.com",
 		"other/docs/a.md": "@everyone", "apps/shop/deploy": "@ops", "apps/shop/eu/deploy/x.yaml": "@ops", "apps/deploy/x": "@ops", "build logs/1.txt": "@builders", "secret.txt": "", "deep/secret.txt": "",
-		"infra/main.tf": "@platform/infra", "x/infra/main.tf": "@platform/infra", "infra": "@everyone", "modules/a.tf": "user:default/tess", "modules/deep/a.tf": "@everyone",
+		"infra/main.tf": "@everyone + 2 Infrastructure: @platform/infra", "x/infra/main.tf": "@everyone + 2 Infrastructure: @platform/infra", "infra": "@everyone",
+		"infra/generated.tf": "@everyone", "infra/state.tf": "@everyone + 2 Infrastructure: @bob",
+		"modules/a.tf": "@everyone + maybe Optional: user:default/tess", "modules/deep/a.tf": "@everyone", "a#b.txt": "@everyone + maybe Optional: @hash",
 	} {
-		if got := strings.Join(ownersOf(rules, file), " "); got != want {
+		var got []string
+		for _, o := range ownedBy(sections, []string{file}) {
+			head := ""
+			if o.Section != "" {
+				head = o.Section + ": "
+			}
+			if o.Needs > 1 {
+				head = strconv.Itoa(o.Needs) + " " + head
+			}
+			if o.Optional {
+				head = "maybe " + head
+			}
+			got = append(got, head+strings.Join(o.Owners, " "))
+		}
+		if got := strings.Join(got, " + "); got != want {
 			t.Errorf("%s belongs to %q, want %q", file, got, want)
+		}
+	}
+	wantWarnings := []string{"line 4: alice@example.com is an address", "line 16: \"^[Broken\" is no header", "line 17: \"a[\" is no pattern", "line 18: someone is no owner", "line 19: @@maintainer is a role"}
+	for i, w := range wantWarnings {
+		if i >= len(warnings) || !strings.HasPrefix(warnings[i], w) {
+			t.Fatalf("warnings are %q, want %q", warnings, wantWarnings)
+		}
+	}
+	// A word that is kept for an owner is one of those that mean the person exactly where means says so.
+	for _, owner := range []string{"@alice", "@Alice", "@infra", "@platform/infra", "@team", "group:payments/team", "user:default/alice", "@bob", "alice@example.com", "alice", "@x/alice", "group:default/infra"} {
+		who := actor.Principal{Ref: ref.New("user", "default", "alice"), Groups: []string{"group:default/infra", "group:payments/team"}}
+		if got := slices.Contains(wordsFor(who), wordOf(owner)); got != means(owner, who) {
+			t.Errorf("%s waits for alice: %v", owner, got)
 		}
 	}
 	alice := actor.Principal{Ref: ref.New("user", "default", "alice"), Groups: []string{"group:default/infra", "group:payments/team"}}
@@ -114,9 +145,13 @@ func TestBlockers(t *testing.T) {
 			f.Demand.Approvals = 1
 			f.Reviews = []Review{review("bob", Approved, "h2"), review("bob", Commented, "h2")}
 		}), ""},
-		"refused":   {with(func(f *Facts) { f.Reviews = []Review{review("bob", Approved, "h2"), review("dave", Refused, "h1")} }), "refused"},
-		"satisfied": {with(func(f *Facts) { f.Reviews = []Review{review("bob", Refused, "h1"), review("bob", Approved, "h2")} }), ""},
-		"owners":    {with(func(f *Facts) { f.Owners = []Owned{{Owners: []string{"@ops"}, Files: []string{"x"}}} }), "owners"},
+		"refused":         {with(func(f *Facts) { f.Reviews = []Review{review("bob", Approved, "h2"), review("dave", Refused, "h1")} }), "refused"},
+		"satisfied":       {with(func(f *Facts) { f.Reviews = []Review{review("bob", Refused, "h1"), review("bob", Approved, "h2")} }), ""},
+		"owners":          {with(func(f *Facts) { f.Owners = []Owned{{Owners: []string{"@ops"}, Files: []string{"x"}}} }), "owners"},
+		"optional owners": {with(func(f *Facts) { f.Owners = []Owned{{Owners: []string{"@ops"}, Files: []string{"x"}, Optional: true}} }), ""},
+		"one of two owners": {with(func(f *Facts) {
+			f.Owners = []Owned{{Owners: []string{"@ops"}, Files: []string{"x"}, People: []string{"bob"}, Needs: 2}}
+		}), "owners"},
 		"owners agree": {with(func(f *Facts) {
 			f.Owners = []Owned{{Owners: []string{"@ops"}, Files: []string{"x"}, People: []string{"bob"}}}
 			f.Reviews = []Review{review("bob", Approved, "h2")}

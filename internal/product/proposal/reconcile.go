@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -145,6 +146,7 @@ func forget(ctx context.Context, tx *store.Tx, repository string) error {
 	for _, query := range []string{
 		"DELETE FROM proposal_comments WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_commands WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_asked WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_assignees WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_reviews WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_checks WHERE repository = $1", "DELETE FROM proposal_numbers WHERE repository = $1", "DELETE FROM proposals WHERE repository = $1",
@@ -245,11 +247,70 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 	if err := s.show(ctx, r, p); err != nil {
 		return err
 	}
+	if err := s.askOwners(ctx, r, p); err != nil {
+		return err
+	}
 	if p.State != Open || p.Auto.Way == "" {
 		return nil
 	}
 	return s.autoMerge(ctx, r, p)
 }
+
+// askOwners keeps whose approval of their files is missing, whether rules demand it or not, so that they find what waits
+// for them; whoever is asked anew is told to the ledger.
+func (s *Service) askOwners(ctx context.Context, r repository.Repository, p Proposal) error {
+	asked := map[string]string{} // as it is kept, by how it is written
+	if p.State == Open && p.Standing.Base != "" {
+		f := Facts{Proposal: p, Authors: []string{p.Author}}
+		err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+			f.Reviews, err = reviews(ctx, tx, p.ID)
+			return err
+		})
+		if err != nil {
+			return fault.Wrap(err, "read the reviews of proposal %s", p.ID)
+		}
+		owned, _, err := s.owned(ctx, r, f)
+		if fault.Is(err, fault.TooLarge) {
+			return nil // the page says so where it counts
+		}
+		if err != nil {
+			return err
+		}
+		for _, o := range owned {
+			if o.Approved() {
+				continue
+			}
+			for _, owner := range o.Owners {
+				if len(asked) < askedMost {
+					asked[wordOf(owner)] = owner
+				}
+			}
+		}
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		before, err := askedOf(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		var fresh []string
+		for word, owner := range asked {
+			if !slices.Contains(before, word) {
+				fresh = append(fresh, owner)
+			}
+		}
+		if len(fresh) == 0 && len(before) == len(asked) {
+			return nil
+		}
+		if err := saveAsked(ctx, tx, p.ID, slices.Sorted(maps.Keys(asked))); err != nil || len(fresh) == 0 {
+			return err
+		}
+		slices.Sort(fresh)
+		return s.tell(ctx, tx, r, p, "proposal.asked", map[string]any{"owners": fresh, "head": p.Head})
+	})
+}
+
+// askedMost bounds the owners that one proposal asks.
+const askedMost = 200
 
 // show makes the proposal's references lead to its head and to the merge that it would give.
 func (s *Service) show(ctx context.Context, r repository.Repository, p Proposal) error {

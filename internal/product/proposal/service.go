@@ -16,7 +16,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -63,79 +62,10 @@ type Detail struct {
 	Blockers []Blocker
 	Ways     []string
 	Owners   []Owned
-	Talks    int // that are not settled
+	Warnings []string // about the file of owners
+	Talks    int      // that are not settled
 
 	Assignees []string // ids of who looks after it
-}
-
-// Query narrows a list of proposals; empty fields narrow nothing.
-type Query struct {
-	Repository string // NAMESPACE/NAME
-	State      string
-	Author     string // opaque id
-	Source     string
-	Target     string
-	Commits    []string // only those whose head, or what they became, is one of these
-}
-
-// List gives the proposals of repositories that the caller may read, the newest first.
-// Permission: repository:read; others are left out.
-func (s *Service) List(ctx context.Context, q Query, part page.Request) (list page.Of[Detail], err error) {
-	w := &store.Where{}
-	names := map[string]string{} // by id; "" for one that the caller may not read
-	readable := access.Set{All: true}
-	if q.Repository != "" {
-		r, err := s.Repositories.Get(ctx, q.Repository)
-		if err != nil {
-			return list, err
-		}
-		w.Equal("repository", r.ID)
-		names[r.ID] = r.FullName()
-	} else {
-		readable, err = s.Access.Spaces(ctx, repository.Read)
-		if err != nil || readable.Empty() {
-			return list, err
-		}
-		if !readable.All {
-			w.Add(w.In("space", readable.List()))
-		}
-	}
-	w.Equal("state", q.State)
-	w.Equal("author", q.Author)
-	w.Equal("source", q.Source)
-	w.Equal("target", q.Target)
-	if len(q.Commits) > 0 {
-		w.Add("(" + w.In("merge_commit", q.Commits) + " OR " + w.In("head", q.Commits) + ")")
-	}
-	w.Before("id", part.Cursor)
-	var found page.Of[Proposal]
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals"+w.String()+" ORDER BY id DESC LIMIT "+w.Arg(part.Window()), w.Args...)
-		all, err := store.Collect(rows, err, scan)
-		found = page.Cut(all, part, func(p Proposal) string { return p.ID })
-		return err
-	})
-	if err != nil {
-		return list, fault.Wrap(err, "list proposals")
-	}
-	list.Next = found.Next
-	for _, p := range found.Items {
-		name, known := names[p.Repository]
-		if !known {
-			r, err := s.Repositories.Platform().ByID(ctx, p.Repository)
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return list, err
-			}
-			if err == nil && readable.Has(r.Space) { // it may be elsewhere, or gone, since a moment
-				name = r.FullName()
-			}
-			names[p.Repository] = name
-		}
-		if name != "" {
-			list.Items = append(list.Items, Detail{Proposal: p, Full: Full(name, p.Number)})
-		}
-	}
-	return list, nil
 }
 
 // find gives a proposal and its repository, for whoever has a right there; whoever may not read it gets NotFound.
@@ -169,7 +99,7 @@ func (s *Service) detail(ctx context.Context, r repository.Repository, p Proposa
 	}
 	d := Detail{
 		Proposal: f.Proposal, Full: Full(r.FullName(), p.Number), Reviews: f.Reviews, Checks: f.Checks, Demand: f.Demand,
-		Blockers: blockers(f), Ways: f.Demand.ways(), Owners: f.Owners, Talks: f.Open,
+		Blockers: blockers(f), Ways: f.Demand.ways(), Owners: f.Owners, Warnings: f.Warnings, Talks: f.Open,
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		people, err := assignees(ctx, tx, p.ID)
@@ -215,7 +145,7 @@ func (s *Service) facts(ctx context.Context, r repository.Repository, p Proposal
 	}
 	f.Authors = append(f.Authors, pushers...)
 	if f.Demand.Owners {
-		f.Owners, err = s.owned(ctx, r, f)
+		f.Owners, f.Warnings, err = s.owned(ctx, r, f)
 	}
 	return f, err
 }
@@ -233,54 +163,37 @@ func demandTx(ctx context.Context, tx *store.Tx, spaces []string, r repository.R
 	return d, nil
 }
 
-// owned gives the rules of owners that the proposal's files fall under, each with those of the approving who are meant.
-// The file of owners is that of the target: a proposal does not choose who looks at it.
-func (s *Service) owned(ctx context.Context, r repository.Repository, f Facts) ([]Owned, error) {
+// owned gives the rules of owners that the proposal's files fall under, each with those of the approving who are meant,
+// and what is wrong with the file. The file of owners is that of the target: a proposal does not choose who looks at it.
+func (s *Service) owned(ctx context.Context, r repository.Repository, f Facts) (list []Owned, warnings []string, err error) {
 	platform := s.Repositories.Platform()
+	files, err := platform.ReadFiles(ctx, r.FullName(), f.Proposal.Base, ownersFiles[:], ownersLimit)
+	if err != nil {
+		return nil, nil, err
+	}
 	var text []byte
 	for _, file := range ownersFiles {
-		var err error
-		if text, err = platform.ReadFile(ctx, r.FullName(), f.Proposal.Base, file, ownersLimit); err == nil {
+		if text = files[file]; len(text) > 0 {
 			break
-		}
-		if !fault.Is(err, fault.NotFound) {
-			return nil, err
 		}
 	}
 	if len(text) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	changed, err := platform.ChangedPaths(ctx, r.FullName(), f.Proposal.Standing.Base, f.Proposal.Head)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rules := parseOwners(string(text))
-	byOwners := map[string]*Owned{}
-	var out []*Owned
-	for _, file := range changed {
-		owners := ownersOf(rules, file)
-		if len(owners) == 0 {
-			continue
-		}
-		key := strings.Join(owners, " ")
-		if byOwners[key] == nil {
-			byOwners[key] = &Owned{Owners: owners}
-			out = append(out, byOwners[key])
-		}
-		byOwners[key].Files = append(byOwners[key].Files, file)
-	}
+	sections, warnings := parseOwners(string(text))
+	list = ownedBy(sections, changed)
 	approving, _ := standingVerdicts(f)
-	list := make([]Owned, len(out))
-	for i, o := range out {
-		list[i] = *o
-	}
 	for _, id := range approving {
 		who, err := s.People.Principal(ctx, id)
 		if fault.Is(err, fault.NotFound) {
 			continue // gone: nobody's word
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := range list {
 			if slices.ContainsFunc(list[i].Owners, func(owner string) bool { return means(owner, who) }) {
@@ -288,7 +201,38 @@ func (s *Service) owned(ctx context.Context, r repository.Repository, f Facts) (
 			}
 		}
 	}
-	return list, nil
+	return list, warnings, nil
+}
+
+// wordOf gives an owner as it is kept; wordsFor gives all words that mean somebody or a group of theirs, so that the two
+// meet where means says so.
+func wordOf(owner string) string {
+	name, at := strings.CutPrefix(owner, "@")
+	if !at {
+		r, err := ref.Parse(owner, "user", ref.DefaultNamespace)
+		if err != nil || !strings.Contains(owner, ":") {
+			return "nobody"
+		}
+		return r.String()
+	}
+	if _, team, ok := strings.Cut(name, "/"); ok {
+		return "group @" + strings.ToLower(team[strings.LastIndexByte(team, '/')+1:])
+	}
+	return "@" + strings.ToLower(name)
+}
+
+func wordsFor(who actor.Principal) []string {
+	out := []string{who.Ref.String()}
+	if who.Ref.Kind == "user" && who.Ref.Namespace == ref.DefaultNamespace {
+		out = append(out, "@"+who.Ref.Name)
+	}
+	for _, group := range who.Groups {
+		out = append(out, group)
+		if r, err := ref.Parse(group, "group", ref.DefaultNamespace); err == nil && r.Namespace == ref.DefaultNamespace {
+			out = append(out, "@"+r.Name, "group @"+r.Name)
+		}
+	}
+	return out
 }
 
 // means tells whether an owner, as a file of owners writes it, is somebody or a group of theirs: @name, @org/team, or an

@@ -200,6 +200,25 @@ func assign(ctx context.Context, tx *store.Tx, proposal string, people []string)
 	return nil
 }
 
+// askedOf gives the owners whose approval a proposal lacks.
+func askedOf(ctx context.Context, tx *store.Tx, proposal string) ([]string, error) {
+	rows, err := tx.Query(ctx, "SELECT owner FROM proposal_asked WHERE proposal = $1", proposal)
+	return store.Collect(rows, err, func(row store.Row) (owner string, err error) { return owner, row.Scan(&owner) })
+}
+
+// saveAsked replaces them.
+func saveAsked(ctx context.Context, tx *store.Tx, proposal string, owners []string) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM proposal_asked WHERE proposal = $1", proposal); err != nil {
+		return fault.Wrap(err, "keep who is asked")
+	}
+	for _, owner := range owners {
+		if _, err := tx.Exec(ctx, "INSERT INTO proposal_asked (proposal, owner) VALUES ($1,$2)", proposal, owner); err != nil {
+			return fault.Wrap(err, "keep who is asked")
+		}
+	}
+	return nil
+}
+
 const commandColumns = "comment, ordinal, proposal, name, arguments, author, scopes, state, answer, created"
 
 func scanCommand(row store.Row) (c Command, err error) {

@@ -766,6 +766,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/proposals/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many proposals there are in each state
+         * @description Permission: repository:read; others are not counted.
+         */
+        get: operations["countProposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories": {
         parameters: {
             query?: never;
@@ -1153,7 +1173,7 @@ export interface paths {
         put?: never;
         /**
          * Say something of it, or of a line of it
-         * @description Permission: repository:read.
+         * @description Permission: repository:read; what it commands asks for rights of its own.
          */
         post: operations["commentProposal"];
         delete?: never;
@@ -1282,6 +1302,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{namespace}/{name}/proposals/{number}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a proposal that takes a merged one back
+         * @description Permission: repository:write.
+         */
+        post: operations["revertProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories/{namespace}/{name}/proposals/{number}/reviews": {
         parameters: {
             query?: never;
@@ -1296,6 +1336,46 @@ export interface paths {
          * @description Permission: repository:write; who opened it gives no verdict.
          */
         post: operations["reviewProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/proposals/{number}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Commit what comments suggest to its source
+         * @description Permission: repository:write, and the BranchRules of the source agree.
+         */
+        post: operations["applySuggestions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/proposals/{number}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring its target into its source
+         * @description Permission: repository:write, and the BranchRules of the source agree.
+         */
+        post: operations["updateProposal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2308,6 +2388,14 @@ export interface components {
             /** @description Empty for the root space. */
             space?: string;
         };
+        ApplySuggestionsInputBody: {
+            /** @description Ids of comments with one suggestion each. */
+            comments: string[] | null;
+            /** @description Commit that was looked at: another one gives 412. */
+            head?: string;
+            /** @description Of the commit; one that names the files when absent. */
+            message?: string;
+        };
         Artifact: {
             digest: string;
             kind: string;
@@ -2592,6 +2680,8 @@ export interface components {
             body: string;
         };
         EditProposalInputBody: {
+            /** @description References of all users who look after it, as user:default/alice. */
+            assignees?: string[];
             body?: string;
             draft?: boolean;
             target?: string;
@@ -2762,9 +2852,18 @@ export interface components {
             binary?: boolean;
             /** Format: int64 */
             deletions: number;
+            /** @description Its patch is too large to come with the others; ask for the file alone. */
+            folded?: boolean;
+            newHash: string;
+            /** @example 100755 */
+            newMode: string;
+            /** @description Of the content; zeros for none. */
+            oldHash: string;
+            /** @example 100644 */
+            oldMode: string;
             /** @description Of a renamed or copied one. */
             oldPath?: string;
-            /** @description Hunks of a unified diff, from the first @@ line; absent for a binary or a large one. */
+            /** @description Hunks of a unified diff, from the first @@ line; absent for a binary or a folded one. */
             patch?: string;
             path: string;
             /** @enum {string} */
@@ -2817,6 +2916,8 @@ export interface components {
             entries: components["schemas"]["Entry"][] | null;
             /** @description Runs of the caller that failed lately. */
             failed: components["schemas"]["Run"][] | null;
+            /** @description Proposals that wait for the caller's review. */
+            proposals: components["schemas"]["ProposalLine"][] | null;
             recent: components["schemas"]["Run"][] | null;
             /** @description Runs that wait for a review which the caller may give, as far as rights go. */
             waiting: components["schemas"]["Run"][] | null;
@@ -2996,11 +3097,6 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
-        ListProposal: {
-            items: components["schemas"]["Proposal"][] | null;
-            /** @description Cursor of the next page; absent at the end. */
-            next?: string;
-        };
         ListProposalCheck: {
             items: components["schemas"]["ProposalCheck"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -3008,6 +3104,11 @@ export interface components {
         };
         ListProposalComment: {
             items: components["schemas"]["ProposalComment"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListProposalLine: {
+            items: components["schemas"]["ProposalLine"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -3152,7 +3253,7 @@ export interface components {
             body: string;
             /**
              * Format: int64
-             * @description In the new file, or with old in the old one.
+             * @description In the new file, or with old in the old one; of several the last.
              */
             line?: number;
             old?: boolean;
@@ -3160,6 +3261,11 @@ export interface components {
             path?: string;
             /** @description Comment that began the talk. */
             replyTo?: string;
+            /**
+             * Format: int64
+             * @description First of several lines.
+             */
+            start?: number;
         };
         NewRef: {
             /** @description Branch, tag or commit; empty for the head of the default branch. */
@@ -3282,58 +3388,6 @@ export interface components {
             path: string;
             text: string;
         };
-        Proposal: {
-            /**
-             * Format: int64
-             * @description Commits that only the source has.
-             */
-            ahead: number;
-            author: components["schemas"]["Actor"];
-            /**
-             * @description The way in which it is merged when nothing is in the way.
-             * @enum {string}
-             */
-            auto?: "merge" | "squash" | "rebase";
-            autoBy?: components["schemas"]["Actor"];
-            /** @description Commit of the target that it was compared with. */
-            base: string;
-            /**
-             * Format: int64
-             * @description Commits that only the target has.
-             */
-            behind: number;
-            body?: string;
-            /** @description Files that both changed so that they can't be brought together. */
-            conflicts?: string[] | null;
-            /** Format: date-time */
-            created: string;
-            draft: boolean;
-            /** Format: date-time */
-            ended?: string;
-            /** @example payments/shop#12 */
-            full: string;
-            /** @description Commit of the source; of an ended one as it was. */
-            head: string;
-            id: string;
-            mergeCommit?: string;
-            mergedBy?: components["schemas"]["Actor"];
-            /** Format: int64 */
-            number: number;
-            /** @example payments/shop */
-            repository: string;
-            /** @description Branch. */
-            source: string;
-            space: string;
-            /** @enum {string} */
-            state: "open" | "closed" | "merged";
-            /** @description Branch. */
-            target: string;
-            title: string;
-            /** Format: date-time */
-            updated: string;
-            /** Format: int64 */
-            version: number;
-        };
         ProposalCheck: {
             description?: string;
             name: string;
@@ -3344,30 +3398,74 @@ export interface components {
             updated: string;
             url?: string;
         };
+        ProposalCommand: {
+            /** @description What happened, or why not. */
+            answer?: string;
+            arguments?: string;
+            name: string;
+            /**
+             * @description passed: to the product that knows it.
+             * @enum {string}
+             */
+            state: "waiting" | "done" | "refused" | "passed";
+        };
         ProposalComment: {
+            /** @description Commit that did what it suggests. */
+            applied?: string;
             author: components["schemas"]["Actor"];
             body: string;
-            /** @description Head that the line is of. */
+            /** @description What it commands, and what became of that. */
+            commands?: components["schemas"]["ProposalCommand"][] | null;
+            /** @description Commit that the lines are of. */
             commit?: string;
             /** Format: date-time */
             created: string;
             id: string;
             /**
              * Format: int64
-             * @description In the new file, or with old in the old one.
+             * @description Last of the lines, in the new file, or with old in the old one.
              */
             line?: number;
+            /** Format: int64 */
+            nowLine?: number;
+            /**
+             * Format: int64
+             * @description Where the lines are in what it changes now; absent when they are no longer what they were.
+             */
+            nowStart?: number;
             old?: boolean;
-            /** @description File of the line that it is about. */
+            /** @description File of the lines that it is about. */
             path?: string;
+            /** @description The lines as they were. */
+            quote?: string;
             /** @description Comment that began the talk. */
             replyTo?: string;
             /** @description Who settled the talk that it began. */
             resolved?: components["schemas"]["Actor"];
             /** @description Review that it was given with. */
             review?: string;
+            /**
+             * Format: int64
+             * @description First of the lines.
+             */
+            start?: number;
+            /** @description What it would have in their place. */
+            suggestion?: string;
             /** Format: date-time */
             updated: string;
+        };
+        ProposalCounts: {
+            /** Format: int64 */
+            closed: number;
+            /** Format: int64 */
+            merged: number;
+            /** Format: int64 */
+            open: number;
+            /**
+             * Format: int64
+             * @description Of the open ones for the caller's review.
+             */
+            waiting: number;
         };
         ProposalDetail: {
             /**
@@ -3375,6 +3473,8 @@ export interface components {
              * @description Commits that only the source has.
              */
             ahead: number;
+            /** @description Who looks after it. */
+            assignees?: components["schemas"]["Actor"][] | null;
             author: components["schemas"]["Actor"];
             /**
              * @description The way in which it is merged when nothing is in the way.
@@ -3392,7 +3492,7 @@ export interface components {
             /** @description All that stands in the way of merging it; empty when it can be merged. */
             blockers: components["schemas"]["Blocker"][] | null;
             body?: string;
-            /** @description What the caller may do with it now: edit, comment, review, approve, merge, close, reopen. */
+            /** @description What the caller may do with it now: edit, comment, review, approve, merge, update, close, reopen, revert. */
             can: string[] | null;
             /** @description Of its head, by name. */
             checks: components["schemas"]["ProposalCheck"][] | null;
@@ -3409,6 +3509,11 @@ export interface components {
             head: string;
             id: string;
             mergeCommit?: string;
+            /**
+             * @description push: somebody pushed all of it to the target.
+             * @enum {string}
+             */
+            mergeWay?: "merge" | "squash" | "rebase" | "push";
             mergedBy?: components["schemas"]["Actor"];
             /** Format: int64 */
             number: number;
@@ -3437,13 +3542,103 @@ export interface components {
             updated: string;
             /** Format: int64 */
             version: number;
+            /** @description About the file of owners. */
+            warnings?: string[] | null;
             /** @description In which it may be merged. */
             ways: string[] | null;
+        };
+        ProposalLine: {
+            /**
+             * Format: int64
+             * @description Commits that only the source has.
+             */
+            ahead: number;
+            /**
+             * Format: int64
+             * @description Of people other than its author.
+             */
+            approvals: number;
+            /** @description Who looks after it. */
+            assignees?: components["schemas"]["Actor"][] | null;
+            author: components["schemas"]["Actor"];
+            /**
+             * @description The way in which it is merged when nothing is in the way.
+             * @enum {string}
+             */
+            auto?: "merge" | "squash" | "rebase";
+            autoBy?: components["schemas"]["Actor"];
+            /** @description Commit of the target that it was compared with. */
+            base: string;
+            /**
+             * Format: int64
+             * @description Commits that only the target has.
+             */
+            behind: number;
+            body?: string;
+            /** @description Files that both changed so that they can't be brought together. */
+            conflicts?: string[] | null;
+            /** Format: date-time */
+            created: string;
+            draft: boolean;
+            /** Format: date-time */
+            ended?: string;
+            /** Format: int64 */
+            failed: number;
+            /** @example payments/shop#12 */
+            full: string;
+            /** @description Commit of the source; of an ended one as it was. */
+            head: string;
+            id: string;
+            mergeCommit?: string;
+            /**
+             * @description push: somebody pushed all of it to the target.
+             * @enum {string}
+             */
+            mergeWay?: "merge" | "squash" | "rebase" | "push";
+            mergedBy?: components["schemas"]["Actor"];
+            /** Format: int64 */
+            number: number;
+            /**
+             * Format: int64
+             * @description Checks of its head.
+             */
+            passed: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            refusals: number;
+            /** @example payments/shop */
+            repository: string;
+            /** @description Branch. */
+            source: string;
+            space: string;
+            /** @enum {string} */
+            state: "open" | "closed" | "merged";
+            /** @description Branch. */
+            target: string;
+            title: string;
+            /** Format: date-time */
+            updated: string;
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int64
+             * @description Approvals that the rules of its target want.
+             */
+            wanted: number;
         };
         ProposalOwners: {
             approved: boolean;
             files: string[] | null;
+            /**
+             * Format: int64
+             * @description How many of them must approve.
+             */
+            needs: number;
+            /** @description They are asked, and need not answer. */
+            optional?: boolean;
             owners: string[] | null;
+            section?: string;
         };
         ProposalReview: {
             author: components["schemas"]["Actor"];
@@ -3952,6 +4147,15 @@ export interface components {
         TrustInputBody: {
             /** @description None take the trust back. */
             kinds: string[] | null;
+        };
+        UpdateProposalInputBody: {
+            /** @description Commit that was looked at: another one gives 412. */
+            head?: string;
+            /**
+             * @description By a merge of the target, or by making the source's commits anew on it.
+             * @enum {string}
+             */
+            way: "merge" | "rebase";
         };
         UpdateRepositoryInputBody: {
             /** @description Nothing in it changes any more. */
@@ -7410,8 +7614,15 @@ export interface operations {
                 state?: "open" | "closed" | "merged";
                 /** @description Opaque id; me for the caller. */
                 author?: string;
+                /** @description Opaque id of who looks after it; me for the caller. */
+                assignee?: string;
                 source?: string;
                 target?: string;
+                /** @description In the title. */
+                text?: string;
+                draft?: "true" | "false";
+                /** @description Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head. */
+                waiting?: boolean;
             };
             header?: never;
             path?: never;
@@ -7425,7 +7636,86 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListProposal"];
+                    "application/json": components["schemas"]["ListProposalLine"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    countProposals: {
+        parameters: {
+            query?: {
+                repository?: string;
+                state?: "open" | "closed" | "merged";
+                /** @description Opaque id; me for the caller. */
+                author?: string;
+                /** @description Opaque id of who looks after it; me for the caller. */
+                assignee?: string;
+                source?: string;
+                target?: string;
+                /** @description In the title. */
+                text?: string;
+                draft?: "true" | "false";
+                /** @description Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head. */
+                waiting?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalCounts"];
                 };
             };
             /** @description Unauthorized */
@@ -8638,7 +8928,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListProposal"];
+                    "application/json": components["schemas"]["ListProposalLine"];
                 };
             };
             /** @description Unauthorized */
@@ -9963,7 +10253,14 @@ export interface operations {
     };
     diffProposal: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description This one alone, however large. */
+                file?: string;
+                /** @description An earlier head: only what was done since, without what came from the target. */
+                since?: string;
+                /** @description ignore: changes of white space alone are none. */
+                space?: "ignore";
+            };
             header?: never;
             path: {
                 namespace: string;
@@ -10216,6 +10513,97 @@ export interface operations {
             };
         };
     };
+    revertProposal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     reviewProposal: {
         parameters: {
             query?: never;
@@ -10238,6 +10626,196 @@ export interface operations {
         responses: {
             /** @description Created */
             201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    applySuggestions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplySuggestionsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    updateProposal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateProposalInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
                 headers: {
                     ETag?: string;
                     [name: string]: unknown;

@@ -28,6 +28,7 @@ CREATE TABLE proposals (
 );
 CREATE UNIQUE INDEX proposals_open ON proposals (repository, source, target) WHERE state = 'open';
 CREATE INDEX proposals_state ON proposals (state, id);
+CREATE INDEX proposals_author ON proposals (author, id);
 
 CREATE TABLE proposal_numbers (
   repository TEXT PRIMARY KEY,
@@ -75,6 +76,13 @@ CREATE TABLE proposal_assignees (
 );
 CREATE INDEX proposal_assignees_person ON proposal_assignees (person, proposal);
 
+CREATE TABLE proposal_asked (
+  proposal TEXT NOT NULL,
+  owner TEXT NOT NULL, -- whose approval of files of theirs is missing
+  PRIMARY KEY (proposal, owner)
+);
+CREATE INDEX proposal_asked_owner ON proposal_asked (owner, proposal);
+
 CREATE TABLE proposal_commands (
   comment TEXT NOT NULL,
   ordinal BIGINT NOT NULL, -- in the comment
@@ -113,6 +121,7 @@ CREATE INDEX branch_rules_space ON branch_rules (space);
 DROP TABLE branch_rules;
 DROP TABLE proposal_checks;
 DROP TABLE proposal_commands;
+DROP TABLE proposal_asked;
 DROP TABLE proposal_assignees;
 DROP TABLE proposal_reviews;
 DROP TABLE proposal_comments;
