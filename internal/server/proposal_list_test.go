@@ -31,7 +31,10 @@ func TestProposalsWaitForThoseWhoAreMeant(t *testing.T) {
 		waits := func(who string, want ...int) {
 			t.Helper()
 			var got []int
-			if within(t, func() (bool, error) { got = list(who, url.Values{"waiting": {"true"}}); return slices.Equal(got, want), nil }) != nil {
+			if within(t, func() (bool, error) {
+				got = list(who, url.Values{"waiting": {"true"}})
+				return slices.Equal(got, want), nil
+			}) != nil {
 				t.Fatalf("for %s wait %v, want %v", who, got, want)
 			}
 		}

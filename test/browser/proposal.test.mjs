@@ -155,6 +155,46 @@ chapter('Alice sees it at once, answers, and pushes again', async () => {
   await told.sound(alice, 'a talk that is settled');
 });
 
+chapter('Bob suggests another line, and Alice commits it', async () => {
+  await bob.goto('/repositories/crew/shop/proposals/1?tab=files');
+  const file = bob.getByRole('region', { name: 'main.go', exact: true });
+  await file.getByText('hello buyers').waitFor();
+  await bob.getByRole('checkbox', { name: 'Viewed new.txt' }).check();
+  await bob.getByText('1 of 2 viewed').waitFor();
+  await file.getByRole('button', { name: 'Say something of line 7 of main.go' }).click();
+  await bob.getByRole('button', { name: 'Suggest other lines' }).click();
+  const words = bob.getByRole('textbox', { name: 'Of line 7' });
+  await words.fill((await words.inputValue()).replace('buyers', 'all'));
+  await bob.getByRole('button', { name: 'Say it now' }).click();
+  await file.getByRole('region', { name: 'Suggestion' }).getByText('all').first().waitFor();
+  await told.sound(bob, 'a suggestion');
+  await alice.goto('/repositories/crew/shop/proposals/1');
+  await main(alice).getByRole('button', { name: 'Commit suggestion' }).click();
+  await main(alice).getByText('3 commits, 0 behind').waitFor();
+  await main(alice).getByRole('textbox', { name: 'Say something' }).fill('/title Greet everybody\n/assign @bob');
+  await main(alice).getByRole('button', { name: 'Comment' }).click();
+  await main(alice).getByText('bob looks after it').waitFor();
+  await alice.getByRole('heading', { level: 1, name: 'Greet everybody' }).waitFor();
+  await told.sound(alice, 'what a comment commanded');
+});
+
+chapter('Bob finds what waits for him, and what is new since his review', async () => {
+  await bob.goto('/');
+  await main(bob).getByRole('link', { name: 'Greet everybody' }).waitFor();
+  await bob.goto('/proposals?show=waiting');
+  await main(bob).getByRole('link', { name: 'Greet everybody' }).click();
+  await bob.getByRole('tab', { name: 'Changes' }).click();
+  await bob.getByText('1 of 2 viewed').waitFor();
+  await bob.getByRole('textbox', { name: 'Which changes' }).click();
+  await bob.getByRole('option', { name: /^Since my review of/ }).click();
+  await bob.getByText('1 file', { exact: true }).waitFor();
+  await bob.getByRole('region', { name: 'main.go', exact: true }).getByText('hello all').waitFor();
+  await told.sound(bob, 'what is new since a review');
+  await bob.keyboard.press('?');
+  await bob.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await bob.keyboard.press('Escape');
+});
+
 chapter('By the rule it takes an approval of what it is now', async () => {
   await server.api('POST', '/apply', { documents: rule, source: 'rules' });
   assert.throws(() => {
@@ -162,7 +202,7 @@ chapter('By the rule it takes an approval of what it is now', async () => {
     push(token, 'main', 'Past the rule', { 'README.md': '# Past\n' });
   }, /moved by proposals only/);
   await bob.goto('/repositories/crew/shop/proposals/1?tab=files');
-  await bob.getByRole('region', { name: 'main.go', exact: true }).getByText('hello buyers').waitFor();
+  await bob.getByRole('region', { name: 'main.go', exact: true }).getByText('hello all').waitFor();
   await bob.getByRole('button', { name: 'Review', exact: true }).click();
   await bob.getByRole('dialog').getByRole('button', { name: 'Send' }).click();
   await bob.getByRole('dialog').waitFor({ state: 'detached' });
@@ -177,10 +217,19 @@ chapter('By the rule it takes an approval of what it is now', async () => {
   await main(alice).getByText('Greet those who buy').waitFor();
 });
 
+chapter('Alice takes it back', async () => {
+  await alice.goto('/repositories/crew/shop/proposals/1');
+  await main(alice).getByRole('button', { name: 'Revert' }).click();
+  await alice.getByRole('heading', { level: 1, name: 'Revert "Greet everybody"' }).waitFor();
+  await alice.getByRole('tab', { name: 'Changes' }).click();
+  await alice.getByRole('region', { name: 'main.go', exact: true }).getByText('hello world').waitFor();
+  await told.sound(alice, 'a revert');
+});
+
 chapter('On a phone it can be read as well', async () => {
   await alice.setViewportSize({ width: 390, height: 844 });
   await alice.goto('/repositories/crew/shop/proposals/1?tab=files');
-  await alice.getByRole('region', { name: 'main.go', exact: true }).getByText('hello buyers').waitFor();
+  await alice.getByRole('region', { name: 'main.go', exact: true }).getByText('hello all').waitFor();
   const wider = await alice.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(wider <= 0, `the page is ${wider} pixels wider than the screen`);
   await told.sound(alice, 'changes on a phone');

@@ -128,13 +128,13 @@ const repository = createRoute({
 const proposals = createRoute({
   getParentRoute: parent,
   path: '/proposals',
-  validateSearch: search('state', 'show'),
+  validateSearch: search('state', 'show', 'text', 'draft', 'repository'),
   component: lazyRouteComponent(() => import('./pages/proposals/Proposals'), 'Proposals'),
 });
 const proposal = createRoute({
   getParentRoute: parent,
   path: '/repositories/$namespace/$name/proposals/$number',
-  validateSearch: search('tab', 'look', 'file'),
+  validateSearch: search('tab', 'look', 'file', 'line', 'since', 'space'),
   component: lazyRouteComponent(() => import('./pages/proposal/Proposal'), 'ProposalPage'),
 });
 const propose = createRoute({

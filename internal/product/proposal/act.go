@@ -146,6 +146,9 @@ func (s *Service) change(ctx context.Context, action, repo string, number int, f
 	if err != nil {
 		return Detail{}, err
 	}
+	if r.Archived {
+		return Detail{}, fault.Errorf(fault.Conflict, "%s is archived, so its proposals can't be changed", r.FullName())
+	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := byID(ctx, tx, p.ID, tx.ForUpdate())
 		if err != nil {

@@ -9,7 +9,24 @@
 // A BranchRule is a document. Rules add up: of several that hold for a branch the strictest of each demand counts, so a
 // further one never loosens anything. A rule of a space holds in the spaces below it.
 //
-// Ledger: proposal.opened, .edited, .pushed, .closed, .reopened, .commented, .reviewed, .merged; their subject is
+// A talk about lines keeps the lines as they were, and the commit that they are of; each look at a new head follows them
+// there (place). A suggestion is a block of code in a comment; a commit whose message names the comment does it, and the
+// look that finds the commit settles the talk, so that nothing lies between the two.
+//
+// A line /NAME of a comment is a command (command.go): it is kept in the transaction of the comment, and carried out by a
+// job as its author, held to what their token was held to. What changes SQL records the outcome in its own transaction;
+// what moves branches is looked at before it is done again. Words that other products know (Deps.Words) are passed on by
+// the ledger and answered with Answer. Comments of outside forges can take the same way: a command needs an id, an author
+// and a text.
+//
+// A merge announces its commit in the row before the target moves, so that a merge that nobody recorded is found as what
+// it was, in each way of merging. What was merged is reverted by what lay between two commits, which the way tells.
+//
+// References: refs/proposals/NUMBER/head and, while it can be merged, /merge lead git's users to it; heads that were
+// rewritten stay readable for those who looked at them.
+//
+// Ledger: proposal.opened, .edited, .pushed, .closed, .reopened, .commented, .comment-edited, .talk-settled, .reviewed,
+// .merged, .asked (owners whose approval is missing), .commanded, .answered; their subject is
 // "proposal:NAMESPACE/NAME#NUMBER", with "repository:NAMESPACE/NAME" and the repository's id among the references.
 //
 // Invariants:
@@ -18,6 +35,8 @@
 //   - A review counts for the head that it was given to; a push ends it, where a rule says so.
 //   - One open proposal for one source and target.
 //   - Pushes reach a proposal through the ledger, in its order, each once.
+//   - A comment commands once, whatever ends the server meanwhile.
 //
-// Rights: repository:read to see a proposal, repository:write to open, comment, review and merge one.
+// Rights: repository:read to see a proposal and to comment, repository:write to open, review, merge and revert one, and
+// for what comments command.
 package proposal

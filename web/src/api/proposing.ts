@@ -12,6 +12,7 @@ export type Verdict = 'approved' | 'refused' | 'commented';
 export interface Said {
   body: string;
   path?: string;
+  start?: number;
   line?: number;
   old?: boolean;
   replyTo?: string;
@@ -22,8 +23,10 @@ export type Deed =
   | { do: 'review'; verdict: Verdict; body: string; head: string; comments?: Said[] }
   | { do: 'merge'; way: Way; title: string; body: string; head: string; deleteSource: boolean }
   | { do: 'auto'; way?: Way }
-  | { do: 'close' | 'reopen' }
-  | { do: 'edit'; title?: string; body?: string; draft?: boolean };
+  | { do: 'close' | 'reopen' | 'revert' }
+  | { do: 'update'; way: 'merge' | 'rebase'; head: string }
+  | { do: 'apply'; comments: string[]; message?: string; head: string }
+  | { do: 'edit'; title?: string; body?: string; draft?: boolean; assignees?: string[] };
 
 function act(path: ProposalPath, deed: Deed): Promise<ProposalDetail> {
   const params = { path: { ...path } };
@@ -39,9 +42,17 @@ function act(path: ProposalPath, deed: Deed): Promise<ProposalDetail> {
     case 'auto':
       return body(api.PUT(`${one}/auto`, { params, body: { way: deed.way } }));
     case 'edit': {
-      const { title, body: text, draft } = deed;
-      return body(api.PATCH(one, { params, body: { title, body: text, draft } }));
+      const { title, body: text, draft, assignees } = deed;
+      return body(api.PATCH(one, { params, body: { title, body: text, draft, assignees } }));
     }
+    case 'update':
+      return body(api.POST(`${one}/update`, { params, body: { way: deed.way, head: deed.head } }));
+    case 'apply': {
+      const { comments, message, head } = deed;
+      return body(api.POST(`${one}/suggestions`, { params, body: { comments, message, head } }));
+    }
+    case 'revert':
+      return body(api.POST(`${one}/revert`, { params }));
     case 'close':
       return body(api.POST(`${one}/close`, { params }));
     case 'reopen':
@@ -57,9 +68,10 @@ export function useProposal(path: ProposalPath) {
   return useMutation({
     mutationFn: (deed: Deed) => act(path, deed),
     onSuccess: (now, deed) => {
-      client.setQueryData(keyOf(path), now);
+      if (deed.do !== 'revert') client.setQueryData(keyOf(path), now); // that gives another one
       void client.invalidateQueries({ queryKey: ['proposals'] });
-      if (deed.do === 'review') void client.invalidateQueries({ queryKey: [...keyOf(path), 'comments'] });
+      if (deed.do === 'review' || deed.do === 'apply' || deed.do === 'update')
+        void client.invalidateQueries({ queryKey: [...keyOf(path), 'comments'] });
     },
   });
 }

@@ -275,6 +275,10 @@ export interface ProposalFilter {
   repository?: string;
   state?: 'open' | 'closed' | 'merged';
   author?: string;
+  assignee?: string;
+  text?: string;
+  draft?: 'true' | 'false';
+  waiting?: boolean;
 }
 
 export const proposals = (filter: ProposalFilter) =>
@@ -284,6 +288,13 @@ export const proposals = (filter: ProposalFilter) =>
       body(api.GET('/api/v1/proposals', { params: { query: { ...filter, cursor: pageParam } }, signal })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const proposalCounts = (filter: ProposalFilter) =>
+  queryOptions({
+    queryKey: ['proposals', 'counts', filter],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/proposals/counts', { params: { query: filter }, signal })),
     placeholderData: keepPreviousData,
   });
 
@@ -328,19 +339,41 @@ export const proposalComments = (path: ProposalPath) =>
     },
   });
 
+/** What of a diff is wanted: changes since an earlier head alone, and whether those of white space count. */
+export interface DiffWish {
+  since?: string;
+  space?: 'ignore';
+}
+
 /** What a proposal changes, from one commit to another: it never changes itself. */
-export const proposalDiff = (path: ProposalPath, base: string, head: string) =>
+export const proposalDiff = (path: ProposalPath, base: string, head: string, wish: DiffWish = {}, file?: string) =>
   queryOptions({
-    queryKey: ['diff', ...proposalKey(path), base, head],
+    queryKey: ['diff', ...proposalKey(path), base, head, wish, file],
     queryFn: ({ signal }) =>
       body(
         api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}/diff', {
-          params: { path: { ...path } },
+          params: { path: { ...path }, query: { ...wish, file } },
           signal,
         }),
       ),
     staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: keepPreviousData,
+    placeholderData: file ? undefined : keepPreviousData,
+  });
+
+/** The lines of a file at a commit, for what a diff leaves out. */
+export const linesOf = (namespace: string, name: string, ref: string, file: string) =>
+  queryOptions({
+    queryKey: ['lines', namespace, name, ref, file],
+    queryFn: async ({ signal }) => {
+      const found = await body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
+          params: { path: { namespace, name }, query: { ref, path: file } },
+          signal,
+        }),
+      );
+      return (found.text ?? '').replace(/\n$/, '').split('\n');
+    },
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const proposalCommits = (path: ProposalPath, head: string) =>

@@ -2,7 +2,7 @@ import { Anchor } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type ProposalFilter, proposals } from '../api/queries';
-import type { Proposal } from '../api/types';
+import type { Proposal, ProposalLine } from '../api/types';
 import { Failure } from './Failure';
 import { Moment } from './Moment';
 import { More } from './More';
@@ -27,6 +27,62 @@ export function ProposalLink({ proposal }: { proposal: Pick<Proposal, 'repositor
   );
 }
 
+/** What reviewers say of a proposal, in a few words. */
+function reviewed(p: ProposalLine): { state: string; said: string } | undefined {
+  if (p.refusals > 0) return { state: 'refused', said: 'changes asked for' };
+  if (p.wanted > 0)
+    return { state: p.approvals >= p.wanted ? 'approved' : 'waiting', said: `${p.approvals} of ${p.wanted}` };
+  return p.approvals > 0 ? { state: 'approved', said: 'approved' } : undefined;
+}
+
+/** What its checks say. */
+function checked(p: ProposalLine): { state: string; said: string } | undefined {
+  const all = p.passed + p.failed + p.pending;
+  if (p.failed > 0) return { state: 'failed', said: `${p.failed} of ${all} failed` };
+  if (p.pending > 0) return { state: 'pending', said: `${p.passed} of ${all}` };
+  return all > 0 ? { state: 'passed', said: `${all} passed` } : undefined;
+}
+
+function Said({ what }: { what?: { state: string; said: string } }) {
+  return what ? <State state={what.state} said={what.said} bare /> : null;
+}
+
+export function ProposalTable({
+  label,
+  items,
+  repository,
+}: {
+  label: string;
+  items: ProposalLine[];
+  repository?: boolean;
+}) {
+  return (
+    <Table
+      label={label}
+      rows={items}
+      id={(p) => p.id}
+      columns={[
+        { name: 'State', width: 120, cell: (p) => <State state={standing(p)} bare /> },
+        { name: 'Proposal', cell: (p) => <ProposalLink proposal={p} /> },
+        ...(repository
+          ? [
+              {
+                name: 'Repository',
+                wide: true,
+                width: 190,
+                cell: (p: ProposalLine) => <RepositoryLink name={p.repository} />,
+              },
+            ]
+          : []),
+        { name: 'Reviews', wide: true, width: 150, cell: (p) => <Said what={reviewed(p)} /> },
+        { name: 'Checks', wide: true, width: 130, cell: (p) => <Said what={checked(p)} /> },
+        { name: 'By', wide: true, width: 130, cell: (p) => p.author.name },
+        { name: 'Changed', right: true, width: 120, cell: (p) => <Moment at={p.updated} /> },
+      ]}
+    />
+  );
+}
+
 export function ProposalsOf({ filter, none }: { filter: ProposalFilter; none?: string }) {
   const query = useInfiniteQuery(proposals(filter));
   if (query.isPending) return <Rows />;
@@ -38,28 +94,7 @@ export function ProposalsOf({ filter, none }: { filter: ProposalFilter; none?: s
   return (
     <>
       <Stale query={query} />
-      <Table
-        label="Proposals"
-        rows={items}
-        id={(p) => p.id}
-        columns={[
-          { name: 'State', width: 130, cell: (p) => <State state={standing(p)} bare /> },
-          { name: 'Proposal', cell: (p) => <ProposalLink proposal={p} /> },
-          ...(filter.repository
-            ? []
-            : [
-                {
-                  name: 'Repository',
-                  wide: true,
-                  width: 220,
-                  cell: (p: Proposal) => <RepositoryLink name={p.repository} />,
-                },
-              ]),
-          { name: 'Branches', wide: true, cell: (p) => `${p.source} → ${p.target}` },
-          { name: 'By', wide: true, width: 150, cell: (p) => p.author.name },
-          { name: 'Changed', right: true, width: 130, cell: (p) => <Moment at={p.updated} /> },
-        ]}
-      />
+      <ProposalTable label="Proposals" items={items} repository={!filter.repository} />
       <More query={query} />
     </>
   );

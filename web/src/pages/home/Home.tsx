@@ -11,6 +11,7 @@ import { EntryTable } from '../ledger/EntryTable';
 import classes from './Home.module.css';
 import { Mine } from './Mine';
 
+const ProposalTable = lazy(async () => ({ default: (await import('../../parts/ProposalsOf')).ProposalTable }));
 const WaitingRun = lazy(() => import('./WaitingRun'));
 
 export function Home() {
@@ -24,7 +25,7 @@ export function Home() {
       </Page>
     );
   }
-  const { waiting, failed, recent, entries } = query.data;
+  const { waiting, proposals, failed, recent, entries } = query.data;
   return (
     <Page
       title={who.data ? `Hello, ${who.data.name}` : 'Home'}
@@ -41,6 +42,21 @@ export function Home() {
             {waiting.map((run) => (
               <WaitingRun key={run.id} run={run} />
             ))}
+          </Suspense>
+        </Section>
+      )}
+      {(proposals ?? []).length > 0 && (
+        <Section
+          title={`Proposals that wait for you (${proposals.length})`}
+          flush
+          actions={
+            <Text component={Link} to="/proposals?show=waiting" size="sm" className={classes.all}>
+              All of them
+            </Text>
+          }
+        >
+          <Suspense fallback={<Rows count={proposals.length} />}>
+            <ProposalTable label="Proposals that wait for you" items={proposals} repository />
           </Suspense>
         </Section>
       )}

@@ -1,4 +1,4 @@
-import { Stack } from '@mantine/core';
+import { Alert, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useComment } from '../../api/proposing';
 import { type ProposalPath, proposalComments } from '../../api/queries';
@@ -10,8 +10,9 @@ import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 import { shortCommit } from '../../words/ref';
 import { MergeBox } from './MergeBox';
+import { People } from './People';
 import classes from './proposal.module.css';
-import { Say, Saying, Talk, talks, Words } from './Talk';
+import { linesAbout, Say, Saying, Talk, talks, Words } from './Talk';
 
 type Event =
   | { at: string; key: string; talk: ReturnType<typeof talks>[number] }
@@ -44,8 +45,10 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
                 key={e.key}
                 path={path}
                 {...e.talk}
-                about={`${e.talk.first.path}:${e.talk.first.line}${e.talk.first.commit === proposal.head ? '' : ' (before)'}`}
+                about={`${e.talk.first.path}, ${linesAbout(e.talk.first)}${e.talk.first.nowLine ? '' : ' (outdated)'}`}
                 maySettle={proposal.can.includes('review')}
+                proposal={proposal}
+                quoted
               />
             ) : (
               <div key={e.key} className={classes.said}>
@@ -87,6 +90,18 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
             <MergeBox path={path} proposal={proposal} />
           </Section>
         )}
+        <Section title="Looked after by">
+          <People path={path} proposal={proposal} />
+        </Section>
+        {(proposal.warnings ?? []).length > 0 && (
+          <Alert color="yellow" variant="light" title="The file of owners has lines that can’t be read">
+            <ul className={classes.list}>
+              {(proposal.warnings ?? []).map((w) => (
+                <li key={w}>{w}</li>
+              ))}
+            </ul>
+          </Alert>
+        )}
         <Section title="Checks">
           {proposal.checks.length === 0 ? (
             'Nothing checked it so far.'
@@ -113,10 +128,13 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
           <Section title="Owners">
             <ul className={classes.list} aria-label="Owners">
               {proposal.owners.map((o) => (
-                <li key={o.owners.join(' ')}>
+                <li key={`${o.section} ${o.owners.join(' ')}`} title={o.files.join('\n')}>
                   <State state={o.approved ? 'approved' : 'waiting'} said="" bare />
                   <span>
+                    {o.section && `${o.section}: `}
+                    {o.needs > 1 && `${o.needs} of `}
                     {o.owners.join(' or ')} of {o.files.length} {o.files.length === 1 ? 'file' : 'files'}
+                    {o.optional && ', if they like'}
                   </span>
                 </li>
               ))}

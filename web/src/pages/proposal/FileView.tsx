@@ -1,40 +1,69 @@
-import { Button } from '@mantine/core';
-import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
-import { memo, type ReactNode, useMemo, useState } from 'react';
+import { Button, Checkbox } from '@mantine/core';
+import { IconCheck, IconChevronDown, IconChevronRight, IconCopy, IconLink } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { memo, type ReactNode, useRef, useState } from 'react';
+import { type DiffWish, type ProposalPath, proposalDiff } from '../../api/queries';
 import type { FileDiff } from '../../api/types';
+import { Failure } from '../../parts/Failure';
 import { State } from '../../parts/State';
-import { type DiffLine, lineKey, parseHunks, sideBySide } from './hunks';
+import { useCopy } from '../../parts/useCopy';
+import { FileBody, type LineAt } from './FileBody';
+import { Images, isImage } from './Images';
 import classes from './proposal.module.css';
+import { useNear } from './reviewing';
 
 /** Lines above which a file is folded until somebody wants it. */
 const large = 800;
 
-export interface LineAt {
-  path: string;
-  line: number;
-  old: boolean;
-}
+/** A file that is compared, in a proposal or elsewhere. */
+export type ShownFile = Omit<FileDiff, 'oldHash' | 'newHash' | 'oldMode' | 'newMode'> & Partial<FileDiff>;
 
 interface Props {
-  file: FileDiff;
+  file: ShownFile;
   split: boolean;
   /** What stands below a line: talks, and the box for a new one. */
   below: (at: LineAt) => ReactNode;
   /** Lines that have something below them, by lineKey. */
   marked: Set<string>;
-  /** Chooses a line to say something of; undefined when the reader may not. */
+  /** Where more of it is to be had: the lines between, pictures, and what is too large to come at once. */
+  from?: {
+    path: ProposalPath;
+    /** The commits that the two files are of. */
+    commits: { from: string; to: string };
+    base: string;
+    wish: DiffWish;
+  };
+  at?: LineAt;
+  /** Chooses lines to say something of; undefined when the reader may not. */
   choose?: (at: LineAt) => void;
+  /** Talks about lines that are not shown any more. */
+  elsewhere?: ReactNode;
+  viewed?: boolean;
+  setViewed?: (viewed: boolean) => void;
+  /** It is drawn at once, and not when it comes near to what can be seen. */
+  first?: boolean;
 }
 
-const signs: Record<DiffLine['kind'], string> = { added: '+', removed: '-', same: ' ', place: '', note: '' };
+/** Stands for a diff of nowhere, which nobody asks for. */
+const nowhere = proposalDiff({ namespace: '', name: '', number: 0 }, '', '', {}, '');
 
-export const FileView = memo(function FileView({ file, split, below, marked, choose }: Props) {
-  const lines = useMemo(() => parseHunks(file.patch ?? ''), [file.patch]);
-  const [open, setOpen] = useState(lines.length <= large);
+export const FileView = memo(function FileView(props: Props) {
+  const { from, file, viewed = false, setViewed, elsewhere } = props;
+  const at = useRef<HTMLElement>(null);
+  const [fold, setFold] = useState<boolean>();
+  const picture = file.binary && isImage(file.path);
+  const big = file.folded || (file.patch?.split('\n').length ?? 0) > large;
+  const open = fold === undefined ? !viewed && !big : !fold;
+  const near = useNear(at, props.first ?? true);
+  const whole = useQuery({
+    ...(from ? proposalDiff(from.path, from.base, from.commits.to, from.wish, file.path) : nowhere),
+    enabled: open && near && from !== undefined && (file.folded ?? false),
+  });
+  const shown = file.folded ? (whole.data?.files.find((f) => f.path === file.path) ?? file) : file;
   const Chevron = open ? IconChevronDown : IconChevronRight;
   const name = file.oldPath ? `${file.oldPath} → ${file.path}` : file.path;
   return (
-    <section className={classes.file} id={`file-${file.path}`} aria-label={name}>
+    <section className={classes.file} id={`file-${file.path}`} aria-label={name} ref={at} data-file tabIndex={-1}>
       <div className={classes.fileHead}>
         <Button
           variant="subtle"
@@ -43,163 +72,98 @@ export const FileView = memo(function FileView({ file, split, below, marked, cho
           px={4}
           aria-expanded={open}
           aria-label={`${open ? 'Fold' : 'Unfold'} ${file.path}`}
-          onClick={() => setOpen(!open)}
+          onClick={() => setFold(open)}
         >
           <Chevron size={16} aria-hidden />
         </Button>
         <code>{name}</code>
+        {from && <TakeAlong path={file.path} />}
         {file.status !== 'modified' && <State state={file.status} bare />}
+        {file.oldMode !== file.newMode && file.status === 'modified' && (
+          <span className={classes.note}>
+            mode {file.oldMode} → {file.newMode}
+          </span>
+        )}
         <span className={classes.plus}>+{file.additions}</span>
         <span className={classes.minus}>−{file.deletions}</span>
+        {setViewed && (
+          <Checkbox
+            size="xs"
+            label="Viewed"
+            aria-label={`Viewed ${file.path}`}
+            checked={viewed}
+            onChange={(e) => {
+              setFold(undefined);
+              setViewed(e.currentTarget.checked);
+            }}
+          />
+        )}
       </div>
-      {open && lines.length === 0 && (
+      {elsewhere}
+      {!open && big && !viewed && (
         <div className={classes.words}>
-          {file.binary
-            ? 'It is not text.'
-            : 'Nothing of it is shown here: it is too large, or only its name or mode changed.'}
+          It is large.{' '}
+          <Button size="compact-sm" variant="default" onClick={() => setFold(false)}>
+            Load it
+          </Button>
         </div>
       )}
-      {open && lines.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <section className={classes.scroll} tabIndex={0} aria-label={`Changes of ${file.path}`}>
-          <table className={`${classes.diff} ${split ? classes.split : ''}`}>
-            <colgroup>
-              <col className={classes.numbers} />
-              {split && <col />}
-              <col className={classes.numbers} />
-              <col />
-            </colgroup>
-            <tbody>
-              {split
-                ? sideBySide(lines).flatMap((pair, i) => {
-                    const key = `${i}`;
-                    if (pair.left?.kind === 'place' || pair.left?.kind === 'note') {
-                      return [
-                        <tr key={key}>
-                          <td colSpan={4} data-kind={pair.left.kind}>
-                            {pair.left.text}
-                          </td>
-                        </tr>,
-                      ];
-                    }
-                    const rows = [
-                      <tr key={key}>
-                        <Half line={pair.left} old file={file} choose={choose} />
-                        <Half line={pair.right} old={false} file={file} choose={choose} />
-                      </tr>,
-                    ];
-                    for (const at of places(file, pair.left, pair.right)) {
-                      if (marked.has(lineKey(at.path, at.line, at.old))) {
-                        rows.push(
-                          <tr key={`${key} ${at.old}`}>
-                            <td colSpan={4} className={classes.talk}>
-                              {below(at)}
-                            </td>
-                          </tr>,
-                        );
-                      }
-                    }
-                    return rows;
-                  })
-                : lines.flatMap((line, i) => {
-                    const key = `${i}`;
-                    if (line.kind === 'place' || line.kind === 'note') {
-                      return [
-                        <tr key={key}>
-                          <td colSpan={3} data-kind={line.kind}>
-                            {line.text}
-                          </td>
-                        </tr>,
-                      ];
-                    }
-                    const rows = [
-                      <tr key={key}>
-                        <LineNumber
-                          line={line.kind === 'added' ? undefined : line.old}
-                          old
-                          file={file}
-                          choose={choose}
-                        />
-                        <LineNumber line={line.new} old={false} file={file} choose={choose} />
-                        <td data-kind={line.kind}>
-                          <span className={classes.sign}>{signs[line.kind]}</span>
-                          {line.text}
-                        </td>
-                      </tr>,
-                    ];
-                    for (const at of places(file, line, line)) {
-                      if (marked.has(lineKey(at.path, at.line, at.old))) {
-                        rows.push(
-                          <tr key={`${key} ${at.old}`}>
-                            <td colSpan={3} className={classes.talk}>
-                              {below(at)}
-                            </td>
-                          </tr>,
-                        );
-                      }
-                    }
-                    return rows;
-                  })}
-            </tbody>
-          </table>
-        </section>
+      {open && near && (
+        <>
+          <Failure error={whole.error} retry={() => whole.refetch()} />
+          {whole.isFetching && <div className={classes.words}>It is being loaded…</div>}
+          {picture && from ? (
+            <Images path={from.path} file={file} commits={from.commits} />
+          ) : shown.patch ? (
+            <FileBody {...props} of={from && { ...from.path, head: from.commits.to }} file={shown} />
+          ) : (
+            !whole.isFetching && <div className={classes.words}>{nothing(shown)}</div>
+          )}
+        </>
       )}
+      {open && !near && <div style={{ height: 24 * Math.min(large, (file.patch?.split('\n').length ?? 0) + 2) }} />}
     </section>
   );
 });
 
-/** The lines of the two files that a row shows. */
-function places(file: FileDiff, left?: DiffLine, right?: DiffLine): LineAt[] {
-  const out: LineAt[] = [];
-  if (left?.old !== undefined) out.push({ path: file.path, line: left.old, old: true });
-  if (right?.new !== undefined) out.push({ path: file.path, line: right.new, old: false });
-  return out;
+/** Why no lines of a file are shown. */
+function nothing(file: ShownFile): string {
+  if (file.binary) return 'It is not text.';
+  if (file.status === 'type') return 'It became another kind of thing, such as a link.';
+  if (file.folded) return 'It is too large to be shown.';
+  return file.oldMode === file.newMode ? 'Only its name changed, or nothing in it.' : 'Only its mode changed.';
 }
 
-interface NumberProps {
-  line?: number;
-  old: boolean;
-  file: FileDiff;
-  choose?: (at: LineAt) => void;
-}
-
-function LineNumber({ line, old, file, choose }: NumberProps) {
-  if (line === undefined) return <td className={classes.number} />;
+/** Copies the path of a file, and the address of its changes. */
+function TakeAlong({ path }: { path: string }) {
+  const name = useCopy();
+  const link = useCopy();
+  const address = () => {
+    const url = new URL(location.href);
+    url.searchParams.set('file', path);
+    url.searchParams.delete('line');
+    return url.href;
+  };
+  const buttons = [
+    { label: `Copy the path ${path}`, state: name, act: () => name.copy(path), Icon: IconCopy },
+    { label: `Copy a link to ${path}`, state: link, act: () => link.copy(address()), Icon: IconLink },
+  ];
   return (
-    <td className={classes.number}>
-      {choose ? (
+    <span className={classes.take}>
+      {buttons.map(({ label, state, act, Icon }) => (
         <button
+          key={label}
           type="button"
-          aria-label={`Say something of ${old ? 'old ' : ''}line ${line} of ${file.path}`}
-          onClick={() => choose({ path: file.path, line, old })}
+          className={classes.taken}
+          aria-label={state.copied ? 'Copied' : label}
+          title={label}
+          onClick={act}
         >
-          {line}
+          {state.copied ? <IconCheck size={14} aria-hidden /> : <Icon size={14} aria-hidden />}
         </button>
-      ) : (
-        line
-      )}
-    </td>
+      ))}
+    </span>
   );
 }
 
-function Half({
-  line,
-  old,
-  file,
-  choose,
-}: {
-  line?: DiffLine;
-  old: boolean;
-  file: FileDiff;
-  choose?: (at: LineAt) => void;
-}) {
-  return (
-    <>
-      <LineNumber line={old ? line?.old : line?.new} old={old} file={file} choose={choose} />
-      <td data-kind={line ? line.kind : 'none'}>
-        {line && <span className={classes.sign}>{signs[line.kind]}</span>}
-        {line?.text}
-      </td>
-    </>
-  );
-}
+export type { LineAt };

@@ -1,191 +1,281 @@
-import { Alert, Button, Group, SegmentedControl, Stack } from '@mantine/core';
+import { Alert, Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { type Said, useComment, useProposal, type Verdict } from '../../api/proposing';
-import { type ProposalPath, proposalComments, proposalDiff } from '../../api/queries';
-import type { ProposalDetail } from '../../api/types';
+import { type DiffWish, me, type ProposalPath, proposalComments, proposalDiff } from '../../api/queries';
+import type { FileDiff, ProposalDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Empty, Rows } from '../../parts/Page';
+import { shortCommit } from '../../words/ref';
+import { FileTree } from './FileTree';
 import { FileView, type LineAt } from './FileView';
-import { lineKey } from './hunks';
+import { lineKey, parseHunks } from './hunks';
+import { Keys } from './Keys';
+import { LineTalks } from './LineTalks';
+import { Look } from './Look';
 import classes from './proposal.module.css';
 import { ReviewDialog } from './ReviewDialog';
-import { Say, Talk, talks } from './Talk';
+import { inFront, stepTo, useDrafts, useKeys, useViewed } from './reviewing';
+import { linesAbout, Talk, talks } from './Talk';
+
+/** What the address says of how changes are looked at. */
+export interface Looking {
+  split?: boolean;
+  wish?: DiffWish;
+  file?: string;
+  line?: string;
+}
 
 interface Props {
   path: ProposalPath;
   proposal: ProposalDetail;
   split: boolean;
-  setSplit: (split: boolean) => void;
+  wish: DiffWish;
+  to: { file?: string; line?: string };
+  look: (next: Looking) => void;
 }
 
+type TalkOf = ReturnType<typeof talks>[number];
+
 /** What a proposal changes, file by file, with what was said of its lines. */
-export function Files({ path, proposal, split, setSplit }: Props) {
-  const query = useQuery(proposalDiff(path, proposal.base, proposal.head));
+export function Files({ path, proposal, split, wish, to, look }: Props) {
+  const query = useQuery(proposalDiff(path, proposal.base, proposal.head, wish));
   const said = useQuery(proposalComments(path));
+  const who = useQuery(me);
   const [at, setAt] = useState<LineAt>();
-  const [gathered, setGathered] = useState<Said[]>([]);
+  const { drafts, add, drop, clear } = useDrafts(proposal.full);
+  const { viewed, set: setViewed } = useViewed(proposal.full);
+  const [batch, setBatch] = useState<string[]>([]);
   const [reviewing, setReviewing] = useState(false);
+  const [help, setHelp] = useState(false);
   const comment = useComment(path);
   const review = useProposal(path);
+  const apply = useProposal(path);
+  const files = query.data?.files ?? [];
 
-  // A talk shows at its line as long as that is of what is shown now.
-  const byLine = useMemo(() => {
-    const out = new Map<string, ReturnType<typeof talks>>();
+  // A talk shows below its last line, where that is now; one whose lines have changed shows with its file.
+  const { byLine, byFile } = useMemo(() => {
+    const byLine = new Map<string, TalkOf[]>();
+    const byFile = new Map<string, TalkOf[]>();
     for (const talk of talks(said.data ?? [])) {
-      const { path: file, line, old, commit } = talk.first;
-      if (!file || !line || commit !== proposal.head) continue;
-      const key = lineKey(file, line, old ?? false);
-      out.set(key, [...(out.get(key) ?? []), talk]);
+      const { path: file, nowLine, old } = talk.first;
+      if (!file || (old && wish.since)) continue;
+      byFile.set(file, [...(byFile.get(file) ?? []), talk]);
+      if (!nowLine) continue;
+      const key = lineKey(file, nowLine, old ?? false);
+      byLine.set(key, [...(byLine.get(key) ?? []), talk]);
     }
-    return out;
-  }, [said.data, proposal.head]);
-  const drafts = useMemo(() => {
+    return { byLine, byFile };
+  }, [said.data, wish.since]);
+  const draftsBy = useMemo(() => {
     const out = new Map<string, Said[]>();
-    for (const s of gathered) {
+    for (const s of drafts.said) {
       const key = lineKey(s.path ?? '', s.line ?? 0, s.old ?? false);
       out.set(key, [...(out.get(key) ?? []), s]);
     }
     return out;
-  }, [gathered]);
+  }, [drafts]);
   const marked = useMemo(() => {
-    const out = new Set([...byLine.keys(), ...drafts.keys()]);
+    const out = new Set([...byLine.keys(), ...draftsBy.keys()]);
     if (at) out.add(lineKey(at.path, at.line, at.old));
     return out;
-  }, [byLine, drafts, at]);
+  }, [byLine, draftsBy, at]);
+  const shown = useMemo(() => {
+    const out = new Set<string>();
+    for (const file of files) {
+      if (!byFile.has(file.path)) continue;
+      for (const line of parseHunks(file.patch ?? '')) {
+        if (line.old !== undefined) out.add(lineKey(file.path, line.old, true));
+        if (line.new !== undefined) out.add(lineKey(file.path, line.new, false));
+      }
+    }
+    return out;
+  }, [files, byFile]);
   const maySay = proposal.can.includes('comment');
   const choose = useCallback((chosen: LineAt) => setAt(chosen), []);
+  const isViewed = (file: FileDiff) => viewed[file.path] === file.newHash;
+  const go = (file: string) => {
+    look({ file, line: undefined });
+    document.getElementById(`file-${file}`)?.scrollIntoView({ block: 'start' });
+  };
 
-  const below = (place: LineAt) => {
-    const key = lineKey(place.path, place.line, place.old);
-    const here = at && lineKey(at.path, at.line, at.old) === key;
+  // A link leads to its file and line, once they are there.
+  const ready = files.length > 0;
+  useEffect(() => {
+    if (!ready || !to.file) return;
+    const file = document.getElementById(`file-${to.file}`);
+    const line = to.line ? document.getElementById(`line-${to.line}-${to.file}`) : null;
+    (line ?? file)?.scrollIntoView({ block: line ? 'center' : 'start' });
+  }, [ready, to.file, to.line]);
+
+  useKeys({
+    j: () => stepTo('[data-file]', 1),
+    k: () => stepTo('[data-file]', -1),
+    n: () => stepTo('[data-talk]', 1),
+    p: () => stepTo('[data-talk]', -1),
+    s: () => look({ split: !split }),
+    w: () => look({ wish: { ...wish, space: wish.space ? undefined : 'ignore' } }),
+    f: () => document.getElementById('filter-files')?.focus(),
+    c: () => {
+      const on = document.activeElement?.closest('tr') ?? inFront();
+      const row = on?.closest('tr') ?? on?.querySelector('[data-kind="added"], [data-kind="removed"]')?.closest('tr');
+      [...(row?.querySelectorAll<HTMLElement>('button') ?? [])].at(-1)?.click();
+    },
+    v: () => {
+      const on = inFront();
+      const file = files.find((f) => on?.id === `file-${f.path}`);
+      if (file) setViewed(file.path, isViewed(file) ? undefined : file.newHash);
+    },
+    '?': () => setHelp(true),
+  });
+
+  const below = (place: LineAt) => (
+    <LineTalks
+      path={path}
+      proposal={proposal}
+      place={place}
+      at={at}
+      text={lineText(files, at)}
+      talks={byLine.get(lineKey(place.path, place.line, place.old)) ?? []}
+      drafts={draftsBy.get(lineKey(place.path, place.line, place.old)) ?? []}
+      batch={{ ids: batch, set: setBatch }}
+      comment={comment}
+      keep={(s) => add(s, proposal.head)}
+      drop={drop}
+      close={() => setAt(undefined)}
+    />
+  );
+  const elsewhere = (file: FileDiff) => {
+    const hidden = (byFile.get(file.path) ?? []).filter(
+      ({ first }) => !first.nowLine || !shown.has(lineKey(file.path, first.nowLine, first.old ?? false)),
+    );
+    if (hidden.length === 0) return undefined;
     return (
-      <Stack gap="sm">
-        {(byLine.get(key) ?? []).map((talk) => (
-          <Talk
-            key={talk.first.id}
-            path={path}
-            {...talk}
-            about={`line ${place.line}`}
-            maySettle={proposal.can.includes('review')}
-          />
-        ))}
-        {(drafts.get(key) ?? []).map((s) => (
-          <div key={s.body} className={classes.said}>
-            <div className={classes.who}>
-              <b>You, with your review</b>
-              <Button
-                size="compact-xs"
-                variant="subtle"
-                color="gray"
-                onClick={() => setGathered((all) => all.filter((x) => x !== s))}
-              >
-                Take it back
-              </Button>
-            </div>
-            <div className={classes.words} style={{ whiteSpace: 'pre-wrap' }}>
-              {s.body}
-            </div>
-          </div>
-        ))}
-        {here && (
-          <Say
-            label={`Of ${place.old ? 'old ' : ''}line ${place.line}`}
-            button="Say it now"
-            busy={comment.isPending}
-            error={comment.error}
-            say={(text, done) =>
-              comment.mutate(
-                { ...place, body: text },
-                {
-                  onSuccess: () => {
-                    done();
-                    setAt(undefined);
-                  },
-                },
-              )
-            }
-            other={
-              proposal.can.includes('review') && proposal.state === 'open'
-                ? {
-                    label: 'Keep it for a review',
-                    say: (text, done) => {
-                      setGathered((all) => [...all, { ...place, body: text }]);
-                      done();
-                      setAt(undefined);
-                    },
-                  }
-                : undefined
-            }
-            cancel={() => setAt(undefined)}
-          />
-        )}
-      </Stack>
+      <details className={classes.elsewhere}>
+        <summary>
+          {hidden.length} {hidden.length === 1 ? 'talk' : 'talks'} about lines that are not shown here
+        </summary>
+        <Stack gap="sm">
+          {hidden.map((talk) => (
+            <Talk
+              key={talk.first.id}
+              path={path}
+              proposal={proposal}
+              {...talk}
+              about={`${linesAbout(talk.first)} at ${shortCommit(talk.first.commit ?? '')}`}
+              maySettle={proposal.can.includes('review')}
+              quoted
+            />
+          ))}
+        </Stack>
+      </details>
     );
   };
 
   if (query.isPending) return <Rows />;
-  if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
-  const { files, truncated } = query.data;
-  if (files.length === 0) return <Empty title="Nothing changes">Both branches hold the same.</Empty>;
-  const added = files.reduce((n, f) => n + f.additions, 0);
-  const removed = files.reduce((n, f) => n + f.deletions, 0);
+  if (query.isLoadingError) {
+    return (
+      <Stack>
+        <Failure error={query.error} retry={() => query.refetch()} />
+        {wish.since && (
+          <Button variant="default" onClick={() => look({ wish: {} })}>
+            Show all changes
+          </Button>
+        )}
+      </Stack>
+    );
+  }
+  const seen = files.filter(isViewed).length;
+  const open = new Map([...byFile].map(([file, all]) => [file, all.filter((t) => !t.first.resolved).length]));
   const submit = (verdict: Verdict, text: string) =>
     review.mutate(
-      { do: 'review', verdict, body: text, head: proposal.head, comments: gathered },
+      { do: 'review', verdict, body: text, head: proposal.head, comments: drafts.said },
       {
         onSuccess: () => {
-          setGathered([]);
+          clear();
           setReviewing(false);
         },
       },
     );
   return (
     <Stack gap="md">
-      <Group justify="space-between">
-        <Group gap="sm">
-          <span>
-            {files.length} {files.length === 1 ? 'file' : 'files'}
-          </span>
-          <span className={classes.plus}>+{added}</span>
-          <span className={classes.minus}>−{removed}</span>
-        </Group>
-        <Group gap="sm">
-          <SegmentedControl
-            aria-label="How changes are shown"
-            value={split ? 'split' : 'one'}
-            onChange={(value) => setSplit(value === 'split')}
-            data={[
-              { value: 'one', label: 'One column' },
-              { value: 'split', label: 'Side by side' },
-            ]}
-          />
-          {proposal.can.includes('review') && proposal.state === 'open' && (
-            <Button onClick={() => setReviewing(true)}>
-              Review{gathered.length > 0 ? ` with ${gathered.length} comments` : ''}
-            </Button>
-          )}
-        </Group>
-      </Group>
-      {truncated && (
-        <Alert color="yellow" variant="light" title="Not all of it is shown">
-          It is too large. Fetch {proposal.source} and use git diff to see the rest.
+      <Look
+        proposal={proposal}
+        mine={who.data?.id}
+        files={files}
+        seen={seen}
+        split={split}
+        wish={wish}
+        look={look}
+        drafts={drafts.said.length}
+        review={() => setReviewing(true)}
+        help={() => setHelp(true)}
+      />
+      {drafts.said.length > 0 && drafts.head !== proposal.head && (
+        <Alert color="yellow" variant="light" title="You began your review before the last push">
+          Look at the places of your comments again before you send them.
         </Alert>
       )}
-      {files.map((file) => (
-        <FileView
-          key={file.path}
-          file={file}
-          split={split}
-          marked={marked}
-          below={below}
-          choose={maySay ? choose : undefined}
-        />
-      ))}
+      {batch.length > 0 && (
+        <Alert
+          variant="light"
+          title={`${batch.length} ${batch.length === 1 ? 'suggestion' : 'suggestions'} to commit together`}
+        >
+          <Group gap="xs">
+            <Button
+              size="compact-sm"
+              loading={apply.isPending}
+              onClick={() =>
+                apply.mutate({ do: 'apply', comments: batch, head: proposal.head }, { onSuccess: () => setBatch([]) })
+              }
+            >
+              Commit suggestions
+            </Button>
+            <Button size="compact-sm" variant="default" onClick={() => setBatch([])}>
+              Forget them
+            </Button>
+          </Group>
+          <Failure error={apply.error} />
+        </Alert>
+      )}
+      {query.data.truncated && (
+        <Alert color="yellow" variant="light" title="Not all of it comes at once">
+          It is large. Files without lines can be loaded one by one; fetch refs/proposals/{proposal.number}/head to see
+          all of it with git.
+        </Alert>
+      )}
+      {files.length === 0 ? (
+        <Empty title="Nothing changes">
+          {wish.since ? 'Nothing was done since then.' : 'Both branches hold the same.'}
+        </Empty>
+      ) : (
+        <div className={classes.review}>
+          <FileTree files={files} viewed={isViewed} talks={open} go={go} />
+          <Stack gap="md" style={{ minWidth: 0 }}>
+            {files.map((file, i) => (
+              <FileView
+                key={file.path}
+                from={{ path, commits: query.data, base: proposal.base, wish }}
+                file={file}
+                split={split}
+                marked={marked}
+                below={below}
+                at={at?.path === file.path ? at : undefined}
+                choose={maySay ? choose : undefined}
+                elsewhere={elsewhere(file)}
+                viewed={isViewed(file)}
+                setViewed={(now) => setViewed(file.path, now ? file.newHash : undefined)}
+                first={i < 6 || file.path === to.file}
+              />
+            ))}
+          </Stack>
+        </div>
+      )}
+      {help && <Keys close={() => setHelp(false)} />}
       {reviewing && (
         <ReviewDialog
           proposal={proposal}
-          comments={gathered.length}
+          comments={drafts.said.length}
           busy={review.isPending}
           error={review.error}
           close={() => setReviewing(false)}
@@ -194,4 +284,14 @@ export function Files({ path, proposal, split, setSplit }: Props) {
       )}
     </Stack>
   );
+}
+
+/** The text of chosen lines of the new file, for a suggestion to begin with. */
+function lineText(files: FileDiff[], at?: LineAt): string | undefined {
+  const file = at && !at.old ? files.find((f) => f.path === at.path) : undefined;
+  if (!file || !at) return undefined;
+  const lines = parseHunks(file.patch ?? '').filter(
+    (l) => l.new !== undefined && l.new >= (at.start ?? at.line) && l.new <= at.line,
+  );
+  return lines.map((l) => l.text.replace(/\r$/, '')).join('\n');
 }

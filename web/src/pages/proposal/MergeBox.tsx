@@ -55,6 +55,27 @@ export function MergeBox({ path, proposal }: { path: ProposalPath; proposal: Pro
           way.
         </Text>
       )}
+      {proposal.can.includes('update') && (
+        <Group gap="xs">
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={act.isPending}
+            onClick={() => act.mutate({ do: 'update', way: 'merge', head: proposal.head })}
+          >
+            Bring {proposal.target} into {proposal.source}
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            loading={act.isPending}
+            onClick={() => act.mutate({ do: 'update', way: 'rebase', head: proposal.head })}
+          >
+            Rebase
+          </Button>
+          <CopyCommand command={`roadbed proposal update '${proposal.full}'`} />
+        </Group>
+      )}
       {may && chosen && (
         <>
           <Select

@@ -1,7 +1,7 @@
 import { Button, Menu, Tabs } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useProposal } from '../../api/proposing';
 import { type ProposalPath, proposal, proposalCommits } from '../../api/queries';
@@ -24,7 +24,7 @@ const route = getRouteApi('/shell/repositories/$namespace/$name/proposals/$numbe
 
 export function ProposalPage() {
   const { namespace, name, number } = route.useParams();
-  const { tab = 'conversation', look } = route.useSearch();
+  const { tab = 'conversation', look, since, space, file, line } = route.useSearch();
   const navigate = route.useNavigate();
   const path: ProposalPath = { namespace, name, number: Number(number) };
   const query = useQuery(proposal(path));
@@ -59,7 +59,8 @@ export function ProposalPage() {
           )}
           {p.mergeCommit && (
             <span>
-              merged by {p.mergedBy?.name} as <code>{shortCommit(p.mergeCommit)}</code>
+              merged by {p.mergedBy?.name}
+              {p.mergeWay === 'push' ? ', who pushed it,' : ''} as <code>{shortCommit(p.mergeCommit)}</code>
             </span>
           )}
         </>
@@ -68,7 +69,7 @@ export function ProposalPage() {
     >
       <Tabs
         value={tab}
-        onChange={(value) => navigate({ search: { tab: value ?? undefined, look }, replace: true })}
+        onChange={(value) => navigate({ search: (now) => ({ ...now, tab: value ?? undefined }), replace: true })}
         keepMounted={false}
       >
         <Tabs.List mb="md">
@@ -84,7 +85,20 @@ export function ProposalPage() {
             path={path}
             proposal={p}
             split={look === 'split'}
-            setSplit={(split) => navigate({ search: { tab, look: split ? 'split' : undefined }, replace: true })}
+            wish={{ since, space: space === 'ignore' ? 'ignore' : undefined }}
+            to={{ file, line }}
+            look={(next) =>
+              navigate({
+                search: (now) => ({
+                  ...now,
+                  ...('split' in next ? { look: next.split ? 'split' : undefined } : {}),
+                  ...('wish' in next ? { since: next.wish?.since, space: next.wish?.space } : {}),
+                  ...('file' in next ? { file: next.file, line: next.line } : {}),
+                }),
+                replace: true,
+                resetScroll: false,
+              })
+            }
           />
         </Tabs.Panel>
         <Tabs.Panel value="commits">
@@ -97,6 +111,7 @@ export function ProposalPage() {
 
 function Actions({ path, p }: { path: ProposalPath; p: ProposalDetail }) {
   const act = useProposal(path);
+  const navigate = useNavigate();
   const [closing, setClosing] = useState(false);
   const may = (what: string) => p.can.includes(what);
   return (
@@ -123,6 +138,26 @@ function Actions({ path, p }: { path: ProposalPath; p: ProposalDetail }) {
       {may('reopen') && (
         <Button variant="default" loading={act.isPending} onClick={() => act.mutate({ do: 'reopen' })}>
           Open it again
+        </Button>
+      )}
+      {may('revert') && (
+        <Button
+          variant="default"
+          loading={act.isPending}
+          onClick={() =>
+            act.mutate(
+              { do: 'revert' },
+              {
+                onSuccess: (made) =>
+                  navigate({
+                    to: '/repositories/$namespace/$name/proposals/$number',
+                    params: { ...path, number: String(made.number) },
+                  }),
+              },
+            )
+          }
+        >
+          Revert
         </Button>
       )}
       {closing && (

@@ -2,10 +2,12 @@ import { Button, Group, Stack, Textarea } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { type Said, useComment, useSettle } from '../../api/proposing';
 import type { ProposalPath } from '../../api/queries';
-import type { ProposalComment } from '../../api/types';
+import type { ProposalComment, ProposalDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
+import { State } from '../../parts/State';
 import classes from './proposal.module.css';
+import { type Batch, Suggested } from './Suggested';
 
 const MarkdownText = lazy(() => import('../../parts/Markdown'));
 
@@ -17,8 +19,23 @@ export function Words({ text }: { text: string }) {
   );
 }
 
-/** What somebody said, and when. */
-export function Saying({ comment, about }: { comment: ProposalComment; about?: string }) {
+interface SayingProps {
+  comment: ProposalComment;
+  about?: string;
+  /** For what it suggests; without it a suggestion is shown as it was written. */
+  path?: ProposalPath;
+  proposal?: ProposalDetail;
+  batch?: Batch;
+}
+
+/** A text without its suggestion, which is shown as a diff. */
+const withoutSuggestion = (text: string) =>
+  text.replace(/^ {0,3}(`{3,}|~{3,})[ \t]*suggestion[ \t]*\r?\n(?:[\s\S]*?\n)?? {0,3}\1[`~]*[ \t]*$/m, '').trim();
+
+/** What somebody said, and when; what it suggests; and what became of what it commands. */
+export function Saying({ comment, about, path, proposal, batch }: SayingProps) {
+  const suggests = comment.suggestion !== undefined && path && proposal;
+  const words = suggests ? withoutSuggestion(comment.body) : comment.body;
   return (
     <article aria-label={`${comment.author.name} said`}>
       <div className={classes.who}>
@@ -27,9 +44,27 @@ export function Saying({ comment, about }: { comment: ProposalComment; about?: s
         {comment.updated !== comment.created && <span>changed</span>}
         {about && <code>{about}</code>}
       </div>
-      <div className={classes.words}>
-        <Words text={comment.body} />
-      </div>
+      {words && (
+        <div className={classes.words}>
+          <Words text={words} />
+        </div>
+      )}
+      {suggests && <Suggested path={path} proposal={proposal} comment={comment} batch={batch} />}
+      {(comment.commands ?? []).length > 0 && (
+        <ul className={classes.commands} aria-label="Commands">
+          {(comment.commands ?? []).map((c, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the commands of a comment never change
+            <li key={i}>
+              <State
+                state={c.state === 'done' ? 'succeeded' : c.state === 'passed' ? 'waiting' : c.state}
+                said={c.state}
+                bare
+              />
+              <code>/{c.name}</code> <span>{c.answer}</span>
+            </li>
+          ))}
+        </ul>
+      )}
     </article>
   );
 }
@@ -43,10 +78,12 @@ interface SayProps {
   cancel?: () => void;
   /** The other thing that can be done with the words. */
   other?: { label: string; say: (text: string, done: () => void) => void };
+  /** What is put into the text by a button, such as a suggestion to be changed. */
+  insert?: { label: string; text: string };
 }
 
 /** Takes words. What was written stays when sending fails. */
-export function Say({ label, button, busy, error, say, cancel, other }: SayProps) {
+export function Say({ label, button, busy, error, say, cancel, other, insert }: SayProps) {
   const [text, setText] = useState('');
   const done = () => setText('');
   return (
@@ -74,6 +111,16 @@ export function Say({ label, button, busy, error, say, cancel, other }: SayProps
             {other.label}
           </Button>
         )}
+        {insert && (
+          <Button
+            size="compact-md"
+            variant="subtle"
+            color="gray"
+            onClick={() => setText((now) => (now ? `${now}\n\n${insert.text}` : insert.text))}
+          >
+            {insert.label}
+          </Button>
+        )}
         {cancel && (
           <Button size="compact-md" variant="subtle" color="gray" onClick={cancel}>
             Cancel
@@ -90,17 +137,21 @@ interface TalkProps {
   answers: ProposalComment[];
   about?: string;
   maySettle: boolean;
+  proposal: ProposalDetail;
+  batch?: Batch;
+  /** The lines as they were are shown with it, since they are not shown around it. */
+  quoted?: boolean;
 }
 
 /** A comment on a line with its answers; it can be settled, and then folds. */
-export function Talk({ path, first, answers, about, maySettle }: TalkProps) {
+export function Talk({ path, first, answers, about, maySettle, proposal, batch, quoted }: TalkProps) {
   const [answering, setAnswering] = useState(false);
   const comment = useComment(path);
   const settle = useSettle(path);
   const [shown, setShown] = useState(false);
   if (first.resolved && !shown) {
     return (
-      <div className={classes.said}>
+      <div className={classes.said} data-talk tabIndex={-1}>
         <div className={classes.who} style={{ border: 0 }}>
           <span>
             {first.author.name} on <code>{about}</code>, settled by {first.resolved.name}
@@ -113,10 +164,11 @@ export function Talk({ path, first, answers, about, maySettle }: TalkProps) {
     );
   }
   return (
-    <div className={classes.said}>
-      <Saying comment={first} about={about} />
+    <div className={classes.said} data-talk tabIndex={-1}>
+      {quoted && first.quote && first.suggestion === undefined && <pre className={classes.quote}>{first.quote}</pre>}
+      <Saying comment={first} about={about} path={path} proposal={proposal} batch={batch} />
       {answers.map((c) => (
-        <Saying key={c.id} comment={c} />
+        <Saying key={c.id} comment={c} path={path} proposal={proposal} batch={batch} />
       ))}
       <div className={classes.answer}>
         {answering ? (
@@ -159,6 +211,12 @@ export function Talk({ path, first, answers, about, maySettle }: TalkProps) {
       </div>
     </div>
   );
+}
+
+/** The lines that a comment is on, as people write them. */
+export function linesAbout(c: Pick<ProposalComment, 'start' | 'line' | 'old'>): string {
+  const one = !c.start || c.start === c.line;
+  return `${c.old ? 'old ' : ''}${one ? `line ${c.line}` : `lines ${c.start}–${c.line}`}`;
 }
 
 /** Comments as talks: those that begin one, with what was answered. */

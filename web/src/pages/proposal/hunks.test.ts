@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseHunks, sideBySide } from './hunks';
+import { gapLines, parseHunks, partsOf, sideBySide } from './hunks';
 
 const patch = `@@ -1,4 +1,5 @@ func x()
  one
@@ -52,5 +52,19 @@ describe('hunks', () => {
 
   it('of an empty patch are none', () => {
     expect(sideBySide(parseHunks(''))).toHaveLength(0);
+  });
+  it('leave gaps that can be filled', () => {
+    const parts = partsOf(parseHunks(patch));
+    expect(parts.map((p) => p.gap)).toEqual([
+      { first: 1, last: 0, shift: 0 },
+      { first: 6, last: 20, shift: -1 },
+      { first: 22, last: 0, shift: -1 },
+    ]);
+    expect(gapLines(['a', 'b', 'c'], 2, 3, -1)).toEqual([
+      { kind: 'same', text: 'b', old: 1, new: 2 },
+      { kind: 'same', text: 'c', old: 2, new: 3 },
+    ]);
+    expect(partsOf(parseHunks('@@ -3,0 +4,2 @@\n+x\n+y\n'))[0]?.gap).toEqual({ first: 1, last: 3, shift: 0 });
+    expect(partsOf([])).toEqual([]);
   });
 });

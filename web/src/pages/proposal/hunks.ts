@@ -64,3 +64,53 @@ export function sideBySide(lines: DiffLine[]): Pair[] {
 
 /** Where a comment on a line stands: in the new file, or in the old one. */
 export const lineKey = (path: string, line: number, old: boolean) => `${old ? 'old' : 'new'} ${line} ${path}`;
+
+/** Lines of a file that a diff leaves out, between two hunks or around them. */
+export interface Gap {
+  /** In the new file, from 1; the last is 0 while nobody knows how long the file is. */
+  first: number;
+  last: number;
+  /** What to add to a number in the new file for the one in the old file. */
+  shift: number;
+}
+
+/** A hunk with the gap before it. */
+export interface Part {
+  gap: Gap;
+  place: string;
+  lines: DiffLine[];
+}
+
+/** Divides the lines of a patch at its hunks, and tells the gaps; the last one, without lines, is up to the file's end. */
+export function partsOf(lines: DiffLine[]): Part[] {
+  const out: Part[] = [];
+  let next = 1;
+  for (const line of lines) {
+    if (line.kind === 'place') {
+      const m = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line.text);
+      const now = Number(m?.[3]) + (m?.[4] === '0' ? 1 : 0);
+      const old = Number(m?.[1]) + (m?.[2] === '0' ? 1 : 0);
+      out.push({ gap: { first: next, last: now - 1, shift: old - now }, place: line.text, lines: [] });
+      continue;
+    }
+    const part = out[out.length - 1];
+    if (!part) continue;
+    part.lines.push(line);
+    if (line.new !== undefined) next = line.new + 1;
+  }
+  let old = 0;
+  let now = 0;
+  for (const line of lines) {
+    if (line.old !== undefined) old = line.old;
+    if (line.new !== undefined) now = line.new;
+  }
+  if (out.length > 0) out.push({ gap: { first: now + 1, last: 0, shift: old - now }, place: '', lines: [] });
+  return out;
+}
+
+/** Lines of a gap as lines of the diff. */
+export function gapLines(text: string[], first: number, last: number, shift: number): DiffLine[] {
+  const out: DiffLine[] = [];
+  for (let n = first; n <= last; n++) out.push({ kind: 'same', text: text[n - 1] ?? '', old: n + shift, new: n });
+  return out;
+}
