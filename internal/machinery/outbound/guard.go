@@ -178,7 +178,7 @@ func tunnel(ctx context.Context, via *url.URL, address string) (net.Conn, error)
 		return fail(err)
 	}
 	from := bufio.NewReader(conn)
-	answer, err := http.ReadResponse(from, r)
+	answer, err := http.ReadResponse(from, r) //nolint:bodyclose // what follows is the connection, which is given or closed
 	switch {
 	case err != nil:
 		return fail(err)
