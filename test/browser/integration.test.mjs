@@ -100,4 +100,13 @@ chapter('the list shows how each does', async () => {
   await picture(page, 'integrations', 'ROADBED_LOOKS');
 });
 
+chapter('a forge is disconnected by who types its name', async () => {
+  await page.getByRole('link', { name: 'gitea', exact: true }).click();
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await page.getByLabel('Type gitea to go on').fill('gitea');
+  await told.sound(page, 'the question before a forge is disconnected');
+  await page.getByRole('button', { name: 'Disconnect it' }).click();
+  await page.getByText('No forge is connected').waitFor();
+});
+
 chapter('Nothing broke, and everybody could use it', () => told.end());

@@ -163,6 +163,22 @@ export function useTryIntegration(namespace: string, name: string) {
   });
 }
 
+export function useDisconnect(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      body(
+        api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', {
+          params: { path: { kind: 'integration', namespace, name } },
+        }),
+      ),
+    onSuccess: () => {
+      client.removeQueries({ queryKey: ['integration', namespace, name] });
+      return client.invalidateQueries({ queryKey: ['integrations'] });
+    },
+  });
+}
+
 export interface Connection {
   space: string;
   /** Secrets to be set first, by their names. */

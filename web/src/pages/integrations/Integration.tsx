@@ -1,8 +1,11 @@
-import { Alert, Anchor, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { useDisconnect } from '../../api/actions';
 import { integration as integrationQuery } from '../../api/queries';
 import type { Integration } from '../../api/types';
+import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
@@ -49,6 +52,7 @@ export function IntegrationPage() {
       actions={
         <>
           <CopyCommand command={`roadbed integration test ${i.namespace}/${i.name}`} />
+          {i.can.includes('delete') && <Disconnect integration={i} />}
           <Try integration={i} />
         </>
       }
@@ -110,5 +114,31 @@ function Webhooks({ integration: i }: { integration: Integration }) {
         {i.hooked && <CopyText label="Address" text={i.hook} />}
       </Stack>
     </Section>
+  );
+}
+
+function Disconnect({ integration: i }: { integration: Integration }) {
+  const [asked, setAsked] = useState(false);
+  const disconnect = useDisconnect(i.namespace, i.name);
+  const navigate = useNavigate();
+  return (
+    <>
+      <Button variant="default" onClick={() => setAsked(true)}>
+        Disconnect
+      </Button>
+      {asked && (
+        <Ask
+          title={`Disconnect ${i.name}`}
+          says="Its repositories are not worked with any more, and its webhooks are refused. At the forge nothing changes, and its secrets stay."
+          label="Disconnect it"
+          name={i.name}
+          command={`roadbed delete integration ${i.namespace}/${i.name}`}
+          busy={disconnect.isPending}
+          error={disconnect.error}
+          close={() => setAsked(false)}
+          act={() => disconnect.mutate(undefined, { onSuccess: () => navigate({ to: '/integrations' }) })}
+        />
+      )}
+    </>
   );
 }
