@@ -22,6 +22,38 @@ type Repository struct {
 	Pushed        *time.Time `json:"pushed,omitempty"`
 	Deleted       *time.Time `json:"deleted,omitempty" doc:"Since when it is deleted; absent for one that is there."`
 	Purge         *time.Time `json:"purge,omitempty" doc:"When a deleted one is removed for good."`
+	Outside       *Outside   `json:"outside,omitempty" doc:"Where it lives; absent for one that is hosted here."`
+}
+
+// Outside is where a repository lives that is at a forge, and how it does.
+type Outside struct {
+	Integration  string     `json:"integration" doc:"NAMESPACE/NAME."`
+	Remote       string     `json:"remote" doc:"OWNER/NAME at the forge."`
+	URL          string     `json:"url,omitempty" doc:"Of its page at the forge."`
+	Private      bool       `json:"private"`
+	Fetched      *time.Time `json:"fetched,omitempty" doc:"When something had moved there last, and was fetched; absent until it was fetched for the first time."`
+	Looked       *time.Time `json:"looked,omitempty" doc:"When the forge was asked last with success; absent when not since the server started."`
+	Next         *time.Time `json:"next,omitempty" doc:"When it is asked next."`
+	Fetching     bool       `json:"fetching" doc:"It is being asked, or fetched, at this moment."`
+	Phase        string     `json:"phase,omitempty" doc:"Of the fetch, in git's words."`
+	Done         int64      `json:"done,omitempty" doc:"Of the phase."`
+	Total        int64      `json:"total,omitempty" doc:"Of the phase; absent while it is not known."`
+	Behind       int        `json:"behind,omitempty" doc:"Branches and tags that have moved there and could not be fetched."`
+	Trouble      string     `json:"trouble,omitempty" doc:"Why it can't be fetched."`
+	TroubleKind  string     `json:"troubleKind,omitempty" doc:"unauthenticated, denied, not found, conflict, exhausted, unavailable, …"`
+	TroubleSince *time.Time `json:"troubleSince,omitempty"`
+}
+
+// Offer is a repository that an integration can connect. GET /integrations/{namespace}/{name}/repositories (integration:use).
+type Offer struct {
+	Remote      string    `json:"remote" doc:"OWNER/NAME at the forge."`
+	Description string    `json:"description,omitempty"`
+	URL         string    `json:"url,omitempty"`
+	Private     bool      `json:"private"`
+	Archived    bool      `json:"archived"`
+	Changed     time.Time `json:"changed"`
+	Connected   bool      `json:"connected"`
+	Repository  string    `json:"repository,omitempty" doc:"NAMESPACE/NAME that it is here, when the caller may read that."`
 }
 
 // Commit is one commit of a repository, the newest first. GET /repositories/{namespace}/{name}/commits (repository:read).

@@ -216,6 +216,10 @@ func (h *House) core() (err error) {
 	}
 	h.Repositories.Portal(h.baseURL())
 	h.Repositories.Grace(h.Options.Grace)
+	h.Repositories.Join(repository.OutsideOptions{
+		Forges: forges{h.Integrations}, Accounts: h.Identity, Proxy: h.Egress.URL(), Cache: int64(h.Options.CloneCache) << 30,
+	})
+	h.Hooks.Connect("repositories", h.Repositories)
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())

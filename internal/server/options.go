@@ -48,6 +48,7 @@ type Options struct {
 	LogFormat  string
 	Drain      time.Duration
 	Grace      time.Duration // of deleted repositories
+	CloneCache int           // GiB
 	Config     string
 	patience   time.Duration // of workers; 0 for their own, tests wait less
 }
@@ -116,6 +117,9 @@ func table() []option {
 	add("repository-grace", "`time` for which a deleted repository can be restored; 0 removes it at once")(
 		func(o *Options, v string) (err error) { o.Grace, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.Grace.String() })
+	add("clone-cache", "most disk that copies of repositories at forges take together, in `GiB`; those that were read last are kept")(
+		func(o *Options, v string) (err error) { o.CloneCache, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.CloneCache) })
 	set, get := text(func(o *Options) *string { return &o.AdminToken })
 	rows = append(rows, option{name: "admin-token", usage: "token of user:default/admin, for scripts", secret: true, set: set, get: get})
 	return rows
@@ -130,7 +134,7 @@ const (
 // Defaults are the options that nobody set.
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
-		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024}
+		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.

@@ -277,7 +277,8 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 				continue
 			}
 			if r.method == http.MethodGet {
-				if code, body := do(t, server, r.method, path, h.Options.AdminToken, ""); code >= 500 {
+				away := r.op.OperationID == "listOffers" // what a forge offers that does not answer
+				if code, body := do(t, server, r.method, path, h.Options.AdminToken, ""); code >= 500 && (!away || code != http.StatusServiceUnavailable) {
 					t.Errorf("%s %s answers the administrator with %d %.300s", r.method, path, code, body)
 				}
 			}

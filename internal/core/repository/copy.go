@@ -14,10 +14,10 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Copy copies the folders of all repositories into target, which it makes, while they are in use; it asks for no right.
+// Copy copies the folders of all hosted repositories into target, which it makes, while they are in use; it asks for no right.
 // Objects never change, so they are linked where the file system can. For a backup, copy the database first: what is
 // pushed between the two is then recorded when the copy is started. A repository that is deleted meanwhile, or whose
-// folder is missing, is left out. It fails with fault.Conflict when target is there already.
+// folder is missing, is left out; so are mirrors, which are fetched again. It fails with fault.Conflict when target is there already.
 func (s *Service) Copy(ctx context.Context, target string) error {
 	if err := os.Mkdir(target, 0o700); errors.Is(err, fs.ErrExist) {
 		return fault.Errorf(fault.Conflict, "%s is there already; choose another folder", target)
@@ -26,7 +26,7 @@ func (s *Service) Copy(ctx context.Context, target string) error {
 	}
 	var ids []string
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		ids, err = allIDs(ctx, tx)
+		ids, err = hostedIDs(ctx, tx)
 		return err
 	})
 	for _, id := range ids {

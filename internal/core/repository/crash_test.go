@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -38,9 +39,10 @@ func child(url, dir string) {
 	check(err)
 	g, err := git.New("", log)
 	check(err)
-	var asked atomic.Int32
+	var asked atomic.Int64
+	at, _ := strconv.ParseInt(os.Getenv("ROADBED_TEST_KILL_AT"), 10, 64) // which question for the time is the last one
 	now := func() time.Time {
-		if os.Getenv("ROADBED_TEST_KILL") == "settle" && asked.Add(1) == 1 {
+		if n := asked.Add(1); os.Getenv("ROADBED_TEST_KILL") == "settle" && n == 1 || n == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
@@ -49,6 +51,11 @@ func child(url, dir string) {
 	l := ledger.New(db, time.Now, log)
 	s, err := repository.New(db, access.New(db, l, time.Now, log), l, g, dir, now, log)
 	check(err)
+	if forge := os.Getenv("ROADBED_TEST_FORGE"); forge != "" {
+		s.Join(repository.OutsideOptions{Forges: &away{url: forge, there: thereAtFirst()}})
+		check(outsideDeed(s, os.Getenv("ROADBED_TEST_DO")))
+		return
+	}
 	if os.Getenv("ROADBED_TEST_KILL") == "" {
 		go func() { _ = s.Run(context.Background()) }()
 	}

@@ -24,10 +24,15 @@ const DefaultGrace = 7 * 24 * time.Hour
 func (s *Service) Grace(d time.Duration) { s.grace = d }
 
 // Delete hides a repository: it is not found any more, its name is kept for it, and after the grace it is removed for
-// good. It needs repository:admin; who made it needs no more than repository:create, so that what went wrong half way can
+// good. One that lives at a forge is disconnected: nothing changes there, so that nothing is kept here. It needs
+// repository:admin; who made it needs no more than repository:create, so that what went wrong half way can
 // be undone.
 func (s *Service) Delete(ctx context.Context, fullName string) error {
-	return s.delete(ctx, fullName, s.grace <= 0, nil)
+	r, err := s.open(ctx, Read, fullName)
+	if err != nil {
+		return err
+	}
+	return s.delete(ctx, fullName, s.grace <= 0 || r.Outside != nil, nil)
 }
 
 // Purge removes a repository with everything in it for good, also one that was deleted before. It needs repository:admin.

@@ -76,11 +76,11 @@ type turn struct {
 // hold is the right to write one repository. It is got open and not held, since a git process must be given the file
 // before it starts, and the lock is taken only when the pack is there.
 type hold struct {
-	s    *Service
-	id   string
-	file *os.File
-	git  *git.Git // whose processes hold it too
-	turn *turn    // while held
+	s     *Service
+	id    string
+	file  *os.File
+	git   *git.Git // whose processes hold it too
+	leave func()   // while held
 }
 
 // openHold opens the lock of a repository; close it.
@@ -96,21 +96,11 @@ func (s *Service) openHold(id string) (*hold, error) {
 // of the server.
 func (h *hold) acquire(ctx context.Context) error {
 	l := &h.s.locks
-	l.mu.Lock()
-	t := l.byID[h.id]
-	if t == nil {
-		t = &turn{taken: make(chan struct{}, 1)}
-		l.byID[h.id] = t
+	leave, err := l.enter(ctx, h.id)
+	if err != nil {
+		return err
 	}
-	t.waiting++
-	l.mu.Unlock()
-	select {
-	case t.taken <- struct{}{}:
-		h.turn = t
-	case <-ctx.Done():
-		l.leave(h.id, t)
-		return fault.Errorf(fault.Canceled, "wait for another push to the repository: %w", ctx.Err())
-	}
+	h.leave = leave
 	// A git process of an earlier life may have it, or another process that writes the same folder.
 	if err := await(ctx, h.file, syscall.LOCK_EX, "an earlier push to the repository has not ended yet"); err != nil {
 		h.release()
@@ -145,24 +135,40 @@ func (s *Service) tidy(ctx context.Context, g *git.Git, id string) {
 	}
 }
 
-func (l *locks) leave(id string, t *turn) {
+// enter waits for the turn at a repository; leave ends it.
+func (l *locks) enter(ctx context.Context, id string) (leave func(), err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t.waiting--; t.waiting == 0 {
-		delete(l.byID, id)
+	t := l.byID[id]
+	if t == nil {
+		t = &turn{taken: make(chan struct{}, 1)}
+		l.byID[id] = t
+	}
+	t.waiting++
+	l.mu.Unlock()
+	left := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if t.waiting--; t.waiting == 0 {
+			delete(l.byID, id)
+		}
+	}
+	select {
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken; left() }, nil
+	case <-ctx.Done():
+		left()
+		return nil, fault.Errorf(fault.Canceled, "wait for another push to the repository: %w", ctx.Err())
 	}
 }
 
 // release lets the next one write; it does nothing when the lock isn't held.
 func (h *hold) release() {
-	if h.turn == nil {
+	if h.leave == nil {
 		return
 	}
 	_ = syscall.Flock(int(h.file.Fd()), syscall.LOCK_UN)
-	t := h.turn
-	h.turn = nil
-	<-t.taken
-	h.s.locks.leave(h.id, t)
+	h.leave()
+	h.leave = nil
 }
 
 // close releases the lock and the file.

@@ -1,5 +1,5 @@
-// Package repository holds the repositories that the platform hosts: who may read and write them, where they are on
-// disk, and what was pushed.
+// Package repository is the one door to the repositories, those that the platform hosts and those that live at a forge: who
+// may read and write them, where they are on disk, and what was pushed.
 //
 // A repository has an address (NAMESPACE/NAME, compared without case) and belongs to a space, which its rights come
 // from. On disk it is a bare folder named after its id, so that a new name or space moves nothing.
@@ -20,14 +20,26 @@
 // its references have moved, so that nothing is dropped that a push builds on. A repository that is deleted ends what is
 // being served of it.
 //
+// An outside repository lives at a forge. Its row is like a hosted one's, with one of repository_outsides; its folder is a
+// mirror, whose references move by fetch in place of by push, under the same lock and mark, and are settled in the same way.
+// A look (refresh.go) asks the forge what the repository is now, and fetches what has moved; those who ask for one at the
+// same time share it, and what goes wrong is in the row. The loop (watch.go) looks when nobody told of anything; Handle
+// (event.go) takes what webhooks tell. What is changed here moves at the forge first (outward.go), with a lease, after it
+// was written down by whom: a fetch that finds it records it as theirs, whatever was killed. Only one at a time speaks with
+// the forge of a repository, so that no older list of references is taken for a newer one.
+//
+// The mirrors are the cache of clones (mirror.go): filled apart and whole before they are in their place, dropped when
+// they take too much and nobody reads them. Readers say so (reach, use), and lack nothing that the forge has.
+//
 // A deleted repository keeps its row, its name and its folder until its purge time: to everybody but who restores it there is
 // none. Then Run removes it: first the row, in the transaction of the entry, then the folder, of which a crash leaves an orphan.
 //
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what
 // was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted,
-// repository.restored, repository.purged. Their subject is "repository:NAMESPACE/NAME". What hangs on a repository hides or waits when it is deleted,
+// repository.restored, repository.purged; of an outside one repository.connected, repository.troubled and repository.recovered
+// (Data: kind, message), and repository.proposal (Happened). Their subject is "repository:NAMESPACE/NAME". What hangs on a repository hides or waits when it is deleted,
 // and goes when it is purged.
 //
-// Rights: repository:read, write (push, commit), create, admin (rename, transfer, settings, delete). Whoever may not
+// Rights (an outside one is connected with integration:use besides): repository:read, write (push, commit), create, admin (rename, transfer, settings, delete). Whoever may not
 // read a repository learns nothing of it: it is fault.NotFound.
 package repository

@@ -80,6 +80,11 @@ func (s *Service) Edit(ctx context.Context, fullName string, e Edit) (commit str
 	if err := git.CheckBranch(e.Branch); err != nil {
 		return "", err
 	}
+	done, err := s.use(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	for range 5 { // another push may come in between; what counts is that nobody touched these files
 		var request git.CommitRequest
 		if request, err = s.prepare(ctx, r, e); err != nil {

@@ -20,8 +20,20 @@ func (s *Service) Waiting(id string) int {
 
 // At gives the service with another clock.
 func (s *Service) At(now func() time.Time) *Service {
-	return &Service{db: s.db, access: s.access, ledger: s.ledger, git: s.git, dir: s.dir, now: now, log: s.log, grace: s.grace, started: s.started, locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}}
+	return &Service{watches: newWatches(), mirrors: newMirrors(), db: s.db, access: s.access, ledger: s.ledger, git: s.git, dir: s.dir, now: now, log: s.log, grace: s.grace, started: s.started, locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}}
 }
 
 // PurgeDue removes the deleted repositories whose time is over.
 func (s *Service) PurgeDue(ctx context.Context) { s.purgeDue(ctx) }
+
+// Look is what the loop does when the time of an outside repository has come.
+func (s *Service) Look(ctx context.Context, id string) error { return s.look(ctx, id, ask{}) }
+
+// Drop drops a mirror that nobody uses.
+func (s *Service) Drop(ctx context.Context, id string) (bool, error) { return s.drop(ctx, id) }
+
+// Trim bounds the mirrors.
+func (s *Service) Trim(ctx context.Context) error { return s.trim(ctx) }
+
+// Due gives the outside repositories whose time has come.
+func (s *Service) Due(now time.Time) []string { return s.watches.due(now) }

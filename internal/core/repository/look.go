@@ -17,10 +17,11 @@ func (s *Service) reader(ctx context.Context) *git.Git { return s.git.Asking(act
 
 // LastCommits tells which commit changed each entry of a folder last; see git.LastCommits.
 func (s *Service) LastCommits(ctx context.Context, fullName, rev, folder string) (git.Last, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return git.Last{}, err
 	}
+	defer done()
 	entries, err := s.git.Tree(ctx, dir, commit, folder)
 	if err != nil {
 		return git.Last{}, err
@@ -41,10 +42,11 @@ type Entry struct {
 // Entry gives the file, link or submodule at a path. It fails with fault.NotFound when there is none, fault.Invalid for a
 // folder.
 func (s *Service) Entry(ctx context.Context, fullName, rev, file string) (Entry, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return Entry{}, err
 	}
+	defer done()
 	found, err := s.git.Entries(ctx, dir, commit, []string{file})
 	if err != nil {
 		return Entry{}, err
@@ -70,10 +72,11 @@ func (s *Service) Entry(ctx context.Context, fullName, rev, file string) (Entry,
 
 // Blame tells who wrote the lines of a file; see git.Blame.
 func (s *Service) Blame(ctx context.Context, fullName, rev, file string, from, to int) (commit string, b git.Blame, err error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return "", b, err
 	}
+	defer done()
 	b, err = s.reader(ctx).Blame(ctx, dir, commit, file, from, to)
 	return commit, b, err
 }
@@ -88,10 +91,11 @@ func (s *Service) Search(ctx context.Context, fullName, rev string, q git.Search
 	if start != "" {
 		rev = start
 	}
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return "", found, "", err
 	}
+	defer done()
 	q.Skip, q.Files = skip, part.Size()
 	if found, err = s.reader(ctx).Grep(ctx, dir, commit, q); err == nil && found.More {
 		next = after(commit, skip+part.Size())
@@ -108,10 +112,11 @@ const (
 // Names gives the paths of files that match what somebody types, the best first; see score. Without a text it is the
 // first ones. more says that not all files were looked at, or that there are more.
 func (s *Service) Names(ctx context.Context, fullName, rev, text string, limit int) (names []string, more bool, err error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return nil, false, err
 	}
+	defer done()
 	if len(text) > namesGiven {
 		return nil, false, fault.Errorf(fault.Invalid, "what you look for has at most %d bytes", namesGiven)
 	}

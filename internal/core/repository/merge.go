@@ -11,18 +11,24 @@ import (
 // Compare gives what source changes since what it has in common with target, each a branch, a tag or a commit. It needs
 // repository:read.
 func (s *Service) Compare(ctx context.Context, fullName, target, source string, limits git.DiffLimits) (from, to string, standing git.Standing, d git.Diff, err error) {
-	dir, to, err := s.at(ctx, fullName, source)
+	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return "", "", standing, d, err
 	}
-	base, err := s.Resolve(ctx, fullName, target)
-	if err != nil {
-		return "", "", standing, d, err
-	}
-	if standing, err = s.git.Standing(ctx, dir, base, to); err != nil {
-		return "", "", standing, d, err
-	}
-	d, err = s.git.Diff(ctx, dir, standing.Base, to, limits)
+	err = s.reading(ctx, r, []string{target, source}, func(dir string) error {
+		if to, err = s.resolve(ctx, r, source); err != nil {
+			return err
+		}
+		base, err := s.resolve(ctx, r, target)
+		if err != nil {
+			return err
+		}
+		if standing, err = s.git.Standing(ctx, dir, base, to); err != nil {
+			return err
+		}
+		d, err = s.git.Diff(ctx, dir, standing.Base, to, limits)
+		return err
+	})
 	return standing.Base, to, standing, d, err
 }
 
@@ -35,6 +41,11 @@ func (s *Service) RemoveBranch(ctx context.Context, fullName, branch string) err
 	if err := git.CheckBranch(branch); err != nil {
 		return err
 	}
+	done, err := s.use(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	at, err := s.resolve(ctx, r, "refs/heads/"+branch)
 	if err != nil {
 		return err
@@ -48,12 +59,12 @@ func (s *Service) RemoveBranch(ctx context.Context, fullName, branch string) err
 }
 
 // Standing tells how a source stands to the target that it is to be brought into; see git.Standing.
-func (p Platform) Standing(ctx context.Context, repository, target, source string) (git.Standing, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return git.Standing{}, err
-	}
-	return p.s.git.Standing(ctx, p.s.folder(r.ID), target, source)
+func (p Platform) Standing(ctx context.Context, repository, target, source string) (standing git.Standing, err error) {
+	err = p.at(ctx, repository, []string{target, source}, func(dir string) error {
+		standing, err = p.s.git.Standing(ctx, dir, target, source)
+		return err
+	})
+	return standing, err
 }
 
 // Merge brings a commit into a branch, as the principal of ctx: it is a push like another, and starts what a push
@@ -113,6 +124,14 @@ func (p Platform) DeleteBranch(ctx context.Context, repository, branch, at strin
 
 // moving lets fn move references of a repository, in the name of the principal of ctx.
 func (s *Service) moving(ctx context.Context, r Repository, fn func(g *git.Git) error) error {
+	return s.movingAs(ctx, r, markOf(ctx, false), fn)
+}
+
+// movingAs is moving in the name of whom m says.
+func (s *Service) movingAs(ctx context.Context, r Repository, m mark, fn func(g *git.Git) error) error {
+	if r.Outside != nil {
+		return s.outward(ctx, r, m, fn)
+	}
 	return s.locked(ctx, r.ID, func(g *git.Git) error {
 		now, err := s.byID(ctx, r.ID)
 		if err != nil {
@@ -121,12 +140,15 @@ func (s *Service) moving(ctx context.Context, r Repository, fn func(g *git.Git) 
 		if err := now.changeable(); err != nil {
 			return err
 		}
-		if err := s.begin(ctx, r.ID, markOf(ctx, false)); err != nil {
+		if err := s.begin(ctx, r.ID, m); err != nil {
 			return err
 		}
 		err = fn(g)
-		// When this fails the mark stays: a record that is late is no reason to move anything again.
-		_ = s.finish(ctx, r.ID)
+		// When this fails the mark stays: a record that is late is no reason for a person to move anything again. What the
+		// platform does next goes by the ledger, and its next try finds what has moved.
+		if late := s.finish(ctx, r.ID); err == nil && m.platform {
+			return late
+		}
 		return err
 	})
 }
@@ -150,6 +172,11 @@ func (p Platform) Show(ctx context.Context, repository string, shown Shown) erro
 	}
 	number := strconv.Itoa(shown.Number)
 	leads := map[string]string{git.ProposalPrefix + number + "/head": shown.Head, git.ProposalPrefix + number + "/merge": ""}
+	release, err := p.s.use(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return fault.Wrap(p.s.locked(ctx, r.ID, func(g *git.Git) error {
 		dir := p.s.folder(r.ID)
 		if shown.Before != "" && shown.Before != shown.Head {
@@ -171,12 +198,12 @@ func (p Platform) Show(ctx context.Context, repository string, shown Shown) erro
 }
 
 // Brings gives the commits that head has and base has not, the newest first, after the first skip of them.
-func (p Platform) Brings(ctx context.Context, repository, base, head string, skip, limit int) ([]git.Commit, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return nil, err
-	}
-	return p.s.git.Brings(ctx, p.s.folder(r.ID), base, head, skip, limit)
+func (p Platform) Brings(ctx context.Context, repository, base, head string, skip, limit int) (commits []git.Commit, err error) {
+	err = p.at(ctx, repository, []string{base, head}, func(dir string) error {
+		commits, err = p.s.git.Brings(ctx, dir, base, head, skip, limit)
+		return err
+	})
+	return commits, err
 }
 
 // Gate decides, besides the repository's own rules, whether somebody may move a branch by a push: nil lets it through.

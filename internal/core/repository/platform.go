@@ -47,7 +47,12 @@ func (p Platform) resolved(ctx context.Context, r Repository, rev string, err er
 	if err != nil {
 		return "", err
 	}
-	return p.s.resolve(ctx, r, rev)
+	var commit string
+	err = p.s.atCommit(ctx, r, rev, func(_, found string) error {
+		commit = found
+		return nil
+	})
+	return commit, err
 }
 
 // SpaceOf gives the space that a repository belongs to.
@@ -86,15 +91,16 @@ func (p Platform) Get(ctx context.Context, repository string) (Repository, error
 }
 
 // ReadFile gives a file of at most limit bytes; see git.ReadFile for its errors.
-func (p Platform) ReadFile(ctx context.Context, repository, commit, file string, limit int64) ([]byte, error) {
+func (p Platform) ReadFile(ctx context.Context, repository, commit, file string, limit int64) (content []byte, err error) {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
-	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
-		return nil, err
-	}
-	return p.s.git.ReadFile(ctx, p.s.folder(r.ID), commit, file, limit)
+	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
+		content, err = p.s.git.ReadFile(ctx, dir, commit, file, limit)
+		return err
+	})
+	return content, err
 }
 
 // filesAtOnce is how many names of files are given at a time.
@@ -148,19 +154,19 @@ func (p Platform) files(ctx context.Context, repository, commit, folder string, 
 	if err != nil {
 		return nil, err
 	}
-	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
-		return nil, err
-	}
 	var files []string
-	err = p.s.git.Walk(ctx, p.s.folder(r.ID), commit, folder, func(e git.TreeEntry) error {
-		if e.Type != "blob" || !wanted(e.Path) {
+	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
+		files = nil
+		return p.s.git.Walk(ctx, dir, commit, folder, func(e git.TreeEntry) error {
+			if e.Type != "blob" || !wanted(e.Path) {
+				return nil
+			}
+			if len(files) == filesAtOnce {
+				return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
+			}
+			files = append(files, e.Path)
 			return nil
-		}
-		if len(files) == filesAtOnce {
-			return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
-		}
-		files = append(files, e.Path)
-		return nil
+		})
 	})
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -228,12 +234,21 @@ func match(pattern, name []string) bool {
 
 // ChangedPaths gives the paths that differ between two commits; from may be empty or Zero. It fails with fault.TooLarge
 // when there are too many: take everything as changed then.
-func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error) {
+func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string) (paths []string, err error) {
+	err = p.at(ctx, repository, []string{from, to}, func(dir string) error {
+		paths, err = p.s.git.ChangedPaths(ctx, dir, from, to)
+		return err
+	})
+	return paths, err
+}
+
+// at runs fn, which reads revisions, in the folder of a repository.
+func (p Platform) at(ctx context.Context, repository string, revisions []string, fn func(dir string) error) error {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return p.s.git.ChangedPaths(ctx, p.s.folder(r.ID), from, to)
+	return p.s.reading(ctx, r, revisions, fn)
 }
 
 // CommitAt gives one commit.
@@ -249,12 +264,12 @@ func (p Platform) CommitAt(ctx context.Context, repository, commit string) (git.
 }
 
 // Commits gives up to limit commits from one back, the newest first.
-func (p Platform) Commits(ctx context.Context, repository, commit string, limit int) ([]git.Commit, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return nil, err
-	}
-	return p.s.git.Log(ctx, p.s.folder(r.ID), commit, "", 0, limit)
+func (p Platform) Commits(ctx context.Context, repository, commit string, limit int) (commits []git.Commit, err error) {
+	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+		commits, err = p.s.git.Log(ctx, dir, commit, "", 0, limit)
+		return err
+	})
+	return commits, err
 }
 
 // Parents gives the parents of a commit.
@@ -267,12 +282,12 @@ func (p Platform) Parents(ctx context.Context, repository, commit string) ([]str
 }
 
 // IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
-func (p Platform) IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return false, err
-	}
-	return p.s.git.IsAncestor(ctx, p.s.folder(r.ID), ancestor, commit)
+func (p Platform) IsAncestor(ctx context.Context, repository, ancestor, commit string) (is bool, err error) {
+	err = p.at(ctx, repository, []string{ancestor, commit}, func(dir string) error {
+		is, err = p.s.git.IsAncestor(ctx, dir, ancestor, commit)
+		return err
+	})
+	return is, err
 }
 
 // IsPlatformCommit tells whether the platform itself pushed a commit as the head of a branch.
@@ -293,10 +308,12 @@ func (p Platform) ArchiveAt(ctx context.Context, repository, commit, subpath str
 	if err != nil {
 		return nil, err
 	}
-	if commit, err = p.s.resolve(ctx, r, commit); err != nil {
+	dir, commit, done, err := p.s.atOf(ctx, r, commit)
+	if err != nil {
 		return nil, err
 	}
-	return p.s.git.Archive(ctx, p.s.folder(r.ID), commit, subpath)
+	stream, err := p.s.git.Archive(ctx, dir, commit, subpath)
+	return until(stream, done, err)
 }
 
 // Commit commits as the platform itself: its push is marked as such, so that it starts no pipeline. The ledger names

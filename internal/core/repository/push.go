@@ -35,6 +35,14 @@ func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, pat
 	if err != nil {
 		return err
 	}
+	if write && repository.Outside != nil {
+		return fault.Errorf(fault.Conflict, "%s lives at its forge: push to %s, and it is seen here in a moment", repository.FullName(), repository.Outside.URL)
+	}
+	release, err := s.use(r.Context(), repository)
+	if err != nil {
+		return err
+	}
+	defer release()
 	ctx, ended := s.serving(r.Context(), repository.ID)
 	defer ended()
 	r = r.WithContext(ctx)
@@ -159,28 +167,13 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 	if r.Author.When.IsZero() {
 		r.Author.When = s.now()
 	}
-	err = s.locked(ctx, repository.ID, func(g *git.Git) error {
-		now, err := s.byID(ctx, repository.ID)
-		if err != nil {
-			return err
-		}
-		if err := now.changeable(); err != nil {
-			return err
-		}
+	err = s.movingAs(ctx, repository, m, func(g *git.Git) error {
 		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Old(), Zero)}); s.gate != nil && !m.platform {
 			if err := s.gate(ctx, repository, u); err != nil {
 				return err
 			}
 		}
-		if err := s.begin(ctx, repository.ID, m); err != nil {
-			return err
-		}
 		commit, err = g.Commit(ctx, s.folder(repository.ID), r)
-		// When this fails the mark stays: a record that is late is no reason for a person to commit again. What the
-		// platform does next goes by the ledger, and its next try finds the commit.
-		if late := s.finish(ctx, repository.ID); err == nil && m.platform {
-			return late
-		}
 		return err
 	})
 	return commit, fault.Wrap(err, "commit to %s", repository.FullName())

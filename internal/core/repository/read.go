@@ -15,13 +15,24 @@ import (
 
 // at gives the folder of a repository that the principal may read, and the commit that rev names in it: a full hash, a
 // branch, a tag, a full reference, or "" for the head of the default branch.
-func (s *Service) at(ctx context.Context, fullName, rev string) (dir, commit string, err error) {
+// What is read is there until done.
+func (s *Service) at(ctx context.Context, fullName, rev string) (dir, commit string, done func(), err error) {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
-		return "", "", err
+		return "", "", nil, err
 	}
-	commit, err = s.resolve(ctx, r, rev)
-	return s.folder(r.ID), commit, err
+	return s.atOf(ctx, r, rev)
+}
+
+// atOf is at without rights.
+func (s *Service) atOf(ctx context.Context, r Repository, rev string) (dir, commit string, done func(), err error) {
+	if dir, done, err = s.reach(ctx, r, rev); err != nil {
+		return "", "", nil, err
+	}
+	if commit, err = s.resolve(ctx, r, rev); err != nil {
+		done()
+	}
+	return dir, commit, done, err
 }
 
 func (s *Service) resolve(ctx context.Context, r Repository, rev string) (string, error) {
@@ -40,7 +51,10 @@ func (s *Service) resolve(ctx context.Context, r Repository, rev string) (string
 // Resolve gives the commit that rev names; see the package's readers: a full hash, a branch, a tag, a full reference, or
 // "" for the head of the default branch. It needs repository:read, as all of these do.
 func (s *Service) Resolve(ctx context.Context, fullName, rev string) (commit string, err error) {
-	_, commit, err = s.at(ctx, fullName, rev)
+	_, commit, done, err := s.at(ctx, fullName, rev)
+	if err == nil {
+		done()
+	}
 	return commit, err
 }
 
@@ -59,19 +73,21 @@ func (s *Service) Refs(ctx context.Context, fullName string) (refs []Ref, err er
 
 // ReadFile gives a file of at most limit bytes; see git.ReadFile for its errors.
 func (s *Service) ReadFile(ctx context.Context, fullName, rev, path string, limit int64) ([]byte, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	return s.git.ReadFile(ctx, dir, commit, path, limit)
 }
 
 // Tree lists a folder; see git.Tree.
 func (s *Service) Tree(ctx context.Context, fullName, rev, path string) ([]git.TreeEntry, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	return s.git.Tree(ctx, dir, commit, path)
 }
 
@@ -96,10 +112,11 @@ func (s *Service) History(ctx context.Context, fullName, rev string, h git.Histo
 	if start != "" {
 		rev = start
 	}
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return list, err
 	}
+	defer done()
 	if h.Without != "" && !git.IsHash(h.Without) {
 		if h.Without, err = s.Resolve(ctx, fullName, h.Without); err != nil {
 			return list, err
@@ -128,10 +145,11 @@ func after(commit string, n int) string { return commit + "+" + strconv.Itoa(n) 
 
 // Commit gives one commit: a full hash or its beginning, a branch, a tag, or "" for the head of the default branch.
 func (s *Service) Commit(ctx context.Context, fullName, rev string) (git.Commit, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return git.Commit{}, err
 	}
+	defer done()
 	log, err := s.git.Log(ctx, dir, commit, "", 0, 1)
 	if err == nil && len(log) == 0 {
 		err = fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
@@ -144,10 +162,11 @@ func (s *Service) Commit(ctx context.Context, fullName, rev string) (git.Commit,
 
 // Diff compares two commits; an empty from is the empty tree.
 func (s *Service) Diff(ctx context.Context, fullName, from, to string, limits git.DiffLimits) (git.Diff, error) {
-	dir, commit, err := s.at(ctx, fullName, to)
+	dir, commit, done, err := s.at(ctx, fullName, to)
 	if err != nil {
 		return git.Diff{}, err
 	}
+	defer done()
 	if from != "" && !git.IsHash(from) {
 		if from, err = s.git.Resolve(ctx, dir, from); err != nil {
 			return git.Diff{}, err
@@ -158,11 +177,12 @@ func (s *Service) Diff(ctx context.Context, fullName, from, to string, limits gi
 
 // Archive gives the files below subpath as a tar stream; see git.Archive.
 func (s *Service) Archive(ctx context.Context, fullName, rev, subpath string) (io.ReadCloser, error) {
-	dir, commit, err := s.at(ctx, fullName, rev)
+	dir, commit, done, err := s.at(ctx, fullName, rev)
 	if err != nil {
 		return nil, err
 	}
-	return s.git.Archive(ctx, dir, commit, subpath)
+	stream, err := s.git.Archive(ctx, dir, commit, subpath)
+	return until(stream, done, err)
 }
 
 // OpenFile opens a file of any size; see git.OpenFile. It ends when the repository is deleted.
@@ -171,17 +191,18 @@ func (s *Service) OpenFile(ctx context.Context, fullName, rev, path string) (*gi
 	if err != nil {
 		return nil, err
 	}
-	commit, err := s.resolve(ctx, r, rev)
+	dir, commit, done, err := s.atOf(ctx, r, rev)
 	if err != nil {
 		return nil, err
 	}
-	ctx, ended := s.serving(ctx, r.ID)
-	file, err := s.reader(ctx).OpenFile(ctx, s.folder(r.ID), commit, path)
+	ctx, served := s.serving(ctx, r.ID)
+	ended := func() { served(); done() }
+	file, err := s.reader(ctx).OpenFile(ctx, dir, commit, path)
 	if err != nil {
 		ended()
 		return nil, err
 	}
-	file.ReadCloser = &ending{file.ReadCloser, ended}
+	file.ReadCloser = closing{file.ReadCloser, ended}
 	return file, nil
 }
 
@@ -192,26 +213,11 @@ func (s *Service) Download(ctx context.Context, fullName, rev, format, folder st
 	if err != nil {
 		return nil, err
 	}
-	commit, err := s.resolve(ctx, r, rev)
+	dir, commit, done, err := s.atOf(ctx, r, rev)
 	if err != nil {
 		return nil, err
 	}
-	ctx, ended := s.serving(ctx, r.ID)
-	archive, err := s.reader(ctx).Download(ctx, s.folder(r.ID), commit, format, folder)
-	if err != nil {
-		ended()
-		return nil, err
-	}
-	return &ending{archive, ended}, nil
-}
-
-// ending tells that something is not served any more when it is closed.
-type ending struct {
-	io.ReadCloser
-	ended func()
-}
-
-func (e *ending) Close() error {
-	defer e.ended()
-	return e.ReadCloser.Close()
+	ctx, served := s.serving(ctx, r.ID)
+	archive, err := s.reader(ctx).Download(ctx, dir, commit, format, folder)
+	return until(archive, func() { served(); done() }, err)
 }

@@ -31,6 +31,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.compareAll(ctx)
 	var tidying sync.WaitGroup
 	tidying.Go(func() { s.tidyAll(ctx) }) // packing takes long, and what was pushed is to be recorded soon
+	tidying.Go(func() { s.follow(ctx) })
 	defer tidying.Wait()
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
@@ -57,6 +58,10 @@ func (s *Service) tidyAll(ctx context.Context) {
 			if err := s.removeOrphans(ctx, looked.Add(-orphanAge)); err != nil && ctx.Err() == nil {
 				s.log.Error("remove folders that belong to no repository", "error", err)
 			}
+			err := s.db.Write(ctx, func(tx *store.Tx) error { return forget(ctx, tx, s.now().Add(-forgetAfter)) })
+			if err != nil && ctx.Err() == nil {
+				s.log.Error("forget what forges told long ago", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -64,6 +69,11 @@ func (s *Service) tidyAll(ctx context.Context) {
 		case <-tick.C:
 			s.maintain(ctx)
 			s.purgeDue(ctx)
+			if s.mirrors.grown.Swap(false) {
+				if err := s.trim(ctx); err != nil && ctx.Err() == nil {
+					s.log.Error("bound the cache of clones", "error", err)
+				}
+			}
 		}
 	}
 }
@@ -97,6 +107,9 @@ func (s *Service) settleAll(ctx context.Context, starting bool) {
 		one, cancel := context.WithTimeout(ctx, recordAtStart)
 		err := s.Settle(one, id)
 		cancel()
+		if fault.Is(err, fault.NotFound) && s.fillsLater(ctx, id) {
+			continue
+		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("record a push; it is tried again", "repository", id, "error", err)
 		}
@@ -116,6 +129,9 @@ func (s *Service) compareAll(ctx context.Context) {
 			break
 		}
 		settled, missing := s.isSettled(ctx, id)
+		if fault.Is(missing, fault.NotFound) && s.fillsLater(ctx, id) {
+			continue
+		}
 		if missing == nil && !settled && !s.locks.busy(id) {
 			missing = s.Settle(ctx, id)
 		}
@@ -126,6 +142,12 @@ func (s *Service) compareAll(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("compare repositories with their records", "error", err)
 	}
+}
+
+// fillsLater tells whether a repository is at a forge: its mirror may be missing, and is filled when it is read.
+func (s *Service) fillsLater(ctx context.Context, id string) bool {
+	r, err := s.byID(ctx, id)
+	return err == nil && r.Outside != nil
 }
 
 // removeOrphans removes the folders, older than a time, of repositories that were never or are no longer in the database.

@@ -30,7 +30,11 @@ func (s *Service) BranchFacts(ctx context.Context, fullName string, refs []Ref) 
 	if err != nil {
 		return nil, err
 	}
-	dir := s.folder(r.ID)
+	dir, done, err := s.reach(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	hashes := make([]string, len(refs))
 	for i, b := range refs {
 		hashes[i] = b.Hash
@@ -80,6 +84,11 @@ func (s *Service) TagFacts(ctx context.Context, fullName string, refs []Ref) (ta
 	if err != nil {
 		return nil, nil, err
 	}
+	done, err := s.use(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
 	names := make([]string, len(refs))
 	hashes := make([]string, len(refs))
 	for i, t := range refs {
@@ -102,7 +111,12 @@ func (s *Service) Brought(ctx context.Context, fullName, commit string) ([]strin
 	if r.Head == "" || r.Head == commit {
 		return []string{commit}, nil
 	}
-	merges, err := s.reader(ctx).MergesOf(ctx, s.folder(r.ID), commit, r.Head, 50)
+	dir, done, err := s.reach(ctx, r, commit)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	merges, err := s.reader(ctx).MergesOf(ctx, dir, commit, r.Head, 50)
 	return append([]string{commit}, merges...), err
 }
 
@@ -137,6 +151,11 @@ func (s *Service) createRef(ctx context.Context, fullName, name string, n NewRef
 	if git.IsHash(n.Name) {
 		return "", fault.Errorf(fault.Invalid, "%s can't be told from a commit; choose another name", n.Name)
 	}
+	_, done, err := s.reach(ctx, r, n.At)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	if commit, err = s.commitAt(ctx, r, n.At); err != nil {
 		return "", err
 	}

@@ -17,6 +17,8 @@ const (
 	Write  = "repository:write"
 	Make   = "repository:create"
 	Manage = "repository:admin"
+
+	UseIntegration = "integration:use" // in the integration's space: what its credentials reach can be read by it
 )
 
 // idPrefix begins the id of a repository.
@@ -25,7 +27,7 @@ const idPrefix = "rep"
 // Zero is the hash that stands for no commit, where a reference is new or gone.
 const Zero = git.Zero
 
-// Repository is one hosted repository.
+// Repository is one repository, hosted here or at a forge.
 type Repository struct {
 	ID            string
 	Namespace     string
@@ -43,6 +45,7 @@ type Repository struct {
 	Deleted       time.Time // since when it is hidden; zero while it is there
 	DeletedBy     string    // opaque id of a principal
 	Purge         time.Time // when a deleted one is removed for good
+	Outside       *Outside  // nil for one that is hosted here
 
 	generation int64
 	dirty      *mark
@@ -88,6 +91,7 @@ type Push struct {
 	New        string `json:"new"` // Zero for a deleted reference
 	Platform   bool   `json:"platform"`
 
+	Sender  string            `json:"sender,omitempty"`  // account at the forge that pushed there, as the forge says
 	Options map[string]string `json:"options,omitempty"` // of git push -o that mean something; see OptionSkip and those after it
 }
 
@@ -99,6 +103,7 @@ type mark struct {
 	actor, cause, run string
 	platform          bool
 	options           map[string]string
+	sender            string // at the forge
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]+([-_.]+[a-z0-9]+)*$`)

@@ -31,6 +31,10 @@ type Service struct {
 	gate   Gate // nil lets every push through that the repository's own rules do
 	grace  time.Duration
 
+	outside OutsideOptions
+	watches *watches
+	mirrors *mirrors
+
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
 	wake    chan struct{}
@@ -50,6 +54,7 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git
 		return nil, fault.Wrap(err, "open the folder of repositories")
 	}
 	return &Service{
+		watches: newWatches(), mirrors: newMirrors(),
 		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, grace: DefaultGrace, started: time.Now(),
 		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{}, served: map[string]map[*context.CancelCauseFunc]bool{},
 	}, nil

@@ -116,10 +116,6 @@ func (s *Service) settle(ctx context.Context, id string) error {
 
 // differences gives what moved, by name of the reference.
 func differences(r Repository, known []Ref, actual map[string]string) []Push {
-	platform, options := false, map[string]string(nil)
-	if r.dirty != nil {
-		platform, options = r.dirty.platform, r.dirty.options
-	}
 	var moved []Push
 	seen := make(map[string]bool, len(known))
 	for _, k := range known {
@@ -129,12 +125,12 @@ func differences(r Repository, known []Ref, actual map[string]string) []Push {
 			hash = Zero
 		}
 		if hash != k.Hash {
-			moved = append(moved, Push{r.FullName(), k.Name, k.Hash, hash, platform, options})
+			moved = append(moved, Push{Repository: r.FullName(), Ref: k.Name, Old: k.Hash, New: hash})
 		}
 	}
 	for name, hash := range actual {
 		if !seen[name] {
-			moved = append(moved, Push{r.FullName(), name, Zero, hash, platform, options})
+			moved = append(moved, Push{Repository: r.FullName(), Ref: name, Old: Zero, New: hash})
 		}
 	}
 	slices.SortFunc(moved, func(a, b Push) int { return cmp.Compare(a.Ref, b.Ref) })
@@ -172,13 +168,14 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 	if err != nil || !current {
 		return false, err
 	}
-	by := mark{actor: "system"} // somebody changed the folder past the server
-	if r.dirty != nil {
-		by = *r.dirty
-	}
-	// The entry is of whoever was marked, never of whoever happens to settle.
-	ctx = ledger.WithCause(actor.AsSystem(ctx), by.cause)
 	for _, p := range chunk {
+		by, err := s.mover(ctx, tx, r, p)
+		if err != nil {
+			return false, err
+		}
+		p.Platform, p.Options, p.Sender = by.platform, by.options, by.sender
+		// The entry is of whoever was marked, never of whoever happens to settle.
+		ctx := ledger.WithCause(actor.AsSystem(ctx), by.cause)
 		if err := setRef(ctx, tx, r.ID, p.Ref, p.New, by.actor, now); err != nil {
 			return false, err
 		}
@@ -186,6 +183,9 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 			if err := addPlatformCommit(ctx, tx, r.ID, p.New); err != nil {
 				return false, err
 			}
+		}
+		if !r.announces(p) {
+			continue
 		}
 		data, err := json.Marshal(p)
 		if err != nil {
@@ -197,5 +197,30 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 			return false, err
 		}
 	}
+	if r.first() && last {
+		r.Outside.Fetched = now
+		return true, setOutside(ctx, tx, r.ID, *r.Outside)
+	}
 	return true, nil
+}
+
+// mover gives who moved a reference.
+func (s *Service) mover(ctx context.Context, tx *store.Tx, r Repository, p Push) (mark, error) {
+	if r.Outside != nil {
+		by, err := outgoing(ctx, tx, r.ID, p.Ref, p.New)
+		if err == nil {
+			return by, dropOutgoing(ctx, tx, r.ID, p.Ref, p.New)
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return by, err
+		}
+	}
+	by := mark{actor: "system"} // somebody at a forge, or who changed the folder past the server
+	if r.dirty != nil {
+		by = *r.dirty
+	}
+	if r.first() {
+		by.options = map[string]string{OptionSkip: ""}
+	}
+	return by, nil
 }

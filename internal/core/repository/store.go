@@ -25,16 +25,25 @@ func Migrations() store.Migrations {
 
 const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
   r.created_by, r.updated, r.pushed, r.deleted, r.deleted_by, r.purge, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
-  COALESCE(h.hash, '')
-  FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch `
+  r.dirty_sender, COALESCE(h.hash, ''), COALESCE(o.integration, ''), COALESCE(o.remote, ''), COALESCE(o.remote_id, ''), COALESCE(o.url, ''),
+  COALESCE(o.private, 0), COALESCE(o.fetched, 0), COALESCE(o.trouble, ''), COALESCE(o.trouble_kind, ''), COALESCE(o.trouble_since, 0)
+  FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch
+  LEFT JOIN repository_outsides o ON o.repository = r.id `
 
 func scanRepository(row store.Row) (r Repository, err error) {
 	var created, updated, pushed, deleted, purge int64
 	var dirty bool
 	var options string
 	var m mark
+	var o Outside
+	var fetched, since int64
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
-		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options, &r.Head)
+		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options,
+		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &fetched, &o.Trouble, &o.TroubleKind, &since)
+	if o.Integration != "" {
+		o.Fetched, o.TroubleSince = store.FromMicros(fetched), store.FromMicros(since)
+		r.Outside = &o
+	}
 	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
 	r.Deleted, r.Purge = store.FromMicros(deleted), store.FromMicros(purge)
 	if dirty && err == nil {
@@ -81,9 +90,9 @@ func rowByID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 
 func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
-		created_by, updated, pushed, deleted, deleted_by, purge, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, 0, 0, '', 0, 0, 0, '', 0, '', '', '')`,
-		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated)
+		created_by, updated, pushed, deleted, deleted_by, purge, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options, dirty_sender)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8, $9, $10, 0, 0, '', 0, 0, 0, '', 0, '', '', '', '')`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated, r.Archived)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
 	}
@@ -129,6 +138,9 @@ func remove(ctx context.Context, tx *store.Tx, id string) error {
 	for _, statement := range []string{
 		`DELETE FROM repository_platform_commits WHERE repository = $1`,
 		`DELETE FROM repository_refs WHERE repository = $1`,
+		`DELETE FROM repository_outsides WHERE repository = $1`,
+		`DELETE FROM repository_outgoing WHERE repository = $1`,
+		`DELETE FROM repository_told WHERE repository = $1`,
 		`DELETE FROM repositories WHERE id = $1`,
 	} {
 		if _, err := tx.Exec(ctx, statement, id); err != nil {
@@ -149,7 +161,7 @@ func setDirty(ctx context.Context, tx *store.Tx, id string, m mark) error {
 		options = string(raw)
 	}
 	n, err := tx.Exec(ctx, `UPDATE repositories SET dirty = 1, generation = generation + 1, dirty_actor = $2, dirty_platform = $3,
-		dirty_cause = $4, dirty_run = $5, dirty_options = $6 WHERE id = $1 AND deleted = 0`, id, m.actor, m.platform, m.cause, m.run, options)
+		dirty_cause = $4, dirty_run = $5, dirty_options = $6, dirty_sender = $7 WHERE id = $1 AND deleted = 0`, id, m.actor, m.platform, m.cause, m.run, options, m.sender)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
 	}
@@ -235,6 +247,11 @@ func liveIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
 // allIDs gives the repositories that have a folder: those that are there, and those that were deleted and can be restored.
 func allIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
 	rows, err := tx.Query(ctx, `SELECT id FROM repositories`)
+	return store.Collect(rows, err, scanText)
+}
+
+func hostedIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM repositories WHERE id NOT IN (SELECT repository FROM repository_outsides)`)
 	return store.Collect(rows, err, scanText)
 }
 

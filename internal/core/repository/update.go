@@ -30,6 +30,14 @@ func (s *Service) Update(ctx context.Context, fullName string, c Change) (Reposi
 	if err != nil {
 		return Repository{}, err
 	}
+	if err := r.belongs(c); err != nil {
+		return Repository{}, err
+	}
+	done, err := s.use(ctx, r) // its lock is in the folder
+	if err != nil {
+		return Repository{}, err
+	}
+	defer done()
 	err = s.locked(ctx, r.ID, func(g *git.Git) error {
 		old, err := s.open(ctx, Manage, fullName) // as it is now
 		if err != nil {

@@ -22,13 +22,14 @@ func (a *API) repositoryRoutes() {
 	a.refRoutes(one)
 	a.fileRoutes(one)
 	a.commitRoutes(one)
+	a.outsideRoutes()
 }
 
-func wireRepository(ctx context.Context, r repository.Repository) Repository {
+func (a *API) wireRepository(ctx context.Context, r repository.Repository) Repository {
 	return Repository{
 		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
-		Deleted: moment(r.Deleted), Purge: moment(r.Purge),
+		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r),
 	}
 }
 
@@ -53,7 +54,7 @@ func (a *API) listRepositories(ctx context.Context, in *listRepositoriesInput) (
 	}
 	items := make([]Repository, len(page.Items))
 	for i, r := range page.Items {
-		items[i] = wireRepository(ctx, r)
+		items[i] = a.wireRepository(ctx, r)
 	}
 	return list(items, page.Next), nil
 }
@@ -76,7 +77,7 @@ func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireRepository(ctx, r)), nil
+	return answer(a.wireRepository(ctx, r)), nil
 }
 
 type updateRepositoryInput struct {
@@ -104,7 +105,7 @@ func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireRepository(ctx, r)), nil
+	return answer(a.wireRepository(ctx, r)), nil
 }
 
 func (n Named) full() string { return n.Namespace + "/" + n.Name }
@@ -119,7 +120,7 @@ func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], 
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireRepository(ctx, r)), nil
+	return answer(a.wireRepository(ctx, r)), nil
 }
 
 type deleteRepositoryInput struct {
@@ -139,5 +140,5 @@ func (a *API) restoreRepository(ctx context.Context, in *Named) (*body[Repositor
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireRepository(ctx, r)), nil
+	return answer(a.wireRepository(ctx, r)), nil
 }

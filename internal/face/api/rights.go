@@ -34,8 +34,9 @@ func rights() map[string]string {
 		"blameFile": "repository:read", "searchFiles": "repository:read", "downloadFile": "repository:read", "downloadArchive": "repository:read",
 		"getCommit": "repository:read", "diffCommit": "repository:read", "listCommitProposals": "repository:read",
 		"createBranch": "repository:write", "createTag": "repository:write", "deleteTag": "repository:write",
-		"commitFiles":      "repository:write, and the BranchRules let the caller push to the branch",
-		"deleteBranch":     "repository:write, and the BranchRules let it be deleted by a push",
+		"commitFiles":  "repository:write, and the BranchRules let the caller push to the branch",
+		"deleteBranch": "repository:write, and the BranchRules let it be deleted by a push",
+		"listOffers":   "integration:use", "connectRepository": "repository:create, and integration:use", "fetchRepository": "repository:read",
 		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",
 
 		"listProposals": "repository:read; others are left out", "countProposals": "repository:read; others are not counted", "getProposal": "repository:read", "diffProposal": "repository:read",

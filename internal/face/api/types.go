@@ -57,6 +57,8 @@ type (
 	ProposalComment   = client.ProposalComment
 	ProposalCheck     = client.ProposalCheck
 	Diff              = client.Diff
+	Offer             = client.Offer
+	Outside           = client.Outside
 	Plan              = client.Plan
 	PlanChange        = client.PlanChange
 	PolicyTest        = client.PolicyTest

@@ -200,6 +200,15 @@ func (g *Git) UpdateRef(ctx context.Context, dir, name, old, hash string) error 
 			return fault.Errorf(fault.Invalid, "%q is not a full hash", clip(*p))
 		}
 	}
+	if g.first != nil {
+		if err := g.expect(ctx, dir, name, strings.TrimPrefix(old, zeroHash)); err != nil {
+			return err
+		}
+		if err := g.first(ctx, Update{name, old, hash}); err != nil {
+			return err
+		}
+		ctx = context.WithoutCancel(ctx) // elsewhere it has moved
+	}
 	_, err := g.output(ctx, call{
 		dir: dir, limit: 1 << 10, args: []string{"update-ref", "--stdin", "-z"},
 		stdin: strings.NewReader("update " + name + "\x00" + hash + "\x00" + old + "\x00"),

@@ -21,6 +21,9 @@ type FetchRequest struct {
 	Commits  []string // that are brought too, whatever leads to them there; no reference leads to them here
 	Limits
 
+	Refs   map[string]string   // of the remote, as List gave them; nil asks for them
+	Select func(u Update) bool // which references move; nil for all
+
 	// Before is called when all has been received and checked, before any reference moves, unless none does. An error
 	// refuses all of it. From its return to that of Fetch the references may move; the end of ctx does not stop that
 	// half way. May be nil.
@@ -54,7 +57,7 @@ func (g *Git) fetch(ctx context.Context, dir string, r Remote, q FetchRequest) (
 			return got, fault.Errorf(fault.Invalid, "%q is not a full hash", clip(c))
 		}
 	}
-	if len(q.Prefixes) > 0 {
+	if got.Refs = q.Refs; got.Refs == nil && len(q.Prefixes) > 0 {
 		if got.Refs, err = g.list(ctx, r, q.Prefixes, q.Limits); err != nil {
 			return got, err
 		}
@@ -114,6 +117,9 @@ func (g *Git) moves(ctx context.Context, dir string, remote map[string]string, q
 		if q.Prune && remote[name] == "" && mirrored(name, q.Prefixes) {
 			moves = append(moves, Update{name, hash, zeroHash})
 		}
+	}
+	if q.Select != nil {
+		moves = slices.DeleteFunc(moves, func(u Update) bool { return !q.Select(u) })
 	}
 	slices.SortFunc(moves, func(a, b Update) int { return cmp.Compare(a.Ref, b.Ref) })
 	return moves, nil

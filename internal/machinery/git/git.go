@@ -53,6 +53,7 @@ type Git struct {
 	idle    time.Duration // that a client is waited for
 	memory  uint64        // of each process
 	hold    []*os.File
+	first   func(ctx context.Context, u Update) error // nil for nobody
 }
 
 // New finds the git program; an empty binary means git on PATH. It fails with fault.Unavailable when there is none
@@ -106,6 +107,14 @@ func (g *Git) Holding(file *os.File) *Git {
 	held := *g
 	held.hold = append(slices.Clip(held.hold), file)
 	return &held
+}
+
+// Leading gives g with somebody who is asked before UpdateRef, and what ends with it (Commit, Merge), moves a reference; an
+// error leaves the reference where it is.
+func (g *Git) Leading(first func(ctx context.Context, u Update) error) *Git {
+	leading := *g
+	leading.first = first
+	return &leading
 }
 
 // settings hold for every command. They come by the environment, which outranks the configuration files of a

@@ -69,6 +69,10 @@ func (p *Proxy) Environment() []string {
 	return []string{"http_proxy=" + u, "https_proxy=" + u, "HTTPS_PROXY=" + u, "all_proxy=" + u, "ALL_PROXY=" + u, "no_proxy=", "NO_PROXY="}
 }
 
+// URL gives the address of the proxy. It has its password in it, so it is for a program's environment, never for its
+// arguments.
+func (p *Proxy) URL() string { return p.url.String() }
+
 // Close ends a proxy that Run does not.
 func (p *Proxy) Close() error {
 	if err := p.listener.Close(); !errors.Is(err, net.ErrClosed) {

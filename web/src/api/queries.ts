@@ -416,6 +416,12 @@ export const repository = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['repository', namespace, name],
     queryFn: () => body(api.GET('/api/v1/repositories/{namespace}/{name}', { params: { path: { namespace, name } } })),
+    // How a fetch goes is not in the ledger, which tells of everything else.
+    refetchInterval: ({ state }) => {
+      const o = state.data?.outside;
+      if (!o) return false;
+      return o.fetching || !(o.fetched || o.trouble) ? 1000 : 15_000;
+    },
   });
 
 /** What of a repository's declared files could not be taken in. */

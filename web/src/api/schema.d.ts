@@ -448,6 +448,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/integrations/{namespace}/{name}/repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Repositories of a forge that can be connected, and those that are
+         * @description Permission: integration:use.
+         */
+        get: operations["listOffers"];
+        put?: never;
+        /**
+         * Connect a repository of a forge; nothing changes there
+         * @description It is fetched right after; outside.fetched tells when it was for the first time.
+         *
+         *     Permission: repository:create, and integration:use.
+         */
+        post: operations["connectRepository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/integrations/{namespace}/{name}/test": {
         parameters: {
             query?: never;
@@ -1028,6 +1054,28 @@ export interface paths {
         get: operations["compare"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look now whether something has moved at the forge
+         * @description It does not wait for the fetch: outside.fetching and outside.looked of the repository tell how it goes.
+         *
+         *     Permission: repository:read.
+         */
+        post: operations["fetchRepository"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2545,6 +2593,16 @@ export interface components {
             /** @description Files or patches were left out. */
             truncated: boolean;
         };
+        ConnectRepositoryInputBody: {
+            /** @description Empty for its name at the forge. */
+            name?: string;
+            /** @description Empty for default. */
+            namespace?: string;
+            /** @description OWNER/NAME at the forge. */
+            remote: string;
+            /** @description Empty for the root space. */
+            space?: string;
+        };
         CreateMachineInputBody: {
             description?: string;
             name: string;
@@ -3087,6 +3145,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListOffer: {
+            items: components["schemas"]["Offer"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListPolicyTest: {
             items: components["schemas"]["PolicyTest"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -3343,6 +3406,19 @@ export interface components {
             key: string;
             warnings?: string[] | null;
         };
+        Offer: {
+            archived: boolean;
+            /** Format: date-time */
+            changed: string;
+            connected: boolean;
+            description?: string;
+            private: boolean;
+            /** @description OWNER/NAME at the forge. */
+            remote: string;
+            /** @description NAMESPACE/NAME that it is here, when the caller may read that. */
+            repository?: string;
+            url?: string;
+        };
         OpenProposalInputBody: {
             body?: string;
             draft?: boolean;
@@ -3352,6 +3428,55 @@ export interface components {
             target?: string;
             /** @description The subject of the newest commit when absent. */
             title?: string;
+        };
+        Outside: {
+            /**
+             * Format: int64
+             * @description Branches and tags that have moved there and could not be fetched.
+             */
+            behind?: number;
+            /**
+             * Format: int64
+             * @description Of the phase.
+             */
+            done?: number;
+            /**
+             * Format: date-time
+             * @description When something had moved there last, and was fetched; absent until it was fetched for the first time.
+             */
+            fetched?: string;
+            /** @description It is being asked, or fetched, at this moment. */
+            fetching: boolean;
+            /** @description NAMESPACE/NAME. */
+            integration: string;
+            /**
+             * Format: date-time
+             * @description When the forge was asked last with success; absent when not since the server started.
+             */
+            looked?: string;
+            /**
+             * Format: date-time
+             * @description When it is asked next.
+             */
+            next?: string;
+            /** @description Of the fetch, in git's words. */
+            phase?: string;
+            private: boolean;
+            /** @description OWNER/NAME at the forge. */
+            remote: string;
+            /**
+             * Format: int64
+             * @description Of the phase; absent while it is not known.
+             */
+            total?: number;
+            /** @description Why it can't be fetched. */
+            trouble?: string;
+            /** @description unauthenticated, denied, not found, conflict, exhausted, unavailable, … */
+            troubleKind?: string;
+            /** Format: date-time */
+            troubleSince?: string;
+            /** @description Of its page at the forge. */
+            url?: string;
         };
         Paths: {
             /** @description There are more, or not all were looked at. */
@@ -3746,6 +3871,8 @@ export interface components {
             id: string;
             name: string;
             namespace: string;
+            /** @description Where it lives; absent for one that is hosted here. */
+            outside?: components["schemas"]["Outside"];
             /** @description The default branch can't be rewritten or deleted by a push. */
             protected: boolean;
             /**
@@ -6038,6 +6165,174 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listOffers: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only those of an owner at the forge; empty for all that the integration is for. */
+                owner?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOffer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    connectRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectRepositoryInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repository"];
                 };
             };
             /** @description Unauthorized */
@@ -9201,6 +9496,95 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    fetchRepository: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repository"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,7 @@ CREATE TABLE repositories (
   dirty_cause    TEXT NOT NULL,
   dirty_run      TEXT NOT NULL,
   dirty_options  TEXT NOT NULL, -- JSON, of the push; '' when it has none
+  dirty_sender   TEXT NOT NULL, -- account at the forge
   UNIQUE (namespace, name)
 );
 CREATE INDEX repositories_space ON repositories (space, namespace, name);
@@ -55,3 +56,40 @@ CREATE TABLE repository_former_names (
   PRIMARY KEY (namespace, name)
 );
 
+
+-- Where repositories live that are not hosted here.
+CREATE TABLE repository_outsides (
+  repository    TEXT PRIMARY KEY,
+  integration   TEXT NOT NULL, -- NAMESPACE/NAME
+  remote        TEXT NOT NULL, -- OWNER/NAME at the forge
+  remote_id     TEXT NOT NULL, -- at the forge, which stays when it is renamed there
+  url           TEXT NOT NULL, -- of its page
+  private       INTEGER NOT NULL,
+  fetched       BIGINT NOT NULL, -- when it was found, last, that something had moved, or that a trouble was over; 0 when never
+  trouble       TEXT NOT NULL, -- why it can't be fetched; '' when it can
+  trouble_kind  TEXT NOT NULL,
+  trouble_since BIGINT NOT NULL,
+  UNIQUE (integration, remote_id)
+);
+
+-- Commits that are on their way to a forge: who made them is to be known also when the answer is lost.
+CREATE TABLE repository_outgoing (
+  repository TEXT NOT NULL,
+  ref        TEXT NOT NULL,
+  hash       TEXT NOT NULL,
+  actor      TEXT NOT NULL,
+  platform   INTEGER NOT NULL,
+  cause      TEXT NOT NULL,
+  run        TEXT NOT NULL,
+  at         BIGINT NOT NULL,
+  PRIMARY KEY (repository, ref, hash)
+);
+
+-- What forges told of and is in the ledger, so that it is there once.
+CREATE TABLE repository_told (
+  repository TEXT NOT NULL,
+  digest     TEXT NOT NULL,
+  at         BIGINT NOT NULL,
+  PRIMARY KEY (repository, digest)
+);
+CREATE INDEX repository_told_at ON repository_told (at);

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Group, SegmentedControl, Select } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { repositories, spaces } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
@@ -11,6 +12,8 @@ import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Connect } from './Connect';
+import { Home } from './Home';
 
 const route = getRouteApi('/shell/repositories');
 
@@ -31,14 +34,23 @@ export function Repositories() {
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   const set = (name: 'text' | 'space' | 'archived' | 'sort' | 'creator') => (value?: string | null) =>
     navigate({ search: (s) => ({ ...s, [name]: value || undefined }), replace: true });
+  const [connecting, setConnecting] = useState(false);
   const narrowed = Boolean(text || space || archived || creator);
   return (
     <Page
       title="Repositories"
       query={query}
-      about="Git repositories that are hosted here."
-      actions={<CopyCommand command="roadbed repo list" />}
+      about="Git repositories, hosted here or at a forge."
+      actions={
+        <>
+          <CopyCommand command="roadbed repo list" />
+          <Button variant="default" onClick={() => setConnecting(true)}>
+            Connect
+          </Button>
+        </>
+      }
     >
+      {connecting && <Connect close={() => setConnecting(false)} />}
       <Group gap="xs">
         <FilterText
           aria-label="Name or description"
@@ -129,6 +141,7 @@ export function Repositories() {
                 ),
               },
               { name: 'Description', wide: true, cell: (r) => r.description },
+              { name: 'Lives at', wide: true, width: 190, cell: (r) => <Home repo={r} /> },
               { name: 'Space', wide: true, width: 160, cell: (r) => r.space },
               { name: 'Pushed', right: true, width: 130, cell: (r) => (r.pushed ? <Moment at={r.pushed} /> : 'never') },
             ]}

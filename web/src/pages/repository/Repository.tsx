@@ -12,6 +12,7 @@ import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Files } from './Files';
 import { GetCode, Unborn } from './GetCode';
+import { Outside } from './Outside';
 import { Troubles } from './Troubles';
 
 const Branches = lazy(() => import('./Branches'));
@@ -64,6 +65,7 @@ export function RepositoryPage() {
       }
       actions={<GetCode repo={repo} />}
     >
+      <Outside repo={repo} />
       <Troubles namespace={namespace} name={name} />
       <Tabs
         value={tab === 'commit' ? 'commits' : tab}

@@ -1,0 +1,100 @@
+package repository
+
+import (
+	"context"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+func insertOutside(ctx context.Context, tx *store.Tx, id string, o Outside) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repository_outsides (repository, integration, remote, remote_id, url, private, fetched, trouble, trouble_kind,
+		trouble_since) VALUES ($1, $2, $3, $4, $5, $6, 0, '', '', 0)`, id, o.Integration, o.Remote, o.RemoteID, o.URL, o.Private)
+	return err
+}
+
+// byRemote gives the repository that an integration knows by an id, or by the name of a remote when the id is "".
+func byRemote(ctx context.Context, tx *store.Tx, integration, remoteID, remote string) (Repository, error) {
+	where, value := "o.remote_id = $2", remoteID
+	if remoteID == "" {
+		where, value = "LOWER(o.remote) = LOWER($2)", remote
+	}
+	rows, err := tx.Query(ctx, selectRepository+"WHERE o.integration = $1 AND "+where+" ORDER BY r.id LIMIT 1", integration, value)
+	found, err := store.Collect(rows, err, scanRepository)
+	if err == nil && len(found) == 0 {
+		err = fault.Errorf(fault.NotFound, "%s of %s is not connected", remote, integration)
+	}
+	if err != nil {
+		return Repository{}, err
+	}
+	return found[0], nil
+}
+
+// setOutside writes where a repository lives and how it does.
+func setOutside(ctx context.Context, tx *store.Tx, id string, o Outside) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET remote = $2, url = $3, private = $4, fetched = $5, trouble = $6, trouble_kind = $7,
+		trouble_since = $8 WHERE repository = $1`, id, o.Remote, o.URL, o.Private, o.Fetched, o.Trouble, o.TroubleKind, o.TroubleSince)
+	return err
+}
+
+// outsider is what the loop needs to know of a repository.
+type outsider struct{ id, integration string }
+
+func outsiders(ctx context.Context, tx *store.Tx) ([]outsider, error) {
+	rows, err := tx.Query(ctx, `SELECT repository, integration FROM repository_outsides`)
+	return store.Collect(rows, err, func(row store.Row) (o outsider, err error) {
+		err = row.Scan(&o.id, &o.integration)
+		return o, err
+	})
+}
+
+// connected gives the full names, by ids at the forge, of the repositories that are connected by an integration.
+func connected(ctx context.Context, tx *store.Tx, integration string, ids []string) (map[string]Repository, error) {
+	w := &store.Where{}
+	w.Add("o.integration = " + w.Arg(integration))
+	w.Add(w.In("o.remote_id", ids))
+	rows, err := tx.Query(ctx, selectRepository+w.String(), w.Args...)
+	found, err := store.Collect(rows, err, scanRepository)
+	byID := map[string]Repository{}
+	for _, r := range found {
+		byID[r.Outside.RemoteID] = r
+	}
+	return byID, err
+}
+
+// addOutgoing notes a reference that is about to move at the forge, and by whom.
+func addOutgoing(ctx context.Context, tx *store.Tx, id, name, hash string, m mark, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repository_outgoing (repository, ref, hash, actor, platform, cause, run, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (repository, ref, hash) DO UPDATE SET actor = excluded.actor, platform = excluded.platform, cause = excluded.cause,
+		run = excluded.run, at = excluded.at`, id, name, hash, m.actor, m.platform, m.cause, m.run, now)
+	return err
+}
+
+func dropOutgoing(ctx context.Context, tx *store.Tx, id, name, hash string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM repository_outgoing WHERE repository = $1 AND ref = $2 AND hash = $3`, id, name, hash)
+	return err
+}
+
+// outgoing gives who moves a reference to a hash at the forge from here. NotFound when nobody does.
+func outgoing(ctx context.Context, tx *store.Tx, id, name, hash string) (m mark, err error) {
+	err = tx.QueryRow(ctx, `SELECT actor, platform, cause, run FROM repository_outgoing WHERE repository = $1 AND ref = $2 AND hash = $3`,
+		id, name, hash).Scan(&m.actor, &m.platform, &m.cause, &m.run)
+	return m, err
+}
+
+// addTold notes that something a forge told is in the ledger; it gives false when it was there already.
+func addTold(ctx context.Context, tx *store.Tx, id, digest string, now time.Time) (bool, error) {
+	n, err := tx.Exec(ctx, `INSERT INTO repository_told (repository, digest, at) VALUES ($1, $2, $3) ON CONFLICT (repository, digest) DO NOTHING`,
+		id, digest, now)
+	return n == 1, err
+}
+
+// forget drops what is too old to come again.
+func forget(ctx context.Context, tx *store.Tx, before time.Time) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM repository_told WHERE at < $1`, before); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM repository_outgoing WHERE at < $1`, before)
+	return err
+}

@@ -1,0 +1,374 @@
+package repository
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// mirrored are the references that are followed.
+var mirrored = [...]string{"refs/heads/", "refs/tags/"}
+
+// look asks the forge about an outside repository and fetches what has moved there. All who ask at the same time share
+// one look. While a trouble lasts the forge is asked at the time that is set for it, unless the look is forced.
+func (s *Service) look(ctx context.Context, id string, a ask) error {
+	if s.outside.Forges == nil {
+		return fault.Errorf(fault.Unavailable, "this server reaches no forges")
+	}
+	now := s.now()
+	var failed error
+	s.watches.with(id, func(w *watch) {
+		if w.failed != nil && w.next.After(now) && !a.forced {
+			failed = w.failed
+			return
+		}
+		w.asks.forced = w.asks.forced || a.forced
+		w.asks.commits = append(w.asks.commits, a.commits...)
+		w.asks.pushes = append(w.asks.pushes, a.pushes...)
+	})
+	if failed != nil {
+		return failed
+	}
+	return s.watches.fly(ctx, id, func(ctx context.Context) error {
+		var a ask
+		s.watches.with(id, func(w *watch) { a, w.asks = w.asks, ask{} })
+		err := s.refresh(actor.AsSystem(ctx), id, a)
+		if fault.Is(err, fault.Canceled) { // what was asked for is not forgotten
+			s.watches.with(id, func(w *watch) { w.asks.forced = true })
+			return err
+		}
+		s.planned(id, err)
+		return err
+	})
+}
+
+// planned says when a repository is looked at next.
+func (s *Service) planned(id string, err error) {
+	now := s.now()
+	w := s.watches
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	one := w.get(id)
+	one.failed = err
+	if err == nil {
+		one.failures, one.looked = 0, now
+		wait := cmp.Or(one.interval, s.outside.Poll)
+		if now.Sub(one.hooked) < hookedFor {
+			wait *= hookedInterval
+		}
+		one.next = now.Add(spread(wait))
+		return
+	}
+	one.failures++
+	one.next = now.Add(spread(min(firstRetry<<min(one.failures-1, 10), lastRetry)))
+	if until, ok := forge.Until(err); ok {
+		w.held[one.integration] = until.Add(spread(5 * time.Second))
+		one.next = w.held[one.integration]
+	} else if fault.Is(err, fault.Exhausted) {
+		w.held[one.integration] = now.Add(spread(firstRetry << min(one.failures, 6)))
+		one.next = w.held[one.integration]
+	}
+}
+
+// refresh is one look. What goes wrong is written to the repository's row for people to see.
+func (s *Service) refresh(ctx context.Context, id string, a ask) error {
+	leave, err := s.mirrors.remote.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	r, err := s.byID(ctx, id)
+	if err != nil || r.Outside == nil {
+		return err
+	}
+	behind := 0
+	there, err := s.ask(ctx, &r)
+	if err == nil {
+		behind, err = s.bring(ctx, r, there, a)
+	}
+	if fault.Is(err, fault.Canceled) || ctx.Err() != nil {
+		return fault.Errorf(fault.Canceled, "fetch %s: %w", r.FullName(), errors.Join(err, ctx.Err()))
+	}
+	s.watches.with(id, func(w *watch) { w.behind = behind })
+	if late := s.troubled(ctx, id, err); late != nil && err == nil {
+		return late
+	}
+	return err
+}
+
+// ask asks the forge what the repository is now, and brings the row to that.
+func (s *Service) ask(ctx context.Context, r *Repository) (forge.Repository, error) {
+	f, terms, err := s.forge(ctx, r.Outside.Integration)
+	if err != nil {
+		return forge.Repository{}, err
+	}
+	s.watches.with(r.ID, func(w *watch) { w.interval = terms.Interval })
+	there, err := f.GetRepository(ctx, r.Outside.Remote)
+	if err == nil {
+		err = terms.check(there.Name)
+	}
+	if err != nil {
+		return there, err
+	}
+	if there.ID != r.Outside.RemoteID {
+		return there, fault.Errorf(fault.Conflict, "%s is another repository at the forge than the one that was connected, which was renamed or deleted; disconnect this one, and connect what it is called now", there.Name)
+	}
+	return there, s.obey(ctx, r, there)
+}
+
+// obey brings the row to what the forge says of the repository. Each difference is an entry of the ledger.
+func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repository) error {
+	branch := there.DefaultBranch
+	if git.CheckBranch(branch) != nil {
+		branch = r.DefaultBranch
+	}
+	now, o := *r, *r.Outside
+	o.Remote, o.URL, o.Private = there.Name, pageOf(there.URL), there.Private
+	now.DefaultBranch, now.Archived, now.Outside = branch, there.Archived, &o
+	if now.DefaultBranch == r.DefaultBranch && now.Archived == r.Archived && o == *r.Outside {
+		return nil
+	}
+	now.Updated = s.now()
+	data := map[string]any{"repository": r.FullName()}
+	if now.DefaultBranch != r.DefaultBranch {
+		data["default_branch"] = now.DefaultBranch
+	}
+	if now.Archived != r.Archived {
+		data["archived"] = now.Archived
+	}
+	if o.Remote != r.Outside.Remote {
+		data["remote"], data["remote_before"] = o.Remote, r.Outside.Remote
+	}
+	if o.Private != r.Outside.Private {
+		data["private"] = o.Private
+	}
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		current, err := byID(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		current.DefaultBranch, current.Archived, current.Updated = now.DefaultBranch, now.Archived, now.Updated
+		if err := update(ctx, tx, current); err != nil {
+			return err
+		}
+		if err := setOutside(ctx, tx, r.ID, o); err != nil || len(data) == 1 {
+			return err
+		}
+		return s.tell(ctx, tx, "repository.changed", current, data)
+	})
+	if err == nil && now.DefaultBranch != r.DefaultBranch && isFolder(s.folder(r.ID)) {
+		err = s.locked(ctx, r.ID, func(g *git.Git) error { return g.SetHead(ctx, s.folder(r.ID), now.DefaultBranch) })
+	}
+	if err == nil {
+		*r, err = s.byID(ctx, r.ID)
+	}
+	return fault.Wrap(err, "follow %s", there.Name)
+}
+
+// bring fetches what has moved. behind counts the references that moved there and not here, when it fails.
+func (s *Service) bring(ctx context.Context, r Repository, there forge.Repository, a ask) (behind int, err error) {
+	now := s.now()
+	missing := !isFolder(s.folder(r.ID))
+	unmoved := false
+	s.watches.with(r.ID, func(w *watch) {
+		unmoved = !there.Changed.IsZero() && there.Changed.Equal(w.quiet) && now.Sub(w.listed) < relist
+	})
+	if unmoved && !missing && a.none() && !r.first() {
+		return 0, nil
+	}
+	remote, err := s.remoteOf(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	refs, err := s.git.List(ctx, remote, mirrored[:], git.Limits{Refs: refsLimit})
+	if err != nil {
+		return 0, err
+	}
+	if missing {
+		err = s.filled(ctx, r, remote, refs)
+	} else {
+		err = s.fetched(ctx, r, remote, refs, a.pushes)
+	}
+	if err != nil {
+		return s.behind(ctx, r.ID, refs), err
+	}
+	s.watches.with(r.ID, func(w *watch) {
+		w.listed = now
+		if w.seen.Equal(there.Changed) {
+			w.quiet = there.Changed // and what moved in that second was seen by this list
+		}
+		w.seen = there.Changed
+	})
+	return 0, s.bringCommits(ctx, r, remote, a.commits)
+}
+
+// remoteOf gives how git reaches the repository now.
+func (s *Service) remoteOf(ctx context.Context, r Repository) (git.Remote, error) {
+	f, err := s.outside.Forges.Forge(ctx, r.Outside.Integration)
+	if err != nil {
+		return git.Remote{}, err
+	}
+	clone, err := f.Clone(ctx, r.Outside.Remote)
+	if err != nil {
+		return git.Remote{}, err
+	}
+	// Whether it may be http:// is said by the integration, whose address it is.
+	return git.Remote{URL: clone.URL, Username: clone.Username, Password: clone.Password, HTTP: true, Proxy: s.outside.Proxy}, nil
+}
+
+func (s *Service) behind(ctx context.Context, id string, refs map[string]string) (n int) {
+	_, known, err := s.known(ctx, id)
+	if err != nil {
+		return 0
+	}
+	at := make(map[string]string, len(known))
+	for _, k := range known {
+		at[k.Name] = k.Hash
+		if refs[k.Name] == "" {
+			n++
+		}
+	}
+	for name, hash := range refs {
+		if at[name] != hash {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Service) fetching(id string, q git.FetchRequest) git.FetchRequest {
+	q.Limits.Refs = refsLimit
+	q.Limits.Pack, q.Limits.Time = mirrorLimit, mirrorTime
+	q.Limits.Progress = func(p git.Progress) { s.watches.with(id, func(w *watch) { w.progress = p }) }
+	return q
+}
+
+// mirrorLimit bounds one fetch from a forge, in bytes.
+const mirrorLimit = 10 << 30
+
+// mirrorTime bounds it too; a folder that is being filled is older than that only when the server was killed.
+const mirrorTime = 45 * time.Minute
+
+// filled fetches all of a repository whose mirror is not there.
+func (s *Service) filled(ctx context.Context, r Repository, remote git.Remote, refs map[string]string) error {
+	_, err := s.fill(ctx, r, remote, s.fetching(r.ID, git.FetchRequest{Prefixes: mirrored[:], Prune: true, Refs: refs}))
+	if err != nil {
+		return err
+	}
+	s.measure(r.ID)
+	return s.Settle(ctx, r.ID)
+}
+
+// fetched brings a mirror to what the forge has: first the pushes that it told of, each in the name of who pushed, then
+// what else has moved, of which nobody knows who did it.
+func (s *Service) fetched(ctx context.Context, r Repository, remote git.Remote, refs map[string]string, pushes []sent) error {
+	one := func(m mark, chosen func(git.Update) bool) error {
+		h, err := s.openHold(r.ID)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		objects, err := s.openLock(r.ID, objectsFile)
+		if err != nil {
+			return err
+		}
+		defer objects.Close()
+		if err := await(ctx, objects, syscall.LOCK_SH, "the mirror is being packed"); err != nil {
+			return err
+		}
+		begun := false
+		got, err := h.git.Holding(objects).Fetch(ctx, s.folder(r.ID), remote, s.fetching(r.ID, git.FetchRequest{
+			Prefixes: mirrored[:], Prune: true, Refs: refs, Select: chosen,
+			Before: func(ctx context.Context, _ []git.Update) error {
+				if err := h.acquire(ctx); err != nil {
+					return err
+				}
+				begun = true // also when begin's answer is lost
+				return s.begin(ctx, r.ID, m)
+			},
+		}))
+		if begun {
+			if late := s.finish(ctx, r.ID); err == nil {
+				err = late
+			}
+		}
+		if got.Bytes > 0 {
+			s.measure(r.ID)
+		}
+		return err
+	}
+	for _, p := range pushes {
+		at := refs[p.ref]
+		if at == "" {
+			at = Zero
+		}
+		if at != p.hash {
+			continue // it has moved on since; who moved it there is told by another delivery, or by none
+		}
+		if err := one(p.by, func(u git.Update) bool { return u.Ref == p.ref && u.New == p.hash }); err != nil {
+			return err
+		}
+	}
+	return one(mark{actor: "system"}, nil)
+}
+
+// bringCommits brings commits that no branch or tag leads to, such as those of a proposal from a fork.
+func (s *Service) bringCommits(ctx context.Context, r Repository, remote git.Remote, commits []string) error {
+	for _, c := range commits {
+		if _, err := s.git.Resolve(ctx, s.folder(r.ID), c); !fault.Is(err, fault.NotFound) {
+			continue
+		}
+		_, err := s.git.Fetch(ctx, s.folder(r.ID), remote, s.fetching(r.ID, git.FetchRequest{Commits: []string{c}}))
+		switch {
+		case fault.Is(err, fault.Canceled), fault.Is(err, fault.Exhausted), fault.Is(err, fault.Unauthenticated):
+			return err
+		case err != nil: // it is no trouble of the repository that somebody asks for what is not there
+			s.setAbsent(r.ID, c)
+		}
+	}
+	return nil
+}
+
+// troubled writes how it went to the repository's row, when that is news.
+func (s *Service) troubled(ctx context.Context, id string, failed error) error {
+	now := s.now()
+	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error {
+		r, err := byID(ctx, tx, id)
+		if err != nil || r.Outside == nil {
+			return err
+		}
+		o := *r.Outside
+		kind := ""
+		if failed != nil {
+			kind = fault.KindOf(failed).String()
+		}
+		if kind == o.TroubleKind && (kind != "" || !o.Fetched.IsZero()) {
+			return nil
+		}
+		data := map[string]string{"repository": r.FullName(), "integration": o.Integration, "remote": o.Remote}
+		entry := "repository.recovered"
+		if failed != nil {
+			entry = "repository.troubled"
+			o.Trouble, o.TroubleKind, o.TroubleSince = clip(fault.Message(failed), 1000), kind, now
+			data["kind"], data["message"] = o.TroubleKind, o.Trouble
+		} else {
+			first := o.TroubleKind == ""
+			o.Trouble, o.TroubleKind, o.TroubleSince, o.Fetched = "", "", time.Time{}, now
+			if first { // an empty repository
+				return setOutside(ctx, tx, id, o)
+			}
+		}
+		if err := setOutside(ctx, tx, id, o); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, entry, r, data, "integration:"+o.Integration)
+	}), "note how it stands with the forge")
+}

@@ -1,0 +1,264 @@
+package repository
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// ask is what somebody wants of the next look at an outside repository.
+type ask struct {
+	forced  bool     // the references are compared, whatever the forge says of changes
+	commits []string // that are to be there
+	pushes  []sent   // that a forge told of
+}
+
+func (a ask) none() bool { return !a.forced && len(a.commits) == 0 && len(a.pushes) == 0 }
+
+// sent is a push as a forge tells of it.
+type sent struct {
+	ref, hash string
+	by        mark
+}
+
+// watch is what is known of an outside repository beside its rows; it is found out again after a restart.
+type watch struct {
+	integration string
+	interval    time.Duration // of the integration; 0 when it says none
+	next        time.Time     // when it is looked at
+	looked      time.Time     // when that worked last
+	listed      time.Time     // when the references were compared last
+	hooked      time.Time     // when a webhook told of it last
+	seen        time.Time     // what the forge said last of its last change
+	quiet       time.Time     // what it said so long after the references were compared that nothing older is missing
+	failures    int
+	failed      error // of the last look
+	behind      int
+	progress    git.Progress
+	asks        ask // for the next look
+	running     *flight
+	following   *flight              // waits for running to end
+	absent      map[string]time.Time // commits that the forge has not, and until when that is believed
+}
+
+// flight is one look, which all who ask meanwhile share.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// watches are the outside repositories that this server follows.
+type watches struct {
+	mu   sync.Mutex
+	byID map[string]*watch
+	held map[string]time.Time // integrations whose forge wants to be left alone, and until when
+	wake chan struct{}
+}
+
+func newWatches() *watches {
+	return &watches{byID: map[string]*watch{}, held: map[string]time.Time{}, wake: make(chan struct{}, 1)}
+}
+
+// get gives a watch; the caller has the lock.
+func (w *watches) get(id string) *watch {
+	if w.byID[id] == nil {
+		w.byID[id] = &watch{absent: map[string]time.Time{}}
+	}
+	return w.byID[id]
+}
+
+// soon has a repository looked at by the loop.
+func (w *watches) soon(id, integration string, at time.Time) {
+	w.mu.Lock()
+	watched := w.get(id)
+	watched.integration, watched.next, watched.failures, watched.failed = integration, at, 0, nil
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// with runs fn on a watch under the lock.
+func (w *watches) with(id string, fn func(*watch)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fn(w.get(id))
+}
+
+func (w *watches) state(id string) (f Following) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if one := w.byID[id]; one != nil {
+		f = Following{Looked: one.looked, Next: one.next, Busy: one.running != nil, Progress: one.progress, Behind: one.behind}
+		if held := w.held[one.integration]; held.After(f.Next) {
+			f.Next = held
+		}
+	}
+	return f
+}
+
+// fly runs fn, once for all who ask at the same time. What was asked for while one runs is done by the next, since the one
+// that runs may have looked before.
+func (w *watches) fly(ctx context.Context, id string, fn func(ctx context.Context) error) error {
+	for {
+		w.mu.Lock()
+		watched := w.get(id)
+		if watched.running == nil {
+			mine := &flight{done: make(chan struct{})}
+			watched.running = mine
+			w.mu.Unlock()
+			return w.lead(ctx, watched, mine, fn)
+		}
+		running, shared := watched.running, watched.following
+		if shared == nil {
+			mine := &flight{done: make(chan struct{})}
+			watched.following = mine
+			w.mu.Unlock()
+			select {
+			case <-running.done:
+			case <-ctx.Done():
+				w.mu.Lock()
+				watched.following = nil
+				w.mu.Unlock()
+				mine.err = fault.Errorf(fault.Canceled, "the look was given up: %w", ctx.Err())
+				close(mine.done)
+				return mine.err
+			}
+			w.mu.Lock()
+			watched.running, watched.following = mine, nil
+			w.mu.Unlock()
+			return w.lead(ctx, watched, mine, fn)
+		}
+		w.mu.Unlock()
+		select {
+		case <-shared.done:
+		case <-ctx.Done():
+			return fault.Errorf(fault.Canceled, "wait for the forge: %w", ctx.Err())
+		}
+		if !fault.Is(shared.err, fault.Canceled) || ctx.Err() != nil {
+			return shared.err // otherwise who led has gone
+		}
+	}
+}
+
+func (w *watches) lead(ctx context.Context, watched *watch, mine *flight, fn func(ctx context.Context) error) error {
+	mine.err = fault.Errorf(fault.Internal, "the look ended early")
+	defer func() {
+		w.mu.Lock()
+		if watched.running == mine {
+			watched.running, watched.progress = nil, git.Progress{}
+		}
+		w.mu.Unlock()
+		close(mine.done)
+	}()
+	mine.err = fn(ctx)
+	return mine.err
+}
+
+const (
+	looksAtOnce    = 16 // of the loop
+	looksShare     = 4  // of one integration
+	relist         = time.Hour
+	hookedInterval = 6 // times the interval of polling, where webhooks come
+	hookedFor      = 24 * time.Hour
+	firstRetry     = 30 * time.Second
+	lastRetry      = time.Hour
+	forgetAfter    = 7 * 24 * time.Hour
+	absentFor      = time.Minute
+)
+
+// spread gives a time between 80 and 120 percent of d, so that not all are looked at together.
+func spread(d time.Duration) time.Duration {
+	return d*4/5 + rand.N(d*2/5+1)
+}
+
+// due gives repositories whose time has come, as many as may be looked at now.
+func (w *watches) due(now time.Time) (ids []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := map[string]int{}
+	all := 0
+	for _, one := range w.byID {
+		if one.running != nil {
+			busy[one.integration]++
+			all++
+		}
+	}
+	for id, one := range w.byID {
+		if all >= looksAtOnce {
+			break
+		}
+		if one.running != nil || one.integration == "" || one.next.After(now) || w.held[one.integration].After(now) || busy[one.integration] >= looksShare {
+			continue
+		}
+		busy[one.integration]++
+		all++
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// follow looks at the outside repositories again and again, until ctx ends.
+func (s *Service) follow(ctx context.Context) {
+	if s.outside.Forges == nil {
+		return
+	}
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var read time.Time
+	for {
+		if time.Since(read) > 30*time.Second {
+			read = time.Now()
+			s.enlist(ctx)
+		}
+		for _, id := range s.watches.due(s.now()) {
+			looking.Go(func() { _ = s.look(ctx, id, ask{}) }) // it is in the row
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.watches.wake:
+		}
+	}
+}
+
+// enlist brings the watches to what the rows say.
+func (s *Service) enlist(ctx context.Context) {
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		all, err := outsiders(ctx, tx)
+		if err != nil {
+			return err
+		}
+		known := map[string]bool{}
+		w := s.watches
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, o := range all {
+			known[o.id] = true
+			if one := w.get(o.id); one.integration == "" {
+				one.integration = o.integration
+				if one.next.IsZero() {
+					one.next = s.now().Add(rand.N(s.outside.Poll))
+				}
+			}
+		}
+		for id, one := range w.byID {
+			if !known[id] && one.running == nil && one.following == nil {
+				delete(w.byID, id)
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("look for the repositories at forges; it is tried again", "error", err)
+	}
+}
