@@ -1,5 +1,6 @@
-// A forge is connected in the portal: at first it refuses the token, then it takes it.
+// A forge is connected in the portal: at first it refuses the token, then it takes it, and sends webhooks.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import { after, before } from 'node:test';
 import { launch, picture, story } from './browser.mjs';
@@ -12,6 +13,7 @@ let browser;
 let page;
 let forge;
 let open = false;
+let secret;
 
 // What of Gitea's API a test of an integration asks for.
 const answers = {
@@ -22,12 +24,15 @@ const answers = {
   '/api/v1/version': { version: '1.27.3' },
   '/api/v1/settings/api': { max_response_items: 50, default_paging_num: 30 },
   '/api/v1/users/shop': { id: 2, login: 'shop' },
+  '/api/v1/repos/shop/till/hooks': [],
+  'POST /api/v1/repos/shop/till/hooks': { id: 7, type: 'gitea', active: true, events: ['push', 'pull_request'] },
   '/api/v1/repos/search': { ok: true, data: [{ id: 1, full_name: 'shop/till', default_branch: 'main' }] },
 };
 
 before(async () => {
   forge = http.createServer((request, response) => {
-    const answer = answers[new URL(request.url, 'http://forge').pathname];
+    const { pathname } = new URL(request.url, 'http://forge');
+    const answer = request.method === 'GET' ? answers[pathname] : answers[`${request.method} ${pathname}`];
     const right = request.headers.authorization === 'token right';
     response.writeHead(!open || !right ? 401 : answer ? 200 : 404, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(open && right && answer ? answer : { message: 'invalid username, password or token' }));
@@ -70,7 +75,8 @@ chapter('a forge is connected by a form, and its secret is never seen again', as
   await page.getByRole('button', { name: 'Connect' }).click();
   await page.getByText("the secret can't be seen again").waitFor();
   assert.equal(await page.getByLabel('Address', { exact: true }).inputValue(), `${server.url}/hooks/default/gitea`);
-  assert.match(await page.getByLabel('Secret', { exact: true }).inputValue(), /^[0-9a-f]{48}$/);
+  secret = await page.getByLabel('Secret', { exact: true }).inputValue();
+  assert.match(secret, /^[0-9a-f]{48}$/);
   await picture(page, 'integration-connected', 'ROADBED_LOOKS');
 });
 
@@ -90,6 +96,63 @@ chapter('it says what is wrong, and after a test that all is well', async () => 
   await picture(page, 'integration', 'ROADBED_LOOKS');
   await page.getByRole('link', { name: 'What the ledger tells of it' }).click();
   await page.getByRole('row', { name: /Administrator integration healthy/ }).waitFor();
+});
+
+/** Sends a webhook as Gitea does, and gives the status of the answer. */
+async function deliver(id, body, signedWith) {
+  const text = JSON.stringify(body);
+  const answer = await fetch(`${server.url}/hooks/default/gitea`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'X-Gitea-Event': 'push',
+      'X-Gitea-Delivery': id,
+      'X-Gitea-Signature': createHmac('sha256', signedWith).update(text).digest('hex'),
+    },
+    body: text,
+  });
+  return answer.status;
+}
+
+chapter('its webhooks are set up and show what came of them, while somebody looks', async () => {
+  await page.goto(`${server.url}/integrations/default/gitea`);
+  await page.getByText('none so far').waitFor();
+  await page.getByRole('button', { name: 'Set up webhook' }).click();
+  await page.getByRole('textbox', { name: 'Repository' }).fill('shop/till');
+  await page.getByRole('button', { name: 'Set up', exact: true }).click();
+  await page.getByText(/The forge sends .*push.* to this server/).waitFor();
+  await told.sound(page, 'the dialog of a webhook');
+  await picture(page, 'integration-webhook', 'ROADBED_LOOKS');
+  await page.keyboard.press('Escape');
+  const push = {
+    ref: 'refs/heads/main',
+    before: '1'.repeat(40),
+    after: '2'.repeat(40),
+    repository: { id: 1, full_name: 'shop/till' },
+    sender: { id: 1, login: 'ann' },
+  };
+  assert.equal(await deliver('forged', push, 'guessed'), 401);
+  await page.getByText(/^1, last .* from 127.0.0.1: the delivery is not signed/).waitFor();
+  await page.getByRole('link', { name: 'All deliveries' }).click();
+  await page.getByText('No deliveries').waitFor();
+  assert.equal(await deliver('one', push, secret), 202);
+  assert.equal(await deliver('one', push, secret), 200);
+  await page.getByRole('row', { name: /push shop\/till .* ann/ }).waitFor();
+  await told.sound(page, 'the deliveries');
+  await page.getByRole('row', { name: /(done|ignored) push/ }).waitFor();
+  await picture(page, 'deliveries', 'ROADBED_LOOKS');
+  await page.getByRole('button', { name: 'push', exact: true }).click();
+  await page.getByText('X-Gitea-Event: push').waitFor();
+  await page.getByText('"full_name": "shop/till"').waitFor();
+  await page.getByText('once', { exact: true }).waitFor();
+  await told.sound(page, 'a delivery');
+  await picture(page, 'delivery', 'ROADBED_LOOKS');
+  await page.getByRole('button', { name: 'Redeliver' }).click();
+  await page
+    .getByRole('dialog')
+    .getByText(/state: (done|ignored)/)
+    .waitFor();
+  await page.keyboard.press('Escape');
 });
 
 chapter('the list shows how each does', async () => {

@@ -155,6 +155,12 @@ const integrations = createRoute({
   path: '/integrations',
   component: lazyRouteComponent(() => import('./pages/integrations/Integrations'), 'Integrations'),
 });
+const integrationDeliveries = createRoute({
+  getParentRoute: parent,
+  path: '/integrations/$namespace/$name/deliveries',
+  validateSearch: search('state', 'kind', 'delivery'),
+  component: lazyRouteComponent(() => import('./pages/integrations/Deliveries'), 'Deliveries'),
+});
 const integration = createRoute({
   getParentRoute: parent,
   path: '/integrations/$namespace/$name',
@@ -191,6 +197,7 @@ const pages = [
   ledger,
   integrations,
   integration,
+  integrationDeliveries,
   connect,
 ];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);

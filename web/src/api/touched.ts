@@ -26,7 +26,11 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     if (kind === 'repository') out.push({ queryKey: ['repository', namespace, name] });
     if (kind === 'proposal') out.push({ queryKey: ['proposals'] }, { queryKey: ['proposal', `${namespace}/${name}`] });
     if (kind === 'integration')
-      out.push({ queryKey: ['integrations'] }, { queryKey: ['integration', namespace, name] });
+      out.push(
+        { queryKey: ['integrations'] },
+        { queryKey: ['integration', namespace, name] },
+        { queryKey: ['deliveries', namespace, name] },
+      );
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

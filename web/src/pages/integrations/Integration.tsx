@@ -15,6 +15,8 @@ import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { forgeName } from './declare';
 import { left } from './Integrations';
+import { SetUp } from './SetUp';
+import { Traffic } from './Traffic';
 import { Try } from './Try';
 
 const route = getRouteApi('/shell/integrations/$namespace/$name');
@@ -104,14 +106,18 @@ export function IntegrationPage() {
 function Webhooks({ integration: i }: { integration: Integration }) {
   const minutes = Math.round(i.poll / 60);
   return (
-    <Section title="Webhooks">
+    <Section
+      title="Webhooks"
+      actions={i.hooked && i.can.includes('test') && <SetUp namespace={i.namespace} name={i.name} />}
+    >
       <Stack gap="sm">
         <Text size="sm">
           {i.hooked
-            ? 'Send deliveries as JSON to this address, signed with the secret that the document names.'
+            ? 'The forge sends what happens to this address, signed with the secret that the document names.'
             : `No secret for webhooks is declared, so the forge is asked every ${minutes === 1 ? 'minute' : `${minutes} minutes`}. To be told at once, name one as spec.webhook.secretRef in the document.`}
         </Text>
         {i.hooked && <CopyText label="Address" text={i.hook} />}
+        {i.hooked && <Traffic namespace={i.namespace} name={i.name} />}
       </Stack>
     </Section>
   );
