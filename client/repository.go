@@ -20,6 +20,7 @@ type Repository struct {
 	CloneURL      string     `json:"cloneUrl"`
 	Created       time.Time  `json:"created"`
 	Pushed        *time.Time `json:"pushed,omitempty"`
+	Can           []string   `json:"can,omitempty" doc:"What the caller may do with it now: write, admin. Only of one that is asked for by its name."`
 	Deleted       *time.Time `json:"deleted,omitempty" doc:"Since when it is deleted; absent for one that is there."`
 	Purge         *time.Time `json:"purge,omitempty" doc:"When a deleted one is removed for good."`
 	Outside       *Outside   `json:"outside,omitempty" doc:"Where it lives; absent for one that is hosted here."`

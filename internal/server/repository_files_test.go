@@ -203,6 +203,15 @@ func TestAnEditBecomesAProposal(t *testing.T) {
 				t.Errorf("%s was brought by %+v, %v", ref, list, err)
 			}
 		}
+		for who, want := range map[string]string{"rita": "", "alice": "write"} {
+			r, err := client.Get[client.Repository](ctx, d.as[who], "/repositories/"+d.repo, nil)
+			if err != nil || strings.Join(r.Can, " ") != want {
+				t.Errorf("%s may %q, %v", who, r.Can, err)
+			}
+		}
+		if r, err := client.Get[client.Repository](ctx, d.admin, "/repositories/"+d.repo, nil); err != nil || strings.Join(r.Can, " ") != "write admin" {
+			t.Errorf("the administrator may %q, %v", r.Can, err)
+		}
 		tag, err := client.Post[client.Tag](ctx, d.alice, d.of("tags"), client.NewRef{Name: "v1", Message: "The first"})
 		if err != nil || tag.Message != "The first" || tag.Tagger != "alice" || tag.Last == nil {
 			t.Errorf("the tag is %+v, %v", tag, err)

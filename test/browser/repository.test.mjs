@@ -261,6 +261,33 @@ chapter('What is not there, is no text, or is archived says so', async () => {
   await server.api('PATCH', shop, { archived: false });
 });
 
+chapter('Who may only read is offered nothing else', async () => {
+  await server.api('POST', '/apply', {
+    source: 'test',
+    documents: `apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: rita}
+spec: {profile: {displayName: Rita}, memberOf: []}
+---
+apiVersion: roadbed.dev/v1
+kind: RoleBinding
+metadata: {name: rita-reads}
+spec: {role: reader, space: default, subjects: ["user:default/rita"]}
+`,
+  });
+  const { url } = await server.api('POST', '/signin-links', { user: 'user:default/rita' });
+  const rita = await told.person(browser, server.url, url);
+  await rita.goto(`${shop}?path=windows.txt`);
+  await rita.getByRole('button', { name: 'Copy the file' }).waitFor();
+  for (const name of ['Edit the file', 'Delete the file']) assert.equal(await rita.getByRole('link', { name }).count(), 0);
+  await rita.goto(`${shop}?path=windows.txt&look=edit`);
+  await rita.getByText('You may read this repository').waitFor();
+  await rita.goto(`${shop}?tab=branches`);
+  await rita.getByRole('row', { name: /^zero/ }).waitFor();
+  assert.equal(await rita.getByRole('button', { name: 'New branch' }).count(), 0);
+  await told.sound(rita, 'branches for who only reads');
+});
+
 chapter('On a phone it can be read as well', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   for (const [what, text] of [

@@ -120,7 +120,14 @@ func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], 
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireRepository(ctx, r)), nil
+	out := a.wireRepository(ctx, r)
+	if _, err := a.Repositories.Authorize(ctx, repository.Write, in.full()); err == nil && !r.Archived {
+		out.Can = append(out.Can, "write")
+	}
+	if _, err := a.Repositories.Authorize(ctx, repository.Manage, in.full()); err == nil {
+		out.Can = append(out.Can, "admin")
+	}
+	return answer(out), nil
 }
 
 type deleteRepositoryInput struct {

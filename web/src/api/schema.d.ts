@@ -3856,6 +3856,8 @@ export interface components {
         Repository: {
             /** @description Nothing in it changes any more. */
             archived: boolean;
+            /** @description What the caller may do with it now: write, admin. Only of one that is asked for by its name. */
+            can?: string[] | null;
             cloneUrl: string;
             /** Format: date-time */
             created: string;

@@ -15,7 +15,7 @@ import { Empty, Rows, Section } from '../../parts/Page';
 import { Stale } from '../../parts/Stale';
 import { Table } from '../../parts/Table';
 import { NewRef } from './NewRef';
-import { Go } from './place';
+import { Go, mayWrite } from './place';
 import classes from './repository.module.css';
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
@@ -44,7 +44,7 @@ export default function Branches({ repo }: { repo: Repository }) {
               set={(value) => navigate({ search: (s) => ({ ...s, text: value }), replace: true })}
             />
             <CopyCommand command={`roadbed repo branches ${namespace}/${name}`} />
-            {!repo.archived && (
+            {mayWrite(repo) && (
               <Button size="compact-sm" onClick={() => setMaking(true)}>
                 New branch
               </Button>
@@ -150,7 +150,7 @@ function Standing({ branch, repo }: RowProps) {
 
 function Next({ branch, repo, remove }: RowProps & { remove: () => void }) {
   const at = `/repositories/${repo.namespace}/${repo.name}`;
-  if (branch.name === repo.defaultBranch || repo.archived) return null;
+  if (branch.name === repo.defaultBranch || !mayWrite(repo)) return null;
   return (
     <Group gap="xs" justify="flex-end" wrap="nowrap">
       {branch.proposal ? (

@@ -9,7 +9,7 @@ import { Empty, Section } from '../../parts/Page';
 import { CommitList } from './CommitList';
 import { DiffView } from './DiffView';
 import { NotThere } from './NotThere';
-import { placeOf } from './place';
+import { mayWrite, placeOf } from './place';
 import { RefPicker } from './RefPicker';
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
@@ -45,7 +45,7 @@ export default function Compare({ repo }: { repo: Repository }) {
             <CopyCommand command={`roadbed repo compare ${repo.namespace}/${repo.name} ${base} ${head}`} />
           </>
         )}
-        {d && d.ahead > 0 && isBranch && !repo.archived && (
+        {d && d.ahead > 0 && isBranch && mayWrite(repo) && (
           <Button
             component={Link}
             to={`/repositories/${repo.namespace}/${repo.name}/propose?source=${encodeURIComponent(head)}`}

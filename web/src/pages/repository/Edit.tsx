@@ -11,7 +11,7 @@ import { patchOf } from './change';
 import { Findings } from './Findings';
 import { endingOf } from './lines';
 import { NotThere } from './NotThere';
-import { placeOf } from './place';
+import { mayWrite, placeOf } from './place';
 
 const Editor = lazy(() => import('./Editor'));
 const nothing = new Set<string>();
@@ -33,6 +33,13 @@ export default function Edit({ head: newest, ...rest }: Props) {
   const isNew = look === 'new';
   const query = useQuery({ ...file(repo.namespace, repo.name, head, path), enabled: !isNew });
   if (repo.archived) return <Refused {...props} why="The repository is archived, so nothing in it changes." />;
+  if (!mayWrite(repo))
+    return (
+      <Refused
+        {...props}
+        why="You may read this repository, and not change it. An administrator of its space may let you."
+      />
+    );
   if (/^[0-9a-f]{40,64}$/.test(props.branch))
     return <Refused {...props} why="A commit is not changed. Choose a branch first." />;
   if (isNew) return <Changing {...props} />;

@@ -13,7 +13,7 @@ import { bytes } from '../../words/time';
 import { CodeText } from './Code';
 import { linesOf, within } from './lines';
 import { NotThere } from './NotThere';
-import { Go, placeOf } from './place';
+import { Go, mayWrite, placeOf } from './place';
 import { Prose } from './Readme';
 import classes from './repository.module.css';
 
@@ -106,7 +106,7 @@ function Head({ repo, head, at, path, file }: FileProps) {
             <IconDownload size={16} aria-hidden />
           </ActionIcon>
         </Tooltip>
-        {!repo.archived && onBranch && (
+        {mayWrite(repo) && onBranch && (
           <>
             {!file.binary && !file.tooLarge && !file.target && (
               <Tooltip label="Edit it">

@@ -11,7 +11,7 @@ import { Folder } from './Folder';
 import { GoToFile } from './GoToFile';
 import { History } from './History';
 import { NotThere } from './NotThere';
-import { placeOf } from './place';
+import { mayWrite, placeOf } from './place';
 import { RefPicker } from './RefPicker';
 import { Trail } from './Trail';
 
@@ -98,7 +98,7 @@ function More({ repo, at, path, head, look }: MoreProps) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {!repo.archived && (
+        {mayWrite(repo) && (
           <Menu.Item component={Link} to={to({ look: 'new' })}>
             New file here
           </Menu.Item>

@@ -5,7 +5,7 @@ import { archiveAddress } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { CopyText } from '../../parts/CopyText';
 import { Empty, Section } from '../../parts/Page';
-import { placeOf } from './place';
+import { mayWrite, placeOf } from './place';
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
 
@@ -52,7 +52,7 @@ export function Unborn({ repo }: { repo: Repository }) {
       <Empty
         title="Nothing was pushed yet"
         action={
-          !repo.archived && (
+          mayWrite(repo) && (
             <Button
               component={Link}
               to={placeOf(repo, { path: 'README.md', look: 'new' })}

@@ -15,7 +15,7 @@ import { Stale } from '../../parts/Stale';
 import { Table } from '../../parts/Table';
 import { shortCommit } from '../../words/ref';
 import { NewRef } from './NewRef';
-import { Go } from './place';
+import { Go, mayWrite } from './place';
 import classes from './repository.module.css';
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
@@ -44,7 +44,7 @@ export default function Tags({ repo }: { repo: Repository }) {
               set={(value) => navigate({ search: (s) => ({ ...s, text: value }), replace: true })}
             />
             <CopyCommand command={`roadbed repo tags ${namespace}/${name}`} />
-            {!repo.archived && (
+            {mayWrite(repo) && (
               <Button size="compact-sm" onClick={() => setMaking(true)}>
                 New tag
               </Button>
@@ -110,7 +110,7 @@ export default function Tags({ repo }: { repo: Repository }) {
                     <Anchor href={archiveAddress(repo, t.name, 'tar.gz')} size="sm" download>
                       tar.gz
                     </Anchor>
-                    {!repo.archived && (
+                    {mayWrite(repo) && (
                       <Button
                         size="compact-sm"
                         variant="default"

@@ -2,6 +2,7 @@ import { Anchor, type AnchorProps } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { RepositoryPath } from '../../api/code';
+import type { Repository } from '../../api/types';
 
 /** What the address of a repository's page says besides its name. */
 export interface Place {
@@ -52,3 +53,6 @@ export function Go({ at, to: { hash, ...search }, children, ...rest }: GoProps) 
     </Anchor>
   );
 }
+
+/** Whether who looks at a repository may change what is in it. */
+export const mayWrite = (repo: Repository) => repo.can?.includes('write') ?? false;
