@@ -6,8 +6,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -130,7 +135,7 @@ func TestProposalsOfARepositoryThatChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		change(map[string]any{"name": "store"})
+		change(map[string]any{"name": "crew/store"})
 		d.repo = "crew/store"
 		if now := d.get(p.Number); now.Full != "crew/store#1" || now.State != "open" {
 			t.Errorf("renamed it is %+v", now)
@@ -167,6 +172,59 @@ func TestProposalsOfARepositoryThatChanges(t *testing.T) {
 		change(map[string]any{"archived": false})
 		if now, err := d.merge("alice", p.Number, map[string]any{"way": "rebase"}); err != nil || now.State != "merged" {
 			t.Errorf("out of the archive: %+v, %v", now, err)
+		}
+	})
+}
+
+// TestWhatACrashLeavesIsFound has the server end between a merge and its record, and between what a command did and its
+// record: nothing is done twice, and all of it is told as what it was.
+func TestWhatACrashLeavesIsFound(t *testing.T) {
+	eachDesk(t, func(t *testing.T, d desk) {
+		ctx := t.Context()
+		dir := d.dir + "/alice/crew/shop"
+		p := d.propose("alice", "feature", map[string]string{"b.txt": "b\n"})
+		d.do("alice", dir, "switch", "--quiet", "main")
+		d.push("alice", "crew/shop", map[string]string{"c.txt": "c\n"}) // the rebase makes another commit
+		p = d.until(p.Number, "main went on", func(p client.ProposalDetail) bool { return p.Behind == 1 })
+		bob, err := d.house.Identity.Authenticate(ctx, d.bob.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit, err := d.house.Repositories.Platform().Merge(actor.AsSystem(ctx), "crew/shop", git.MergeRequest{
+			Way: git.MergeRebase, Branch: "main", Target: p.Base, Source: p.Head, Author: git.Signature{Name: "bob", When: time.Now()},
+			Ready: func(commit string) error { // as the room announces it
+				return d.house.DB.Write(ctx, func(tx *store.Tx) error {
+					_, err := tx.Exec(ctx, "UPDATE proposals SET merge_commit = $2, merge_way = 'rebase', merged_by = $3 WHERE id = $1", p.ID, commit, bob.ID)
+					return err
+				})
+			},
+		})
+		if err != nil || commit == p.Head {
+			t.Fatal(commit, err)
+		}
+		now := d.until(p.Number, "it is merged", func(p client.ProposalDetail) bool { return p.State == "merged" })
+		if now.MergeCommit != commit || now.MergeWay != "rebase" || now.MergedBy == nil || now.MergedBy.Name != "bob" {
+			t.Errorf("it was merged as %+v", now)
+		}
+
+		second := d.propose("alice", "second", map[string]string{"d.txt": "d\n"})
+		comment := d.say("bob", second.Number, map[string]any{"body": "/merge squash"})
+		d.answered(second.Number, comment)
+		merged := d.get(second.Number)
+		err = d.house.DB.Write(ctx, func(tx *store.Tx) error {
+			if _, err := tx.Exec(ctx, "UPDATE proposal_commands SET state = 'waiting', answer = '' WHERE comment = $1", comment.ID); err != nil {
+				return err
+			}
+			return d.house.Queue.Insert(ctx, tx, "proposal.obey", map[string]string{"comment": comment.ID}, queue.InsertOptions{})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.answered(second.Number, comment); len(got) != 1 || got[0] != "merge done: it is merged as "+merged.MergeCommit[:8] {
+			t.Errorf("carried out again it says %q", got)
+		}
+		if again := d.get(second.Number); again.MergeCommit != merged.MergeCommit || again.Version != merged.Version {
+			t.Errorf("it was merged twice: %+v", again)
 		}
 	})
 }

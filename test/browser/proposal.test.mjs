@@ -185,11 +185,12 @@ chapter('Bob finds what waits for him, and what is new since his review', async 
   await main(bob).getByRole('link', { name: 'Greet everybody' }).click();
   await bob.getByRole('tab', { name: 'Changes' }).click();
   await bob.getByText('1 of 2 viewed').waitFor();
-  await bob.getByRole('textbox', { name: 'Which changes' }).click();
+  await bob.getByRole('combobox', { name: 'Which changes' }).click();
   await bob.getByRole('option', { name: /^Since my review of/ }).click();
   await bob.getByText('1 file', { exact: true }).waitFor();
   await bob.getByRole('region', { name: 'main.go', exact: true }).getByText('hello all').waitFor();
   await told.sound(bob, 'what is new since a review');
+  await bob.locator('[data-file]').first().focus();
   await bob.keyboard.press('?');
   await bob.getByRole('dialog', { name: 'Keys' }).waitFor();
   await bob.keyboard.press('Escape');
