@@ -31,6 +31,10 @@ type Proposal struct {
 	Updated     time.Time  `json:"updated"`
 	Ended       *time.Time `json:"ended,omitempty"`
 	Version     int64      `json:"version"`
+	Ref         string     `json:"ref" example:"refs/proposals/12/head" doc:"By which git fetches its head from its repository."`
+	Touches     []string   `json:"touches,omitempty" doc:"References of the entities that it touches."`
+	URL         string     `json:"url,omitempty" doc:"Of its page at the forge that it lives at."`
+	Labels      []string   `json:"labels,omitempty" doc:"As the forge has them."`
 }
 
 // ProposalLine is a proposal in a list, with how its head stands.
@@ -63,7 +67,7 @@ type ProposalDetail struct {
 	Owners   []ProposalOwners `json:"owners" doc:"Whom its files belong to, where the rules want their approval."`
 	Warnings []string         `json:"warnings,omitempty" doc:"About the file of owners."`
 	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
-	Can      []string         `json:"can" doc:"What the caller may do with it now: edit, comment, review, approve, merge, update, close, reopen, revert."`
+	Can      []string         `json:"can" doc:"What the caller may do with it now: comment, edit, settle, review, approve, auto, merge, update, close, reopen, revert."`
 }
 
 // ProposalReview is somebody's verdict on a head.

@@ -220,6 +220,7 @@ func (h *House) core() (err error) {
 		Forges: forges{h.Integrations}, Accounts: h.Identity, Proxy: h.Egress.URL(), Cache: int64(h.Options.CloneCache) << 30,
 	})
 	h.Hooks.Connect("repositories", h.Repositories)
+	h.Repositories.Touching(h.Catalog.Touched)
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())
@@ -253,7 +254,8 @@ func (h *House) products() error {
 		Workflows: submitter{h.Workflows}, Now: time.Now, Log: h.Log,
 	})
 	h.Proposals = proposal.New(proposal.Deps{
-		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Runs: h.Runs, People: h.Identity, Now: time.Now, Log: h.Log,
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Runs: h.Runs, People: h.Identity,
+		Outside: outsiders{h}, BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 	})
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{

@@ -92,7 +92,7 @@ func TestAStackChangesItsSpaceByItsStateAlone(t *testing.T) {
 		if err != nil || s.Space != "lab" || s.State != nil || s.Lock != "" || s.LastRun != nil {
 			t.Errorf("in the other space it is %+v (%v)", s, err)
 		}
-		if all, err := client.All[client.Entry](t.Context(), g.as["lena"], "/ledger", map[string][]string{"subject": {"stack:default/net"}, "type": {"stack.forgotten"}}); err != nil || len(all) != 0 {
+		if all, err := client.All[client.Entry](t.Context(), g.as["lena"], "/ledger", map[string][]string{"ref": {"stack:default/net"}, "type": {"stack.forgotten"}}); err != nil || len(all) != 0 {
 			t.Errorf("who is of the other space reads in the ledger %+v (%v)", all, err)
 		}
 		if _, err := g.act("alice", waits, "retry"); err != nil {

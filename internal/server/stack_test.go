@@ -74,7 +74,7 @@ func (g *ground) wantNoted(subject, kind string, want int) {
 	defer stop()
 	got := 0
 	err := eventually(ctx, func() (bool, error) {
-		all, err := client.All[client.Entry](ctx, g.admin, "/ledger", map[string][]string{"subject": {subject}, "type": {kind}})
+		all, err := client.All[client.Entry](ctx, g.admin, "/ledger", map[string][]string{"ref": {subject}, "type": {kind}})
 		got = len(all)
 		return got == want, err
 	})

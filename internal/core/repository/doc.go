@@ -37,9 +37,11 @@
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what
 // was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted,
 // repository.restored, repository.purged; of an outside one repository.connected, repository.troubled and repository.recovered
-// (Data: kind, message), and repository.proposal (Happened). Their subject is "repository:NAMESPACE/NAME". What hangs on a repository hides or waits when it is deleted,
-// and goes when it is purged.
+// (Data: kind, message), and repository.proposal (Happened). Their subject is "repository:NAMESPACE/NAME"; a push names the
+// entities that it touches among its references. What hangs on a repository hides or waits when it is deleted, and goes
+// when it is purged.
 //
-// Rights (an outside one is connected with integration:use besides): repository:read, write (push, commit), create, admin (rename, transfer, settings, delete). Whoever may not
+// Rights: repository:read, write (push, commit), create (with integration:use for an outside one), admin (rename,
+// transfer, settings, delete). Whoever may not
 // read a repository learns nothing of it: it is fault.NotFound.
 package repository

@@ -387,5 +387,5 @@ func host(address string) string {
 	if err != nil {
 		return ""
 	}
-	return u.Host
+	return u.Hostname()
 }

@@ -78,11 +78,13 @@ func (p Platform) Pushers(ctx context.Context, repository, ref, from, to string)
 		if err != nil || seen || !time.Now().Before(wait) {
 			return who, whole, fault.Wrap(err, "find who pushed to %s", ref)
 		}
-		switch _, _, err := p.headed(ctx, repository, ref, to); {
+		switch _, at, err := p.headed(ctx, repository, ref, to); {
 		case fault.Is(err, fault.NotFound):
 			return nil, false, nil // it was never there
 		case err != nil:
 			return nil, false, err
+		case p.s.now().Sub(at) > sealPatience:
+			return who, whole, nil // the ledger tells of no push, as of what a repository had when it was connected
 		}
 		select { // it is the head by its row, and its entry is about to be sealed
 		case <-time.After(20 * time.Millisecond):

@@ -93,6 +93,8 @@ type Push struct {
 
 	Sender  string            `json:"sender,omitempty"`  // account at the forge that pushed there, as the forge says
 	Options map[string]string `json:"options,omitempty"` // of git push -o that mean something; see OptionSkip and those after it
+
+	touches []string // entities
 }
 
 // Branch gives the short name of the branch that was pushed; ok is false for a tag or note.

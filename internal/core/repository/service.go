@@ -20,16 +20,17 @@ import (
 
 // Service is the one door to the repositories. It is safe for concurrent use.
 type Service struct {
-	db     *store.DB
-	access *access.Service
-	ledger *ledger.Ledger
-	git    *git.Git
-	dir    string
-	now    func() time.Time
-	log    *slog.Logger
-	portal string
-	gate   Gate // nil lets every push through that the repository's own rules do
-	grace  time.Duration
+	db      *store.DB
+	access  *access.Service
+	ledger  *ledger.Ledger
+	git     *git.Git
+	dir     string
+	now     func() time.Time
+	log     *slog.Logger
+	portal  string
+	touched Touched // nil where nothing is known of entities
+	gate    Gate    // nil lets every push through that the repository's own rules do
+	grace   time.Duration
 
 	outside OutsideOptions
 	watches *watches

@@ -106,12 +106,55 @@ func (s *Service) settle(ctx context.Context, id string) error {
 		if len(moved) == 0 && r.dirty == nil {
 			return nil
 		}
+		if err := s.touch(ctx, r, moved); err != nil {
+			return fault.Wrap(err, "record a push to %s", r.FullName())
+		}
 		done, err := s.record(ctx, r, moved)
 		if done || err != nil {
 			return fault.Wrap(err, "record a push to %s", r.FullName())
 		}
 	}
 	return fault.Errorf(fault.Unavailable, "repository %s is changed all the time by somebody else", id)
+}
+
+// Touched gives the entities that a change touches; files gives the files that it changes, and is nil when that is not
+// known.
+type Touched func(ctx context.Context, space, repository string, files func() ([]string, error)) ([]string, error)
+
+// Touching has entries name the entities that they touch. Call it before Run.
+func (s *Service) Touching(t Touched) { s.touched = t }
+
+// touchedPushes is how many pushes that come together are told with the entities that they touch.
+const touchedPushes = 10
+
+// touch finds the entities that pushes touch.
+func (s *Service) touch(ctx context.Context, r Repository, moved []Push) (err error) {
+	if s.touched == nil {
+		return nil
+	}
+	for i := range moved[:min(len(moved), touchedPushes)] {
+		p := &moved[i]
+		if p.New == Zero || !r.announces(*p) {
+			continue
+		}
+		var files func() ([]string, error)
+		if p.Old != Zero {
+			files = func() ([]string, error) { return s.git.ChangedPaths(ctx, s.folder(r.ID), p.Old, p.New) }
+		}
+		if p.touches, err = s.touched(ctx, r.Space, r.FullName(), files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Touched gives the entities that the change from one commit to another touches, at most 100.
+func (p Platform) Touched(ctx context.Context, repository, from, to string) ([]string, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil || p.s.touched == nil {
+		return nil, err
+	}
+	return p.s.touched(ctx, r.Space, r.FullName(), func() ([]string, error) { return p.ChangedPaths(ctx, repository, from, to) })
 }
 
 // differences gives what moved, by name of the reference.
@@ -192,7 +235,7 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 			return false, err
 		}
 		if _, err := s.ledger.Append(ctx, tx, ledger.Entry{
-			Actor: by.actor, Space: r.Space, Type: "repository.pushed", Subject: r.Subject(), Refs: []string{r.ID}, Run: by.run, Data: data,
+			Actor: by.actor, Space: r.Space, Type: "repository.pushed", Subject: r.Subject(), Refs: append([]string{r.ID}, p.touches...), Run: by.run, Data: data,
 		}); err != nil {
 			return false, err
 		}

@@ -80,9 +80,23 @@ func (a *API) wireProposals(ctx context.Context, all ...proposal.Detail) ([]Prop
 		} else {
 			p.MergedBy = ""
 		}
+		out[i].Touches = p.Touches
+		out[i].Ref = git.ProposalPrefix + strconv.Itoa(p.Number) + "/head"
+		if there := p.There; there != nil {
+			out[i].Ref = there.Ref
+			out[i].URL, out[i].Labels, out[i].Author = there.URL, there.Labels, byLogin(out[i].Author, there.Author)
+		}
 		out[i].MergedBy, out[i].AutoBy = known(who, p.MergedBy), known(who, p.Auto.By)
 	}
 	return out, nil
+}
+
+// byLogin gives somebody whom only a forge knows by their login there.
+func byLogin(who Actor, login string) Actor {
+	if who.ID == "" && login != "" {
+		return Actor{Name: login}
+	}
+	return who
 }
 
 // known gives who an id is; nil for none.
@@ -115,7 +129,7 @@ func (a *API) wireProposal(ctx context.Context, d proposal.Detail, err error) (*
 		Ways: append([]string{}, d.Ways...), Rules: append([]string{}, d.Demand.Rules...), Warnings: d.Warnings, Talks: d.Talks, Can: a.canPropose(ctx, wired[0].Repository, d),
 	}
 	for _, r := range d.Reviews {
-		out.Reviews = append(out.Reviews, client.ProposalReview{ID: r.ID, Author: who(r.Author), Verdict: r.Verdict, Body: r.Body, Head: r.Head, Time: r.Created})
+		out.Reviews = append(out.Reviews, client.ProposalReview{ID: r.ID, Author: byLogin(who(r.Author), r.Login), Verdict: r.Verdict, Body: r.Body, Head: r.Head, Time: r.Created})
 	}
 	for _, c := range d.Checks {
 		out.Checks = append(out.Checks, wireCheck(c))
@@ -141,7 +155,10 @@ func (a *API) canPropose(ctx context.Context, name string, d proposal.Detail) []
 	if _, err := a.Repositories.Authorize(ctx, repository.Write, name); err != nil {
 		return can
 	}
-	can = append(can, "edit", "review")
+	can = append(can, "review", "auto")
+	if d.There == nil {
+		can = append(can, "edit", "settle") // one that lives at a forge is edited there
+	}
 	switch d.State {
 	case proposal.Open:
 		can = append(can, "close")
@@ -381,7 +398,7 @@ func (a *API) wireComments(ctx context.Context, all ...proposal.Comment) ([]Prop
 	out := make([]ProposalComment, len(all))
 	for i, c := range all {
 		out[i] = ProposalComment{
-			ID: c.ID, Author: who(c.Author), Body: c.Body, Path: c.Path, Start: c.Start, Line: c.Line, Old: c.Old, Commit: c.Commit, Quote: c.Quote,
+			ID: c.ID, Author: byLogin(who(c.Author), c.Login), Body: c.Body, Path: c.Path, Start: c.Start, Line: c.Line, Old: c.Old, Commit: c.Commit, Quote: c.Quote,
 			NowStart: c.Now.Start, NowLine: c.Now.Line, ReplyTo: c.ReplyTo, Review: c.Review, Resolved: known(who, c.Resolved), Applied: c.Applied,
 			Created: c.Created, Updated: c.Updated,
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -45,6 +46,9 @@ func (s *Service) Open(ctx context.Context, n NewProposal) (Detail, error) {
 	if n.Source == n.Target {
 		return Detail{}, fault.Errorf(fault.Invalid, "%s can't be brought into itself; name another source", n.Source)
 	}
+	if r.Outside != nil {
+		return s.openThere(ctx, r, n)
+	}
 	platform := s.Repositories.Platform()
 	now := s.Now()
 	p := Proposal{
@@ -58,6 +62,9 @@ func (s *Service) Open(ctx context.Context, n NewProposal) (Detail, error) {
 		return Detail{}, fault.Wrap(err, "find the target")
 	}
 	if p.Standing, err = platform.Standing(ctx, r.FullName(), p.Base, p.Head); err != nil {
+		return Detail{}, err
+	}
+	if p.Touches, err = platform.Touched(ctx, r.FullName(), p.Standing.Base, p.Head); err != nil {
 		return Detail{}, err
 	}
 	if p.Standing.Ahead == 0 {
@@ -125,7 +132,7 @@ func (s *Service) tellAs(ctx context.Context, tx *store.Tx, who string, r reposi
 		data = map[string]any{}
 	}
 	data["repository"], data["number"] = r.FullName(), p.Number
-	return s.append(ctx, tx, who, r, kind, Subject(r.FullName(), p.Number), []string{p.ID, r.Subject()}, data)
+	return s.append(ctx, tx, who, r, kind, Subject(r.FullName(), p.Number), append([]string{p.ID, r.Subject()}, p.Touches...), data)
 }
 
 func (s *Service) append(ctx context.Context, tx *store.Tx, who string, r repository.Repository, kind, subject string, refs []string, data map[string]any) error {
@@ -195,6 +202,11 @@ func (s *Service) Edit(ctx context.Context, repo string, number int, e Edit) (De
 }
 
 func (s *Service) edit(ctx context.Context, repo string, number int, e Edit, also ...also) (Detail, error) {
+	if _, p, err := s.find(ctx, repository.Write, repo, number); err != nil {
+		return Detail{}, err
+	} else if p.There != nil && (e.Title != nil || e.Body != nil || e.Target != nil || e.Draft != nil) {
+		return Detail{}, inThere(p, "changing its words")
+	}
 	if e.Target != nil {
 		if _, err := s.Repositories.Resolve(ctx, repo, "refs/heads/"+*e.Target); err != nil {
 			return Detail{}, fault.Wrap(err, "find the target")
@@ -271,6 +283,11 @@ func (s *Service) Close(ctx context.Context, repo string, number int, open bool)
 }
 
 func (s *Service) setOpen(ctx context.Context, repo string, number int, open bool, also ...also) (Detail, error) {
+	if r, p, err := s.find(ctx, repository.Write, repo, number); err != nil {
+		return Detail{}, err
+	} else if p.There != nil {
+		return s.there(ctx, r, p, func(f forge.Forge, name string) error { return f.CloseProposal(ctx, name, number, !open) }, also...)
+	}
 	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		if p.State == Merged {
 			return "", nil, fault.Errorf(fault.Conflict, "it is merged")
@@ -301,6 +318,9 @@ func (s *Service) Comment(ctx context.Context, repo string, number int, n NewCom
 	if err != nil {
 		return c, err
 	}
+	if p.There != nil {
+		return s.commentThere(ctx, r, p, n)
+	}
 	what, err := s.quote(ctx, r, p, n)
 	if err != nil {
 		return c, err
@@ -316,6 +336,11 @@ func (s *Service) Comment(ctx context.Context, repo string, number int, n NewCom
 
 // EditComment replaces the words of one's own comment.
 func (s *Service) EditComment(ctx context.Context, repo string, number int, id, body string) (c Comment, err error) {
+	if r, p, err := s.find(ctx, repository.Read, repo, number); err != nil {
+		return c, err
+	} else if p.There != nil {
+		return s.editThere(ctx, r, p, id, body)
+	}
 	_, err = s.change(ctx, repository.Read, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		if err := checkText("the comment", body, commentLimit, false); err != nil {
 			return "", nil, err
@@ -335,6 +360,11 @@ func (s *Service) EditComment(ctx context.Context, repo string, number int, id, 
 // Settle marks the talk that a comment on a line began as settled, or with open takes that back. It needs
 // repository:write.
 func (s *Service) Settle(ctx context.Context, repo string, number int, id string, open bool) (c Comment, err error) {
+	if _, p, err := s.find(ctx, repository.Write, repo, number); err != nil {
+		return c, err
+	} else if p.There != nil {
+		return c, inThere(p, "settling a talk")
+	}
 	_, err = s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
 		if c, err = commentByID(ctx, tx, p.ID, id, tx.ForUpdate()); err != nil {
 			return "", nil, err
@@ -388,6 +418,9 @@ func (s *Service) review(ctx context.Context, repo string, number int, n NewRevi
 	}
 	if err := n.check(); err != nil {
 		return Detail{}, err
+	}
+	if p.There != nil {
+		return s.verdictThere(ctx, r, p, n, also...)
 	}
 	what, err := s.quote(ctx, r, p, n.Comments...)
 	if err != nil {

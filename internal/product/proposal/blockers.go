@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 )
 
@@ -17,6 +18,7 @@ type Facts struct {
 	Owners   []Owned  // of what the proposal changes; nil when the demand does not ask for them
 	Warnings []string // about the file of owners
 	Open     int      // talks on lines that are not settled
+	Mute     []string // whose verdicts don't count: people of a forge who may not write here
 	Authors  []string // who pushed what it brings, and who opened it: they don't approve it
 }
 
@@ -45,6 +47,7 @@ const (
 	BlockedOwners    = "owners"
 	BlockedCheck     = "check"
 	BlockedTalks     = "talks"
+	BlockedForge     = "forge"
 )
 
 // Blocker is one thing that stands in the way of a merge.
@@ -78,6 +81,14 @@ func blockers(f Facts) []Blocker {
 		add(BlockedConflicts, "%s changed the same in %s%s; bring %s into %s and settle that", p.Target, strings.Join(shown, ", "), more(len(s.Conflicts)-len(shown)), p.Target, p.Source)
 	case f.Demand.UpToDate && s.Behind > 0:
 		add(BlockedBehind, "%s is %d commits ahead; bring it into %s first", p.Target, s.Behind, p.Source)
+	}
+	if t := p.There; t != nil {
+		switch {
+		case t.Mergeable == forge.MergeConflicts && len(p.Standing.Conflicts) == 0:
+			out = append(out, Blocker{BlockedConflicts, "the forge finds conflicts", true})
+		case t.Mergeable == forge.MergeBlocked && !p.Draft:
+			out = append(out, Blocker{BlockedForge, "the forge's own rules are in the way; see " + t.URL, true})
+		}
 	}
 	approving, refusing := standingVerdicts(f)
 	if len(refusing) > 0 {
@@ -127,7 +138,7 @@ func standingVerdicts(f Facts) (approving, refusing []string) {
 	newest := map[string]Review{}
 	var order []string
 	for _, r := range f.Reviews {
-		if r.Verdict == Commented {
+		if r.Verdict == Commented || r.Author == "" || slices.Contains(f.Mute, r.Author) {
 			continue
 		}
 		if _, ok := newest[r.Author]; !ok {

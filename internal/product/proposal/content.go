@@ -170,6 +170,9 @@ func (s *Service) SetCheck(ctx context.Context, repo, commit string, c Check) er
 		if err := s.tellCheck(ctx, tx, r, commit, c); err != nil {
 			return err
 		}
+		if err := s.askSayCheck(ctx, tx, r, commit, c.Name); err != nil {
+			return err
+		}
 		return s.askAt(ctx, tx, r.ID, commit)
 	})
 }

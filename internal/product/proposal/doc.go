@@ -6,6 +6,11 @@
 // (rule.go), what reviewers and owners said of the head, what the checks say, and how the two branches stand to each
 // other; the same function decides on the merge itself, under the repository's lock.
 //
+// A proposal of a repository that lives at a forge is the forge's (outside.go): follow brings the row to what the forge
+// says, whoever asks for that and however often, and what somebody does here is done there by the integration's account
+// and then followed. Words that were said here keep their author here. What people of a forge say counts as far as their
+// accounts are users' who may write.
+//
 // A BranchRule is a document. Rules add up: of several that hold for a branch the strictest of each demand counts, so a
 // further one never loosens anything. A rule of a space holds in the spaces below it.
 //
@@ -27,7 +32,8 @@
 //
 // Ledger: proposal.opened, .edited, .pushed, .closed, .reopened, .commented, .comment-edited, .talk-settled, .reviewed,
 // .merged, .asked (owners whose approval is missing), .commanded, .answered; their subject is
-// "proposal:NAMESPACE/NAME#NUMBER", with "repository:NAMESPACE/NAME" and the repository's id among the references.
+// "proposal:NAMESPACE/NAME#NUMBER", with "repository:NAMESPACE/NAME" the repository's id and the entities that it touches
+// among the references.
 //
 // Invariants:
 //   - What is merged is what was seen: a merge names the head, and moves the target from the commit that the blockers

@@ -32,7 +32,7 @@ func (s *Service) Merge(ctx context.Context, repo string, number int, m MergeReq
 	if err != nil {
 		return Detail{}, err
 	}
-	if p, err = s.look(ctx, r, p); err != nil {
+	if p, err = s.upToDate(ctx, r, p); err != nil {
 		return Detail{}, err
 	}
 	if m.Head != "" && m.Head != p.Head {
@@ -64,6 +64,9 @@ func (s *Service) merge(ctx context.Context, r repository.Repository, p Proposal
 	}
 	if !isWay(m.Way) || !slices.Contains(ways, m.Way) {
 		return p, fault.Errorf(fault.Invalid, "%.100q is no way to merge into %s; choose %s", m.Way, p.Target, strings.Join(ways, ", "))
+	}
+	if p.There != nil {
+		return s.mergeThere(ctx, r, p, m)
 	}
 	message, err := s.message(r, p, m)
 	if err != nil {

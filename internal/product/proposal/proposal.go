@@ -70,6 +70,8 @@ type Proposal struct {
 	Created    time.Time
 	Updated    time.Time
 	Ended      time.Time // closed or merged
+	Touches    []string  // references of the entities that it touches
+	There      *There    // of one that lives at a forge
 	Version    int64     // raised by every change of this row but that of shown
 
 	shown string // what its references lead to: head, and the target of the trial merge
@@ -88,6 +90,9 @@ type Review struct {
 	Verdict string
 	Body    string
 	Head    string
+	Login   string // of the author at the forge; "" for one that was given here
+	There   string // the forge's id
+	Posted  bool   // it was given here and stands at the forge under the platform's name
 	Created time.Time
 }
 

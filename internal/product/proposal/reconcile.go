@@ -51,6 +51,7 @@ func (s *Service) subscribe() {
 		return s.obey(actor.AsSystem(ctx), a.Comment)
 	})
 	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.restored", "repository.purged"}, s.repositoryChanged)
+	s.subscribeOutside()
 	s.Ledger.Subscribe("proposal.runs", []string{"run.created", "run.state-changed"}, s.runChanged)
 }
 
@@ -134,7 +135,12 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 		return fault.Wrap(err, "find the proposals of %s", branch)
 	}
 	for _, p := range found {
-		if err := s.ask(ctx, tx, p.ID); err != nil {
+		if p.There != nil && p.Source == branch {
+			err = s.askFollow(ctx, tx, id, p.Number)
+		} else {
+			err = s.ask(ctx, tx, p.ID)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -180,10 +186,14 @@ func (s *Service) runChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) 
 	if err != nil {
 		return err
 	}
+	name := clip(r.Title, 200)
 	changed, err := setCheck(ctx, tx, repo.ID, r.Source.Commit, Check{
-		Name: clip(r.Title, 200), State: checkState(r), Description: clip(r.Reason, 500), Run: r.ID, Updated: s.Now(),
+		Name: name, State: checkState(r), Description: clip(r.Reason, 500), Run: r.ID, Updated: s.Now(),
 	})
 	if err != nil || !changed {
+		return err
+	}
+	if err := s.askSayCheck(ctx, tx, repo, r.Source.Commit, name); err != nil {
 		return err
 	}
 	return s.askAt(ctx, tx, repo.ID, r.Source.Commit)
@@ -314,6 +324,9 @@ const askedMost = 200
 
 // show makes the proposal's references lead to its head and to the merge that it would give.
 func (s *Service) show(ctx context.Context, r repository.Repository, p Proposal) error {
+	if p.There != nil {
+		return nil // the forge has references of its own
+	}
 	target := ""
 	if st := p.Standing; p.State == Open && st.Base != "" && st.Ahead > 0 && len(st.Conflicts) == 0 {
 		target = p.Base
@@ -371,6 +384,9 @@ func (s *Service) endAuto(ctx context.Context, r repository.Repository, p Propos
 func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal) (Proposal, error) {
 	if p.State != Open {
 		return p, nil
+	}
+	if p.There != nil {
+		return s.lookThere(ctx, r, p)
 	}
 	platform := s.Repositories.Platform()
 	base, err := platform.Head(ctx, r.FullName(), p.Target)
@@ -466,6 +482,10 @@ func (s *Service) moved(ctx context.Context, r repository.Repository, p Proposal
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return p, err
 	}
+	touches, err := s.Repositories.Platform().Touched(ctx, r.FullName(), standing.Base, head)
+	if err != nil {
+		return p, err
+	}
 	talks, places, err := s.places(ctx, r, p.ID, head, standing.Base)
 	if err != nil {
 		return p, err
@@ -481,7 +501,7 @@ func (s *Service) moved(ctx context.Context, r repository.Repository, p Proposal
 		}
 		pushed := head != now.Head
 		old := now.Head
-		now.Head, now.Base, now.Standing = head, base, standing
+		now.Head, now.Base, now.Standing, now.Touches = head, base, standing, touches
 		if pushed {
 			now.Updated = s.Now()
 		}

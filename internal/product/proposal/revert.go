@@ -28,12 +28,14 @@ func (s *Service) Update(ctx context.Context, repo string, number int, u UpdateR
 	if u.Way != git.MergeCommit && u.Way != git.MergeRebase {
 		return Detail{}, fault.Errorf(fault.Invalid, "%.100q is no way to update a branch; choose merge or rebase", u.Way)
 	}
-	if p, err = s.look(ctx, r, p); err != nil {
+	if p, err = s.upToDate(ctx, r, p); err != nil {
 		return Detail{}, err
 	}
 	switch {
 	case p.State != Open:
 		return Detail{}, fault.Errorf(fault.Conflict, "it is %s", p.State)
+	case p.ofFork():
+		return Detail{}, inThere(p, "changing its branch")
 	case u.Head != "" && u.Head != p.Head:
 		return Detail{}, stale(p)
 	case p.Standing.Behind == 0:
@@ -56,7 +58,7 @@ func (s *Service) Update(ctx context.Context, repo string, number int, u UpdateR
 	if err != nil {
 		return Detail{}, err
 	}
-	if p, err = s.look(ctx, r, p); err != nil {
+	if p, err = s.upToDate(ctx, r, p); err != nil {
 		return Detail{}, err
 	}
 	return s.detail(ctx, r, p)

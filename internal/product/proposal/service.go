@@ -36,6 +36,8 @@ type Deps struct {
 	Repositories *repository.Service
 	Runs         *run.Service
 	People       People
+	Outside      Outside
+	BaseURL      string // by which people reach the portal
 	Words        []Word // commands by comment that other products carry out
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -138,6 +140,12 @@ func (s *Service) facts(ctx context.Context, r repository.Repository, p Proposal
 	f.Authors = []string{p.Author}
 	if f.Demand.Approvals == 0 && !f.Demand.Owners {
 		return f, nil
+	}
+	if there := f.Proposal.There; there != nil {
+		f.Authors = append(f.Authors, there.Writers...)
+		if f.Mute, err = s.mute(ctx, r, f.Reviews); err != nil {
+			return f, err
+		}
 	}
 	pushers, _, err := s.Repositories.Platform().Pushers(ctx, r.FullName(), "refs/heads/"+p.Source, f.Proposal.Standing.Base, f.Proposal.Head)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -24,50 +25,74 @@ func Migrations() store.Migrations {
 }
 
 const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, standing,
-merge_commit, merged_by, merge_way, auto_way, auto_by, shown, created, updated, ended, version`
+merge_commit, merged_by, merge_way, auto_way, auto_by, shown, created, updated, ended, touches, there, version`
 
 func scan(row store.Row) (p Proposal, err error) {
-	var standing string
+	var standing, touches, there string
 	var created, updated, ended int64
 	if err := row.Scan(&p.ID, &p.Repository, &p.Number, &p.Space, &p.Title, &p.Body, &p.State, &p.Draft, &p.Author, &p.Source, &p.Target,
-		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.MergeWay, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &p.Version); err != nil {
+		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.MergeWay, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &touches, &there, &p.Version); err != nil {
 		return p, err
 	}
 	p.Created, p.Updated, p.Ended = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(ended)
+	p.Touches = strings.Fields(touches)
+	if there != "" {
+		if err := json.Unmarshal([]byte(there), &p.There); err != nil {
+			return p, err
+		}
+	}
 	return p, json.Unmarshal([]byte(standing), &p.Standing)
 }
 
+// insert keeps a new proposal. One that lives at a forge has its number; a hosted one gets the repository's next.
 func insert(ctx context.Context, tx *store.Tx, p *Proposal) error {
-	err := tx.QueryRow(ctx, `INSERT INTO proposal_numbers (repository, last) VALUES ($1, 1)
- ON CONFLICT (repository) DO UPDATE SET last = proposal_numbers.last + 1 RETURNING last`, p.Repository).Scan(&p.Number)
-	if err != nil {
-		return fault.Wrap(err, "number the proposal")
+	if p.There == nil {
+		if err := number(ctx, tx, p); err != nil {
+			return err
+		}
 	}
-	standing, err := json.Marshal(p.Standing)
+	standing, there, err := p.packed()
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24)
+	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)
  ON CONFLICT DO NOTHING`,
-		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, string(standing),
-		p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, standing,
+		p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), strings.Join(p.Touches, "\n"), there, p.Version)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
 	}
 	return fault.Wrap(err, "keep the proposal")
 }
 
+// packed gives what is kept as text.
+func (p *Proposal) packed() (standing, there string, err error) {
+	s, err := json.Marshal(p.Standing)
+	if err != nil || p.There == nil {
+		return string(s), "", err
+	}
+	t, err := json.Marshal(p.There)
+	return string(s), string(t), err
+}
+
+// number gives a hosted proposal its number.
+func number(ctx context.Context, tx *store.Tx, p *Proposal) error {
+	err := tx.QueryRow(ctx, `INSERT INTO proposal_numbers (repository, last) VALUES ($1, 1)
+ ON CONFLICT (repository) DO UPDATE SET last = proposal_numbers.last + 1 RETURNING last`, p.Repository).Scan(&p.Number)
+	return fault.Wrap(err, "number the proposal")
+}
+
 // save writes a proposal that was read in the same transaction.
 func save(ctx context.Context, tx *store.Tx, p *Proposal) error {
-	standing, err := json.Marshal(p.Standing)
+	standing, there, err := p.packed()
 	if err != nil {
 		return err
 	}
 	p.Version++
 	_, err = tx.Exec(ctx, `UPDATE proposals SET title=$2, body=$3, state=$4, draft=$5, target=$6, head=$7, base=$8, standing=$9, merge_commit=$10,
- merged_by=$11, merge_way=$12, auto_way=$13, auto_by=$14, updated=$15, ended=$16, version=$17 WHERE id=$1`,
-		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, string(standing), p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By,
-		store.Micros(p.Updated), store.Micros(p.Ended), p.Version)
+ merged_by=$11, merge_way=$12, auto_way=$13, auto_by=$14, updated=$15, ended=$16, version=$17, there=$18, touches=$19 WHERE id=$1`,
+		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, standing, p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By,
+		store.Micros(p.Updated), store.Micros(p.Ended), p.Version, there, strings.Join(p.Touches, "\n"))
 	return fault.Wrap(err, "keep proposal %d", p.Number)
 }
 
@@ -99,12 +124,12 @@ func openAt(ctx context.Context, tx *store.Tx, repository, commit string) ([]Pro
 }
 
 const commentColumns = `id, author, body, path, start_line, line, old, commit_id, quote, now_commit, now_start, now_line, reply_to, review, resolved,
-applied, created, updated`
+applied, login, there, posted, created, updated`
 
 func scanComment(row store.Row) (c Comment, err error) {
 	var created, updated int64
 	err = row.Scan(&c.ID, &c.Author, &c.Body, &c.Path, &c.Start, &c.Line, &c.Old, &c.Commit, &c.Quote, &c.at, &c.Now.Start, &c.Now.Line, &c.ReplyTo, &c.Review,
-		&c.Resolved, &c.Applied, &created, &updated)
+		&c.Resolved, &c.Applied, &c.Login, &c.There, &c.Posted, &created, &updated)
 	c.Created, c.Updated = store.FromMicros(created), store.FromMicros(updated)
 	return c, err
 }
@@ -117,9 +142,9 @@ func insertComment(ctx context.Context, tx *store.Tx, proposal string, c Comment
 	if n >= commentsMost {
 		return fault.Errorf(fault.TooLarge, "a proposal has at most %d comments; open another one", commentsMost)
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO proposal_comments (proposal, "+commentColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+	_, err := tx.Exec(ctx, "INSERT INTO proposal_comments (proposal, "+commentColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)",
 		proposal, c.ID, c.Author, c.Body, c.Path, c.Start, c.Line, c.Old, c.Commit, c.Quote, c.at, c.Now.Start, c.Now.Line, c.ReplyTo, c.Review, c.Resolved,
-		c.Applied, store.Micros(c.Created), store.Micros(c.Updated))
+		c.Applied, c.Login, c.There, c.Posted, store.Micros(c.Created), store.Micros(c.Updated))
 	return fault.Wrap(err, "keep the comment")
 }
 
@@ -258,18 +283,18 @@ func commandsOf(ctx context.Context, tx *store.Tx, comments []string) ([]Command
 	return store.Collect(rows, err, scanCommand)
 }
 
-const reviewColumns = "id, author, verdict, body, head, created"
+const reviewColumns = "id, author, verdict, body, head, login, there, posted, created"
 
 func scanReview(row store.Row) (r Review, err error) {
 	var created int64
-	err = row.Scan(&r.ID, &r.Author, &r.Verdict, &r.Body, &r.Head, &created)
+	err = row.Scan(&r.ID, &r.Author, &r.Verdict, &r.Body, &r.Head, &r.Login, &r.There, &r.Posted, &created)
 	r.Created = store.FromMicros(created)
 	return r, err
 }
 
 func insertReview(ctx context.Context, tx *store.Tx, proposal string, r Review) error {
-	_, err := tx.Exec(ctx, "INSERT INTO proposal_reviews (proposal, "+reviewColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7)",
-		proposal, r.ID, r.Author, r.Verdict, r.Body, r.Head, store.Micros(r.Created))
+	_, err := tx.Exec(ctx, "INSERT INTO proposal_reviews (proposal, "+reviewColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+		proposal, r.ID, r.Author, r.Verdict, r.Body, r.Head, r.Login, r.There, r.Posted, store.Micros(r.Created))
 	return fault.Wrap(err, "keep the review")
 }
 

@@ -47,12 +47,14 @@ func (s *Service) Apply(ctx context.Context, repo string, number int, a ApplyReq
 	if err != nil {
 		return Detail{}, err
 	}
-	if p, err = s.look(ctx, r, p); err != nil {
+	if p, err = s.upToDate(ctx, r, p); err != nil {
 		return Detail{}, err
 	}
 	switch {
 	case p.State != Open:
 		return Detail{}, fault.Errorf(fault.Conflict, "it is %s", p.State)
+	case p.ofFork():
+		return Detail{}, inThere(p, "changing its branch")
 	case a.Head != "" && a.Head != p.Head:
 		return Detail{}, stale(p)
 	case len(a.Comments) == 0 || len(a.Comments) > appliedMost:
@@ -79,7 +81,7 @@ func (s *Service) Apply(ctx context.Context, repo string, number int, a ApplyReq
 	if err != nil {
 		return Detail{}, err
 	}
-	if p, err = s.look(ctx, r, p); err != nil {
+	if p, err = s.upToDate(ctx, r, p); err != nil {
 		return Detail{}, err
 	}
 	return s.detail(ctx, r, p)

@@ -42,6 +42,9 @@ type Comment struct {
 	Now      Span   // where the lines are now; zero when they have changed since
 	ReplyTo  string
 	Review   string // that it was given with; "" for none
+	Login    string // of the author at the forge; "" for one that was said here
+	There    string // the forge's id; "" for none
+	Posted   bool   // it was said here and stands at the forge under the platform's name
 	Resolved string // who settled the talk that it began; "" while it is open
 	Applied  string // commit that did what it suggests
 	Commands []Command

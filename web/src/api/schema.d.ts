@@ -3617,7 +3617,7 @@ export interface components {
             /** @description All that stands in the way of merging it; empty when it can be merged. */
             blockers: components["schemas"]["Blocker"][] | null;
             body?: string;
-            /** @description What the caller may do with it now: edit, comment, review, approve, merge, update, close, reopen, revert. */
+            /** @description What the caller may do with it now: comment, edit, settle, review, approve, auto, merge, update, close, reopen, revert. */
             can: string[] | null;
             /** @description Of its head, by name. */
             checks: components["schemas"]["ProposalCheck"][] | null;
@@ -3633,6 +3633,8 @@ export interface components {
             /** @description Commit of the source; of an ended one as it was. */
             head: string;
             id: string;
+            /** @description As the forge has them. */
+            labels?: string[] | null;
             mergeCommit?: string;
             /**
              * @description push: somebody pushed all of it to the target.
@@ -3644,6 +3646,11 @@ export interface components {
             number: number;
             /** @description Whom its files belong to, where the rules want their approval. */
             owners: components["schemas"]["ProposalOwners"][] | null;
+            /**
+             * @description By which git fetches its head from its repository.
+             * @example refs/proposals/12/head
+             */
+            ref: string;
             /** @example payments/shop */
             repository: string;
             /** @description The oldest first. */
@@ -3663,8 +3670,12 @@ export interface components {
             /** @description Branch. */
             target: string;
             title: string;
+            /** @description References of the entities that it touches. */
+            touches?: string[] | null;
             /** Format: date-time */
             updated: string;
+            /** @description Of its page at the forge that it lives at. */
+            url?: string;
             /** Format: int64 */
             version: number;
             /** @description About the file of owners. */
@@ -3714,6 +3725,8 @@ export interface components {
             /** @description Commit of the source; of an ended one as it was. */
             head: string;
             id: string;
+            /** @description As the forge has them. */
+            labels?: string[] | null;
             mergeCommit?: string;
             /**
              * @description push: somebody pushed all of it to the target.
@@ -3730,6 +3743,11 @@ export interface components {
             passed: number;
             /** Format: int64 */
             pending: number;
+            /**
+             * @description By which git fetches its head from its repository.
+             * @example refs/proposals/12/head
+             */
+            ref: string;
             /** Format: int64 */
             refusals: number;
             /** @example payments/shop */
@@ -3742,8 +3760,12 @@ export interface components {
             /** @description Branch. */
             target: string;
             title: string;
+            /** @description References of the entities that it touches. */
+            touches?: string[] | null;
             /** Format: date-time */
             updated: string;
+            /** @description Of its page at the forge that it lives at. */
+            url?: string;
             /** Format: int64 */
             version: number;
             /**

@@ -23,10 +23,12 @@ CREATE TABLE proposals (
   created BIGINT NOT NULL,
   updated BIGINT NOT NULL,
   ended BIGINT NOT NULL,
+  touches TEXT NOT NULL, -- references of entities, one a line
+  there TEXT NOT NULL, -- JSON, what the forge says of one that lives at one; "" of a hosted one
   version BIGINT NOT NULL,
   UNIQUE (repository, number)
 );
-CREATE UNIQUE INDEX proposals_open ON proposals (repository, source, target) WHERE state = 'open';
+CREATE UNIQUE INDEX proposals_open ON proposals (repository, source, target) WHERE state = 'open' AND there = '';
 CREATE INDEX proposals_state ON proposals (state, id);
 CREATE INDEX proposals_author ON proposals (author, id);
 
@@ -53,10 +55,14 @@ CREATE TABLE proposal_comments (
   review TEXT NOT NULL,
   resolved TEXT NOT NULL,
   applied TEXT NOT NULL, -- commit that did what it suggests
+  login TEXT NOT NULL, -- of the author at a forge
+  there TEXT NOT NULL, -- the forge's id; "" for none
+  posted INTEGER NOT NULL, -- it was said here and stands there
   created BIGINT NOT NULL,
   updated BIGINT NOT NULL
 );
 CREATE INDEX proposal_comments_proposal ON proposal_comments (proposal, id);
+CREATE UNIQUE INDEX proposal_comments_there ON proposal_comments (proposal, there) WHERE there <> '';
 
 CREATE TABLE proposal_reviews (
   id TEXT PRIMARY KEY,
@@ -65,9 +71,13 @@ CREATE TABLE proposal_reviews (
   verdict TEXT NOT NULL,
   body TEXT NOT NULL,
   head TEXT NOT NULL,
+  login TEXT NOT NULL, -- of the author at a forge
+  there TEXT NOT NULL, -- the forge's id; "" for none
+  posted INTEGER NOT NULL, -- it was given here and stands there
   created BIGINT NOT NULL
 );
 CREATE INDEX proposal_reviews_proposal ON proposal_reviews (proposal, id);
+CREATE UNIQUE INDEX proposal_reviews_there ON proposal_reviews (proposal, there) WHERE there <> '';
 
 CREATE TABLE proposal_assignees (
   proposal TEXT NOT NULL,

@@ -46,7 +46,7 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
                 path={path}
                 {...e.talk}
                 about={`${e.talk.first.path}, ${linesAbout(e.talk.first)}${e.talk.first.nowLine ? '' : ' (outdated)'}`}
-                maySettle={proposal.can.includes('review')}
+                maySettle={proposal.can.includes('settle')}
                 proposal={proposal}
                 quoted
               />

@@ -163,7 +163,7 @@ export function Files({ path, proposal, split, wish, to, look }: Props) {
               proposal={proposal}
               {...talk}
               about={`${linesAbout(talk.first)} at ${shortCommit(talk.first.commit ?? '')}`}
-              maySettle={proposal.can.includes('review')}
+              maySettle={proposal.can.includes('settle')}
               quoted
             />
           ))}

@@ -51,7 +51,7 @@ export function LineTalks({
           proposal={proposal}
           {...talk}
           about={linesAbout({ ...talk.first, start: talk.first.nowStart, line: talk.first.nowLine })}
-          maySettle={review}
+          maySettle={proposal.can.includes('settle')}
           batch={batch}
         />
       ))}

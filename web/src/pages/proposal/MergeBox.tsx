@@ -22,7 +22,7 @@ export function MergeBox({ path, proposal }: { path: ProposalPath; proposal: Pro
   const [title, setTitle] = useState('');
   const [deleteSource, setDelete] = useState(true);
   const chosen = (way && proposal.ways.includes(way) ? way : proposal.ways[0]) as Way | undefined;
-  const may = proposal.can.includes('edit');
+  const may = proposal.can.includes('auto');
   const clear = proposal.blockers.length === 0;
   return (
     <Stack gap="sm">

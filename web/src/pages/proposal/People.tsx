@@ -17,7 +17,7 @@ export function People({ path, proposal }: { path: ProposalPath; proposal: Propo
     <>
       <Group gap="xs" justify="space-between">
         <Text size="sm">{people.length > 0 ? people.map((p) => p.name).join(', ') : 'Nobody so far.'}</Text>
-        {mine?.startsWith('user:') && proposal.can.includes('edit') && (
+        {mine?.startsWith('user:') && proposal.can.includes('review') && (
           <Button
             size="compact-xs"
             variant="default"

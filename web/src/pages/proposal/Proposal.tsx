@@ -1,5 +1,5 @@
 import { Button, Menu, Tabs } from '@mantine/core';
-import { IconChevronDown } from '@tabler/icons-react';
+import { IconChevronDown, IconExternalLink } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -117,8 +117,19 @@ function Actions({ path, p }: { path: ProposalPath; p: ProposalDetail }) {
   return (
     <>
       <CopyCommand command={`roadbed proposal show '${p.full}'`} />
+      {p.url && (
+        <Button
+          variant="default"
+          component="a"
+          href={p.url}
+          rel="noreferrer"
+          rightSection={<IconExternalLink size={15} aria-hidden />}
+        >
+          At the forge
+        </Button>
+      )}
       {act.error && !closing ? <Failure error={act.error} /> : null}
-      {p.state === 'open' && may('edit') && (
+      {may('close') && (
         <Menu position="bottom-end">
           <Menu.Target>
             <Button variant="default" rightSection={<IconChevronDown size={15} aria-hidden />}>
@@ -126,9 +137,11 @@ function Actions({ path, p }: { path: ProposalPath; p: ProposalDetail }) {
             </Button>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item onClick={() => act.mutate({ do: 'edit', draft: !p.draft })}>
-              {p.draft ? 'It is ready' : 'Make it a draft'}
-            </Menu.Item>
+            {may('edit') && (
+              <Menu.Item onClick={() => act.mutate({ do: 'edit', draft: !p.draft })}>
+                {p.draft ? 'It is ready' : 'Make it a draft'}
+              </Menu.Item>
+            )}
             <Menu.Item color="red" onClick={() => setClosing(true)}>
               Close
             </Menu.Item>

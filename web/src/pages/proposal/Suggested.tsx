@@ -29,7 +29,7 @@ export function Suggested({ path, proposal, comment, batch }: Props) {
   const before = linesOf((comment.quote ?? '').replace(/\r\n/g, '\n'));
   const after = linesOf(comment.suggestion ?? '');
   const one = before.length === after.length ? before.map((line, i) => markWords(line, after[i] as string)) : [];
-  const may = proposal.can.includes('edit') && proposal.state === 'open' && !comment.applied;
+  const may = proposal.can.includes('review') && proposal.state === 'open' && !comment.applied;
   const fits = (comment.nowLine ?? 0) > 0;
   const chosen = batch?.ids.includes(comment.id);
   return (

@@ -1,0 +1,83 @@
+package proposal
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// outsideWords gives what is kept of a forge's comments and reviews of a proposal, by the forge's ids.
+func outsideWords(ctx context.Context, tx *store.Tx, proposal string) (w words, err error) {
+	w = words{comments: map[string]Comment{}, reviews: map[string]Review{}}
+	rows, err := tx.Query(ctx, "SELECT "+commentColumns+" FROM proposal_comments WHERE proposal = $1 AND there <> ''", proposal)
+	comments, err := store.Collect(rows, err, scanComment)
+	if err != nil {
+		return w, fault.Wrap(err, "read the comments")
+	}
+	for _, c := range comments {
+		w.comments[c.There] = c
+	}
+	rows, err = tx.Query(ctx, "SELECT "+reviewColumns+" FROM proposal_reviews WHERE proposal = $1 AND there <> ''", proposal)
+	reviews, err := store.Collect(rows, err, scanReview)
+	for _, r := range reviews {
+		w.reviews[r.There] = r
+	}
+	return w, fault.Wrap(err, "read the reviews")
+}
+
+// kept tells whether a comment or a review of a forge is kept already, as another may have done meanwhile.
+func kept(ctx context.Context, tx *store.Tx, table, proposal, there string) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM "+table+" WHERE proposal = $1 AND there = $2", proposal, there).Scan(&n)
+	return n > 0, err
+}
+
+func insertOutsideComment(ctx context.Context, tx *store.Tx, proposal string, c Comment) (fresh bool, err error) {
+	if there, err := kept(ctx, tx, "proposal_comments", proposal, c.There); err != nil || there {
+		return false, err
+	}
+	return true, insertComment(ctx, tx, proposal, c)
+}
+
+func insertOutsideReview(ctx context.Context, tx *store.Tx, proposal string, r Review) (fresh bool, err error) {
+	if there, err := kept(ctx, tx, "proposal_reviews", proposal, r.There); err != nil || there {
+		return false, err
+	}
+	return true, insertReview(ctx, tx, proposal, r)
+}
+
+func dropComment(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, "DELETE FROM proposal_comments WHERE id = $1", id)
+	return fault.Wrap(err, "drop the comment")
+}
+
+func saveVerdict(ctx context.Context, tx *store.Tx, id, verdict string) error {
+	_, err := tx.Exec(ctx, "UPDATE proposal_reviews SET verdict = $2 WHERE id = $1", id, verdict)
+	return fault.Wrap(err, "keep the verdict")
+}
+
+// setOutsideCheck keeps a check of a forge, unless a run says one of its name.
+func setOutsideCheck(ctx context.Context, tx *store.Tx, repository, commit string, c Check) (changed bool, err error) {
+	known, err := checks(ctx, tx, repository, commit)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range known {
+		if k.Name == c.Name && k.Run != "" {
+			return false, nil
+		}
+	}
+	return setCheck(ctx, tx, repository, commit, c)
+}
+
+// outsideOpen gives the open proposals of a repository, by number.
+func outsideOpen(ctx context.Context, tx *store.Tx, repository string) (map[int]Proposal, error) {
+	rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND state = 'open'", repository)
+	all, err := store.Collect(rows, err, scan)
+	byNumber := make(map[int]Proposal, len(all))
+	for _, p := range all {
+		byNumber[p.Number] = p
+	}
+	return byNumber, err
+}

@@ -1,0 +1,347 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitea/giteatest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+)
+
+// TestAProposalAtAForge opens, reviews and merges pull requests of a real forge, there and here: both say the same, each
+// thing once, and people's words count by who they are here.
+func TestAProposalAtAForge(t *testing.T) {
+	t.Parallel()
+	g := giteatest.Start(t)
+	scopes := []string{"write:repository", "write:organization", "write:issue", "read:user"}
+	tokens := map[string]string{}
+	for _, name := range []string{"robot", "ann", "bea", "cyd"} {
+		tokens[name] = g.Person(name, scopes...)
+	}
+	g.Organization(tokens["robot"], "acme", "developers", "ann", "bea", "cyd")
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		name := "shop-" + strings.ToLower(string(h.DB.Dialect()))
+		g.Do(tokens["robot"], http.MethodPost, "/orgs/acme/repos", map[string]any{"name": name, "private": true, "default_branch": "main"})
+		b := between{abroad: abroad{ground: newGround(t, h, server), forge: g, token: tokens["ann"], name: "acme/" + name}, tokens: tokens}
+		b.desk = desk{b.ground, "crew/shop"}
+		b.work = filepath.Join(b.dir, "work")
+		b.git(t, "", "clone", "--quiet", b.address(), b.work)
+		b.git(t, b.work, "switch", "--quiet", "--create", "main")
+		b.pushThere(map[string]string{"a.txt": "one\ntwo\nthree\n", "README.md": "# Shop"})
+		b.begin()
+		b.discussed()
+		b.merged()
+		b.ofAFork()
+	})
+}
+
+// between is a desk whose proposals are at a forge, with the tokens of people there.
+type between struct {
+	abroad
+	desk   desk
+	tokens map[string]string
+}
+
+// change pushes a branch there, as ann.
+func (b between) change(branch string, files map[string]string) string {
+	b.t.Helper()
+	for path, content := range files {
+		write(b.t, filepath.Join(b.work, path), content)
+	}
+	b.git(b.t, b.work, "add", "--all")
+	b.git(b.t, b.work, "commit", "--quiet", "--message", "change "+strings.Join(keys(files), " "))
+	b.git(b.t, b.work, "push", "--quiet", "origin", "HEAD:"+branch)
+	head := b.git(b.t, b.work, "rev-parse", "HEAD")
+	b.await(branch, head)
+	return head
+}
+
+// await waits until the forge itself knows where a branch is.
+func (b between) await(branch, head string) {
+	b.t.Helper()
+	f, err := b.house.Integrations.Forge(b.t.Context(), "default/forge")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(b.t.Context(), time.Minute)
+	defer stop()
+	err = eventually(ctx, func() (bool, error) {
+		at, err := f.GetBranch(ctx, b.name, branch)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return at.Commit == head, err
+	})
+	if err != nil {
+		b.t.Fatalf("the forge does not know %s: %v", branch, err)
+	}
+}
+
+// there asks the forge's own API as somebody.
+func (b between) there(who, method, path string, body any) map[string]any {
+	b.t.Helper()
+	return b.forge.Do(b.tokens[who], method, "/repos/"+b.name+path, body)
+}
+
+// told is a delivery about a proposal.
+func (b between) told(kind forge.Kind, number int, what string) {
+	b.t.Helper()
+	_, err := b.house.Repositories.Handle(b.t.Context(), "default/forge", forge.Event{
+		Kind: kind, Name: what, Repository: forge.Repository{Name: b.name}, Sender: forge.Person{Login: "ann"}, Time: time.Now(),
+		Proposal: &forge.ProposalEvent{Action: forge.ActionOther, Proposal: forge.Proposal{Number: number, Title: what}},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// stands waits for a proposal here to be as it should.
+func (b between) stands(number int, what string, fn func(p client.ProposalDetail) bool) client.ProposalDetail {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.t.Context(), time.Minute)
+	defer stop()
+	var p client.ProposalDetail
+	err := eventually(ctx, func() (done bool, err error) {
+		p, err = client.Get[client.ProposalDetail](ctx, b.alice, b.desk.at(number), nil)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return err == nil && fn(p), err
+	})
+	if err != nil {
+		b.t.Fatalf("%s: %v; it is %+v", what, err, p)
+	}
+	return p
+}
+
+func blocked(p client.ProposalDetail) (kinds []string) {
+	for _, x := range p.Blockers {
+		kinds = append(kinds, x.Kind)
+	}
+	return kinds
+}
+
+// begin opens a proposal there before anybody here knows of the repository.
+func (b between) begin() {
+	t, ctx := b.t, b.t.Context()
+	b.apply(`{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: alice, annotations: {127.0.0.1/user-login: ann}}, spec: {memberOf: [crew]}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: bob, annotations: {127.0.0.1/user-login: bea}}, spec: {memberOf: [crew]}}
+---
+{apiVersion: roadbed.dev/v1, kind: BranchRule, metadata: {name: looked-at}, spec: {approvals: 1, fresh: true}}`)
+	b.secret(b.tokens["robot"])
+	b.apply("{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: forge}, spec: {forge: gitea, url: " + b.forge.URL + ", token: {secretRef: default/forge}}}")
+	head := b.change("feature", map[string]string{"a.txt": "one\n2\nthree\n"})
+	b.there("ann", http.MethodPost, "/pulls", map[string]any{"title": "Change a", "body": "because", "head": "feature", "base": "main"})
+	if _, err := client.Post[client.Repository](ctx, b.admin, "/integrations/default/forge/repositories", map[string]string{"remote": b.name, "namespace": "crew", "name": "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	p := b.stands(1, "it is found", func(p client.ProposalDetail) bool { return p.Head == head })
+	if p.Title != "Change a" || p.Body != "because" || p.Author.Ref != "user:default/alice" || p.Source != "feature" || p.Target != "main" || p.Ahead != 1 ||
+		!strings.HasSuffix(p.URL, b.name+"/pulls/1") || p.Ref != "refs/pull/1/head" || !slices.Equal(blocked(p), []string{"approvals"}) {
+		t.Errorf("it is %+v, blocked by %v", p.Proposal, p.Blockers)
+	}
+	diff, err := client.Get[client.Diff](ctx, b.as["rita"], b.desk.at(1, "diff"), nil)
+	if err != nil || len(diff.Files) != 1 || diff.Files[0].Path != "a.txt" {
+		t.Errorf("its diff is %+v, %v", diff, err)
+	}
+	if _, err := client.Get[client.ProposalDetail](ctx, b.as["mallory"], b.desk.at(1), nil); !fault.Is(err, fault.NotFound) {
+		t.Errorf("mallory sees it: %v", err)
+	}
+}
+
+// discussed has people talk and judge in both places.
+func (b between) discussed() {
+	t, ctx := b.t, b.t.Context()
+	review := func(who, event string) {
+		b.there(who, http.MethodPost, "/pulls/1/reviews", map[string]any{"event": event, "body": who + " looked"})
+		b.told(forge.KindReview, 1, who+event)
+	}
+	verdict := func(p client.ProposalDetail, name string) string {
+		for _, r := range p.Reviews {
+			if r.Author.Name == name || r.Author.Ref == name {
+				return r.Verdict
+			}
+		}
+		return ""
+	}
+	review("cyd", "APPROVED")
+	p := b.stands(1, "the word of an account that nobody is", func(p client.ProposalDetail) bool { return verdict(p, "cyd") == "approved" })
+	if !slices.Contains(blocked(p), "approvals") {
+		t.Error("it counts")
+	}
+	review("bea", "APPROVED")
+	b.stands(1, "the word of an account that is bob's", func(p client.ProposalDetail) bool {
+		return verdict(p, "user:default/bob") == "approved" && len(p.Blockers) == 0
+	})
+	b.there("ann", http.MethodPost, "/issues/1/comments", map[string]any{"body": "what do you think?"})
+	b.told(forge.KindComment, 1, "ann's")
+	said := func() []client.ProposalComment {
+		all, err := client.All[client.ProposalComment](ctx, b.alice, b.desk.at(1, "comments"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	b.stands(1, "what ann said", func(client.ProposalDetail) bool {
+		return slices.ContainsFunc(said(), func(c client.ProposalComment) bool {
+			return c.Body == "what do you think?" && c.Author.Ref == "user:default/alice"
+		})
+	})
+	whole, err := client.Post[client.ProposalComment](ctx, b.bob, b.desk.at(1, "comments"), map[string]any{"body": "good, I think"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Post[client.ProposalComment](ctx, b.bob, b.desk.at(1, "comments"), map[string]any{"body": "why 2?", "path": "a.txt", "line": 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.bob.Do(ctx, http.MethodPatch, b.desk.at(1, "comments", whole.ID), nil, map[string]any{"body": "very good"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.told(forge.KindComment, 1, "again")
+	b.told(forge.KindComment, 1, "and again")
+	b.stands(1, "all comments", func(client.ProposalDetail) bool {
+		var told []string
+		for _, c := range said() {
+			told = append(told, fmt.Sprintf("%s: %s (%s:%d)", c.Author.Ref, c.Body, c.Path, c.Line))
+		}
+		slices.Sort(told)
+		return slices.Equal(told, []string{"user:default/alice: what do you think? (:0)", "user:default/bob: very good (:0)", "user:default/bob: why 2? (a.txt:2)"})
+	})
+	f, err := b.house.Integrations.Forge(ctx, "default/forge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.ListComments(ctx, b.name, 1, page.Request{Limit: 100})
+	if err != nil || !slices.ContainsFunc(all.Items, func(c forge.Comment) bool { return c.Body == "**bob**, through Roadbed:\n\nvery good" }) ||
+		!slices.ContainsFunc(all.Items, func(c forge.Comment) bool { return c.Path == "a.txt" && strings.HasSuffix(c.Body, "why 2?") }) {
+		t.Errorf("there stands %+v, %v", all.Items, err)
+	}
+	b.checked(f)
+	if err := b.alice.Do(ctx, http.MethodPatch, b.desk.at(1), nil, map[string]any{"title": "Other"}, nil); !fault.Is(err, fault.Invalid) {
+		t.Errorf("its title is changed here: %v", err)
+	}
+}
+
+// checked has what is said of the head here be known there, and the other way round.
+func (b between) checked(f forge.Forge) {
+	t, ctx := b.t, b.t.Context()
+	p := b.desk.get(1)
+	if err := b.alice.Do(ctx, http.MethodPut, "/repositories/crew/shop/checks/"+p.Head, nil, map[string]any{"name": "smoke", "state": "passed", "description": "no smoke"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	waits, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	err := eventually(waits, func() (bool, error) {
+		there, err := f.ListChecks(waits, b.name, p.Head)
+		return slices.ContainsFunc(there, func(c forge.Check) bool { return c.Name == "roadbed/smoke" && c.State == forge.CheckPassed }), err
+	})
+	if err != nil {
+		t.Fatalf("the forge does not know the check: %v", err)
+	}
+	b.there("ann", http.MethodPost, "/statuses/"+p.Head, map[string]any{"context": "lint", "state": "failure", "description": "a line is long"})
+	event := forge.Event{
+		Kind: forge.KindCheck, Repository: forge.Repository{Name: b.name}, Check: &forge.CheckEvent{Commit: p.Head, Check: forge.Check{Name: "lint", State: forge.CheckFailed}},
+	}
+	if _, err := b.house.Repositories.Handle(ctx, "default/forge", event); err != nil {
+		t.Fatal(err)
+	}
+	b.stands(1, "both checks", func(p client.ProposalDetail) bool {
+		var told []string
+		for _, c := range p.Checks {
+			told = append(told, c.Name+" "+c.State)
+		}
+		return slices.Equal(told, []string{"lint failed", "smoke passed"})
+	})
+}
+
+// merged has a push end what was said, and the proposal be merged from here.
+func (b between) merged() {
+	t, ctx := b.t, b.t.Context()
+	head := b.change("feature", map[string]string{"c.txt": "c\n"})
+	event := forge.Event{Kind: forge.KindPush, Repository: forge.Repository{Name: b.name}, Sender: forge.Person{Login: "ann"}, Push: &forge.Push{Ref: "refs/heads/feature", New: head}}
+	if _, err := b.house.Repositories.Handle(ctx, "default/forge", event); err != nil {
+		t.Fatal(err)
+	}
+	b.stands(1, "the push", func(p client.ProposalDetail) bool { return p.Head == head && slices.Contains(blocked(p), "approvals") })
+	if err := b.alice.Do(ctx, http.MethodPost, b.desk.at(1, "reviews"), nil, map[string]any{"verdict": "approved"}, nil); !fault.Is(err, fault.Denied) {
+		t.Errorf("alice approves what ann opened: %v", err)
+	}
+	if err := b.bob.Do(ctx, http.MethodPost, b.desk.at(1, "merge"), nil, map[string]any{"way": "squash"}, nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("it is merged with no approval: %v", err)
+	}
+	if err := b.bob.Do(ctx, http.MethodPost, b.desk.at(1, "reviews"), nil, map[string]any{"verdict": "approved", "body": "fine", "head": head}, nil); err != nil {
+		t.Fatal(err)
+	}
+	p, err := client.Post[client.ProposalDetail](ctx, b.bob, b.desk.at(1, "merge"), map[string]any{"way": "squash", "head": head})
+	if err != nil || p.State != "merged" || p.MergeCommit == "" || p.MergedBy == nil || p.MergedBy.Ref != "user:default/bob" {
+		t.Fatalf("merged it is %+v, %v", p.Proposal, err)
+	}
+	if there := b.there("ann", http.MethodGet, "/pulls/1", nil); there["merged"] != true || there["merge_commit_sha"] != p.MergeCommit {
+		t.Errorf("there it is %v, %v", there["merged"], there["merge_commit_sha"])
+	}
+	b.until("main has it", func(r client.Repository) bool { return r.Head == p.MergeCommit })
+	b.told(forge.KindProposal, 1, "merged")
+	entries := func() (kinds []string, err error) {
+		all, err := client.All[client.Entry](ctx, b.admin, "/ledger", url.Values{"type": {"proposal."}, "ref": {"proposal:crew/shop#1"}})
+		slices.Reverse(all)
+		for _, e := range all {
+			kinds = append(kinds, strings.TrimPrefix(e.Type, "proposal."))
+		}
+		return kinds, err
+	}
+	want := []string{"opened", "reviewed", "reviewed", "commented", "commented", "reviewed", "commented", "comment-edited", "pushed", "reviewed", "merged"}
+	waits, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	var got []string
+	if err := eventually(waits, func() (bool, error) {
+		got, err = entries()
+		return slices.Equal(got, want), err
+	}); err != nil {
+		t.Errorf("the ledger tells %v, %v", got, err)
+	}
+}
+
+// ofAFork follows a proposal from another repository, whose commits no branch here leads to, until it is closed there.
+func (b between) ofAFork() {
+	t := b.t
+	b.there("cyd", http.MethodPost, "/forks", map[string]any{})
+	_, short, _ := strings.Cut(b.name, "/")
+	fork := filepath.Join(b.dir, "fork")
+	b.git(t, "", "clone", "--quiet", strings.Replace(b.forge.URL, "://", "://cyd:"+b.tokens["cyd"]+"@", 1)+"/cyd/"+short+".git", fork)
+	write(t, filepath.Join(fork, "d.txt"), "d\n")
+	b.git(t, fork, "add", "--all")
+	b.git(t, fork, "commit", "--quiet", "--message", "d")
+	b.git(t, fork, "push", "--quiet", "origin", "HEAD:patch")
+	head := b.git(t, fork, "rev-parse", "HEAD")
+	b.there("cyd", http.MethodPost, "/pulls", map[string]any{"title": "From a fork", "head": "cyd:patch", "base": "main"})
+	b.told(forge.KindProposal, 2, "opened")
+	p := b.stands(2, "it is followed", func(p client.ProposalDetail) bool { return p.Head == head })
+	if p.Source != "cyd:patch" || p.Author.Name != "cyd" || p.Author.ID != "" || p.Ahead == 0 {
+		t.Errorf("it is %+v", p.Proposal)
+	}
+	diff, err := client.Get[client.Diff](t.Context(), b.alice, b.desk.at(2, "diff"), nil)
+	if err != nil || len(diff.Files) != 1 || diff.Files[0].Path != "d.txt" {
+		t.Errorf("its diff is %+v, %v", diff, err)
+	}
+	if err := b.alice.Do(t.Context(), http.MethodPost, b.desk.at(2, "close"), nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if there := b.there("ann", http.MethodGet, "/pulls/2", nil); there["state"] != "closed" {
+		t.Errorf("there it is %v", there["state"])
+	}
+	b.there("cyd", http.MethodPatch, "/pulls/2", map[string]any{"state": "open"})
+	b.told(forge.KindProposal, 2, "reopened")
+	b.stands(2, "it is opened again", func(p client.ProposalDetail) bool { return p.State == "open" })
+}
