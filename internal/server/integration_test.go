@@ -28,6 +28,9 @@ func (g *ground) putSecret(name, value string) {
 	}
 }
 
+const shopOfCrew = `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: till}, spec: {type: service, lifecycle: production, owner: "user:default/alice"}}
+`
+
 const connector = `{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: connector}, spec: {description: Joins forges, permissions: ["*:read", "entity:write", "integration:admin"]}}
 ---
 {apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: otto-joins}, spec: {role: connector, space: default, subjects: ["user:default/otto"]}}
@@ -40,6 +43,22 @@ func TestAnIntegrationIsDeclaredByWhoMay(t *testing.T) {
 	document := "{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: lab}, spec: {forge: gitlab, url: " + forge.URL + ", token: {secretRef: default/lab}, webhook: {secretRef: default/hook}}}"
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		ctx := t.Context()
+		g.push("alice", "crew/trusted", map[string]string{"catalog-info.yaml": strings.Replace(document, "name: lab", "name: trusted", 1), "other.yaml": shopOfCrew})
+		other, err := client.Post[client.Location](ctx, g.admin, "/locations", map[string]string{"repository": "crew/trusted", "path": "*.yaml", "space": "default"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.admin.Do(ctx, "PUT", "/locations/"+other.ID+"/trust", nil, map[string]any{"kinds": []string{"Integration"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		comesTrue(t, func() bool {
+			i, err := client.Get[client.Integration](ctx, g.as["rita"], "/integrations/default/trusted", nil)
+			return err == nil && i.State == "broken" // its secret is not there
+		}, "a repository that is trusted for it declares one")
+		if err := g.admin.Do(ctx, "DELETE", "/locations/"+other.ID, nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+
 		g.putSecret("lab", "token-of-ann")
 		g.putSecret("hook", "a-key")
 		for _, who := range []string{"alice", "rita", "otto"} {

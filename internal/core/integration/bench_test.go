@@ -28,7 +28,7 @@ import (
 // bench is the room on a database, with the rooms that it stands on, and a clock that the test moves.
 type bench struct {
 	*integration.Service
-	t       *testing.T
+	t       testing.TB
 	db      *store.DB
 	world   *accesstest.World
 	secrets *secret.Service
@@ -46,7 +46,7 @@ func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 		ledger.Migrations(), queue.Migrations(), access.Migrations(), secret.Migrations(), integration.Migrations())
 }
 
-func on(t *testing.T, db *store.DB) *bench {
+func on(t testing.TB, db *store.DB) *bench {
 	t.Helper()
 	b := &bench{t: t, db: db, had: map[string]document.Document{}}
 	b.clock.Store(time.Now().UnixMicro())
@@ -142,6 +142,19 @@ func (b *bench) told(name string) (all []string) {
 		b.t.Fatal(err)
 	}
 	return all
+}
+
+// BenchmarkHooks is what a delivery costs before its signature is looked at.
+func BenchmarkHooks(b *testing.B) {
+	db := storetest.SQLite(b, ledger.Migrations(), queue.Migrations(), access.Migrations(), secret.Migrations(), integration.Migrations())
+	room := on(b, db)
+	room.secret("default", "hook", "a-key")
+	room.declare("default", "default/gl", "{forge: gitlab, token: {secretRef: default/none}, webhook: {secretRef: default/hook}}")
+	for b.Loop() {
+		if _, _, err := room.Hooks(system(), "default/gl"); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // gate stands before a forge: it lets through, or does what fail says instead.
