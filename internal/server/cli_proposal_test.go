@@ -3,6 +3,8 @@ package server
 import (
 	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
 )
 
 // TestProposalsFromATerminal takes a change from a branch to main by the command line alone.
@@ -37,6 +39,56 @@ func TestProposalsFromATerminal(t *testing.T) {
 		{"alice", "proposal merge crew/shop#1 --way squash --head " + strings.Repeat("1", 40), 5, []string{"was pushed to since you looked at it"}},
 		{"alice", "proposal merge crew/shop#1 --way squash", 0, []string{"merged as"}},
 		{"alice", "proposal list --state merged --mine", 0, []string{"crew/shop#1", "merged"}},
+	} {
+		atTerminal(t, server.URL, g.as[c.who].Token)
+		code, out, problem := say(c.line)
+		for _, want := range c.wants {
+			if !strings.Contains(out+problem, want) {
+				t.Errorf("%d: %s: roadbed %s lacks %q:\n%s%s", i, c.who, c.line, want, out, problem)
+			}
+		}
+		if code != c.code {
+			t.Errorf("%d: %s: roadbed %s = %d, want %d:\n%s%s", i, c.who, c.line, code, c.code, out, problem)
+		}
+	}
+}
+
+// TestProposalsFromATerminalInDetail suggests, edits, brings up to date, commands and takes back by the command line alone.
+func TestProposalsFromATerminalInDetail(t *testing.T) {
+	h, server := open(t)
+	g := newGround(t, h, server)
+	g.push("alice", "crew/shop", map[string]string{"a.txt": "one\n"})
+	d := desk{g, "crew/shop"}
+	p := d.propose("alice", "feature", map[string]string{"b.txt": "b\nc\n"})
+	dir := g.dir + "/alice/crew/shop"
+	g.do("alice", dir, "switch", "--quiet", "main")
+	g.push("alice", "crew/shop", map[string]string{"c.txt": "c\n"})
+	d.until(p.Number, "main went on", func(p client.ProposalDetail) bool { return p.Behind == 1 })
+	d.say("bob", 1, map[string]any{"body": "```suggestion\nB\n```", "path": "b.txt", "line": 1})
+	for i, c := range []struct {
+		who, line string
+		code      int
+		wants     []string
+	}{
+		{"bob", "proposal comment crew/shop#1 --body hm --path b.txt --lines 1-2", 0, []string{"com_"}},
+		{"bob", "proposal comment crew/shop#1 --body hm --path b.txt --lines 2-1", 2, []string{"are no lines"}},
+		{"bob", "proposal comment crew/shop#1 --body hm --path b.txt", 2, []string{"lines"}},
+		{"alice", "proposal show crew/shop#1", 0, []string{"on b.txt:1, suggests (com_", "on b.txt:1-2"}},
+		{"alice", "proposal apply crew/shop#1", 2, []string{"or say --all"}},
+		{"alice", "proposal apply crew/shop#1 --all", 0, []string{"2 commits"}},
+		{"alice", "proposal apply crew/shop#1 --all", 1, []string{"nothing is suggested"}},
+		{"alice", "proposal update crew/shop#1 --way rebase", 0, []string{"2 commits"}},
+		{"alice", "proposal edit crew/shop#1", 2, []string{"say what to change"}},
+		{"alice", "proposal edit crew/shop#1 --title Other --draft --assign bob,rita", 0, []string{"Other", "draft", "looked after"}},
+		{"bob", "proposal list --waiting", 0, []string{"no proposals"}}, // a draft waits for nobody
+		{"alice", "proposal edit crew/shop#1 --ready", 0, []string{"open"}},
+		{"bob", "proposal list --waiting", 0, []string{"crew/shop#1"}},
+		{"bob", "proposal list --assigned --text oTHER", 0, []string{"crew/shop#1"}},
+		{"bob", "proposal diff crew/shop#1 --file b.txt --ignore-space", 0, []string{"+B\n+c\n"}},
+		{"alice", "proposal edit crew/shop#1 --unassign", 0, []string{"Other"}},
+		{"alice", "proposal revert crew/shop#1", 5, []string{"only what was merged"}},
+		{"alice", "proposal merge crew/shop#1 --way rebase", 0, []string{"merged as"}},
+		{"bob", "proposal revert crew/shop#1", 0, []string{"crew/shop#2", `Revert "Other"`, "revert-1 → main"}},
 	} {
 		atTerminal(t, server.URL, g.as[c.who].Token)
 		code, out, problem := say(c.line)

@@ -139,8 +139,11 @@ func (s *Service) List(ctx context.Context, q Query, part page.Request) (list pa
 	return list, s.stand(ctx, list.Items, repositories)
 }
 
-// stand adds how the heads of proposals stand.
+// stand adds how the heads of proposals stand, by a few queries for all of them.
 func (s *Service) stand(ctx context.Context, lines []Line, repositories map[string]*repository.Repository) error {
+	if len(lines) == 0 {
+		return nil
+	}
 	spaces := map[string][]string{}
 	for _, r := range repositories {
 		if r == nil || spaces[r.Space] != nil {
@@ -152,44 +155,39 @@ func (s *Service) stand(ctx context.Context, lines []Line, repositories map[stri
 		}
 		spaces[r.Space] = all
 	}
+	ids, repos, heads := make([]string, len(lines)), make([]string, len(lines)), make([]string, len(lines))
+	for i, l := range lines {
+		ids[i], repos[i], heads[i] = l.ID, l.Repository, l.Head
+	}
 	return fault.Wrap(s.DB.Read(ctx, func(tx *store.Tx) error {
-		ids := make([]string, len(lines))
-		for i, l := range lines {
-			ids[i] = l.ID
-		}
 		people, err := assignees(ctx, tx, ids...)
 		if err != nil {
 			return err
 		}
+		said, err := reviewsOf(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		checked, err := checksOf(ctx, tx, repos, heads)
+		if err != nil {
+			return err
+		}
+		rules := map[string][]rule{}
+		for space, all := range spaces {
+			if rules[space], err = rulesOf(ctx, tx, all); err != nil {
+				return err
+			}
+		}
 		for i := range lines {
 			l := &lines[i]
-			l.Assignees = people[l.ID]
-			f := Facts{Proposal: l.Proposal, Authors: []string{l.Author}}
-			if f.Reviews, err = reviews(ctx, tx, l.ID); err != nil {
-				return err
-			}
-			said, err := checks(ctx, tx, l.Repository, l.Head)
-			if err != nil {
-				return err
-			}
-			if l.State == Open {
-				r := repositories[l.Repository]
-				if f.Demand, err = demandTx(ctx, tx, spaces[r.Space], *r, l.Target); err != nil {
-					return err
-				}
+			f := Facts{Proposal: l.Proposal, Authors: []string{l.Author}, Reviews: said[l.ID]}
+			if r := repositories[l.Repository]; l.State == Open {
+				f.Demand = demandBy(rules[r.Space], *r, l.Target)
 			}
 			approving, refusing := standingVerdicts(f)
-			l.Approvals, l.Refusals, l.Wanted = len(approving), len(refusing), f.Demand.Approvals
-			for _, c := range said {
-				switch c.State {
-				case CheckPassed:
-					l.Passed++
-				case CheckFailed:
-					l.Failed++
-				default:
-					l.Pending++
-				}
-			}
+			l.Assignees, l.Approvals, l.Refusals, l.Wanted = people[l.ID], len(approving), len(refusing), f.Demand.Approvals
+			at := checked[l.Repository+" "+l.Head]
+			l.Passed, l.Failed, l.Pending = at[CheckPassed], at[CheckFailed], at[CheckPending]
 		}
 		return nil
 	}), "see how proposals stand")

@@ -158,17 +158,22 @@ func (s *Service) facts(ctx context.Context, r repository.Repository, p Proposal
 	return f, err
 }
 
-func demandTx(ctx context.Context, tx *store.Tx, spaces []string, r repository.Repository, branch string) (d Demand, err error) {
+func demandTx(ctx context.Context, tx *store.Tx, spaces []string, r repository.Repository, branch string) (Demand, error) {
 	rules, err := rulesOf(ctx, tx, spaces)
 	if err != nil {
-		return d, fault.Wrap(err, "read the rules of branches")
+		return Demand{}, fault.Wrap(err, "read the rules of branches")
 	}
+	return demandBy(rules, r, branch), nil
+}
+
+// demandBy is what rules together ask of a merge into a branch.
+func demandBy(rules []rule, r repository.Repository, branch string) (d Demand) {
 	for _, rule := range rules {
 		if rule.spec.holds(r.FullName(), branch, r.DefaultBranch) {
 			d = d.add(rule.ref, rule.spec)
 		}
 	}
-	return d, nil
+	return d
 }
 
 // owned gives the rules of owners that the proposal's files fall under, each with those of the approving who are meant,

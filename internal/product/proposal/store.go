@@ -304,6 +304,43 @@ func reviews(ctx context.Context, tx *store.Tx, proposal string) ([]Review, erro
 	return store.Collect(rows, err, scanReview)
 }
 
+// reviewsOf gives the verdicts on proposals, the oldest first, by the proposals' ids.
+func reviewsOf(ctx context.Context, tx *store.Tx, proposals []string) (map[string][]Review, error) {
+	w := &store.Where{}
+	w.Add(w.In("proposal", proposals))
+	w.Add("verdict <> " + w.Arg(Commented))
+	rows, err := tx.Query(ctx, "SELECT proposal, author, verdict, head FROM proposal_reviews"+w.String()+" ORDER BY id", w.Args...)
+	out := map[string][]Review{}
+	_, err = store.Collect(rows, err, func(row store.Row) (id string, err error) {
+		var r Review
+		err = row.Scan(&id, &r.Author, &r.Verdict, &r.Head)
+		out[id] = append(out[id], r)
+		return id, err
+	})
+	return out, fault.Wrap(err, "read the reviews of proposals")
+}
+
+// checksOf counts the checks of commits by state, by "REPOSITORY COMMIT".
+func checksOf(ctx context.Context, tx *store.Tx, repositories, commits []string) (map[string]map[string]int, error) {
+	w := &store.Where{}
+	w.Add(w.In("repository", repositories))
+	w.Add(w.In("commit_id", commits))
+	rows, err := tx.Query(ctx, "SELECT repository, commit_id, state, COUNT(*) FROM proposal_checks"+w.String()+" GROUP BY repository, commit_id, state", w.Args...)
+	out := map[string]map[string]int{}
+	_, err = store.Collect(rows, err, func(row store.Row) (state string, err error) {
+		var repository, commit string
+		var n int
+		err = row.Scan(&repository, &commit, &state, &n)
+		at := repository + " " + commit
+		if out[at] == nil {
+			out[at] = map[string]int{}
+		}
+		out[at][state] = n
+		return state, err
+	})
+	return out, fault.Wrap(err, "count the checks of proposals")
+}
+
 const checkColumns = "name, state, description, url, run, updated"
 
 func scanCheck(row store.Row) (c Check, err error) {

@@ -39,17 +39,19 @@ export function Proposals() {
       actions={<CopyCommand command={command} />}
     >
       <Group gap="sm">
-        <SegmentedControl
-          aria-label="Whose"
-          value={show ?? ''}
-          onChange={(value) => set({ show: value || undefined })}
-          data={[
-            { value: '', label: 'Everybody’s' },
-            { value: 'mine', label: 'Mine' },
-            { value: 'waiting', label: counted('Waiting for me', waits) },
-            { value: 'assigned', label: 'Looked after by me' },
-          ]}
-        />
+        <div style={{ overflowX: 'auto', maxWidth: '100%' }}>
+          <SegmentedControl
+            aria-label="Whose"
+            value={show ?? ''}
+            onChange={(value) => set({ show: value || undefined })}
+            data={[
+              { value: '', label: 'Everybody’s' },
+              { value: 'mine', label: 'Mine' },
+              { value: 'waiting', label: counted('Waiting for me', waits) },
+              { value: 'assigned', label: 'Mine to look after' },
+            ]}
+          />
+        </div>
         {show !== 'waiting' && (
           <SegmentedControl
             aria-label="State"
