@@ -24,6 +24,7 @@ type Repository struct {
 	Deleted       *time.Time `json:"deleted,omitempty" doc:"Since when it is deleted; absent for one that is there."`
 	Purge         *time.Time `json:"purge,omitempty" doc:"When a deleted one is removed for good."`
 	Outside       *Outside   `json:"outside,omitempty" doc:"Where it lives; absent for one that is hosted here."`
+	Import        *Import    `json:"import,omitempty" doc:"Where it comes from, when it was not made empty."`
 }
 
 // Outside is where a repository lives that is at a forge, and how it does.

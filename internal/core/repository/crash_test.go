@@ -19,6 +19,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -51,6 +52,9 @@ func child(url, dir string) {
 	l := ledger.New(db, time.Now, log)
 	s, err := repository.New(db, access.New(db, l, time.Now, log), l, g, dir, now, log)
 	check(err)
+	keeper, err := secret.OpenKeeper(dir + ".keys")
+	check(err)
+	s.Reaches(repository.Reach{Seal: keeper, Secrets: secret.New(db, access.New(db, l, time.Now, log), l, keeper, time.Now)})
 	if forge := os.Getenv("ROADBED_TEST_FORGE"); forge != "" {
 		s.Join(repository.OutsideOptions{Forges: &away{url: forge, there: thereAtFirst()}})
 		check(outsideDeed(s, os.Getenv("ROADBED_TEST_DO")))

@@ -216,6 +216,7 @@ func (s *Service) Restore(ctx context.Context, fullName string) (Repository, err
 		return Repository{}, fault.Wrap(err, "restore repository %s", r.FullName())
 	}
 	s.poke() // what was not recorded when it was deleted
+	s.exchanges.poke()
 	return s.byID(ctx, r.ID)
 }
 

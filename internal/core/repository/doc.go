@@ -34,12 +34,17 @@
 // A deleted repository keeps its row, its name and its folder until its purge time: to everybody but who restores it there is
 // none. Then Run removes it: first the row, in the transaction of the entry, then the folder, of which a crash leaves an orphan.
 //
+// Imports and mirrors are rows that say when they are due; what is due is done in this process, and its outcome, written in
+// one transaction, says when next. So a crash only has it done again: an import fetches what is missing, a mirror compares
+// both sides. What an import brings is checked and recorded as a push is. What is at a mirror and was neither pushed there by
+// it nor is part of what is here is somebody else's, and left alone unless it is forced.
+//
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what
 // was not or is no more), repository.changed, repository.renamed, repository.transferred, repository.deleted,
-// repository.restored, repository.purged; of an outside one repository.connected, repository.troubled and repository.recovered
-// (Data: kind, message), and repository.proposal (Happened). Their subject is "repository:NAMESPACE/NAME"; a push names the
-// entities that it touches among its references. What hangs on a repository hides or waits when it is deleted, and goes
-// when it is purged.
+// repository.restored, repository.purged; of an imported one repository.imported, repository.import-failed and
+// repository.import-canceled; of an outside one repository.connected, repository.troubled and repository.recovered (Data: kind,
+// message), and repository.proposal (Happened); mirror.added, mirror.removed, mirror.failed, mirror.recovered. Their subject is
+// "repository:NAMESPACE/NAME"; a push names the entities that it touches among its references. What hangs on a repository hides or waits when it is deleted, and goes when it is purged.
 //
 // Rights: repository:read, write (push, commit), create (with integration:use for an outside one), admin (rename,
 // transfer, settings, delete). Whoever may not

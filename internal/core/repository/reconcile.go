@@ -32,6 +32,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var tidying sync.WaitGroup
 	tidying.Go(func() { s.tidyAll(ctx) }) // packing takes long, and what was pushed is to be recorded soon
 	tidying.Go(func() { s.follow(ctx) })
+	tidying.Go(func() { s.exchangeAll(ctx) })
 	defer tidying.Wait()
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()

@@ -47,6 +47,8 @@ type Repository struct {
 	Purge         time.Time // when a deleted one is removed for good
 	Outside       *Outside  // nil for one that is hosted here
 
+	Import *Import // where it comes from, when it was not made empty
+
 	generation int64
 	dirty      *mark
 }
@@ -69,8 +71,9 @@ type NewRepository struct {
 	Namespace     string // "" is "default"
 	Name          string
 	Description   string
-	DefaultBranch string // "" is "main"
-	ID            string // from NewID, for who must know its own again after a crash; "" makes one
+	DefaultBranch string     // "" is "main"
+	Import        *NewImport // where its branches and tags come from; nil for an empty one
+	ID            string     // from NewID, for who must know its own again after a crash; "" makes one
 }
 
 // Change says what is to change, all of it or nothing; nil leaves a field as it is.
@@ -149,6 +152,11 @@ func (n *NewRepository) check() error {
 	if err := git.CheckBranch(n.DefaultBranch); err != nil {
 		return err
 	}
+	if n.Import != nil {
+		if err := n.Import.check(); err != nil {
+			return err
+		}
+	}
 	return checkDescription(n.Description)
 }
 
@@ -196,7 +204,7 @@ func (r Repository) changeable() error {
 	if r.Archived {
 		return fault.Errorf(fault.Conflict, "%s is archived, so it can't be changed; an administrator of its space may take it out of the archive", r.FullName())
 	}
-	return nil
+	return r.arriving()
 }
 
 // pushRefs is the most references that one push may change, since each is an entry of the ledger.

@@ -32,9 +32,11 @@ type Service struct {
 	gate    Gate    // nil lets every push through that the repository's own rules do
 	grace   time.Duration
 
-	outside OutsideOptions
-	watches *watches
-	mirrors *mirrors
+	outside   OutsideOptions
+	watches   *watches
+	mirrors   *mirrors
+	elsewhere Reach
+	exchanges *exchanges
 
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
@@ -56,7 +58,7 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git
 	}
 	return &Service{
 		watches: newWatches(), mirrors: newMirrors(),
-		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, grace: DefaultGrace, started: time.Now(),
+		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, grace: DefaultGrace, exchanges: newExchanges(), started: time.Now(),
 		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{}, served: map[string]map[*context.CancelCauseFunc]bool{},
 	}, nil
 }
@@ -85,6 +87,13 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 	if err := s.checkFree(ctx, r.FullName()); err != nil {
 		return Repository{}, err
 	}
+	sealed := ""
+	if n.Import != nil {
+		var err error
+		if sealed, err = s.sealed(ctx, r.Space, n.Import.URL, n.Import.Credentials); err != nil {
+			return Repository{}, err
+		}
+	}
 	if n.ID != "" {
 		if err := s.clearEarlier(ctx, r); err != nil {
 			return Repository{}, err
@@ -101,11 +110,22 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 		if err := insert(ctx, tx, r); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, "repository.created", r, map[string]string{"repository": r.FullName(), "default_branch": r.DefaultBranch})
+		data := map[string]string{"repository": r.FullName(), "default_branch": r.DefaultBranch}
+		if n.Import != nil {
+			data["import"] = n.Import.URL
+			if err := insertImport(ctx, tx, r.ID, *n.Import, sealed, now); err != nil {
+				return err
+			}
+		}
+		return s.tell(ctx, tx, "repository.created", r, data)
 	})
 	if err != nil {
 		s.dropUnlessKept(ctx, r.ID)
 		return Repository{}, fault.Wrap(err, "create repository %s", r.FullName())
+	}
+	if n.Import != nil {
+		s.exchanges.poke()
+		return s.byID(ctx, r.ID)
 	}
 	return r, nil
 }

@@ -198,6 +198,7 @@ func (s *Service) record(ctx context.Context, r Repository, moved []Push) (done 
 		generation++
 	}
 	s.count(r.ID)
+	s.exchanges.poke() // mirrors
 	return true, nil
 }
 
@@ -210,6 +211,11 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 	current, err := setSettled(ctx, tx, r.ID, generation, last, pushed)
 	if err != nil || !current {
 		return false, err
+	}
+	if len(chunk) > 0 {
+		if err := mirrorsDue(ctx, tx, r.ID, now); err != nil {
+			return false, err
+		}
 	}
 	for _, p := range chunk {
 		by, err := s.mover(ctx, tx, r, p)

@@ -15,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -31,19 +32,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var rooms = []store.Migrations{ledger.Migrations(), access.Migrations(), repository.Migrations()}
+var rooms = []store.Migrations{ledger.Migrations(), access.Migrations(), secret.Migrations(), repository.Migrations()}
 
 // bench is a service with people, served over HTTP, and a folder for git clients. A client's password is the name of
 // who it is.
 type bench struct {
 	*repository.Service
-	t      testing.TB
-	db     *store.DB
-	ledger *ledger.Ledger
-	world  *accesstest.World
-	dir    string
-	home   string
-	url    string
+	t       testing.TB
+	db      *store.DB
+	ledger  *ledger.Ledger
+	world   *accesstest.World
+	secrets *secret.Service // see reach
+	dir     string
+	home    string
+	url     string
 }
 
 func each(t *testing.T, fn func(t *testing.T, b *bench)) {
@@ -181,7 +183,7 @@ func (b *bench) entries(name string) []ledger.Entry {
 	for after := int64(0); ; {
 		var page []ledger.Entry
 		err := b.db.Read(ctx, func(tx *store.Tx) (err error) {
-			page, err = b.ledger.List(ctx, tx, ledger.Query{After: after, Ref: repository.Subject(name), Types: []string{"repository."}, Limit: 1000})
+			page, err = b.ledger.List(ctx, tx, ledger.Query{After: after, Ref: repository.Subject(name), Types: []string{"repository.", "mirror."}, Limit: 1000})
 			return err
 		})
 		if err != nil {

@@ -26,12 +26,15 @@ func Migrations() store.Migrations {
 const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
   r.created_by, r.updated, r.pushed, r.deleted, r.deleted_by, r.purge, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
   r.dirty_sender, COALESCE(h.hash, ''), COALESCE(o.integration, ''), COALESCE(o.remote, ''), COALESCE(o.remote_id, ''), COALESCE(o.url, ''),
-  COALESCE(o.private, 0), COALESCE(o.fetched, 0), COALESCE(o.trouble, ''), COALESCE(o.trouble_kind, ''), COALESCE(o.trouble_since, 0)
+  COALESCE(o.private, 0), COALESCE(o.fetched, 0), COALESCE(o.trouble, ''), COALESCE(o.trouble_kind, ''), COALESCE(o.trouble_since, 0),
+  COALESCE(i.state, ''), COALESCE(i.url, ''), COALESCE(i.username, ''), COALESCE(i.secret, ''), COALESCE(i.every, 0), COALESCE(i.attempts, 0),
+  COALESCE(i.due, 0), COALESCE(i.error, ''), COALESCE(i.fetched, 0), COALESCE(i.refs, 0), COALESCE(i.bytes, 0)
   FROM repositories r LEFT JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch
-  LEFT JOIN repository_outsides o ON o.repository = r.id `
+  LEFT JOIN repository_outsides o ON o.repository = r.id LEFT JOIN repository_imports i ON i.repository = r.id `
 
 func scanRepository(row store.Row) (r Repository, err error) {
-	var created, updated, pushed, deleted, purge int64
+	var created, updated, pushed, deleted, purge, every, due, imported int64
+	var i Import
 	var dirty bool
 	var options string
 	var m mark
@@ -39,12 +42,17 @@ func scanRepository(row store.Row) (r Repository, err error) {
 	var fetched, since int64
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
 		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options,
-		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &fetched, &o.Trouble, &o.TroubleKind, &since)
+		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &fetched, &o.Trouble, &o.TroubleKind, &since,
+		&i.State, &i.URL, &i.Username, &i.Secret, &every, &i.Attempts, &due, &i.Error, &imported, &i.Refs, &i.Bytes)
 	if o.Integration != "" {
 		o.Fetched, o.TroubleSince = store.FromMicros(fetched), store.FromMicros(since)
 		r.Outside = &o
 	}
 	r.Created, r.Updated, r.Pushed = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(pushed)
+	if i.State != "" {
+		i.Every, i.Due, i.Fetched = time.Duration(every)*time.Microsecond, store.FromMicros(due), store.FromMicros(imported)
+		r.Import = &i
+	}
 	r.Deleted, r.Purge = store.FromMicros(deleted), store.FromMicros(purge)
 	if dirty && err == nil {
 		r.dirty = &m
@@ -141,6 +149,9 @@ func remove(ctx context.Context, tx *store.Tx, id string) error {
 		`DELETE FROM repository_outsides WHERE repository = $1`,
 		`DELETE FROM repository_outgoing WHERE repository = $1`,
 		`DELETE FROM repository_told WHERE repository = $1`,
+		`DELETE FROM repository_imports WHERE repository = $1`,
+		`DELETE FROM repository_mirror_refs WHERE mirror IN (SELECT id FROM repository_mirrors WHERE repository = $1)`,
+		`DELETE FROM repository_mirrors WHERE repository = $1`,
 		`DELETE FROM repositories WHERE id = $1`,
 	} {
 		if _, err := tx.Exec(ctx, statement, id); err != nil {

@@ -12,13 +12,14 @@ import (
 func (a *API) repositoryRoutes() {
 	const one = "/repositories/{namespace}/{name}"
 	register(a, operation("listRepositories", http.MethodGet, "/repositories", "repositories", "Repositories, by name or by their last push"), a.listRepositories)
-	op := operation("createRepository", http.MethodPost, "/repositories", "repositories", "Make an empty hosted repository")
+	op := operation("createRepository", http.MethodPost, "/repositories", "repositories", "Make a hosted repository: an empty one, or one that is imported")
 	op.DefaultStatus = 201
 	register(a, op, a.createRepository)
 	register(a, operation("getRepository", http.MethodGet, one, "repositories", "One repository"), a.getRepository)
 	register(a, operation("deleteRepository", http.MethodDelete, one, "repositories", "Delete a repository with all that it holds, to be restored for some days or for good"), a.deleteRepository)
 	register(a, operation("restoreRepository", http.MethodPost, one+"/restore", "repositories", "Bring a deleted repository back as it was"), a.restoreRepository)
 	register(a, operation("updateRepository", http.MethodPatch, one, "repositories", "Change its settings, its name and its space, all or nothing"), a.updateRepository)
+	a.mirrorRoutes(one)
 	a.refRoutes(one)
 	a.fileRoutes(one)
 	a.commitRoutes(one)
@@ -29,7 +30,7 @@ func (a *API) wireRepository(ctx context.Context, r repository.Repository) Repos
 	return Repository{
 		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
-		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r),
+		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r), Import: a.wireImport(r),
 	}
 }
 
@@ -61,18 +62,23 @@ func (a *API) listRepositories(ctx context.Context, in *listRepositoriesInput) (
 
 type createRepositoryInput struct {
 	Body struct {
-		Space         string `json:"space,omitempty" maxLength:"63" doc:"Empty for the root space."`
-		Namespace     string `json:"namespace,omitempty" maxLength:"63" doc:"Empty for default."`
-		Name          string `json:"name" maxLength:"100"`
-		Description   string `json:"description,omitempty" maxLength:"1000"`
-		DefaultBranch string `json:"defaultBranch,omitempty" maxLength:"200" doc:"Empty for main."`
+		Space         string       `json:"space,omitempty" maxLength:"63" doc:"Empty for the root space."`
+		Namespace     string       `json:"namespace,omitempty" maxLength:"63" doc:"Empty for default."`
+		Name          string       `json:"name" maxLength:"100"`
+		Description   string       `json:"description,omitempty" maxLength:"1000"`
+		DefaultBranch string       `json:"defaultBranch,omitempty" maxLength:"200" doc:"Empty for main; an import takes over that of the other side."`
+		Import        *importInput `json:"import,omitempty" doc:"Where its branches and tags come from; without it, it is empty."`
 	}
 }
 
 func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (*body[Repository], error) {
 	b := in.Body
+	from, err := b.Import.read()
+	if err != nil {
+		return nil, err
+	}
 	r, err := a.Repositories.Create(ctx, repository.NewRepository{
-		Space: b.Space, Namespace: b.Namespace, Name: b.Name, Description: b.Description, DefaultBranch: b.DefaultBranch,
+		Space: b.Space, Namespace: b.Namespace, Name: b.Name, Description: b.Description, DefaultBranch: b.DefaultBranch, Import: from,
 	})
 	if err != nil {
 		return nil, err

@@ -27,8 +27,10 @@ func rights() map[string]string {
 		"removeLocation":  "location:write, and entity:delete for what came from it",
 		"refreshLocation": "location:write", "trustLocation": "space:admin",
 
-		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create", "getRepository": "repository:read",
-		"deleteRepository":  "repository:admin, or repository:create for who made it; for good only repository:admin",
+		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create; secret:write for an import by secret", "getRepository": "repository:read",
+		"deleteRepository": "repository:admin, or repository:create for who made it; for good only repository:admin",
+		"retryImport":      "repository:admin, or repository:create for who made it; secret:write for another secret", "cancelImport": "repository:admin, or repository:create for who made it",
+		"listMirrors": "repository:admin", "addMirror": "repository:admin; secret:write for a secret, integration:use for an integration", "removeMirror": "repository:admin", "pushMirror": "repository:admin",
 		"restoreRepository": "repository:admin, or repository:create for who made it", "listTree": "repository:read", "readFile": "repository:read", "listCommits": "repository:read",
 		"listBranches": "repository:read", "listTags": "repository:read", "compare": "repository:read", "lastCommits": "repository:read", "findFiles": "repository:read",
 		"blameFile": "repository:read", "searchFiles": "repository:read", "downloadFile": "repository:read", "downloadArchive": "repository:read",

@@ -67,6 +67,8 @@ type (
 	Replay            = client.Replay
 	ReplayChange      = client.ReplayChange
 	Repository        = client.Repository
+	Import            = client.Import
+	Mirror            = client.Mirror
 	Review            = client.Review
 	Revision          = client.Revision
 	Role              = client.Role

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *state) repos() *cobra.Command {
-	return group("repo", "Repositories, hosted here or at a forge", s.repoCreate(), s.repoOffers(), s.repoConnect(), s.repoFetch(), s.repoDisconnect(), s.repoList(), s.repoGet(), s.repoClone(),
+	return group("repo", "Repositories, hosted here or at a forge", s.repoCreate(), s.repoImport(), s.repoMirror(), s.repoOffers(), s.repoConnect(), s.repoFetch(), s.repoDisconnect(), s.repoList(), s.repoGet(), s.repoClone(),
 		s.repoSet(), s.repoRename(), s.repoTransfer(), s.repoArchive(true), s.repoArchive(false), s.repoDelete(), s.repoRestore(),
 		s.repoFiles(), s.repoCat(), s.repoFind(), s.repoSearch(), s.repoBlame(), s.repoLog(), s.repoBranches(), s.repoBranch(), s.repoTags(), s.repoTag(),
 		s.repoCompare(), s.repoDownload(), s.repoWrite())

@@ -39,6 +39,7 @@ type Limits struct {
 type Progress struct {
 	Phase       string // such as "Receiving objects"
 	Done, Total int64  // Total is 0 while it is not known
+	Bytes       int64  // that were received or sent; 0 while it is not told
 }
 
 const (
@@ -241,7 +242,7 @@ type teller struct {
 	smart bool
 }
 
-var progressLine = regexp.MustCompile(`^(?:remote: )?([A-Z][a-z]+ing [a-z ]+): +(?:\d+% \((\d+)/(\d+)\)|(\d+))`)
+var progressLine = regexp.MustCompile(`^(?:remote: )?([A-Z][a-z]+ing [a-z ]+): +(?:\d+% \((\d+)/(\d+)\)|(\d+))(?:, ([0-9.]+) (bytes|KiB|MiB|GiB))?`)
 
 func (t *teller) Write(p []byte) (int, error) {
 	for rest := p; ; {
@@ -275,6 +276,9 @@ func (t *teller) flush() {
 	now := Progress{Phase: m[1]}
 	now.Done, _ = strconv.ParseInt(m[2]+m[4], 10, 64) // one of them is empty
 	now.Total, _ = strconv.ParseInt(m[3], 10, 64)
+	if size, err := strconv.ParseFloat(m[5], 64); err == nil {
+		now.Bytes = int64(size * map[string]float64{"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[m[6]])
+	}
 	ended := now.Total > 0 && now.Done == now.Total
 	if t.tell == nil || now == t.last || now.Phase == t.last.Phase && !ended && time.Since(t.told) < 200*time.Millisecond {
 		return

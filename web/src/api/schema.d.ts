@@ -826,8 +826,8 @@ export interface paths {
         get: operations["listRepositories"];
         put?: never;
         /**
-         * Make an empty hosted repository
-         * @description Permission: repository:create.
+         * Make a hosted repository: an empty one, or one that is imported
+         * @description Permission: repository:create; secret:write for an import by secret.
          */
         post: operations["createRepository"];
         delete?: never;
@@ -1096,6 +1096,110 @@ export interface paths {
         get: operations["readFile"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/import/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an import, or that a repository follows another one
+         * @description Permission: repository:admin, or repository:create for who made it.
+         */
+        post: operations["cancelImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/import/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an import again, or have a repository that follows another one look now
+         * @description Permission: repository:admin, or repository:create for who made it; secret:write for another secret.
+         */
+        post: operations["retryImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/mirrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where its branches and tags are pushed on to
+         * @description Permission: repository:admin.
+         */
+        get: operations["listMirrors"];
+        put?: never;
+        /**
+         * Have its branches and tags pushed on to another repository
+         * @description Permission: repository:admin; secret:write for a secret, integration:use for an integration.
+         */
+        post: operations["addMirror"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/mirrors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a mirror; what was pushed there stays
+         * @description Permission: repository:admin.
+         */
+        delete: operations["removeMirror"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/mirrors/{id}/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push to a mirror now
+         * @description Permission: repository:admin.
+         */
+        post: operations["pushMirror"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2352,6 +2456,23 @@ export interface components {
             /** @description Space of what it declares; the repository's when absent. */
             space?: string;
         };
+        AddMirrorInputBody: {
+            /** @description How long between looks without a push; empty for an hour. */
+            every?: string;
+            /** @description What is there and not from here is overwritten and deleted. */
+            force?: boolean;
+            /** @description NAMESPACE/NAME, whose credentials are used. */
+            integration?: string;
+            /** @description Kept sealed, and never shown. */
+            password?: string;
+            /** @description Of branches (main, release/*) and tags (refs/tags/v*); empty for all. */
+            patterns?: string[] | null;
+            /** @description SPACE/NAME or SPACE/NAME#KEY of a secret that is the password, in place of one. */
+            secret?: string;
+            /** @description https:// or http://, without credentials in it; with an integration OWNER/NAME at its forge. */
+            url: string;
+            username?: string;
+        };
         Application: {
             automated: boolean;
             branch: string;
@@ -2610,9 +2731,11 @@ export interface components {
             space?: string;
         };
         CreateRepositoryInputBody: {
-            /** @description Empty for main. */
+            /** @description Empty for main; an import takes over that of the other side. */
             defaultBranch?: string;
             description?: string;
+            /** @description Where its branches and tags come from; without it, it is empty. */
+            import?: components["schemas"]["ImportInput"];
             name: string;
             /** @description Empty for default. */
             namespace?: string;
@@ -2630,6 +2753,13 @@ export interface components {
             owner?: string;
             /** @description Actions (run:confirm, run:*); absent for all rights of the owner. */
             scopes?: string[] | null;
+        };
+        CredentialsInput: {
+            /** @description Kept sealed, and never shown. */
+            password?: string;
+            /** @description SPACE/NAME or SPACE/NAME#KEY of a secret that is the password, in place of one. */
+            secret?: string;
+            username?: string;
         };
         Decision: {
             id: string;
@@ -2980,6 +3110,63 @@ export interface components {
             /** @description Runs that wait for a review which the caller may give, as far as rights go. */
             waiting: components["schemas"]["Run"][] | null;
         };
+        Import: {
+            /**
+             * Format: int64
+             * @description That failed one after the other.
+             */
+            attempts?: number;
+            /**
+             * Format: int64
+             * @description Received so far, or at the end.
+             */
+            bytes?: number;
+            /**
+             * Format: int64
+             * @description Of the phase's total.
+             */
+            done?: number;
+            /**
+             * Format: date-time
+             * @description When it is tried next.
+             */
+            due?: string;
+            /** @description Of the last attempt. */
+            error?: string;
+            /** @description How long between looks for what moved there, such as 15m0s; absent for an import that is done once. */
+            every?: string;
+            /**
+             * Format: date-time
+             * @description When it succeeded last.
+             */
+            fetched?: string;
+            /** @description What git does now, such as Receiving objects. */
+            phase?: string;
+            /**
+             * Format: int64
+             * @description Branches and tags that were there.
+             */
+            refs?: number;
+            /** @description SPACE/NAME or SPACE/NAME#KEY of the secret that is its password. */
+            secret?: string;
+            /** @enum {string} */
+            state: "waiting" | "running" | "ready" | "failed" | "canceled";
+            /** Format: int64 */
+            total?: number;
+            url: string;
+            username?: string;
+        };
+        ImportInput: {
+            /** @description Looks again and again for what moved there, such as each 15m; until that ends nothing else changes it. Empty for once. */
+            every?: string;
+            /** @description Kept sealed, and never shown. */
+            password?: string;
+            /** @description SPACE/NAME or SPACE/NAME#KEY of a secret that is the password, in place of one. */
+            secret?: string;
+            /** @description https:// or http://, without credentials in it. */
+            url: string;
+            username?: string;
+        };
         Integration: {
             /** @description Where its API is, if that is declared. */
             api?: string;
@@ -3132,6 +3319,11 @@ export interface components {
         };
         ListMachine: {
             items: components["schemas"]["Machine"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListMirror: {
+            items: components["schemas"]["Mirror"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -3303,6 +3495,51 @@ export interface components {
              * @enum {string}
              */
             way?: "merge" | "squash" | "rebase";
+        };
+        Mirror: {
+            /**
+             * Format: int64
+             * @description That failed one after the other.
+             */
+            attempts?: number;
+            by: components["schemas"]["Actor"];
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it is pushed to next, if nothing is pushed here before.
+             */
+            due?: string;
+            /** @description Of the last attempt. */
+            error?: string;
+            /** @description How long between looks without a push, such as 1h0m0s. */
+            every: string;
+            /**
+             * Format: date-time
+             * @description Since when it fails.
+             */
+            failing?: string;
+            /** @description What is there and not from here is overwritten and deleted. */
+            force: boolean;
+            id: string;
+            integration?: string;
+            /** @description Of references; empty for all branches and tags. */
+            patterns: string[] | null;
+            /**
+             * Format: date-time
+             * @description When all was there last.
+             */
+            pushed?: string;
+            /** @description SPACE/NAME or SPACE/NAME#KEY of the secret that is its password. */
+            secret?: string;
+            /**
+             * @description Waiting until it was pushed to for the first time.
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "ready" | "failed";
+            /** @description Or OWNER/NAME at the forge of the integration. */
+            url: string;
+            username?: string;
         };
         NewCommit: {
             /** @description Empty for the default one. */
@@ -3893,6 +4130,8 @@ export interface components {
             /** @description Commit of the default branch; absent while there is none. */
             head?: string;
             id: string;
+            /** @description Where it comes from, when it was not made empty. */
+            import?: components["schemas"]["Import"];
             name: string;
             namespace: string;
             /** @description Where it lives; absent for one that is hosted here. */
@@ -9681,6 +9920,530 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    cancelImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repository"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    retryImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CredentialsInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repository"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listMirrors: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMirror"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    addMirror: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddMirrorInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mirror"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    removeMirror: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    pushMirror: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -93,3 +93,54 @@ CREATE TABLE repository_told (
   PRIMARY KEY (repository, digest)
 );
 CREATE INDEX repository_told_at ON repository_told (at);
+
+-- Where repositories are imported from, once or again and again.
+CREATE TABLE repository_imports (
+  repository TEXT PRIMARY KEY,
+  url        TEXT NOT NULL,
+  username   TEXT NOT NULL,
+  sealed     TEXT NOT NULL, -- the password, sealed, in base64; '' when there is none, or a secret has it
+  secret     TEXT NOT NULL, -- SPACE/NAME or SPACE/NAME#KEY
+  every      BIGINT NOT NULL, -- microseconds between looks; 0 for once
+  state      TEXT NOT NULL,
+  attempts   INTEGER NOT NULL, -- that failed one after the other
+  due        BIGINT NOT NULL, -- when it is tried next; 0 for never
+  error      TEXT NOT NULL,
+  fetched    BIGINT NOT NULL, -- when it succeeded last
+  refs       BIGINT NOT NULL, -- branches and tags that were there then
+  bytes      BIGINT NOT NULL, -- received for the first time
+  actor      TEXT NOT NULL, -- who asked
+  cause      TEXT NOT NULL
+);
+CREATE INDEX repository_imports_due ON repository_imports (due) WHERE due > 0;
+
+-- Where hosted repositories are pushed on to.
+CREATE TABLE repository_mirrors (
+  id          TEXT PRIMARY KEY,
+  repository  TEXT NOT NULL,
+  url         TEXT NOT NULL,
+  username    TEXT NOT NULL,
+  sealed      TEXT NOT NULL,
+  secret      TEXT NOT NULL,
+  integration TEXT NOT NULL, -- NAMESPACE/NAME, whose forge url is a repository of; '' for none
+  patterns    TEXT NOT NULL, -- of references, with spaces; '' for all branches and tags
+  forced      INTEGER NOT NULL, -- what is there and not from here is overwritten
+  every       BIGINT NOT NULL, -- microseconds between looks without a push
+  attempts    INTEGER NOT NULL,
+  due         BIGINT NOT NULL,
+  error       TEXT NOT NULL,
+  failing     BIGINT NOT NULL, -- since when; 0 while it is well
+  pushed      BIGINT NOT NULL, -- when all was there last
+  created     BIGINT NOT NULL,
+  created_by  TEXT NOT NULL
+);
+CREATE INDEX repository_mirrors_repository ON repository_mirrors (repository);
+CREATE INDEX repository_mirrors_due ON repository_mirrors (due);
+
+-- What was pushed on to a mirror: what is there besides is not from here.
+CREATE TABLE repository_mirror_refs (
+  mirror TEXT NOT NULL,
+  name   TEXT NOT NULL,
+  hash   TEXT NOT NULL,
+  PRIMARY KEY (mirror, name)
+);
