@@ -94,6 +94,15 @@ func (g *ground) handled(name string) (all []client.Delivery) {
 	return all
 }
 
+// told waits until the ledger has so many entries of a type.
+func (g *ground) told(kind string, want int) {
+	g.t.Helper()
+	comesTrue(g.t, func() bool {
+		all, err := client.All[client.Entry](g.t.Context(), g.admin, "/ledger", url.Values{"type": {kind}})
+		return err == nil && len(all) == want
+	}, fmt.Sprintf("the ledger has %d %s", want, kind))
+}
+
 func (g *ground) webhook(who, name string) client.Webhook {
 	g.t.Helper()
 	w, err := client.Get[client.Webhook](g.t.Context(), g.as[who], "/integrations/default/"+name+"/webhook", nil)
@@ -165,10 +174,7 @@ func TestARealForgeSendsItsWebhooks(t *testing.T) {
 		}
 		commit()
 		await("a push with the new secret", func() bool { return pushes() >= 2 })
-		await("the ledger", func() bool {
-			all, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", url.Values{"type": {"hook.registered"}})
-			return err == nil && len(all) == 3
-		})
+		g.told("hook.registered", 3)
 	})
 }
 
@@ -245,6 +251,8 @@ func TestTheDoorForWebhooks(t *testing.T) {
 			t.Errorf("for rita it is %+v", w)
 		}
 		code, metrics := deliver(t, g.url, "default/none", "x", "push", "1", push) // one more
+		g.told("hook.redelivered", 1)
+		g.told("hook.failed", 1)
 		response, err := http.Get(g.url + "/metrics")
 		if err != nil {
 			t.Fatal(err)
@@ -254,6 +262,12 @@ func TestTheDoorForWebhooks(t *testing.T) {
 		if metrics = string(text); err != nil || code != http.StatusUnauthorized || !strings.Contains(metrics, `roadbed_webhooks_total{outcome="refused"} 3`) || !strings.Contains(metrics, `roadbed_webhooks_total{outcome="stored"} 2`) {
 			t.Errorf("the metrics tell another story, %v", err)
 		}
+		// Another integration of the same name shows nothing of what came for this one.
+		if err := g.admin.Do(t.Context(), http.MethodDelete, "/entities/integration/default/forge", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		hooked(g, "forge", "gitea", "http://127.0.0.1:1")
+		comesTrue(t, func() bool { return len(g.deliveries("forge")) == 0 && g.webhook("admin", "forge").Refused.Count == 0 }, "what came for the former one is gone")
 	})
 }
 

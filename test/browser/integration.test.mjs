@@ -153,6 +153,8 @@ chapter('its webhooks are set up and show what came of them, while somebody look
     .getByText(/state: (done|ignored)/)
     .waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'Home', exact: true }).click();
 });
 
 chapter('the list shows how each does', async () => {

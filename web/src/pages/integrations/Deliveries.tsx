@@ -36,6 +36,7 @@ export function Deliveries() {
           What{' '}
           <Anchor
             size="sm"
+            underline="always"
             renderRoot={(props) => <Link to="/integrations/$namespace/$name" params={{ namespace, name }} {...props} />}
           >
             {name}
