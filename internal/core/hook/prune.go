@@ -119,6 +119,7 @@ WHERE `+condition+` ORDER BY d.number LIMIT `+number(pruneCount), args...)
 
 // forget drops all that came for an integration before it was deleted.
 func (s *Service) forget(ctx context.Context, f forgotten) error {
+	s.refused.forget(f.Integration, f.Until)
 	until := store.Micros(f.Until.Truncate(time.Microsecond))
 	if err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM hook_refusals WHERE integration = $1 AND last <= $2`, f.Integration, until); err != nil {

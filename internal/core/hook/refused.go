@@ -44,6 +44,15 @@ func (r *refusals) add(integration string, written Refusals) Refusals {
 	return fresh
 }
 
+// forget drops what was refused until a time and is not written yet.
+func (r *refusals) forget(integration string, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if had, ok := r.all[integration]; ok && !had.Last.After(until) {
+		delete(r.all, integration)
+	}
+}
+
 func (r *refusals) take() map[string]Refusals {
 	r.mu.Lock()
 	defer r.mu.Unlock()
