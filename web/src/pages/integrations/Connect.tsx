@@ -233,7 +233,7 @@ function Connected({ name, hook }: { name: string; hook?: string }) {
               title="For the forge's webhooks; the secret can't be seen again"
             >
               <Stack gap="sm">
-                <CopyText label="Address" text={made.data?.hook ?? ''} />
+                {made.data && <CopyText label="Address" text={made.data.hook} />}
                 <CopyText label="Secret" text={hook} />
                 <span>Their content is application/json.</span>
               </Stack>
