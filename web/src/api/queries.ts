@@ -418,7 +418,8 @@ export const repository = (namespace: string, name: string) =>
     queryFn: () => body(api.GET('/api/v1/repositories/{namespace}/{name}', { params: { path: { namespace, name } } })),
     // How a fetch goes is not in the ledger, which tells of everything else.
     refetchInterval: ({ state }) => {
-      const o = state.data?.outside;
+      const { outside: o, import: i } = state.data ?? {};
+      if (i?.state === 'waiting' || i?.state === 'running') return 1000;
       if (!o) return false;
       return o.fetching || !(o.fetched || o.trouble) ? 1000 : 15_000;
     },

@@ -55,6 +55,7 @@ export type Commit = Whole<Schemas['Commit']>;
 export type Blocker = Schemas['Blocker'];
 export type FileDiff = Schemas['FileDiff'];
 export type Repository = Whole<Schemas['Repository']>;
+export type Mirror = Whole<Schemas['Mirror']>;
 export type TreeEntry = Schemas['TreeEntry'];
 export type RepositoryFile = Schemas['File'];
 export type CommitDetail = Whole<Schemas['CommitDetail']>;

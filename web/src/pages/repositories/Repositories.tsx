@@ -13,7 +13,9 @@ import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
 import { Connect } from './Connect';
+import { Deleted } from './Deleted';
 import { Home } from './Home';
+import { Import } from './Import';
 
 const route = getRouteApi('/shell/repositories');
 
@@ -35,6 +37,7 @@ export function Repositories() {
   const set = (name: 'text' | 'space' | 'archived' | 'sort' | 'creator') => (value?: string | null) =>
     navigate({ search: (s) => ({ ...s, [name]: value || undefined }), replace: true });
   const [connecting, setConnecting] = useState(false);
+  const [opened, setOpened] = useState<'import' | 'deleted'>();
   const narrowed = Boolean(text || space || archived || creator);
   return (
     <Page
@@ -44,12 +47,20 @@ export function Repositories() {
       actions={
         <>
           <CopyCommand command="roadbed repo list" />
+          <Button variant="subtle" color="gray" onClick={() => setOpened('deleted')}>
+            Deleted
+          </Button>
+          <Button variant="default" onClick={() => setOpened('import')}>
+            Import
+          </Button>
           <Button variant="default" onClick={() => setConnecting(true)}>
             Connect
           </Button>
         </>
       }
     >
+      {opened === 'import' && <Import close={() => setOpened(undefined)} />}
+      {opened === 'deleted' && <Deleted close={() => setOpened(undefined)} />}
       {connecting && <Connect close={() => setConnecting(false)} />}
       <Group gap="xs">
         <FilterText

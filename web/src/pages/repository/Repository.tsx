@@ -12,6 +12,7 @@ import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Files } from './Files';
 import { GetCode, Unborn } from './GetCode';
+import { Importing } from './Importing';
 import { Outside } from './Outside';
 import { Troubles } from './Troubles';
 
@@ -21,6 +22,7 @@ const Commits = lazy(() => import('./Commits'));
 const CommitView = lazy(() => import('./CommitView'));
 const Compare = lazy(() => import('./Compare'));
 const Search = lazy(() => import('./Search'));
+const Settings = lazy(() => import('./Settings'));
 
 const route = getRouteApi('/shell/repositories/$namespace/$name');
 
@@ -65,6 +67,7 @@ export function RepositoryPage() {
       }
       actions={<GetCode repo={repo} />}
     >
+      <Importing repo={repo} />
       <Outside repo={repo} />
       <Troubles namespace={namespace} name={name} />
       <Tabs
@@ -84,6 +87,7 @@ export function RepositoryPage() {
           <Tabs.Tab value="compare">Compare</Tabs.Tab>
           <Tabs.Tab value="proposals">Proposals</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
+          {repo.can?.includes('admin') && <Tabs.Tab value="settings">Settings</Tabs.Tab>}
         </Tabs.List>
         {panel('files', <Files repo={repo} />)}
         {panel('search', <Search repo={repo} />)}
@@ -91,6 +95,7 @@ export function RepositoryPage() {
         {panel('branches', <Branches repo={repo} />)}
         {panel('tags', <Tags repo={repo} />)}
         {panel('compare', <Compare repo={repo} />)}
+        {panel('settings', <Settings key={repo.id} repo={repo} />)}
         {panel(
           'proposals',
           <Section

@@ -1,0 +1,166 @@
+import { Button, Checkbox, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { mirrors, useAddMirror, useMirrorDeed } from '../../api/hosting';
+import type { Mirror, Repository } from '../../api/types';
+import { Ask } from '../../parts/Ask';
+import { Failure } from '../../parts/Failure';
+import { Moment } from '../../parts/Moment';
+import { More } from '../../parts/More';
+import { Empty, Rows, Section } from '../../parts/Page';
+import { State } from '../../parts/State';
+import { Table } from '../../parts/Table';
+
+/** Where branches and tags are pushed on to. */
+export function Mirrors({ repo }: { repo: Repository }) {
+  const query = useInfiniteQuery(mirrors(repo));
+  const deed = useMirrorDeed(repo);
+  const [adding, setAdding] = useState(false);
+  const [removing, setRemoving] = useState<Mirror>();
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
+  return (
+    <Section
+      title="Mirrors"
+      flush
+      actions={
+        <Button size="compact-sm" variant="default" onClick={() => setAdding(!adding)}>
+          Add a mirror
+        </Button>
+      }
+    >
+      {adding && <Add repo={repo} close={() => setAdding(false)} />}
+      {query.isPending && <Rows count={2} />}
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+      {query.isSuccess && items.length === 0 && !adding && (
+        <Empty title="No mirrors">Each push here can go on to another repository.</Empty>
+      )}
+      {items.length > 0 && (
+        <Table
+          label="Mirrors"
+          rows={items}
+          id={(m) => m.id}
+          columns={[
+            {
+              name: 'To',
+              cell: (m) => (
+                <div>
+                  {m.integration ? `${m.url} at ${m.integration}` : m.url}
+                  {m.error && (
+                    <Text size="sm" c="red">
+                      {m.error}
+                    </Text>
+                  )}
+                </div>
+              ),
+            },
+            { name: 'State', width: 120, cell: (m) => <State state={m.state} /> },
+            {
+              name: 'Pushed',
+              wide: true,
+              width: 130,
+              cell: (m) => (m.pushed ? <Moment at={m.pushed} /> : 'never'),
+            },
+            {
+              name: 'Next',
+              right: true,
+              width: 190,
+              cell: (m) => (
+                <Group gap="xs" justify="flex-end" wrap="nowrap">
+                  <Button size="compact-sm" variant="default" onClick={() => deed.mutate({ id: m.id, deed: 'push' })}>
+                    Push now
+                  </Button>
+                  <Button size="compact-sm" variant="default" onClick={() => setRemoving(m)}>
+                    Remove
+                  </Button>
+                </Group>
+              ),
+            },
+          ]}
+        />
+      )}
+      <More query={query} />
+      {removing && (
+        <Ask
+          title="Remove the mirror"
+          says={`Nothing more is pushed to ${removing.url}; what is there stays.`}
+          label="Remove it"
+          command={`roadbed repo mirror remove ${repo.namespace}/${repo.name} ${removing.id}`}
+          busy={deed.isPending}
+          error={deed.error}
+          close={() => setRemoving(undefined)}
+          act={() => deed.mutate({ id: removing.id, deed: 'remove' }, { onSuccess: () => setRemoving(undefined) })}
+        />
+      )}
+    </Section>
+  );
+}
+
+function Add({ repo, close }: { repo: Repository; close: () => void }) {
+  const add = useAddMirror(repo);
+  const [url, setURL] = useState('');
+  const [username, setUsername] = useState('');
+  const [password, setPassword] = useState('');
+  const [patterns, setPatterns] = useState('');
+  const [force, setForce] = useState(false);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const only = patterns.split(/[\s,]+/).filter(Boolean);
+    add.mutate(
+      {
+        url,
+        force,
+        username: username || undefined,
+        password: password || undefined,
+        patterns: only.length > 0 ? only : undefined,
+      },
+      { onSuccess: close },
+    );
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack p="md" maw={592}>
+        <TextInput
+          label="Address"
+          placeholder="https://git.example.com/acme/shop.git"
+          required
+          value={url}
+          onChange={(e) => setURL(e.currentTarget.value)}
+        />
+        <Group grow align="start">
+          <TextInput
+            label="User name"
+            autoComplete="off"
+            value={username}
+            onChange={(e) => setUsername(e.currentTarget.value)}
+          />
+          <PasswordInput
+            label="Password or token"
+            autoComplete="new-password"
+            value={password}
+            onChange={(e) => setPassword(e.currentTarget.value)}
+          />
+        </Group>
+        <TextInput
+          label="Only these branches and tags"
+          placeholder="main, release/*, refs/tags/v*"
+          value={patterns}
+          onChange={(e) => setPatterns(e.currentTarget.value)}
+        />
+        <Checkbox
+          label="Overwrite and delete there what is not from here"
+          checked={force}
+          onChange={(e) => setForce(e.currentTarget.checked)}
+        />
+        <Failure error={add.error} />
+        <Group>
+          <Button type="submit" loading={add.isPending}>
+            Add it
+          </Button>
+          <Button variant="default" onClick={close}>
+            Not now
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
