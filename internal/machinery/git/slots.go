@@ -17,8 +17,8 @@ const (
 	lookAtOnce  = 8
 	lookShare   = 4 // of one client
 	waitAtOnce  = 512
-	waitShare   = 128 // of one client
-	waitTime    = 30 * time.Second
+	waitShare   = 128             // of one client
+	waitTime    = 2 * time.Minute // a request that waits holds a connection and no more; git does not come again by itself
 )
 
 // slots counts whom is served, and keeps who waits.
