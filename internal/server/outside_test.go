@@ -44,7 +44,7 @@ func TestARepositoryAtAForge(t *testing.T) {
 		a.git(t, a.work, "switch", "--quiet", "--create", "main")
 		first := a.pushThere(map[string]string{"README.md": "# Shop"})
 		a.secret(a.token)
-		a.apply("{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: forge}, spec: {forge: gitea, url: " + g.URL + ", owners: [acme], token: {secretRef: default/forge}}}")
+		a.apply("{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: forge}, spec: {forge: gitea, url: " + g.URL + ", owners: [acme], token: {secretRef: default/forge}, webhook: {secretRef: default/made}}}")
 
 		a.connected(first)
 		second := a.followed()
@@ -150,11 +150,16 @@ func (a abroad) followed() string {
 	if _, err := client.Post[client.Location](ctx, a.admin, "/locations", map[string]string{"repository": "crew/shop"}); err != nil {
 		t.Fatal(err)
 	}
+	a.house.Hooks.Address = a.url
+	if _, err := client.Post[client.RegisteredWebhook](ctx, a.admin, "/integrations/default/forge/webhook", map[string]string{"repository": a.name}); err != nil {
+		t.Fatal(err)
+	}
 	second := a.pushThere(map[string]string{
 		"ci/pipeline.yaml":  echo("abroad"),
 		"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: till}, spec: {type: service, lifecycle: production, owner: group:default/crew}}",
 	})
-	// As a webhook tells it, twice.
+	a.event(second) // by the webhook: nobody asks the forge so soon
+	// The webhook comes again, twice.
 	event := forge.Event{
 		Kind: forge.KindPush, Repository: forge.Repository{Name: a.name}, Sender: forge.Person{Login: "ann"},
 		Push: &forge.Push{Ref: "refs/heads/main", New: second},
@@ -187,7 +192,7 @@ func (a abroad) followed() string {
 	if err != nil || pushes != 1 {
 		t.Errorf("the ledger has %d pushes of %s in %d entries, %v", pushes, second, len(all), err)
 	}
-	// Without a webhook somebody asks.
+	// Somebody asks.
 	third := a.pushThere(map[string]string{"more": "more"})
 	if _, err := client.Post[client.Repository](ctx, a.as["rita"], "/repositories/crew/shop/fetch", nil); err != nil {
 		t.Fatal(err)

@@ -31,10 +31,22 @@ func byRemote(ctx context.Context, tx *store.Tx, integration, remoteID, remote s
 	return found[0], nil
 }
 
-// setOutside writes where a repository lives and how it does.
-func setOutside(ctx context.Context, tx *store.Tx, id string, o Outside) error {
-	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET remote = $2, url = $3, private = $4, fetched = $5, trouble = $6, trouble_kind = $7,
-		trouble_since = $8 WHERE repository = $1`, id, o.Remote, o.URL, o.Private, o.Fetched, o.Trouble, o.TroubleKind, o.TroubleSince)
+// setRemote writes where a repository lives.
+func setRemote(ctx context.Context, tx *store.Tx, id string, o Outside) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET remote = $2, url = $3, private = $4 WHERE repository = $1`, id, o.Remote, o.URL, o.Private)
+	return err
+}
+
+// setFetched writes when something was fetched.
+func setFetched(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET fetched = $2 WHERE repository = $1`, id, at)
+	return err
+}
+
+// setTrouble writes why a repository can't be fetched, or that it can.
+func setTrouble(ctx context.Context, tx *store.Tx, id string, o Outside) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET trouble = $2, trouble_kind = $3, trouble_since = $4 WHERE repository = $1`,
+		id, o.Trouble, o.TroubleKind, o.TroubleSince)
 	return err
 }
 
@@ -76,10 +88,10 @@ func dropOutgoing(ctx context.Context, tx *store.Tx, id, name, hash string) erro
 	return err
 }
 
-// outgoing gives who moves a reference to a hash at the forge from here. NotFound when nobody does.
-func outgoing(ctx context.Context, tx *store.Tx, id, name, hash string) (m mark, err error) {
-	err = tx.QueryRow(ctx, `SELECT actor, platform, cause, run FROM repository_outgoing WHERE repository = $1 AND ref = $2 AND hash = $3`,
-		id, name, hash).Scan(&m.actor, &m.platform, &m.cause, &m.run)
+// outgoing gives who moved a reference to a hash at the forge from here, after a time. NotFound when nobody did.
+func outgoing(ctx context.Context, tx *store.Tx, id, name, hash string, after time.Time) (m mark, err error) {
+	err = tx.QueryRow(ctx, `SELECT actor, platform, cause, run FROM repository_outgoing WHERE repository = $1 AND ref = $2 AND hash = $3 AND at > $4`,
+		id, name, hash, after).Scan(&m.actor, &m.platform, &m.cause, &m.run)
 	return m, err
 }
 

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -59,6 +60,9 @@ func (s *Service) sent(ctx context.Context, r Repository, m mark, fn func(g *git
 		return err
 	})
 }
+
+// outgoingFor is how long a push whose answer was lost is expected to show: later, somebody else has made the same one.
+const outgoingFor = 24 * time.Hour
 
 // push moves a reference at the forge.
 func (s *Service) push(ctx context.Context, r Repository, m mark, u git.Update) error {

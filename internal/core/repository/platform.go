@@ -107,39 +107,39 @@ func (p Platform) ReadFile(ctx context.Context, repository, commit, file string,
 const filesAtOnce = 50_000
 
 // Tree lists a folder of a commit; see git.Tree.
-func (p Platform) Tree(ctx context.Context, repository, commit, folder string) ([]git.TreeEntry, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return nil, err
-	}
-	return p.s.git.Tree(ctx, p.s.folder(r.ID), commit, folder)
+func (p Platform) Tree(ctx context.Context, repository, commit, folder string) (entries []git.TreeEntry, err error) {
+	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+		entries, err = p.s.git.Tree(ctx, dir, commit, folder)
+		return err
+	})
+	return entries, err
 }
 
 // Diff compares two commits; see git.Diff.
-func (p Platform) Diff(ctx context.Context, repository, from, to string, limits git.DiffLimits) (git.Diff, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return git.Diff{}, err
-	}
-	return p.s.git.Diff(ctx, p.s.folder(r.ID), from, to, limits)
+func (p Platform) Diff(ctx context.Context, repository, from, to string, limits git.DiffLimits) (d git.Diff, err error) {
+	err = p.at(ctx, repository, []string{from, to}, func(dir string) error {
+		d, err = p.s.git.Diff(ctx, dir, from, to, limits)
+		return err
+	})
+	return d, err
 }
 
 // Interdiff compares two states of a change that is to go into target; see git.Interdiff.
-func (p Platform) Interdiff(ctx context.Context, repository, target, oldHead, newBase, newHead string, limits git.DiffLimits) (git.Diff, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return git.Diff{}, err
-	}
-	return p.s.git.Interdiff(ctx, p.s.folder(r.ID), target, oldHead, newBase, newHead, limits)
+func (p Platform) Interdiff(ctx context.Context, repository, target, oldHead, newBase, newHead string, limits git.DiffLimits) (d git.Diff, err error) {
+	err = p.at(ctx, repository, []string{target, oldHead, newBase, newHead}, func(dir string) error {
+		d, err = p.s.git.Interdiff(ctx, dir, target, oldHead, newBase, newHead, limits)
+		return err
+	})
+	return d, err
 }
 
 // ReadFiles reads many files of one commit; see git.ReadFiles.
-func (p Platform) ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (map[string][]byte, error) {
-	r, err := p.s.find(ctx, repository)
-	if err != nil {
-		return nil, err
-	}
-	return p.s.git.ReadFiles(ctx, p.s.folder(r.ID), commit, files, limit)
+func (p Platform) ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (found map[string][]byte, err error) {
+	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+		found, err = p.s.git.ReadFiles(ctx, dir, commit, files, limit)
+		return err
+	})
+	return found, err
 }
 
 // Files lists the files below a folder, with their paths from the root. Without such a folder there are none. It fails

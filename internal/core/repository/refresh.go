@@ -159,7 +159,7 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 		if err := update(ctx, tx, current); err != nil {
 			return err
 		}
-		if err := setOutside(ctx, tx, r.ID, o); err != nil || len(data) == 1 {
+		if err := setRemote(ctx, tx, r.ID, o); err != nil || len(data) == 1 {
 			return err
 		}
 		return s.tell(ctx, tx, "repository.changed", current, data)
@@ -361,12 +361,12 @@ func (s *Service) troubled(ctx context.Context, id string, failed error) error {
 			data["kind"], data["message"] = o.TroubleKind, o.Trouble
 		} else {
 			first := o.TroubleKind == ""
-			o.Trouble, o.TroubleKind, o.TroubleSince, o.Fetched = "", "", time.Time{}, now
-			if first { // an empty repository
-				return setOutside(ctx, tx, id, o)
+			o.Trouble, o.TroubleKind, o.TroubleSince = "", "", time.Time{}
+			if err := setFetched(ctx, tx, id, now); err != nil || first { // an empty repository
+				return err
 			}
 		}
-		if err := setOutside(ctx, tx, id, o); err != nil {
+		if err := setTrouble(ctx, tx, id, o); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, entry, r, data, "integration:"+o.Integration)

@@ -246,9 +246,8 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 			return false, err
 		}
 	}
-	if r.first() && last {
-		r.Outside.Fetched = now
-		return true, setOutside(ctx, tx, r.ID, *r.Outside)
+	if r.Outside != nil && last {
+		return true, setFetched(ctx, tx, r.ID, now)
 	}
 	return true, nil
 }
@@ -256,7 +255,7 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 // mover gives who moved a reference.
 func (s *Service) mover(ctx context.Context, tx *store.Tx, r Repository, p Push) (mark, error) {
 	if r.Outside != nil {
-		by, err := outgoing(ctx, tx, r.ID, p.Ref, p.New)
+		by, err := outgoing(ctx, tx, r.ID, p.Ref, p.New, s.now().Add(-outgoingFor))
 		if err == nil {
 			return by, dropOutgoing(ctx, tx, r.ID, p.Ref, p.New)
 		}
