@@ -47,6 +47,15 @@ export function GetCode({ repo }: { repo: Repository }) {
 
 /** What to do with a repository that nothing was pushed to. */
 export function Unborn({ repo }: { repo: Repository }) {
+  if (repo.outside) {
+    return (
+      <Section>
+        <Empty title={repo.outside.fetched ? 'It is empty at its forge' : 'It was not fetched yet'}>
+          What is pushed to {repo.outside.remote} there is seen here in a moment.
+        </Empty>
+      </Section>
+    );
+  }
   return (
     <Section>
       <Empty
