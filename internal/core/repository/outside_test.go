@@ -545,3 +545,26 @@ func TestPolling(t *testing.T) {
 		b.chain("default/shop")
 	})
 }
+
+// What is asked for while a look runs, which may have looked before, is done by the next.
+func TestAnAskDuringALookIsNotLost(t *testing.T) {
+	t.Parallel()
+	outside(t, func(t *testing.T, b *bench, a *away) {
+		b.commit("work", "x", "1")
+		b.must("work", "push", "-q", "origin", "HEAD:main")
+		r := b.connect()
+		var once sync.Once
+		gate := func() {
+			once.Do(func() {
+				if _, err := b.FetchSoon(accesstest.As("alice"), "default/shop"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		a.gate.Store(&gate)
+		b.fetch()
+		if due := b.Due(time.Now()); len(due) != 1 || due[0] != r.ID {
+			t.Errorf("after the look %v is looked at", due)
+		}
+	})
+}

@@ -65,6 +65,9 @@ func (s *Service) planned(id string, err error) {
 			wait *= hookedInterval
 		}
 		one.next = now.Add(spread(wait))
+		if !one.asks.none() { // while it ran
+			one.next = now
+		}
 		return
 	}
 	one.failures++

@@ -77,6 +77,7 @@ func (w *watches) soon(id, integration string, at time.Time) {
 	w.mu.Lock()
 	watched := w.get(id)
 	watched.integration, watched.next, watched.failures, watched.failed = integration, at, 0, nil
+	watched.asks.forced = true // a look that runs now may have looked before
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
