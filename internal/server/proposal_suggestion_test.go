@@ -122,7 +122,7 @@ func TestSuggestionsAreApplied(t *testing.T) {
 		if _, err := d.suggested("alice", p.Number, map[string]any{"comments": []string{three.ID}}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a.txt was changed at lines 3 to 4") {
 			t.Errorf("applied to other lines: %v", err)
 		}
-		if got, err = d.suggested("bob", p.Number, map[string]any{"comments": []string{gone.ID}, "message": "Leave it out"}); err != nil {
+		if _, err = d.suggested("bob", p.Number, map[string]any{"comments": []string{gone.ID}, "message": "Leave it out"}); err != nil {
 			t.Fatal(err)
 		}
 		d.do("alice", dir, "fetch", "--quiet", "origin")

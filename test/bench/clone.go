@@ -215,10 +215,11 @@ func writeHistory(to io.Writer) error {
 			file(path(n), kept[n])
 		}
 		if i%(largeCommits/largeBlobs) == 0 {
-			blob := make([]byte, largeBlob)
+			blob := make([]byte, largeBlob+1)
 			_, _ = bytes.Read(blob) // never fails
-			fmt.Fprintf(out, "M 100644 inline assets/blob%d.bin\ndata %d\n", i%7, len(blob))
-			if _, err := out.Write(append(blob, '\n')); err != nil {
+			fmt.Fprintf(out, "M 100644 inline assets/blob%d.bin\ndata %d\n", i%7, len(blob)-1)
+			blob[len(blob)-1] = '\n'
+			if _, err := out.Write(blob); err != nil {
 				return err
 			}
 		}

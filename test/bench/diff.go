@@ -71,7 +71,7 @@ func diffFigures(ctx context.Context, b *bench) error {
 		git = append(git, took)
 	}
 	figure("proposal_first_diff_of_500_files", diffs[0].Seconds()*1000, "ms")
-	pages.print("proposal_page")
+	pages.show("proposal_page")
 	b.most("proposal_diff_of_500_files_p50", diffs.at(0.5), 300, "ms")
 	b.most("proposal_diff_of_500_files_p99", diffs.at(0.99), 300, "ms")
 	figure("git_diff_of_500_files_p50", git.at(0.5), "ms")

@@ -88,7 +88,7 @@ func (s spread) ratio(other spread) float64 {
 }
 
 // print prints the usual two figures of a spread.
-func (s spread) print(name string) {
+func (s spread) show(name string) {
 	figure(name+"_p50", s.at(0.5), "ms")
 	figure(name+"_p99", s.at(0.99), "ms")
 }

@@ -82,8 +82,8 @@ func manyFigures(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	sides[0].commandEntries.print("push_to_entry_with_10_repositories")
-	sides[1].commandEntries.print("push_to_entry_with_10000_repositories")
+	sides[0].commandEntries.show("push_to_entry_with_10_repositories")
+	sides[1].commandEntries.show("push_to_entry_with_10000_repositories")
 	b.most("push_with_10000_to_with_10", sides[1].commandEntries.ratio(sides[0].commandEntries), 1.1, "times")
 	return nil
 }

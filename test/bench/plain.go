@@ -104,8 +104,9 @@ func newPlain(ctx context.Context, dir string) (*plain, error) {
 		}
 		p.commands = append(p.commands, c)
 	}
+	var dialer net.Dialer
 	for range 500 {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := dialer.DialContext(ctx, "tcp", address); err == nil {
 			conn.Close()
 			if _, err := os.Stat(filepath.Join(dir, "cgi.sock")); err == nil {
 				return p, nil

@@ -74,14 +74,14 @@ func pushFigures(ctx context.Context, b *bench) error {
 		}
 	}
 	own := sides[0]
-	own.commands.print("push_command_roadbed")
+	own.commands.show("push_command_roadbed")
 	b.most("push_command_to_entry_p50", own.commandEntries.at(0.5), 60, "ms")
 	b.most("push_command_to_entry_p99", own.commandEntries.at(0.99), 200, "ms")
-	own.requests.print("push_request_roadbed")
-	own.requestEntries.print("push_request_to_entry")
+	own.requests.show("push_request_roadbed")
+	own.requestEntries.show("push_request_to_entry")
 	if other != nil {
-		sides[1].commands.print("push_command_http_backend")
-		sides[1].requests.print("push_request_http_backend")
+		sides[1].commands.show("push_command_http_backend")
+		sides[1].requests.show("push_request_http_backend")
 		figure("push_command_to_http_backend", own.commands.ratio(sides[1].commands), "times")
 	}
 	return nil

@@ -26,7 +26,7 @@ type Happened struct {
 	Head       string `json:"head,omitempty"`   // commit
 	Check      string `json:"check,omitempty"`  // name
 	State      string `json:"state,omitempty"`  // of the proposal, or of the check
-	Sender     string `json:"sender,omitempty"` // account at the forge
+	Sender     string `json:"sender,omitempty"` // opaque id of the account at the forge
 	URL        string `json:"url,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func (s *Service) handlePush(ctx context.Context, r Repository, e forge.Event) (
 	if err != nil {
 		return "", err
 	}
-	m := mark{actor: by, sender: e.Sender.Login, cause: ledger.Cause(ctx)}
+	m := mark{actor: by, sender: e.Sender.ID, cause: ledger.Cause(ctx)}
 	if err := s.look(ctx, r.ID, ask{forced: true, pushes: []sent{{ref: p.Ref, hash: hash, by: m}}}); err != nil {
 		return "", err
 	}
@@ -128,14 +128,14 @@ func (s *Service) handleChange(ctx context.Context, r Repository, e forge.Event)
 
 // handleProposal appends the one entry that products follow.
 func (s *Service) handleProposal(ctx context.Context, r Repository, e forge.Event) (string, error) {
-	h := Happened{Repository: r.FullName(), Kind: string(e.Kind), Sender: e.Sender.Login}
+	h := Happened{Repository: r.FullName(), Kind: string(e.Kind), Sender: e.Sender.ID}
 	switch {
 	case e.Proposal != nil:
 		p := e.Proposal.Proposal
 		h.Action, h.Number, h.State, h.URL = e.Proposal.Action, p.Number, p.State, p.URL
 		h.Source, h.Target, h.Head = p.Source.Branch, p.Target.Branch, p.Source.Commit
 	case e.Check != nil:
-		h.Head, h.Check, h.State, h.URL = e.Check.Commit, e.Check.Check.Name, string(e.Check.Check.State), e.Check.Check.URL
+		h.Head, h.Check, h.State, h.URL = e.Check.Commit, e.Check.Check.Name, e.Check.Check.State, e.Check.Check.URL
 	default:
 		return "it tells of no proposal", nil
 	}

@@ -105,7 +105,7 @@ func (r Repository) belongs(c Change) error {
 	if r.Outside == nil {
 		return nil
 	}
-	what := ""
+	var what string
 	switch {
 	case c.Space != nil && *c.Space != r.Space:
 		return fault.Errorf(fault.Conflict, "%s was connected for the space %s; disconnect it, and connect it in the other one", r.FullName(), r.Space)

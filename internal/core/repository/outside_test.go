@@ -122,7 +122,7 @@ func TestAnOutsideRepositoryIsFollowed(t *testing.T) {
 		b.must("work", "push", "-q", "origin", "HEAD:main", "HEAD:refs/tags/v1")
 		a.set(func(a *away) { a.there.Changed = time.Unix(2000, 0) })
 		event := forge.Event{
-			Kind: forge.KindPush, Repository: forge.Repository{ID: "7", Name: "acme/Shop"}, Sender: forge.Person{Login: "bob-at-forge"},
+			Kind: forge.KindPush, Repository: forge.Repository{ID: "7", Name: "acme/Shop"}, Sender: forge.Person{ID: "41", Login: "bob-at-forge"},
 			Push: &forge.Push{Ref: "refs/heads/main", Old: first, New: second},
 		}
 		for range 2 {
@@ -132,13 +132,13 @@ func TestAnOutsideRepositoryIsFollowed(t *testing.T) {
 		}
 		late := event
 		late.Push = &forge.Push{Ref: "refs/heads/main", Old: "", New: first} // long overtaken
-		late.Sender.Login = "mallory"
+		late.Sender = forge.Person{ID: "42", Login: "mallory"}
 		if _, err := b.Handle(t.Context(), "default/forge", late); err != nil {
 			t.Error(err)
 		}
 		b.must("work", "push", "-q", "origin", ":old")
 		gone := event
-		gone.Sender.Login = "somebody"
+		gone.Sender = forge.Person{ID: "43", Login: "somebody"}
 		gone.Push = &forge.Push{Ref: "refs/heads/old", Old: first}
 		if _, err := b.Handle(t.Context(), "default/forge", gone); err != nil {
 			t.Error(err)
@@ -149,7 +149,7 @@ func TestAnOutsideRepositoryIsFollowed(t *testing.T) {
 			"system refs/tags/v1 "+nothing+" "+short(second),
 			"system refs/heads/old "+short(first)+" "+nothing)
 		entries := b.entries("default/shop")
-		if last := string(entries[len(entries)-1].Data); !strings.Contains(last, `"sender":"somebody"`) {
+		if last := string(entries[len(entries)-1].Data); !strings.Contains(last, `"sender":"43"`) {
 			t.Errorf("the last entry is %s", last)
 		}
 		b.mirrors(a, r)
@@ -484,7 +484,7 @@ func TestWhatHappensToProposalsIsInTheLedger(t *testing.T) {
 		}
 		for delivery := range 2 {
 			for i, e := range events {
-				e.Delivery, e.Repository, e.Sender = strings.Repeat("x", 4*delivery+i+1), there, forge.Person{Login: "bob-at-forge"}
+				e.Delivery, e.Repository, e.Sender = strings.Repeat("x", 4*delivery+i+1), there, forge.Person{ID: "41", Login: "bob-at-forge"}
 				if outcome, err := b.Handle(t.Context(), "default/forge", e); err != nil || outcome == "" {
 					t.Fatal(outcome, err)
 				}
@@ -497,10 +497,10 @@ func TestWhatHappensToProposalsIsInTheLedger(t *testing.T) {
 			}
 		}
 		b.same("entries", got,
-			`pri_bob {"repository":"default/shop","kind":"proposal","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"bob-at-forge"}`,
-			`pri_bob {"repository":"default/shop","kind":"comment","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"bob-at-forge"}`,
-			`pri_bob {"repository":"default/shop","kind":"review","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"bob-at-forge"}`,
-			`pri_bob {"repository":"default/shop","kind":"check","head":"`+strings.Repeat("a", 40)+`","check":"build","sender":"bob-at-forge"}`)
+			`pri_bob {"repository":"default/shop","kind":"proposal","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"41"}`,
+			`pri_bob {"repository":"default/shop","kind":"comment","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"41"}`,
+			`pri_bob {"repository":"default/shop","kind":"review","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"41"}`,
+			`pri_bob {"repository":"default/shop","kind":"check","head":"`+strings.Repeat("a", 40)+`","check":"build","sender":"41"}`)
 	})
 }
 

@@ -94,7 +94,7 @@ type Push struct {
 	New        string `json:"new"` // Zero for a deleted reference
 	Platform   bool   `json:"platform"`
 
-	Sender  string            `json:"sender,omitempty"`  // account at the forge that pushed there, as the forge says
+	Sender  string            `json:"sender,omitempty"`  // opaque id of the account at the forge that pushed there, as the forge says
 	Options map[string]string `json:"options,omitempty"` // of git push -o that mean something; see OptionSkip and those after it
 
 	touches []string // entities

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -203,11 +204,11 @@ var answers = []struct {
 
 // problem tells what went wrong between git and the remote.
 func (r Remote) problem(err error) error {
-	exit := exitCode(err)
-	if exit < 0 {
+	var exit *exitError
+	if !errors.As(err, &exit) {
 		return err
 	}
-	said := tidy(err.(*exitError).stderr)
+	said := tidy(exit.stderr)
 	for _, a := range answers {
 		if a.said.MatchString(said) {
 			return fault.Errorf(a.kind, a.word+": %s", r.host(), said)

@@ -409,6 +409,9 @@ func (s *Service) look(ctx context.Context, r repository.Repository, p Proposal)
 		}
 	}
 	if sourceGone || targetGone {
+		if _, err := platform.ByID(ctx, r.ID); fault.Is(err, fault.NotFound) {
+			return p, nil // all of it is gone, and may come back
+		}
 		return s.end(ctx, r, p, map[bool]string{true: p.Source, false: p.Target}[sourceGone]+" was deleted")
 	}
 	if head == p.Head && base == p.Base {

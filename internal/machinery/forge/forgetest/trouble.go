@@ -226,7 +226,7 @@ func elsewhere(t *testing.T, open func(t *testing.T, url, token string) forge.Fo
 	}))
 	defer other.Close()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect) //nolint:gosec // to a server of the test's own
 	}))
 	defer s.Close()
 	for _, a := range asks() {
