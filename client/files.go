@@ -32,6 +32,7 @@ type File struct {
 	Hash     string `json:"hash" doc:"Of its content; the base of a change."`
 	Mode     string `json:"mode" doc:"120000 is a link."`
 	Target   string `json:"target,omitempty" doc:"Of a link: what it says. The text is that of the file that it leads to, when it is in the repository."`
+	LFS      bool   `json:"lfs,omitempty" doc:"Git LFS keeps it; size and text are those of the file, not of its pointer."`
 	TooLarge bool   `json:"tooLarge,omitempty" doc:"It is not shown; download it."`
 }
 

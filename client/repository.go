@@ -16,6 +16,11 @@ type Repository struct {
 	DefaultBranch string     `json:"defaultBranch"`
 	Protected     bool       `json:"protected" doc:"The default branch can't be rewritten or deleted by a push."`
 	Archived      bool       `json:"archived" doc:"Nothing in it changes any more."`
+	SecretCheck   bool       `json:"secretCheck" doc:"A push that brings what looks like a secret is refused."`
+	PushLimit     int64      `json:"pushLimit,omitempty" doc:"Bytes of one push; absent for the server's limit, as are the others."`
+	FileLimit     int64      `json:"fileLimit,omitempty" doc:"Bytes of one file in a push."`
+	LFSFileLimit  int64      `json:"lfsFileLimit,omitempty" doc:"Bytes of one file of Git LFS."`
+	LFSLimit      int64      `json:"lfsLimit,omitempty" doc:"Bytes of all files of Git LFS."`
 	Head          string     `json:"head,omitempty" doc:"Commit of the default branch; absent while there is none."`
 	CloneURL      string     `json:"cloneUrl"`
 	Created       time.Time  `json:"created"`

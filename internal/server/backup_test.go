@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -10,8 +11,10 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -31,6 +34,12 @@ spec:
     - name: go
       container: {image: busybox, command: [sh, -c], args: ["echo went on"]}
 `
+
+// largeFile is a file of Git LFS, largeOID its name.
+const (
+	largeFile = "large"
+	largeOID  = "d35c416a85b807e9b5384915d6ebb4a9f7352713efd89857b45a242f473728a9"
+)
 
 // eachDatabase runs a story on a new database of each kind, given as the option has it.
 func eachDatabase(t *testing.T, story func(t *testing.T, database string)) {
@@ -66,6 +75,13 @@ func TestABackupOfARunningServerGoesOn(t *testing.T) {
 		}
 		until(t, api, started.ID, func(r client.RunDetail) bool { return r.Waiting })
 		other := waitingStack(t, h, api)
+		system := actor.AsSystem(t.Context())
+		if _, err := h.Repositories.Create(system, repository.NewRepository{Name: "shop"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Repositories.PutLarge(system, "default/shop", largeOID, int64(len(largeFile)), strings.NewReader(largeFile)); err != nil {
+			t.Fatal(err)
+		}
 		file := filepath.Join(t.TempDir(), "backup.tar.gz")
 		if _, err := backup(t.Context(), h.DB, h.Options.Data, file); err != nil {
 			t.Fatal(err)
@@ -103,6 +119,14 @@ func continues(t *testing.T, o Options, file, workflow, stack string) {
 		t.Errorf("a backup restored into a database that is not empty: %v", err)
 	}
 	h, server := openWith(t, o)
+	large, _, err := h.Repositories.OpenLarge(actor.AsSystem(t.Context()), "default/shop", largeOID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(large); err != nil || string(got) != largeFile {
+		t.Errorf("the restored file of Git LFS is %q, %v", got, err)
+	}
+	large.Close()
 	api := client.New(server.URL, o.AdminToken)
 	for id, verb := range map[string]string{workflow: "approve", stack: "confirm"} {
 		if id == "" {

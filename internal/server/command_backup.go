@@ -26,10 +26,10 @@ import (
 
 // kept are the folders of the data folder that a backup holds beside the database. What the server makes anew
 // (workspaces, caches, sandboxes, unpacked images, pods) is left out.
-var kept = []string{"keys", "blobs", "registry", "node"}
+var kept = []string{"keys", "blobs", "lfs", "registry", "node"}
 
 // left are folders within them that are made anew.
-var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/temporary"}
+var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/temporary", "lfs/temporary"}
 
 // databaseName is the database in a data folder, dumpName its rows in a backup.
 const (

@@ -214,6 +214,12 @@ func (h *House) core() (err error) {
 	if err != nil {
 		return err
 	}
+	large, err := blob.OpenFiles(h.path("lfs"))
+	if err != nil {
+		return fault.Wrap(err, "open the files of Git LFS")
+	}
+	h.Repositories.KeepLarge(large)
+	h.Repositories.Bound(h.Options.limits())
 	h.Repositories.Portal(h.baseURL())
 	h.Repositories.Grace(h.Options.Grace)
 	h.Repositories.Join(repository.OutsideOptions{

@@ -39,6 +39,10 @@ type Options struct {
 	Download   bool
 	Workers    int
 	StepMemory int // GiB
+	PushLimit  int // MiB, and so are those below
+	FileLimit  int
+	ObjectSize int
+	LargeTotal int
 	StepTime   time.Duration
 	HookKeep   time.Duration
 	HookSpace  int // MiB
@@ -102,6 +106,19 @@ func table() []option {
 	add("step-memory", "most memory that one step of a workflow or stack, or one pod, gets, in `GiB`, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepMemory, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.StepMemory) })
+	for _, size := range []struct {
+		name, usage string
+		field       func(o *Options) *int
+	}{
+		{"push-limit", "most that one push to a repository may have, in `MiB`", func(o *Options) *int { return &o.PushLimit }},
+		{"file-limit", "most that one file in a push may have, in `MiB`", func(o *Options) *int { return &o.FileLimit }},
+		{"lfs-file-limit", "most that one file of Git LFS may have, in `MiB`", func(o *Options) *int { return &o.ObjectSize }},
+		{"lfs-limit", "most that the files of Git LFS of one repository may have together, in `MiB`", func(o *Options) *int { return &o.LargeTotal }},
+	} {
+		add(size.name, size.usage)(
+			func(o *Options, v string) (err error) { *size.field(o), err = strconv.Atoi(v); return err },
+			func(o *Options) string { return strconv.Itoa(*size.field(o)) })
+	}
 	add("step-time", "longest `time` that one step of a workflow or stack runs, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepTime, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.StepTime.String() })
@@ -134,7 +151,13 @@ const (
 // Defaults are the options that nobody set.
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
-		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30}
+		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10}
+}
+
+// limits are what repositories take.
+func (o Options) limits() repository.Limits {
+	const mib = 1 << 20
+	return repository.Limits{Push: int64(o.PushLimit) * mib, File: int64(o.FileLimit) * mib, Object: int64(o.ObjectSize) * mib, Large: int64(o.LargeTotal) * mib}
 }
 
 // environment is the name of an option's variable: ROADBED_LOG_LEVEL for log-level.
@@ -262,6 +285,11 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.HookKeep < time.Minute || o.HookSpace < 1 || o.HookSpace > 1<<20 {
 		return o, fault.Errorf(fault.Invalid, "webhook-keep: %s, webhook-space: %d; a minute and 1 MiB are the least", o.HookKeep, o.HookSpace)
+	}
+	for _, mib := range []int{o.PushLimit, o.FileLimit, o.ObjectSize, o.LargeTotal} {
+		if mib < 1 || mib > 1<<30 {
+			return o, fault.Errorf(fault.Invalid, "push-limit, file-limit, lfs-file-limit and lfs-limit are numbers of MiB from 1 on")
+		}
 	}
 	if _, err := o.Logger(); err != nil {
 		return o, err

@@ -81,3 +81,55 @@ func (d desk) opened(number int) {
 		d.t.Fatalf("proposal %d was not opened: %v", number, err)
 	}
 }
+
+// TestATokenOfOneRepository clones and pushes with a token that is narrowed to one repository, there and nowhere else.
+func TestATokenOfOneRepository(t *testing.T) {
+	eachDesk(t, func(t *testing.T, d desk) {
+		ctx := t.Context()
+		d.push("alice", "crew/other", map[string]string{"x": "1"})
+		narrowed := func(scopes ...string) *client.Client {
+			made, err := client.Post[client.NewToken](ctx, d.alice, "/tokens", map[string]any{"name": "ci", "scopes": scopes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return client.New(d.url, made.Secret)
+		}
+		both := narrowed("repository:read=crew/shop", "repository:write=crew/shop")
+		dir := t.TempDir()
+		must := func(who *client.Client, dir string, args ...string) {
+			t.Helper()
+			if _, err := d.git(ctx, who, dir, args...); err != nil {
+				t.Error(err)
+			}
+		}
+		refused := func(word string, who *client.Client, dir string, args ...string) {
+			t.Helper()
+			if _, err := d.git(ctx, who, dir, args...); err == nil || !strings.Contains(err.Error(), word) {
+				t.Errorf("git %v: %v, want a refusal with %q", args, err, word)
+			}
+		}
+		must(both, "", "clone", "--quiet", d.url+"/git/crew/shop.git", dir+"/shop")
+		must(both, dir+"/shop", "commit", "--quiet", "--allow-empty", "--message", "more")
+		must(both, dir+"/shop", "push", "--quiet", "origin", "HEAD:refs/heads/narrow")
+		refused("not found", both, "", "clone", d.url+"/git/crew/other.git", dir+"/other")
+		refused("not found", both, dir+"/shop", "push", d.url+"/git/crew/other.git", "HEAD:refs/heads/narrow")
+		read := narrowed("repository:read=crew/shop")
+		must(read, "", "clone", "--quiet", d.url+"/git/crew/shop.git", dir+"/read")
+		refused("repository:write", read, dir+"/shop", "push", "origin", "HEAD:refs/heads/again")
+		list, err := client.Get[client.List[client.Repository]](ctx, both, "/repositories", nil)
+		if err != nil || len(list.Items) != 1 || list.Items[0].Name != "shop" {
+			t.Errorf("it lists %+v, %v", list.Items, err)
+		}
+		for _, path := range []string{"/repositories/crew/other", "/repositories/crew/other/branches"} {
+			if _, err := client.Get[map[string]any](ctx, both, path, nil); !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		if err := both.Do(ctx, "DELETE", "/repositories/crew/shop", nil, nil, nil); !fault.Is(err, fault.Denied) {
+			t.Errorf("it deletes: %v", err)
+		}
+		if _, err := client.Post[client.NewToken](ctx, both, "/tokens", map[string]any{"name": "more", "scopes": []string{"repository:write=crew/other"}}); !fault.Is(err, fault.Denied) {
+			t.Errorf("it makes a wider token: %v", err)
+		}
+	})
+}

@@ -53,9 +53,30 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	mux = http.NewServeMux()
 	mux.Handle("/api/v1/", native)
 	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
-	mux.Handle("/git/", &gitface.Handler{Repositories: h.Repositories, Authenticate: h.Identity.Authenticate, Log: h.Log})
+	mux.Handle("/git/", &gitface.Handler{
+		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
+	})
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
+}
+
+// namesOf gives how principals are shown.
+func (h *House) namesOf(ctx context.Context, ids []string) (names map[string]string, err error) {
+	names = make(map[string]string, len(ids))
+	if len(ids) == 0 {
+		return names, nil
+	}
+	err = h.DB.Read(ctx, func(tx *store.Tx) error {
+		found, err := h.Identity.Names(ctx, tx, ids)
+		for _, id := range ids {
+			names[id] = id
+			if d, ok := found[id]; ok {
+				names[id] = d.Name
+			}
+		}
+		return err
+	})
+	return names, err
 }
 
 // DoorHandler serves steps: the protocols, for the tokens of steps alone. Applications are not reached through it, since

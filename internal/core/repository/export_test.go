@@ -20,7 +20,12 @@ func (s *Service) Waiting(id string) int {
 
 // At gives the service with another clock.
 func (s *Service) At(now func() time.Time) *Service {
-	return &Service{watches: newWatches(), mirrors: newMirrors(), db: s.db, access: s.access, ledger: s.ledger, git: s.git, dir: s.dir, now: now, log: s.log, grace: s.grace, started: s.started, locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}}
+	return &Service{watches: newWatches(), mirrors: newMirrors(), db: s.db, access: s.access, ledger: s.ledger, git: s.git, dir: s.dir, now: now, log: s.log, grace: s.grace, limits: s.limits, leaks: s.leaks, large: s.large, started: s.started, locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}}
+}
+
+// DropLarge removes files of Git LFS that no repository has, older than a time.
+func (s *Service) DropLarge(ctx context.Context, before time.Time) error {
+	return s.dropLarge(ctx, before)
 }
 
 // PurgeDue removes the deleted repositories whose time is over.

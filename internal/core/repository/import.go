@@ -192,7 +192,7 @@ func (s *Service) fetchImport(ctx context.Context, id string, task *importTask) 
 	if err != nil {
 		return got, err
 	}
-	limits := git.Limits{Pack: packLimit, Refs: refsLimit, Time: importTime, Progress: func(p git.Progress) { s.exchanges.tell(id, p) }}
+	limits := git.Limits{Pack: s.limits.Push, Refs: refsLimit, Time: importTime, Progress: func(p git.Progress) { s.exchanges.tell(id, p) }}
 	head, err := s.git.RemoteHead(ctx, remote, limits)
 	if err != nil {
 		return got, err

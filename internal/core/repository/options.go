@@ -19,11 +19,14 @@ const (
 	OptionTitle     = "proposal.title"            // of the proposal
 	OptionDraft     = "proposal.draft"            // it is not to be merged yet
 	OptionWhenGreen = "proposal.merge-when-green" // it is merged as soon as nothing is in the way
+	OptionMissing   = "lfs.allow-missing"         // pointers of Git LFS may lead nowhere
+	OptionSecrets   = "secrets.allow"             // what looks like a secret is let through, for the reason that is its value
 )
 
 // takesValue tells of each option whether it needs a value.
 func takesValue() map[string]bool {
-	return map[string]bool{OptionSkip: false, OptionPropose: false, OptionTarget: true, OptionTitle: true, OptionDraft: false, OptionWhenGreen: false}
+	return map[string]bool{OptionSkip: false, OptionPropose: false, OptionTarget: true, OptionTitle: true, OptionDraft: false, OptionWhenGreen: false,
+		OptionMissing: false, OptionSecrets: true}
 }
 
 // readOptions gives the options of a push by name. Those that mean nothing here are left out and told with say; a value

@@ -16,9 +16,6 @@ import (
 // refsLimit bounds the branches, tags and notes of a repository.
 const refsLimit = 50_000
 
-// packLimit bounds one pushed pack, in bytes.
-const packLimit = 2 << 30
-
 // ServeGit answers a request of git's smart HTTP protocol for a repository; path is what follows its address (see
 // git.Wants). A clone or fetch needs repository:read, a push repository:write; a push is in the ledger when the client
 // learns that it succeeded. An error means that nothing has been written to w.
@@ -46,7 +43,7 @@ func (s *Service) ServeGit(w http.ResponseWriter, r *http.Request, fullName, pat
 	ctx, ended := s.serving(r.Context(), repository.ID)
 	defer ended()
 	r = r.WithContext(ctx)
-	options := git.ServeOptions{Path: path, Client: actor.From(ctx).ID, Write: write, MaxInput: packLimit}
+	options := git.ServeOptions{Path: path, Client: actor.From(ctx).ID, Write: write, MaxInput: s.limitsOf(repository).Push}
 	if path == git.PathReceivePack {
 		err = s.receive(w, r, repository, options)
 	} else {
@@ -76,6 +73,14 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 	}
 	begun := false
 	options.PreReceive = func(ctx context.Context, in git.Incoming) error {
+		m := markOf(ctx, false)
+		var err error
+		if m.options, err = readOptions(in); err != nil {
+			return err
+		}
+		if m.leaks, err = s.inspect(ctx, repository, in, m.options); err != nil { // before the lock, since it may take long
+			return err
+		}
 		if err := h.acquire(ctx); err != nil {
 			return err
 		}
@@ -99,10 +104,6 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, repository Rep
 			if err := s.gate(ctx, now, u); err != nil {
 				return err
 			}
-		}
-		m := markOf(ctx, false)
-		if m.options, err = readOptions(in); err != nil {
-			return err
 		}
 		s.invite(now, in, m.options)
 		begun = true // also when begin's answer is lost
@@ -166,6 +167,11 @@ func (s *Service) commit(ctx context.Context, repository Repository, r git.Commi
 	}
 	if r.Author.When.IsZero() {
 		r.Author.When = s.now()
+	}
+	if !m.platform {
+		if err := s.refuseIn(repository, r.Changes); err != nil {
+			return "", fault.Wrap(err, "commit to %s", repository.FullName())
+		}
 	}
 	err = s.movingAs(ctx, repository, m, func(g *git.Git) error {
 		if u := (git.Update{Ref: "refs/heads/" + r.Branch, Old: cmp.Or(r.Old(), Zero)}); s.gate != nil && !m.platform {

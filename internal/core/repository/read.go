@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math"
@@ -185,7 +186,8 @@ func (s *Service) Archive(ctx context.Context, fullName, rev, subpath string) (i
 	return until(stream, done, err)
 }
 
-// OpenFile opens a file of any size; see git.OpenFile. It ends when the repository is deleted.
+// OpenFile opens a file of any size; see git.OpenFile. For a pointer of Git LFS it is the file that it stands for, when the
+// repository has it; its hash is then its name there. It ends when the repository is deleted.
 func (s *Service) OpenFile(ctx context.Context, fullName, rev, path string) (*git.Blob, error) {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
@@ -195,15 +197,34 @@ func (s *Service) OpenFile(ctx context.Context, fullName, rev, path string) (*gi
 	if err != nil {
 		return nil, err
 	}
-	ctx, served := s.serving(ctx, r.ID)
+	serving, served := s.serving(ctx, r.ID)
 	ended := func() { served(); done() }
-	file, err := s.reader(ctx).OpenFile(ctx, dir, commit, path)
+	file, err := s.reader(serving).OpenFile(serving, dir, commit, path)
 	if err != nil {
 		ended()
 		return nil, err
 	}
 	file.ReadCloser = closing{file.ReadCloser, ended}
-	return file, nil
+	if file.Size > git.PointerBytes {
+		return file, nil
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, git.PointerBytes))
+	if err != nil {
+		return nil, err
+	}
+	p, ok, err := s.LargeAt(ctx, fullName, content)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return &git.Blob{ReadCloser: io.NopCloser(bytes.NewReader(content)), Hash: file.Hash, Size: file.Size}, nil
+	}
+	large, size, err := s.OpenLarge(ctx, fullName, p.OID)
+	if err != nil {
+		return nil, err
+	}
+	return &git.Blob{ReadCloser: large, Hash: p.OID, Size: size}, nil
 }
 
 // Download gives all files of a commit as a zip or tar.gz below a folder; see git.Download. It ends when the repository is

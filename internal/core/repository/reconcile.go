@@ -51,11 +51,15 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) tidyAll(ctx context.Context) {
 	tick := time.NewTicker(recordInterval)
 	defer tick.Stop()
+	s.countAll(ctx)
 	var looked time.Time
 	s.purgeDue(ctx)
 	for {
 		if time.Since(looked) > orphanAge {
 			looked = time.Now() // by the clock of the file system
+			if err := s.dropLarge(ctx, looked.Add(-LargeGrace)); err != nil && ctx.Err() == nil {
+				s.log.Error("remove files of Git LFS that no repository has", "error", err)
+			}
 			if err := s.removeOrphans(ctx, looked.Add(-orphanAge)); err != nil && ctx.Err() == nil {
 				s.log.Error("remove folders that belong to no repository", "error", err)
 			}
@@ -183,11 +187,28 @@ func (s *Service) removeOrphans(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// count counts a push for maintain.
-func (s *Service) count(id string) {
+// count counts pushes for maintain.
+func (s *Service) count(id string, pushes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pushes[id]++
+	s.pushes[id] += pushes
+}
+
+// countAll has repositories packed that an earlier life of the server left in pieces.
+func (s *Service) countAll(ctx context.Context) {
+	var ids []string
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		ids, err = allIDs(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return // they are packed when they have been pushed to
+	}
+	for _, id := range ids {
+		if ctx.Err() == nil && s.git.Untidy(s.folder(id)) {
+			s.count(id, packAfter)
+		}
+	}
 }
 
 // maintain packs one repository that was pushed to often.
@@ -210,9 +231,7 @@ func (s *Service) maintain(ctx context.Context) {
 		s.log.Error("pack a repository", "repository", id, "error", err)
 	}
 	if err == nil && !packed {
-		s.mu.Lock()
-		s.pushes[id] += packAfter // next time
-		s.mu.Unlock()
+		s.count(id, packAfter) // next time
 	}
 }
 

@@ -37,6 +37,8 @@ type Repository struct {
 	DefaultBranch string
 	Protected     bool   // the default branch can't be rewritten or deleted by a push
 	Archived      bool   // nothing in it changes any more
+	SecretCheck   bool   // a push with a secret in it is refused
+	Limits        Limits // of its own, lower than the server's
 	Head          string // commit of the default branch; "" while there is none
 	Created       time.Time
 	CreatedBy     string // opaque id of a principal
@@ -84,6 +86,8 @@ type Change struct {
 	Archived      *bool
 	Space         *string // its rights hold from then on
 	Name          *string // NAMESPACE/NAME
+	SecretCheck   *bool
+	Limits        LimitsChange
 }
 
 // Push is the Data of a repository.pushed entry.
@@ -109,6 +113,7 @@ type mark struct {
 	platform          bool
 	options           map[string]string
 	sender            string // at the forge
+	leaks             []Leak // that were let through
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9]+([-_.]+[a-z0-9]+)*$`)

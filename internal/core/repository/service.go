@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/leak"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -28,6 +30,9 @@ type Service struct {
 	now     func() time.Time
 	log     *slog.Logger
 	portal  string
+	large   blob.Store // of Git LFS; nil for none
+	limits  Limits
+	leaks   *leak.Finder
 	touched Touched // nil where nothing is known of entities
 	gate    Gate    // nil lets every push through that the repository's own rules do
 	grace   time.Duration
@@ -41,6 +46,7 @@ type Service struct {
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
 	wake    chan struct{}
+	uploads uploads
 	mu      sync.Mutex
 	pushes  map[string]int                               // since the repository was last packed, by id
 	served  map[string]map[*context.CancelCauseFunc]bool // ends what is being served, by id of the repository
@@ -59,6 +65,7 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, g *git.Git
 	return &Service{
 		watches: newWatches(), mirrors: newMirrors(),
 		db: db, access: access, ledger: ledger, git: g, dir: dir, now: now, log: log, grace: DefaultGrace, exchanges: newExchanges(), started: time.Now(),
+		limits: defaults(), leaks: leak.New(),
 		locks: locks{byID: map[string]*turn{}, clean: map[string]bool{}}, wake: make(chan struct{}, 1), pushes: map[string]int{}, served: map[string]map[*context.CancelCauseFunc]bool{},
 	}, nil
 }
@@ -79,7 +86,7 @@ func (s *Service) Create(ctx context.Context, n NewRepository) (Repository, erro
 	}
 	r := Repository{
 		ID: id, Namespace: n.Namespace, Name: n.Name, Space: n.Space, Description: n.Description,
-		DefaultBranch: n.DefaultBranch, Protected: true, Created: now, CreatedBy: actor.From(ctx).ID, Updated: now,
+		DefaultBranch: n.DefaultBranch, Protected: true, SecretCheck: true, Created: now, CreatedBy: actor.From(ctx).ID, Updated: now,
 	}
 	if err := s.mayMake(ctx, r.Space, r.FullName()); err != nil {
 		return Repository{}, err

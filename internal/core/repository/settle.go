@@ -36,7 +36,18 @@ func (s *Service) begin(ctx context.Context, id string, m mark) error {
 	if err != nil {
 		return err
 	}
-	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error { return setDirty(ctx, tx, id, m) }), "announce a push")
+	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := setDirty(ctx, tx, id, m); err != nil || len(m.leaks) == 0 {
+			return err
+		}
+		r, err := byID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, "repository.secrets-allowed", r, map[string]any{
+			"repository": r.FullName(), "reason": m.options[OptionSecrets], "found": m.leaks,
+		})
+	}), "announce a push")
 }
 
 // isSettled tells whether the rows say what git's files say. Without the lock a push in between makes it false.
@@ -197,7 +208,7 @@ func (s *Service) record(ctx context.Context, r Repository, moved []Push) (done 
 		}
 		generation++
 	}
-	s.count(r.ID)
+	s.count(r.ID, 1)
 	s.exchanges.poke() // mirrors
 	return true, nil
 }

@@ -25,6 +25,7 @@ func Migrations() store.Migrations {
 
 const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.description, r.default_branch, r.protected, r.archived, r.created,
   r.created_by, r.updated, r.pushed, r.deleted, r.deleted_by, r.purge, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
+  r.secret_check, r.push_limit, r.file_limit, r.object_limit, r.large_limit,
   r.dirty_sender, COALESCE(h.hash, ''), COALESCE(o.integration, ''), COALESCE(o.remote, ''), COALESCE(o.remote_id, ''), COALESCE(o.url, ''),
   COALESCE(o.private, 0), COALESCE(o.fetched, 0), COALESCE(o.trouble, ''), COALESCE(o.trouble_kind, ''), COALESCE(o.trouble_since, 0),
   COALESCE(i.state, ''), COALESCE(i.url, ''), COALESCE(i.username, ''), COALESCE(i.secret, ''), COALESCE(i.every, 0), COALESCE(i.attempts, 0),
@@ -42,6 +43,7 @@ func scanRepository(row store.Row) (r Repository, err error) {
 	var fetched, since int64
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
 		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options,
+		&r.SecretCheck, &r.Limits.Push, &r.Limits.File, &r.Limits.Object, &r.Limits.Large,
 		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &fetched, &o.Trouble, &o.TroubleKind, &since,
 		&i.State, &i.URL, &i.Username, &i.Secret, &every, &i.Attempts, &due, &i.Error, &imported, &i.Refs, &i.Bytes)
 	if o.Integration != "" {
@@ -98,9 +100,10 @@ func rowByID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 
 func insert(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created,
-		created_by, updated, pushed, deleted, deleted_by, purge, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options, dirty_sender)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8, $9, $10, 0, 0, '', 0, 0, 0, '', 0, '', '', '', '')`,
-		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated, r.Archived)
+		created_by, updated, pushed, deleted, deleted_by, purge, generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options, dirty_sender,
+		secret_check, push_limit, file_limit, object_limit, large_limit)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8, $9, $10, 0, 0, '', 0, 0, 0, '', 0, '', '', '', '', $12, 0, 0, 0, 0)`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Created, r.CreatedBy, r.Updated, r.Archived, r.SecretCheck)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
 	}
@@ -134,8 +137,10 @@ func taken(fullName string) error {
 // update writes what an administrator may change.
 func update(ctx context.Context, tx *store.Tx, r Repository) error {
 	_, err := tx.Exec(ctx, `UPDATE repositories SET namespace = $2, name = $3, space = $4, description = $5, default_branch = $6,
-		protected = $7, archived = $8, updated = $9 WHERE id = $1`,
-		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Archived, r.Updated)
+		protected = $7, archived = $8, updated = $9,
+		secret_check = $10, push_limit = $11, file_limit = $12, object_limit = $13, large_limit = $14 WHERE id = $1`,
+		r.ID, r.Namespace, r.Name, r.Space, r.Description, r.DefaultBranch, r.Protected, r.Archived, r.Updated,
+		r.SecretCheck, r.Limits.Push, r.Limits.File, r.Limits.Object, r.Limits.Large)
 	if fault.Is(err, fault.Conflict) {
 		return taken(r.FullName())
 	}
@@ -144,6 +149,8 @@ func update(ctx context.Context, tx *store.Tx, r Repository) error {
 
 func remove(ctx context.Context, tx *store.Tx, id string) error {
 	for _, statement := range []string{
+		`DELETE FROM repository_large WHERE repository = $1`,
+		`DELETE FROM repository_file_locks WHERE repository = $1`,
 		`DELETE FROM repository_platform_commits WHERE repository = $1`,
 		`DELETE FROM repository_refs WHERE repository = $1`,
 		`DELETE FROM repository_outsides WHERE repository = $1`,

@@ -75,6 +75,9 @@ func (c *Change) check() error {
 			return err
 		}
 	}
+	if _, _, err := (Limits{}).change(c.Limits); err != nil {
+		return err
+	}
 	if c.Name != nil {
 		namespace, name, err := ParseName(*c.Name)
 		if err != nil {
@@ -111,6 +114,14 @@ func (c Change) steps(r Repository) (steps []step) {
 	if c.Archived != nil {
 		r.Archived = *c.Archived
 		settings["archived"] = r.Archived
+	}
+	if c.SecretCheck != nil {
+		r.SecretCheck = *c.SecretCheck
+		settings["secret_check"] = r.SecretCheck
+	}
+	if limits, changed, _ := r.Limits.change(c.Limits); changed { // check has read it
+		r.Limits = limits
+		settings["limits"] = map[string]int64{"push": r.Limits.Push, "file": r.Limits.File, "lfs_file": r.Limits.Object, "lfs": r.Limits.Large}
 	}
 	if c.DefaultBranch != nil {
 		r.DefaultBranch = *c.DefaultBranch

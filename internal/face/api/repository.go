@@ -30,7 +30,8 @@ func (a *API) wireRepository(ctx context.Context, r repository.Repository) Repos
 	return Repository{
 		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
-		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r), Import: a.wireImport(r),
+		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r), Import: a.wireImport(r), SecretCheck: r.SecretCheck,
+		PushLimit: r.Limits.Push, FileLimit: r.Limits.File, LFSFileLimit: r.Limits.Object, LFSLimit: r.Limits.Large,
 	}
 }
 
@@ -93,6 +94,11 @@ type updateRepositoryInput struct {
 		DefaultBranch *string `json:"defaultBranch,omitempty" maxLength:"200"`
 		Protected     *bool   `json:"protected,omitempty" doc:"The default branch can't be rewritten or deleted by a push."`
 		Archived      *bool   `json:"archived,omitempty" doc:"Nothing in it changes any more."`
+		SecretCheck   *bool   `json:"secretCheck,omitempty" doc:"A push that brings what looks like a secret is refused."`
+		PushLimit     *int64  `json:"pushLimit,omitempty" minimum:"0" doc:"Bytes of one push; 0 for the server's limit, which a repository's own only ever lowers."`
+		FileLimit     *int64  `json:"fileLimit,omitempty" minimum:"0" doc:"Bytes of one file in a push."`
+		LFSFileLimit  *int64  `json:"lfsFileLimit,omitempty" minimum:"0" doc:"Bytes of one file of Git LFS."`
+		LFSLimit      *int64  `json:"lfsLimit,omitempty" minimum:"0" doc:"Bytes of all files of Git LFS."`
 		Name          string  `json:"name,omitempty" maxLength:"130" doc:"NAMESPACE/NAME: its new address."`
 		Space         string  `json:"space,omitempty" maxLength:"63" doc:"Its new space, whose rights hold from then on."`
 	}
@@ -100,7 +106,8 @@ type updateRepositoryInput struct {
 
 func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (*body[Repository], error) {
 	b := in.Body
-	c := repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived}
+	c := repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived, SecretCheck: b.SecretCheck}
+	c.Limits = repository.LimitsChange{Push: b.PushLimit, File: b.FileLimit, Object: b.LFSFileLimit, Large: b.LFSLimit}
 	if b.Space != "" {
 		c.Space = &b.Space
 	}

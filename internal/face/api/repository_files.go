@@ -114,10 +114,33 @@ func (a *API) readFile(ctx context.Context, in *AtInput) (*body[File], error) {
 	if f.Target != "" {
 		f.Size = int64(len(data))
 	}
+	large, isLarge, err := a.Repositories.LargeAt(ctx, in.full(), data)
+	if err != nil {
+		return nil, err
+	}
+	if isLarge {
+		f.LFS, f.Size, f.TooLarge = true, large.Size, large.Size > fileLimit
+		if f.TooLarge {
+			return answer(f), nil
+		}
+		if data, err = a.largeFile(ctx, in.full(), large.OID); err != nil {
+			return nil, err
+		}
+	}
 	if f.Binary = !utf8.Valid(data) || bytes.ContainsRune(data[:min(len(data), 8000)], 0); !f.Binary {
 		f.Text = string(data)
 	}
 	return answer(f), nil
+}
+
+// largeFile gives a file of Git LFS that is small enough to be shown.
+func (a *API) largeFile(ctx context.Context, name, oid string) ([]byte, error) {
+	content, _, err := a.Repositories.OpenLarge(ctx, name, oid)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	return io.ReadAll(io.LimitReader(content, fileLimit))
 }
 
 type findFilesInput struct {

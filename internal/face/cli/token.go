@@ -38,7 +38,7 @@ func (s *state) tokenCreate() *cobra.Command {
 	c.Flags().StringVar(&owner, "for", "", "another `principal`, such as user:default/alice or machine:default/nightly")
 	c.Flags().StringSliceVar(&scopes, "scope", nil, "`actions` that it may do, such as run:read,stack:*; all that its owner may when not given")
 	c.Flags().Var(&life, "life", "how long it is good for, such as 12h or 30d; 90 days when not given")
-	c.Example = "  roadbed token create laptop\n  roadbed token create ci --scope run:read --life 7d\n  roadbed token create nightly --for machine:payments/nightly"
+	c.Example = "  roadbed token create laptop\n  roadbed token create ci --scope run:read --life 7d\n  roadbed token create nightly --for machine:payments/nightly\n  roadbed token create deploy --scope repository:read=payments/shop"
 	return c
 }
 

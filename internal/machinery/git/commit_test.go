@@ -2,8 +2,10 @@ package git_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -202,6 +204,72 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	}
 	if err := b.git.Maintain(t.Context(), b.dir); err != nil {
 		t.Error(err)
+	}
+	b.whole()
+}
+
+// Packing keeps what makes clones fast: few packs with a bitmap over them, and a graph of the commits; and what no
+// reference leads to goes in time, though the packs never get too many.
+func TestMaintainKeepsClonesFast(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	parent, all := "", ""
+	commits := func(n int) {
+		t.Helper()
+		for i := range n {
+			var err error
+			if parent, err = b.git.Commit(t.Context(), b.dir, request(parent, git.FileChange{Path: "x", Content: fmt.Append(nil, i, parent)})); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	maintain := func() (packs int) {
+		t.Helper()
+		if err := b.git.Maintain(t.Context(), b.dir); err != nil {
+			t.Fatal(err)
+		}
+		found, _ := filepath.Glob(filepath.Join(b.dir, "objects/pack/pack-*.pack"))
+		all = b.must("", "--git-dir="+b.dir, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+		return len(found)
+	}
+	commits(5)
+	if n := maintain(); n != 5 || b.git.Untidy(b.dir) {
+		t.Errorf("five small packs became %d", n)
+	}
+	for range 3 {
+		commits(11)
+		if n := maintain(); n > 5 || b.git.Untidy(b.dir) {
+			t.Errorf("many small packs became %d", n)
+		}
+	}
+	for _, pattern := range []string{"objects/pack/multi-pack-index*.bitmap", "objects/info/commit-graphs/*.graph"} {
+		if found, _ := filepath.Glob(filepath.Join(b.dir, pattern)); len(found) == 0 {
+			t.Errorf("there is no %s", pattern)
+		}
+	}
+	b.whole()
+
+	// What no reference leads to, all of it long ago.
+	lost := b.must("", "--git-dir="+b.dir, "commit-tree", "-m", "lost", parent+"^{tree}")
+	old := time.Now().Add(-100 * 24 * time.Hour)
+	age := func() {
+		_ = filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				_ = os.Chtimes(path, old, old)
+			}
+			return nil
+		})
+	}
+	for range 2 { // packed ones are taken out of their pack first
+		age()
+		maintain()
+	}
+	if strings.Contains(all, lost) {
+		t.Error("a lost commit stays")
+	}
+	b.must("", "clone", "-q", b.url, "a")
+	if got := b.must("a", "rev-list", "--count", "HEAD"); got != "38" {
+		t.Errorf("a clone has %s commits", got)
 	}
 	b.whole()
 }

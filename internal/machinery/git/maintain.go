@@ -111,15 +111,63 @@ func (g *Git) Recover(dir string, started time.Time) error {
 	}), "clean a repository up")
 }
 
-// Maintain packs what has piled up, when it is enough to be worth it. Unreachable objects are dropped after two weeks.
-// Nothing else may move references meanwhile, and nothing may be received: a push that has been checked may build on what
-// is dropped.
+// When a repository is worth packing, and how long what no reference leads to is kept at least.
+const (
+	tidyPacks  = 10      // more packs than that are joined
+	tidyLoose  = 4       // loose objects in one of the 256 folders that they are spread over
+	bigPack    = 4 << 20 // a pack that is worth a bitmap
+	pruneEvery = 14 * 24 * time.Hour
+	prunedFile = "roadbed-pruned" // its time is when unreachable objects were dropped last
+)
+
+// Maintain packs what has piled up, when it is enough to be worth it, and keeps what makes clones and histories fast: few
+// packs, each at least twice the next, with a bitmap over them, and a graph of the commits. Unreachable objects are dropped
+// after two weeks. Nothing else may move references meanwhile, and nothing may be received: a push that has been checked may
+// build on what is dropped.
 func (g *Git) Maintain(ctx context.Context, dir string) error {
-	_, err := g.output(ctx, call{
+	collect := call{
 		dir: dir, limit: 64 << 10, forks: true, time: packTime, args: []string{"gc", "--auto", "--quiet"},
 		config: [][2]string{{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}},
-	})
+	}
+	pruned := filepath.Join(dir, prunedFile)
+	info, err := os.Stat(pruned)
+	if err != nil {
+		err = os.WriteFile(pruned, nil, 0o600)
+	} else if time.Since(info.ModTime()) > pruneEvery {
+		collect.args = []string{"gc", "--quiet"} // packs are joined before they are too many for the other
+		err = os.Chtimes(pruned, time.Time{}, time.Now())
+	}
+	if err == nil {
+		_, err = g.output(ctx, collect)
+	}
+	if err == nil && g.untidy(dir) {
+		_, err = g.output(ctx, call{dir: dir, limit: 64 << 10, forks: true, time: packTime, args: []string{"repack", "-d", "-l", "-q", "--geometric=2", "--write-midx", "--write-bitmap-index"}})
+		if err == nil {
+			_, err = g.output(ctx, call{dir: dir, limit: 64 << 10, forks: true, time: packTime, args: []string{"commit-graph", "write", "--reachable", "--split", "--changed-paths", "--max-new-filters=5000", "--no-progress"}})
+		}
+	}
 	return fault.Wrap(err, "pack a repository")
+}
+
+// Untidy tells whether Maintain would have something to do that clones gain from.
+func (g *Git) Untidy(dir string) bool { return g.untidy(dir) }
+
+func (g *Git) untidy(dir string) bool {
+	packs, _ := filepath.Glob(filepath.Join(dir, "objects/pack/pack-*.pack")) // the pattern is sound, here and below
+	loose, _ := filepath.Glob(filepath.Join(dir, "objects/17/*"))
+	if len(packs) > tidyPacks || len(loose) >= tidyLoose {
+		return true
+	}
+	bitmaps, _ := filepath.Glob(filepath.Join(dir, "objects/pack/*.bitmap"))
+	if len(bitmaps) > 0 {
+		return false
+	}
+	for _, pack := range packs {
+		if info, err := os.Stat(pack); err == nil && info.Size() >= bigPack {
+			return true
+		}
+	}
+	return false
 }
 
 // Check runs git fsck over everything and fails with fault.Conflict when the repository is damaged.

@@ -55,6 +55,11 @@ func (p *patient) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// PacedBody gives the body of a request held to the pace of what is served: a client that sends next to nothing is given up.
+func PacedBody(w http.ResponseWriter, r *http.Request) io.Reader {
+	return &patient{r: r.Body, control: http.NewResponseController(w), pace: pace{idle: idleTime, end: time.Now().Add(serveTime)}}
+}
+
 // Paced gives w held to the pace of what is served, for other answers to whoever clones: a client that takes next to
 // nothing is given up. Call done at the end.
 func Paced(w http.ResponseWriter) (paced http.ResponseWriter, done func()) {
@@ -83,10 +88,11 @@ func (p *pacedWriter) done() { _ = p.control.SetWriteDeadline(time.Time{}) }
 
 // answer streams a process' output to the client; it begins the response at the first byte.
 type answer struct {
-	s     *session
-	w     pacedWriter
-	begun bool
-	keep  bool // swallow what can't be sent: a push must not end by a broken pipe between two references
+	s       *session
+	w       pacedWriter
+	begun   bool
+	packets packets
+	keep    bool // swallow what can't be sent: a push must not end by a broken pipe between two references
 }
 
 func (a *answer) Write(p []byte) (int, error) {
@@ -95,6 +101,31 @@ func (a *answer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return n, err
+}
+
+// pass writes what git says, with what the client is to be told between two packets of it.
+func (a *answer) pass(p []byte) (written int, err error) {
+	for len(p) > 0 && err == nil {
+		if a.packets.between() {
+			if message := a.s.message(); message != nil {
+				if _, err := a.w.Write(message); err != nil {
+					return written, err
+				}
+			}
+		}
+		part := p
+		if a.s.channels.Load() {
+			for n := 0; n < len(p); {
+				n += a.packets.pass(p[n:])
+				if part = p[:n]; a.packets.between() && a.s.notice.Load() != nil {
+					break
+				}
+			}
+		}
+		n, failed := a.w.Write(part)
+		written, err, p = written+n, failed, p[len(part):]
+	}
+	return written, err
 }
 
 func (a *answer) send(p []byte) (int, error) {
@@ -107,7 +138,7 @@ func (a *answer) send(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := a.w.Write(p)
+	n, err := a.pass(p)
 	if err == nil {
 		begun := time.Now()
 		_ = a.w.control.Flush() // not every writer has it

@@ -29,6 +29,7 @@ type call struct {
 	stdin  io.Reader
 	files  []*os.File    // descriptors from 3 on
 	limit  int64         // bytes of output; more is fault.TooLarge
+	lines  bool          // records end with a newline rather than a NUL
 	forks  bool          // it starts processes of its own
 	time   time.Duration // commandTime when 0
 	file   int64         // bytes of each file that it writes; unbounded when 0
@@ -200,6 +201,9 @@ func (g *Git) records(ctx context.Context, c call, fn func(record string) error)
 		in := bufio.NewScanner(stdout)
 		in.Buffer(nil, recordBytes)
 		in.Split(atNUL)
+		if c.lines {
+			in.Split(bufio.ScanLines)
+		}
 		left := c.limit
 		for in.Scan() {
 			if left -= int64(len(in.Bytes())) + 1; left < 0 {

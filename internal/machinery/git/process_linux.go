@@ -34,3 +34,12 @@ func widen(pipe io.Reader) io.Reader {
 	}
 	return pipe
 }
+
+// diskSpace gives the size of the file system that a folder is on, and what is free of it, in bytes.
+func diskSpace(dir string) (total, free uint64, err error) {
+	var s kernel.Statfs_t
+	if err := kernel.Statfs(dir, &s); err != nil {
+		return 0, 0, err
+	}
+	return s.Blocks * uint64(s.Bsize), s.Bavail * uint64(s.Bsize), nil
+}

@@ -124,12 +124,17 @@ type object struct {
 // batch asks git cat-file for objects by name, one answer each, in order. With content the bytes come along, up to
 // limit in all; symbolic links are then followed inside their tree.
 func (g *Git) batch(ctx context.Context, dir string, limit int64, content bool, names []string) ([]object, error) {
+	return g.batchIn(ctx, dir, nil, limit, content, names)
+}
+
+// batchIn is batch in an environment, which may make more objects visible.
+func (g *Git) batchIn(ctx context.Context, dir string, env []string, limit int64, content bool, names []string) ([]object, error) {
 	args := []string{"cat-file", "--batch-check"}
 	if content {
 		args = []string{"cat-file", "--batch", "--follow-symlinks", "--buffer"}
 	}
 	out, err := g.output(ctx, call{
-		dir: dir, args: args, stdin: strings.NewReader(strings.Join(names, "\n") + "\n"),
+		dir: dir, env: env, args: args, stdin: strings.NewReader(strings.Join(names, "\n") + "\n"),
 		limit: limit + int64(len(names))*8<<10, // a header repeats the name it was asked for
 	})
 	if err != nil {

@@ -53,7 +53,7 @@ func (in Incoming) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 
 // receive serves a push.
 func (s *session) receive(ctx context.Context) error {
-	config := [][2]string{{"receive.maxInputSize", strconv.FormatInt(s.options.MaxInput, 10)}}
+	config := [][2]string{{"receive.maxInputSize", strconv.FormatInt(s.options.MaxInput+commandInput, 10)}}
 	work, cancel := context.WithDeadline(context.WithoutCancel(ctx), s.end)
 	defer cancel()
 	// Until the word is given the request's end ends the push; after it only the push's own time.

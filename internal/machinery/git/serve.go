@@ -1,11 +1,13 @@
 package git
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -73,7 +75,7 @@ func (g *Git) Serve(w http.ResponseWriter, r *http.Request, dir string, o ServeO
 		return err
 	}
 	defer leave()
-	s := session{git: g, w: w, control: http.NewResponseController(w), dir: dir, options: o, protocol: protocol(r), end: time.Now().Add(serveTime)}
+	s := &session{git: g, w: w, control: http.NewResponseController(w), dir: dir, options: o, protocol: protocol(r), end: time.Now().Add(serveTime)}
 	if o.Path == PathInfoRefs {
 		return s.advertise(r, write)
 	}
@@ -125,6 +127,10 @@ type session struct {
 	result   string        // content type of the answer
 	head     string        // of the answer, before what git says
 	end      time.Time
+
+	channels atomic.Bool // the client takes messages beside git's answer
+	notice   atomic.Pointer[string]
+	noticed  bool // it was sent
 }
 
 // open checks the request's headers and bounds its body.
@@ -135,7 +141,7 @@ func (s *session) open(r *http.Request, write bool) error {
 		if s.options.MaxInput <= 0 {
 			s.options.MaxInput = defaultPack
 		}
-		limit = s.options.MaxInput + commandInput
+		limit = s.options.MaxInput
 	}
 	if want := "application/x-git-" + service + "-request"; r.Header.Get("Content-Type") != want {
 		return fault.Errorf(fault.Invalid, "the content type of this request is %s", want)
@@ -154,7 +160,14 @@ func (s *session) open(r *http.Request, write bool) error {
 	default:
 		return fault.Errorf(fault.Invalid, "the content encoding %q is not known; send gzip or none", clip(r.Header.Get("Content-Encoding")))
 	}
-	s.input = &capped{r: s.input, left: limit}
+	if !write {
+		s.input = &capped{r: s.input, left: limit}
+		return nil
+	}
+	body := bufio.NewReaderSize(s.input, 64<<10)
+	s.input = &sparing{s: s, body: body, r: &capped{r: body, left: limit, over: func() {
+		s.give(fmt.Sprintf("a push has at most %s here; push it in parts, older commits first, or keep large files by Git LFS", Bytes(limit)))
+	}}}
 	return nil
 }
 
@@ -172,10 +185,18 @@ func (s *session) pace() pace { return pace{idle: s.git.idle, end: s.end} }
 type capped struct {
 	r    io.Reader
 	left int64
+	over func() // called when there is more; may be nil
 }
 
 func (c *capped) Read(b []byte) (int, error) {
 	if c.left <= 0 {
+		var more [1]byte
+		if n, err := io.ReadFull(c.r, more[:]); n == 0 {
+			return 0, err // it ends here
+		}
+		if c.over != nil {
+			c.over()
+		}
 		return 0, fmt.Errorf("the body is too large: %w", errOutputLimit)
 	}
 	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])

@@ -161,7 +161,13 @@ func TestServeRefuses(t *testing.T) {
 	noise := make([]byte, 3<<20)
 	rand.Read(noise)
 	b.commit("a", "noise", string(noise))
-	b.refused("pack exceeds maximum allowed size", "a", "push", "origin", "HEAD:main")
+	b.refused("remote: roadbed: a push has at most 1 KiB here; push it in parts", "a", "push", "origin", "HEAD:main")
+	b.must("a", "checkout", "-q", "--detach")
+	for i := range 200 { // an index-pack, not an unpack-objects
+		b.write(filepath.Join("a", fmt.Sprint("f", i)), fmt.Sprint(i))
+	}
+	b.commit("a", "last", "x")
+	b.refused("remote: roadbed: a push has at most 1 KiB here; push it in parts", "a", "push", "--progress", "origin", "HEAD:refs/heads/progress")
 	b.serve(git.ServeOptions{Write: true})
 
 	// A tree with .git in it, which git's client makes only by plumbing.
@@ -496,5 +502,70 @@ func TestPushOptions(t *testing.T) {
 	if refs := b.refs(); len(refs) != 2 || refs["refs/heads/third"] != head {
 		t.Errorf("there are %v", refs)
 	}
+	b.whole()
+}
+
+// Clones in part and of late commits work in each of their forms; what no reference leads to is not to be had in the
+// protocol that checks it.
+func TestPartialAndShallowClones(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.must("", "clone", "-q", b.url, "a")
+	for i := range 5 {
+		b.write(filepath.Join("a", "dir", fmt.Sprint(i)), strings.Repeat(fmt.Sprint(i), 1000*i))
+		b.must("a", "add", "-A")
+		b.must("a", "-c", fmt.Sprintf("alias.at=!GIT_COMMITTER_DATE='2026-01-0%dT12:00:00Z' git commit -q -m %d", i+1, i), "at")
+	}
+	b.must("a", "push", "-q", "origin", "HEAD:main", "HEAD~3:refs/heads/old")
+	head := b.must("a", "rev-parse", "HEAD")
+	count := func(clone string) string { b.t.Helper(); return b.must(clone, "rev-list", "--count", "HEAD") }
+	missing := func(clone string) int {
+		b.t.Helper()
+		return strings.Count(b.must(clone, "rev-list", "--objects", "--missing=print", "HEAD"), "?")
+	}
+	for _, version := range []string{"0", "2"} {
+		clone := func(name string, args ...string) string {
+			b.t.Helper()
+			b.must("", append(append([]string{"-c", "protocol.version=" + version, "clone", "-q"}, args...), b.url, name+version)...)
+			return name + version
+		}
+		if n := missing(clone("blobless", "--filter=blob:none", "--no-checkout")); n == 0 {
+			t.Errorf("protocol %s: a clone without files misses none", version)
+		}
+		if n := missing(clone("small", "--filter=blob:limit=2k", "--no-checkout")); n != 2 {
+			t.Errorf("protocol %s: a clone without large files misses %d", version, n)
+		}
+		treeless := clone("treeless", "--filter=tree:0", "--no-checkout")
+		if got := count(treeless); got != "5" {
+			t.Errorf("protocol %s: a clone without trees has %s commits", version, got)
+		}
+		b.must(treeless, "checkout", "-q", "main") // fetches what it needs
+		b.must(treeless, "log", "-p", "--stat")
+		shallow := clone("shallow", "--depth=2")
+		since := clone("since", "--shallow-since=2026-01-03T00:00:00Z")
+		exclude := clone("exclude", "--shallow-exclude=old")
+		if count(shallow) != "2" || count(since) != "3" || count(exclude) != "3" {
+			t.Errorf("protocol %s: shallow clones have %s, %s and %s commits", version, count(shallow), count(since), count(exclude))
+		}
+		b.must(shallow, "fetch", "-q", "--deepen=1")
+		b.must(since, "fetch", "-q", "--unshallow")
+		if count(shallow) != "3" || count(since) != "5" {
+			t.Errorf("protocol %s: they were deepened to %s and %s commits", version, count(shallow), count(since))
+		}
+		next := b.commit(shallow, "late"+version, version) // a push from a shallow clone
+		b.must(shallow, "push", "-q", "origin", "HEAD:refs/heads/late"+version)
+		if got := b.refs()["refs/heads/late"+version]; got != next {
+			t.Errorf("protocol %s: a push from a shallow clone is at %s", version, got)
+		}
+		for _, c := range []string{treeless, shallow, since} {
+			b.must(c, "fsck", "--connectivity-only")
+		}
+	}
+	gone := b.commit("a", "gone", "x")
+	b.must("a", "push", "-q", "origin", "HEAD:refs/heads/gone")
+	b.must("a", "push", "-q", "origin", ":gone")
+	b.must("", "init", "-q", "other")
+	b.must("other", "-c", "protocol.version=0", "fetch", "-q", b.url, head) // a commit that a branch leads to
+	b.refused("not our ref", "other", "-c", "protocol.version=0", "fetch", b.url, gone)
 	b.whole()
 }

@@ -3005,6 +3005,8 @@ export interface components {
             binary: boolean;
             /** @description Of its content; the base of a change. */
             hash: string;
+            /** @description Git LFS keeps it; size and text are those of the file, not of its pointer. */
+            lfs?: boolean;
             /** @description 120000 is a link. */
             mode: string;
             path: string;
@@ -4127,11 +4129,26 @@ export interface components {
              */
             deleted?: string;
             description?: string;
+            /**
+             * Format: int64
+             * @description Bytes of one file in a push.
+             */
+            fileLimit?: number;
             /** @description Commit of the default branch; absent while there is none. */
             head?: string;
             id: string;
             /** @description Where it comes from, when it was not made empty. */
             import?: components["schemas"]["Import"];
+            /**
+             * Format: int64
+             * @description Bytes of one file of Git LFS.
+             */
+            lfsFileLimit?: number;
+            /**
+             * Format: int64
+             * @description Bytes of all files of Git LFS.
+             */
+            lfsLimit?: number;
             name: string;
             namespace: string;
             /** @description Where it lives; absent for one that is hosted here. */
@@ -4143,8 +4160,15 @@ export interface components {
              * @description When a deleted one is removed for good.
              */
             purge?: string;
+            /**
+             * Format: int64
+             * @description Bytes of one push; absent for the server's limit, as are the others.
+             */
+            pushLimit?: number;
             /** Format: date-time */
             pushed?: string;
+            /** @description A push that brings what looks like a secret is refused. */
+            secretCheck: boolean;
             space: string;
         };
         Review: {
@@ -4552,10 +4576,32 @@ export interface components {
             archived?: boolean;
             defaultBranch?: string;
             description?: string;
+            /**
+             * Format: int64
+             * @description Bytes of one file in a push.
+             */
+            fileLimit?: number;
+            /**
+             * Format: int64
+             * @description Bytes of one file of Git LFS.
+             */
+            lfsFileLimit?: number;
+            /**
+             * Format: int64
+             * @description Bytes of all files of Git LFS.
+             */
+            lfsLimit?: number;
             /** @description NAMESPACE/NAME: its new address. */
             name?: string;
             /** @description The default branch can't be rewritten or deleted by a push. */
             protected?: boolean;
+            /**
+             * Format: int64
+             * @description Bytes of one push; 0 for the server's limit, which a repository's own only ever lowers.
+             */
+            pushLimit?: number;
+            /** @description A push that brings what looks like a secret is refused. */
+            secretCheck?: boolean;
             /** @description Its new space, whose rights hold from then on. */
             space?: string;
         };

@@ -23,6 +23,11 @@ CREATE TABLE repositories (
   dirty_run      TEXT NOT NULL,
   dirty_options  TEXT NOT NULL, -- JSON, of the push; '' when it has none
   dirty_sender   TEXT NOT NULL, -- account at the forge
+  secret_check   INTEGER NOT NULL, -- a push with a secret in it is refused
+  push_limit     BIGINT NOT NULL, -- bytes; 0 is the server's, here and below
+  file_limit     BIGINT NOT NULL,
+  object_limit   BIGINT NOT NULL, -- of a file of Git LFS
+  large_limit    BIGINT NOT NULL, -- of all of them
   UNIQUE (namespace, name)
 );
 CREATE INDEX repositories_space ON repositories (space, namespace, name);
@@ -143,4 +148,27 @@ CREATE TABLE repository_mirror_refs (
   name   TEXT NOT NULL,
   hash   TEXT NOT NULL,
   PRIMARY KEY (mirror, name)
+);
+
+-- Files of Git LFS that a repository has; their content is in a store of its own.
+CREATE TABLE repository_large (
+  repository TEXT NOT NULL,
+  oid        TEXT NOT NULL, -- SHA-256 in hex
+  size       BIGINT NOT NULL,
+  actor      TEXT NOT NULL,
+  created    BIGINT NOT NULL,
+  PRIMARY KEY (repository, oid)
+);
+CREATE INDEX repository_large_oid ON repository_large (oid);
+
+-- Files that somebody changes and others leave alone.
+CREATE TABLE repository_file_locks (
+  repository TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  path       TEXT NOT NULL,
+  ref        TEXT NOT NULL,
+  owner      TEXT NOT NULL,
+  created    BIGINT NOT NULL,
+  PRIMARY KEY (repository, id),
+  UNIQUE (repository, path)
 );

@@ -1,6 +1,6 @@
 // Package git serves hosted repositories below /git/: NAMESPACE/NAME.git by git's smart HTTP protocol, as plain git
 // clone and git push speak it, NAMESPACE/NAME/PATH as the file at the head of the default branch, and NAMESPACE/NAME as
-// the way to the repository's page in the portal.
+// the way to the repository's page in the portal. NAMESPACE/NAME.git/info/lfs/ is Git LFS.
 //
 // Who acts is told by the context, or else by the header Authorization: basic with any user name and a token as
 // password (or the token as user name and no password), or bearer. A client that sends none is asked to.
@@ -9,6 +9,7 @@ package git
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -34,6 +35,10 @@ type Repositories interface {
 // Handler serves what is below /git/; mount it there with the prefix kept.
 type Handler struct {
 	Repositories Repositories
+	Large        LargeFiles
+	Seal         Sealer // of links to files of Git LFS; nil for none
+	// Names gives how principals are shown, by id.
+	Names func(ctx context.Context, ids []string) (map[string]string, error)
 	// Authenticate gives who presents a token; Unauthenticated when nobody does.
 	Authenticate func(ctx context.Context, token string) (actor.Principal, error)
 	Log          *slog.Logger
@@ -86,6 +91,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return fault.Errorf(fault.NotFound, "there is nothing at this address; clone /git/NAMESPACE/NAME.git, or read a file at /git/NAMESPACE/NAME/PATH")
 	}
 	name := parts[0] + "/" + parts[1]
+	if strings.HasSuffix(parts[1], ".git") && strings.HasPrefix(parts[2], lfsPath) {
+		return h.lfs(w, r, strings.TrimSuffix(name, ".git"), parts[2])
+	}
 	_, isGit := machinery.Wants(r, parts[2])
 	if isGit {
 		return h.Repositories.ServeGit(w, r, name, parts[2])
@@ -111,12 +119,23 @@ func (h *Handler) file(w http.ResponseWriter, r *http.Request, name, file string
 	if err != nil {
 		return err
 	}
+	var shown io.ReadSeeker = bytes.NewReader(content)
+	if large, ok, err := h.Large.LargeAt(r.Context(), name, content); err != nil {
+		return err
+	} else if ok {
+		whole, begin, err := h.largeFile(r.Context(), name, large.OID)
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		shown, content = whole, begin
+	}
 	safe(w.Header(), file, content, false)
 	w.Header().Set("ETag", `"`+commit+`"`)
 	w.Header().Set("X-Roadbed-Commit", commit)
 	paced, done := machinery.Paced(w)
 	defer done()
-	http.ServeContent(paced, r, "", time.Time{}, bytes.NewReader(content))
+	http.ServeContent(paced, r, "", time.Time{}, shown)
 	return nil
 }
 
@@ -126,18 +145,14 @@ func (h *Handler) authenticate(r *http.Request) (context.Context, error) {
 	if actor.From(ctx).Kind != actor.Anonymous {
 		return ctx, nil
 	}
-	user, token, basic := r.BasicAuth()
-	if basic && token == "" {
-		token = user
+	if r.Header.Get("Authorization") == "" {
+		return ctx, nil
 	}
-	if !basic {
-		scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "bearer") {
-			return ctx, nil
-		}
-		token = strings.TrimSpace(credentials)
+	token, scheme := tokenOf(r), strings.ToLower(r.Header.Get("Authorization"))
+	if !strings.HasPrefix(scheme, "basic ") && !strings.HasPrefix(scheme, "bearer ") {
+		return ctx, nil
 	}
-	p, err := h.Authenticate(ctx, token)
+	p, err := h.admit(ctx, r, token)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +171,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.ErrorContext(r.Context(), "serve git", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	if strings.Contains(r.URL.Path, ".git/"+lfsPath) {
+		if status == http.StatusUnauthorized {
+			w.Header().Set("LFS-Authenticate", `Basic realm="Roadbed: any user name, a token as password", charset="UTF-8"`)
+		}
+		_ = writeLFS(w, status, lfsError{status, fault.Message(err)})
+		return
+	}
 	http.Error(w, fault.Message(err), status)
 }
 

@@ -15,7 +15,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	face "github.com/roadbed-dev/roadbed/internal/face/api/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
@@ -38,10 +40,11 @@ func open(t *testing.T) (url, head string, handler http.Handler) {
 	l := ledger.New(db, time.Now, log)
 	rights := access.New(db, l, time.Now, log)
 	world := accesstest.New(t, db, rights)
-	for _, who := range []string{"alice", "rita", "carol"} {
+	for _, who := range []string{"alice", "bob", "rita", "carol", "adam"} {
 		world.User(who)
 	}
-	world.Bind("developer", "default", "user:default/alice")
+	world.Bind("developer", "default", "user:default/alice", "user:default/bob")
+	world.Bind("admin", "default", "user:default/adam")
 	world.Bind("reader", "default", "user:default/rita")
 	program, err := git.New("", log)
 	if err == nil {
@@ -54,6 +57,15 @@ func open(t *testing.T) (url, head string, handler http.Handler) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keeper, err := secret.OpenKeeper(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := blob.OpenFiles(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	repositories.KeepLarge(large)
 	alice := accesstest.As("alice")
 	if _, err := repositories.Create(alice, repository.NewRepository{Name: "shop"}); err != nil {
 		t.Fatal(err)
@@ -66,7 +78,14 @@ func open(t *testing.T) (url, head string, handler http.Handler) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	handler = &face.Handler{Repositories: repositories, Log: log, Authenticate: func(_ context.Context, token string) (actor.Principal, error) {
+	names := func(_ context.Context, ids []string) (map[string]string, error) {
+		out := map[string]string{}
+		for _, id := range ids {
+			out[id] = strings.TrimPrefix(id, "pri_")
+		}
+		return out, nil
+	}
+	handler = &face.Handler{Repositories: repositories, Large: repositories, Seal: keeper, Names: names, Log: log, Authenticate: func(_ context.Context, token string) (actor.Principal, error) {
 		who, ok := strings.CutPrefix(token, "token-")
 		if !ok {
 			return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token is not valid")
