@@ -299,8 +299,7 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 	kind := ""
 	data := map[string]any{"repository": r.FullName(), "url": i.URL}
 	first := before.Fetched.IsZero()
-	switch {
-	case failed == nil:
+	if failed == nil {
 		i.State, i.Attempts, i.Error, i.Fetched, i.Refs = ImportReady, 0, "", now, int64(len(got.Refs))
 		if first {
 			i.Bytes = got.Bytes
@@ -313,7 +312,7 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 		if i.Every > 0 {
 			i.Due = now.Add(i.Every)
 		}
-	default:
+	} else {
 		i.Attempts++
 		i.Error = fault.Message(failed)
 		data["error"] = i.Error
