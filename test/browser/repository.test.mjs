@@ -288,6 +288,41 @@ spec: {role: reader, space: default, subjects: ["user:default/rita"]}
   await told.sound(rita, 'branches for who only reads');
 });
 
+chapter('Settings hold, and a deleted repository comes back', async () => {
+  const empty = '/repositories/crew/empty';
+  await page.goto(`${empty}?tab=settings`);
+  await main().getByRole('textbox', { name: 'Description' }).fill('Nothing yet');
+  await main().getByRole('checkbox', { name: /looks like a secret/ }).uncheck();
+  await main().getByRole('button', { name: 'Save' }).click();
+  await main().getByText('Nothing yet').first().waitFor();
+  const saved = await server.api('GET', empty);
+  assert.deepEqual([saved.description, saved.secretCheck, saved.protected], ['Nothing yet', false, true]);
+  await told.sound(page, 'the settings of a repository');
+  await main().getByRole('textbox', { name: 'Name', exact: true }).fill('crew/hollow');
+  await main().getByRole('button', { name: 'Move it' }).click();
+  await page.waitForURL(/crew\/hollow\?tab=settings/);
+  await main().getByRole('button', { name: 'Delete it' }).click();
+  const asked = page.getByRole('dialog');
+  await asked.getByRole('textbox').fill('crew/hollow');
+  await told.sound(page, 'the question whether to delete it');
+  await asked.getByRole('button', { name: 'Delete it' }).click();
+  await page.waitForURL(/\/repositories(\?|$)/);
+  await main().getByRole('link', { name: 'crew/shop' }).waitFor();
+  assert.equal(await main().getByRole('link', { name: 'crew/hollow' }).count(), 0);
+  await main().getByRole('button', { name: /Deleted/ }).click();
+  const gone = page.getByRole('dialog');
+  await gone.getByText('crew/hollow').waitFor();
+  await told.sound(page, 'deleted repositories');
+  await gone.getByRole('button', { name: 'Restore' }).click();
+  await gone.getByText('None').first().waitFor();
+  await page.keyboard.press('Escape');
+  await main().getByRole('link', { name: 'crew/hollow' }).waitFor();
+  await main().getByRole('button', { name: 'Import' }).click();
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Address' }).waitFor();
+  await told.sound(page, 'the form of an import');
+  await page.keyboard.press('Escape');
+});
+
 chapter('On a phone it can be read as well', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   for (const [what, text] of [

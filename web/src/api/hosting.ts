@@ -8,6 +8,7 @@ export interface Settings {
   description?: string;
   defaultBranch?: string;
   protected?: boolean;
+  secretCheck?: boolean;
   archived?: boolean;
   name?: string;
   space?: string;

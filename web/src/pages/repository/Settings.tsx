@@ -27,9 +27,10 @@ function General({ repo }: { repo: Repository }) {
   const [description, setDescription] = useState(repo.description ?? '');
   const [branch, setBranch] = useState(repo.defaultBranch);
   const [kept, setKept] = useState(repo.protected);
+  const [checked, setChecked] = useState(repo.secretCheck);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    change.mutate({ description, defaultBranch: branch, protected: kept });
+    change.mutate({ description, defaultBranch: branch, protected: kept, secretCheck: checked });
   };
   return (
     <Section title="General" actions={<CopyCommand command={`roadbed repo set ${full(repo)} --protected=${kept}`} />}>
@@ -52,6 +53,11 @@ function General({ repo }: { repo: Repository }) {
             label="No push rewrites or deletes the default branch"
             checked={kept}
             onChange={(e) => setKept(e.currentTarget.checked)}
+          />
+          <Checkbox
+            label="A push that brings what looks like a secret is refused"
+            checked={checked}
+            onChange={(e) => setChecked(e.currentTarget.checked)}
           />
           <Failure error={change.error} />
           <Group>
