@@ -54,7 +54,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	mux.Handle("/api/v1/", native)
 	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
 	mux.Handle("/git/", &gitface.Handler{
-		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
+		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Base: h.baseURL(), Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
 	})
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native

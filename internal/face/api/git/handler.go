@@ -36,6 +36,7 @@ type Repositories interface {
 type Handler struct {
 	Repositories Repositories
 	Large        LargeFiles
+	Base         string // address by which people reach the server
 	Seal         Sealer // of links to files of Git LFS; nil for none
 	// Names gives how principals are shown, by id.
 	Names func(ctx context.Context, ids []string) (map[string]string, error)

@@ -167,7 +167,7 @@ func (h *Handler) batch(w http.ResponseWriter, r *http.Request, name string) err
 // action gives an address with what opens it for a while.
 func (h *Handler) action(r *http.Request, name, method, tail string) lfsAction {
 	scheme := "http"
-	if r.TLS != nil {
+	if base, err := url.Parse(h.Base); r.TLS != nil || err == nil && base.Scheme == "https" && base.Host == r.Host {
 		scheme = "https"
 	}
 	address := url.URL{Scheme: scheme, Host: r.Host, Path: "/git/" + name + ".git/" + lfsObjectDir + tail}
