@@ -44,7 +44,7 @@ func TestFind(t *testing.T) {
 		"a token of GitLab":      {"glpat-" + random(20, letters), "GitLab token"},
 		"a token of Slack":       {"xoxb-920394857162-" + random(24, letters), "Slack token"},
 		"a webhook of Slack":     {"https://hooks.slack.com/services/T0ABCDEFG/B0ABCDEFG/" + random(24, letters), "Slack webhook"},
-		"a token of npm":         {"//registry.npmjs.org/:_authToken=npm_" + random(36, letters), "npm token"},
+		"a token of npm":         {"//registry.example/:_authToken=npm_" + random(36, letters), "npm token"},
 		"a token of ours":        {"ROADBED_TOKEN=rbt_" + random(43, letters), "Roadbed token"},
 		"a password":             {`DB_PASSWORD = "` + random(32, letters) + `"`, "secret value"},
 		"a secret in YAML":       {`  client-secret: '` + random(40, letters) + `'`, "secret value"},
