@@ -482,3 +482,59 @@ func TestRefsAreGits(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A link that leads out of the tree is only its own text: nothing here follows it.
+func TestLinksOutOfATreeAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must("", "clone", "-q", b.url, "work")
+	work := filepath.Join(b.home, "work")
+	for name, to := range map[string]string{"file": secret, "folder": filepath.Dir(secret), "up": "../../../../etc/passwd"} {
+		if err := os.Symlink(to, filepath.Join(work, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.must("work", "add", "--all")
+	b.must("work", "commit", "-q", "-m", "links")
+	b.must("work", "push", "-q", "origin", "HEAD:main")
+	head := strings.TrimSpace(b.must("work", "rev-parse", "HEAD"))
+	for path, kind := range map[string]fault.Kind{"folder/secret": fault.NotFound, "up/x": fault.NotFound} {
+		if got, err := b.git.ReadFile(t.Context(), b.dir, head, path, 1000); !fault.Is(err, kind) {
+			t.Errorf("%s gives %q, %v", path, got, err)
+		}
+	}
+	if got, err := b.git.ReadFile(t.Context(), b.dir, head, "file", 1000); strings.Contains(string(got), "s3cret") {
+		t.Errorf("the link is followed: %q, %v", got, err)
+	}
+	archive, err := b.git.Archive(t.Context(), b.dir, head, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	links := 0
+	for r := tar.NewReader(archive); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeSymlink {
+			links++
+		}
+		if content, err := io.ReadAll(r); err != nil || len(content) > 0 {
+			t.Errorf("%s of the archive holds %q, %v", h.Name, content, err)
+		}
+	}
+	if links != 3 {
+		t.Errorf("the archive has %d links, want 3", links)
+	}
+	if err := b.git.Check(t.Context(), b.dir); err != nil {
+		t.Errorf("git fsck: %v", err)
+	}
+}
