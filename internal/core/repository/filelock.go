@@ -49,7 +49,7 @@ func (s *Service) LockFile(ctx context.Context, fullName, path, refName string) 
 	now := s.now()
 	l := FileLock{ID: ref.NewID(fileLockPrefix, now), Path: path, Ref: refName, Owner: actor.From(ctx).ID, Created: now}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := byID(ctx, tx, r.ID); err != nil {
+		if _, err := held(ctx, tx, r.ID); err != nil {
 			return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
 		}
 		n := 0

@@ -121,7 +121,7 @@ func (s *Service) PutLarge(ctx context.Context, fullName, oid string, size int64
 		return fault.Wrap(err, "take a file of Git LFS")
 	}
 	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error {
-		now, err := byID(ctx, tx, r.ID)
+		now, err := held(ctx, tx, r.ID)
 		if err != nil {
 			return fault.Errorf(fault.NotFound, "the repository was deleted meanwhile")
 		}

@@ -151,7 +151,7 @@ func (s *Service) AddMirror(ctx context.Context, fullName string, n NewMirror) (
 		Every: n.Every, Force: n.Force, Due: now, Created: now, CreatedBy: actor.From(ctx).ID, sealed: sealed,
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := byID(ctx, tx, r.ID); err != nil {
+		if _, err := held(ctx, tx, r.ID); err != nil {
 			return err
 		}
 		others, err := mirrorsOf(ctx, tx, r.ID)

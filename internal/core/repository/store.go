@@ -93,6 +93,16 @@ func byID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 	return r, err
 }
 
+// held is byID for a transaction that counts what a repository has before it adds to it: others who do so wait for its end.
+func held(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
+	if lock := tx.ForUpdate(); lock != "" {
+		if err := tx.QueryRow(ctx, "SELECT id FROM repositories WHERE id = $1"+lock, id).Scan(&id); err != nil && !fault.Is(err, fault.NotFound) {
+			return Repository{}, err
+		}
+	}
+	return byID(ctx, tx, id)
+}
+
 // rowByID gives a repository, deleted or not.
 func rowByID(ctx context.Context, tx *store.Tx, id string) (Repository, error) {
 	return store.One(tx.QueryRow(ctx, selectRepository+`WHERE r.id = $1`, id), scanRepository, "repository %s", id)
