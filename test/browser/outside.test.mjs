@@ -1,0 +1,165 @@
+// A repository that lives at a forge, a real Gitea: connected, read, followed, and its pull request merged, in the portal.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { absent, startGitea } from './gitea.mjs';
+import { start } from './server.mjs';
+
+const scopes = ['write:repository', 'write:issue', 'write:organization', 'read:user'];
+const told = story('outside');
+const chapter = absent ? () => {} : told.chapter;
+if (absent) test('a repository at a forge', { skip: absent }, () => {});
+let server;
+let browser;
+let page;
+let gitea;
+let token;
+let work;
+
+const git = (...args) =>
+  execFileSync('git', args, {
+    cwd: fs.existsSync(work) ? work : server.folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_AUTHOR_NAME: 'Ann',
+      GIT_AUTHOR_EMAIL: 'ann@example.com',
+      GIT_COMMITTER_NAME: 'Ann',
+      GIT_COMMITTER_EMAIL: 'ann@example.com',
+    },
+  });
+
+/** Commits files and pushes them to the forge, as ann. */
+function push(branch, message, files) {
+  for (const [file, text] of Object.entries(files)) fs.writeFileSync(path.join(work, file), text);
+  git('add', '--all');
+  git('commit', '--quiet', '--message', message);
+  git('push', '--quiet', 'origin', `HEAD:${branch}`);
+}
+
+before(async () => {
+  if (absent) return;
+  process.env.ROADBED_ALLOW_PRIVATE = '127.0.0.0/8';
+  [server, browser, gitea] = await Promise.all([start(), launch(), startGitea()]);
+  token = gitea.person('ann', ...scopes);
+  await gitea.api(token, 'POST', '/orgs', { username: 'acme' });
+  await gitea.api(token, 'POST', '/orgs/acme/repos', { name: 'shop', private: true, default_branch: 'main' });
+  work = path.join(server.folder, 'work');
+  git('clone', '--quiet', `http://ann:${token}@${gitea.host}/acme/shop.git`, work);
+  git('switch', '--quiet', '--create', 'main');
+  push('main', 'First', { 'README.md': '# Shop\n\nIt sells.\n', 'prices.txt': 'tea 3\n' });
+  page = await told.person(browser, server.url, server.link);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  await gitea?.stop();
+});
+
+const main = () => page.getByRole('main');
+const shop = '/repositories/crew/shop';
+
+chapter('A forge is connected by its address and a token, and does well', async () => {
+  await page.goto('/integrations/connect');
+  await page.getByRole('combobox', { name: 'Forge' }).click();
+  await page.getByRole('option', { name: 'Gitea' }).click();
+  await page.getByLabel('Address').fill(gitea.url);
+  await page.getByLabel('Its value').fill(token);
+  await page.getByRole('button', { name: 'Connect' }).click();
+  await page.getByRole('link', { name: 'See how it does' }).click();
+  await page.getByRole('button', { name: 'Test gitea' }).click();
+  await main().getByText('healthy').first().waitFor();
+  await main().getByText('ann', { exact: true }).waitFor();
+});
+
+chapter('A repository of it is found, and connected', async () => {
+  await page.goto('/repositories');
+  await main().getByRole('button', { name: 'Connect' }).click();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByRole('textbox', { name: 'Namespace here' }).fill('crew');
+  const offer = drawer.getByRole('row', { name: /acme\/shop/ });
+  await offer.getByText('private').waitFor();
+  await told.sound(page, 'what a forge offers');
+  await picture(page, 'outside-offers', 'ROADBED_LOOKS');
+  await offer.getByRole('button', { name: 'Connect', exact: true }).click();
+  await offer.getByRole('link', { name: 'crew/shop' }).click();
+  await main().getByRole('heading', { level: 1, name: 'Shop', exact: true }).waitFor(); // fetched, with its README
+  await main().getByRole('row', { name: /^prices.txt First/ }).waitFor();
+  await main().getByText(`acme/shop at ${gitea.host}`).waitFor();
+  await told.sound(page, 'a repository at a forge');
+  await picture(page, 'outside-files', 'ROADBED_LOOKS');
+});
+
+chapter('Its webhook brings a push at once, while somebody looks', async () => {
+  await page.goto('/integrations/default/gitea');
+  await page.getByRole('button', { name: 'Set up webhook' }).click();
+  await page.getByRole('textbox', { name: 'Repository' }).fill('acme/shop');
+  await page.getByRole('button', { name: 'Set up', exact: true }).click();
+  await page.getByText(/The forge sends .*push.* to this server/).waitFor();
+  await page.goto(shop);
+  await main().getByRole('row', { name: /^prices.txt First/ }).waitFor();
+  push('main', 'Tea is dearer', { 'prices.txt': 'tea 4\n' });
+  await main().getByRole('row', { name: /^prices.txt Tea is dearer/ }).waitFor();
+  await page.getByRole('tab', { name: 'Commits' }).click();
+  await main().getByRole('link', { name: 'Tea is dearer' }).click();
+  await main().getByText('tea 4').waitFor();
+  await page.goto('/integrations/default/gitea/deliveries');
+  await main().getByRole('row', { name: /done push acme\/shop .* ann/ }).waitFor();
+});
+
+chapter('An edit here is a branch there', async () => {
+  await page.goto(`${shop}?path=prices.txt&look=edit`);
+  await page.getByRole('textbox', { name: 'Text of prices.txt' }).waitFor();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('coffee 5');
+  await page.getByRole('textbox', { name: 'Message' }).fill('Sell coffee');
+  await page.getByRole('textbox', { name: 'Name of the branch' }).fill('coffee');
+  await page.getByRole('button', { name: 'Commit and propose' }).click();
+  await page.waitForURL('**/crew/shop/proposals/1');
+  await page.getByRole('heading', { level: 1, name: 'Sell coffee' }).waitFor();
+  const there = await gitea.api(token, 'GET', '/repos/acme/shop/pulls/1');
+  assert.deepEqual([there.title, there.head.ref, there.state], ['Sell coffee', 'coffee', 'open']);
+});
+
+chapter('What is said of it is read in both places', async () => {
+  await gitea.api(token, 'POST', '/repos/acme/shop/issues/1/comments', { body: 'How strong is it?' });
+  await main().getByText('How strong is it?').waitFor();
+  await main().getByRole('textbox', { name: 'Say something' }).fill('Very strong.');
+  await main().getByRole('button', { name: 'Comment' }).click();
+  await main().getByRole('article').getByText('Very strong.').waitFor();
+  const there = await gitea.api(token, 'GET', '/repos/acme/shop/issues/1/comments');
+  assert.ok(there.some((c) => c.body.endsWith('Very strong.')), JSON.stringify(there));
+  await page.getByRole('tab', { name: 'Changes' }).click();
+  await page.getByRole('region', { name: 'prices.txt', exact: true }).getByText('coffee 5').waitFor();
+  await page.getByRole('tab', { name: 'Conversation' }).click();
+  await told.sound(page, 'a pull request of a forge');
+  await picture(page, 'outside-proposal', 'ROADBED_LOOKS');
+});
+
+chapter('It is merged from here, and there it is merged', async () => {
+  await main().getByText('Nothing is in the way').waitFor();
+  await main().getByRole('button', { name: 'Merge', exact: true }).click();
+  await main().getByText(/merged by/).waitFor();
+  const there = await gitea.api(token, 'GET', '/repos/acme/shop/pulls/1');
+  assert.deepEqual([there.merged, there.base.ref], [true, 'main']);
+  await page.goto(`${shop}?path=prices.txt`);
+  await main().getByText('coffee 5').waitFor();
+  await told.sound(page, 'a file of a repository at a forge');
+});
+
+chapter('Disconnecting forgets it here alone', async () => {
+  await page.goto(shop);
+  await main().getByRole('button', { name: 'Disconnect' }).click();
+  await told.sound(page, 'the question before a repository is disconnected');
+  await page.getByRole('dialog').getByRole('button', { name: 'Disconnect', exact: true }).click();
+  await page.waitForURL(/\/repositories(\?|$)/);
+  assert.equal((await gitea.api(token, 'GET', '/repos/acme/shop')).full_name, 'acme/shop');
+});
+
+chapter('Nothing broke, and everybody could use it', () => told.end());
