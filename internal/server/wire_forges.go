@@ -13,7 +13,7 @@ type forges struct{ *integration.Service }
 // Terms gives what an integration is for.
 func (f forges) Terms(ctx context.Context, name string) (repository.Terms, error) {
 	i, err := f.Lookup(ctx, name)
-	return repository.Terms{Owners: i.Spec.Owners, Interval: i.Spec.Poll.Interval}, err
+	return repository.Terms{Forge: i.Spec.Forge, Owners: i.Spec.Owners, Interval: i.Spec.Poll.Interval}, err
 }
 
 // Use asks for the right to reach a forge with an integration's credentials. Whoever may not see it learns nothing of it.

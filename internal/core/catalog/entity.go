@@ -29,6 +29,7 @@ type Entity struct {
 	Version   int    // from 1; counts on when it is made again
 	Commit    string // at which this version was brought; "" when it was applied
 	File      File   // where it was read; zero when it was applied
+	Origin    File   // what somebody registered and led there: Path may be a pattern; zero when it was applied
 }
 
 // File is where a location's entity was read.
@@ -38,6 +39,7 @@ type File struct {
 	Branch     string // "" for the default one
 	Path       string
 	Commit     string // the last one that was read, which may be later than that of the version
+	Home       Home
 }
 
 // Action is what an apply does with a document.

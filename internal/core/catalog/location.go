@@ -24,6 +24,7 @@ type Repositories interface {
 	ReadFile(ctx context.Context, repository, commit, path string, limit int64) ([]byte, error)
 	Glob(ctx context.Context, repository, commit, pattern string) ([]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
+	Home(ctx context.Context, repository string) (Home, error)
 }
 
 const (
@@ -53,6 +54,8 @@ type Location struct {
 	CreatedBy  string
 	Refreshed  time.Time // zero: never
 	Existed    bool      // AddLocation found it
+	Home       Home      // of its repository, when it was read last
+	Origin     string    // id of the location that led here, and that somebody registered; "" when it did itself
 
 	kept       bool // registered or trusted, not only named by Location entities
 	readable   bool
@@ -83,13 +86,15 @@ func (s *Service) Read(r Repositories) { s.repositories = r }
 func (s *Service) Addresses(base ...string) { s.addresses = base }
 
 // ParseTarget reads the address of a file on this server's hosted git, such as
-// https://roadbed.example.org/git/NAMESPACE/NAME/PATH, or /git/NAMESPACE/NAME/PATH. Other addresses are fault.Invalid.
+// https://roadbed.example.org/git/NAMESPACE/NAME/PATH, or /git/NAMESPACE/NAME/PATH; ?ref= names another branch than
+// the default one. Other addresses are fault.Invalid.
 func (s *Service) ParseTarget(text string) (Target, error) {
 	wrong := fault.Errorf(fault.Invalid, "%q is not a file that can be read; write a path relative to the file, or /git/NAMESPACE/NAME/PATH of a hosted repository", clip(text))
-	rest := strings.TrimPrefix(text, "url:")
-	if u, err := url.Parse(rest); err != nil {
+	u, err := url.Parse(strings.TrimPrefix(text, "url:"))
+	if err != nil {
 		return Target{}, wrong
-	} else if u.Scheme != "" || u.Host != "" {
+	}
+	if u.Scheme != "" || u.Host != "" {
 		own := slices.ContainsFunc(s.addresses, func(base string) bool {
 			b, err := url.Parse(base)
 			return err == nil && strings.EqualFold(b.Host, u.Host)
@@ -97,14 +102,13 @@ func (s *Service) ParseTarget(text string) (Target, error) {
 		if !own {
 			return Target{}, wrong
 		}
-		rest = u.Path
 	}
-	rest, ok := strings.CutPrefix(rest, "/git/")
+	rest, ok := strings.CutPrefix(u.Path, "/git/")
 	parts := strings.SplitN(rest, "/", 3)
 	if !ok || len(parts) < 2 {
 		return Target{}, wrong
 	}
-	t := Target{Repository: parts[0] + "/" + strings.TrimSuffix(parts[1], ".git")}
+	t := Target{Repository: parts[0] + "/" + strings.TrimSuffix(parts[1], ".git"), Branch: u.Query().Get("ref")}
 	if len(parts) == 3 {
 		t.Path = parts[2]
 	}

@@ -27,7 +27,7 @@ func (s *Service) locationChanged(ctx context.Context, tx *store.Tx, c document.
 			if err != nil {
 				return pointed(err, *c.New)
 			}
-			l, err := s.registerChild(ctx, tx, c, target, fromFile)
+			l, err := s.registerChild(ctx, tx, c, target, source)
 			if err != nil {
 				return fault.Wrap(err, "%s", strings.Join(fields[i], "."))
 			}
@@ -37,10 +37,10 @@ func (s *Service) locationChanged(ctx context.Context, tx *store.Tx, c document.
 	return s.forgetChildren(ctx, tx, c, wanted, fromFile)
 }
 
-func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Change, target Target, fromFile bool) (Location, error) {
+func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Change, target Target, source string) (Location, error) {
 	// Who wrote the file is not who refreshes it, so a file lends nobody's rights.
 	readable := false
-	if !fromFile {
+	if !strings.HasPrefix(source, locationPrefix) {
 		var err error
 		if readable, err = s.mayRead(ctx, target.Repository); err != nil {
 			return Location{}, err
@@ -50,10 +50,27 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 	if err != nil {
 		return l, err
 	}
+	if above, ok := strings.CutPrefix(source, locationPrefix); ok && !l.Existed {
+		if l.Origin, err = originOf(ctx, tx, above); err != nil {
+			return l, err
+		}
+		if err := saveLocation(ctx, tx, l); err != nil {
+			return l, err
+		}
+	}
 	if err := addParent(ctx, tx, c.Ref, l.ID); err != nil {
 		return l, err
 	}
 	return l, s.enqueue(ctx, tx, l.ID, true)
+}
+
+// originOf gives the registered location that led to one.
+func originOf(ctx context.Context, tx *store.Tx, id string) (string, error) {
+	l, err := locationByID(ctx, tx, id)
+	if err == nil && l.Origin != "" && !l.kept {
+		return l.Origin, nil
+	}
+	return id, err
 }
 
 // forgetChildren removes the locations that an entity named before and does not name now, unless somebody registered

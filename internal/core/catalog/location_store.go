@@ -9,19 +9,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed`
+const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin`
 
 func scanLocation(r store.Row) (l Location, err error) {
-	var trusted, details string
+	var trusted, details, home string
 	var kept, readable, created, refreshed int64
 	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &kept, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
-		&created, &l.CreatedBy, &refreshed)
+		&created, &l.CreatedBy, &refreshed, &home, &l.Origin)
 	if err != nil {
 		return l, err
 	}
 	l.kept, l.readable = kept == 1, readable == 1
 	l.Created, l.Refreshed = store.FromMicros(created), store.FromMicros(refreshed)
 	if err := json.Unmarshal([]byte(trusted), &l.Trusted); err != nil {
+		return l, err
+	}
+	if l.Home, err = readHome(home); err != nil {
 		return l, err
 	}
 	return l, json.Unmarshal([]byte(details), &l.Details)
@@ -46,6 +49,10 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if err != nil {
 		return err
 	}
+	home, err := writeHome(l.Home)
+	if err != nil {
+		return err
+	}
 	kept, readable := 0, 0
 	if l.kept {
 		kept = 1
@@ -53,11 +60,12 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if l.readable {
 		readable = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (id) DO UPDATE SET kept = excluded.kept, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
-git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed`,
+git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed,
+home = excluded.home, origin = excluded.origin`,
 		l.ID, l.Space, l.Repository, l.Path, l.Branch, kept, readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
-		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed))
+		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin)
 	return fault.Wrap(err, "write location %s", l)
 }
 

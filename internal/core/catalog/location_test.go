@@ -143,7 +143,7 @@ func TestALocationFollowsItsRepository(t *testing.T) {
 			first = b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": component("shop", "") + component("part", "")})
 		})
 		e := b.get("shop")
-		want := catalog.File{Location: l.ID, Repository: "team/shop", Path: "catalog-info.yaml", Commit: first}
+		want := catalog.File{Location: l.ID, Repository: "team/shop", Path: "catalog-info.yaml", Commit: first, Home: catalog.Home{Branch: "main"}}
 		if e.File != want || e.Commit != first || e.CreatedBy != "system" {
 			t.Errorf("got %+v", e)
 		}

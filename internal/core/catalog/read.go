@@ -137,20 +137,42 @@ func addStatuses(ctx context.Context, tx *store.Tx, entities []Entity, names []s
 
 func addFiles(ctx context.Context, tx *store.Tx, entities []Entity, rows []row) error {
 	known := map[string]Location{}
+	find := func(id string) (Location, error) {
+		l, read := known[id]
+		if read {
+			return l, nil
+		}
+		l, err := locationByID(ctx, tx, id)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return l, err
+		}
+		known[id] = l
+		return l, nil
+	}
 	for i := range entities {
 		id, ok := strings.CutPrefix(entities[i].Source, locationPrefix)
 		if !ok {
 			continue
 		}
-		l, read := known[id]
-		if !read {
-			var err error
-			if l, err = locationByID(ctx, tx, id); err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-			known[id] = l
+		l, err := find(id)
+		if err != nil {
+			return err
 		}
-		entities[i].File = File{Location: id, Repository: l.Repository, Branch: l.Branch, Path: rows[i].path, Commit: l.Commit}
+		entities[i].File, entities[i].Origin = l.file(), l.file()
+		entities[i].File.Location, entities[i].File.Path = id, rows[i].path
+		if l.kept || l.Origin == "" {
+			continue
+		}
+		if l, err = find(l.Origin); err != nil {
+			return err
+		}
+		if l.ID != "" {
+			entities[i].Origin = l.file()
+		}
 	}
 	return nil
+}
+
+func (l Location) file() File {
+	return File{Location: l.ID, Repository: l.Repository, Branch: l.Branch, Path: l.Path, Commit: l.Commit, Home: l.Home}
 }

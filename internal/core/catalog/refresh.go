@@ -83,7 +83,8 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 		return nil
 	}
 	var branch string
-	if e.Type == "repository.pushed" {
+	pushed := e.Type == "repository.pushed"
+	if pushed {
 		var push struct {
 			Ref string `json:"ref"`
 		}
@@ -99,7 +100,8 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 		return err
 	}
 	for _, id := range ids {
-		if err := s.enqueue(ctx, tx, id, false); err != nil {
+		// Of another name or branch the files may be the same, and yet lie elsewhere.
+		if err := s.enqueue(ctx, tx, id, !pushed); err != nil {
 			return err
 		}
 	}
@@ -159,6 +161,9 @@ func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error
 	}
 	if head == l.Commit && !force && l.Error == "" {
 		return nil
+	}
+	if l.Home, err = s.repositories.Home(ctx, l.Repository); err != nil {
+		return s.finish(ctx, l, unreadable(err))
 	}
 	read := s.newReading(l, head)
 	if err := read.start(ctx); err != nil {
@@ -229,7 +234,7 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 		}
 		news := f.message != "" && (now.Error != clip(f.message) || !slices.Equal(now.Details, f.details))
 		mended := f.message == "" && now.Error != ""
-		now.Commit, now.Error, now.Details, now.Refreshed = l.Commit, clip(f.message), f.details, s.now()
+		now.Commit, now.Home, now.Error, now.Details, now.Refreshed = l.Commit, l.Home, clip(f.message), f.details, s.now()
 		if err := saveLocation(ctx, tx, now); err != nil {
 			return err
 		}

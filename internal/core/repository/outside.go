@@ -42,6 +42,7 @@ type Forges interface {
 
 // Terms are what an integration is for.
 type Terms struct {
+	Forge    string        // github, gitlab or gitea
 	Owners   []string      // whose repositories; none: all that the credentials see
 	Interval time.Duration // between looks at a repository of which no webhook tells; 0: OutsideOptions.Poll
 }

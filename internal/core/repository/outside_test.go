@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -63,6 +64,13 @@ func TestConnectNeedsRights(t *testing.T) {
 			t.Error(err)
 		}
 		b.connect() // again
+		a.mu.Lock()
+		a.terms.Forge = "gitea"
+		a.mu.Unlock()
+		home, err := b.Platform().Home(t.Context(), "default/shop")
+		if want := (catalog.Home{Forge: "gitea", URL: "https://forge.example.com/acme/Shop", Branch: "main"}); err != nil || home != want {
+			t.Errorf("its files are looked at %+v, %v", home, err)
+		}
 	})
 }
 

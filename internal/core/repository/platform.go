@@ -1,11 +1,13 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"path"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -59,6 +61,19 @@ func (p Platform) resolved(ctx context.Context, r Repository, rev string, err er
 func (p Platform) SpaceOf(ctx context.Context, repository string) (string, error) {
 	r, err := p.s.find(ctx, repository)
 	return r.Space, err
+}
+
+// Home gives where people look at the files of a repository.
+func (p Platform) Home(ctx context.Context, repository string) (catalog.Home, error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil || r.Outside == nil {
+		return catalog.Home{Branch: r.DefaultBranch}, err
+	}
+	terms, err := p.s.outside.Forges.Terms(ctx, r.Outside.Integration)
+	if fault.Is(err, fault.NotFound) {
+		err = nil // the integration is gone; the mirror is still read
+	}
+	return catalog.Home{Forge: cmp.Or(terms.Forge, "github"), URL: r.Outside.URL, Branch: r.DefaultBranch}, err
 }
 
 // Exists tells whether there is a repository with an id, or one that was deleted and can be restored.

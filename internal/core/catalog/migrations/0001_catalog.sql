@@ -72,6 +72,8 @@ CREATE TABLE locations (
   created BIGINT NOT NULL,
   created_by TEXT NOT NULL,
   refreshed BIGINT NOT NULL DEFAULT 0,
+  home TEXT NOT NULL DEFAULT '{}',      -- where people look at the repository's files
+  origin TEXT NOT NULL DEFAULT '',      -- id of the registered location that led here
   UNIQUE (space, repository, path, branch)
 );
 CREATE INDEX locations_repository ON locations (repository);

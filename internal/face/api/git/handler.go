@@ -1,6 +1,6 @@
 // Package git serves hosted repositories below /git/: NAMESPACE/NAME.git by git's smart HTTP protocol, as plain git
-// clone and git push speak it, NAMESPACE/NAME/PATH as the file at the head of the default branch, and NAMESPACE/NAME as
-// the way to the repository's page in the portal. NAMESPACE/NAME.git/info/lfs/ is Git LFS.
+// clone and git push speak it, NAMESPACE/NAME/PATH as the file at the head of the default branch, and NAMESPACE/NAME,
+// or a folder that ends in a slash, as the way to the repository's page in the portal. NAMESPACE/NAME.git/info/lfs/ is Git LFS.
 //
 // Who acts is told by the context, or else by the header Authorization: basic with any user name and a token as
 // password (or the token as user name and no password), or bearer. A client that sends none is asked to.
@@ -106,6 +106,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	if strings.HasSuffix(parts[1], ".git") {
 		return fault.Errorf(fault.NotFound, "there is nothing at this address for a browser; use git 2.0 or newer")
+	}
+	if strings.HasSuffix(parts[2], "/") {
+		query := url.Values{"path": {parts[2]}}
+		if at := r.URL.Query().Get("ref"); at != "" {
+			query.Set("ref", at)
+		}
+		page := url.URL{Path: "/repositories/" + name, RawQuery: query.Encode()}
+		http.Redirect(w, r, page.String(), http.StatusFound)
+		return nil
 	}
 	return h.file(w, r, name, parts[2])
 }

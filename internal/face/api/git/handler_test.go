@@ -276,7 +276,8 @@ func TestARepositorysAddressLeadsToItsPage(t *testing.T) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for path, want := range map[string]string{
 		"default/shop": "/repositories/default/shop", "default/shop/": "/repositories/default/shop", "default/shop.git": "/repositories/default/shop",
-		"default": "", "default/": "", "/evil.example": "", // never to another host
+		"default/shop/a b/?ref=v1": "/repositories/default/shop?path=a+b%2F&ref=v1",
+		"default":                  "", "default/": "", "/evil.example": "", // never to another host
 	} {
 		res, err := client.Get(address + "/git/" + path)
 		if err != nil {
