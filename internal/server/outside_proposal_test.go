@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,7 @@ func TestAProposalAtAForge(t *testing.T) {
 		b.discussed()
 		b.merged()
 		b.ofAFork()
+		b.commanded()
 	})
 }
 
@@ -344,4 +346,78 @@ func (b between) ofAFork() {
 	b.there("cyd", http.MethodPatch, "/pulls/2", map[string]any{"state": "open"})
 	b.told(forge.KindProposal, 2, "reopened")
 	b.stands(2, "it is opened again", func(p client.ProposalDetail) bool { return p.State == "open" })
+}
+
+// commanded has people command in comments that they write there: it is done as who they are here, once, and answered there.
+func (b between) commanded() {
+	t := b.t
+	say := func(who, body string) {
+		b.there(who, http.MethodPost, "/issues/2/comments", map[string]any{"body": body})
+		for range 2 { // a delivery may come twice
+			b.told(forge.KindComment, 2, who+body)
+		}
+	}
+	answers := func(what string, want ...string) {
+		t.Helper()
+		f, err := b.house.Integrations.Forge(t.Context(), "default/forge")
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		var got []string
+		err = eventually(waits, func() (bool, error) {
+			got = nil
+			all, err := f.ListComments(waits, b.name, 2, page.Request{Limit: 100})
+			for _, c := range all.Items {
+				if text, to, ok := strings.Cut(c.Body, "):\n\n"); ok && c.Author.Login == "robot" {
+					said, _, _ := strings.Cut(to, "\n\n<!-- roadbed answers ")
+					got = append(got, said)
+					if !strings.HasPrefix(text, "Roadbed, to [what was said](") {
+						t.Errorf("the answer begins with %q", text)
+					}
+				}
+			}
+			return len(got) >= len(want), err
+		})
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("%s: the answers are %q, want %q, %v", what, got, want, err)
+		}
+	}
+	say("cyd", "/close") // nobody here
+	say("bea", "Not now.\n/close\n/assign\n/approve")
+	b.stands(2, "it is closed", func(p client.ProposalDetail) bool {
+		return p.State == "closed" && len(p.Assignees) == 1 && p.Assignees[0].Ref == "user:default/bob"
+	})
+	if there := b.there("ann", http.MethodGet, "/pulls/2", nil); there["state"] != "closed" {
+		t.Errorf("there it is %v", there["state"])
+	}
+	first := "- `/close`: closed\n- `/assign`: bob looks after it\n- `/approve`: not done: a comment at the forge does not say which commit it approves; approve with the forge's own review, or in the portal"
+	answers("bea's", first)
+	if _, err := client.Post[client.ProposalComment](t.Context(), b.as["rita"], b.desk.at(2, "comments"), map[string]any{"body": "/merge"}); err != nil { // stands there as the robot's
+		t.Fatal(err)
+	}
+	say("ann", "/reopen")
+	p := b.stands(2, "it is open again", func(p client.ProposalDetail) bool { return p.State == "open" })
+	answers("ann's", first, "- `/reopen`: open again")
+	if len(p.Reviews) != 0 || p.MergeCommit != "" {
+		t.Errorf("it is %+v", p)
+	}
+	var told []string
+	err := within(t, func() (bool, error) {
+		told = nil
+		all, err := client.All[client.Entry](t.Context(), b.admin, "/ledger", url.Values{"type": {"proposal.commanded"}})
+		slices.Reverse(all)
+		for _, e := range all {
+			var data struct{ Name string }
+			if err := json.Unmarshal(e.Data, &data); err != nil {
+				return false, err
+			}
+			told = append(told, e.Actor.Name+" /"+data.Name)
+		}
+		return slices.Equal(told, []string{"bob /close", "bob /assign", "bob /approve", "rita /merge", "alice /reopen"}), err
+	})
+	if err != nil {
+		t.Errorf("the ledger tells %q, %v", told, err)
+	}
 }

@@ -44,6 +44,7 @@ type Command struct {
 	Created   time.Time
 
 	scopes []string
+	there  string // the forge's id of the comment; "" of one that was said here
 }
 
 // Word is a command that another product carries out: it follows the entries proposal.commanded that name it.
@@ -102,23 +103,30 @@ func commandsIn(text string) (out []Command, alone bool) {
 }
 
 // command keeps what a comment commands, tells the ledger, and asks for it to be carried out, in the transaction of the
-// comment. A word that nobody knows is told so, unless it stands among others: it may have been meant as one.
-func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, comment, text string) ([]Command, error) {
-	given, alone := commandsIn(text)
+// comment. A word that nobody knows is told so, unless it stands among others: it may have been meant as one; at a forge
+// it may be meant for somebody else.
+func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, comment Comment) ([]Command, error) {
+	given, alone := commandsIn(comment.Body)
 	me := actor.From(ctx)
+	abroad := comment.writtenThere()
 	var kept []Command
 	for _, c := range given {
-		c.Comment, c.Proposal, c.Author, c.scopes, c.Created, c.State = comment, p.ID, me.ID, me.Scopes, s.Now(), CommandWaiting
+		c.Comment, c.Proposal, c.Author, c.scopes, c.Created, c.State = comment.ID, p.ID, me.ID, me.Scopes, s.Now(), CommandWaiting
+		if abroad {
+			c.there = comment.There
+		}
 		own := slices.ContainsFunc(deeds(), func(d deed) bool { return d.Name == c.Name })
 		others := slices.ContainsFunc(s.Words, func(w Word) bool { return w.Name == c.Name })
 		switch {
-		case !own && !others && !alone:
+		case !own && !others && (abroad || !alone):
 			continue
 		case len(c.Arguments) > argumentsLimit:
 			c.Arguments = clip(c.Arguments, argumentsLimit)
 			c.State, c.Answer = CommandRefused, "it is too long"
 		case len(kept) >= commandsMost:
 			c.State, c.Answer = CommandRefused, fmt.Sprintf("a comment has at most %d commands", commandsMost)
+		case abroad && s.unheeded(comment, c.Name) != "":
+			c.State, c.Answer = CommandRefused, s.unheeded(comment, c.Name)
 		case others:
 			c.State = CommandPassed
 		case !own:
@@ -132,15 +140,18 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Reposi
 		if err := insertCommand(ctx, tx, c); err != nil {
 			return nil, err
 		}
-		data := map[string]any{"comment": comment, "ordinal": c.Ordinal, "name": c.Name, "arguments": c.Arguments, "state": c.State, "head": p.Head, "source": p.Source, "target": p.Target}
+		data := map[string]any{"comment": comment.ID, "ordinal": c.Ordinal, "name": c.Name, "arguments": c.Arguments, "state": c.State, "head": p.Head, "source": p.Source, "target": p.Target}
 		if err := s.tell(ctx, tx, r, p, "proposal.commanded", data); err != nil {
 			return nil, err
 		}
 	}
-	if !slices.ContainsFunc(kept, func(c Command) bool { return c.State == CommandWaiting }) {
-		return kept, nil
+	if slices.ContainsFunc(kept, func(c Command) bool { return c.State == CommandWaiting }) {
+		return kept, s.Queue.Insert(ctx, tx, jobObey, obeyArgs{comment.ID}, queue.InsertOptions{Unique: comment.ID})
 	}
-	return kept, s.Queue.Insert(ctx, tx, jobObey, obeyArgs{comment}, queue.InsertOptions{Unique: comment})
+	if len(kept) > 0 {
+		return kept, s.askAnswers(ctx, tx, kept[0])
+	}
+	return nil, nil
 }
 
 // obey carries out what a comment commands, in its order. Each command's record is in the transaction of its change; what
@@ -190,6 +201,9 @@ func (s *Service) obeyOne(ctx context.Context, c Command) error {
 		c.State, c.Answer = state, clip(answer, answerLimit)
 		changed, err := saveAnswer(ctx, tx, c)
 		if err != nil || !changed {
+			return err
+		}
+		if err := s.askAnswers(ctx, tx, c); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, r, o.p, "proposal.answered", map[string]any{"comment": c.Comment, "name": c.Name, "state": state, "answer": clip(answer, 500)})
@@ -258,6 +272,9 @@ func (s *Service) Answer(ctx context.Context, comment string, ordinal int, done 
 			return err
 		}
 		if _, err := saveAnswer(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := s.askAnswers(ctx, tx, c); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, r, p, "proposal.answered", map[string]any{"comment": c.Comment, "name": c.Name, "state": c.State, "answer": clip(text, 500)})

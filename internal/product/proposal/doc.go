@@ -21,8 +21,9 @@
 // A line /NAME of a comment is a command (command.go): it is kept in the transaction of the comment, and carried out by a
 // job as its author, held to what their token was held to. What changes SQL records the outcome in its own transaction;
 // what moves branches is looked at before it is done again. Words that other products know (Deps.Words) are passed on by
-// the ledger and answered with Answer. Comments of outside forges can take the same way: a command needs an id, an author
-// and a text.
+// the ledger and answered with Answer. A comment that is written at a forge commands as its author, when that is a user's
+// account there, the comment is new and nobody changed it (outside_command.go); the forge is answered by one comment. The
+// platform's own account commands nothing there, and nothing is approved there by a comment, which names no head.
 //
 // A merge announces its commit in the row before the target moves, so that a merge that nobody recorded is found as what
 // it was, in each way of merging. What was merged is reverted by what lay between two commits, which the way tells.
@@ -41,7 +42,7 @@
 //   - A review counts for the head that it was given to; a push ends it, where a rule says so.
 //   - One open proposal for one source and target.
 //   - Pushes reach a proposal through the ledger, in its order, each once.
-//   - A comment commands once, whatever ends the server meanwhile.
+//   - A comment commands once, whatever ends the server meanwhile, and however often a forge tells of it.
 //
 // Rights: repository:read to see a proposal and to comment, repository:write to open, review, merge and revert one, and
 // for what comments command.

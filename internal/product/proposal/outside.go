@@ -35,6 +35,7 @@ type There struct {
 	Ref       string          `json:"ref"`
 	Writers   []string        `json:"writers,omitempty"` // ids of the users who wrote its commits
 	Changed   time.Time       `json:"changed"`           // as the forge told last
+	Heard     time.Time       `json:"heard,omitzero"`    // when all that was said before it was known here had been read
 }
 
 // told is all that a forge says of a proposal at one moment.
@@ -48,6 +49,8 @@ type told struct {
 	base     string
 	standing git.Standing
 	touches  []string
+	at       time.Time // before the forge was asked
+	own      string    // login of the platform's account; "" as long as nobody asked
 }
 
 // ownCheck begins the names of the checks that the platform sets at a forge.
@@ -55,6 +58,7 @@ const ownCheck = "roadbed/"
 
 // read asks a forge for a proposal.
 func (s *Service) read(ctx context.Context, r repository.Repository, number int) (t told, err error) {
+	t.at = s.Now()
 	f, name, err := s.Outside.Forge(ctx, r)
 	if err != nil {
 		return t, err
@@ -184,8 +188,11 @@ func (t told) state(known Proposal, now time.Time) (p Proposal, entries []entry)
 	there := There{
 		URL: webAddress(f.URL), Author: f.Author.Login, Labels: f.Labels, Mergeable: f.Mergeable, Ref: f.Ref, Writers: t.writers, Changed: f.Updated,
 	}
-	if p.There != nil && f.State != forge.StateOpen {
-		there.Writers = p.There.Writers
+	if p.There != nil {
+		there.Heard = p.There.Heard
+		if f.State != forge.StateOpen {
+			there.Writers = p.There.Writers
+		}
 	}
 	p.There = &there
 	if f.State == forge.StateOpen {
@@ -272,6 +279,10 @@ func webAddress(text string) string {
 // follow brings a proposal that lives at a forge up to what the forge says of it. It can be called at any time and any
 // number of times.
 func (s *Service) follow(ctx context.Context, r repository.Repository, number int) (Proposal, error) {
+	known, err := s.wordsOf(ctx, r, number)
+	if err != nil {
+		return Proposal{}, err
+	}
 	t, err := s.read(ctx, r, number)
 	if fault.Is(err, fault.NotFound) {
 		return s.goneThere(ctx, r, number)
@@ -283,7 +294,7 @@ func (s *Service) follow(ctx context.Context, r repository.Repository, number in
 	if err != nil {
 		return p, fault.Wrap(err, "follow proposal %s", Full(r.FullName(), number))
 	}
-	if err := s.keepWords(ctx, r, p, t); err != nil || p.State != Open {
+	if err := s.keepWords(ctx, r, p, t, known); err != nil || p.State != Open {
 		return p, err
 	}
 	return p, s.placeAll(ctx, r, p)

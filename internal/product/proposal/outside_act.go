@@ -145,14 +145,22 @@ func (s *Service) keepOwn(ctx context.Context, r repository.Repository, p Propos
 		ReplyTo: replyTo, There: made.ID, Posted: true, Start: made.Line, Created: now, Updated: now,
 	}
 	err := s.DB.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		if fresh, err := insertOutsideComment(ctx, tx, p.ID, c); err != nil || !fresh {
+		kind := "proposal.commented"
+		fresh, err := insertOutsideComment(ctx, tx, p.ID, c)
+		if err == nil && !fresh { // a webhook was faster, and could not know whose word it is
+			var claimed bool
+			if c.ID, claimed, err = claimComment(ctx, tx, p.ID, c); err == nil && !claimed {
+				return nil
+			}
+			kind = "proposal.comment-edited"
+		}
+		if err != nil {
 			return err
 		}
-		if err := s.tell(ctx, tx, r, p, "proposal.commented", map[string]any{"comment": c.ID}); err != nil {
+		if err := s.tell(ctx, tx, r, p, kind, map[string]any{"comment": c.ID}); err != nil {
 			return err
 		}
-		var err error
-		c.Commands, err = s.command(ctx, tx, r, p, c.ID, body)
+		c.Commands, err = s.command(ctx, tx, r, p, c)
 		return err
 	})
 	return c, err

@@ -57,6 +57,7 @@ func (s *Service) subscribeOutside() {
 		return s.withRepository(ctx, a.Repository, s.listThere)
 	})
 	queue.Handle(s.Queue, jobSayCheck, handle, s.sayCheck)
+	queue.Handle(s.Queue, jobSayAnswers, queue.HandleOptions{Timeout: time.Minute}, s.sayAnswers)
 	queue.Handle(s.Queue, jobEvery, queue.HandleOptions{Timeout: time.Minute, MaxAttempts: 1}, s.everyOutside)
 	s.Queue.Every(jobEvery, outsideEvery, everyArgs{})
 	s.Ledger.Subscribe("proposal.outside", []string{"repository.connected", "repository.proposal"}, s.forgeTold)

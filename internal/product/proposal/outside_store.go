@@ -40,6 +40,21 @@ func insertOutsideComment(ctx context.Context, tx *store.Tx, proposal string, c 
 	return true, insertComment(ctx, tx, proposal, c)
 }
 
+// claimComment gives a comment that was kept as the platform's account's to who said it here; false when that is done.
+func claimComment(ctx context.Context, tx *store.Tx, proposal string, c Comment) (id string, claimed bool, err error) {
+	n, err := tx.Exec(ctx, "UPDATE proposal_comments SET author = $3, body = $4, reply_to = $5, login = '', posted = 1 WHERE proposal = $1 AND there = $2 AND posted = 0",
+		proposal, c.There, c.Author, c.Body, c.ReplyTo)
+	if err == nil {
+		err = tx.QueryRow(ctx, "SELECT id FROM proposal_comments WHERE proposal = $1 AND there = $2", proposal, c.There).Scan(&id)
+	}
+	return id, n > 0, fault.Wrap(err, "keep whose comment it is")
+}
+
+// commanded tells whether a comment of a forge was read for commands before: one that was gone and came again is the same.
+func commanded(ctx context.Context, tx *store.Tx, proposal, there string) (bool, error) {
+	return kept(ctx, tx, "proposal_commands", proposal, there)
+}
+
 func insertOutsideReview(ctx context.Context, tx *store.Tx, proposal string, r Review) (fresh bool, err error) {
 	if there, err := kept(ctx, tx, "proposal_reviews", proposal, r.There); err != nil || there {
 		return false, err

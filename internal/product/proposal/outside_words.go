@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -24,16 +25,24 @@ type words struct {
 	reviews  map[string]Review
 }
 
-// keepWords writes what was said of a proposal at its forge: what is new, what was changed, and what is gone.
-func (s *Service) keepWords(ctx context.Context, r repository.Repository, p Proposal, t told) error {
-	var known words
-	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		known, err = outsideWords(ctx, tx, p.ID)
+// wordsOf gives what is kept of what was said of a proposal at its forge.
+func (s *Service) wordsOf(ctx context.Context, r repository.Repository, number int) (known words, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		p, err := byNumber(ctx, tx, r.ID, number, "")
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err == nil {
+			known, err = outsideWords(ctx, tx, p.ID)
+		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
+	return known, err
+}
+
+// keepWords writes what was said of a proposal at its forge: what is new, what was changed, and what is gone of what was
+// known before the forge was asked.
+func (s *Service) keepWords(ctx context.Context, r repository.Repository, p Proposal, t told, known words) error {
 	var todo []func(tx *store.Tx) error
 	for _, v := range t.reviews {
 		if fn := s.keepReview(ctx, r, p, known.reviews, v, t); fn != nil {
@@ -51,7 +60,11 @@ func (s *Service) keepWords(ctx context.Context, r repository.Repository, p Prop
 		ids[id] = c.ID
 	}
 	for _, c := range t.comments {
-		if fn := s.keepComment(ctx, r, p, known.comments, c, t, ids); fn != nil {
+		fn, err := s.keepComment(ctx, r, p, known.comments, c, &t, ids)
+		if err != nil {
+			return err
+		}
+		if fn != nil {
 			todo = append(todo, fn)
 		}
 		delete(known.comments, c.ID)
@@ -79,7 +92,7 @@ func (s *Service) keepWords(ctx context.Context, r repository.Repository, p Prop
 			return fault.Wrap(err, "keep what was said of %s", Full(r.FullName(), p.Number))
 		}
 	}
-	return nil
+	return s.heard(ctx, p, t)
 }
 
 func clean(text string, limit int) string {
@@ -115,7 +128,7 @@ func (s *Service) setVerdict(ctx context.Context, r repository.Repository, p Pro
 	}
 }
 
-func (s *Service) keepComment(ctx context.Context, r repository.Repository, p Proposal, known map[string]Comment, c forge.Comment, t told, ids map[string]string) func(tx *store.Tx) error {
+func (s *Service) keepComment(ctx context.Context, r repository.Repository, p Proposal, known map[string]Comment, c forge.Comment, t *told, ids map[string]string) (func(tx *store.Tx) error, error) {
 	body := clean(c.Body, commentLimit)
 	old, ok := known[c.ID]
 	resolved := old.Resolved
@@ -129,7 +142,7 @@ func (s *Service) keepComment(ctx context.Context, r repository.Repository, p Pr
 			body = old.Body // it was said here, and stands there with the name of who said it
 		}
 		if old.Body == body && old.Resolved == resolved {
-			return nil
+			return nil, nil
 		}
 		kind, data := "proposal.comment-edited", map[string]any{"comment": old.ID}
 		if old.Body == body {
@@ -142,7 +155,7 @@ func (s *Service) keepComment(ctx context.Context, r repository.Repository, p Pr
 				return err
 			}
 			return s.tellAs(ctx, tx, cmp.Or(old.Author, "system"), r, p, kind, data)
-		}
+		}, nil
 	}
 	n := Comment{
 		ID: ref.NewID(commentPrefix, cmp.Or(c.Created, s.Now())), Author: t.people[c.Author.Login], Login: c.Author.Login, There: c.ID, Body: body,
@@ -150,10 +163,14 @@ func (s *Service) keepComment(ctx context.Context, r repository.Repository, p Pr
 		Created: cmp.Or(c.Created, s.Now()), Updated: cmp.Or(c.Updated, c.Created, s.Now()),
 	}
 	ids[c.ID] = n.ID
+	by, err := s.commander(ctx, r, p, c, n, t)
 	return func(tx *store.Tx) error {
 		if fresh, err := insertOutsideComment(ctx, tx, p.ID, n); err != nil || !fresh {
 			return err
 		}
-		return s.tellAs(ctx, tx, cmp.Or(n.Author, "system"), r, p, "proposal.commented", map[string]any{"comment": n.ID})
-	}
+		if err := s.tellAs(ctx, tx, cmp.Or(n.Author, "system"), r, p, "proposal.commented", map[string]any{"comment": n.ID}); err != nil || by.ID == "" {
+			return err
+		}
+		return s.commandThere(actor.With(ctx, by), tx, r, p, n)
+	}, err
 }

@@ -244,12 +244,12 @@ func saveAsked(ctx context.Context, tx *store.Tx, proposal string, owners []stri
 	return nil
 }
 
-const commandColumns = "comment, ordinal, proposal, name, arguments, author, scopes, state, answer, created"
+const commandColumns = "comment, ordinal, proposal, name, arguments, author, scopes, there, state, answer, created"
 
 func scanCommand(row store.Row) (c Command, err error) {
 	var scopes string
 	var created int64
-	if err := row.Scan(&c.Comment, &c.Ordinal, &c.Proposal, &c.Name, &c.Arguments, &c.Author, &scopes, &c.State, &c.Answer, &created); err != nil {
+	if err := row.Scan(&c.Comment, &c.Ordinal, &c.Proposal, &c.Name, &c.Arguments, &c.Author, &scopes, &c.there, &c.State, &c.Answer, &created); err != nil {
 		return c, err
 	}
 	c.Created = store.FromMicros(created)
@@ -261,8 +261,8 @@ func insertCommand(ctx context.Context, tx *store.Tx, c Command) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO proposal_commands ("+commandColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
-		c.Comment, c.Ordinal, c.Proposal, c.Name, c.Arguments, c.Author, string(scopes), c.State, c.Answer, store.Micros(c.Created))
+	_, err = tx.Exec(ctx, "INSERT INTO proposal_commands ("+commandColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+		c.Comment, c.Ordinal, c.Proposal, c.Name, c.Arguments, c.Author, string(scopes), c.there, c.State, c.Answer, store.Micros(c.Created))
 	return fault.Wrap(err, "keep the command /%s", c.Name)
 }
 

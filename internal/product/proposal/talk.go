@@ -195,7 +195,7 @@ func (s *Service) comment(ctx context.Context, tx *store.Tx, r repository.Reposi
 		return c, err
 	}
 	var err error
-	c.Commands, err = s.command(ctx, tx, r, p, c.ID, c.Body)
+	c.Commands, err = s.command(ctx, tx, r, p, c)
 	return c, err
 }
 

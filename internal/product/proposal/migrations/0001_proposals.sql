@@ -101,12 +101,14 @@ CREATE TABLE proposal_commands (
   arguments TEXT NOT NULL,
   author TEXT NOT NULL,
   scopes TEXT NOT NULL, -- JSON: what the author's token was held to
+  there TEXT NOT NULL, -- the forge's id of the comment; "" of one that was said here
   state TEXT NOT NULL, -- waiting, done, refused, passed
   answer TEXT NOT NULL,
   created BIGINT NOT NULL,
   PRIMARY KEY (comment, ordinal)
 );
 CREATE INDEX proposal_commands_proposal ON proposal_commands (proposal);
+CREATE UNIQUE INDEX proposal_commands_there ON proposal_commands (proposal, there, ordinal) WHERE there <> '';
 
 CREATE TABLE proposal_checks (
   repository TEXT NOT NULL, -- id
