@@ -153,6 +153,48 @@ chapter('It is merged from here, and there it is merged', async () => {
   await told.sound(page, 'a file of a repository at a forge');
 });
 
+chapter('An import that is not let in takes a stored secret', async () => {
+  await page.goto('/repositories');
+  await main().getByRole('button', { name: 'Import' }).click();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByRole('textbox', { name: 'Address' }).fill(`${gitea.url}/acme/shop.git`);
+  await drawer.getByRole('textbox', { name: 'Name here' }).fill('crew/copied');
+  await drawer.getByText('A password', { exact: true }).click();
+  await drawer.getByRole('textbox', { name: 'User name' }).fill('ann');
+  await drawer.getByLabel('Password or token').fill('guessed');
+  await told.sound(page, 'an import with a password');
+  await picture(page, 'import', 'ROADBED_LOOKS');
+  await drawer.getByRole('button', { name: 'Import it' }).click();
+  await main().getByText('Could not be imported').waitFor();
+  await main().getByRole('button', { name: 'Other credentials' }).click();
+  await main().getByText('A stored secret', { exact: true }).click();
+  await main().getByRole('textbox', { name: 'User name' }).fill('ann');
+  await main().getByRole('combobox', { name: 'Secret' }).click();
+  await told.sound(page, 'an import that was not let in');
+  await picture(page, 'import-refused', 'ROADBED_LOOKS');
+  await page.getByRole('option', { name: 'default/gitea-token' }).click();
+  await main().getByRole('button', { name: 'Try with these' }).click();
+  await main().getByRole('row', { name: /^prices.txt/ }).waitFor();
+});
+
+chapter('A repository here is mirrored to one at the forge', async () => {
+  await gitea.api(token, 'POST', '/orgs/acme/repos', { name: 'copy', private: true, default_branch: 'main' });
+  await page.goto('/repositories/crew/copied?tab=settings');
+  await main().getByText('No mirrors').waitFor();
+  await main().getByRole('button', { name: 'Add a mirror' }).click();
+  await told.sound(page, 'the form of a mirror to an address');
+  await main().getByText('To a connected forge', { exact: true }).click();
+  const there = main().getByRole('combobox', { name: 'Repository there' });
+  await there.fill('copy');
+  await page.getByRole('option', { name: 'acme/copy' }).click();
+  await told.sound(page, 'the form of a mirror to a forge');
+  await picture(page, 'mirror', 'ROADBED_LOOKS');
+  await main().getByRole('button', { name: 'Add it' }).click();
+  await main().getByRole('row', { name: /acme\/copy at default\/gitea up to date/ }).waitFor();
+  const [head] = await gitea.api(token, 'GET', '/repos/acme/copy/commits?limit=1');
+  assert.equal(head.sha, git('ls-remote', 'origin', 'main').split('\t')[0]);
+});
+
 chapter('Disconnecting forgets it here alone', async () => {
   await page.goto(shop);
   await main().getByRole('button', { name: 'Disconnect' }).click();

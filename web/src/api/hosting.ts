@@ -50,11 +50,18 @@ export function useRestore() {
   });
 }
 
+/** How the server signs in to a repository elsewhere; empty where it needs not. */
+export interface Credentials {
+  username?: string;
+  password?: string;
+  secret?: string;
+}
+
 export interface NewImport {
   namespace?: string;
   name: string;
   space?: string;
-  import: { url: string; username?: string; password?: string; secret?: string; every?: string };
+  import: Credentials & { url: string; every?: string };
 }
 
 export function useImport() {
@@ -65,14 +72,14 @@ export function useImport() {
   });
 }
 
-/** Tries an import again, has a follower look now, or ends either. */
+/** Tries an import again, with other credentials when some are given, has a follower look now, or ends either. */
 export function useImportDeed({ namespace, name }: RepositoryPath) {
   const client = useQueryClient();
   const params = { path: { namespace, name } };
   return useMutation({
-    mutationFn: (deed: 'retry' | 'cancel') =>
+    mutationFn: ({ deed, credentials = {} }: { deed: 'retry' | 'cancel'; credentials?: Credentials }) =>
       deed === 'retry'
-        ? body(api.POST(`${one}/import/retry`, { params, body: {} }))
+        ? body(api.POST(`${one}/import/retry`, { params, body: credentials }))
         : body(api.POST(`${one}/import/cancel`, { params })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['repository', namespace, name] }),
   });
@@ -95,13 +102,12 @@ export const mirrors = (at: RepositoryPath) =>
     refetchInterval: 3_000, // how a push there goes is not in the ledger
   });
 
-export interface NewMirror {
+export interface NewMirror extends Credentials {
+  /** An address, or OWNER/NAME at the forge of an integration. */
   url: string;
   integration?: string;
-  username?: string;
-  password?: string;
-  secret?: string;
   patterns?: string[];
+  every?: string;
   force?: boolean;
 }
 

@@ -1,11 +1,12 @@
-import { Button, Drawer, Group, PasswordInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Drawer, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { useImport } from '../../api/hosting';
+import { type Credentials, useImport } from '../../api/hosting';
 import { spaces } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { flagsOf, SignIn } from '../../parts/SignIn';
 
 /** Makes a repository of one elsewhere. */
 export function Import({ close }: { close: () => void }) {
@@ -15,8 +16,7 @@ export function Import({ close }: { close: () => void }) {
   const [url, setURL] = useState('');
   const [name, setName] = useState('');
   const [space, setSpace] = useState<string | null>(null);
-  const [username, setUsername] = useState('');
-  const [password, setPassword] = useState('');
+  const [credentials, setCredentials] = useState<Credentials>({});
   const [every, setEvery] = useState<string | null>(null);
   const called = name || (url.replace(/\/+$/, '').split('/').pop() ?? '').replace(/\.git$/, '').toLowerCase();
   const submit = (event: FormEvent) => {
@@ -27,7 +27,7 @@ export function Import({ close }: { close: () => void }) {
         namespace: second ? first : undefined,
         name: second ?? first ?? '',
         space: space ?? undefined,
-        import: { url, username: username || undefined, password: password || undefined, every: every ?? undefined },
+        import: { url, ...credentials, every: every ?? undefined },
       },
       { onSuccess: (r) => navigate({ to: `/repositories/${r.namespace}/${r.name}` }) },
     );
@@ -63,20 +63,7 @@ export function Import({ close }: { close: () => void }) {
             value={space}
             onChange={setSpace}
           />
-          <Group grow align="start">
-            <TextInput
-              label="User name"
-              autoComplete="off"
-              value={username}
-              onChange={(e) => setUsername(e.currentTarget.value)}
-            />
-            <PasswordInput
-              label="Password or token"
-              autoComplete="new-password"
-              value={password}
-              onChange={(e) => setPassword(e.currentTarget.value)}
-            />
-          </Group>
+          <SignIn space={space ?? 'default'} value={credentials} set={setCredentials} />
           <Select
             label="How often"
             placeholder="Once"
@@ -92,7 +79,9 @@ export function Import({ close }: { close: () => void }) {
           />
           <Failure error={make.error} />
           <Group justify="flex-end" gap="xs">
-            <CopyCommand command={`roadbed repo import ${url || 'URL'} ${called}`} />
+            <CopyCommand
+              command={`roadbed repo import ${url || 'URL'} ${called}${space ? ` --space ${space}` : ''}${every ? ` --every ${every}` : ''}${flagsOf(credentials)}`}
+            />
             <Button type="submit" loading={make.isPending}>
               Import it
             </Button>

@@ -56,6 +56,18 @@ export function Unborn({ repo }: { repo: Repository }) {
       </Section>
     );
   }
+  const state = repo.import?.state;
+  if (state && state !== 'ready' && state !== 'canceled') {
+    return (
+      <Section>
+        <Empty title={state === 'failed' ? 'Its import brought nothing' : 'What is imported is not here yet'}>
+          {state === 'failed'
+            ? 'See above why, and try it again; or give it up, and push something of your own.'
+            : 'Its files are seen here as soon as it is done.'}
+        </Empty>
+      </Section>
+    );
+  }
   return (
     <Section>
       <Empty

@@ -1,7 +1,7 @@
-import { Button, Checkbox, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
-import { mirrors, useAddMirror, useMirrorDeed } from '../../api/hosting';
+import { useState } from 'react';
+import { mirrors, useMirrorDeed } from '../../api/hosting';
 import type { Mirror, Repository } from '../../api/types';
 import { Ask } from '../../parts/Ask';
 import { Failure } from '../../parts/Failure';
@@ -10,6 +10,7 @@ import { More } from '../../parts/More';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { AddMirror } from './AddMirror';
 
 /** Where branches and tags are pushed on to. */
 export function Mirrors({ repo }: { repo: Repository }) {
@@ -28,7 +29,7 @@ export function Mirrors({ repo }: { repo: Repository }) {
         </Button>
       }
     >
-      {adding && <Add repo={repo} close={() => setAdding(false)} />}
+      {adding && <AddMirror repo={repo} close={() => setAdding(false)} />}
       {query.isPending && <Rows count={2} />}
       {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isSuccess && items.length === 0 && !adding && (
@@ -53,7 +54,7 @@ export function Mirrors({ repo }: { repo: Repository }) {
                 </div>
               ),
             },
-            { name: 'State', width: 120, cell: (m) => <State state={m.state} /> },
+            { name: 'State', width: 120, cell: (m) => <Standing of={m} /> },
             {
               name: 'Pushed',
               wide: true,
@@ -95,72 +96,6 @@ export function Mirrors({ repo }: { repo: Repository }) {
   );
 }
 
-function Add({ repo, close }: { repo: Repository; close: () => void }) {
-  const add = useAddMirror(repo);
-  const [url, setURL] = useState('');
-  const [username, setUsername] = useState('');
-  const [password, setPassword] = useState('');
-  const [patterns, setPatterns] = useState('');
-  const [force, setForce] = useState(false);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const only = patterns.split(/[\s,]+/).filter(Boolean);
-    add.mutate(
-      {
-        url,
-        force,
-        username: username || undefined,
-        password: password || undefined,
-        patterns: only.length > 0 ? only : undefined,
-      },
-      { onSuccess: close },
-    );
-  };
-  return (
-    <form onSubmit={submit}>
-      <Stack p="md" maw={592}>
-        <TextInput
-          label="Address"
-          placeholder="https://git.example.com/acme/shop.git"
-          required
-          value={url}
-          onChange={(e) => setURL(e.currentTarget.value)}
-        />
-        <Group grow align="start">
-          <TextInput
-            label="User name"
-            autoComplete="off"
-            value={username}
-            onChange={(e) => setUsername(e.currentTarget.value)}
-          />
-          <PasswordInput
-            label="Password or token"
-            autoComplete="new-password"
-            value={password}
-            onChange={(e) => setPassword(e.currentTarget.value)}
-          />
-        </Group>
-        <TextInput
-          label="Only these branches and tags"
-          placeholder="main, release/*, refs/tags/v*"
-          value={patterns}
-          onChange={(e) => setPatterns(e.currentTarget.value)}
-        />
-        <Checkbox
-          label="Overwrite and delete there what is not from here"
-          checked={force}
-          onChange={(e) => setForce(e.currentTarget.checked)}
-        />
-        <Failure error={add.error} />
-        <Group>
-          <Button type="submit" loading={add.isPending}>
-            Add it
-          </Button>
-          <Button variant="default" onClick={close}>
-            Not now
-          </Button>
-        </Group>
-      </Stack>
-    </form>
-  );
+function Standing({ of: m }: { of: Mirror }) {
+  return m.state === 'ready' ? <State state="succeeded" said="up to date" /> : <State state={m.state} />;
 }
