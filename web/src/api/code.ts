@@ -193,8 +193,10 @@ function useAnew(at: RepositoryPath) {
   return () => client.invalidateQueries({ queryKey: key(at) });
 }
 
+export type RefKind = 'branches' | 'tags';
+
 export interface NewRef {
-  kind: 'branches' | 'tags';
+  kind: RefKind;
   name: string;
   at: string;
   message?: string;
@@ -211,9 +213,12 @@ export function useCreateRef(at: RepositoryPath) {
   });
 }
 
-export function useDeleteTag(at: RepositoryPath) {
+export function useDeleteRef(at: RepositoryPath, kind: RefKind) {
   return useMutation({
-    mutationFn: (tag: string) => body(api.DELETE(`${one}/tags`, { params: { path: { ...at }, query: { name: tag } } })),
+    mutationFn: (name: string) => {
+      const given = { params: { path: { ...at }, query: { name } } };
+      return kind === 'tags' ? body(api.DELETE(`${one}/tags`, given)) : body(api.DELETE(`${one}/branches`, given));
+    },
     onSuccess: useAnew(at),
   });
 }

@@ -93,19 +93,6 @@ export function useSettle(path: ProposalPath) {
   });
 }
 
-export function useDeleteBranch(namespace: string, name: string) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (branch: string) =>
-      body(
-        api.DELETE('/api/v1/repositories/{namespace}/{name}/branches', {
-          params: { path: { namespace, name }, query: { name: branch } },
-        }),
-      ),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['repository', namespace, name] }),
-  });
-}
-
 export interface NewProposal {
   title: string;
   body: string;

@@ -1,13 +1,13 @@
 import { Button, Group, Modal, Stack, Textarea, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
-import { useCreateRef } from '../../api/code';
+import { type RefKind, useCreateRef } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 
 interface Props {
   repo: Repository;
-  kind: 'branches' | 'tags';
+  kind: RefKind;
   close: () => void;
 }
 
