@@ -1,7 +1,7 @@
 // Command bench prints the figures that the product promises, each as `name value unit`. It measures bin/roadbed from
 // outside, by the public client and by git, and runs the rooms' own benchmarks for what can't be seen there. Its arguments
-// name parts (see parts), or `git` for all of hosted git; without any it runs those of the product as a whole. What has a
-// bound and misses it is told at the end, and the command fails.
+// name parts (see parts), or `git` for all of hosted git and `catalog` for the catalog; without any it runs those of the
+// product as a whole. What has a bound and misses it is told at the end, and the command fails.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,14 +44,19 @@ var parts = []part{
 	{"diff", "git", diffFigures},
 	{"many", "git", manyFigures},
 	{"hooks", "git", hookFigures},
+	{"catalog", "catalog", catalogFigures},
 }
 
 func main() {
-	chosen := os.Args[1:]
+	entities := flag.Int("n", 100_000, "`entities` of the catalog")
+	databases := flag.String("databases", "sqlite,postgres", "`names` of the databases under the catalog")
+	flag.Parse()
+	chosen := flag.Args()
 	if len(chosen) == 0 {
 		chosen = []string{"product"}
 	}
-	if err := run(context.Background(), chosen); err != nil {
+	err := run(context.Background(), chosen, bench{entities: *entities, databases: strings.Split(*databases, ",")})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -60,6 +66,9 @@ func main() {
 type bench struct {
 	dir    string
 	missed []string
+
+	entities  int      // of the catalog
+	databases []string // under it
 }
 
 func figure(name string, value float64, unit string) {
@@ -74,7 +83,7 @@ func (b *bench) most(name string, value, bound float64, unit string) {
 	}
 }
 
-func run(ctx context.Context, chosen []string) error {
+func run(ctx context.Context, chosen []string, how bench) error {
 	if _, err := os.Stat(program); err != nil {
 		return fmt.Errorf("%w; run make build first", err)
 	}
@@ -86,7 +95,7 @@ func run(ctx context.Context, chosen []string) error {
 				continue
 			}
 			known = true
-			late, err := p.run(ctx)
+			late, err := p.run(ctx, how)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
@@ -102,14 +111,14 @@ func run(ctx context.Context, chosen []string) error {
 	return nil
 }
 
-func (p part) run(ctx context.Context) (missed []string, err error) {
+func (p part) run(ctx context.Context, b bench) (missed []string, err error) {
 	dir, err := os.MkdirTemp("", "roadbed-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir}
-	err = p.measure(ctx, b)
+	b.dir = dir
+	err = p.measure(ctx, &b)
 	return b.missed, err
 }
 
@@ -153,16 +162,25 @@ type server struct {
 	api     *client.Client
 }
 
-func start(ctx context.Context, dir string) (*server, error) {
+func start(ctx context.Context, dir string) (*server, error) { return startOn(ctx, dir, "") }
+
+// startOn starts a server on a database; "" is SQLite in its folder. With the same folder it is the server of before.
+func startOn(ctx context.Context, dir, database string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	address := l.Addr().String()
 	l.Close()
-	token := rand.Text()
+	token, err := tokenOf(dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &server{command: exec.CommandContext(ctx, program, "server", "--listen", address, "--data", filepath.Join(dir, "data")), api: client.New("http://"+address, token)}
 	s.command.Env = append(os.Environ(), "ROADBED_ADMIN_TOKEN="+token)
+	if database != "" {
+		s.command.Args = append(s.command.Args, "--database", database)
+	}
 	began := time.Now()
 	if err := s.command.Start(); err != nil {
 		return nil, err
@@ -185,19 +203,53 @@ func start(ctx context.Context, dir string) (*server, error) {
 	return nil, fmt.Errorf("the server was not ready within a minute")
 }
 
+// tokenOf gives the token of the server of a folder, the same each time.
+func tokenOf(dir string) (string, error) {
+	file := filepath.Join(dir, "token")
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	token := rand.Text()
+	return token, os.WriteFile(file, []byte(token), 0o600)
+}
+
 func (s *server) stop() {
 	_ = s.command.Process.Signal(syscall.SIGTERM) // it may have ended
 	_ = s.command.Wait()
 }
 
 // memory gives the resident memory in MB.
-func (s *server) memory() (float64, error) {
+func (s *server) memory() (float64, error) { return s.status("VmRSS:") }
+
+// peak gives the most that memory has been.
+func (s *server) peak() (float64, error) { return s.status("VmHWM:") }
+
+// cpu gives the seconds of processor that the server has taken, its own children that have ended included; 0 where the
+// system does not tell.
+func (s *server) cpu() float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), ") ")
+	fields, ticks := strings.Fields(rest), 0.0
+	for _, f := range fields[min(11, len(fields)):min(15, len(fields))] {
+		n, _ := strconv.ParseFloat(f, 64) // the kernel writes numbers
+		ticks += n
+	}
+	return ticks / 100
+}
+
+func (s *server) status(field string) (float64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for _, line := range strings.Split(string(data), "\n") {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == field {
 			kb, err := strconv.ParseFloat(f[1], 64)
 			return kb / 1000, err
 		}
