@@ -165,11 +165,24 @@ func (p Platform) Files(ctx context.Context, repository, commit, folder string) 
 
 // files is Files with those that are wanted.
 func (p Platform) files(ctx context.Context, repository, commit, folder string, wanted func(file string) bool) ([]string, error) {
+	entries, err := p.entries(ctx, repository, commit, folder, wanted)
+	return paths(entries), err
+}
+
+func paths(entries []git.TreeEntry) []string {
+	var files []string
+	for _, e := range entries {
+		files = append(files, e.Path)
+	}
+	return files
+}
+
+func (p Platform) entries(ctx context.Context, repository, commit, folder string, wanted func(file string) bool) ([]git.TreeEntry, error) {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
-	var files []string
+	var files []git.TreeEntry
 	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
 		files = nil
 		return p.s.git.Walk(ctx, dir, commit, folder, func(e git.TreeEntry) error {
@@ -179,7 +192,7 @@ func (p Platform) files(ctx context.Context, repository, commit, folder string, 
 			if len(files) == filesAtOnce {
 				return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
 			}
-			files = append(files, e.Path)
+			files = append(files, e)
 			return nil
 		})
 	})
@@ -195,6 +208,12 @@ func (p Platform) files(ctx context.Context, repository, commit, folder string, 
 // Glob lists the files that match a pattern: path.Match within a folder's name, ** for any folders. A path without any
 // pattern matches itself, when it is there.
 func (p Platform) Glob(ctx context.Context, repository, commit, pattern string) ([]string, error) {
+	entries, err := p.Match(ctx, repository, commit, pattern)
+	return paths(entries), err
+}
+
+// Match is Glob with the hash of each file.
+func (p Platform) Match(ctx context.Context, repository, commit, pattern string) ([]git.TreeEntry, error) {
 	pattern, err := git.CheckPath(pattern)
 	if err != nil {
 		return nil, err
@@ -206,7 +225,42 @@ func (p Platform) Glob(ctx context.Context, repository, commit, pattern string) 
 	if parts[len(parts)-1] == "**" {
 		parts = append(parts, "*") // the folder itself is no file in it
 	}
-	return p.files(ctx, repository, commit, fixed(pattern), func(file string) bool { return match(parts, strings.Split(file, "/")) })
+	return p.entries(ctx, repository, commit, fixed(pattern), func(file string) bool { return match(parts, strings.Split(file, "/")) })
+}
+
+// ReadSome reads files of a commit until together they have total bytes; see git.ReadSome.
+func (p Platform) ReadSome(ctx context.Context, repository, commit string, files []string, limit, total int64) (some []git.Content, err error) {
+	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+		some, err = p.s.git.ReadSome(ctx, dir, commit, files, limit, total)
+		return err
+	})
+	return some, err
+}
+
+// Hashes gives the hashes of files of a commit; what is not there is left out.
+func (p Platform) Hashes(ctx context.Context, repository, commit string, files []string) (hashes map[string]string, err error) {
+	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+		hashes, err = p.s.git.Hashes(ctx, dir, commit, files)
+		return err
+	})
+	return hashes, err
+}
+
+// Heads gives the commits of all default branches, by NAMESPACE/NAME, as the ledger knows them. It reads no repository.
+func (p Platform) Heads(ctx context.Context) (heads map[string]string, err error) {
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		heads = map[string]string{}
+		rows, err := tx.Query(ctx, `SELECT r.namespace || '/' || r.name, h.hash FROM repositories r
+			JOIN repository_refs h ON h.repository = r.id AND h.name = 'refs/heads/' || r.default_branch WHERE r.deleted = 0`)
+		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+			var name, hash string
+			err := r.Scan(&name, &hash)
+			heads[name] = hash
+			return struct{}{}, err
+		})
+		return err
+	})
+	return heads, fault.Wrap(err, "read the heads of all repositories")
 }
 
 // fixed gives the folder that every match of a pattern lies in.
