@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // loops does bare what the ingest can't do without, of a part of it: the YAML library over the same bytes, and SQLite
@@ -50,46 +51,43 @@ func (c *catalogued) loops(ctx context.Context) error {
 
 // bareInserts writes a row for each document, of its text and a few short columns, as an entity and as a version.
 func bareInserts(ctx context.Context, file string, texts [][]byte) (took time.Duration, err error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	db, err := store.Open(ctx, "sqlite:"+file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, `CREATE TABLE entities (ref TEXT PRIMARY KEY, uid TEXT UNIQUE, kind TEXT, owner TEXT, source TEXT, document TEXT, updated BIGINT);
-CREATE INDEX kinds ON entities (kind, ref); CREATE INDEX sources ON entities (source, ref);
-CREATE TABLE versions (ref TEXT, version BIGINT, document TEXT, time BIGINT, PRIMARY KEY (ref, version));`)
-	if err != nil {
-		return 0, err
-	}
+	err = db.Write(ctx, func(tx *store.Tx) error {
+		for _, statement := range []string{
+			`CREATE TABLE entities (ref TEXT PRIMARY KEY, uid TEXT UNIQUE, kind TEXT, owner TEXT, source TEXT, document TEXT, updated BIGINT)`,
+			`CREATE INDEX kinds ON entities (kind, ref)`, `CREATE INDEX sources ON entities (source, ref)`,
+			`CREATE TABLE versions (ref TEXT, version BIGINT, document TEXT, time BIGINT, PRIMARY KEY (ref, version))`,
+		} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	began, n := time.Now(), 0
 	for _, text := range texts {
-		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
-			return 0, err
+			break
 		}
-		entity, err := tx.PrepareContext(ctx, `INSERT INTO entities VALUES ($1, $2, 'component', 'group:default/team', 'location:one', $3, $4)`)
-		if err != nil {
-			return 0, err
-		}
-		version, err := tx.PrepareContext(ctx, `INSERT INTO versions VALUES ($1, 1, $2, $3)`)
-		if err != nil {
-			return 0, err
-		}
-		for _, document := range strings.Split(string(text), "---\n")[1:] {
-			n++
-			name := fmt.Sprintf("component:made/part-%06d", n)
-			if _, err := entity.ExecContext(ctx, name, fmt.Sprintf("ent_%020d", n), document, n); err != nil {
-				return 0, err
+		err = db.Write(ctx, func(tx *store.Tx) error {
+			for _, document := range strings.Split(string(text), "---\n")[1:] {
+				n++
+				name := fmt.Sprintf("component:made/part-%06d", n)
+				if _, err := tx.Exec(ctx, `INSERT INTO entities VALUES ($1, $2, 'component', 'group:default/team', 'location:one', $3, $4)`, name, fmt.Sprintf("ent_%020d", n), document, n); err != nil {
+					return err
+				}
+				if _, err := tx.Exec(ctx, `INSERT INTO versions VALUES ($1, 1, $2, $3)`, name, document, n); err != nil {
+					return err
+				}
 			}
-			if _, err := version.ExecContext(ctx, name, document, n); err != nil {
-				return 0, err
-			}
-		}
-		if err := tx.Commit(); err != nil {
-			return 0, err
-		}
+			return nil
+		})
 	}
-	return time.Since(began), nil
+	return time.Since(began), err
 }
 
 // bareHandler measures an HTTP server that does nothing but answer 2 KB.
