@@ -125,6 +125,9 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, ite
 	if err := addVersion(ctx, tx, e, v, text); err != nil {
 		return err
 	}
+	if err := s.indexed(tx, e, item.Action, entry); err != nil {
+		return err
+	}
 	if kind.Name == locationKind {
 		if err := s.locationChanged(ctx, tx, told, e.Source); err != nil {
 			return err

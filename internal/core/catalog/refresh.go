@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -42,9 +43,12 @@ func (s *Service) subscribe() {
 	s.ledger.Subscribe("catalog.repositories", []string{"repository."}, s.repositoryChanged)
 }
 
-// Run looks at all locations once, for what changed while no server ran, and then lives until ctx ends: pushes and
+// Run looks at all locations once, for what changed while no server ran, and keeps the index until ctx ends: pushes and
 // the hourly sweep come through the ledger and the queue.
 func (s *Service) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { s.follow(ctx) })
 	if err := s.sweep(ctx, false); err != nil && ctx.Err() == nil {
 		s.log.Error("look at the locations of the catalog", "error", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -45,6 +46,7 @@ type Service struct {
 	repositories Repositories
 	people       People
 	addresses    []string
+	follower     follower
 	now          func() time.Time
 	log          *slog.Logger
 }
@@ -52,6 +54,7 @@ type Service struct {
 // New gives the service, registers Backstage's kinds, and subscribes to pushes. Read comes before the first location.
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, now: now, log: log}
+	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}
 	for _, k := range Kinds() {
 		registry.Register(k)
 	}

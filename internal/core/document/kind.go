@@ -62,11 +62,12 @@ func (k Kind) Takes() string {
 type Registry struct {
 	kinds   map[string]Kind // by name in lower case
 	inverse map[string]string
+	forward map[string]bool
 }
 
 // NewRegistry gives a registry without kinds, which knows Backstage's pairs of relations.
 func NewRegistry() *Registry {
-	r := &Registry{kinds: map[string]Kind{}, inverse: map[string]string{}}
+	r := &Registry{kinds: map[string]Kind{}, inverse: map[string]string{}, forward: map[string]bool{}}
 	for _, pair := range [][2]string{
 		{"ownedBy", "ownerOf"}, {"partOf", "hasPart"}, {"dependsOn", "dependencyOf"},
 		{"providesApi", "apiProvidedBy"}, {"consumesApi", "apiConsumedBy"},
@@ -90,13 +91,17 @@ func (r *Registry) Register(k Kind) {
 	r.kinds[key] = k
 }
 
-// Pair says that two types of relation are each other's inverse.
+// Pair says that two types of relation are each other's inverse. The pair goes by the name of the forward one.
 func (r *Registry) Pair(forward, inverse string) {
+	r.forward[forward] = true
 	r.inverse[forward], r.inverse[inverse] = inverse, forward
 }
 
 // Inverse gives the type of the edge back, or "" when the relation has none.
 func (r *Registry) Inverse(relation string) string { return r.inverse[relation] }
+
+// Forward tells whether a relation is the forward one of its pair.
+func (r *Registry) Forward(relation string) bool { return r.forward[relation] }
 
 // Lookup gives the kind of a document.
 func (r *Registry) Lookup(apiVersion, kind string) (Kind, bool) {

@@ -48,6 +48,7 @@ CREATE TABLE entity_versions (
   entry TEXT NOT NULL,                  -- of the ledger
   PRIMARY KEY (ref, version)
 );
+CREATE INDEX entity_versions_entry ON entity_versions (entry);
 
 CREATE TABLE entity_statuses (
   ref TEXT PRIMARY KEY,

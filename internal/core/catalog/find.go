@@ -1,0 +1,149 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Found is a part of an ordered result.
+type Found struct {
+	Items []Entity
+	Total int // of the whole, as far as the reader may see; 0 with NoTotal
+	Next  *index.Position
+	Prev  *index.Position
+}
+
+// seen gives the index and what of it the reader may see.
+func (s *Service) seen(ctx context.Context) (*index.Index, access.Set, error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return nil, visible, err
+	}
+	x, err := s.current(ctx)
+	return x, visible, err
+}
+
+// Hits gives a part of what matches q and the reader may see (entity:read), as references with revisions. It is for
+// those who keep what they made of an entity; Load gives the entities.
+func (s *Service) Hits(ctx context.Context, q index.Query) (index.Result, error) {
+	if err := q.Check(); err != nil {
+		return index.Result{}, err
+	}
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return index.Result{}, err
+	}
+	q.Visible = visible
+	return x.Find(q), nil
+}
+
+// Find gives a part of what matches q and the reader may see. Its order and pages are those of q; Visible is filled in.
+func (s *Service) Find(ctx context.Context, q index.Query) (Found, error) {
+	result, err := s.Hits(ctx, q)
+	if err != nil {
+		return Found{}, err
+	}
+	found := Found{Total: result.Total, Next: result.Next, Prev: result.Prev}
+	refs := make([]ref.Entity, len(result.Hits))
+	for i, hit := range result.Hits {
+		refs[i] = parseStored(hit.Ref)
+	}
+	items, err := s.ByRefs(ctx, refs)
+	if err != nil {
+		return Found{}, err
+	}
+	for _, e := range items {
+		if e != nil { // one that was deleted just now is left out
+			found.Items = append(found.Items, *e)
+		}
+	}
+	return found, nil
+}
+
+// Counts counts the values of keys among the entities that match and that the reader may see, the most frequent first;
+// Visible is filled in.
+func (s *Service) Counts(ctx context.Context, q index.FacetQuery) (map[string][]index.Count, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Visible = visible
+	return x.Facets(q), nil
+}
+
+// ByRefs gives the entities of references, in that order: nil where there is none or the reader may not see it.
+func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return nil, err
+	}
+	byRef := make(map[ref.Entity]*Entity, len(refs))
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		for from := 0; from < len(refs); from += readAtOnce {
+			part := refs[from:min(from+readAtOnce, len(refs))]
+			names := make([]string, len(part))
+			for i, r := range part {
+				names[i] = r.String()
+			}
+			in, args := numbered(1, names)
+			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
+			found, err := store.Collect(rows, err, scanRow)
+			if err != nil {
+				return err
+			}
+			kept := found[:0]
+			for _, e := range found {
+				if visible.Has(e.Space) {
+					kept = append(kept, e)
+				}
+			}
+			entities, err := s.complete(ctx, tx, kept, visible)
+			if err != nil {
+				return err
+			}
+			for i := range entities {
+				byRef[entities[i].Ref] = &entities[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, "read entities")
+	}
+	list := make([]*Entity, len(refs))
+	for i, r := range refs {
+		list[i] = byRef[r]
+	}
+	return list, nil
+}
+
+// ByUID gives the entity that has a uid. It needs entity:read in its space; otherwise it is fault.NotFound.
+func (s *Service) ByUID(ctx context.Context, uid string) (Entity, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return Entity{}, err
+	}
+	hit, ok := x.ByUID(uid, visible)
+	if !ok {
+		return Entity{}, access.NotFound("entity " + uid)
+	}
+	return s.Get(ctx, parseStored(hit.Ref))
+}
+
+// Walk gives what is around entities, as far as the reader may see; Visible is filled in.
+func (s *Service) Walk(ctx context.Context, w index.Walk) (index.Graph, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return index.Graph{}, err
+	}
+	w.Visible = visible
+	return x.Walk(w), nil
+}

@@ -1,0 +1,254 @@
+package index
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+)
+
+// Pairs tells which relations are each other's inverse.
+type Pairs interface {
+	Inverse(relation string) string // "" when it has none
+	Forward(relation string) bool   // tells whether it is the one of its pair by which the pair is named: dependsOn, not dependencyOf
+}
+
+// Edge is a relation in its forward direction, whichever end declares it. An end need not exist.
+type Edge struct{ From, Type, To string }
+
+// Direction says which way edges are followed.
+type Direction uint8
+
+// The directions.
+const (
+	Outgoing Direction = 1 << iota // from From to To: what it needs, who owns it
+	Incoming                       // what needs it, what it owns
+	Both     = Outgoing | Incoming
+)
+
+// Walk asks for what is around entities.
+type Walk struct {
+	From      []string
+	Types     []string // of edges, in either direction; all when nil
+	Direction Direction
+	Depth     int // at most MaxDepth
+	Nodes     int // at most MaxNodes, the default
+	Visible   access.Set
+}
+
+// Bounds of a walk.
+const (
+	MaxDepth = 100
+	MaxNodes = 10_000
+	maxEdges = 100_000
+)
+
+// Node is what a walk met.
+type Node struct {
+	Ref    string
+	Depth  int  // steps from where the walk began
+	Exists bool // false too where it may not be seen
+	More   bool // it has edges that were not followed, for the bounds
+}
+
+// Cycle is a set of entities of which each reaches each other along edges of one type.
+type Cycle struct {
+	Type string
+	Refs []string
+}
+
+// Graph is what a walk met.
+type Graph struct {
+	Nodes  []Node // by depth, then reference
+	Edges  []Edge // between nodes
+	Cycles []Cycle
+}
+
+// forward gives an edge in its forward direction.
+func forward(pairs Pairs, from string, r Relation) Edge {
+	if back := pairs.Inverse(r.Type); back != "" && !pairs.Forward(r.Type) {
+		return Edge{r.Target, back, from}
+	}
+	return Edge{from, r.Type, r.Target}
+}
+
+// Walk follows edges breadth first.
+func (x *Index) Walk(w Walk) Graph {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	walk := walking{view: view{x, w.Visible}, Walk: w, seen: map[string]int{}, edges: map[Edge]bool{}}
+	walk.Depth = min(max(w.Depth, 0), MaxDepth)
+	if walk.Nodes <= 0 || walk.Nodes > MaxNodes {
+		walk.Nodes = MaxNodes
+	}
+	if len(w.Types) > 0 {
+		walk.types = map[string]bool{}
+		for _, t := range w.Types {
+			walk.types[t] = true
+			walk.types[x.pairs.Inverse(t)] = true
+		}
+	}
+	return walk.run()
+}
+
+type walking struct {
+	view
+	Walk
+	types map[string]bool // nil for all
+	seen  map[string]int  // place in nodes
+	nodes []Node
+	edges map[Edge]bool
+}
+
+func (w *walking) run() Graph {
+	for _, ref := range w.From {
+		w.meet(ref, 0)
+	}
+	for i := 0; i < len(w.nodes); i++ {
+		w.follow(i)
+	}
+	g := Graph{Nodes: w.nodes}
+	for e := range w.edges {
+		g.Edges = append(g.Edges, e)
+	}
+	slices.SortFunc(g.Edges, compareEdges)
+	slices.SortStableFunc(g.Nodes, func(a, b Node) int {
+		if a.Depth != b.Depth {
+			return a.Depth - b.Depth
+		}
+		return strings.Compare(a.Ref, b.Ref)
+	})
+	g.Cycles = cycles(g.Edges)
+	return g
+}
+
+func compareEdges(a, b Edge) int {
+	for _, pair := range [][2]string{{a.From, b.From}, {a.Type, b.Type}} {
+		if c := strings.Compare(pair[0], pair[1]); c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.To, b.To)
+}
+
+// meet adds a node; false when there is no room.
+func (w *walking) meet(ref string, depth int) bool {
+	if _, known := w.seen[ref]; known {
+		return true
+	}
+	if len(w.nodes) >= w.Nodes {
+		return false
+	}
+	w.seen[ref] = len(w.nodes)
+	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: w.sees(ref)})
+	return true
+}
+
+func (w *walking) follow(i int) {
+	n := w.nodes[i]
+	for _, e := range w.edgesOf(n.Ref) {
+		if w.types != nil && !w.types[e.Type] {
+			continue
+		}
+		other, way := e.To, Outgoing
+		if e.From != n.Ref {
+			other, way = e.From, Incoming
+		}
+		if w.Direction&way == 0 && w.Direction != 0 {
+			continue
+		}
+		_, known := w.seen[other]
+		switch {
+		case known:
+		case n.Depth >= w.Depth || len(w.edges) >= maxEdges || !w.meet(other, n.Depth+1):
+			w.nodes[i].More = true
+			continue
+		}
+		if len(w.edges) < maxEdges {
+			w.edges[e] = true
+		}
+	}
+}
+
+// cycles gives the strongly connected parts of the edges of each type.
+func cycles(edges []Edge) (found []Cycle) {
+	byType := map[string]map[string][]string{}
+	var types []string
+	for _, e := range edges {
+		if byType[e.Type] == nil {
+			byType[e.Type] = map[string][]string{}
+			types = append(types, e.Type)
+		}
+		byType[e.Type][e.From] = append(byType[e.Type][e.From], e.To)
+	}
+	slices.Sort(types)
+	for _, t := range types {
+		for _, refs := range components(byType[t]) {
+			found = append(found, Cycle{t, refs})
+		}
+	}
+	return found
+}
+
+// components is Tarjan's algorithm without recursion: the parts with more than one node, or with an edge to itself.
+func components(next map[string][]string) (found [][]string) {
+	type state struct {
+		index, low int
+		on         bool
+	}
+	type frame struct {
+		ref string
+		at  int
+	}
+	states := map[string]*state{}
+	var stack []string
+	var froms []string
+	for from := range next {
+		froms = append(froms, from)
+	}
+	slices.Sort(froms)
+	for _, root := range froms {
+		if states[root] != nil {
+			continue
+		}
+		frames := []frame{{ref: root}}
+		for len(frames) > 0 {
+			f := &frames[len(frames)-1]
+			s := states[f.ref]
+			if s == nil {
+				s = &state{index: len(states), low: len(states), on: true}
+				states[f.ref] = s
+				stack = append(stack, f.ref)
+			}
+			if f.at < len(next[f.ref]) {
+				to := next[f.ref][f.at]
+				f.at++
+				switch t := states[to]; {
+				case t == nil:
+					frames = append(frames, frame{ref: to})
+				case t.on:
+					s.low = min(s.low, t.index)
+				}
+				continue
+			}
+			if s.low == s.index {
+				at := slices.Index(stack, f.ref)
+				part := slices.Clone(stack[at:])
+				stack = stack[:at]
+				for _, ref := range part {
+					states[ref].on = false
+				}
+				if len(part) > 1 || slices.Contains(next[f.ref], f.ref) {
+					slices.Sort(part)
+					found = append(found, part)
+				}
+			}
+			frames = frames[:len(frames)-1]
+			if len(frames) > 0 {
+				parent := states[frames[len(frames)-1].ref]
+				parent.low = min(parent.low, s.low)
+			}
+		}
+	}
+	return found
+}
