@@ -222,10 +222,7 @@ func (s *Service) userChanged(ctx context.Context, tx *store.Tx, c document.Chan
 	if err := document.DecodeLoose(*c.New, &spec); err != nil {
 		return err
 	}
-	groups, wrong := refs(*c.New, "memberOf", spec.MemberOf, "group")
-	if len(wrong) > 0 {
-		return fault.At("the memberships are not valid", wrong...)
-	}
+	groups := refs(*c.New, spec.MemberOf, "group")
 	return saveMemberships(ctx, tx, source, memberships([]ref.Entity{c.Ref}, groups, c.Space))
 }
 
@@ -241,20 +238,17 @@ func (s *Service) groupChanged(ctx context.Context, tx *store.Tx, c document.Cha
 	if err := document.DecodeLoose(*c.New, &spec); err != nil {
 		return err
 	}
-	if wrong := validateGroup(*c.New); len(wrong) > 0 {
-		return fault.At("the memberships are not valid", wrong...)
-	}
 	if c.Old == nil {
 		if err := checkGroup(ctx, tx, c); err != nil {
 			return err
 		}
 	}
 	self := []ref.Entity{c.Ref}
-	members, _ := refs(*c.New, "members", spec.Members, "user")
-	children, _ := refs(*c.New, "children", spec.Children, "group")
+	members := refs(*c.New, spec.Members, "user")
+	children := refs(*c.New, spec.Children, "group")
 	all := memberships(append(members, children...), self, c.Space)
 	if spec.Parent != "" {
-		parent, _ := refs(*c.New, "parent", []string{spec.Parent}, "group")
+		parent := refs(*c.New, []string{spec.Parent}, "group")
 		all = append(all, memberships(self, parent, c.Space)...)
 	}
 	if err := saveGroup(ctx, tx, source, c.Space); err != nil {

@@ -68,14 +68,14 @@ func Kinds(s *Service) []document.Kind {
 			Validate:    validateBinding, Changed: s.changedBy("RoleBinding", s.bindingChanged),
 		},
 		{
-			APIVersions: []string{backstage}, Name: "User", Plural: "users", Restricted: true,
+			APIVersions: []string{backstage, "backstage.io/v1beta1"}, Name: "User", Plural: "users", Restricted: true, Strict: true,
 			Description: "A person.",
-			Validate:    validateUser, Relations: userRelations, Changed: s.changedBy("User", s.userChanged),
+			Validate:    fields(userFields()), Relations: related(userFields()), Changed: s.changedBy("User", s.userChanged),
 		},
 		{
-			APIVersions: []string{backstage}, Name: "Group", Plural: "groups", Restricted: true,
+			APIVersions: []string{backstage, "backstage.io/v1beta1"}, Name: "Group", Plural: "groups", Restricted: true, Strict: true,
 			Description: "A team or another set of people; groups nest, and who is in a group is in those above it.",
-			Validate:    validateGroup, Relations: groupRelations, Changed: s.changedBy("Group", s.groupChanged),
+			Validate:    fields(groupFields()), Relations: related(groupFields()), Changed: s.changedBy("Group", s.groupChanged),
 		},
 	}
 }
@@ -191,82 +191,46 @@ func subject(text string) (ref.Entity, error) {
 	return e, fault.Errorf(fault.Invalid, "%q is neither a user nor a group nor a machine", text)
 }
 
-func validateUser(d document.Document) []fault.Detail {
-	var spec userSpec
-	if err := document.DecodeLoose(d, &spec); err != nil {
-		return fault.Details(err)
+func userFields() []document.Field {
+	return []document.Field{
+		profile(),
+		{Name: "memberOf", Form: document.Texts, Required: true, Most: maxMembers, Relation: "memberOf", Kind: "group"},
 	}
-	_, wrong := refs(d, "memberOf", spec.MemberOf, "group")
-	return wrong
 }
 
-func validateGroup(d document.Document) []fault.Detail {
-	var spec groupSpec
-	if err := document.DecodeLoose(d, &spec); err != nil {
-		return fault.Details(err)
+func groupFields() []document.Field {
+	return []document.Field{
+		{Name: "type", Form: document.Text, Required: true},
+		profile(),
+		{Name: "parent", Form: document.Text, Relation: "childOf", Kind: "group"},
+		{Name: "children", Form: document.Texts, Required: true, Most: maxMembers, Relation: "parentOf", Kind: "group"},
+		{Name: "members", Form: document.Texts, Most: maxMembers, Relation: "hasMember", Kind: "user"},
 	}
-	_, wrong := refs(d, "members", spec.Members, "user")
-	_, more := refs(d, "children", spec.Children, "group")
-	wrong = append(wrong, more...)
-	if spec.Parent != "" {
-		_, more = refs(d, "parent", []string{spec.Parent}, "group")
-		wrong = append(wrong, more...)
-	}
-	return wrong
 }
 
-// refs reads references of one kind, in the document's namespace where none is given. Members may also be machines.
-func refs(d document.Document, field string, texts []string, kind string) ([]ref.Entity, []fault.Detail) {
-	if len(texts) > maxMembers {
-		return nil, []fault.Detail{d.At(fmt.Sprintf("%d are too many; at most %d are taken", len(texts), maxMembers), "nest groups", "spec", field)}
-	}
+func profile() document.Field {
+	return document.Field{Name: "profile", Form: document.Mapping, Fields: []document.Field{
+		{Name: "displayName", Form: document.Text}, {Name: "email", Form: document.Text}, {Name: "picture", Form: document.Text},
+	}}
+}
+
+func fields(all []document.Field) func(document.Document) []fault.Detail {
+	return func(d document.Document) []fault.Detail { return document.CheckFields(d, all) }
+}
+
+func related(all []document.Field) func(document.Document) []document.Relation {
+	return func(d document.Document) []document.Relation { return document.Related(d, all) }
+}
+
+// refs gives those of the references that may be of a kind; members may also be machines. What names no such thing
+// gives no rights.
+func refs(d document.Document, texts []string, kind string) []ref.Entity {
 	namespace := ref.New("", d.Metadata.Namespace, "").Namespace
 	all := make([]ref.Entity, 0, len(texts))
-	var wrong []fault.Detail
-	for i, text := range texts {
-		path := []string{"spec", field, fmt.Sprint(i)}
-		if field == "parent" {
-			path = path[:2]
-		}
-		e, err := ref.Parse(text, kind, namespace)
-		switch {
-		case err != nil:
-			wrong = append(wrong, d.At(fault.Message(err), "", path...))
-		case e.Kind != kind && !(kind == "user" && e.Kind == "machine"):
-			wrong = append(wrong, d.At(fmt.Sprintf("%q is not a %s", text, kind), "", path...))
-		default:
+	for _, text := range texts {
+		if e, err := ref.Parse(text, kind, namespace); err == nil && (e.Kind == kind || kind == "user" && e.Kind == "machine") {
 			all = append(all, e)
 		}
-	}
-	return all, wrong
-}
-
-func userRelations(d document.Document) []document.Relation {
-	var spec userSpec
-	if document.DecodeLoose(d, &spec) != nil {
-		return nil
-	}
-	return relations(d, "memberOf", "memberOf", spec.MemberOf, "group")
-}
-
-func groupRelations(d document.Document) []document.Relation {
-	var spec groupSpec
-	if document.DecodeLoose(d, &spec) != nil {
-		return nil
-	}
-	all := relations(d, "hasMember", "members", spec.Members, "user")
-	all = append(all, relations(d, "parentOf", "children", spec.Children, "group")...)
-	if spec.Parent != "" {
-		all = append(all, relations(d, "childOf", "parent", []string{spec.Parent}, "group")...)
-	}
-	return all
-}
-
-func relations(d document.Document, kind, field string, texts []string, target string) []document.Relation {
-	targets, _ := refs(d, field, texts, target)
-	all := make([]document.Relation, 0, len(targets))
-	for _, t := range targets {
-		all = append(all, document.Relation{Type: kind, Target: t})
 	}
 	return all
 }

@@ -75,7 +75,7 @@ func TestMembershipsDeclaredBelowTheirGroupDoNotCount(t *testing.T) {
 		w.Apply("a", `
 {apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: eve}, spec: {memberOf: [admins, undeclared]}}
 ---
-{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: eves}, spec: {type: team, parent: admins, members: [eve, mallory]}}`)
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: eves}, spec: {type: team, parent: admins, children: [], members: [eve, mallory]}}`)
 		for _, who := range []string{"eve", "mallory"} {
 			if s.May(accesstest.As(who), "run:read", "default") {
 				t.Errorf("%s became an administrator", who)

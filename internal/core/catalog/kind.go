@@ -3,184 +3,152 @@ package catalog
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
-
-// field is one field of spec that names other entities.
-type field struct {
-	name     string
-	relation string
-	kind     string // of a reference that names none
-	many     bool
-}
 
 // shape is what the catalog knows of one of Backstage's kinds.
 type shape struct {
 	name, plural, description string
-	required                  []string // fields of spec that are text
-	fields                    []field
+	fields                    []document.Field
+	byType                    map[string][]document.Field // of spec.type, in place of fields
+	versions                  []string
 }
 
 // Kinds gives Backstage's kinds that belong to no other room. New registers them.
 func Kinds() []document.Kind {
-	// The field of spec, its relation, and the kind of a reference that names none.
-	owner := field{"owner", "ownedBy", "group", false}
-	system := field{"system", "partOf", "system", false}
-	domain := field{"domain", "partOf", "domain", false}
-	subcomponentOf := field{"subcomponentOf", "partOf", "component", false}
-	subdomainOf := field{"subdomainOf", "partOf", "domain", false}
-	providesApis := field{"providesApis", "providesApi", "api", true}
-	consumesApis := field{"consumesApis", "consumesApi", "api", true}
-	dependsOn := field{"dependsOn", "dependsOn", "", true}
-	dependencyOf := field{"dependencyOf", "dependencyOf", "", true}
-	shapes := []shape{
-		{"Component", "components", "A piece of software: a service, a website, a library.",
-			[]string{"type", "lifecycle", "owner"}, []field{owner, system, subcomponentOf, providesApis, consumesApis, dependsOn, dependencyOf}},
-		{"API", "apis", "An interface that components provide and consume.",
-			[]string{"type", "lifecycle", "owner"}, []field{owner, system}},
-		{"Resource", "resources", "Infrastructure that software needs, such as a database.",
-			[]string{"type", "owner"}, []field{owner, system, dependsOn, dependencyOf}},
-		{"System", "systems", "Components, APIs and resources that belong together.",
-			[]string{"owner"}, []field{owner, domain}},
-		{"Domain", "domains", "Systems that serve one part of the business.",
-			[]string{"owner"}, []field{owner, subdomainOf}},
-		{"AiResource", "airesources", "Something that AI agents use, such as a skill.",
-			[]string{"type", "owner"}, []field{owner, system, dependsOn, dependencyOf}},
-	}
-	kinds := make([]document.Kind, 0, len(shapes)+1)
-	for _, s := range shapes {
+	kinds := make([]document.Kind, 0, 7)
+	for _, s := range shapes() {
+		if s.versions == nil {
+			s.versions = []string{"backstage.io/v1alpha1", "backstage.io/v1beta1"}
+		}
 		kinds = append(kinds, document.Kind{
-			APIVersions: []string{"backstage.io/v1alpha1", "backstage.io/v1beta1"}, Name: s.name, Plural: s.plural, Description: s.description,
+			APIVersions: s.versions, Name: s.name, Plural: s.plural, Description: s.description, Strict: true,
 			Validate: s.validate, Relations: s.relations,
 		})
 	}
 	return append(kinds, document.Kind{
-		APIVersions: []string{"backstage.io/v1alpha1", "backstage.io/v1beta1"}, Name: "Location", Plural: "locations",
-		Description: "Names other files of entities: paths and patterns relative to itself, or files of hosted repositories.",
+		APIVersions: []string{"backstage.io/v1alpha1", "backstage.io/v1beta1"}, Name: locationKind, Plural: "locations", Strict: true,
+		Description: "Names other files of entities: paths and patterns relative to itself, or files of other repositories.",
 		Validate:    validateLocation,
 	})
 }
 
-func (s shape) validate(d document.Document) []fault.Detail {
-	var wrong []fault.Detail
-	for _, name := range s.required {
-		if text, ok := d.Spec[name].(string); !ok || strings.TrimSpace(text) == "" {
-			wrong = append(wrong, d.At(fmt.Sprintf("a %s needs spec.%s, as text", d.Kind, name), "", "spec", name))
+func shapes() []shape {
+	type fields = []document.Field
+	text := func(name string) document.Field {
+		return document.Field{Name: name, Form: document.Text, Required: true}
+	}
+	names := func(name, relation, kind string) document.Field {
+		return document.Field{Name: name, Form: document.Text, Relation: relation, Kind: kind}
+	}
+	list := func(name, relation, kind string) document.Field {
+		return document.Field{Name: name, Form: document.Texts, Relation: relation, Kind: kind}
+	}
+	must := func(f document.Field) document.Field {
+		f.Required = true
+		return f
+	}
+	may := func(f document.Field) document.Field {
+		f.Required = false
+		return f
+	}
+	kind, lifecycle := text("type"), text("lifecycle")
+	owner := must(names("owner", "ownedBy", "group"))
+	system := names("system", "partOf", "system")
+	dependsOn := list("dependsOn", "dependsOn", "")
+	dependencyOf := document.Field{Name: "dependencyOf", Relation: "dependencyOf"} // Backstage's schema does not know it
+	resource := fields{kind, lifecycle, owner, system}                             // of AI
+	return []shape{
+		{name: "Component", plural: "components", description: "A piece of software: a service, a website, a library.", fields: fields{
+			kind, lifecycle, owner, system, names("subcomponentOf", "partOf", "component"),
+			list("providesApis", "providesApi", "api"), list("consumesApis", "consumesApi", "api"), dependsOn, dependencyOf,
+		}},
+		{name: "API", plural: "apis", description: "An interface that components provide and consume.", fields: fields{kind, lifecycle, owner, system, text("definition")},
+			byType: map[string][]document.Field{"mcp-server": {kind, lifecycle, owner, system, must(document.Field{
+				Name: "remotes", Form: document.Mappings, Least: 1, Fields: fields{text("type"), text("url")},
+			})}}},
+		{name: "Resource", plural: "resources", description: "Infrastructure that software needs, such as a database.", fields: fields{
+			kind, owner, system, dependsOn, dependencyOf,
+		}},
+		{name: "System", plural: "systems", description: "Components, APIs and resources that belong together.", fields: fields{
+			owner, names("domain", "partOf", "domain"), may(kind),
+		}},
+		{name: "Domain", plural: "domains", description: "Systems that serve one part of the business.", fields: fields{
+			owner, names("subdomainOf", "partOf", "domain"), may(kind),
+		}},
+		{name: "AiResource", plural: "airesources", description: "Something that AI agents use, such as a skill.", versions: []string{"backstage.io/v1alpha1"},
+			fields: resource, byType: map[string][]document.Field{
+				"skill": append(resource[:4:4], list("disciplines", "", ""), list("categories", "", ""), list("agents", "", ""), list("dependsOn", "dependsOn", "airesource"),
+					may(text("allowedTools")), may(text("license")), document.Field{Name: "compatibility", Form: document.Text, Most: 500}),
+				"rule":        append(resource[:4:4], list("disciplines", "", ""), text("category"), text("rationale")),
+				"plugin":      append(resource[:4:4], must(list("skills", "hasPart", "airesource")), may(text("version"))),
+				"marketplace": append(resource[:4:4], must(list("plugins", "hasPart", "airesource")), may(text("version"))),
+			}},
+	}
+}
+
+// of gives the fields that a document of the kind has.
+func (s shape) of(d document.Document) []document.Field {
+	if s.byType != nil {
+		if name, ok := d.Spec["type"].(string); ok && s.byType[name] != nil {
+			return s.byType[name]
 		}
 	}
-	if s.name == "API" {
-		wrong = append(wrong, validateDefinition(d)...)
+	return s.fields
+}
+
+func (s shape) validate(d document.Document) []fault.Detail {
+	wrong := document.CheckFields(d, s.of(d))
+	if s.name != "API" || len(wrong) == 0 {
+		return wrong
 	}
-	for _, f := range s.fields {
-		_, bad := f.targets(d)
-		wrong = append(wrong, bad...)
+	// A placeholder such as $text stays where somebody applies it.
+	if m, ok := d.Spec["definition"].(map[string]any); ok {
+		if _, is := placeholder(m); is {
+			wrong = slices.DeleteFunc(wrong, func(w fault.Detail) bool { return w.Field == "spec.definition" })
+		}
+	}
+	for i := range wrong {
+		if wrong[i].Field == "spec.definition" {
+			wrong[i].Hint = "write it, or $text with the path of a file"
+		}
 	}
 	return wrong
 }
 
-// validateDefinition: Backstage wants a definition, save for MCP servers, which have remotes instead.
-func validateDefinition(d document.Document) []fault.Detail {
-	if kind, _ := d.Spec["type"].(string); kind == "mcp-server" {
-		if remotes, ok := d.Spec["remotes"].([]any); !ok || len(remotes) == 0 {
-			return []fault.Detail{d.At("an API of type mcp-server needs spec.remotes, a list", "", "spec", "remotes")}
-		}
-		return nil
-	}
-	switch v := d.Spec["definition"].(type) {
-	case string:
-		if v != "" {
-			return nil
-		}
-	case map[string]any: // a placeholder such as $text, in an apply
-		if _, is := placeholder(v); is {
-			return nil
-		}
-	}
-	return []fault.Detail{d.At("an API needs spec.definition, as text", "write it, or $text with the path of a file", "spec", "definition")}
-}
-
 func (s shape) relations(d document.Document) []document.Relation {
-	var all []document.Relation
-	for _, f := range s.fields {
-		targets, _ := f.targets(d)
-		for _, target := range targets {
-			all = append(all, document.Relation{Type: f.relation, Target: target})
-		}
-	}
-	return all
-}
-
-// targets reads the references of a field; what is wrong comes back with its line.
-func (f field) targets(d document.Document) ([]ref.Entity, []fault.Detail) {
-	var texts []any
-	switch v := d.Spec[f.name].(type) {
-	case nil:
-		return nil, nil
-	case string:
-		if f.many {
-			return nil, []fault.Detail{d.At("must be a list", "start each item with a dash", "spec", f.name)}
-		}
-		texts = []any{v}
-	case []any: // for system and domain too: real catalogs have lists there
-		texts = v
-	default:
-		return nil, []fault.Detail{d.At("must be text", "write kind:namespace/name", "spec", f.name)}
-	}
-	var targets []ref.Entity
-	var wrong []fault.Detail
-	for i, item := range texts {
-		at := []string{"spec", f.name, fmt.Sprint(i)}
-		text, ok := item.(string)
-		switch {
-		case !ok:
-			wrong = append(wrong, d.At("must be text", "write kind:namespace/name", at...))
-		case f.kind == "" && !strings.Contains(text, ":"):
-			wrong = append(wrong, d.At(fmt.Sprintf("%q does not say of which kind it is", text), "write kind:namespace/name, such as component:default/shop", at...))
-		default:
-			// As in Backstage, a text that can't name an entity, such as a mail address, is kept and relates to nothing.
-			if target, err := ref.Parse(text, f.kind, d.Ref().Namespace); err == nil {
-				targets = append(targets, target)
-			}
-		}
-	}
-	return targets, wrong
-}
-
-type locationSpec struct {
-	Type     string   `json:"type"`
-	Target   string   `json:"target"`
-	Targets  []string `json:"targets"`
-	Presence string   `json:"presence"`
+	return document.Related(d, s.of(d))
 }
 
 const maxTargets = 500
 
+func locationFields() []document.Field {
+	return []document.Field{
+		{Name: "type", Form: document.Text},
+		{Name: "target", Form: document.Text},
+		{Name: "targets", Form: document.Texts, Most: maxTargets},
+		{Name: "presence", Form: document.Text, Values: []string{"required", "optional"}},
+	}
+}
+
 func validateLocation(d document.Document) []fault.Detail {
-	var spec locationSpec
-	if err := document.DecodeLoose(d, &spec); err != nil {
-		return fault.Details(err)
-	}
-	if len(spec.Targets) > maxTargets {
-		return []fault.Detail{d.At(fmt.Sprintf("at most %d targets are taken", maxTargets), "name a Location that names others, or use patterns", "spec", "targets")}
-	}
-	return nil
+	return document.CheckFields(d, locationFields())
 }
 
 // targetsOf gives the targets of a Location document, with the field of each for errors.
 func targetsOf(d document.Document) (targets []string, fields [][]string) {
-	var spec locationSpec
-	if document.DecodeLoose(d, &spec) != nil {
-		return nil, nil
+	if target, ok := d.Spec["target"].(string); ok && target != "" {
+		targets, fields = append(targets, target), append(fields, []string{"spec", "target"})
 	}
-	if spec.Target != "" {
-		targets, fields = append(targets, spec.Target), append(fields, []string{"spec", "target"})
-	}
-	for i, target := range spec.Targets {
-		targets, fields = append(targets, target), append(fields, []string{"spec", "targets", fmt.Sprint(i)})
+	list, _ := d.Spec["targets"].([]any)
+	for i, item := range list {
+		if target, ok := item.(string); ok {
+			targets, fields = append(targets, target), append(fields, []string{"spec", "targets", fmt.Sprint(i)})
+		}
 	}
 	return targets, fields
 }

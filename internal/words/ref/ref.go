@@ -43,6 +43,30 @@ func Parse(text, defaultKind, defaultNamespace string) (Entity, error) {
 	return e, nil
 }
 
+// Loose reads a reference as Backstage does: the parts must be there, and may hold what can name no entity, such as a mail
+// address. ok is false when one is missing, or when the text is too long to be a reference.
+func Loose(text, defaultKind, defaultNamespace string) (e Entity, ok bool) {
+	colon, slash := strings.IndexByte(text, ':'), strings.IndexByte(text, '/')
+	if slash >= 0 && slash < colon {
+		colon = -1
+	}
+	kind, namespace := defaultKind, defaultNamespace
+	if colon >= 0 {
+		kind = text[:colon]
+	}
+	if slash >= 0 {
+		namespace = text[colon+1 : slash]
+	}
+	name := text[max(colon, slash)+1:]
+	if kind == "" || namespace == "" || name == "" || len(text) > maxLoose || strings.ContainsRune(text, 0) {
+		return Entity{}, false
+	}
+	return New(kind, namespace, name), true
+}
+
+// maxLoose is that of three names and more.
+const maxLoose = 500
+
 // String gives kind:namespace/name, or "" for the zero value.
 func (e Entity) String() string {
 	if e.IsZero() {

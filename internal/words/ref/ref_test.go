@@ -29,6 +29,22 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What names no entity is a reference all the same, where Backstage takes it for one.
+func TestLoose(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"shop": "component:inherit/shop", "API:Shop": "api:inherit/shop", "a@example.com": "component:inherit/a@example.com", "x/y:z": "component:x/y:z", "group:a/b/c": "group:a/b/c",
+		"": "", ":a": "", "a:": "", "a:/b": "", "a/": "", "a\x00": "", strings.Repeat("a", 501): "",
+	} {
+		if got, ok := ref.Loose(in, "component", "inherit"); got.String() != want || ok != (want != "") {
+			t.Errorf("Loose(%q) = %v, %t; want %q", in, got, ok, want)
+		}
+	}
+	if got, ok := ref.Loose("shop", "", "default"); ok {
+		t.Errorf("without a kind: %v", got)
+	}
+}
+
 func TestIDsSortByTime(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
