@@ -45,6 +45,7 @@ func TestAProposalAtAForge(t *testing.T) {
 		b.merged()
 		b.ofAFork()
 		b.commanded()
+		b.onLines()
 	})
 }
 
@@ -419,5 +420,65 @@ func (b between) commanded() {
 	})
 	if err != nil {
 		t.Errorf("the ledger tells %q, %v", told, err)
+	}
+}
+
+// onLines has people here talk about lines: at the forge one sees which, and what an answer is to, also once it was changed.
+func (b between) onLines() {
+	t := b.t
+	head := b.change("lines", map[string]string{"e.txt": "1\n2\n3\n4\n"})
+	b.there("ann", http.MethodPost, "/pulls", map[string]any{"title": "Lines", "head": "lines", "base": "main"})
+	b.told(forge.KindProposal, 3, "opened")
+	b.stands(3, "it is followed", func(p client.ProposalDetail) bool { return p.Head == head })
+	say := func(in map[string]any) client.ProposalComment { t.Helper(); return b.desk.say("bob", 3, in) }
+	lines := say(map[string]any{"body": "Rather:\n```suggestion\nzwei\n```", "path": "e.txt", "start": 2, "line": 3})
+	if lines.Start != 2 || lines.Line != 3 || lines.Quote != "2\n3\n" || lines.Commit != head || lines.NowLine != 3 {
+		t.Errorf("here it is %+v", lines)
+	}
+	answer := say(map[string]any{"body": "Or not.", "replyTo": lines.ID})
+	if answer.ReplyTo != lines.ID || answer.Path != "e.txt" || answer.Start != 2 {
+		t.Errorf("the answer is %+v", answer)
+	}
+	whole := say(map[string]any{"body": "In all:\n\n1\n2\n3"})
+	say(map[string]any{"body": "Well.", "replyTo": whole.ID})
+	if _, err := client.Post[client.ProposalComment](t.Context(), b.bob, b.desk.at(3, "comments"), map[string]any{"body": "x", "path": "e.txt", "line": 9}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("of no line: %v", err)
+	}
+	f, err := b.house.Integrations.Forge(t.Context(), "default/forge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stand := func(want ...string) {
+		t.Helper()
+		all, err := f.ListComments(t.Context(), b.name, 3, page.Request{Limit: 100})
+		var got []string
+		for _, c := range all.Items {
+			got = append(got, fmt.Sprintf("%s:%d %s", c.Path, c.Line, c.Body))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("there stand\n%q, %v, want\n%q", got, err, want)
+		}
+	}
+	rest := []string{
+		":0 **bob**, through Roadbed:\n\nIn all:\n\n1\n2\n3", ":0 **bob**, through Roadbed:\n\n> In all:\n> 1\n> 2\n> …\n\nWell.",
+	}
+	stand(append(rest, "e.txt:3 **bob**, through Roadbed, on lines 2 to 3:\n\nRather:\n```\nzwei\n```", "e.txt:3 **bob**, through Roadbed:\n\n> Rather:\n> ```suggestion\n> zwei\n> …\n\nOr not.")...)
+	for c, body := range map[string]string{lines.ID: "Drop them.", answer.ID: "Or rather not."} {
+		if err := b.bob.Do(t.Context(), http.MethodPatch, b.desk.at(3, "comments", c), nil, map[string]any{"body": body}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.told(forge.KindComment, 3, "changed")
+	all, err := client.All[client.ProposalComment](t.Context(), b.alice, b.desk.at(3, "comments"), nil)
+	if err != nil || len(all) != 4 || all[0].Body != "Drop them." || all[0].Quote != "2\n3\n" || all[1].Body != "Or rather not." {
+		t.Errorf("here they are %+v, %v", all, err)
+	}
+	got, err := f.ListComments(t.Context(), b.name, 3, page.Request{Limit: 100})
+	for _, want := range []string{"**bob**, through Roadbed, on lines 2 to 3:\n\nDrop them.", "\n\nOr rather not."} {
+		if err != nil || !slices.ContainsFunc(got.Items, func(c forge.Comment) bool { return c.Path == "e.txt" && strings.HasSuffix(c.Body, want) }) {
+			t.Errorf("changed there stand %+v, %v", got.Items, err)
+		}
 	}
 }

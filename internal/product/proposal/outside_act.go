@@ -1,10 +1,8 @@
 package proposal
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
@@ -19,18 +17,6 @@ import (
 // A forge knows the platform by one account. So what somebody does here to a proposal that lives there is done by that
 // account, with a word on whose doing it is; a verdict is kept here under its author's name and told there as a comment,
 // never as an approval of the platform's own.
-
-// inTheNameOf gives a text as the platform says it for somebody.
-func inTheNameOf(ctx context.Context, text string) string {
-	me := actor.From(ctx)
-	who := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("*_`[]<>@#\r\n", r) {
-			return -1
-		}
-		return r
-	}, cmp.Or(me.Name, me.Ref.Name, "somebody"))
-	return fmt.Sprintf("**%s**, through Roadbed:\n\n%s", who, text)
-}
 
 // openThere opens a proposal at the forge of a repository.
 func (s *Service) openThere(ctx context.Context, r repository.Repository, n NewProposal) (Detail, error) {
@@ -99,37 +85,28 @@ func inThere(p Proposal, what string) error {
 	return fault.Errorf(fault.Invalid, "%s is done at the forge of the repository: %s", what, p.There.URL)
 }
 
-// commentThere says something at the forge. An answer to a comment on a line stands on that line.
+// commentThere says something at the forge.
 func (s *Service) commentThere(ctx context.Context, r repository.Repository, p Proposal, n NewComment) (c Comment, err error) {
-	if err := n.check(); err != nil {
+	puts, err := s.putThere(ctx, r, p, n)
+	if err != nil {
 		return c, err
-	}
-	if n.ReplyTo != "" {
-		err := s.DB.Read(ctx, func(tx *store.Tx) error {
-			first, err := commentByID(ctx, tx, p.ID, n.ReplyTo, "")
-			n.Path, n.Line, n.Old = first.Path, first.Line, first.Old
-			return err
-		})
-		if err != nil {
-			return c, err
-		}
 	}
 	f, name, err := s.Outside.Forge(ctx, r)
 	if err != nil {
 		return c, err
 	}
-	if n.Path != "" {
-		said, err := s.reviewThere(ctx, r, p, f, name, NewReview{Verdict: Commented, Comments: []NewComment{n}})
+	if puts[0].there.Path != "" {
+		said, err := s.reviewThere(ctx, r, p, f, name, NewReview{Verdict: Commented}, puts)
 		if err != nil || len(said) == 0 {
 			return c, err
 		}
 		c = said[0]
 	} else {
-		made, err := f.Comment(ctx, name, p.Number, inTheNameOf(ctx, n.Body))
+		made, err := f.Comment(ctx, name, p.Number, puts[0].there.Body)
 		if err != nil {
 			return c, err
 		}
-		if c, err = s.keepOwn(ctx, r, p, made, n.Body, n.ReplyTo); err != nil {
+		if c, err = s.keepOwn(ctx, r, p, made, puts[0]); err != nil {
 			return c, err
 		}
 	}
@@ -138,11 +115,14 @@ func (s *Service) commentThere(ctx context.Context, r repository.Repository, p P
 }
 
 // keepOwn keeps what was said here and stands at the forge now, under the name of who said it.
-func (s *Service) keepOwn(ctx context.Context, r repository.Repository, p Proposal, made forge.Comment, body, replyTo string) (Comment, error) {
+func (s *Service) keepOwn(ctx context.Context, r repository.Repository, p Proposal, made forge.Comment, w put) (Comment, error) {
 	now := s.Now()
 	c := Comment{
-		ID: ref.NewID(commentPrefix, now), Author: actor.From(ctx).ID, Body: body, Path: made.Path, Line: made.Line, Old: made.Old, Commit: made.Commit,
-		ReplyTo: replyTo, There: made.ID, Posted: true, Start: made.Line, Created: now, Updated: now,
+		ID: ref.NewID(commentPrefix, now), Author: actor.From(ctx).ID, Body: w.Body, Path: w.Path, Start: w.Start, Line: w.Line, Old: w.Old, Commit: w.commit,
+		Quote: w.quote, ReplyTo: w.ReplyTo, There: made.ID, Posted: true, Created: now, Updated: now,
+	}
+	if c.Path != "" && c.ReplyTo == "" {
+		c.Now, c.at = Span{c.Start, c.Line}, c.Commit
 	}
 	err := s.DB.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		kind := "proposal.commented"
@@ -171,8 +151,14 @@ func (s *Service) editThere(ctx context.Context, r repository.Repository, p Prop
 	if err := checkText("the comment", body, commentLimit, false); err != nil {
 		return c, err
 	}
+	var first Comment // that it answers
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		c, err = commentByID(ctx, tx, p.ID, id, "")
+		if c, err = commentByID(ctx, tx, p.ID, id, ""); err == nil && c.ReplyTo != "" {
+			first, err = commentByID(ctx, tx, p.ID, c.ReplyTo, "")
+		}
+		if fault.Is(err, fault.NotFound) && c.ID != "" {
+			return nil // it answers what is gone there
+		}
 		return err
 	})
 	switch {
@@ -187,7 +173,7 @@ func (s *Service) editThere(ctx context.Context, r repository.Repository, p Prop
 	if err != nil {
 		return c, err
 	}
-	if _, err := f.EditComment(ctx, name, p.Number, c.There, inTheNameOf(ctx, body)); err != nil {
+	if _, err := f.EditComment(ctx, name, p.Number, c.There, wordsThere(ctx, c.lines(body), first.Body)); err != nil {
 		return c, err
 	}
 	c.Body, c.Updated = body, s.Now()
@@ -214,11 +200,15 @@ func (s *Service) verdictThere(ctx context.Context, r repository.Repository, p P
 	case n.Verdict != Commented && p.Author == me.ID:
 		return Detail{}, fault.Errorf(fault.Denied, "you opened it yourself; ask somebody else to look at it")
 	}
+	puts, err := s.putThere(ctx, r, p, n.Comments...)
+	if err != nil {
+		return Detail{}, err
+	}
 	f, name, err := s.Outside.Forge(ctx, r)
 	if err != nil {
 		return Detail{}, err
 	}
-	if _, err := s.reviewThere(ctx, r, p, f, name, n); err != nil {
+	if _, err := s.reviewThere(ctx, r, p, f, name, n, puts); err != nil {
 		return Detail{}, err
 	}
 	if err := s.recordAll(ctx, also); err != nil {
@@ -231,7 +221,7 @@ func (s *Service) verdictThere(ctx context.Context, r repository.Repository, p P
 }
 
 // reviewThere posts a review at the forge and keeps it here with its comments.
-func (s *Service) reviewThere(ctx context.Context, r repository.Repository, p Proposal, f forge.Forge, name string, n NewReview) ([]Comment, error) {
+func (s *Service) reviewThere(ctx context.Context, r repository.Repository, p Proposal, f forge.Forge, name string, n NewReview, puts []put) ([]Comment, error) {
 	body := n.Body
 	switch n.Verdict {
 	case Approved:
@@ -243,8 +233,8 @@ func (s *Service) reviewThere(ctx context.Context, r repository.Repository, p Pr
 	if body != "" {
 		post.Body = inTheNameOf(ctx, body)
 	}
-	for _, c := range n.Comments {
-		post.Comments = append(post.Comments, forge.LineComment{Path: c.Path, Line: c.Line, Old: c.Old, Body: inTheNameOf(ctx, c.Body)})
+	for _, w := range puts {
+		post.Comments = append(post.Comments, w.there)
 	}
 	made, err := f.Review(ctx, name, p.Number, post)
 	if err != nil {
@@ -258,14 +248,14 @@ func (s *Service) reviewThere(ctx context.Context, r repository.Repository, p Pr
 		}
 		return s.tell(ctx, tx, r, p, "proposal.reviewed", map[string]any{"verdict": review.Verdict, "head": review.Head, "review": review.ID})
 	})
-	if err != nil || len(n.Comments) == 0 {
+	if err != nil || len(puts) == 0 {
 		return nil, err
 	}
-	return s.keepLines(ctx, r, p, f, name, n.Comments)
+	return s.keepLines(ctx, r, p, f, name, puts)
 }
 
 // keepLines keeps the comments on lines that were just posted, each under the id that the forge gave it.
-func (s *Service) keepLines(ctx context.Context, r repository.Repository, p Proposal, f forge.Forge, name string, posted []NewComment) (kept []Comment, err error) {
+func (s *Service) keepLines(ctx context.Context, r repository.Repository, p Proposal, f forge.Forge, name string, posted []put) (kept []Comment, err error) {
 	all, err := forge.All(commentsMost, func(part page.Request) (page.Of[forge.Comment], error) {
 		return f.ListComments(ctx, name, p.Number, part)
 	})
@@ -280,14 +270,14 @@ func (s *Service) keepLines(ctx context.Context, r repository.Repository, p Prop
 		return nil, err
 	}
 	taken := map[string]bool{}
-	for _, n := range posted {
+	for _, w := range posted {
 		for i := len(all) - 1; i >= 0; i-- { // the newest are last
 			c := all[i]
-			if _, old := known.comments[c.ID]; old || taken[c.ID] || c.Path != n.Path || c.Line != n.Line || c.Old != n.Old || strings.TrimSpace(c.Body) != strings.TrimSpace(inTheNameOf(ctx, n.Body)) {
+			if _, old := known.comments[c.ID]; old || taken[c.ID] || c.Path != w.there.Path || c.Line != w.there.Line || c.Old != w.there.Old || strings.TrimSpace(c.Body) != strings.TrimSpace(w.there.Body) {
 				continue
 			}
 			taken[c.ID] = true
-			own, err := s.keepOwn(ctx, r, p, c, n.Body, n.ReplyTo)
+			own, err := s.keepOwn(ctx, r, p, c, w)
 			if err != nil {
 				return kept, err
 			}

@@ -262,7 +262,7 @@ func TestWhatIsSaidHereKeepsItsAuthor(t *testing.T) {
 		made := l.pub.say("robot", inTheNameOf(ctx, "/close"))
 		l.hear()
 		for range 2 {
-			if _, err := l.keepOwn(ctx, l.r, l.p, made, "/close", ""); err != nil {
+			if _, err := l.keepOwn(ctx, l.r, l.p, made, put{said: said{NewComment: NewComment{Body: "/close"}}}); err != nil {
 				t.Fatal(err)
 			}
 		}

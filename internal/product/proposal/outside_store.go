@@ -42,8 +42,8 @@ func insertOutsideComment(ctx context.Context, tx *store.Tx, proposal string, c 
 
 // claimComment gives a comment that was kept as the platform's account's to who said it here; false when that is done.
 func claimComment(ctx context.Context, tx *store.Tx, proposal string, c Comment) (id string, claimed bool, err error) {
-	n, err := tx.Exec(ctx, "UPDATE proposal_comments SET author = $3, body = $4, reply_to = $5, login = '', posted = 1 WHERE proposal = $1 AND there = $2 AND posted = 0",
-		proposal, c.There, c.Author, c.Body, c.ReplyTo)
+	n, err := tx.Exec(ctx, `UPDATE proposal_comments SET author = $3, body = $4, reply_to = $5, path = $6, start_line = $7, line = $8, old = $9, commit_id = $10, quote = $11,
+ now_commit = '', login = '', posted = 1 WHERE proposal = $1 AND there = $2 AND posted = 0`, proposal, c.There, c.Author, c.Body, c.ReplyTo, c.Path, c.Start, c.Line, c.Old, c.Commit, c.Quote)
 	if err == nil {
 		err = tx.QueryRow(ctx, "SELECT id FROM proposal_comments WHERE proposal = $1 AND there = $2", proposal, c.There).Scan(&id)
 	}

@@ -84,6 +84,16 @@ export function useComment(path: ProposalPath) {
   });
 }
 
+/** Replaces the words of one's own comment. */
+export function useEditComment(path: ProposalPath) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, text }: { id: string; text: string }) =>
+      body(api.PATCH(`${one}/comments/{id}`, { params: { path: { ...path, id } }, body: { body: text } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: [...keyOf(path), 'comments'] }),
+  });
+}
+
 export function useSettle(path: ProposalPath) {
   const client = useQueryClient();
   return useMutation({

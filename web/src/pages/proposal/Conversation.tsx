@@ -52,9 +52,9 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
               />
             ) : (
               <div key={e.key} className={classes.said}>
-                <Saying comment={e.talk.first} />
+                <Saying comment={e.talk.first} path={path} />
                 {e.talk.answers.map((c) => (
-                  <Saying key={c.id} comment={c} />
+                  <Saying key={c.id} comment={c} path={path} />
                 ))}
               </div>
             )

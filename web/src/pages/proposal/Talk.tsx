@@ -1,7 +1,8 @@
 import { Button, Group, Stack, Textarea } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
-import { type Said, useComment, useSettle } from '../../api/proposing';
-import type { ProposalPath } from '../../api/queries';
+import { type Said, useComment, useEditComment, useSettle } from '../../api/proposing';
+import { me, type ProposalPath } from '../../api/queries';
 import type { ProposalComment, ProposalDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
@@ -22,8 +23,8 @@ export function Words({ text }: { text: string }) {
 interface SayingProps {
   comment: ProposalComment;
   about?: string;
+  path: ProposalPath;
   /** For what it suggests; without it a suggestion is shown as it was written. */
-  path?: ProposalPath;
   proposal?: ProposalDetail;
   batch?: Batch;
 }
@@ -34,7 +35,11 @@ const withoutSuggestion = (text: string) =>
 
 /** What somebody said, and when; what it suggests; and what became of what it commands. */
 export function Saying({ comment, about, path, proposal, batch }: SayingProps) {
-  const suggests = comment.suggestion !== undefined && path && proposal;
+  const [editing, setEditing] = useState(false);
+  const who = useQuery(me);
+  const edit = useEditComment(path);
+  const mine = who.data && comment.author.id === who.data.id;
+  const suggests = comment.suggestion !== undefined && proposal;
   const words = suggests ? withoutSuggestion(comment.body) : comment.body;
   return (
     <article aria-label={`${comment.author.name} said`}>
@@ -43,13 +48,37 @@ export function Saying({ comment, about, path, proposal, batch }: SayingProps) {
         <Moment at={comment.created} />
         {comment.updated !== comment.created && <span>changed</span>}
         {about && <code>{about}</code>}
+        {mine && !editing && (
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            style={{ marginInlineStart: 'auto' }}
+            onClick={() => setEditing(true)}
+          >
+            Change it
+          </Button>
+        )}
       </div>
-      {words && (
+      {editing && (
+        <div className={classes.words}>
+          <Say
+            label="Your words"
+            button="Keep it"
+            begin={comment.body}
+            busy={edit.isPending}
+            error={edit.error}
+            say={(text) => edit.mutate({ id: comment.id, text }, { onSuccess: () => setEditing(false) })}
+            cancel={() => setEditing(false)}
+          />
+        </div>
+      )}
+      {words && !editing && (
         <div className={classes.words}>
           <Words text={words} />
         </div>
       )}
-      {suggests && <Suggested path={path} proposal={proposal} comment={comment} batch={batch} />}
+      {suggests && !editing && <Suggested path={path} proposal={proposal} comment={comment} batch={batch} />}
       {(comment.commands ?? []).length > 0 && (
         <ul className={classes.commands} aria-label="Commands">
           {(comment.commands ?? []).map((c, i) => (
@@ -80,11 +109,13 @@ interface SayProps {
   other?: { label: string; say: (text: string, done: () => void) => void };
   /** What is put into the text by a button, such as a suggestion to be changed. */
   insert?: { label: string; text: string };
+  /** What it begins with. */
+  begin?: string;
 }
 
 /** Takes words. What was written stays when sending fails. */
-export function Say({ label, button, busy, error, say, cancel, other, insert }: SayProps) {
-  const [text, setText] = useState('');
+export function Say({ label, button, busy, error, say, cancel, other, insert, begin = '' }: SayProps) {
+  const [text, setText] = useState(begin);
   const done = () => setText('');
   return (
     <Stack gap="xs">
