@@ -227,7 +227,7 @@ func (h *House) core() (err error) {
 	})
 	h.Hooks.Connect("repositories", h.Repositories)
 	h.Repositories.Touching(h.Catalog.Touched)
-	h.Repositories.Reaches(repository.Reach{Check: h.Outbound.Check, Proxy: h.Egress.URL(), Secrets: h.Secrets, Seal: h.Keeper})
+	h.Repositories.Reaches(repository.Reach{Check: h.Outbound.Check, Proxy: h.Egress.URL(), HTTP: h.Outbound.Transport(), Secrets: h.Secrets, Seal: h.Keeper})
 	h.Catalog.Read(h.Repositories.Platform())
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())

@@ -36,7 +36,9 @@
 //
 // Imports and mirrors are rows that say when they are due; what is due is done in this process, and its outcome, written in
 // one transaction, says when next. So a crash only has it done again: an import fetches what is missing, a mirror compares
-// both sides. What an import brings is checked and recorded as a push is. What is at a mirror and was neither pushed there by
+// both sides. What an import brings is checked and recorded as a push is. Files of Git LFS (large_far.go) come after the
+// references that lead to them, and go to a mirror before; the row says for which references all of them are through, so
+// that only what is new is looked for. What is at a mirror and was neither pushed there by
 // it nor is part of what is here is somebody else's, and left alone unless it is forced.
 //
 // Entries: repository.created, repository.pushed (Data: repository, ref, old, new, platform, options; the zero hash for what

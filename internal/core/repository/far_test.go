@@ -111,7 +111,7 @@ func (b *bench) reach() *outbound.Proxy {
 		b.t.Fatal(err)
 	}
 	b.secrets = secret.New(b.db, b.access(), b.ledger, keeper, time.Now)
-	b.Reaches(repository.Reach{Check: guard.Check, Proxy: proxy.URL(), Seal: keeper, Secrets: b.secrets})
+	b.Reaches(repository.Reach{Check: guard.Check, Proxy: proxy.URL(), HTTP: guard.Transport(), Seal: keeper, Secrets: b.secrets})
 	return proxy
 }
 

@@ -173,42 +173,54 @@ func (s *Service) importOnce(ctx context.Context, id string) error {
 		return err
 	}
 	work, ended := s.serving(ctx, id) // its deletion ends it
-	got, failed := s.fetchImport(work, id, &task)
+	remote, got, failed := s.fetchImport(work, id, &task)
+	done := outcome{Fetched: got, fetched: failed == nil, large: task.large}
+	if failed == nil {
+		failed = s.bringLarge(work, id, task, remote, &done)
+	}
 	stopped := work.Err() != nil
 	ended()
 	if stopped {
 		return nil // canceled, deleted, or the server ends: the row says what is to be done
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error { return s.noteImport(ctx, tx, id, task.Due, got, failed) })
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.noteImport(ctx, tx, id, task.Due, done, failed) })
+}
+
+// outcome is what an attempt brought.
+type outcome struct {
+	git.Fetched
+	fetched bool   // the references are here
+	files   int    // of Git LFS that came
+	large   string // see importTask
 }
 
 // fetchImport fetches.
-func (s *Service) fetchImport(ctx context.Context, id string, task *importTask) (got git.Fetched, err error) {
+func (s *Service) fetchImport(ctx context.Context, id string, task *importTask) (remote git.Remote, got git.Fetched, err error) {
 	r, err := s.byID(ctx, id)
 	if err != nil {
-		return got, err
+		return remote, got, err
 	}
-	remote, err := s.remote(ctx, r.Space, task.URL, task.Username, task.sealed, task.Secret)
+	remote, err = s.remote(ctx, r.Space, task.URL, task.Username, task.sealed, task.Secret)
 	if err != nil {
-		return got, err
+		return remote, got, err
 	}
 	limits := git.Limits{Pack: s.limits.Push, Refs: refsLimit, Time: importTime, Progress: func(p git.Progress) { s.exchanges.tell(id, p) }}
 	head, err := s.git.RemoteHead(ctx, remote, limits)
 	if err != nil {
-		return got, err
+		return remote, got, err
 	}
 	h, err := s.openHold(id)
 	if err != nil {
-		return got, err
+		return remote, got, err
 	}
 	defer h.close()
 	objects, err := s.openLock(id, objectsFile)
 	if err != nil {
-		return got, err
+		return remote, got, err
 	}
 	defer objects.Close()
 	if err := await(ctx, objects, syscall.LOCK_SH, "the repository is being packed"); err != nil {
-		return got, err
+		return remote, got, err
 	}
 	begun := false
 	defer func() {
@@ -241,7 +253,7 @@ func (s *Service) fetchImport(ctx context.Context, id string, task *importTask) 
 	if err == nil && !begun { // nothing moved, or there is nothing
 		err = ready(ctx)
 	}
-	return got, err
+	return remote, got, err
 }
 
 // mark says who moves what an import brings: who asked for it, and no workflow starts for the history that comes first;
@@ -286,7 +298,7 @@ func (s *Service) adopt(ctx context.Context, g *git.Git, id, head string) error 
 }
 
 // noteImport writes the outcome of an attempt.
-func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due time.Time, got git.Fetched, failed error) error {
+func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due time.Time, got outcome, failed error) error {
 	r, err := byID(ctx, tx, id)
 	if fault.Is(err, fault.NotFound) || err == nil && (r.Import == nil || r.Import.State == ImportCanceled) {
 		return nil
@@ -302,7 +314,7 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 	if failed == nil {
 		i.State, i.Attempts, i.Error, i.Fetched, i.Refs = ImportReady, 0, "", now, int64(len(got.Refs))
 		if first {
-			i.Bytes = got.Bytes
+			i.Bytes += got.Bytes
 			kind = "repository.imported"
 			data["refs"], data["bytes"] = i.Refs, i.Bytes
 		} else if before.Error != "" {
@@ -313,11 +325,20 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 			i.Due = now.Add(i.Every)
 		}
 	} else {
+		if got.files > 0 {
+			i.Attempts = 0 // it goes on
+		}
+		if first {
+			i.Bytes += got.Bytes // the next attempt finds them here
+		}
 		i.Attempts++
 		i.Error = fault.Message(failed)
 		data["error"] = i.Error
 		switch {
-		case !first:
+		case !first || i.Every > 0 && got.fetched && !again(failed): // files of Git LFS are missing there, which is looked for again
+			if first {
+				i.State, i.Fetched, i.Refs = ImportReady, now, int64(len(got.Refs))
+			}
 			i.Due = now.Add(max(backoff(i.Attempts), min(i.Every, time.Hour)))
 			if before.Error == "" {
 				kind = "mirror.failed"
@@ -334,7 +355,7 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 	if before.Due.After(due) && failed == nil && i.Every > 0 {
 		i.Due = before.Due // somebody asked for another look meanwhile
 	}
-	if err := saveImport(ctx, tx, id, i); err != nil || kind == "" {
+	if err := saveImport(ctx, tx, id, i, got.large); err != nil || kind == "" {
 		return err
 	}
 	task, err := importOf(ctx, tx, id)

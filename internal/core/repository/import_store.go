@@ -13,11 +13,12 @@ import (
 type importTask struct {
 	Import
 	sealed, actor, cause string
+	large                string // the references whose files of Git LFS are all here
 }
 
 func insertImport(ctx context.Context, tx *store.Tx, id string, n NewImport, sealed string, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO repository_imports (repository, url, username, sealed, secret, every, state, attempts, due, error, fetched, refs, bytes, actor, cause)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '', 0, 0, 0, $9, $10)`,
+	_, err := tx.Exec(ctx, `INSERT INTO repository_imports (repository, url, username, sealed, secret, every, state, attempts, due, error, fetched, refs, bytes, large, actor, cause)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '', 0, 0, 0, '', $9, $10)`,
 		id, n.URL, n.Username, sealed, n.Secret, n.Every.Microseconds(), ImportWaiting, now, actor.From(ctx).ID, ledger.Cause(ctx))
 	return err
 }
@@ -30,19 +31,19 @@ func dueImports(ctx context.Context, tx *store.Tx, now time.Time) ([]string, err
 }
 
 func importOf(ctx context.Context, tx *store.Tx, id string) (importTask, error) {
-	return store.One(tx.QueryRow(ctx, `SELECT url, username, sealed, secret, every, state, attempts, due, error, fetched, actor, cause
+	return store.One(tx.QueryRow(ctx, `SELECT url, username, sealed, secret, every, state, attempts, due, error, fetched, large, actor, cause
 		FROM repository_imports WHERE repository = $1`, id), scanImport, "import of %s", id)
 }
 
 // takeImport gives an import that is due; NotFound when it is not.
 func takeImport(ctx context.Context, tx *store.Tx, id string, now time.Time) (importTask, error) {
-	return store.One(tx.QueryRow(ctx, `SELECT url, username, sealed, secret, every, state, attempts, due, error, fetched, actor, cause
+	return store.One(tx.QueryRow(ctx, `SELECT url, username, sealed, secret, every, state, attempts, due, error, fetched, large, actor, cause
 		FROM repository_imports WHERE repository = $1 AND due > 0 AND due <= $2`, id, store.Micros(now)), scanImport, "import of %s", id)
 }
 
 func scanImport(row store.Row) (t importTask, err error) {
 	var every, due, fetched int64
-	err = row.Scan(&t.URL, &t.Username, &t.sealed, &t.Secret, &every, &t.State, &t.Attempts, &due, &t.Error, &fetched, &t.actor, &t.cause)
+	err = row.Scan(&t.URL, &t.Username, &t.sealed, &t.Secret, &every, &t.State, &t.Attempts, &due, &t.Error, &fetched, &t.large, &t.actor, &t.cause)
 	t.Every, t.Due, t.Fetched = time.Duration(every)*time.Microsecond, store.FromMicros(due), store.FromMicros(fetched)
 	return t, err
 }
@@ -65,10 +66,10 @@ func setImportCredentials(ctx context.Context, tx *store.Tx, id string, c Creden
 }
 
 // saveImport writes the outcome of an attempt. One that is over needs its password no more.
-func saveImport(ctx context.Context, tx *store.Tx, id string, i Import) error {
+func saveImport(ctx context.Context, tx *store.Tx, id string, i Import, large string) error {
 	over := i.State == ImportReady && i.Every == 0
-	_, err := tx.Exec(ctx, `UPDATE repository_imports SET state = $2, attempts = $3, due = $4, error = $5, fetched = $6, refs = $7, bytes = $8,
-		sealed = CASE WHEN $9 = 1 THEN '' ELSE sealed END WHERE repository = $1`,
-		id, i.State, i.Attempts, store.Micros(i.Due), i.Error, store.Micros(i.Fetched), i.Refs, i.Bytes, over)
+	_, err := tx.Exec(ctx, `UPDATE repository_imports SET state = $2, attempts = $3, due = $4, error = $5, fetched = $6, refs = $7, bytes = $8, large = $9,
+		sealed = CASE WHEN $10 = 1 THEN '' ELSE sealed END WHERE repository = $1`,
+		id, i.State, i.Attempts, store.Micros(i.Due), i.Error, store.Micros(i.Fetched), i.Refs, i.Bytes, large, over)
 	return err
 }

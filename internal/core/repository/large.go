@@ -33,6 +33,9 @@ func (s *Service) KeepLarge(store blob.Store) { s.large = store }
 // forLarge gives a repository whose files of Git LFS may be read or written.
 func (s *Service) forLarge(ctx context.Context, action, fullName string) (Repository, error) {
 	r, err := s.open(ctx, action, fullName)
+	if err == nil && r.Outside != nil {
+		err = fault.Errorf(fault.Conflict, "%s lives at its forge, and so do its files of Git LFS: %s", r.FullName(), r.Outside.URL)
+	}
 	if err == nil && s.large == nil {
 		err = fault.Errorf(fault.Unavailable, "this server keeps no files of Git LFS")
 	}
@@ -105,18 +108,23 @@ func (s *Service) PutLarge(ctx context.Context, fullName, oid string, size int64
 	if !git.IsOID(oid) {
 		return fault.Errorf(fault.Invalid, "%.100q is not a SHA-256 in hex", oid)
 	}
-	limits := s.limitsOf(r)
+	ctx, ended := s.serving(ctx, r.ID)
+	defer ended()
+	return s.keepLarge(ctx, r, git.Pointer{OID: oid, Size: max(size, 0)}, content, actor.From(ctx).ID)
+}
+
+// keepLarge takes a file of Git LFS for a repository, whoever sends it. The size of the pointer is what was told of it.
+func (s *Service) keepLarge(ctx context.Context, r Repository, p git.Pointer, content io.Reader, by string) error {
+	oid, limits := p.OID, s.limitsOf(r)
 	total, err := s.largeTotal(ctx, r.ID)
 	if err != nil {
 		return err
 	}
-	if err := limits.takes(r, max(size, 0), total); err != nil {
+	if err := limits.takes(r, p.Size, total); err != nil {
 		return err
 	}
-	ctx, ended := s.serving(ctx, r.ID)
-	defer ended()
 	defer s.uploads.begin(oid)() // from before the content is there until its row is
-	_, size, err = s.large.Put(ctx, &verifier{r: content, hash: sha256.New(), want: oid}, max(1, min(limits.Object, limits.Large-total)))
+	_, size, err := s.large.Put(ctx, &verifier{r: content, hash: sha256.New(), want: oid}, max(1, min(limits.Object, limits.Large-total)))
 	if err != nil {
 		return fault.Wrap(err, "take a file of Git LFS")
 	}
@@ -133,7 +141,7 @@ func (s *Service) PutLarge(ctx context.Context, fullName, oid string, size int64
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO repository_large (repository, oid, size, actor, created) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (repository, oid) DO NOTHING`, r.ID, oid, size, actor.From(ctx).ID, s.now())
+			ON CONFLICT (repository, oid) DO NOTHING`, r.ID, oid, size, by, s.now())
 		return err
 	}), "keep a file of Git LFS")
 }
@@ -160,6 +168,9 @@ func (s *Service) LargeAt(ctx context.Context, fullName string, content []byte) 
 		return p, false, nil
 	}
 	files, err := s.Batch(ctx, fullName, false, []git.Pointer{p})
+	if fault.Is(err, fault.Conflict) { // they are at its forge
+		return p, false, nil
+	}
 	if err != nil || !files[0].Here {
 		return p, false, err
 	}
@@ -242,6 +253,10 @@ type verifier struct {
 func (v *verifier) Read(b []byte) (int, error) {
 	n, err := v.r.Read(b)
 	v.hash.Write(b[:n])
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return n, err
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, fault.Errorf(fault.Canceled, "the upload was cut: %w", err)
 	}

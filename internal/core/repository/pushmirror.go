@@ -53,6 +53,7 @@ type Mirror struct {
 	CreatedBy        string
 
 	sealed string
+	large  string // the references whose files of Git LFS are all there
 }
 
 // host says where it is, for people.
@@ -253,7 +254,7 @@ func (s *Service) mirrorOnce(ctx context.Context, id string) error {
 		return err
 	}
 	work, ended := s.serving(ctx, m.Repository) // its deletion ends it
-	failed := s.mirror(work, m)
+	failed := s.mirror(work, &m)
 	stopped := work.Err() != nil
 	ended()
 	if stopped {
@@ -262,13 +263,14 @@ func (s *Service) mirrorOnce(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx *store.Tx) error { return s.noteMirror(ctx, tx, m, failed) })
 }
 
-// mirror compares both sides and pushes the difference.
-func (s *Service) mirror(ctx context.Context, m Mirror) error {
+// mirror compares both sides and pushes the difference: files of Git LFS first, so that no reference leads to what is not
+// there. Where they can't be sent for good, as to a server without Git LFS, the references go nevertheless.
+func (s *Service) mirror(ctx context.Context, m *Mirror) error {
 	r, err := s.byID(ctx, m.Repository)
 	if err != nil {
 		return err
 	}
-	remote, err := s.mirrorRemote(ctx, r, m)
+	remote, err := s.mirrorRemote(ctx, r, *m)
 	if err != nil {
 		return err
 	}
@@ -290,9 +292,13 @@ func (s *Service) mirror(ctx context.Context, m Mirror) error {
 	if err != nil {
 		return err
 	}
-	updates, foreign, err := s.plan(ctx, r, m, here, there, known)
+	updates, foreign, err := s.plan(ctx, r, *m, here, there, known)
 	if err != nil {
 		return err
+	}
+	unsent := s.sendLarge(ctx, r, m, remote, here, there, known)
+	if unsent != nil && (again(unsent) || ctx.Err() != nil) {
+		return unsent
 	}
 	var failed error
 	if len(updates) > 0 {
@@ -301,13 +307,13 @@ func (s *Service) mirror(ctx context.Context, m Mirror) error {
 			return cmp.Or(failed, err)
 		}
 	}
-	if err := s.noteMirrored(ctx, m, here, there, known); err != nil {
+	if err := s.noteMirrored(ctx, *m, here, there, known); err != nil {
 		return err
 	}
 	if failed == nil && len(foreign) > 0 {
 		return fault.Errorf(fault.Conflict, "%s has what is not from here: %s; bring that here first, or have the mirror overwrite it (force)", m.where(), shown(foreign))
 	}
-	return failed
+	return cmp.Or(failed, unsent)
 }
 
 func shown(names []string) string {
@@ -413,6 +419,7 @@ func (s *Service) noteMirror(ctx context.Context, tx *store.Tx, before Mirror, f
 	if err != nil {
 		return err
 	}
+	m.large = before.large
 	kind, now, asked := "", s.now(), m.Due.After(before.Due)
 	if failed == nil {
 		if !m.Failing.IsZero() {

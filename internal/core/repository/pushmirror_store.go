@@ -8,14 +8,14 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
-const selectMirror = `SELECT id, repository, url, username, sealed, secret, integration, patterns, forced, every, attempts, due, error, failing, pushed,
+const selectMirror = `SELECT id, repository, url, username, sealed, secret, integration, patterns, forced, every, attempts, due, error, failing, pushed, large,
   created, created_by FROM repository_mirrors `
 
 func scanMirror(row store.Row) (m Mirror, err error) {
 	var patterns string
 	var every, due, failing, pushed, created int64
 	err = row.Scan(&m.ID, &m.Repository, &m.URL, &m.Username, &m.sealed, &m.Secret, &m.Integration, &patterns, &m.Force, &every, &m.Attempts, &due, &m.Error,
-		&failing, &pushed, &created, &m.CreatedBy)
+		&failing, &pushed, &m.large, &created, &m.CreatedBy)
 	m.Patterns, m.Every = strings.Fields(patterns), time.Duration(every)*time.Microsecond
 	m.Due, m.Failing, m.Pushed, m.Created = store.FromMicros(due), store.FromMicros(failing), store.FromMicros(pushed), store.FromMicros(created)
 	return m, err
@@ -23,7 +23,7 @@ func scanMirror(row store.Row) (m Mirror, err error) {
 
 func insertMirror(ctx context.Context, tx *store.Tx, m Mirror) error {
 	_, err := tx.Exec(ctx, `INSERT INTO repository_mirrors (id, repository, url, username, sealed, secret, integration, patterns, forced, every, attempts, due, error,
-		failing, pushed, created, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, '', 0, 0, $12, $13)`,
+		failing, pushed, large, created, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, '', 0, 0, '', $12, $13)`,
 		m.ID, m.Repository, m.URL, m.Username, m.sealed, m.Secret, m.Integration, strings.Join(m.Patterns, " "), m.Force, m.Every.Microseconds(), m.Due, m.Created, m.CreatedBy)
 	return err
 }
@@ -56,8 +56,8 @@ func mirrorsDue(ctx context.Context, tx *store.Tx, repository string, now time.T
 }
 
 func saveMirror(ctx context.Context, tx *store.Tx, m Mirror) error {
-	_, err := tx.Exec(ctx, `UPDATE repository_mirrors SET attempts = $2, due = $3, error = $4, failing = $5, pushed = $6 WHERE id = $1`,
-		m.ID, m.Attempts, m.Due, m.Error, store.Micros(m.Failing), store.Micros(m.Pushed))
+	_, err := tx.Exec(ctx, `UPDATE repository_mirrors SET attempts = $2, due = $3, error = $4, failing = $5, pushed = $6, large = $7 WHERE id = $1`,
+		m.ID, m.Attempts, m.Due, m.Error, store.Micros(m.Failing), store.Micros(m.Pushed), m.large)
 	return err
 }
 

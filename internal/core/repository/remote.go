@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -17,8 +18,9 @@ import (
 type Reach struct {
 	// Check tells why an address (HOST:PORT) may not be reached. May be nil.
 	Check func(ctx context.Context, address string) error
-	Proxy string // that git goes through, which refuses what Check does; "" for none
-	CA    string // file with the certificates that are trusted, in place of the system's; "" for those
+	Proxy string            // that git goes through, which refuses what Check does; "" for none
+	CA    string            // file with the certificates that are trusted, in place of the system's; "" for those
+	HTTP  http.RoundTripper // that files of Git LFS go through, and refuses what Check does; nil for no files
 
 	Secrets interface {
 		Resolve(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error)

@@ -114,6 +114,7 @@ CREATE TABLE repository_imports (
   fetched    BIGINT NOT NULL, -- when it succeeded last
   refs       BIGINT NOT NULL, -- branches and tags that were there then
   bytes      BIGINT NOT NULL, -- received for the first time
+  large      TEXT NOT NULL, -- digest of the references whose files of Git LFS are all here
   actor      TEXT NOT NULL, -- who asked
   cause      TEXT NOT NULL
 );
@@ -136,6 +137,7 @@ CREATE TABLE repository_mirrors (
   error       TEXT NOT NULL,
   failing     BIGINT NOT NULL, -- since when; 0 while it is well
   pushed      BIGINT NOT NULL, -- when all was there last
+  large       TEXT NOT NULL, -- digest of the references whose files of Git LFS are all there
   created     BIGINT NOT NULL,
   created_by  TEXT NOT NULL
 );
