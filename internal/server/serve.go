@@ -15,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	backstageface "github.com/roadbed-dev/roadbed/internal/face/api/backstage"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	hooksface "github.com/roadbed-dev/roadbed/internal/face/api/hooks"
 	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
@@ -56,6 +57,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	mux.Handle("/git/", &gitface.Handler{
 		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Base: h.baseURL(), Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
 	})
+	mux.Handle(backstageface.Prefix+"/", backstageface.New(h.Catalog, h.Repositories, h.Identity.Authenticate, h.baseURL(), h.Log))
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }

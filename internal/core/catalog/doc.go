@@ -17,6 +17,9 @@
 // repository is pushed. A generation on its row keeps an older read from overwriting a newer one. One that Location
 // entities name goes when the last of them does, unless somebody registered it.
 //
+// A location can be looked at before it is registered (PreviewLocation), and be moved to another target (MoveLocation),
+// which takes its trust. Ancestors tells by which Location entities the catalog came to an entity.
+//
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

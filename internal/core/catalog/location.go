@@ -25,6 +25,7 @@ type Repositories interface {
 	Glob(ctx context.Context, repository, commit, pattern string) ([]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	Home(ctx context.Context, repository string) (Home, error)
+	ByPage(ctx context.Context, page string) ([]string, error) // those that have their page there, at a forge
 }
 
 const (
@@ -87,7 +88,7 @@ func (s *Service) Addresses(base ...string) { s.addresses = base }
 
 // ParseTarget reads the address of a file on this server's hosted git, such as
 // https://roadbed.example.org/git/NAMESPACE/NAME/PATH, or /git/NAMESPACE/NAME/PATH; ?ref= names another branch than
-// the default one. Other addresses are fault.Invalid.
+// the default one. The pages on which the portal shows a file name it as well. Other addresses are fault.Invalid.
 func (s *Service) ParseTarget(text string) (Target, error) {
 	wrong := fault.Errorf(fault.Invalid, "%q is not a file that can be read; write a path relative to the file, or /git/NAMESPACE/NAME/PATH of a hosted repository", clip(text))
 	u, err := url.Parse(strings.TrimPrefix(text, "url:"))
@@ -104,6 +105,11 @@ func (s *Service) ParseTarget(text string) (Target, error) {
 		}
 	}
 	rest, ok := strings.CutPrefix(u.Path, "/git/")
+	if !ok {
+		if rest, ok = strings.CutPrefix(u.Path, "/repositories/"); ok {
+			rest += "/" + u.Query().Get("path")
+		}
+	}
 	parts := strings.SplitN(rest, "/", 3)
 	if !ok || len(parts) < 2 {
 		return Target{}, wrong

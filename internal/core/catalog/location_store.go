@@ -93,6 +93,13 @@ func childrenOf(ctx context.Context, tx *store.Tx, parent ref.Entity) ([]string,
 	return ids, fault.Wrap(err, "find the locations of %s", parent)
 }
 
+// parentsOf gives the entities that name a location.
+func parentsOf(ctx context.Context, tx *store.Tx, location string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT parent FROM location_parents WHERE location = $1 ORDER BY parent LIMIT 100`, location)
+	names, err := store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+	return names, fault.Wrap(err, "find who names location %s", location)
+}
+
 // holders gives the entities by whose word a location stays. An entity that is there only because of the location
 // itself, as when files name one another, is none: such a ring goes when nobody outside names it.
 func holders(ctx context.Context, tx *store.Tx, location string, above map[string]bool) ([]ref.Entity, error) {

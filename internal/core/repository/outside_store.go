@@ -31,6 +31,16 @@ func byRemote(ctx context.Context, tx *store.Tx, integration, remoteID, remote s
 	return found[0], nil
 }
 
+func byPage(ctx context.Context, tx *store.Tx, page string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT r.namespace, r.name FROM repositories r JOIN repository_outsides o ON o.repository = r.id
+WHERE r.deleted = 0 AND LOWER(o.url) = LOWER($1) ORDER BY r.id LIMIT 50`, page)
+	return store.Collect(rows, err, func(row store.Row) (string, error) {
+		var namespace, name string
+		err := row.Scan(&namespace, &name)
+		return namespace + "/" + name, err
+	})
+}
+
 // setRemote writes where a repository lives.
 func setRemote(ctx context.Context, tx *store.Tx, id string, o Outside) error {
 	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET remote = $2, url = $3, private = $4 WHERE repository = $1`, id, o.Remote, o.URL, o.Private)

@@ -3,6 +3,7 @@ package repository_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,11 @@ func TestConnectNeedsRights(t *testing.T) {
 		home, err := b.Platform().Home(t.Context(), "default/shop")
 		if want := (catalog.Home{Forge: "gitea", URL: "https://forge.example.com/acme/Shop", Branch: "main"}); err != nil || home != want {
 			t.Errorf("its files are looked at %+v, %v", home, err)
+		}
+		for page, want := range map[string]string{"https://forge.example.com/acme/SHOP": "[default/shop]", "https://forge.example.com/acme/other": "[]"} {
+			if names, err := b.Platform().ByPage(t.Context(), page); err != nil || fmt.Sprint(names) != want {
+				t.Errorf("%s is that of %v, %v", page, names, err)
+			}
 		}
 	})
 }

@@ -76,6 +76,16 @@ func (p Platform) Home(ctx context.Context, repository string) (catalog.Home, er
 	return catalog.Home{Forge: cmp.Or(terms.Forge, "github"), URL: r.Outside.URL, Branch: r.DefaultBranch}, err
 }
 
+// ByPage gives the connected repositories that have their page there, such as https://github.com/acme/shop: one for each
+// integration through which it is connected.
+func (p Platform) ByPage(ctx context.Context, page string) (names []string, err error) {
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		names, err = byPage(ctx, tx, page)
+		return err
+	})
+	return names, fault.Wrap(err, "look for the repository of %s", page)
+}
+
 // Exists tells whether there is a repository with an id, or one that was deleted and can be restored.
 func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error) {
 	err = p.s.db.Read(ctx, func(tx *store.Tx) error {

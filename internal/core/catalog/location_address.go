@@ -1,0 +1,120 @@
+package catalog
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// TargetAt reads an address as people copy it from where they look at a file: one that ParseTarget takes, or the page of a
+// file at a forge whose repository is connected, such as https://github.com/acme/shop/blob/main/catalog-info.yaml. A
+// repository that the caller may not read is not known.
+func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
+	t, err := s.ParseTarget(text)
+	if err == nil {
+		return t, nil
+	}
+	pages := forgePages(strings.TrimPrefix(text, "url:"))
+	for _, p := range pages {
+		repository, err := s.readableAt(ctx, p.page)
+		if err != nil {
+			return Target{}, err
+		}
+		if repository != "" {
+			return s.targetIn(ctx, repository, p.rest)
+		}
+	}
+	if len(pages) > 0 {
+		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that you may read; connect it first", clip(text))
+	}
+	return Target{}, err
+}
+
+// targetIn reads what comes behind a repository in an address.
+func (s *Service) targetIn(ctx context.Context, repository, rest string) (t Target, err error) {
+	home, err := s.repositories.Home(ctx, repository)
+	if err != nil {
+		return t, err
+	}
+	t.Repository = repository
+	if t.Branch, t.Path, err = s.branchOf(ctx, repository, rest); err != nil {
+		return t, err
+	}
+	if t.Branch == home.Branch {
+		t.Branch = ""
+	}
+	return t.check()
+}
+
+// readableAt gives the connected repository of a page that the caller may read, or "".
+func (s *Service) readableAt(ctx context.Context, page string) (string, error) {
+	if s.repositories == nil {
+		return "", nil
+	}
+	names, err := s.repositories.ByPage(ctx, page)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if may, err := s.mayRead(ctx, name); may || err != nil {
+			return name, err
+		}
+	}
+	return "", nil
+}
+
+// branchOf divides what comes behind a repository in an address. The name of a branch may have slashes: it is the shortest that
+// there is, or else the first part.
+func (s *Service) branchOf(ctx context.Context, repository, rest string) (branch, path string, err error) {
+	const most = 5 // parts of the name of a branch
+	for i, c := range rest {
+		if c != '/' {
+			continue
+		}
+		if strings.Count(rest[:i], "/") >= most {
+			break
+		}
+		_, err := s.repositories.Head(ctx, repository, rest[:i])
+		if err == nil {
+			return rest[:i], rest[i+1:], nil
+		}
+		if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
+			return "", "", err
+		}
+	}
+	branch, path, _ = strings.Cut(rest, "/")
+	return branch, path, nil
+}
+
+// forgePage is an address at a forge: the page of a repository, and behind it a branch with the path of a file.
+type forgePage struct{ page, rest string }
+
+const maxForgePages = 10
+
+// forgePages reads the addresses of GitHub, GitLab and Gitea. An address may be read in two ways where a repository has the
+// name of a verb.
+func forgePages(text string) (pages []forgePage) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(text) > 2000 {
+		return nil
+	}
+	origin := u.Scheme + "://" + u.Host
+	for _, verb := range []string{
+		"/-/blob/", "/-/raw/", "/-/edit/", "/-/tree/", "/src/branch/", "/raw/branch/", "/_edit/", "/blob/", "/raw/", "/edit/", "/tree/",
+	} {
+		for from := 0; ; {
+			i := strings.Index(u.Path[from:], verb)
+			if i < 0 || len(pages) >= maxForgePages {
+				break
+			}
+			repository, rest := u.Path[:from+i], u.Path[from+i+len(verb):]
+			if strings.Count(repository, "/") >= 2 && rest != "" {
+				pages = append(pages, forgePage{origin + repository, rest})
+			}
+			from += i + 1
+		}
+	}
+	return pages
+}

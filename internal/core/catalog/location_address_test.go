@@ -1,0 +1,68 @@
+package catalog_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// connected says which repositories have their page where.
+type connected struct {
+	catalog.Repositories
+	pages map[string][]string
+	forge string
+}
+
+func (r connected) ByPage(_ context.Context, page string) ([]string, error) {
+	return r.pages[strings.ToLower(page)], nil
+}
+
+func (r connected) Home(context.Context, string) (catalog.Home, error) {
+	return catalog.Home{Forge: r.forge, URL: "https://forge.test/acme/shop", Branch: "main"}, nil
+}
+
+// What people copy from where they look at a file names it.
+func TestAddressesOfFilesAreTargets(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice, carol := accesstest.As("alice"), accesstest.As("carol")
+		b.repository(alice, "default", "team/shop")
+		b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": component("shop", "")})
+		if _, err := b.repositories.CreateBranch(alice, "team/shop", repository.NewRef{Name: "feature/x", At: "main"}); err != nil {
+			t.Fatal(err)
+		}
+		pages := map[string][]string{"https://forge.test/acme/shop": {"none/shop", "team/shop"}, "https://forge.test/acme/blob": {"team/shop"}, "https://forge.test/group/sub/shop": {"team/shop"}}
+		b.Read(connected{b.repositories.Platform(), pages, "github"})
+		for text, want := range map[string]catalog.Target{
+			"https://roadbed.test/git/team/shop/a/b.yaml":                          {Repository: "team/shop", Path: "a/b.yaml"},
+			"https://roadbed.test/repositories/team/shop?path=a%2Fb.yaml&ref=next": {Repository: "team/shop", Path: "a/b.yaml", Branch: "next"},
+			"url:https://forge.test/acme/shop/blob/main/a/b.yaml":                  {Repository: "team/shop", Path: "a/b.yaml"},
+			"https://forge.test/Acme/Shop/blob/main/a/b.yaml#L3":                   {Repository: "team/shop", Path: "a/b.yaml"},
+			"https://forge.test/acme/shop/raw/feature/x/a/b.yaml":                  {Repository: "team/shop", Path: "a/b.yaml", Branch: "feature/x"},
+			"https://forge.test/acme/shop/blob/none/a/b.yaml":                      {Repository: "team/shop", Path: "a/b.yaml", Branch: "none"},
+			"https://forge.test/acme/shop/edit/main/b%20c.yaml":                    {Repository: "team/shop", Path: "b c.yaml"},
+			"https://forge.test/acme/blob/blob/main/b.yaml":                        {Repository: "team/shop", Path: "b.yaml"},
+			"https://forge.test/group/sub/shop/-/blob/main/b.yaml":                 {Repository: "team/shop", Path: "b.yaml"},
+			"https://forge.test/acme/shop/src/branch/main/b.yaml":                  {Repository: "team/shop", Path: "b.yaml"},
+			"https://forge.test/acme/shop/tree/main":                               {Repository: "team/shop", Path: "catalog-info.yaml"},
+		} {
+			got, err := b.TargetAt(alice, text)
+			if err != nil || got != want {
+				t.Errorf("%s: %+v, %v", text, got, err)
+			}
+		}
+		_, err := b.TargetAt(carol, "https://forge.test/acme/shop/blob/main/a.yaml") // in no repository of hers
+		refused(t, err, fault.Invalid, "connect it first")
+		_, err = b.TargetAt(alice, "https://forge.test/acme/other/blob/main/a.yaml")
+		refused(t, err, fault.Invalid, "connect it first")
+		for _, text := range []string{"https://forge.test/acme/shop", "ftp://forge.test/acme/shop/blob/main/a", "https:///acme/shop/blob/main/a", "x", ""} {
+			_, err = b.TargetAt(alice, text)
+			refused(t, err, fault.Invalid)
+		}
+	})
+}

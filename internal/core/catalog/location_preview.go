@@ -1,0 +1,250 @@
+package catalog
+
+import (
+	"context"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Preview is what a target would bring as a location.
+type Preview struct {
+	Location Location // as it would be, or as it is when it is one already
+	Entities []Entity // without uid, etag and relations: they are not in the catalog
+}
+
+// PreviewLocation reads what a target declares and leaves the catalog as it is. It needs location:write in the space and
+// repository:read in that of the repository. What could not be taken gives fault.Invalid, with its places.
+func (s *Service) PreviewLocation(ctx context.Context, space string, target Target) (p Preview, err error) {
+	if space == "" {
+		space = access.Root
+	}
+	if err := s.access.Authorize(ctx, "location:write", space); err != nil {
+		return p, err
+	}
+	if target, err = target.check(); err != nil {
+		return p, err
+	}
+	l := Location{Space: space, Repository: target.Repository, Path: target.Path, Branch: target.Branch, readable: true}
+	known, err := s.FindLocation(ctx, space, target)
+	switch {
+	case err == nil:
+		l = known
+		l.Existed = true
+	case !fault.Is(err, fault.NotFound):
+		return p, err
+	}
+	l.readable, err = s.mayRead(ctx, target.Repository)
+	if err != nil || !l.readable {
+		return p, orNotFound(err, "there is no repository %s, or you may not read it", target.Repository)
+	}
+	commit, err := s.head(ctx, l)
+	if err != nil {
+		return p, err
+	}
+	if l.Home, err = s.repositories.Home(ctx, l.Repository); err != nil {
+		return p, err
+	}
+	read := s.newReading(l, commit)
+	if err := read.start(ctx); err != nil {
+		return p, err
+	}
+	if f := read.failure(); f.message != "" {
+		return p, &fault.Error{Kind: fault.Invalid, Message: f.message, Details: f.details}
+	}
+	p.Location = l
+	for _, c := range read.changes {
+		e := Entity{Ref: c.ref(), Space: space, Source: l.source(), Document: c.document, File: l.file(), Origin: l.file()}
+		e.File.Path, e.File.Commit = c.path, commit
+		if l.ID == "" { // for those who tell entities that were read from those that were applied
+			e.File.Location, e.Origin.Location = "new", "new"
+		}
+		p.Entities = append(p.Entities, e)
+	}
+	return p, nil
+}
+
+// FindLocation gives the location of a target in a space. It needs entity:read there; otherwise NotFound.
+func (s *Service) FindLocation(ctx context.Context, space string, target Target) (l Location, err error) {
+	if target, err = target.check(); err != nil {
+		return l, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		l, err = findLocation(ctx, tx, space, target)
+		return err
+	})
+	if err != nil {
+		return l, err
+	}
+	return l, s.access.ReadOrNotFound(ctx, "entity:read", l.Space, "location "+l.ID)
+}
+
+// Registered tells whether somebody registered a location, besides those that Location entities name.
+func (l Location) Registered() bool { return l.kept }
+
+// File gives the file or pattern that a location names.
+func (l Location) File() File { return l.file() }
+
+// MoveLocation has a location read another target from now on: what the old one declared and the new one does not goes.
+// Restricted kinds are not taken any more, since the trust was in the old one. It needs the rights of AddLocation.
+func (s *Service) MoveLocation(ctx context.Context, id string, target Target) (Location, error) {
+	l, err := s.GetLocation(ctx, id)
+	if err != nil {
+		return l, err
+	}
+	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
+		return l, err
+	}
+	if target, err = target.check(); err != nil {
+		return l, err
+	}
+	readable, err := s.mayRead(ctx, target.Repository)
+	if err != nil {
+		return l, err
+	}
+	moved := false
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		if l, err = locationByID(ctx, tx, id); err != nil {
+			return err
+		}
+		if l.Repository == target.Repository && l.Path == target.Path && l.Branch == target.Branch {
+			return nil
+		}
+		if other, err := findLocation(ctx, tx, l.Space, target); err == nil {
+			return fault.Errorf(fault.Conflict, "location %s is registered already, as %s", other, other.ID)
+		} else if !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if parents, err := holders(ctx, tx, id, map[string]bool{}); err != nil || len(parents) > 0 {
+			if err == nil {
+				err = fault.Errorf(fault.Conflict, "location %s is named by %s; change it there", l, parents[0])
+			}
+			return err
+		}
+		moved = true
+		l.Repository, l.Path, l.Branch, l.readable, l.kept = target.Repository, target.Path, target.Branch, readable, true
+		l.Commit, l.Error, l.Details, l.Trusted, l.Home = "", "", nil, nil, Home{}
+		l.generation++ // a refresh of the old target ends
+		if _, err := tx.Exec(ctx, `UPDATE locations SET repository = $2, path = $3, branch = $4 WHERE id = $1`, id, l.Repository, l.Path, l.Branch); err != nil {
+			return fault.Wrap(err, "move location %s", l)
+		}
+		if err := saveLocation(ctx, tx, l); err != nil {
+			return err
+		}
+		return s.tellLocation(ctx, tx, "location.moved", l, nil)
+	})
+	if err != nil || !moved {
+		return l, err
+	}
+	l, _, err = s.RefreshLocation(ctx, id)
+	return l, err
+}
+
+// Validate tells what is wrong with a document, as an apply of it would.
+func (s *Service) Validate(d document.Document) []fault.Detail {
+	_, _, wrong := s.checkOne(d)
+	return wrong
+}
+
+// CatalogFile is a file of a repository that declares entities.
+type CatalogFile struct {
+	Entities   []Entity // as it says, without uid, etag and relations
+	Registered bool     // an entity of the catalog comes from it
+}
+
+const maxCatalogFiles = 200
+
+// CatalogFiles gives the files of a name that a repository has on its default branch, and that can be read. The address is that
+// of the repository or of something in it; of one that the caller may not read there are none.
+func (s *Service) CatalogFiles(ctx context.Context, address, name string) ([]CatalogFile, error) {
+	if name == "" || strings.ContainsAny(name, `/*?[\`) {
+		return nil, fault.Errorf(fault.Invalid, "%q is not the name of a file", clip(name))
+	}
+	repository, err := s.repositoryAt(ctx, address)
+	if err != nil || repository == "" {
+		return nil, err
+	}
+	space, err := s.repositories.SpaceOf(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	l := Location{Space: space, Repository: repository, Path: name, readable: true}
+	commit, err := s.head(ctx, l)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil // nothing was pushed yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.Home, err = s.repositories.Home(ctx, repository); err != nil {
+		return nil, err
+	}
+	paths, err := s.repositories.Glob(ctx, repository, commit, "**/"+name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	var files []CatalogFile
+	for _, path := range paths[:min(len(paths), maxCatalogFiles)] {
+		f, err := s.catalogFile(ctx, l, commit, path)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.Entities) > 0 {
+			files = append(files, f)
+		}
+	}
+	return files, nil
+}
+
+func (s *Service) catalogFile(ctx context.Context, l Location, commit, path string) (f CatalogFile, err error) {
+	data, err := s.repositories.ReadFile(ctx, l.Repository, commit, path, maxFile)
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.TooLarge, fault.Invalid:
+		if err != nil {
+			return f, nil
+		}
+	}
+	if err != nil {
+		return f, err
+	}
+	documents, err := document.Parse(path, data, document.Limits{Bytes: maxFile})
+	if err != nil {
+		return f, nil //nolint:nilerr // what can't be read is not suggested
+	}
+	refs := make([]ref.Entity, len(documents))
+	for i, d := range documents {
+		refs[i] = d.Ref()
+		e := Entity{Ref: d.Ref(), Space: l.Space, Document: d, File: l.file()}
+		e.File.Location, e.File.Path, e.File.Commit = "new", path, commit
+		e.Origin = e.File
+		f.Entities = append(f.Entities, e)
+	}
+	known, err := s.ByRefs(ctx, refs)
+	for _, e := range known {
+		if e != nil && e.File.Repository == l.Repository && e.File.Path == path {
+			f.Registered = true
+		}
+	}
+	return f, err
+}
+
+// repositoryAt gives the repository that an address is of, or lies in; "" when there is none that the caller may read.
+func (s *Service) repositoryAt(ctx context.Context, address string) (string, error) {
+	if t, err := s.ParseTarget(address); err == nil {
+		may, err := s.mayRead(ctx, t.Repository)
+		if !may || err != nil {
+			return "", err
+		}
+		return t.Repository, nil
+	}
+	for _, p := range append(forgePages(address), forgePage{page: strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")}) {
+		if repository, err := s.readableAt(ctx, p.page); repository != "" || err != nil {
+			return repository, err
+		}
+	}
+	return "", nil
+}
