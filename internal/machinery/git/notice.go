@@ -90,6 +90,7 @@ type sparing struct {
 	r    io.Reader
 	next int64
 	read int64
+	room uint64 // that there was at first; git keeps a file in memory until it is whole
 
 	looked bool  // at the first command
 	failed error // of that look, for when what had come before is read
@@ -107,7 +108,7 @@ func (p *sparing) Read(b []byte) (int, error) {
 	}
 	if p.read >= p.next {
 		p.next = p.read + spareEvery
-		if total, free, err := diskSpace(p.s.dir); err == nil && free < min(total/20, spareDisk)+spareEvery {
+		if p.full() {
 			p.s.give("the disk of the server is full; nothing was changed, ask its administrator to free some space")
 			return 0, errOutputLimit
 		}
@@ -115,4 +116,18 @@ func (p *sparing) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	p.read += int64(n)
 	return n, err
+}
+
+// full tells whether what comes next would take what is to be left of the disk: by what is free, and by what has been read
+// and may be written yet.
+func (p *sparing) full() bool {
+	total, free, err := diskSpace(p.s.dir)
+	if err != nil {
+		return false // git will say so
+	}
+	if p.read == 0 {
+		p.room = free
+	}
+	needed := min(total/20, spareDisk) + spareEvery
+	return free < needed || p.room < needed+uint64(p.read)
 }
