@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -113,11 +114,11 @@ func (s *Service) names(ctx context.Context, l Location, parent Entity, file str
 		case !strings.ContainsAny(pattern, `*?[\`) || l.Commit == "":
 			continue
 		}
-		files, err := s.repositories.Glob(ctx, l.Repository, l.Commit, pattern)
+		files, err := s.repositories.Match(ctx, l.Repository, l.Commit, pattern)
 		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) {
 			return false, err
 		}
-		if slices.Contains(files, file) {
+		if slices.ContainsFunc(files, func(f git.TreeEntry) bool { return f.Path == file }) {
 			return true, nil
 		}
 	}

@@ -18,23 +18,52 @@ import (
 
 // change is one document that a source brings; its kind has been checked.
 type change struct {
-	document document.Document
+	name     ref.Entity
+	document document.Document // of one from a location that is taken with many others, its places alone
 	kind     document.Kind
+	text     []byte // its canonical form
+	etag     string
+	search   string
+	kindOf   string // spec.type in lower case
+	declared []document.Relation
 	space    string
 	source   string
 	path     string // of its file in a location's repository
 	commit   string
 	ifMatch  string
+	// elsewhere tells of the same location's files whether one that is as it was has an entity; nil for no location.
+	elsewhere func(path string) bool
 }
 
-func (c change) ref() ref.Entity { return c.document.Ref() }
+// twice tells whether an entity of the same location comes from another file, which has not changed.
+func (c change) twice(source, space, path string) bool {
+	return c.elsewhere != nil && source == c.source && space == c.space && path != c.path && c.elsewhere(path)
+}
+
+func isTwice(path string) string {
+	return "it is there twice, also in " + path + "; remove one of them"
+}
+
+// owner gives the first who is named as one.
+func (c change) owner() ref.Entity {
+	for _, r := range c.declared {
+		if r.Type == "ownedBy" {
+			return r.Target
+		}
+	}
+	return ref.Entity{}
+}
 
 // put makes the entity what the document says.
 func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error) {
-	item := Item{Ref: c.ref()}
+	item := Item{Ref: c.name}
 	old, err := fetch(ctx, tx, item.Ref)
 	if err != nil {
 		return item, err
+	}
+	if old != nil && c.twice(old.Source, old.Space, old.path) {
+		item.Action, item.Message = Conflict, isTwice(old.path)
+		return item, nil
 	}
 	if old != nil && (old.Source != c.source || old.Space != c.space) {
 		item.Action = Conflict
@@ -72,23 +101,10 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 // next gives the row after the change.
 func (s *Service) next(ctx context.Context, tx *store.Tx, old *row, c change) (row, error) {
 	now, who := s.now(), actorID(ctx)
-	d := c.document
-	next := row{path: c.path, document: d.JSON(), search: searchText(d)}
-	next.Ref, next.Space, next.Source, next.Commit, next.Document = d.Ref(), c.space, c.source, c.commit, d
-	next.Etag = etag(next.document)
+	next := row{path: c.path, document: c.text, search: c.search, declared: c.declared}
+	next.Ref, next.Space, next.Source, next.Commit, next.Document = c.name, c.space, c.source, c.commit, c.document
+	next.Etag, next.Type, next.Owner = c.etag, c.kindOf, c.owner()
 	next.Updated, next.UpdatedBy = now, who
-	if kind, ok := d.Spec["type"].(string); ok {
-		next.Type = clip(strings.ToLower(kind))
-	}
-	if c.kind.Relations != nil {
-		next.declared = unique(c.kind.Relations(d))
-	}
-	for _, r := range next.declared {
-		if r.Type == "ownedBy" {
-			next.Owner = r.Target
-			break
-		}
-	}
 	if old != nil {
 		next.UID, next.Created, next.CreatedBy, next.Version = old.UID, old.Created, old.CreatedBy, old.Version+1
 		return next, nil

@@ -20,6 +20,13 @@
 // A location can be looked at before it is registered (PreviewLocation), and be moved to another target (MoveLocation),
 // which takes its trust. Ancestors tells by which Location entities the catalog came to an entity.
 //
+// A reading is a stream: files come from git in parts, are parsed on all processors, and are taken in chunks, each a
+// transaction as long as others can wait for, so that a million entities take no more memory than a few thousand.
+// location_files has what each file was when it was read: one of the same content is passed over, and what a file declares
+// no more is looked for among what came from that file. More than fifty changes share an entry for each chunk
+// (entities.changed, with counts); their versions name it, and ChangesOf gives them. Kinds of which others keep a
+// projection, Locations and users come last, a few at a time, in the order in which they need one another.
+//
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

@@ -132,7 +132,7 @@ func TestWalkTellsWhatDependsOnAnEntity(t *testing.T) {
 		b.apply(as("olga"), "ops", "hidden", hidden)
 		for who, want := range map[string]string{
 			"carol": "resource:default/db component:default/cart component:default/search",
-			"adam": "resource:default/db component:default/cart component:default/secret component:default/search",
+			"adam":  "resource:default/db component:default/cart component:default/secret component:default/search",
 		} {
 			g, err := b.Walk(as(who), index.Walk{From: []string{"resource:default/db"}, Types: []string{"dependsOn"}, Direction: index.Incoming, Depth: 5})
 			var refs []string

@@ -11,6 +11,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -22,7 +23,14 @@ import (
 type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error) // "" for the default branch
 	ReadFile(ctx context.Context, repository, commit, path string, limit int64) ([]byte, error)
-	Glob(ctx context.Context, repository, commit, pattern string) ([]string, error)
+	// Match lists the files that match a pattern, with their hashes.
+	Match(ctx context.Context, repository, commit, pattern string) ([]git.TreeEntry, error)
+	// ReadSome reads files in their order until they have total bytes together; see git.ReadSome.
+	ReadSome(ctx context.Context, repository, commit string, files []string, limit, total int64) ([]git.Content, error)
+	// Hashes gives those of files; what is not there is left out.
+	Hashes(ctx context.Context, repository, commit string, files []string) (map[string]string, error)
+	// Heads gives the commits of all default branches, by repository.
+	Heads(ctx context.Context) (map[string]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	Home(ctx context.Context, repository string) (Home, error)
 	ByPage(ctx context.Context, page string) ([]string, error) // those that have their page there, at a forge
@@ -142,6 +150,9 @@ func (t Target) check() (Target, error) {
 	return t, nil
 }
 
+// waitTime is how long who registers a location, or has it read, waits for that; a job goes on with what takes longer.
+const waitTime = 20 * time.Second
+
 // AddLocation has the catalog read a target into a space, now and after each push; registering it again reads it
 // again. It needs location:write in the space, and repository:read in that of the repository. What can't be read or
 // taken is no error here: the location is kept with its Error, and read again when its repository is pushed.
@@ -172,8 +183,12 @@ func (s *Service) AddLocation(ctx context.Context, space string, target Target) 
 		return Location{}, nil, err
 	}
 	existed := l.Existed
-	if err := s.refreshHere(ctx, l.ID); err != nil {
-		s.log.Warn("a location could not be read and is tried again", "location", l.ID, "error", err)
+	soon, cancel := context.WithTimeout(ctx, waitTime)
+	defer cancel()
+	if err := s.refreshHere(soon, l.ID); err != nil {
+		if soon.Err() == nil {
+			s.log.Warn("a location could not be read and is tried again", "location", l.ID, "error", err)
+		}
 		err := s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, l.ID, true) })
 		if err != nil {
 			return Location{}, nil, fault.Wrap(err, "read location %s", l)
@@ -296,7 +311,7 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		if l, err = locationByID(ctx, tx, id); err != nil {
 			return err
 		}
@@ -314,21 +329,21 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return s.clear(ctx, clearOf(l)) // should this end half way, the job goes on
 }
 
 // forget removes a location with all that came from it.
 func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, may func(document.Kind) error) error {
 	// First the row: a refresh that runs sees that it is gone, and stops.
-	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`} {
+	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`, `DELETE FROM location_files WHERE location = $1`} {
 		if _, err := tx.Exec(ctx, statement, l.ID); err != nil {
 			return fault.Wrap(err, "remove location %s", l)
 		}
 	}
-	had, err := bySource(ctx, tx, l.Space, l.source())
-	if err != nil {
-		return err
-	}
-	if _, err := s.removeAll(ctx, tx, had, may); err != nil {
+	if err := s.clearSoon(ctx, tx, l, may); err != nil {
 		return err
 	}
 	return s.tellLocation(ctx, tx, "location.removed", l, nil)
@@ -391,7 +406,14 @@ func (s *Service) RefreshLocation(ctx context.Context, id string) (Location, []E
 	if err := s.access.Authorize(ctx, "location:write", l.Space); err != nil {
 		return l, nil, err
 	}
-	if err := s.refreshHere(ctx, id); err != nil {
+	soon, cancel := context.WithTimeout(ctx, waitTime)
+	defer cancel()
+	if err := s.refreshHere(soon, id); err != nil && soon.Err() != nil && ctx.Err() == nil {
+		err = s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, id, true) })
+		if err != nil {
+			return l, nil, fault.Wrap(err, "read location %s", l)
+		}
+	} else if err != nil {
 		return l, nil, fault.Wrap(err, "read location %s", l)
 	}
 	return s.location(ctx, id)

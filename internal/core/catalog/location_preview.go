@@ -49,16 +49,19 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if l.Home, err = s.repositories.Home(ctx, l.Repository); err != nil {
 		return p, err
 	}
-	read := s.newReading(l, commit)
+	read := s.look(l, commit)
 	if err := read.start(ctx); err != nil {
+		return p, err
+	}
+	if err := read.all(ctx); err != nil {
 		return p, err
 	}
 	if f := read.failure(); f.message != "" {
 		return p, &fault.Error{Kind: fault.Invalid, Message: f.message, Details: f.details}
 	}
 	p.Location = l
-	for _, c := range read.changes {
-		e := Entity{Ref: c.ref(), Space: space, Source: l.source(), Document: c.document, File: l.file(), Origin: l.file()}
+	for _, c := range read.singles {
+		e := Entity{Ref: c.name, Space: space, Source: l.source(), Document: c.document, File: l.file(), Origin: l.file()}
 		e.File.Path, e.File.Commit = c.path, commit
 		if l.ID == "" { // for those who tell entities that were read from those that were applied
 			e.File.Location, e.Origin.Location = "new", "new"
@@ -146,7 +149,7 @@ func (s *Service) MoveLocation(ctx context.Context, id string, target Target) (L
 
 // Validate tells what is wrong with a document, as an apply of it would.
 func (s *Service) Validate(d document.Document) []fault.Detail {
-	_, _, wrong := s.checkOne(d)
+	_, wrong := s.checkOne(d)
 	return wrong
 }
 
@@ -183,13 +186,13 @@ func (s *Service) CatalogFiles(ctx context.Context, address, name string) ([]Cat
 	if l.Home, err = s.repositories.Home(ctx, repository); err != nil {
 		return nil, err
 	}
-	paths, err := s.repositories.Glob(ctx, repository, commit, "**/"+name)
+	found, err := s.repositories.Match(ctx, repository, commit, "**/"+name)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
 	var files []CatalogFile
-	for _, path := range paths[:min(len(paths), maxCatalogFiles)] {
-		f, err := s.catalogFile(ctx, l, commit, path)
+	for _, file := range found[:min(len(found), maxCatalogFiles)] {
+		f, err := s.catalogFile(ctx, l, commit, file.Path)
 		if err != nil {
 			return nil, err
 		}

@@ -267,7 +267,7 @@ func TestPlaceholdersCountForTheWholeLocation(t *testing.T) {
 		b.follow(func() {
 			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": text.String(), "large": strings.Repeat("x", 500_000)})
 		})
-		if now := b.again(l); !strings.Contains(now.Error, "names more than 2000 files, 64 MiB or 10 levels") {
+		if now := b.again(l); !strings.Contains(now.Error, "64 MiB by the placeholders of one file") {
 			t.Errorf("70 MB by one file: %q %v", now.Error, now.Details)
 		}
 		b.gone(alice, "widget:default/w100")

@@ -13,12 +13,12 @@ import (
 
 // fill resolves the placeholders of a document: an object whose one key is $text, $json or $yaml is replaced by what
 // that file of the same repository holds.
-func (r *reading) fill(ctx context.Context, file string, d document.Document) (document.Document, []fault.Detail, error) {
+func (r *reading) fill(ctx context.Context, in *contents, d document.Document) (document.Document, []fault.Detail, error) {
 	if !hasPlaceholder(d.Spec, 0) {
 		return d, nil, nil
 	}
 	d.Spec = d.Clone().Spec // the values are replaced in place
-	f := filler{r: r, file: file, document: d}
+	f := filler{r: r, in: in, document: d}
 	spec, err := f.value(ctx, d.Spec, []string{"spec"}, 0)
 	if err == nil {
 		d.Spec, _ = spec.(map[string]any)
@@ -28,7 +28,7 @@ func (r *reading) fill(ctx context.Context, file string, d document.Document) (d
 
 type filler struct {
 	r        *reading
-	file     string
+	in       *contents
 	document document.Document
 	count    int
 	wrong    []fault.Detail
@@ -96,11 +96,12 @@ func (f *filler) load(ctx context.Context, kind, target string, at []string) (an
 		f.wrong = append(f.wrong, f.document.At(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at...))
 		return nil, nil
 	}
-	name, ok := relativeTarget(f.file, target)
+	name, ok := relativeTarget(f.in.path, target)
 	if !ok || isAddress(target) {
-		f.wrong = append(f.wrong, f.document.At(fmt.Sprintf("%q is not a file of this repository", target), "write a path relative to "+path.Base(f.file), at...))
+		f.wrong = append(f.wrong, f.document.At(fmt.Sprintf("%q is not a file of this repository", target), "write a path relative to "+path.Base(f.in.path), at...))
 		return nil, nil
 	}
+	f.in.inputs = append(f.in.inputs, name)
 	data, err := f.r.s.repositories.ReadFile(ctx, f.r.location.Repository, f.r.commit, name, maxDocument)
 	switch fault.KindOf(err) {
 	case fault.NotFound, fault.TooLarge, fault.Invalid:
@@ -112,7 +113,7 @@ func (f *filler) load(ctx context.Context, kind, target string, at []string) (an
 	if err != nil {
 		return nil, err
 	}
-	if f.r.bytes += len(data); f.r.bytes > maxBytes {
+	if f.in.filled += len(data); f.in.filled > maxFilled || f.r.bytes.Add(int64(len(data))) > maxBytes {
 		return nil, f.r.tooLarge()
 	}
 	if kind == "json" || kind == "yaml" {

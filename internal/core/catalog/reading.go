@@ -2,130 +2,246 @@ package catalog
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Bounds of one reading of a location.
 const (
-	maxFiles     = 2000
+	maxFiles     = 20_000
 	maxFile      = 4 << 20
-	maxBytes     = 64 << 20
+	maxBytes     = 2 << 30
+	maxFilled    = 64 << 20 // that placeholders bring into one file
 	maxDepth     = 10
-	maxEntities  = 20_000
+	maxEntities  = 2_000_000
+	maxSingles   = 50_000 // of kinds that are taken one by one
 	maxLocDetail = 50
+	maxReasons   = 5_000 // that are kept in full
 )
 
-// reading is what the files of a location say at one commit.
+// reading is what the files of a location say at one commit. It goes through them once, as a stream: what has been taken
+// in is forgotten, save that it was there.
 type reading struct {
 	s        *Service
 	location Location
 	commit   string
+	force    bool // files that have not changed are read too
+	preview  bool // nothing is taken in
 
-	queued  map[string]bool // files that were read or will be
-	bytes   int
-	changes []change
-	seen    map[ref.Entity]bool
-	brought map[ref.Entity]bool   // taken in, or as it was
-	bad     map[string]string     // file → why none of it could be read
+	known   map[string]knownFile   // of the reading before
+	files   map[string]*walkedFile // that are named, by path
+	next    []*walkedFile          // to be read
+	bytes   atomic.Int64
+	count   int                   // documents
+	seen    map[[16]byte]fate     // by hash of the reference: a million references are many bytes
+	singles []change              // to be taken one by one, at the end
+	bulk    []change              // to be taken in the next chunk
+	size    int                   // of the next chunk
+	told    int                   // changes that have an entry of their own
+	had     bool                  // the location had entities before
 	partial bool                  // something that may name files could not be read
 	refused map[ref.Entity]string // document → why it was not taken
 	details []fault.Detail
-	count   int
+	wrong   int
+	begun   bool // something of the commit may have been taken in
+	failed  bool // by the platform, not by the location
+
+	written  chan []written // for the index
+	indexing sync.WaitGroup
 }
 
-func (s *Service) newReading(l Location, commit string) *reading {
+// fate is what became of a reference.
+type fate uint8
+
+const (
+	met     fate = iota + 1 // in a file
+	brought                 // taken in, or as it was
+)
+
+// walkedFile is a file that the location names.
+type walkedFile struct {
+	path   string
+	hash   string
+	depth  int
+	same   bool // as it was when it was read before, so that it isn't now
+	bad    string
+	wrong  bool // something in it could not be taken
+	names  bool // it declares Locations
+	inputs map[string]string
+}
+
+func keyOf(r ref.Entity) (key [16]byte) {
+	sum := sha256.Sum256([]byte(r.String()))
+	copy(key[:], sum[:])
+	return key
+}
+
+func (s *Service) newReading(ctx context.Context, l Location, commit string, force bool) (*reading, error) {
+	r := s.look(l, commit)
+	r.force, r.preview = force, false
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		var n int
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM entities WHERE source = $1 LIMIT 1) AS had`, l.source()).Scan(&n); err != nil {
+			return err
+		}
+		r.had = n > 0
+		r.known, err = knownFiles(ctx, tx, l.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.indexing.Go(func() { s.indexMany(r.written) })
+	return r, nil
+}
+
+// look gives a reading that takes nothing in: what it finds is in singles.
+func (s *Service) look(l Location, commit string) *reading {
 	return &reading{
-		s: s, location: l, commit: commit, queued: map[string]bool{}, seen: map[ref.Entity]bool{}, brought: map[ref.Entity]bool{},
-		bad: map[string]string{}, refused: map[ref.Entity]string{},
+		s: s, location: l, commit: commit, force: true, preview: true, files: map[string]*walkedFile{}, seen: map[[16]byte]fate{},
+		refused: map[ref.Entity]string{}, size: firstChunk, written: make(chan []written, 4),
 	}
 }
 
-// start reads the location's own files and those that they name. It fails when the location as a whole can't be read:
-// then everything stays as it was.
+// close waits until the index knows what was taken in.
+func (r *reading) close() {
+	close(r.written)
+	r.indexing.Wait()
+}
+
+// start finds the location's own files. It fails when the location as a whole can't be read: then everything stays as it
+// was.
 func (r *reading) start(ctx context.Context) error {
-	files, err := r.files(ctx, r.location.Path)
+	files, err := r.match(ctx, r.location.Path)
 	if err != nil {
 		return err
 	}
 	if len(files) == 0 {
 		return fault.Errorf(fault.NotFound, "there is no file %s in %s; it is looked at again when it is pushed", r.location.Path, r.location.Repository)
 	}
-	for _, file := range files {
-		if err := r.read(ctx, file, 0); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.add(files, 0)
 }
 
-func (r *reading) files(ctx context.Context, pattern string) ([]string, error) {
-	files, err := r.s.repositories.Glob(ctx, r.location.Repository, r.commit, pattern)
+func (r *reading) match(ctx context.Context, pattern string) ([]git.TreeEntry, error) {
+	files, err := r.s.repositories.Match(ctx, r.location.Repository, r.commit, pattern)
 	if fault.Is(err, fault.NotFound) {
 		err = nil
 	}
-	slices.Sort(files)
+	slices.SortFunc(files, func(a, b git.TreeEntry) int { return strings.Compare(a.Path, b.Path) })
 	return files, err
 }
 
-// fail notes something wrong that does not end the reading.
-func (r *reading) fail(details ...fault.Detail) {
-	r.count += len(details)
-	r.details = append(r.details, details[:min(len(details), max(0, maxLocDetail-len(r.details)))]...)
-}
-
-func (r *reading) read(ctx context.Context, file string, depth int) error {
-	if r.queued[file] {
-		return nil
-	}
-	r.queued[file] = true
-	if len(r.queued) > maxFiles || r.bytes > maxBytes || depth > maxDepth {
-		return r.tooLarge()
-	}
-	data, err := r.s.repositories.ReadFile(ctx, r.location.Repository, r.commit, file, maxFile)
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.TooLarge, fault.Invalid:
-		if err != nil {
-			r.skip(file, fault.Detail{File: file, Message: fault.Message(err)})
-			return nil
+// add has files read that are not yet.
+func (r *reading) add(files []git.TreeEntry, depth int) error {
+	for _, f := range files {
+		if r.files[f.Path] != nil {
+			continue
 		}
-	}
-	if err != nil {
-		return err
-	}
-	r.bytes += len(data)
-	documents, err := document.Parse(file, data, document.Limits{Bytes: maxFile})
-	if err != nil {
-		details := fault.Details(err)
-		if len(details) == 0 {
-			details = []fault.Detail{{File: file, Message: fault.Message(err)}}
+		if len(r.files) == maxFiles || depth > maxDepth {
+			return r.tooLarge()
 		}
-		r.skip(file, details...)
-		return nil
-	}
-	for _, d := range documents {
-		if err := r.take(ctx, file, d, depth); err != nil {
-			return err
+		w := &walkedFile{path: f.Path, hash: f.Hash, depth: depth}
+		if f.Mode == linkMode {
+			w.hash = "" // what it leads to may change
 		}
+		r.files[f.Path] = w
+		r.next = append(r.next, w)
 	}
 	return nil
 }
 
-func (r *reading) tooLarge() error {
-	return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB or %d levels; register its parts as locations of their own",
-		r.location, maxFiles, maxBytes>>20, maxDepth)
+const linkMode = "120000"
+
+// all reads the files and those that they name, and gives what they declare to the service, chunk by chunk.
+func (r *reading) all(ctx context.Context) error {
+	for len(r.next) > 0 {
+		level := r.next
+		r.next = nil
+		level, err := r.changed(ctx, level)
+		if err != nil {
+			return err
+		}
+		if err := r.begin(ctx, level); err != nil {
+			return err
+		}
+		err = r.stream(ctx, level, func(c *contents) error {
+			if err := r.take(ctx, c); err != nil {
+				return err
+			}
+			if len(r.bulk) < r.size {
+				return nil
+			}
+			return r.flush(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return r.flush(ctx)
 }
 
-// skip keeps what a file declared before.
-func (r *reading) skip(file string, details ...fault.Detail) {
-	r.fail(details...)
-	r.bad[file] = joined(details)
-	r.partial = true
+// changed gives those of the files that must be read: what is of the content that was read before is left, unless it
+// declares Locations, or its placeholders bring what has changed.
+func (r *reading) changed(ctx context.Context, files []*walkedFile) ([]*walkedFile, error) {
+	var read, filled []*walkedFile
+	var inputs []string
+	for _, f := range files {
+		k, ok := r.known[f.path]
+		switch {
+		case r.force || !ok || f.hash == "" || k.hash != f.hash || k.names:
+			read = append(read, f)
+		case len(k.inputs) > 0:
+			filled = append(filled, f)
+			for path := range k.inputs {
+				inputs = append(inputs, path)
+			}
+		default:
+			f.same = true
+		}
+	}
+	if len(inputs) == 0 {
+		return read, nil
+	}
+	slices.Sort(inputs)
+	hashes, err := r.s.repositories.Hashes(ctx, r.location.Repository, r.commit, slices.Compact(inputs))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range filled {
+		f.same = true
+		for path, hash := range r.known[f.path].inputs {
+			f.same = f.same && hash != "" && hashes[path] == hash
+		}
+		if !f.same {
+			read = append(read, f)
+		}
+	}
+	slices.SortFunc(read, func(a, b *walkedFile) int { return strings.Compare(a.path, b.path) })
+	return read, nil
+}
+
+// fail notes something wrong that does not end the reading.
+func (r *reading) fail(f *walkedFile, details ...fault.Detail) {
+	if f != nil {
+		f.wrong = true
+	}
+	r.wrong += len(details)
+	r.details = append(r.details, details[:min(len(details), max(0, maxLocDetail-len(r.details)))]...)
+}
+
+func (r *reading) tooLarge() error {
+	return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB (%d MiB by the placeholders of one file) or %d levels; register its parts as locations of their own",
+		r.location, maxFiles, maxBytes>>20, maxFilled>>20, maxDepth)
 }
 
 func joined(details []fault.Detail) string {
@@ -136,86 +252,105 @@ func joined(details []fault.Detail) string {
 	return strings.Join(lines, "\n")
 }
 
-// take checks one document and follows it when it is a Location.
-func (r *reading) take(ctx context.Context, file string, d document.Document, depth int) error {
-	if len(r.changes) >= maxEntities {
-		return fault.Errorf(fault.TooLarge, "%s declares more than %d entities; register its parts as locations of their own", r.location, maxEntities)
+// take takes down what a file declares.
+func (r *reading) take(ctx context.Context, c *contents) error {
+	f := c.file
+	if c.err != nil {
+		return c.err
 	}
-	d, wrong, err := r.fill(ctx, file, d)
-	if err != nil {
-		return err
-	}
-	d, kind, more := r.s.checkOne(d)
-	wrong = append(wrong, more...)
-	if kind.Restricted && !slices.Contains(r.location.Trusted, kind.Name) {
-		wrong = append(wrong, d.At(fmt.Sprintf("a %s is not taken from a repository that is not trusted for it", kind.Name),
-			"an administrator of the space can trust this location for it, or apply the document", "kind"))
-	}
-	if r.seen[d.Ref()] {
-		wrong = append(wrong, d.At(d.Ref().String()+" is there twice", "remove one of them", "metadata", "name"))
-		r.fail(wrong...)
+	if f.inputs = c.hashes; c.bad != nil { // what it declared before stays
+		r.fail(f, c.bad...)
+		f.bad = joined(c.bad)
+		r.partial = true
 		return nil
 	}
-	r.seen[d.Ref()] = true
-	if len(wrong) > 0 {
-		r.fail(wrong...)
-		r.refused[d.Ref()] = joined(wrong)
-		r.partial = r.partial || kind.Name == locationKind
-		return nil
-	}
-	r.changes = append(r.changes, change{document: d, kind: kind, space: r.location.Space, source: r.location.source(), path: file, commit: r.commit})
-	if kind.Name == locationKind {
-		return r.follow(ctx, file, d, depth)
+	for i := range c.documents {
+		if err := r.takeOne(ctx, f, &c.documents[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// follow reads the files of the same repository that a Location names.
-func (r *reading) follow(ctx context.Context, file string, d document.Document, depth int) error {
+func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error {
+	if r.count++; r.count > maxEntities || len(r.singles) == maxSingles {
+		return fault.Errorf(fault.TooLarge, "%s declares more than %d entities, or %d of kinds that others keep; register its parts as locations of their own", r.location, maxEntities, maxSingles)
+	}
+	f.names = f.names || d.kind.Name == locationKind
+	key := keyOf(d.name)
+	if r.seen[key] != 0 {
+		r.fail(f, append(d.wrong, d.document.At(d.name.String()+" is there twice", "remove one of them", "metadata", "name"))...)
+		return nil
+	}
+	r.seen[key] = met
+	if len(d.wrong) > 0 {
+		r.fail(f, d.wrong...)
+		r.refuseAs(d.name, joined(d.wrong))
+		r.partial = r.partial || d.kind.Name == locationKind
+		return nil
+	}
+	if !alone(d.kind) && !r.preview {
+		r.bulk = append(r.bulk, d.change)
+		return nil
+	}
+	r.singles = append(r.singles, d.change)
+	if d.kind.Name == locationKind {
+		return r.follow(ctx, f, d.document)
+	}
+	return nil
+}
+
+// refuseAs keeps why a document was not taken.
+func (r *reading) refuseAs(e ref.Entity, why string) {
+	if len(r.refused) >= maxReasons {
+		why = "its file is wrong in many places; the location tells of the first"
+	}
+	r.refused[e] = why
+}
+
+// follow has the files of the same repository read that a Location names.
+func (r *reading) follow(ctx context.Context, f *walkedFile, d document.Document) error {
 	presence, _ := d.Spec["presence"].(string)
 	targets, fields := targetsOf(d)
 	for i, target := range targets {
 		if isAddress(target) {
 			if _, err := r.s.ParseTarget(target); err != nil {
-				r.fail(d.At(fault.Message(err), "", fields[i]...))
+				r.fail(f, d.At(fault.Message(err), "", fields[i]...))
 			}
 			continue
 		}
-		pattern, ok := relativeTarget(file, target)
+		pattern, ok := relativeTarget(f.path, target)
 		if !ok {
-			r.fail(d.At(fmt.Sprintf("%q leaves the repository", target), "name a file of this repository", fields[i]...))
+			r.fail(f, d.At(fmt.Sprintf("%q leaves the repository", target), "name a file of this repository", fields[i]...))
 			r.partial = true
 			continue
 		}
-		files, err := r.files(ctx, pattern)
+		files, err := r.match(ctx, pattern)
 		switch {
 		case err != nil && fault.KindOf(err) == fault.Invalid:
-			r.fail(d.At(fault.Message(err), "", fields[i]...))
+			r.fail(f, d.At(fault.Message(err), "", fields[i]...))
 			r.partial = true
 			continue
 		case err != nil:
 			return err
 		case len(files) == 0 && presence != "optional":
-			r.fail(d.At(fmt.Sprintf("there is no file %s", pattern), "", fields[i]...))
+			r.fail(f, d.At(fmt.Sprintf("there is no file %s", pattern), "", fields[i]...))
 		}
-		for _, f := range files {
-			if err := r.read(ctx, f, depth+1); err != nil {
-				return err
-			}
+		if err := r.add(files, f.depth+1); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// note takes down what became of documents.
-func (r *reading) note(items []Item, part []int) {
+// note takes down what became of changes.
+func (r *reading) note(items []Item, changes []change) {
 	for i, item := range items {
 		if item.Action == Conflict {
-			d := r.changes[part[i]].document
-			r.fail(d.At(item.Ref.String()+": "+item.Message, "", "metadata", "name"))
+			r.fail(r.files[changes[i].path], changes[i].document.At(item.Ref.String()+": "+item.Message, "", "metadata", "name"))
 			continue
 		}
-		r.brought[item.Ref] = true
+		r.seen[keyOf(item.Ref)] = brought
 	}
 }
 
@@ -226,28 +361,37 @@ func (r *reading) refuse(c change, err error) {
 		details = []fault.Detail{c.document.At(fault.Message(err), "")}
 	}
 	if fault.KindOf(err) == fault.Internal {
-		r.s.log.Error("a document could not be taken in", "entity", c.ref().String(), "location", r.location.ID, "error", err)
+		r.s.log.Error("a document could not be taken in", "entity", c.name.String(), "location", r.location.ID, "error", err)
 	}
-	r.fail(details...)
-	r.refused[c.ref()] = joined(details)
+	r.fail(r.files[c.path], details...)
+	r.refuseAs(c.name, joined(details))
 }
 
 // kept tells whether an entity of this location stays, and why it is not what its file says. A file that nobody could
 // name, because of a mistake elsewhere, is not gone.
 func (r *reading) kept(e ref.Entity, file string) (why string, kept bool) {
-	if r.brought[e] {
+	if r.seen[keyOf(e)] == brought {
 		return "", true
 	}
 	if why, ok := r.refused[e]; ok {
 		return why, true
 	}
-	why, kept = r.bad[file]
-	return why, kept || r.partial && !r.queued[file]
+	f := r.files[file]
+	if f == nil {
+		return "", r.partial
+	}
+	return f.bad, f.bad != "" || f.same
+}
+
+// elsewhere tells whether a file that was not read now, since it is as it was, has an entity.
+func (r *reading) elsewhere(file string) bool {
+	f := r.files[file]
+	return f != nil && f.same
 }
 
 func (r *reading) failure() failure {
-	if r.count == 0 {
+	if r.wrong == 0 {
 		return failure{}
 	}
-	return failure{message: plural(r.count, "thing") + " in " + r.location.String() + " could not be taken; what was good before stays", details: r.details}
+	return failure{message: plural(r.wrong, "thing") + " in " + r.location.String() + " could not be taken; what was good before stays", details: r.details}
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -22,7 +21,9 @@ const (
 	jobRefresh = "catalog.refresh"
 	jobSweep   = "catalog.sweep"
 	sweepEvery = time.Hour
-	chunk      = 25 // documents in one transaction, so that others get their turn
+	chunk      = 25 // documents of kinds that others keep in one transaction, so that others get their turn
+
+	refreshTime = time.Hour // of one reading; a million entities take minutes
 )
 
 type refreshArgs struct {
@@ -31,14 +32,15 @@ type refreshArgs struct {
 }
 
 func (s *Service) subscribe() {
-	queue.Handle(s.queue, jobRefresh, queue.HandleOptions{Timeout: 5 * time.Minute}, func(ctx context.Context, a refreshArgs) error {
+	queue.Handle(s.queue, jobRefresh, queue.HandleOptions{Timeout: refreshTime}, func(ctx context.Context, a refreshArgs) error {
 		if err := s.refresh(actor.AsSystem(ctx), a.Location, a.Force); !errors.Is(err, errSuperseded) {
 			return err
 		}
 		return nil
 	})
+	queue.Handle(s.queue, jobClear, queue.HandleOptions{Timeout: refreshTime}, func(ctx context.Context, a clearArgs) error { return s.clear(actor.AsSystem(ctx), a) })
 	queue.Handle(s.queue, jobForget, queue.HandleOptions{Concurrency: 1}, s.forgetMentions)
-	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx, false) })
+	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx) })
 	s.queue.Every(jobSweep, sweepEvery, struct{}{})
 	s.ledger.Subscribe("catalog.repositories", []string{"repository."}, s.repositoryChanged)
 }
@@ -49,27 +51,62 @@ func (s *Service) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	group.Go(func() { s.follow(ctx) })
-	if err := s.sweep(ctx, false); err != nil && ctx.Err() == nil {
+	if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("look at the locations of the catalog", "error", err)
 	}
 	<-ctx.Done()
 	return nil
 }
 
-func (s *Service) sweep(ctx context.Context, force bool) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT id FROM locations ORDER BY id`)
-		ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
-		if err != nil {
+// sweep looks at all locations, and has those read whose repository is elsewhere than they are, or that are not well. It
+// starts no git and, where nothing has changed, writes nothing.
+func (s *Service) sweep(ctx context.Context) error {
+	if s.repositories == nil {
+		return nil
+	}
+	heads, err := s.repositories.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	for after := ""; ; {
+		var some []Location
+		err := s.db.Read(ctx, func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT id, repository, branch, git_commit, error FROM locations WHERE id > $1 ORDER BY id LIMIT 1000`, after)
+			some, err = store.Collect(rows, err, func(r store.Row) (l Location, err error) {
+				return l, r.Scan(&l.ID, &l.Repository, &l.Branch, &l.Commit, &l.Error)
+			})
 			return err
+		})
+		if err != nil || len(some) == 0 {
+			return fault.Wrap(err, "list locations")
 		}
-		for _, id := range ids {
-			if err := s.enqueue(ctx, tx, id, force); err != nil {
-				return err
+		after = some[len(some)-1].ID
+		var stale []string
+		for _, l := range some {
+			head := heads[l.Repository]
+			if l.Branch != "" {
+				if head, err = s.repositories.Head(ctx, l.Repository, l.Branch); err != nil {
+					head = ""
+				}
+			}
+			if l.Error != "" || l.Commit == "" || l.Commit != head {
+				stale = append(stale, l.ID)
 			}
 		}
-		return nil
-	})
+		for part := range slices.Chunk(stale, chunk) {
+			err := s.db.Write(ctx, func(tx *store.Tx) error {
+				for _, id := range part {
+					if err := s.enqueue(ctx, tx, id, false); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return fault.Wrap(err, "have locations read")
+			}
+		}
+	}
 }
 
 func (s *Service) enqueue(ctx context.Context, tx *store.Tx, id string, force bool) error {
@@ -169,14 +206,24 @@ func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error
 	if l.Home, err = s.repositories.Home(ctx, l.Repository); err != nil {
 		return s.finish(ctx, l, unreadable(err))
 	}
-	read := s.newReading(l, head)
+	read, err := s.newReading(ctx, l, head, force)
+	if err != nil {
+		return err
+	}
+	defer read.close()
 	if err := read.start(ctx); err != nil {
 		return s.finish(ctx, l, unreadable(err))
 	}
-	if err := s.begin(ctx, l); err != nil {
-		return err
+	if err := read.all(ctx); err != nil {
+		if errors.Is(err, errSuperseded) || ctx.Err() != nil || read.failed {
+			return err
+		}
+		if read.begun {
+			l.Commit = ""
+		}
+		return s.finish(ctx, l, unreadable(err))
 	}
-	if err := s.bring(ctx, l, read); err != nil {
+	if err := read.end(ctx); err != nil {
 		return err
 	}
 	l.Commit = head
@@ -278,97 +325,6 @@ func current(ctx context.Context, tx *store.Tx, l Location) (Location, error) {
 		return now, errSuperseded
 	}
 	return now, err
-}
-
-// begin forgets the commit that was read before, since parts of another one follow: should this refresh end half way,
-// the next one reads again even if the head has gone back.
-func (s *Service) begin(ctx context.Context, l Location) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		now, err := current(ctx, tx, l)
-		if err != nil || now.Commit == "" {
-			return err
-		}
-		now.Commit = ""
-		return saveLocation(ctx, tx, now)
-	})
-}
-
-// bring applies what was read, in chunks; where a chunk is refused, its documents are tried one by one, so that only
-// the bad ones keep their last good entity.
-func (s *Service) bring(ctx context.Context, l Location, read *reading) error {
-	order := applyOrder(read.changes)
-	for part := range slices.Chunk(order, chunk) {
-		items, err := s.bringSome(ctx, l, read, part)
-		if err == nil {
-			read.note(items, part)
-			continue
-		}
-		if errors.Is(err, errSuperseded) || fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil {
-			return err
-		}
-		for _, i := range part {
-			items, err := s.bringSome(ctx, l, read, []int{i})
-			if errors.Is(err, errSuperseded) || ctx.Err() != nil {
-				return err
-			}
-			if err != nil {
-				read.refuse(read.changes[i], err)
-				continue
-			}
-			read.note(items, []int{i})
-		}
-	}
-	return s.bringEnd(ctx, l, read)
-}
-
-func (s *Service) bringSome(ctx context.Context, l Location, read *reading, part []int) (items []Item, err error) {
-	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		items = items[:0]
-		if _, err := current(ctx, tx, l); err != nil {
-			return err
-		}
-		for _, i := range part {
-			item, err := s.put(ctx, tx, read.changes[i])
-			if err != nil {
-				return err
-			}
-			items = append(items, item)
-		}
-		return nil
-	})
-	return items, err
-}
-
-// bringEnd deletes what is gone, and marks what was refused.
-func (s *Service) bringEnd(ctx context.Context, l Location, read *reading) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := current(ctx, tx, l); err != nil {
-			return err
-		}
-		had, err := bySource(ctx, tx, l.Space, l.source())
-		if err != nil {
-			return err
-		}
-		for r, file := range had {
-			why, kept := read.kept(r, file)
-			if kind, ok := s.registry.ByName(r.Kind); !kept && ok && kind.Restricted && !slices.Contains(read.location.Trusted, kind.Name) {
-				// What is not taken from here is not taken away from here either.
-				why, kept = "its file declares it no more, and is not trusted to take it away; trust the location for it again, or remove the location", true
-			}
-			if !kept {
-				continue
-			}
-			delete(had, r)
-			if why == "" {
-				continue
-			}
-			if err := setError(ctx, tx, r, why); err != nil {
-				return err
-			}
-		}
-		_, err = s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
-		return err
-	})
 }
 
 func isAddress(target string) bool {

@@ -167,13 +167,14 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 	changes := make([]change, 0, len(in.Documents))
 	seen := map[ref.Entity]bool{}
 	for _, d := range in.Documents {
-		d, kind, details := s.checkOne(d)
-		if seen[d.Ref()] && len(details) == 0 {
-			details = []fault.Detail{d.At(d.Ref().String()+" is there twice", "remove one of them", "metadata", "name")}
+		c, details := s.checkOne(d)
+		if seen[c.name] && len(details) == 0 {
+			details = []fault.Detail{d.At(c.name.String()+" is there twice", "remove one of them", "metadata", "name")}
 		}
-		seen[d.Ref()] = true
+		seen[c.name] = true
 		wrong = append(wrong, details...)
-		changes = append(changes, change{document: d, kind: kind, space: in.Space, source: in.Source, commit: in.Commit, ifMatch: in.IfMatch})
+		c.space, c.source, c.commit, c.ifMatch = in.Space, in.Source, in.Commit, in.IfMatch
+		changes = append(changes, c)
 	}
 	const most = 50
 	if len(wrong) > 0 {
@@ -202,24 +203,34 @@ func (s *Service) mayRestricted(ctx context.Context, in Apply) error {
 	return nil
 }
 
-// checkOne holds a document to its kind and to this room's bounds, and completes it.
-func (s *Service) checkOne(d document.Document) (document.Document, document.Kind, []fault.Detail) {
+// checkOne holds a document to its kind and to this room's bounds, and completes it. Where nothing is wrong, all of the
+// change is there that comes from the document.
+func (s *Service) checkOne(d document.Document) (change, []fault.Detail) {
 	kind, wrong := s.registry.Check(d)
+	c := change{name: d.Ref(), document: d, kind: kind}
 	if len(wrong) > 0 {
-		return d, kind, wrong
+		return c, wrong
 	}
 	if kind.Complete != nil {
 		d = kind.Complete(d)
+		c.document = d
 	}
-	if size := len(d.JSON()); size > maxDocument {
-		return d, kind, []fault.Detail{d.At(fmt.Sprintf("it has %d bytes; at most %d are kept", size, maxDocument), "keep large texts in files, and name them")}
+	c.text = d.JSON()
+	if len(c.text) > maxDocument {
+		return c, []fault.Detail{d.At(fmt.Sprintf("it has %d bytes; at most %d are kept", len(c.text), maxDocument), "keep large texts in files, and name them")}
 	}
 	if kind.Relations != nil {
-		if n := len(kind.Relations(d)); n > maxRelations {
-			return d, kind, []fault.Detail{d.At(fmt.Sprintf("it has %d relations; at most %d are kept", n, maxRelations), "")}
+		declared := kind.Relations(d)
+		if n := len(declared); n > maxRelations {
+			return c, []fault.Detail{d.At(fmt.Sprintf("it has %d relations; at most %d are kept", n, maxRelations), "")}
 		}
+		c.declared = unique(declared)
 	}
-	return d, kind, nil
+	c.etag, c.search = etag(c.text), searchText(d)
+	if text, ok := d.Spec["type"].(string); ok {
+		c.kindOf = clip(strings.ToLower(text))
+	}
+	return c, nil
 }
 
 // applyOrder gives the positions of changes in the order in which they can be written.
@@ -228,7 +239,7 @@ func applyOrder(changes []change) []int {
 	at := make(map[ref.Entity]int, len(changes))
 	for i, c := range changes {
 		documents[i] = c.document
-		at[c.ref()] = i
+		at[c.name] = i
 	}
 	access.Sort(documents)
 	order := make([]int, len(documents))

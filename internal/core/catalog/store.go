@@ -85,18 +85,22 @@ func fetch(ctx context.Context, tx *store.Tx, r ref.Entity) (*row, error) {
 	return &e, nil
 }
 
+const (
+	insertEntity = `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, search, document, relations,
+etag, version, error, git_commit, created, created_by, updated, updated_by)`
+	// Of an entity that somebody else has made a moment ago no row is changed.
+	replaceEntity = `ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type, search = excluded.search,
+document = excluded.document, relations = excluded.relations, etag = excluded.etag, version = excluded.version, error = excluded.error,
+git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by WHERE entities.uid = excluded.uid`
+)
+
 // save writes an entity, and its reverse relations where they differ from those before.
 func save(ctx context.Context, tx *store.Tx, e row, before []document.Relation) error {
 	relations, err := writeRelations(e.declared)
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, search, document, relations,
-etag, version, error, git_commit, created, created_by, updated, updated_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type, search = excluded.search,
-document = excluded.document, relations = excluded.relations, etag = excluded.etag, version = excluded.version, error = excluded.error,
-git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by WHERE entities.uid = excluded.uid`,
+	n, err := tx.Exec(ctx, insertEntity+` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) `+replaceEntity,
 		e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, e.search, string(e.document), relations,
 		e.Etag, e.Version, e.Error, e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy)
 	if err != nil {
@@ -144,16 +148,18 @@ func nextVersion(ctx context.Context, tx *store.Tx, r ref.Entity) (next int, err
 }
 
 func addVersion(ctx context.Context, tx *store.Tx, e row, v Version, text []byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO entity_versions (ref, version, uid, space, source, action, document, git_commit, actor, time, entry)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	_, err := tx.Exec(ctx, insertVersion+` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		e.Ref.String(), v.Number, e.UID, e.Space, v.Source, string(v.Action), string(text), v.Commit, v.Actor, store.Micros(v.Time), v.Entry)
 	return fault.Wrap(err, "write version %d of %s", v.Number, e.Ref)
 }
 
-// setError notes why a source's latest text was not taken.
-func setError(ctx context.Context, tx *store.Tx, r ref.Entity, message string) error {
-	_, err := tx.Exec(ctx, `UPDATE entities SET error = $2 WHERE ref = $1 AND error <> $2`, r.String(), clip(message))
-	return fault.Wrap(err, "note the error of %s", r)
+// setErrors notes why a source's latest text of entities was not taken.
+func setErrors(ctx context.Context, tx *store.Tx, names []string, message string) error {
+	return inParts(names, func(some []string) error {
+		in, args := numbered(2, some)
+		_, err := tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE error <> $1 AND ref IN (`+in+`)`, append([]any{clip(message)}, args...)...)
+		return fault.Wrap(err, "note the error of entities")
+	})
 }
 
 // bySource gives the entities that a source in a space has brought, with the file of each.

@@ -56,6 +56,9 @@ func (d Document) Ref() ref.Entity {
 	return ref.New(d.Kind, d.Metadata.Namespace, d.Metadata.Name)
 }
 
+// Place gives what is left of d when only the places of its fields matter.
+func (d Document) Place() Document { return Document{Origin: d.Origin, root: d.root} }
+
 // Value gives the whole document as the values of JSON. The top level and the metadata are new maps; what is
 // below them is shared with d.
 func (d Document) Value() map[string]any {

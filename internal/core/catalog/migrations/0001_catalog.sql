@@ -21,7 +21,7 @@ CREATE TABLE entities (
   updated BIGINT NOT NULL,
   updated_by TEXT NOT NULL
 );
-CREATE INDEX entities_source ON entities (source, space);
+CREATE INDEX entities_source ON entities (source, path);
 CREATE INDEX entities_kind ON entities (kind, space, ref);
 CREATE INDEX entities_owner ON entities (owner) WHERE owner <> '';
 
@@ -78,6 +78,17 @@ CREATE TABLE locations (
   UNIQUE (space, repository, path, branch)
 );
 CREATE INDEX locations_repository ON locations (repository);
+
+-- The files that a location has read. With a hash, what the database has of the file is what that content declares; without
+-- one it is to be read again. No entity of a location comes from a file that is not here.
+CREATE TABLE location_files (
+  location TEXT NOT NULL,
+  path TEXT NOT NULL,
+  hash TEXT NOT NULL DEFAULT '',
+  names INTEGER NOT NULL DEFAULT 0,     -- it declares Locations, so it is read each time
+  inputs TEXT NOT NULL DEFAULT '',      -- the files that its placeholders bring, with their hashes, as JSON
+  PRIMARY KEY (location, path)
+);
 
 -- The Location entities that name a location.
 CREATE TABLE location_parents (

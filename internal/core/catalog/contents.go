@@ -1,0 +1,199 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Bounds of what is in work at the same time.
+const (
+	filesAtOnce = 256     // names that git is given
+	bytesAtOnce = 4 << 20 // that git is asked for, or one file
+	bytesInWork = 8 << 20 // of files that were read and are not taken yet; of one file alone more
+	largeFile   = 1 << 20 // of which one is parsed at a time
+)
+
+// contents is a file that was read, parsed and checked.
+type contents struct {
+	file      *walkedFile
+	path      string
+	documents []checked
+	bad       []fault.Detail // why none of it could be read
+	err       error          // the platform's own
+	inputs    []string       // that placeholders bring
+	hashes    map[string]string
+	filled    int
+	taken     func() // what it took in memory is free again
+}
+
+// checked is a document with what is wrong with it; without anything its change is complete.
+type checked struct {
+	change
+	wrong []fault.Detail
+}
+
+// stream gives the files to fn, in their order, while those that follow are read and parsed on all processors.
+func (r *reading) stream(ctx context.Context, files []*walkedFile, fn func(*contents) error) error {
+	if len(files) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	ready := make(chan chan *contents, filesAtOnce)
+	weights := semaphore.NewWeighted(bytesInWork)
+	group.Go(func() {
+		defer close(ready)
+		r.fetch(ctx, &group, files, weights, ready)
+	})
+	for one := range ready {
+		var c *contents
+		select {
+		case c = <-one:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+		c.taken()
+	}
+	return ctx.Err()
+}
+
+// fetch reads files from git and has them parsed.
+func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*walkedFile, weights *semaphore.Weighted, ready chan<- chan *contents) {
+	processors := int64(runtime.GOMAXPROCS(0))
+	parsers := semaphore.NewWeighted(processors)
+	give := func(c *contents, size int, parse func()) bool {
+		weight := int64(min(size+1<<10, bytesInWork))
+		if weights.Acquire(ctx, weight) != nil {
+			return false
+		}
+		busy := int64(1)
+		if size > largeFile {
+			busy = processors
+		}
+		if parsers.Acquire(ctx, busy) != nil {
+			return false
+		}
+		one := make(chan *contents, 1)
+		c.taken = func() { weights.Release(weight) }
+		group.Go(func() {
+			parse()
+			parsers.Release(busy)
+			one <- c
+		})
+		select {
+		case ready <- one:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for len(files) > 0 {
+		part := files[:min(len(files), filesAtOnce)]
+		paths := make([]string, len(part))
+		for i, f := range part {
+			paths[i] = f.path
+		}
+		some, err := r.s.repositories.ReadSome(ctx, r.location.Repository, r.commit, paths, maxFile, bytesAtOnce)
+		if err == nil && len(some) == 0 {
+			err = fault.Errorf(fault.Internal, "none of the files of %s was read", r.location)
+		}
+		if err != nil {
+			give(&contents{file: part[0], err: err}, 0, func() {})
+			return
+		}
+		for i, one := range some {
+			c := &contents{file: part[i], path: part[i].path}
+			if !give(c, len(one.Bytes), func() { r.parse(ctx, c, one) }) {
+				return
+			}
+		}
+		files = files[len(some):]
+	}
+}
+
+// parse fills c with what its file declares.
+func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
+	switch fault.KindOf(in.Err) {
+	case fault.NotFound, fault.TooLarge, fault.Invalid:
+		if in.Err != nil {
+			c.bad = []fault.Detail{{File: c.path, Message: fault.Message(in.Err)}}
+			return
+		}
+	}
+	if c.err = in.Err; c.err != nil {
+		return
+	}
+	if r.bytes.Add(int64(len(in.Bytes))) > maxBytes {
+		c.err = r.tooLarge()
+		return
+	}
+	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile})
+	if err != nil {
+		if c.bad = fault.Details(err); len(c.bad) == 0 {
+			c.bad = []fault.Detail{{File: c.path, Message: fault.Message(err)}}
+		}
+		return
+	}
+	c.documents = make([]checked, len(documents))
+	for i, d := range documents {
+		documents[i] = document.Document{}
+		if c.documents[i], c.err = r.check(ctx, c, d); c.err != nil {
+			return
+		}
+	}
+	if len(c.inputs) > 0 {
+		c.hashes, c.err = r.hashesOf(ctx, c.inputs)
+	}
+}
+
+// hashesOf gives those of files; of one that is not there it is "".
+func (r *reading) hashesOf(ctx context.Context, files []string) (map[string]string, error) {
+	slices.Sort(files)
+	files = slices.Compact(files)
+	found, err := r.s.repositories.Hashes(ctx, r.location.Repository, r.commit, files)
+	hashes := make(map[string]string, len(files))
+	for _, f := range files {
+		hashes[f] = found[f]
+	}
+	return hashes, err
+}
+
+// check completes a document and holds it to what is taken from this location.
+func (r *reading) check(ctx context.Context, c *contents, d document.Document) (checked, error) {
+	d, wrong, err := r.fill(ctx, c, d)
+	if err != nil {
+		return checked{}, err
+	}
+	change, more := r.s.checkOne(d)
+	wrong = append(wrong, more...)
+	if change.kind.Restricted && !slices.Contains(r.location.Trusted, change.kind.Name) {
+		wrong = append(wrong, d.At(fmt.Sprintf("a %s is not taken from a repository that is not trusted for it", change.kind.Name),
+			"an administrator of the space can trust this location for it, or apply the document", "kind"))
+	}
+	change.space, change.source, change.path, change.commit, change.elsewhere = r.location.Space, r.location.source(), c.path, r.commit, r.elsewhere
+	if len(wrong) == 0 && !alone(change.kind) && !r.preview {
+		change.document = change.document.Place()
+	}
+	return checked{change, wrong}, nil
+}
+
+// alone tells whether documents of a kind are taken one by one, in the order in which they need one another: its owner
+// keeps a projection of them, they name locations, or they are persons.
+func alone(kind document.Kind) bool {
+	return kind.Changed != nil || kind.Name == locationKind || strings.EqualFold(kind.Name, userKind)
+}
