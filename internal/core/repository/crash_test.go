@@ -55,6 +55,10 @@ func child(url, dir string) {
 	keeper, err := secret.OpenKeeper(dir + ".keys")
 	check(err)
 	s.Reaches(repository.Reach{Seal: keeper, Secrets: secret.New(db, access.New(db, l, time.Now, log), l, keeper, time.Now)})
+	if os.Getenv("ROADBED_TEST_DO") == "purge" {
+		purgeDeed(s, db, dir)
+		return
+	}
 	if forge := os.Getenv("ROADBED_TEST_FORGE"); forge != "" {
 		s.Join(repository.OutsideOptions{Forges: &away{url: forge, there: thereAtFirst()}})
 		check(outsideDeed(s, os.Getenv("ROADBED_TEST_DO")))

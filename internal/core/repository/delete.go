@@ -113,7 +113,7 @@ func (s *Service) delete(ctx context.Context, fullName string, forGood bool, che
 		}
 		s.expel(now.ID)
 		if forGood {
-			s.sweepAway(now.ID)
+			s.sweepAway(ctx, now.ID)
 		}
 		return nil
 	})
@@ -150,7 +150,8 @@ func (s *Service) erase(ctx context.Context, tx *store.Tx, r Repository) error {
 	return s.tell(ctx, tx, "repository.purged", r, map[string]string{"repository": r.FullName()})
 }
 
-// purge removes a deleted repository for good. Its row goes first: what a crash leaves of the folder goes as an orphan.
+// purge removes a deleted repository for good. Its row goes first, for one that says that the folder is to go: what a crash
+// leaves of that goes when the server starts.
 func (s *Service) purge(ctx context.Context, id string) error {
 	return s.emptied(ctx, id, func() error {
 		err := s.db.Write(ctx, func(tx *store.Tx) error {
@@ -164,19 +165,24 @@ func (s *Service) purge(ctx context.Context, id string) error {
 			return fault.Wrap(err, "remove a deleted repository")
 		}
 		if _, err := s.rowByID(ctx, id); fault.Is(err, fault.NotFound) {
-			s.sweepAway(id)
+			s.sweepAway(ctx, id)
 		}
 		return nil
 	})
 }
 
-// purgeDue removes the deleted repositories whose time is over.
+// purgeDue removes the deleted repositories whose time is over, and what a crash has left of earlier ones.
 func (s *Service) purgeDue(ctx context.Context) {
-	var ids []string
+	var ids, swept []string
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		ids, err = dueIDs(ctx, tx, s.now())
+		if ids, err = dueIDs(ctx, tx, s.now()); err == nil {
+			swept, err = purgedIDs(ctx, tx)
+		}
 		return err
 	})
+	for _, id := range swept {
+		err = errors.Join(err, s.sweep(ctx, id))
+	}
 	for _, id := range ids {
 		within, cancel := context.WithTimeout(ctx, recordAtStart)
 		one := s.purge(within, id)
@@ -246,11 +252,37 @@ func (s *Service) emptied(ctx context.Context, id string, fn func() error) error
 	return s.locked(ctx, id, func(*git.Git) error { return fn() })
 }
 
-// sweepAway removes the folder of a repository that is in the database no more.
-func (s *Service) sweepAway(id string) {
-	if err := s.dropFolder(id); err != nil {
-		s.log.Error("remove the folder of a deleted repository; it is tried again later", "repository", id, "error", err)
+// sweepAway removes the folder of a repository that is in the database no more, and whose lock is held.
+func (s *Service) sweepAway(ctx context.Context, id string) {
+	if err := s.swept(context.WithoutCancel(ctx), id); err != nil {
+		s.log.Error("remove the folder of a deleted repository; it is tried again", "repository", id, "error", err)
 	}
+}
+
+func (s *Service) swept(ctx context.Context, id string) error {
+	if err := s.dropFolder(id); err != nil {
+		return err
+	}
+	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error { return setSwept(ctx, tx, id) }), "note that a repository is gone")
+}
+
+// sweep removes what is left of the folder of a repository that was removed for good; one of the same id that was made
+// since has nothing to fear.
+func (s *Service) sweep(ctx context.Context, id string) error {
+	leave, err := s.locks.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	left := false
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		left, err = isPurged(ctx, tx, id)
+		return err
+	})
+	if err != nil || !left {
+		return err
+	}
+	return s.swept(ctx, id)
 }
 
 // deletable gives a repository that the principal of ctx may delete.

@@ -209,6 +209,9 @@ func (s *Service) clearEarlier(ctx context.Context, r Repository) error {
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
+	if err := s.sweep(ctx, r.ID); err != nil {
+		return err
+	}
 	return s.dropFolder(r.ID)
 }
 
@@ -234,7 +237,7 @@ func (s *Service) makeFolder(ctx context.Context, r Repository) (err error) {
 // draftPrefix begins the name of a folder that is not a repository yet, or no more.
 const draftPrefix = "draft-"
 
-// dropFolder removes a repository's folder. It vanishes at once; what a crash leaves of it goes as an orphan.
+// dropFolder removes a repository's folder. It vanishes at once; what a crash leaves of it goes with the next try, or as an orphan.
 func (s *Service) dropFolder(id string) error {
 	draft := filepath.Join(s.dir, draftPrefix+id)
 	if err := os.RemoveAll(draft); err != nil { // of an earlier try

@@ -32,7 +32,8 @@
 // they take too much and nobody reads them. Readers say so (reach, use), and lack nothing that the forge has.
 //
 // A deleted repository keeps its row, its name and its folder until its purge time: to everybody but who restores it there is
-// none. Then Run removes it: first the row, in the transaction of the entry, then the folder, of which a crash leaves an orphan.
+// none. Then Run removes it: first the rows, in the transaction of the entry, which leaves one that says that the folder is to go;
+// then the folder, then that row. What a crash cut off goes on when the server starts.
 //
 // Imports and mirrors are rows that say when they are due; what is due is done in this process, and its outcome, written in
 // one transaction, says when next. So a crash only has it done again: an import fetches what is missing, a mirror compares

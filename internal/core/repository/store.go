@@ -175,7 +175,25 @@ func remove(ctx context.Context, tx *store.Tx, id string) error {
 			return err
 		}
 	}
-	return nil
+	_, err := tx.Exec(ctx, `INSERT INTO repository_purges (repository) VALUES ($1)`, id)
+	return err
+}
+
+// purgedIDs gives some repositories that are no more and whose folders may still be there.
+func purgedIDs(ctx context.Context, tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT repository FROM repository_purges ORDER BY repository LIMIT 100`)
+	return store.Collect(rows, err, scanText)
+}
+
+func isPurged(ctx context.Context, tx *store.Tx, id string) (is bool, err error) {
+	n := 0
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM repository_purges WHERE repository = $1`, id).Scan(&n)
+	return n > 0, err
+}
+
+func setSwept(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM repository_purges WHERE repository = $1`, id)
+	return err
 }
 
 // setDirty notes that references may move from now on.

@@ -61,6 +61,10 @@ CREATE TABLE repository_former_names (
   PRIMARY KEY (namespace, name)
 );
 
+-- Repositories that were removed for good and whose folders may still be there.
+CREATE TABLE repository_purges (
+  repository TEXT PRIMARY KEY
+);
 
 -- Where repositories live that are not hosted here.
 CREATE TABLE repository_outsides (
