@@ -30,6 +30,7 @@ const (
 	crashDatabase = "ROADBED_TEST_CRASH_DATABASE"
 	crashEngine   = "ROADBED_TEST_CRASH_ENGINE"
 	crashPlain    = "ROADBED_TEST_CRASH_PLAIN"
+	crashMoment   = "ROADBED_TEST_CRASH_MOMENT"
 	crashToken    = "a-token-for-the-crash-test"
 )
 
@@ -48,7 +49,11 @@ func crashServer(data string) int {
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		err = Serve(ctx, o, "test")
+		if moment := os.Getenv(crashMoment); moment != "" {
+			err = serveUntil(ctx, o, moment)
+		} else {
+			err = Serve(ctx, o, "test")
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -202,7 +207,8 @@ func momentOf(seed uint64) moment {
 type victim struct {
 	data, database, address, log string
 	light                        light
-	plain                        bool // where the kernel isolates nothing
+	plain                        bool   // where the kernel isolates nothing
+	moment                       string // file that says when it kills itself; see serveUntil
 
 	command *exec.Cmd
 	ended   chan struct{}
@@ -274,7 +280,7 @@ func (v *victim) start(t *testing.T) {
 		v.command = exec.Command("unshare", "--user", "--map-root-user", os.Args[0])
 		v.command.Env = []string{crashPlain + "=yes"}
 	}
-	v.command.Env = append(append(v.command.Env, os.Environ()...), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database, crashEngine+"="+v.light.engine)
+	v.command.Env = append(append(v.command.Env, os.Environ()...), crashData+"="+v.data, crashListen+"="+v.address, crashDatabase+"="+v.database, crashEngine+"="+v.light.engine, crashMoment+"="+v.moment)
 	v.command.Stdout, v.command.Stderr = log, log
 	v.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := v.command.Start(); err != nil {

@@ -228,3 +228,64 @@ func TestABranchIsUpdatedAndAMergeReverted(t *testing.T) {
 		}
 	})
 }
+
+// TestARetryRunsAgainWhatFailed has a pipeline of a proposal's head fail, and a comment run it again.
+func TestARetryRunsAgainWhatFailed(t *testing.T) {
+	eachDesk(t, func(t *testing.T, d desk) {
+		d.apply(onPush(`, branches: [feature]`))
+		p := d.propose("alice", "feature", map[string]string{"ci/pipeline.yaml": strings.Replace(echo("no"), "$ROADBED_COMMIT", "; exit 3", 1)})
+		failed := func() client.ProposalCheck {
+			t.Helper()
+			i := func(p client.ProposalDetail) int {
+				return slices.IndexFunc(p.Checks, func(c client.ProposalCheck) bool { return c.State == "failed" && c.Run != "" })
+			}
+			p := d.until(p.Number, "its check failed", func(p client.ProposalDetail) bool { return i(p) >= 0 })
+			return p.Checks[i(p)]
+		}
+		check := failed()
+		attempts := func() int {
+			t.Helper()
+			return until(t, d.admin, check.Run, ended).Steps[0].Attempt
+		}
+		first := attempts()
+		for _, c := range []struct{ who, text, want string }{
+			{"rita", "/retry", "retry refused"},
+			{"alice", "/retry another", "retry refused: no check that a run says has failed by the name another"},
+			{"bob", "/retry", "retry done: runs again: " + check.Name},
+			{"alice", "/rerun " + check.Name, "rerun done: runs again: " + check.Name},
+		} {
+			before := attempts()
+			got := d.answered(p.Number, d.say(c.who, p.Number, map[string]any{"body": c.text}))
+			if c.who == "rita" && len(got) == 1 {
+				got[0], _, _ = strings.Cut(got[0], ":")
+			}
+			if !slices.Equal(got, []string{c.want}) {
+				t.Errorf("%s says %s: %q", c.who, c.text, got)
+			}
+			want := before
+			if strings.Contains(c.want, "done") {
+				want++
+			}
+			if again := attempts(); again != want {
+				t.Errorf("%s said %s: attempt %d of the step, want %d", c.who, c.text, again, want)
+			}
+			if again := failed(); again.Run != check.Run {
+				t.Errorf("the check is said by %s, not by %s", again.Run, check.Run)
+			}
+		}
+		if first != 1 {
+			t.Errorf("the first attempt is %d", first)
+		}
+		var by []string
+		if err := within(t, func() (bool, error) {
+			by = nil
+			all, err := client.All[client.Entry](t.Context(), d.admin, "/ledger", url.Values{"type": {"run.retried"}, "run": {check.Run}})
+			for _, e := range all {
+				by = append(by, e.Actor.Name)
+			}
+			return slices.Equal(by, []string{"alice", "bob"}), err
+		}); err != nil {
+			t.Errorf("the ledger tells of retries by %v, %v", by, err)
+		}
+	})
+}

@@ -98,29 +98,32 @@ func (s *Service) MayRetry(r Run, steps []Step) bool {
 // Retry sets an ended run back to where it can go on, as its kind says.
 // Permission: run:create in the run's space. Conflict when it has not ended, or its kind has no retry.
 func (s *Service) Retry(ctx context.Context, id string) error {
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		r, err := s.authorized(ctx, tx, id, "run:create")
-		if err != nil {
+	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.RetryTx(ctx, tx, id) })
+}
+
+// RetryTx is Retry in the transaction of what else is to be kept with it.
+func (s *Service) RetryTx(ctx context.Context, tx *store.Tx, id string) error {
+	r, err := s.authorized(ctx, tx, id, "run:create")
+	if err != nil {
+		return err
+	}
+	return s.Change(ctx, tx, r.ID, func(v *View) error {
+		if err := asSeen(ctx, v.Run); err != nil {
 			return err
 		}
-		return s.Change(ctx, tx, r.ID, func(v *View) error {
-			if err := asSeen(ctx, v.Run); err != nil {
-				return err
-			}
-			if !v.Run.Terminal {
-				return fault.Errorf(fault.Conflict, "run %s has not ended (%s); cancel it first", id, v.Run.State)
-			}
-			if v.Open() > 0 {
-				return fault.Errorf(fault.Conflict, "run %s still stops a step; try again in a moment", id)
-			}
-			if v.kind.Retry == nil {
-				return fault.Errorf(fault.Conflict, "a run of kind %s can't be retried; start a new one", v.Run.Kind)
-			}
-			if err := v.kind.Retry(v); err != nil {
-				return err
-			}
-			return s.note(ctx, tx, v.Run, "run.retried", "", map[string]any{"state": v.Run.State})
-		})
+		if !v.Run.Terminal {
+			return fault.Errorf(fault.Conflict, "run %s has not ended (%s); cancel it first", id, v.Run.State)
+		}
+		if v.Open() > 0 {
+			return fault.Errorf(fault.Conflict, "run %s still stops a step; try again in a moment", id)
+		}
+		if v.kind.Retry == nil {
+			return fault.Errorf(fault.Conflict, "a run of kind %s can't be retried; start a new one", v.Run.Kind)
+		}
+		if err := v.kind.Retry(v); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, v.Run, "run.retried", "", map[string]any{"state": v.Run.State})
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -19,6 +20,15 @@ func (s *Service) doApprove(ctx context.Context, o order) (string, error) {
 }
 
 func (s *Service) doMerge(ctx context.Context, o order) (string, error) {
+	if o.p.State == Open { // it may have been merged by this command, before that was recorded
+		r, p, err := s.find(ctx, repository.Write, o.repo, o.p.Number)
+		if err == nil {
+			o.p, err = s.upToDate(ctx, r, p)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 	if o.p.State == Merged {
 		return fmt.Sprintf("it is merged as %.8s", o.p.Merge), nil
 	}
@@ -55,7 +65,7 @@ func (s *Service) doReopen(ctx context.Context, o order) (string, error) {
 	return "open again", err
 }
 
-// doRetry runs what failed again. A run that goes on by now was retried before this was recorded, or by somebody else.
+// doRetry runs what failed again, in one transaction with its record. A run that goes on by now was retried by somebody else.
 func (s *Service) doRetry(ctx context.Context, o order) (string, error) {
 	var failed []Check
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
@@ -75,18 +85,22 @@ func (s *Service) doRetry(ctx context.Context, o order) (string, error) {
 	}
 	var again []string
 	for _, c := range failed {
-		r, err := s.Runs.Get(ctx, c.Run)
-		if err != nil {
-			return "", err
-		}
-		if r.Terminal {
-			if err := s.Runs.Retry(ctx, c.Run); err != nil {
-				return "", fault.Wrap(err, "retry %s", c.Name)
-			}
-		}
 		again = append(again, c.Name)
 	}
-	return "runs again: " + strings.Join(again, ", "), nil
+	answer := "runs again: " + strings.Join(again, ", ")
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, c := range failed {
+			r, err := s.Runs.TakeTx(ctx, tx, c.Run)
+			if err == nil && r.Terminal {
+				err = s.Runs.RetryTx(ctx, tx, c.Run)
+			}
+			if err != nil {
+				return fault.Wrap(err, "retry %s", c.Name)
+			}
+		}
+		return o.record(answer)(tx)
+	})
+	return answer, err
 }
 
 func (s *Service) doRebase(ctx context.Context, o order) (string, error) {
