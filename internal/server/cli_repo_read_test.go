@@ -1,6 +1,7 @@
 package server
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,6 +13,8 @@ func TestRepositoriesAreReadFromATerminal(t *testing.T) {
 	g.push("alice", "crew/shop", map[string]string{"a.txt": "one\ntwo\n", "src/main.go": "package main\n"})
 	text := t.TempDir() + "/text"
 	write(t, text, "said\r\n")
+	dot := filepath.Join(filepath.Dir(text), "dot.bin")
+	write(t, dot, "\x89PNG\x00\xff")
 	for i, c := range []struct {
 		who, line string
 		code      int
@@ -44,6 +47,14 @@ func TestRepositoriesAreReadFromATerminal(t *testing.T) {
 		{"alice", "repo cat crew/shop docs/new.md --ref docs", 0, []string{"said\r\n"}},
 		{"alice", "repo write crew/shop docs/new.md --delete --branch docs", 0, nil},
 		{"alice", "repo cat crew/shop docs/new.md --ref docs", 4, nil},
+		{"alice", "repo upload crew/shop " + dot + " --from main", 2, []string{"--branch"}},
+		{"alice", "repo upload crew/shop " + dot + " " + text + " --to docs/images --from main --branch pictures", 0, []string{"pictures "}},
+		{"alice", "repo log crew/shop --ref pictures", 0, []string{"Upload 2 files to docs/images"}},
+		{"alice", "repo cat crew/shop docs/images/dot.bin --ref pictures", 0, []string{"\x89PNG\x00\xff"}},
+		{"alice", "repo cat crew/shop docs/images/text --ref pictures", 0, []string{"said\r\n"}},
+		{"alice", "repo upload crew/shop " + dot + " --to docs/images --branch pictures --new", 5, []string{"there is a file docs/images/dot.bin already"}},
+		{"alice", "repo upload crew/shop - --branch pictures", 2, []string{"repo write"}},
+		{"alice", "repo upload crew/shop " + filepath.Dir(text) + " --branch pictures", 1, []string{"is a directory"}},
 		{"mallory", "repo cat crew/shop a.txt", 4, []string{"there is no repository"}},
 	} {
 		atTerminal(t, server.URL, g.as[c.who].Token)

@@ -115,6 +115,44 @@ func TestEditsKeepWhatTheyDidNotSee(t *testing.T) {
 	})
 }
 
+// Files that are no texts come as they are, several in one commit, and all of them or none.
+func TestUploadsComeWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.create("default/shop")
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		files := []repository.FileEdit{
+			{Path: "docs/every.bin", Content: every, Base: ptr("")}, {Path: "docs/empty", Base: ptr("")}, {Path: "docs/Ünïcode name.txt", Content: []byte("x"), Base: ptr("")},
+		}
+		first, err := b.Edit(alice, "default/shop", repository.Edit{Message: "upload", Changes: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if got, err := b.ReadFile(alice, "default/shop", first, f.Path, 1000); err != nil || !slices.Equal(got, f.Content) {
+				t.Errorf("%s is %q, %v", f.Path, got, err)
+			}
+		}
+		again := []repository.FileEdit{{Path: "new.bin", Content: every, Base: ptr("")}, {Path: "docs/every.bin", Content: []byte("other"), Base: ptr("")}}
+		_, err = b.Edit(alice, "default/shop", repository.Edit{Message: "upload", Changes: again})
+		if details := fault.Details(err); !fault.Is(err, fault.Conflict) || len(details) != 1 || details[0].Field != "changes[1]" {
+			t.Errorf("one of them is there: %v %v", err, details)
+		}
+		large := []repository.FileEdit{{Path: "a", Content: make([]byte, 3<<20)}, {Path: "b", Content: make([]byte, 3<<20)}}
+		if _, err := b.Edit(alice, "default/shop", repository.Edit{Message: "upload", Changes: large}); !fault.Is(err, fault.TooLarge) {
+			t.Errorf("together they are large: %v", err)
+		}
+		if now, err := b.Commit(alice, "default/shop", ""); err != nil || now.Hash != first {
+			t.Errorf("something was committed: %+v, %v", now, err)
+		}
+		b.chain("default/shop")
+	})
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func TestBranchesAndTagsAreMade(t *testing.T) {

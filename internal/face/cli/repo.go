@@ -16,7 +16,7 @@ func (s *state) repos() *cobra.Command {
 	return group("repo", "Repositories, hosted here or at a forge", s.repoCreate(), s.repoImport(), s.repoMirror(), s.repoOffers(), s.repoConnect(), s.repoFetch(), s.repoDisconnect(), s.repoList(), s.repoGet(), s.repoClone(),
 		s.repoSet(), s.repoRename(), s.repoTransfer(), s.repoArchive(true), s.repoArchive(false), s.repoDelete(), s.repoRestore(),
 		s.repoFiles(), s.repoCat(), s.repoFind(), s.repoSearch(), s.repoBlame(), s.repoLog(), s.repoBranches(), s.repoBranch(), s.repoTags(), s.repoTag(),
-		s.repoCompare(), s.repoDownload(), s.repoWrite())
+		s.repoCompare(), s.repoDownload(), s.repoWrite(), s.repoUpload())
 }
 
 // repoPath gives the path in the API of a repository that is named in an argument.

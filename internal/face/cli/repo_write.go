@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +25,6 @@ func (s *state) repoWrite() *cobra.Command {
 		if c.Flags().Changed("base") {
 			change.Base = &base
 		}
-		if in.From != "" && in.Branch == "" {
-			return Usage(errors.New("--from is what a new branch begins at; name it with --branch"))
-		}
 		if remove == (from != "") {
 			return Usage(errors.New("say what is in it with --content FILE (- for standard input), or take it away with --delete"))
 		}
@@ -35,27 +33,46 @@ func (s *state) repoWrite() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if change.Bytes = content; utf8.Valid(content) {
-				change.Bytes, change.Text = nil, string(content)
-			}
+			change = withContent(change, content)
 		}
-		if in.Message == "" {
-			in.Message = "Change " + args[1]
-		}
+		in.Message = cmp.Or(in.Message, "Change "+args[1])
 		in.Changes = []client.FileChange{change}
-		made, err := client.Post[client.Committed](c.Context(), api, inRepo(args[0], "commits"), in)
-		if err != nil {
-			return err
-		}
-		return s.show(c, made, func(w io.Writer) { fmt.Fprintln(w, made.Branch, made.Commit) })
+		return s.commit(c, api, args[0], in)
 	})
 	c.Flags().StringVar(&from, "content", "", "`file` with what is to be in it; - for standard input")
 	c.Flags().BoolVar(&remove, "delete", false, "delete it")
+	bindCommit(c, &in)
+	c.Flags().StringVar(&base, "base", "", "`hash` of the file that it was made of; empty when there was none")
+	return c
+}
+
+// bindCommit gives a command the flags of a commit that is made without a clone.
+func bindCommit(c *cobra.Command, in *client.NewCommit) {
 	c.Flags().StringVar(&in.Branch, "branch", "", "`branch`; the default one when not given")
 	c.Flags().StringVar(&in.From, "from", "", "make the branch, at a `branch`, tag or commit")
 	c.Flags().StringVarP(&in.Message, "message", "m", "", "what the commit says, as a `text`")
-	c.Flags().StringVar(&base, "base", "", "`hash` of the file that it was made of; empty when there was none")
-	return c
+}
+
+// commit changes files of a repository, and shows the commit.
+func (s *state) commit(c *cobra.Command, api *client.Client, name string, in client.NewCommit) error {
+	if in.From != "" && in.Branch == "" {
+		return Usage(errors.New("--from is what a new branch begins at; name it with --branch"))
+	}
+	made, err := client.Post[client.Committed](c.Context(), api, inRepo(name, "commits"), in)
+	if err != nil {
+		return err
+	}
+	return s.show(c, made, func(w io.Writer) { fmt.Fprintln(w, made.Branch, made.Commit) })
+}
+
+// withContent says what is to be in a file, as a text where it is one.
+func withContent(change client.FileChange, content []byte) client.FileChange {
+	if utf8.Valid(content) {
+		change.Text = string(content)
+	} else {
+		change.Bytes = content
+	}
+	return change
 }
 
 // contentOf reads a file, or standard input.
