@@ -43,6 +43,7 @@ function commit(message, files) {
 }
 
 const dot = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const every = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const readme = `# Shop
 
 It sells. See the [guide](docs/guide.md#how), and [all of them](docs).
@@ -220,6 +221,50 @@ chapter('A new file, and one that goes', async () => {
   await main().getByText('An empty folder').waitFor();
 });
 
+chapter('Files are uploaded, whatever is in them, and that becomes a proposal', async () => {
+  await page.goto(`${shop}?path=docs/`);
+  await main().getByRole('button', { name: 'More of this folder' }).click();
+  await page.getByRole('menuitem', { name: 'Upload files here' }).click();
+  const choose = page.locator('input[type=file]');
+  await choose.setInputFiles([
+    { name: 'logo.png', mimeType: 'image/png', buffer: every },
+    { name: 'dot.png', mimeType: 'image/png', buffer: every },
+    { name: 'config', mimeType: 'text/plain', buffer: Buffer.from('x') },
+  ]);
+  await main().getByRole('row').filter({ hasText: 'is replaced' }).waitFor();
+  await main().getByRole('textbox', { name: 'Name of file 3' }).fill('.git/config');
+  await main().getByText("This name is git's own").waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Commit and propose' }).isDisabled());
+  await told.sound(page, 'an upload with a bad name');
+  await picture(page, 'upload', 'ROADBED_LOOKS');
+  await main().getByRole('button', { name: 'Leave out .git/config' }).click();
+  await choose.setInputFiles([{ name: 'large.iso', mimeType: 'application/octet-stream', buffer: Buffer.alloc(5 * 1024 * 1024 + 1) }]);
+  await main().getByText(/large.iso has 5.2 MB/).waitFor();
+  await told.sound(page, 'an upload that is too large');
+  await page.getByRole('textbox', { name: 'Name of the branch' }).fill('pictures');
+  await page.getByRole('button', { name: 'Commit and propose' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Upload 2 files to docs/' }).waitFor();
+  git('fetch', '--quiet', 'origin');
+  assert.equal(git('rev-parse', 'origin/pictures:docs/logo.png'), git('rev-parse', 'origin/pictures:docs/dot.png'));
+  fs.writeFileSync(path.join(server.folder, 'every'), every);
+  assert.equal(git('rev-parse', 'origin/pictures:docs/logo.png'), git('hash-object', '--no-filters', path.join(server.folder, 'every')));
+});
+
+chapter('Files that are dropped on a folder are uploaded to it', async () => {
+  await page.goto('/repositories/crew/empty');
+  await main().getByText('An empty folder').waitFor();
+  const held = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['Dropped.'], 'README.md'));
+    return data;
+  });
+  await main().getByText('An empty folder').dispatchEvent('drop', { dataTransfer: held });
+  await main().getByText('is new').waitFor();
+  await page.getByRole('radio', { name: /Straight to main/ }).check();
+  await page.getByRole('button', { name: 'Commit', exact: true }).click();
+  await main().getByText('Dropped.').waitFor();
+});
+
 chapter('Branches and tags are made, compared and deleted', async () => {
   await page.goto(`${shop}?tab=branches`);
   const row = main().getByRole('row', { name: /^zero/ });
@@ -334,6 +379,7 @@ chapter('On a phone it can be read as well', async () => {
     ['?tab=search&text=hello', 'cmd/shop/main.go'],
     ['?tab=compare&base=main&head=zero', 'Count from zero'],
     ['?path=windows.txt&look=edit', 'Commit it'],
+    ['?path=docs/&look=upload', 'Choose files'],
   ]) {
     await page.goto(`${shop}${what}`);
     await main().getByText(text).first().waitFor();

@@ -227,6 +227,8 @@ export function useDeleteRef(at: RepositoryPath, kind: RefKind) {
 export interface FileChange {
   path: string;
   text?: string;
+  /** In place of the text, in Base64. */
+  bytes?: string;
   delete?: boolean;
   base?: string;
 }

@@ -16,6 +16,8 @@ interface Props {
   head: string;
   branch: string;
   path: string;
+  /** What a branch for it is called after; the path when absent. */
+  about?: string;
   /** What it does, for who says nothing. */
   words: string;
   ready: boolean;
@@ -27,7 +29,19 @@ interface Props {
 }
 
 /** Commits what was edited: on a new branch that is proposed, or on the branch itself where its rules let that be. */
-export function CommitForm({ repo, head, branch, path, words, ready, changes, back, committed, renew }: Props) {
+export function CommitForm({
+  repo,
+  head,
+  branch,
+  path,
+  about = path,
+  words,
+  ready,
+  changes,
+  back,
+  committed,
+  renew,
+}: Props) {
   const who = useQuery(me).data;
   const listed = useQuery({
     queryKey: ['repository', repo.namespace, repo.name, 'rules', branch],
@@ -41,12 +55,12 @@ export function CommitForm({ repo, head, branch, path, words, ready, changes, ba
   const commit = useCommit(repo);
   const navigate = useNavigate();
   const [suggested] = useState(() => new Date());
-  const name = fresh || branchFor(who?.name || 'me', path, suggested);
+  const name = fresh || branchFor(who?.name || 'me', about, suggested);
   const conflict = commit.error ? asProblem(commit.error).status === 409 : false;
-  const tip = useQuery({ ...commitOf(repo, branch), enabled: conflict });
+  const tip = useQuery({ ...commitOf(repo, branch), enabled: conflict && Boolean(renew) });
   const now = useQuery({
     ...file(repo.namespace, repo.name, tip.data?.hash ?? '', changes[0]?.path ?? ''),
-    enabled: Boolean(tip.data),
+    enabled: Boolean(tip.data && renew),
     retry: false,
   });
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, SegmentedControl, Stack, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useBlocker } from '@tanstack/react-router';
-import { lazy, Suspense, useMemo, useRef, useState } from 'react';
+import { Link } from '@tanstack/react-router';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { file } from '../../api/queries';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Empty, Rows, Section } from '../../parts/Page';
@@ -12,8 +12,10 @@ import { Findings } from './Findings';
 import { endingOf } from './lines';
 import { NotThere } from './NotThere';
 import { mayWrite, placeOf } from './place';
+import { useKept } from './useKept';
 
 const Editor = lazy(() => import('./Editor'));
+const Upload = lazy(() => import('./Upload'));
 const nothing = new Set<string>();
 
 interface Props {
@@ -23,15 +25,17 @@ interface Props {
   branch: string;
   path: string;
   look: string;
+  /** Files that were dropped on a folder. */
+  dropped: File[];
 }
 
-/** Changes, writes or deletes one file, and commits that. */
+/** Changes, writes or deletes one file, or uploads some, and commits that. */
 export default function Edit({ head: newest, ...rest }: Props) {
   const [head] = useState(newest); // a push meanwhile takes nothing away of what is being written
   const props = { ...rest, head };
   const { repo, path, look } = props;
   const isNew = look === 'new';
-  const query = useQuery({ ...file(repo.namespace, repo.name, head, path), enabled: !isNew });
+  const query = useQuery({ ...file(repo.namespace, repo.name, head, path), enabled: !isNew && look !== 'upload' });
   if (repo.archived) return <Refused {...props} why="The repository is archived, so nothing in it changes." />;
   if (!mayWrite(repo))
     return (
@@ -42,6 +46,7 @@ export default function Edit({ head: newest, ...rest }: Props) {
     );
   if (/^[0-9a-f]{40,64}$/.test(props.branch))
     return <Refused {...props} why="A commit is not changed. Choose a branch first." />;
+  if (look === 'upload') return <Upload {...props} head={newest} />;
   if (isNew) return <Changing {...props} />;
   if (query.isLoadingError)
     return <NotThere repo={repo} at={props.branch} error={query.error} retry={() => query.refetch()} />;
@@ -79,14 +84,9 @@ function Changing({ repo, head, branch, path, look, seen }: Props & { seen?: Rep
   const [text, setText] = useState(before);
   const [name, setName] = useState(path);
   const [show, setShow] = useState<'text' | 'change'>('text');
-  const done = useRef(false); // when it is committed, nothing is lost
   const after = deletes ? '' : text;
   const changed = isNew ? text !== '' || name !== path : deletes || text !== before || name !== path;
-  useBlocker({
-    shouldBlockFn: () =>
-      changed && !deletes && !done.current && !window.confirm('What you wrote is not committed. Leave it?'),
-    enableBeforeUnload: () => changed && !deletes && !done.current,
-  });
+  const committed = useKept(changed && !deletes);
   const told = useMemo(
     () => (show === 'change' || deletes ? patchOf(before, after) : undefined),
     [show, deletes, before, after],
@@ -168,9 +168,7 @@ function Changing({ repo, head, branch, path, look, seen }: Props & { seen?: Rep
         ready={changed && !folder}
         changes={changes}
         back={placeOf(repo, { ref: branch, path: isNew ? path.replace(/[^/]*$/, '') : path })}
-        committed={() => {
-          done.current = true;
-        }}
+        committed={committed}
         renew={seen && ((now) => setBase(now))}
       />
     </Stack>

@@ -3,10 +3,11 @@ import { useHotkeys } from '@mantine/hooks';
 import { IconDots, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { commitOf } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { Rows } from '../../parts/Page';
+import { Dropzone } from './Dropzone';
 import { Folder } from './Folder';
 import { GoToFile } from './GoToFile';
 import { History } from './History';
@@ -27,6 +28,10 @@ export function Files({ repo }: { repo: Repository }) {
   const isDefault = shown === repo.defaultBranch;
   const asked = useQuery({ ...commitOf(repo, shown), enabled: !isDefault && Boolean(repo.head) });
   const [seeking, setSeeking] = useState(false);
+  const [dropped, setDropped] = useState<File[]>([]);
+  useEffect(() => {
+    if (look !== 'upload') setDropped([]);
+  }, [look]);
   const head = (isDefault ? repo.head : asked.data?.hash) ?? '';
   const isFolder = path === '' || path.endsWith('/');
   useHotkeys([
@@ -35,7 +40,11 @@ export function Files({ repo }: { repo: Repository }) {
   ]);
   if (asked.isLoadingError) return <NotThere repo={repo} error={asked.error} retry={() => asked.refetch()} />;
   if (!head && repo.head) return <Rows />;
-  const editing = look === 'edit' || look === 'new' || look === 'delete';
+  const editing = look === 'edit' || look === 'new' || look === 'delete' || look === 'upload';
+  const drop = (files: File[]) => {
+    setDropped(files);
+    void navigate({ search: (s) => ({ ...s, look: 'upload' }) });
+  };
   return (
     <div style={{ display: 'grid', gap: 12, gridTemplateColumns: 'minmax(0, 1fr)' }}>
       <Group gap="xs" justify="space-between">
@@ -65,11 +74,21 @@ export function Files({ repo }: { repo: Repository }) {
       </Group>
       <Suspense fallback={<Rows />}>
         {editing ? (
-          <Edit key={`${shown} ${path} ${look}`} repo={repo} head={head} branch={shown} path={path} look={look} />
+          <Edit
+            key={`${shown} ${path} ${look}`}
+            repo={repo}
+            head={head}
+            branch={shown}
+            path={path}
+            look={look}
+            dropped={dropped}
+          />
         ) : look === 'history' ? (
           <History repo={repo} head={head} path={path} />
         ) : isFolder ? (
-          <Folder repo={repo} head={head} at={ref} path={path} />
+          <Dropzone quiet off={!mayWrite(repo) || repo.archived || ref === head} take={drop}>
+            <Folder repo={repo} head={head} at={ref} path={path} />
+          </Dropzone>
         ) : (
           <File repo={repo} head={head} at={ref} path={path} />
         )}
@@ -101,6 +120,11 @@ function More({ repo, at, path, head, look }: MoreProps) {
         {mayWrite(repo) && (
           <Menu.Item component={Link} to={to({ look: 'new' })}>
             New file here
+          </Menu.Item>
+        )}
+        {mayWrite(repo) && (
+          <Menu.Item component={Link} to={to({ look: 'upload' })}>
+            Upload files here
           </Menu.Item>
         )}
         {look === 'history' ? (

@@ -1,5 +1,5 @@
 import { Button, Group, Popover, Stack } from '@mantine/core';
-import { IconCode, IconFilePlus } from '@tabler/icons-react';
+import { IconCode, IconFilePlus, IconUpload } from '@tabler/icons-react';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { archiveAddress } from '../../api/code';
 import type { Repository } from '../../api/types';
@@ -74,14 +74,24 @@ export function Unborn({ repo }: { repo: Repository }) {
         title="Nothing was pushed yet"
         action={
           mayWrite(repo) && (
-            <Button
-              component={Link}
-              to={placeOf(repo, { path: 'README.md', look: 'new' })}
-              variant="default"
-              leftSection={<IconFilePlus size={16} aria-hidden />}
-            >
-              Write its README here
-            </Button>
+            <Group gap="xs" justify="center">
+              <Button
+                component={Link}
+                to={placeOf(repo, { path: 'README.md', look: 'new' })}
+                variant="default"
+                leftSection={<IconFilePlus size={16} aria-hidden />}
+              >
+                Write its README here
+              </Button>
+              <Button
+                component={Link}
+                to={placeOf(repo, { look: 'upload' })}
+                variant="default"
+                leftSection={<IconUpload size={16} aria-hidden />}
+              >
+                Upload files
+              </Button>
+            </Group>
           )
         }
       >

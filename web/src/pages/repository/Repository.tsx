@@ -43,7 +43,7 @@ export function RepositoryPage() {
   }
   const repo = query.data;
   if (!repo) return <PageSkeleton />;
-  const born = Boolean(repo.head) || look === 'new';
+  const born = Boolean(repo.head) || look === 'new' || look === 'upload';
   const panel = (value: string, content: ReactNode) => (
     <Tabs.Panel value={value}>
       <Suspense fallback={<Rows />}>{born || !ofCode.includes(value) ? content : <Unborn repo={repo} />}</Suspense>

@@ -11,7 +11,7 @@ export interface Place {
   ref?: string;
   /** A folder ends in a slash. */
   path?: string;
-  /** How a file is looked at: blame, history, edit, new, delete. */
+  /** How a file is looked at: blame, history, edit, new, delete, upload. */
   look?: string;
   /** Lines that are pointed at, as L1-L2. */
   hash?: string;
