@@ -42,6 +42,12 @@ func main() {
 }
 `;
 
+const component = `apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: shop}
+spec: {type: service, lifecycle: production, owner: "user:default/bob"}
+`;
+
 const git = (token, ...args) =>
   execFileSync('git', args, {
     cwd: fs.existsSync(work) ? work : server.folder,
@@ -71,7 +77,11 @@ before(async () => {
   await server.api('POST', '/repositories', { namespace: 'crew', name: 'shop' });
   token = await tokenOf('alice');
   git(token, 'clone', '--quiet', `${server.url}/git/crew/shop.git`, work);
-  push(token, 'main', 'First', { 'main.go': program('world'), 'README.md': '# Shop\n' });
+  push(token, 'main', 'First', { 'main.go': program('world'), 'README.md': '# Shop\n', 'catalog-info.yaml': component });
+  await server.api('POST', '/locations', { repository: 'crew/shop' });
+  for (let found; !found; ) {
+    found = await server.api('GET', '/entities/component/default/shop').catch(() => new Promise((again) => setTimeout(again, 100)));
+  }
   push(token, 'greeting', 'Greet people', { 'main.go': program('people'), 'new.txt': 'new\n' });
   for (const name of ['alice', 'bob']) {
     const { url } = await server.api('POST', '/signin-links', { user: `user:default/${name}` });
@@ -111,6 +121,9 @@ chapter('Alice proposes what she pushed', async () => {
   await alice.getByRole('heading', { level: 1, name: 'Greet people' }).waitFor();
   await main(alice).locator('strong', { hasText: 'more' }).waitFor();
   await main(alice).getByText('Nothing is in the way').waitFor();
+  const touches = main(alice).getByRole('list', { name: 'Touches' });
+  await touches.getByRole('link', { name: 'component shop' }).waitFor();
+  await touches.getByRole('link', { name: 'bob' }).waitFor(); // whose it is
   await told.sound(alice, 'a proposal');
 });
 

@@ -13,6 +13,7 @@ import { MergeBox } from './MergeBox';
 import { People } from './People';
 import classes from './proposal.module.css';
 import { linesAbout, Say, Saying, Talk, talks, Words } from './Talk';
+import { Touches } from './Touches';
 
 type Event =
   | { at: string; key: string; talk: ReturnType<typeof talks>[number] }
@@ -102,6 +103,7 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
             </ul>
           </Alert>
         )}
+        <Touches refs={proposal.touches ?? []} />
         <Section title="Checks">
           {proposal.checks.length === 0 ? (
             'Nothing checked it so far.'

@@ -37,9 +37,9 @@ interface Props {
   /** Chooses lines to say something of; undefined when the reader may not. */
   choose?: (at: LineAt) => void;
   /** Talks about lines that are not shown any more. */
-  elsewhere?: ReactNode;
+  elsewhere?: (file: ShownFile) => ReactNode;
   viewed?: boolean;
-  setViewed?: (viewed: boolean) => void;
+  setViewed?: (file: ShownFile, viewed: boolean) => void;
   /** It is drawn at once, and not when it comes near to what can be seen. */
   first?: boolean;
 }
@@ -47,23 +47,45 @@ interface Props {
 /** Stands for a diff of nowhere, which nobody asks for. */
 const nowhere = proposalDiff({ namespace: '', name: '', number: 0 }, '', '', {}, '');
 
+/** A file with its changes. Until it comes near to what can be seen it is its name and plain text, so that a page of many
+ * files is there at once, and is searched, linked and gone through as a whole. */
 export const FileView = memo(function FileView(props: Props) {
-  const { from, file, viewed = false, setViewed, elsewhere } = props;
+  const { file } = props;
   const at = useRef<HTMLElement>(null);
+  const near = useNear(at, props.first ?? true);
+  const name = file.oldPath ? `${file.oldPath} → ${file.path}` : file.path;
+  return (
+    <section className={classes.file} id={`file-${file.path}`} aria-label={name} ref={at} data-file tabIndex={-1}>
+      {near ? (
+        <Near {...props} name={name} />
+      ) : (
+        <>
+          <div className={classes.fileHead}>
+            <code>{name}</code>
+            <span className={classes.plus}>+{file.additions}</span>
+            <span className={classes.minus}>−{file.deletions}</span>
+          </div>
+          {!props.viewed && file.patch && <pre className={classes.plain}>{file.patch}</pre>}
+        </>
+      )}
+    </section>
+  );
+});
+
+function Near(props: Props & { name: string }) {
+  const { from, file, name, viewed = false, setViewed, elsewhere } = props;
   const [fold, setFold] = useState<boolean>();
   const picture = file.binary && isImage(file.path);
   const big = file.folded || (file.patch?.split('\n').length ?? 0) > large;
   const open = fold === undefined ? !viewed && !big : !fold;
-  const near = useNear(at, props.first ?? true);
   const whole = useQuery({
     ...(from ? proposalDiff(from.path, from.base, from.commits.to, from.wish, file.path) : nowhere),
-    enabled: open && near && from !== undefined && (file.folded ?? false),
+    enabled: open && from !== undefined && (file.folded ?? false),
   });
   const shown = file.folded ? (whole.data?.files.find((f) => f.path === file.path) ?? file) : file;
   const Chevron = open ? IconChevronDown : IconChevronRight;
-  const name = file.oldPath ? `${file.oldPath} → ${file.path}` : file.path;
   return (
-    <section className={classes.file} id={`file-${file.path}`} aria-label={name} ref={at} data-file tabIndex={-1}>
+    <>
       <div className={classes.fileHead}>
         <Button
           variant="subtle"
@@ -94,12 +116,12 @@ export const FileView = memo(function FileView(props: Props) {
             checked={viewed}
             onChange={(e) => {
               setFold(undefined);
-              setViewed(e.currentTarget.checked);
+              setViewed(file, e.currentTarget.checked);
             }}
           />
         )}
       </div>
-      {elsewhere}
+      {elsewhere?.(file)}
       {!open && big && !viewed && (
         <div className={classes.words}>
           It is large.{' '}
@@ -108,7 +130,7 @@ export const FileView = memo(function FileView(props: Props) {
           </Button>
         </div>
       )}
-      {open && near && (
+      {open && (
         <>
           <Failure error={whole.error} retry={() => whole.refetch()} />
           {whole.isFetching && <div className={classes.words}>It is being loaded…</div>}
@@ -121,10 +143,9 @@ export const FileView = memo(function FileView(props: Props) {
           )}
         </>
       )}
-      {open && !near && <div style={{ height: 24 * Math.min(large, (file.patch?.split('\n').length ?? 0) + 2) }} />}
-    </section>
+    </>
   );
-});
+}
 
 /** Why no lines of a file are shown. */
 function nothing(file: ShownFile): string {

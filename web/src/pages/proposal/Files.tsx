@@ -8,7 +8,7 @@ import { Failure } from '../../parts/Failure';
 import { Empty, Rows } from '../../parts/Page';
 import { shortCommit } from '../../words/ref';
 import { FileTree } from './FileTree';
-import { FileView, type LineAt } from './FileView';
+import { FileView, type LineAt, type ShownFile } from './FileView';
 import { lineKey, parseHunks } from './hunks';
 import { Keys } from './Keys';
 import { LineTalks } from './LineTalks';
@@ -36,6 +36,9 @@ interface Props {
 }
 
 type TalkOf = ReturnType<typeof talks>[number];
+
+const nothing = new Set<string>();
+const nowhere = () => null;
 
 /** What a proposal changes, file by file, with what was said of its lines. */
 export function Files({ path, proposal, split, wish, to, look }: Props) {
@@ -91,6 +94,19 @@ export function Files({ path, proposal, split, wish, to, look }: Props) {
     }
     return out;
   }, [files, byFile]);
+  // Files of which nobody says anything are drawn once, whatever is said of others.
+  const talked = useMemo(
+    () => new Set([...byFile.keys(), ...drafts.said.map((s) => s.path ?? ''), at?.path ?? '']),
+    [byFile, drafts, at],
+  );
+  const from = useMemo(
+    () => query.data && { path, commits: query.data, base: proposal.base, wish },
+    [path, query.data, proposal.base, wish],
+  );
+  const see = useCallback(
+    (file: ShownFile, now: boolean) => setViewed(file.path, now ? file.newHash : undefined),
+    [setViewed],
+  );
   const maySay = proposal.can.includes('comment');
   const choose = useCallback((chosen: LineAt) => setAt(chosen), []);
   const isViewed = (file: FileDiff) => viewed[file.path] === file.newHash;
@@ -145,7 +161,7 @@ export function Files({ path, proposal, split, wish, to, look }: Props) {
       close={() => setAt(undefined)}
     />
   );
-  const elsewhere = (file: FileDiff) => {
+  const elsewhere = (file: ShownFile) => {
     const hidden = (byFile.get(file.path) ?? []).filter(
       ({ first }) => !first.nowLine || !shown.has(lineKey(file.path, first.nowLine, first.old ?? false)),
     );
@@ -255,17 +271,17 @@ export function Files({ path, proposal, split, wish, to, look }: Props) {
             {files.map((file, i) => (
               <FileView
                 key={file.path}
-                from={{ path, commits: query.data, base: proposal.base, wish }}
+                from={from}
                 file={file}
                 split={split}
-                marked={marked}
-                below={below}
+                marked={talked.has(file.path) ? marked : nothing}
+                below={talked.has(file.path) ? below : nowhere}
                 at={at?.path === file.path ? at : undefined}
                 choose={maySay ? choose : undefined}
-                elsewhere={elsewhere(file)}
+                elsewhere={byFile.has(file.path) ? elsewhere : undefined}
                 viewed={isViewed(file)}
-                setViewed={(now) => setViewed(file.path, now ? file.newHash : undefined)}
-                first={i < 6 || file.path === to.file}
+                setViewed={see}
+                first={i < 6 || file.path === to.file || byFile.has(file.path)}
               />
             ))}
           </Stack>

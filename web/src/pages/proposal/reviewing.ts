@@ -58,14 +58,14 @@ export function useDrafts(proposal: string) {
 export function useNear(at: RefObject<Element | null>, known: boolean) {
   const [near, setNear] = useState(known);
   useEffect(() => {
-    if (near || !at.current) return;
+    if (near || known || !at.current) return;
     const watch = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && setNear(true), {
       rootMargin: '1200px',
     });
     watch.observe(at.current);
     return () => watch.disconnect();
-  }, [near, at]);
-  return near;
+  }, [near, known, at]);
+  return near || known;
 }
 
 /** What keys do on a page, while nobody types. */
