@@ -1,63 +1,189 @@
 package index
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 )
 
 // Index holds what queries need of every entity. It is safe for concurrent use.
 type Index struct {
-	mu       sync.RWMutex
-	pairs    Pairs
-	entities map[string]*entry
-	gone     map[string]int // versions of deleted entities
+	pairs Pairs
+
+	mu sync.RWMutex
+	dictionary
+	docs     pages[doc]
+	byRef    map[string]uint32
+	live     *roaring.Bitmap
+	refs     *ranking // docs by reference; nil until there are many
+	gone     tombs
 	revision uint64
+	stamp    uint64
+	sorting  int // what it takes to sort one entity, in steps of a walk along an order
 }
 
-type entry struct {
-	Prepared
+// doc is an entity, or nothing where ref is "".
+type doc struct {
+	ref      string
+	terms    []uint32 // sorted
+	uid      uint32   // terms, among the others
+	space    uint32
+	version  int
 	revision uint64
 }
 
 // New gives an empty index.
 func New(pairs Pairs) *Index {
-	return &Index{pairs: pairs, entities: map[string]*entry{}, gone: map[string]int{}}
+	return &Index{pairs: pairs, dictionary: newDictionary(), byRef: map[string]uint32{}, live: roaring.New(), sorting: 50, gone: tombs{versions: map[string]int{}}}
 }
+
+// tombs remembers the versions of what was deleted, so that older news of it, which come late, don't bring it back.
+type tombs struct {
+	versions map[string]int
+	order    []string
+}
+
+const maxTombs = 100_000
+
+func (t *tombs) add(ref string, version int) {
+	if _, known := t.versions[ref]; !known {
+		t.order = append(t.order, ref)
+	}
+	t.versions[ref] = version
+	for len(t.versions) > maxTombs {
+		delete(t.versions, t.order[0])
+		t.order = t.order[1:]
+	}
+}
+
+// atOnce is how many entities are put while readers wait.
+const atOnce = 64
 
 // Put makes the index know entities, save those of which it knows that version or a later one.
 func (x *Index) Put(entities ...Prepared) {
-	for _, e := range entities {
-		x.put(&entry{Prepared: e})
+	for part := range slices.Chunk(entities, atOnce) {
+		x.mu.Lock()
+		for i := range part {
+			x.put(&part[i])
+		}
+		x.mu.Unlock()
 	}
 }
 
-func (x *Index) put(e *entry) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+func (x *Index) put(e *Prepared) {
+	id, known := x.byRef[e.Ref]
 	if x.version(e.Ref) >= e.Version {
 		return
 	}
-	x.touch(x.entities[e.Ref])
-	delete(x.gone, e.Ref)
-	x.entities[e.Ref] = e
-	x.touch(e)
+	if !known {
+		id = x.docs.take()
+		x.byRef[e.Ref] = id
+		d := x.docs.at(id)
+		d.ref = e.Ref
+		x.live.Add(id)
+		if x.refs != nil {
+			x.refs.insert(id)
+		}
+	}
+	d := x.docs.at(id)
+	x.revision++
+	d.version, d.revision = e.Version, x.revision
+	terms := make([]uint32, 0, len(e.pairs))
+	for _, p := range e.pairs {
+		k := x.keyOf(p.key, p.kind)
+		if p.many {
+			k.path.multi = true
+		}
+		t := x.intern(k, p.folded, p.value)
+		terms = append(terms, t)
+		switch p.key {
+		case keyUID:
+			d.uid = t
+		case KeySpace:
+			if known && d.space != t {
+				x.touchAll(d.terms)
+			}
+			d.space = t
+		}
+	}
+	slices.Sort(terms)
+	x.replace(id, slices.Compact(terms))
 }
 
-func (x *Index) touch(e *entry) {
-	x.revision++
-	if e == nil {
+// replace gives an entity other terms.
+func (x *Index) replace(id uint32, terms []uint32) {
+	d := x.docs.at(id)
+	had := d.terms
+	d.terms = terms
+	added, removed := difference(had, terms)
+	if len(added)+len(removed) == 0 {
 		return
 	}
-	e.revision = x.revision
-	for _, r := range e.Relations {
-		if target := x.entities[r.Target]; target != nil {
-			target.revision = x.revision
+	// The keys first, since a key goes with the last of its terms.
+	x.stamp++
+	for _, t := range had {
+		x.terms.at(t).key.seen[0] = x.stamp
+	}
+	for _, t := range terms {
+		k := x.terms.at(t).key
+		if k.seen[1] != x.stamp && k.seen[0] != x.stamp {
+			k.docs = x.add(k.docs, id)
 		}
+		k.seen[1] = x.stamp
+	}
+	for _, t := range had {
+		k := x.terms.at(t).key
+		if k.seen[1] != x.stamp {
+			k.docs = x.remove(k.docs, id)
+			k.seen[1] = x.stamp
+		}
+	}
+	for _, t := range added {
+		at := x.terms.at(t)
+		at.post = x.add(at.post, id)
+		x.touch(t)
+	}
+	for _, t := range removed {
+		x.touch(t)
+		at := x.terms.at(t)
+		if at.post = x.remove(at.post, id); at.post == nothing {
+			x.forget(t)
+		}
+	}
+}
+
+// difference compares sorted lists.
+func difference(had, has []uint32) (added, removed []uint32) {
+	for len(had) > 0 && len(has) > 0 {
+		switch {
+		case had[0] == has[0]:
+			had, has = had[1:], has[1:]
+		case had[0] < has[0]:
+			removed, had = append(removed, had[0]), had[1:]
+		default:
+			added, has = append(added, has[0]), has[1:]
+		}
+	}
+	return append(added, has...), append(removed, had...)
+}
+
+// touch notes that the relations of what a term points at have changed.
+func (x *Index) touch(t uint32) {
+	if x.terms.at(t).key.path.relation == "" {
+		return
+	}
+	if id, ok := x.byRef[string(x.rawOf(t))]; ok {
+		x.docs.at(id).revision = x.revision
+	}
+}
+
+func (x *Index) touchAll(terms []uint32) {
+	for _, t := range terms {
+		x.touch(t)
 	}
 }
 
@@ -68,16 +194,24 @@ func (x *Index) Delete(ref string, version int) {
 	if x.version(ref) >= version {
 		return
 	}
-	x.touch(x.entities[ref])
-	delete(x.entities, ref)
-	x.gone[ref] = version
+	if id, ok := x.byRef[ref]; ok {
+		x.revision++
+		if x.refs != nil {
+			x.refs.remove(id)
+		}
+		x.replace(id, nil)
+		delete(x.byRef, ref)
+		x.live.Remove(id)
+		x.docs.give(id)
+	}
+	x.gone.add(ref, version)
 }
 
 func (x *Index) version(ref string) int {
-	if e := x.entities[ref]; e != nil {
-		return e.Version
+	if id, ok := x.byRef[ref]; ok {
+		return x.docs.at(id).version
 	}
-	return x.gone[ref]
+	return x.gone.versions[ref]
 }
 
 // Version gives the version that is known of a reference, a deleted one too; 0 for none.
@@ -91,21 +225,23 @@ func (x *Index) Version(ref string) int {
 func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.entities)
+	return len(x.byRef)
 }
 
-func (e *entry) hit() Hit {
-	return Hit{Ref: e.Ref, UID: e.UID, Version: e.Version, Revision: e.revision}
+func (x *Index) hit(id uint32) Hit {
+	d := x.docs.at(id)
+	return Hit{Ref: d.ref, UID: string(x.rawOf(d.uid)), Version: d.version, Revision: d.revision}
 }
 
 // Lookup gives the entities of references that are in visible spaces; the zero Hit where there is none.
 func (x *Index) Lookup(refs []string, visible access.Set) []Hit {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	v := x.view(visible)
 	hits := make([]Hit, len(refs))
 	for i, ref := range refs {
-		if e := x.entities[ref]; e != nil && visible.Has(e.Space) {
-			hits[i] = e.hit()
+		if id, ok := v.find(ref); ok {
+			hits[i] = x.hit(id)
 		}
 	}
 	return hits
@@ -113,240 +249,144 @@ func (x *Index) Lookup(refs []string, visible access.Set) []Hit {
 
 // ByUID gives the entity of a uid.
 func (x *Index) ByUID(uid string, visible access.Set) (Hit, bool) {
-	found := x.Find(Query{Filter: Has{"metadata.uid", []string{uid}}, Limit: 1, Visible: visible})
-	if len(found.Hits) == 0 {
-		return Hit{}, false
-	}
-	return found.Hits[0], true
-}
-
-// Find gives a part of what matches, in order.
-func (x *Index) Find(q Query) Result {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	v := view{x, q.Visible}
-	var all []ranked
-	for _, e := range x.entities {
-		if q.Visible.Has(e.Space) && v.matches(q.Filter, e) {
-			all = append(all, ranked{e, v.position(e, q.Order)})
-		}
-	}
-	slices.SortFunc(all, func(a, b ranked) int { return compare(q.Order, a.at, b.at) })
-	var result Result
-	if !q.NoTotal {
-		result.Total = len(all)
-	}
-	from, to := 0, len(all)
-	switch {
-	case q.Before != nil:
-		to, _ = slices.BinarySearchFunc(all, *q.Before, func(r ranked, p Position) int { return compare(q.Order, r.at, p) })
-		to = max(0, to-q.Offset)
-		from = max(0, to-q.limit())
-	default:
-		if q.After != nil {
-			var found bool
-			from, found = slices.BinarySearchFunc(all, *q.After, func(r ranked, p Position) int { return compare(q.Order, r.at, p) })
-			if found {
-				from++
+	v := x.view(visible)
+	hit, found := Hit{}, false
+	x.each(v.keyAt(keyUID, scalar), fold(uid), func(t uint32) {
+		for _, id := range x.docsOf(x.terms.at(t).post) {
+			if v.sees(id) && string(x.rawOf(t)) == uid {
+				hit, found = x.hit(id), true
 			}
 		}
-		from = min(from+q.Offset, len(all))
-		to = min(from+q.limit(), len(all))
-	}
-	for _, r := range all[from:to] {
-		result.Hits = append(result.Hits, r.e.hit())
-	}
-	if from < to && from > 0 {
-		result.Prev = &all[from].at
-	}
-	if from < to && to < len(all) {
-		result.Next = &all[to-1].at
-	}
-	return result
+	})
+	return hit, found
 }
 
-type ranked struct {
-	e  *entry
-	at Position
-}
-
-func compare(order []Order, a, b Position) int {
-	for i, o := range order {
-		x, y := a.Values[i], b.Values[i]
-		switch {
-		case x == nil && y == nil:
-		case x == nil:
-			return 1
-		case y == nil:
-			return -1
-		default:
-			c := strings.Compare(*x, *y)
-			if o.Desc {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
-		}
-	}
-	return strings.Compare(a.Ref, b.Ref)
-}
-
-// view is the index as somebody may see it.
+// view is the index as somebody may see it, while it is held.
 type view struct {
 	*Index
 	visible access.Set
+	seen    *roaring.Bitmap // nil for all
+	spaces  map[uint32]bool // terms
 }
 
-func (v view) position(e *entry, order []Order) Position {
-	p := Position{Ref: e.Ref, Values: make([]*string, len(order))}
-	for i, o := range order {
-		for _, one := range v.values(e, fold(o.Field)) {
-			value := fold(one.value)
-			if one.kind != absent && (p.Values[i] == nil || value < *p.Values[i]) {
-				p.Values[i] = &value
+func (x *Index) view(visible access.Set) *view {
+	v := &view{Index: x, visible: visible}
+	if visible.All {
+		return v
+	}
+	v.spaces = map[uint32]bool{}
+	k := v.keyAt(KeySpace, scalar)
+	for name := range visible.Names {
+		x.each(k, fold(name), func(t uint32) {
+			if string(x.rawOf(t)) == name {
+				v.spaces[t] = true
 			}
-		}
+		})
 	}
-	return p
+	return v
 }
 
-// values gives what stands under a key.
-func (v view) values(e *entry, key string) (found []pair) {
-	for _, p := range e.pairs {
-		if p.key == key {
-			found = append(found, p)
-		}
-		if p.kind == item && units(p.key)+1+units(p.value) <= maxKey && p.key+"."+fold(p.value) == key {
-			found = append(found, pair{key, "true", scalar})
+// all gives everything that may be seen; it is not to be changed.
+func (v *view) everything() *roaring.Bitmap {
+	if v.visible.All {
+		return v.live
+	}
+	if v.seen == nil {
+		v.seen = roaring.New()
+		for t := range v.spaces {
+			v.into(v.terms.at(t).post, v.seen)
 		}
 	}
-	if kind, ok := strings.CutPrefix(key, relations); ok {
-		for _, r := range v.related(e) {
-			if fold(r.Type) == kind {
-				found = append(found, pair{key, r.Target, scalar})
-			}
-		}
-	}
-	return found
+	return v.seen
 }
 
-const relations = "relations."
+func (v *view) sees(id uint32) bool { return v.visible.All || v.spaces[v.docs.at(id).space] }
 
-// related gives the relations of an entity in both directions.
-func (v view) related(e *entry) []Relation {
-	all := slices.Clone(e.Relations)
-	for _, other := range v.entities {
-		for _, r := range other.Relations {
-			if back := v.pairs.Inverse(r.Type); r.Target == e.Ref && back != "" && v.visible.Has(other.Space) {
-				all = append(all, Relation{back, other.Ref})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b Relation) int {
-		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Target, b.Target))
-	})
-	return slices.Compact(all)
+// find gives the entity of a reference that may be seen.
+func (v *view) find(ref string) (uint32, bool) {
+	id, ok := v.byRef[ref]
+	return id, ok && v.sees(id)
 }
 
-// Related gives the relations of entities in both directions, of others only the visible ones.
+func (v *view) keyAt(name string, kind valueKind) *key {
+	if p := v.paths[name]; p != nil {
+		return p.keys[kind]
+	}
+	return nil
+}
+
+const (
+	keyUID    = "metadata.uid"
+	relations = "relations."
+)
+
+// Related gives the relations of entities in both directions, of others only the visible ones, sorted.
 func (x *Index) Related(refs []string, visible access.Set) [][]Relation {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	v := x.view(visible)
 	all := make([][]Relation, len(refs))
 	for i, ref := range refs {
-		if e := x.entities[ref]; e != nil && visible.Has(e.Space) {
-			all[i] = view{x, visible}.related(e)
+		if id, ok := v.find(ref); ok {
+			all[i] = v.related(id)
 		}
 	}
 	return all
 }
 
-func (v view) sees(ref string) bool {
-	e := v.entities[ref]
-	return e != nil && v.visible.Has(e.Space)
+// related gives the relations of an entity, sorted.
+func (v *view) related(id uint32) []Relation {
+	var all []Relation
+	d := v.docs.at(id)
+	for _, t := range d.terms {
+		if p := v.terms.at(t).key.path; p.relation != "" {
+			all = append(all, Relation{p.relation, string(v.rawOf(t))})
+		}
+	}
+	v.pointing(d.ref, func(p *path, from uint32) {
+		if back := v.pairs.Inverse(p.relation); back != "" {
+			all = append(all, Relation{back, v.docs.at(from).ref})
+		}
+	})
+	slices.SortFunc(all, func(a, b Relation) int {
+		if c := strings.Compare(a.Type, b.Type); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Target, b.Target)
+	})
+	return slices.Compact(all)
+}
+
+// pointing gives those visible entities that declare a relation to a reference.
+func (v *view) pointing(ref string, fn func(p *path, from uint32)) {
+	for _, paths := range v.byType {
+		for _, p := range paths {
+			v.each(p.keys[scalar], ref, func(t uint32) {
+				for _, from := range v.docsOf(v.terms.at(t).post) {
+					if v.sees(from) {
+						fn(p, from)
+					}
+				}
+			})
+		}
+	}
 }
 
 // edgesOf gives the edges at a reference, of which something that is visible declares each.
-func (v view) edgesOf(ref string) []Edge {
+func (v *view) edgesOf(ref string) []Edge {
 	var edges []Edge
-	for _, other := range v.entities {
-		for _, r := range other.Relations {
-			if (other.Ref == ref || r.Target == ref) && v.visible.Has(other.Space) {
-				edges = append(edges, forward(v.pairs, other.Ref, r))
+	if id, ok := v.find(ref); ok {
+		for _, t := range v.docs.at(id).terms {
+			if p := v.terms.at(t).key.path; p.relation != "" {
+				edges = append(edges, forward(v.pairs, ref, Relation{p.relation, string(v.rawOf(t))}))
 			}
 		}
 	}
+	v.pointing(ref, func(p *path, from uint32) {
+		edges = append(edges, forward(v.pairs, v.docs.at(from).ref, Relation{p.relation, ref}))
+	})
 	slices.SortFunc(edges, compareEdges)
 	return slices.Compact(edges)
-}
-
-func (v view) matches(f Filter, e *entry) bool {
-	some := func(key string, ok func(pair) bool) bool { return slices.ContainsFunc(v.values(e, fold(key)), ok) }
-	switch f := f.(type) {
-	case nil:
-		return true
-	case All:
-		return !slices.ContainsFunc(f, func(f Filter) bool { return !v.matches(f, e) })
-	case Any:
-		return slices.ContainsFunc(f, func(f Filter) bool { return v.matches(f, e) })
-	case Not:
-		return !v.matches(f.Filter, e)
-	case Has:
-		return some(f.Key, func(p pair) bool {
-			return p.kind != absent && slices.ContainsFunc(f.Values, func(s string) bool { return fold(s) == fold(p.value) })
-		})
-	case Exists:
-		return some(f.Key, func(pair) bool { return true })
-	case HasPrefix:
-		return some(f.Key, func(p pair) bool { return p.kind != absent && strings.HasPrefix(fold(p.value), fold(f.Prefix)) })
-	case Contains:
-		part := func(p pair) bool { return p.kind != absent && strings.Contains(fold(p.value), fold(f.Term)) }
-		for _, key := range f.Keys {
-			if some(key, part) {
-				return true
-			}
-		}
-		return len(f.Keys) == 0 && slices.ContainsFunc(e.pairs, func(p pair) bool { return !strings.HasPrefix(p.key, "@") && part(p) })
-	case Refs:
-		return slices.Contains(f, e.Ref)
-	}
-	return false
-}
-
-// Facets counts the values of keys, the most frequent first.
-func (x *Index) Facets(q FacetQuery) map[string][]Count {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	v := view{x, q.Visible}
-	facets := map[string][]Count{}
-	for _, key := range q.Keys {
-		counts := map[string]int{}
-		for _, e := range x.entities {
-			if !q.Visible.Has(e.Space) || !v.matches(q.Filter, e) {
-				continue
-			}
-			seen := map[string]bool{}
-			for _, p := range v.values(e, fold(key)) {
-				if p.kind != absent && !seen[p.value] {
-					seen[p.value] = true
-					counts[p.value]++
-				}
-			}
-		}
-		facets[key] = ordered(counts, q.Limit)
-	}
-	return facets
-}
-
-func ordered(counts map[string]int, limit int) []Count {
-	list := make([]Count, 0, len(counts))
-	for _, value := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, Count{value, counts[value]})
-	}
-	slices.SortStableFunc(list, func(a, b Count) int { return cmp.Compare(b.Count, a.Count) })
-	if limit > 0 && len(list) > limit {
-		list = list[:limit]
-	}
-	return list
 }

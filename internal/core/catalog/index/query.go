@@ -54,7 +54,7 @@ const (
 )
 
 // Order is one field by which a result is ordered. Entities without a value there come last, in both directions; of
-// several values the least counts. What is equal in all fields is ordered by reference.
+// several values that counts which comes first. What is equal in all fields is ordered by reference.
 type Order struct {
 	Field string
 	Desc  bool

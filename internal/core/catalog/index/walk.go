@@ -76,7 +76,7 @@ func forward(pairs Pairs, from string, r Relation) Edge {
 func (x *Index) Walk(w Walk) Graph {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	walk := walking{view: view{x, w.Visible}, Walk: w, seen: map[string]int{}, edges: map[Edge]bool{}}
+	walk := walking{view: x.view(w.Visible), Walk: w, met: map[string]int{}, edges: map[Edge]bool{}}
 	walk.Depth = min(max(w.Depth, 0), MaxDepth)
 	if walk.Nodes <= 0 || walk.Nodes > MaxNodes {
 		walk.Nodes = MaxNodes
@@ -92,10 +92,10 @@ func (x *Index) Walk(w Walk) Graph {
 }
 
 type walking struct {
-	view
+	*view
 	Walk
 	types map[string]bool // nil for all
-	seen  map[string]int  // place in nodes
+	met   map[string]int  // place in nodes
 	nodes []Node
 	edges map[Edge]bool
 }
@@ -133,14 +133,15 @@ func compareEdges(a, b Edge) int {
 
 // meet adds a node; false when there is no room.
 func (w *walking) meet(ref string, depth int) bool {
-	if _, known := w.seen[ref]; known {
+	if _, known := w.met[ref]; known {
 		return true
 	}
 	if len(w.nodes) >= w.Nodes {
 		return false
 	}
-	w.seen[ref] = len(w.nodes)
-	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: w.sees(ref)})
+	w.met[ref] = len(w.nodes)
+	_, exists := w.find(ref)
+	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: exists})
 	return true
 }
 
@@ -157,7 +158,7 @@ func (w *walking) follow(i int) {
 		if w.Direction&way == 0 && w.Direction != 0 {
 			continue
 		}
-		_, known := w.seen[other]
+		_, known := w.met[other]
 		switch {
 		case known:
 		case n.Depth >= w.Depth || len(w.edges) >= maxEdges || !w.meet(other, n.Depth+1):
