@@ -81,7 +81,7 @@ test/forge/node_modules: test/forge/package-lock.json
 	cd test/forge && $(NPM_CI)
 	@touch $@
 
-backstage: test/backstage/node_modules ## Backstage's own validators, which ours are held to (16 MB)
+backstage: test/backstage/node_modules ## Backstage's own client and validators, for the tests (30 MB)
 
 test/backstage/node_modules: test/backstage/package-lock.json
 	cd test/backstage && $(NPM_CI)

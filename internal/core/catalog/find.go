@@ -34,6 +34,10 @@ func (s *Service) Hits(ctx context.Context, q index.Query) (index.Result, error)
 	if err := q.Check(); err != nil {
 		return index.Result{}, err
 	}
+	var err error
+	if q.Filter, err = s.derived(ctx, q.Filter); err != nil {
+		return index.Result{}, err
+	}
 	x, visible, err := s.seen(ctx)
 	if err != nil {
 		return index.Result{}, err
@@ -69,6 +73,10 @@ func (s *Service) Find(ctx context.Context, q index.Query) (Found, error) {
 // Visible is filled in.
 func (s *Service) Counts(ctx context.Context, q index.FacetQuery) (map[string][]index.Count, error) {
 	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if q.Filter, err = s.derived(ctx, q.Filter); err != nil {
 		return nil, err
 	}
 	x, visible, err := s.seen(ctx)

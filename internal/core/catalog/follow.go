@@ -45,7 +45,7 @@ func (s *Service) indexed(tx *store.Tx, e row, action Action, entry string) erro
 		return nil
 	}
 	prepared, err := index.Prepare(index.Entity{
-		Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, Owner: e.Owner.String(), Version: e.Version,
+		Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
 		Document: e.document, Relations: forIndex(e.declared),
 	})
 	if err != nil {
@@ -222,12 +222,12 @@ func (s *Service) readRows(ctx context.Context, tx *store.Tx, names []string, ch
 	return nil
 }
 
-const indexColumns = `ref, uid, space, source, owner, version, document, relations`
+const indexColumns = `ref, uid, space, source, path, owner, version, document, relations`
 
 func scanIndexed(r store.Row) (index.Entity, error) {
 	var e index.Entity
 	var text, relations string
-	if err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.Owner, &e.Version, &text, &relations); err != nil {
+	if err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.File, &e.Owner, &e.Version, &text, &relations); err != nil {
 		return e, err
 	}
 	e.Document = []byte(text)

@@ -12,13 +12,18 @@ import (
 // file at a forge whose repository is connected, such as https://github.com/acme/shop/blob/main/catalog-info.yaml. A
 // repository that the caller may not read is not known.
 func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
+	return s.targetAt(ctx, text, s.mayRead)
+}
+
+// targetAt is TargetAt of the repositories that are known.
+func (s *Service) targetAt(ctx context.Context, text string, known func(ctx context.Context, repository string) (bool, error)) (Target, error) {
 	t, err := s.ParseTarget(text)
 	if err == nil {
 		return t, nil
 	}
 	pages := forgePages(strings.TrimPrefix(text, "url:"))
 	for _, p := range pages {
-		repository, err := s.readableAt(ctx, p.page)
+		repository, err := s.repositoryOf(ctx, p.page, known)
 		if err != nil {
 			return Target{}, err
 		}
@@ -48,8 +53,8 @@ func (s *Service) targetIn(ctx context.Context, repository, rest string) (t Targ
 	return t.check()
 }
 
-// readableAt gives the connected repository of a page that the caller may read, or "".
-func (s *Service) readableAt(ctx context.Context, page string) (string, error) {
+// repositoryOf gives the first known repository of a page, or "".
+func (s *Service) repositoryOf(ctx context.Context, page string, known func(ctx context.Context, repository string) (bool, error)) (string, error) {
 	if s.repositories == nil {
 		return "", nil
 	}
@@ -58,7 +63,7 @@ func (s *Service) readableAt(ctx context.Context, page string) (string, error) {
 		return "", err
 	}
 	for _, name := range names {
-		if may, err := s.mayRead(ctx, name); may || err != nil {
+		if is, err := known(ctx, name); is || err != nil {
 			return name, err
 		}
 	}

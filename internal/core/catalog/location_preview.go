@@ -245,7 +245,7 @@ func (s *Service) repositoryAt(ctx context.Context, address string) (string, err
 		return t.Repository, nil
 	}
 	for _, p := range append(forgePages(address), forgePage{page: strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")}) {
-		if repository, err := s.readableAt(ctx, p.page); repository != "" || err != nil {
+		if repository, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
 			return repository, err
 		}
 	}

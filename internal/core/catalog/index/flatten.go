@@ -14,6 +14,7 @@ type Entity struct {
 	UID       string
 	Space     string
 	Source    string
+	File      string // path within its repository; "" when it was applied
 	Owner     string // reference; "" when there is none
 	Version   int    // grows with every change of the reference, over deletions too
 	Document  []byte // canonical JSON
@@ -68,6 +69,9 @@ func Prepare(e Entity) (Prepared, error) {
 	w.add(keyUID, e.UID, scalar)
 	w.add(KeySpace, e.Space, scalar)
 	w.add(KeySource, e.Source, scalar)
+	if e.File != "" {
+		w.add(KeyFile, e.File, scalar)
+	}
 	if e.Owner != "" {
 		w.add(KeyOwner, e.Owner, scalar)
 	}

@@ -49,6 +49,7 @@ func (Refs) filter()      {}
 const (
 	KeySpace  = "@space"
 	KeySource = "@source"
+	KeyFile   = "@file"  // its path within its repository
 	KeyOwner  = "@owner" // reference of the first owner
 	KeyText   = "@text"  // a description that is too long to be compared
 )

@@ -40,6 +40,7 @@ type bench struct {
 	catalog      *catalog.Service
 	repositories *repository.Service
 	queue        *queue.Queue
+	described    *description
 }
 
 const people = `
@@ -64,7 +65,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 	t.Helper()
 	log := storetest.Log(t)
 	l := ledger.New(db, time.Now, log)
-	b := &bench{t: t, queue: queue.New(db, log)}
+	b := &bench{t: t, queue: queue.New(db, log), described: readDescription(t)}
 	kinds := document.NewRegistry()
 	rights := access.New(db, l, time.Now, log)
 	for _, k := range access.Kinds(rights) {
@@ -135,6 +136,7 @@ func (b *bench) ask(who, do string, body ...any) answer {
 	b.t.Helper()
 	method, path, _ := strings.Cut(do, " ")
 	var content io.Reader
+	sent := ""
 	if len(body) > 0 {
 		text, ok := body[0].(string)
 		if !ok {
@@ -144,7 +146,7 @@ func (b *bench) ask(who, do string, body ...any) answer {
 			}
 			text = string(data)
 		}
-		content = strings.NewReader(text)
+		content, sent = strings.NewReader(text), text
 	}
 	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, content)
 	if err != nil {
@@ -165,7 +167,12 @@ func (b *bench) ask(who, do string, body ...any) answer {
 	if err != nil {
 		b.t.Fatalf("%s: %v", do, err)
 	}
-	return answer{b.t, response.StatusCode, response.Header, string(text)}
+	a := answer{b.t, response.StatusCode, response.Header, string(text)}
+	selected := strings.Contains(do, "fields=") || strings.Contains(sent, `"fields":["`) // parts of entities are described nowhere
+	if why := b.described.refuses(do, a); why != "" && !selected {
+		b.t.Errorf("%s is not answered as Backstage describes it: %s: %s", do, why, text)
+	}
+	return a
 }
 
 // is wants a status.
