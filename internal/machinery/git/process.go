@@ -33,6 +33,7 @@ type call struct {
 	forks  bool          // it starts processes of its own
 	time   time.Duration // commandTime when 0
 	file   int64         // bytes of each file that it writes; unbounded when 0
+	hears  func(string)  // is told what the remote says; may be nil
 }
 
 // exitError is a command that ended with another code than 0.

@@ -164,7 +164,7 @@ func (g *Git) exchange(ctx context.Context, r Remote, l Limits, c call) (out []b
 	}
 	p := g.command(ctx, c)
 	listing := &bounded{limit: c.limit, full: cancel}
-	said := &teller{tell: l.Progress, kept: bounded{limit: errorBytes}}
+	said := &teller{tell: l.Progress, hear: c.hears, kept: bounded{limit: errorBytes}}
 	p.Stdout, p.Stderr = listing, said
 	err = p.start()
 	if err == nil {
@@ -237,6 +237,7 @@ func tidy(said string) string {
 type teller struct {
 	kept  bounded
 	tell  func(Progress)
+	hear  func(string)
 	line  []byte
 	told  time.Time
 	last  Progress
@@ -269,6 +270,9 @@ func (t *teller) flush() {
 	}
 	m := progressLine.FindStringSubmatch(line)
 	if m == nil {
+		if words, is := strings.CutPrefix(line, "remote: "); is && t.hear != nil {
+			t.hear(words)
+		}
 		if line != "" {
 			_, _ = t.kept.Write([]byte(line + "\n"))
 		}

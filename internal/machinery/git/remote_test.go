@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,7 @@ type forge struct {
 	remote git.Remote
 	asked  atomic.Int64                                          // requests
 	before atomic.Pointer[func(http.ResponseWriter) (done bool)] // every request; nil for nothing
+	judge  atomic.Pointer[func(git.Incoming) error]              // every push as a whole; nil for nobody
 	mirror string                                                // an empty repository
 }
 
@@ -43,7 +45,11 @@ func newForge(t *testing.T) *forge {
 			http.Error(w, "sign in", http.StatusUnauthorized)
 			return
 		}
-		if err := f.git.Serve(w, r, f.dir, git.ServeOptions{Write: true, Path: strings.TrimPrefix(r.URL.Path, "/repo.git/")}); err != nil {
+		o := git.ServeOptions{Write: true, Path: strings.TrimPrefix(r.URL.Path, "/repo.git/")}
+		if judge := f.judge.Load(); judge != nil {
+			o.PreReceive = func(_ context.Context, in git.Incoming) error { return (*judge)(in) }
+		}
+		if err := f.git.Serve(w, r, f.dir, o); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 		}
 	}))
@@ -406,6 +412,53 @@ func TestPushTo(t *testing.T) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	f.whole()
+}
+
+// A forge whose hook refuses a push for one reference takes the others all the same, and is heard.
+func TestPushBesideWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newForge(t)
+	first := f.commit("work", "a", "1")
+	f.must("work", "push", "-q", "origin", "HEAD:main")
+	f.fetched(git.FetchRequest{})
+	pushes := 0
+	judge := func(in git.Incoming) error {
+		pushes++
+		for _, u := range in.Updates {
+			if strings.Contains(u.Ref, "guarded") {
+				return fault.Errorf(fault.Denied, "nobody touches what is guarded")
+			}
+		}
+		return nil
+	}
+	f.judge.Store(&judge)
+	push := func(atomic bool, names ...string) {
+		t.Helper()
+		var updates []git.Update
+		for _, name := range names {
+			updates = append(updates, git.Update{Ref: "refs/heads/" + name, Old: git.Zero, New: first})
+		}
+		pushes = 0
+		err := f.git.PushTo(t.Context(), f.mirror, f.remote, git.PushRequest{Updates: updates, Atomic: atomic})
+		if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "guarded") || !strings.Contains(err.Error(), "nobody touches") {
+			t.Errorf("a refusal: %v", err)
+		}
+	}
+	push(true, "a", "guarded")
+	if got := len(f.refs()); got != 1 || pushes != 1 {
+		t.Errorf("all or none: the forge has %d references after %d pushes", got, pushes)
+	}
+	push(false, "a", "b", "c", "d", "e", "f", "guarded", "h", "i")
+	if got := f.refs(); len(got) != 9 || got["refs/heads/guarded"] != "" {
+		t.Errorf("the forge has %v", got)
+	}
+	var all []string
+	for i := range 400 {
+		all = append(all, fmt.Sprint("guarded-", i))
+	}
+	if push(false, all...); pushes > 70 {
+		t.Errorf("where all is refused there were %d pushes", pushes)
+	}
 }
 
 // Many references take several commands.
