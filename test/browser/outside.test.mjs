@@ -196,7 +196,10 @@ chapter('A repository here is mirrored to one at the forge', async () => {
 });
 
 chapter('Disconnecting forgets it here alone', async () => {
-  await page.goto(shop);
+  await page.goto(`${shop}?tab=settings`);
+  await main().getByText("are the forge's: change them there").waitFor();
+  assert.equal(await main().getByRole('textbox', { name: 'Default branch' }).count(), 0);
+  await told.sound(page, 'the settings of a repository at a forge');
   await main().getByRole('button', { name: 'Disconnect' }).click();
   await told.sound(page, 'the question before a repository is disconnected');
   await page.getByRole('dialog').getByRole('button', { name: 'Disconnect', exact: true }).click();

@@ -49,6 +49,8 @@ const readme = `# Shop
 It sells. See the [guide](docs/guide.md#how), and [all of them](docs).
 
 ![a dot](docs/dot.png)
+
+    roadbed repo upload crew/shop logo.png banner.png --to docs/images --branch pictures --from main
 `;
 const program = (name) => `package main
 

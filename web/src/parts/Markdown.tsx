@@ -29,6 +29,8 @@ export default function MarkdownText({ text, place, picture }: Props) {
               </a>
             );
           },
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also for who uses the keyboard alone
+          pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
           input: ({ checked }) => <span>{checked ? '☑ ' : '☐ '}</span>,
           a: ({ href, children }) => {
             const here = place?.(String(href));

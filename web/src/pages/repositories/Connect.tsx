@@ -1,5 +1,6 @@
 import { Button, Drawer, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { forges, type NewConnection, offers, useConnect } from '../../api/outside';
 import { spaces } from '../../api/queries';
@@ -30,8 +31,15 @@ export function Connect({ close }: { close: () => void }) {
         </Text>
         {known.isError && <Failure error={known.error} retry={() => known.refetch()} />}
         {known.isSuccess && all.length === 0 && (
-          <Empty title="No forge is joined yet">
-            An Integration document says which forge and with whose credentials; an administrator applies one.
+          <Empty
+            title="No forge is connected that you may see"
+            action={
+              <Button component={Link} to="/integrations/connect">
+                Connect a forge
+              </Button>
+            }
+          >
+            An administrator says which forge it is, and with whose credentials it is read.
           </Empty>
         )}
         {all.length > 0 && (

@@ -54,7 +54,7 @@ export function Mirrors({ repo }: { repo: Repository }) {
                 </div>
               ),
             },
-            { name: 'State', width: 120, cell: (m) => <Standing of={m} /> },
+            { name: 'State', width: 130, cell: (m) => <Standing of={m} /> },
             {
               name: 'Pushed',
               wide: true,
@@ -64,9 +64,9 @@ export function Mirrors({ repo }: { repo: Repository }) {
             {
               name: 'Next',
               right: true,
-              width: 190,
+              width: 120,
               cell: (m) => (
-                <Group gap="xs" justify="flex-end" wrap="nowrap">
+                <Group gap="xs" justify="flex-end">
                   <Button size="compact-sm" variant="default" onClick={() => deed.mutate({ id: m.id, deed: 'push' })}>
                     Push now
                   </Button>

@@ -30,10 +30,14 @@ function General({ repo }: { repo: Repository }) {
   const [checked, setChecked] = useState(repo.secretCheck);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    change.mutate({ description, defaultBranch: branch, protected: kept, secretCheck: checked });
+    const ours = repo.outside ? {} : { defaultBranch: branch, protected: kept };
+    change.mutate({ ...ours, description, secretCheck: checked });
   };
   return (
-    <Section title="General" actions={<CopyCommand command={`roadbed repo set ${full(repo)} --protected=${kept}`} />}>
+    <Section
+      title="General"
+      actions={<CopyCommand command={`roadbed repo set ${full(repo)} --secret-check=${checked}`} />}
+    >
       <form onSubmit={submit}>
         <Stack maw={560}>
           <TextInput
@@ -42,20 +46,28 @@ function General({ repo }: { repo: Repository }) {
             value={description}
             onChange={(e) => setDescription(e.currentTarget.value)}
           />
-          <TextInput
-            label="Default branch"
-            description="It is shown and cloned first."
-            required
-            value={branch}
-            onChange={(e) => setBranch(e.currentTarget.value)}
-          />
+          {repo.outside ? (
+            <Text size="sm" c="dimmed">
+              The default branch, what protects it, and whether it is archived are the forge's: change them there.
+            </Text>
+          ) : (
+            <>
+              <TextInput
+                label="Default branch"
+                description="It is shown and cloned first."
+                required
+                value={branch}
+                onChange={(e) => setBranch(e.currentTarget.value)}
+              />
+              <Checkbox
+                label="No push rewrites or deletes the default branch"
+                checked={kept}
+                onChange={(e) => setKept(e.currentTarget.checked)}
+              />
+            </>
+          )}
           <Checkbox
-            label="No push rewrites or deletes the default branch"
-            checked={kept}
-            onChange={(e) => setKept(e.currentTarget.checked)}
-          />
-          <Checkbox
-            label="A push that brings what looks like a secret is refused"
+            label={`${repo.outside ? 'An edit here' : 'A push'} that brings what looks like a secret is refused`}
             checked={checked}
             onChange={(e) => setChecked(e.currentTarget.checked)}
           />
@@ -86,7 +98,7 @@ function Danger({ repo }: { repo: Repository }) {
       { onSuccess: (now) => navigate({ to: `/repositories/${now.namespace}/${now.name}?tab=settings` }) },
     );
   return (
-    <Section title="Move, archive, delete">
+    <Section title={repo.outside ? 'Move' : 'Move, archive, delete'}>
       <Stack maw={560}>
         <TextInput
           label="Name"
@@ -113,15 +125,21 @@ function Danger({ repo }: { repo: Repository }) {
           >
             Move it
           </Button>
-          <Button variant="default" onClick={() => setAsks('archive')}>
-            {repo.archived ? 'Take it out of the archive' : 'Archive it'}
-          </Button>
-          <Button color="red" variant="light" onClick={() => setAsks('delete')}>
-            Delete it
-          </Button>
+          {!repo.outside && (
+            <>
+              <Button variant="default" onClick={() => setAsks('archive')}>
+                {repo.archived ? 'Take it out of the archive' : 'Archive it'}
+              </Button>
+              <Button color="red" variant="light" onClick={() => setAsks('delete')}>
+                Delete it
+              </Button>
+            </>
+          )}
         </Group>
         <Text size="sm" c="dimmed">
-          A deleted repository can be restored for some days.
+          {repo.outside
+            ? 'Disconnect, above, forgets it here; nothing changes at the forge.'
+            : 'A deleted repository can be restored for some days.'}
         </Text>
       </Stack>
       {asks === 'archive' && (

@@ -63,7 +63,7 @@ export function openEditor({ parent, text, path, ending, label, changed }: Optio
     language.of([]),
     // Tab indents; Escape, then Tab, leaves the editor for those who use the keyboard alone.
     keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-    EditorView.contentAttributes.of({ 'aria-label': label }),
+    EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
     EditorView.lineWrapping,
     EditorView.updateListener.of((update) => {
       if (update.docChanged) changed(update.state.sliceDoc());
