@@ -93,5 +93,7 @@ type KindInfo struct {
 	Plural      string   `json:"plural"`
 	APIVersions []string `json:"apiVersions"`
 	Description string   `json:"description"`
+	Icon        string   `json:"icon,omitempty"`
 	Restricted  bool     `json:"restricted"`
+	Declared    bool     `json:"declared" doc:"By a document of the kind Kind, not by the platform."`
 }

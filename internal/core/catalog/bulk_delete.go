@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -70,20 +69,42 @@ func (r *removal) singles(ctx context.Context, refs []ref.Entity) error {
 		return fault.Wrap(err, "read what is to be deleted")
 	}
 	slices.SortFunc(documents, func(a, b document.Document) int { return compareRefs(a.Ref(), b.Ref()) })
-	access.Sort(documents)
+	inOrder(documents)
 	slices.Reverse(documents)
 	for part := range slices.Chunk(documents, chunk) {
-		err := r.s.db.Write(ctx, func(tx *store.Tx) error {
-			if err := r.still(ctx, tx); err != nil {
-				return err
-			}
-			had := map[ref.Entity]string{}
-			for _, d := range part {
-				had[d.Ref()] = ""
-			}
-			_, err := r.s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
+		err := r.some(ctx, part)
+		if fault.KindOf(err) == fault.Conflict { // something can't go, such as a kind that others are of
+			err = r.oneByOne(ctx, part)
+		}
+		if err != nil {
 			return err
-		})
+		}
+	}
+	return nil
+}
+
+func (r *removal) some(ctx context.Context, part []document.Document) error {
+	return r.s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := r.still(ctx, tx); err != nil {
+			return err
+		}
+		had := map[ref.Entity]string{}
+		for _, d := range part {
+			had[d.Ref()] = ""
+		}
+		_, err := r.s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
+		return err
+	})
+}
+
+// oneByOne deletes what can go, and has the others say why they stay.
+func (r *removal) oneByOne(ctx context.Context, part []document.Document) error {
+	for _, d := range part {
+		err := r.some(ctx, []document.Document{d})
+		if fault.KindOf(err) == fault.Conflict {
+			why := "its file declares it no more, but it can't go: " + fault.Message(err)
+			err = r.s.db.Write(ctx, func(tx *store.Tx) error { return setErrors(ctx, tx, []string{d.Ref().String()}, why) })
+		}
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,11 @@
 // (entities.changed, with counts); their versions name it, and ChangesOf gives them. Kinds of which others keep a
 // projection, Locations and users come last, a few at a time, in the order in which they need one another.
 //
+// A document of the kind Kind declares another kind. Its row is the truth, and its version, the entry of its last change, goes
+// with the kind that the registry makes of it: what was checked by an older one is not taken in, since each entity of a
+// declared kind is written while the row is held. Other servers read the rows again when they are woken, and when they meet
+// a kind that they don't know.
+//
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

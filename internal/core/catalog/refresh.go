@@ -39,6 +39,7 @@ func (s *Service) subscribe() {
 		return nil
 	})
 	queue.Handle(s.queue, jobClear, queue.HandleOptions{Timeout: refreshTime}, func(ctx context.Context, a clearArgs) error { return s.clear(actor.AsSystem(ctx), a) })
+	queue.Handle(s.queue, jobKind, queue.HandleOptions{Concurrency: 1, Timeout: refreshTime}, s.kindAgain)
 	queue.Handle(s.queue, jobForget, queue.HandleOptions{Concurrency: 1}, s.forgetMentions)
 	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx) })
 	s.queue.Every(jobSweep, sweepEvery, struct{}{})
@@ -51,6 +52,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	group.Go(func() { s.follow(ctx) })
+	group.Go(func() { s.followKinds(ctx) })
 	if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("look at the locations of the catalog", "error", err)
 	}

@@ -58,6 +58,8 @@ func New(db *store.DB, registry *document.Registry, access *access.Service, ledg
 	for _, k := range Kinds() {
 		registry.Register(k)
 	}
+	registry.Register(s.declaration())
+	registry.Declared(s.latestKinds)
 	s.subscribe()
 	return s
 }
@@ -71,6 +73,15 @@ func (s *Service) Apply(ctx context.Context, in Apply) (Outcome, error) {
 	if err := s.mayApply(ctx, &in); err != nil {
 		return Outcome{}, err
 	}
+	for range 3 {
+		if out, err := s.applyOnce(ctx, in); !errors.Is(err, errKindMoved) {
+			return out, err
+		}
+	}
+	return Outcome{}, errKindMoved
+}
+
+func (s *Service) applyOnce(ctx context.Context, in Apply) (Outcome, error) {
 	changes, err := s.check(ctx, in)
 	if err != nil {
 		return Outcome{}, err
@@ -166,8 +177,9 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 	var wrong []fault.Detail
 	changes := make([]change, 0, len(in.Documents))
 	seen := map[ref.Entity]bool{}
+	registry := s.knowing(in.Documents)
 	for _, d := range in.Documents {
-		c, details := s.checkOne(d)
+		c, details := s.checkBy(registry, d)
 		if seen[c.name] && len(details) == 0 {
 			details = []fault.Detail{d.At(c.name.String()+" is there twice", "remove one of them", "metadata", "name")}
 		}
@@ -206,7 +218,11 @@ func (s *Service) mayRestricted(ctx context.Context, in Apply) error {
 // checkOne holds a document to its kind and to this room's bounds, and completes it. Where nothing is wrong, all of the
 // change is there that comes from the document.
 func (s *Service) checkOne(d document.Document) (change, []fault.Detail) {
-	kind, wrong := s.registry.Check(d)
+	return s.checkBy(s.registry, d)
+}
+
+func (s *Service) checkBy(registry *document.Registry, d document.Document) (change, []fault.Detail) {
+	kind, wrong := registry.Check(d)
 	c := change{name: d.Ref(), document: d, kind: kind}
 	if len(wrong) > 0 {
 		return c, wrong
@@ -241,12 +257,25 @@ func applyOrder(changes []change) []int {
 		documents[i] = c.document
 		at[c.name] = i
 	}
-	access.Sort(documents)
+	inOrder(documents)
 	order := make([]int, len(documents))
 	for i, d := range documents {
 		order[i] = at[d.Ref()]
 	}
 	return order
+}
+
+// inOrder sorts documents so that each comes after those that it needs: kinds before what is of them.
+func inOrder(documents []document.Document) {
+	access.Sort(documents)
+	slices.SortStableFunc(documents, func(a, b document.Document) int { return first(a) - first(b) })
+}
+
+func first(d document.Document) int {
+	if d.Kind == kindKind {
+		return 0
+	}
+	return 1
 }
 
 // prune deletes what the source brought before and does not bring now.
@@ -288,7 +317,7 @@ func (s *Service) removeAll(ctx context.Context, tx *store.Tx, had map[ref.Entit
 		documents = append(documents, old.Document)
 	}
 	slices.SortFunc(documents, func(a, b document.Document) int { return strings.Compare(a.Ref().String(), b.Ref().String()) })
-	access.Sort(documents)
+	inOrder(documents)
 	var items []Item
 	for _, d := range slices.Backward(documents) {
 		item, err := s.remove(ctx, tx, rows[d.Ref()])

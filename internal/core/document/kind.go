@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -32,6 +34,11 @@ type Kind struct {
 	Name        string   // Component
 	Plural      string   // components
 	Description string   // one sentence, for people
+	Icon        string   // a word for the portal; may be ""
+	// Declared tells the version of the document that declares a kind; "" for those of the platform.
+	Declared string
+	// Pairs are the relations that a kind brings along, each with its inverse.
+	Pairs [][2]string
 	// Restricted kinds say who may do what. They are taken only from sources that an administrator trusted
 	// for them.
 	Restricted bool
@@ -59,51 +66,172 @@ func (k Kind) Takes() string {
 	return k.Right
 }
 
-// Registry holds the kinds and the pairs of relations. It is filled while the server is built and only read
-// afterwards.
+// Registry holds the kinds and the pairs of relations: those of the platform, which are registered while the server is
+// built, and those that documents declare, which may change at any time. It is safe for concurrent use once the server is
+// built.
 type Registry struct {
-	kinds   map[string]Kind // by name in lower case
+	built    []Kind
+	tables   atomic.Pointer[tables]
+	declared func(have int64) (kinds []Kind, generation int64, err error) // nil kinds: nothing is newer
+
+	loading    sync.Mutex
+	generation int64
+	stale      atomic.Bool
+}
+
+type tables struct {
+	kinds   map[string]Kind   // by name in lower case
+	plurals map[string]string // to names in lower case
 	inverse map[string]string
 	forward map[string]bool
 }
 
 // NewRegistry gives a registry without kinds, which knows Backstage's pairs of relations.
 func NewRegistry() *Registry {
-	r := &Registry{kinds: map[string]Kind{}, inverse: map[string]string{}, forward: map[string]bool{}}
+	r := &Registry{}
+	r.tables.Store(tablesOf(nil))
+	return r
+}
+
+func tablesOf(kinds []Kind) *tables {
+	t := &tables{kinds: map[string]Kind{}, plurals: map[string]string{}, inverse: map[string]string{}, forward: map[string]bool{}}
 	for _, pair := range [][2]string{
 		{"ownedBy", "ownerOf"}, {"partOf", "hasPart"}, {"dependsOn", "dependencyOf"},
 		{"providesApi", "apiProvidedBy"}, {"consumesApi", "apiConsumedBy"},
 		{"memberOf", "hasMember"}, {"childOf", "parentOf"},
 	} {
-		r.Pair(pair[0], pair[1])
+		t.pair(pair)
 	}
-	return r
+	for _, k := range kinds {
+		key := strings.ToLower(k.Name)
+		t.kinds[key] = k
+		t.plurals[strings.ToLower(k.Plural)] = key
+		for _, pair := range k.Pairs {
+			t.pair(pair)
+		}
+	}
+	return t
 }
 
-// Register adds a kind. A second kind of the same name is a defect of the program, whatever its API group is,
-// and panics.
+func (t *tables) pair(pair [2]string) {
+	t.inverse[pair[0]], t.inverse[pair[1]] = pair[1], pair[0]
+	t.forward[pair[0]] = true
+}
+
+// Register adds a kind of the platform. A second kind of the same name is a defect of the program, whatever its API group
+// is, and panics.
 func (r *Registry) Register(k Kind) {
 	key := strings.ToLower(k.Name)
-	if _, twice := r.kinds[key]; twice || key == "" || len(k.APIVersions) == 0 {
+	if _, twice := r.tables.Load().kinds[key]; twice || key == "" || len(k.APIVersions) == 0 {
 		panic(fmt.Sprintf("document: kind %q is registered twice, or without a name or API version", k.Name))
 	}
 	if k.Plural == "" {
 		k.Plural = key + "s"
 	}
-	r.kinds[key] = k
+	r.built = append(r.built, k)
+	r.tables.Store(tablesOf(r.built))
 }
 
-// Pair says that two types of relation are each other's inverse. The pair goes by the name of the forward one.
-func (r *Registry) Pair(forward, inverse string) {
-	r.forward[forward] = true
-	r.inverse[forward], r.inverse[inverse] = inverse, forward
+// Declared says where the kinds are that documents declare: latest gives all of them with their generation, or nil where
+// that is the one given. It comes once, while the server is built.
+func (r *Registry) Declared(latest func(have int64) (kinds []Kind, generation int64, err error)) {
+	r.declared = latest
+	r.Changed()
+}
+
+// Changed has what documents declare read again before it is next asked for.
+func (r *Registry) Changed() { r.stale.Store(true) }
+
+// now gives the tables, read anew after Changed.
+func (r *Registry) now() *tables {
+	if r.stale.Load() {
+		r.Refresh()
+	}
+	return r.tables.Load()
+}
+
+// Refresh reads what documents declare where it is newer than what is known, and tells whether it was. What can't be read
+// stays as it was, and is tried again.
+func (r *Registry) Refresh() bool {
+	if r.declared == nil {
+		r.stale.Store(false)
+		return false
+	}
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	r.stale.Store(false)
+	kinds, generation, err := r.declared(r.generation)
+	if err != nil {
+		r.stale.Store(true)
+		return false
+	}
+	if generation == r.generation {
+		return false
+	}
+	r.generation = generation
+	r.tables.Store(tablesOf(append(slices.Clip(r.built), kinds...)))
+	return true
+}
+
+// With gives a registry that knows more kinds, or others of the same names.
+func (r *Registry) With(kinds ...Kind) *Registry {
+	t := r.now()
+	all := make([]Kind, 0, len(t.kinds)+len(kinds))
+	for _, k := range t.kinds {
+		if !slices.ContainsFunc(kinds, func(other Kind) bool { return strings.EqualFold(other.Name, k.Name) }) {
+			all = append(all, k)
+		}
+	}
+	with := &Registry{}
+	with.tables.Store(tablesOf(append(all, kinds...)))
+	return with
+}
+
+// Clash says why a kind can't be declared beside those of the platform; "" when it can.
+func (r *Registry) Clash(k Kind) string {
+	t := tablesOf(r.built)
+	for _, name := range []string{strings.ToLower(k.Name), strings.ToLower(k.Plural)} {
+		other, taken := t.kinds[name]
+		if key, plural := t.plurals[name]; plural && !taken {
+			other, taken = t.kinds[key], true
+		}
+		if taken {
+			return fmt.Sprintf("the name %s belongs to the kind %s of %s", name, other.Name, other.APIVersions[0])
+		}
+	}
+	return t.clash(k.Pairs)
+}
+
+// ClashOf says why two declared kinds can't be beside each other; "" when they can.
+func ClashOf(a, b Kind) string {
+	t := tablesOf([]Kind{b})
+	for _, name := range []string{strings.ToLower(a.Name), strings.ToLower(a.Plural)} {
+		if _, taken := t.kinds[name]; taken || t.plurals[name] != "" {
+			return fmt.Sprintf("the name %s belongs to the kind %s of %s", name, b.Name, b.APIVersions[0])
+		}
+	}
+	return t.clash(a.Pairs)
+}
+
+func (t *tables) clash(pairs [][2]string) string {
+	for _, pair := range pairs {
+		for i, one := range pair {
+			if other := t.inverse[one]; other != "" && other != pair[1-i] {
+				return fmt.Sprintf("the relation %s has the way back %s already", one, other)
+			}
+		}
+		if t.inverse[pair[1]] == pair[0] && !t.forward[pair[0]] {
+			return fmt.Sprintf("%s is the way back of %s; declare it from there", pair[0], pair[1])
+		}
+	}
+	return ""
 }
 
 // Inverse gives the type of the edge back, or "" when the relation has none.
-func (r *Registry) Inverse(relation string) string { return r.inverse[relation] }
+func (r *Registry) Inverse(relation string) string { return r.now().inverse[relation] }
 
 // Forward tells whether a relation is the forward one of its pair.
-func (r *Registry) Forward(relation string) bool { return r.forward[relation] }
+func (r *Registry) Forward(relation string) bool { return r.now().forward[relation] }
 
 // Lookup gives the kind of a document.
 func (r *Registry) Lookup(apiVersion, kind string) (Kind, bool) {
@@ -116,23 +244,20 @@ func (r *Registry) Lookup(apiVersion, kind string) (Kind, bool) {
 
 // ByName gives a kind by its name, without case, or by its plural.
 func (r *Registry) ByName(kind string) (Kind, bool) {
-	key := strings.ToLower(kind)
-	if k, ok := r.kinds[key]; ok {
+	key, t := strings.ToLower(kind), r.now()
+	if k, ok := t.kinds[key]; ok {
 		return k, true
 	}
-	for _, k := range r.kinds {
-		if strings.ToLower(k.Plural) == key {
-			return k, true
-		}
-	}
-	return Kind{}, false
+	k, ok := t.kinds[t.plurals[key]]
+	return k, ok
 }
 
 // List gives the kinds in the order of their names.
 func (r *Registry) List() []Kind {
-	kinds := make([]Kind, 0, len(r.kinds))
-	for _, key := range sortedKeys(r.kinds) {
-		kinds = append(kinds, r.kinds[key])
+	t := r.now()
+	kinds := make([]Kind, 0, len(t.kinds))
+	for _, key := range sortedKeys(t.kinds) {
+		kinds = append(kinds, t.kinds[key])
 	}
 	return kinds
 }
@@ -141,6 +266,9 @@ func (r *Registry) List() []Kind {
 // valid for d.
 func (r *Registry) Check(d Document) (Kind, []fault.Detail) {
 	k, ok := r.Lookup(d.APIVersion, d.Kind)
+	if !ok && r.Refresh() { // another server may have taken its declaration
+		k, ok = r.Lookup(d.APIVersion, d.Kind)
+	}
 	if !ok {
 		return Kind{}, []fault.Detail{r.unknown(d)}
 	}
@@ -161,7 +289,7 @@ func (r *Registry) unknown(d Document) fault.Detail {
 		}
 		return d.At(fmt.Sprintf("%s has no version %q", k.Name, d.APIVersion), "known: "+strings.Join(k.APIVersions, ", "), "apiVersion")
 	}
-	names := make([]string, 0, len(r.kinds))
+	var names []string
 	for _, k := range r.List() {
 		names = append(names, k.Name)
 	}

@@ -201,7 +201,7 @@ func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet
 func (a *API) listKinds(_ context.Context, in *Paging) (*body[List[KindInfo]], error) {
 	part := page.From(a.Kinds.List(), in.part(), func(k document.Kind) string { return k.Name })
 	return listPart(part, func(k document.Kind) KindInfo {
-		return KindInfo{Name: k.Name, Plural: k.Plural, APIVersions: k.APIVersions, Description: k.Description, Restricted: k.Restricted}
+		return KindInfo{Name: k.Name, Plural: k.Plural, APIVersions: k.APIVersions, Description: k.Description, Icon: k.Icon, Restricted: k.Restricted, Declared: k.Declared != ""}
 	}), nil
 }
 

@@ -3230,7 +3230,10 @@ export interface components {
         };
         KindInfo: {
             apiVersions: string[] | null;
+            /** @description By a document of the kind Kind, not by the platform. */
+            declared: boolean;
             description: string;
+            icon?: string;
             name: string;
             plural: string;
             restricted: boolean;

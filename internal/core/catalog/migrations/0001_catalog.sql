@@ -57,6 +57,15 @@ CREATE TABLE entity_statuses (
   updated BIGINT NOT NULL
 );
 
+-- The kinds that documents declare.
+CREATE TABLE catalog_kinds (
+  name TEXT PRIMARY KEY,                -- in lower case
+  document TEXT NOT NULL,
+  version TEXT NOT NULL                 -- the ledger entry of its last change
+);
+CREATE TABLE catalog_kinds_generation (generation BIGINT NOT NULL);
+INSERT INTO catalog_kinds_generation VALUES (0);
+
 CREATE TABLE locations (
   id TEXT PRIMARY KEY,
   space TEXT NOT NULL,
