@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -89,39 +90,30 @@ func (s *Service) Counts(ctx context.Context, q index.FacetQuery) (map[string][]
 
 // ByRefs gives the entities of references, in that order: nil where there is none or the reader may not see it.
 func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, error) {
-	visible, err := s.access.Spaces(ctx, "entity:read")
+	x, visible, err := s.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	byRef := make(map[ref.Entity]*Entity, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		for from := 0; from < len(refs); from += readAtOnce {
-			part := refs[from:min(from+readAtOnce, len(refs))]
-			names := make([]string, len(part))
-			for i, r := range part {
-				names[i] = r.String()
-			}
+		return inParts(texts(refs), func(names []string) error {
 			in, args := numbered(1, names)
 			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
 			found, err := store.Collect(rows, err, scanRow)
 			if err != nil {
 				return err
 			}
-			kept := found[:0]
-			for _, e := range found {
-				if visible.Has(e.Space) {
-					kept = append(kept, e)
-				}
-			}
-			entities, err := s.complete(ctx, tx, kept, visible)
+			found = slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
+			entities, err := s.complete(ctx, tx, found)
 			if err != nil {
 				return err
 			}
+			addInverse(x, visible, entities)
 			for i := range entities {
 				byRef[entities[i].Ref] = &entities[i]
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "read entities")

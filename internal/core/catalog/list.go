@@ -1,14 +1,17 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
@@ -45,114 +48,87 @@ const (
 	maxRefs      = 500
 )
 
-// where is the condition of a list, or that nothing can match.
-type where struct {
-	store.Where
-	none bool
-}
-
 // List gives the entities that the reader may see (entity:read) and that match. It fails with fault.Invalid for a
 // cursor that is not from this query.
 func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
-	w, err := s.where(ctx, q)
-	if err != nil || w.none {
+	f, err := s.filter(ctx, q)
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := q.position()
+	if err != nil {
 		return Page{}, err
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	limit = min(limit, maxLimit)
-	after, err := q.position()
+	found, err := s.Find(ctx, index.Query{Filter: f, Limit: min(limit, maxLimit), After: after})
 	if err != nil {
-		return Page{}, err
+		return Page{}, fault.Wrap(err, "list entities")
 	}
-	visible, err := s.access.Spaces(ctx, "entity:read")
-	if err != nil {
-		return Page{}, err
+	page.Items, page.Total = found.Items, found.Total
+	if found.Next != nil {
+		page.Next = q.cursor(found.Next.Ref)
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM entities e`+w.String(), w.Args...).Scan(&page.Total); err != nil {
-			return err
-		}
-		paged := w.Clone()
-		if after != "" {
-			paged.Add("e.ref > " + paged.Arg(after))
-		}
-		rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e`+paged.String()+fmt.Sprintf(` ORDER BY e.ref LIMIT %d`, limit+1), paged.Args...)
-		found, err := store.Collect(rows, err, scanRow)
-		if err != nil {
-			return err
-		}
-		if len(found) > limit {
-			found = found[:limit]
-			page.Next = q.cursor(found[limit-1].Ref.String())
-		}
-		page.Items, err = s.complete(ctx, tx, found, visible)
-		return err
-	})
-	return page, fault.Wrap(err, "list entities")
+	return page, nil
 }
 
-// where puts what the reader may see first.
-func (s *Service) where(ctx context.Context, q Query) (*where, error) {
-	w := &where{}
-	visible, err := s.access.Spaces(ctx, "entity:read")
-	if err != nil {
-		return nil, err
-	}
-	if !visible.All {
-		if visible.Empty() || q.Space != "" && !visible.Has(q.Space) {
-			return &where{none: true}, nil
+// textKeys are what a list is looked through for words.
+var textKeys = []string{"metadata.name", "metadata.title", "metadata.description", index.KeyText, "metadata.tags"}
+
+// filter gives what a query asks of the index.
+func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
+	var all index.All
+	has := func(key string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			all = append(all, index.Has{Key: key, Values: values})
 		}
-		w.Add(w.In("e.space", visible.List()))
 	}
-	w.Equal("e.space", q.Space)
-	w.Equal("e.namespace", strings.ToLower(q.Namespace))
-	w.Equal("e.source", q.Source)
-	if len(q.Kinds) > 0 {
-		w.Add(w.In("e.kind", s.kindNames(q.Kinds)))
-	}
-	if len(q.Type) > 0 {
-		types := make([]string, len(q.Type))
-		for i, t := range q.Type {
-			types[i] = strings.ToLower(t)
-		}
-		w.Add(w.In("e.type", types))
-	}
+	has("kind", s.kindNames(q.Kinds)...)
+	has(index.KeySpace, q.Space)
+	has("metadata.namespace", q.Namespace)
+	has(index.KeySource, q.Source)
+	has("spec.type", q.Type...)
 	if q.Owner != "" {
 		owner, err := ref.Parse(q.Owner, "group", "")
 		if err != nil {
 			return nil, err
 		}
-		w.Equal("e.owner", owner.String())
-	}
-	if q.Failed {
-		w.Add("e.error <> ''")
+		has(index.KeyOwner, owner.String())
 	}
 	if len(q.Refs) > 0 {
 		if len(q.Refs) > maxRefs {
 			return nil, fault.Errorf(fault.TooLarge, "%d references are too many for one list; at most %d are taken", len(q.Refs), maxRefs)
 		}
-		names := make([]string, len(q.Refs))
-		for i, r := range q.Refs {
-			names[i] = r.String()
-		}
-		w.Add(w.In("e.ref", names))
+		all = append(all, index.Refs(texts(q.Refs)))
 	}
-	return w, w.words(q.Text)
+	if q.Failed {
+		failed, err := s.failed(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, failed)
+	}
+	words := strings.Fields(strings.ToLower(q.Text))
+	if len(q.Text) > maxText || len(words) > maxWords {
+		return nil, fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d words and %d characters are taken", maxWords, maxText)
+	}
+	for _, word := range words {
+		all = append(all, index.Contains{Keys: textKeys, Term: word})
+	}
+	return all, nil
 }
 
-func (w *where) words(text string) error {
-	words := strings.Fields(strings.ToLower(text))
-	if len(text) > maxText || len(words) > maxWords {
-		return fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d words and %d characters are taken", maxWords, maxText)
-	}
-	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, "\x00", "")
-	for _, word := range words {
-		w.Add(`e.search LIKE ` + w.Arg("%"+escape.Replace(word)+"%") + ` ESCAPE '\'`)
-	}
-	return nil
+// failed gives the entities whose source's latest text was not taken. That is no version of theirs, so the index knows
+// nothing of it.
+func (s *Service) failed(ctx context.Context) (refs index.Refs, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE error <> '' ORDER BY ref LIMIT $1`, index.MaxValues)
+		refs, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+		return err
+	})
+	return refs, fault.Wrap(err, "list the entities that failed")
 }
 
 // kindNames takes names and plurals; an unknown one matches nothing.
@@ -187,9 +163,9 @@ func (q Query) cursor(after string) string {
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
-func (q Query) position() (string, error) {
+func (q Query) position() (*index.Position, error) {
 	if q.Cursor == "" {
-		return "", nil
+		return nil, nil
 	}
 	var c cursor
 	data, err := base64.RawURLEncoding.DecodeString(q.Cursor)
@@ -197,9 +173,9 @@ func (q Query) position() (string, error) {
 		err = json.Unmarshal(data, &c)
 	}
 	if err != nil || c.Query != q.fingerprint() || c.After == "" {
-		return "", fault.Errorf(fault.Invalid, "the cursor is not from this list; start again without it")
+		return nil, fault.Errorf(fault.Invalid, "the cursor is not from this list; start again without it")
 	}
-	return c.After, nil
+	return &index.Position{Ref: c.After}, nil
 }
 
 // Facet is one value of a field and how many entities have it.
@@ -208,35 +184,61 @@ type Facet struct {
 	Count int
 }
 
+// facetKeys are where the fields stand that can be counted; of some the case does not matter.
+var facetKeys = map[string]struct {
+	key    string
+	folded bool
+}{
+	"kind": {"kind", true}, "namespace": {"metadata.namespace", true}, "space": {index.KeySpace, false},
+	"owner": {index.KeyOwner, false}, "type": {"spec.type", true}, "source": {index.KeySource, false},
+}
+
+const mostFacets = 200
+
 // Facets counts the values of fields among the entities that match and that the reader may see: kind, namespace,
 // space, owner, type, source. Values without an entity are left out; of each field the 200 most frequent are given.
 func (s *Service) Facets(ctx context.Context, q Query, fields []string) (map[string][]Facet, error) {
-	known := map[string]string{"kind": "e.kind", "namespace": "e.namespace", "space": "e.space", "owner": "e.owner", "type": "e.type", "source": "e.source"}
-	facets := map[string][]Facet{}
+	var keys []string
 	for _, field := range fields {
-		if known[field] == "" {
+		if facetKeys[field].key == "" {
 			return nil, fault.Errorf(fault.Invalid, "%q can't be counted; choose kind, namespace, space, owner, type or source", field)
 		}
-		facets[field] = nil
+		keys = append(keys, facetKeys[field].key)
 	}
-	w, err := s.where(ctx, q)
-	if err != nil || w.none {
-		return facets, err
+	f, err := s.filter(ctx, q)
+	if err != nil {
+		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		for field := range facets {
-			column := known[field]
-			counted := w.Clone()
-			counted.Add(column + " <> ''")
-			rows, err := tx.Query(ctx, `SELECT `+column+`, COUNT(*) FROM entities e`+counted.String()+` GROUP BY `+column+` ORDER BY COUNT(*) DESC, `+column+` LIMIT 200`, counted.Args...)
-			facets[field], err = store.Collect(rows, err, func(r store.Row) (f Facet, err error) { return f, r.Scan(&f.Value, &f.Count) })
-			if err != nil {
-				return err
-			}
+	counts, err := s.Counts(ctx, index.FacetQuery{Keys: keys, Filter: f})
+	if err != nil {
+		return nil, fault.Wrap(err, "count entities")
+	}
+	facets := make(map[string][]Facet, len(fields))
+	for _, field := range fields {
+		facets[field] = facetsOf(counts[facetKeys[field].key], facetKeys[field].folded)
+	}
+	return facets, nil
+}
+
+func facetsOf(counts []index.Count, folded bool) []Facet {
+	var list []Facet
+	at := map[string]int{}
+	for _, c := range counts {
+		if folded {
+			c.Value = strings.ToLower(c.Value)
 		}
-		return nil
-	})
-	return facets, fault.Wrap(err, "count entities")
+		i, known := at[c.Value]
+		switch {
+		case c.Value == "":
+		case known:
+			list[i].Count += c.Count
+		default:
+			at[c.Value] = len(list)
+			list = append(list, Facet(c))
+		}
+	}
+	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value)) })
+	return list[:min(len(list), mostFacets)]
 }
 
 // History gives versions of an entity, the newest first. It is there for deleted entities too. It needs entity:read in

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -15,98 +16,69 @@ import (
 
 // Get gives an entity. It needs entity:read in its space; otherwise it is fault.NotFound. Of the relations that others
 // declare it gives those whose entity the reader may see.
-func (s *Service) Get(ctx context.Context, r ref.Entity) (e Entity, err error) {
-	visible, err := s.access.Spaces(ctx, "entity:read")
+func (s *Service) Get(ctx context.Context, r ref.Entity) (Entity, error) {
+	list, err := s.ByRefs(ctx, []ref.Entity{r})
 	if err != nil {
-		return e, err
+		return Entity{}, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		e, err = s.get(ctx, tx, r, visible)
-		return err
-	})
-	if err == nil && !visible.Has(e.Space) {
-		err = fault.Errorf(fault.NotFound, "")
-	}
-	if fault.Is(err, fault.NotFound) {
+	if list[0] == nil {
 		return Entity{}, access.NotFound("entity " + r.String())
 	}
-	return e, err
+	return *list[0], nil
 }
 
-// GetTx gives an entity to a product, unauthorised, in its own transaction.
+// GetTx gives an entity to a product, unauthorised, in its own transaction, with the relations that it declares itself.
 func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
-	return s.get(ctx, tx, r, access.Set{All: true})
-}
-
-func (s *Service) get(ctx context.Context, tx *store.Tx, r ref.Entity, visible access.Set) (Entity, error) {
 	e, err := store.One(tx.QueryRow(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref = $1`, r.String()), scanRow, "entity %s", r)
 	if err != nil {
 		return Entity{}, err
 	}
-	list, err := s.complete(ctx, tx, []row{e}, visible)
+	list, err := s.complete(ctx, tx, []row{e})
 	if err != nil {
 		return Entity{}, err
 	}
 	return list[0], nil
 }
 
-// complete adds what other tables know: the way back of relations, statuses, locations.
-func (s *Service) complete(ctx context.Context, tx *store.Tx, rows []row, visible access.Set) ([]Entity, error) {
+// complete adds what other tables know: statuses, locations.
+func (s *Service) complete(ctx context.Context, tx *store.Tx, rows []row) ([]Entity, error) {
 	entities := make([]Entity, len(rows))
 	at := make(map[string]int, len(rows))
 	names := make([]string, len(rows))
 	for i, e := range rows {
-		e.Relations = e.declared
 		entities[i] = e.Entity
+		entities[i].Relations = sorted(e.declared)
 		names[i] = e.Ref.String()
 		at[names[i]] = i
 	}
 	if len(rows) == 0 {
 		return entities, nil
 	}
-	if err := s.addInverse(ctx, tx, entities, names, at, visible); err != nil {
-		return nil, err
-	}
 	if err := addStatuses(ctx, tx, entities, names, at); err != nil {
 		return nil, err
 	}
-	if err := addFiles(ctx, tx, entities, rows); err != nil {
-		return nil, err
-	}
-	for i := range entities {
-		entities[i].Relations = sorted(entities[i].Relations)
-	}
-	return entities, nil
+	return entities, addFiles(ctx, tx, entities, rows)
 }
 
-// addInverse shows at most this many edges back of one entity; a group that owns thousands is better listed by owner.
+// maxInverse is how many edges back are shown of one entity; a group that owns thousands is better listed by owner.
 const maxInverse = 2000
 
-func (s *Service) addInverse(ctx context.Context, tx *store.Tx, entities []Entity, names []string, at map[string]int, visible access.Set) error {
-	in, args := numbered(1, names)
-	query := `SELECT r.target, r.type, r.source FROM entity_relations r JOIN entities e ON e.ref = r.source WHERE r.target IN (` + in + `)`
-	if !visible.All {
-		spaces, more := numbered(len(args)+1, visible.List())
-		if len(more) == 0 {
-			return nil
-		}
-		query, args = query+` AND e.space IN (`+spaces+`)`, append(args, more...)
+// addInverse adds the relations that others declare.
+func addInverse(x *index.Index, visible access.Set, entities []Entity) {
+	refs := make([]string, len(entities))
+	for i, e := range entities {
+		refs[i] = e.Ref.String()
 	}
-	rows, err := tx.Query(ctx, query+` ORDER BY r.target, r.type, r.source`, args...)
-	count := map[string]int{}
-	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
-		var target, kind, source string
-		if err := r.Scan(&target, &kind, &source); err != nil {
-			return struct{}{}, err
+	for i, back := range x.Inverse(refs, visible, maxInverse) {
+		if len(back) == 0 {
+			continue
 		}
-		if back := s.registry.Inverse(kind); back != "" && count[target] < maxInverse {
-			count[target]++
-			e := &entities[at[target]]
-			e.Relations = append(slices.Clip(e.Relations), document.Relation{Type: back, Target: parseStored(source)})
+		all := slices.Clip(entities[i].Relations)
+		for _, r := range back {
+			all = append(all, document.Relation{Type: r.Type, Target: parseStored(r.Target)})
 		}
-		return struct{}{}, nil
-	})
-	return fault.Wrap(err, "read relations")
+		entities[i].Relations = sorted(all)
+	}
 }
 
 func sorted(relations []document.Relation) []document.Relation {

@@ -169,9 +169,13 @@ func (v *view) has(f Has) set {
 	s := v.source(f.Key)
 	var only []posting
 	more := roaring.New()
-	for _, value := range f.Values {
-		value = fold(value)
-		take := func(t uint32) { only = append(only, v.terms.at(t).post) }
+	for _, wanted := range f.Values {
+		value := fold(wanted)
+		take := func(t uint32) {
+			if f.Key[:min(1, len(f.Key))] != "@" || string(v.rawOf(t)) == wanted {
+				only = append(only, v.terms.at(t).post)
+			}
+		}
 		for _, k := range s.keys {
 			v.each(k, value, take)
 		}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -322,41 +323,62 @@ const (
 	relations = "relations."
 )
 
-// Related gives the relations of entities in both directions, of others only the visible ones, sorted.
-func (x *Index) Related(refs []string, visible access.Set) [][]Relation {
+// Inverse gives the relations that others declare to entities, seen from these, as far as both are visible: of each entity
+// so many at most, by type and then reference.
+func (x *Index) Inverse(refs []string, visible access.Set, most int) [][]Relation {
+	x.keepOrder(nil)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(visible)
 	all := make([][]Relation, len(refs))
 	for i, ref := range refs {
-		if id, ok := v.find(ref); ok {
-			all[i] = v.related(id)
+		if _, ok := v.find(ref); ok {
+			all[i] = v.backOf(ref, most)
 		}
 	}
 	return all
 }
 
-// related gives the relations of an entity, sorted.
-func (v *view) related(id uint32) []Relation {
-	var all []Relation
-	d := v.docs.at(id)
-	for _, t := range d.terms {
-		if p := v.terms.at(t).key.path; p.relation != "" {
-			all = append(all, Relation{p.relation, string(v.rawOf(t))})
+func (v *view) backOf(ref string, most int) (all []Relation) {
+	byType := map[string][]posting{}
+	for _, paths := range v.byType {
+		for _, p := range paths {
+			if back := v.pairs.Inverse(p.relation); back != "" {
+				v.each(p.keys[scalar], ref, func(t uint32) { byType[back] = append(byType[back], v.terms.at(t).post) })
+			}
 		}
 	}
-	v.pointing(d.ref, func(p *path, from uint32) {
-		if back := v.pairs.Inverse(p.relation); back != "" {
-			all = append(all, Relation{back, v.docs.at(from).ref})
+	for _, t := range slices.Sorted(maps.Keys(byType)) {
+		for _, id := range v.first(byType[t], most-len(all)) {
+			all = append(all, Relation{t, v.docs.at(id).ref})
 		}
-	})
-	slices.SortFunc(all, func(a, b Relation) int {
-		if c := strings.Compare(a.Type, b.Type); c != 0 {
-			return c
+	}
+	return all
+}
+
+// first gives the first visible entities of postings, by reference.
+func (v *view) first(of []posting, most int) (ids []uint32) {
+	if most <= 0 {
+		return nil
+	}
+	if len(of) == 1 && v.size(of[0]) <= fewMost {
+		ids = slices.Clone(v.docsOf(of[0]))
+	} else {
+		all := roaring.New()
+		for _, p := range of {
+			v.into(p, all)
 		}
-		return strings.Compare(a.Target, b.Target)
-	})
-	return slices.Compact(all)
+		if size := int(all.GetCardinality()); size > fewMost && size > most && v.refs != nil {
+			p := pager{view: v, most: most}
+			all.And(v.everything())
+			p.byReference(all, nil)
+			return p.out
+		}
+		ids = all.ToArray()
+	}
+	ids = slices.DeleteFunc(ids, func(id uint32) bool { return !v.sees(id) })
+	slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(v.docs.at(a).ref, v.docs.at(b).ref) })
+	return ids[:min(len(ids), most)]
 }
 
 // pointing gives those visible entities that declare a relation to a reference.

@@ -150,7 +150,10 @@ func (v modelView) values(e *modelEntity, key string) (found []pair) {
 
 // related gives the relations of an entity in both directions.
 func (v modelView) related(e *modelEntity) []Relation {
-	all := slices.Clone(e.Relations)
+	return modelSorted(append(slices.Clone(e.Relations), v.inverse(e)...))
+}
+
+func (v modelView) inverse(e *modelEntity) (all []Relation) {
 	if v.pointing == nil {
 		v.pointing = map[string][]*modelEntity{}
 		for _, other := range v.entities {
@@ -166,6 +169,10 @@ func (v modelView) related(e *modelEntity) []Relation {
 			}
 		}
 	}
+	return modelSorted(all)
+}
+
+func modelSorted(all []Relation) []Relation {
 	slices.SortFunc(all, func(a, b Relation) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Target, b.Target))
 	})
@@ -199,7 +206,9 @@ func (v modelView) matches(f Filter, e *modelEntity) bool {
 		return !v.matches(f.Filter, e)
 	case Has:
 		return some(f.Key, func(p pair) bool {
-			return p.kind != absent && slices.ContainsFunc(f.Values, func(s string) bool { return fold(s) == fold(p.value) })
+			return p.kind != absent && slices.ContainsFunc(f.Values, func(s string) bool {
+				return s == p.value || !strings.HasPrefix(f.Key, "@") && fold(s) == fold(p.value)
+			})
 		})
 	case Exists:
 		return some(f.Key, func(pair) bool { return true })

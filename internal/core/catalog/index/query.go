@@ -45,7 +45,7 @@ func (HasPrefix) filter() {}
 func (Contains) filter()  {}
 func (Refs) filter()      {}
 
-// Keys of what the catalog knows of an entity beside its document.
+// Keys of what the catalog knows of an entity beside its document. Their case counts.
 const (
 	KeySpace  = "@space"
 	KeySource = "@source"
@@ -85,7 +85,7 @@ const (
 	MaxLimit     = 10_000
 	maxDepth     = 30
 	maxFilters   = 2_000
-	maxValues    = 20_000
+	MaxValues    = 20_000
 	maxTerm      = 500
 	maxOrder     = 10
 )
@@ -173,8 +173,8 @@ func (c *checker) check(f Filter, depth int) error {
 			return fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d bytes are taken", maxTerm)
 		}
 	}
-	if c.values > maxValues {
-		return fault.Errorf(fault.Invalid, "the filter has too many values; at most %d are taken", maxValues)
+	if c.values > MaxValues {
+		return fault.Errorf(fault.Invalid, "the filter has too many values; at most %d are taken", MaxValues)
 	}
 	return nil
 }

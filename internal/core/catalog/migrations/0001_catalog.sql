@@ -23,7 +23,7 @@ CREATE TABLE entities (
 );
 CREATE INDEX entities_source ON entities (source, path);
 CREATE INDEX entities_kind ON entities (kind, space, ref);
-CREATE INDEX entities_owner ON entities (owner) WHERE owner <> '';
+CREATE INDEX entities_failed ON entities (ref) WHERE error <> '';
 
 -- The way back: relations are packed with the entity that declares them, this finds those who point at one.
 CREATE TABLE entity_relations (
