@@ -17,7 +17,7 @@ export default function Settings({ repo }: { repo: Repository }) {
     <Stack>
       <General repo={repo} />
       {!repo.outside && <Mirrors repo={repo} />}
-      <Danger repo={repo} />
+      {!repo.outside && <Danger repo={repo} />}
     </Stack>
   );
 }
@@ -48,7 +48,8 @@ function General({ repo }: { repo: Repository }) {
           />
           {repo.outside ? (
             <Text size="sm" c="dimmed">
-              The default branch, what protects it, and whether it is archived are the forge's: change them there.
+              The name, the default branch, what protects it, and whether it is archived are the forge's: change them
+              there. To have it in another space, disconnect it and connect it there.
             </Text>
           ) : (
             <>
@@ -98,7 +99,7 @@ function Danger({ repo }: { repo: Repository }) {
       { onSuccess: (now) => navigate({ to: `/repositories/${now.namespace}/${now.name}?tab=settings` }) },
     );
   return (
-    <Section title={repo.outside ? 'Move' : 'Move, archive, delete'}>
+    <Section title="Move, archive, delete">
       <Stack maw={560}>
         <TextInput
           label="Name"
@@ -125,21 +126,15 @@ function Danger({ repo }: { repo: Repository }) {
           >
             Move it
           </Button>
-          {!repo.outside && (
-            <>
-              <Button variant="default" onClick={() => setAsks('archive')}>
-                {repo.archived ? 'Take it out of the archive' : 'Archive it'}
-              </Button>
-              <Button color="red" variant="light" onClick={() => setAsks('delete')}>
-                Delete it
-              </Button>
-            </>
-          )}
+          <Button variant="default" onClick={() => setAsks('archive')}>
+            {repo.archived ? 'Take it out of the archive' : 'Archive it'}
+          </Button>
+          <Button color="red" variant="light" onClick={() => setAsks('delete')}>
+            Delete it
+          </Button>
         </Group>
         <Text size="sm" c="dimmed">
-          {repo.outside
-            ? 'Disconnect, above, forgets it here; nothing changes at the forge.'
-            : 'A deleted repository can be restored for some days.'}
+          A deleted repository can be restored for some days.
         </Text>
       </Stack>
       {asks === 'archive' && (
