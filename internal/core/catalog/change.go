@@ -86,6 +86,10 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		if old.Error != "" || old.path != next.path {
 			_, err = tx.Exec(ctx, `UPDATE entities SET error = '', path = $2 WHERE ref = $1`, item.Ref.String(), next.path)
 		}
+		if err == nil && c.kind.Name == locationKind { // a repository that it names may be known by now
+			told := document.Change{Ref: item.Ref, Space: c.space, Old: &old.Document, New: &c.document}
+			err = s.locationChanged(ctx, tx, told, c.source)
+		}
 		return item, fault.Wrap(err, "write entity %s", item.Ref)
 	}
 	item.Action = Created

@@ -94,9 +94,8 @@ func (s *Service) oneAgain(ctx context.Context, tx *store.Tx, kind document.Kind
 func (s *Service) enqueueWrong(ctx context.Context) error {
 	for after := ""; ; {
 		var ids []string
-		err := s.db.Write(ctx, func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT id FROM locations WHERE error <> '' AND id > $1 ORDER BY id LIMIT 500`, after)
-			if ids, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) }); err != nil {
+		err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+			if ids, err = wrongLocations(ctx, tx, after); err != nil {
 				return err
 			}
 			for _, id := range ids {

@@ -68,6 +68,8 @@ type Location struct {
 
 	kept       bool // registered or trusted, not only named by Location entities
 	readable   bool
+	optional   bool // that there is no file is no error
+	depth      int  // of locations above it, down from a registered one
 	generation int64
 }
 
@@ -224,7 +226,7 @@ func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Ta
 	l, err := findLocation(ctx, tx, space, t)
 	if err == nil {
 		l.Existed = true
-		l.readable, l.kept = l.readable || readable, l.kept || kept
+		l.readable, l.kept, l.optional = l.readable || readable, l.kept || kept, l.optional && !kept
 		return l, saveLocation(ctx, tx, l)
 	}
 	if !fault.Is(err, fault.NotFound) {

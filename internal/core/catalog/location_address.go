@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -35,6 +36,65 @@ func (s *Service) targetAt(ctx context.Context, text string, known func(ctx cont
 		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that you may read; connect it first", clip(text))
 	}
 	return Target{}, err
+}
+
+// targetFor reads an address that a file of a space names. A file lends nobody's rights: what lies at a forge is known where the
+// space may read it.
+func (s *Service) targetFor(ctx context.Context, space, text string) (Target, error) {
+	t, err := s.ParseTarget(text)
+	if err == nil {
+		return t, nil
+	}
+	if host := hostOf(text); isPrivate(host) {
+		return Target{}, fault.Errorf(fault.Invalid, "%s is a private address, from which nothing is read; connect the repository, or import it, and name it here", clip(host))
+	}
+	pages := forgePages(strings.TrimPrefix(text, "url:"))
+	for _, p := range pages {
+		names, err := s.repositories.ByPage(ctx, p.page)
+		if err != nil {
+			return Target{}, err
+		}
+		for _, name := range names {
+			of, err := s.repositories.SpaceOf(ctx, name)
+			if fault.Is(err, fault.NotFound) {
+				continue
+			}
+			if err != nil {
+				return Target{}, err
+			}
+			if within, err := s.access.Within(ctx, of, space); err != nil {
+				return Target{}, err
+			} else if within {
+				return s.targetIn(ctx, name, p.rest)
+			}
+		}
+	}
+	if len(pages) > 0 {
+		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that space %s may read; connect it, and refresh this location", clip(text), space)
+	}
+	return Target{}, err
+}
+
+func hostOf(text string) string {
+	u, err := url.Parse(strings.TrimPrefix(text, "url:"))
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
+// isPrivate tells whether a host is one of this machine or of a network that is nobody else's.
+func isPrivate(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast()
+	}
+	for _, name := range []string{"localhost", "local", "internal"} {
+		if host == name || strings.HasSuffix(host, "."+name) {
+			return true
+		}
+	}
+	return false
 }
 
 // targetIn reads what comes behind a repository in an address.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -20,8 +21,14 @@ func (s *Service) locationChanged(ctx context.Context, tx *store.Tx, c document.
 			if fromFile && !isAddress(text) {
 				continue
 			}
-			target, err := s.ParseTarget(text)
-			if err != nil && fromFile {
+			var target Target
+			var err error
+			if fromFile {
+				target, err = s.targetFor(ctx, c.Space, text)
+			} else {
+				target, err = s.TargetAt(ctx, text)
+			}
+			if fromFile && fault.KindOf(err) == fault.Invalid {
 				continue // the reading has noted it
 			}
 			if err != nil {
@@ -50,10 +57,18 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 	if err != nil {
 		return l, err
 	}
-	if above, ok := strings.CutPrefix(source, locationPrefix); ok && !l.Existed {
-		if l.Origin, err = originOf(ctx, tx, above); err != nil {
+	optional := c.New.Spec["presence"] == "optional"
+	above, below := strings.CutPrefix(source, locationPrefix)
+	if below && !l.Existed {
+		if l.Origin, l.depth, err = originOf(ctx, tx, above); err != nil {
 			return l, err
 		}
+		if l.depth > maxDepth {
+			return l, fault.Errorf(fault.Invalid, "%s is more than %d locations away from one that somebody registered; register it", l, maxDepth)
+		}
+	}
+	if below && !l.Existed || optional != l.optional {
+		l.optional = optional && !l.kept
 		if err := saveLocation(ctx, tx, l); err != nil {
 			return l, err
 		}
@@ -61,16 +76,19 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 	if err := addParent(ctx, tx, c.Ref, l.ID); err != nil {
 		return l, err
 	}
+	if l.Existed && c.Old != nil && bytes.Equal(c.Old.JSON(), c.New.JSON()) {
+		return l, nil // it has been read
+	}
 	return l, s.enqueue(ctx, tx, l.ID, true)
 }
 
-// originOf gives the registered location that led to one.
-func originOf(ctx context.Context, tx *store.Tx, id string) (string, error) {
+// originOf gives the registered location that led to one, and how far below it the next one is.
+func originOf(ctx context.Context, tx *store.Tx, id string) (origin string, depth int, err error) {
 	l, err := locationByID(ctx, tx, id)
 	if err == nil && l.Origin != "" && !l.kept {
-		return l.Origin, nil
+		return l.Origin, l.depth + 1, nil
 	}
-	return id, err
+	return id, 1, err
 }
 
 // forgetChildren removes the locations that an entity named before and does not name now, unless somebody registered

@@ -9,17 +9,17 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin`
+const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin, depth, optional`
 
 func scanLocation(r store.Row) (l Location, err error) {
 	var trusted, details, home string
-	var kept, readable, created, refreshed int64
+	var kept, readable, created, refreshed, optional int64
 	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &kept, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
-		&created, &l.CreatedBy, &refreshed, &home, &l.Origin)
+		&created, &l.CreatedBy, &refreshed, &home, &l.Origin, &l.depth, &optional)
 	if err != nil {
 		return l, err
 	}
-	l.kept, l.readable = kept == 1, readable == 1
+	l.kept, l.readable, l.optional = kept == 1, readable == 1, optional == 1
 	l.Created, l.Refreshed = store.FromMicros(created), store.FromMicros(refreshed)
 	if err := json.Unmarshal([]byte(trusted), &l.Trusted); err != nil {
 		return l, err
@@ -53,19 +53,22 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if err != nil {
 		return err
 	}
-	kept, readable := 0, 0
+	kept, readable, optional := 0, 0, 0
+	if l.optional {
+		optional = 1
+	}
 	if l.kept {
 		kept = 1
 	}
 	if l.readable {
 		readable = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (id) DO UPDATE SET kept = excluded.kept, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
 git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed,
-home = excluded.home, origin = excluded.origin`,
+home = excluded.home, origin = excluded.origin, depth = excluded.depth, optional = excluded.optional`,
 		l.ID, l.Space, l.Repository, l.Path, l.Branch, kept, readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
-		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin)
+		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin, l.depth, optional)
 	return fault.Wrap(err, "write location %s", l)
 }
 
@@ -74,6 +77,13 @@ func locationsOf(ctx context.Context, tx *store.Tx, repository, branch string) (
 	rows, err := tx.Query(ctx, `SELECT id FROM locations WHERE repository = $1 AND ($2 = '' OR branch = '' OR branch = $2) ORDER BY id`, repository, branch)
 	ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 	return ids, fault.Wrap(err, "find the locations of %s", repository)
+}
+
+// wrongLocations gives the next ids of locations of which something could not be taken.
+func wrongLocations(ctx context.Context, tx *store.Tx, after string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id FROM locations WHERE error <> '' AND id > $1 ORDER BY id LIMIT 500`, after)
+	ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+	return ids, fault.Wrap(err, "find the locations that are wrong")
 }
 
 func addParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location string) error {

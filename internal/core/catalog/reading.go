@@ -126,7 +126,7 @@ func (r *reading) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && !r.location.optional {
 		return fault.Errorf(fault.NotFound, "there is no file %s in %s; it is looked at again when it is pushed", r.location.Path, r.location.Repository)
 	}
 	return r.add(files, 0)
@@ -311,10 +311,19 @@ func (r *reading) refuseAs(e ref.Entity, why string) {
 // follow has the files of the same repository read that a Location names.
 func (r *reading) follow(ctx context.Context, f *walkedFile, d document.Document) error {
 	presence, _ := d.Spec["presence"].(string)
+	if kind, _ := d.Spec["type"].(string); kind != "" && kind != "url" && kind != "file" {
+		r.fail(f, d.At(fmt.Sprintf("locations of type %q are not read", clip(kind)), "those of type url and file are", "spec", "type"))
+		r.partial = true
+		return nil
+	}
 	targets, fields := targetsOf(d)
 	for i, target := range targets {
 		if isAddress(target) {
-			if _, err := r.s.ParseTarget(target); err != nil {
+			_, err := r.s.targetFor(ctx, r.location.Space, target)
+			if err != nil && fault.KindOf(err) != fault.Invalid {
+				return err
+			}
+			if err != nil {
 				r.fail(f, d.At(fault.Message(err), "", fields[i]...))
 			}
 			continue

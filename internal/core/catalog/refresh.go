@@ -142,6 +142,17 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 	if err != nil {
 		return err
 	}
+	if e.Type == "repository.connected" { // files that named it before can be followed now
+		wrong, err := wrongLocations(ctx, tx, "")
+		if err != nil {
+			return err
+		}
+		for _, id := range wrong {
+			if err := s.enqueue(ctx, tx, id, false); err != nil {
+				return err
+			}
+		}
+	}
 	for _, id := range ids {
 		// Of another name or branch the files may be the same, and yet lie elsewhere.
 		if err := s.enqueue(ctx, tx, id, !pushed); err != nil {

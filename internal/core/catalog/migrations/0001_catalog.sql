@@ -84,6 +84,8 @@ CREATE TABLE locations (
   refreshed BIGINT NOT NULL DEFAULT 0,
   home TEXT NOT NULL DEFAULT '{}',      -- where people look at the repository's files
   origin TEXT NOT NULL DEFAULT '',      -- id of the registered location that led here
+  depth INTEGER NOT NULL DEFAULT 0,     -- how far below that one
+  optional INTEGER NOT NULL DEFAULT 0,  -- that there is no file is no error
   UNIQUE (space, repository, path, branch)
 );
 CREATE INDEX locations_repository ON locations (repository);
