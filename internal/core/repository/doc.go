@@ -4,6 +4,10 @@
 // A repository has an address (NAMESPACE/NAME, compared without case) and belongs to a space, which its rights come
 // from. On disk it is a bare folder named after its id, so that a new name or space moves nothing.
 //
+// The files go by what they are about: push_… what a push meets on its way, settle.go and reconcile.go the record of it;
+// outside_… what lives at a forge; import… and pushmirror… what is exchanged with any other address (exchange.go, remote.go);
+// large… Git LFS.
+//
 // A push and the ledger. References live in git's files, the ledger in SQL, so no transaction spans them. Therefore:
 //
 //  1. The pack is received and checked; nothing has changed yet.
@@ -22,13 +26,13 @@
 //
 // An outside repository lives at a forge. Its row is like a hosted one's, with one of repository_outsides; its folder is a
 // mirror, whose references move by fetch in place of by push, under the same lock and mark, and are settled in the same way.
-// A look (refresh.go) asks the forge what the repository is now, and fetches what has moved; those who ask for one at the
-// same time share it, and what goes wrong is in the row. The loop (watch.go) looks when nobody told of anything; Handle
-// (event.go) takes what webhooks tell. What is changed here moves at the forge first (outward.go), with a lease, after it
+// A look (outside_refresh.go) asks the forge what the repository is now, and fetches what has moved; those who ask for one at the
+// same time share it, and what goes wrong is in the row. The loop (outside_watch.go) looks when nobody told of anything; Handle
+// (outside_event.go) takes what webhooks tell. What is changed here moves at the forge first (outside_write.go), with a lease, after it
 // was written down by whom: a fetch that finds it records it as theirs, whatever was killed. Only one at a time speaks with
 // the forge of a repository, so that no older list of references is taken for a newer one.
 //
-// The mirrors are the cache of clones (mirror.go): filled apart and whole before they are in their place, dropped when
+// The mirrors are the cache of clones (outside_mirror.go): filled apart and whole before they are in their place, dropped when
 // they take too much and nobody reads them. Readers say so (reach, use), and lack nothing that the forge has.
 //
 // A deleted repository keeps its row, its name and its folder until its purge time: to everybody but who restores it there is
