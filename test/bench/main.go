@@ -166,13 +166,17 @@ func start(ctx context.Context, dir string) (*server, error) { return startOn(ct
 
 // startOn starts a server on a database; "" is SQLite in its folder. With the same folder it is the server of before.
 func startOn(ctx context.Context, dir, database string) (*server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := remembered(dir, "address", func() (string, error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		return l.Addr().String(), l.Close()
+	})
 	if err != nil {
 		return nil, err
 	}
-	address := l.Addr().String()
-	l.Close()
-	token, err := tokenOf(dir)
+	token, err := remembered(dir, "token", func() (string, error) { return rand.Text(), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -203,17 +207,20 @@ func startOn(ctx context.Context, dir, database string) (*server, error) {
 	return nil, fmt.Errorf("the server was not ready within a minute")
 }
 
-// tokenOf gives the token of the server of a folder, the same each time.
-func tokenOf(dir string) (string, error) {
-	file := filepath.Join(dir, "token")
+// remembered gives what was made for the server of a folder, the same each time.
+func remembered(dir, name string, make func() (string, error)) (string, error) {
+	file := filepath.Join(dir, name)
 	if text, err := os.ReadFile(file); err == nil {
 		return string(text), nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	token := rand.Text()
-	return token, os.WriteFile(file, []byte(token), 0o600)
+	text, err := make()
+	if err != nil {
+		return "", err
+	}
+	return text, os.WriteFile(file, []byte(text), 0o600)
 }
 
 func (s *server) stop() {

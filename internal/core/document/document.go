@@ -1,11 +1,7 @@
 package document
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -20,7 +16,8 @@ type Document struct {
 	Rest       map[string]any // other fields of the top level, such as data; a spec that is not a mapping
 	Origin     Origin
 
-	root *yaml.Node // where it was read from, for the lines of errors; nil when it came from storage
+	source *source // where it was read from, for the lines of errors; nil when it came from storage
+	index  int     // among the documents there
 }
 
 // Metadata is what every document says about itself.
@@ -57,7 +54,9 @@ func (d Document) Ref() ref.Entity {
 }
 
 // Place gives what is left of d when only the places of its fields matter.
-func (d Document) Place() Document { return Document{Origin: d.Origin, root: d.root} }
+func (d Document) Place() Document {
+	return Document{Origin: d.Origin, source: d.source, index: d.index}
+}
 
 // Value gives the whole document as the values of JSON. The top level and the metadata are new maps; what is
 // below them is shared with d.
@@ -148,17 +147,6 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 		*d = read
 	}
 	return err
-}
-
-func canonical(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		// Values come from Parse, FromJSON or code; only code can bring in what JSON has no form for.
-		panic("document: a value without a JSON form: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // Clone gives a copy that shares nothing with d but its origin.

@@ -54,6 +54,14 @@ func Parse(file string, data []byte, limits Limits) ([]Document, error) {
 	if len(data) > limits.Bytes {
 		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes; at most %d are read, so split it", orInput(file), len(data), limits.Bytes)
 	}
+	if documents, ok := quick(file, data, limits); ok {
+		return documents, nil
+	}
+	return slow(file, data, limits)
+}
+
+// slow reads what quick does not.
+func slow(file string, data []byte, limits Limits) ([]Document, error) {
 	if bytes.ContainsAny(data, foldedByYAML) {
 		if documents, ok := parseJSON(file, data, limits); ok {
 			return documents, nil
@@ -68,9 +76,10 @@ func Parse(file string, data []byte, limits Limits) ([]Document, error) {
 	}
 	var documents []Document
 	var wrong []fault.Detail
-	for _, node := range nodes {
+	from := &source{file: file, nodes: nodes}
+	for i := range nodes {
 		limits.Values = min(limits.Values, max(limits.Total, 1))
-		d, values, details := fromNode(file, node, limits)
+		d, values, details := from.document(i, limits)
 		limits.Total -= values
 		wrong = append(wrong, details...)
 		documents = append(documents, d)
@@ -145,7 +154,8 @@ func syntaxDetail(file string, err error) fault.Detail {
 	return d
 }
 
-func fromNode(file string, root *yaml.Node, limits Limits) (d Document, values int, details []fault.Detail) {
+func (s *source) document(index int, limits Limits) (d Document, values int, details []fault.Detail) {
+	file, root := s.file, s.nodes[index]
 	c := converter{file: file, limits: limits}
 	value := c.value(root, 0)
 	if len(c.wrong) > 0 {
@@ -158,7 +168,7 @@ func fromNode(file string, root *yaml.Node, limits Limits) (d Document, values i
 		}}
 	}
 	d, wrong := assemble(fields)
-	d.root = root
+	d.source, d.index = s, index
 	d.Origin = Origin{File: file, Line: root.Line}
 	for _, w := range wrong {
 		details = append(details, d.At(w.message, w.hint, w.path...))

@@ -3,11 +3,39 @@ package document
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
+
+// source is a text that documents were read from. Its nodes are read when somebody asks for a place.
+type source struct {
+	file   string
+	text   string
+	limits Limits
+
+	once  sync.Once
+	nodes []*yaml.Node
+}
+
+// root gives the node of a document; nil when it is not known where that was read.
+func (d Document) root() *yaml.Node {
+	s := d.source
+	if s == nil {
+		return nil
+	}
+	s.once.Do(func() {
+		if s.nodes == nil {
+			s.nodes, _ = readNodes(s.file, []byte(s.text), s.limits) // what can't be read has no documents
+		}
+	})
+	if d.index >= len(s.nodes) {
+		return nil
+	}
+	return s.nodes[d.index]
+}
 
 // Line gives the line of a field, such as Line("spec", "steps", "0", "name"); of the nearest thing around it when
 // the field is not there; and 0 when the document did not come from Parse.
@@ -19,7 +47,7 @@ func (d Document) Line(path ...string) int {
 // Keys gives the keys of a mapping in the order in which the author wrote them, without those that `<<` brings in;
 // nil when there is no such mapping, or when the document did not come from Parse.
 func (d Document) Keys(path ...string) []string {
-	node := d.root
+	node := d.root()
 	for _, step := range path {
 		if node == nil {
 			return nil
@@ -52,10 +80,10 @@ func (d Document) At(message, hint string, path ...string) fault.Detail {
 }
 
 func (d Document) position(path []string) (line, column int) {
-	if d.root == nil {
+	node := d.root()
+	if node == nil {
 		return d.Origin.Line, 0
 	}
-	node := d.root
 	line, column = node.Line, node.Column
 	for _, step := range path {
 		key, value := child(node, step, 0)
