@@ -171,9 +171,11 @@ func (c *catalogued) writes(ctx context.Context, most time.Duration, ended <-cha
 	return took, nil
 }
 
-// until asks every 50 ms whether something is so.
+// until asks every 20 ms whether something is so; more seldom where the question takes long, so that it is not what is
+// measured.
 func (c *catalogued) until(ctx context.Context, most time.Duration, is func() (bool, error)) error {
 	for late := time.Now().Add(most); ; {
+		began := time.Now()
 		ok, err := is()
 		if ok || err != nil {
 			return err
@@ -182,7 +184,7 @@ func (c *catalogued) until(ctx context.Context, most time.Duration, is func() (b
 			return fmt.Errorf("it did not come within %v", most)
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(max(20*time.Millisecond, 10*time.Since(began))):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
