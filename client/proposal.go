@@ -20,6 +20,7 @@ type Proposal struct {
 	Base        string     `json:"base" doc:"Commit of the target that it was compared with."`
 	Ahead       int        `json:"ahead" doc:"Commits that only the source has."`
 	Behind      int        `json:"behind" doc:"Commits that only the target has."`
+	Stale       bool       `json:"stale,omitempty" doc:"The target has moved since: how the two stand to each other is worked out when it is looked at."`
 	Conflicts   []string   `json:"conflicts,omitempty" doc:"Files that both changed so that they can't be brought together."`
 	MergeCommit string     `json:"mergeCommit,omitempty"`
 	MergedBy    *Actor     `json:"mergedBy,omitempty"`

@@ -80,7 +80,7 @@ func (a *API) wireProposals(ctx context.Context, all ...proposal.Detail) ([]Prop
 		} else {
 			p.MergedBy = ""
 		}
-		out[i].Touches = p.Touches
+		out[i].Touches, out[i].Stale = p.Touches, p.Stale()
 		out[i].Ref = git.ProposalPrefix + strconv.Itoa(p.Number) + "/head"
 		if there := p.There; there != nil {
 			out[i].Ref = there.Ref

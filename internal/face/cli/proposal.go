@@ -89,7 +89,7 @@ func standing(p client.Proposal) string {
 		return p.State
 	case p.Draft:
 		return "draft"
-	case len(p.Conflicts) > 0:
+	case len(p.Conflicts) > 0 && !p.Stale:
 		return "conflicts"
 	}
 	return p.State

@@ -230,7 +230,7 @@ func (s *Service) edit(ctx context.Context, repo string, number int, e Edit, als
 			if *e.Target == p.Source {
 				return "", nil, fault.Errorf(fault.Invalid, "%s can't be brought into itself", p.Source)
 			}
-			p.Target, p.Base, fields = *e.Target, "", append(fields, "target") // what the base is, is looked at anew
+			p.Target, p.Base, p.targetHead, fields = *e.Target, "", "", append(fields, "target") // what the base is, is looked at anew
 		}
 		if e.Assignees != nil {
 			people, err := s.persons(ctx, tx, *e.Assignees)

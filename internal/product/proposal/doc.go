@@ -25,6 +25,9 @@
 // account there, the comment is new and nobody changed it (outside_command.go); the forge is answered by one comment. The
 // platform's own account commands nothing there, and nothing is approved there by a comment, which names no head.
 //
+// A target that moves makes its proposals stale (target.go): those that it may have merged, those that wait to be merged and
+// the newest few are looked at, any other when somebody looks at it or merges it.
+//
 // A merge announces its commit in the row before the target moves, so that a merge that nobody recorded is found as what
 // it was, in each way of merging. What was merged is reverted by what lay between two commits, which the way tells.
 //

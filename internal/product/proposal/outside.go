@@ -177,6 +177,9 @@ func (t told) state(known Proposal, now time.Time) (p Proposal, entries []entry)
 	note("body", p.Body != body)
 	note("draft", p.Draft != f.Draft)
 	note("target", p.Target != f.Target.Branch)
+	if p.Target != f.Target.Branch {
+		p.targetHead = ""
+	}
 	p.Title, p.Body, p.Draft, p.Target = title, body, f.Draft, f.Target.Branch
 	if len(fields) > 0 {
 		entries = append(entries, entry{"proposal.edited", map[string]any{"fields": fields}})

@@ -74,7 +74,13 @@ type Proposal struct {
 	There      *There    // of one that lives at a forge
 	Version    int64     // raised by every change of this row but that of shown
 
-	shown string // what its references lead to: head, and the target of the trial merge
+	shown      string // what its references lead to: head, and the target of the trial merge
+	targetHead string // head of the target that a push told last; "" when none did since it was looked at
+}
+
+// Stale tells whether the target has moved since it was worked out how the proposal stands to it.
+func (p Proposal) Stale() bool {
+	return p.State == Open && p.targetHead != "" && p.targetHead != p.Base
 }
 
 // Auto is a merge that waits.

@@ -46,6 +46,9 @@ func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobFromPush, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a fromPushArgs) error {
 		return s.fromPush(actor.AsSystem(ctx), a)
 	})
+	queue.Handle(s.Queue, jobTarget, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a targetArgs) error {
+		return s.lookAtTarget(actor.AsSystem(ctx), a)
+	})
 	queue.Handle(s.Queue, jobAll, queue.HandleOptions{Timeout: time.Minute}, s.lookAtAll)
 	queue.Handle(s.Queue, jobObey, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a obeyArgs) error {
 		return s.obey(actor.AsSystem(ctx), a.Comment)
@@ -130,12 +133,15 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 	if err := s.wish(ctx, tx, e, push, branch); err != nil {
 		return err
 	}
-	found, err := openOf(ctx, tx, id, branch)
+	if err := s.targetMoved(ctx, tx, id, branch, push); err != nil {
+		return err
+	}
+	found, err := fromSource(ctx, tx, id, branch)
 	if err != nil {
 		return fault.Wrap(err, "find the proposals of %s", branch)
 	}
 	for _, p := range found {
-		if p.There != nil && p.Source == branch {
+		if p.There != nil {
 			err = s.askFollow(ctx, tx, id, p.Number)
 		} else {
 			err = s.ask(ctx, tx, p.ID)
@@ -505,6 +511,9 @@ func (s *Service) moved(ctx context.Context, r repository.Repository, p Proposal
 		pushed := head != now.Head
 		old := now.Head
 		now.Head, now.Base, now.Standing, now.Touches = head, base, standing, touches
+		if now.targetHead == p.targetHead { // no push was told of since the branches were looked at
+			now.targetHead = ""
+		}
 		if pushed {
 			now.Updated = s.Now()
 		}

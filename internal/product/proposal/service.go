@@ -39,6 +39,7 @@ type Deps struct {
 	Outside      Outside
 	BaseURL      string // by which people reach the portal
 	Words        []Word // commands by comment that other products carry out
+	Fresh        int    // proposals that are looked at when their target moves though nothing waits for that; 0 for freshMost
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -91,7 +92,23 @@ func (s *Service) Get(ctx context.Context, repo string, number int) (Detail, err
 	if err != nil {
 		return Detail{}, err
 	}
+	if p.Stale() {
+		p = s.fresh(actor.AsSystem(ctx), r, p)
+	}
 	return s.detail(ctx, r, p)
+}
+
+// fresh works out how a proposal stands to its target now, for whoever looks at it; as it was when that can't be done.
+func (s *Service) fresh(ctx context.Context, r repository.Repository, p Proposal) Proposal {
+	now, err := s.look(ctx, r, p)
+	if err == nil {
+		err = s.DB.Write(ctx, func(tx *store.Tx) error { return s.ask(ctx, tx, p.ID) }) // its references, and whom it asks
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "look at a proposal whose target moved", "proposal", Full(r.FullName(), p.Number), "error", err)
+		return p
+	}
+	return now
 }
 
 func (s *Service) detail(ctx context.Context, r repository.Repository, p Proposal) (Detail, error) {

@@ -24,14 +24,14 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "proposal", FS: files}
 }
 
-const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, standing,
+const columns = `id, repository, number, space, title, body, state, draft, author, source, target, head, base, target_head, standing,
 merge_commit, merged_by, merge_way, auto_way, auto_by, shown, created, updated, ended, touches, there, version`
 
 func scan(row store.Row) (p Proposal, err error) {
 	var standing, touches, there string
 	var created, updated, ended int64
 	if err := row.Scan(&p.ID, &p.Repository, &p.Number, &p.Space, &p.Title, &p.Body, &p.State, &p.Draft, &p.Author, &p.Source, &p.Target,
-		&p.Head, &p.Base, &standing, &p.Merge, &p.MergedBy, &p.MergeWay, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &touches, &there, &p.Version); err != nil {
+		&p.Head, &p.Base, &p.targetHead, &standing, &p.Merge, &p.MergedBy, &p.MergeWay, &p.Auto.Way, &p.Auto.By, &p.shown, &created, &updated, &ended, &touches, &there, &p.Version); err != nil {
 		return p, err
 	}
 	p.Created, p.Updated, p.Ended = store.FromMicros(created), store.FromMicros(updated), store.FromMicros(ended)
@@ -55,9 +55,9 @@ func insert(ctx context.Context, tx *store.Tx, p *Proposal) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)
+	n, err := tx.Exec(ctx, `INSERT INTO proposals (`+columns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27)
  ON CONFLICT DO NOTHING`,
-		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, standing,
+		p.ID, p.Repository, p.Number, p.Space, p.Title, p.Body, p.State, p.Draft, p.Author, p.Source, p.Target, p.Head, p.Base, p.targetHead, standing,
 		p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By, p.shown, store.Micros(p.Created), store.Micros(p.Updated), store.Micros(p.Ended), strings.Join(p.Touches, "\n"), there, p.Version)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.Conflict, "there is an open proposal of %s into %s already", p.Source, p.Target)
@@ -90,9 +90,9 @@ func save(ctx context.Context, tx *store.Tx, p *Proposal) error {
 	}
 	p.Version++
 	_, err = tx.Exec(ctx, `UPDATE proposals SET title=$2, body=$3, state=$4, draft=$5, target=$6, head=$7, base=$8, standing=$9, merge_commit=$10,
- merged_by=$11, merge_way=$12, auto_way=$13, auto_by=$14, updated=$15, ended=$16, version=$17, there=$18, touches=$19 WHERE id=$1`,
+ merged_by=$11, merge_way=$12, auto_way=$13, auto_by=$14, updated=$15, ended=$16, version=$17, there=$18, touches=$19, target_head=$20 WHERE id=$1`,
 		p.ID, p.Title, p.Body, p.State, p.Draft, p.Target, p.Head, p.Base, standing, p.Merge, p.MergedBy, p.MergeWay, p.Auto.Way, p.Auto.By,
-		store.Micros(p.Updated), store.Micros(p.Ended), p.Version, there, strings.Join(p.Touches, "\n"))
+		store.Micros(p.Updated), store.Micros(p.Ended), p.Version, there, strings.Join(p.Touches, "\n"), p.targetHead)
 	return fault.Wrap(err, "keep proposal %d", p.Number)
 }
 
@@ -114,6 +114,12 @@ func byID(ctx context.Context, tx *store.Tx, id, lock string) (Proposal, error) 
 // openOf gives the open proposals that a branch is the source or the target of.
 func openOf(ctx context.Context, tx *store.Tx, repository, branch string) ([]Proposal, error) {
 	rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND state = 'open' AND (source = $2 OR target = $2) ORDER BY number", repository, branch)
+	return store.Collect(rows, err, scan)
+}
+
+// fromSource gives the open proposals of a source.
+func fromSource(ctx context.Context, tx *store.Tx, repository, branch string) ([]Proposal, error) {
+	rows, err := tx.Query(ctx, "SELECT "+columns+" FROM proposals WHERE repository = $1 AND state = 'open' AND source = $2 ORDER BY number", repository, branch)
 	return store.Collect(rows, err, scan)
 }
 

@@ -3902,6 +3902,8 @@ export interface components {
             /** @description Branch. */
             source: string;
             space: string;
+            /** @description The target has moved since: how the two stand to each other is worked out when it is looked at. */
+            stale?: boolean;
             /** @enum {string} */
             state: "open" | "closed" | "merged";
             /**
@@ -3997,6 +3999,8 @@ export interface components {
             /** @description Branch. */
             source: string;
             space: string;
+            /** @description The target has moved since: how the two stand to each other is worked out when it is looked at. */
+            stale?: boolean;
             /** @enum {string} */
             state: "open" | "closed" | "merged";
             /** @description Branch. */

@@ -13,6 +13,7 @@ CREATE TABLE proposals (
   target TEXT NOT NULL,
   head TEXT NOT NULL,
   base TEXT NOT NULL,
+  target_head TEXT NOT NULL, -- commit of the target that a push told last; another one than base: how it stands is to be worked out anew
   standing TEXT NOT NULL, -- JSON, of head and base
   merge_commit TEXT NOT NULL,
   merged_by TEXT NOT NULL,
@@ -29,6 +30,7 @@ CREATE TABLE proposals (
   UNIQUE (repository, number)
 );
 CREATE UNIQUE INDEX proposals_open ON proposals (repository, source, target) WHERE state = 'open' AND there = '';
+CREATE INDEX proposals_target ON proposals (repository, target, state, id);
 CREATE INDEX proposals_state ON proposals (state, id);
 CREATE INDEX proposals_author ON proposals (author, id);
 

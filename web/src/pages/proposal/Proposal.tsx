@@ -55,6 +55,7 @@ export function ProposalPage() {
           {p.state === 'open' && (
             <span>
               {p.ahead} {p.ahead === 1 ? 'commit' : 'commits'}, {p.behind} behind
+              {p.stale && ' when it was looked at last'}
             </span>
           )}
           {p.mergeCommit && (
