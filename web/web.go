@@ -93,4 +93,4 @@ const missing = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name
 <style>body{font:16px/1.6 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}code{font-size:14px}</style>
 <h1>Roadbed runs, without its portal</h1>
 <p>This program was built without the portal. Build it with <code>make build</code> (Node and npm are needed once), and start <code>bin/roadbed</code>.</p>
-<p>Everything works without it: the API is described at <a href="/docs">/docs</a>, and <code>roadbed --help</code> lists what the command line does.</p></html>`
+<p>Everything works without it: the API is described at <a href="/api/docs">/api/docs</a>, and <code>roadbed --help</code> lists what the command line does.</p></html>`

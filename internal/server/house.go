@@ -37,6 +37,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -82,6 +83,7 @@ type House struct {
 	Delivery  *delivery.Service
 	Triggers  *trigger.Service
 	Proposals *proposal.Service
+	Docs      *docs.Service
 
 	API    *api.API
 	engine *engine
@@ -97,7 +99,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -264,6 +266,10 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Runs: h.Runs, People: h.Identity,
 		Outside: outsiders{h}, BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 	})
+	h.Docs = docs.New(docs.Deps{
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Catalog: h.Catalog, Repositories: h.Repositories,
+		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), API: api.Prefix, Now: time.Now, Log: h.Log,
+	})
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
 		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
@@ -281,7 +287,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

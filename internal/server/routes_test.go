@@ -257,12 +257,12 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		nobody := person(t, h, "mallory")
 		// What a person without any right may do: know of itself, and get lists that are empty.
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
-			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "countProposals": true}
+			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "countProposals": true, "checkDocsFiles": true}
 		ids := furnish(t, h, server)
 		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
 			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk",
 			"blameFile": "?path=trunk&ref=trunk", "downloadFile": "?path=trunk&ref=trunk", "listTree": "?ref=trunk", "lastCommits": "?ref=trunk", "findFiles": "?ref=trunk",
-			"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk"}
+			"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk", "searchDocs": "?text=install", "downloadDocsFile": "?path=trunk"}
 		seen, refused := 0, 0
 		for _, r := range routes(h) {
 			if r.op.Metadata["public"] == true {
@@ -463,7 +463,7 @@ func TestWhereThingsAre(t *testing.T) {
 	t.Parallel()
 	h, server := open(t)
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ok", "/metrics": `roadbed_jobs{state="dead"} 0`, "/openapi.json": `{"components":`, "/docs": "<h1>Roadbed API</h1>", "/": "<title>Roadbed",
+		"/healthz": "ok", "/readyz": "ok", "/metrics": `roadbed_jobs{state="dead"} 0`, "/openapi.json": `{"components":`, "/api/docs": "<h1>Roadbed API</h1>", "/": "<title>Roadbed",
 	} {
 		code, body := do(t, server, http.MethodGet, path, "", "")
 		if path == "/metrics" { // what is counted comes after Go's own figures

@@ -30,7 +30,7 @@ import (
 func (h *House) Handler() http.Handler {
 	mux, native := h.protocols()
 	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
-	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/docs", "/schemas/"} {
+	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("ok\n")) })

@@ -32,6 +32,9 @@ var heavy = map[string]string{
 	"github.com/google/go-github/v75":          "internal/machinery/forge/github",
 	"gitlab.com/gitlab-org/api/client-go":      "internal/machinery/forge/gitlab",
 	"github.com/pressly/goose/v3":              "internal/machinery/store",
+	"github.com/yuin/goldmark":                 "internal/product/docs",
+	"github.com/alecthomas/chroma/v2":          "internal/product/docs",
+	"github.com/microcosm-cc/bluemonday":       "internal/product/docs",
 }
 
 type listed struct {

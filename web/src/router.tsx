@@ -172,6 +172,20 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import('./pages/integrations/Connect'), 'Connect'),
 });
 
+const docs = createRoute({
+  getParentRoute: parent,
+  path: '/docs',
+  validateSearch: search('text', 'broken'),
+  component: lazyRouteComponent(() => import('./pages/docs/Docs'), 'Docs'),
+});
+// The address of a page is Backstage's, so that links that people have lead here.
+const reader = createRoute({
+  getParentRoute: parent,
+  path: '/docs/$namespace/$kind/$name/$',
+  validateSearch: search('ref', 'look'),
+  component: lazyRouteComponent(() => import('./pages/docs/Reader'), 'Reader'),
+});
+
 const lost = createRoute({ getParentRoute: parent, path: '$', component: Lost });
 
 const pages = [
@@ -199,6 +213,8 @@ const pages = [
   integration,
   integrationDeliveries,
   connect,
+  docs,
+  reader,
 ];
 const tree = root.addChildren([signIn, shell.addChildren(pages)]);
 

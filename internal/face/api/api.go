@@ -30,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -62,6 +63,7 @@ type Rooms struct {
 	Triggers     *trigger.Service
 	Integrations *integration.Service
 	Proposals    *proposal.Service
+	Docs         *docs.Service
 	Once         *once.Answers
 }
 
@@ -115,6 +117,7 @@ func (a *API) routes() {
 	a.hookRoutes()
 	a.repositoryRoutes()
 	a.proposalRoutes()
+	a.documentationRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -10,9 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// docsRoutes serves /docs: the operations as one page without scripts, beside /openapi.json for tools.
+// docsRoutes serves /api/docs: the operations as one page without scripts, beside /openapi.json for tools.
 func (a *API) docsRoutes() {
-	a.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) {
+	a.mux.HandleFunc("GET /api/docs", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(a.page())) // the client is gone when this can't be written
 	})

@@ -55,6 +55,11 @@ func rights() map[string]string {
 		"getWebhook": "integration:read", "registerWebhook": "integration:admin, and secret:write where its secret is to be made",
 		"listDeliveries": "integration:read", "getDelivery": "integration:read", "getDeliveryPayload": "integration:admin", "redeliver": "integration:admin",
 
+		"listDocs": "entity:read, and repository:read for the repository of the docs; others are left out", "getDocs": "entity:read, and repository:read for the repository of the docs",
+		"getDocsPage": "entity:read, and repository:read for the repository of the docs", "searchDocs": "entity:read, and repository:read for the repository of the docs",
+		"checkDocs": "entity:read, and repository:read for the repository of the docs", "downloadDocsFile": "entity:read, and repository:read for the repository of the docs",
+		"checkDocsFiles": "none; it reads nothing but what it is given",
+
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",
 		"previewTemplate": "template:use", "useTemplate": "template:use, and what its steps do is done as the caller",
 		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",

@@ -57,6 +57,15 @@ type (
 	ProposalComment   = client.ProposalComment
 	ProposalCheck     = client.ProposalCheck
 	Diff              = client.Diff
+	Docs              = client.Docs
+	DocsItem          = client.DocsItem
+	DocsPageRef       = client.DocsPageRef
+	DocsPage          = client.DocsPage
+	DocsHeading       = client.DocsHeading
+	DocsProblem       = client.DocsProblem
+	DocsReport        = client.DocsReport
+	DocsFound         = client.DocsFound
+	DocsListed        = client.DocsListed
 	Offer             = client.Offer
 	Outside           = client.Outside
 	Plan              = client.Plan

@@ -1,4 +1,5 @@
 import { Link, useLocation } from '@tanstack/react-router';
+import { docsPath } from '../pages/docs/place';
 import { shortRef } from '../words/ref';
 import { otherPages, portalPages } from './pages';
 import classes from './Shell.module.css';
@@ -7,6 +8,8 @@ import classes from './Shell.module.css';
 export function leaf(section: string, rest: string[]): string | undefined {
   if (rest.length === 0) return undefined;
   if (section === 'catalog' && rest.length === 3) return shortRef(`${rest[0]}:${rest[1]}/${rest[2]}`);
+  if (section === 'docs' && rest.length > 3) return rest.slice(3).join(' / ');
+  if (section === 'docs' && rest.length === 3) return shortRef(`${rest[1]}:${rest[0]}/${rest[2]}`);
   if (rest.length === 2) return shortRef(`${section}:${rest[0]}/${rest[1]}`);
   return rest.join('/');
 }
@@ -25,6 +28,13 @@ export function Crumbs() {
           <li>
             <Link to="/catalog" search={{ kind: rest[0] }}>
               {rest[0]}
+            </Link>
+          </li>
+        )}
+        {section === 'docs' && rest.length > 3 && (
+          <li>
+            <Link to={docsPath(`${rest[1]}:${rest[0]}/${rest[2]}`)}>
+              {shortRef(`${rest[1]}:${rest[0]}/${rest[2]}`)}
             </Link>
           </li>
         )}

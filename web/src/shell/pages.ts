@@ -7,6 +7,7 @@ import {
   IconHome,
   IconKey,
   IconLayersLinked,
+  IconNotebook,
   IconPlayerPlay,
   IconPlugConnected,
   IconRocket,
@@ -27,7 +28,8 @@ export interface PortalPage {
     | '/runs'
     | '/applications'
     | '/infrastructure'
-    | '/ledger';
+    | '/ledger'
+    | '/docs';
   name: string;
   about: string;
   icon: TablerIcon;
@@ -40,6 +42,7 @@ export const portalPages: PortalPage[] = [
   { to: '/', name: 'Home', about: 'What waits for you, and what happened', icon: IconHome },
   { to: '/catalog', name: 'Catalog', about: 'Everything that is declared', icon: IconLayersLinked },
   { to: '/create', name: 'Create', about: 'Start something from a golden path', icon: IconCirclePlus },
+  { to: '/docs', name: 'Docs', about: 'What is written beside the code', icon: IconNotebook },
   { to: '/proposals', name: 'Proposals', about: 'Changes to look at before they are merged', icon: IconGitPullRequest },
   { to: '/runs', name: 'Runs', about: 'Everything the platform does', icon: IconPlayerPlay },
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },

@@ -1,6 +1,8 @@
 package markdown
 
 import (
+	"html"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -72,4 +74,47 @@ func slug(text string) string {
 	}
 	parts := strings.FieldsFunc(b.String(), func(r rune) bool { return r == '-' })
 	return norm.NFC.String(strings.Join(parts, "-"))
+}
+
+// Title gives the title of a page without reading it in whole: that of its front matter, else its first heading of level
+// one.
+func Title(source []byte) string {
+	source = clean(source[:min(len(source), 64<<10)])
+	f, rest := frontMatter(source)
+	if f.title != "" {
+		return f.title
+	}
+	fence, last := "", ""
+	for line := range strings.Lines(string(rest)) {
+		line = strings.TrimRight(line, "\n ")
+		trimmed := strings.TrimLeft(line, " ")
+		switch {
+		case fence != "":
+			if strings.HasPrefix(trimmed, fence) {
+				fence = ""
+			}
+		case strings.HasPrefix(trimmed, "```") || strings.HasPrefix(trimmed, "~~~"):
+			fence = trimmed[:3]
+		case strings.HasPrefix(line, "# "):
+			return inlineText(strings.TrimRight(strings.TrimSpace(line[2:]), "# "))
+		case last != "" && line != "" && strings.Trim(line, "=") == "":
+			return inlineText(last)
+		default:
+			last = trimmed
+			continue
+		}
+		last = ""
+	}
+	return ""
+}
+
+var (
+	titleMarks = strings.NewReplacer("`", "", "**", "", "__", "", "*", "")
+	titleHTML  = regexp.MustCompile(`<[^>]*>|!\[[^\]]*\]\([^)]*\)|\{[:#.][^}]*\}|\{#[^}]*\}`)
+	titleLink  = regexp.MustCompile(`\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])?`)
+)
+
+func inlineText(line string) string {
+	line = titleLink.ReplaceAllString(titleHTML.ReplaceAllString(line, ""), "$1")
+	return strings.TrimSpace(html.UnescapeString(titleMarks.Replace(line)))
 }

@@ -1,11 +1,12 @@
 import { Alert, Badge, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { entity as entityQuery } from '../../api/queries';
 import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
-import { Page, Section } from '../../parts/Page';
+import { Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { PageSkeleton } from '../../shell/PageSkeleton';
@@ -15,6 +16,11 @@ import { Overview } from './Overview';
 import { Relations } from './Relations';
 import { SignInLink } from './SignInLink';
 import { Versions } from './Versions';
+
+const DocsTab = lazy(() => import('../docs/DocsTab'));
+
+/** The kinds that have docs. */
+const documented = new Set(['Component', 'API', 'System', 'Domain', 'Resource', 'Template', 'Product', 'Platform']);
 
 const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
 
@@ -82,6 +88,7 @@ export function EntityPage() {
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          {documented.has(entity.kind) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
           <Tabs.Tab value="relations">Relations</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
           <Tabs.Tab value="history">History</Tabs.Tab>
@@ -89,6 +96,11 @@ export function EntityPage() {
         </Tabs.List>
         <Tabs.Panel value="overview">
           <Overview entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="docs">
+          <Suspense fallback={<Rows />}>
+            <DocsTab entity={entity} />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="relations">
           <Relations entity={entity} />

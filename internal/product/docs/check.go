@@ -1,0 +1,156 @@
+package docs
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/product/docs/markdown"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// audit is what all pages of a site say.
+type audit struct {
+	report Report
+	texts  []text
+}
+
+// text is a section of a page.
+type text struct {
+	page    PageRef
+	section markdown.Section
+}
+
+// audit reads every page of a site.
+func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) {
+	a := audit{report: Report{Commit: site.Commit, Pages: len(site.Pages), Problems: slices.Clone(site.Problems)}}
+	names := make([]string, len(site.Pages))
+	for i, p := range site.Pages {
+		names[i] = p.File
+	}
+	found, err := t.read(ctx, names, maxSite)
+	if err != nil {
+		return a, err
+	}
+	pages := make([]markdown.Page, len(site.Pages))
+	size := 0
+	for i, p := range site.Pages {
+		if err := ctx.Err(); err != nil {
+			return a, fault.Errorf(fault.Canceled, "the check was broken off: %w", err)
+		}
+		if pages[i], err = s.markdown.Read(found[p.File]); err != nil {
+			a.report.add(Problem{File: p.File, Message: fault.Message(err)})
+			continue
+		}
+		for _, problem := range pages[i].Problems {
+			a.report.add(Problem{File: p.File, Line: problem.Line, Message: problem.Message})
+		}
+		for _, section := range pages[i].Sections {
+			if section.Text = cut(section.Text, sectionMax); size < textMax {
+				a.texts = append(a.texts, text{p, section})
+			}
+			size += len(section.Text) + len(section.Heading)
+		}
+	}
+	for i, p := range site.Pages {
+		for _, l := range pages[i].Links {
+			a.report.Links++
+			if why := site.judge(p, l, pages); why != "" {
+				a.report.add(Problem{File: p.File, Line: l.Line, Target: l.Target, Message: why})
+			}
+		}
+	}
+	return a, nil
+}
+
+func (r *Report) add(p Problem) {
+	if len(r.Problems) >= maxReport {
+		r.More = true
+		return
+	}
+	r.Problems = append(r.Problems, p)
+}
+
+// judge tells why a link leads nowhere; "" when it leads somewhere, or to where nobody here can look.
+func (site *Site) judge(from PageRef, l markdown.Link, pages []markdown.Page) string {
+	to := site.follow(from, l.Target)
+	switch {
+	case to.wrong != "":
+		return to.wrong
+	case to.page >= 0 && to.anchor != "" && pages[to.page].Anchors != nil && !pages[to.page].Anchors[to.anchor]:
+		if strings.HasPrefix(to.anchor, "fn:") || strings.HasPrefix(to.anchor, "fnref") || to.anchor == "top" {
+			return ""
+		}
+		return "there is no heading #" + to.anchor + " on " + site.Pages[to.page].File
+	}
+	return ""
+}
+
+// cut bounds a text at a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
+
+// Bounds of files that somebody sends to be checked.
+const (
+	sentFiles = 20_000
+	sentBytes = 64 << 20
+)
+
+// CheckFiles tells what is wrong with the docs in files that somebody sends, by their paths: the pages with their contents, and
+// the names of the others. It asks for no right, and reads nothing but what it is given.
+func (s *Service) CheckFiles(ctx context.Context, files map[string][]byte) (Report, error) {
+	size := 0
+	for _, content := range files {
+		size += len(content)
+	}
+	if len(files) > sentFiles || size > sentBytes {
+		return Report{}, fault.Errorf(fault.TooLarge, "at most %d files of %d MiB together are checked", sentFiles, sentBytes>>20)
+	}
+	sent := sentTree{}
+	for name, content := range files {
+		clean, ok := within("", name)
+		if !ok || clean == "" {
+			return Report{}, fault.Errorf(fault.Invalid, "%.200q is not the path of a file", name)
+		}
+		sent[clean] = content
+	}
+	site, err := readSite(ctx, sent, "")
+	if err != nil {
+		return Report{}, err
+	}
+	a, err := s.audit(ctx, sent, site)
+	return a.report, err
+}
+
+// sentTree is files in memory.
+type sentTree map[string][]byte
+
+func (t sentTree) list(_ context.Context, folder string) ([]string, error) {
+	var files []string
+	for name := range t {
+		if folder == "" || strings.HasPrefix(name, folder+"/") {
+			files = append(files, name)
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+func (t sentTree) read(_ context.Context, files []string, limit int64) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	var size int64
+	for _, f := range files {
+		if content, ok := t[path.Clean(f)]; ok {
+			if size += int64(len(content)); size > limit {
+				return nil, fault.Errorf(fault.TooLarge, "the files have more than %d bytes", limit)
+			}
+			found[f] = content
+		}
+	}
+	return found, nil
+}
