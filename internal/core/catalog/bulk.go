@@ -197,7 +197,7 @@ func (s *Service) indexMany(all <-chan []written) {
 		prepared := make([]index.Prepared, 0, len(part))
 		for _, e := range part {
 			one, err := index.Prepare(index.Entity{
-				Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, Owner: e.Owner.String(), Version: e.Version,
+				Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
 				Document: e.document, Relations: forIndex(e.declared),
 			})
 			if err != nil { // its text was written from values a moment ago
@@ -228,7 +228,7 @@ func (s *Service) writeMany(ctx context.Context, tx *store.Tx, r *reading, part 
 	all := make([]written, 0, len(changed))
 	for _, i := range changed {
 		c := part[i]
-		e := row{path: c.path, document: c.text, search: c.search, declared: c.declared}
+		e := row{path: c.path, document: c.text, declared: c.declared}
 		e.Ref, e.Space, e.Source, e.Commit, e.Etag, e.Type, e.Owner = c.name, c.space, c.source, c.commit, c.etag, c.kindOf, c.owner()
 		e.Updated, e.UpdatedBy, e.Created, e.CreatedBy, e.Version = now, who, now, who, versions[c.name]
 		if old, there := had[c.name]; there {
@@ -238,7 +238,7 @@ func (s *Service) writeMany(ctx context.Context, tx *store.Tx, r *reading, part 
 		}
 		all = append(all, written{e})
 	}
-	if err := saveMany(ctx, tx, all, had); err != nil {
+	if err := saveMany(ctx, tx, all); err != nil {
 		return nil, err
 	}
 	rows := make([][]any, len(all))
@@ -279,42 +279,22 @@ func nextVersions(ctx context.Context, tx *store.Tx, part []change, changed []in
 	return next, err
 }
 
-// saveMany writes entities, and their reverse relations.
-func saveMany(ctx context.Context, tx *store.Tx, all []written, had map[ref.Entity]present) error {
+// saveMany writes entities.
+func saveMany(ctx context.Context, tx *store.Tx, all []written) error {
 	rows := make([][]any, len(all))
-	var relations [][]any
-	var before []string
 	for i, e := range all {
 		declared, err := writeRelations(e.declared)
 		if err != nil {
 			return err
 		}
-		name := e.Ref.String()
-		rows[i] = []any{name, e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, e.search, string(e.document), declared,
+		rows[i] = []any{e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, string(e.document), declared,
 			e.Etag, e.Version, "", e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy}
-		if _, there := had[e.Ref]; there {
-			before = append(before, name)
-		}
-		for _, r := range e.declared {
-			relations = append(relations, []any{r.Target.String(), r.Type, name})
-		}
 	}
 	n, err := insertMany(ctx, tx, insertEntity, replaceEntity, rows)
-	if err != nil {
-		return fault.Wrap(err, "write entities")
+	if err == nil && n != int64(len(rows)) {
+		err = fault.Errorf(fault.Conflict, "an entity was declared by somebody else at the same moment; try again")
 	}
-	if n != int64(len(rows)) {
-		return fault.Errorf(fault.Conflict, "an entity was declared by somebody else at the same moment; try again")
-	}
-	err = inParts(before, func(some []string) error {
-		in, args := numbered(1, some)
-		_, err := tx.Exec(ctx, `DELETE FROM entity_relations WHERE source IN (`+in+`)`, args...)
-		return err
-	})
-	if err == nil {
-		_, err = insertMany(ctx, tx, `INSERT INTO entity_relations (target, type, source)`, "ON CONFLICT DO NOTHING", relations)
-	}
-	return fault.Wrap(err, "write relations")
+	return fault.Wrap(err, "write entities")
 }
 
 // tellMany writes the entry of a chunk. The versions that it made name it.

@@ -160,7 +160,7 @@ func (r *removal) write(ctx context.Context, tx *store.Tx, gone []ref.Entity, ha
 	}
 	names := texts(gone)
 	for _, statement := range []string{
-		`DELETE FROM entities WHERE ref IN (`, `DELETE FROM entity_relations WHERE source IN (`, `DELETE FROM entity_statuses WHERE ref IN (`,
+		`DELETE FROM entities WHERE ref IN (`, `DELETE FROM entity_statuses WHERE ref IN (`,
 	} {
 		err := inParts(names, func(some []string) error {
 			in, args := numbered(1, some)

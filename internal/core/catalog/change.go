@@ -23,7 +23,6 @@ type change struct {
 	kind     document.Kind
 	text     []byte // its canonical form
 	etag     string
-	search   string
 	kindOf   string // spec.type in lower case
 	declared []document.Relation
 	space    string
@@ -105,7 +104,7 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 // next gives the row after the change.
 func (s *Service) next(ctx context.Context, tx *store.Tx, old *row, c change) (row, error) {
 	now, who := s.now(), actorID(ctx)
-	next := row{path: c.path, document: c.text, search: c.search, declared: c.declared}
+	next := row{path: c.path, document: c.text, declared: c.declared}
 	next.Ref, next.Space, next.Source, next.Commit, next.Document = c.name, c.space, c.source, c.commit, c.document
 	next.Etag, next.Type, next.Owner = c.etag, c.kindOf, c.owner()
 	next.Updated, next.UpdatedBy = now, who
@@ -132,11 +131,7 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, ite
 			err = s.forgetPerson(ctx, tx, e.Ref)
 		}
 	} else {
-		var before []document.Relation
-		if old != nil {
-			before = old.declared
-		}
-		err = save(ctx, tx, e, before)
+		err = save(ctx, tx, e)
 	}
 	if err != nil {
 		return err
@@ -259,12 +254,6 @@ func actorID(ctx context.Context) string {
 func etag(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:12])
-}
-
-func searchText(d document.Document) string {
-	m := d.Metadata
-	parts := append([]string{m.Name, m.Title, m.Description}, m.Tags...)
-	return clip(strings.ToLower(strings.Join(parts, "\n")))
 }
 
 func unique(relations []document.Relation) []document.Relation {

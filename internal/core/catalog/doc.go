@@ -6,7 +6,7 @@
 // another one gets a conflict. Restricted kinds (users, groups, spaces, roles, policies, …) are taken from an apply
 // by whoever has space:admin there, and from a location only once an administrator has trusted it for that kind.
 //
-// Every change of a document is one transaction: the entity, its version, its reverse relations, its ledger entry
+// Every change of a document is one transaction: the entity with its relations, its version, its ledger entry
 // (entity.created, entity.changed, entity.deleted) and the projection that its kind's owner keeps in Changed.
 // The ledger calls a user by an opaque id, and a User document that is deleted takes its older texts along.
 // A status is written beside it, without versions; only a changed condition makes an entry.

@@ -242,7 +242,7 @@ func (s *Service) checkBy(registry *document.Registry, d document.Document) (cha
 		}
 		c.declared = unique(declared)
 	}
-	c.etag, c.search = etag(c.text), searchText(d)
+	c.etag = etag(c.text)
 	if text, ok := d.Spec["type"].(string); ok {
 		c.kindOf = clip(strings.ToLower(text))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -19,7 +18,6 @@ type row struct {
 	document []byte
 	declared []document.Relation
 	path     string
-	search   string
 }
 
 const entityColumns = `e.ref, e.uid, e.space, e.source, e.path, e.owner, e.type, e.document, e.relations, e.etag, e.version, e.error,
@@ -86,22 +84,22 @@ func fetch(ctx context.Context, tx *store.Tx, r ref.Entity) (*row, error) {
 }
 
 const (
-	insertEntity = `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, search, document, relations,
+	insertEntity = `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, document, relations,
 etag, version, error, git_commit, created, created_by, updated, updated_by)`
 	// Of an entity that somebody else has made a moment ago no row is changed.
-	replaceEntity = `ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type, search = excluded.search,
+	replaceEntity = `ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type,
 document = excluded.document, relations = excluded.relations, etag = excluded.etag, version = excluded.version, error = excluded.error,
 git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by WHERE entities.uid = excluded.uid`
 )
 
-// save writes an entity, and its reverse relations where they differ from those before.
-func save(ctx context.Context, tx *store.Tx, e row, before []document.Relation) error {
+// save writes an entity.
+func save(ctx context.Context, tx *store.Tx, e row) error {
 	relations, err := writeRelations(e.declared)
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, insertEntity+` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) `+replaceEntity,
-		e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, e.search, string(e.document), relations,
+	n, err := tx.Exec(ctx, insertEntity+` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) `+replaceEntity,
+		e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, string(e.document), relations,
 		e.Etag, e.Version, e.Error, e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy)
 	if err != nil {
 		return fault.Wrap(err, "write entity %s", e.Ref)
@@ -109,30 +107,13 @@ func save(ctx context.Context, tx *store.Tx, e row, before []document.Relation) 
 	if n == 0 { // it was not there a moment ago
 		return fault.Errorf(fault.Conflict, "%s was declared by somebody else at the same moment; try again", e.Ref)
 	}
-	if slices.Equal(before, e.declared) {
-		return nil
-	}
-	return saveRelations(ctx, tx, e.Ref, e.declared)
-}
-
-func saveRelations(ctx context.Context, tx *store.Tx, from ref.Entity, relations []document.Relation) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM entity_relations WHERE source = $1`, from.String()); err != nil {
-		return fault.Wrap(err, "write the relations of %s", from)
-	}
-	for _, r := range relations {
-		_, err := tx.Exec(ctx, `INSERT INTO entity_relations (target, type, source) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			r.Target.String(), r.Type, from.String())
-		if err != nil {
-			return fault.Wrap(err, "write the relations of %s", from)
-		}
-	}
 	return nil
 }
 
 // drop removes an entity and all but its versions.
 func drop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 	for _, statement := range []string{
-		`DELETE FROM entities WHERE ref = $1`, `DELETE FROM entity_relations WHERE source = $1`, `DELETE FROM entity_statuses WHERE ref = $1`,
+		`DELETE FROM entities WHERE ref = $1`, `DELETE FROM entity_statuses WHERE ref = $1`,
 	} {
 		if _, err := tx.Exec(ctx, statement, r.String()); err != nil {
 			return fault.Wrap(err, "delete entity %s", r)

@@ -9,7 +9,6 @@ CREATE TABLE entities (
   path TEXT NOT NULL DEFAULT '',        -- the file in the location's repository
   owner TEXT NOT NULL DEFAULT '',       -- reference
   type TEXT NOT NULL DEFAULT '',        -- spec.type in lower case
-  search TEXT NOT NULL DEFAULT '',      -- name, title, description and tags in lower case
   document TEXT NOT NULL,               -- canonical JSON
   relations TEXT NOT NULL DEFAULT '[]', -- those it declares
   etag TEXT NOT NULL,
@@ -22,17 +21,8 @@ CREATE TABLE entities (
   updated_by TEXT NOT NULL
 );
 CREATE INDEX entities_source ON entities (source, path);
-CREATE INDEX entities_kind ON entities (kind, space, ref);
+CREATE INDEX entities_kind ON entities (kind, ref);
 CREATE INDEX entities_failed ON entities (ref) WHERE error <> '';
-
--- The way back: relations are packed with the entity that declares them, this finds those who point at one.
-CREATE TABLE entity_relations (
-  target TEXT NOT NULL,
-  type TEXT NOT NULL,
-  source TEXT NOT NULL,
-  PRIMARY KEY (target, type, source)
-);
-CREATE INDEX entity_relations_source ON entity_relations (source);
 
 CREATE TABLE entity_versions (
   ref TEXT NOT NULL,
