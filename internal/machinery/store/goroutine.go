@@ -1,18 +1,9 @@
+//go:build amd64 || arm64
+
 package store
 
-import "runtime"
-
-// goroutine gives the number of the calling goroutine. A transaction function receives no context of its
-// own, so this is the only way to know a call that comes from inside one; waiting for it would be a deadlock.
-func goroutine() uint64 {
-	var buf [40]byte
-	n := runtime.Stack(buf[:], false)
-	id := uint64(0)
-	for _, c := range buf[len("goroutine "):n] {
-		if c < '0' || c > '9' {
-			break
-		}
-		id = id*10 + uint64(c-'0')
-	}
-	return id
-}
+// goroutine gives a number of the calling goroutine, which no other has while it lives. A transaction function receives no
+// context of its own, so this is the only way to know a call that comes from inside one; waiting for it would be a
+// deadlock. It is the address of the runtime's record, read from its register: the other way is to print the stack, which
+// took a fifth of what a server does for a request.
+func goroutine() uintptr
