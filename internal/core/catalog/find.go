@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -97,14 +96,7 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 	byRef := make(map[ref.Entity]*Entity, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return inParts(texts(refs), func(names []string) error {
-			in, args := numbered(1, names)
-			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
-			found, err := store.Collect(rows, err, scanRow)
-			if err != nil {
-				return err
-			}
-			found = slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
-			entities, err := s.complete(ctx, tx, found)
+			entities, err := s.read(ctx, tx, names, visible.Has)
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -29,35 +28,14 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (Entity, error) {
 
 // GetTx gives an entity to a product, unauthorised, in its own transaction, with the relations that it declares itself.
 func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
-	e, err := store.One(tx.QueryRow(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref = $1`, r.String()), scanRow, "entity %s", r)
+	list, err := s.read(ctx, tx, []string{r.String()}, func(string) bool { return true })
 	if err != nil {
 		return Entity{}, err
 	}
-	list, err := s.complete(ctx, tx, []row{e})
-	if err != nil {
-		return Entity{}, err
+	if len(list) == 0 {
+		return Entity{}, fault.Errorf(fault.NotFound, "entity %s does not exist", r)
 	}
 	return list[0], nil
-}
-
-// complete adds what other tables know: statuses, locations.
-func (s *Service) complete(ctx context.Context, tx *store.Tx, rows []row) ([]Entity, error) {
-	entities := make([]Entity, len(rows))
-	at := make(map[string]int, len(rows))
-	names := make([]string, len(rows))
-	for i, e := range rows {
-		entities[i] = e.Entity
-		entities[i].Relations = sorted(e.declared)
-		names[i] = e.Ref.String()
-		at[names[i]] = i
-	}
-	if len(rows) == 0 {
-		return entities, nil
-	}
-	if err := addStatuses(ctx, tx, entities, names, at); err != nil {
-		return nil, err
-	}
-	return entities, addFiles(ctx, tx, entities, rows)
 }
 
 // maxInverse is how many edges back are shown of one entity; a group that owns thousands is better listed by owner.
@@ -90,21 +68,6 @@ func sorted(relations []document.Relation) []document.Relation {
 		return strings.Compare(a.Target.String(), b.Target.String())
 	})
 	return slices.Compact(relations)
-}
-
-func addStatuses(ctx context.Context, tx *store.Tx, entities []Entity, names []string, at map[string]int) error {
-	in, args := numbered(1, names)
-	rows, err := tx.Query(ctx, `SELECT ref, status, condition FROM entity_statuses WHERE ref IN (`+in+`)`, args...)
-	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
-		var name, status, condition string
-		if err := r.Scan(&name, &status, &condition); err != nil {
-			return struct{}{}, err
-		}
-		e := &entities[at[name]]
-		e.Status, e.Condition = json.RawMessage(status), condition
-		return struct{}{}, nil
-	})
-	return fault.Wrap(err, "read statuses")
 }
 
 func addFiles(ctx context.Context, tx *store.Tx, entities []Entity, rows []row) error {
