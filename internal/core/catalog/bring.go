@@ -211,7 +211,7 @@ func (r *reading) sift(ctx context.Context, paths []string) error {
 				if err := still(ctx, tx); err != nil {
 					return err
 				}
-				return setErrors(ctx, tx, part, why)
+				return r.s.mark(ctx, tx, r.location.Space, ofSource(r.location.source()), part, why)
 			})
 			if err != nil {
 				return err

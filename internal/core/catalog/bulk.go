@@ -162,7 +162,7 @@ func presentOf(ctx context.Context, tx *store.Tx, part []change) (map[ref.Entity
 	return had, err
 }
 
-// fate tells what a change does; one that changes no more than where an entity lies is done here.
+// fate tells what a change does; one that takes back no more than an error is done here.
 func (s *Service) fate(ctx context.Context, tx *store.Tx, c change, old present, there bool) (Item, error) {
 	item := Item{Ref: c.name, Action: Created}
 	switch {
@@ -176,16 +176,16 @@ func (s *Service) fate(ctx context.Context, tx *store.Tx, c change, old present,
 		item.Action = Conflict
 		item.Message, err = s.belongs(ctx, tx, &row{Entity: Entity{Source: old.source, Space: old.space}}, c)
 		return item, err
-	case old.etag != c.etag:
+	case old.etag != c.etag || old.path != c.path: // it is another thing to say where it is from
 		item.Action = Updated
 		return item, nil
 	}
 	item.Action = Unchanged
-	if old.err == "" && old.path == c.path {
+	if old.err == "" {
 		return item, nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE entities SET error = '', path = $2 WHERE ref = $1`, c.name.String(), c.path)
-	return item, fault.Wrap(err, "write entity %s", c.name)
+	_, err := s.setErrors(ctx, tx, []string{c.name.String()}, "")
+	return item, err
 }
 
 // written is an entity after a change that shares its entry with others.
@@ -196,10 +196,7 @@ func (s *Service) indexMany(all <-chan []written) {
 	for part := range all {
 		prepared := make([]index.Prepared, 0, len(part))
 		for _, e := range part {
-			one, err := index.Prepare(index.Entity{
-				Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
-				Document: e.document, Relations: forIndex(e.declared),
-			})
+			one, err := index.Prepare(e.forIndex())
 			if err != nil { // its text was written from values a moment ago
 				s.log.Error("an entity is not in the index", "entity", e.Ref.String(), "error", err)
 				continue

@@ -103,7 +103,9 @@ func (r *removal) oneByOne(ctx context.Context, part []document.Document) error 
 		err := r.some(ctx, []document.Document{d})
 		if fault.KindOf(err) == fault.Conflict {
 			why := "its file declares it no more, but it can't go: " + fault.Message(err)
-			err = r.s.db.Write(ctx, func(tx *store.Tx) error { return setErrors(ctx, tx, []string{d.Ref().String()}, why) })
+			err = r.s.db.Write(ctx, func(tx *store.Tx) error {
+				return r.s.mark(ctx, tx, r.space, ofSource(r.source), []string{d.Ref().String()}, why)
+			})
 		}
 		if err != nil {
 			return err

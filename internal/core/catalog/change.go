@@ -80,10 +80,10 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 	if err != nil {
 		return item, err
 	}
-	if old != nil && bytes.Equal(old.document, next.document) {
+	if old != nil && bytes.Equal(old.document, next.document) && old.path == next.path {
 		item.Action = Unchanged
-		if old.Error != "" || old.path != next.path {
-			_, err = tx.Exec(ctx, `UPDATE entities SET error = '', path = $2 WHERE ref = $1`, item.Ref.String(), next.path)
+		if old.Error != "" {
+			_, err = s.setErrors(ctx, tx, []string{item.Ref.String()}, "")
 		}
 		if err == nil && c.kind.Name == locationKind { // a repository that it names may be known by now
 			told := document.Change{Ref: item.Ref, Space: c.space, Old: &old.Document, New: &c.document}

@@ -87,7 +87,7 @@ func (s *Service) oneAgain(ctx context.Context, tx *store.Tx, kind document.Kind
 	if why == "" && !strings.HasPrefix(old.Error, byKind) {
 		return nil // what else is wrong with it is not this job's
 	}
-	return setErrors(ctx, tx, []string{name}, why)
+	return s.mark(ctx, tx, old.Space, group{"kind", kind.Name}, []string{name}, why)
 }
 
 // enqueueWrong has locations read again of which something was not taken.

@@ -43,7 +43,19 @@ func (s *Service) Hits(ctx context.Context, q index.Query) (index.Result, error)
 		return index.Result{}, err
 	}
 	q.Visible = visible
-	return x.Find(q), nil
+	r := x.Find(q)
+	r.View = visible.Fingerprint()
+	return r, nil
+}
+
+// Lookup gives what the index knows of references, in their order, as far as the reader may see it: the zero Hit where
+// there is nothing. view is that of index.Result.
+func (s *Service) Lookup(ctx context.Context, refs []string) (hits []index.Hit, view string, err error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return x.Lookup(refs, visible), visible.Fingerprint(), nil
 }
 
 // Find gives a part of what matches q and the reader may see. Its order and pages are those of q; Visible is filled in.

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +29,10 @@ type follower struct {
 	own   map[string]bool // entries whose changes the index knows
 }
 
-// changeTypes are the entries that tell of entities; the versions that they made name them.
-var changeTypes = []string{"entity.", "entities."}
+// changeTypes are the entries that tell of entities, whose versions name them, and of locations.
+var changeTypes = []string{"entity.", "entities.", locationEntry}
+
+const locationEntry = "location."
 
 const (
 	readAtOnce  = 500 // rows
@@ -44,10 +48,7 @@ func (s *Service) indexed(tx *store.Tx, e row, action Action, entry string) erro
 		})
 		return nil
 	}
-	prepared, err := index.Prepare(index.Entity{
-		Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
-		Document: e.document, Relations: forIndex(e.declared),
-	})
+	prepared, err := index.Prepare(e.forIndex())
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,13 @@ func (f *follower) knows(entry string) {
 	f.ownMu.Lock()
 	defer f.ownMu.Unlock()
 	f.own[entry] = true
+}
+
+func (e row) forIndex() index.Entity {
+	return index.Entity{
+		Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
+		Document: e.document, Relations: forIndex(e.declared),
+	}
 }
 
 func forIndex(relations []document.Relation) []index.Relation {
@@ -124,6 +132,9 @@ func (s *Service) catchUp(ctx context.Context) error {
 			if entries, err = s.ledger.List(ctx, tx, ledger.Query{After: f.position, Types: changeTypes, Limit: most}); err != nil {
 				return err
 			}
+			if err := f.touch(entries); err != nil {
+				return err
+			}
 			return s.readChanges(ctx, tx, f.unknown(entries))
 		})
 		if err != nil {
@@ -143,11 +154,28 @@ func (f *follower) unknown(entries []ledger.Entry) (ids []string) {
 	f.ownMu.Lock()
 	defer f.ownMu.Unlock()
 	for _, e := range entries {
-		if !f.own[e.ID] {
+		if !f.own[e.ID] && !strings.HasPrefix(e.Type, locationEntry) && e.Type != marked {
 			ids = append(ids, e.ID)
 		}
 	}
 	return ids
+}
+
+// touch has another revision of what says otherwise than before where it is from, or what is wrong with it.
+func (f *follower) touch(entries []ledger.Entry) error {
+	for _, e := range entries {
+		switch {
+		case strings.HasPrefix(e.Type, locationEntry):
+			f.index.TouchWhere(index.KeySource, locationPrefix+e.Subject)
+		case e.Type == marked:
+			var g group
+			if err := json.Unmarshal(e.Data, &g); err != nil {
+				return fault.Wrap(err, "read what was marked")
+			}
+			f.index.TouchWhere(g.Key, g.Value)
+		}
+	}
+	return nil
 }
 
 func (f *follower) forget(entries []ledger.Entry) {

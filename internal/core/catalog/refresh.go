@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -298,15 +299,21 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 		}
 		news := f.message != "" && (now.Error != clip(f.message) || !slices.Equal(now.Details, f.details))
 		mended := f.message == "" && now.Error != ""
+		moved := now.Home != l.Home
 		now.Commit, now.Home, now.Error, now.Details, now.Refreshed = l.Commit, l.Home, clip(f.message), f.details, s.now()
 		if err := saveLocation(ctx, tx, now); err != nil {
 			return err
+		}
+		if moved {
+			tx.OnCommit(func() { s.follower.index.TouchWhere(index.KeySource, l.source()) })
 		}
 		switch {
 		case news:
 			return s.tellLocation(ctx, tx, "location.failed", now, map[string]any{"error": short(f.message)})
 		case mended:
 			return s.tellLocation(ctx, tx, "location.mended", now, nil)
+		case moved && l.Home.Forge != "": // its files are seen at another address from now on
+			return s.tellLocation(ctx, tx, "location.moved", now, nil)
 		}
 		return nil
 	})

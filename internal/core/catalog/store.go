@@ -134,15 +134,6 @@ func addVersion(ctx context.Context, tx *store.Tx, e row, v Version, text []byte
 	return fault.Wrap(err, "write version %d of %s", v.Number, e.Ref)
 }
 
-// setErrors notes why a source's latest text of entities was not taken.
-func setErrors(ctx context.Context, tx *store.Tx, names []string, message string) error {
-	return inParts(names, func(some []string) error {
-		in, args := numbered(2, some)
-		_, err := tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE error <> $1 AND ref IN (`+in+`)`, append([]any{clip(message)}, args...)...)
-		return fault.Wrap(err, "note the error of entities")
-	})
-}
-
 // bySource gives the entities that a source in a space has brought, with the file of each.
 func bySource(ctx context.Context, tx *store.Tx, space, source string) (map[ref.Entity]string, error) {
 	rows, err := tx.Query(ctx, `SELECT ref, path FROM entities WHERE source = $1 AND space = $2`, source, space)

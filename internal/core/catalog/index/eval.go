@@ -104,6 +104,11 @@ func (v *view) eval(f Filter) set {
 	case Exists:
 		return v.exists(v.source(f.Key))
 	case HasPrefix:
+		if f.Prefix == "" { // any text at all
+			s := v.source(f.Key)
+			s.absent = nil
+			return v.exists(s)
+		}
 		return v.matching(v.source(f.Key), prefixed(fold(f.Prefix)))
 	case Contains:
 		return v.contains(f)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Filter chooses entities. Keys and values are compared without case. Nil chooses all.
@@ -98,12 +99,20 @@ type Hit struct {
 	Revision uint64 // another one whenever the entity or its relations changed in this index
 }
 
+// Entity gives the reference of a hit.
+func (h Hit) Entity() ref.Entity {
+	kind, rest, _ := strings.Cut(h.Ref, ":")
+	namespace, name, _ := strings.Cut(rest, "/")
+	return ref.Entity{Kind: kind, Namespace: namespace, Name: name}
+}
+
 // Result is a part of an ordered result.
 type Result struct {
 	Hits  []Hit
 	Total int // of the whole; 0 with NoTotal
 	Next  *Position
 	Prev  *Position
+	View  string // filled in by whoever knows the reader: equal for readers who see the same spaces
 }
 
 // Count is one value of a key, in the case of its author, and how many entities have it.

@@ -52,11 +52,13 @@ func (h *Handler) getEntities(c call) error {
 	out.add("[")
 	for sent := 0; sent < limit; {
 		q.Limit = min(limit-sent, atOnce)
-		found, err := h.catalog.Find(c.Context(), q)
+		found, err := h.catalog.Hits(c.Context(), q)
 		if err != nil {
 			return out.fail(err)
 		}
-		h.items(out, fields, found.Items, sent)
+		if err := h.items(out, fields, found, sent > 0); err != nil {
+			return err
+		}
 		if sent += q.Limit; found.Next == nil {
 			break
 		}
@@ -164,7 +166,20 @@ func (c call) entity() ref.Entity {
 }
 
 func (h *Handler) getByName(c call) error {
-	e, err := h.byName(c, c.entity())
+	r := c.entity()
+	hits, view, err := h.catalog.Lookup(c.Context(), []string{r.String()})
+	if err != nil {
+		return err
+	}
+	texts, err := h.texts(c.Context(), hits, view)
+	if err != nil {
+		return err
+	}
+	if texts[0] != nil {
+		c.send(texts[0])
+		return nil
+	}
+	e, err := h.byName(c, r)
 	if fault.Is(err, fault.NotFound) {
 		return fault.Errorf(fault.NotFound, "No entity named '%s' found, with kind '%s' in namespace '%s'",
 			clip(c.PathValue("name")), clip(c.PathValue("kind")), clip(c.PathValue("namespace")))
@@ -221,19 +236,22 @@ func (h *Handler) postByRefs(c call) error {
 	out := &stream{c: c}
 	out.add(`{"items":[`)
 	for from := 0; from < len(refs); from += atOnce {
-		part := refs[from:min(from+atOnce, len(refs))]
-		found, err := h.catalog.ByRefs(c.Context(), part)
+		hits, view, err := h.catalog.Lookup(c.Context(), refs[from:min(from+atOnce, len(refs))])
 		if err != nil {
 			return out.fail(err)
 		}
-		for i, e := range found {
+		texts, err := h.texts(c.Context(), hits, view)
+		if err != nil {
+			return out.fail(err)
+		}
+		for i, text := range texts {
 			if from+i > 0 {
 				out.add(",")
 			}
-			if e == nil {
+			if text == nil {
 				out.add("null")
 			} else {
-				out.text = h.appendChosen(out.text, fields, e)
+				out.text = fields.pick(out.text, text)
 			}
 			out.flush()
 		}
@@ -242,22 +260,12 @@ func (h *Handler) postByRefs(c call) error {
 	return out.end()
 }
 
-// wanted reads references; the zero one stands for what is none, or does not match the filter.
-func (h *Handler) wanted(c call, texts []string, filter index.Filter) ([]ref.Entity, error) {
-	refs := make([]ref.Entity, len(texts))
-	names := make(index.Refs, 0, len(texts))
-	for i, text := range texts {
-		kind, rest, named := strings.Cut(text, ":")
-		namespace, name, spaced := strings.Cut(rest, "/")
-		if named && spaced {
-			refs[i] = ref.Entity{Kind: kind, Namespace: namespace, Name: name}
-			names = append(names, text)
-		}
-	}
-	if filter == nil || len(names) == 0 {
+// wanted gives references, with "" for one that does not match the filter.
+func (h *Handler) wanted(c call, refs []string, filter index.Filter) ([]string, error) {
+	if filter == nil || len(refs) == 0 {
 		return refs, nil
 	}
-	result, err := h.catalog.Hits(c.Context(), index.Query{Filter: index.All{names, filter}, Limit: len(names), NoTotal: true})
+	result, err := h.catalog.Hits(c.Context(), index.Query{Filter: index.All{index.Refs(refs), filter}, Limit: len(refs), NoTotal: true})
 	if err != nil {
 		return nil, err
 	}
@@ -265,12 +273,13 @@ func (h *Handler) wanted(c call, texts []string, filter index.Filter) ([]ref.Ent
 	for _, hit := range result.Hits {
 		matching[hit.Ref] = true
 	}
-	for i := range refs {
-		if !matching[refs[i].String()] {
-			refs[i] = ref.Entity{}
+	chosen := make([]string, len(refs))
+	for i, name := range refs {
+		if matching[name] {
+			chosen[i] = name
 		}
 	}
-	return refs, nil
+	return chosen, nil
 }
 
 func (h *Handler) getFacets(c call) error {

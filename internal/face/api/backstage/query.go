@@ -216,7 +216,7 @@ func (h *Handler) answerListing(c call, l listing) error {
 		if backwards { // what is in front of a place is one part
 			q.Limit = min(max(l.limit, 1), index.MaxLimit)
 		}
-		found, err := h.catalog.Find(c.Context(), q)
+		found, err := h.catalog.Hits(c.Context(), q)
 		if err != nil {
 			return out.fail(err)
 		}
@@ -226,7 +226,9 @@ func (h *Handler) answerListing(c call, l listing) error {
 		if l.limit == 0 {
 			break
 		}
-		h.items(out, l.fields, found.Items, sent)
+		if err := h.items(out, l.fields, found, sent > 0); err != nil {
+			return err
+		}
 		if sent == 0 {
 			previous = found.Prev
 		}

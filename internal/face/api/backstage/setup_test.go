@@ -41,6 +41,8 @@ type bench struct {
 	repositories *repository.Service
 	queue        *queue.Queue
 	described    *description
+	handler      http.Handler
+	ledger       *ledger.Ledger
 }
 
 const people = `
@@ -57,15 +59,26 @@ const people = `
 
 func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, db *store.DB) { fn(t, setup(t, db)) },
-		ledger.Migrations(), queue.Migrations(), access.Migrations(), identity.Migrations(), catalog.Migrations(), repository.Migrations())
+	eachDB(t, func(t *testing.T, db *store.DB) { fn(t, setup(t, db)) })
 }
 
-func setup(t testing.TB, db *store.DB) *bench {
+func eachDB(t *testing.T, fn func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	storetest.Each(t, fn, rooms()...)
+}
+
+func rooms() []store.Migrations {
+	return []store.Migrations{ledger.Migrations(), queue.Migrations(), access.Migrations(), identity.Migrations(), catalog.Migrations(), repository.Migrations()}
+}
+
+func setup(t testing.TB, db *store.DB) *bench { return serve(t, db, nil) }
+
+// serve gives a server; one beside another has its repositories.
+func serve(t testing.TB, db *store.DB, beside *bench) *bench {
 	t.Helper()
 	log := storetest.Log(t)
 	l := ledger.New(db, time.Now, log)
-	b := &bench{t: t, queue: queue.New(db, log), described: readDescription(t)}
+	b := &bench{ledger: l, t: t, queue: queue.New(db, log), described: readDescription(t)}
 	kinds := document.NewRegistry()
 	rights := access.New(db, l, time.Now, log)
 	for _, k := range access.Kinds(rights) {
@@ -76,14 +89,17 @@ func setup(t testing.TB, db *store.DB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.repositories, err = repository.New(db, rights, l, program, t.TempDir(), time.Now, log); err != nil {
+	if beside != nil {
+		b.repositories = beside.repositories
+	} else if b.repositories, err = repository.New(db, rights, l, program, t.TempDir(), time.Now, log); err != nil {
 		t.Fatal(err)
 	}
 	b.base = "https://roadbed.test"
 	b.catalog.Read(b.repositories.Platform())
 	b.catalog.Know(identity.New(db, rights, l, time.Now, log))
 	b.catalog.Addresses(b.base)
-	server := httptest.NewServer(backstage.New(b.catalog, b.repositories, authenticate, b.base+"/", log))
+	b.handler = backstage.New(b.catalog, b.repositories, authenticate, b.base+"/", log)
+	server := httptest.NewServer(b.handler)
 	t.Cleanup(func() {
 		server.Close()
 		http.DefaultClient.CloseIdleConnections()

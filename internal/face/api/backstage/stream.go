@@ -2,9 +2,10 @@ package backstage
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
-	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 )
 
@@ -63,21 +64,27 @@ func (s *stream) end() error {
 	return nil
 }
 
-// items writes entities, of which before others have been written.
-func (h *Handler) items(out *stream, fields selection, entities []catalog.Entity, before int) {
-	for i := range entities {
-		if before+i > 0 {
+// items writes the entities of a result; others may have been written before.
+func (h *Handler) items(out *stream, fields selection, found index.Result, before bool) error {
+	texts, err := h.texts(out.c.Context(), found.Hits, found.View)
+	if err != nil {
+		return out.fail(err)
+	}
+	room := 0
+	for _, text := range texts {
+		room += len(text) + 1
+	}
+	out.text = slices.Grow(out.text, min(room, flushed))
+	for _, text := range texts {
+		if text == nil {
+			continue
+		}
+		if before {
 			out.add(",")
 		}
-		out.text = h.appendChosen(out.text, fields, &entities[i])
+		before = true
+		out.text = fields.pick(out.text, text)
 		out.flush()
 	}
-}
-
-// appendChosen writes what is chosen of an entity.
-func (h *Handler) appendChosen(to []byte, fields selection, e *catalog.Entity) []byte {
-	if len(fields) == 0 {
-		return h.appendEntity(to, e)
-	}
-	return fields.pick(to, h.appendEntity(nil, e))
+	return nil
 }

@@ -1,0 +1,55 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// marked is the entry that tells that some of a group of entities have another error than before.
+const marked = "entities.marked"
+
+// group names entities by a key of the index.
+type group struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+func ofSource(source string) group { return group{index.KeySource, source} }
+
+// mark notes why a source's latest text of entities, which are of a group, was not taken.
+func (s *Service) mark(ctx context.Context, tx *store.Tx, space string, g group, names []string, why string) error {
+	news, err := s.setErrors(ctx, tx, names, why)
+	if err != nil || !news {
+		return err
+	}
+	data, err := json.Marshal(g)
+	if err != nil {
+		return err
+	}
+	if space == "" {
+		space = access.Root
+	}
+	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: space, Type: marked, Subject: g.Value, Data: data})
+	return fault.Wrap(err, "note the errors of entities")
+}
+
+// setErrors sets the errors of entities, "" for none, and tells whether that is news. Others learn of it from what the
+// caller tells.
+func (s *Service) setErrors(ctx context.Context, tx *store.Tx, names []string, message string) (news bool, err error) {
+	err = inParts(names, func(some []string) error {
+		in, args := numbered(2, some)
+		n, err := tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE error <> $1 AND ref IN (`+in+`)`, append([]any{clip(message)}, args...)...)
+		news = news || n > 0
+		return fault.Wrap(err, "note the error of entities")
+	})
+	if news {
+		tx.OnCommit(func() { s.follower.index.Touch(names...) })
+	}
+	return news, err
+}
