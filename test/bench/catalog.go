@@ -391,6 +391,7 @@ func (c *catalogued) restart(ctx context.Context, dir, database string) error {
 	if c.s, err = startOn(ctx, dir, database); err != nil {
 		return err
 	}
+	figure(c.name("start_to_ready"), c.s.ready.Seconds(), "s")
 	if n, err := c.count(ctx, url.Values{"kind": {"component"}, "type": {"service"}}); err != nil || n == 0 {
 		return fmt.Errorf("after a start there are %d services: %w", n, err)
 	}

@@ -76,6 +76,7 @@ type walkedFile struct {
 	same   bool // as it was when it was read before, so that it isn't now
 	bad    string
 	wrong  bool // something in it could not be taken
+	torn   bool // one of its documents is no valid one: the file may be half written
 	names  bool // it declares Locations
 	inputs map[string]string
 }
@@ -285,6 +286,7 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 	r.seen[key] = met
 	if len(d.wrong) > 0 {
 		r.fail(f, d.wrong...)
+		f.torn = true
 		r.refuseAs(d.name, joined(d.wrong))
 		r.partial = r.partial || d.kind.Name == locationKind
 		return nil
@@ -388,6 +390,9 @@ func (r *reading) kept(e ref.Entity, file string) (why string, kept bool) {
 	f := r.files[file]
 	if f == nil {
 		return "", r.partial
+	}
+	if f.torn && f.bad == "" {
+		return "its file declares it no more, and has mistakes in it; it goes when they are mended", true
 	}
 	return f.bad, f.bad != "" || f.same
 }

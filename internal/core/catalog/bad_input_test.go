@@ -1,0 +1,113 @@
+package catalog_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+)
+
+// Whatever a file holds ends in a status that says where and why, in bounded memory, and what was good stays.
+//
+//nolint:paralleltest // it counts what is allocated
+func TestBadFilesEndInAStatus(t *testing.T) {
+	b := setup(t, storetest.SQLite(t, rooms()...))
+	alice := accesstest.As("alice")
+	b.apply(alice, "default", "other", component("taken", ""))
+	b.repository(alice, "default", "team/other")
+	b.push(alice, "team/other", map[string]string{"catalog-info.yaml": component("elsewhere", "")})
+	b.location(alice, "default", "team/other", "")
+	explode := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 9 {
+		from, to := string(rune('0'+i)), string(rune('1'+i))
+		explode += "a" + to + ": &a" + to + " [" + strings.TrimSuffix(strings.Repeat("*a"+from+", ", 10), ", ") + "]\n"
+	}
+	lines := strings.Repeat("a line of text\n", 50<<20/15)
+	for _, c := range []struct {
+		what  string
+		files map[string]string
+		link  string // what the file leads to
+		want  string
+		most  uint64 // MB that are allocated in all
+	}{
+		{what: "50 MB", files: map[string]string{"catalog-info.yaml": lines}, want: "more than 4194304", most: 20},
+		{what: "4 MB of one text", files: map[string]string{"catalog-info.yaml": component("good", "")[:20] + lines[:4<<20-100]}, want: "catalog-info.yaml:", most: 200},
+		{what: "anchors that explode", files: map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: good}\nspec:\n  " + strings.ReplaceAll(explode, "\n", "\n  ")}, want: "values, aliases expanded", most: 200},
+		{what: "10,000 levels in brackets", files: map[string]string{"catalog-info.yaml": "kind: " + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "\n"}, want: "catalog-info.yaml:1", most: 100},
+		{what: "10,000 levels of lists", files: map[string]string{"catalog-info.yaml": "kind:\n " + strings.Repeat("- ", 10_000) + "a\n"}, want: "catalog-info.yaml:", most: 100},
+		{what: "1,000 levels of mappings", files: map[string]string{"catalog-info.yaml": nested(1000)}, want: "catalog-info.yaml:", most: 100},
+		{what: "300,000 documents", files: map[string]string{"catalog-info.yaml": strings.Repeat("---\nkind: X\n", 300_000)}, want: "more than 20000 documents", most: 400},
+		{what: "1,000,000 documents", files: map[string]string{"catalog-info.yaml": strings.Repeat("---\nkind: X\n", 1_000_000)}, want: "more than 4194304", most: 20},
+		{what: "what another applied", files: map[string]string{"catalog-info.yaml": component("good", "") + component("taken", "")}, want: "component:default/taken: it belongs to the source other"},
+		{what: "what another location has", files: map[string]string{"catalog-info.yaml": component("good", "") + component("elsewhere", "")}, want: "component:default/elsewhere: it belongs to team/other:catalog-info.yaml"},
+		{what: "a link out of the repository", link: "../../../../etc/passwd", want: "there is no file catalog-info.yaml"},
+		{what: "a link to a file of the machine", link: "/etc/passwd", want: "there is no file catalog-info.yaml"},
+		{what: "a link to itself", link: "catalog-info.yaml", want: "there is no file catalog-info.yaml"},
+		{what: "a path out of the repository", files: map[string]string{"catalog-info.yaml": component("good", "") + location("../../x.yaml")}, want: "leaves the repository"},
+		{what: "a host of this network", files: map[string]string{"catalog-info.yaml": component("good", "") + location("http://10.0.0.1/x.yaml")}, want: "10.0.0.1 is a private address"},
+		{what: "the machine's own metadata", files: map[string]string{"catalog-info.yaml": component("good", "") + location("http://169.254.169.254/latest/meta-data")}, want: `169.254.169.254`},
+		{what: "half a file", files: map[string]string{"catalog-info.yaml": component("good", "")[:60]}, want: "catalog-info.yaml:"},
+		{what: "half a document", files: map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: go"}, want: "catalog-info.yaml:"},
+		{what: "no UTF-8", files: map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: good, title: \"\xff\xfe\xc3\"}\n"}, want: "catalog-info.yaml:"},
+		{what: "control characters", files: map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: good, title: \"\x01\x02\"}\n"}, want: "catalog-info.yaml:"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			inner := *b
+			inner.t = t
+			name := "team/a-" + strings.Map(func(r rune) rune {
+				if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+					return r
+				}
+				return 'x'
+			}, c.what)
+			inner.repository(alice, "default", name)
+			inner.push(alice, name, map[string]string{"catalog-info.yaml": component("good", "")})
+			l := inner.location(alice, "default", name, "")
+			before := inner.get("good")
+			if c.link != "" {
+				head, err := b.repositories.Platform().Head(alice, name, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				request := git.CommitRequest{Branch: "main", Parent: head, Author: git.Signature{Name: "Alice", Email: "alice@example.com"}, Message: "link",
+					Changes: []git.FileChange{{Path: "catalog-info.yaml", Content: []byte(c.link), Mode: "120000"}}}
+				if _, err := b.repositories.CommitFiles(alice, name, request); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				inner.push(alice, name, c.files)
+			}
+			var from, to runtime.MemStats
+			runtime.ReadMemStats(&from)
+			now, _, err := b.RefreshLocation(alice, l.ID)
+			runtime.ReadMemStats(&to)
+			if err != nil || now.Error == "" || !strings.Contains(now.Error+"\n"+details(now), c.want) {
+				t.Errorf("%v: %q %.2000s", err, now.Error, details(now))
+			}
+			if took := (to.TotalAlloc - from.TotalAlloc) >> 20; c.most > 0 && took > c.most {
+				t.Errorf("it took %d MB, more than %d", took, c.most)
+			}
+			if got := inner.get("good"); got.Etag != before.Etag || got.Version != before.Version {
+				t.Errorf("what was good is %+v", got)
+			}
+			if err := b.RemoveLocation(alice, l.ID); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func nested(levels int) string {
+	var text strings.Builder
+	for i := range levels {
+		text.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return text.String()
+}
+
+func location(target string) string {
+	return "---\n{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: all}, spec: {targets: ['" + target + "']}}\n"
+}
