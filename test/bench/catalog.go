@@ -408,34 +408,9 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 	if err != nil {
 		return err
 	}
-	const perDocument = 500
-	for d := range sweptSources / perDocument {
-		var targets []string
-		for i := range perDocument {
-			targets = append(targets, fmt.Sprintf("/git/default/catalog/swept/%05d.yaml", d*perDocument+i))
-		}
-		text, err := json.Marshal(map[string]any{
-			"apiVersion": "backstage.io/v1alpha1", "kind": "Location", "metadata": map[string]string{"name": fmt.Sprintf("swept-%d", d)}, "spec": map[string]any{"targets": targets},
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := client.Post[client.List[client.Applied]](ctx, c.s.api, "/apply", map[string]string{"documents": string(text), "source": "sources"}); err != nil {
-			return err
-		}
-		for i := range perDocument {
-			file := filepath.Join(c.work, fmt.Sprintf("swept/%05d.yaml", d*perDocument+i))
-			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-				return err
-			}
-			one := fmt.Sprintf("apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: swept-%d, namespace: swept}\nspec: {type: service, lifecycle: production, owner: nobody}\n", d*perDocument+i)
-			if err := os.WriteFile(file, []byte(one), 0o600); err != nil {
-				return err
-			}
-		}
-	}
-	for _, args := range [][]string{{"add", "--all"}, {"commit", "--quiet", "-m", "sources"}, {"push", "--quiet", c.url, "HEAD:refs/heads/main"}} {
-		if _, err := c.me.git(ctx, c.work, args...); err != nil {
+	const perRepository = 100
+	for r := range sweptSources / perRepository {
+		if err := c.source(ctx, r, perRepository); err != nil {
 			return err
 		}
 	}
@@ -454,6 +429,41 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 	}
 	many, err := c.idleCPU(ctx)
 	c.most(c.name("sources_polled_cpu"), many-few, 5, "s")
+	return err
+}
+
+// source makes a repository with files, each a location that a Location entity names.
+func (c *catalogued) source(ctx context.Context, number, files int) error {
+	name := fmt.Sprintf("source-%03d", number)
+	r, err := client.Post[client.Repository](ctx, c.s.api, "/repositories", map[string]string{"name": name})
+	if err != nil {
+		return err
+	}
+	var in strings.Builder
+	in.WriteString("commit refs/heads/main\ncommitter Bench <bench@example.com> 1700000000 +0000\ndata 3\nall\n")
+	var targets []string
+	for i := range files {
+		one := fmt.Sprintf("apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: part-%d-%d, namespace: swept}\nspec: {type: service, lifecycle: production, owner: nobody}\n", number, i)
+		fmt.Fprintf(&in, "M 100644 inline %03d.yaml\ndata %d\n%s\n", i, len(one), one)
+		targets = append(targets, fmt.Sprintf("/git/default/%s/%03d.yaml", name, i))
+	}
+	work := filepath.Join(c.me.home, name)
+	if _, err := c.me.git(ctx, "", "init", "--quiet", work); err != nil {
+		return err
+	}
+	if _, err := c.me.gitWith(ctx, work, in.String(), "fast-import", "--quiet"); err != nil {
+		return err
+	}
+	if _, err := c.me.git(ctx, work, "push", "--quiet", r.CloneURL, "main"); err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": "backstage.io/v1alpha1", "kind": "Location", "metadata": map[string]string{"name": name}, "spec": map[string]any{"targets": targets},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = client.Post[client.List[client.Applied]](ctx, c.s.api, "/apply", map[string]string{"documents": string(text), "source": "sources"})
 	return err
 }
 

