@@ -35,6 +35,8 @@ var heavy = map[string]string{
 	"github.com/yuin/goldmark":                 "internal/product/docs",
 	"github.com/alecthomas/chroma/v2":          "internal/product/docs",
 	"github.com/microcosm-cc/bluemonday":       "internal/product/docs",
+	"github.com/vektah/gqlparser/v2":           "internal/product/docs",
+	"github.com/emicklei/proto":                "internal/product/docs",
 }
 
 type listed struct {

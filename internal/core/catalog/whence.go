@@ -57,3 +57,28 @@ func (s *Service) Whence(ctx context.Context, tx *store.Tx, r ref.Entity, text s
 	}
 	return repository, has == 1, fault.Wrap(err, "find where %s is declared", r)
 }
+
+// AtVersion gives an entity's document as a version had it, and that version. It needs entity:read in the space that the entity
+// was in then; otherwise, and where there is no such version or it was deleted, it is fault.NotFound.
+func (s *Service) AtVersion(ctx context.Context, r ref.Entity, number int) (document.Document, Version, error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return document.Document{}, Version{}, err
+	}
+	var v storedVersion
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		row := tx.QueryRow(ctx, `SELECT version, action, time, actor, git_commit, source, entry, document, space FROM entity_versions WHERE ref = $1 AND version = $2`, r.String(), number)
+		v, err = scanVersion(row)
+		return err
+	})
+	if err == nil && (!visible.Has(v.space) || v.document == nil) {
+		err = fault.Errorf(fault.NotFound, "it is hidden")
+	}
+	if fault.Is(err, fault.NotFound) {
+		return document.Document{}, Version{}, fault.Errorf(fault.NotFound, "%s has no version %d, or you may not see it", r, number)
+	}
+	if err != nil {
+		return document.Document{}, Version{}, fault.Wrap(err, "read version %d of %s", number, r)
+	}
+	return *v.document, v.Version, nil
+}

@@ -118,6 +118,7 @@ func (a *API) routes() {
 	a.repositoryRoutes()
 	a.proposalRoutes()
 	a.documentationRoutes()
+	a.definitionRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -58,6 +58,7 @@ func rights() map[string]string {
 		"listDocs": "entity:read, and repository:read for the repository of the docs; others are left out", "getDocs": "entity:read, and repository:read for the repository of the docs",
 		"getDocsPage": "entity:read, and repository:read for the repository of the docs", "searchDocs": "entity:read, and repository:read for the repository of the docs",
 		"checkDocs": "entity:read, and repository:read for the repository of the docs", "downloadDocsFile": "entity:read, and repository:read for the repository of the docs",
+		"getDefinition": "entity:read; repository:read for a branch, tag or commit", "compareDefinitions": "entity:read; repository:read for a branch, tag or commit",
 		"checkDocsFiles": "none; it reads nothing but what it is given",
 
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",

@@ -64,3 +64,28 @@ export const docsCheck = (of: DocsOf, commit: string) =>
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   });
+
+interface EntityPath {
+  kind: string;
+  namespace: string;
+  name: string;
+}
+
+const api1 = '/api/v1/entities/{kind}/{namespace}/{name}/definition' as const;
+
+/** What an API is: now, or at a version, branch, tag or commit. */
+export const definition = (path: EntityPath, at?: string) =>
+  queryOptions({
+    queryKey: ['definition', path.kind, path.namespace, path.name, at],
+    queryFn: ({ signal }) => body(api.GET(api1, { params: { path, query: { at } }, signal })),
+    retry: false,
+    placeholderData: keepPreviousData,
+  });
+
+export const definitionChanges = (path: EntityPath, from?: string, to?: string) =>
+  queryOptions({
+    queryKey: ['definition', path.kind, path.namespace, path.name, 'changes', from, to],
+    queryFn: ({ signal }) => body(api.GET(`${api1}/changes`, { params: { path, query: { from, to } }, signal })),
+    retry: false,
+    placeholderData: keepPreviousData,
+  });

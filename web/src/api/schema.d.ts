@@ -288,6 +288,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entities/{kind}/{namespace}/{name}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The definition of an API: its operations and types, whatever its format
+         * @description Permission: entity:read; repository:read for a branch, tag or commit.
+         */
+        get: operations["getDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities/{kind}/{namespace}/{name}/definition/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed in the definition of an API, and what of it breaks
+         * @description Permission: entity:read; repository:read for a branch, tag or commit.
+         */
+        get: operations["compareDefinitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/entities/{kind}/{namespace}/{name}/docs": {
         parameters: {
             query?: never;
@@ -2578,6 +2618,50 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        APIField: {
+            default?: string;
+            deprecated?: boolean;
+            description?: string;
+            example?: string;
+            fields?: components["schemas"]["APIField"][] | null;
+            /** @description path, query, header, body, answer, argument, message, … */
+            in?: string;
+            limits?: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Of protobuf.
+             */
+            number?: number;
+            /** @description The types that its type names. */
+            refs?: string[] | null;
+            required?: boolean;
+            type: string;
+            /** @description The only ones that it may have. */
+            values?: string[] | null;
+        };
+        APIOperation: {
+            deprecated?: boolean;
+            description?: string;
+            group?: string;
+            /** @description The same in all versions. */
+            id: string;
+            inputs: components["schemas"]["APIField"][] | null;
+            name: string;
+            outputs: components["schemas"]["APIField"][] | null;
+            summary?: string;
+            verb: string;
+        };
+        APIType: {
+            deprecated?: boolean;
+            description?: string;
+            fields?: components["schemas"]["APIField"][] | null;
+            kind: string;
+            name: string;
+            refs?: string[] | null;
+            type?: string;
+            values?: string[] | null;
+        };
         Actor: {
             /** @description Opaque; what the ledger names. */
             id: string;
@@ -2934,6 +3018,49 @@ export interface components {
             subject?: string;
             /** Format: date-time */
             time: string;
+        };
+        Definition: {
+            /** @description Version of the entity, or the branch, tag or commit that was asked for. */
+            at: string;
+            commit?: string;
+            description?: string;
+            /** @description Why it is only a text. */
+            error?: string;
+            /** @enum {string} */
+            format: "openapi" | "asyncapi" | "graphql" | "protobuf" | "text";
+            formatVersion?: string;
+            operations: components["schemas"]["APIOperation"][] | null;
+            /** @description What of it could not be read. */
+            problems?: string[] | null;
+            /** @description The version that the API gives itself. */
+            release?: string;
+            servers?: string[] | null;
+            text: string;
+            title?: string;
+            types: components["schemas"]["APIType"][] | null;
+        };
+        DefinitionAt: {
+            at: string;
+            commit?: string;
+            release?: string;
+        };
+        DefinitionChange: {
+            breaking: boolean;
+            message: string;
+            where: string;
+        };
+        DefinitionChanges: {
+            /**
+             * Format: int64
+             * @description How many of the changes break who uses the API.
+             */
+            breaking: number;
+            /** @description What breaks comes first. */
+            changes: components["schemas"]["DefinitionChange"][] | null;
+            from: components["schemas"]["DefinitionAt"];
+            /** @description There are more than are told. */
+            more?: boolean;
+            to: components["schemas"]["DefinitionAt"];
         };
         Delivery: {
             /** Format: int64 */
@@ -6110,6 +6237,152 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getDefinition: {
+        parameters: {
+            query?: {
+                /** @description Number of a version of the entity; branch, tag or commit of the repository that declares it; empty for now. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Definition"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    compareDefinitions: {
+        parameters: {
+            query?: {
+                /** @description Like at of the definition; empty for the last version with another definition. */
+                from?: string;
+                /** @description Like at of the definition; empty for now. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionChanges"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -117,7 +117,7 @@ function Items({ of, items, path }: { of: DocsOf; items: DocsItem[]; path: strin
       {items.map((item) => (
         <li key={`${item.path ?? item.address ?? ''} ${item.title}`}>
           {item.path !== undefined ? (
-            <Link to={docsPath(entityOf(of), item.path, of.rev)} aria-current={item.path === path ? 'page' : undefined}>
+            <Link to={docsPath(entityOf(of), item.path, of.rev)} activeOptions={{ exact: true }}>
               {item.title}
             </Link>
           ) : item.address ? (
@@ -165,7 +165,13 @@ function Contents({ page }: { page: DocsPage }) {
       <ul className={classes.items}>
         {shown.map((h) => (
           <li key={h.id} data-level={h.level}>
-            <Link to="." search hash={h.id} hashScrollIntoView={false}>
+            <Link
+              to="."
+              search
+              hash={h.id}
+              hashScrollIntoView={false}
+              activeOptions={{ exact: true, includeHash: true }}
+            >
               {h.text}
             </Link>
           </li>

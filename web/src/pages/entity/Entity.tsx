@@ -18,6 +18,7 @@ import { SignInLink } from './SignInLink';
 import { Versions } from './Versions';
 
 const DocsTab = lazy(() => import('../docs/DocsTab'));
+const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
 
 /** The kinds that have docs. */
 const documented = new Set(['Component', 'API', 'System', 'Domain', 'Resource', 'Template', 'Product', 'Platform']);
@@ -88,6 +89,7 @@ export function EntityPage() {
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          {entity.kind === 'API' && <Tabs.Tab value="definition">Definition</Tabs.Tab>}
           {documented.has(entity.kind) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
           <Tabs.Tab value="relations">Relations</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
@@ -96,6 +98,11 @@ export function EntityPage() {
         </Tabs.List>
         <Tabs.Panel value="overview">
           <Overview entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="definition">
+          <Suspense fallback={<Rows />}>
+            <DefinitionTab entity={entity} />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="docs">
           <Suspense fallback={<Rows />}>

@@ -1,0 +1,192 @@
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/product/docs/definition"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Defined is the definition of an API at a moment.
+type Defined struct {
+	definition.Definition
+	At     string // the version of the entity, or the commit that was asked for
+	Commit string // that the text came with; "" when it was applied
+	Text   string
+	Error  string // why it could only be read as a text
+}
+
+// Changed is what is different between two definitions of an API.
+type Changed struct {
+	From, To Defined // without their texts
+	Breaking int
+	Changes  []definition.Change
+	More     bool
+}
+
+// Definition gives what an API's entity says of it (spec.definition): now, with at a number as a version of the entity had it, and
+// with a branch, a tag or a commit as the file says that declares it. It needs entity:read, and repository:read for the last.
+func (s *Service) Definition(ctx context.Context, r ref.Entity, at string) (Defined, error) {
+	e, err := s.Catalog.Get(ctx, r)
+	if err != nil {
+		return Defined{}, err
+	}
+	return s.defined(ctx, e, at)
+}
+
+func (s *Service) defined(ctx context.Context, e catalog.Entity, at string) (Defined, error) {
+	d, doc := Defined{At: at}, e.Document
+	const longestNumber = 6 // what is longer is the beginning of a commit
+	number, err := strconv.Atoi(at)
+	switch {
+	case at == "":
+		d.At, d.Commit = strconv.Itoa(e.Version), e.Commit
+	case err == nil && len(at) <= longestNumber:
+		var v catalog.Version
+		if doc, v, err = s.Catalog.AtVersion(ctx, e.Ref, number); err != nil {
+			return d, err
+		}
+		d.Commit = v.Commit
+	default:
+		if doc, d.Commit, err = s.declaredAt(ctx, e, at); err != nil {
+			return d, err
+		}
+	}
+	text, ok := doc.Spec["definition"].(string)
+	if !ok {
+		if doc.Spec["definition"] == nil {
+			return d, fault.Errorf(fault.NotFound, "%s has no definition (spec.definition)", e.Ref)
+		}
+		raw, err := json.Marshal(doc.Spec["definition"]) // it came from $json or $yaml
+		if err != nil {
+			return d, err
+		}
+		text = string(raw)
+	}
+	kind, _ := doc.Spec["type"].(string)
+	d.Text = text
+	d.Definition, err = definition.Parse(kind, text)
+	if err != nil {
+		d.Definition, d.Error = definition.Definition{Format: definition.Text}, cut(fault.Message(err), 1000)
+		for _, detail := range fault.Details(err) {
+			d.Error = cut(d.Error+"\n"+detail.String(), 2000)
+		}
+	}
+	return d, nil
+}
+
+// declaredAt reads an entity's document from the file that declares it, at a commit.
+func (s *Service) declaredAt(ctx context.Context, e catalog.Entity, rev string) (document.Document, string, error) {
+	const mostFile = 4 << 20
+	var none document.Document
+	if e.File.Repository == "" {
+		return none, "", fault.Errorf(fault.Invalid, "%s was applied, so it has versions and no commits; name a version by its number", e.Ref)
+	}
+	commit, err := s.Repositories.Resolve(ctx, e.File.Repository, rev)
+	if err != nil {
+		return none, "", err
+	}
+	data, err := s.Repositories.ReadFile(ctx, e.File.Repository, commit, e.File.Path, mostFile)
+	if err != nil {
+		return none, "", fault.Wrap(err, "read %s of %s at %.12s", e.File.Path, e.File.Repository, commit)
+	}
+	all, err := document.Parse(e.File.Path, data, document.Limits{Bytes: mostFile})
+	if err != nil {
+		return none, "", err
+	}
+	for _, d := range all {
+		if d.Ref() != e.Ref {
+			continue
+		}
+		return s.filled(ctx, e.File, commit, d)
+	}
+	return none, "", fault.Errorf(fault.NotFound, "%s does not declare %s at %.12s", e.File.Path, e.Ref, commit)
+}
+
+// filled reads the file that a definition names, {$text: FILE}.
+func (s *Service) filled(ctx context.Context, file catalog.File, commit string, d document.Document) (document.Document, string, error) {
+	holder, ok := d.Spec["definition"].(map[string]any)
+	if !ok || len(holder) != 1 {
+		return d, commit, nil
+	}
+	for _, key := range []string{"$text", "$openapi", "$asyncapi", "$yaml", "$json"} {
+		target, ok := holder[key].(string)
+		if !ok {
+			continue
+		}
+		name, inside := within(path.Dir(file.Path), strings.TrimPrefix(target, "./"))
+		if !inside || isAddress(target) {
+			return d, "", fault.Errorf(fault.Invalid, "the definition is %.200q, which is not a file of this repository", target)
+		}
+		content, err := s.Repositories.ReadFile(ctx, file.Repository, commit, name, definition.MaxBytes)
+		if err != nil {
+			return d, "", fault.Wrap(err, "read %s of %s at %.12s", name, file.Repository, commit)
+		}
+		d = d.Clone()
+		d.Spec["definition"] = string(content)
+	}
+	return d, commit, nil
+}
+
+// Changes tells what changed in the definition of an API from one version, branch or commit to another; see Definition. Without
+// from it is the last version with another definition, and without to what is now.
+func (s *Service) Changes(ctx context.Context, r ref.Entity, from, to string) (Changed, error) {
+	e, err := s.Catalog.Get(ctx, r)
+	if err != nil {
+		return Changed{}, err
+	}
+	var c Changed
+	if c.To, err = s.defined(ctx, e, to); err != nil {
+		return c, err
+	}
+	if from == "" {
+		c.From, err = s.before(ctx, e, c.To)
+	} else {
+		c.From, err = s.defined(ctx, e, from)
+	}
+	if err != nil {
+		return c, err
+	}
+	for _, d := range []Defined{c.From, c.To} {
+		if d.Error != "" {
+			return c, fault.Errorf(fault.Invalid, "the definition of %s at %s can't be compared: %s", r, d.At, d.Error)
+		}
+	}
+	if c.To.Format == definition.Text && c.From.Text != c.To.Text {
+		return c, fault.Errorf(fault.Invalid, "definitions of this format are not compared; those of OpenAPI, AsyncAPI, GraphQL and protobuf are")
+	}
+	c.Changes, c.More = definition.Compare(c.From.Definition, c.To.Definition)
+	for _, change := range c.Changes {
+		if change.Breaking {
+			c.Breaking++
+		}
+	}
+	c.From.Text, c.To.Text = "", ""
+	return c, nil
+}
+
+// before gives the last version that had another definition; what is compared itself when there is none.
+func (s *Service) before(ctx context.Context, e catalog.Entity, now Defined) (Defined, error) {
+	const most = 50 // versions that are looked at
+	newest := e.Version
+	if n, err := strconv.Atoi(now.At); err == nil && n < newest {
+		newest = n
+	}
+	for number := newest; number > max(0, newest-most); number-- {
+		d, err := s.defined(ctx, e, strconv.Itoa(number))
+		if fault.Is(err, fault.NotFound) {
+			continue // deleted then, or hidden
+		}
+		if err != nil || d.Text != now.Text {
+			return d, err
+		}
+	}
+	return now, nil
+}

@@ -1,0 +1,233 @@
+package definition
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// tree is a document of OpenAPI or AsyncAPI: JSON or YAML, with references within itself.
+type tree struct {
+	bounds
+	root  map[string]any
+	types []string // where the types with names are: #/components/schemas/
+}
+
+func readTree(text string, d *Definition) (*tree, error) {
+	value, err := document.ParseValue("definition", []byte(text), document.Limits{Bytes: MaxBytes})
+	if err != nil {
+		return nil, err
+	}
+	root, ok := value.(map[string]any)
+	if !ok {
+		return nil, fault.Errorf(fault.Invalid, "the definition is no mapping")
+	}
+	return &tree{bounds: bounds{d: d}, root: root}, nil
+}
+
+func object(v any) map[string]any { m, _ := v.(map[string]any); return m }
+func array(v any) []any           { l, _ := v.([]any); return l }
+
+func str(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case map[string]any, []any:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
+	return fmt.Sprint(v)
+}
+
+func truth(v any) bool { b, _ := v.(bool); return b }
+
+func keys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
+
+// resolve follows references within the document to what they name; "" is the last name. One that leads elsewhere is not
+// followed, and one that leads to nothing, or in a circle, gives nil.
+func (t *tree) resolve(v any) (value map[string]any, name string) {
+	const mostHops = 20
+	m := object(v)
+	for range mostHops {
+		pointer, ok := m["$ref"].(string)
+		if !ok {
+			return m, name
+		}
+		if !strings.HasPrefix(pointer, "#/") {
+			t.problem(fmt.Sprintf("%.200s is not part of it, and is not fetched", pointer))
+			return nil, pointer
+		}
+		at := any(t.root)
+		for _, part := range strings.Split(pointer[2:], "/") {
+			part = strings.NewReplacer("~1", "/", "~0", "~", "%7B", "{", "%7D", "}").Replace(part)
+			at = object(at)[part]
+			name = part
+		}
+		if m = object(at); m == nil {
+			t.problem(fmt.Sprintf("%.200s leads to nothing", pointer))
+			return nil, name
+		}
+	}
+	t.problem("a reference leads in a circle")
+	return nil, name
+}
+
+// named gives the name of the type that a reference is to, and "" for what is none.
+func (t *tree) typeOf(schema map[string]any) string {
+	pointer, _ := schema["$ref"].(string)
+	for _, prefix := range t.types {
+		if name, ok := strings.CutPrefix(pointer, prefix); ok && !strings.Contains(name, "/") {
+			return strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		}
+	}
+	return ""
+}
+
+// schema reads JSON Schema.
+func (t *tree) schema(v any, depth int) Field {
+	s := object(v)
+	if s == nil {
+		return Field{Type: "any"}
+	}
+	if name := t.typeOf(s); name != "" {
+		return Field{Type: name, Refs: []string{name}, Description: str(s["description"])}
+	}
+	if _, is := s["$ref"]; is {
+		to, name := t.resolve(s)
+		if to == nil {
+			return Field{Type: name}
+		}
+		s = to
+	}
+	if depth > maxDepth {
+		t.problem("it has types within types more than 12 levels deep; what is below is left out")
+		return Field{Type: "…"}
+	}
+	f := Field{Description: str(s["description"]), Deprecated: truth(s["deprecated"]), Default: str(s["default"]), Example: cutExample(s["example"]), Limits: limits(s)}
+	for _, value := range array(s["enum"]) {
+		f.Values = append(f.Values, str(value))
+	}
+	if value, ok := s["const"]; ok {
+		f.Values = []string{str(value)}
+	}
+	t.shape(&f, s, depth)
+	if truth(s["nullable"]) {
+		f.Type += " | null"
+	}
+	return f
+}
+
+// shape reads what kind of value a schema is of.
+func (t *tree) shape(f *Field, s map[string]any, depth int) {
+	for _, several := range [][2]string{{"oneOf", " | "}, {"anyOf", " | "}, {"allOf", " & "}} {
+		parts := array(s[several[0]])
+		if len(parts) == 0 {
+			continue
+		}
+		var names []string
+		for _, part := range parts[:min(len(parts), 50)] {
+			p := t.schema(part, depth+1)
+			names = append(names, p.Type)
+			f.Refs = append(f.Refs, p.Refs...)
+			f.Fields = append(f.Fields, p.Fields...)
+		}
+		f.Type = strings.Join(names, several[1])
+		f.Fields = append(f.Fields, t.properties(s, depth)...)
+		return
+	}
+	kind := str(s["type"])
+	if list := array(s["type"]); list != nil {
+		var names []string
+		for _, name := range list {
+			names = append(names, str(name))
+		}
+		kind = strings.Join(names, " | ")
+	}
+	switch {
+	case strings.HasPrefix(kind, "array"):
+		item := t.schema(s["items"], depth+1)
+		f.Type, f.Refs, f.Fields = strings.Replace(kind, "array", "array of "+item.Type, 1), item.Refs, item.Fields
+		if f.Values == nil {
+			f.Values = item.Values
+		}
+	case strings.HasPrefix(kind, "object") || kind == "" && s["properties"] != nil:
+		f.Type, f.Fields = max(kind, "object"), t.properties(s, depth)
+		if more := object(s["additionalProperties"]); more != nil && len(f.Fields) == 0 {
+			value := t.schema(more, depth+1)
+			f.Type, f.Refs, f.Fields = "map of "+value.Type, value.Refs, value.Fields
+		}
+	case kind == "":
+		f.Type = "any"
+	default:
+		f.Type = kind
+		if format := str(s["format"]); format != "" {
+			f.Type += " (" + format + ")"
+		}
+	}
+}
+
+func (t *tree) properties(s map[string]any, depth int) []Field {
+	required := map[string]bool{}
+	for _, name := range array(s["required"]) {
+		required[str(name)] = true
+	}
+	var fields []Field
+	all := object(s["properties"])
+	for _, name := range keys(all) {
+		if !t.field() {
+			break
+		}
+		f := t.schema(all[name], depth+1)
+		f.Name, f.Required = name, required[name]
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// limits tells what a value must be beyond its type.
+func limits(s map[string]any) string {
+	var all []string
+	for _, l := range [][2]string{
+		{"minimum", "at least "}, {"maximum", "at most "}, {"exclusiveMinimum", "above "}, {"exclusiveMaximum", "below "}, {"multipleOf", "a multiple of "},
+		{"minLength", "length at least "}, {"maxLength", "length at most "}, {"pattern", "like "}, {"minItems", "items at least "}, {"maxItems", "items at most "},
+	} {
+		if value, ok := s[l[0]]; ok {
+			all = append(all, l[1]+str(value))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func cutExample(v any) string {
+	const most = 2000
+	text := str(v)
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// typesOf reads the types with names.
+func (t *tree) typesOf(all map[string]any) {
+	for _, name := range keys(all) {
+		f := t.schema(all[name], 0)
+		kind := f.Type
+		switch {
+		case len(f.Values) > 0:
+			kind = "enum"
+		case len(f.Fields) > 0:
+			kind = "object"
+		}
+		t.named(Type{Name: name, Kind: kind, Type: f.Type, Refs: f.Refs, Description: f.Description, Deprecated: f.Deprecated, Values: f.Values, Fields: f.Fields})
+	}
+}

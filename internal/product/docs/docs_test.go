@@ -1,0 +1,201 @@
+package docs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/product/docs/markdown"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+func tree1(files ...string) sentTree {
+	t := sentTree{}
+	for i := 0; i < len(files); i += 2 {
+		t[files[i]] = []byte(files[i+1])
+	}
+	return t
+}
+
+func siteOf(t *testing.T, folder string, files ...string) *Site {
+	t.Helper()
+	site, err := readSite(context.Background(), tree1(files...), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site
+}
+
+// outline tells a navigation in one line: title(path) or title[items].
+func outline(items []Item) string {
+	var parts []string
+	for _, i := range items {
+		switch {
+		case i.Page != nil:
+			parts = append(parts, fmt.Sprintf("%s(%s)", i.Title, *i.Page))
+		case i.Address != "":
+			parts = append(parts, fmt.Sprintf("%s<%s>", i.Title, i.Address))
+		default:
+			parts = append(parts, fmt.Sprintf("%s[%s]", i.Title, outline(i.Items)))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// TestSites shows what sites are found in the files of a folder.
+func TestSites(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, folder, nav, problems string
+		files                       []string
+	}{
+		{"a README alone", "", "The tool()", "", []string{"README.md", "# The tool", "main.go", ""}},
+		{"a README of a folder", "a/b", "B()", "", []string{"README.md", "# A", "a/b/readme.md", "# B"}},
+		{"docs without a configuration", "", "Hi() About(about) Guide[Start(guide) Deep(guide/deep)]", "",
+			[]string{"docs/index.md", "# Hi", "docs/about.md", "x", "docs/guide/index.md", "# Start", "docs/guide/deep.md", "---\ntitle: Deep\n---\n", "docs/.hidden.md", "x", "docs/x.png", ""}},
+		{"a README before docs", "", "Shop() Use(use)", "", []string{"README.md", "# Shop", "docs/use.md", "# Use"}},
+		{"an index wins over a README", "", "Index()", "", []string{"docs/README.md", "# Read", "docs/index.md", "# Index"}},
+		{"a navigation", "", "Home() Guide[Named(b) Deep[C(c)]] Elsewhere<https://x.org>", "mkdocs.yml:7 there is no page gone.md in docs; mkdocs.yml:8 !include ./x.yml: the pages of other sites are not included; let their entities have docs of their own", []string{
+			"mkdocs.yml", "site_name: S\nnav:\n  - index.md\n  - Guide:\n    - Named: b.md\n    - Deep: [c.md]\n  - gone.md\n  - Other: '!include ./x.yml'\n  - Elsewhere: https://x.org\n",
+			"docs/index.md", "", "docs/b.md", "# B", "docs/c.md", "# C", "docs/left-out.md", ""}},
+		{"another folder of pages", "svc", "I()", "", []string{"svc/mkdocs.yml", "docs_dir: pages\n", "svc/pages/index.md", "# I", "svc/docs/x.md", ""}},
+		{"a folder that leads out", "svc", "I()", "svc/mkdocs.yml:0 docs_dir ../../etc leads out of the repository", []string{"svc/mkdocs.yml", "docs_dir: ../../etc\n", "svc/docs/index.md", "# I"}},
+		{"tags of Python", "", "I()", "", []string{"mkdocs.yml", "markdown_extensions:\n  - a:\n      b: !!python/name:c.d\nplugins: !ENV [A, b]\n", "docs/index.md", "# I"}},
+		{"no YAML", "", "I()", "mkdocs.yml:1 it is no YAML", []string{"mkdocs.yml", "a: [\n", "docs/index.md", "# I"}},
+		{"anchors that explode", "", "I()", "", []string{"mkdocs.yml", "a: &a [1,1]\nb: &b [*a,*a]\nc: [*b,*b]\nnav: \n", "docs/index.md", "# I"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := siteOf(t, c.folder, c.files...)
+			var problems []string
+			for _, p := range site.Problems {
+				problems = append(problems, fmt.Sprintf("%s:%d %s", p.File, p.Line, p.Message))
+			}
+			if got := strings.Join(problems, "; "); outline(site.Nav) != c.nav || !strings.HasPrefix(got, c.problems) || c.problems == "" && got != "" {
+				t.Errorf("the navigation is %s, want %s\nproblems %s", outline(site.Nav), c.nav, got)
+			}
+		})
+	}
+	for _, files := range [][]string{{"main.go", ""}, {"docs/x.png", ""}, {}} {
+		if _, err := readSite(context.Background(), tree1(files...), ""); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%v: %v", files, err)
+		}
+	}
+}
+
+// TestNavigationIsBounded in depth and length.
+func TestNavigationIsBounded(t *testing.T) {
+	t.Parallel()
+	deep := "nav: " + strings.Repeat("[{a: ", 30) + "index.md" + strings.Repeat("}]", 30)
+	site := siteOf(t, "", "mkdocs.yml", deep, "docs/index.md", "")
+	if len(site.Problems) != 1 || !strings.Contains(site.Problems[0].Message, "levels deep") {
+		t.Errorf("deep: %+v", site.Problems)
+	}
+	site = siteOf(t, "", "mkdocs.yml", "nav:\n"+strings.Repeat("  - index.md\n", maxNav+10), "docs/index.md", "")
+	if len(site.Nav) != maxNav || len(site.Problems) != 1 {
+		t.Errorf("long: %d entries, %+v", len(site.Nav), site.Problems)
+	}
+}
+
+// TestLinks shows where the links of a page lead.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	site := siteOf(t, "svc", "svc/mkdocs.yml", "site_name: S", "svc/docs/index.md", "# I", "svc/docs/guide/a.md", "# A", "svc/docs/guide/index.md", "# G",
+		"svc/docs/img/x.png", "", "svc/main.go", "", "svc/docs/paper.pdf", "")
+	a := addresses{Opened{Site: site, Rev: "v1", Place: Place{
+		Entity: ref.New("component", "default", "svc"), Branch: "main", Repository: repository.Repository{Namespace: "crew", Name: "mono", DefaultBranch: "main"},
+	}}, "/api/v1"}
+	from := site.Pages[site.byPath["guide/a"]]
+	const docs, raw = "/docs/default/component/svc", "/api/v1/entities/component/default/svc/docs/file"
+	for link, want := range map[string]string{
+		"../index.md": docs + "?ref=v1", "index.md#x y": docs + "/guide?ref=v1#x%20y", "../": docs + "?ref=v1", "#here": "#here", "a.md#b": "#b", ".": docs + "/guide?ref=v1",
+		"../img/x.png": raw + "?path=svc%2Fdocs%2Fimg%2Fx.png&ref=v1", "../paper.pdf": raw + "?path=svc%2Fdocs%2Fpaper.pdf&ref=v1",
+		"../../main.go#L3": "/repositories/crew/mono?path=svc%2Fmain.go&ref=v1#L3", "../../../other/x.go": "/repositories/crew/mono?path=other%2Fx.go&ref=v1",
+		"https://x.org": "https://x.org", "mailto:a@x.org": "mailto:a@x.org", "/guide/a.md#q": "#q", "/catalog": "/catalog", "nowhere.md": "", "javascript:alert(1)": "",
+		"../../../../etc/passwd": "", "": "", "%zz": "",
+	} {
+		to := a.resolve(from, markdown.Link{Target: link})
+		if to.Address != want || to.Outside {
+			t.Errorf("%q leads to %+v, want %s", link, to, want)
+		}
+	}
+	if to := a.resolve(from, markdown.Link{Target: "https://x.org/a.png", Image: true}); !to.Outside {
+		t.Errorf("an image of elsewhere is %+v", to)
+	}
+	if to := site.follow(site.Pages[0], "/catalog"); to.wrong == "" || to.outside != "/catalog" {
+		t.Errorf("an address of the portal is %+v", to)
+	}
+	// As on a site of MkDocs, where the page is guide/a/.
+	if to := site.follow(from, "../../guide/"); to.page != site.byPath["guide"] {
+		t.Errorf("a link to an address is %+v", to)
+	}
+}
+
+// TestCheck tells what is wrong with files that somebody sends.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	s := &Service{markdown: markdown.New(func() time.Time { return time.Time{} })}
+	report, err := s.CheckFiles(context.Background(), tree1("docs/index.md", "# I\n[ok](a.md#a) [bad](a.md#b) ![no](x.png)\n\n--8<-- \"y\"\n", "docs/a.md", "# A\n\n[^1]\n\n[^1]: [i](index.md#i)\n"))
+	if err != nil || report.Pages != 2 || report.Links != 4 || len(report.Problems) != 3 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for i, want := range []Problem{
+		{"docs/index.md", 4, "", "no files are included here (--8<-- \"y\"); write the text, or link to it"},
+		{"docs/index.md", 2, "a.md#b", "there is no heading #b on docs/a.md"}, {"docs/index.md", 2, "x.png", "there is no file docs/x.png"},
+	} {
+		if report.Problems[i] != want {
+			t.Errorf("problem %d is %+v", i, report.Problems[i])
+		}
+	}
+	if _, err := s.CheckFiles(context.Background(), tree1("../x.md", "")); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a path that leads out: %v", err)
+	}
+	if _, err := s.CheckFiles(context.Background(), tree1("x.md", strings.Repeat("x", sentBytes+1))); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("too much: %v", err)
+	}
+}
+
+// TestSearchPutsHeadingsFirst and pages through what it finds.
+func TestSearchPutsHeadingsFirst(t *testing.T) {
+	t.Parallel()
+	texts := []text{
+		{PageRef{Path: "a", Title: "A"}, markdown.Section{ID: "x", Heading: "Other", Text: "how to install it"}},
+		{PageRef{Path: "b", Title: "B"}, markdown.Section{ID: "y", Heading: "Install", Text: strings.Repeat("words ", 100) + "it is here"}},
+		{PageRef{Path: "c", Title: "C"}, markdown.Section{ID: "z", Heading: "None", Text: "nothing"}},
+	}
+	got := search(texts, []string{"install", "it"}, page.Request{Limit: 1})
+	if len(got.Items) != 1 || got.Items[0].Path != "b" || got.Next != "1" || !strings.HasPrefix(got.Items[0].Excerpt, "…") || !strings.Contains(got.Items[0].Excerpt, "it is here") {
+		t.Errorf("%+v", got)
+	}
+	if rest := search(texts, []string{"install", "it"}, page.Request{Limit: 1, Cursor: got.Next}); len(rest.Items) != 1 || rest.Items[0].Path != "a" || rest.Next != "" {
+		t.Errorf("%+v", rest)
+	}
+}
+
+// TestCacheIsBounded by bytes, and lets go of what was used least.
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newCache(100)
+	made := 0
+	ask := func(key string, size int) {
+		_, err := kept(c, key, func() (string, int, error) { made++; return key, size, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"a", "b", "a", "c", "a", "b"} {
+		ask(key, 40)
+	}
+	if made != 4 || c.bytes > 100 {
+		t.Errorf("%d are made, %d bytes are kept", made, c.bytes)
+	}
+	ask("large", 99)
+	if _, ok := c.get("large"); ok {
+		t.Error("one entry has the cache for itself")
+	}
+}
