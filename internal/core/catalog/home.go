@@ -27,28 +27,27 @@ const (
 	AnnotationOrphan   = "backstage.io/orphan"
 )
 
-// Annotated gives an entity's document with the annotations that Backstage writes when it reads one: where it came from,
-// where that can be looked at and edited. base is this server's address. Where a document comes from is never taken
-// from its own text; of the others the author's word counts.
+// Whence gives the annotations that Backstage writes when it reads an entity: where it came from, which is never taken from its
+// own text, and where that can be looked at and edited, for which the author's word counts. base is this server's address.
+func Whence(e Entity, base string) (always, usual map[string]string) {
+	if e.File.Location == "" {
+		from := "apply:" + e.Space + "/" + e.Source
+		return map[string]string{AnnotationLocation: from, AnnotationOrigin: from}, nil
+	}
+	always = map[string]string{AnnotationLocation: "url:" + e.File.Address(base), AnnotationOrigin: "url:" + e.Origin.Address(base)}
+	usual = map[string]string{AnnotationSource: "url:" + e.File.Folder(base), AnnotationView: e.File.View(base), AnnotationEdit: e.File.Edit(base)}
+	return always, usual
+}
+
+// Annotated gives an entity's document with the annotations of Whence.
 func Annotated(e Entity, base string) document.Document {
 	d := e.Document
-	said := make(map[string]string, len(d.Metadata.Annotations)+5)
-	if e.File.Location == "" {
-		said[AnnotationLocation] = "apply:" + e.Space + "/" + e.Source
-		said[AnnotationOrigin] = said[AnnotationLocation]
-	} else {
-		said[AnnotationSource] = "url:" + e.File.Folder(base)
-		said[AnnotationView] = e.File.View(base)
-		said[AnnotationEdit] = e.File.Edit(base)
-		maps.Copy(said, d.Metadata.Annotations)
-		said[AnnotationLocation] = "url:" + e.File.Address(base)
-		said[AnnotationOrigin] = "url:" + e.Origin.Address(base)
+	always, said := Whence(e, base)
+	if said == nil {
+		said = make(map[string]string, len(d.Metadata.Annotations)+len(always))
 	}
-	for key, value := range d.Metadata.Annotations {
-		if _, ours := said[key]; !ours {
-			said[key] = value
-		}
-	}
+	maps.Copy(said, d.Metadata.Annotations)
+	maps.Copy(said, always)
 	d.Metadata.Annotations = said
 	return d
 }

@@ -189,7 +189,7 @@ func (h *Handler) getByName(c call) error {
 
 func (h *Handler) answerOne(c call, e catalog.Entity, err error) error {
 	if err == nil {
-		c.send(h.appendEntity(nil, &e))
+		c.send(h.appendOne(nil, &e))
 	}
 	return err
 }

@@ -134,7 +134,7 @@ func (h *Handler) getAncestry(c call) error {
 			out.add(",")
 		}
 		out.add(`{"entity":`)
-		out.text = h.appendEntity(out.text, &a.Entity)
+		out.text = h.appendOne(out.text, &a.Entity)
 		out.add(`,"parentEntityRefs":[`)
 		for j, parent := range parents {
 			if j > 0 {
@@ -259,9 +259,9 @@ func (h *Handler) previewLocation(c call, space string, target catalog.Target) e
 	first.UID = ""
 	text := append(append([]byte(`{"exists":`), strconv.FormatBool(p.Location.Existed && p.Location.Registered())...), `,"location":`...)
 	text = append(append(text, wire...), `,"entities":[`...)
-	text = h.appendEntity(text, &first)
+	text = h.appendOne(text, &first)
 	for i := range p.Entities {
-		text = h.appendEntity(append(text, ','), &p.Entities[i])
+		text = h.appendOne(append(text, ','), &p.Entities[i])
 	}
 	c.sendAs(http.StatusCreated, append(text, "]}"...))
 	return nil

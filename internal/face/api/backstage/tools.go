@@ -202,7 +202,7 @@ func (h *Handler) catalogFiles(c call, address, name string) ([]existing, error)
 	for _, f := range files {
 		for i := range f.Entities {
 			e := &f.Entities[i]
-			found = append(found, existing{spec{"url", e.File.Address(h.base)}, f.Registered, h.appendEntity(nil, e)})
+			found = append(found, existing{spec{"url", e.File.Address(h.base)}, f.Registered, h.appendOne(nil, e)})
 		}
 	}
 	return found, nil

@@ -24,7 +24,7 @@ type writtenText struct {
 }
 
 const (
-	writtenHalf = 24 << 20  // bytes of young, and of old
+	writtenHalf = 12 << 20  // bytes of young, and of old
 	writtenMost = 256 << 10 // of one entity
 	writtenCost = 200       // of keeping one, beside its text
 )
@@ -87,15 +87,22 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string) ([][
 			refs, at = append(refs, hit.Entity()), append(at, i)
 		}
 	}
-	found, err := h.catalog.ByRefs(ctx, refs)
+	found, err := h.catalog.Raws(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
+	files := map[string]whence{} // of the same file many may come
 	for i, e := range found {
 		if e == nil {
 			continue
 		}
-		texts[at[i]] = h.appendEntity(nil, e)
+		file := e.Space + " " + e.Source + " " + e.File.Path
+		from, known := files[file]
+		if !known {
+			from = h.whence(&e.Entity)
+			files[file] = from
+		}
+		texts[at[i]] = appendEntity(make([]byte, 0, len(e.Text)+1000), e.Text, &e.Entity, from)
 		h.written.put(hits[at[i]], view, texts[at[i]])
 	}
 	return texts, nil

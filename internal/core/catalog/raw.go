@@ -1,0 +1,67 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Raw is an entity whose document is left as it is kept: for those who send it on.
+type Raw struct {
+	Entity        // without Document, Status and what tells of its versions
+	Text   []byte // of the document, in its canonical form
+}
+
+// Raws is ByRefs for those who send documents on.
+func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byRef := make(map[ref.Entity]*Raw, len(refs))
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return inParts(texts(refs), func(names []string) error {
+			in, args := numbered(1, names)
+			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, document, relations FROM entities WHERE ref IN (`+in+`)`, args...)
+			found, err := store.Collect(rows, err, scanRaw)
+			if err != nil {
+				return err
+			}
+			seen, entities := found[:0], make([]Entity, 0, len(found))
+			for _, e := range found {
+				if visible.Has(e.Space) {
+					seen, entities = append(seen, e), append(entities, e.Entity)
+				}
+			}
+			if err := addFiles(ctx, tx, entities, seen); err != nil {
+				return err
+			}
+			addInverse(x, visible, entities)
+			for i, e := range entities {
+				byRef[e.Ref] = &Raw{e, seen[i].document}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, "read entities")
+	}
+	list := make([]*Raw, len(refs))
+	for i, r := range refs {
+		list[i] = byRef[r]
+	}
+	return list, nil
+}
+
+func scanRaw(r store.Row) (e row, err error) {
+	var name, text, relations string
+	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &text, &relations); err != nil {
+		return e, err
+	}
+	e.Ref, e.document = parseStored(name), []byte(text)
+	declared, err := readRelations(relations)
+	e.Relations = sorted(declared)
+	return e, err
+}
