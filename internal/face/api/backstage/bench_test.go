@@ -36,21 +36,33 @@ func BenchmarkAnswers(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		path func(i int) string
+		body func(i int) string // then it is a POST
 	}{
-		{"by-name", func(i int) string { return fmt.Sprintf("/entities/by-name/component/default/c%04d", i%n) }},
-		{"by-name-of-one", func(int) string { return "/entities/by-name/component/default/c0042" }},
+		{"by-name", func(i int) string { return fmt.Sprintf("/entities/by-name/component/default/c%04d", i%n) }, nil},
+		{"by-name-of-one", func(int) string { return "/entities/by-name/component/default/c0042" }, nil},
 		{"by-query", func(i int) string {
 			return fmt.Sprintf("/entities/by-query?filter=kind=component,metadata.tags=t%d&limit=20&orderField=metadata.name,asc", i%50)
-		}},
+		}, nil},
 		{"by-query-with-fields", func(i int) string {
 			return fmt.Sprintf("/entities/by-query?filter=kind=component,metadata.tags=t%d&limit=20&orderField=metadata.name,asc&fields=kind,metadata.name,metadata.title,spec.type,relations", i%50)
+		}, nil},
+		{"facets", func(int) string { return "/entity-facets?facet=spec.system&filter=kind=component" }, nil},
+		{"by-refs-of-100", func(int) string { return "/entities/by-refs" }, func(i int) string {
+			var refs []string
+			for k := range 100 {
+				refs = append(refs, fmt.Sprintf(`"component:default/c%04d"`, (i*100+k*37)%n))
+			}
+			return `{"entityRefs":[` + strings.Join(refs, ",") + `]}`
 		}},
-		{"facets", func(int) string { return "/entity-facets?facet=spec.system&filter=kind=component" }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				r := httptest.NewRequest(http.MethodGet, "/api/catalog"+c.path(i), nil)
+				if c.body != nil {
+					r = httptest.NewRequest(http.MethodPost, "/api/catalog"+c.path(i), strings.NewReader(c.body(i)))
+					r.Header.Set("Content-Type", "application/json")
+				}
 				r.Header.Set("Authorization", "Bearer token-rita")
 				w := &sink{header: http.Header{}}
 				t.handler.ServeHTTP(w, r)

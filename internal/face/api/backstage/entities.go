@@ -171,7 +171,7 @@ func (h *Handler) getByName(c call) error {
 	if err != nil {
 		return err
 	}
-	texts, err := h.texts(c.Context(), hits, view)
+	texts, err := h.texts(c.Context(), hits, view, true)
 	if err != nil {
 		return err
 	}
@@ -240,10 +240,11 @@ func (h *Handler) postByRefs(c call) error {
 		if err != nil {
 			return out.fail(err)
 		}
-		texts, err := h.texts(c.Context(), hits, view)
+		texts, err := h.texts(c.Context(), hits, view, len(refs) <= atOnce)
 		if err != nil {
 			return out.fail(err)
 		}
+		out.room(texts)
 		for i, text := range texts {
 			if from+i > 0 {
 				out.add(",")

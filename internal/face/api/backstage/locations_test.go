@@ -280,3 +280,41 @@ func TestARepositoryIsAnalyzed(t *testing.T) {
 		}
 	})
 }
+
+// A list of any length is one answer, in parts that are read one after the other.
+func TestALongListIsWhole(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply("default", "people", people+"---\n"+team)
+		var text strings.Builder
+		const n = 1010
+		for i := range n {
+			text.WriteString(component(fmt.Sprintf("c%04d", i), ""))
+		}
+		b.apply("lab", "many", text.String())
+		for _, path := range []string{"/entities?fields=metadata.name", "/entities?order=asc:metadata.name", "/entities?limit=980&offset=50"} {
+			var list []*entity
+			b.ask("carol", "GET "+path).is(200).read(&list)
+			seen := map[string]bool{}
+			for _, e := range list {
+				seen[e.Metadata.Name] = true
+			}
+			if want := n - 50*strings.Count(path, "offset"); len(list) != want || len(seen) != want {
+				t.Errorf("%s: %d entities, %d names", path, len(list), len(seen))
+			}
+		}
+		var page struct {
+			Items      []*entity
+			TotalItems int
+			PageInfo   struct{ NextCursor string }
+		}
+		b.ask("carol", "GET /entities/by-query?limit=1000&orderField=metadata.name,desc").is(200).read(&page)
+		if len(page.Items) != 1000 || page.TotalItems != n || page.PageInfo.NextCursor == "" || page.Items[999].Metadata.Name != "c0010" {
+			t.Errorf("%d of %d", len(page.Items), page.TotalItems)
+		}
+		b.ask("carol", "POST /entities/by-query", map[string]any{"cursor": page.PageInfo.NextCursor, "limit": 1000}).is(200).read(&page)
+		if len(page.Items) != 10 {
+			t.Errorf("then %d", len(page.Items))
+		}
+	})
+}

@@ -23,6 +23,15 @@ type stream struct {
 
 func (s *stream) add(text string) { s.text = append(s.text, text...) }
 
+// room makes room for texts, so that it is made once.
+func (s *stream) room(texts [][]byte) {
+	room := 0
+	for _, text := range texts {
+		room += len(text) + 1
+	}
+	s.text = slices.Grow(s.text, min(room, flushed))
+}
+
 // flush sends what there is of a long answer.
 func (s *stream) flush() {
 	if len(s.text) < flushed {
@@ -66,15 +75,11 @@ func (s *stream) end() error {
 
 // items writes the entities of a result; others may have been written before.
 func (h *Handler) items(out *stream, fields selection, found index.Result, before bool) error {
-	texts, err := h.texts(out.c.Context(), found.Hits, found.View)
+	texts, err := h.texts(out.c.Context(), found.Hits, found.View, !before && len(found.Hits) < atOnce)
 	if err != nil {
 		return out.fail(err)
 	}
-	room := 0
-	for _, text := range texts {
-		room += len(text) + 1
-	}
-	out.text = slices.Grow(out.text, min(room, flushed))
+	out.room(texts)
 	for _, text := range texts {
 		if text == nil {
 			continue

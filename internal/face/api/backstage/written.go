@@ -73,8 +73,9 @@ func (w *written) keep(key writtenKey, kept writtenText) {
 	w.size += len(kept.text) + writtenCost
 }
 
-// texts gives entities as they are sent; nil for one that is not there, or was deleted just now.
-func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string) ([][]byte, error) {
+// texts gives entities as they are sent; nil for one that is not there, or was deleted just now. With keep they are kept,
+// which those of a long list are not: it would take the place of what is asked for often.
+func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string, keep bool) ([][]byte, error) {
 	texts := make([][]byte, len(hits))
 	missing := h.written.fill(texts, hits, view)
 	if missing == 0 {
@@ -103,7 +104,9 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string) ([][
 			files[file] = from
 		}
 		texts[at[i]] = appendEntity(make([]byte, 0, len(e.Text)+1000), e.Text, &e.Entity, from)
-		h.written.put(hits[at[i]], view, texts[at[i]])
+		if keep {
+			h.written.put(hits[at[i]], view, texts[at[i]])
+		}
 	}
 	return texts, nil
 }
