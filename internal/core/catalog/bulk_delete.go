@@ -58,7 +58,7 @@ func (r *removal) singles(ctx context.Context, refs []ref.Entity) error {
 		return inParts(texts(refs), func(some []string) error {
 			in, args := numbered(1, some)
 			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
-			found, err := store.Collect(rows, err, scanRow)
+			found, err := store.Collect(rows, err, scanPlain)
 			for _, e := range found {
 				documents = append(documents, e.Document)
 			}

@@ -32,6 +32,12 @@
 // declared kind is written while the row is held. Other servers read the rows again when they are woken, and when they meet
 // a kind that they don't know.
 //
+// Queries, facets, relations of others and the graph are answered from an index in memory (package index). Each server has
+// its own, and all agree: it is told of this server's changes when they are committed, so that who writes reads what was
+// written, and of those of others by the ledger, whose entries lead to the versions that they made. Of a reference the
+// highest version counts, from wherever it comes. A start reads all entities. What has no version, such as a status, is not
+// in it. Documents come from the database; those that were read before are kept, as long as their facts are the same.
+//
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

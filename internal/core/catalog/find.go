@@ -105,22 +105,35 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 	if err != nil {
 		return nil, err
 	}
-	byRef := make(map[ref.Entity]*Entity, len(refs))
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return inParts(texts(refs), func(names []string) error {
-			entities, err := s.read(ctx, tx, names, visible.Has)
-			if err != nil {
-				return err
-			}
-			addInverse(x, visible, entities)
-			for i := range entities {
-				byRef[entities[i].Ref] = &entities[i]
-			}
-			return nil
+	found := make([]Entity, 0, len(refs))
+	moment, still := s.db.Moment()
+	var rest []string
+	for _, r := range refs {
+		e, ok := s.kept.at(r.String(), moment)
+		switch {
+		case !ok || !still:
+			rest = append(rest, r.String())
+		case visible.Has(e.Space):
+			found = append(found, e)
+		}
+	}
+	if len(rest) > 0 {
+		if !still {
+			moment = never
+		}
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			read, err := s.read(ctx, tx, rest, moment, visible.Has)
+			found = append(found, read...)
+			return err
 		})
-	})
-	if err != nil {
-		return nil, fault.Wrap(err, "read entities")
+		if err != nil {
+			return nil, fault.Wrap(err, "read entities")
+		}
+	}
+	addInverse(x, visible, found)
+	byRef := make(map[ref.Entity]*Entity, len(found))
+	for i := range found {
+		byRef[found[i].Ref] = &found[i]
 	}
 	list := make([]*Entity, len(refs))
 	for i, r := range refs {

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -151,18 +153,107 @@ func TestWalkTellsWhatDependsOnAnEntity(t *testing.T) {
 	})
 }
 
+// What was read before is not shown again after something has changed, with a version or without, or was undone.
+func TestWhatIsKeptIsNeverStale(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(as("alice"), "default", "fleet", fleet)
+		cart := parseRef(t, "component:default/cart")
+		holds := func(condition, title string) {
+			t.Helper()
+			for range 2 {
+				if e := b.get("cart"); e.Condition != condition || e.Document.Metadata.Title != title {
+					t.Errorf("the cart is %q and %q, not %q and %q", e.Condition, e.Document.Metadata.Title, condition, title)
+				}
+			}
+		}
+		holds("", "The Cart")
+		set := func(condition string, after error) error {
+			return b.db.Write(system(), func(tx *store.Tx) error {
+				if err := b.SetStatus(system(), tx, cart, map[string]string{}, condition); err != nil {
+					return err
+				}
+				if e, err := b.Get(system(), cart); err != nil || e.Condition != condition {
+					t.Errorf("inside, the cart is %q: %v", e.Condition, err)
+				}
+				return after
+			})
+		}
+		if err := set("Healthy", nil); err != nil {
+			t.Fatal(err)
+		}
+		holds("Healthy", "The Cart")
+		if err := set("Broken", errors.New("undone")); err == nil {
+			t.Fatal("it was not undone")
+		}
+		holds("Healthy", "The Cart")
+		b.apply(as("alice"), "default", "fleet", strings.Replace(fleet, "The Cart", "Cart", 1))
+		holds("Healthy", "Cart")
+		if _, err := b.Apply(as("alice"), catalog.Apply{Source: "fleet", Prune: true}); err != nil {
+			t.Fatal(err)
+		}
+		b.gone(system(), "cart")
+		b.apply(as("alice"), "default", "fleet", fleet)
+		holds("", "The Cart")
+	})
+}
+
+// A server that starts reads what the one before it was told.
+func TestARestartAnswersTheSame(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(as("alice"), "default", "fleet", fleet)
+		b.apply(as("olga"), "ops", "hidden", hidden)
+		b.apply(as("alice"), "default", "fleet", strings.Replace(fleet, "The Cart", "Cart", 1))
+		if err := b.Delete(system(), parseRef(t, "component:default/search"), ""); err != nil {
+			t.Fatal(err)
+		}
+		live, again := b.Service, b.another()
+		for _, f := range []index.Filter{nil, index.Has{Key: "kind", Values: []string{"component"}}, index.Contains{Term: "cart"}, index.Exists{Key: "relations.ownerof"}} {
+			for _, who := range []string{"adam", "carol"} {
+				q := index.Query{Filter: f, Order: []index.Order{{Field: "metadata.title"}}}
+				one, err := live.Find(as(who), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				other, err := again.Find(as(who), q)
+				if err != nil || found(one) != found(other) || len(one.Items) == 0 && who == "adam" {
+					t.Errorf("%s was told %s, and is told %s of %+v (%v)", who, found(one), found(other), f, err)
+				}
+				facets := index.FacetQuery{Keys: []string{"kind", "spec.type", "relations.dependsOn", "metadata.tags"}, Filter: f}
+				counts, err := live.Counts(as(who), facets)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if now, err := again.Counts(as(who), facets); err != nil || fmt.Sprint(counts) != fmt.Sprint(now) {
+					t.Errorf("%s counted %v, and counts %v (%v)", who, counts, now, err)
+				}
+			}
+		}
+		counts, err := live.Counts(as("carol"), index.FacetQuery{Keys: []string{"kind", "metadata.tags", index.KeySpace}})
+		if got := fmt.Sprint(counts, err); strings.Contains(got, "java") || strings.Contains(got, "ops") || strings.Contains(got, "Component") {
+			t.Errorf("carol counts what she may not see: %s", got)
+		}
+	})
+}
+
+// another is a server that starts on the same database.
+func (b *bench) another() *catalog.Service {
+	log := storetest.Log(b.t)
+	kinds := document.NewRegistry()
+	entries := ledger.New(b.db, time.Now, log)
+	rights := access.New(b.db, entries, time.Now, log)
+	for _, k := range access.Kinds(rights) {
+		kinds.Register(k)
+	}
+	return catalog.New(b.db, kinds, rights, entries, queue.New(b.db, log), time.Now, log)
+}
+
 // Another server on the same database hears of changes by the ledger.
 func TestServersAgree(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
-		log := storetest.Log(t)
-		kinds := document.NewRegistry()
-		entries := ledger.New(b.db, time.Now, log)
-		rights := access.New(b.db, entries, time.Now, log)
-		for _, k := range access.Kinds(rights) {
-			kinds.Register(k)
-		}
-		other := catalog.New(b.db, kinds, rights, entries, queue.New(b.db, log), time.Now, log)
+		other := b.another()
 		q := index.Query{Filter: index.Has{Key: "kind", Values: []string{"component"}}}
 		same := func(want string) {
 			t.Helper()

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +97,7 @@ func (s *Service) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := s.catchUp(ctx)
 		if err == nil {
+			s.follower.index.Keep("metadata.name")
 			s.follower.following.Store(true)
 			s.follower.mu.Lock()
 			position := s.follower.position
@@ -234,14 +236,12 @@ func (s *Service) readRows(ctx context.Context, tx *store.Tx, names []string, ch
 		return err
 	}
 	there := map[string]bool{}
-	prepared := make([]index.Prepared, len(found))
-	for i, e := range found {
+	for _, e := range found {
 		there[e.Ref] = true
-		if prepared[i], err = index.Prepare(e); err != nil {
-			return err
-		}
 	}
-	s.follower.index.Put(prepared...)
+	if err := s.follower.take(found); err != nil {
+		return err
+	}
 	for _, name := range names {
 		if !there[name] {
 			s.follower.index.Delete(name, changed[name])
@@ -252,15 +252,11 @@ func (s *Service) readRows(ctx context.Context, tx *store.Tx, names []string, ch
 
 const indexColumns = `ref, uid, space, source, path, owner, version, document, relations`
 
-func scanIndexed(r store.Row) (index.Entity, error) {
-	var e index.Entity
-	var text, relations string
-	if err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.File, &e.Owner, &e.Version, &text, &relations); err != nil {
-		return e, err
-	}
+func scanIndexed(r store.Row) (storedEntity, error) {
+	var e storedEntity
+	var text string
+	err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.File, &e.Owner, &e.Version, &text, &e.relations)
 	e.Document = []byte(text)
-	declared, err := readRelations(relations)
-	e.Relations = forIndex(declared)
 	return e, err
 }
 
@@ -274,21 +270,69 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+indexColumns+` FROM entities`)
-		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
-			e, err := scanIndexed(r)
-			if err != nil {
-				return struct{}{}, err
+	parts := make(chan []storedEntity, 4)
+	var failed atomic.Pointer[error]
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for part := range parts {
+				if err := f.take(part); err != nil {
+					failed.CompareAndSwap(nil, &err)
+				}
 			}
-			prepared, err := index.Prepare(e)
-			if err == nil {
-				f.index.Put(prepared)
-			}
-			return struct{}{}, err
 		})
-		return err
-	})
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error { return readAll(ctx, tx, parts) })
+	close(parts)
+	group.Wait()
+	if worse := failed.Load(); err == nil && worse != nil {
+		err = *worse
+	}
 	f.loaded = err == nil
 	return err
+}
+
+// storedEntity is an entity as it was read, of which the relations are yet to be.
+type storedEntity struct {
+	index.Entity
+	relations string
+}
+
+// readAll sends every entity.
+func readAll(ctx context.Context, tx *store.Tx, parts chan<- []storedEntity) error {
+	rows, err := tx.Query(ctx, `SELECT `+indexColumns+` FROM entities`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	part := make([]storedEntity, 0, readAtOnce)
+	for rows.Next() {
+		e, err := scanIndexed(rows)
+		if err != nil {
+			return err
+		}
+		if part = append(part, e); len(part) == readAtOnce {
+			parts <- part
+			part = make([]storedEntity, 0, readAtOnce)
+		}
+	}
+	parts <- part
+	return rows.Err()
+}
+
+// take tells the index of entities.
+func (f *follower) take(list []storedEntity) error {
+	prepared := make([]index.Prepared, len(list))
+	for i, e := range list {
+		declared, err := readRelations(e.relations)
+		if err != nil {
+			return err
+		}
+		e.Relations = forIndex(declared)
+		if prepared[i], err = index.Prepare(e.Entity); err != nil {
+			return err
+		}
+	}
+	f.index.Put(prepared...)
+	return nil
 }

@@ -3,53 +3,75 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// kept are entities that were read before: of those that are asked for again only what changes without a version is read,
-// not the document. It is bounded by the size of the documents.
+// kept are entities that were read before. Of those that are asked for again only what changes without a version is read,
+// and nothing while nobody has written anything. It is bounded by the size of the documents.
 type kept struct {
 	mu   sync.Mutex
-	rows map[string]row
+	all  map[string]keptEntity
 	size int
+}
+
+type keptEntity struct {
+	row
+	moment int64 // at which all of it was so; never for none
 }
 
 const (
 	mostKept  = 8 << 20 // bytes of documents; what is made of them takes several times that
 	keptOver  = 512     // what an entity takes beside its document
 	largeKept = 64 << 10
+	never     = -1
 )
 
-// has gives an entity as the facts say that it is. The version alone would not do: one that a transaction has read which
-// was undone may come again with another text.
-func (k *kept) has(f facts) (row, bool) {
+// at gives an entity with all that belongs to it, if nothing was written since it was read.
+func (k *kept) at(name string, moment int64) (Entity, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	e, ok := k.rows[f.name]
-	return e, ok && e.Version == f.version && e.UID == f.uid && e.Etag == f.etag && store.Micros(e.Updated) == f.updated
+	e, ok := k.all[name]
+	return e.Entity, ok && e.moment == moment
 }
 
-func (k *kept) keep(name string, e row) {
-	size := len(e.document) + keptOver
+func (k *kept) knows(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.all[name]
+	return ok
+}
+
+// as gives an entity as the facts say that it is. The version alone would not do: one that a transaction has read which
+// was undone may come again with another text.
+func (k *kept) as(f facts) (row, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.all[f.name]
+	return e.row, ok && e.Version == f.version && e.UID == f.uid && e.Etag == f.etag && store.Micros(e.Updated) == f.updated
+}
+
+func (k *kept) keep(e row, moment int64) {
+	name, size := e.Ref.String(), len(e.document)+keptOver
 	if size > largeKept {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if old, ok := k.rows[name]; ok {
+	if old, ok := k.all[name]; ok {
 		k.size -= len(old.document) + keptOver
+		delete(k.all, name)
 	}
-	for other, old := range k.rows { // in no order: as good as any
+	for other, old := range k.all { // in no order: as good as any
 		if k.size+size <= mostKept {
 			break
 		}
 		k.size -= len(old.document) + keptOver
-		delete(k.rows, other)
+		delete(k.all, other)
 	}
-	k.rows[name] = e
+	k.all[name] = keptEntity{e, moment}
 	k.size += size
 }
 
@@ -68,65 +90,69 @@ func scanFacts(r store.Row) (f facts, err error) {
 }
 
 // read gives entities by reference, those that are there and of which may says so, without the relations of others.
-func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, may func(space string) bool) ([]Entity, error) {
-	in, args := numbered(1, names)
-	rows, err := tx.Query(ctx, readFacts+in+`)`, args...)
-	found, err := store.Collect(rows, err, scanFacts)
+// moment is that of the database before it was read, or never.
+func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment int64, may func(space string) bool) ([]Entity, error) {
+	var known, unknown []string
+	for _, name := range names {
+		if s.kept.knows(name) {
+			known = append(known, name)
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	list := make([]row, 0, len(names))
+	err := inParts(known, func(part []string) error {
+		in, args := numbered(1, part)
+		rows, err := tx.Query(ctx, readFacts+in+`)`, args...)
+		found, err := store.Collect(rows, err, scanFacts)
+		for _, f := range found {
+			e, ok := s.kept.as(f)
+			if !ok {
+				unknown = append(unknown, f.name)
+				continue
+			}
+			e.path, e.Error, e.Condition, e.Status = f.path, f.err, f.condition, nil
+			if f.status != "" {
+				e.Status = json.RawMessage(f.status)
+			}
+			e.Document.Origin.File = f.path
+			list = append(list, e)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]row, 0, len(found))
-	seen := make([]facts, 0, len(found))
-	var missing []string
-	for _, f := range found {
-		if !may(f.space) {
-			continue
-		}
-		e, ok := s.kept.has(f)
-		if !ok {
-			missing = append(missing, f.name)
-		}
-		list, seen = append(list, e), append(seen, f)
+	err = inParts(unknown, func(part []string) error {
+		in, args := numbered(1, part)
+		rows, err := tx.Query(ctx, `SELECT `+entityColumns+`, COALESCE(s.status, ''), COALESCE(s.condition, '')
+FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref IN (`+in+`)`, args...)
+		found, err := store.Collect(rows, err, scanWhole)
+		list = append(list, found...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	if err := s.readMissing(ctx, tx, missing, list, seen); err != nil {
+	list = slices.DeleteFunc(list, func(e row) bool { return !may(e.Space) })
+	if err := addFiles(ctx, tx, list); err != nil {
 		return nil, err
 	}
 	entities := make([]Entity, len(list))
 	for i, e := range list {
-		f := seen[i]
-		e.path, e.Error, e.Condition = f.path, f.err, f.condition
-		e.Document.Origin.File = f.path
-		if f.status != "" {
-			e.Status = json.RawMessage(f.status)
-		}
-		e.Relations = e.declared
-		list[i], entities[i] = e, e.Entity
+		entities[i] = e.Entity
+		s.kept.keep(e, moment)
 	}
-	return entities, addFiles(ctx, tx, entities, list)
+	return entities, nil
 }
 
-// readMissing fills in the entities that are not kept.
-func (s *Service) readMissing(ctx context.Context, tx *store.Tx, names []string, list []row, seen []facts) error {
-	if len(names) == 0 {
-		return nil
+func scanWhole(r store.Row) (row, error) {
+	var status string
+	var condition string
+	e, err := scanRow(r, &status, &condition)
+	if status != "" {
+		e.Status = json.RawMessage(status)
 	}
-	fresh := make(map[string]row, len(names))
-	err := inParts(names, func(part []string) error {
-		in, args := numbered(1, part)
-		rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
-		found, err := store.Collect(rows, err, scanRow)
-		for _, e := range found {
-			e.declared = sorted(e.declared)
-			name := e.Ref.String()
-			fresh[name] = e
-			s.kept.keep(name, e)
-		}
-		return err
-	})
-	for i, f := range seen {
-		if e, ok := fresh[f.name]; ok {
-			list[i] = e
-		}
-	}
-	return fault.Wrap(err, "read entities")
+	e.Condition, e.Relations = condition, sorted(e.declared)
+	return e, err
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // sizes are how many rows or values a statement has: few texts, so that each is prepared once.
-var sizes = [...]int{64, 16, 4, 1}
+var sizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 
 // insertMany writes rows by as few statements as that takes, and gives how many the database has changed. head names the
 // columns, tail is what follows the values.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -29,14 +30,13 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 			if err != nil {
 				return err
 			}
-			seen, entities := found[:0], make([]Entity, 0, len(found))
-			for _, e := range found {
-				if visible.Has(e.Space) {
-					seen, entities = append(seen, e), append(entities, e.Entity)
-				}
-			}
-			if err := addFiles(ctx, tx, entities, seen); err != nil {
+			seen := slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
+			if err := addFiles(ctx, tx, seen); err != nil {
 				return err
+			}
+			entities := make([]Entity, len(seen))
+			for i, e := range seen {
+				entities[i] = e.Entity
 			}
 			addInverse(x, visible, entities)
 			for i, e := range entities {

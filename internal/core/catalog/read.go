@@ -28,7 +28,7 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (Entity, error) {
 
 // GetTx gives an entity to a product, unauthorised, in its own transaction, with the relations that it declares itself.
 func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
-	list, err := s.read(ctx, tx, []string{r.String()}, func(string) bool { return true })
+	list, err := s.read(ctx, tx, []string{r.String()}, never, func(string) bool { return true })
 	if err != nil {
 		return Entity{}, err
 	}
@@ -70,7 +70,8 @@ func sorted(relations []document.Relation) []document.Relation {
 	return slices.Compact(relations)
 }
 
-func addFiles(ctx context.Context, tx *store.Tx, entities []Entity, rows []row) error {
+// addFiles says where the files of entities are.
+func addFiles(ctx context.Context, tx *store.Tx, entities []row) error {
 	known := map[string]Location{}
 	find := func(id string) (Location, error) {
 		l, read := known[id]
@@ -94,7 +95,7 @@ func addFiles(ctx context.Context, tx *store.Tx, entities []Entity, rows []row) 
 			return err
 		}
 		entities[i].File, entities[i].Origin = l.file(), l.file()
-		entities[i].File.Location, entities[i].File.Path = id, rows[i].path
+		entities[i].File.Location, entities[i].File.Path = id, entities[i].path
 		if l.kept || l.Origin == "" {
 			continue
 		}

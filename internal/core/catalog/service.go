@@ -55,7 +55,7 @@ type Service struct {
 // New gives the service, registers Backstage's kinds, and subscribes to pushes. Read comes before the first location.
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, now: now, log: log}
-	s.kept.rows = map[string]row{}
+	s.kept.all = map[string]keptEntity{}
 	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}
 	for _, k := range Kinds() {
 		registry.Register(k)

@@ -23,12 +23,12 @@ type row struct {
 const entityColumns = `e.ref, e.uid, e.space, e.source, e.path, e.owner, e.type, e.document, e.relations, e.etag, e.version, e.error,
 e.git_commit, e.created, e.created_by, e.updated, e.updated_by`
 
-func scanRow(r store.Row) (row, error) {
+func scanRow(r store.Row, more ...any) (row, error) {
 	var e row
 	var name, owner, text, relations string
 	var created, updated int64
-	err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &owner, &e.Type, &text, &relations, &e.Etag, &e.Version, &e.Error,
-		&e.Commit, &created, &e.CreatedBy, &updated, &e.UpdatedBy)
+	err := r.Scan(append([]any{&name, &e.UID, &e.Space, &e.Source, &e.path, &owner, &e.Type, &text, &relations, &e.Etag, &e.Version, &e.Error,
+		&e.Commit, &created, &e.CreatedBy, &updated, &e.UpdatedBy}, more...)...)
 	if err != nil {
 		return e, err
 	}
@@ -41,6 +41,8 @@ func scanRow(r store.Row) (row, error) {
 	e.declared, err = readRelations(relations)
 	return e, err
 }
+
+func scanPlain(r store.Row) (row, error) { return scanRow(r) }
 
 // parseStored reads a reference that this room wrote.
 func parseStored(text string) ref.Entity {

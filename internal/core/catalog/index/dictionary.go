@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -280,20 +281,23 @@ func (d *dictionary) compareTerms(a, b uint32) int {
 	if a == b {
 		return 0
 	}
-	if c := bytes.Compare(d.foldedOf(a), d.foldedOf(b)); c != 0 {
-		return c
-	}
-	if a < b {
-		return -1
-	}
-	return 1
+	return cmp.Or(bytes.Compare(d.foldedOf(a), d.foldedOf(b)), cmp.Compare(a, b))
 }
 
 // rank gives the terms of a path in order.
 func (d *dictionary) rank(p *path) *ranking {
-	var ids []uint32
+	type valued struct {
+		text []byte
+		id   uint32
+	}
+	var all []valued
 	for _, k := range p.valued() {
-		d.all(k, func(t uint32, _ []byte) { ids = append(ids, t) })
+		d.all(k, func(t uint32, folded []byte) { all = append(all, valued{folded, t}) })
+	}
+	slices.SortFunc(all, func(a, b valued) int { return cmp.Or(bytes.Compare(a.text, b.text), cmp.Compare(a.id, b.id)) })
+	ids := make([]uint32, len(all))
+	for i, one := range all {
+		ids[i] = one.id
 	}
 	return newRanking(ids, d.compareTerms)
 }

@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -153,8 +154,15 @@ func (v *view) evalAll(f All) set {
 			left = set{roaring.And(left.Bitmap, s.Bitmap), true}
 		}
 	}
-	rarity := func(c Contains) int { return -len(c.Term) }
-	slices.SortStableFunc(texts, func(a, b Contains) int { return rarity(a) - rarity(b) })
+	if len(texts) > 1 {
+		rarity := make(map[string]int, len(texts))
+		for _, c := range texts {
+			for _, word := range v.texts.may(newNeedle(fold(c.Term))) {
+				rarity[c.Term] += bits.OnesCount64(word)
+			}
+		}
+		slices.SortStableFunc(texts, func(a, b Contains) int { return rarity[a.Term] - rarity[b.Term] })
+	}
 	for _, c := range texts {
 		if left.size() <= checkedMost {
 			left = set{v.check(left.Bitmap, c), true}

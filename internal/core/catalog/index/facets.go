@@ -21,7 +21,7 @@ func (x *Index) Facets(q FacetQuery) map[string][]Count {
 		if !q.Visible.All {
 			found = set{roaring.And(found.Bitmap, v.everything()), true}
 		}
-		in = membersOf(found.Bitmap, x.docs.n)
+		in = &members{set: found.Bitmap, universe: x.docs.n}
 	}
 	facets := make(map[string][]Count, len(q.Keys))
 	for _, name := range q.Keys {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -62,7 +63,7 @@ func (x *Index) keepOrder(order []Order) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.refs == nil {
-		x.refs = newRanking(x.live.ToArray(), func(a, b uint32) int { return strings.Compare(x.docs.at(a).ref, x.docs.at(b).ref) })
+		x.refs = x.rankRefs()
 	}
 	for _, o := range order {
 		p := x.paths[fold(o.Field)]
@@ -75,6 +76,32 @@ func (x *Index) keepOrder(order []Order) {
 		p.ranking = x.rank(p)
 		x.ranking = append(x.ranking, p)
 	}
+}
+
+// Keep has the entities and the values of fields kept in order from now on, so that the first who asks need not wait for it.
+func (x *Index) Keep(fields ...string) {
+	order := make([]Order, len(fields))
+	for i, field := range fields {
+		order[i].Field = field
+	}
+	x.keepOrder(order)
+}
+
+func (x *Index) rankRefs() *ranking {
+	type named struct {
+		ref string
+		id  uint32
+	}
+	all := make([]named, 0, len(x.byRef))
+	for ref, id := range x.byRef {
+		all = append(all, named{ref, id})
+	}
+	slices.SortFunc(all, func(a, b named) int { return strings.Compare(a.ref, b.ref) })
+	ids := make([]uint32, len(all))
+	for i, one := range all {
+		ids[i] = one.id
+	}
+	return newRanking(ids, func(a, b uint32) int { return strings.Compare(x.docs.at(a).ref, x.docs.at(b).ref) })
 }
 
 // many tells whether a path has so many values that their order is kept.
@@ -299,7 +326,10 @@ func (g *group) flush() bool {
 // best gives the value by which an entity is ordered: of several the first one in the direction.
 func (v *view) best(id uint32, o ordered) (best []byte, ok bool) {
 	v.values(id, o.source, func(folded []byte) {
-		if c := strings.Compare(string(folded), string(best)); !ok || !o.desc && c < 0 || o.desc && c > 0 {
+		if folded == nil {
+			folded = []byte{} // a value, if an empty one
+		}
+		if c := bytes.Compare(folded, best); !ok || !o.desc && c < 0 || o.desc && c > 0 {
 			best, ok = folded, true
 		}
 	})
@@ -318,27 +348,53 @@ func (p *pager) position(id uint32) Position {
 	return at
 }
 
+// placed is an entity with the values by which it is ordered; nil where it has none.
+type placed struct {
+	id     uint32
+	ref    string
+	values [][]byte
+}
+
+// pickMost is how many entities are picked out of more, one by one, rather than all sorted.
+const pickMost = 256
+
 // sorted takes a set that is small, or has an order that is not kept.
 func (p *pager) sorted(of *roaring.Bitmap, field int, beyond *Position) bool {
-	type placed struct {
-		id uint32
-		at Position
-	}
-	list := make([]placed, 0, of.GetCardinality())
-	for it := of.Iterator(); it.HasNext(); {
-		id := it.Next()
-		list = append(list, placed{id, p.position(id)})
-	}
-	slices.SortFunc(list, func(a, b placed) int { return p.compare(a.at, b.at, field) })
-	if p.back {
-		slices.Reverse(list)
-	}
-	for _, one := range list {
-		if beyond != nil {
-			if c := p.compare(one.at, *beyond, field); c == 0 || (c < 0) != p.back {
-				continue
+	order := p.order[field:]
+	size := int(of.GetCardinality())
+	values := make([][]byte, size*len(order))
+	var edge *placed
+	if beyond != nil {
+		edge = &placed{ref: beyond.Ref, values: make([][]byte, len(order))}
+		for i := range order {
+			if text := beyond.Values[field+i]; text != nil {
+				edge.values[i] = append([]byte{}, *text...)
 			}
 		}
+	}
+	wanted := p.skip + p.most - len(p.out)
+	list := make([]placed, 0, min(size, pickMost))
+	for it := of.Iterator(); it.HasNext(); {
+		one := placed{id: it.Next(), values: values[:len(order):len(order)]}
+		values = values[len(order):]
+		one.ref = p.docs.at(one.id).ref
+		for i, o := range order {
+			one.values[i], _ = p.best(one.id, o)
+		}
+		switch {
+		case edge != nil && p.compare(one, *edge, order) <= 0:
+		case wanted > pickMost:
+			list = append(list, one)
+		case len(list) < wanted || p.compare(one, list[len(list)-1], order) < 0:
+			at, _ := slices.BinarySearchFunc(list, one, func(a, b placed) int { return p.compare(a, b, order) })
+			list = slices.Insert(list, at, one)
+			list = list[:min(len(list), wanted)]
+		}
+	}
+	if wanted > pickMost {
+		slices.SortFunc(list, func(a, b placed) int { return p.compare(a, b, order) })
+	}
+	for _, one := range list {
 		if !p.take(one.id) {
 			return false
 		}
@@ -346,9 +402,18 @@ func (p *pager) sorted(of *roaring.Bitmap, field int, beyond *Position) bool {
 	return true
 }
 
-func (p *pager) compare(a, b Position, field int) int {
-	for i := field; i < len(p.order); i++ {
-		x, y := a.Values[i], b.Values[i]
+// compare tells which entity comes first in the direction of the walk.
+func (p *pager) compare(a, b placed, order []ordered) int {
+	c := compare(a, b, order)
+	if p.back {
+		return -c
+	}
+	return c
+}
+
+func compare(a, b placed, order []ordered) int {
+	for i, o := range order {
+		x, y := a.values[i], b.values[i]
 		switch {
 		case x == nil && y == nil:
 		case x == nil:
@@ -356,8 +421,8 @@ func (p *pager) compare(a, b Position, field int) int {
 		case y == nil:
 			return -1
 		default:
-			c := strings.Compare(*x, *y)
-			if p.order[i].desc {
+			c := bytes.Compare(x, y)
+			if o.desc {
 				c = -c
 			}
 			if c != 0 {
@@ -365,5 +430,5 @@ func (p *pager) compare(a, b Position, field int) int {
 			}
 		}
 	}
-	return strings.Compare(a.Ref, b.Ref)
+	return strings.Compare(a.ref, b.ref)
 }

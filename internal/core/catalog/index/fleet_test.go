@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -145,13 +146,32 @@ func fleet(b *testing.B, n int) *Index {
 	return x
 }
 
+func heap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
 func BenchmarkIndex(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		if n > 100_000 && testing.Short() {
 			continue
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			before := heap()
 			x := fleet(b, n)
+			perEntity := (heap() - before) / float64(n)
+			b.Run("Memory", func(b *testing.B) {
+				for b.Loop() { // it is measured above
+				}
+				b.ReportMetric(perEntity, "B/entity")
+			})
+			b.Run("Order", func(b *testing.B) {
+				for b.Loop() {
+					x.rank(x.paths["metadata.name"])
+				}
+			})
 			component, service := Has{"kind", []string{"component"}}, Has{"spec.type", []string{"service"}}
 			text := []string{"metadata.name", "metadata.title", "metadata.description", "metadata.tags"}
 			all := access.Set{All: true}

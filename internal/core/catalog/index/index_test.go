@@ -154,7 +154,7 @@ func (x *Index) keep() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.refs == nil {
-		x.refs = newRanking(x.live.ToArray(), func(a, b uint32) int { return strings.Compare(x.docs.at(a).ref, x.docs.at(b).ref) })
+		x.refs = x.rankRefs()
 	}
 	for _, p := range x.paths {
 		if p.ranking == nil && p.relation == "" {

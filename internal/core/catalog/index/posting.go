@@ -181,25 +181,26 @@ func (s set) own() *roaring.Bitmap {
 
 func (s set) size() int { return int(s.GetCardinality()) }
 
-// members is a set that is asked for single entities many times.
+// members is a set that is asked for single entities, maybe many times.
 type members struct {
-	all  bool
-	set  *roaring.Bitmap
-	bits []uint64
+	all      bool
+	set      *roaring.Bitmap
+	universe uint32
+	bits     []uint64 // made when it is first asked
 }
 
-func membersOf(s *roaring.Bitmap, universe uint32) *members {
-	m := &members{set: s, bits: make([]uint64, universe/64+1)}
-	it := s.ManyIterator()
-	buffer := make([]uint32, 1024)
-	for n := it.NextMany(buffer); n > 0; n = it.NextMany(buffer) {
-		for _, doc := range buffer[:n] {
-			m.bits[doc/64] |= 1 << (doc % 64)
+func (m *members) one(doc uint32) int {
+	if m.bits == nil {
+		m.bits = make([]uint64, m.universe/64+1)
+		it := m.set.ManyIterator()
+		buffer := make([]uint32, 1024)
+		for n := it.NextMany(buffer); n > 0; n = it.NextMany(buffer) {
+			for _, doc := range buffer[:n] {
+				m.bits[doc/64] |= 1 << (doc % 64)
+			}
 		}
 	}
-	return m
+	return int(m.bits[doc/64] >> (doc % 64) & 1)
 }
-
-func (m *members) one(doc uint32) int { return int(m.bits[doc/64] >> (doc % 64) & 1) }
 
 func (m *members) has(doc uint32) bool { return m.all || m.one(doc) == 1 }

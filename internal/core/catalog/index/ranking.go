@@ -10,9 +10,8 @@ type ranking struct {
 	order  func(a, b uint32) int
 }
 
-// newRanking sorts ids, which it keeps.
+// newRanking takes ids that are sorted.
 func newRanking(ids []uint32, order func(a, b uint32) int) *ranking {
-	slices.SortFunc(ids, order)
 	r := &ranking{order: order}
 	for piece := range slices.Chunk(ids, rankMost/2) {
 		r.pieces = append(r.pieces, slices.Clone(piece))
