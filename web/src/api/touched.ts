@@ -23,7 +23,9 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     if (kind === 'application')
       out.push({ queryKey: ['applications'] }, { queryKey: ['application', namespace, name] });
     if (kind === 'template') out.push({ queryKey: ['template', namespace, name] });
-    if (kind === 'repository') out.push({ queryKey: ['repository', namespace, name] });
+    if (kind === 'repository')
+      out.push({ queryKey: ['repository', namespace, name] }, { queryKey: ['docs'] }, { queryKey: ['documented'] });
+    if (kind === 'api') out.push({ queryKey: ['definition', kind, namespace, name] });
     if (kind === 'proposal') out.push({ queryKey: ['proposals'] }, { queryKey: ['proposal', `${namespace}/${name}`] });
     if (kind === 'integration')
       out.push(
