@@ -43,5 +43,8 @@ func deep(n int) uintptr {
 	}
 	id := deep(n - 1)
 	room[n%len(room)] = byte(id)
-	return id + uintptr(room[0]&0)
+	if room[0] == room[255] {
+		return id
+	}
+	return goroutine()
 }

@@ -394,7 +394,8 @@ func (s *Service) readAgain(ctx context.Context, repo repository.Repository, row
 	row.commit, row.title, row.pages, row.broken, row.err = head, "", 0, 0, ""
 	var a audit
 	key, t := siteKey{repo.ID, head, row.folder}, at{s, repo.FullName(), head}
-	site, err := (*Site)(nil), error(fault.Errorf(fault.NotFound, "the branch %s has nothing yet", row.branch))
+	var site *Site
+	err := fault.Errorf(fault.NotFound, "the branch %s has nothing yet", row.branch)
 	if head != "" {
 		site, err = s.site(ctx, key, t)
 	}

@@ -90,7 +90,7 @@ func (s *Service) open(ctx context.Context, r ref.Entity, rev string) (o Opened,
 		return o, key, t, err
 	}
 	repo := o.Place.Repository
-	commit := ""
+	var commit string
 	if rev == "" {
 		commit, err = s.Repositories.Platform().Head(ctx, repo.FullName(), o.Place.Branch)
 	} else {

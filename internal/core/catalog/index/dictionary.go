@@ -15,7 +15,6 @@ type path struct {
 	keys     [kindsOf]*key // by kind of value; nil while there is none
 	multi    bool          // an entity has, or had, more than one value here
 	ranking  *ranking      // of the terms with a value; nil until somebody orders by it
-	ranked   uint64        // when it was asked for last
 }
 
 // hidden tells that Contains without keys does not look here.

@@ -53,7 +53,7 @@ func (x *model) find(q Query) (refs []string, total int, next, prev *Position) {
 	}
 	slices.SortFunc(all, func(a, b modelRanked) int { return modelCompare(q.Order, a.at, b.at) })
 	total = len(all)
-	from, to := 0, len(all)
+	var from, to int
 	switch {
 	case q.Before != nil:
 		to, _ = slices.BinarySearchFunc(all, *q.Before, func(r modelRanked, p Position) int { return modelCompare(q.Order, r.at, p) })

@@ -172,13 +172,6 @@ type set struct {
 	owned bool // it may be changed
 }
 
-func (s set) own() *roaring.Bitmap {
-	if s.owned {
-		return s.Bitmap
-	}
-	return s.Clone()
-}
-
 func (s set) size() int { return int(s.GetCardinality()) }
 
 // members is a set that is asked for single entities, maybe many times.
