@@ -135,7 +135,11 @@ func (c *catalogued) ingest(ctx context.Context) error {
 		return err
 	}
 	n := fmt.Sprint(c.made.entities)
-	c.most(c.name("visible_"+n), took.Seconds(), 10*max(1, float64(c.entities)/100_000*1.5), "s")
+	within := 10.0
+	if c.entities > 100_000 {
+		within = 150 * float64(c.entities) / 1e6
+	}
+	c.most(c.name("visible_"+n), took.Seconds(), within, "s")
 	figure(c.name("visible_per_second"), float64(c.made.entities)/took.Seconds(), "1/s")
 	figure(c.name("ingest_cpu"), c.s.cpu()-cpu, "s")
 	bound := 450.0
@@ -428,8 +432,14 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 		return err
 	}
 	many, err := c.idleCPU(ctx)
+	if err != nil {
+		return err
+	}
+	if many < few {
+		return fmt.Errorf("%d locations took %.1f s of processor time and a few took %.1f s: something else was at work", sweptSources, many, few)
+	}
 	c.most(c.name("sources_polled_cpu"), many-few, 5, "s")
-	return err
+	return nil
 }
 
 // source makes a repository with files, each a location that a Location entity names.
