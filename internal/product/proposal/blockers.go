@@ -82,13 +82,9 @@ func blockers(f Facts) []Blocker {
 	case f.Demand.UpToDate && s.Behind > 0:
 		add(BlockedBehind, "%s is %d commits ahead; bring it into %s first", p.Target, s.Behind, p.Source)
 	}
-	if t := p.There; t != nil {
-		switch {
-		case t.Mergeable == forge.MergeConflicts && len(p.Standing.Conflicts) == 0:
-			out = append(out, Blocker{BlockedConflicts, "the forge finds conflicts", true})
-		case t.Mergeable == forge.MergeBlocked && !p.Draft:
-			out = append(out, Blocker{BlockedForge, "the forge's own rules are in the way; see " + t.URL, true})
-		}
+	// Of conflicts the trial merge here tells: a forge that did not look yet says that there are some. It refuses what it finds.
+	if t := p.There; t != nil && t.Mergeable == forge.MergeBlocked && !p.Draft {
+		out = append(out, Blocker{BlockedForge, "the forge's own rules are in the way; see " + t.URL, true})
 	}
 	approving, refusing := standingVerdicts(f)
 	if len(refusing) > 0 {

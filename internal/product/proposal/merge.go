@@ -146,6 +146,9 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 		if err := save(ctx, tx, &now); err != nil {
 			return err
 		}
+		if err := countLook(ctx, tx, p.ID, 0); err != nil { // one that began before finds it open
+			return err
+		}
 		p = now
 		if err := s.ask(ctx, tx, p.ID); err != nil {
 			return err

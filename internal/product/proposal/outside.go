@@ -3,6 +3,7 @@ package proposal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ type told struct {
 	touches  []string
 	at       time.Time // before the forge was asked
 	own      string    // login of the platform's account; "" as long as nobody asked
+	look     int64     // that this is, counted from 1
 }
 
 // ownCheck begins the names of the checks that the platform sets at a forge.
@@ -279,9 +281,22 @@ func webAddress(text string) string {
 	return text
 }
 
+// errOutrun tells that another look at the forge was written since this one began.
+var errOutrun = fault.Errorf(fault.Conflict, "others look at it at the same time")
+
 // follow brings a proposal that lives at a forge up to what the forge says of it. It can be called at any time and any
-// number of times.
-func (s *Service) follow(ctx context.Context, r repository.Repository, number int) (Proposal, error) {
+// number of times. What was read before another look was written may be older than that: it is not written, but read again.
+func (s *Service) follow(ctx context.Context, r repository.Repository, number int) (p Proposal, err error) {
+	const tries = 5
+	for range tries {
+		if p, err = s.followOnce(ctx, r, number); !errors.Is(err, errOutrun) {
+			break
+		}
+	}
+	return p, err
+}
+
+func (s *Service) followOnce(ctx context.Context, r repository.Repository, number int) (Proposal, error) {
 	known, err := s.wordsOf(ctx, r, number)
 	if err != nil {
 		return Proposal{}, err
@@ -293,6 +308,7 @@ func (s *Service) follow(ctx context.Context, r repository.Repository, number in
 	if err != nil {
 		return Proposal{}, err
 	}
+	t.look = known.looks + 1
 	p, err := s.keepState(ctx, r, t)
 	if err != nil {
 		return p, fault.Wrap(err, "follow proposal %s", Full(r.FullName(), number))
@@ -330,6 +346,9 @@ func (s *Service) keepState(ctx context.Context, r repository.Repository, t told
 			err = insert(ctx, tx, &p)
 		} else if len(entries) > 0 || !sameThere(known, p) {
 			err = save(ctx, tx, &p)
+		}
+		if err == nil {
+			err = countLook(ctx, tx, p.ID, t.look)
 		}
 		if err != nil {
 			return err

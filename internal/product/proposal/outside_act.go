@@ -181,6 +181,9 @@ func (s *Service) editThere(ctx context.Context, r repository.Repository, p Prop
 		if err := saveComment(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := countLook(ctx, tx, p.ID, 0); err != nil { // one that began before has the old words
+			return err
+		}
 		return s.tell(ctx, tx, r, p, "proposal.comment-edited", map[string]any{"comment": c.ID})
 	})
 }

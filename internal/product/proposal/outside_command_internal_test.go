@@ -26,6 +26,22 @@ type pub struct {
 	forge.Forge
 	comments []forge.Comment
 	now      *time.Time
+	proposal forge.Proposal
+	asked    []func() // each is done once, when it was read how the proposal stands and before that is told
+}
+
+func (p *pub) GetProposal(context.Context, string, int) (forge.Proposal, error) {
+	now := p.proposal
+	if len(p.asked) > 0 {
+		next := p.asked[0]
+		p.asked = p.asked[1:]
+		next()
+	}
+	return now, nil
+}
+
+func (p *pub) ListReviews(context.Context, string, int, page.Request) (out page.Of[forge.Review], err error) {
+	return out, nil
 }
 
 func (p *pub) Health(context.Context) (forge.Health, error) {
@@ -271,6 +287,50 @@ func TestWhatIsSaidHereKeepsItsAuthor(t *testing.T) {
 		}
 		if c := l.known().comments[made.ID]; c.Author != "pri_ann" || !c.Posted || c.Body != "/close" || c.Login != "" {
 			t.Errorf("it is %+v", c)
+		}
+	})
+}
+
+// TestWhatWasReadBeforeAnotherLookIsReadAgain has a look at the forge begin, and be overtaken by what happens meanwhile.
+func TestWhatWasReadBeforeAnotherLookIsReadAgain(t *testing.T) {
+	listen(t, func(l listener) {
+		t := l.t
+		ctx := actor.AsSystem(t.Context())
+		l.pub.proposal = forge.Proposal{Number: 1, Title: "old", State: forge.StateClosed}
+		follow := func() Proposal {
+			t.Helper()
+			p, err := l.follow(ctx, l.r, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		c := l.pub.say("ann", "old")
+		other := func(title string, look func()) func() {
+			return func() {
+				l.pub.proposal.Title, l.pub.comments[1].Body, l.pub.comments[1].Updated = title, title, c.Updated.Add(time.Second)
+				look()
+			}
+		}
+		l.pub.asked = []func(){other("new", func() { follow() }), func() {}, other("newer", func() { follow() })}
+		if p := follow(); p.Title != "newer" || l.known().comments[c.ID].Body != "newer" {
+			t.Errorf("overtaken by looks it is %q, where %q was said", p.Title, l.known().comments[c.ID].Body)
+		}
+		l.pub.asked = []func(){other("last", func() {
+			if _, err := l.merged(ctx, l.r, l.p, "m", "merge", "pri_ann"); err != nil {
+				t.Error(err)
+			}
+		})}
+		if p := follow(); p.Title != "last" || p.State != Merged {
+			t.Errorf("overtaken by a merge it is %q, %s", p.Title, p.State)
+		}
+		var always []func()
+		for i := range 20 {
+			always = append(always, other(fmt.Sprint(i), func() { follow() }), func() {})
+		}
+		l.pub.asked = always
+		if _, err := l.follow(ctx, l.r, 1); !fault.Is(err, fault.Conflict) {
+			t.Errorf("always overtaken: %v", err)
 		}
 	})
 }

@@ -10,6 +10,9 @@ import (
 // outsideWords gives what is kept of a forge's comments and reviews of a proposal, by the forge's ids.
 func outsideWords(ctx context.Context, tx *store.Tx, proposal string) (w words, err error) {
 	w = words{comments: map[string]Comment{}, reviews: map[string]Review{}}
+	if err := tx.QueryRow(ctx, "SELECT looks FROM proposals WHERE id = $1", proposal).Scan(&w.looks); err != nil {
+		return w, fault.Wrap(err, "count the looks")
+	}
 	rows, err := tx.Query(ctx, "SELECT "+commentColumns+" FROM proposal_comments WHERE proposal = $1 AND there <> ''", proposal)
 	comments, err := store.Collect(rows, err, scanComment)
 	if err != nil {
@@ -31,6 +34,26 @@ func kept(ctx context.Context, tx *store.Tx, table, proposal, there string) (boo
 	var n int
 	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM "+table+" WHERE proposal = $1 AND there = $2", proposal, there).Scan(&n)
 	return n > 0, err
+}
+
+// countLook tells that a look at the forge is the last that was written, when no other was written since it began. A look
+// of 0 outruns all that have begun.
+func countLook(ctx context.Context, tx *store.Tx, id string, look int64) error {
+	n, err := tx.Exec(ctx, "UPDATE proposals SET looks = looks + 1 WHERE id = $1 AND CAST($2 AS BIGINT) IN (looks + 1, 0)", id, look)
+	if err == nil && n == 0 {
+		return errOutrun
+	}
+	return fault.Wrap(err, "count the looks")
+}
+
+// lastLook refuses when another look than the given was written last. It holds the proposal until the transaction ends.
+func lastLook(ctx context.Context, tx *store.Tx, id string, look int64) error {
+	var last int64
+	err := tx.QueryRow(ctx, "SELECT looks FROM proposals WHERE id = $1"+tx.ForUpdate(), id).Scan(&last)
+	if err == nil && last != look {
+		return errOutrun
+	}
+	return fault.Wrap(err, "count the looks")
 }
 
 func insertOutsideComment(ctx context.Context, tx *store.Tx, proposal string, c Comment) (fresh bool, err error) {

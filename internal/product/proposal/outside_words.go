@@ -23,6 +23,7 @@ const reviewsMost = 1_000
 type words struct {
 	comments map[string]Comment
 	reviews  map[string]Review
+	looks    int64 // at the forge, that were written before
 }
 
 // wordsOf gives what is kept of what was said of a proposal at its forge.
@@ -81,6 +82,9 @@ func (s *Service) keepWords(ctx context.Context, r repository.Repository, p Prop
 		some := todo[:min(len(todo), wordsAtOnce)]
 		todo = todo[len(some):]
 		err := s.DB.Write(ctx, func(tx *store.Tx) error {
+			if err := lastLook(ctx, tx, p.ID, t.look); err != nil {
+				return err
+			}
 			for _, fn := range some {
 				if err := fn(tx); err != nil {
 					return err

@@ -26,6 +26,7 @@ CREATE TABLE proposals (
   ended BIGINT NOT NULL,
   touches TEXT NOT NULL, -- references of entities, one a line
   there TEXT NOT NULL, -- JSON, what the forge says of one that lives at one; "" of a hosted one
+  looks BIGINT NOT NULL DEFAULT 0, -- at the forge, that were written
   version BIGINT NOT NULL,
   UNIQUE (repository, number)
 );
