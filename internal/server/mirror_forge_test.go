@@ -105,9 +105,7 @@ func (a abroad) mirrored() {
 	second := a.push("alice", "crew/shop", map[string]string{"model.bin": fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", oid, len(large))})
 	here("push", "--quiet", "origin", "HEAD:refs/heads/side", "HEAD:refs/heads/guarded", "HEAD:refs/tags/v1")
 	until("what is pushed", map[string]string{"heads/main": second, "heads/side": second, "heads/guarded": second, "tags/v1": second})
-	if got := a.media("model.bin"); got != large {
-		t.Errorf("the forge has a model.bin of %d bytes: %.100q", len(got), got)
-	}
+	comesTrue(t, func() bool { return a.media("model.bin", large) }, "the forge shows model.bin, once it has seen that it is no longer empty")
 
 	here("commit", "--quiet", "--amend", "--message", "rewritten")
 	third := here("rev-parse", "HEAD")
@@ -167,11 +165,13 @@ func (g *ground) sendLarge(name, oid, content string) {
 		g.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+g.alice.Token)
-	g.answered(r)
+	if status, body := g.answered(r); status != http.StatusOK {
+		g.t.Fatalf("upload %s: %d %.200s", oid, status, body)
+	}
 }
 
-// answered gives what is answered to a request, which is to succeed.
-func (g *ground) answered(r *http.Request) string {
+// answered gives what is answered to a request.
+func (g *ground) answered(r *http.Request) (status int, text string) {
 	g.t.Helper()
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -179,19 +179,20 @@ func (g *ground) answered(r *http.Request) string {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		g.t.Fatalf("%s %s: %s %.200s, %v", r.Method, r.URL.Path, res.Status, body, err)
+	if err != nil {
+		g.t.Fatal(err)
 	}
-	return string(body)
+	return res.StatusCode, string(body)
 }
 
-// media gives a file as the forge shows it, with its content in place of a pointer.
-func (a abroad) media(path string) string {
+// media tells whether the forge shows a file with its content in place of a pointer.
+func (a abroad) media(path, content string) bool {
 	a.t.Helper()
 	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, a.forge.URL+"/api/v1/repos/"+a.name+"/media/"+path, nil)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "token "+a.token)
-	return a.answered(r)
+	status, body := a.answered(r)
+	return status == http.StatusOK && body == content
 }
