@@ -31,6 +31,7 @@ type Walk struct {
 	From      []string
 	Types     []string // of edges, in either direction; all when nil
 	Direction Direction
+	Follow    []string // relations as an entity sees them, such as dependencyOf; in place of Types and Direction
 	Depth     int // at most MaxDepth
 	Nodes     int // at most MaxNodes, the default
 	Visible   access.Set
@@ -49,6 +50,8 @@ type Node struct {
 	Depth  int  // steps from where the walk began
 	Exists bool // false too where it may not be seen
 	More   bool // it has edges that were not followed, for the bounds
+	// From is the entity that led here, on a shortest way, and By the relation as that one sees it; "" where the walk began.
+	From, By string
 }
 
 // Cycle is a set of entities of which each reaches each other along edges of one type.
@@ -88,6 +91,12 @@ func (x *Index) Walk(w Walk) Graph {
 			walk.types[x.pairs.Inverse(t)] = true
 		}
 	}
+	if len(w.Follow) > 0 {
+		walk.ways = map[string]bool{}
+		for _, t := range w.Follow {
+			walk.ways[t] = true
+		}
+	}
 	return walk.run()
 }
 
@@ -95,6 +104,7 @@ type walking struct {
 	*view
 	Walk
 	types map[string]bool // nil for all
+	ways  map[string]bool // as an entity sees them; nil for types and the direction
 	met   map[string]int  // place in nodes
 	nodes []Node
 	edges map[Edge]bool
@@ -102,7 +112,7 @@ type walking struct {
 
 func (w *walking) run() Graph {
 	for _, ref := range w.From {
-		w.meet(ref, 0)
+		w.meet(ref, 0, "", "")
 	}
 	for i := 0; i < len(w.nodes); i++ {
 		w.follow(i)
@@ -132,7 +142,7 @@ func compareEdges(a, b Edge) int {
 }
 
 // meet adds a node; false when there is no room.
-func (w *walking) meet(ref string, depth int) bool {
+func (w *walking) meet(ref string, depth int, from, by string) bool {
 	if _, known := w.met[ref]; known {
 		return true
 	}
@@ -141,27 +151,24 @@ func (w *walking) meet(ref string, depth int) bool {
 	}
 	w.met[ref] = len(w.nodes)
 	_, exists := w.find(ref)
-	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: exists})
+	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: exists, From: from, By: by})
 	return true
 }
 
 func (w *walking) follow(i int) {
 	n := w.nodes[i]
 	for _, e := range w.edgesOf(n.Ref) {
-		if w.types != nil && !w.types[e.Type] {
-			continue
-		}
-		other, way := e.To, Outgoing
+		other, by, way := e.To, e.Type, Outgoing
 		if e.From != n.Ref {
-			other, way = e.From, Incoming
+			other, by, way = e.From, w.pairs.Inverse(e.Type), Incoming
 		}
-		if w.Direction&way == 0 && w.Direction != 0 {
+		if !w.follows(e.Type, by, way) {
 			continue
 		}
 		_, known := w.met[other]
 		switch {
 		case known:
-		case n.Depth >= w.Depth || len(w.edges) >= maxEdges || !w.meet(other, n.Depth+1):
+		case n.Depth >= w.Depth || len(w.edges) >= maxEdges || !w.meet(other, n.Depth+1, n.Ref, by):
 			w.nodes[i].More = true
 			continue
 		}
@@ -169,6 +176,41 @@ func (w *walking) follow(i int) {
 			w.edges[e] = true
 		}
 	}
+}
+
+// follows tells whether an edge is followed, which the entity where the walk is sees as by.
+func (w *walking) follows(relation, by string, way Direction) bool {
+	if w.ways != nil {
+		return w.ways[by]
+	}
+	return (w.types == nil || w.types[relation]) && (w.Direction == 0 || w.Direction&way != 0)
+}
+
+// Values gives what stands under keys of the documents of entities, in the case of its author: "" where there is nothing,
+// more than one value, or the entity may not be seen.
+func (x *Index) Values(refs, keys []string, visible access.Set) [][]string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(visible)
+	at := make(map[string]int, len(keys))
+	for i, k := range keys {
+		at[fold(k)] = i
+	}
+	all := make([][]string, len(refs))
+	for i, ref := range refs {
+		all[i] = make([]string, len(keys))
+		id, ok := v.find(ref)
+		if !ok {
+			continue
+		}
+		for _, t := range v.docs.at(id).terms {
+			k := v.terms.at(t).key
+			if place, wanted := at[k.path.name]; wanted && k.kind == scalar && k.path.relation == "" {
+				all[i][place] = string(v.rawOf(t))
+			}
+		}
+	}
+	return all
 }
 
 // cycles gives the strongly connected parts of the edges of each type.
