@@ -42,14 +42,28 @@ type Relation struct {
 }
 
 // EntityVersion is one version of an entity, the newest first. GET /entities/{kind}/{namespace}/{name}/history
-// (entity:read).
+// (entity:read; query: since, until, actor). GET of the entity itself with asOf gives it as it was.
 type EntityVersion struct {
-	Version int       `json:"version"`
-	Action  string    `json:"action"`
-	Actor   Actor     `json:"actor"`
-	Commit  string    `json:"commit,omitempty"`
-	Diff    string    `json:"diff,omitempty"`
-	Time    time.Time `json:"time"`
+	Version    int       `json:"version"`
+	Action     string    `json:"action" enum:"created,updated,deleted"`
+	Actor      Actor     `json:"actor"`
+	Repository string    `json:"repository,omitempty" doc:"That the commit is in."`
+	Commit     string    `json:"commit,omitempty"`
+	Entry      string    `json:"entry" doc:"Id in the ledger; many entities that were changed at once share one."`
+	Diff       string    `json:"diff,omitempty" doc:"A line a field: + added, - removed, ~ changed."`
+	Time       time.Time `json:"time"`
+}
+
+// EntityChange is what became of an entity from one time to another. GET /changes (entity:read; query: from, to, and the
+// filters of a list of entities).
+type EntityChange struct {
+	Ref      string        `json:"ref"`
+	Kind     string        `json:"kind"`
+	Space    string        `json:"space"`
+	Action   string        `json:"action" enum:"created,updated,deleted"`
+	Versions int           `json:"versions" doc:"How many there are between the times."`
+	Last     EntityVersion `json:"last" doc:"The last of them, without a diff."`
+	Diff     string        `json:"diff,omitempty" doc:"From the first time to the second: + added, - removed, ~ changed."`
 }
 
 // Applied is what an apply did, or would do, to one entity. POST /apply takes {documents: YAML, …} and does all of it or

@@ -259,7 +259,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
 			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "countProposals": true, "checkDocsFiles": true}
 		ids := furnish(t, h, server)
-		query := map[string]string{"listFacets": "?facet=kind", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
+		query := map[string]string{"listFacets": "?facet=kind", "getEntityGraph": "?root=component:default/none", "listChanges": "?from=2020-01-01T00:00:00Z", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
 			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk",
 			"blameFile": "?path=trunk&ref=trunk", "downloadFile": "?path=trunk&ref=trunk", "listTree": "?ref=trunk", "lastCommits": "?ref=trunk", "findFiles": "?ref=trunk",
 			"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk", "searchDocs": "?text=install", "downloadDocsFile": "?path=trunk"}

@@ -64,7 +64,7 @@ func TestAnApplyFromFirstToLast(t *testing.T) {
 				t.Errorf("%d entries %s, want %d", got, kind, want)
 			}
 		}
-		history, err := b.History(alice, parseRef(t, "shop"), page.Request{})
+		history, err := b.History(alice, parseRef(t, "shop"), catalog.HistoryQuery{}, page.Request{})
 		var told []string
 		for _, v := range history.Items {
 			told = append(told, fmt.Sprint(v.Number, " ", v.Action, " ", v.Actor))
@@ -72,7 +72,7 @@ func TestAnApplyFromFirstToLast(t *testing.T) {
 		if diff := cmp.Diff([]string{"3 created pri_bob", "2 deleted pri_alice", "1 created pri_alice"}, told); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
-		if history, err = b.History(alice, parseRef(t, "widget:default/w"), page.Request{Cursor: "3", Limit: 1}); err != nil || len(history.Items) != 1 || len(history.Items[0].Diff) != 1 || history.Next != "2" {
+		if history, err = b.History(alice, parseRef(t, "widget:default/w"), catalog.HistoryQuery{}, page.Request{Cursor: "3", Limit: 1}); err != nil || len(history.Items) != 1 || len(history.Items[0].Diff) != 1 || history.Next != "2" {
 			t.Errorf("history of the widget: %+v, %v", history, err)
 		}
 	})
@@ -184,7 +184,7 @@ func TestRights(t *testing.T) {
 
 		// Carol sees lab alone, and what points into it from ops is not hers to see.
 		b.gone(carol, "vault")
-		_, err = b.History(carol, parseRef(t, "vault"), page.Request{})
+		_, err = b.History(carol, parseRef(t, "vault"), catalog.HistoryQuery{}, page.Request{})
 		refused(t, err, fault.NotFound)
 		page, err := b.List(carol, catalog.Query{Limit: 1})
 		if err != nil || names(page) != "lab-tool" || page.Total != 1 || page.Next != "" {
@@ -325,7 +325,7 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 				t.Errorf("the ledger names her: %s", text)
 			}
 		}
-		versions, err := b.History(system(), dana, page.Request{})
+		versions, err := b.History(system(), dana, catalog.HistoryQuery{}, page.Request{})
 		if err != nil || len(versions.Items) != 3 {
 			t.Errorf("%d versions, %v", len(versions.Items), err)
 		}
@@ -341,7 +341,7 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 		}
 		b.apply(system(), "default", "teams", group(`["bob"]`)+binding(`["user:default/bob", "user:default/dana.x", "user:other/dana"]`))
 		for _, name := range []string{"group:default/tools", "rolebinding:default/tools", "component:default/tool", "component:default/older"} {
-			versions, err := b.History(system(), parseRef(t, name), page.Request{})
+			versions, err := b.History(system(), parseRef(t, name), catalog.HistoryQuery{}, page.Request{})
 			if err != nil || len(versions.Items) == 0 {
 				t.Fatal(err)
 			}
@@ -354,7 +354,7 @@ func TestAPersonWhoGoesIsInNoRecord(t *testing.T) {
 				t.Errorf("the history of %s says %s", name, text)
 			}
 		}
-		if versions, err := b.History(system(), parseRef(t, "rolebinding:default/tools"), page.Request{}); err != nil || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:default/dana.x") || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:other/dana") {
+		if versions, err := b.History(system(), parseRef(t, "rolebinding:default/tools"), catalog.HistoryQuery{}, page.Request{}); err != nil || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:default/dana.x") || !strings.Contains(fmt.Sprint(versions.Items[1].Diff), "user:other/dana") {
 			t.Errorf("others lost their names: %+v, %v", versions, err)
 		}
 		b.apply(system(), "default", "tools", user("dana@three.test")+owned)

@@ -38,6 +38,9 @@
 // highest version counts, from wherever it comes. A start reads all entities. What has no version, such as a status, is not
 // in it. Documents come from the database; those that were read before are kept, as long as their facts are the same.
 //
+// Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Walks
+// along the index tell the graph: Graph by view, and Owners.
+//
 // Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

@@ -85,6 +85,8 @@ type Version struct {
 	Source string
 	Entry  string                // id in the ledger
 	Diff   []document.Difference // from the version before
+
+	Repository string // that the commit is in; "" when it was applied, or the location is gone
 }
 
 // Bounds of what is taken in.

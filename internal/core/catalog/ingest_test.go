@@ -175,7 +175,7 @@ func TestManyChangesShareAnEntry(t *testing.T) {
 			t.Errorf("%d entries tell of single entities, not of the Location alone", got)
 		}
 		e := b.get("service-000345")
-		versions, err := b.History(system(), e.Ref, page.Request{})
+		versions, err := b.History(system(), e.Ref, catalog.HistoryQuery{}, page.Request{})
 		if err != nil || len(versions.Items) != 1 || versions.Items[0].Action != catalog.Created || versions.Items[0].Commit == "" {
 			t.Fatal(versions, err)
 		}

@@ -9,12 +9,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -31,6 +30,8 @@ type Query struct {
 	Failed    bool     // only those with an Error
 	Limit     int      // 50 when 0, at most 500
 	Cursor    string   // Next of the page before, with the same query
+
+	At time.Time // as it was then, for List alone; zero for now
 }
 
 // Page is a part of a list, by reference.
@@ -50,7 +51,14 @@ const (
 
 // List gives the entities that the reader may see (entity:read) and that match. It fails with fault.Invalid for a
 // cursor that is not from this query.
+//
+// With At it gives them as they were, also those that are gone by now. Rights are those of today in the space that each
+// had. It counts no total, and a part may have fewer items than asked for, or none, and still go on. Of Failed there is no
+// history: that is fault.Invalid.
 func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
+	if !q.At.IsZero() {
+		return s.listAt(ctx, q)
+	}
 	f, err := s.filter(ctx, q)
 	if err != nil {
 		return Page{}, err
@@ -239,30 +247,4 @@ func facetsOf(counts []index.Count, folded bool) []Facet {
 	}
 	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value)) })
 	return list[:min(len(list), mostFacets)]
-}
-
-// History gives versions of an entity, the newest first. It is there for deleted entities too. It needs entity:read in
-// the entity's last space; otherwise NotFound.
-func (s *Service) History(ctx context.Context, r ref.Entity, part page.Request) (versions page.Of[Version], err error) {
-	before, err := part.Number()
-	if err != nil {
-		return versions, err
-	}
-	visible, err := s.access.Spaces(ctx, "entity:read")
-	if err != nil {
-		return versions, err
-	}
-	var space string
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT space FROM entity_versions WHERE ref = $1 ORDER BY version DESC LIMIT 1`, r.String()).Scan(&space)
-		if err != nil || !visible.Has(space) {
-			return err
-		}
-		versions, err = history(ctx, tx, r, before, part, visible)
-		return err
-	})
-	if fault.Is(err, fault.NotFound) || err == nil && !visible.Has(space) {
-		return page.Of[Version]{}, access.NotFound("entity " + r.String())
-	}
-	return versions, fault.Wrap(err, "read the history of %s", r)
 }

@@ -112,6 +112,8 @@ func (a *API) routes() {
 	a.tokenRoutes()
 	a.machineRoutes()
 	a.entityRoutes()
+	a.pastRoutes()
+	a.graphRoutes()
 	a.applyRoutes()
 	a.locationRoutes()
 	a.hookRoutes()

@@ -3,9 +3,8 @@ package api
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
@@ -22,7 +21,6 @@ func (a *API) entityRoutes() {
 	register(a, operation("listKinds", http.MethodGet, "/kinds", "entities", "Kinds of documents"), a.listKinds)
 	register(a, operation("getEntity", http.MethodGet, one, "entities", "One entity"), a.getEntity)
 	register(a, operation("deleteEntity", http.MethodDelete, one, "entities", "Delete an entity that was applied"), a.deleteEntity)
-	register(a, operation("listEntityHistory", http.MethodGet, one+"/history", "entities", "Versions of an entity, newest first"), a.listEntityHistory)
 }
 
 // EntityInput names an entity.
@@ -53,18 +51,19 @@ func (f EntityFilter) query() catalog.Query {
 type listEntitiesInput struct {
 	Paging
 	EntityFilter
+	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted."`
 }
 
 // EntityList is a page of entities, with how many there are in all.
 type EntityList struct {
 	Items []Entity `json:"items"`
 	Next  string   `json:"next,omitempty"`
-	Total int      `json:"total" doc:"Of all pages."`
+	Total int      `json:"total" doc:"Of all pages; 0 with asOf."`
 }
 
 func (a *API) listEntities(ctx context.Context, in *listEntitiesInput) (*body[EntityList], error) {
 	q := in.query()
-	q.Limit, q.Cursor = in.Limit, in.Cursor
+	q.Limit, q.Cursor, q.At = in.Limit, in.Cursor, in.AsOf
 	page, err := a.Catalog.List(ctx, q)
 	if err != nil {
 		return nil, err
@@ -109,14 +108,28 @@ func wireEntity(e catalog.Entity, who func(string) Actor) Entity {
 
 // source tells where an entity comes from: a file of a repository, or the name of an apply.
 func source(e catalog.Entity) string {
-	if e.File.Repository != "" {
+	switch {
+	case e.File.Repository != "" && e.File.Path == "": // of the past, which knows no files
+		return e.File.Repository
+	case e.File.Repository != "":
 		return e.File.Repository + "/" + e.File.Path
 	}
 	return e.Source
 }
 
-func (a *API) getEntity(ctx context.Context, in *EntityInput) (*tagged[Entity], error) {
-	e, err := a.Catalog.Get(ctx, in.ref())
+type getEntityInput struct {
+	EntityInput
+	AsOf time.Time `query:"asOf" doc:"As it was then, also when it is gone by now, with the relations that it declared itself."`
+}
+
+func (a *API) getEntity(ctx context.Context, in *getEntityInput) (*tagged[Entity], error) {
+	get := a.Catalog.Get
+	if !in.AsOf.IsZero() {
+		get = func(ctx context.Context, r ref.Entity) (catalog.Entity, error) {
+			return a.Catalog.GetAt(ctx, r, in.AsOf)
+		}
+	}
+	e, err := get(ctx, in.ref())
 	if err != nil {
 		return nil, err
 	}
@@ -134,45 +147,6 @@ type deleteEntityInput struct {
 
 func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*struct{}, error) {
 	return nil, a.Catalog.Delete(ctx, in.ref(), in.etag())
-}
-
-type historyInput struct {
-	EntityInput
-	Paging
-}
-
-func (a *API) listEntityHistory(ctx context.Context, in *historyInput) (*body[List[EntityVersion]], error) {
-	versions, err := a.Catalog.History(ctx, in.ref(), in.part())
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, v := range versions.Items {
-		ids = append(ids, v.Actor)
-	}
-	who, err := a.people(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	return listPart(versions, func(v catalog.Version) EntityVersion {
-		return EntityVersion{Version: v.Number, Action: string(v.Action), Actor: who(v.Actor), Commit: v.Commit, Diff: differences(v.Diff), Time: v.Time}
-	}), nil
-}
-
-// differences tells what changed, a line a field.
-func differences(all []document.Difference) string {
-	var b strings.Builder
-	for _, d := range all {
-		switch {
-		case d.Added:
-			fmt.Fprintf(&b, "+ %s: %v\n", d.Path, d.New)
-		case d.Removed:
-			fmt.Fprintf(&b, "- %s: %v\n", d.Path, d.Old)
-		default:
-			fmt.Fprintf(&b, "~ %s: %v → %v\n", d.Path, d.Old, d.New)
-		}
-	}
-	return b.String()
 }
 
 // Facet is one value of a field.

@@ -20,6 +20,7 @@ func rights() map[string]string {
 
 		"listEntities": "entity:read; others are left out", "listFacets": "entity:read; others are not counted", "listKinds": "none",
 		"getEntity": "entity:read", "listEntityHistory": "entity:read",
+		"listChanges": "entity:read, today, in the spaces that versions had; others are left out", "getEntityGraph": "entity:read; others are left out", "getOwners": "entity:read",
 		"deleteEntity":  "entity:delete, and for a restricted kind space:admin, or the right that it has for itself",
 		"apply":         "entity:write, for restricted kinds space:admin or the right that a kind has for itself (integration:admin), entity:delete to prune",
 		"listLocations": "entity:read; others are left out", "getLocation": "entity:read",

@@ -8,6 +8,12 @@ type (
 	Entity            = client.Entity
 	Relation          = client.Relation
 	EntityVersion     = client.EntityVersion
+	EntityChange      = client.EntityChange
+	EntityGraph       = client.EntityGraph
+	GraphNode         = client.GraphNode
+	GraphEdge         = client.GraphEdge
+	Cycle             = client.Cycle
+	Ownership         = client.Ownership
 	Applied           = client.Applied
 	Location          = client.Location
 	FileProblem       = client.FileProblem

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 
@@ -45,14 +47,26 @@ func (s *state) apply() *cobra.Command {
 }
 
 func (s *state) diff() *cobra.Command {
-	return s.applying("diff", "What apply would change", true)
+	return s.applying("diff", "What apply would change, or what differs between two times", true)
 }
 
 func (s *state) applying(use, what string, dry bool) *cobra.Command {
 	var files []string
 	var space, source string
 	var dryRun, prune bool
+	var from, to instant
+	var kind, owner string
 	c := s.verb(use, what, cobra.NoArgs, func(c *cobra.Command, api *client.Client, _ []string) error {
+		switch times := from.wire() + to.wire(); {
+		case times != "" && len(files) > 0:
+			return Usage(errors.New("--from compares two times, --file with what is now; give one of them"))
+		case to.wire() != "" && from.wire() == "":
+			return Usage(errors.New("--to needs --from"))
+		case times != "":
+			return s.difference(c, api, from, to, url.Values{"kind": {kind}, "owner": {owner}, "space": {space}})
+		case len(files) == 0 && dry:
+			return Usage(errors.New("give --file FILE, or --from TIME to compare two times"))
+		}
 		text, err := documents(c, files)
 		if err != nil {
 			return err
@@ -69,10 +83,20 @@ func (s *state) applying(use, what string, dry bool) *cobra.Command {
 	c.Flags().StringVar(&space, "space", "", "`space` that they belong to; the root space when not given")
 	c.Flags().StringVar(&source, "source", "", "`name` under which they are kept together; your own when not given")
 	c.Flags().BoolVar(&prune, "prune", false, "delete what this source brought before and no longer names")
-	if !dry {
+	if dry {
+		limitFlag(c, newest)
+		c.Flags().Var(&from, "from", "instead of a file: what differs since then; a time, or how long ago")
+		c.Flags().Var(&to, "to", "with --from: until then; now when not given")
+		c.Flags().StringVar(&kind, "kind", "", "with --from: only these `kinds`, with commas")
+		c.Flags().StringVar(&owner, "owner", "", "with --from: only those of an `owner`")
+	} else {
 		c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would change")
 	}
 	c.Example = fmt.Sprintf("  roadbed %s -f team.yaml\n  roadbed %[1]s -f shop.yaml -f stack.yaml --space payments", use)
-	_ = c.MarkFlagRequired("file") // the flag is defined above
+	if dry {
+		c.Example += "\n  roadbed diff --from 7d --kind component\n  roadbed diff --from 2026-11-01 --to 2026-11-15 --owner group:default/payments"
+	} else {
+		_ = c.MarkFlagRequired("file") // the flag is defined above
+	}
 	return c
 }

@@ -28,28 +28,36 @@ func refPath(r ref.Entity) string {
 
 func (s *state) get() *cobra.Command {
 	var owner, space, text string
+	var at instant
 	c := s.verb("get KIND [NAME]", "Entities of a kind, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if len(args) == 2 {
-			return s.showEntity(c, api, args)
+			return s.showEntity(c, api, args, at)
 		}
 		return showList(s, c, api, list[client.Entity]{
-			path: "/entities", query: url.Values{"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}},
+			path: "/entities", query: url.Values{"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
 			check: func() error { return knownKind(c, api, args[0]) },
 			noun:  "entities of the kind " + args[0], next: "declare one with `roadbed apply -f FILE`",
 		})
 	})
-	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice"
+	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
 	limitFlag(c, whole)
 	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments")
 	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
 	c.Flags().StringVar(&text, "text", "", "only those with this `text` in name, title, description or tags")
+	c.Flags().Var(&at, "as-of", "as it was then, also what is gone: a time, or how long ago, such as 7d")
 	return c
 }
 
-func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string) error {
-	e, err := getEntity(c, api, args)
+func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string, at instant) error {
+	get := getEntity
+	if at.wire() != "" {
+		get = func(c *cobra.Command, api *client.Client, args []string) (client.Entity, error) {
+			return showPast(c, api, args, at)
+		}
+	}
+	e, err := get(c, api, args)
 	if err != nil {
 		return err
 	}

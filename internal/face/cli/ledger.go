@@ -8,13 +8,6 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 )
 
-func (s *state) history() *cobra.Command {
-	return listing(s, "history [KIND] NAME", "What happened to an entity, the newest first, from the ledger", cobra.RangeArgs(1, 2), newest, func(args []string) (list[client.Entry], error) {
-		r, err := parseEntity(args)
-		return entries(url.Values{"ref": {r.String()}}, "entries about "+r.String(), "`roadbed get "+r.Kind+"` lists what there is"), err
-	})
-}
-
 func (s *state) ledger() *cobra.Command {
 	var kind, actor string
 	c := listing(s, "ledger", "What changed, the newest first", cobra.NoArgs, newest, func([]string) (list[client.Entry], error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // How much of a list is shown when nobody says: what happened grows without end, what there is has one.
@@ -29,6 +30,9 @@ type list[T any] struct {
 	noun  string        // what there is none of when it is empty
 	next  string        // and what to do then
 	check func() error  // of an empty list: whether it was asked for rightly
+
+	below   func(T) string // lines below a row of the table; none when nil
+	missing bool           // that there is no such list means that it is empty
 }
 
 // listing makes a verb that shows a list; what reads its arguments and flags.
@@ -58,6 +62,9 @@ func showList[T any](s *state, c *cobra.Command, api *client.Client, l list[T]) 
 		return Usage(errors.New("--limit is less than 0; 0 is for all"))
 	}
 	items, more, err := client.Some[T](c.Context(), api, l.path, l.query, limit)
+	if l.missing && fault.Is(err, fault.NotFound) {
+		items, err = []T{}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -73,6 +80,9 @@ func showList[T any](s *state, c *cobra.Command, api *client.Client, l list[T]) 
 		fmt.Fprintln(w, l.head)
 		for _, item := range items {
 			fmt.Fprintln(w, cells(l.row(item)))
+			if l.below != nil {
+				indented(w, l.below(item))
+			}
 		}
 	})
 	switch {

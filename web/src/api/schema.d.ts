@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs in the catalog between two times, newest first
+         * @description Permission: entity:read, today, in the spaces that versions had; others are left out.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/decisions": {
         parameters: {
             query?: never;
@@ -448,6 +468,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entities/{kind}/{namespace}/{name}/owners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who owns an entity in the end
+         * @description Permission: entity:read.
+         */
+        get: operations["getOwners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -480,6 +520,26 @@ export interface paths {
          * @description Permission: entity:read; others are not counted.
          */
         get: operations["listFacets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an entity is related to, at any depth
+         * @description Permission: entity:read; others are left out.
+         */
+        get: operations["getEntityGraph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2985,6 +3045,10 @@ export interface components {
             secret?: string;
             username?: string;
         };
+        Cycle: {
+            refs: string[] | null;
+            type: string;
+        };
         Decision: {
             id: string;
             /** @description Rule to messages: deny, warn, approve, reject, … */
@@ -3287,20 +3351,53 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        EntityChange: {
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
+            /** @description From the first time to the second: + added, - removed, ~ changed. */
+            diff?: string;
+            kind: string;
+            /** @description The last of them, without a diff. */
+            last: components["schemas"]["EntityVersion"];
+            ref: string;
+            space: string;
+            /**
+             * Format: int64
+             * @description How many there are between the times.
+             */
+            versions: number;
+        };
+        EntityGraph: {
+            /** @description A bound ended it: there is more behind the nodes with more. */
+            cut: boolean;
+            /** @description Entities of which each reaches each other along one type of relation. */
+            cycles: components["schemas"]["Cycle"][] | null;
+            /** @description Between nodes, each in its forward direction: dependsOn, not dependencyOf. */
+            edges: components["schemas"]["GraphEdge"][] | null;
+            /** @description By depth, then reference; the root is the first. */
+            nodes: components["schemas"]["GraphNode"][] | null;
+            root: string;
+        };
         EntityList: {
             items: components["schemas"]["Entity"][] | null;
             next?: string;
             /**
              * Format: int64
-             * @description Of all pages.
+             * @description Of all pages; 0 with asOf.
              */
             total: number;
         };
         EntityVersion: {
-            action: string;
+            /** @enum {string} */
+            action: "created" | "updated" | "deleted";
             actor: components["schemas"]["Actor"];
             commit?: string;
+            /** @description A line a field: + added, - removed, ~ changed. */
             diff?: string;
+            /** @description Id in the ledger; many entities that were changed at once share one. */
+            entry: string;
+            /** @description That the commit is in. */
+            repository?: string;
             /** Format: date-time */
             time: string;
             /** Format: int64 */
@@ -3478,6 +3575,32 @@ export interface components {
             marks?: (number[] | null)[] | null;
             match?: boolean;
             text: string;
+        };
+        GraphEdge: {
+            source: string;
+            target: string;
+            type: string;
+        };
+        GraphNode: {
+            /** @description The relation that led here, as that entity sees it. */
+            by?: string;
+            /**
+             * Format: int64
+             * @description Steps from the root.
+             */
+            depth: number;
+            /** @description False too where the caller may not see it. */
+            exists: boolean;
+            /** @description The entity that led here, on a shortest way. */
+            from?: string;
+            kind: string;
+            /** @description It has relations that were not followed, for the bounds. */
+            more?: boolean;
+            owner?: string;
+            ref: string;
+            system?: string;
+            title?: string;
+            type?: string;
         };
         Home: {
             /** @description What changed lately. */
@@ -3677,6 +3800,11 @@ export interface components {
         };
         ListDocsListed: {
             items: components["schemas"]["DocsListed"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListEntityChange: {
+            items: components["schemas"]["EntityChange"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -4107,6 +4235,14 @@ export interface components {
             troubleSince?: string;
             /** @description Of its page at the forge. */
             url?: string;
+        };
+        Ownership: {
+            /** @description There are more than these. */
+            cut: boolean;
+            /** @description Users of the groups that are named, and of those below them. */
+            members: components["schemas"]["GraphNode"][] | null;
+            /** @description Who is named, then the groups above them. */
+            owners: components["schemas"]["GraphNode"][] | null;
         };
         Paths: {
             /** @description There are more, or not all were looked at. */
@@ -5709,6 +5845,88 @@ export interface operations {
             };
         };
     };
+    listChanges: {
+        parameters: {
+            query: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                from: string;
+                /** @description Now when absent. */
+                to?: string;
+                /** @description Names or plurals, with commas. */
+                kind?: string;
+                space?: string;
+                namespace?: string;
+                owner?: string;
+                /** @description spec.type, with commas. */
+                type?: string;
+                /** @description Words that occur in name, title, description or tags. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListEntityChange"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listDecisions: {
         parameters: {
             query?: {
@@ -6032,6 +6250,8 @@ export interface operations {
                 text?: string;
                 /** @description Only those whose source's newest text could not be taken. */
                 failed?: boolean;
+                /** @description As the catalog was then, also what is gone by now; no total is counted. */
+                asOf?: string;
             };
             header?: never;
             path?: never;
@@ -6097,7 +6317,10 @@ export interface operations {
     };
     getEntity: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As it was then, also when it is gone by now, with the relations that it declared itself. */
+                asOf?: string;
+            };
             header?: never;
             path: {
                 kind: string;
@@ -6787,6 +7010,10 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                since?: string;
+                until?: string;
+                /** @description Opaque id. */
+                actor?: string;
             };
             header?: never;
             path: {
@@ -6805,6 +7032,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListEntityVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getOwners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ownership"];
                 };
             };
             /** @description Unauthorized */
@@ -7059,6 +7355,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListFacet"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getEntityGraph: {
+        parameters: {
+            query: {
+                root: string;
+                /** @description Impact is what depends on the root, needs what that depends on, owned what a group and those below it own. */
+                view?: "around" | "impact" | "needs" | "owned";
+                /** @description Of around: relations with commas, by either name; all when absent. */
+                types?: string;
+                /** @description Of around: relations from the root (out), to it (in), or both. */
+                direction?: "both" | "out" | "in";
+                depth?: number;
+                /** @description How many at most. */
+                nodes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntityGraph"];
                 };
             };
             /** @description Unauthorized */

@@ -32,8 +32,8 @@ type Walk struct {
 	Types     []string // of edges, in either direction; all when nil
 	Direction Direction
 	Follow    []string // relations as an entity sees them, such as dependencyOf; in place of Types and Direction
-	Depth     int // at most MaxDepth
-	Nodes     int // at most MaxNodes, the default
+	Depth     int      // at most MaxDepth
+	Nodes     int      // at most MaxNodes, the default
 	Visible   access.Set
 }
 

@@ -39,6 +39,7 @@ CREATE TABLE entity_versions (
   PRIMARY KEY (ref, version)
 );
 CREATE INDEX entity_versions_entry ON entity_versions (entry);
+CREATE INDEX entity_versions_time ON entity_versions (time, ref);
 
 CREATE TABLE entity_statuses (
   ref TEXT PRIMARY KEY,

@@ -1,0 +1,407 @@
+package catalog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+const (
+	pastAtOnce = 100  // versions that are read together
+	pastMost   = 5000 // that are looked through for one part of a list; the next part goes on behind them
+)
+
+// latestAt says that a version is the last one until a time.
+const latestAt = `NOT EXISTS (SELECT 1 FROM entity_versions n WHERE n.ref = v.ref AND n.version > v.version AND n.time <= `
+
+// GetAt gives an entity as it was at a time, also one that is gone by now. It needs entity:read, today, in the space that
+// it had; otherwise, and when it was not there, it is fault.NotFound. Relations are those that it declared, and there is
+// no status. What is forgotten of a person stays so.
+func (s *Service) GetAt(ctx context.Context, r ref.Entity, at time.Time) (e Entity, err error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return e, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		v, err := versionAt(ctx, tx, r, at)
+		if err != nil {
+			return err
+		}
+		if v == nil || v.document == nil || !visible.Has(v.space) {
+			return access.NotFound("entity " + r.String() + " at " + at.UTC().Format(time.RFC3339))
+		}
+		list, err := s.past(ctx, tx, []storedVersion{*v})
+		if err == nil {
+			e = list[0]
+		}
+		return err
+	})
+	return e, err
+}
+
+const oneAt = `SELECT ` + versionColumns + ` FROM ` + versionTables + ` WHERE v.ref = $1 AND v.time <= $2 ORDER BY v.version DESC LIMIT 1`
+
+// versionAt gives the last version until a time, nil when there is none.
+func versionAt(ctx context.Context, tx *store.Tx, r ref.Entity, at time.Time) (*storedVersion, error) {
+	rows, err := tx.Query(ctx, oneAt, r.String(), store.Micros(at))
+	found, err := store.Collect(rows, err, scanVersion)
+	if err != nil || len(found) == 0 {
+		return nil, fault.Wrap(err, "read %s as it was", r)
+	}
+	return &found[0], nil
+}
+
+// past makes entities of versions.
+func (s *Service) past(ctx context.Context, tx *store.Tx, versions []storedVersion) ([]Entity, error) {
+	list := make([]Entity, len(versions))
+	for i, v := range versions {
+		e := Entity{Ref: v.ref, UID: v.uid, Space: v.space, Source: v.Source, Document: *v.document, Updated: v.Time, UpdatedBy: v.Actor, Version: v.Number, Commit: v.Commit}
+		e.Etag = etag(v.document.JSON())
+		e.Relations, e.Owner = s.related(*v.document)
+		if text, ok := v.document.Spec["type"].(string); ok {
+			e.Type = clip(strings.ToLower(text))
+		}
+		if id, ok := strings.CutPrefix(v.Source, locationPrefix); ok {
+			e.File = File{Location: id, Repository: v.Repository}
+		}
+		var created int64
+		err := tx.QueryRow(ctx, `SELECT time, actor FROM entity_versions WHERE ref = $1 AND uid = $2 ORDER BY version LIMIT 1`, v.ref.String(), v.uid).Scan(&created, &e.CreatedBy)
+		if err != nil {
+			return nil, fault.Wrap(err, "read %s as it was", v.ref)
+		}
+		e.Created = store.FromMicros(created)
+		list[i] = e
+	}
+	return list, nil
+}
+
+// related gives what a document relates to, by its kind as that is now.
+func (s *Service) related(d document.Document) (relations []document.Relation, owner ref.Entity) {
+	kind, known := s.registry.ByName(d.Kind)
+	if !known || kind.Relations == nil {
+		return nil, owner
+	}
+	declared := unique(kind.Relations(d))
+	return sorted(declared), change{declared: declared}.owner()
+}
+
+// listAt looks through the versions that were the last ones at a time.
+func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
+	if q.Failed {
+		return list, fault.Errorf(fault.Invalid, "what could not be taken in is known of now alone; leave failed away, or the time")
+	}
+	m, err := s.matcher(q)
+	if err != nil {
+		return list, err
+	}
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return list, err
+	}
+	after, err := q.position()
+	if err != nil {
+		return list, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	limit = min(limit, maxLimit)
+	from := ""
+	if after != nil {
+		from = after.Ref
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		for looked := 0; ; {
+			some, err := versionsOf(ctx, tx, m.window(from, visible))
+			if err != nil {
+				return err
+			}
+			for _, v := range some {
+				if from = v.ref.String(); !m.matches(v) {
+					continue
+				}
+				if len(list.Items) == limit {
+					list.Next = q.cursor(list.Items[limit-1].Ref.String())
+					return nil
+				}
+				one, err := s.past(ctx, tx, []storedVersion{v})
+				if err != nil {
+					return err
+				}
+				list.Items = append(list.Items, one...)
+			}
+			if looked += len(some); len(some) < pastAtOnce {
+				return nil
+			}
+			if looked >= pastMost {
+				list.Next = q.cursor(from)
+				return nil
+			}
+		}
+	})
+	return list, fault.Wrap(err, "list entities as they were")
+}
+
+// statement reads versions.
+type statement struct {
+	sql  string
+	args []any
+}
+
+func versionsOf(ctx context.Context, tx *store.Tx, s statement) ([]storedVersion, error) {
+	rows, err := tx.Query(ctx, s.sql, s.args...)
+	return store.Collect(rows, err, scanVersion)
+}
+
+// matcher holds versions to a query.
+type matcher struct {
+	s     *Service
+	q     Query
+	kinds []string
+	owner ref.Entity
+	types []string
+	words []string
+}
+
+func (s *Service) matcher(q Query) (m matcher, err error) {
+	m = matcher{s: s, q: q, kinds: s.kindNames(q.Kinds), words: strings.Fields(strings.ToLower(q.Text))}
+	if q.Owner != "" {
+		if m.owner, err = ref.Parse(q.Owner, "group", ""); err != nil {
+			return m, err
+		}
+	}
+	for _, t := range q.Type {
+		m.types = append(m.types, strings.ToLower(t))
+	}
+	if len(q.Text) > maxText || len(m.words) > maxWords {
+		return m, fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d words and %d characters are taken", maxWords, maxText)
+	}
+	if len(q.Refs) > maxRefs {
+		return m, fault.Errorf(fault.TooLarge, "%d references are too many for one list; at most %d are taken", len(q.Refs), maxRefs)
+	}
+	return m, nil
+}
+
+// window gives versions that were the last ones at a time, behind a reference.
+func (m matcher) window(after string, visible access.Set) statement {
+	var c conditions
+	c.add("v.ref > $%d", after)
+	c.add("v.time <= $%d", store.Micros(m.q.At))
+	c.parts = append(c.parts, latestAt+"$2)", "v.action <> 'deleted'", "v.document <> ''")
+	m.sql(&c, visible)
+	limit := c.arg(pastAtOnce)
+	return statement{`SELECT ` + versionColumns + ` FROM ` + versionTables + ` WHERE ` + c.String() + ` ORDER BY v.ref LIMIT ` + limit, c.args}
+}
+
+// sql adds what the database can tell.
+func (m matcher) sql(c *conditions, visible access.Set) {
+	c.visible("v.space", visible)
+	if m.q.Space != "" {
+		c.add("v.space = $%d", m.q.Space)
+	}
+	if m.q.Source != "" {
+		c.add("v.source = $%d", m.q.Source)
+	}
+	if len(m.q.Refs) > 0 {
+		c.parts = append(c.parts, c.among("v.ref", texts(m.q.Refs)))
+	}
+	var any []string
+	for _, kind := range m.kinds {
+		any = append(any, "substr(v.ref, 1, "+c.arg(len(kind)+1)+") = "+c.arg(kind+":"))
+	}
+	if len(any) > 0 {
+		c.parts = append(c.parts, "("+strings.Join(any, " OR ")+")")
+	}
+}
+
+// matches holds what only the document tells.
+func (m matcher) matches(v storedVersion) bool {
+	if m.q.Namespace != "" && v.ref.Namespace != strings.ToLower(m.q.Namespace) {
+		return false
+	}
+	if m.owner.IsZero() && len(m.types) == 0 && len(m.words) == 0 {
+		return true
+	}
+	d := v.document
+	if d == nil {
+		return false
+	}
+	if len(m.types) > 0 {
+		if text, _ := d.Spec["type"].(string); !slices.Contains(m.types, strings.ToLower(text)) {
+			return false
+		}
+	}
+	if !m.owner.IsZero() {
+		if _, owner := m.s.related(*d); owner != m.owner {
+			return false
+		}
+	}
+	text := strings.ToLower(strings.Join(append([]string{d.Metadata.Name, d.Metadata.Title, d.Metadata.Description}, d.Metadata.Tags...), "\n"))
+	return !slices.ContainsFunc(m.words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// Between is what became of an entity from one time to another.
+type Between struct {
+	Ref    ref.Entity
+	Kind   string // of its document
+	Space  string
+	Action Action // Created, Updated or Deleted
+	Last   Version
+	Count  int                   // of versions between the times
+	Diff   []document.Difference // from the first time to the second
+}
+
+// Changes gives what differs in the catalog between two times, what changed last first: of each entity its state at the
+// one against that at the other, and who brought the last version and by which commit. Rights are those of today in the
+// spaces that versions had. Of the query Kinds, Space, Owner, Type, Text, Namespace and Refs count; what was deleted is
+// held to how it was. A part may have fewer items than asked for and still go on.
+func (s *Service) Changes(ctx context.Context, q Query, from, to time.Time, part page.Request) (list page.Of[Between], err error) {
+	if !from.Before(to) {
+		return list, fault.Errorf(fault.Invalid, "the changes are those from a time to a later one; %s is not before %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
+	}
+	m, err := s.matcher(q)
+	if err != nil {
+		return list, err
+	}
+	at, err := placeIn(part.Cursor)
+	if err != nil {
+		return list, err
+	}
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return list, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		for looked := 0; ; {
+			some, err := versionsOf(ctx, tx, m.changed(from, to, at, visible))
+			if err != nil {
+				return err
+			}
+			for _, v := range some {
+				b, ok, err := m.between(ctx, tx, v, from, to, visible)
+				if err != nil {
+					return err
+				}
+				if ok && len(list.Items) == part.Size() {
+					list.Next = at.String()
+					return nil
+				}
+				if at = (&place{store.Micros(v.Time), v.ref.String()}); ok {
+					list.Items = append(list.Items, b)
+				}
+			}
+			if looked += len(some); len(some) < pastAtOnce {
+				return nil
+			}
+			if looked >= pastMost {
+				list.Next = at.String()
+				return nil
+			}
+		}
+	})
+	return list, fault.Wrap(err, "list what changed")
+}
+
+// changed gives the last visible versions between two times, the newest first.
+func (m matcher) changed(from, to time.Time, at *place, visible access.Set) statement {
+	var c conditions
+	c.add("v.time > $%d", store.Micros(from))
+	c.add("v.time <= $%d", store.Micros(to))
+	if at != nil {
+		n := c.arg(at.Time)
+		c.parts = append(c.parts, "(v.time, v.ref) < ("+n+", "+c.arg(at.Ref)+")")
+	}
+	later := latestAt + "$2"
+	if !visible.All {
+		later += " AND " + c.among("n.space", visible.List())
+	}
+	c.parts = append(c.parts, later+")")
+	m.sql(&c, visible)
+	limit := c.arg(pastAtOnce)
+	return statement{`SELECT ` + versionColumns + ` FROM ` + versionTables + ` WHERE ` + c.String() + ` ORDER BY v.time DESC, v.ref DESC LIMIT ` + limit, c.args}
+}
+
+// between compares an entity's last version with that before the first time; ok is false where nothing differs, or the
+// query does not want it.
+func (m matcher) between(ctx context.Context, tx *store.Tx, last storedVersion, from, to time.Time, visible access.Set) (b Between, ok bool, err error) {
+	if last.ref.Kind == userKind && last.document == nil {
+		return b, false, nil // a person who is gone is named by the ledger's opaque id alone
+	}
+	c := conditions{}
+	c.add("v.ref = $%d", last.ref.String())
+	c.add("v.time <= $%d", store.Micros(from))
+	c.visible("v.space", visible)
+	rows, err := tx.Query(ctx, `SELECT `+versionColumns+` FROM `+versionTables+` WHERE `+c.String()+` ORDER BY v.version DESC LIMIT 1`, c.args...)
+	found, err := store.Collect(rows, err, scanVersion)
+	if err != nil {
+		return b, false, err
+	}
+	var before *document.Document
+	if len(found) > 0 {
+		before = found[0].document
+	}
+	b = Between{Ref: last.ref, Space: last.space, Last: last.Version}
+	shown := last
+	switch {
+	case before == nil && last.document == nil:
+		return b, false, nil
+	case before == nil:
+		b.Action = Created
+	case last.document == nil:
+		b.Action, shown.document = Deleted, before
+	default:
+		b.Action, b.Diff = Updated, document.Diff(before, last.document)
+		ok = len(b.Diff) > 0
+	}
+	if !ok && b.Action == Updated || !m.matches(shown) {
+		return b, false, nil
+	}
+	b.Kind = shown.document.Kind
+	n := conditions{}
+	n.add("ref = $%d", last.ref.String())
+	n.add("time > $%d", store.Micros(from))
+	n.add("time <= $%d", store.Micros(to))
+	n.visible("space", visible)
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM entity_versions WHERE `+n.String(), n.args...).Scan(&b.Count)
+	return b, true, err
+}
+
+// place is where a list of changes goes on.
+type place struct {
+	Time int64  `json:"t"`
+	Ref  string `json:"r"`
+}
+
+func (p *place) String() string {
+	data, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // a number and a text
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+func placeIn(cursor string) (*place, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	var p place
+	data, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(data, &p)
+	}
+	if err != nil || p.Ref == "" {
+		return nil, fault.Errorf(fault.Invalid, "the cursor is not from this list; start again without it")
+	}
+	return &p, nil
+}
