@@ -28,6 +28,7 @@ type Entity struct {
 	Relations   []Relation      `json:"relations"`
 	Status      json.RawMessage `json:"status,omitempty"`
 	Error       string          `json:"error,omitempty" doc:"Why its source's newest version could not be taken in; what is shown is the last good one."`
+	Orphan      bool            `json:"orphan,omitempty" doc:"No file declares it any more, and its location keeps such."`
 	Document    json.RawMessage `json:"document" doc:"As it was declared."`
 	Created     time.Time       `json:"created"`
 	Updated     time.Time       `json:"updated"`
@@ -76,7 +77,8 @@ type Applied struct {
 
 // Location is a file of a hosted repository that documents come from. GET /locations and GET /locations/{id} (entity:read);
 // POST /locations (location:write, and repository:read for the repository) and DELETE /locations/{id} (location:write, and
-// entity:delete for what came from it). PUT /locations/{id}/trust lets it bring restricted kinds (space:admin).
+// entity:delete for what came from it). PUT /locations/{id}/trust lets it bring restricted kinds, and
+// PUT /locations/{id}/rules says which kinds it may bring at all (space:admin).
 type Location struct {
 	ID         string        `json:"id"`
 	Space      string        `json:"space"`
@@ -86,8 +88,18 @@ type Location struct {
 	Commit     string        `json:"commit,omitempty"`
 	Error      string        `json:"error,omitempty"`
 	Trusted    []string      `json:"trusted" doc:"Restricted kinds that are taken from it."`
+	Rules      LocationRules `json:"rules" doc:"Its own; what they leave open is as the space has it."`
+	InForce    LocationRules `json:"inForce" doc:"What holds for it; lists leave it out."`
 	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out."`
 	Entities   []string      `json:"entities" doc:"What it brought; empty in lists."`
+}
+
+// LocationRules say what locations may bring, and what becomes of what no file declares any more. PUT /locations/{id}/rules
+// (space:admin); GET (entity:read) and PUT (space:admin) /spaces/{space}/location-rules for all locations of a space and those
+// below that say nothing themselves.
+type LocationRules struct {
+	Kinds   []string `json:"kinds" maxItems:"100" doc:"Kinds that may come, beside those that it is trusted for; none: all."`
+	Orphans string   `json:"orphans,omitempty" enum:"delete,keep" doc:"What becomes of what no file declares any more; it is deleted unless somebody says keep. What is of a restricted kind always is."`
 }
 
 // FileProblem is one thing that is wrong in a file.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"path/filepath"
+	"regexp"
 	"testing"
 )
 
@@ -43,5 +44,28 @@ func TestADeclaredKindAtTheTerminal(t *testing.T) {
 		{"delete kind dataset", 5, "2 entities of the kind dataset"},
 		{"delete -f " + all, 0, "deleted  kind:default/dataset"},
 		{"get dataset", 4, "no kind"},
+	})
+}
+
+// TestRulesOfLocationsAtTheTerminal are shown, set for a location and for a space, and kept apart.
+func TestRulesOfLocationsAtTheTerminal(t *testing.T) {
+	h, server := open(t)
+	atTerminal(t, server.URL, h.Options.AdminToken)
+	sayAll(t, []said{{"repo create default/shop", 0, "default/shop"}, {"location add default/shop", 0, "any kind that is not restricted"}})
+	_, out, _ := say("location list -o json")
+	id := regexp.MustCompile(`loc_[0-9a-z]+`).FindString(out)
+	sayAll(t, []said{
+		{"location rules", 2, "give the ID"},
+		{"location rules " + id + " --space default", 2, "give the ID"},
+		{"location rules " + id + " --kind Component --any", 2, "exclude"},
+		{"location rules " + id + " --kind Nothing", 1, "there is no kind"},
+		{"location rules " + id + " --orphans perhaps", 1, "delete"},
+		{"location rules " + id + " --kind Component,API", 0, "Component, API"},
+		{"location rules --space default --orphans keep", 0, "keep"},
+		{"location show " + id, 0, "API, Component"},
+		{"location show " + id, 0, "keep"},
+		{"location rules " + id + " --any --orphans delete", 0, "delete"},
+		{"location show " + id, 0, "any kind that is not restricted"},
+		{"location rules --space nowhere", 4, "no space"},
 	})
 }

@@ -86,6 +86,11 @@ func (r *reading) end(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.force && r.had && !r.rules.keep() {
+		if err := r.dropOrphans(ctx); err != nil {
+			return err
+		}
+	}
 	if r.partial {
 		gone = nil
 	}
@@ -115,6 +120,29 @@ func (r *reading) end(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// dropOrphans deletes what was kept before.
+func (r *reading) dropOrphans(ctx context.Context) error {
+	var orphans []ref.Entity
+	err := r.s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE source = $1 AND orphan = 1 ORDER BY ref`, r.location.source())
+		orphans, err = store.Collect(rows, err, func(row store.Row) (e ref.Entity, err error) {
+			var name string
+			err = row.Scan(&name)
+			return parseStored(name), err
+		})
+		return fault.Wrap(err, "find the orphans of %s", r.location)
+	})
+	if err != nil {
+		return err
+	}
+	still := func(ctx context.Context, tx *store.Tx) error {
+		_, err := current(ctx, tx, r.location)
+		return err
+	}
+	away := removal{s: r.s, space: r.location.Space, source: r.location.source(), repository: r.location.Repository, still: still, told: &r.told}
+	return away.all(ctx, orphans)
 }
 
 // bringSingles applies what is taken one by one, a few in a transaction; where some are refused, each is tried alone.
@@ -212,6 +240,21 @@ func (r *reading) sift(ctx context.Context, paths []string) error {
 					return err
 				}
 				return r.s.mark(ctx, tx, r.location.Space, ofSource(r.location.source()), part, why)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if r.rules.keep() {
+		var orphans []string
+		orphans, gone = r.s.orphansOf(gone)
+		for part := range slices.Chunk(orphans, filesAtATime) {
+			err := r.s.db.Write(ctx, func(tx *store.Tx) error {
+				if err := still(ctx, tx); err != nil {
+					return err
+				}
+				return r.s.keepOrphans(ctx, tx, r.location.Space, ofSource(r.location.source()), part)
 			})
 			if err != nil {
 				return err

@@ -80,6 +80,7 @@ func (r *reading) paced(n int, took time.Duration) {
 // present is what is asked of an entity that may change.
 type present struct {
 	uid, space, source, path, etag, err, createdBy string
+	orphan                                         int64
 	version                                        int
 	created                                        int64
 }
@@ -149,11 +150,11 @@ func presentOf(ctx context.Context, tx *store.Tx, part []change) (map[ref.Entity
 	had := make(map[ref.Entity]present, len(part))
 	err := inParts(names, func(some []string) error {
 		in, args := numbered(1, some)
-		rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, version, created, created_by FROM entities WHERE ref IN (`+in+`) ORDER BY ref`+tx.ForUpdate(), args...)
+		rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, version, created, created_by, orphan FROM entities WHERE ref IN (`+in+`) ORDER BY ref`+tx.ForUpdate(), args...)
 		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
 			var name string
 			var p present
-			err := r.Scan(&name, &p.uid, &p.space, &p.source, &p.path, &p.etag, &p.err, &p.version, &p.created, &p.createdBy)
+			err := r.Scan(&name, &p.uid, &p.space, &p.source, &p.path, &p.etag, &p.err, &p.version, &p.created, &p.createdBy, &p.orphan)
 			had[parseStored(name)] = p
 			return struct{}{}, err
 		})
@@ -171,12 +172,12 @@ func (s *Service) fate(ctx context.Context, tx *store.Tx, c change, old present,
 	case c.twice(old.source, old.space, old.path):
 		item.Action, item.Message = Conflict, isTwice(old.path)
 		return item, nil
-	case old.source != c.source || old.space != c.space:
+	case old.source != c.source && old.orphan == 0 || old.space != c.space:
 		var err error
 		item.Action = Conflict
 		item.Message, err = s.belongs(ctx, tx, &row{Entity: Entity{Source: old.source, Space: old.space}}, c)
 		return item, err
-	case old.etag != c.etag || old.path != c.path: // it is another thing to say where it is from
+	case old.etag != c.etag || old.path != c.path || old.source != c.source || old.orphan == 1: // it is another thing to say where it is from
 		item.Action = Updated
 		return item, nil
 	}

@@ -208,13 +208,20 @@ type clearArgs struct {
 	Space      string `json:"space"`
 	Source     string `json:"source"`
 	Repository string `json:"repository"`
+	Keep       bool   `json:"keep,omitempty"` // orphans
 }
 
-func clearOf(l Location) clearArgs { return clearArgs{l.Space, l.source(), l.Repository} }
+// left is what is to go.
+func (a clearArgs) left() string {
+	if a.Keep {
+		return ` FROM entities WHERE source = $1 AND space = $2 AND orphan = 0 `
+	}
+	return ` FROM entities WHERE source = $1 AND space = $2 `
+}
 
 // clearSoon deletes what came from a location that was removed: a few entities at once, many by a job.
-func (s *Service) clearSoon(ctx context.Context, tx *store.Tx, l Location, may func(document.Kind) error) error {
-	rows, err := tx.Query(ctx, `SELECT kind, COUNT(*) FROM entities WHERE source = $1 AND space = $2 GROUP BY kind ORDER BY kind`, l.source(), l.Space)
+func (s *Service) clearSoon(ctx context.Context, tx *store.Tx, a clearArgs, may func(document.Kind) error) error {
+	rows, err := tx.Query(ctx, `SELECT kind, COUNT(*)`+a.left()+`GROUP BY kind ORDER BY kind`, a.Source, a.Space)
 	n := 0
 	kinds, err := store.Collect(rows, err, func(r store.Row) (kind string, err error) {
 		var count int
@@ -223,7 +230,7 @@ func (s *Service) clearSoon(ctx context.Context, tx *store.Tx, l Location, may f
 		return kind, err
 	})
 	if err != nil {
-		return fault.Wrap(err, "count what came from %s", l)
+		return fault.Wrap(err, "count what came from %s", a.Source)
 	}
 	for _, name := range kinds {
 		kind, _ := s.registry.ByName(name)
@@ -232,13 +239,28 @@ func (s *Service) clearSoon(ctx context.Context, tx *store.Tx, l Location, may f
 		}
 	}
 	if n > mostOwnEntry {
-		return s.queue.Insert(ctx, tx, jobClear, clearOf(l), queue.InsertOptions{Unique: l.ID})
+		return s.queue.Insert(ctx, tx, jobClear, a, queue.InsertOptions{Unique: a.Source})
 	}
-	had, err := bySource(ctx, tx, l.Space, l.source())
-	if err == nil {
-		_, err = s.removeAll(ctx, tx, had, may)
+	had, err := a.some(ctx, tx)
+	if err != nil {
+		return err
 	}
+	left := make(map[ref.Entity]string, len(had))
+	for _, e := range had {
+		left[e] = ""
+	}
+	_, err = s.removeAll(ctx, tx, left, may)
 	return err
+}
+
+// some gives the next that are to go.
+func (a clearArgs) some(ctx context.Context, tx *store.Tx) ([]ref.Entity, error) {
+	rows, err := tx.Query(ctx, `SELECT ref`+a.left()+`ORDER BY path LIMIT 20000`, a.Source, a.Space)
+	return store.Collect(rows, err, func(r store.Row) (e ref.Entity, err error) {
+		var name string
+		err = r.Scan(&name)
+		return parseStored(name), err
+	})
 }
 
 // clear deletes all that came from a source that is no more.
@@ -247,13 +269,8 @@ func (s *Service) clear(ctx context.Context, a clearArgs) error {
 	r := &removal{s: s, space: a.Space, source: a.Source, repository: a.Repository, told: &told, still: func(context.Context, *store.Tx) error { return nil }}
 	for {
 		var refs []ref.Entity
-		err := s.db.Read(ctx, func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE source = $1 AND space = $2 ORDER BY path LIMIT 20000`, a.Source, a.Space)
-			refs, err = store.Collect(rows, err, func(r store.Row) (e ref.Entity, err error) {
-				var name string
-				err = r.Scan(&name)
-				return parseStored(name), err
-			})
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			refs, err = a.some(ctx, tx)
 			return err
 		})
 		if err != nil || len(refs) == 0 {

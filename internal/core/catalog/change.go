@@ -64,7 +64,7 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		item.Action, item.Message = Conflict, isTwice(old.path)
 		return item, nil
 	}
-	if old != nil && (old.Source != c.source || old.Space != c.space) {
+	if old != nil && (old.Source != c.source && !old.Orphan || old.Space != c.space) {
 		item.Action = Conflict
 		item.Message, err = s.belongs(ctx, tx, old, c)
 		return item, err
@@ -80,7 +80,7 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 	if err != nil {
 		return item, err
 	}
-	if old != nil && bytes.Equal(old.document, next.document) && old.path == next.path {
+	if old != nil && bytes.Equal(old.document, next.document) && old.path == next.path && old.Source == c.source && !old.Orphan {
 		item.Action = Unchanged
 		if old.Error != "" {
 			_, err = s.setErrors(ctx, tx, []string{item.Ref.String()}, "")

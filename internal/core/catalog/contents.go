@@ -185,6 +185,10 @@ func (r *reading) check(ctx context.Context, c *contents, d document.Document) (
 		wrong = append(wrong, d.At(fmt.Sprintf("a %s is not taken from a repository that is not trusted for it", change.kind.Name),
 			"an administrator of the space can trust this location for it, or apply the document", "kind"))
 	}
+	if !r.rules.take(change.kind, r.location.Trusted) {
+		wrong = append(wrong, d.At(fmt.Sprintf("a %s is not taken from this location, which may bring %s", change.kind.Name, strings.Join(r.rules.Kinds, ", ")),
+			"an administrator of the space can change its rules", "kind"))
+	}
 	change.space, change.source, change.path, change.commit, change.elsewhere = r.location.Space, r.location.source(), c.path, r.commit, r.elsewhere
 	if len(wrong) == 0 && !alone(change.kind) && !r.preview {
 		change.document = change.document.Place()

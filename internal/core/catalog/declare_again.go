@@ -83,6 +83,11 @@ func (s *Service) oneAgain(ctx context.Context, tx *store.Tx, kind document.Kind
 		if err := s.commit(ctx, tx, old, next, Item{Ref: old.Ref, Action: Updated}, told, kind); err != nil {
 			return err
 		}
+		if old.Orphan {
+			if err := s.keepOrphans(ctx, tx, old.Space, ofSource(old.Source), []string{name}); err != nil {
+				return err
+			}
+		}
 	}
 	if why == "" && !strings.HasPrefix(old.Error, byKind) {
 		return nil // what else is wrong with it is not this job's

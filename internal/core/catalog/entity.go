@@ -22,6 +22,7 @@ type Entity struct {
 	Status    json.RawMessage     // nil while its product has written none
 	Condition string              // of the status
 	Error     string              // why the latest text of its source was not taken; the last good one stays
+	Orphan    bool                // no file declares it any more, and its location keeps such
 	Created   time.Time
 	Updated   time.Time
 	CreatedBy string // id of a principal

@@ -30,8 +30,14 @@ const (
 // Whence gives the annotations that Backstage writes when it reads an entity: where it came from, which is never taken from its
 // own text, and where that can be looked at and edited, for which the author's word counts. base is this server's address.
 func Whence(e Entity, base string) (always, usual map[string]string) {
-	if e.File.Location == "" {
+	if e.Orphan {
+		defer func() { always[AnnotationOrphan] = "true" }()
+	}
+	if e.File.Repository == "" {
 		from := "apply:" + e.Space + "/" + e.Source
+		if e.File.Location != "" { // of an orphan, and gone
+			from = e.Source
+		}
 		return map[string]string{AnnotationLocation: from, AnnotationOrigin: from}, nil
 	}
 	always = map[string]string{AnnotationLocation: "url:" + e.File.Address(base), AnnotationOrigin: "url:" + e.Origin.Address(base)}

@@ -79,14 +79,14 @@ func (k *kept) keep(e row, moment int64) {
 type facts struct {
 	name, uid, space, etag, path, err, status, condition string
 	version                                              int
-	updated                                              int64
+	updated, orphan                                      int64
 }
 
-const readFacts = `SELECT e.ref, e.uid, e.version, e.space, e.etag, e.updated, e.path, e.error, COALESCE(s.status, ''), COALESCE(s.condition, '')
+const readFacts = `SELECT e.ref, e.uid, e.version, e.space, e.etag, e.updated, e.path, e.error, e.orphan, COALESCE(s.status, ''), COALESCE(s.condition, '')
 FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref IN (`
 
 func scanFacts(r store.Row) (f facts, err error) {
-	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.status, &f.condition)
+	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.orphan, &f.status, &f.condition)
 }
 
 // read gives entities by reference, those that are there and of which may says so, without the relations of others.
@@ -111,7 +111,7 @@ func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment
 				unknown = append(unknown, f.name)
 				continue
 			}
-			e.path, e.Error, e.Condition, e.Status = f.path, f.err, f.condition, nil
+			e.path, e.Error, e.Orphan, e.Condition, e.Status = f.path, f.err, f.orphan == 1, f.condition, nil
 			if f.status != "" {
 				e.Status = json.RawMessage(f.status)
 			}

@@ -66,6 +66,8 @@ type Location struct {
 	Home       Home      // of its repository, when it was read last
 	Origin     string    // id of the location that led here, and that somebody registered; "" when it did itself
 
+	Rules Rules // its own
+
 	kept       bool // registered or trusted, not only named by Location entities
 	readable   bool
 	optional   bool // that there is no file is no error
@@ -75,7 +77,7 @@ type Location struct {
 
 // Etag changes with the trust in a location, its commit and its error.
 func (l Location) Etag() string {
-	return etag([]byte(strings.Join(append(slices.Clone(l.Trusted), l.Commit, l.Error), "\n")))
+	return etag([]byte(strings.Join(append(slices.Clone(l.Trusted), l.Commit, l.Error, strings.Join(l.Rules.Kinds, ","), l.Rules.Orphans), "\n")))
 }
 
 // String names the target for people.
@@ -324,7 +326,7 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 		if len(parents) > 0 {
 			return fault.Errorf(fault.Conflict, "location %s is named by %s; remove it there first", l, parents[0])
 		}
-		return s.forget(ctx, tx, l, func(kind document.Kind) error {
+		return s.forget(ctx, tx, l, false, func(kind document.Kind) error {
 			if kind.Restricted {
 				return fault.Wrap(s.access.Authorize(ctx, kind.Takes(), l.Space), "delete a %s", kind.Name)
 			}
@@ -334,18 +336,23 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.clear(ctx, clearOf(l)) // should this end half way, the job goes on
+	return s.clear(ctx, clearArgs{l.Space, l.source(), l.Repository, false}) // should this end half way, the job goes on
 }
 
-// forget removes a location with all that came from it.
-func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, may func(document.Kind) error) error {
+// forget removes a location with all that came from it, or keeps what may be an orphan.
+func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, keep bool, may func(document.Kind) error) error {
 	// First the row: a refresh that runs sees that it is gone, and stops.
 	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`, `DELETE FROM location_files WHERE location = $1`} {
 		if _, err := tx.Exec(ctx, statement, l.ID); err != nil {
 			return fault.Wrap(err, "remove location %s", l)
 		}
 	}
-	if err := s.clearSoon(ctx, tx, l, may); err != nil {
+	if keep {
+		if err := s.orphan(ctx, tx, l); err != nil {
+			return err
+		}
+	}
+	if err := s.clearSoon(ctx, tx, clearArgs{l.Space, l.source(), l.Repository, keep}, may); err != nil {
 		return err
 	}
 	return s.tellLocation(ctx, tx, "location.removed", l, nil)

@@ -119,7 +119,11 @@ func (s *Service) forgetChildren(ctx context.Context, tx *store.Tx, c document.C
 		if len(parents) > 0 {
 			continue
 		}
-		err = s.forget(ctx, tx, l, func(kind document.Kind) error {
+		ruled, err := s.rulesOf(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		err = s.forget(ctx, tx, l, ruled.keep(), func(kind document.Kind) error {
 			if !kind.Restricted || fromFile {
 				return nil
 			}

@@ -50,6 +50,13 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 		return p, err
 	}
 	read := s.look(l, commit)
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		read.rules, err = s.rulesOf(ctx, tx, l)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
 	if err := read.start(ctx); err != nil {
 		return p, err
 	}

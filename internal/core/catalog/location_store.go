@@ -9,19 +9,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin, depth, optional`
+const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin, depth, optional, rules, orphans`
 
 func scanLocation(r store.Row) (l Location, err error) {
-	var trusted, details, home string
+	var trusted, details, home, rules string
 	var kept, readable, created, refreshed, optional int64
 	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &kept, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
-		&created, &l.CreatedBy, &refreshed, &home, &l.Origin, &l.depth, &optional)
+		&created, &l.CreatedBy, &refreshed, &home, &l.Origin, &l.depth, &optional, &rules, &l.Rules.Orphans)
 	if err != nil {
 		return l, err
 	}
 	l.kept, l.readable, l.optional = kept == 1, readable == 1, optional == 1
 	l.Created, l.Refreshed = store.FromMicros(created), store.FromMicros(refreshed)
 	if err := json.Unmarshal([]byte(trusted), &l.Trusted); err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal([]byte(rules), &l.Rules.Kinds); err != nil {
 		return l, err
 	}
 	if l.Home, err = readHome(home); err != nil {
@@ -45,6 +48,10 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if err != nil {
 		return err
 	}
+	rules, err := json.Marshal(append([]string{}, l.Rules.Kinds...))
+	if err != nil {
+		return err
+	}
 	details, err := json.Marshal(append([]fault.Detail{}, l.Details...))
 	if err != nil {
 		return err
@@ -63,12 +70,12 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if l.readable {
 		readable = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 ON CONFLICT (id) DO UPDATE SET kept = excluded.kept, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
 git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed,
-home = excluded.home, origin = excluded.origin, depth = excluded.depth, optional = excluded.optional`,
+home = excluded.home, origin = excluded.origin, depth = excluded.depth, optional = excluded.optional, rules = excluded.rules, orphans = excluded.orphans`,
 		l.ID, l.Space, l.Repository, l.Path, l.Branch, kept, readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
-		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin, l.depth, optional)
+		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin, l.depth, optional, string(rules), l.Rules.Orphans)
 	return fault.Wrap(err, "write location %s", l)
 }
 

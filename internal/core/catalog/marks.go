@@ -11,7 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// marked is the entry that tells that some of a group of entities have another error than before.
+// marked is the entry that tells that some of a group of entities have another error than before, or are orphans.
 const marked = "entities.marked"
 
 // group names entities by a key of the index.
@@ -28,6 +28,27 @@ func (s *Service) mark(ctx context.Context, tx *store.Tx, space string, g group,
 	if err != nil || !news {
 		return err
 	}
+	return s.tellMarks(ctx, tx, space, g)
+}
+
+// keepOrphans notes that no file declares entities of a group any more.
+func (s *Service) keepOrphans(ctx context.Context, tx *store.Tx, space string, g group, names []string) error {
+	news := false
+	err := inParts(names, func(some []string) error {
+		in, args := numbered(1, some)
+		n, err := tx.Exec(ctx, `UPDATE entities SET orphan = 1 WHERE orphan = 0 AND ref IN (`+in+`)`, args...)
+		news = news || n > 0
+		return fault.Wrap(err, "note that entities are orphans")
+	})
+	if err != nil || !news {
+		return err
+	}
+	tx.OnCommit(func() { s.follower.index.Touch(names...) })
+	return s.tellMarks(ctx, tx, space, g)
+}
+
+// tellMarks tells that something is noted of entities of a group.
+func (s *Service) tellMarks(ctx context.Context, tx *store.Tx, space string, g group) error {
 	data, err := json.Marshal(g)
 	if err != nil {
 		return err
@@ -36,7 +57,7 @@ func (s *Service) mark(ctx context.Context, tx *store.Tx, space string, g group,
 		space = access.Root
 	}
 	_, err = s.ledger.Append(ctx, tx, ledger.Entry{Space: space, Type: marked, Subject: g.Value, Data: data})
-	return fault.Wrap(err, "note the errors of entities")
+	return fault.Wrap(err, "note what is wrong with entities")
 }
 
 // setErrors sets the errors of entities, "" for none, and tells whether that is news. Others learn of it from what the

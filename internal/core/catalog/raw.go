@@ -25,7 +25,7 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return inParts(texts(refs), func(names []string) error {
 			in, args := numbered(1, names)
-			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, document, relations FROM entities WHERE ref IN (`+in+`)`, args...)
+			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref IN (`+in+`)`, args...)
 			found, err := store.Collect(rows, err, scanRaw)
 			if err != nil {
 				return err
@@ -57,10 +57,11 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 
 func scanRaw(r store.Row) (e row, err error) {
 	var name, text, relations string
-	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &text, &relations); err != nil {
+	var orphan int64
+	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &orphan, &text, &relations); err != nil {
 		return e, err
 	}
-	e.Ref, e.document = parseStored(name), []byte(text)
+	e.Ref, e.document, e.Orphan = parseStored(name), []byte(text), orphan == 1
 	declared, err := readRelations(relations)
 	e.Relations = sorted(declared)
 	return e, err

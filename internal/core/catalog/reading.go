@@ -37,6 +37,7 @@ type reading struct {
 	commit   string
 	force    bool // files that have not changed are read too
 	preview  bool // nothing is taken in
+	rules    rules
 
 	known   map[string]knownFile   // of the reading before
 	files   map[string]*walkedFile // that are named, by path
@@ -96,6 +97,9 @@ func (s *Service) newReading(ctx context.Context, l Location, commit string, for
 			return err
 		}
 		r.had = n > 0
+		if r.rules, err = s.rulesOf(ctx, tx, l); err != nil {
+			return err
+		}
 		r.known, err = knownFiles(ctx, tx, l.ID)
 		return err
 	})

@@ -346,7 +346,7 @@ func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) erro
 			return fault.Wrap(err, "a %s may only be deleted by an administrator of its space", kind.Name)
 		}
 	}
-	if e.File.Location != "" {
+	if e.File.Location != "" && !e.Orphan {
 		return fault.Errorf(fault.Conflict, "%s is declared in %s of %s; remove it there, or remove the location %s", r, e.File.Path, e.File.Repository, e.File.Location)
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {

@@ -21,14 +21,15 @@ type row struct {
 }
 
 const entityColumns = `e.ref, e.uid, e.space, e.source, e.path, e.owner, e.type, e.document, e.relations, e.etag, e.version, e.error,
-e.git_commit, e.created, e.created_by, e.updated, e.updated_by`
+e.git_commit, e.created, e.created_by, e.updated, e.updated_by, e.orphan`
 
 func scanRow(r store.Row, more ...any) (row, error) {
 	var e row
 	var name, owner, text, relations string
-	var created, updated int64
+	var created, updated, orphan int64
 	err := r.Scan(append([]any{&name, &e.UID, &e.Space, &e.Source, &e.path, &owner, &e.Type, &text, &relations, &e.Etag, &e.Version, &e.Error,
-		&e.Commit, &created, &e.CreatedBy, &updated, &e.UpdatedBy}, more...)...)
+		&e.Commit, &created, &e.CreatedBy, &updated, &e.UpdatedBy, &orphan}, more...)...)
+	e.Orphan = orphan == 1
 	if err != nil {
 		return e, err
 	}
@@ -89,7 +90,7 @@ const (
 	insertEntity = `INSERT INTO entities (ref, uid, kind, namespace, space, source, path, owner, type, document, relations,
 etag, version, error, git_commit, created, created_by, updated, updated_by)`
 	// Of an entity that somebody else has made a moment ago no row is changed.
-	replaceEntity = `ON CONFLICT (ref) DO UPDATE SET path = excluded.path, owner = excluded.owner, type = excluded.type,
+	replaceEntity = `ON CONFLICT (ref) DO UPDATE SET source = excluded.source, orphan = 0, path = excluded.path, owner = excluded.owner, type = excluded.type,
 document = excluded.document, relations = excluded.relations, etag = excluded.etag, version = excluded.version, error = excluded.error,
 git_commit = excluded.git_commit, updated = excluded.updated, updated_by = excluded.updated_by WHERE entities.uid = excluded.uid`
 )

@@ -15,11 +15,15 @@ func (a *API) locationRoutes() {
 	register(a, operation("getLocation", http.MethodGet, "/locations/{id}", "locations", "A location, and what of its files could not be taken"), a.getLocation)
 	register(a, operation("refreshLocation", http.MethodPost, "/locations/{id}/refresh", "locations", "Read a location now"), a.refreshLocation)
 	register(a, operation("trustLocation", http.MethodPut, "/locations/{id}/trust", "locations", "Restricted kinds that are taken from a location"), a.trustLocation)
+	register(a, operation("ruleLocation", http.MethodPut, "/locations/{id}/rules", "locations", "What a location may bring, and what becomes of its orphans"), a.ruleLocation)
+	register(a, operation("getLocationRules", http.MethodGet, "/spaces/{space}/location-rules", "locations", "What the locations of a space may bring"), a.getLocationRules)
+	register(a, operation("setLocationRules", http.MethodPut, "/spaces/{space}/location-rules", "locations", "Say what the locations of a space may bring"), a.setLocationRules)
 	register(a, operation("removeLocation", http.MethodDelete, "/locations/{id}", "locations", "Forget a location and delete what came from it"), a.removeLocation)
 }
 
 func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
 	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Trusted: append([]string{}, l.Trusted...), Problems: []FileProblem{}, Entities: []string{}}
+	w.Rules, w.InForce = wireRules(l.Rules), wireRules(catalog.Rules{})
 	for _, e := range entities {
 		w.Entities = append(w.Entities, e.Ref.String())
 	}
@@ -27,6 +31,18 @@ func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
 		w.Problems = append(w.Problems, FileProblem{File: d.File, Line: d.Line, Column: d.Column, Field: d.Field, Message: d.Message, Hint: d.Hint})
 	}
 	return w
+}
+
+func wireRules(r catalog.Rules) LocationRules {
+	return LocationRules{Kinds: append([]string{}, r.Kinds...), Orphans: r.Orphans}
+}
+
+// location gives a location with what holds for it.
+func (a *API) location(ctx context.Context, l catalog.Location, entities []catalog.Entity) (Location, error) {
+	w := wireLocation(l, entities)
+	r, err := a.Catalog.EffectiveRules(ctx, l)
+	w.InForce = wireRules(r)
+	return w, err
 }
 
 type listLocationsInput struct {
@@ -65,7 +81,8 @@ func (a *API) addLocation(ctx context.Context, in *addLocationInput) (*body[Loca
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireLocation(l, entities)), nil
+	w, err := a.location(ctx, l, entities)
+	return answer(w), err
 }
 
 // LocationInput names a location.
@@ -78,7 +95,8 @@ func (a *API) getLocation(ctx context.Context, in *LocationInput) (*tagged[Locat
 	if err != nil {
 		return nil, err
 	}
-	return withTag(l.Etag(), wireLocation(l, entities)), nil
+	w, err := a.location(ctx, l, entities)
+	return withTag(l.Etag(), w), err
 }
 
 func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Location], error) {
@@ -86,7 +104,8 @@ func (a *API) refreshLocation(ctx context.Context, in *LocationInput) (*body[Loc
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireLocation(l, entities)), nil
+	w, err := a.location(ctx, l, entities)
+	return answer(w), err
 }
 
 type trustInput struct {
@@ -103,4 +122,33 @@ func (a *API) trustLocation(ctx context.Context, in *trustInput) (*struct{}, err
 
 func (a *API) removeLocation(ctx context.Context, in *LocationInput) (*struct{}, error) {
 	return nil, a.Catalog.RemoveLocation(ctx, in.ID)
+}
+
+type ruleInput struct {
+	LocationInput
+	Match
+	Body LocationRules
+}
+
+func (a *API) ruleLocation(ctx context.Context, in *ruleInput) (*struct{}, error) {
+	return nil, a.Catalog.RuleLocation(ctx, in.ID, catalog.Rules(in.Body), in.etag())
+}
+
+// SpaceRulesInput names a space.
+type SpaceRulesInput struct {
+	Space string `path:"space" maxLength:"63"`
+}
+
+func (a *API) getLocationRules(ctx context.Context, in *SpaceRulesInput) (*body[LocationRules], error) {
+	r, err := a.Catalog.LocationDefaults(ctx, in.Space)
+	return answer(wireRules(r)), err
+}
+
+type setRulesInput struct {
+	SpaceRulesInput
+	Body LocationRules
+}
+
+func (a *API) setLocationRules(ctx context.Context, in *setRulesInput) (*struct{}, error) {
+	return nil, a.Catalog.SetLocationDefaults(ctx, in.Space, catalog.Rules(in.Body))
 }

@@ -26,7 +26,8 @@ func rights() map[string]string {
 		"listLocations": "entity:read; others are left out", "getLocation": "entity:read",
 		"addLocation":     "location:write, and repository:read for the repository",
 		"removeLocation":  "location:write, and entity:delete for what came from it",
-		"refreshLocation": "location:write", "trustLocation": "space:admin",
+		"refreshLocation": "location:write", "trustLocation": "space:admin", "ruleLocation": "space:admin",
+		"getLocationRules": "entity:read", "setLocationRules": "space:admin",
 
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create; secret:write for an import by secret", "getRepository": "repository:read",
 		"deleteRepository": "repository:admin, or repository:create for who made it; for good only repository:admin",

@@ -18,6 +18,7 @@ type (
 	Location          = client.Location
 	FileProblem       = client.FileProblem
 	KindInfo          = client.KindInfo
+	LocationRules     = client.LocationRules
 	TemplateSchema    = client.TemplateSchema
 	LintReport        = client.LintReport
 	LintWarning       = client.LintWarning

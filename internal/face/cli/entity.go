@@ -66,6 +66,9 @@ func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string, 
 		if e.Error != "" {
 			fmt.Fprintf(w, "error\t%s\n", e.Error)
 		}
+		if e.Orphan {
+			fmt.Fprintf(w, "orphan\tno file declares it any more\n")
+		}
 		for _, r := range e.Relations {
 			fmt.Fprintf(w, "%s\t%s\n", r.Type, r.Target)
 		}

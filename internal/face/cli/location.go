@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +14,7 @@ import (
 )
 
 func (s *state) locations() *cobra.Command {
-	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh())
+	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRules())
 }
 
 func (s *state) locationAdd() *cobra.Command {
@@ -33,6 +36,7 @@ func (s *state) locationAdd() *cobra.Command {
 func (s *state) showLocation(c *cobra.Command, l client.Location) error {
 	return s.show(c, l, func(w io.Writer) {
 		fmt.Fprintf(w, "location\t%s\n", l.ID)
+		fmt.Fprintf(w, "may bring\t%s\norphans\t%s\n", allowed(l.InForce.Kinds, l.Trusted), dash(l.InForce.Orphans))
 		for _, e := range l.Entities {
 			fmt.Fprintf(w, "entity\t%s\n", e)
 		}
@@ -43,6 +47,69 @@ func (s *state) showLocation(c *cobra.Command, l client.Location) error {
 			fmt.Fprintf(w, "problem\t%s\n", problem(p))
 		}
 	})
+}
+
+// allowed names the kinds that a location may bring.
+func allowed(kinds, trusted []string) string {
+	if len(kinds) == 0 {
+		kinds = []string{"any kind that is not restricted"}
+	}
+	return strings.Join(append(slices.Clone(kinds), trusted...), ", ")
+}
+
+// locationRules shows and changes the rules of a location, or those that hold in a space.
+func (s *state) locationRules() *cobra.Command {
+	var kinds []string
+	var orphans, space string
+	var all bool
+	c := s.verb("rules [ID]", "What a location, or those of a space, may bring", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		if (len(args) == 1) == (space != "") {
+			return Usage(errors.New("give the ID of a location, or --space"))
+		}
+		if all && len(kinds) > 0 {
+			return Usage(errors.New("--kind and --any exclude each other"))
+		}
+		var at string
+		var rules client.LocationRules
+		if space != "" {
+			at = "/spaces/" + url.PathEscape(space) + "/location-rules"
+			r, err := client.Get[client.LocationRules](c.Context(), api, at, nil)
+			if err != nil {
+				return err
+			}
+			rules = r
+		} else {
+			l, err := client.Get[client.Location](c.Context(), api, "/locations/"+url.PathEscape(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			at, rules = "/locations/"+url.PathEscape(args[0])+"/rules", l.Rules
+		}
+		if len(kinds) > 0 || all || orphans != "" {
+			if len(kinds) > 0 || all {
+				rules.Kinds = append([]string{}, kinds...)
+			}
+			if orphans != "" {
+				rules.Orphans = strings.TrimSuffix(orphans, "inherit")
+			}
+			if err := api.Do(c.Context(), "PUT", at, nil, rules, nil); err != nil {
+				return err
+			}
+		}
+		return s.show(c, rules, func(w io.Writer) {
+			fmt.Fprintf(w, "may bring\t%s\norphans\t%s\n", dash(strings.Join(rules.Kinds, ", ")), dash(rules.Orphans))
+		})
+	})
+	c.Long = `What a location, or those of a space, may bring.
+
+What is left open is as the space has it, or the next one above that says something; where nobody does, all
+kinds may come that are not restricted, and what no file declares any more is deleted.` + exitHelp
+	c.Example = "  roadbed location rules loc_06h1 --kind Component --kind API --kind Location\n  roadbed location rules --space payments --orphans keep"
+	c.Flags().StringSliceVar(&kinds, "kind", nil, "only these `kinds` may come, beside those that it is trusted for")
+	c.Flags().BoolVar(&all, "any", false, "say nothing of kinds")
+	c.Flags().StringVar(&orphans, "orphans", "", "what no file declares any more: `keep`, delete or inherit")
+	c.Flags().StringVar(&space, "space", "", "of all locations of a `space`, and those below, that say nothing")
+	return c
 }
 
 // problem is one line: file:line: field: message (hint).

@@ -14,6 +14,7 @@ CREATE TABLE entities (
   etag TEXT NOT NULL,
   version BIGINT NOT NULL,
   error TEXT NOT NULL DEFAULT '',       -- why its source's latest text was not taken
+  orphan INTEGER NOT NULL DEFAULT 0,    -- no file declares it any more
   git_commit TEXT NOT NULL DEFAULT '',  -- of the version
   created BIGINT NOT NULL,
   created_by TEXT NOT NULL,
@@ -75,6 +76,8 @@ CREATE TABLE locations (
   refreshed BIGINT NOT NULL DEFAULT 0,
   home TEXT NOT NULL DEFAULT '{}',      -- where people look at the repository's files
   origin TEXT NOT NULL DEFAULT '',      -- id of the registered location that led here
+  rules TEXT NOT NULL DEFAULT '[]',     -- names of the kinds that it may bring; none: those of its space
+  orphans TEXT NOT NULL DEFAULT '',     -- keep or delete; '' as its space has it
   depth INTEGER NOT NULL DEFAULT 0,     -- how far below that one
   optional INTEGER NOT NULL DEFAULT 0,  -- that there is no file is no error
   UNIQUE (space, repository, path, branch)
@@ -90,6 +93,13 @@ CREATE TABLE location_files (
   names INTEGER NOT NULL DEFAULT 0,     -- it declares Locations, so it is read each time
   inputs TEXT NOT NULL DEFAULT '',      -- the files that its placeholders bring, with their hashes, as JSON
   PRIMARY KEY (location, path)
+);
+
+-- What holds for the locations of a space, and of those below that say nothing themselves.
+CREATE TABLE location_defaults (
+  space TEXT PRIMARY KEY,
+  rules TEXT NOT NULL DEFAULT '[]',
+  orphans TEXT NOT NULL DEFAULT ''
 );
 
 -- The Location entities that name a location.

@@ -98,6 +98,9 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string, keep
 			continue
 		}
 		file := e.Space + " " + e.Source + " " + e.File.Path
+		if e.Orphan {
+			file += " orphan"
+		}
 		from, known := files[file]
 		if !known {
 			from = h.whence(&e.Entity)

@@ -82,6 +82,11 @@ export function EntityPage() {
           {entity.error}
         </Alert>
       )}
+      {entity.orphan && (
+        <Alert color="yellow" variant="light" title="No file declares it any more">
+          Its location keeps such entities. It goes when somebody deletes it, and belongs to whoever declares it again.
+        </Alert>
+      )}
       <Tabs
         value={tab}
         onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
