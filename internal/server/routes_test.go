@@ -241,6 +241,9 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
 	}
 	post("/machines", `{"name":"none"}`)
+	if code, answer := do(t, server, http.MethodPut, "/api/v1/sources/none/entities", h.Options.AdminToken, `{"documents":""}`); code >= 300 {
+		t.Fatalf("a push = %d %s", code, answer)
+	}
 	for kind, id := range ids {
 		if id == "" {
 			t.Fatalf("there is no id of one of the %s", kind)

@@ -20,7 +20,7 @@ func builtin() map[string]Role {
 		Reader: {Name: Reader, Space: Root, Description: "May see everything in the space and below; secrets stay unreadable for everyone.", Permissions: read, Builtin: true},
 		Developer: {Name: Developer, Space: Root, Description: "May make, change, run and deliver services in the space and below.", Builtin: true,
 			Permissions: append([]string{
-				"entity:write", "entity:delete", "location:write", "template:use",
+				"entity:write", "entity:delete", "location:write", "source:push", "template:use",
 				"repository:create", "repository:write", "proposal:*",
 				"run:create", "run:confirm", "run:cancel", "run:retry", "run:approve",
 				"stack:write", "stack:plan", "stack:apply", "stack:task",

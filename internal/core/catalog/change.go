@@ -237,7 +237,7 @@ func (s *Service) belongs(ctx context.Context, tx *store.Tx, old *row, c change)
 // maySee tells whether those who are told what became of a change may see entities of a space: who applies, or the
 // readers of a location, who see its space and what is below.
 func (s *Service) maySee(ctx context.Context, space string, c change) (bool, error) {
-	if strings.HasPrefix(c.source, locationPrefix) {
+	if strings.HasPrefix(c.source, locationPrefix) || actor.From(ctx).Kind == actor.System {
 		return s.access.Within(ctx, space, c.space)
 	}
 	visible, err := s.access.Spaces(ctx, "entity:read")

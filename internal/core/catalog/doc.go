@@ -41,7 +41,12 @@
 // Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Walks
 // along the index tell the graph: Graph by view, and Owners.
 //
-// Rights: entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
+// A source that outside systems push to (Push) is named once and is of one space. A push is a whole set or a delta; each
+// takes the source's generation, so that an older one that is under way ends. Bring is what sources that are no locations
+// stand on: what is wrong keeps its last good entity, what is as it was is not written, and of a whole set what is not in it
+// goes, save where that is more than may go at once.
+//
+// Rights: source:push, entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.
 package catalog

@@ -349,6 +349,9 @@ func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) erro
 	if e.File.Location != "" && !e.Orphan {
 		return fault.Errorf(fault.Conflict, "%s is declared in %s of %s; remove it there, or remove the location %s", r, e.File.Path, e.File.Repository, e.File.Location)
 	}
+	if name, pushed := strings.CutPrefix(e.Source, sourcePrefix); pushed { // which would not push it again while nothing changes there
+		return fault.Errorf(fault.Conflict, "%s is pushed by the source %s; delete it there, or delete the source", r, name)
+	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		old, err := fetch(ctx, tx, r)
 		switch {

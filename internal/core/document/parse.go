@@ -177,7 +177,7 @@ func (s *source) document(index int, limits Limits) (d Document, values int, det
 }
 
 // parseJSON reads JSON that is not YAML: escaped surrogate pairs and a few control characters are legal only
-// there. Its documents know no lines.
+// there, and so are documents that follow one another, such as JSON lines. Its documents know the line on which each begins.
 func parseJSON(file string, data []byte, limits Limits) ([]Document, bool) {
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || depthOfJSON(trimmed) > limits.Depth {
 		return nil, false
@@ -185,8 +185,11 @@ func parseJSON(file string, data []byte, limits Limits) ([]Document, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var documents []Document
+	line, counted := 1, 0
 	for len(documents) < limits.Documents {
 		var fields map[string]any
+		begin := int(decoder.InputOffset())
+		begin += len(data[begin:]) - len(bytes.TrimLeft(data[begin:], " \t\r\n"))
 		err := decoder.Decode(&fields)
 		if errors.Is(err, io.EOF) {
 			return documents, true
@@ -198,7 +201,8 @@ func parseJSON(file string, data []byte, limits Limits) ([]Document, bool) {
 		if err != nil {
 			return nil, false
 		}
-		d.Origin.File = file
+		line, counted = line+bytes.Count(data[counted:begin], []byte("\n")), begin
+		d.Origin.File, d.Origin.Line = file, line
 		documents = append(documents, d)
 	}
 	return nil, false

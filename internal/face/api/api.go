@@ -116,6 +116,7 @@ func (a *API) routes() {
 	a.graphRoutes()
 	a.applyRoutes()
 	a.locationRoutes()
+	a.sourceRoutes()
 	a.hookRoutes()
 	a.repositoryRoutes()
 	a.proposalRoutes()

@@ -22,13 +22,10 @@ func (a *API) locationRoutes() {
 }
 
 func wireLocation(l catalog.Location, entities []catalog.Entity) Location {
-	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Trusted: append([]string{}, l.Trusted...), Problems: []FileProblem{}, Entities: []string{}}
+	w := Location{ID: l.ID, Space: l.Space, Repository: l.Repository, Path: l.Path, Ref: l.Branch, Commit: l.Commit, Error: l.Error, Trusted: append([]string{}, l.Trusted...), Problems: problems(l.Details), Entities: []string{}}
 	w.Rules, w.InForce = wireRules(l.Rules), wireRules(catalog.Rules{})
 	for _, e := range entities {
 		w.Entities = append(w.Entities, e.Ref.String())
-	}
-	for _, d := range l.Details {
-		w.Problems = append(w.Problems, FileProblem{File: d.File, Line: d.Line, Column: d.Column, Field: d.Field, Message: d.Message, Hint: d.Hint})
 	}
 	return w
 }

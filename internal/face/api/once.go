@@ -81,7 +81,12 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 // makesNothing tells whether a request, though a POST, may as well be done again. What it answers is not kept: a preview
 // shows the secrets that it was given.
 func makesNothing(path string) bool {
-	return strings.HasPrefix(path, Prefix+"/templates/") && strings.HasSuffix(path, "/preview") || strings.HasSuffix(path, "/lint")
+	return strings.HasPrefix(path, Prefix+"/templates/") && strings.HasSuffix(path, "/preview") || strings.HasSuffix(path, "/lint") || isPush(path)
+}
+
+// isPush tells whether a path is that of a push to a source: it may be large, and doing it again changes nothing.
+func isPush(path string) bool {
+	return strings.HasPrefix(path, Prefix+"/sources/") && strings.HasSuffix(path, "/entities")
 }
 
 // answerOnce does the request and keeps the answer before it is sent.

@@ -28,6 +28,8 @@ func rights() map[string]string {
 		"removeLocation":  "location:write, and entity:delete for what came from it",
 		"refreshLocation": "location:write", "trustLocation": "space:admin", "ruleLocation": "space:admin",
 		"getLocationRules": "entity:read", "setLocationRules": "space:admin",
+		"listSources": "entity:read; others are left out", "getSource": "entity:read", "deleteSource": "source:push and entity:delete",
+		"replaceSourceEntities": "source:push, and for restricted kinds the right that they take", "updateSourceEntities": "source:push, and for restricted kinds the right that they take",
 
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create; secret:write for an import by secret", "getRepository": "repository:read",
 		"deleteRepository": "repository:admin, or repository:create for who made it; for good only repository:admin",

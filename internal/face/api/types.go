@@ -16,6 +16,8 @@ type (
 	Ownership         = client.Ownership
 	Applied           = client.Applied
 	Location          = client.Location
+	Source            = client.Source
+	Brought           = client.Brought
 	FileProblem       = client.FileProblem
 	KindInfo          = client.KindInfo
 	LocationRules     = client.LocationRules

@@ -19,12 +19,16 @@ const documentLimit = 4 << 20
 
 // documents reads files one after another; "-" is standard input.
 func documents(c *cobra.Command, files []string) (string, error) {
+	return documentsUpTo(c, files, documentLimit)
+}
+
+func documentsUpTo(c *cobra.Command, files []string, limit int) (string, error) {
 	var all strings.Builder
 	for i, f := range files {
 		var data []byte
 		var err error
 		if f == "-" {
-			data, err = io.ReadAll(io.LimitReader(c.InOrStdin(), documentLimit+1))
+			data, err = io.ReadAll(io.LimitReader(c.InOrStdin(), int64(limit)+1))
 		} else {
 			data, err = os.ReadFile(f)
 		}
@@ -35,8 +39,8 @@ func documents(c *cobra.Command, files []string) (string, error) {
 			all.WriteString("\n---\n")
 		}
 		all.Write(data)
-		if all.Len() > documentLimit {
-			return "", fault.Errorf(fault.TooLarge, "the documents are larger than %d bytes in all", documentLimit)
+		if all.Len() > limit {
+			return "", fault.Errorf(fault.TooLarge, "the documents are larger than %d bytes in all", limit)
 		}
 	}
 	return all.String(), nil

@@ -109,3 +109,18 @@ CREATE TABLE location_parents (
   PRIMARY KEY (parent, location)
 );
 CREATE INDEX location_parents_location ON location_parents (location);
+
+-- Outside systems that push what they know.
+CREATE TABLE catalog_sources (
+  name TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  generation BIGINT NOT NULL,           -- of the last push
+  digest TEXT NOT NULL,                 -- of the last whole set; '' when something else has come since
+  pushed BIGINT NOT NULL,
+  pushed_by TEXT NOT NULL,
+  ended BIGINT NOT NULL,                -- 0 while a push is under way
+  outcome TEXT NOT NULL,
+  details TEXT NOT NULL                 -- what was wrong, and where
+);
