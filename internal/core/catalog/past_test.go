@@ -134,6 +134,31 @@ func TestTheCatalogAsItWas(t *testing.T) {
 	})
 }
 
+// A version is read by its number, where its space may be seen and it has a document.
+func TestAnEntityAtAVersion(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		shop := parseRef(t, "shop")
+		for _, title := range []string{"First", "Second"} {
+			b.apply(as("carol"), "lab", "one", fmt.Sprintf(shopOf, "shop", title, "team"))
+		}
+		if err := b.Delete(system(), shop, ""); err != nil {
+			t.Fatal(err)
+		}
+		for i, title := range []string{"First", "Second"} {
+			d, v, err := b.AtVersion(as("carol"), shop, i+1)
+			if err != nil || d.Metadata.Title != title || v.Number != i+1 || v.Entry == "" {
+				t.Errorf("version %d is %q, %+v, %v", i+1, d.Metadata.Title, v, err)
+			}
+		}
+		for who, number := range map[string]int{"olga": 1, "adam": 3, "carol": 4} {
+			if _, v, err := b.AtVersion(as(who), shop, number); !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s is told of version %d: %+v, %v", who, number, v, err)
+			}
+		}
+	})
+}
+
 // A person who is deleted is in no answer about the past.
 func TestThePastForgetsPeople(t *testing.T) {
 	t.Parallel()

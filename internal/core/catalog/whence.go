@@ -67,7 +67,7 @@ func (s *Service) AtVersion(ctx context.Context, r ref.Entity, number int) (docu
 	}
 	var v storedVersion
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		row := tx.QueryRow(ctx, `SELECT version, action, time, actor, git_commit, source, entry, document, space FROM entity_versions WHERE ref = $1 AND version = $2`, r.String(), number)
+		row := tx.QueryRow(ctx, `SELECT `+versionColumns+` FROM `+versionTables+` WHERE v.ref = $1 AND v.version = $2`, r.String(), number)
 		v, err = scanVersion(row)
 		return err
 	})
