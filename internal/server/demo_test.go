@@ -34,8 +34,12 @@ func newDemo(t *testing.T, args ...string) *stagedDemo {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	program := filepath.Join(dir, "roadbed") // by this name, this binary is the whole program
-	if err := os.Link("/proc/self/exe", program); err != nil {
-		copyFile(t, "/proc/self/exe", program)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(self, program); err != nil { // on another disk
+		copyFile(t, self, program)
 	}
 	d := &stagedDemo{command: exec.CommandContext(ctx, program, append([]string{"demo"}, args...)...), temp: filepath.Join(dir, "tmp")}
 	if err := os.Mkdir(d.temp, 0o755); err != nil {
@@ -49,8 +53,11 @@ func newDemo(t *testing.T, args ...string) *stagedDemo {
 	return d
 }
 
+// copyFile copies a program. No child begins meanwhile: it would hold the copy open for writing, and that is not started.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		t.Fatal(err)

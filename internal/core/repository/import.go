@@ -299,6 +299,13 @@ func (s *Service) adopt(ctx context.Context, g *git.Git, id, head string) error 
 
 // noteImport writes the outcome of an attempt.
 func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due time.Time, got outcome, failed error) error {
+	task, err := importOf(ctx, tx, id) // who cancels it meanwhile, or asks for another look, is not overlooked
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	r, err := byID(ctx, tx, id)
 	if fault.Is(err, fault.NotFound) || err == nil && (r.Import == nil || r.Import.State == ImportCanceled) {
 		return nil
@@ -356,10 +363,6 @@ func (s *Service) noteImport(ctx context.Context, tx *store.Tx, id string, due t
 		i.Due = before.Due // somebody asked for another look meanwhile
 	}
 	if err := saveImport(ctx, tx, id, i, got.large); err != nil || kind == "" {
-		return err
-	}
-	task, err := importOf(ctx, tx, id)
-	if err != nil {
 		return err
 	}
 	return s.tell(ledger.WithCause(actor.AsSystem(ctx), task.cause), tx, kind, r, data)

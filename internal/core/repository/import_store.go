@@ -30,9 +30,10 @@ func dueImports(ctx context.Context, tx *store.Tx, now time.Time) ([]string, err
 	return store.Collect(rows, err, scanText)
 }
 
+// importOf gives an import, which stays as it is until the transaction ends.
 func importOf(ctx context.Context, tx *store.Tx, id string) (importTask, error) {
 	return store.One(tx.QueryRow(ctx, `SELECT url, username, sealed, secret, every, state, attempts, due, error, fetched, large, actor, cause
-		FROM repository_imports WHERE repository = $1`, id), scanImport, "import of %s", id)
+		FROM repository_imports WHERE repository = $1`+tx.ForUpdate(), id), scanImport, "import of %s", id)
 }
 
 // takeImport gives an import that is due; NotFound when it is not.

@@ -212,7 +212,7 @@ func (s *Service) changeMirror(ctx context.Context, fullName, id string, change 
 		return err
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		m, err := mirrorByID(ctx, tx, id)
+		m, err := mirrorByID(ctx, tx, id, "")
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
@@ -244,7 +244,7 @@ func (s *Service) tellMirror(ctx context.Context, tx *store.Tx, kind string, r R
 func (s *Service) mirrorOnce(ctx context.Context, id string) error {
 	var m Mirror
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		m, err = mirrorByID(ctx, tx, id)
+		m, err = mirrorByID(ctx, tx, id, "")
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {
@@ -405,7 +405,7 @@ func (s *Service) noteMirrored(ctx context.Context, m Mirror, here, there, known
 
 // noteMirror writes the outcome of an attempt.
 func (s *Service) noteMirror(ctx context.Context, tx *store.Tx, before Mirror, failed error) error {
-	m, err := mirrorByID(ctx, tx, before.ID)
+	m, err := mirrorByID(ctx, tx, before.ID, tx.ForUpdate()) // who asks for a push meanwhile is not overlooked
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -420,7 +420,7 @@ func (s *Service) noteMirror(ctx context.Context, tx *store.Tx, before Mirror, f
 		return err
 	}
 	m.large = before.large
-	kind, now, asked := "", s.now(), m.Due.After(before.Due)
+	kind, now, asked := "", s.now(), !m.Due.Equal(before.Due)
 	if failed == nil {
 		if !m.Failing.IsZero() {
 			kind = "mirror.recovered"

@@ -28,8 +28,8 @@ func insertMirror(ctx context.Context, tx *store.Tx, m Mirror) error {
 	return err
 }
 
-func mirrorByID(ctx context.Context, tx *store.Tx, id string) (Mirror, error) {
-	return store.One(tx.QueryRow(ctx, selectMirror+`WHERE id = $1`, id), scanMirror, "mirror %.100s", id)
+func mirrorByID(ctx context.Context, tx *store.Tx, id, lock string) (Mirror, error) {
+	return store.One(tx.QueryRow(ctx, selectMirror+`WHERE id = $1`+lock, id), scanMirror, "mirror %.100s", id)
 }
 
 func mirrorsOf(ctx context.Context, tx *store.Tx, repository string) ([]Mirror, error) {
