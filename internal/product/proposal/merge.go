@@ -146,8 +146,10 @@ func (s *Service) merged(ctx context.Context, r repository.Repository, p Proposa
 		if err := save(ctx, tx, &now); err != nil {
 			return err
 		}
-		if err := countLook(ctx, tx, p.ID, 0); err != nil { // one that began before finds it open
-			return err
+		if now.There != nil {
+			if err := countLook(ctx, tx, p.ID, 0); err != nil { // one that began before finds it open
+				return err
+			}
 		}
 		p = now
 		if err := s.ask(ctx, tx, p.ID); err != nil {
