@@ -31,14 +31,39 @@ const home = createRoute({
 const catalog = createRoute({
   getParentRoute: parent,
   path: '/catalog',
-  validateSearch: search('text', 'kind', 'owner', 'space'),
+  validateSearch: search('text', 'kind', 'owner', 'space', 'asOf'),
   component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
 });
 const entity = createRoute({
   getParentRoute: parent,
   path: '/catalog/$kind/$namespace/$name',
-  validateSearch: search('tab'),
+  validateSearch: search('tab', 'asOf', 'since', 'until', 'actor'),
   component: lazyRouteComponent(() => import('./pages/entity/Entity'), 'EntityPage'),
+});
+const graph = createRoute({
+  getParentRoute: parent,
+  path: '/graph',
+  validateSearch: search(
+    'root',
+    'view',
+    'depth',
+    'direction',
+    'kinds',
+    'relations',
+    'group',
+    'ownership',
+    'open',
+    'at',
+    'find',
+    'look',
+  ),
+  component: lazyRouteComponent(() => import('./pages/graph/GraphPage'), 'GraphPage'),
+});
+const changes = createRoute({
+  getParentRoute: parent,
+  path: '/changes',
+  validateSearch: search('from', 'to', 'kind', 'owner', 'space'),
+  component: lazyRouteComponent(() => import('./pages/changes/Changes'), 'ChangesPage'),
 });
 const create = createRoute({
   getParentRoute: parent,
@@ -193,6 +218,8 @@ const pages = [
   home,
   catalog,
   entity,
+  graph,
+  changes,
   create,
   declare,
   tokens,

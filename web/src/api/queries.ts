@@ -42,6 +42,8 @@ export interface EntityFilter {
   namespace?: string;
   text?: string;
   type?: string;
+  /** The catalog as it was at a time. */
+  asOf?: string;
 }
 
 export const entities = (filter: EntityFilter, limit = 100) =>
@@ -69,25 +71,71 @@ export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityF
     placeholderData: keepPreviousData,
   });
 
-export const entity = (kind: string, namespace: string, name: string) =>
+export const entity = (kind: string, namespace: string, name: string, asOf?: string) =>
   queryOptions({
-    queryKey: ['entity', kind, namespace, name],
+    queryKey: asOf ? ['entity', kind, namespace, name, asOf] : ['entity', kind, namespace, name],
     queryFn: () =>
-      body(api.GET('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path: { kind, namespace, name } } })),
+      body(
+        api.GET('/api/v1/entities/{kind}/{namespace}/{name}', {
+          params: { path: { kind, namespace, name }, query: { asOf } },
+        }),
+      ),
   });
 
-export const entityHistory = (kind: string, namespace: string, name: string) =>
+export interface GraphFilter {
+  root: string;
+  view?: 'around' | 'impact' | 'needs' | 'owned';
+  direction?: 'both' | 'out' | 'in';
+  depth?: number;
+  nodes?: number;
+}
+
+export const entityGraph = (filter: GraphFilter) =>
+  queryOptions({
+    queryKey: ['graph', filter],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/graph', { params: { query: filter }, signal })),
+    placeholderData: keepPreviousData,
+    enabled: filter.root !== '',
+  });
+
+export interface ChangesFilter {
+  from: string;
+  to?: string;
+  kind?: string;
+  owner?: string;
+  space?: string;
+}
+
+export const changes = (filter: ChangesFilter) =>
   infiniteQueryOptions({
-    queryKey: ['entity', kind, namespace, name, 'history'],
+    queryKey: ['changes', filter],
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/changes', { params: { query: { ...filter, limit: 50, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export interface HistoryFilter {
+  since?: string;
+  until?: string;
+  /** Id of a principal. */
+  actor?: string;
+}
+
+export const entityHistory = (kind: string, namespace: string, name: string, filter: HistoryFilter = {}) =>
+  infiniteQueryOptions({
+    queryKey: ['entity', kind, namespace, name, 'history', filter],
     queryFn: ({ pageParam, signal }) =>
       body(
         api.GET('/api/v1/entities/{kind}/{namespace}/{name}/history', {
-          params: { path: { kind, namespace, name }, query: { cursor: pageParam } },
+          params: { path: { kind, namespace, name }, query: { ...filter, cursor: pageParam } },
           signal,
         }),
       ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
   });
 
 export interface RunFilter {

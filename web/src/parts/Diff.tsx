@@ -1,6 +1,6 @@
 import classes from './Diff.module.css';
 
-const kinds: Record<string, string> = { '+': 'added', '-': 'removed', '@': 'place' };
+const kinds: Record<string, string> = { '+': 'added', '-': 'removed', '@': 'place', '~': 'changed' };
 
 /** A unified diff with its lines coloured; the signs stay, so that colour is not all that tells. */
 export function Diff({ text, label }: { text: string; label: string }) {

@@ -4,6 +4,7 @@ import {
   IconFilePlus,
   IconGitBranch,
   IconGitPullRequest,
+  IconHistory,
   IconHome,
   IconKey,
   IconLayersLinked,
@@ -12,6 +13,7 @@ import {
   IconPlugConnected,
   IconRocket,
   IconServer2,
+  IconTopologyStar3,
   type TablerIcon,
 } from '@tabler/icons-react';
 
@@ -28,6 +30,8 @@ export interface PortalPage {
     | '/runs'
     | '/applications'
     | '/infrastructure'
+    | '/graph'
+    | '/changes'
     | '/ledger'
     | '/docs';
   name: string;
@@ -53,6 +57,8 @@ export const portalPages: PortalPage[] = [
 
 /** Pages that the palette knows besides. */
 export const otherPages: PortalPage[] = [
+  { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
+  { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
   { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
   { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },

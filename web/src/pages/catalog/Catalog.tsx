@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { type EntityFilter, entities, facet } from '../../api/queries';
 import type { Entity } from '../../api/types';
+import { AsOf, AsOfBanner } from '../../parts/AsOf';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
@@ -12,7 +13,7 @@ import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { type Column, Table } from '../../parts/Table';
-import { entityPath, parseRef, shortRef } from '../../words/ref';
+import { parseRef, shortRef } from '../../words/ref';
 
 const route = getRouteApi('/shell/catalog');
 
@@ -29,10 +30,16 @@ export function Catalog() {
     <Page
       title="Catalog"
       query={query}
-      about={total === undefined ? 'Everything that is declared' : `${total} ${total === 1 ? 'entity' : 'entities'}`}
+      about={
+        total === undefined || filter.asOf
+          ? 'Everything that is declared'
+          : `${total} ${total === 1 ? 'entity' : 'entities'}`
+      }
       actions={
         <>
-          <CopyCommand command={`roadbed get ${filter.kind ?? 'component'}`} />
+          <CopyCommand
+            command={`roadbed get ${filter.kind ?? 'component'}${filter.asOf ? ` --as-of ${filter.asOf}` : ''}`}
+          />
           <Button component={Link} to="/create">
             Create
           </Button>
@@ -51,7 +58,9 @@ export function Catalog() {
         <FacetSelect name="kind" filter={filter} set={set} />
         <FacetSelect name="owner" filter={filter} set={set} />
         <FacetSelect name="space" filter={filter} set={set} />
+        {!filter.asOf && <AsOf set={(asOf) => set({ asOf })} />}
       </Group>
+      {filter.asOf && <AsOfBanner at={filter.asOf} set={(asOf) => set({ asOf })} />}
       <Section flush>
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows count={10} />}
@@ -73,21 +82,33 @@ export function Catalog() {
             {filtered ? 'Try fewer words, or another kind.' : 'Golden paths and “roadbed apply” bring things here.'}
           </Empty>
         )}
-        {items.length > 0 && <Table label="Entities" columns={columns} rows={items} id={(e) => e.ref} />}
+        {items.length > 0 && <Table label="Entities" columns={columnsAt(filter.asOf)} rows={items} id={(e) => e.ref} />}
         <More query={query} />
       </Section>
     </Page>
   );
 }
 
-const columns: Column<Entity>[] = [
+const columnsAt = (asOf?: string): Column<Entity>[] => [
   {
     name: 'Name',
     cell: (e) => {
       const ref = parseRef(e.ref);
       return (
         <>
-          <Anchor component={Link} to={ref ? entityPath(ref) : '/catalog'} size="sm" fw={500} c="inherit" title={e.ref}>
+          <Anchor
+            renderRoot={(props) =>
+              ref ? (
+                <Link to="/catalog/$kind/$namespace/$name" params={{ ...ref }} search={{ asOf }} {...props} />
+              ) : (
+                <Link to="/catalog" {...props} />
+              )
+            }
+            size="sm"
+            fw={500}
+            c="inherit"
+            title={e.ref}
+          >
             {e.title || e.name}
           </Anchor>
           {e.error && (
@@ -123,7 +144,7 @@ function FacetSelect({
   filter: EntityFilter;
   set: (next: EntityFilter) => void;
 }) {
-  const others = { ...filter, [name]: undefined };
+  const others = { ...filter, [name]: undefined, asOf: undefined };
   const values = useQuery(facet(name, others)).data?.items ?? [];
   const chosen = filter[name];
   const data = values.map((v) => ({ value: v.value, label: `${shortRef(v.value)} (${v.count})` }));

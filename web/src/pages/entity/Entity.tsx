@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { entity as entityQuery } from '../../api/queries';
+import { AsOfBanner } from '../../parts/AsOf';
 import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
@@ -27,12 +28,13 @@ const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
 
 export function EntityPage() {
   const { kind, namespace, name } = route.useParams();
-  const { tab = 'overview' } = route.useSearch();
+  const { tab = 'overview', asOf } = route.useSearch();
   const navigate = route.useNavigate();
-  const query = useQuery(entityQuery(kind, namespace, name));
+  const query = useQuery(entityQuery(kind, namespace, name, asOf));
   if (query.isLoadingError) {
     return (
       <Page title={name}>
+        {asOf && <AsOfBanner at={asOf} set={(at) => navigate({ search: (s) => ({ ...s, asOf: at }) })} />}
         <Failure error={query.error} retry={() => query.refetch()} />
       </Page>
     );
@@ -68,11 +70,18 @@ export function EntityPage() {
       }
       actions={
         <>
-          <CopyCommand command={`roadbed describe ${kind} ${namespace}/${name}`} />
+          <CopyCommand
+            command={
+              asOf
+                ? `roadbed get ${kind} ${namespace}/${name} --as-of ${asOf}`
+                : `roadbed describe ${kind} ${namespace}/${name}`
+            }
+          />
           {entity.kind === 'User' && <SignInLink user={entity.ref} />}
         </>
       }
     >
+      {asOf && <AsOfBanner at={asOf} set={(at) => navigate({ search: (s) => ({ ...s, asOf: at }) })} />}
       {entity.error && (
         <Alert
           color="yellow"
@@ -89,7 +98,7 @@ export function EntityPage() {
       )}
       <Tabs
         value={tab}
-        onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
+        onChange={(value) => navigate({ search: (s) => ({ ...s, tab: value ?? undefined }), replace: true })}
         keepMounted={false}
       >
         <Tabs.List mb="md">
@@ -128,10 +137,10 @@ export function EntityPage() {
         </Tabs.Panel>
         <Tabs.Panel value="history">
           <div style={{ display: 'grid', gap: 24 }}>
+            <Versions entity={entity} />
             <Section title="Ledger" flush>
               <Changes filter={{ ref: entity.ref }} />
             </Section>
-            <Versions entity={entity} />
           </div>
         </Tabs.Panel>
         <Tabs.Panel value="document">

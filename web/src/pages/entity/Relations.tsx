@@ -1,5 +1,5 @@
-import { Skeleton } from '@mantine/core';
-import { useNavigate } from '@tanstack/react-router';
+import { Group, Skeleton } from '@mantine/core';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import type { Entity } from '../../api/types';
 import { Empty, Section } from '../../parts/Page';
@@ -28,7 +28,20 @@ export function Relations({ entity }: { entity: Entity }) {
   const targets = [...new Set(near.map((r) => r.target))].filter((t) => t !== entity.ref);
   return (
     <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
-      <Section title="Graph" flush>
+      <Section
+        title="Graph"
+        flush
+        actions={
+          <Group gap="md" fz="sm">
+            <Link to="/graph" search={{ root: entity.ref, view: 'impact' }}>
+              What depends on it
+            </Link>
+            <Link to="/graph" search={{ root: entity.ref, depth: '2' }}>
+              Open in the graph
+            </Link>
+          </Group>
+        }
+      >
         <Suspense fallback={<Skeleton height={280} />}>
           <Graph
             label={`Relations of ${entity.name}`}
