@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Entity is one declared thing with what the platform knows of it. GET /entities (query: kind, owner, space, text, …) and
+// Entity is one declared thing with what the platform knows of it. GET /entities (query: kind, owner, lifecycle, tag, text, mine, gap, sort, …) and
 // GET /entities/{kind}/{namespace}/{name} (entity:read); DELETE /entities/{kind}/{namespace}/{name} (entity:delete, and
 // space:admin for a restricted kind), refused while a source still declares it. Its Etag is for Client.When.
 type Entity struct {
@@ -40,6 +40,14 @@ type Entity struct {
 type Relation struct {
 	Type   string `json:"type" example:"ownedBy"`
 	Target string `json:"target" example:"group:default/payments"`
+}
+
+// Facet is one value of a field, and how many entities have it, the most frequent first. GET /facets (entity:read; query:
+// facet, and the filters of a list of entities).
+type Facet struct {
+	Field string `json:"field" example:"kind"`
+	Value string `json:"value" example:"component"`
+	Count int    `json:"count"`
 }
 
 // EntityVersion is one version of an entity, the newest first. GET /entities/{kind}/{namespace}/{name}/history

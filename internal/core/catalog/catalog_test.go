@@ -190,7 +190,7 @@ func TestRights(t *testing.T) {
 		if err != nil || names(page) != "lab-tool" || page.Total != 1 || page.Next != "" {
 			t.Errorf("carol's list: %s of %d, %v", names(page), page.Total, err)
 		}
-		facets, err := b.Facets(carol, catalog.Query{}, []string{"space", "kind"})
+		facets, err := b.Facets(carol, catalog.Query{}, []string{"space", "kind"}, false)
 		if diff := cmp.Diff(map[string][]catalog.Facet{"space": {{"lab", 1}}, "kind": {{"component", 1}}}, facets); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
@@ -200,7 +200,7 @@ func TestRights(t *testing.T) {
 		if got := fmt.Sprint(b.get("lab-tool").Relations); !strings.Contains(got, "{dependencyOf component:default/vault}") {
 			t.Errorf("the platform's relations: %s", got)
 		}
-		if page, err := b.List(carol, catalog.Query{Space: "ops"}); err != nil || page.Total != 0 {
+		if page, err := b.List(carol, catalog.Query{Space: []string{"ops"}}); err != nil || page.Total != 0 {
 			t.Errorf("carol's list of ops: %+v, %v", page, err)
 		}
 		_, err = b.List(nobody, catalog.Query{})
@@ -424,9 +424,9 @@ func TestListFindsAndPages(t *testing.T) {
 			"words":           {catalog.Query{Text: "ünique orders"}, "odd"},
 			"wild cards":      {catalog.Query{Text: "100%_"}, "odd"},
 			"no wild cards":   {catalog.Query{Text: "1%0"}, ""},
-			"owner":           {catalog.Query{Owner: "user:bob"}, "odd"},
+			"owner":           {catalog.Query{Owner: []string{"user:bob"}}, "odd"},
 			"type":            {catalog.Query{Type: []string{"DATABASE"}}, "odd"},
-			"namespace":       {catalog.Query{Namespace: "Other"}, "odd"},
+			"namespace":       {catalog.Query{Namespace: []string{"Other"}}, "odd"},
 			"source and kind": {catalog.Query{Source: "many", Kinds: []string{"resource", "system"}}, "odd"},
 			"unknown kind":    {catalog.Query{Kinds: []string{"nothing"}}, ""},
 		} {
@@ -444,7 +444,7 @@ func TestListFindsAndPages(t *testing.T) {
 		}
 		_, err = b.List(alice, catalog.Query{Cursor: page.Next, Text: "other"})
 		refused(t, err, fault.Invalid, "cursor")
-		facets, err := b.Facets(alice, catalog.Query{Source: "many"}, []string{"kind", "type", "owner"})
+		facets, err := b.Facets(alice, catalog.Query{Source: "many"}, []string{"kind", "type", "owner"}, false)
 		want := map[string][]catalog.Facet{
 			"kind": {{"component", 25}, {"resource", 1}}, "type": {{"service", 25}, {"database", 1}}, "owner": {{"group:default/team", 25}, {"user:default/bob", 1}},
 		}

@@ -69,7 +69,7 @@ func (f *follower) knows(entry string) {
 func (e row) forIndex() index.Entity {
 	return index.Entity{
 		Ref: e.Ref.String(), UID: e.UID, Space: e.Space, Source: e.Source, File: e.path, Owner: e.Owner.String(), Version: e.Version,
-		Document: e.document, Relations: forIndex(e.declared),
+		Created: store.Micros(e.Created), Updated: store.Micros(e.Updated), Document: e.document, Relations: forIndex(e.declared),
 	}
 }
 
@@ -250,12 +250,12 @@ func (s *Service) readRows(ctx context.Context, tx *store.Tx, names []string, ch
 	return nil
 }
 
-const indexColumns = `ref, uid, space, source, path, owner, version, document, relations`
+const indexColumns = `ref, uid, space, source, path, owner, version, created, updated, document, relations`
 
 func scanIndexed(r store.Row) (storedEntity, error) {
 	var e storedEntity
 	var text string
-	err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.File, &e.Owner, &e.Version, &text, &e.relations)
+	err := r.Scan(&e.Ref, &e.UID, &e.Space, &e.Source, &e.File, &e.Owner, &e.Version, &e.Created, &e.Updated, &text, &e.relations)
 	e.Document = []byte(text)
 	return e, err
 }

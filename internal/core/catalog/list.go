@@ -1,33 +1,39 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-// Query chooses entities; every field that is set narrows, and the values of one field are alternatives.
+// Query chooses entities; every field that is set narrows, and the values of one field are alternatives, save those of Tags.
 type Query struct {
 	Kinds     []string // names or plurals, without case
 	Refs      []ref.Entity
-	Space     string // that space alone
-	Namespace string
-	Owner     string   // reference; a bare name is a group in the namespace default
+	Space     []string // those spaces alone
+	Namespace []string
+	Owner     []string // references; a bare name is a group in the namespace default
 	Type      []string // spec.type, without case
+	Lifecycle []string // spec.lifecycle, without case
+	System    []string // references; a bare name is a system in the namespace default
+	Tags      []string // all of them
 	Text      string   // words that all occur in name, title, description or tags
 	Source    string   // name of an apply, or "location:" and an id
+	Mine      bool     // only those that the reader owns, or a group that the reader is in, nested ones included
+	Gaps      []Gap    // only those that lack one of these
 	Failed    bool     // only those with an Error
+	Orphan    bool     // only those that no file declares any more
+	Sort      string   // ref, name, title, owner, kind, type, lifecycle, created or updated, with "-" in front for downwards; "" is ref
 	Limit     int      // 50 when 0, at most 500
 	Cursor    string   // Next of the page before, with the same query
 
@@ -54,12 +60,16 @@ const (
 //
 // With At it gives them as they were, also those that are gone by now. Rights are those of today in the space that each
 // had. It counts no total, and a part may have fewer items than asked for, or none, and still go on. Of Failed there is no
-// history: that is fault.Invalid.
+// history, nor of Orphan, Gaps and Sort: that is fault.Invalid.
 func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
 	if !q.At.IsZero() {
 		return s.listAt(ctx, q)
 	}
 	f, err := s.filter(ctx, q)
+	if err != nil {
+		return Page{}, err
+	}
+	order, err := q.order()
 	if err != nil {
 		return Page{}, err
 	}
@@ -71,13 +81,13 @@ func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	found, err := s.Find(ctx, index.Query{Filter: f, Limit: min(limit, maxLimit), After: after})
+	found, err := s.Find(ctx, index.Query{Filter: f, Order: order, Limit: min(limit, maxLimit), After: after})
 	if err != nil {
 		return Page{}, fault.Wrap(err, "list entities")
 	}
 	page.Items, page.Total = found.Items, found.Total
 	if found.Next != nil {
-		page.Next = q.cursor(found.Next.Ref)
+		page.Next = q.cursor(*found.Next)
 	}
 	return page, nil
 }
@@ -94,16 +104,33 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 		}
 	}
 	has("kind", s.kindNames(q.Kinds)...)
-	has(index.KeySpace, q.Space)
-	has("metadata.namespace", q.Namespace)
+	has(index.KeySpace, q.Space...)
+	has("metadata.namespace", q.Namespace...)
 	has(index.KeySource, q.Source)
 	has("spec.type", q.Type...)
-	if q.Owner != "" {
-		owner, err := ref.Parse(q.Owner, "group", "")
+	has("spec.lifecycle", q.Lifecycle...)
+	owners, err := references(q.Owner, "group")
+	if err != nil {
+		return nil, err
+	}
+	has(index.KeyOwner, texts(owners)...)
+	systems, err := references(q.System, "system")
+	if err != nil {
+		return nil, err
+	}
+	has("relations.partOf", texts(systems)...)
+	for _, tag := range q.Tags {
+		has("metadata.tags", tag)
+	}
+	if q.Mine {
+		all = append(all, index.Has{Key: index.KeyOwner, Values: mine(ctx)})
+	}
+	if len(q.Gaps) > 0 {
+		gaps, err := s.lacking(ctx, q.Gaps)
 		if err != nil {
 			return nil, err
 		}
-		has(index.KeyOwner, owner.String())
+		all = append(all, gaps)
 	}
 	if len(q.Refs) > 0 {
 		if len(q.Refs) > maxRefs {
@@ -111,12 +138,17 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 		}
 		all = append(all, index.Refs(texts(q.Refs)))
 	}
-	if q.Failed {
-		failed, err := s.failed(ctx)
-		if err != nil {
-			return nil, err
+	for _, mark := range []struct {
+		wanted    bool
+		condition string
+	}{{q.Failed, `error <> ''`}, {q.Orphan, `orphan = 1`}} {
+		if mark.wanted {
+			marked, err := s.marked(ctx, mark.condition)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, marked)
 		}
-		all = append(all, failed)
 	}
 	words := strings.Fields(strings.ToLower(q.Text))
 	if len(q.Text) > maxText || len(words) > maxWords {
@@ -128,15 +160,58 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	return all, nil
 }
 
-// failed gives the entities whose source's latest text was not taken. That is no version of theirs, so the index knows
-// nothing of it.
-func (s *Service) failed(ctx context.Context) (refs index.Refs, err error) {
+// marked gives the entities of which the catalog notes something that is no version of theirs, so that the index knows nothing
+// of it.
+func (s *Service) marked(ctx context.Context, condition string) (refs index.Refs, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE error <> '' ORDER BY ref LIMIT $1`, index.MaxValues)
+		rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE `+condition+` ORDER BY ref LIMIT $1`, index.MaxValues)
 		refs, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 		return err
 	})
-	return refs, fault.Wrap(err, "list the entities that failed")
+	return refs, fault.Wrap(err, "list the entities that are marked")
+}
+
+// references reads those of a field.
+func references(names []string, kind string) (all []ref.Entity, err error) {
+	for _, name := range names {
+		r, err := ref.Parse(name, kind, "")
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// mine gives the references of the reader and of all groups that the reader is in.
+func mine(ctx context.Context) []string {
+	who := actor.From(ctx)
+	if who.Ref.IsZero() {
+		return nil
+	}
+	return append([]string{who.Ref.String()}, who.Groups...)
+}
+
+// orders are the fields by which a list can be sorted.
+func orders() map[string][]string {
+	return map[string][]string{
+		"": nil, "ref": nil, "name": {"metadata.name"}, "title": {"metadata.title", "metadata.name"}, "owner": {index.KeyOwner}, "kind": {"kind"},
+		"type": {"spec.type"}, "lifecycle": {"spec.lifecycle"}, "created": {index.KeyCreated}, "updated": {index.KeyUpdated},
+	}
+}
+
+// order gives the order of a list; entities without a value come last in either direction.
+func (q Query) order() ([]index.Order, error) {
+	name, down := strings.CutPrefix(q.Sort, "-")
+	fields, known := orders()[name]
+	if !known || down && len(fields) == 0 {
+		return nil, fault.Errorf(fault.Invalid, "a list is not sorted by %q; choose name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards", q.Sort)
+	}
+	var order []index.Order
+	for _, field := range fields {
+		order = append(order, index.Order{Field: field, Desc: down})
+	}
+	return order, nil
 }
 
 // kindNames takes names and plurals; an unknown one matches nothing.
@@ -153,8 +228,9 @@ func (s *Service) kindNames(kinds []string) []string {
 
 // A cursor is where the page before ended, and of which query.
 type cursor struct {
-	After string `json:"a"`
-	Query string `json:"q"`
+	After  string    `json:"a"`
+	Values []*string `json:"v,omitempty"` // of the fields of the order
+	Query  string    `json:"q"`
 }
 
 func (q Query) fingerprint() string {
@@ -163,10 +239,10 @@ func (q Query) fingerprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
-func (q Query) cursor(after string) string {
-	data, err := json.Marshal(cursor{after, q.fingerprint()})
+func (q Query) cursor(after index.Position) string {
+	data, err := json.Marshal(cursor{after.Ref, after.Values, q.fingerprint()})
 	if err != nil {
-		panic(err) // two texts
+		panic(err) // texts
 	}
 	return base64.RawURLEncoding.EncodeToString(data)
 }
@@ -183,68 +259,5 @@ func (q Query) position() (*index.Position, error) {
 	if err != nil || c.Query != q.fingerprint() || c.After == "" {
 		return nil, fault.Errorf(fault.Invalid, "the cursor is not from this list; start again without it")
 	}
-	return &index.Position{Ref: c.After}, nil
-}
-
-// Facet is one value of a field and how many entities have it.
-type Facet struct {
-	Value string
-	Count int
-}
-
-// facetKeys are where the fields stand that can be counted; of some the case does not matter.
-var facetKeys = map[string]struct {
-	key    string
-	folded bool
-}{
-	"kind": {"kind", true}, "namespace": {"metadata.namespace", true}, "space": {index.KeySpace, false},
-	"owner": {index.KeyOwner, false}, "type": {"spec.type", true}, "source": {index.KeySource, false},
-}
-
-const mostFacets = 200
-
-// Facets counts the values of fields among the entities that match and that the reader may see: kind, namespace,
-// space, owner, type, source. Values without an entity are left out; of each field the 200 most frequent are given.
-func (s *Service) Facets(ctx context.Context, q Query, fields []string) (map[string][]Facet, error) {
-	var keys []string
-	for _, field := range fields {
-		if facetKeys[field].key == "" {
-			return nil, fault.Errorf(fault.Invalid, "%q can't be counted; choose kind, namespace, space, owner, type or source", field)
-		}
-		keys = append(keys, facetKeys[field].key)
-	}
-	f, err := s.filter(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := s.Counts(ctx, index.FacetQuery{Keys: keys, Filter: f})
-	if err != nil {
-		return nil, fault.Wrap(err, "count entities")
-	}
-	facets := make(map[string][]Facet, len(fields))
-	for _, field := range fields {
-		facets[field] = facetsOf(counts[facetKeys[field].key], facetKeys[field].folded)
-	}
-	return facets, nil
-}
-
-func facetsOf(counts []index.Count, folded bool) []Facet {
-	var list []Facet
-	at := map[string]int{}
-	for _, c := range counts {
-		if folded {
-			c.Value = strings.ToLower(c.Value)
-		}
-		i, known := at[c.Value]
-		switch {
-		case c.Value == "":
-		case known:
-			list[i].Count += c.Count
-		default:
-			at[c.Value] = len(list)
-			list = append(list, Facet(c))
-		}
-	}
-	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value)) })
-	return list[:min(len(list), mostFacets)]
+	return &index.Position{Values: c.Values, Ref: c.After}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -97,10 +98,10 @@ func (s *Service) related(d document.Document) (relations []document.Relation, o
 
 // listAt looks through the versions that were the last ones at a time.
 func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
-	if q.Failed {
-		return list, fault.Errorf(fault.Invalid, "what could not be taken in is known of now alone; leave failed away, or the time")
+	if q.Failed || q.Orphan || len(q.Gaps) > 0 || q.Sort != "" {
+		return list, fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, gaps and other orders are known of now alone; leave failed, orphan, gap and sort away, or the time")
 	}
-	m, err := s.matcher(q)
+	m, err := s.matcher(ctx, q)
 	if err != nil {
 		return list, err
 	}
@@ -132,7 +133,7 @@ func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
 					continue
 				}
 				if len(list.Items) == limit {
-					list.Next = q.cursor(list.Items[limit-1].Ref.String())
+					list.Next = q.cursor(index.Position{Ref: list.Items[limit-1].Ref.String()})
 					return nil
 				}
 				one, err := s.past(ctx, tx, []storedVersion{v})
@@ -145,7 +146,7 @@ func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
 				return nil
 			}
 			if looked >= pastMost {
-				list.Next = q.cursor(from)
+				list.Next = q.cursor(index.Position{Ref: from})
 				return nil
 			}
 		}
@@ -166,23 +167,41 @@ func versionsOf(ctx context.Context, tx *store.Tx, s statement) ([]storedVersion
 
 // matcher holds versions to a query.
 type matcher struct {
-	s     *Service
-	q     Query
-	kinds []string
-	owner ref.Entity
-	types []string
-	words []string
+	s          *Service
+	q          Query
+	kinds      []string
+	owners     []ref.Entity
+	systems    []ref.Entity
+	mine       []ref.Entity // nil for anybody's
+	namespaces []string
+	types      []string
+	lifecycles []string
+	tags       []string
+	words      []string
 }
 
-func (s *Service) matcher(q Query) (m matcher, err error) {
-	m = matcher{s: s, q: q, kinds: s.kindNames(q.Kinds), words: strings.Fields(strings.ToLower(q.Text))}
-	if q.Owner != "" {
-		if m.owner, err = ref.Parse(q.Owner, "group", ""); err != nil {
-			return m, err
-		}
+func lower(words []string) []string {
+	var all []string
+	for _, w := range words {
+		all = append(all, strings.ToLower(w))
 	}
-	for _, t := range q.Type {
-		m.types = append(m.types, strings.ToLower(t))
+	return all
+}
+
+func (s *Service) matcher(ctx context.Context, q Query) (m matcher, err error) {
+	m = matcher{s: s, q: q, kinds: s.kindNames(q.Kinds), words: strings.Fields(strings.ToLower(q.Text))}
+	if m.owners, err = references(q.Owner, "group"); err != nil {
+		return m, err
+	}
+	if m.systems, err = references(q.System, "system"); err != nil {
+		return m, err
+	}
+	m.namespaces, m.types, m.lifecycles, m.tags = lower(q.Namespace), lower(q.Type), lower(q.Lifecycle), lower(q.Tags)
+	if q.Mine {
+		m.mine = []ref.Entity{}
+		for _, name := range mine(ctx) {
+			m.mine = append(m.mine, parseStored(name))
+		}
 	}
 	if len(q.Text) > maxText || len(m.words) > maxWords {
 		return m, fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d words and %d characters are taken", maxWords, maxText)
@@ -207,8 +226,8 @@ func (m matcher) window(after string, visible access.Set) statement {
 // sql adds what the database can tell.
 func (m matcher) sql(c *conditions, visible access.Set) {
 	c.visible("v.space", visible)
-	if m.q.Space != "" {
-		c.add("v.space = $%d", m.q.Space)
+	if len(m.q.Space) > 0 {
+		c.parts = append(c.parts, c.among("v.space", m.q.Space))
 	}
 	if m.q.Source != "" {
 		c.add("v.source = $%d", m.q.Source)
@@ -227,28 +246,43 @@ func (m matcher) sql(c *conditions, visible access.Set) {
 
 // matches holds what only the document tells.
 func (m matcher) matches(v storedVersion) bool {
-	if m.q.Namespace != "" && v.ref.Namespace != strings.ToLower(m.q.Namespace) {
+	if len(m.namespaces) > 0 && !slices.Contains(m.namespaces, v.ref.Namespace) {
 		return false
 	}
-	if m.owner.IsZero() && len(m.types) == 0 && len(m.words) == 0 {
+	if m.mine == nil && len(m.owners)+len(m.systems)+len(m.types)+len(m.lifecycles)+len(m.tags)+len(m.words) == 0 {
 		return true
 	}
 	d := v.document
 	if d == nil {
 		return false
 	}
-	if len(m.types) > 0 {
-		if text, _ := d.Spec["type"].(string); !slices.Contains(m.types, strings.ToLower(text)) {
+	for field, wanted := range map[string][]string{"type": m.types, "lifecycle": m.lifecycles} {
+		if text, _ := d.Spec[field].(string); len(wanted) > 0 && !slices.Contains(wanted, strings.ToLower(text)) {
 			return false
 		}
 	}
-	if !m.owner.IsZero() {
-		if _, owner := m.s.related(*d); owner != m.owner {
-			return false
-		}
+	if has := lower(d.Metadata.Tags); slices.ContainsFunc(m.tags, func(tag string) bool { return !slices.Contains(has, tag) }) {
+		return false
+	}
+	if !m.relates(*d) {
+		return false
 	}
 	text := strings.ToLower(strings.Join(append([]string{d.Metadata.Name, d.Metadata.Title, d.Metadata.Description}, d.Metadata.Tags...), "\n"))
 	return !slices.ContainsFunc(m.words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// relates holds a document's owner and system to a query.
+func (m matcher) relates(d document.Document) bool {
+	if len(m.owners)+len(m.systems) == 0 && m.mine == nil {
+		return true
+	}
+	relations, owner := m.s.related(d)
+	if len(m.owners) > 0 && !slices.Contains(m.owners, owner) || m.mine != nil && !slices.Contains(m.mine, owner) {
+		return false
+	}
+	return len(m.systems) == 0 || slices.ContainsFunc(relations, func(r document.Relation) bool {
+		return r.Type == "partOf" && slices.Contains(m.systems, r.Target)
+	})
 }
 
 // Between is what became of an entity from one time to another.
@@ -270,7 +304,7 @@ func (s *Service) Changes(ctx context.Context, q Query, from, to time.Time, part
 	if !from.Before(to) {
 		return list, fault.Errorf(fault.Invalid, "the changes are those from a time to a later one; %s is not before %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
 	}
-	m, err := s.matcher(q)
+	m, err := s.matcher(ctx, q)
 	if err != nil {
 		return list, err
 	}

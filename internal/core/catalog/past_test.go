@@ -57,8 +57,8 @@ func TestTheCatalogAsItWas(t *testing.T) {
 			}
 		}
 		for want, q := range map[string]catalog.Query{
-			"cart shop": {At: first, Kinds: []string{"component"}}, "shop": {At: second, Owner: "others"}, "cart": {At: second, Owner: "team", Type: []string{"Service"}, Space: "lab", Source: "two"},
-			"": {At: second, Namespace: "elsewhere"},
+			"cart shop": {At: first, Kinds: []string{"component"}}, "shop": {At: second, Owner: []string{"others"}}, "cart": {At: second, Owner: []string{"team"}, Type: []string{"Service"}, Space: []string{"lab"}, Source: "two"},
+			"": {At: second, Namespace: []string{"elsewhere"}},
 		} {
 			if list, err := b.List(as("carol"), q); err != nil || names(list) != want {
 				t.Errorf("%+v lists %s, %v; want %s", q, names(list), err, want)
@@ -90,8 +90,8 @@ func TestTheCatalogAsItWas(t *testing.T) {
 			{"carol", first, last, components, "shop deleted 2 0"},
 			{"olga", first, last, components, "shop created 1 0"},
 			{"adam", first, last, components, "shop updated 3 1"},
-			{"carol", second, third, catalog.Query{Owner: "others"}, "shop deleted 1 0"},
-			{"carol", second, third, catalog.Query{Owner: "team"}, ""},
+			{"carol", second, third, catalog.Query{Owner: []string{"others"}}, "shop deleted 1 0"},
+			{"carol", second, third, catalog.Query{Owner: []string{"team"}}, ""},
 			{"carol", second, third, catalog.Query{Kinds: []string{"user"}}, ""},
 		} {
 			var told []string

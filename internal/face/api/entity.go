@@ -17,7 +17,7 @@ import (
 func (a *API) entityRoutes() {
 	const one = "/entities/{kind}/{namespace}/{name}"
 	register(a, operation("listEntities", http.MethodGet, "/entities", "entities", "Entities of any kind, by reference"), a.listEntities)
-	register(a, operation("listFacets", http.MethodGet, "/facets", "entities", "Values of a field and how many entities have each"), a.listFacets)
+	register(a, operation("listFacets", http.MethodGet, "/facets", "entities", "Values of fields and how many entities have each"), a.listFacets)
 	register(a, operation("listKinds", http.MethodGet, "/kinds", "entities", "Kinds of documents"), a.listKinds)
 	register(a, operation("getEntity", http.MethodGet, one, "entities", "One entity"), a.getEntity)
 	register(a, operation("deleteEntity", http.MethodDelete, one, "entities", "Delete an entity that was applied"), a.deleteEntity)
@@ -33,25 +33,38 @@ type EntityInput struct {
 func (in EntityInput) ref() ref.Entity { return ref.New(in.Kind, in.Namespace, in.Name) }
 
 // EntityFilter narrows a list of entities. It is exported because huma passes over embedded structs that are not.
-// EntityFilter narrows a list of entities.
 type EntityFilter struct {
 	Kind      string `query:"kind" maxLength:"500" doc:"Names or plurals, with commas."`
-	Space     string `query:"space" maxLength:"63"`
-	Namespace string `query:"namespace" maxLength:"63"`
-	Owner     string `query:"owner" maxLength:"200"`
+	Space     string `query:"space" maxLength:"500" doc:"With commas."`
+	Namespace string `query:"namespace" maxLength:"500" doc:"With commas."`
+	Owner     string `query:"owner" maxLength:"2000" doc:"References, with commas; a bare name is a group."`
 	Type      string `query:"type" maxLength:"500" doc:"spec.type, with commas."`
+	Lifecycle string `query:"lifecycle" maxLength:"500" doc:"spec.lifecycle, with commas."`
+	System    string `query:"system" maxLength:"2000" doc:"References, with commas; a bare name is a system."`
+	Tag       string `query:"tag" maxLength:"500" doc:"Tags that are all there, with commas."`
 	Text      string `query:"text" maxLength:"200" doc:"Words that occur in name, title, description or tags."`
+	Mine      bool   `query:"mine" doc:"Only what the caller owns, or a group that the caller is in, nested ones included."`
+	Gap       string `query:"gap" maxLength:"200" doc:"Only what lacks one of these, with commas: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system, no-description."`
 	Failed    bool   `query:"failed" doc:"Only those whose source's newest text could not be taken."`
+	Orphan    bool   `query:"orphan" doc:"Only those that no file declares any more."`
 }
 
 func (f EntityFilter) query() catalog.Query {
-	return catalog.Query{Kinds: words(f.Kind), Space: f.Space, Namespace: f.Namespace, Owner: f.Owner, Type: words(f.Type), Text: f.Text, Failed: f.Failed}
+	q := catalog.Query{
+		Kinds: words(f.Kind), Space: words(f.Space), Namespace: words(f.Namespace), Owner: words(f.Owner), Type: words(f.Type), Lifecycle: words(f.Lifecycle),
+		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Mine: f.Mine, Failed: f.Failed, Orphan: f.Orphan,
+	}
+	for _, gap := range words(f.Gap) {
+		q.Gaps = append(q.Gaps, catalog.Gap(gap))
+	}
+	return q
 }
 
 type listEntitiesInput struct {
 	Paging
 	EntityFilter
-	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted."`
+	Sort string    `query:"sort" maxLength:"20" doc:"ref, name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards; ref unless it is given. What has no value comes last."`
+	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted. Gaps, failed, orphan and sort are of now alone."`
 }
 
 // EntityList is a page of entities, with how many there are in all.
@@ -63,7 +76,7 @@ type EntityList struct {
 
 func (a *API) listEntities(ctx context.Context, in *listEntitiesInput) (*body[EntityList], error) {
 	q := in.query()
-	q.Limit, q.Cursor, q.At = in.Limit, in.Cursor, in.AsOf
+	q.Limit, q.Cursor, q.Sort, q.At = in.Limit, in.Cursor, in.Sort, in.AsOf
 	page, err := a.Catalog.List(ctx, q)
 	if err != nil {
 		return nil, err
@@ -149,25 +162,23 @@ func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*struct{
 	return nil, a.Catalog.Delete(ctx, in.ref(), in.etag())
 }
 
-// Facet is one value of a field.
-type Facet struct {
-	Value string `json:"value"`
-	Count int    `json:"count"`
-}
-
 type facetsInput struct {
 	EntityFilter
-	Facet string `query:"facet" required:"true" enum:"kind,namespace,space,owner,type,source"`
+	Facet string `query:"facet" required:"true" maxLength:"200" doc:"Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine), gap."`
+	Apart bool   `query:"apart" doc:"Count each field as if the list were not narrowed by it, so that its other values can be chosen."`
 }
 
 func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet]], error) {
-	facets, err := a.Catalog.Facets(ctx, in.query(), []string{in.Facet})
+	fields := words(in.Facet)
+	facets, err := a.Catalog.Facets(ctx, in.query(), fields, in.Apart)
 	if err != nil {
 		return nil, err
 	}
 	items := []Facet{}
-	for _, f := range facets[in.Facet] {
-		items = append(items, Facet(f))
+	for _, field := range fields {
+		for _, f := range facets[field] {
+			items = append(items, Facet{Field: field, Value: f.Value, Count: f.Count})
+		}
 	}
 	return list(items, ""), nil
 }

@@ -68,9 +68,9 @@ type changesInput struct {
 	From      time.Time `query:"from" required:"true"`
 	To        time.Time `query:"to" doc:"Now when absent."`
 	Kind      string    `query:"kind" maxLength:"500" doc:"Names or plurals, with commas."`
-	Space     string    `query:"space" maxLength:"63"`
-	Namespace string    `query:"namespace" maxLength:"63"`
-	Owner     string    `query:"owner" maxLength:"200"`
+	Space     string    `query:"space" maxLength:"500" doc:"With commas."`
+	Namespace string    `query:"namespace" maxLength:"500" doc:"With commas."`
+	Owner     string    `query:"owner" maxLength:"2000" doc:"References, with commas; a bare name is a group."`
 	Type      string    `query:"type" maxLength:"500" doc:"spec.type, with commas."`
 	Text      string    `query:"text" maxLength:"200" doc:"Words that occur in name, title, description or tags."`
 }
@@ -80,7 +80,7 @@ func (a *API) listChanges(ctx context.Context, in *changesInput) (*body[List[Ent
 	if to.IsZero() {
 		to = a.Now()
 	}
-	q := catalog.Query{Kinds: words(in.Kind), Space: in.Space, Namespace: in.Namespace, Owner: in.Owner, Type: words(in.Type), Text: in.Text}
+	q := catalog.Query{Kinds: words(in.Kind), Space: words(in.Space), Namespace: words(in.Namespace), Owner: words(in.Owner), Type: words(in.Type), Text: in.Text}
 	changes, err := a.Catalog.Changes(ctx, q, in.From, to, in.part())
 	if err != nil {
 		return nil, err

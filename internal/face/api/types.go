@@ -7,6 +7,7 @@ type (
 	Node              = client.Node
 	Entity            = client.Entity
 	Relation          = client.Relation
+	Facet             = client.Facet
 	EntityVersion     = client.EntityVersion
 	EntityChange      = client.EntityChange
 	EntityGraph       = client.EntityGraph

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -27,27 +28,49 @@ func refPath(r ref.Entity) string {
 }
 
 func (s *state) get() *cobra.Command {
-	var owner, space, text string
+	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, sort string
+	var mine, failed, orphan bool
 	var at instant
 	c := s.verb("get KIND [NAME]", "Entities of a kind, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if len(args) == 2 {
 			return s.showEntity(c, api, args, at)
 		}
 		return showList(s, c, api, list[client.Entity]{
-			path: "/entities", query: url.Values{"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}},
+			path: "/entities", query: url.Values{
+				"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
+				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "sort": {sort}, "mine": {yes(mine)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
+			},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
 			check: func() error { return knownKind(c, api, args[0]) },
 			noun:  "entities of the kind " + args[0], next: "declare one with `roadbed apply -f FILE`",
 		})
 	})
-	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
+	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get component --mine --lifecycle production --sort -updated\n  roadbed get component,api --gap no-owner,unknown-owner,empty-owner\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
 	limitFlag(c, whole)
-	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments")
-	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
+	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments; several with commas")
+	c.Flags().StringVar(&space, "space", "", "only those of a `space`; several with commas")
+	c.Flags().StringVar(&namespace, "namespace", "", "only those of a `namespace`; several with commas")
+	c.Flags().StringVar(&kindOf, "type", "", "only those of a `type`, such as service; several with commas")
+	c.Flags().StringVar(&lifecycle, "lifecycle", "", "only those of a `lifecycle`, such as production; several with commas")
+	c.Flags().StringVar(&system, "system", "", "only those of a `system`; several with commas")
+	c.Flags().StringVar(&tag, "tag", "", "only those with a `tag`; of several with commas, with all of them")
+	c.Flags().BoolVar(&mine, "mine", false, "only what you own, or a group that you are in")
+	c.Flags().StringVar(&gap, "gap", "", "only what lacks `something`: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system or no-description; several with commas")
+	c.Flags().BoolVar(&failed, "failed", false, "only those whose newest text could not be taken in")
+	c.Flags().BoolVar(&orphan, "orphan", false, "only those that no file declares any more")
+	c.Flags().StringVar(&sort, "sort", "", "by a `field`: name, title, owner, kind, type, lifecycle, created or updated; with - in front downwards")
 	c.Flags().StringVar(&text, "text", "", "only those with this `text` in name, title, description or tags")
 	c.Flags().Var(&at, "as-of", "as it was then, also what is gone: a time, or how long ago, such as 7d")
 	return c
+}
+
+// yes gives a flag for a query, which leaves away what is empty.
+func yes(set bool) string {
+	if !set {
+		return ""
+	}
+	return strconv.FormatBool(true)
 }
 
 func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string, at instant) error {

@@ -516,7 +516,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Values of a field and how many entities have each
+         * Values of fields and how many entities have each
          * @description Permission: entity:read; others are not counted.
          */
         get: operations["listFacets"];
@@ -3593,6 +3593,9 @@ export interface components {
         Facet: {
             /** Format: int64 */
             count: number;
+            /** @example kind */
+            field: string;
+            /** @example component */
             value: string;
         };
         Features: {
@@ -6047,8 +6050,11 @@ export interface operations {
                 to?: string;
                 /** @description Names or plurals, with commas. */
                 kind?: string;
+                /** @description With commas. */
                 space?: string;
+                /** @description With commas. */
                 namespace?: string;
+                /** @description References, with commas; a bare name is a group. */
                 owner?: string;
                 /** @description spec.type, with commas. */
                 type?: string;
@@ -6431,16 +6437,33 @@ export interface operations {
                 cursor?: string;
                 /** @description Names or plurals, with commas. */
                 kind?: string;
+                /** @description With commas. */
                 space?: string;
+                /** @description With commas. */
                 namespace?: string;
+                /** @description References, with commas; a bare name is a group. */
                 owner?: string;
                 /** @description spec.type, with commas. */
                 type?: string;
+                /** @description spec.lifecycle, with commas. */
+                lifecycle?: string;
+                /** @description References, with commas; a bare name is a system. */
+                system?: string;
+                /** @description Tags that are all there, with commas. */
+                tag?: string;
                 /** @description Words that occur in name, title, description or tags. */
                 text?: string;
+                /** @description Only what the caller owns, or a group that the caller is in, nested ones included. */
+                mine?: boolean;
+                /** @description Only what lacks one of these, with commas: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system, no-description. */
+                gap?: string;
                 /** @description Only those whose source's newest text could not be taken. */
                 failed?: boolean;
-                /** @description As the catalog was then, also what is gone by now; no total is counted. */
+                /** @description Only those that no file declares any more. */
+                orphan?: boolean;
+                /** @description ref, name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards; ref unless it is given. What has no value comes last. */
+                sort?: string;
+                /** @description As the catalog was then, also what is gone by now; no total is counted. Gaps, failed, orphan and sort are of now alone. */
                 asOf?: string;
             };
             header?: never;
@@ -7521,16 +7544,34 @@ export interface operations {
             query: {
                 /** @description Names or plurals, with commas. */
                 kind?: string;
+                /** @description With commas. */
                 space?: string;
+                /** @description With commas. */
                 namespace?: string;
+                /** @description References, with commas; a bare name is a group. */
                 owner?: string;
                 /** @description spec.type, with commas. */
                 type?: string;
+                /** @description spec.lifecycle, with commas. */
+                lifecycle?: string;
+                /** @description References, with commas; a bare name is a system. */
+                system?: string;
+                /** @description Tags that are all there, with commas. */
+                tag?: string;
                 /** @description Words that occur in name, title, description or tags. */
                 text?: string;
+                /** @description Only what the caller owns, or a group that the caller is in, nested ones included. */
+                mine?: boolean;
+                /** @description Only what lacks one of these, with commas: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system, no-description. */
+                gap?: string;
                 /** @description Only those whose source's newest text could not be taken. */
                 failed?: boolean;
-                facet: "kind" | "namespace" | "space" | "owner" | "type" | "source";
+                /** @description Only those that no file declares any more. */
+                orphan?: boolean;
+                /** @description Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine), gap. */
+                facet: string;
+                /** @description Count each field as if the list were not narrowed by it, so that its other values can be chosen. */
+                apart?: boolean;
             };
             header?: never;
             path?: never;

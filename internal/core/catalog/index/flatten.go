@@ -17,6 +17,8 @@ type Entity struct {
 	File      string // path within its repository; "" when it was applied
 	Owner     string // reference; "" when there is none
 	Version   int    // grows with every change of the reference, over deletions too
+	Created   int64  // microseconds since 1970; 0 when it is not known
+	Updated   int64
 	Document  []byte // canonical JSON
 	Relations []Relation
 }
@@ -75,6 +77,12 @@ func Prepare(e Entity) (Prepared, error) {
 	if e.Owner != "" {
 		w.add(KeyOwner, e.Owner, scalar)
 	}
+	if e.Created > 0 {
+		w.add(KeyCreated, moment(e.Created), scalar)
+	}
+	if e.Updated > 0 {
+		w.add(KeyUpdated, moment(e.Updated), scalar)
+	}
 	if units(w.description) > maxValue {
 		text := clip(w.description)
 		w.pairs = append(w.pairs, pair{key: KeyText, value: text, folded: fold(text)})
@@ -88,6 +96,9 @@ func Prepare(e Entity) (Prepared, error) {
 	}
 	return Prepared{e.Ref, e.Version, w.pairs}, nil
 }
+
+// moment gives a time as a text: of two times the later one has the greater text.
+func moment(micros int64) string { return fmt.Sprintf("%014x", micros) }
 
 // walker reads the canonical JSON of a document, and takes notes of what stands where.
 type walker struct {

@@ -50,7 +50,7 @@ func fleetEntity(i, n, version int) Entity {
 	}
 	return Entity{
 		Ref: of(kind, i), UID: fmt.Sprintf("ent_%026d", i), Space: []string{"default", "lab", "ops", "default", "lab"}[i%5], Source: fmt.Sprint("location:loc_", i/100),
-		Owner: owner, Version: version, Document: text, Relations: relations,
+		Owner: owner, Version: version, Created: int64(i/7+1) * 1_000_000, Updated: int64(version) * 1_000_000, Document: text, Relations: relations,
 	}
 }
 
@@ -87,7 +87,7 @@ func TestTheIndexAnswersSoForMany(t *testing.T) {
 			HasPrefix{"metadata.name", "billing-0002"}, Any{Has{"metadata.tags", []string{"tier-2"}}, Refs{"system:made/billing-000000"}},
 			Not{Exists{"spec.dependson"}}, Has{"relations.ownedby", []string{"group:default/group-0003"}},
 		} {
-			for _, order := range [][]Order{nil, {{"metadata.title", true}}, {{"spec.type", false}, {"metadata.name", true}}, {{"metadata.tags", true}}, {{"spec.dependsOn", false}}} {
+			for _, order := range [][]Order{nil, {{"metadata.title", true}}, {{"spec.type", false}, {"metadata.name", true}}, {{"metadata.tags", true}}, {{KeyUpdated, true}}, {{KeyCreated, false}, {"metadata.name", false}}, {{"spec.dependsOn", false}}} {
 				q := Query{Filter: f, Order: order, Limit: 7, Offset: random.IntN(20), Visible: access.Set{All: random.IntN(2) == 0, Names: map[string]bool{"lab": true, "ops": true}}}
 				got := x.Find(q)
 				refs, total, next, prev := m.find(q)
@@ -184,6 +184,7 @@ func BenchmarkIndex(b *testing.B) {
 				{"OrderedByName", Query{Filter: component, Order: []Order{{"metadata.name", false}}, Limit: 20}},
 				{"OrderedByTitleDown", Query{Filter: All{component, service}, Order: []Order{{"metadata.title", true}}, Limit: 20}},
 				{"OrderedByTypeAndName", Query{Filter: component, Order: []Order{{"spec.type", false}, {"metadata.name", false}}, Limit: 20}},
+				{"OrderedByUpdatedDown", Query{Filter: All{component, service}, Order: []Order{{KeyUpdated, true}}, Limit: 20}},
 				{"OffsetOfHalf", Query{Filter: component, Order: []Order{{"metadata.name", false}}, Limit: 20, Offset: n / 3}},
 				{"TextRare", Query{Filter: Contains{text, "part 4711"}, Limit: 20}},
 				{"TextFrequent", Query{Filter: Contains{text, "billing"}, Limit: 20}},

@@ -290,6 +290,12 @@ func modelValues(e Entity) []pair {
 	if e.Owner != "" {
 		w.add(KeyOwner, e.Owner, scalar)
 	}
+	if e.Created > 0 {
+		w.add(KeyCreated, moment(e.Created), scalar)
+	}
+	if e.Updated > 0 {
+		w.add(KeyUpdated, moment(e.Updated), scalar)
+	}
 	if text, _ := metadata["description"].(string); units(text) > maxValue {
 		w.pairs = append(w.pairs, pair{key: KeyText, value: clip(text)})
 	}

@@ -53,6 +53,9 @@ const (
 	KeyFile   = "@file"  // its path within its repository
 	KeyOwner  = "@owner" // reference of the first owner
 	KeyText   = "@text"  // a description that is too long to be compared
+
+	KeyCreated = "@created" // times, as texts that are in the order of the times
+	KeyUpdated = "@updated"
 )
 
 // Order is one field by which a result is ordered. Entities without a value there come last, in both directions; of

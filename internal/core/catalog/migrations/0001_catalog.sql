@@ -24,6 +24,7 @@ CREATE TABLE entities (
 CREATE INDEX entities_source ON entities (source, path);
 CREATE INDEX entities_kind ON entities (kind, ref);
 CREATE INDEX entities_failed ON entities (ref) WHERE error <> '';
+CREATE INDEX entities_orphan ON entities (ref) WHERE orphan = 1;
 
 CREATE TABLE entity_versions (
   ref TEXT NOT NULL,
