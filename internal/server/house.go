@@ -40,6 +40,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
@@ -84,6 +85,7 @@ type House struct {
 	Triggers  *trigger.Service
 	Proposals *proposal.Service
 	Docs      *docs.Service
+	Search    *search.Service
 
 	API    *api.API
 	engine *engine
@@ -270,6 +272,7 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Catalog: h.Catalog, Repositories: h.Repositories,
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), API: api.Prefix, Now: time.Now, Log: h.Log,
 	})
+	h.Search = h.wireSearch()
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
 		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
@@ -287,7 +290,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 
@@ -303,7 +306,7 @@ func (h *House) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
-		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "egress": h.Egress.Run,
+		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "search": h.Search.Run, "egress": h.Egress.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

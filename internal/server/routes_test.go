@@ -381,7 +381,7 @@ func TestListsDontCountWhatTheReaderMayNotSee(t *testing.T) {
 	t.Parallel()
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
 		nobody := person(t, h, "mallory")
-		for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions"} {
+		for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions", "/api/v1/search"} {
 			code, body := do(t, server, http.MethodGet, path, nobody, "")
 			if code < 300 && (!empty(body) || strings.Contains(body, `"total":`) && !strings.Contains(body, `"total":0`)) {
 				t.Errorf("GET %s tells a person without rights %.300s", path, body)

@@ -33,6 +33,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
@@ -64,6 +65,7 @@ type Rooms struct {
 	Integrations *integration.Service
 	Proposals    *proposal.Service
 	Docs         *docs.Service
+	Search       *search.Service
 	Once         *once.Answers
 }
 
@@ -122,6 +124,7 @@ func (a *API) routes() {
 	a.proposalRoutes()
 	a.documentationRoutes()
 	a.definitionRoutes()
+	a.searchRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -63,6 +63,7 @@ func rights() map[string]string {
 		"getDocsPage": "entity:read, and repository:read for the repository of the docs", "searchDocs": "entity:read, and repository:read for the repository of the docs",
 		"checkDocs": "entity:read, and repository:read for the repository of the docs", "downloadDocsFile": "entity:read, and repository:read for the repository of the docs",
 		"getDefinition": "entity:read; repository:read for a branch, tag or commit", "compareDefinitions": "entity:read; repository:read for a branch, tag or commit",
+		"search":         "entity:read for entities and APIs, run:read for runs, entity:read and repository:read for docs; others are neither found nor counted",
 		"checkDocsFiles": "none; it reads nothing but what it is given",
 
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",

@@ -14,6 +14,10 @@ type (
 	GraphNode         = client.GraphNode
 	GraphEdge         = client.GraphEdge
 	Cycle             = client.Cycle
+	Facet             = client.Facet
+	SearchResult      = client.SearchResult
+	SearchHit         = client.SearchHit
+	TextPiece         = client.TextPiece
 	Ownership         = client.Ownership
 	Applied           = client.Applied
 	Location          = client.Location

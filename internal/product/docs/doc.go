@@ -13,8 +13,9 @@
 //
 // For search and for lists the room keeps a projection: docs_sites, docs_entities and docs_sections (store.go). It is
 // level-triggered: a push and a changed entity enqueue "docs.look" of the repository, which asks the catalog what is
-// declared there, and git what the pages are, and writes what differs. A change of a site's pages has an entry docs.changed in
-// the ledger (Data: site, commit, pages, broken), whose subject is the repository.
+// declared there, and git what the pages are, and writes what differs. A change of a site's pages, or of the entities whose
+// docs it is, has an entry docs.changed in the ledger (Data: site, commit, pages, broken), whose subject is the repository.
+// Projection gives search what is there.
 //
 // The definition of an API (an entity of kind API) is its document's spec.definition; docs/definition reads the formats and
 // tells what changed between two versions, and what of it breaks who uses it.

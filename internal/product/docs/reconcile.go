@@ -98,8 +98,8 @@ func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entr
 
 // release forgets that an entity has docs, and has their repository looked at.
 func (s *Service) release(ctx context.Context, tx *store.Tx, r ref.Entity) error {
-	var id string
-	err := tx.QueryRow(ctx, `SELECT s.repository FROM docs_entities e JOIN docs_sites s ON s.id = e.site WHERE e.entity = $1`, r.String()).Scan(&id)
+	var id, site string
+	err := tx.QueryRow(ctx, `SELECT s.repository, s.id FROM docs_entities e JOIN docs_sites s ON s.id = e.site WHERE e.entity = $1`, r.String()).Scan(&id, &site)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -108,6 +108,9 @@ func (s *Service) release(ctx context.Context, tx *store.Tx, r ref.Entity) error
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM docs_entities WHERE entity = $1`, r.String()); err != nil {
 		return fault.Wrap(err, "forget the docs of %s", r)
+	}
+	if err := s.tellOf(ctx, tx, site); err != nil {
+		return err
 	}
 	repo, err := s.Repositories.Platform().ByIDTx(ctx, tx, id)
 	if fault.Is(err, fault.NotFound) {
@@ -193,6 +196,7 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 		return nil
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		moved := map[string]bool{} // sites that others have than before
 		for _, entity := range slices.Sorted(maps.Keys(all)) {
 			a, id, site := all[entity], ids[all[entity].repository], sites[entity]
 			_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, updated)
@@ -208,7 +212,13 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 			if n == 0 {
 				continue
 			}
+			moved[site], moved[known[entity][0]] = true, true
 			if err := s.want(ctx, tx, a.repository); err != nil {
+				return err
+			}
+		}
+		for _, site := range slices.Sorted(maps.Keys(moved)) {
+			if err := s.tellOf(ctx, tx, site); err != nil {
 				return err
 			}
 		}
@@ -290,7 +300,7 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 	var sites []siteRow
 	if err := s.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		if sites, err = sitesOf(ctx, tx, repo.ID); err == nil {
-			sites, err = dropOrphans(ctx, tx, sites)
+			sites, err = s.dropOrphans(ctx, tx, repo, sites)
 		}
 		return err
 	}); err != nil {
@@ -344,7 +354,7 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 
 // dropOrphans forgets the sites that no entity has any more. The row of each is held first, as whoever assigns it to an entity
 // holds it.
-func dropOrphans(ctx context.Context, tx *store.Tx, sites []siteRow) ([]siteRow, error) {
+func (s *Service) dropOrphans(ctx context.Context, tx *store.Tx, repo repository.Repository, sites []siteRow) ([]siteRow, error) {
 	var kept []siteRow
 	for _, row := range sites {
 		var id string
@@ -357,8 +367,16 @@ func dropOrphans(ctx context.Context, tx *store.Tx, sites []siteRow) ([]siteRow,
 		}
 		if entities > 0 {
 			kept = append(kept, row)
-		} else if err := dropSite(ctx, tx, row.id); err != nil {
+			continue
+		}
+		if err := dropSite(ctx, tx, row.id); err != nil {
 			return nil, err
+		}
+		if row.pages > 0 {
+			row.pages, row.broken = 0, 0
+			if err := s.tell(ctx, tx, repo, row); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return kept, nil
@@ -423,12 +441,7 @@ func (s *Service) readAgain(ctx context.Context, repo repository.Repository, row
 		if had.pages == 0 && row.pages == 0 {
 			return nil
 		}
-		data, err := json.Marshal(map[string]any{"site": row.id, "folder": row.folder, "branch": row.branch, "commit": head, "pages": row.pages, "broken": row.broken})
-		if err != nil {
-			return err
-		}
-		_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Space: repo.Space, Type: "docs.changed", Subject: repo.Subject(), Data: data})
-		return err
+		return s.tell(ctx, tx, repo, row)
 	})
 	if errors.Is(err, stale) || fault.Is(err, fault.NotFound) {
 		return nil

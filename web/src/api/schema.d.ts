@@ -2222,6 +2222,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find entities, docs, APIs and runs by words, the best first
+         * @description Permission: entity:read for entities and APIs, run:read for runs, entity:read and repository:read for docs; others are neither found nor counted.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/secrets/{space}": {
         parameters: {
             query?: never;
@@ -4990,6 +5010,55 @@ export interface components {
             ref?: string;
             repository: string;
         };
+        SearchHit: {
+            /** @description Path of the portal. */
+            address: string;
+            /** @description Of docs: the heading. */
+            anchor?: string;
+            /** @enum {string} */
+            in: "entities" | "apis" | "docs" | "runs";
+            kind?: string;
+            lifecycle?: string;
+            owner?: string;
+            /** @description Of docs: the title of the page. */
+            page?: string;
+            /** @description Of docs: the page; empty for the first. */
+            path?: string;
+            /** @description The entity; of docs the one whose they are, of a run its subject. */
+            ref?: string;
+            /** @description Id of the run. */
+            run?: string;
+            /** Format: int64 */
+            score: number;
+            space?: string;
+            /** @description Of the run. */
+            state?: string;
+            /** @description What else matches, or what the thing is. */
+            text?: components["schemas"]["TextPiece"][] | null;
+            /** @description Joined, its title, or its name where it has none; of docs the heading. */
+            title: components["schemas"]["TextPiece"][] | null;
+            /** @description Of the entity, or the kind of the run. */
+            type?: string;
+            /** Format: date-time */
+            updated?: string;
+        };
+        SearchResult: {
+            /** @description The index is being made since the server started, so things may be missing. */
+            building?: boolean;
+            /** @description Of those that were asked for, what each value would give with the rest of the query; the 50 most frequent. */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][] | null;
+            };
+            /** @description How many of each kind of thing match the rest of the query. */
+            in: components["schemas"]["Facet"][] | null;
+            items: components["schemas"]["SearchHit"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+            /** Format: int64 */
+            total: number;
+            /** @description Few things have the words, so those that differ by a typo are there, too. */
+            typos?: boolean;
+        };
         SecretInfo: {
             checksum: string;
             name: string;
@@ -5228,6 +5297,11 @@ export interface components {
             values: {
                 [key: string]: unknown;
             };
+        };
+        TextPiece: {
+            /** @description It is what a word of the query found. */
+            match?: boolean;
+            text: string;
         };
         Token: {
             /** Format: date-time */
@@ -15880,6 +15954,92 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Words that all occur, begun or with a typo; in quotes as they are. KEY:VALUE is one of the filters below. Empty for everything that the filters leave. */
+                q?: string;
+                /** @description entities (but APIs), apis, docs, runs, with commas; all when empty. */
+                in?: string;
+                /** @description Kinds of entities, with commas. */
+                kind?: string;
+                /** @description spec.type of entities or kinds of runs, with commas. */
+                type?: string;
+                /** @description References, with commas; a bare name is a group in the namespace default. */
+                owner?: string;
+                /** @description With commas. */
+                lifecycle?: string;
+                /** @description With commas. */
+                space?: string;
+                /** @description What to count, with commas: kind, type, owner, lifecycle, space. */
+                facets?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

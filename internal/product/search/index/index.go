@@ -150,6 +150,13 @@ func (x *Index) Tidy() {
 	}
 }
 
+// Reset has the index forget all.
+func (x *Index) Reset() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.current.Store(&snapshot{})
+}
+
 // Stats tells how large the index is.
 type Stats struct {
 	Things, Terms, Segments, Bytes int

@@ -1,0 +1,120 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Fed is an entity as it is now, for who keeps an index of their own.
+type Fed struct {
+	Ref      string
+	Space    string // "" with Owner and Document once it is gone
+	Owner    string // reference; "" when there is none
+	Document []byte // JSON
+}
+
+// fedAtOnce is how many entities a feed gives at once, at most.
+const fedAtOnce = 500
+
+// Feed tells of the entities that changed after a position of the ledger, each as it is now, a part at a time, and gives the
+// position that it came to. After a position below 0 it tells of all. It asks for no right: who makes answers of it does.
+func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (position int64, err error) {
+	if after < 0 {
+		return s.feedAll(ctx, fn)
+	}
+	for {
+		var entries []ledger.Entry
+		var names []string
+		const most = 500
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			if position, _, err = s.ledger.Head(ctx, tx); err != nil || position == after {
+				return err
+			}
+			if entries, err = s.ledger.List(ctx, tx, ledger.Query{After: after, Types: changeTypes, Limit: most}); err != nil || len(entries) == 0 {
+				return err
+			}
+			names, err = changedBy(ctx, tx, entries)
+			return err
+		})
+		if err != nil {
+			return after, fault.Wrap(err, "read what changed in the catalog")
+		}
+		if err := inParts(names, func(some []string) error { return s.feedSome(ctx, some, fn) }); err != nil {
+			return after, err
+		}
+		if len(entries) < most {
+			return position, nil
+		}
+		after = entries[most-1].Position
+	}
+}
+
+// changedBy gives the entities of which entries made versions.
+func changedBy(ctx context.Context, tx *store.Tx, entries []ledger.Entry) ([]string, error) {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	in, args := numbered(1, ids)
+	rows, err := tx.Query(ctx, `SELECT DISTINCT ref FROM entity_versions WHERE entry IN (`+in+`) ORDER BY ref`, args...)
+	return store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+}
+
+func scanFed(r store.Row) (f Fed, err error) {
+	var text string
+	err = r.Scan(&f.Ref, &f.Space, &f.Owner, &text)
+	f.Document = []byte(text)
+	return f, err
+}
+
+func (s *Service) feedSome(ctx context.Context, names []string, fn func([]Fed) error) error {
+	var found []Fed
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		in, args := numbered(1, names)
+		rows, err := tx.Query(ctx, `SELECT ref, space, owner, document FROM entities WHERE ref IN (`+in+`)`, args...)
+		found, err = store.Collect(rows, err, scanFed)
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "read entities that changed")
+	}
+	there := make(map[string]bool, len(found))
+	for _, f := range found {
+		there[f.Ref] = true
+	}
+	for _, name := range names {
+		if !there[name] {
+			found = append(found, Fed{Ref: name})
+		}
+	}
+	return fn(found)
+}
+
+func (s *Service) feedAll(ctx context.Context, fn func([]Fed) error) (position int64, err error) {
+	if _, err := s.current(ctx); err != nil { // which is waited for by more people
+		return 0, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		position, _, err = s.ledger.Head(ctx, tx)
+		return err
+	})
+	for last := ""; err == nil; {
+		var part []Fed
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT ref, space, owner, document FROM entities WHERE ref > $1 ORDER BY ref LIMIT $2`, last, fedAtOnce)
+			part, err = store.Collect(rows, err, scanFed)
+			return err
+		})
+		if err == nil && len(part) > 0 {
+			err = fn(part)
+		}
+		if len(part) < fedAtOnce {
+			break
+		}
+		last = part[fedAtOnce-1].Ref
+	}
+	return position, fault.Wrap(err, "read all entities")
+}

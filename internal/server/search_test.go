@@ -1,0 +1,194 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/product/search"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+const searched = `
+{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: stores}, spec: {}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mallory-reads}, spec: {role: reader, space: stores, subjects: ["user:default/mallory"]}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: payment-gateway, title: Payment Gateway, description: Takes money from cards, tags: [money]}, spec: {type: service, lifecycle: production, owner: crew}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: ledger-books, description: Books every payment twice}, spec: {type: library, lifecycle: experimental, owner: other}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: payments}, spec: {type: openapi, lifecycle: production, owner: crew, definition: "openapi: 3.0.0\ninfo: {title: Payments, version: '1'}\npaths:\n  /refunds:\n    post: {operationId: giveBackMoney, responses: {}}\n"}}
+`
+
+// find searches as somebody and waits until it is as wanted, since the index follows what is written.
+func (g *ground) searches(who, q string, want func(client.SearchResult) bool, more ...string) (found client.SearchResult) {
+	g.t.Helper()
+	query := url.Values{"q": {q}}
+	for i := 0; i+1 < len(more); i += 2 {
+		query.Set(more[i], more[i+1])
+	}
+	ctx, cancel := context.WithTimeout(g.t.Context(), 20*time.Second)
+	defer cancel()
+	err := eventually(ctx, func() (bool, error) {
+		var err error
+		found, err = client.Get[client.SearchResult](ctx, g.as[who], "/search", query)
+		return err == nil && !found.Building && want(found), err
+	})
+	if err != nil {
+		g.t.Errorf("%s looks for %s %v: %v; last %s of %d, %+v", who, q, more, err, told(found), found.Total, found.Facets)
+	}
+	return found
+}
+
+// told names what was found.
+func told(found client.SearchResult) string {
+	var all []string
+	for _, h := range found.Items {
+		switch h.In {
+		case "runs":
+			all = append(all, "run")
+		case "docs":
+			all = append(all, h.Address)
+		default:
+			all = append(all, h.Ref)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func finds(want string) func(client.SearchResult) bool {
+	return func(found client.SearchResult) bool { return told(found) == want }
+}
+
+func marked(pieces []client.TextPiece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		if p.Match {
+			b.WriteString("[" + p.Text + "]")
+		} else {
+			b.WriteString(p.Text)
+		}
+	}
+	return b.String()
+}
+
+// TestSearch is the story of what is found: by whom, in which order, and how that follows what changes.
+func TestSearch(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.apply(searched)
+		const gateway, books, payments = "component:default/payment-gateway", "component:default/ledger-books", "api:default/payments"
+		found := g.searches("rita", "payment", finds(strings.Join([]string{gateway, payments, books}, " ")), "facets", "kind,lifecycle,space")
+		if len(found.Items) == 3 {
+			if got := marked(found.Items[0].Title) + "|" + marked(found.Items[0].Text) + "|" + marked(found.Items[2].Text); got != "[Payment] Gateway|Takes money from cards|Books every [payment] twice" {
+				t.Errorf("it is marked %s", got)
+			}
+		}
+		if !slices.Equal(found.Facets["kind"], []client.Facet{{Value: "component", Count: 2}, {Value: "api", Count: 1}}) || !slices.Equal(found.In, []client.Facet{{Value: "entities", Count: 2}, {Value: "apis", Count: 1}}) || found.Facets["owner"] != nil {
+			t.Errorf("it is counted %+v, %+v", found.Facets, found.In)
+		}
+		g.searches("rita", "paymnet gatway", func(r client.SearchResult) bool { return told(r) == gateway && r.Typos })
+		g.searches("rita", "payment", finds(books), "lifecycle", "experimental")
+		g.searches("rita", "payment owner:crew kind:Component", finds(gateway))
+		g.searches("rita", "payment", finds(payments), "in", "apis")
+		refunds := g.searches("rita", "refunds", finds(payments))
+		if len(refunds.Items) == 1 && !strings.Contains(marked(refunds.Items[0].Text), "/[refunds]") {
+			t.Errorf("the definition is marked %s", marked(refunds.Items[0].Text))
+		}
+		g.searches("rita", "giveBackMoney", finds(payments))
+
+		// A page leads to the next, and to none of another search.
+		first := g.searches("rita", "payment", finds(gateway), "limit", "1")
+		g.searches("rita", "payment", finds(payments+" "+books), "limit", "2", "cursor", first.Next)
+		if _, err := client.Get[client.SearchResult](t.Context(), g.as["rita"], "/search", url.Values{"q": {"payments"}, "cursor": {first.Next}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a cursor of another search: %v", err)
+		}
+
+		// Who may not see a thing finds nothing, and no count of it; not even by a facet.
+		none := g.searches("mallory", "payment", finds(""), "facets", "kind,owner,space")
+		if none.Total != 0 || len(none.In)+len(none.Facets["kind"])+len(none.Facets["owner"])+len(none.Facets["space"]) != 0 {
+			t.Errorf("mallory learns %+v", none)
+		}
+		hidden := `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: payment-store}, spec: {type: service, lifecycle: production, owner: crew}}`
+		if _, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"source": "stores", "space": "stores", "documents": hidden}); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("mallory", "payment", func(r client.SearchResult) bool { return told(r) == "component:default/payment-store" && r.Total == 1 })
+
+		// It follows: another title, and no more.
+		g.apply(strings.Replace(searched, "title: Payment Gateway", "title: Toll Booth", 1))
+		g.searches("rita", "toll", finds(gateway))
+		if err := g.admin.Do(t.Context(), http.MethodDelete, "/entities/component/default/ledger-books", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("rita", "books", finds(""))
+		if _, err := client.Get[client.SearchResult](t.Context(), g.as["rita"], "/search", url.Values{"q": {"x"}, "in": {"everything"}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("in what there is not: %v", err)
+		}
+		// An index that is made when everything is there finds the same.
+		again := g.house.wireSearch()
+		ctx, stop := context.WithCancel(actor.AsSystem(t.Context()))
+		ended := make(chan error, 1)
+		go func() { ended <- again.Run(ctx) }()
+		var answer search.Answer
+		err := eventually(ctx, func() (bool, error) {
+			var err error
+			answer, err = again.Search(ctx, search.Query{Text: "toll"})
+			return err == nil && !answer.Building, err
+		})
+		if err != nil || len(answer.Hits) != 1 || answer.Hits[0].Ref != gateway {
+			t.Errorf("made anew it finds %+v, %v", answer.Hits, err)
+		}
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
+
+// TestSearchDocs is about docs of several entities, in a repository that is renamed and moved, and not for everybody.
+func TestSearchDocs(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.push("alice", "default/shop", map[string]string{
+			"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: a-shop, annotations: {backstage.io/techdocs-ref: \"dir:.\"}}, spec: {type: openapi, lifecycle: production, owner: crew, definition: x}}\n---\n" + shopDocs,
+			"docs/index.md":     "# Welcome\n\nThe shop sells hats.\n\n## Zebra crossing\n\nMind the walrus.\n",
+			"docs/guide.md":     "# Guide\n\nNothing here.\n",
+		})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/shop"}); err != nil {
+			t.Fatal(err)
+		}
+		const page = "/docs/default/component/shop"
+		found := g.searches("rita", "walrus", finds(page+"#zebra-crossing"))
+		if len(found.Items) == 1 && (marked(found.Items[0].Title) != "Zebra crossing" || marked(found.Items[0].Text) != "Mind the [walrus]." || found.Items[0].Ref != "component:default/shop") {
+			t.Errorf("the section is %+v", found.Items[0])
+		}
+		g.searches("rita", "zebar", finds(page+"#zebra-crossing"))
+		g.searches("rita", "guide", finds(page+"/guide"), "in", "docs")
+		g.searches("mallory", "walrus", func(r client.SearchResult) bool { return told(r) == "" && r.Total == 0 && len(r.In) == 0 })
+
+		g.push("alice", "default/shop", map[string]string{"docs/index.md": "# Welcome\n\n## Zebra crossing\n\nMind the yak.\n"})
+		g.searches("rita", "yak", finds(page+"#zebra-crossing"))
+		g.searches("rita", "walrus", finds(""))
+
+		if err := g.admin.Do(t.Context(), http.MethodPatch, "/repositories/default/shop", nil, map[string]any{"name": "default/store"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("rita", "yak", finds(page+"#zebra-crossing"))
+		g.apply(`{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: vault}, spec: {parent: default}}`)
+		if err := g.admin.Do(t.Context(), http.MethodPatch, "/repositories/default/store", nil, map[string]any{"space": "vault"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("rita", "yak space:vault", finds(page+"#zebra-crossing"), "in", "docs")
+		if err := g.admin.Do(t.Context(), http.MethodDelete, "/repositories/default/store", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("rita", "yak", func(r client.SearchResult) bool { return told(r) == "" && r.Total == 0 })
+	})
+}
