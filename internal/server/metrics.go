@@ -43,6 +43,8 @@ var (
 	jobsMetric  = prometheus.NewDesc("roadbed_jobs", "Deferred jobs; dead ones have used up their attempts and are kept a week.", []string{"state"}, nil)
 	lagMetric   = prometheus.NewDesc("roadbed_ledger_subscriber_lag", "Sealed entries of the ledger that a subscriber has not looked at.", []string{"subscriber"}, nil)
 	hooksMetric = prometheus.NewDesc("roadbed_webhooks_total", "Webhooks by what became of them: stored, repeated (it was there), refused (not signed), turned away (too much waits, or it could not be stored).", []string{"outcome"}, nil)
+	foundMetric = prometheus.NewDesc("roadbed_search_things", "Entities, sections of docs and runs in the search index of this server.", nil, nil)
+	wordsMetric = prometheus.NewDesc("roadbed_search_bytes", "Memory of the search index of this server.", nil, nil)
 	fallsMetric = prometheus.NewDesc("roadbed_ledger_subscriber_failures", "Failed attempts in a row at the entry that a subscriber is at.", []string{"subscriber"}, nil)
 )
 
@@ -52,6 +54,8 @@ func (work) Describe(to chan<- *prometheus.Desc) {
 	to <- lagMetric
 	to <- fallsMetric
 	to <- hooksMetric
+	to <- foundMetric
+	to <- wordsMetric
 }
 
 // Collect implements prometheus.Collector.
@@ -60,6 +64,9 @@ func (w work) Collect(to chan<- prometheus.Metric) {
 	for outcome, n := range map[string]int64{"stored": hooks.Stored, "repeated": hooks.Repeated, "refused": hooks.Refused, "turned away": hooks.TurnedAway} {
 		to <- prometheus.MustNewConstMetric(hooksMetric, prometheus.CounterValue, float64(n), outcome)
 	}
+	size := w.house.Search.Stats()
+	to <- prometheus.MustNewConstMetric(foundMetric, prometheus.GaugeValue, float64(size.Things))
+	to <- prometheus.MustNewConstMetric(wordsMetric, prometheus.GaugeValue, float64(size.Bytes))
 	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 	defer stop()
 	var jobs queue.Counts

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -190,5 +192,90 @@ func TestSearchDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.searches("rita", "yak", func(r client.SearchResult) bool { return told(r) == "" && r.Total == 0 })
+	})
+}
+
+// TestSearchAsBackstage asks as Backstage's front end does, by the library qs.
+func TestSearchAsBackstage(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		type results struct {
+			Results []struct {
+				Type      string
+				Rank      int
+				Document  map[string]string
+				Highlight struct {
+					PreTag, PostTag string
+					Fields          map[string]string
+				}
+			}
+			NextPageCursor, PreviousPageCursor string
+			NumberOfResults                    int
+		}
+		token := g.token("user:default/rita")
+		ask := func(query string, status int) (r results) {
+			t.Helper()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/api/search/query?"+query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+token)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != status {
+				t.Errorf("%s is answered with %d, want %d", query, response.StatusCode, status)
+			}
+			if err := json.NewDecoder(response.Body).Decode(&r); err != nil {
+				t.Errorf("%s: %v", query, err)
+			}
+			return r
+		}
+		g.apply(searched)
+		g.searches("rita", "payment", func(r client.SearchResult) bool { return r.Total == 3 })
+		first := ask("term=payment&types%5B0%5D=software-catalog&types%5B1%5D=techdocs&pageLimit=2", 200)
+		if len(first.Results) != 2 || first.NumberOfResults != 3 || first.NextPageCursor == "" || first.PreviousPageCursor != "" {
+			t.Fatalf("the first page is %+v", first)
+		}
+		best := first.Results[0]
+		want := map[string]string{
+			"title": "Payment Gateway", "text": "Takes money from cards", "location": "/catalog/default/component/payment-gateway", "kind": "Component", "namespace": "default",
+			"componentType": "service", "type": "service", "lifecycle": "production", "owner": "group:default/crew",
+		}
+		if best.Type != "software-catalog" || best.Rank != 1 || !maps.Equal(best.Document, want) || best.Highlight.Fields["title"] != best.Highlight.PreTag+"Payment"+best.Highlight.PostTag+" Gateway" || best.Highlight.PreTag == "" {
+			t.Errorf("the best is %+v", best)
+		}
+		next := ask("term=payment&types%5B0%5D=software-catalog&types%5B1%5D=techdocs&pageLimit=2&pageCursor="+first.NextPageCursor, 200)
+		if len(next.Results) != 1 || next.Results[0].Rank != 3 || next.NextPageCursor != "" || next.PreviousPageCursor == "" {
+			t.Errorf("the next page is %+v", next)
+		}
+		back := ask("term=payment&types%5B0%5D=software-catalog&types%5B1%5D=techdocs&pageLimit=2&pageCursor="+next.PreviousPageCursor, 200)
+		if len(back.Results) != 2 || back.Results[0].Rank != 1 {
+			t.Errorf("the page before is %+v", back)
+		}
+		if r := ask("term=payment&filters%5Bkind%5D=Component&filters%5Blifecycle%5D%5B0%5D=experimental", 200); r.NumberOfResults != 1 || r.Results[0].Document["title"] != "ledger-books" {
+			t.Errorf("filtered: %+v", r)
+		}
+		if r := ask("term=payment&types%5B0%5D=tools", 200); r.NumberOfResults != 0 || r.Results == nil {
+			t.Errorf("of a type that is not there: %+v", r)
+		}
+		g.push("alice", "default/shop", map[string]string{"catalog-info.yaml": shopDocs, "docs/index.md": "# Welcome\n\nPayment by hand.\n"})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/shop"}); err != nil {
+			t.Fatal(err)
+		}
+		g.searches("rita", "payment by hand", func(r client.SearchResult) bool { return r.Total == 1 })
+		of := "term=payment&types%5B0%5D=techdocs&filters%5Bkind%5D=Component&filters%5Bnamespace%5D=default&filters%5Bname%5D="
+		if r := ask(of+"shop", 200); r.NumberOfResults != 1 || r.Results[0].Type != "techdocs" || r.Results[0].Document["location"] != "/docs/default/component/shop/" {
+			t.Errorf("the docs of an entity: %+v", r)
+		}
+		if r := ask(of+"payment-gateway", 200); r.NumberOfResults != 0 {
+			t.Errorf("the docs of another: %+v", r)
+		}
+		ask("term=a&filters%5Bcolour%5D=red", 400)
+		ask("term=a&pageLimit=1000", 400)
+		ask("term=a&pageCursor=nonsense", 400)
+		token = "nonsense"
+		ask("term=a", 401)
 	})
 }

@@ -58,6 +58,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Base: h.baseURL(), Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
 	})
 	mux.Handle(backstageface.Prefix+"/", backstageface.New(h.Catalog, h.Repositories, h.Identity.Authenticate, h.baseURL(), h.Log))
+	mux.Handle(backstageface.SearchPrefix+"/", backstageface.NewSearch(h.Search, h.Identity.Authenticate, h.Log))
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }

@@ -274,6 +274,9 @@ func (c *catalogued) queries(ctx context.Context) error {
 		figure(c.name(q.name+"_p50"), took.at(0.5), "ms")
 		c.most(c.name(q.name+"_p99"), took.at(0.99), q.bound*scale, "ms")
 	}
+	if err := c.searches(ctx); err != nil {
+		return err
+	}
 	if err := c.byRefs(ctx, refs, 5*scale); err != nil {
 		return err
 	}

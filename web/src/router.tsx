@@ -40,6 +40,12 @@ const entity = createRoute({
   validateSearch: search('tab', 'asOf', 'since', 'until', 'actor'),
   component: lazyRouteComponent(() => import('./pages/entity/Entity'), 'EntityPage'),
 });
+const searching = createRoute({
+  getParentRoute: parent,
+  path: '/search',
+  validateSearch: search('q', 'in', 'kind', 'type', 'owner', 'lifecycle', 'space'),
+  component: lazyRouteComponent(() => import('./pages/search/Search'), 'SearchPage'),
+});
 const graph = createRoute({
   getParentRoute: parent,
   path: '/graph',
@@ -218,6 +224,7 @@ const pages = [
   home,
   catalog,
   entity,
+  searching,
   graph,
   changes,
   create,

@@ -108,7 +108,7 @@ func titleOf(e catalog.Entity) string {
 }
 
 func facts(e catalog.Entity) Hit {
-	h := Hit{Ref: e.Ref.String(), Kind: e.Ref.Kind, Type: e.Type, Lifecycle: text(e.Document.Spec["lifecycle"]), Space: e.Space, Updated: e.Updated}
+	h := Hit{Ref: e.Ref.String(), Kind: e.Document.Kind, Type: e.Type, Lifecycle: text(e.Document.Spec["lifecycle"]), Space: e.Space, Updated: e.Updated}
 	if !e.Owner.IsZero() {
 		h.Owner = e.Owner.String()
 	}
@@ -168,6 +168,9 @@ func (s *Service) describeDocs(ctx context.Context, found []index.Hit, m marker,
 			h := facts(*entity)
 			h.Space = repo.Space
 			h.Path, h.Anchor, h.Page = section.Path, section.Anchor, section.Title
+			if section.Heading == section.Title {
+				h.Anchor = "" // the page itself
+			}
 			h.Title = m.mark(cmp.Or(section.Heading, section.Title))
 			h.Text = m.excerpt(section.Text)
 			all[numbers[site.ID][section.Number]] = &h

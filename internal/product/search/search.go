@@ -17,6 +17,7 @@ type Query struct {
 	Owners     []string // references; a bare name is a group in the namespace default
 	Lifecycles []string
 	Spaces     []string
+	DocsOf     string // only the docs of this entity, and nothing else
 	Limit      int    // page.Usual when 0, at most page.Most
 	Cursor     string // Next of the page before, with the same query
 }
@@ -40,7 +41,7 @@ type Hit struct {
 	Text  []index.Piece // what else matches, or what the thing is; nil when there is nothing to say
 
 	Ref       string // the entity; of docs the one whose they are, of a run its subject
-	Kind      string // of the entity
+	Kind      string // of the entity, as its document writes it
 	Type      string // of the entity, or the kind of the run
 	Owner     string // reference
 	Lifecycle string

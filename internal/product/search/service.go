@@ -86,6 +86,9 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 		return s.Access.AuthorizeObject(ctx, repository.Read, r.Space, r.Name) == nil
 	}}
 	asked.Sees = func(in index.In, place string) bool {
+		if q.DocsOf != "" && (in != index.Docs || !docs.has(place, q.DocsOf)) {
+			return false
+		}
 		switch in {
 		case index.Docs:
 			return docs.sees(place)

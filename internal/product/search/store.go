@@ -119,3 +119,13 @@ func (r *reader) sees(site string) bool {
 	}
 	return false
 }
+
+// has tells whether a site is the docs of an entity that is seen.
+func (r *reader) has(site, entity string) bool {
+	for _, e := range r.sites[site].Entities {
+		if e.Ref == entity {
+			return r.entity(e.Space)
+		}
+	}
+	return false
+}

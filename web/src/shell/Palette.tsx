@@ -1,73 +1,128 @@
-import { Spotlight, type SpotlightActionData, spotlight } from '@mantine/spotlight';
+import { Spotlight, spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.layer.css';
-import { useDebouncedValue } from '@mantine/hooks';
-import { IconSearch } from '@tabler/icons-react';
+import { useDebouncedValue, useLocalStorage } from '@mantine/hooks';
+import { IconHistory, IconSearch } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { asProblem } from '../api/problem';
-import { entities, latestRuns } from '../api/queries';
-import { refPath } from '../words/ref';
-import { word } from '../words/status';
+import { me } from '../api/queries';
+import { search } from '../api/search';
+import type { SearchHit } from '../api/types';
+import { Pieces } from '../parts/Pieces';
+import { ThingIcon } from '../parts/ThingIcon';
+import { byThing, joined, type Recent, thingNames, whatOf, withRecent } from '../words/found';
+import classes from './Palette.module.css';
 import { otherPages, portalPages } from './pages';
 
-/** The palette over pages and entities; it opens each time that asked grows. */
+const mostPages = 3;
+
+/** The palette over pages and everything that search finds; it opens each time that asked grows. */
 export default function Palette({ asked }: { asked: number }) {
   const [text, setText] = useState('');
-  const [sought] = useDebouncedValue(text.trim(), 120);
+  const sought = text.trim();
+  const [settled] = useDebouncedValue(sought, 100);
   const navigate = useNavigate();
-  const found = useInfiniteQuery({ ...entities(sought ? { text: sought } : {}, 12), enabled: asked > 0 });
-  const ran = useQuery({ ...latestRuns, enabled: asked > 0 });
+  const who = useQuery(me).data?.ref;
+  const [recent, setRecent] = useLocalStorage<Recent[]>({ key: `roadbed-recent ${who}`, defaultValue: [] });
+  const found = useInfiniteQuery({ ...search({ q: settled }, 20), enabled: asked > 0 && settled !== '' });
   useEffect(() => {
     if (asked > 0) spotlight.open();
   }, [asked]);
 
-  const words = text.toLowerCase();
-  const pages: SpotlightActionData[] = [...portalPages, ...otherPages]
-    .filter((p) => `${p.name} ${p.about}`.toLowerCase().includes(words))
-    .map((p) => ({
-      id: p.to,
-      label: p.name,
-      description: p.about,
-      leftSection: <p.icon size={18} aria-hidden />,
-      onClick: () => void navigate({ to: p.to }),
-    }));
-  const things: SpotlightActionData[] = (found.data?.pages[0]?.items ?? []).map((e) => ({
-    id: e.ref,
-    label: e.title || e.name,
-    description: e.ref,
-    onClick: () => void navigate({ to: refPath(e.ref) ?? '/catalog' }),
-  }));
-  const runs: SpotlightActionData[] = (ran.data?.items ?? [])
-    .filter((r) => sought && `${r.title} ${r.id} ${r.kind}`.toLowerCase().includes(sought.toLowerCase()))
-    .slice(0, 6)
-    .map((r) => ({
-      id: r.id,
-      label: r.title,
-      description: `${r.kind} ${word(r.state)}, by ${r.actor.name}`,
-      onClick: () => void navigate({ to: '/runs/$id', params: { id: r.id } }),
-    }));
-  const failed = found.error ?? ran.error;
-  const nothing = failed ? `The search failed: ${asProblem(failed).message}` : 'Nothing is called that';
+  const words = sought.toLowerCase();
+  const pages = [...portalPages, ...otherPages].filter((p) => `${p.name} ${p.about}`.toLowerCase().includes(words));
+  const hits = sought === '' ? [] : (found.data?.pages[0]?.items ?? []);
+  const late = sought !== '' && (settled !== sought || found.isPlaceholderData);
+  const everything = () => void navigate({ to: '/search', search: { q: sought } });
+  const go = (place: Recent) => {
+    setRecent((before) => withRecent(before ?? [], place));
+    const [to, hash] = place.address.split('#');
+    void navigate({ to: to || '/', hash });
+  };
+  // What is still shown is of an earlier text, so a quick Enter leads to what is found with the whole one.
+  const choose = (hit: SearchHit) =>
+    late ? everything() : go({ address: hit.address, title: joined(hit.title), about: whatOf(hit) });
+  const nothing = found.error ? `The search failed: ${asProblem(found.error).message}` : undefined;
+
   return (
-    <Spotlight
-      query={text}
-      onQueryChange={setText}
-      filter={(_, given) => given}
-      shortcut={null}
-      scrollable
-      maxHeight={420}
-      nothingFound={found.isFetching ? 'Searching…' : nothing}
-      actions={[
-        { group: 'Pages', actions: pages },
-        { group: 'Catalog', actions: things },
-        { group: 'Latest runs', actions: runs },
-      ]}
-      searchProps={{
-        leftSection: <IconSearch size={18} aria-hidden />,
-        placeholder: 'Where to?',
-        'aria-label': 'Where to?',
-      }}
-    />
+    <Spotlight.Root query={text} onQueryChange={setText} shortcut={null} scrollable maxHeight={460} clearQueryOnClose>
+      <Spotlight.Search
+        leftSection={<IconSearch size={18} aria-hidden />}
+        placeholder="Where to?"
+        aria-label="Where to?"
+        maxLength={400}
+      />
+      <Spotlight.ActionsList>
+        {sought === '' && recent.length > 0 && (
+          <Spotlight.ActionsGroup label="Recent">
+            {recent.map((r) => (
+              <Line key={r.address} icon={<IconHistory size={18} />} title={r.title} about={r.about} go={() => go(r)} />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {pages.length > 0 && (
+          <Spotlight.ActionsGroup label="Pages">
+            {pages.slice(0, sought === '' ? undefined : mostPages).map((p) => (
+              <Line
+                key={p.to}
+                icon={<p.icon size={18} />}
+                title={p.name}
+                about={p.about}
+                go={() => void navigate({ to: p.to })}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {byThing(hits).map(([thing, some]) => (
+          <Spotlight.ActionsGroup key={thing} label={thingNames[thing] ?? thing}>
+            {some.map((hit) => (
+              <Line
+                key={`${hit.address} ${hit.run ?? hit.ref}`}
+                icon={<ThingIcon of={hit} />}
+                title={<Pieces of={hit.title} />}
+                about={whatOf(hit)}
+                text={hit.text?.some((p) => p.match) && <Pieces of={hit.text} />}
+                go={() => choose(hit)}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        ))}
+        {sought !== '' && (
+          <Spotlight.ActionsGroup label="Search">
+            <Line
+              icon={<IconSearch size={18} />}
+              title={`Everything with “${sought}”`}
+              about={nothing ?? (late || found.isFetching ? 'Searching…' : (hits.length === 0 && 'Nothing has all of these words') || 'With filters')}
+              go={everything}
+            />
+          </Spotlight.ActionsGroup>
+        )}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
+  );
+}
+
+interface LineProps {
+  icon: ReactNode;
+  title: ReactNode;
+  about: string;
+  text?: ReactNode;
+  go: () => void;
+}
+
+function Line({ icon, title, about, text, go }: LineProps) {
+  return (
+    <Spotlight.Action onClick={go}>
+      <div className={classes.line}>
+        <div className={classes.icon} aria-hidden>
+          {icon}
+        </div>
+        <div className={classes.words}>
+          <div className={classes.title}>{title}</div> <div className={classes.about}>{about}</div>
+          {text && <div className={classes.text}>{text}</div>}
+        </div>
+      </div>
+    </Spotlight.Action>
   );
 }

@@ -12,6 +12,7 @@ import {
   IconPlayerPlay,
   IconPlugConnected,
   IconRocket,
+  IconSearch,
   IconServer2,
   IconTopologyStar3,
   type TablerIcon,
@@ -31,6 +32,7 @@ export interface PortalPage {
     | '/applications'
     | '/infrastructure'
     | '/graph'
+    | '/search'
     | '/changes'
     | '/ledger'
     | '/docs';
@@ -57,6 +59,7 @@ export const portalPages: PortalPage[] = [
 
 /** Pages that the palette knows besides. */
 export const otherPages: PortalPage[] = [
+  { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
