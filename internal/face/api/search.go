@@ -80,8 +80,8 @@ func addressOf(h search.Hit) string {
 		return "/catalog"
 	}
 	if h.In == index.Docs.String() {
-		address := (&url.URL{Path: strings.Join([]string{"/docs", r.Namespace, r.Kind, r.Name, h.Path}, "/"), Fragment: h.Anchor}).String()
-		return strings.TrimSuffix(address, "/")
+		address := url.URL{Path: strings.TrimSuffix(strings.Join([]string{"/docs", r.Namespace, r.Kind, r.Name, h.Path}, "/"), "/"), Fragment: h.Anchor}
+		return address.String()
 	}
 	switch r.Kind {
 	case "stack":

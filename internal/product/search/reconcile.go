@@ -250,10 +250,10 @@ func (s *Service) takeEntries(ctx context.Context, entries []ledger.Entry) error
 		if err := json.Unmarshal(e.Data, &data); err != nil {
 			continue // it has no object, so it tells nothing of these
 		}
-		switch {
-		case e.Type == "docs.changed":
+		switch e.Type {
+		case "docs.changed":
 			sites[data.Site] = true
-		case e.Type == "run.created":
+		case "run.created":
 			runs = append(runs, e.Subject)
 		default:
 			names[strings.TrimPrefix(e.Subject, "repository:")] = true

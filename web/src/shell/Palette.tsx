@@ -1,4 +1,4 @@
-import { Spotlight, spotlight } from '@mantine/spotlight';
+import { createSpotlight, Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.layer.css';
 import { useDebouncedValue, useLocalStorage } from '@mantine/hooks';
 import { IconHistory, IconSearch } from '@tabler/icons-react';
@@ -16,6 +16,15 @@ import classes from './Palette.module.css';
 import { otherPages, portalPages } from './pages';
 
 const mostPages = 3;
+const [store, spotlight] = createSpotlight();
+
+/** Marks the first line as the one that Enter takes, after others have come in front of the one that was. */
+function selectFirst() {
+  const list = document.getElementById(store.getState().listId);
+  list?.querySelector('[data-selected]')?.removeAttribute('data-selected');
+  list?.querySelector('[data-action]')?.setAttribute('data-selected', 'true');
+  store.updateState((state) => ({ ...state, selected: 0 }));
+}
 
 /** The palette over pages and everything that search finds; it opens each time that asked grows. */
 export default function Palette({ asked }: { asked: number }) {
@@ -34,6 +43,9 @@ export default function Palette({ asked }: { asked: number }) {
   const pages = [...portalPages, ...otherPages].filter((p) => `${p.name} ${p.about}`.toLowerCase().includes(words));
   const hits = sought === '' ? [] : (found.data?.pages[0]?.items ?? []);
   const late = sought !== '' && (settled !== sought || found.isPlaceholderData);
+  useEffect(() => {
+    if (sought !== '' && !late) selectFirst();
+  }, [sought, late]);
   const everything = () => void navigate({ to: '/search', search: { q: sought } });
   const go = (place: Recent) => {
     setRecent((before) => withRecent(before ?? [], place));
@@ -46,7 +58,15 @@ export default function Palette({ asked }: { asked: number }) {
   const nothing = found.error ? `The search failed: ${asProblem(found.error).message}` : undefined;
 
   return (
-    <Spotlight.Root query={text} onQueryChange={setText} shortcut={null} scrollable maxHeight={460} clearQueryOnClose>
+    <Spotlight.Root
+      store={store}
+      query={text}
+      onQueryChange={setText}
+      shortcut={null}
+      scrollable
+      maxHeight={460}
+      clearQueryOnClose
+    >
       <Spotlight.Search
         leftSection={<IconSearch size={18} aria-hidden />}
         placeholder="Where to?"
@@ -93,7 +113,12 @@ export default function Palette({ asked }: { asked: number }) {
             <Line
               icon={<IconSearch size={18} />}
               title={`Everything with “${sought}”`}
-              about={nothing ?? (late || found.isFetching ? 'Searching…' : (hits.length === 0 && 'Nothing has all of these words') || 'With filters')}
+              about={
+                nothing ??
+                (late || found.isFetching
+                  ? 'Searching…'
+                  : (hits.length === 0 && 'Nothing has all of these words') || 'With filters')
+              }
               go={everything}
             />
           </Spotlight.ActionsGroup>

@@ -94,7 +94,7 @@ func (h *Search) query(r *http.Request) (searchResults, error) {
 	}
 	tag := "m" + strings.ToLower(rand.Text()[:8])
 	for i, hit := range found.Hits {
-		result := document(hit)
+		result := searchDocument(hit)
 		result.Rank = len(asked.pages)*asked.Limit + i + 1
 		result.Highlight.PreTag, result.Highlight.PostTag = "<"+tag+">", "</"+tag+">"
 		result.Highlight.Fields = map[string]string{}
@@ -108,8 +108,8 @@ func (h *Search) query(r *http.Request) (searchResults, error) {
 	return out, nil
 }
 
-// document gives what was found in the form of Backstage's collators.
-func document(hit search.Hit) (r searchResult) {
+// searchDocument gives what was found in the form of Backstage's collators.
+func searchDocument(hit search.Hit) (r searchResult) {
 	of, err := ref.Parse(hit.Ref, "", "")
 	if err != nil {
 		of = ref.Entity{}

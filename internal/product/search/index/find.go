@@ -157,7 +157,6 @@ type perPart struct {
 	in      [ins]bool
 	allowed [facets][]bool // of each value; nil for all
 	counts  [facets][]int32
-	after   uint32 // things from here on come after the position, of those with its score
 	lost    int    // the greatest score with which one of this segment was not good enough; -1
 }
 

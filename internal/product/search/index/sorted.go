@@ -124,13 +124,6 @@ func (s *sorted) find(text []byte) (int, bool) {
 	return 0, false
 }
 
-// place gives how many texts are before another.
-func (s *sorted) place(text []byte) int {
-	c := s.cursor()
-	c.seek(text)
-	return c.i
-}
-
 // at gives a text by its place.
 func (s *sorted) at(i int) string {
 	c := s.cursor()

@@ -111,13 +111,14 @@ function Things({
   set: (value: string | undefined) => void;
 }) {
   const all = counts.reduce((sum, c) => sum + c.count, 0);
-  const choices = [{ value: undefined, name: 'All', count: all }].concat(
-    Object.entries(thingNames).map(([value, name]) => ({
-      value: value as undefined,
+  const choices: { value?: string; name: string; count: number }[] = [
+    { name: 'All', count: all },
+    ...Object.entries(thingNames).map(([value, name]) => ({
+      value,
       name,
       count: counts.find((c) => c.value === value)?.count ?? 0,
     })),
-  );
+  ];
   return (
     <fieldset className={classes.things}>
       <VisuallyHidden component="legend">What to search</VisuallyHidden>
