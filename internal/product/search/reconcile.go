@@ -17,7 +17,7 @@ import (
 )
 
 // followed are the entries that tell of what is not in the catalog.
-var followed = []string{"docs.changed", "run.created", "repository.renamed", "repository.transferred", "repository.deleted", "repository.restored", "repository.purged"} //nolint:gochecknoglobals // a table
+var followed = []string{"docs.changed", "run.created", "repository.renamed", "repository.transferred", "repository.deleted", "repository.restored", "repository.purged"}
 
 const (
 	again    = time.Second           // after a failure

@@ -157,7 +157,7 @@ type perPart struct {
 	in      [ins]bool
 	allowed [facets][]bool // of each value; nil for all
 	counts  [facets][]int32
-	lost    int    // the greatest score with which one of this segment was not good enough; -1
+	lost    int // the greatest score with which one of this segment was not good enough; -1
 }
 
 func (c *collector) prepare(p *part) *perPart {

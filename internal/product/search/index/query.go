@@ -166,7 +166,7 @@ const (
 )
 
 // worth of a match, as a factor.
-var worth = [qualities]uint16{0, 2, 3, 4, 7, 10} //nolint:gochecknoglobals // a table
+var worth = [qualities]uint16{0, 2, 3, 4, 7, 10}
 
 // bestField gives the weight of the best of some fields.
 func bestField(mask Field) uint16 {

@@ -73,7 +73,7 @@ const (
 )
 
 // weights of the fields.
-var weights = [...]uint16{100, 80, 50, 40, 30, 10} //nolint:gochecknoglobals // a table
+var weights = [...]uint16{100, 80, 50, 40, 30, 10}
 
 // Doc is a thing as it is put.
 type Doc struct {
