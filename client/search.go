@@ -40,9 +40,3 @@ type TextPiece struct {
 	Text  string `json:"text"`
 	Match bool   `json:"match,omitempty" doc:"It is what a word of the query found."`
 }
-
-// Facet is one value of a field, and how many have it.
-type Facet struct {
-	Value string `json:"value"`
-	Count int    `json:"count"`
-}

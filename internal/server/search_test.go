@@ -93,7 +93,7 @@ func TestSearch(t *testing.T) {
 				t.Errorf("it is marked %s", got)
 			}
 		}
-		if !slices.Equal(found.Facets["kind"], []client.Facet{{Value: "component", Count: 2}, {Value: "api", Count: 1}}) || !slices.Equal(found.In, []client.Facet{{Value: "entities", Count: 2}, {Value: "apis", Count: 1}}) || found.Facets["owner"] != nil {
+		if !slices.Equal(found.Facets["kind"], []client.Facet{{Field: "kind", Value: "component", Count: 2}, {Field: "kind", Value: "api", Count: 1}}) || !slices.Equal(found.In, []client.Facet{{Field: "in", Value: "entities", Count: 2}, {Field: "in", Value: "apis", Count: 1}}) || found.Facets["owner"] != nil {
 			t.Errorf("it is counted %+v, %+v", found.Facets, found.In)
 		}
 		g.searches("rita", "paymnet gatway", func(r client.SearchResult) bool { return told(r) == gateway && r.Typos })

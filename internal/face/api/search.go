@@ -36,12 +36,12 @@ func (a *API) search(ctx context.Context, in *searchInput) (*body[SearchResult],
 		return nil, err
 	}
 	out := SearchResult{
-		Items: make([]SearchHit, len(found.Hits)), Next: found.Next, Total: found.Total, In: wireCounts(found.In), Facets: map[string][]Facet{},
+		Items: make([]SearchHit, len(found.Hits)), Next: found.Next, Total: found.Total, In: wireCounts("in", found.In), Facets: map[string][]Facet{},
 		Typos: found.Typos, Building: found.Building,
 	}
 	for _, name := range words(in.Facets) {
 		if counts, known := found.Facets[name]; known {
-			out.Facets[name] = wireCounts(counts)
+			out.Facets[name] = wireCounts(name, counts)
 		}
 	}
 	for i, h := range found.Hits {
@@ -54,10 +54,10 @@ func (a *API) search(ctx context.Context, in *searchInput) (*body[SearchResult],
 	return answer(out), nil
 }
 
-func wireCounts(counts []index.Count) []Facet {
+func wireCounts(field string, counts []index.Count) []Facet {
 	list := make([]Facet, len(counts))
 	for i, c := range counts {
-		list[i] = Facet(c)
+		list[i] = Facet{Field: field, Value: c.Value, Count: c.Count}
 	}
 	return list
 }

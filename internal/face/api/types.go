@@ -14,7 +14,6 @@ type (
 	GraphNode         = client.GraphNode
 	GraphEdge         = client.GraphEdge
 	Cycle             = client.Cycle
-	Facet             = client.Facet
 	SearchResult      = client.SearchResult
 	SearchHit         = client.SearchHit
 	TextPiece         = client.TextPiece
