@@ -42,7 +42,7 @@ export default function Palette({ asked }: { asked: number }) {
   const words = sought.toLowerCase();
   const pages = [...portalPages, ...otherPages].filter((p) => `${p.name} ${p.about}`.toLowerCase().includes(words));
   const hits = sought === '' ? [] : (found.data?.pages[0]?.items ?? []);
-  const late = sought !== '' && (settled !== sought || found.isPlaceholderData);
+  const late = sought !== '' && (settled !== sought || found.isPlaceholderData || found.isPending);
   useEffect(() => {
     if (sought !== '' && !late) selectFirst();
   }, [sought, late]);
@@ -75,14 +75,14 @@ export default function Palette({ asked }: { asked: number }) {
       />
       <Spotlight.ActionsList>
         {sought === '' && recent.length > 0 && (
-          <Spotlight.ActionsGroup label="Recent">
+          <Lines label="Recent">
             {recent.map((r) => (
               <Line key={r.address} icon={<IconHistory size={18} />} title={r.title} about={r.about} go={() => go(r)} />
             ))}
-          </Spotlight.ActionsGroup>
+          </Lines>
         )}
         {pages.length > 0 && (
-          <Spotlight.ActionsGroup label="Pages">
+          <Lines label="Pages">
             {pages.slice(0, sought === '' ? undefined : mostPages).map((p) => (
               <Line
                 key={p.to}
@@ -92,10 +92,10 @@ export default function Palette({ asked }: { asked: number }) {
                 go={() => void navigate({ to: p.to })}
               />
             ))}
-          </Spotlight.ActionsGroup>
+          </Lines>
         )}
         {byThing(hits).map(([thing, some]) => (
-          <Spotlight.ActionsGroup key={thing} label={thingNames[thing] ?? thing}>
+          <Lines key={thing} label={thingNames[thing] ?? thing}>
             {some.map((hit) => (
               <Line
                 key={`${hit.address} ${hit.run ?? hit.ref}`}
@@ -106,10 +106,10 @@ export default function Palette({ asked }: { asked: number }) {
                 go={() => choose(hit)}
               />
             ))}
-          </Spotlight.ActionsGroup>
+          </Lines>
         ))}
         {sought !== '' && (
-          <Spotlight.ActionsGroup label="Search">
+          <Lines label="Search">
             <Line
               icon={<IconSearch size={18} />}
               title={`Everything with “${sought}”`}
@@ -121,10 +121,19 @@ export default function Palette({ asked }: { asked: number }) {
               }
               go={everything}
             />
-          </Spotlight.ActionsGroup>
+          </Lines>
         )}
       </Spotlight.ActionsList>
     </Spotlight.Root>
+  );
+}
+
+/** Lines under a name, which is for those who hear the page, too. */
+function Lines({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <Spotlight.ActionsGroup label={label} role="group" aria-label={label}>
+      {children}
+    </Spotlight.ActionsGroup>
   );
 }
 

@@ -42,9 +42,12 @@ func (x *Index) Find(q Query) Result {
 	if matching >= enough || !slices.ContainsFunc(q.Words, func(w Word) bool { return !w.Exact && edits(w.Text) > 0 }) {
 		return r
 	}
-	r, _ = x.find(parts, q, true)
-	r.Typos = true
-	return r
+	more, all := x.find(parts, q, true)
+	if all == matching {
+		return r
+	}
+	more.Typos = true
+	return more
 }
 
 // find also gives how many things that are seen have the words, whatever else is asked of them.

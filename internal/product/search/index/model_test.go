@@ -18,8 +18,9 @@ func (m model) find(q Query) Result {
 	r, matching := m.search(q, false)
 	typos := slices.ContainsFunc(q.Words, func(w Word) bool { return !w.Exact && edits(w.Text) > 0 })
 	if matching < enough && typos {
-		r, _ = m.search(q, true)
-		r.Typos = true
+		if more, all := m.search(q, true); all > matching {
+			r, r.Typos = more, true
+		}
 	}
 	return r
 }

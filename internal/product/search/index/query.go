@@ -45,7 +45,7 @@ type Result struct {
 	Hits   []Hit
 	More   bool // something comes after the hits
 	Total  int
-	Typos  bool            // words that differ by a typo were taken, too
+	Typos  bool            // words that differ by a typo were taken, too, and found more
 	In     [ins]int        // how many of each kind of thing there are, whatever Query.In says
 	Counts [facets][]Count // of each facet's values, whatever Query.Where says of that facet; the most frequent first
 }
