@@ -91,3 +91,20 @@ func BenchmarkFind(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPut changes one thing after another in an index of SEARCH_N entities (else 20,000).
+func BenchmarkPut(b *testing.B) {
+	n, err := strconv.Atoi(os.Getenv("SEARCH_N"))
+	if err != nil {
+		n = 20_000
+	}
+	x := made(n)
+	i := 0
+	for b.Loop() {
+		i++
+		d := Doc{Key: fmt.Sprintf("component:default/changed-%d", i%100), Place: "space-1"}
+		d.Add(Name, fmt.Sprintf("changed-%d", i%100))
+		d.Add(Body, "changed by a push, and pays for it")
+		x.Put(d)
+	}
+}

@@ -83,17 +83,7 @@ func (s *scratch) search(p *part, words []Word, typos bool) {
 			}
 		}
 		p.matches(w, typos, func(term int, q quality) {
-			of := &scores[q]
-			p.each(term, func(doc uint32, mask Field) {
-				if i > 0 && s.total[doc] == 0 {
-					return
-				}
-				had := s.word[doc]
-				if had == 0 {
-					s.had = append(s.had, doc)
-				}
-				s.word[doc] = max(had, of[mask&63])
-			})
+			s.note(p.list(term), &scores[q], i > 0)
 		})
 		if i == 0 {
 			s.total, s.word = s.word, s.total
@@ -114,6 +104,21 @@ func (s *scratch) search(p *part, words []Word, typos bool) {
 	}
 	if len(s.found) > 0 {
 		s.called(p, words)
+	}
+}
+
+// note gives the things of a list the best score for the word so far; with among, only those that have the words before.
+func (s *scratch) note(l list, scores *[64]uint16, among bool) {
+	total, word := s.total, s.word
+	for doc, mask, ok := l.next(); ok; doc, mask, ok = l.next() {
+		if among && total[doc] == 0 {
+			continue
+		}
+		had := word[doc]
+		if had == 0 {
+			s.had = append(s.had, doc)
+		}
+		word[doc] = max(had, scores[mask&63])
 	}
 }
 

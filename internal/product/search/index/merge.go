@@ -25,6 +25,12 @@ func merge(parts []part) *segment {
 	for f := range w.columns {
 		w.columns[f].list = make([]uint32, 0, n)
 	}
+	var postings, keys, terms, named int
+	for _, p := range parts {
+		postings, keys, terms, named = postings+len(p.postings), keys+len(p.keys.data), terms+len(p.terms.data), named+p.terms.n
+	}
+	w.s.postings, w.s.ends = make([]byte, 0, postings), make([]uint32, 0, named)
+	w.keys.data, w.terms.data = make([]byte, 0, keys), make([]byte, 0, terms)
 	values := make([]valueMaps, len(parts))
 	for i, p := range parts {
 		values[i].place = translate(&w.place, p.place.values)

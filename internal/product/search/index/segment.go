@@ -247,32 +247,52 @@ func appendPostings(to []byte, list []posting) []byte {
 	return to
 }
 
-// each gives the postings of a term.
-func (s *segment) each(term int, fn func(doc uint32, mask Field)) {
+// list is the postings of a term, as they are read.
+type list struct {
+	data []byte
+	left uint64
+	same bool
+	mask Field
+	doc  uint32
+}
+
+func (s *segment) list(term int) list {
 	at := uint32(0)
 	if term > 0 {
 		at = s.ends[term-1]
 	}
-	data := s.postings[at:s.ends[term]]
-	head, n := binary.Uvarint(data)
-	data = data[n:]
-	same, mask := head&1 == 1, Field(0)
-	if same {
-		mask, data = Field(data[0]), data[1:]
+	l := list{data: s.postings[at:s.ends[term]]}
+	head, n := binary.Uvarint(l.data)
+	l.data, l.left, l.same = l.data[n:], head>>1, head&1 == 1
+	if l.same {
+		l.mask, l.data = Field(l.data[0]), l.data[1:]
 	}
-	doc := uint32(0)
-	for range head >> 1 {
-		if b := data[0]; b < 0x80 {
-			doc += uint32(b)
-			data = data[1:]
-		} else {
-			delta, n := binary.Uvarint(data)
-			doc += uint32(delta)
-			data = data[n:]
-		}
-		if !same {
-			mask, data = Field(data[0]), data[1:]
-		}
+	return l
+}
+
+func (l *list) next() (doc uint32, mask Field, ok bool) {
+	if l.left == 0 {
+		return 0, 0, false
+	}
+	l.left--
+	if b := l.data[0]; b < 0x80 {
+		l.doc += uint32(b)
+		l.data = l.data[1:]
+	} else {
+		delta, n := binary.Uvarint(l.data)
+		l.doc += uint32(delta)
+		l.data = l.data[n:]
+	}
+	if !l.same {
+		l.mask, l.data = Field(l.data[0]), l.data[1:]
+	}
+	return l.doc, l.mask, true
+}
+
+// each gives the postings of a term.
+func (s *segment) each(term int, fn func(doc uint32, mask Field)) {
+	l := s.list(term)
+	for doc, mask, ok := l.next(); ok; doc, mask, ok = l.next() {
 		fn(doc, mask)
 	}
 }
