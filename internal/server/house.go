@@ -265,7 +265,7 @@ func (h *House) products() error {
 		Workflows: submitter{h.Workflows}, Now: time.Now, Log: h.Log,
 	})
 	h.Proposals = proposal.New(proposal.Deps{
-		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Runs: h.Runs, People: h.Identity,
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Catalog: h.Catalog, Runs: h.Runs, People: h.Identity,
 		Outside: outsiders{h}, BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 	})
 	h.Docs = docs.New(docs.Deps{

@@ -260,7 +260,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 		nobody := person(t, h, "mallory")
 		// What a person without any right may do: know of itself, and get lists that are empty.
 		own := map[string]bool{"whoami": true, "getStatus": true, "signOut": true, "listTokens": true, "createToken": true, "listKinds": true,
-			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "countProposals": true, "checkDocsFiles": true}
+			"createSignInLink": true, "lintWorkflow": true, "lintTemplate": true, "getHome": true, "listStars": true, "unstar": true, "listViews": true, "countProposals": true, "checkDocsFiles": true}
 		ids := furnish(t, h, server)
 		query := map[string]string{"listFacets": "?facet=kind", "getEntityGraph": "?root=component:default/none", "listChanges": "?from=2020-01-01T00:00:00Z", "readFile": "?path=README.md", "signOutEverywhere": "?user=user:default/admin",
 			"compare": "?base=trunk&head=feature", "deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk",
@@ -336,7 +336,7 @@ func bodyOf(h *House, op *huma.Operation) string {
 var fieldTexts = map[string]string{
 	"documents": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {type: a, lifecycle: b, owner: c}}",
 	"document":  waiting, "repository": "default/none", "user": "user:default/admin", "owner": "user:default/admin", "path": "catalog-info.yaml",
-	"rego": "package roadbed.plan", "point": "plan", "space": "default",
+	"refs": "component:default/none", "rego": "package roadbed.plan", "point": "plan", "space": "default",
 }
 
 func valueOf(h *House, name string, s *huma.Schema, depth int) any {
@@ -356,6 +356,8 @@ func valueOf(h *House, name string, s *huma.Schema, depth int) any {
 		return 1
 	case s.Type == huma.TypeBoolean:
 		return false
+	case s.Type == huma.TypeArray && fieldTexts[name] != "":
+		return []any{fieldTexts[name]}
 	case s.Type == huma.TypeArray:
 		return []any{}
 	}

@@ -31,7 +31,27 @@ const home = createRoute({
 const catalog = createRoute({
   getParentRoute: parent,
   path: '/catalog',
-  validateSearch: search('text', 'kind', 'owner', 'space', 'asOf'),
+  validateSearch: search(
+    ...([
+      'text',
+      'kind',
+      'owner',
+      'space',
+      'namespace',
+      'type',
+      'lifecycle',
+      'system',
+      'tag',
+      'mine',
+      'starred',
+      'gap',
+      'failed',
+      'orphan',
+      'sort',
+      'columns',
+      'asOf',
+    ] as const),
+  ),
   component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
 });
 const entity = createRoute({
@@ -45,6 +65,12 @@ const searching = createRoute({
   path: '/search',
   validateSearch: search('q', 'in', 'kind', 'type', 'owner', 'lifecycle', 'space'),
   component: lazyRouteComponent(() => import('./pages/search/Search'), 'SearchPage'),
+});
+const gaps = createRoute({
+  getParentRoute: parent,
+  path: '/gaps',
+  validateSearch: search('gap', 'kind', 'space'),
+  component: lazyRouteComponent(() => import('./pages/catalog/Gaps'), 'Gaps'),
 });
 const graph = createRoute({
   getParentRoute: parent,
@@ -225,6 +251,7 @@ const pages = [
   catalog,
   entity,
   searching,
+  gaps,
   graph,
   changes,
   create,

@@ -46,6 +46,9 @@
 // stand on: what is wrong keeps its last good entity, what is as it was is not written, and of a whole set what is not in it
 // goes, save where that is more than may go at once.
 //
+// Stars and views are kept for each who has signed in, by the opaque id, and go with the person; a view may be shared with a
+// space, whose writers change it.
+//
 // Rights: source:push, entity:read, entity:write, entity:delete, location:write, and space:admin for restricted kinds and trust.
 // Whoever may not read an entity learns nothing of it, save that its name is taken when they bring the same: it is
 // fault.NotFound, and lists filter before they count.

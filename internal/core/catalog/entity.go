@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -96,3 +97,13 @@ const (
 	maxDocument  = 512 << 10
 	maxRelations = 2000 // of one document
 )
+
+// Wrong tells what is wrong with documents, by their kinds. It asks for no right, since it reads nothing but what it is given.
+func (s *Service) Wrong(documents []document.Document) (wrong []fault.Detail) {
+	registry := s.knowing(documents)
+	for _, d := range documents {
+		_, details := s.checkBy(registry, d)
+		wrong = append(wrong, details...)
+	}
+	return wrong
+}

@@ -45,8 +45,8 @@ func facets() map[string]facet {
 		"state": {own: func(q *Query) { q.Failed, q.Orphan = false, false }, values: []facetValue{
 			{"failed", func(q *Query) { q.Failed = true }}, {"orphan", func(q *Query) { q.Orphan = true }},
 		}},
-		"personal": {own: func(q *Query) { q.Mine = false }, values: []facetValue{
-			{"mine", func(q *Query) { q.Mine = true }},
+		"personal": {own: func(q *Query) { q.Mine, q.Starred = false, false }, values: []facetValue{
+			{"mine", func(q *Query) { q.Mine = true }}, {"starred", func(q *Query) { q.Starred = true }},
 		}},
 	}
 	gaps := facet{own: func(q *Query) { q.Gaps = nil }}

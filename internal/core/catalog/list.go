@@ -30,6 +30,7 @@ type Query struct {
 	Text      string   // words that all occur in name, title, description or tags
 	Source    string   // name of an apply, or "location:" and an id
 	Mine      bool     // only those that the reader owns, or a group that the reader is in, nested ones included
+	Starred   bool     // only those that the reader has starred
 	Gaps      []Gap    // only those that lack one of these
 	Failed    bool     // only those with an Error
 	Orphan    bool     // only those that no file declares any more
@@ -124,6 +125,13 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	}
 	if q.Mine {
 		all = append(all, index.Has{Key: index.KeyOwner, Values: mine(ctx)})
+	}
+	if q.Starred {
+		starred, err := s.starred(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, starred)
 	}
 	if len(q.Gaps) > 0 {
 		gaps, err := s.lacking(ctx, q.Gaps)

@@ -58,6 +58,9 @@ func (s *Service) forgetPerson(ctx context.Context, tx *store.Tx, person ref.Ent
 	if err != nil || !ref.IsID(id, ref.Principal) {
 		return err
 	}
+	if err := forgetKept(ctx, tx, id); err != nil {
+		return err
+	}
 	return s.queue.Insert(ctx, tx, jobForget, forgetArgs{person.String(), id}, queue.InsertOptions{Unique: id})
 }
 

@@ -117,6 +117,8 @@ func (a *API) routes() {
 	a.pastRoutes()
 	a.graphRoutes()
 	a.applyRoutes()
+	a.keepRoutes()
+	a.editRoutes()
 	a.locationRoutes()
 	a.sourceRoutes()
 	a.hookRoutes()

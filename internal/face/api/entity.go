@@ -44,6 +44,7 @@ type EntityFilter struct {
 	Tag       string `query:"tag" maxLength:"500" doc:"Tags that are all there, with commas."`
 	Text      string `query:"text" maxLength:"200" doc:"Words that occur in name, title, description or tags."`
 	Mine      bool   `query:"mine" doc:"Only what the caller owns, or a group that the caller is in, nested ones included."`
+	Starred   bool   `query:"starred" doc:"Only what the caller has starred."`
 	Gap       string `query:"gap" maxLength:"200" doc:"Only what lacks one of these, with commas: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system, no-description."`
 	Failed    bool   `query:"failed" doc:"Only those whose source's newest text could not be taken."`
 	Orphan    bool   `query:"orphan" doc:"Only those that no file declares any more."`
@@ -52,7 +53,7 @@ type EntityFilter struct {
 func (f EntityFilter) query() catalog.Query {
 	q := catalog.Query{
 		Kinds: words(f.Kind), Space: words(f.Space), Namespace: words(f.Namespace), Owner: words(f.Owner), Type: words(f.Type), Lifecycle: words(f.Lifecycle),
-		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Mine: f.Mine, Failed: f.Failed, Orphan: f.Orphan,
+		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Mine: f.Mine, Starred: f.Starred, Failed: f.Failed, Orphan: f.Orphan,
 	}
 	for _, gap := range words(f.Gap) {
 		q.Gaps = append(q.Gaps, catalog.Gap(gap))
@@ -64,7 +65,7 @@ type listEntitiesInput struct {
 	Paging
 	EntityFilter
 	Sort string    `query:"sort" maxLength:"20" doc:"ref, name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards; ref unless it is given. What has no value comes last."`
-	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted. Gaps, failed, orphan and sort are of now alone."`
+	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted. Gaps, stars, failed, orphan and sort are of now alone."`
 }
 
 // EntityList is a page of entities, with how many there are in all.
@@ -164,7 +165,7 @@ func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*struct{
 
 type facetsInput struct {
 	EntityFilter
-	Facet string `query:"facet" required:"true" maxLength:"200" doc:"Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine), gap."`
+	Facet string `query:"facet" required:"true" maxLength:"200" doc:"Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine, starred), gap."`
 	Apart bool   `query:"apart" doc:"Count each field as if the list were not narrowed by it, so that its other values can be chosen."`
 }
 

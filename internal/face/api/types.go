@@ -8,6 +8,13 @@ type (
 	Entity            = client.Entity
 	Relation          = client.Relation
 	Facet             = client.Facet
+	Star              = client.Star
+	View              = client.View
+	EntityEdit        = client.EntityEdit
+	Edited            = client.Edited
+	Deed              = client.Deed
+	Redeclared        = client.Redeclared
+	Refused           = client.Refused
 	EntityVersion     = client.EntityVersion
 	EntityChange      = client.EntityChange
 	EntityGraph       = client.EntityGraph

@@ -29,7 +29,7 @@ func refPath(r ref.Entity) string {
 
 func (s *state) get() *cobra.Command {
 	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, sort string
-	var mine, failed, orphan bool
+	var mine, starred, failed, orphan bool
 	var at instant
 	c := s.verb("get KIND [NAME]", "Entities of a kind, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if len(args) == 2 {
@@ -38,7 +38,7 @@ func (s *state) get() *cobra.Command {
 		return showList(s, c, api, list[client.Entity]{
 			path: "/entities", query: url.Values{
 				"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
-				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "sort": {sort}, "mine": {yes(mine)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
+				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "sort": {sort}, "mine": {yes(mine)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
 			},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
@@ -56,6 +56,7 @@ func (s *state) get() *cobra.Command {
 	c.Flags().StringVar(&system, "system", "", "only those of a `system`; several with commas")
 	c.Flags().StringVar(&tag, "tag", "", "only those with a `tag`; of several with commas, with all of them")
 	c.Flags().BoolVar(&mine, "mine", false, "only what you own, or a group that you are in")
+	c.Flags().BoolVar(&starred, "starred", false, "only what you have starred")
 	c.Flags().StringVar(&gap, "gap", "", "only what lacks `something`: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system or no-description; several with commas")
 	c.Flags().BoolVar(&failed, "failed", false, "only those whose newest text could not be taken in")
 	c.Flags().BoolVar(&orphan, "orphan", false, "only those that no file declares any more")

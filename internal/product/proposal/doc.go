@@ -25,6 +25,9 @@
 // account there, the comment is new and nobody changed it (outside_command.go); the forge is answered by one comment. The
 // platform's own account commands nothing there, and nothing is approved there by a comment, which names no head.
 //
+// What is declared of entities is edited where that is (declare.go): by a commit to the branch that the catalog reads, by a
+// branch and a proposal where rules or a forge ask for one, or by an apply.
+//
 // A target that moves makes its proposals stale (target.go): those that it may have merged, those that wait to be merged and
 // the newest few are looked at, any other when somebody looks at it or merges it.
 //

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -34,6 +35,7 @@ type Deps struct {
 	Queue        *queue.Queue
 	Access       *access.Service
 	Repositories *repository.Service
+	Catalog      *catalog.Service
 	Runs         *run.Service
 	People       People
 	Outside      Outside

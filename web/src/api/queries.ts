@@ -42,6 +42,15 @@ export interface EntityFilter {
   namespace?: string;
   text?: string;
   type?: string;
+  lifecycle?: string;
+  system?: string;
+  tag?: string;
+  mine?: boolean;
+  starred?: boolean;
+  gap?: string;
+  failed?: boolean;
+  orphan?: boolean;
+  sort?: string;
   /** The catalog as it was at a time. */
   asOf?: string;
 }
@@ -70,6 +79,42 @@ export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityF
     queryFn: () => body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet: name } } })),
     placeholderData: keepPreviousData,
   });
+
+/** Fields that the side bar counts, each as if the list were not narrowed by it. */
+const counted = 'kind,type,owner,lifecycle,tag,system,namespace,space,state,personal,gap';
+
+export const facets = (filter: EntityFilter, facet = counted) =>
+  queryOptions({
+    queryKey: ['entities', 'facets', facet, filter],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet, apart: true } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+export const stars = queryOptions({
+  queryKey: ['stars'],
+  queryFn: ({ signal }) =>
+    everything((cursor) => body(api.GET('/api/v1/stars', { params: { query: { limit: 200, cursor } }, signal }))),
+  staleTime: minute,
+});
+
+export const views = queryOptions({
+  queryKey: ['views'],
+  queryFn: ({ signal }) =>
+    everything((cursor) => body(api.GET('/api/v1/views', { params: { query: { limit: 200, cursor } }, signal }))),
+  staleTime: minute,
+});
+
+/** All pages of a list that is short. */
+async function everything<T>(read: (cursor?: string) => Promise<{ items: T[]; next?: string }>): Promise<T[]> {
+  const all: T[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const part = await read(cursor);
+    all.push(...part.items);
+    cursor = part.next;
+    if (!cursor) return all;
+  }
+}
 
 export const entity = (kind: string, namespace: string, name: string, asOf?: string) =>
   queryOptions({

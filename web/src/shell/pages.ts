@@ -15,6 +15,7 @@ import {
   IconSearch,
   IconServer2,
   IconTopologyStar3,
+  IconUserQuestion,
   type TablerIcon,
 } from '@tabler/icons-react';
 
@@ -33,6 +34,7 @@ export interface PortalPage {
     | '/infrastructure'
     | '/graph'
     | '/search'
+    | '/gaps'
     | '/changes'
     | '/ledger'
     | '/docs';
@@ -61,6 +63,7 @@ export const portalPages: PortalPage[] = [
 export const otherPages: PortalPage[] = [
   { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
+  { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
   { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },

@@ -43,6 +43,28 @@ CREATE TABLE entity_versions (
 CREATE INDEX entity_versions_entry ON entity_versions (entry);
 CREATE INDEX entity_versions_time ON entity_versions (time, ref);
 
+-- What people want to find again, by the ids of principals.
+CREATE TABLE entity_stars (
+  person TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  starred BIGINT NOT NULL,
+  PRIMARY KEY (person, ref)
+);
+
+-- Lists of entities that are kept under a name.
+CREATE TABLE catalog_views (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  space TEXT NOT NULL DEFAULT '',       -- that it is shared with; '' for its author alone
+  query TEXT NOT NULL,                  -- parameters of the list, as in its address
+  author TEXT NOT NULL,                 -- id of a principal
+  created BIGINT NOT NULL,
+  updated BIGINT NOT NULL,
+  version BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX catalog_views_own ON catalog_views (author, name) WHERE space = '';
+CREATE UNIQUE INDEX catalog_views_shared ON catalog_views (space, name) WHERE space <> '';
+
 CREATE TABLE entity_statuses (
   ref TEXT PRIMARY KEY,
   status TEXT NOT NULL,

@@ -1,30 +1,71 @@
-import { Anchor, Button, Group, Select, Text } from '@mantine/core';
-import { IconAlertTriangle, IconSearch } from '@tabler/icons-react';
+import { Button, Checkbox, Drawer, Group, Popover, Stack } from '@mantine/core';
+import { IconColumns3, IconDownload, IconFilter, IconSearch, IconX } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type EntityFilter, entities, facet } from '../../api/queries';
-import type { Entity } from '../../api/types';
+import { useCallback, useMemo, useState } from 'react';
+import { api, body } from '../../api/client';
+import { useStar } from '../../api/editing';
+import { entities, stars } from '../../api/queries';
 import { AsOf, AsOfBanner } from '../../parts/AsOf';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
-import { Moment } from '../../parts/Moment';
-import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
-import { RefLink } from '../../parts/RefLink';
-import { type Column, Table } from '../../parts/Table';
-import { parseRef, shortRef } from '../../words/ref';
+import { shortRef } from '../../words/ref';
+import { Bulk } from './Bulk';
+import classes from './catalog.module.css';
+import { chosenColumns, columns as everyColumn, keepColumns } from './columns';
+import { EntityTable } from './EntityTable';
+import {
+  type CatalogSearch,
+  chosen,
+  command,
+  csv,
+  flags,
+  gapNames,
+  type ListName,
+  lists,
+  toFilter,
+  turned,
+  values,
+} from './filter';
+import { Sidebar } from './Sidebar';
+import { useSelection } from './selection';
+import { Views } from './Views';
 
 const route = getRouteApi('/shell/catalog');
+const flagNames: Record<string, string> = {
+  mine: 'Owned by me',
+  starred: 'Starred',
+  failed: 'Newest version can’t be read',
+  orphan: 'No file declares it',
+};
 
 export function Catalog() {
-  const filter = route.useSearch();
+  const search = route.useSearch() as CatalogSearch;
   const navigate = route.useNavigate();
-  const query = useInfiniteQuery(entities(filter));
-  const set = (next: EntityFilter) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
-  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
+  const filter = toFilter(search);
+  const query = useInfiniteQuery(entities(filter, 200));
+  const { fetchNextPage, isFetchingNextPage } = query;
+  const set = (next: CatalogSearch) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
+  const items = useMemo(() => query.data?.pages.flatMap((p) => p.items) ?? [], [query.data]);
   const total = query.data?.pages[0]?.total;
-  const filtered = Object.values(filter).some(Boolean);
+  const narrowed = chosen(search).length;
+  const [drawer, setDrawer] = useState(false);
+  const { selected, select, clear } = useSelection(JSON.stringify(filter));
+  const starred = new Set((useQuery(stars).data ?? []).map((s) => s.ref));
+  const star = useStar();
+  const [kept, setKept] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is kept by the browser changes with it
+  const columns = useMemo(() => chosenColumns(search.columns), [search.columns, kept]);
+  const readMore = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage]);
+  const choose = (names: string[]) => {
+    keepColumns(names);
+    setKept(kept + 1);
+    if (search.columns) set({ columns: undefined });
+  };
 
   return (
     <Page
@@ -33,132 +74,201 @@ export function Catalog() {
       about={
         total === undefined || filter.asOf
           ? 'Everything that is declared'
-          : `${total} ${total === 1 ? 'entity' : 'entities'}`
+          : `${total.toLocaleString('en')} ${total === 1 ? 'entity' : 'entities'}`
       }
       actions={
         <>
-          <CopyCommand
-            command={`roadbed get ${filter.kind ?? 'component'}${filter.asOf ? ` --as-of ${filter.asOf}` : ''}`}
-          />
+          <CopyCommand command={command(search)} />
+          <Views search={search} go={(to) => navigate({ search: to })} />
           <Button component={Link} to="/create">
             Create
           </Button>
         </>
       }
     >
-      <Group gap="sm">
-        <FilterText
-          style={{ flex: '1 1 220px' }}
-          leftSection={<IconSearch size={15} aria-hidden />}
-          placeholder="Name, title, description or tag"
-          aria-label="Filter by text"
-          value={filter.text}
-          set={(text) => set({ text })}
-        />
-        <FacetSelect name="kind" filter={filter} set={set} />
-        <FacetSelect name="owner" filter={filter} set={set} />
-        <FacetSelect name="space" filter={filter} set={set} />
-        {!filter.asOf && <AsOf set={(asOf) => set({ asOf })} />}
-      </Group>
       {filter.asOf && <AsOfBanner at={filter.asOf} set={(asOf) => set({ asOf })} />}
-      <Section flush>
-        {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
-        {query.isPending && <Rows count={10} />}
-        {query.isSuccess && items.length === 0 && (
-          <Empty
-            title={filtered ? 'Nothing in the catalog is like that' : 'The catalog is empty'}
-            action={
-              filtered ? (
-                <Button variant="default" onClick={() => navigate({ search: {} })}>
-                  Take the filters away
+      <div className={classes.layout}>
+        <aside className={classes.side} aria-label="Filters">
+          <Sidebar search={search} set={set} />
+        </aside>
+        <Stack gap="sm" style={{ minWidth: 0 }}>
+          <Group gap="xs">
+            <FilterText
+              style={{ flex: '1 1 200px' }}
+              leftSection={<IconSearch size={15} aria-hidden />}
+              placeholder="Name, title, description or tag"
+              aria-label="Filter by text"
+              value={search.text}
+              set={(text) => set({ text })}
+            />
+            <Button
+              variant="default"
+              className={classes.narrow}
+              leftSection={<IconFilter size={15} aria-hidden />}
+              onClick={() => setDrawer(true)}
+            >
+              Filters{narrowed > 0 ? ` (${narrowed})` : ''}
+            </Button>
+            <Popover position="bottom-end" trapFocus>
+              <Popover.Target>
+                <Button variant="default" leftSection={<IconColumns3 size={15} aria-hidden />} visibleFrom="sm">
+                  Columns
                 </Button>
-              ) : (
-                <Button component={Link} to="/create">
-                  Start from a golden path
-                </Button>
-              )
-            }
-          >
-            {filtered ? 'Try fewer words, or another kind.' : 'Golden paths and “roadbed apply” bring things here.'}
-          </Empty>
-        )}
-        {items.length > 0 && <Table label="Entities" columns={columnsAt(filter.asOf)} rows={items} id={(e) => e.ref} />}
-        <More query={query} />
-      </Section>
+              </Popover.Target>
+              <Popover.Dropdown>
+                <Checkbox.Group value={columns.map((c) => c.id)} onChange={choose} aria-label="Columns">
+                  <Stack gap={8}>
+                    {everyColumn.map((c) => (
+                      <Checkbox key={c.id} value={c.id} label={c.name} size="xs" />
+                    ))}
+                  </Stack>
+                </Checkbox.Group>
+              </Popover.Dropdown>
+            </Popover>
+            <Export search={search} />
+            {!search.asOf && <AsOf set={(asOf) => set({ asOf })} />}
+          </Group>
+          <Chips search={search} set={set} clear={() => navigate({ search: {} })} />
+          <Section flush>
+            {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+            {query.isPending && <Rows count={10} />}
+            {query.isSuccess && items.length === 0 && !query.hasNextPage && (
+              <Empty
+                title={narrowed > 0 ? 'Nothing in the catalog is like that' : 'The catalog is empty'}
+                action={
+                  narrowed > 0 ? (
+                    <Button variant="default" onClick={() => navigate({ search: {} })}>
+                      Take the filters away
+                    </Button>
+                  ) : (
+                    <Button component={Link} to="/create">
+                      Start from a golden path
+                    </Button>
+                  )
+                }
+              >
+                {search.starred
+                  ? 'The star in front of a name keeps it here.'
+                  : narrowed > 0
+                    ? 'Try fewer words, or another kind.'
+                    : 'Golden paths and “roadbed apply” bring things here.'}
+              </Empty>
+            )}
+            {items.length > 0 && (
+              <EntityTable
+                items={items}
+                total={total ?? items.length}
+                columns={columns}
+                sort={search.sort}
+                setSort={search.asOf ? undefined : (sort) => set({ sort })}
+                asOf={search.asOf}
+                selected={selected}
+                select={select}
+                starred={starred}
+                star={(ref, on) => star.mutate({ ref, on })}
+                more={query.hasNextPage}
+                readMore={readMore}
+              />
+            )}
+          </Section>
+          {!search.asOf && <Bulk selected={selected} clear={clear} starred={starred} />}
+        </Stack>
+      </div>
+      <Drawer opened={drawer} onClose={() => setDrawer(false)} title="Filters" position="left" size="xs">
+        <Stack gap="md">
+          <Sidebar search={search} set={set} />
+          <Button onClick={() => setDrawer(false)}>Show {total?.toLocaleString('en') ?? 'them'}</Button>
+        </Stack>
+      </Drawer>
     </Page>
   );
 }
 
-const columnsAt = (asOf?: string): Column<Entity>[] => [
-  {
-    name: 'Name',
-    cell: (e) => {
-      const ref = parseRef(e.ref);
-      return (
-        <>
-          <Anchor
-            renderRoot={(props) =>
-              ref ? (
-                <Link to="/catalog/$kind/$namespace/$name" params={{ ...ref }} search={{ asOf }} {...props} />
-              ) : (
-                <Link to="/catalog" {...props} />
-              )
-            }
-            size="sm"
-            fw={500}
-            c="inherit"
-            title={e.ref}
-          >
-            {e.title || e.name}
-          </Anchor>
-          {e.error && (
-            <IconAlertTriangle
-              size={14}
-              role="img"
-              aria-label="Its newest version can’t be read"
-              style={{ marginLeft: 6, color: 'var(--warn)' }}
-            />
-          )}
-          {e.description && (
-            <Text size="xs" c="dimmed" lineClamp={1}>
-              {e.description}
-            </Text>
-          )}
-        </>
-      );
-    },
-  },
-  { name: 'Kind', width: 130, cell: (e) => e.kind },
-  { name: 'Type', wide: true, width: 120, cell: (e) => e.type },
-  { name: 'Owner', wide: true, cell: (e) => (e.owner ? <RefLink to={e.owner} /> : '') },
-  { name: 'Space', wide: true, width: 120, cell: (e) => e.space },
-  { name: 'Changed', wide: true, right: true, width: 130, cell: (e) => <Moment at={e.updated} /> },
-];
-
-function FacetSelect({
-  name,
-  filter,
+/** What narrows the list, each with a way to take it away. */
+function Chips({
+  search,
   set,
+  clear,
 }: {
-  name: 'kind' | 'owner' | 'space';
-  filter: EntityFilter;
-  set: (next: EntityFilter) => void;
+  search: CatalogSearch;
+  set: (next: CatalogSearch) => void;
+  clear: () => void;
 }) {
-  const others = { ...filter, [name]: undefined, asOf: undefined };
-  const values = useQuery(facet(name, others)).data?.items ?? [];
-  const chosen = filter[name];
-  const data = values.map((v) => ({ value: v.value, label: `${shortRef(v.value)} (${v.count})` }));
-  if (chosen && !data.some((d) => d.value === chosen)) data.push({ value: chosen, label: shortRef(chosen) });
+  if (chosen(search).length === 0) return null;
+  const chip = (key: string, label: string, next: CatalogSearch) => (
+    <Button
+      key={key}
+      size="compact-xs"
+      variant="light"
+      radius="xl"
+      rightSection={<IconX size={12} aria-hidden />}
+      aria-label={`Take away: ${label}`}
+      onClick={() => set(next)}
+    >
+      {label}
+    </Button>
+  );
+  const word = (name: ListName, value: string) =>
+    name === 'gap' ? (gapNames[value] ?? value) : `${name}: ${shortRef(value)}`;
   return (
-    <Select
-      w={180}
-      aria-label={name}
-      placeholder={`Any ${name}`}
-      clearable
-      searchable
-      data={data}
-      value={chosen ?? null}
-      onChange={(value) => set({ [name]: value ?? undefined })}
-    />
+    <div className={classes.chips}>
+      {search.text && chip('text', `“${search.text}”`, { text: undefined })}
+      {flags.filter((f) => search[f]).map((f) => chip(f, flagNames[f] ?? f, { [f]: undefined }))}
+      {lists.flatMap((name) =>
+        values(search[name]).map((value) =>
+          chip(`${name} ${value}`, word(name, value), { [name]: turned(search[name], value) }),
+        ),
+      )}
+      <Button size="compact-xs" variant="subtle" color="gray" onClick={clear}>
+        Clear all
+      </Button>
+    </div>
+  );
+}
+
+const most = 10_000;
+
+/** Saves the list as a table, as far as it goes. */
+function Export({ search }: { search: CatalogSearch }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const save = async () => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const rows = [['Ref', 'Title', ...everyColumn.map((c) => c.name), 'Description']];
+      for (let cursor: string | undefined; ; ) {
+        const part = await body(
+          api.GET('/api/v1/entities', { params: { query: { ...toFilter(search), limit: 200, cursor } } }),
+        );
+        for (const e of part.items)
+          rows.push([e.ref, e.title ?? '', ...everyColumn.map((c) => c.text(e)), e.description ?? '']);
+        cursor = part.next;
+        if (!cursor || rows.length > most) break;
+      }
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(new Blob([csv(rows)], { type: 'text/csv' }));
+      link.download = 'catalog.csv';
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } catch (err) {
+      setError(err);
+    }
+    setBusy(false);
+  };
+  return (
+    <>
+      <Button
+        variant="default"
+        loading={busy}
+        onClick={save}
+        leftSection={<IconDownload size={15} aria-hidden />}
+        visibleFrom="sm"
+        title={`The list as CSV, at most ${most.toLocaleString('en')} rows`}
+      >
+        CSV
+      </Button>
+      <Failure error={error} />
+    </>
   );
 }

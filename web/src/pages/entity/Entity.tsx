@@ -1,7 +1,8 @@
-import { Alert, Badge, Tabs } from '@mantine/core';
+import { Alert, Badge, Button, Tabs } from '@mantine/core';
+import { IconPencil } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { entity as entityQuery } from '../../api/queries';
 import { AsOfBanner } from '../../parts/AsOf';
 import { Block } from '../../parts/Block';
@@ -21,6 +22,8 @@ import { Versions } from './Versions';
 const DocsTab = lazy(() => import('../docs/DocsTab'));
 const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
 
+const EditEntity = lazy(() => import('./EditEntity'));
+
 /** The kinds that have docs. */
 const documented = new Set(['Component', 'API', 'System', 'Domain', 'Resource', 'Template', 'Product', 'Platform']);
 
@@ -31,6 +34,7 @@ export function EntityPage() {
   const { tab = 'overview', asOf } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery(entityQuery(kind, namespace, name, asOf));
+  const [editing, setEditing] = useState(false);
   if (query.isLoadingError) {
     return (
       <Page title={name}>
@@ -78,9 +82,23 @@ export function EntityPage() {
             }
           />
           {entity.kind === 'User' && <SignInLink user={entity.ref} />}
+          {!asOf && (
+            <Button
+              variant="default"
+              leftSection={<IconPencil size={15} aria-hidden />}
+              onClick={() => setEditing(true)}
+            >
+              Edit
+            </Button>
+          )}
         </>
       }
     >
+      {editing && (
+        <Suspense fallback={null}>
+          <EditEntity entity={entity} close={() => setEditing(false)} />
+        </Suspense>
+      )}
       {asOf && <AsOfBanner at={asOf} set={(at) => navigate({ search: (s) => ({ ...s, asOf: at }) })} />}
       {entity.error && (
         <Alert

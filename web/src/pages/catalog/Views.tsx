@@ -1,0 +1,111 @@
+import { ActionIcon, Button, Group, Menu, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { IconBookmark, IconTrash } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { useDeleteView, useSaveView } from '../../api/editing';
+import { spaces, views } from '../../api/queries';
+import { CopyCommand } from '../../parts/CopyCommand';
+import { Failure } from '../../parts/Failure';
+import type { CatalogSearch } from './filter';
+import { viewQuery } from './filter';
+
+/** The saved lists, and saving this one. */
+export function Views({ search, go }: { search: CatalogSearch; go: (search: CatalogSearch) => void }) {
+  const all = useQuery(views).data ?? [];
+  const remove = useDeleteView();
+  const [saving, setSaving] = useState(false);
+  const now = viewQuery(search);
+  const current = all.find((v) => v.query === now);
+  return (
+    <>
+      <Menu position="bottom-end" width={300}>
+        <Menu.Target>
+          <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />}>
+            {current?.name ?? 'Views'}
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {all.length === 0 && (
+            <Text size="sm" c="dimmed" p="xs">
+              A view keeps the filters, the order and the columns of a list under a name.
+            </Text>
+          )}
+          {all.map((v) => (
+            <Group key={v.id} gap={0} wrap="nowrap">
+              <Menu.Item
+                style={{ flex: 1 }}
+                fw={v === current ? 600 : undefined}
+                onClick={() => go(Object.fromEntries(new URLSearchParams(v.query)))}
+              >
+                {v.name}
+                {v.space && (
+                  <Text span size="xs" c="dimmed">
+                    {' '}
+                    in {v.space}, by {v.author.name}
+                  </Text>
+                )}
+              </Menu.Item>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`Delete the view ${v.name}`}
+                onClick={() => remove.mutate(v.id)}
+              >
+                <IconTrash size={15} aria-hidden />
+              </ActionIcon>
+            </Group>
+          ))}
+          <Menu.Divider />
+          <Menu.Item onClick={() => setSaving(true)}>Save this list…</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {saving && <SaveView query={now} close={() => setSaving(false)} />}
+      {remove.error && <Failure error={remove.error} />}
+    </>
+  );
+}
+
+function SaveView({ query, close }: { query: string; close: () => void }) {
+  const [name, setName] = useState('');
+  const [space, setSpace] = useState<string | null>(null);
+  const save = useSaveView();
+  const offered = useQuery(spaces).data?.items ?? [];
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate({ name: name.trim(), query, space: space ?? undefined }, { onSuccess: close });
+  };
+  return (
+    <Modal opened onClose={close} title="Save this list" centered>
+      <form onSubmit={submit}>
+        <Stack>
+          <TextInput
+            label="Name"
+            value={name}
+            maxLength={100}
+            data-autofocus
+            onChange={(e) => setName(e.currentTarget.value)}
+          />
+          <Select
+            label="Share it with a space"
+            description="All who may read there see it; who may write there changes it."
+            placeholder="Only for me"
+            clearable
+            data={offered.map((s) => s.name)}
+            value={space}
+            onChange={setSpace}
+          />
+          <Failure error={save.error} />
+          <Group justify="flex-end" gap="xs">
+            <CopyCommand command={`roadbed view save '${name}' '${query}'${space ? ` --space ${space}` : ''}`} />
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={save.isPending} disabled={!name.trim()}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

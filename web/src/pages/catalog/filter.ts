@@ -1,0 +1,102 @@
+import type { EntityFilter } from '../../api/queries';
+
+/** What the address of the catalog says. */
+export interface CatalogSearch {
+  text?: string;
+  kind?: string;
+  owner?: string;
+  space?: string;
+  namespace?: string;
+  type?: string;
+  lifecycle?: string;
+  system?: string;
+  tag?: string;
+  mine?: string;
+  starred?: string;
+  gap?: string;
+  failed?: string;
+  orphan?: string;
+  sort?: string;
+  columns?: string;
+  asOf?: string;
+}
+
+/** The filters of several values, by commas in the address. */
+export const lists = ['kind', 'type', 'owner', 'lifecycle', 'tag', 'system', 'space', 'namespace', 'gap'] as const;
+export type ListName = (typeof lists)[number];
+/** The filters that are on or off. */
+export const flags = ['mine', 'starred', 'failed', 'orphan'] as const;
+export type FlagName = (typeof flags)[number];
+
+export const values = (text?: string): string[] => (text ? text.split(',').filter(Boolean) : []);
+export const joined = (all: string[]): string | undefined => all.join(',') || undefined;
+/** A filter with a value added, or taken away when it is there. */
+export const turned = (text: string | undefined, value: string): string | undefined =>
+  joined(values(text).includes(value) ? values(text).filter((v) => v !== value) : [...values(text), value]);
+
+/** The names of the filters that are set; how a list is sorted and shown is none. */
+export const chosen = (search: CatalogSearch): (ListName | FlagName | 'text')[] =>
+  (['text', ...lists, ...flags] as const).filter((name) => search[name]);
+
+/** What the API is asked. Of the past not everything is known. */
+export function toFilter(search: CatalogSearch): EntityFilter {
+  const { columns: _, mine, starred, failed, orphan, gap, sort, ...rest } = search;
+  const filter: EntityFilter = { ...rest, mine: mine ? true : undefined };
+  if (search.asOf) return filter;
+  return {
+    ...filter,
+    gap,
+    sort,
+    starred: starred ? true : undefined,
+    failed: failed ? true : undefined,
+    orphan: orphan ? true : undefined,
+  };
+}
+
+const quoted = (text: string) => (/^[\w.,:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** The command that lists the same. */
+export function command(search: CatalogSearch): string {
+  const words = ['roadbed get', search.kind ? quoted(search.kind) : 'component'];
+  for (const name of ['text', ...lists] as const) {
+    const value = search[name];
+    if (name !== 'kind' && value) words.push(`--${name} ${quoted(value)}`);
+  }
+  for (const name of flags) if (search[name]) words.push(`--${name}`);
+  if (search.sort) words.push(`--sort ${search.sort}`);
+  if (search.asOf) words.push(`--as-of ${search.asOf}`);
+  return words.join(' ');
+}
+
+/** What a saved view keeps of an address. */
+export function viewQuery(search: CatalogSearch): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(search)) if (value && name !== 'asOf') query.set(name, value);
+  query.sort();
+  return query.toString();
+}
+
+/** The order after a press on the head of a column: upwards, downwards, then as it was. Times begin with the latest. */
+export function nextSort(now: string | undefined, field: string): string | undefined {
+  const [first, second] = field === 'created' || field === 'updated' ? [`-${field}`, field] : [field, `-${field}`];
+  if (now === first) return second;
+  return now === second ? undefined : first;
+}
+
+/** Rows as a table for spreadsheets, which begin no formula. */
+export function csv(rows: string[][]): string {
+  const cell = (text: string) => {
+    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  return `${rows.map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
+}
+
+export const gapNames: Record<string, string> = {
+  'no-owner': 'No owner',
+  'unknown-owner': 'Owner does not exist',
+  'empty-owner': 'Owner without members',
+  'no-lifecycle': 'No lifecycle',
+  'no-system': 'Part of no system',
+  'no-description': 'No description',
+};

@@ -1,0 +1,41 @@
+import type { Edit } from '../../api/editing';
+import type { Entity } from '../../api/types';
+
+export interface Fields {
+  title: string;
+  description: string;
+  owner: string;
+  lifecycle: string;
+  tags: string[];
+  links: { url: string; title?: string; icon?: string; type?: string }[];
+}
+
+/** The fields of an entity that a form has. */
+export function fieldsOf(
+  entity: Pick<Entity, 'title' | 'description' | 'owner' | 'lifecycle' | 'tags' | 'document'>,
+): Fields {
+  const metadata = (entity.document as { metadata?: { links?: Fields['links'] } } | undefined)?.metadata;
+  return {
+    title: entity.title ?? '',
+    description: entity.description ?? '',
+    owner: entity.owner ?? '',
+    lifecycle: entity.lifecycle ?? '',
+    tags: entity.tags ?? [],
+    links: metadata?.links ?? [],
+  };
+}
+
+const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+/** What differs, as the server takes it; links without an address are left away. */
+export function changedFields(had: Fields, now: Fields): NonNullable<Edit['set']> {
+  const set: Record<string, unknown> = {};
+  const links = now.links
+    .filter((l) => l.url.trim())
+    .map((l) => Object.fromEntries(Object.entries(l).filter(([, value]) => value)));
+  const next = { ...now, links };
+  for (const name of Object.keys(had) as (keyof Fields)[]) {
+    if (!same(had[name], next[name])) set[name] = next[name];
+  }
+  return set as NonNullable<Edit['set']>;
+}
