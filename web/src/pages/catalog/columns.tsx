@@ -76,7 +76,7 @@ export const columns: EntityColumn[] = [
   {
     id: 'created',
     name: 'Created',
-    width: '92px',
+    width: 'minmax(92px, 0.6fr)',
     sort: 'created',
     cell: (e) => <Moment at={e.created} />,
     text: (e) => e.created,
@@ -84,7 +84,7 @@ export const columns: EntityColumn[] = [
   {
     id: 'updated',
     name: 'Changed',
-    width: '92px',
+    width: 'minmax(92px, 0.6fr)',
     sort: 'updated',
     cell: (e) => <Moment at={e.updated} />,
     text: (e) => e.updated,
