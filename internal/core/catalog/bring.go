@@ -94,6 +94,9 @@ func (r *reading) end(ctx context.Context) error {
 	if r.partial {
 		gone = nil
 	}
+	if err := r.noteInputs(ctx); err != nil {
+		return err
+	}
 	slices.Sort(gone)
 	for first := true; first || len(read) > 0 || len(gone) > 0; first = false {
 		settled, left := map[string]knownFile{}, gone[:min(len(gone), filesAtATime)]

@@ -30,8 +30,8 @@ type contents struct {
 	documents []checked
 	bad       []fault.Detail // why none of it could be read
 	err       error          // the platform's own
-	inputs    []string       // that placeholders bring
-	hashes    map[string]string
+	inputs    []input        // that placeholders bring
+	hashes    map[input]string
 	filled    int
 	taken     func() // what it took in memory is free again
 }
@@ -142,7 +142,7 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 		c.err = r.tooLarge()
 		return
 	}
-	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile})
+	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile, Placeholders: true})
 	if err != nil {
 		if c.bad = fault.Details(err); len(c.bad) == 0 {
 			c.bad = []fault.Detail{{File: c.path, Message: fault.Message(err)}}
@@ -159,18 +159,6 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	if len(c.inputs) > 0 {
 		c.hashes, c.err = r.hashesOf(ctx, c.inputs)
 	}
-}
-
-// hashesOf gives those of files; of one that is not there it is "".
-func (r *reading) hashesOf(ctx context.Context, files []string) (map[string]string, error) {
-	slices.Sort(files)
-	files = slices.Compact(files)
-	found, err := r.s.repositories.Hashes(ctx, r.location.Repository, r.commit, files)
-	hashes := make(map[string]string, len(files))
-	for _, f := range files {
-		hashes[f] = found[f]
-	}
-	return hashes, err
 }
 
 // check completes a document and holds it to what is taken from this location.

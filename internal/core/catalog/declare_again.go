@@ -104,7 +104,7 @@ func (s *Service) enqueueWrong(ctx context.Context) error {
 				return err
 			}
 			for _, id := range ids {
-				if err := s.enqueue(ctx, tx, id, false); err != nil {
+				if err := s.enqueue(ctx, tx, id, whyPushed); err != nil {
 					return err
 				}
 			}

@@ -14,7 +14,7 @@ import (
 type knownFile struct {
 	hash   string // "" when it must be read again
 	names  bool
-	inputs map[string]string
+	inputs map[input]string
 }
 
 // knownFiles gives the files that a location has read.
@@ -27,10 +27,9 @@ func knownFiles(ctx context.Context, tx *store.Tx, location string) (map[string]
 		if err := r.Scan(&path, &k.hash, &k.names, &inputs); err != nil {
 			return struct{}{}, err
 		}
-		if inputs != "" {
-			if err := json.Unmarshal([]byte(inputs), &k.inputs); err != nil {
-				return struct{}{}, fmt.Errorf("read what %s brings: %w", path, err)
-			}
+		var err error
+		if k.inputs, err = readInputs(inputs); err != nil {
+			return struct{}{}, fmt.Errorf("read what %s brings: %w", path, err)
 		}
 		known[path] = k
 		return struct{}{}, nil

@@ -107,10 +107,8 @@ func (s shape) validate(d document.Document) []fault.Detail {
 		return wrong
 	}
 	// A placeholder such as $text stays where somebody applies it.
-	if m, ok := d.Spec["definition"].(map[string]any); ok {
-		if _, is := placeholder(m); is {
-			wrong = slices.DeleteFunc(wrong, func(w fault.Detail) bool { return w.Field == "spec.definition" })
-		}
+	if _, _, is := document.Placeholder(d.Spec["definition"]); is {
+		wrong = slices.DeleteFunc(wrong, func(w fault.Detail) bool { return w.Field == "spec.definition" })
 	}
 	for i := range wrong {
 		if wrong[i].Field == "spec.definition" {

@@ -193,7 +193,7 @@ func (s *Service) AddLocation(ctx context.Context, space string, target Target) 
 		if soon.Err() == nil {
 			s.log.Warn("a location could not be read and is tried again", "location", l.ID, "error", err)
 		}
-		err := s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, l.ID, true) })
+		err := s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, l.ID, whyForced) })
 		if err != nil {
 			return Location{}, nil, fault.Wrap(err, "read location %s", l)
 		}
@@ -342,7 +342,7 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 // forget removes a location with all that came from it, or keeps what may be an orphan.
 func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, keep bool, may func(document.Kind) error) error {
 	// First the row: a refresh that runs sees that it is gone, and stops.
-	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`, `DELETE FROM location_files WHERE location = $1`} {
+	for _, statement := range []string{`DELETE FROM locations WHERE id = $1`, `DELETE FROM location_parents WHERE location = $1`, `DELETE FROM location_files WHERE location = $1`, `DELETE FROM location_inputs WHERE location = $1`} {
 		if _, err := tx.Exec(ctx, statement, l.ID); err != nil {
 			return fault.Wrap(err, "remove location %s", l)
 		}
@@ -402,7 +402,7 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string, 
 		if err := s.tellLocation(ctx, tx, "location.trusted", l, map[string]any{"kinds": l.Trusted}); err != nil {
 			return err
 		}
-		return s.enqueue(ctx, tx, id, true)
+		return s.enqueue(ctx, tx, id, whyForced)
 	})
 }
 
@@ -418,7 +418,7 @@ func (s *Service) RefreshLocation(ctx context.Context, id string) (Location, []E
 	soon, cancel := context.WithTimeout(ctx, waitTime)
 	defer cancel()
 	if err := s.refreshHere(soon, id); err != nil && soon.Err() != nil && ctx.Err() == nil {
-		err = s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, id, true) })
+		err = s.db.Write(ctx, func(tx *store.Tx) error { return s.enqueue(ctx, tx, id, whyForced) })
 		if err != nil {
 			return l, nil, fault.Wrap(err, "read location %s", l)
 		}

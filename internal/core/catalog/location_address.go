@@ -156,7 +156,10 @@ func (s *Service) branchOf(ctx context.Context, repository, rest string) (branch
 // forgePage is an address at a forge: the page of a repository, and behind it a branch with the path of a file.
 type forgePage struct{ page, rest string }
 
-const maxForgePages = 10
+const (
+	maxForgePages = 10
+	rawGitHub     = "raw.githubusercontent.com"
+)
 
 // forgePages reads the addresses of GitHub, GitLab and Gitea. An address may be read in two ways where a repository has the
 // name of a verb.
@@ -166,6 +169,13 @@ func forgePages(text string) (pages []forgePage) {
 		return nil
 	}
 	origin := u.Scheme + "://" + u.Host
+	if u.Host == rawGitHub {
+		parts := strings.SplitN(strings.TrimPrefix(u.Path, "/"), "/", 3)
+		if len(parts) < 3 {
+			return nil
+		}
+		return []forgePage{{"https://github.com/" + parts[0] + "/" + parts[1], strings.TrimPrefix(parts[2], "refs/heads/")}}
+	}
 	for _, verb := range []string{
 		"/-/blob/", "/-/raw/", "/-/edit/", "/-/tree/", "/src/branch/", "/raw/branch/", "/_edit/", "/blob/", "/raw/", "/edit/", "/tree/",
 	} {

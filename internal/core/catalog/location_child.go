@@ -79,7 +79,7 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 	if l.Existed && c.Old != nil && bytes.Equal(c.Old.JSON(), c.New.JSON()) {
 		return l, nil // it has been read
 	}
-	return l, s.enqueue(ctx, tx, l.ID, true)
+	return l, s.enqueue(ctx, tx, l.ID, whyForced)
 }
 
 // originOf gives the registered location that led to one, and how far below it the next one is.

@@ -5,25 +5,27 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// fill resolves the placeholders of a document: an object whose one key is $text, $json or $yaml is replaced by what
-// that file of the same repository holds.
+// fill resolves the placeholders of a document: an object whose one key is $text, $json or $yaml is replaced by what that file
+// of the same repository holds, or of another one that the location's space may read.
 func (r *reading) fill(ctx context.Context, in *contents, d document.Document) (document.Document, []fault.Detail, error) {
-	if !hasPlaceholder(d.Spec, 0) {
+	if !hasPlaceholder(d.Spec) && !hasPlaceholder(d.Rest) && !mayHavePlaceholder(d.Metadata) {
 		return d, nil, nil
 	}
-	d.Spec = d.Clone().Spec // the values are replaced in place
 	f := filler{r: r, in: in, document: d}
-	spec, err := f.value(ctx, d.Spec, []string{"spec"}, 0)
-	if err == nil {
-		d.Spec, _ = spec.(map[string]any)
+	filled, err := f.value(ctx, d.Clone().Value(), nil) // the values are replaced in place
+	if err != nil {
+		return d, nil, err
 	}
-	return d, f.wrong, err
+	fields, _ := filled.(map[string]any)
+	d, wrong := d.Filled(fields)
+	return d, append(f.wrong, wrong...), nil
 }
 
 type filler struct {
@@ -34,46 +36,38 @@ type filler struct {
 	wrong    []fault.Detail
 }
 
-const maxPlaceholders = 20
+const maxPlaceholders = 100
 
-func placeholder(m map[string]any) (kind string, ok bool) {
-	if len(m) != 1 {
-		return "", false
-	}
-	for key, value := range m {
-		_, text := value.(string)
-		if kind, ok = strings.CutPrefix(key, "$"); ok && text {
-			return kind, kind == "text" || kind == "json" || kind == "yaml" || kind == "openapi" || kind == "asyncapi"
-		}
-	}
-	return "", false
+// mayHavePlaceholder looks where a placeholder is left by who reads the metadata.
+func mayHavePlaceholder(m document.Metadata) bool {
+	return hasPlaceholder(m.Rest) || slices.ContainsFunc(m.Links, func(l document.Link) bool { return hasPlaceholder(l.Rest) })
 }
 
-func hasPlaceholder(v any, depth int) bool {
+func hasPlaceholder(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
-		if _, is := placeholder(v); is {
-			return depth > 0
+		if _, _, is := document.Placeholder(v); is {
+			return true
 		}
 		for _, value := range v {
-			if hasPlaceholder(value, depth+1) {
+			if hasPlaceholder(value) {
 				return true
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(v, func(item any) bool { return hasPlaceholder(item, depth+1) })
+		return slices.ContainsFunc(v, hasPlaceholder)
 	}
 	return false
 }
 
-func (f *filler) value(ctx context.Context, v any, at []string, depth int) (any, error) {
+func (f *filler) value(ctx context.Context, v any, at []string) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
-		if kind, is := placeholder(v); is && depth > 0 {
-			return f.load(ctx, kind, v["$"+kind].(string), at)
+		if how, where, is := document.Placeholder(v); is {
+			return f.load(ctx, how, where, at)
 		}
 		for key, value := range v {
-			filled, err := f.value(ctx, value, append(slices.Clone(at), key), depth+1)
+			filled, err := f.value(ctx, value, append(slices.Clone(at), key))
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +75,7 @@ func (f *filler) value(ctx context.Context, v any, at []string, depth int) (any,
 		}
 	case []any:
 		for i, value := range v {
-			filled, err := f.value(ctx, value, append(slices.Clone(at), fmt.Sprint(i)), depth+1)
+			filled, err := f.value(ctx, value, append(slices.Clone(at), strconv.Itoa(i)))
 			if err != nil {
 				return nil, err
 			}
@@ -91,24 +85,21 @@ func (f *filler) value(ctx context.Context, v any, at []string, depth int) (any,
 	return v, nil
 }
 
-func (f *filler) load(ctx context.Context, kind, target string, at []string) (any, error) {
+func (f *filler) load(ctx context.Context, how, target string, at []string) (any, error) {
 	if f.count++; f.count > maxPlaceholders {
-		f.wrong = append(f.wrong, f.document.At(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at...))
-		return nil, nil
+		return f.refuse(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at)
 	}
-	name, ok := relativeTarget(f.in.path, target)
-	if !ok || isAddress(target) {
-		f.wrong = append(f.wrong, f.document.At(fmt.Sprintf("%q is not a file of this repository", target), "write a path relative to "+path.Base(f.in.path), at...))
-		return nil, nil
+	name, err := f.r.inputAt(ctx, f.in.path, target)
+	if refused(err) {
+		return f.refuse(fault.Message(err), "", at)
+	}
+	if err != nil {
+		return nil, err
 	}
 	f.in.inputs = append(f.in.inputs, name)
-	data, err := f.r.s.repositories.ReadFile(ctx, f.r.location.Repository, f.r.commit, name, maxDocument)
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.TooLarge, fault.Invalid:
-		if err != nil {
-			f.wrong = append(f.wrong, f.document.At(fault.Message(err), "", at...))
-			return nil, nil
-		}
+	data, err := f.r.readInput(ctx, name)
+	if refused(err) {
+		return f.refuse(fault.Message(err), "", at)
 	}
 	if err != nil {
 		return nil, err
@@ -116,12 +107,53 @@ func (f *filler) load(ctx context.Context, kind, target string, at []string) (an
 	if f.in.filled += len(data); f.in.filled > maxFilled || f.r.bytes.Add(int64(len(data))) > maxBytes {
 		return nil, f.r.tooLarge()
 	}
-	if kind == "json" || kind == "yaml" {
-		value, err := document.ParseValue(name, data, document.Limits{Bytes: maxDocument})
+	if how == "json" || how == "yaml" {
+		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument})
 		if err != nil {
 			f.wrong = append(f.wrong, fault.Details(err)...)
 		}
 		return value, nil
 	}
 	return strings.ReplaceAll(string(data), "\x00", ""), nil
+}
+
+func (f *filler) refuse(message, hint string, at []string) (any, error) {
+	f.wrong = append(f.wrong, f.document.At(message, hint, at...))
+	return nil, nil
+}
+
+// refused tells whether an error speaks of what was asked for, not of the platform.
+func refused(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.TooLarge, fault.Invalid:
+		return err != nil
+	}
+	return false
+}
+
+// inputAt gives the file that a placeholder in a file names: by a path relative to it, or by an address.
+func (r *reading) inputAt(ctx context.Context, file, target string) (input, error) {
+	if !isAddress(target) {
+		name, ok := relativeTarget(file, target)
+		if !ok {
+			return input{}, fault.Errorf(fault.Invalid, "%q is not a file of this repository; write a path relative to %s, or the address of a file", clip(target), path.Base(file))
+		}
+		return input{path: name}, nil
+	}
+	t, err := r.s.targetFor(ctx, r.location.Space, target)
+	if err != nil {
+		return input{}, err
+	}
+	if t.Repository == r.location.Repository && t.Branch == r.location.Branch {
+		return input{path: t.Path}, nil
+	}
+	return input{repository: t.Repository, branch: t.Branch, path: t.Path}, nil
+}
+
+func (r *reading) readInput(ctx context.Context, in input) ([]byte, error) {
+	repository, commit, err := r.commitOf(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return r.s.repositories.ReadFile(ctx, repository, commit, in.path, maxDocument)
 }

@@ -56,6 +56,10 @@ type reading struct {
 	wrong   int
 	begun   bool // something of the commit may have been taken in
 	failed  bool // by the platform, not by the location
+	far     bool // its placeholders brought files of other repositories before
+
+	headsLock sync.Mutex
+	heads     map[input]string // commits of other repositories, by repository and branch
 
 	written  chan []written // for the index
 	indexing sync.WaitGroup
@@ -79,7 +83,7 @@ type walkedFile struct {
 	wrong  bool // something in it could not be taken
 	torn   bool // one of its documents is no valid one: the file may be half written
 	names  bool // it declares Locations
-	inputs map[string]string
+	inputs map[input]string
 }
 
 func keyOf(r ref.Entity) (key [16]byte) {
@@ -100,6 +104,9 @@ func (s *Service) newReading(ctx context.Context, l Location, commit string, for
 		if r.rules, err = s.rulesOf(ctx, tx, l); err != nil {
 			return err
 		}
+		if r.far, err = hasInputs(ctx, tx, l.ID); err != nil {
+			return err
+		}
 		r.known, err = knownFiles(ctx, tx, l.ID)
 		return err
 	})
@@ -114,7 +121,7 @@ func (s *Service) newReading(ctx context.Context, l Location, commit string, for
 func (s *Service) look(l Location, commit string) *reading {
 	return &reading{
 		s: s, location: l, commit: commit, force: true, preview: true, files: map[string]*walkedFile{}, seen: map[[16]byte]fate{},
-		refused: map[ref.Entity]string{}, size: firstChunk, written: make(chan []written, 4),
+		refused: map[ref.Entity]string{}, size: firstChunk, written: make(chan []written, 4), heads: map[input]string{},
 	}
 }
 
@@ -199,7 +206,7 @@ func (r *reading) all(ctx context.Context) error {
 // declares Locations, or its placeholders bring what has changed.
 func (r *reading) changed(ctx context.Context, files []*walkedFile) ([]*walkedFile, error) {
 	var read, filled []*walkedFile
-	var inputs []string
+	var inputs []input
 	for _, f := range files {
 		k, ok := r.known[f.path]
 		switch {
@@ -207,8 +214,8 @@ func (r *reading) changed(ctx context.Context, files []*walkedFile) ([]*walkedFi
 			read = append(read, f)
 		case len(k.inputs) > 0:
 			filled = append(filled, f)
-			for path := range k.inputs {
-				inputs = append(inputs, path)
+			for in := range k.inputs {
+				inputs = append(inputs, in)
 			}
 		default:
 			f.same = true
@@ -217,15 +224,14 @@ func (r *reading) changed(ctx context.Context, files []*walkedFile) ([]*walkedFi
 	if len(inputs) == 0 {
 		return read, nil
 	}
-	slices.Sort(inputs)
-	hashes, err := r.s.repositories.Hashes(ctx, r.location.Repository, r.commit, slices.Compact(inputs))
+	hashes, err := r.hashesOf(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range filled {
 		f.same = true
-		for path, hash := range r.known[f.path].inputs {
-			f.same = f.same && hash != "" && hashes[path] == hash
+		for in, hash := range r.known[f.path].inputs {
+			f.same = f.same && hash != "" && hashes[in] == hash
 		}
 		if !f.same {
 			read = append(read, f)

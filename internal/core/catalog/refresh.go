@@ -29,12 +29,21 @@ const (
 
 type refreshArgs struct {
 	Location string `json:"location"`
-	Force    bool   `json:"force,omitempty"` // also when the commit is the one that was read
+	Why      why    `json:"why,omitempty"`
 }
+
+// why a location is read.
+type why string
+
+const (
+	whyPushed why = ""       // its head may be another one, or it was not well
+	whyInputs why = "inputs" // what its placeholders bring from elsewhere may be other files
+	whyForced why = "forced" // files are read that have not changed
+)
 
 func (s *Service) subscribe() {
 	queue.Handle(s.queue, jobRefresh, queue.HandleOptions{Timeout: refreshTime}, func(ctx context.Context, a refreshArgs) error {
-		if err := s.refresh(actor.AsSystem(ctx), a.Location, a.Force); !errors.Is(err, errSuperseded) {
+		if err := s.refresh(actor.AsSystem(ctx), a.Location, a.Why); !errors.Is(err, errSuperseded) {
 			return err
 		}
 		return nil
@@ -99,7 +108,7 @@ func (s *Service) sweep(ctx context.Context) error {
 		for part := range slices.Chunk(stale, chunk) {
 			err := s.db.Write(ctx, func(tx *store.Tx) error {
 				for _, id := range part {
-					if err := s.enqueue(ctx, tx, id, false); err != nil {
+					if err := s.enqueue(ctx, tx, id, whyPushed); err != nil {
 						return err
 					}
 				}
@@ -112,12 +121,8 @@ func (s *Service) sweep(ctx context.Context) error {
 	}
 }
 
-func (s *Service) enqueue(ctx context.Context, tx *store.Tx, id string, force bool) error {
-	unique := id
-	if force {
-		unique += " force"
-	}
-	return s.queue.Insert(ctx, tx, jobRefresh, refreshArgs{id, force}, queue.InsertOptions{Unique: unique})
+func (s *Service) enqueue(ctx context.Context, tx *store.Tx, id string, w why) error {
+	return s.queue.Insert(ctx, tx, jobRefresh, refreshArgs{id, w}, queue.InsertOptions{Unique: id + " " + string(w)})
 }
 
 // repositoryChanged enqueues the locations of a repository that was pushed, made, renamed or moved.
@@ -149,14 +154,25 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 			return err
 		}
 		for _, id := range wrong {
-			if err := s.enqueue(ctx, tx, id, false); err != nil {
+			if err := s.enqueue(ctx, tx, id, whyPushed); err != nil {
 				return err
 			}
 		}
 	}
+	w := whyPushed
+	if !pushed {
+		w = whyForced // of another name or branch the files may be the same, and yet lie elsewhere
+	}
 	for _, id := range ids {
-		// Of another name or branch the files may be the same, and yet lie elsewhere.
-		if err := s.enqueue(ctx, tx, id, !pushed); err != nil {
+		if err := s.enqueue(ctx, tx, id, w); err != nil {
+			return err
+		}
+	}
+	if ids, err = bringers(ctx, tx, strings.ToLower(repository)); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.enqueue(ctx, tx, id, whyInputs); err != nil {
 			return err
 		}
 	}
@@ -169,13 +185,13 @@ var errSuperseded = errors.New("a later refresh has taken over")
 // refresh makes the entities of a location what its files declare at the head. It fails only when the platform itself
 // is at fault, and is then tried again; what is wrong with the files is written to the location. When another refresh
 // has taken over it ends with errSuperseded.
-func (s *Service) refresh(ctx context.Context, id string, force bool) error {
+func (s *Service) refresh(ctx context.Context, id string, w why) error {
 	var l Location
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		l, err = locationByID(ctx, tx, id)
 		return err
 	})
-	if err == nil && !force && l.Error == "" && l.Commit != "" {
+	if err == nil && w == whyPushed && l.Error == "" && l.Commit != "" {
 		// Most locations have not changed: they are seen without a write.
 		if head, err := s.head(ctx, l); err == nil && head == l.Commit {
 			return nil
@@ -194,7 +210,7 @@ func (s *Service) refresh(ctx context.Context, id string, force bool) error {
 	if err != nil {
 		return err
 	}
-	return s.refreshOnce(ctx, l, force)
+	return s.refreshOnce(ctx, l, w)
 }
 
 // refreshHere refreshes a location for somebody who waits for it: when another refresh takes over, such as that of a
@@ -202,25 +218,25 @@ func (s *Service) refresh(ctx context.Context, id string, force bool) error {
 // last of them does the work of all.
 func (s *Service) refreshHere(ctx context.Context, id string) error {
 	for range 20 {
-		if err := s.refresh(ctx, id, true); !errors.Is(err, errSuperseded) {
+		if err := s.refresh(ctx, id, whyForced); !errors.Is(err, errSuperseded) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Service) refreshOnce(ctx context.Context, l Location, force bool) error {
+func (s *Service) refreshOnce(ctx context.Context, l Location, w why) error {
 	head, err := s.head(ctx, l)
 	if err != nil {
 		return s.finish(ctx, l, unreadable(err))
 	}
-	if head == l.Commit && !force && l.Error == "" {
+	if head == l.Commit && w == whyPushed && l.Error == "" {
 		return nil
 	}
 	if l.Home, err = s.repositories.Home(ctx, l.Repository); err != nil {
 		return s.finish(ctx, l, unreadable(err))
 	}
-	read, err := s.newReading(ctx, l, head, force)
+	read, err := s.newReading(ctx, l, head, w == whyForced)
 	if err != nil {
 		return err
 	}

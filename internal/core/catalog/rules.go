@@ -165,7 +165,7 @@ func (s *Service) RuleLocation(ctx context.Context, id string, r Rules, ifMatch 
 		if err := s.tellLocation(ctx, tx, "location.ruled", l, map[string]any{"kinds": r.Kinds, "orphans": r.Orphans}); err != nil {
 			return err
 		}
-		return s.enqueue(ctx, tx, id, true)
+		return s.enqueue(ctx, tx, id, whyForced)
 	})
 }
 
@@ -240,7 +240,7 @@ func (s *Service) enqueueBelow(ctx context.Context, tx *store.Tx, space string) 
 		if !below[p.space] {
 			continue
 		}
-		if err := s.enqueue(ctx, tx, p.id, true); err != nil {
+		if err := s.enqueue(ctx, tx, p.id, whyForced); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +19,9 @@ type problem struct {
 }
 
 // assemble sorts the fields of the top level into a Document. It takes fields over.
-func assemble(fields map[string]any) (Document, []problem) {
+func assemble(fields map[string]any, placeholders bool) (Document, []problem) {
 	var d Document
-	t := taker{}
+	t := taker{placeholders: placeholders}
 	d.APIVersion = t.required(fields, "apiVersion")
 	d.Kind = t.required(fields, "kind")
 	t.strict = strings.HasPrefix(d.APIVersion, "backstage.io/")
@@ -44,14 +45,24 @@ func assemble(fields map[string]any) (Document, []problem) {
 
 // taker moves known fields out of a map and notes what is wrong with them.
 type taker struct {
-	strict   bool // as Backstage is, of its own kinds
-	prefix   []string
-	problems []problem
+	strict       bool // as Backstage is, of its own kinds
+	placeholders bool // stay where they are
+	prefix       []string
+	problems     []problem
 }
 
 func (t *taker) wrong(message, hint string, path ...string) {
 	full := append(append([]string(nil), t.prefix...), path...)
 	t.problems = append(t.problems, problem{full, message, hint})
+}
+
+// leaves tells whether a value is to stay as it is, since it stands for another one.
+func (t *taker) leaves(v any) bool {
+	if !t.placeholders {
+		return false
+	}
+	_, _, is := Placeholder(v)
+	return is
 }
 
 func (t *taker) required(m map[string]any, key string) string {
@@ -77,7 +88,9 @@ func (t *taker) text(m map[string]any, key string) string {
 		return v
 	case nil:
 	default:
-		t.wrong("must be text, not "+typeName(v), "quote it", key)
+		if !t.leaves(v) {
+			t.wrong("must be text, not "+typeName(v), "quote it", key)
+		}
 	}
 	return ""
 }
@@ -85,17 +98,20 @@ func (t *taker) text(m map[string]any, key string) string {
 func (t *taker) texts(m map[string]any, key string) map[string]string {
 	switch v := m[key].(type) {
 	case map[string]any:
+		if t.leaves(v) {
+			return nil
+		}
 		delete(m, key)
 		texts := make(map[string]string, len(v))
 		for name, value := range v {
-			if value == nil { // "key:" with nothing behind it is as good as absent
-				if t.strict { // and stays, for the check to refuse it
+			if value == nil || t.leaves(value) { // "key:" with nothing behind it is as good as absent
+				if t.strict || value != nil { // and stays, for the check to refuse it
 					rest, _ := m[key].(map[string]any)
 					if rest == nil {
 						rest = map[string]any{}
 						m[key] = rest
 					}
-					rest[name] = nil
+					rest[name] = value
 				}
 				continue
 			}
@@ -172,11 +188,16 @@ func (t *taker) links(m map[string]any) []Link {
 func (t *taker) list(m map[string]any, key string) ([]any, bool) {
 	switch v := m[key].(type) {
 	case []any:
+		if slices.ContainsFunc(v, t.leaves) {
+			return nil, false
+		}
 		delete(m, key)
 		return v, true
 	case nil:
 	default:
-		t.wrong("must be a list, not "+typeName(v), "", key)
+		if !t.leaves(v) {
+			t.wrong("must be a list, not "+typeName(v), "", key)
+		}
 	}
 	return nil, false
 }
@@ -215,12 +236,14 @@ func FromJSON(data []byte) (Document, error) {
 }
 
 // FromValue gives the document that a map of JSON values says. The map is left as it was.
-func FromValue(fields map[string]any) (Document, error) {
+func FromValue(fields map[string]any) (Document, error) { return fromValue(fields, false) }
+
+func fromValue(fields map[string]any, placeholders bool) (Document, error) {
 	normal, ok := normalize(fields).(map[string]any)
 	if !ok || normal == nil {
 		return Document{}, fault.Errorf(fault.Invalid, "a document must be a mapping with apiVersion, kind and metadata")
 	}
-	d, wrong := assemble(normal)
+	d, wrong := assemble(normal, placeholders)
 	if len(wrong) == 0 {
 		return d, nil
 	}

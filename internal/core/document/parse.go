@@ -26,6 +26,8 @@ type Limits struct {
 	Expanded  int // bytes of text in one document, aliases expanded; 16 MiB
 	// AllowTwice takes the last value of a key that is given twice, as Kubernetes' own tools do.
 	AllowTwice bool
+	// Placeholders takes one where the metadata wants a text or a list; Filled says what it stands for.
+	Placeholders bool
 }
 
 func (l Limits) orDefault() Limits {
@@ -167,7 +169,7 @@ func (s *source) document(index int, limits Limits) (d Document, values int, det
 			File: file, Line: root.Line, Column: root.Column, Message: "a document must be a mapping with apiVersion, kind and metadata",
 		}}
 	}
-	d, wrong := assemble(fields)
+	d, wrong := assemble(fields, limits.Placeholders)
 	d.source, d.index = s, index
 	d.Origin = Origin{File: file, Line: root.Line}
 	for _, w := range wrong {
@@ -197,7 +199,7 @@ func parseJSON(file string, data []byte, limits Limits) ([]Document, bool) {
 		if err != nil {
 			return nil, false
 		}
-		d, err := FromValue(fields)
+		d, err := fromValue(fields, limits.Placeholders)
 		if err != nil {
 			return nil, false
 		}

@@ -34,7 +34,7 @@ func quick(file string, data []byte, limits Limits) (documents []Document, ok bo
 			return nil, false
 		}
 		total -= q.values
-		d, wrong := assemble(fields)
+		d, wrong := assemble(fields, limits.Placeholders)
 		if len(wrong) > 0 {
 			return nil, false
 		}

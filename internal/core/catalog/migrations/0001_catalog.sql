@@ -118,6 +118,14 @@ CREATE TABLE location_files (
   PRIMARY KEY (location, path)
 );
 
+-- The other repositories that placeholders in the files of a location bring files of.
+CREATE TABLE location_inputs (
+  repository TEXT NOT NULL,             -- NAMESPACE/NAME
+  location TEXT NOT NULL,
+  PRIMARY KEY (repository, location)
+);
+CREATE INDEX location_inputs_location ON location_inputs (location);
+
 -- What holds for the locations of a space, and of those below that say nothing themselves.
 CREATE TABLE location_defaults (
   space TEXT PRIMARY KEY,
