@@ -106,6 +106,14 @@ func (f hosted) ListRepositories(ctx context.Context, owner string, part page.Re
 	return out, err
 }
 
+// ListWithin gives the repositories of a namespace: none lies within another.
+func (f hosted) ListWithin(ctx context.Context, organization string, part page.Request) (out page.Of[forge.Repository], err error) {
+	if _, _, err := f.groups(ctx, organization); err != nil {
+		return out, err
+	}
+	return f.ListRepositories(ctx, organization, part)
+}
+
 func (f hosted) GetRepository(ctx context.Context, name string) (forge.Repository, error) {
 	ctx, err := f.in(ctx)
 	if err != nil {
@@ -252,6 +260,22 @@ func (f hosted) ListMembers(ctx context.Context, organization, team string, part
 		}
 	}
 	return page.From(out, part, func(p forge.Person) string { return p.Login }), err
+}
+
+func (f hosted) GetPerson(ctx context.Context, login string) (forge.Person, error) {
+	if !ref.ValidName(login) {
+		return forge.Person{}, fault.Errorf(fault.Invalid, "%q is no name", login)
+	}
+	users, err := f.entities(ctx, "User")
+	if err != nil {
+		return forge.Person{}, err
+	}
+	for _, e := range users {
+		if e.Ref.Name == login {
+			return forge.Person{ID: e.UID, Login: e.Ref.Name, Name: e.Document.Metadata.Title}, nil
+		}
+	}
+	return forge.Person{}, fault.Errorf(fault.NotFound, "there is no %s", login)
 }
 
 // people gives whom opaque ids stand for.

@@ -32,6 +32,9 @@ type Repositories interface {
 	// ListRepositories gives the repositories of an owner, or with "" all that the credentials are for, by ID or name,
 	// archived ones included.
 	ListRepositories(ctx context.Context, owner string, part page.Request) (page.Of[Repository], error)
+	// ListWithin gives the repositories of an organization, and of all groups that lie within it. NotFound when there is no
+	// organization of that name, or the credentials don't see it.
+	ListWithin(ctx context.Context, organization string, part page.Request) (page.Of[Repository], error)
 	GetRepository(ctx context.Context, name string) (Repository, error)
 	// CreateRepository makes an empty repository. Conflict when the name is taken.
 	CreateRepository(ctx context.Context, r NewRepository) (Repository, error)
@@ -51,6 +54,8 @@ type People interface {
 	ListTeams(ctx context.Context, organization string, part page.Request) (page.Of[Team], error)
 	// ListMembers gives the members of an organization, or of one of its teams when team is not "".
 	ListMembers(ctx context.Context, organization, team string, part page.Request) (page.Of[Person], error)
+	// GetPerson gives an account with the name and address that it shows: lists may lack them.
+	GetPerson(ctx context.Context, login string) (Person, error)
 }
 
 // Content is what a repository holds. rev is a branch, a tag or a commit; "" is the default branch.
@@ -150,6 +155,8 @@ type Repository struct {
 	Archived      bool
 	Fork          bool
 	Empty         bool
+	Topics        []string
+	Language      string // that most of it is in; "" when the forge does not tell
 	Created       time.Time
 	Changed       time.Time // moves with every push
 }

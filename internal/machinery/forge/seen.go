@@ -2,7 +2,9 @@ package forge
 
 import (
 	"bytes"
+	"compress/flate"
 	"container/list"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -23,6 +25,7 @@ type answer struct {
 	status              string
 	header              http.Header
 	body                []byte
+	packed              bool // body is compressed
 }
 
 func newSeen(limit int64) *seen {
@@ -49,6 +52,9 @@ func (s *seen) keep(r *http.Request, got *http.Response, body []byte) {
 		key: key(r), etag: got.Header.Get("ETag"), modified: got.Header.Get("Last-Modified"),
 		status: got.Status, header: got.Header.Clone(), body: body,
 	}
+	if a.etag != "" || a.modified != "" {
+		a.pack()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.byKey[a.key]; old != nil {
@@ -70,6 +76,31 @@ func (s *seen) drop(e *list.Element) {
 	s.size -= a.weight()
 }
 
+// pack compresses what is large, so that the pages of a long list are all kept: a forge repeats itself.
+func (a *answer) pack() {
+	const large = 4 << 10
+	if len(a.body) < large {
+		return
+	}
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestSpeed)
+	if err != nil {
+		return
+	}
+	_, err = w.Write(a.body)
+	if err = errors.Join(err, w.Close()); err == nil && b.Len() < len(a.body) {
+		a.body, a.packed = bytes.Clone(b.Bytes()), true
+	}
+}
+
+// content gives the body as it was.
+func (a *answer) content() io.Reader {
+	if a.packed {
+		return flate.NewReader(bytes.NewReader(a.body))
+	}
+	return bytes.NewReader(a.body)
+}
+
 // weight is about how many bytes an answer takes.
 func (a *answer) weight() int64 { return int64(len(a.body)+len(a.key)) + 1024 }
 
@@ -88,6 +119,6 @@ func (a *answer) ask(h http.Header) {
 func (a *answer) again(r *http.Request) *http.Response {
 	return &http.Response{
 		Status: a.status, StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header.Clone(), Body: io.NopCloser(bytes.NewReader(a.body)), ContentLength: int64(len(a.body)), Request: r,
+		Header: a.header.Clone(), Body: io.NopCloser(a.content()), ContentLength: -1, Request: r,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -65,6 +66,39 @@ func (f *far) doAt(ctx context.Context, method, address string) (string, error) 
 	return string(body), err
 }
 
+// noise gives bytes that can't be compressed.
+func noise(size int) []byte {
+	out := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(out) // it does not fail
+	return out
+}
+
+// What says the same again and again takes little room: a long list is kept with all its pages.
+func TestTransportKeepsLongLists(t *testing.T) {
+	t.Parallel()
+	page := strings.Repeat(`{"id":1,"full_name":"acme/shop","html_url":"https://forge.example/acme/shop"},`, 500)
+	sent := 0
+	f := newFar(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		w.Header().Set("ETag", `"v1"`)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		sent++
+		fmt.Fprint(w, page)
+	})
+	for range 3 {
+		for number := range 20 {
+			if body, err := f.do("GET", fmt.Sprint("/repos?page=", number)); err != nil || body != page {
+				t.Fatalf("page %d has %d bytes, %v", number, len(body), err)
+			}
+		}
+	}
+	if sent != 20 {
+		t.Errorf("20 pages of %d bytes were sent %d times", len(page), sent)
+	}
+}
+
 // What has not changed is asked for by its mark and not sent again; what is too large or was seen long ago, anew.
 func TestTransportAsksConditionally(t *testing.T) {
 	t.Parallel()
@@ -82,7 +116,7 @@ func TestTransportAsksConditionally(t *testing.T) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		fmt.Fprint(w, strings.Repeat("x", size))
+		_, _ = w.Write(noise(size))
 	})
 	for i, c := range []struct{ path, mark string }{
 		{"/10", ""}, {"/10", `"v1"`}, {"/dated", ""}, {"/dated", "Mon, 04 May 2026 12:00:00 GMT"},

@@ -64,6 +64,28 @@ func repositories(b *bench) {
 	if len(list) < 5 || len(ids) != len(list) || ids[made.ID] != 1 {
 		b.t.Errorf("the organization has %d repositories, %d of them once: %v", len(list), len(ids), ids)
 	}
+	within := all(b, func(part page.Request) (page.Of[forge.Repository], error) {
+		return b.Forge.ListWithin(b.ctx(), b.Organization, part)
+	})
+	seen := map[string]bool{}
+	for _, r := range within {
+		seen[r.ID] = true
+		if r.ID == made.ID && (r.Name != made.Name || r.DefaultBranch != "main" || !r.Private || r.Archived || r.Fork || r.Changed.IsZero()) {
+			b.t.Errorf("within the organization it is %+v", r)
+		}
+	}
+	for id := range ids {
+		if !seen[id] {
+			b.t.Errorf("within the organization there is no %s", id)
+		}
+	}
+	if len(seen) != len(within) {
+		b.t.Errorf("within the organization there are %d repositories, %d of them once", len(within), len(seen))
+	}
+	_, err = b.Forge.ListWithin(b.ctx(), "no-such-organization", page.Request{})
+	b.refused("what lies within nobody", err, fault.NotFound)
+	_, err = b.Stranger.ListWithin(b.ctx(), b.Organization, page.Request{})
+	b.refused("a stranger's list of what lies within", err, fault.Unauthenticated)
 	everywhere := all(b, func(part page.Request) (page.Of[forge.Repository], error) {
 		return b.Forge.ListRepositories(b.ctx(), "", part)
 	})
@@ -118,7 +140,15 @@ func people(b *bench) {
 	if members := logins(b.Team); !slices.Equal(members, []string{b.ReviewerName}) {
 		b.t.Errorf("the team's members are %v", members)
 	}
-	_, err := b.Forge.ListTeams(b.ctx(), "no-such-organization", page.Request{})
+	person, err := b.Forge.GetPerson(b.ctx(), b.ReviewerName)
+	if err != nil || person.Login != b.ReviewerName || person.ID == "" || person.Bot {
+		b.t.Errorf("the reviewer is %+v, %v", person, err)
+	}
+	_, err = b.Forge.GetPerson(b.ctx(), "no-such-account")
+	b.refused("nobody", err, fault.NotFound)
+	_, err = b.Forge.GetPerson(b.ctx(), "../user")
+	b.refused("what is no name", err, fault.Invalid)
+	_, err = b.Forge.ListTeams(b.ctx(), "no-such-organization", page.Request{})
 	b.refused("teams of nobody", err, fault.NotFound)
 	_, err = b.Forge.ListMembers(b.ctx(), b.Organization, "no-such-team", page.Request{})
 	b.refused("members of no team", err, fault.NotFound)

@@ -49,6 +49,7 @@ func asks() []ask {
 		{"Health", func(ctx context.Context, f forge.Forge) error { return had(f.Health(ctx)) }, false, false},
 		{"ListRepositories", func(ctx context.Context, f forge.Forge) error { return listed(f.ListRepositories(ctx, "", part)) }, true, false},
 		{"ListRepositories of one", func(ctx context.Context, f forge.Forge) error { return listed(f.ListRepositories(ctx, "acme", part)) }, true, false},
+		{"ListWithin", func(ctx context.Context, f forge.Forge) error { return listed(f.ListWithin(ctx, "acme", part)) }, true, false},
 		{"GetRepository", func(ctx context.Context, f forge.Forge) error { return had(f.GetRepository(ctx, r)) }, false, false},
 		{"CreateRepository", func(ctx context.Context, f forge.Forge) error {
 			return had(f.CreateRepository(ctx, forge.NewRepository{Name: r}))
@@ -66,6 +67,7 @@ func asks() []ask {
 		{"ListMembers of a team", func(ctx context.Context, f forge.Forge) error {
 			return listed(f.ListMembers(ctx, "acme", "crew", part))
 		}, true, false},
+		{"GetPerson", func(ctx context.Context, f forge.Forge) error { return had(f.GetPerson(ctx, "ann")) }, false, false},
 		{"ReadFile", func(ctx context.Context, f forge.Forge) error { return had(f.ReadFile(ctx, r, "main", "a.txt", 1<<20)) }, true, true},
 		{"ListTree", func(ctx context.Context, f forge.Forge) error { return had(f.ListTree(ctx, r, "main", "", true)) }, true, false},
 		{"GetCommit", func(ctx context.Context, f forge.Forge) error { return had(f.GetCommit(ctx, r, "main")) }, false, false},

@@ -72,3 +72,13 @@ func (f *Forge) team(ctx context.Context, organization, of string) (string, erro
 	}
 	return "/teams/" + text(found[0]) + "/members", nil
 }
+
+// GetPerson gives what the account shows.
+func (f *Forge) GetPerson(ctx context.Context, login string) (forge.Person, error) {
+	if err := checkName("an account", login); err != nil {
+		return forge.Person{}, err
+	}
+	var p person
+	err := f.get(ctx, "/users/"+login, nil, &p)
+	return p.person(), err
+}

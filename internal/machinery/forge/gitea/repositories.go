@@ -35,6 +35,15 @@ func (f *Forge) ListRepositories(ctx context.Context, owner string, part page.Re
 	return listOf(ctx, f, part, read, all((*repository).repository))
 }
 
+// ListWithin gives those of an organization that the caller may see, by name.
+func (f *Forge) ListWithin(ctx context.Context, organization string, part page.Request) (page.Of[forge.Repository], error) {
+	path, err := atOrganization(organization, "repos")
+	if err != nil {
+		return page.Of[forge.Repository]{}, err
+	}
+	return list(ctx, f, part, path, nil, all((*repository).repository))
+}
+
 // GetRepository gives one.
 func (f *Forge) GetRepository(ctx context.Context, name string) (forge.Repository, error) {
 	path, err := at(name)

@@ -49,18 +49,20 @@ func (p *person) person() forge.Person {
 }
 
 type repository struct {
-	ID          int64  `json:"id"`
-	FullName    string `json:"full_name"`
-	Description string `json:"description"`
-	Branch      string `json:"default_branch"`
-	Page        string `json:"html_url"`
-	CloneURL    string `json:"clone_url"`
-	Private     bool   `json:"private"`
-	Archived    bool   `json:"archived"`
-	Fork        bool   `json:"fork"`
-	Empty       bool   `json:"empty"`
-	Created     stamp  `json:"created_at"`
-	Updated     stamp  `json:"updated_at"`
+	ID          int64    `json:"id"`
+	FullName    string   `json:"full_name"`
+	Description string   `json:"description"`
+	Branch      string   `json:"default_branch"`
+	Page        string   `json:"html_url"`
+	CloneURL    string   `json:"clone_url"`
+	Private     bool     `json:"private"`
+	Archived    bool     `json:"archived"`
+	Fork        bool     `json:"fork"`
+	Empty       bool     `json:"empty"`
+	Topics      []string `json:"topics"`
+	Language    string   `json:"language"`
+	Created     stamp    `json:"created_at"`
+	Updated     stamp    `json:"updated_at"`
 }
 
 func (r *repository) repository() forge.Repository {
@@ -69,7 +71,8 @@ func (r *repository) repository() forge.Repository {
 	}
 	return forge.Repository{
 		ID: text(r.ID), Name: r.FullName, Description: r.Description, DefaultBranch: r.Branch, URL: r.Page, CloneURL: r.CloneURL,
-		Private: r.Private, Archived: r.Archived, Fork: r.Fork, Empty: r.Empty, Created: r.Created.Time, Changed: r.Updated.Time,
+		Private: r.Private, Archived: r.Archived, Fork: r.Fork, Empty: r.Empty, Topics: r.Topics, Language: r.Language,
+		Created: r.Created.Time, Changed: r.Updated.Time,
 	}
 }
 

@@ -49,3 +49,15 @@ func (g *GitHub) ListMembers(ctx context.Context, organization, team string, par
 		return g.api.Organizations.ListMembers(ctx, organization, &gh.ListMembersOptions{ListOptions: o})
 	}, personOf)
 }
+
+// GetPerson gives what the account shows to everybody.
+func (g *GitHub) GetPerson(ctx context.Context, login string) (forge.Person, error) {
+	if err := checkOwner(login); err != nil {
+		return forge.Person{}, err
+	}
+	u, _, err := g.api.Users.Get(ctx, login)
+	if err != nil {
+		return forge.Person{}, told(err)
+	}
+	return personOf(u), nil
+}

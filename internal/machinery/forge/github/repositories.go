@@ -41,6 +41,16 @@ func (g *GitHub) ListRepositories(ctx context.Context, owner string, part page.R
 	}, repositoryOf)
 }
 
+// ListWithin gives them by name. It asks for nothing but the list.
+func (g *GitHub) ListWithin(ctx context.Context, organization string, part page.Request) (page.Of[forge.Repository], error) {
+	if err := checkOwner(organization); err != nil {
+		return page.Of[forge.Repository]{}, err
+	}
+	return list(part, func(o gh.ListOptions) ([]*gh.Repository, *gh.Response, error) {
+		return g.api.Repositories.ListByOrg(ctx, organization, &gh.RepositoryListByOrgOptions{Type: "all", Sort: "full_name", ListOptions: o})
+	}, repositoryOf)
+}
+
 func (g *GitHub) ownRepositories(ctx context.Context, affiliation string, part page.Request) (page.Of[forge.Repository], error) {
 	return list(part, func(o gh.ListOptions) ([]*gh.Repository, *gh.Response, error) {
 		if g.app == nil {
@@ -79,6 +89,7 @@ func repositoryOf(r *gh.Repository) forge.Repository {
 	return forge.Repository{
 		ID: id(r.GetID()), Name: r.GetFullName(), Description: r.GetDescription(), DefaultBranch: r.GetDefaultBranch(),
 		URL: r.GetHTMLURL(), CloneURL: r.GetCloneURL(), Private: r.GetPrivate(), Archived: r.GetArchived(), Fork: r.GetFork(),
+		Topics: r.Topics, Language: r.GetLanguage(),
 		Empty:   r.GetSize() == 0 && !r.GetPushedAt().After(r.GetCreatedAt().Time),
 		Created: r.GetCreatedAt().Time, Changed: r.GetPushedAt().Time,
 	}

@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	gl "gitlab.com/gitlab-org/api/client-go"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
@@ -59,4 +61,21 @@ func (f *Forge) ListMembers(ctx context.Context, organization, team string, part
 		}
 		return p, true
 	})
+}
+
+// GetPerson gives what the account shows.
+func (f *Forge) GetPerson(ctx context.Context, login string) (forge.Person, error) {
+	if err := checkGroup(login); err != nil || strings.Contains(login, "/") {
+		return forge.Person{}, fault.Errorf(fault.Invalid, "%.100q is not the name of a GitLab account", login)
+	}
+	found, err := one(f.api.Users.ListUsers(&gl.ListUsersOptions{Username: &login}, gl.WithContext(ctx)))
+	if err != nil {
+		return forge.Person{}, err
+	}
+	if len(found) == 0 {
+		return forge.Person{}, fault.Errorf(fault.NotFound, "GitLab has no account %s", login)
+	}
+	p := person(found[0].ID, found[0].Username, found[0].Name)
+	p.Email = cmp.Or(found[0].Email, found[0].PublicEmail)
+	return p, nil
 }

@@ -17,7 +17,7 @@ func project(p *gl.Project) forge.Repository {
 	return forge.Repository{
 		ID: strconv.FormatInt(p.ID, 10), Name: p.PathWithNamespace, Description: p.Description, DefaultBranch: p.DefaultBranch,
 		URL: p.WebURL, CloneURL: p.HTTPURLToRepo, Private: p.Visibility != gl.PublicVisibility, Archived: p.Archived,
-		Fork: p.ForkedFromProject != nil, Empty: p.EmptyRepo, Created: when(p.CreatedAt), Changed: when(p.LastActivityAt),
+		Topics: p.Topics, Fork: p.ForkedFromProject != nil, Empty: p.EmptyRepo, Created: when(p.CreatedAt), Changed: when(p.LastActivityAt),
 	}
 }
 
@@ -32,16 +32,28 @@ func (f *Forge) ListRepositories(ctx context.Context, owner string, part page.Re
 	if err := checkGroup(owner); err != nil {
 		return page.Of[forge.Repository]{}, err
 	}
-	got, err := list(part, func(o gl.ListOptions) ([]*gl.Project, *gl.Response, error) {
-		return f.api.Groups.ListGroupProjects(owner, &gl.ListGroupProjectsOptions{
-			ListOptions: o, OrderBy: gl.Ptr("id"), Sort: gl.Ptr("asc"), WithShared: gl.Ptr(false), IncludeSubGroups: gl.Ptr(false),
-		}, gl.WithContext(ctx))
-	}, there)
+	got, err := f.listGroup(ctx, owner, false, part)
 	if !fault.Is(err, fault.NotFound) || strings.Contains(owner, "/") {
 		return got, err
 	}
 	return list(part, func(o gl.ListOptions) ([]*gl.Project, *gl.Response, error) {
 		return f.api.Projects.ListUserProjects(owner, &gl.ListProjectsOptions{ListOptions: o, OrderBy: gl.Ptr("id"), Sort: gl.Ptr("asc")}, gl.WithContext(ctx))
+	}, there)
+}
+
+// ListWithin gives the projects of a group and of all groups below it.
+func (f *Forge) ListWithin(ctx context.Context, organization string, part page.Request) (page.Of[forge.Repository], error) {
+	if err := checkGroup(organization); err != nil {
+		return page.Of[forge.Repository]{}, err
+	}
+	return f.listGroup(ctx, organization, true, part)
+}
+
+func (f *Forge) listGroup(ctx context.Context, group string, below bool, part page.Request) (page.Of[forge.Repository], error) {
+	return list(part, func(o gl.ListOptions) ([]*gl.Project, *gl.Response, error) {
+		return f.api.Groups.ListGroupProjects(group, &gl.ListGroupProjectsOptions{
+			ListOptions: o, OrderBy: gl.Ptr("id"), Sort: gl.Ptr("asc"), WithShared: gl.Ptr(false), IncludeSubGroups: gl.Ptr(below),
+		}, gl.WithContext(ctx))
 	}, there)
 }
 

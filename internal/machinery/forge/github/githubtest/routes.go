@@ -25,7 +25,12 @@ func (s *Server) routes() http.Handler {
 		{"POST", "/user/repos", (*call).create},
 		{"GET", "/users/{username}/repos", func(c *call) answer { return ok(c.paged(c.allRepositories(c.path("username")))) }},
 		{"GET", "/rate_limit", (*call).rate},
-		{"GET", "/orgs/{org}/repos", func(c *call) answer { return ok(c.paged(c.allRepositories(Organization))) }},
+		{"GET", "/orgs/{org}/repos", func(c *call) answer {
+			if c.path("org") != Organization {
+				return missing()
+			}
+			return ok(c.paged(c.allRepositories(Organization)))
+		}},
 		{"POST", "/orgs/{org}/repos", (*call).create},
 		{"GET", "/orgs/{org}/teams", func(c *call) answer { return ok(c.paged([]any{c.team()})) }},
 		{"GET", "/orgs/{org}/members", func(c *call) answer {

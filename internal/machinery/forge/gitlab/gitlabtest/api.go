@@ -56,6 +56,13 @@ func (s *Server) routes() http.Handler {
 		})
 	})
 	handle("GET user", gl.User{}, func(c *call) answer { return ok(c.person(c.user)) })
+	handle("GET users", []gl.User{}, func(c *call) answer {
+		var found []*user
+		if u := c.Server.user(c.r.FormValue("username")); u != nil {
+			found = append(found, u)
+		}
+		return page(c, found, c.person)
+	})
 	handle("GET personal_access_tokens/self", gl.PersonalAccessToken{}, self)
 	handle("GET metadata", gl.Metadata{}, func(*call) answer {
 		return ok(object{"version": "19.0.0-fake", "revision": "0000000", "enterprise": true, "kas": object{"enabled": false}})
@@ -144,6 +151,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, shape any, tell f
 		got = refuse(http.StatusBadRequest, "400 Bad Request")
 	default:
 		s.left--
+		s.taken++
 		got = tell(c)
 		if got.status < 300 && shape != nil {
 			if err := conforms(got.body, shape); err != nil {

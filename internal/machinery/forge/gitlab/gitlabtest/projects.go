@@ -44,6 +44,7 @@ func (s *Server) projectObject(p *project) object {
 		"description": p.text, "visibility": p.visibility, "archived": p.archived, "empty_repo": !full, "default_branch": s.head(p),
 		"http_url_to_repo": s.URL + "/" + p.path + ".git", "ssh_url_to_repo": "git@gitlab.example:" + p.path + ".git", "web_url": s.URL + "/" + p.path,
 		"created_at": p.created, "last_activity_at": p.active, "merge_method": p.method, "creator_id": p.creator.id, "marked_for_deletion_on": nil,
+		"topics":    append([]string{}, p.topics...),
 		"namespace": object{"id": 1, "name": p.namespace(), "path": last(p.namespace()), "kind": "group", "full_path": p.namespace(), "web_url": s.URL + "/" + p.namespace()},
 	}
 }

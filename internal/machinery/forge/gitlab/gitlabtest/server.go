@@ -50,6 +50,7 @@ type Server struct {
 	groups   []*group
 	projects []*project
 	left     int // of the rate
+	taken    int // requests
 }
 
 type user struct {
@@ -91,6 +92,7 @@ type project struct {
 	visibility string
 	method     string
 	archived   bool
+	topics     []string
 	created    time.Time
 	active     time.Time
 	creator    *user
@@ -148,6 +150,20 @@ func (s *Server) MergeMethod(path, method string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.project(path).method = method
+}
+
+// Topics sets the topics of a project.
+func (s *Server) Topics(path string, topics ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.project(path).topics = topics
+}
+
+// Requests tells how many requests were taken.
+func (s *Server) Requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
 
 // Fork makes a copy of a project in another namespace.
