@@ -86,6 +86,24 @@ func (p Platform) ByPage(ctx context.Context, page string) (names []string, err 
 	return names, fault.Wrap(err, "look for the repository of %s", page)
 }
 
+// ByRemote gives the repository that is connected by an integration (NAMESPACE/NAME), by its id at the forge. NotFound when none
+// is.
+func (p Platform) ByRemote(ctx context.Context, integration, remoteID string) (r Repository, err error) {
+	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err = byRemote(ctx, tx, strings.ToLower(integration), remoteID, "")
+		return err
+	})
+	return r, err
+}
+
+// Matches tells whether a path matches a pattern as that of Glob; false for a pattern that is none.
+func Matches(pattern, file string) bool {
+	if _, err := path.Match(pattern, ""); err != nil || strings.Count(pattern, "**") > 4 {
+		return false
+	}
+	return match(strings.Split(pattern, "/"), strings.Split(file, "/"))
+}
+
 // Exists tells whether there is a repository with an id, or one that was deleted and can be restored.
 func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error) {
 	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
