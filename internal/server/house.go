@@ -37,6 +37,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
@@ -86,6 +87,7 @@ type House struct {
 	Proposals *proposal.Service
 	Docs      *docs.Service
 	Search    *search.Service
+	Discovery *discovery.Service
 
 	API    *api.API
 	engine *engine
@@ -101,7 +103,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -273,10 +275,15 @@ func (h *House) products() error {
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), API: api.Prefix, Now: time.Now, Log: h.Log,
 	})
 	h.Search = h.wireSearch()
+	h.Discovery = discovery.New(discovery.Deps{
+		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Catalog: h.Catalog, Integrations: h.Integrations, Repositories: h.Repositories, Now: time.Now, Log: h.Log,
+	})
+	h.Hooks.Connect("discoveries", h.Discovery)
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
 		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
 		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers), proposal.DocumentKind(h.Proposals),
+		discovery.DocumentKind(h.Discovery),
 	} {
 		h.Kinds.Register(k)
 	}
@@ -290,7 +297,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 
@@ -306,7 +313,7 @@ func (h *House) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
-		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "search": h.Search.Run, "egress": h.Egress.Run,
+		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "search": h.Search.Run, "discovery": h.Discovery.Run, "egress": h.Egress.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

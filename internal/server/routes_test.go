@@ -192,6 +192,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 {apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: none}, spec: {project: default, source: {repoURL: /git/default/none, path: deploy, targetRevision: main}, destination: {name: local}}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: http://127.0.0.1:1, token: {secretRef: default/none}, webhook: {secretRef: default/none}}}
+---
+{apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: none}, spec: {integration: none, organization: acme, repositories: {}}}
 `
 	post := func(path, body string) (id string) {
 		t.Helper()
@@ -302,7 +304,7 @@ func TestEveryRouteRefusesWithoutRights(t *testing.T) {
 				refused++
 			}
 		}
-		for _, path := range []string{"/entities/component/default/none", "/repositories/default/none", "/stacks/default/none", "/integrations/default/none", "/applications/default/none", "/runs/" + ids["runs"]} {
+		for _, path := range []string{"/entities/component/default/none", "/repositories/default/none", "/stacks/default/none", "/integrations/default/none", "/discoveries/default/none", "/applications/default/none", "/runs/" + ids["runs"]} {
 			if code, body := do(t, server, http.MethodGet, "/api/v1"+path, h.Options.AdminToken, ""); code != http.StatusOK || strings.Contains(body, `"terminal":true`) {
 				t.Errorf("after all that was refused, %s is %d %.300s", path, code, body)
 			}

@@ -30,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
@@ -66,6 +67,7 @@ type Rooms struct {
 	Proposals    *proposal.Service
 	Docs         *docs.Service
 	Search       *search.Service
+	Discovery    *discovery.Service
 	Once         *once.Answers
 }
 
@@ -121,6 +123,7 @@ func (a *API) routes() {
 	a.editRoutes()
 	a.locationRoutes()
 	a.sourceRoutes()
+	a.discoveryRoutes()
 	a.hookRoutes()
 	a.repositoryRoutes()
 	a.proposalRoutes()

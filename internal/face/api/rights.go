@@ -34,6 +34,8 @@ func rights() map[string]string {
 		"getLocationRules": "entity:read", "setLocationRules": "space:admin",
 		"listSources": "entity:read; others are left out", "getSource": "entity:read", "deleteSource": "source:push and entity:delete",
 		"replaceSourceEntities": "source:push, and for restricted kinds the right that they take", "updateSourceEntities": "source:push, and for restricted kinds the right that they take",
+		"listDiscoveries": "entity:read; others are left out", "getDiscovery": "entity:read", "listDiscovered": "location:write", "lookAtDiscovery": "location:write",
+		"previewDiscovery": "space:admin in the space that it would be applied to",
 
 		"listRepositories": "repository:read; others are left out", "createRepository": "repository:create; secret:write for an import by secret", "getRepository": "repository:read",
 		"deleteRepository": "repository:admin, or repository:create for who made it; for good only repository:admin",

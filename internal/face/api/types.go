@@ -29,6 +29,10 @@ type (
 	Location          = client.Location
 	Source            = client.Source
 	Brought           = client.Brought
+	Discovery         = client.Discovery
+	DiscoveryCounts   = client.DiscoveryCounts
+	DiscoveryPreview  = client.DiscoveryPreview
+	FoundRepository   = client.FoundRepository
 	FileProblem       = client.FileProblem
 	KindInfo          = client.KindInfo
 	LocationRules     = client.LocationRules

@@ -223,7 +223,8 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 // name, or for none.
 func (t *Transport) empty(sent *http.Request, got *http.Response, body []byte) bool {
 	accept := sent.Header.Get("Accept")
-	if got.StatusCode > http.StatusCreated || !strings.Contains(accept, "json") || strings.Contains(accept, ".raw") {
+	if got.StatusCode > http.StatusCreated || !strings.Contains(accept, "json") || strings.Contains(accept, ".raw") ||
+		strings.HasSuffix(sent.URL.Path, "/raw") { // a file may be empty
 		return false
 	}
 	switch form := string(bytes.TrimSpace(body[:min(len(body), 32)])); form {
