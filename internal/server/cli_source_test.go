@@ -21,6 +21,9 @@ func TestASourceAtTheTerminal(t *testing.T) {
 	part := file("part.ndjson", line("vans")+`{"apiVersion": "backstage.io/v1alpha1", "kind": "System", "metadata": {"name": "tills"}, "spec": {}}`+"\n")
 	atTerminal(t, server.URL, h.Options.AdminToken)
 	sayAll(t, []said{
+		{"discovery list", 0, "no discoveries"},
+		{"discovery show acme", 4, "no discovery default/acme"},
+		{"discovery preview", 1, "name the document's file with -f"},
 		{"source list", 0, "source push"},
 		{"source push cmdb", 1, "nothing to push"},
 		{"source push cmdb -f " + all, 0, "2 created"},

@@ -339,7 +339,7 @@ func (v *visiting) ask(ctx context.Context, some []candidate) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if len(some) > 0 && !slices.ContainsFunc(some, func(c candidate) bool { return c.err == nil }) {
+	if len(some) > 1 && !slices.ContainsFunc(some, func(c candidate) bool { return c.err == nil }) {
 		return some[0].err // it is the forge's
 	}
 	return nil

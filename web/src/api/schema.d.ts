@@ -224,6 +224,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Organizations that come into the catalog, by name
+         * @description Permission: entity:read; others are left out.
+         */
+        get: operations["listDiscoveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discoveries/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a Discovery document would find
+         * @description Nothing is written. At most 100 repositories are asked for their file; the others are pending.
+         *
+         *     Permission: space:admin in the space that it would be applied to.
+         */
+        post: operations["previewDiscovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discoveries/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One organization, and how it does
+         * @description Permission: entity:read.
+         */
+        get: operations["getDiscovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discoveries/{namespace}/{name}/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at an organization now
+         * @description It waits for at most 20 seconds: busy tells that the look is still under way. What is found is in the answer, also when the forge does not answer.
+         *
+         *     Permission: location:write.
+         */
+        post: operations["lookAtDiscovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discoveries/{namespace}/{name}/repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Repositories that were found, by name, and what became of them
+         * @description Permission: location:write.
+         */
+        get: operations["listDiscovered"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/docs": {
         parameters: {
             query?: never;
@@ -3471,6 +3575,84 @@ export interface components {
             /** @description Files or patches were left out. */
             truncated: boolean;
         };
+        Discovery: {
+            /** @description It is being looked at. */
+            busy: boolean;
+            /** @description What the caller may do: look, delete. */
+            can: string[] | null;
+            found: components["schemas"]["DiscoveryCounts"];
+            /** @example default/github */
+            integration: string;
+            /**
+             * Format: int64
+             * @description Seconds between two looks.
+             */
+            interval: number;
+            /**
+             * Format: date-time
+             * @description When the last look began.
+             */
+            looked?: string;
+            name: string;
+            namespace: string;
+            /**
+             * Format: date-time
+             * @description When the next one does.
+             */
+            next?: string;
+            /** @example acme */
+            organization: string;
+            reason?: string;
+            /** @example discovery:default/acme */
+            ref: string;
+            /**
+             * Format: date-time
+             * @description When the state began.
+             */
+            since?: string;
+            space: string;
+            /** @enum {string} */
+            state: "unknown" | "healthy" | "held" | "limited" | "refused" | "away" | "broken";
+        };
+        DiscoveryCounts: {
+            /** Format: int64 */
+            excluded: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            groups: number;
+            /**
+             * Format: int64
+             * @description That would go, but are more than may go at once.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Not asked for their file yet.
+             */
+            pending: number;
+            /** Format: int64 */
+            registered: number;
+            /** Format: int64 */
+            repositories: number;
+            /** Format: int64 */
+            users: number;
+            /**
+             * Format: int64
+             * @description Without a file for the catalog.
+             */
+            without: number;
+            /**
+             * Format: int64
+             * @description Users and groups that could not be taken.
+             */
+            wrong: number;
+        };
+        DiscoveryPreview: {
+            found: components["schemas"]["DiscoveryCounts"];
+            /** @description The first 500, by name. */
+            repositories: components["schemas"]["FoundRepository"][] | null;
+        };
         Docs: {
             branch: string;
             commit: string;
@@ -3893,6 +4075,20 @@ export interface components {
             match?: boolean;
             text: string;
         };
+        FoundRepository: {
+            /** @description At the forge. */
+            id: string;
+            /** @description Id of its location in the catalog. */
+            location?: string;
+            /** @example acme/shop */
+            name: string;
+            reason?: string;
+            /** @description What it is called here, when it is connected and the caller may read it. */
+            repository?: string;
+            /** @enum {string} */
+            state: "registered" | "without" | "excluded" | "pending" | "failed";
+            url?: string;
+        };
         GraphEdge: {
             source: string;
             target: string;
@@ -4110,6 +4306,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListDiscovery: {
+            items: components["schemas"]["Discovery"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListDocsFound: {
             items: components["schemas"]["DocsFound"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -4137,6 +4338,11 @@ export interface components {
         };
         ListFacet: {
             items: components["schemas"]["Facet"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListFoundRepository: {
+            items: components["schemas"]["FoundRepository"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -4619,6 +4825,12 @@ export interface components {
             error?: string;
             name: string;
             passed: boolean;
+        };
+        PreviewDiscoveryInputBody: {
+            /** @description One document of kind Discovery, as YAML or JSON. */
+            document: string;
+            /** @description That it would be applied to; the root space when empty. */
+            space?: string;
         };
         PreviewFile: {
             path: string;
@@ -6502,6 +6714,400 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listDiscoveries: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only those of this space. */
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDiscovery"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    previewDiscovery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewDiscoveryInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryPreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getDiscovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    lookAtDiscovery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listDiscovered: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only those in this state. */
+                state?: "registered" | "without" | "excluded" | "pending" | "failed";
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListFoundRepository"];
                 };
             };
             /** @description Unauthorized */
