@@ -229,6 +229,28 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import('./pages/integrations/Connect'), 'Connect'),
 });
 
+const sources = createRoute({
+  getParentRoute: parent,
+  path: '/sources',
+  component: lazyRouteComponent(() => import('./pages/sources/Sources'), 'Sources'),
+});
+const discovery = createRoute({
+  getParentRoute: parent,
+  path: '/sources/discoveries/$namespace/$name',
+  validateSearch: search('state'),
+  component: lazyRouteComponent(() => import('./pages/sources/Discovery'), 'DiscoveryPage'),
+});
+const location = createRoute({
+  getParentRoute: parent,
+  path: '/sources/locations/$id',
+  component: lazyRouteComponent(() => import('./pages/sources/Location'), 'LocationPage'),
+});
+const pushed = createRoute({
+  getParentRoute: parent,
+  path: '/sources/pushed/$name',
+  component: lazyRouteComponent(() => import('./pages/sources/Pushed'), 'PushedPage'),
+});
+
 const docs = createRoute({
   getParentRoute: parent,
   path: '/docs',
@@ -274,6 +296,10 @@ const pages = [
   integration,
   integrationDeliveries,
   connect,
+  sources,
+  discovery,
+  location,
+  pushed,
   docs,
   reader,
 ];

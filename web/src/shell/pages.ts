@@ -1,6 +1,7 @@
 import {
   IconBook2,
   IconCirclePlus,
+  IconDatabaseImport,
   IconFilePlus,
   IconGitBranch,
   IconGitPullRequest,
@@ -26,6 +27,7 @@ export interface PortalPage {
     | '/declare'
     | '/tokens'
     | '/integrations'
+    | '/sources'
     | '/'
     | '/catalog'
     | '/create'
@@ -65,6 +67,7 @@ export const otherPages: PortalPage[] = [
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
+  { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
   { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
   { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },

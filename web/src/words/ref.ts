@@ -36,6 +36,7 @@ export function refPath(text: string): string | undefined {
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;
   if (ref.kind === 'integration') return `/integrations/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'discovery') return `/sources/discoveries/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'repository') return `/repositories/${ref.namespace}/${ref.name}`;
   return entityPath(ref);
 }

@@ -15,6 +15,7 @@ const tones: Record<Tone, string[]> = {
     'confirm',
     'passed',
     'merged',
+    'registered',
   ],
   bad: [
     'failed',
@@ -31,8 +32,19 @@ const tones: Record<Tone, string[]> = {
   ],
   busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
   wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended', 'open', 'limited'],
-  warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone', 'lacking'],
-  quiet: ['draft', 'commented', 'closed', 'canceled', 'cancelled', 'skipped', 'unknown', 'omitted'],
+  warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone', 'lacking', 'held'],
+  quiet: [
+    'draft',
+    'commented',
+    'closed',
+    'canceled',
+    'cancelled',
+    'skipped',
+    'unknown',
+    'omitted',
+    'without',
+    'excluded',
+  ],
 };
 
 const words: Record<string, string> = {

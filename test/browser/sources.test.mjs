@@ -1,0 +1,123 @@
+// An organization of a forge is discovered, and where the catalog comes from is looked at.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { start } from './server.mjs';
+
+const told = story('sources');
+const { chapter } = told;
+let server;
+let browser;
+let page;
+let forge;
+let more = false;
+
+const repository = (id, name, rest = {}) => ({
+  id,
+  full_name: `acme/${name}`,
+  default_branch: 'main',
+  html_url: `https://git.example.com/acme/${name}`,
+  clone_url: `https://git.example.com/acme/${name}.git`,
+  updated_at: '2026-01-01T00:00:00Z',
+  ...rest,
+});
+
+// What of Gitea's API a discovery asks for.
+const answers = {
+  '/api/v1/token': {
+    scopes: ['write:repository', 'write:issue', 'write:organization', 'read:user'],
+    user: { id: 1, login: 'ann', full_name: 'Ann' },
+  },
+  '/api/v1/version': { version: '1.27.3' },
+  '/api/v1/settings/api': { max_response_items: 50, default_paging_num: 30 },
+  '/api/v1/user': { id: 1, login: 'ann' },
+  '/api/v1/repos/search': { ok: true, data: [repository(1, 'shop')] },
+  '/api/v1/orgs/acme/repos': () => [
+    repository(1, 'shop'),
+    repository(2, 'notes'),
+    repository(3, 'legacy', { archived: true }),
+    ...(more ? [repository(4, 'playground')] : []),
+  ],
+  '/api/v1/repos/acme/shop': repository(1, 'shop'),
+  '/api/v1/repos/acme/shop/git/commits/main': { sha: 'a'.repeat(40), commit: { message: 'first' } },
+  '/api/v1/repos/acme/shop/raw/catalog-info.yaml': { kind: 'Component' },
+  '/api/v1/orgs/acme/teams': [{ id: 1, name: 'builders', description: 'They build' }],
+  '/api/v1/orgs/acme/members': [{ id: 1, login: 'ann', full_name: 'Ann Archer' }],
+  '/api/v1/teams/1/members': [{ id: 1, login: 'ann', full_name: 'Ann Archer' }],
+};
+before(async () => {
+  forge = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, 'http://forge');
+    const known = answers[pathname];
+    response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(known ? (typeof known === 'function' ? known() : known) : { message: 'not found' }));
+  });
+  await new Promise((resolve) => forge.listen(0, '127.0.0.1', resolve));
+  process.env.ROADBED_ALLOW_PRIVATE = '127.0.0.0/8';
+  server = await start();
+  await server.api('PUT', '/secrets/default/forge', { value: 'right' });
+  browser = await launch();
+  page = await told.person(browser, server.url, server.link);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  forge?.close();
+});
+
+chapter('the page says what sources there may be', async () => {
+  await page.goto(`${server.url}/sources`);
+  await page.getByText('No organization is discovered').waitFor();
+  await page.getByText('No system pushes').waitFor();
+  await told.sound(page, 'no sources');
+});
+
+chapter('an organization is discovered', async () => {
+  const documents = `{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: forge}, spec: {forge: gitea, url: "http://127.0.0.1:${forge.address().port}", token: {secretRef: default/forge}}}
+---
+{apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: acme}, spec: {integration: forge, organization: acme, repositories: {}, people: {users: true, teams: true, namespace: acme}}}`;
+  await server.api('POST', '/apply', { source: 'journey', documents });
+  await server.api('PUT', '/sources/cmdb/entities', {
+    documents: '{apiVersion: backstage.io/v1alpha1, kind: System, metadata: {name: tills}, spec: {}}',
+  });
+  await page.reload();
+  await page.getByRole('link', { name: 'acme', exact: true }).click();
+  await page.getByText('healthy').first().waitFor();
+  const row = (name) => page.getByRole('row', { name });
+  await row(/acme\/shop registered/).waitFor();
+  await row(/acme\/notes without/).waitFor();
+  await row(/acme\/legacy excluded .*it is archived/).waitFor();
+  await told.sound(page, 'a discovery');
+  await picture(page, 'discovery', 'ROADBED_LOOKS');
+  await page.getByText('excluded', { exact: true }).first().click();
+  await page.waitForURL(/state=excluded/);
+  await row(/acme\/notes/).waitFor({ state: 'detached' });
+});
+
+chapter('it is looked at again when somebody asks', async () => {
+  more = true;
+  await page.goto(`${server.url}/sources/discoveries/default/acme`);
+  await page.getByRole('button', { name: 'Look at acme now' }).click();
+  await page.getByRole('row', { name: /acme\/playground without/ }).waitFor();
+});
+
+chapter('all sources are on one page, and each has its own', async () => {
+  await page.goto(`${server.url}/sources`);
+  await page.getByRole('link', { name: 'cmdb' }).waitFor();
+  await page.getByRole('link', { name: 'acme/shop:catalog-info.yaml' }).waitFor();
+  await told.sound(page, 'sources');
+  await picture(page, 'sources', 'ROADBED_LOOKS');
+  await page.setViewportSize({ width: 390, height: 844 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 390, `on a phone the page is ${wide} wide`);
+  await picture(page, 'sources-phone', 'ROADBED_LOOKS');
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.getByRole('link', { name: 'acme/shop:catalog-info.yaml' }).click();
+  await page.getByRole('button', { name: 'Read now' }).waitFor();
+  await told.sound(page, 'a location');
+  await page.goto(`${server.url}/sources/pushed/cmdb`);
+  await page.getByText('What is wrong').first().waitFor();
+  await told.sound(page, 'a pushed source');
+});

@@ -1,0 +1,105 @@
+// Where the catalog comes from: locations, pushed sources, and discoveries.
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { api, body } from './client';
+import type { components } from './schema';
+import type { Whole } from './types';
+
+type Schemas = components['schemas'];
+export type Location = Whole<Schemas['Location']>;
+export type PushedSource = Whole<Schemas['Source']>;
+export type Discovery = Whole<Schemas['Discovery']>;
+export type FoundRepository = Schemas['FoundRepository'];
+
+const minute = 60_000;
+
+export const locations = infiniteQueryOptions({
+  queryKey: ['locations'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/locations', { params: { query: { limit: 50, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+});
+
+export const location = (id: string) =>
+  queryOptions({
+    queryKey: ['location', id],
+    queryFn: () => body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } })),
+  });
+
+export const pushedSources = infiniteQueryOptions({
+  queryKey: ['pushed-sources'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/sources', { params: { query: { limit: 50, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+});
+
+export const pushedSource = (name: string) =>
+  queryOptions({
+    queryKey: ['pushed-source', name],
+    queryFn: () => body(api.GET('/api/v1/sources/{name}', { params: { path: { name } } })),
+  });
+
+export const discoveries = infiniteQueryOptions({
+  queryKey: ['discoveries'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/discoveries', { params: { query: { limit: 50, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
+});
+
+/** One organization; while it is being looked at it is asked for often. */
+export const discovery = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['discovery', namespace, name],
+    queryFn: () => body(api.GET('/api/v1/discoveries/{namespace}/{name}', { params: { path: { namespace, name } } })),
+    refetchInterval: (query) => (query.state.data?.busy || query.state.data?.state === 'unknown' ? 2_000 : minute),
+  });
+
+export type FoundState = FoundRepository['state'];
+
+/** What was found, by the look at a time. */
+export const foundRepositories = (namespace: string, name: string, state?: FoundState, at?: string) =>
+  infiniteQueryOptions({
+    queryKey: ['discovery', namespace, name, 'repositories', state ?? '', at ?? ''],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/discoveries/{namespace}/{name}/repositories', {
+          params: { path: { namespace, name }, query: { state, limit: 100, cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export function useLook(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      body(api.POST('/api/v1/discoveries/{namespace}/{name}/look', { params: { path: { namespace, name } } })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ['discovery', namespace, name] });
+      void client.invalidateQueries({ queryKey: ['discoveries'] });
+    },
+  });
+}
+
+export function useRefreshLocation(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => body(api.POST('/api/v1/locations/{id}/refresh', { params: { path: { id } } })),
+    onSuccess: (read) => {
+      client.setQueryData(['location', id], read);
+      void client.invalidateQueries({ queryKey: ['locations'] });
+    },
+  });
+}
