@@ -37,6 +37,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
@@ -89,6 +90,8 @@ type House struct {
 	Search    *search.Service
 	Discovery *discovery.Service
 
+	Directories *directory.Service
+
 	API    *api.API
 	engine *engine
 	meters *meters
@@ -103,7 +106,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), directory.Migrations(), discovery.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -279,12 +282,16 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Catalog: h.Catalog, Integrations: h.Integrations, Repositories: h.Repositories, Now: time.Now, Log: h.Log,
 	})
 	h.Hooks.Connect("discoveries", h.Discovery)
+	h.Directories = h.wireDirectory()
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
 		stack.DocumentKind(h.Stacks), scaffold.DocumentKind(),
 		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers), proposal.DocumentKind(h.Proposals),
 		discovery.DocumentKind(h.Discovery),
 	} {
+		h.Kinds.Register(k)
+	}
+	for _, k := range directory.Kinds(h.Directories) {
 		h.Kinds.Register(k)
 	}
 	for _, k := range workflow.Kinds(h.Workflows) {
@@ -297,7 +304,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Directories: h.Directories, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

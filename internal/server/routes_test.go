@@ -194,6 +194,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 {apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: http://127.0.0.1:1, token: {secretRef: default/none}, webhook: {secretRef: default/none}}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: none}, spec: {integration: none, organization: acme, repositories: {}}}
+---
+{apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: none}, spec: {scim: {}}}
 `
 	post := func(path, body string) (id string) {
 		t.Helper()

@@ -19,6 +19,7 @@ import (
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	hooksface "github.com/roadbed-dev/roadbed/internal/face/api/hooks"
 	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
+	scimface "github.com/roadbed-dev/roadbed/internal/face/api/scim"
 	"github.com/roadbed-dev/roadbed/internal/face/api/state"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -30,6 +31,7 @@ import (
 func (h *House) Handler() http.Handler {
 	mux, native := h.protocols()
 	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
+	mux.Handle(scimface.Prefix, h.scim())
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}

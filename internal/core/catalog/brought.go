@@ -16,7 +16,7 @@ import (
 // entity.
 type Set struct {
 	Space     string
-	Source    string // "push:NAME", "discovery:NAME"
+	Source    string // "push:NAME", "directory:NAMESPACE/NAME"
 	Documents []document.Document
 	Remove    []ref.Entity // that the source declares no more
 	Whole     bool         // what the source has brought and is not among Documents goes too
@@ -55,11 +55,7 @@ func (s *Service) Bring(ctx context.Context, in Set) (Brought, error) {
 	}
 	b := &bringing{s: s, set: in, named: map[ref.Entity]bool{}, wrong: map[ref.Entity]string{}}
 	b.out.Taken = map[ref.Entity]bool{}
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		b.had, err = broughtBy(ctx, tx, in.Space, in.Source)
-		return err
-	})
-	if err != nil {
+	if err := b.look(ctx); err != nil {
 		return b.out, err
 	}
 	if err := b.take(ctx, b.check()); err != nil {
@@ -68,7 +64,7 @@ func (s *Service) Bring(ctx context.Context, in Set) (Brought, error) {
 	if err := b.remove(ctx); err != nil {
 		return b.out, err
 	}
-	err = b.mark(ctx)
+	err := b.mark(ctx)
 	b.out.Details = bounded(b.out.Details)
 	return b.out, err
 }
@@ -83,20 +79,45 @@ type bringing struct {
 	out   Brought
 }
 
+// look reads what the source has brought: all of it for a whole set, or else what is named.
+func (b *bringing) look(ctx context.Context) error {
+	return b.s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		if b.set.Whole {
+			b.had, err = broughtBy(ctx, tx, b.set.Space, b.set.Source)
+			return err
+		}
+		names := texts(b.set.Remove)
+		for _, d := range b.set.Documents {
+			names = append(names, d.Ref().String())
+		}
+		b.had = map[ref.Entity]had{}
+		return inParts(names, func(some []string) error {
+			in, args := numbered(3, some)
+			rows, err := tx.Query(ctx, `SELECT ref, etag, error FROM entities WHERE source = $1 AND space = $2 AND ref IN (`+in+`)`, append([]any{b.set.Source, b.set.Space}, args...)...)
+			_, err = store.Collect(rows, err, scanHad(b.had))
+			return fault.Wrap(err, "read entities of %s", b.set.Source)
+		})
+	})
+}
+
 // had is what is asked of an entity that a source has brought.
 type had struct{ etag, err string }
 
 func broughtBy(ctx context.Context, tx *store.Tx, space, source string) (map[ref.Entity]had, error) {
 	rows, err := tx.Query(ctx, `SELECT ref, etag, error FROM entities WHERE source = $1 AND space = $2`, source, space)
 	found := map[ref.Entity]had{}
-	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+	_, err = store.Collect(rows, err, scanHad(found))
+	return found, fault.Wrap(err, "list the entities of %s", source)
+}
+
+func scanHad(into map[ref.Entity]had) func(store.Row) (struct{}, error) {
+	return func(r store.Row) (struct{}, error) {
 		var name string
 		var h had
 		err := r.Scan(&name, &h.etag, &h.err)
-		found[parseStored(name)] = h
+		into[parseStored(name)] = h
 		return struct{}{}, err
-	})
-	return found, fault.Wrap(err, "list the entities of %s", source)
+	}
 }
 
 // check gives the changes that the documents make.
@@ -242,21 +263,18 @@ func (b *bringing) remove(ctx context.Context) error {
 	}
 	told := 0
 	away := removal{s: b.s, space: b.set.Space, source: b.set.Source, still: b.set.Still, told: &told}
-	err := away.all(ctx, slices.SortedFunc(maps.Keys(gone), compareRefs))
-	if err != nil {
+	if err := away.all(ctx, slices.SortedFunc(maps.Keys(gone), compareRefs)); err != nil {
 		return err
 	}
-	var left map[ref.Entity]had
-	err = b.s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		left, err = broughtBy(ctx, tx, b.set.Space, b.set.Source)
+	if err := b.look(ctx); err != nil {
 		return err
-	})
+	}
 	for e := range gone {
-		if _, there := left[e]; !there {
+		if _, there := b.had[e]; !there {
 			b.out.Deleted++
 		}
 	}
-	return err
+	return nil
 }
 
 // mark has entities say why their newest text was not taken.

@@ -352,6 +352,9 @@ func (s *Service) Delete(ctx context.Context, r ref.Entity, ifMatch string) erro
 	if name, pushed := strings.CutPrefix(e.Source, sourcePrefix); pushed { // which would not push it again while nothing changes there
 		return fault.Errorf(fault.Conflict, "%s is pushed by the source %s; delete it there, or delete the source", r, name)
 	}
+	if name, brought := strings.CutPrefix(e.Source, DirectorySource); brought {
+		return fault.Errorf(fault.Conflict, "%s comes from the directory %s; delete it there", r, name)
+	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		old, err := fetch(ctx, tx, r)
 		switch {

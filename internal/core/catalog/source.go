@@ -24,6 +24,9 @@ const PushRight = "source:push"
 
 const sourcePrefix = "push:"
 
+// DirectorySource begins the sources of people and groups that a directory brings: directory:NAMESPACE/NAME.
+const DirectorySource = "directory:"
+
 // Bounds of a push.
 const (
 	PushBytes   = 16 << 20

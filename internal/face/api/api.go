@@ -30,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/once"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/delivery"
+	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
@@ -68,6 +69,7 @@ type Rooms struct {
 	Docs         *docs.Service
 	Search       *search.Service
 	Discovery    *discovery.Service
+	Directories  *directory.Service
 	Once         *once.Answers
 }
 
@@ -138,6 +140,7 @@ func (a *API) routes() {
 	a.applicationRoutes()
 	a.triggerRoutes()
 	a.integrationRoutes()
+	a.directoryRoutes()
 	a.ledgerRoutes()
 	a.eventRoutes()
 	a.logFileRoutes()

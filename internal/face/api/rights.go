@@ -92,6 +92,7 @@ func rights() map[string]string {
 		"listSecrets": "secret:read", "putSecret": "secret:write", "deleteSecret": "secret:write",
 		"listDecisions": "policy:read; others are left out", "getDecision": "policy:read", "checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
 		"listIntegrations": "integration:read; others are left out", "getIntegration": "integration:read", "testIntegration": "integration:admin",
+		"listDirectories": "directory:read; others are left out", "getDirectory": "directory:read", "lookAtDirectory": "directory:write",
 		"listSpaces": "space:read; others are left out", "getRights": "space:read",
 		"listLedger": "ledger:read; others are left out", "followLedger": "ledger:read; others are left out", "followEvents": "none; what the caller may not read is left out",
 		"verifyLedger": "ledger:verify in the root space", "getHome": "none; what the caller may read",

@@ -44,6 +44,8 @@ type (
 	SecretInfo        = client.SecretInfo
 	Home              = client.Home
 	Integration       = client.Integration
+	Directory         = client.Directory
+	DirectoryProblem  = client.DirectoryProblem
 	Rate              = client.Rate
 	Actor             = client.Actor
 	Application       = client.Application
