@@ -7,22 +7,21 @@ import (
 
 func TestTouched(t *testing.T) {
 	t.Parallel()
-	mono := []Declared{
-		{Ref: "system:default/all", Path: "catalog-info.yaml"}, {Ref: "component:default/a", Path: "services/a/catalog-info.yaml"},
-		{Ref: "api:default/a", Path: "services/a/catalog-info.yaml"}, {Ref: "component:default/b", Path: "services/b/catalog-info.yaml"},
-	}
+	root, a, b := declaring{"loc", "catalog-info.yaml"}, declaring{"loc", "services/a/catalog-info.yaml"}, declaring{"loc", "services/b/catalog-info.yaml"}
+	again := declaring{"other", "services/a/api.yaml"}
+	mono := []declaring{root, a, b, again}
 	for _, c := range []struct {
 		name  string
-		all   []Declared
+		all   []declaring
 		files []string
-		want  []string
+		want  []declaring
 	}{
 		{"nothing is declared", nil, []string{"a"}, nil},
-		{"a file deep in a service", mono, []string{"services/a/cmd/main.go", "services/a/go.mod"}, []string{"api:default/a", "component:default/a"}},
-		{"two services", mono, []string{"services/b/x", "services/a/y"}, []string{"api:default/a", "component:default/a", "component:default/b"}},
-		{"a file of none of them", mono, []string{"docs/index.md", "README.md"}, []string{"system:default/all"}},
+		{"a file deep in a service", mono, []string{"services/a/cmd/main.go", "services/a/go.mod"}, []declaring{a, again}},
+		{"two services", mono, []string{"services/b/x", "services/a/y"}, []declaring{b, a, again}},
+		{"a file of none of them", mono, []string{"docs/index.md", "README.md"}, []declaring{root}},
 		{"a service of nobody", mono[1:], []string{"services/c/main.go"}, nil},
-		{"one at the root has all", mono[:1], []string{"services/c/main.go", "x"}, []string{"system:default/all"}},
+		{"one at the root has all", mono[:1], []string{"services/c/main.go", "x"}, []declaring{root}},
 	} {
 		if got := touched(c.all, c.files); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v", c.name, got)

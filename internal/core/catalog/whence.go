@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -19,16 +20,41 @@ type Placed struct {
 	Annotations map[string]string // where the document has one with the prefix that was asked for; else nil
 }
 
-// Placed gives the entities that the files of a repository (NAMESPACE/NAME) declare, by reference, at most limit after one. The
-// annotations are those of documents in which a text occurs that they begin with. It asks for no right.
-func (s *Service) Placed(ctx context.Context, repository, annotations, after string, limit int) (all []Placed, err error) {
+// PlacedFile is a file of a repository that declares entities.
+type PlacedFile struct {
+	Location string // id
+	Branch   string // "" for the default one
+	Path     string
+	Plain    int // entities of the kinds that were asked for whose annotations don't begin as was asked
+	Says     int // entities whose annotations do
+}
+
+// PlacedFiles gives the files of a repository (NAMESPACE/NAME) that declare entities of some kinds, or entities that have an
+// annotation: those in which a text occurs that it begins with. It asks for no right.
+func (s *Service) PlacedFiles(ctx context.Context, repository, annotation string, kinds []string) (all []PlacedFile, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT e.ref, e.space, l.branch, e.path, CASE WHEN e.document LIKE $1 THEN e.document ELSE '' END
-			FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id WHERE l.repository = $2 AND e.ref > $3 ORDER BY e.ref LIMIT $4`,
-			"%"+annotations+"%", strings.ToLower(repository), after, limit)
-		all, err = store.Collect(rows, err, func(r store.Row) (p Placed, err error) {
+		in, args := numbered(3, kinds)
+		rows, err := tx.Query(ctx, `SELECT l.id, l.branch, e.path, SUM(CASE WHEN e.kind IN (`+in+`) AND e.document NOT LIKE $1 THEN 1 ELSE 0 END), SUM(CASE WHEN e.document LIKE $1 THEN 1 ELSE 0 END)
+			FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id WHERE l.repository = $2 GROUP BY l.id, l.branch, e.path ORDER BY l.id, e.path`,
+			append([]any{"%" + annotation + "%", strings.ToLower(repository)}, args...)...)
+		all, err = store.Collect(rows, err, func(r store.Row) (f PlacedFile, err error) {
+			return f, r.Scan(&f.Location, &f.Branch, &f.Path, &f.Plain, &f.Says)
+		})
+		return err
+	})
+	return slices.DeleteFunc(all, func(f PlacedFile) bool { return f.Plain+f.Says == 0 }), fault.Wrap(err, "list the files of %s that declare something", repository)
+}
+
+// Placed gives the entities that a file declares, by reference, at most limit after one. The annotations are those of documents
+// in which a text occurs that they begin with. It asks for no right.
+func (s *Service) Placed(ctx context.Context, file PlacedFile, annotation, after string, limit int) (all []Placed, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT ref, space, CASE WHEN document LIKE $1 THEN document ELSE '' END
+			FROM entities WHERE source = $2 AND path = $3 AND ref > $4 ORDER BY ref LIMIT $5`, "%"+annotation+"%", locationPrefix+file.Location, file.Path, after, limit)
+		all, err = store.Collect(rows, err, func(r store.Row) (Placed, error) {
+			p := Placed{Branch: file.Branch, Path: file.Path}
 			var name, text string
-			if err := r.Scan(&name, &p.Space, &p.Branch, &p.Path, &text); err != nil {
+			if err := r.Scan(&name, &p.Space, &text); err != nil {
 				return p, err
 			}
 			if text != "" {
@@ -43,7 +69,7 @@ func (s *Service) Placed(ctx context.Context, repository, annotations, after str
 		})
 		return err
 	})
-	return all, fault.Wrap(err, "list what %s declares", repository)
+	return all, fault.Wrap(err, "list what %s declares", file.Path)
 }
 
 // Whence gives the repository whose file declares an entity, "" for one that was applied, and tells whether a text, such as the

@@ -84,7 +84,7 @@ func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entr
 	if e.Type == "entity.deleted" {
 		return s.release(ctx, tx, r)
 	}
-	from, says, err := s.Catalog.Whence(ctx, tx, r, "backstage.io/techdocs-")
+	from, says, err := s.Catalog.Whence(ctx, tx, r, annotations)
 	switch {
 	case err != nil:
 		return err
@@ -248,51 +248,62 @@ func (s *Service) look(ctx context.Context, name string) error {
 	return s.lookAtSites(ctx, repo)
 }
 
-// lookAtDeclared notes where the docs of the entities are that a repository declares.
+const annotations = "backstage.io/techdocs-" // begin so
+
+// lookAtDeclared notes where the docs of the entities are that a repository declares. A folder that declares many has none for
+// them by convention, so that its files are read only where they say where docs are.
 func (s *Service) lookAtDeclared(ctx context.Context, repo repository.Repository) error {
+	files, err := s.Catalog.PlacedFiles(ctx, repo.FullName(), annotations, slices.Sorted(maps.Keys(things)))
+	if err != nil {
+		return err
+	}
 	folders := map[string]int{} // by how many entities of the kinds that have docs are declared there
+	for _, f := range files {
+		folders[f.Branch+":"+folderOf(f.Path)] += f.Plain
+	}
 	const at = 1000
-	each := func(fn func([]catalog.Placed) error) error {
+	all := map[string]assigned{}
+	for _, f := range files {
+		if f.Says == 0 && folders[f.Branch+":"+folderOf(f.Path)] > sharedMost {
+			continue
+		}
 		for after := ""; ; {
-			placed, err := s.Catalog.Placed(ctx, repo.FullName(), "backstage.io/techdocs-", after, at)
-			if err != nil || len(placed) == 0 {
+			placed, err := s.Catalog.Placed(ctx, f, annotations, after, at)
+			if err != nil {
 				return err
 			}
-			if err := fn(placed); err != nil {
-				return err
+			for _, p := range placed {
+				if err := s.locate(ctx, repo, p, folders, all); err != nil {
+					return err
+				}
+			}
+			if len(all) >= at {
+				if err := s.assign(ctx, all); err != nil {
+					return err
+				}
+				all = map[string]assigned{}
 			}
 			if len(placed) < at {
-				return nil
+				break
 			}
 			after = placed[len(placed)-1].Ref.String()
 		}
 	}
-	if err := each(func(placed []catalog.Placed) error {
-		for _, p := range placed {
-			if things[p.Ref.Kind] && len(p.Annotations) == 0 {
-				folders[p.Branch+":"+folderOf(p.Path)]++
-			}
-		}
+	return s.assign(ctx, all)
+}
+
+// locate finds where the docs of an entity are that a repository declares.
+func (s *Service) locate(ctx context.Context, repo repository.Repository, p catalog.Placed, folders map[string]int, all map[string]assigned) error {
+	e := catalog.Entity{Ref: p.Ref, Space: p.Space, File: catalog.File{Repository: repo.FullName(), Branch: p.Branch, Path: p.Path}}
+	e.Document.Metadata.Annotations = p.Annotations
+	at, err := s.spot(ctx, e, 0)
+	if final(err) || err == nil && at.convention && folders[p.Branch+":"+at.folder] > sharedMost {
 		return nil
-	}); err != nil {
-		return err
 	}
-	return each(func(placed []catalog.Placed) error {
-		all := map[string]assigned{}
-		for _, p := range placed {
-			e := catalog.Entity{Ref: p.Ref, Space: p.Space, File: catalog.File{Repository: repo.FullName(), Branch: p.Branch, Path: p.Path}}
-			e.Document.Metadata.Annotations = p.Annotations
-			at, err := s.spot(ctx, e, 0)
-			if final(err) || err == nil && at.convention && folders[p.Branch+":"+at.folder] > sharedMost {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			all[p.Ref.String()] = assigned{at, p.Space}
-		}
-		return s.assign(ctx, all)
-	})
+	if err == nil {
+		all[p.Ref.String()] = assigned{at, p.Space}
+	}
+	return err
 }
 
 // lookAtSites reads the sites of a repository that may have changed.

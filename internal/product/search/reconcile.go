@@ -66,13 +66,13 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// gently does a part of much work, and then leaves the processor to others for about as long as that took.
+// gently does a part of much work, and then leaves the processor to others for longer than that took.
 func gently(ctx context.Context, fn func() error) error {
 	began := time.Now()
 	if err := fn(); err != nil {
 		return err
 	}
-	return rest(ctx, min(time.Since(began), 100*time.Millisecond))
+	return rest(ctx, min(3*time.Since(began), 300*time.Millisecond))
 }
 
 // build makes the index of all that there is. What changes meanwhile is found in the ledger.
