@@ -26,7 +26,7 @@ const (
 	mostKept  = 8 << 20 // bytes of documents; what is made of them takes several times that
 	keptOver  = 512     // what an entity takes beside its document
 	largeKept = 64 << 10
-	never     = -1
+	never     = store.NoMoment
 )
 
 // at gives an entity with all that belongs to it, if nothing was written since it was read.
@@ -135,7 +135,7 @@ FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref IN (`+i
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(e row) bool { return !may(e.Space) })
-	if err := addFiles(ctx, tx, list); err != nil {
+	if err := s.addFiles(ctx, tx, list, moment); err != nil {
 		return nil, err
 	}
 	entities := make([]Entity, len(list))

@@ -21,6 +21,10 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	if err != nil {
 		return nil, err
 	}
+	moment, still := s.db.Moment()
+	if !still {
+		moment = never
+	}
 	byRef := make(map[ref.Entity]*Raw, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return inParts(texts(refs), func(names []string) error {
@@ -31,7 +35,7 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 				return err
 			}
 			seen := slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
-			if err := addFiles(ctx, tx, seen); err != nil {
+			if err := s.addFiles(ctx, tx, seen, moment); err != nil {
 				return err
 			}
 			entities := make([]Entity, len(seen))

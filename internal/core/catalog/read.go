@@ -71,19 +71,22 @@ func sorted(relations []document.Relation) []document.Relation {
 }
 
 // addFiles says where the files of entities are.
-func addFiles(ctx context.Context, tx *store.Tx, entities []row) error {
+func (s *Service) addFiles(ctx context.Context, tx *store.Tx, entities []row, moment int64) error {
 	known := map[string]Location{}
 	find := func(id string) (Location, error) {
 		l, read := known[id]
 		if read {
 			return l, nil
 		}
-		l, err := locationByID(ctx, tx, id)
-		if err != nil && !fault.Is(err, fault.NotFound) {
+		l, err := s.located.At(moment, id, func() (Location, error) {
+			l, err := locationByID(ctx, tx, id)
+			if fault.Is(err, fault.NotFound) {
+				err = nil
+			}
 			return l, err
-		}
+		})
 		known[id] = l
-		return l, nil
+		return l, err
 	}
 	for i := range entities {
 		id, ok := strings.CutPrefix(entities[i].Source, locationPrefix)

@@ -48,6 +48,7 @@ type Service struct {
 	addresses    []string
 	follower     follower
 	kept         kept
+	located      store.Held[string, Location] // by id
 	now          func() time.Time
 	log          *slog.Logger
 }

@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,11 +71,33 @@ func (s *Service) authenticate(ctx context.Context, bearer string) (actor.Princi
 	case wellFormed(bearer, workloadPrefix):
 		return s.authenticateWorkload(ctx, bearer)
 	}
+	got, err := s.bearers.Of(s.db, sha256.Sum256([]byte(bearer)), func() (presented, error) { return s.present(ctx, bearer) })
+	if err != nil {
+		return actor.Principal{}, err
+	}
+	now := s.now()
+	if expires := got.token.Expires; !expires.IsZero() && !now.Before(expires) {
+		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q expired on %s; make a new one", got.token.Name, expires.UTC().Format(time.RFC3339))
+	}
+	s.touch(got.token.ID, now)
+	p := got.principal
+	p.Groups, p.Scopes = slices.Clone(p.Groups), slices.Clone(got.token.Scopes)
+	p.Token = got.token.ID
+	return p, nil
+}
+
+// presented is a token that is good but for its time, and whose it is.
+type presented struct {
+	token     Token
+	principal actor.Principal
+}
+
+// present finds a token and whose it is.
+func (s *Service) present(ctx context.Context, bearer string) (presented, error) {
 	lookups := []string{environment}
 	if wellFormed(bearer, tokenPrefix) {
 		lookups = append(lookups, bearer[len(tokenPrefix):len(tokenPrefix)+lookupLength])
 	}
-	now := s.now()
 	var token Token
 	var who Principal
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
@@ -93,22 +117,14 @@ func (s *Service) authenticate(ctx context.Context, bearer string) (actor.Princi
 	})
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return actor.Principal{}, errToken()
+		return presented{}, errToken()
 	case err != nil:
-		return actor.Principal{}, fault.Wrap(err, "authenticate")
+		return presented{}, fault.Wrap(err, "authenticate")
 	case !token.Revoked.IsZero():
-		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q was revoked; use another one", token.Name)
-	case !token.Expires.IsZero() && !now.Before(token.Expires):
-		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q expired on %s; make a new one",
-			token.Name, token.Expires.UTC().Format(time.RFC3339))
+		return presented{}, fault.Errorf(fault.Unauthenticated, "the token %q was revoked; use another one", token.Name)
 	}
 	p, err := s.principal(ctx, who)
-	if err != nil {
-		return actor.Principal{}, err
-	}
-	p.Token, p.Scopes = token.ID, token.Scopes
-	s.touch(token.ID, now)
-	return p, nil
+	return presented{token, p}, err
 }
 
 func errToken() error {

@@ -22,6 +22,8 @@ type Service struct {
 	log     *slog.Logger
 	limiter *Limiter
 
+	bearers store.Held[[32]byte, presented] // by hash
+
 	mu   sync.Mutex
 	used map[string]time.Time // id of a token or session → last use that is not written yet
 }
