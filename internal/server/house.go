@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
+	"github.com/roadbed-dev/roadbed/internal/product/insight"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
@@ -89,6 +91,7 @@ type House struct {
 	Docs      *docs.Service
 	Search    *search.Service
 	Discovery *discovery.Service
+	Insight   *insight.Service
 
 	Directories *directory.Service
 
@@ -106,7 +109,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), directory.Migrations(), discovery.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -282,6 +285,7 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Catalog: h.Catalog, Integrations: h.Integrations, Repositories: h.Repositories, Now: time.Now, Log: h.Log,
 	})
 	h.Hooks.Connect("discoveries", h.Discovery)
+	h.Insight = h.wireInsight()
 	h.Directories = h.wireDirectory()
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
@@ -291,10 +295,7 @@ func (h *House) products() error {
 	} {
 		h.Kinds.Register(k)
 	}
-	for _, k := range directory.Kinds(h.Directories) {
-		h.Kinds.Register(k)
-	}
-	for _, k := range workflow.Kinds(h.Workflows) {
+	for _, k := range slices.Concat(workflow.Kinds(h.Workflows), insight.Kinds(h.Insight), directory.Kinds(h.Directories)) {
 		h.Kinds.Register(k)
 	}
 	return nil
@@ -304,7 +305,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Directories: h.Directories, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

@@ -195,6 +195,10 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: none}, spec: {integration: none, organization: acme, repositories: {}}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Scorecard, metadata: {name: none}, spec: {levels: [{name: bronze}], rules: [{id: owned, level: bronze, expression: "true"}]}}
+---
+{apiVersion: roadbed.dev/v1, kind: TechRadar, metadata: {name: none}, spec: {quadrants: [{id: a}, {id: b}, {id: c}, {id: d}], rings: [{id: adopt}], entries: []}}
+---
 {apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: none}, spec: {scim: {}}}
 `
 	post := func(path, body string) (id string) {
@@ -387,7 +391,7 @@ func TestListsDontCountWhatTheReaderMayNotSee(t *testing.T) {
 	t.Parallel()
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
 		nobody := person(t, h, "mallory")
-		for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions", "/api/v1/search"} {
+		for _, path := range []string{"/api/v1/entities", "/api/v1/facets?facet=kind", "/api/v1/repositories", "/api/v1/runs", "/api/v1/stacks", "/api/v1/applications", "/api/v1/ledger", "/api/v1/spaces", "/api/v1/locations", "/api/v1/decisions", "/api/v1/search", "/api/v1/scorecards", "/api/v1/radars"} {
 			code, body := do(t, server, http.MethodGet, path, nobody, "")
 			if code < 300 && (!empty(body) || strings.Contains(body, `"total":`) && !strings.Contains(body, `"total":0`)) {
 				t.Errorf("GET %s tells a person without rights %.300s", path, body)

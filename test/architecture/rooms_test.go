@@ -7,7 +7,7 @@ import (
 )
 
 // nouns names the things of the product rooms that are not called as their room is.
-var nouns = map[string]string{"delivery": "application"}
+var nouns = map[string]string{"delivery": "application", "insight": "scorecard"}
 
 // TestProductRoomsAreBuiltAlike holds every product room to the same files, so that whoever knows one finds their way in
 // all.

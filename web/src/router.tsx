@@ -72,6 +72,28 @@ const gaps = createRoute({
   validateSearch: search('gap', 'kind', 'space'),
   component: lazyRouteComponent(() => import('./pages/catalog/Gaps'), 'Gaps'),
 });
+const scorecards = createRoute({
+  getParentRoute: parent,
+  path: '/scorecards',
+  component: lazyRouteComponent(() => import('./pages/scorecards/Scorecards'), 'Scorecards'),
+});
+const scorecard = createRoute({
+  getParentRoute: parent,
+  path: '/scorecards/$namespace/$name',
+  validateSearch: search('team', 'level', 'failing'),
+  component: lazyRouteComponent(() => import('./pages/scorecards/Scorecard'), 'ScorecardPage'),
+});
+const radars = createRoute({
+  getParentRoute: parent,
+  path: '/radars',
+  component: lazyRouteComponent(() => import('./pages/radar/Radars'), 'Radars'),
+});
+const radar = createRoute({
+  getParentRoute: parent,
+  path: '/radars/$namespace/$name',
+  validateSearch: search('entry'),
+  component: lazyRouteComponent(() => import('./pages/radar/Radar'), 'RadarPage'),
+});
 const graph = createRoute({
   getParentRoute: parent,
   path: '/graph',
@@ -274,6 +296,10 @@ const pages = [
   entity,
   searching,
   gaps,
+  scorecards,
+  scorecard,
+  radars,
+  radar,
   graph,
   changes,
   create,

@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -61,6 +63,75 @@ func changedBy(ctx context.Context, tx *store.Tx, entries []ledger.Entry) ([]str
 	in, args := numbered(1, ids)
 	rows, err := tx.Query(ctx, `SELECT DISTINCT ref FROM entity_versions WHERE entry IN (`+in+`) ORDER BY ref`, args...)
 	return store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+}
+
+// Moved tells which entities changed after a position of the ledger, together with those that they pointed at before or point at
+// now, a part at a time, and gives the position that it came to. It asks for no right.
+func (s *Service) Moved(ctx context.Context, after int64, fn func(refs []string) error) (position int64, err error) {
+	for {
+		var entries []ledger.Entry
+		var names []string
+		const most = 500
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			if position, _, err = s.ledger.Head(ctx, tx); err != nil || position == after {
+				return err
+			}
+			if entries, err = s.ledger.List(ctx, tx, ledger.Query{After: after, Types: changeTypes, Limit: most}); err != nil || len(entries) == 0 {
+				return err
+			}
+			names, err = changedBy(ctx, tx, entries)
+			return err
+		})
+		if err != nil {
+			return after, fault.Wrap(err, "read what changed in the catalog")
+		}
+		for part := range slices.Chunk(names, fedAtOnce) {
+			around, err := s.around(ctx, entries, part)
+			if err != nil {
+				return after, fault.Wrap(err, "read what changed in the catalog")
+			}
+			if err := fn(around); err != nil {
+				return after, err
+			}
+		}
+		if len(entries) < most {
+			return position, nil
+		}
+		after = entries[most-1].Position
+	}
+}
+
+// around gives entities with those that their versions by some entries, and the ones before, point at.
+func (s *Service) around(ctx context.Context, entries []ledger.Entry, names []string) ([]string, error) {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	all := slices.Clone(names)
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		in, args := numbered(1, ids)
+		of, more := numbered(1+len(args), names)
+		rows, err := tx.Query(ctx, `SELECT v.document FROM entity_versions v JOIN entity_versions n ON n.ref = v.ref AND v.version IN (n.version, n.version - 1)
+ WHERE n.entry IN (`+in+`) AND n.ref IN (`+of+`) AND v.document <> ''`, append(args, more...)...)
+		_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
+			var text string
+			if err := r.Scan(&text); err != nil {
+				return none, err
+			}
+			d, err := document.FromJSON([]byte(text))
+			if err != nil {
+				return none, err
+			}
+			relations, _ := s.related(d)
+			for _, relation := range relations {
+				all = append(all, relation.Target.String())
+			}
+			return none, nil
+		})
+		return err
+	})
+	slices.Sort(all)
+	return slices.Compact(all), err
 }
 
 func scanFed(r store.Row) (f Fed, err error) {

@@ -33,6 +33,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
+	"github.com/roadbed-dev/roadbed/internal/product/insight"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
@@ -69,6 +70,7 @@ type Rooms struct {
 	Docs         *docs.Service
 	Search       *search.Service
 	Discovery    *discovery.Service
+	Insight      *insight.Service
 	Directories  *directory.Service
 	Once         *once.Answers
 }
@@ -132,6 +134,7 @@ func (a *API) routes() {
 	a.documentationRoutes()
 	a.definitionRoutes()
 	a.searchRoutes()
+	a.scorecardRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -72,6 +72,12 @@ func rights() map[string]string {
 		"search":         "entity:read for entities and APIs, run:read for runs, entity:read and repository:read for docs; others are neither found nor counted",
 		"checkDocsFiles": "none; it reads nothing but what it is given",
 
+		"listScorecards": "entity:read in the scorecard's space or below; others are left out, and what may not be seen is not counted",
+		"getScorecard":   "entity:read in the scorecard's space or below; what may not be seen is not counted", "getScorecardTrend": "entity:read in the scorecard's space or below; what may not be seen today is not counted",
+		"listScorecardEntities": "entity:read; others are left out", "listScorecardTeams": "entity:read; others are not counted",
+		"previewScorecard": "entity:read; what may not be read is not seen by its rules", "listStandings": "entity:read", "listStandingHistory": "entity:read",
+		"listRadars": "entity:read; others are left out", "getRadar": "entity:read; others are not counted",
+
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",
 		"previewTemplate": "template:use", "useTemplate": "template:use, and what its steps do is done as the caller",
 		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",

@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Projected is a site with pages, as it was read last, for an index of texts.
@@ -52,6 +53,18 @@ func (s *Service) Projection(ctx context.Context, ids []string) (all []Projected
 		return err
 	})
 	return all, fault.Wrap(err, "read which docs there are")
+}
+
+// ProjectionOf tells how many pages the docs of an entity have, and how many problems; 0 when it has none. It asks for no right.
+func (s *Service) ProjectionOf(ctx context.Context, e ref.Entity) (pages, broken int, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT s.pages, s.broken FROM docs_entities e JOIN docs_sites s ON s.id = e.site WHERE e.entity = $1`, e.String()).Scan(&pages, &broken)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err
+	})
+	return pages, broken, fault.Wrap(err, "read what docs %s has", e)
 }
 
 // ProjectedSections gives sections of a site, by their numbers; all of them when numbers is nil. It asks for no right: who makes

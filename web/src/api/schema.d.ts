@@ -674,6 +674,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entities/{kind}/{namespace}/{name}/scorecards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What all scorecards say of an entity, and what to do for the next level
+         * @description Permission: entity:read.
+         */
+        get: operations["listStandings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities/{kind}/{namespace}/{name}/scorecards/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How an entity was judged, newest first
+         * @description Permission: entity:read.
+         */
+        get: operations["listStandingHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1250,6 +1290,46 @@ export interface paths {
          * @description Permission: repository:read; others are not counted.
          */
         get: operations["countProposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/radars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Technology radars, by reference
+         * @description Permission: entity:read; others are left out.
+         */
+        get: operations["listRadars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/radars/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A technology radar, and how many use its entries
+         * @description Permission: entity:read; others are not counted.
+         */
+        get: operations["getRadar"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2402,6 +2482,126 @@ export interface paths {
          * @description Permission: run:cancel and template:use, and the right to delete each thing.
          */
         post: operations["undoScaffold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scorecards, by reference
+         * @description Permission: entity:read in the scorecard's space or below; others are left out, and what may not be seen is not counted.
+         */
+        get: operations["listScorecards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a scorecard would say that is not applied
+         * @description Permission: entity:read; what may not be read is not seen by its rules.
+         */
+        post: operations["previewScorecard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A scorecard: its rules, and how many are at which level
+         * @description Permission: entity:read in the scorecard's space or below; what may not be seen is not counted.
+         */
+        get: operations["getScorecard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards/{namespace}/{name}/entities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a scorecard says of entities, by reference
+         * @description Permission: entity:read; others are left out.
+         */
+        get: operations["listScorecardEntities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards/{namespace}/{name}/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a scorecard says by owner, with nested groups
+         * @description Permission: entity:read; others are not counted.
+         */
+        get: operations["listScorecardTeams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scorecards/{namespace}/{name}/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many were at which level, day by day
+         * @description Permission: entity:read in the scorecard's space or below; what may not be seen today is not counted.
+         */
+        get: operations["getScorecardTrend"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4539,6 +4739,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListRadar: {
+            items: components["schemas"]["Radar"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListRepository: {
             items: components["schemas"]["Repository"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -4546,6 +4751,31 @@ export interface components {
         };
         ListRun: {
             items: components["schemas"]["Run"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListScorecard: {
+            items: components["schemas"]["Scorecard"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListScorecardChange: {
+            items: components["schemas"]["ScorecardChange"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListScorecardDay: {
+            items: components["schemas"]["ScorecardDay"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListScorecardResult: {
+            items: components["schemas"]["ScorecardResult"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListScorecardTeam: {
+            items: components["schemas"]["ScorecardTeam"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -4566,6 +4796,11 @@ export interface components {
         };
         ListStack: {
             items: components["schemas"]["Stack"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListStanding: {
+            items: components["schemas"]["Standing"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -4964,6 +5199,14 @@ export interface components {
             path: string;
             text: string;
         };
+        PreviewScorecardInputBody: {
+            /** @description A Scorecard, in YAML or JSON. */
+            document: string;
+            /** @description Reference of the one entity to judge; without it a sample is judged. A bare name is a component. */
+            entity?: string;
+            /** @description Where it would be; the root space when left out. */
+            space?: string;
+        };
         ProposalCheck: {
             description?: string;
             name: string;
@@ -5255,6 +5498,56 @@ export interface components {
         PutSecretInputBody: {
             value: string;
         };
+        Quadrant: {
+            id: string;
+            title?: string;
+        };
+        Radar: {
+            description?: string;
+            entries: components["schemas"]["RadarEntry"][] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            /** @description Clockwise from the upper right. */
+            quadrants: components["schemas"]["Quadrant"][] | null;
+            ref: string;
+            /** @description The innermost first. */
+            rings: components["schemas"]["Ring"][] | null;
+            space: string;
+            title?: string;
+        };
+        RadarEntry: {
+            /** @description Markdown. */
+            description?: string;
+            id: string;
+            links: components["schemas"]["RadarLink"][] | null;
+            /**
+             * @description Since last time; absent where it has not.
+             * @enum {string}
+             */
+            moved?: "in" | "out" | "new";
+            quadrant: string;
+            ring: string;
+            /** @description Of entities that use it. */
+            tag?: string;
+            timeline: components["schemas"]["RadarMoment"][] | null;
+            title?: string;
+            /**
+             * Format: int64
+             * @description Entities with the tag that the reader may see.
+             */
+            users: number;
+        };
+        RadarLink: {
+            title?: string;
+            url: string;
+        };
+        RadarMoment: {
+            /** Format: date */
+            date: string;
+            description?: string;
+            ring: string;
+        };
         Rate: {
             /** Format: int64 */
             left: number;
@@ -5438,6 +5731,12 @@ export interface components {
             /** @enum {string} */
             state: "succeeded" | "failed" | "rolled-back";
         };
+        Ring: {
+            color?: string;
+            description?: string;
+            id: string;
+            title?: string;
+        };
         Role: {
             builtin: boolean;
             description?: string;
@@ -5537,6 +5836,148 @@ export interface components {
             commit?: string;
             ref?: string;
             repository: string;
+        };
+        Scorecard: {
+            description?: string;
+            /**
+             * Format: int64
+             * @description That it judges and the reader may see.
+             */
+            entities: number;
+            /**
+             * Format: date-time
+             * @description When everything was judged last.
+             */
+            judged?: string;
+            /** @description Not everything is judged by what it says now. */
+            judging: boolean;
+            /** @description The lowest first. */
+            levels: components["schemas"]["ScorecardLevel"][] | null;
+            name: string;
+            namespace: string;
+            /**
+             * Format: int64
+             * @description Of these, those without a level.
+             */
+            none: number;
+            owner?: string;
+            ref: string;
+            rules: components["schemas"]["ScorecardRule"][] | null;
+            space: string;
+            title?: string;
+        };
+        ScorecardChange: {
+            failed: string[] | null;
+            /** @description It was not judged any more. */
+            gone?: boolean;
+            /** @description Absent where it had none. */
+            level?: string;
+            scorecard: string;
+            /** Format: date-time */
+            time: string;
+        };
+        ScorecardDay: {
+            /**
+             * Format: date
+             * @description UTC.
+             */
+            day: string;
+            /** Format: int64 */
+            entities: number;
+            /** @description By rule. */
+            failing: {
+                [key: string]: number;
+            };
+            /** @description By name; none is what has no level. */
+            levels: {
+                [key: string]: number;
+            };
+        };
+        ScorecardLevel: {
+            color?: string;
+            /**
+             * Format: int64
+             * @description At this level, and at none above.
+             */
+            entities: number;
+            name: string;
+            title?: string;
+        };
+        ScorecardPreview: {
+            /** @description Of the entity that was named: the scorecard is for it. */
+            chosen: boolean;
+            /**
+             * Format: int64
+             * @description That were judged.
+             */
+            entities: number;
+            levels: components["schemas"]["ScorecardLevel"][] | null;
+            /**
+             * Format: int64
+             * @description Entities among which these were chosen.
+             */
+            looked: number;
+            /**
+             * Format: int64
+             * @description Of these, those without a level.
+             */
+            none: number;
+            results: components["schemas"]["ScorecardResult"][] | null;
+            rules: components["schemas"]["ScorecardRule"][] | null;
+            /** @description There are no others that the reader may see. */
+            whole: boolean;
+        };
+        ScorecardResult: {
+            entity: string;
+            /** @description By rule: why it could not be evaluated, and so is not passed. */
+            errors?: {
+                [key: string]: string;
+            };
+            /** @description Ids of rules. */
+            failed: string[] | null;
+            /** @description Absent where it has none. */
+            level?: string;
+            owner?: string;
+            /**
+             * Format: date-time
+             * @description It is at this level.
+             */
+            since?: string;
+            space: string;
+        };
+        ScorecardRule: {
+            description?: string;
+            /** @description CEL. */
+            expression: string;
+            /** Format: int64 */
+            failing: number;
+            id: string;
+            level: string;
+            /** @description What to do when it fails; Markdown. */
+            remedy?: string;
+            title?: string;
+        };
+        ScorecardTeam: {
+            /**
+             * Format: int64
+             * @description With those of the groups below.
+             */
+            entities: number;
+            /** @description Of these, by rule. */
+            failing: {
+                [key: string]: number;
+            };
+            /** @description Of these, by name; none is what has no level. */
+            levels: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Entities that it owns itself.
+             */
+            own: number;
+            /** @description Absent for what has none. */
+            owner?: string;
         };
         SearchHit: {
             /** @description Path of the portal. */
@@ -5676,6 +6117,43 @@ export interface components {
             repository: string;
             space: string;
             state?: components["schemas"]["StateVersion"];
+        };
+        Standing: {
+            description?: string;
+            /** @description Absent where it has none. */
+            level?: string;
+            /** @description The lowest first. */
+            levels: components["schemas"]["StandingLevel"][] | null;
+            /** @description Rules to pass for the next level. */
+            missing: string[] | null;
+            name: string;
+            namespace: string;
+            /** @description The level above; absent at the highest. */
+            next?: string;
+            /** Format: int64 */
+            passed: number;
+            rules: components["schemas"]["StandingRule"][] | null;
+            scorecard: string;
+            /** Format: date-time */
+            since?: string;
+            title?: string;
+        };
+        StandingLevel: {
+            color?: string;
+            name: string;
+            reached: boolean;
+            title?: string;
+        };
+        StandingRule: {
+            description?: string;
+            /** @description Why it could not be evaluated. */
+            error?: string;
+            id: string;
+            level: string;
+            passed: boolean;
+            /** @description What to do when it fails; Markdown. */
+            remedy?: string;
+            title?: string;
         };
         Star: {
             /** @example component:default/shop */
@@ -8716,6 +9194,156 @@ export interface operations {
             };
         };
     };
+    listStandings: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStanding"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listStandingHistory: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only by this one; a reference. */
+                scorecard?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScorecardChange"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     followEvents: {
         parameters: {
             query?: {
@@ -11454,6 +12082,144 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProposalCounts"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listRadars: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRadar"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getRadar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Radar"];
                 };
             };
             /** @description Unauthorized */
@@ -17235,6 +18001,464 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listScorecards: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Count only what this group has, with the groups below it, or this user; a bare name is a group. */
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScorecard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    previewScorecard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewScorecardInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardPreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getScorecard: {
+        parameters: {
+            query?: {
+                /** @description Count only what this group has, with the groups below it, or this user; a bare name is a group. */
+                team?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scorecard"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listScorecardEntities: {
+        parameters: {
+            query?: {
+                /** @description Count only what this group has, with the groups below it, or this user; a bare name is a group. */
+                team?: string;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only what is at this level; none is what has no level. */
+                level?: string;
+                /** @description Only what fails the rule of this id. */
+                failing?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScorecardResult"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listScorecardTeams: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScorecardTeam"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getScorecardTrend: {
+        parameters: {
+            query?: {
+                /** @description Count only what this group has, with the groups below it, or this user; a bare name is a group. */
+                team?: string;
+                /** @description How many, to today. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListScorecardDay"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -33,6 +33,8 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
         { queryKey: ['integration', namespace, name] },
         { queryKey: ['deliveries', namespace, name] },
       );
+    if (kind === 'scorecard') out.push({ queryKey: ['scorecards'] }, { queryKey: ['scorecard', namespace, name] });
+    if (kind === 'techradar') out.push({ queryKey: ['radars'] }, { queryKey: ['radar', namespace, name] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

@@ -12,10 +12,12 @@ import {
   IconNotebook,
   IconPlayerPlay,
   IconPlugConnected,
+  IconRadar,
   IconRocket,
   IconSearch,
   IconServer2,
   IconTopologyStar3,
+  IconTrophy,
   IconUserQuestion,
   type TablerIcon,
 } from '@tabler/icons-react';
@@ -37,6 +39,8 @@ export interface PortalPage {
     | '/graph'
     | '/search'
     | '/gaps'
+    | '/scorecards'
+    | '/radars'
     | '/changes'
     | '/ledger'
     | '/docs';
@@ -57,6 +61,12 @@ export const portalPages: PortalPage[] = [
   { to: '/runs', name: 'Runs', about: 'Everything the platform does', icon: IconPlayerPlay },
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
   { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },
+  {
+    to: '/scorecards',
+    name: 'Scorecards',
+    about: 'What is wanted of things, and how far they have come',
+    icon: IconTrophy,
+  },
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
   { to: '/integrations', name: 'Integrations', about: 'GitHub, GitLab, Gitea', icon: IconPlugConnected, admin: true },
 ];
@@ -65,6 +75,7 @@ export const portalPages: PortalPage[] = [
 export const otherPages: PortalPage[] = [
   { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
+  { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },

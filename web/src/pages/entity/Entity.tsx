@@ -22,6 +22,8 @@ import { Versions } from './Versions';
 const DocsTab = lazy(() => import('../docs/DocsTab'));
 const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
 
+const Standings = lazy(() => import('../scorecards/Standings'));
+
 const EditEntity = lazy(() => import('./EditEntity'));
 
 /** The kinds that have docs. */
@@ -124,6 +126,7 @@ export function EntityPage() {
           {entity.kind === 'API' && <Tabs.Tab value="definition">Definition</Tabs.Tab>}
           {documented.has(entity.kind) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
           <Tabs.Tab value="relations">Relations</Tabs.Tab>
+          <Tabs.Tab value="scorecards">Scorecards</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
           <Tabs.Tab value="history">History</Tabs.Tab>
           <Tabs.Tab value="document">Document</Tabs.Tab>
@@ -143,6 +146,11 @@ export function EntityPage() {
         </Tabs.Panel>
         <Tabs.Panel value="relations">
           <Relations entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="scorecards">
+          <Suspense fallback={<Rows />}>
+            <Standings entity={entity} />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="runs">
           <Section flush>

@@ -1,0 +1,29 @@
+// Package insight tells how well things meet what the company wants of them: scorecards, and the technology radar.
+//
+// A Scorecard (kind.go) chooses entities of its space and the spaces below, and holds them to rules. A rule is an expression in
+// CEL (expression.go) over the entity, its relations, its runs and its docs, and belongs to a level. An entity is at the highest
+// level of which, and below which, it passes all rules (scorecard.go). An expression that errs is a rule that is not passed,
+// and says why.
+//
+// What is judged is kept (store.go): the result of each entity, its changes, and how many are at which level and fail which
+// rule, by space and owner, now and at the end of each day on which that changed.
+//
+// States of a scorecard, in insight_scorecards.phase: everything is judged (0); entities are being judged, up to last_ref
+// (1); results are being looked through for entities that are gone (2). A changed document begins at 1, and so does each day,
+// since rules may ask for the time.
+//
+// One job, insight.judge, does everything (reconcile.go): it follows the catalog's entries in the ledger, judges what runs
+// and docs changed, and goes on with scorecards that are not all judged, a part at a time and in turn. Never do two of it run
+// at once, so that no older answer replaces a newer one. It can be stopped at any line and done again.
+//
+// A TechRadar (radar.go) is a document that is shown as it is, with how many use each entry.
+//
+// Rights: entity:read for an entity is what its results need, whoever may see the scorecard's document. A scorecard is seen by
+// who has entity:read in its space or in one below. Counts, trends and teams are of the entities that the reader may see.
+// Rules are evaluated as the platform.
+//
+// Invariants:
+//   - A result is only written when it differs. The counts are the sums of the results, and written in their transaction.
+//   - No expression runs longer than its bounds of cost and time.
+//   - An entity that is outside of a scorecard's space, deleted, or no longer chosen has no result.
+package insight

@@ -1,0 +1,172 @@
+package insight
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Bounds of an expression.
+const (
+	maxCost     = 20_000      // of one evaluation, in CEL's units: about one for each step, and for ten characters that are looked at
+	maxTime     = time.Second // of the rules of a scorecard for one entity
+	maxReason   = 300         // characters of why an evaluation failed
+	checkEach   = 100         // steps of a loop between looks at the time
+	parserDepth = 50
+)
+
+// variables are what expressions can name.
+func variables() []cel.EnvOption {
+	object := cel.MapType(cel.StringType, cel.DynType)
+	objects := cel.ListType(object)
+	return []cel.EnvOption{
+		cel.Variable("entity", object),                                 // the document
+		cel.Variable("ref", cel.StringType),                            // kind:namespace/name
+		cel.Variable("owner", cel.StringType),                          // reference; "" for none
+		cel.Variable("space", cel.StringType),                          // of the entity
+		cel.Variable("relations", objects),                             // type, target
+		cel.Variable("runs", objects),                                  // kind, state, title, ended, created, finished: the newest first
+		cel.Variable("docs", cel.MapType(cel.StringType, cel.IntType)), // pages, broken
+		cel.Variable("findings", objects),                              // none so far
+		cel.Variable("metrics", objects),                               // none so far
+		cel.Variable("now", cel.TimestampType),
+	}
+}
+
+func newEnvironment() *cel.Env {
+	env, err := cel.NewEnv(append(variables(), cel.OptionalTypes(), cel.ParserRecursionLimit(parserDepth), cel.ParserExpressionSizeLimit(maxExpression))...)
+	if err != nil {
+		panic(err) // it is the same each time
+	}
+	return env
+}
+
+// compiled is a rule that can be asked.
+type compiled struct {
+	rule    string
+	program cel.Program
+}
+
+// compile makes the rules of a scorecard ready. What is wrong with an expression comes with its rule and place.
+func compile(env *cel.Env, d document.Document, spec Spec) (rules []compiled, wrong []fault.Detail) {
+	for i, r := range spec.Rules {
+		program, problems := compileOne(env, r.Expression)
+		for _, p := range problems {
+			wrong = append(wrong, d.At(fmt.Sprintf("rule %s, %s", r.ID, p), "the variables are entity, ref, owner, space, relations, runs, docs, findings, metrics and now",
+				"spec", "rules", strconv.Itoa(i), "expression"))
+		}
+		rules = append(rules, compiled{r.ID, program})
+	}
+	return rules, wrong
+}
+
+// compileOne gives a program, or what is wrong with its text, each with its line and column.
+func compileOne(env *cel.Env, expression string) (cel.Program, []string) {
+	ast, issues := env.Compile(expression)
+	if issues.Err() != nil {
+		var problems []string
+		for _, e := range issues.Errors() {
+			place := fmt.Sprintf("column %d", e.Location.Column()+1)
+			if e.Location.Line() > 1 {
+				place = fmt.Sprintf("line %d, %s", e.Location.Line(), place)
+			}
+			const most = 5
+			if problems = append(problems, place+": "+clipped(e.Message)); len(problems) == most {
+				break
+			}
+		}
+		return nil, problems
+	}
+	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, []string{fmt.Sprintf("column 1: gives %s; write what is true or false", t)}
+	}
+	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEach), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, []string{"column 1: " + clipped(err.Error())}
+	}
+	return program, nil
+}
+
+func clipped(text string) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+	if runes := []rune(text); len(runes) > maxReason {
+		return string(runes[:maxReason]) + "…"
+	}
+	return text
+}
+
+// facts are what is known of an entity. What takes a query is asked for when an expression first names it.
+type facts struct {
+	known map[string]any
+	ask   map[string]func() (any, error)
+	err   error // of asking; what was evaluated then counts for nothing
+}
+
+// ResolveName gives a variable to an expression.
+func (f *facts) ResolveName(name string) (any, bool) {
+	if v, ok := f.known[name]; ok {
+		return v, true
+	}
+	ask, ok := f.ask[name]
+	if !ok {
+		return nil, false
+	}
+	v, err := ask()
+	if err != nil {
+		f.err = err
+		return types.NewErr("%s can't be read now", name), true
+	}
+	f.known[name] = v
+	return v, true
+}
+
+// Parent gives none: there are no others around these.
+func (f *facts) Parent() cel.Activation { return nil }
+
+// judge asks the rules of a scorecard about an entity. It fails only where a fact can't be read.
+func judge(ctx context.Context, spec Spec, rules []compiled, f *facts) (Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	failed, reasons := map[string]bool{}, map[string]string{}
+	for _, r := range rules {
+		passed, err := ask(ctx, r.program, f)
+		if f.err != nil {
+			return Verdict{}, f.err
+		}
+		failed[r.rule] = !passed
+		if err != nil {
+			reasons[r.rule] = clipped(err.Error())
+		}
+	}
+	v := spec.verdict(func(rule string) bool { return failed[rule] })
+	v.Errors = reasons
+	return v, nil
+}
+
+func ask(ctx context.Context, program cel.Program, f *facts) (bool, error) {
+	value, _, err := program.ContextEval(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	passed, ok := value.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("it gives %s, which is neither true nor false", value.Type().TypeName())
+	}
+	return passed, nil
+}
+
+// object gives a document as expressions see it.
+func object(d document.Document) (map[string]any, error) {
+	var fields map[string]any
+	err := json.Unmarshal(d.JSON(), &fields)
+	return fields, err
+}
