@@ -70,6 +70,7 @@ after(async () => {
 chapter('the page says what sources there may be', async () => {
   await page.goto(`${server.url}/sources`);
   await page.getByText('No organization is discovered').waitFor();
+  await page.getByText('No directory brings people').waitFor();
   await page.getByText('No system pushes').waitFor();
   await told.sound(page, 'no sources');
 });
@@ -120,4 +121,27 @@ chapter('all sources are on one page, and each has its own', async () => {
   await page.goto(`${server.url}/sources/pushed/cmdb`);
   await page.getByText('What is wrong').first().waitFor();
   await told.sound(page, 'a pushed source');
+});
+
+chapter('a directory of people is written by a provider, and its page says how', async () => {
+  await server.api('POST', '/apply', {
+    source: 'journey',
+    documents: '{apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: okta}, spec: {scim: {}}}',
+  });
+  const address = `${server.url}/scim/v2/default/okta`;
+  const made = await fetch(`${address}/Users`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/scim+json', Authorization: `Bearer ${server.token}` },
+    body: JSON.stringify({ schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: 'grace@example.com', displayName: 'Grace', active: true }),
+  });
+  assert.equal(made.status, 201, await made.text());
+  await page.goto(`${server.url}/sources`);
+  await page.getByRole('link', { name: 'okta', exact: true }).click();
+  await page.getByRole('heading', { name: 'Connect a provider' }).waitFor();
+  assert.match(await page.getByRole('textbox', { name: 'Address' }).inputValue(), /\/scim\/v2\/default\/okta$/);
+  await page.getByText('written by SCIM').waitFor();
+  await told.sound(page, 'a directory');
+  await picture(page, 'directory', 'ROADBED_LOOKS');
+  await page.goto(`${server.url}/catalog/user/default/grace_example.com`);
+  await page.getByRole('heading', { name: 'Grace' }).waitFor();
 });

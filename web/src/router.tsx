@@ -267,6 +267,11 @@ const location = createRoute({
   path: '/sources/locations/$id',
   component: lazyRouteComponent(() => import('./pages/sources/Location'), 'LocationPage'),
 });
+const directory = createRoute({
+  getParentRoute: parent,
+  path: '/sources/directories/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/sources/Directory'), 'DirectoryPage'),
+});
 const pushed = createRoute({
   getParentRoute: parent,
   path: '/sources/pushed/$name',
@@ -324,6 +329,7 @@ const pages = [
   connect,
   sources,
   discovery,
+  directory,
   location,
   pushed,
   docs,

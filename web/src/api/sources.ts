@@ -1,4 +1,4 @@
-// Where the catalog comes from: locations, pushed sources, and discoveries.
+// Where the catalog comes from: locations, pushed sources, discoveries, and directories.
 import {
   infiniteQueryOptions,
   keepPreviousData,
@@ -14,6 +14,7 @@ type Schemas = components['schemas'];
 export type Location = Whole<Schemas['Location']>;
 export type PushedSource = Whole<Schemas['Source']>;
 export type Discovery = Whole<Schemas['Discovery']>;
+export type Directory = Whole<Schemas['Directory']>;
 export type FoundRepository = Schemas['FoundRepository'];
 
 const minute = 60_000;
@@ -89,6 +90,34 @@ export function useLook(namespace: string, name: string) {
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ['discovery', namespace, name] });
       void client.invalidateQueries({ queryKey: ['discoveries'] });
+    },
+  });
+}
+
+export const directories = infiniteQueryOptions({
+  queryKey: ['directories'],
+  queryFn: ({ pageParam, signal }) =>
+    body(api.GET('/api/v1/directories', { params: { query: { limit: 50, cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
+});
+
+export const directory = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['directory', namespace, name],
+    queryFn: () => body(api.GET('/api/v1/directories/{namespace}/{name}', { params: { path: { namespace, name } } })),
+    refetchInterval: minute,
+  });
+
+export function useLookAtDirectory(namespace: string, name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      body(api.POST('/api/v1/directories/{namespace}/{name}/look', { params: { path: { namespace, name } } })),
+    onSuccess: (seen) => {
+      client.setQueryData(['directory', namespace, name], seen);
+      void client.invalidateQueries({ queryKey: ['directories'] });
     },
   });
 }

@@ -33,6 +33,7 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
         { queryKey: ['integration', namespace, name] },
         { queryKey: ['deliveries', namespace, name] },
       );
+    if (kind === 'directory') out.push({ queryKey: ['directories'] }, { queryKey: ['directory', namespace, name] });
     if (kind === 'scorecard') out.push({ queryKey: ['scorecards'] }, { queryKey: ['scorecard', namespace, name] });
     if (kind === 'techradar') out.push({ queryKey: ['radars'] }, { queryKey: ['radar', namespace, name] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });

@@ -37,6 +37,7 @@ export function refPath(text: string): string | undefined {
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;
   if (ref.kind === 'integration') return `/integrations/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'discovery') return `/sources/discoveries/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'directory') return `/sources/directories/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'scorecard') return `/scorecards/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'techradar') return `/radars/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'repository') return `/repositories/${ref.namespace}/${ref.name}`;

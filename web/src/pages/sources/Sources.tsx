@@ -1,7 +1,7 @@
 import { Anchor } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { discoveries, locations, pushedSources } from '../../api/sources';
+import { directories, discoveries, locations, pushedSources } from '../../api/sources';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
@@ -16,9 +16,10 @@ export function Sources() {
   return (
     <Page
       title="Sources"
-      about="Where the catalog comes from: organizations, files of repositories, and systems that push."
+      about="Where the catalog comes from: organizations, directories of people, files of repositories, and systems that push."
     >
       <Discoveries />
+      <Directories />
       <Locations />
       <Pushed />
     </Page>
@@ -77,6 +78,54 @@ function Discoveries() {
             },
             { name: 'Looked', wide: true, width: 130, cell: (d) => (d.looked ? <Moment at={d.looked} /> : 'not yet') },
             { name: 'Look', right: true, width: 120, cell: (d) => <Look discovery={d} small /> },
+          ]}
+        />
+      )}
+      <More query={query} />
+    </Section>
+  );
+}
+
+function Directories() {
+  const query = useInfiniteQuery(directories);
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
+  return (
+    <Section flush title="Directories" actions={<CopyCommand command="roadbed directory list" />}>
+      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
+      {query.isPending && <Rows />}
+      {query.isSuccess && items.length === 0 && (
+        <Empty title="No directory brings people">
+          A document of kind Directory lets an identity provider such as Okta or Entra write people and groups by SCIM,
+          or reads them from an LDAP server.
+        </Empty>
+      )}
+      {items.length > 0 && (
+        <Table
+          label="Directories"
+          rows={items}
+          id={(d) => d.ref}
+          columns={[
+            {
+              name: 'Name',
+              cell: (d) => (
+                <Anchor
+                  size="sm"
+                  renderRoot={(props) => (
+                    <Link
+                      to="/sources/directories/$namespace/$name"
+                      params={{ namespace: d.namespace, name: d.name }}
+                      {...props}
+                    />
+                  )}
+                >
+                  {d.name}
+                </Anchor>
+              ),
+            },
+            { name: 'State', width: 130, cell: (d) => <State state={d.state} /> },
+            { name: 'By', wide: true, width: 90, cell: (d) => d.protocol.toUpperCase() },
+            { name: 'People', wide: true, width: 190, cell: (d) => `${d.people} people, ${d.groups} groups` },
+            { name: 'Looked', wide: true, width: 130, cell: (d) => (d.looked ? <Moment at={d.looked} /> : 'not yet') },
           ]}
         />
       )}
