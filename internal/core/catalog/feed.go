@@ -27,6 +27,14 @@ func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (
 	if after < 0 {
 		return s.feedAll(ctx, fn)
 	}
+	return s.changed(ctx, after, func(_ []ledger.Entry, names []string) error {
+		return inParts(names, func(some []string) error { return s.feedSome(ctx, some, fn) })
+	})
+}
+
+// changed gives the entries after a position that made versions, with the entities that they made them of, a part at a time, and
+// the position that it came to.
+func (s *Service) changed(ctx context.Context, after int64, fn func(entries []ledger.Entry, names []string) error) (position int64, err error) {
 	for {
 		var entries []ledger.Entry
 		var names []string
@@ -44,7 +52,7 @@ func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (
 		if err != nil {
 			return after, fault.Wrap(err, "read what changed in the catalog")
 		}
-		if err := inParts(names, func(some []string) error { return s.feedSome(ctx, some, fn) }); err != nil {
+		if err := fn(entries, names); err != nil {
 			return after, err
 		}
 		if len(entries) < most {
@@ -68,37 +76,18 @@ func changedBy(ctx context.Context, tx *store.Tx, entries []ledger.Entry) ([]str
 // Moved tells which entities changed after a position of the ledger, together with those that they pointed at before or point at
 // now, a part at a time, and gives the position that it came to. It asks for no right.
 func (s *Service) Moved(ctx context.Context, after int64, fn func(refs []string) error) (position int64, err error) {
-	for {
-		var entries []ledger.Entry
-		var names []string
-		const most = 500
-		err = s.db.Read(ctx, func(tx *store.Tx) error {
-			if position, _, err = s.ledger.Head(ctx, tx); err != nil || position == after {
-				return err
-			}
-			if entries, err = s.ledger.List(ctx, tx, ledger.Query{After: after, Types: changeTypes, Limit: most}); err != nil || len(entries) == 0 {
-				return err
-			}
-			names, err = changedBy(ctx, tx, entries)
-			return err
-		})
-		if err != nil {
-			return after, fault.Wrap(err, "read what changed in the catalog")
-		}
+	return s.changed(ctx, after, func(entries []ledger.Entry, names []string) error {
 		for part := range slices.Chunk(names, fedAtOnce) {
 			around, err := s.around(ctx, entries, part)
 			if err != nil {
-				return after, fault.Wrap(err, "read what changed in the catalog")
+				return fault.Wrap(err, "read what changed in the catalog")
 			}
 			if err := fn(around); err != nil {
-				return after, err
+				return err
 			}
 		}
-		if len(entries) < most {
-			return position, nil
-		}
-		after = entries[most-1].Position
-	}
+		return nil
+	})
 }
 
 // around gives entities with those that their versions by some entries, and the ones before, point at.

@@ -79,17 +79,19 @@ func (s *Service) authenticate(ctx context.Context, bearer string) (actor.Princi
 	if expires := got.token.Expires; !expires.IsZero() && !now.Before(expires) {
 		return actor.Principal{}, fault.Errorf(fault.Unauthenticated, "the token %q expired on %s; make a new one", got.token.Name, expires.UTC().Format(time.RFC3339))
 	}
+	p, err := s.principal(ctx, got.who) // whose groups are not of the moment: access has them in memory
+	if err != nil {
+		return actor.Principal{}, err
+	}
+	p.Token, p.Scopes = got.token.ID, slices.Clone(got.token.Scopes)
 	s.touch(got.token.ID, now)
-	p := got.principal
-	p.Groups, p.Scopes = slices.Clone(p.Groups), slices.Clone(got.token.Scopes)
-	p.Token = got.token.ID
 	return p, nil
 }
 
 // presented is a token that is good but for its time, and whose it is.
 type presented struct {
-	token     Token
-	principal actor.Principal
+	token Token
+	who   Principal
 }
 
 // present finds a token and whose it is.
@@ -123,8 +125,7 @@ func (s *Service) present(ctx context.Context, bearer string) (presented, error)
 	case !token.Revoked.IsZero():
 		return presented{}, fault.Errorf(fault.Unauthenticated, "the token %q was revoked; use another one", token.Name)
 	}
-	p, err := s.principal(ctx, who)
-	return presented{token, p}, err
+	return presented{token, who}, nil
 }
 
 func errToken() error {
