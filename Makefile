@@ -93,7 +93,7 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm test)
 
 test-race: helper ## the rooms with concurrency, under the race detector
-	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/machinery/forge/... ./internal/core/run
+	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/machinery/forge ./internal/machinery/forge/github ./internal/core/run
 
 test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m

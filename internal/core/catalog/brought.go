@@ -20,7 +20,8 @@ type Set struct {
 	Documents []document.Document
 	Remove    []ref.Entity // that the source declares no more
 	Whole     bool         // what the source has brought and is not among Documents goes too
-	// MostGone is how many percent of what the source has brought may go at once; more are held back. 0 is all.
+	// MostGone is how many percent of each kind that the source has brought may go at once; where more would, all are held back. 0
+	// is all.
 	MostGone int
 	// May is asked for each restricted kind that is to be taken, or taken away; nil takes them all.
 	May func(kind document.Kind) error
@@ -254,7 +255,7 @@ func (b *bringing) remove(ctx context.Context) error {
 			b.refuse(e, []fault.Detail{{Field: e.String(), Message: "it is not taken away: " + fault.Message(err)}})
 		}
 	}
-	if most := b.set.MostGone; most > 0 && len(gone) > max(fewGone, len(b.had)*most/100) {
+	if most := b.set.MostGone; most > 0 && b.tooMany(gone, most) {
 		b.out.Held = len(gone)
 		return nil
 	}
@@ -275,6 +276,24 @@ func (b *bringing) remove(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tooMany tells whether of any kind more than a share would go: that all people are missing is no less wrong where there are many
+// groups.
+func (b *bringing) tooMany(gone map[ref.Entity]bool, percent int) bool {
+	had, away := map[string]int{}, map[string]int{}
+	for e := range b.had {
+		had[e.Kind]++
+	}
+	for e := range gone {
+		away[e.Kind]++
+	}
+	for kind, n := range away {
+		if n > max(fewGone, had[kind]*percent/100) {
+			return true
+		}
+	}
+	return false
 }
 
 // mark has entities say why their newest text was not taken.

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,5 +157,28 @@ func TestASourceThatEmptiesHoldsBack(t *testing.T) {
 		if out, err = b.Bring(system(), set); err != nil || outcome(out) != "+0 ~0 =10 -10 !0 held 0" {
 			t.Errorf("what was confirmed gives %s, %v", outcome(out), err)
 		}
+	})
+}
+
+// That all of one kind are missing is held back however many there are of others.
+func TestNoKindGoesUnderTheCoverOfAnother(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		var systems, components strings.Builder
+		for i := range 100 {
+			systems.WriteString("---\n{apiVersion: backstage.io/v1alpha1, kind: System, metadata: {name: s" + strconv.Itoa(i) + "}, spec: {owner: team}}\n")
+		}
+		for i := range 10 {
+			components.WriteString(component("c"+strconv.Itoa(i), ""))
+		}
+		set := catalog.Set{Space: "default", Source: "discovery:acme", Whole: true, MostGone: 25, Documents: parse(t, systems.String()+components.String())}
+		if out, err := b.Bring(system(), set); err != nil || out.Created != 110 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		set.Documents = parse(t, systems.String())
+		if out, err := b.Bring(system(), set); err != nil || out.Held != 10 || out.Deleted != 0 {
+			t.Errorf("without any of one kind: %+v, %v", out, err)
+		}
+		b.get("c9")
 	})
 }

@@ -241,6 +241,8 @@ func secured(ctx context.Context, to net.Conn, l *LDAP, trust *tls.Config) (*lda
 	conn := ldap.NewConn(to, false)
 	conn.Start()
 	conn.SetTimeout(dialTime)
+	stop := context.AfterFunc(ctx, func() { _ = to.Close() }) // its handshake knows no end
+	defer stop()
 	if err := conn.StartTLS(trust); err != nil {
 		_ = conn.Close()
 		return nil, err

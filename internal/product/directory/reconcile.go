@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	jobSweep   = "directory.sweep"
-	sweepEvery = time.Minute
-	wholeEvery = time.Hour       // in which all that was written by SCIM is held against the catalog
-	lookTime   = 5 * time.Minute // of one look
+	jobSweep    = "directory.sweep"
+	sweepEvery  = time.Minute
+	wholeEvery  = time.Hour       // in which all that was written by SCIM is held against the catalog
+	lookTime    = 5 * time.Minute // of one look
+	projectTime = time.Minute     // of bringing what was just written into the catalog
 )
 
 func (s *Service) handle() {
@@ -99,7 +100,10 @@ func (s *Service) look(ctx context.Context, name string) error {
 	if d.Spec.LDAP != nil {
 		return s.lookLDAP(ctx, d)
 	}
-	out, err := s.projectAll(ctx, d.Name)
+	var out catalog.Brought
+	if d.State != Waiting || d.People+d.Inactive+d.Groups > 0 { // until the provider writes, what was there before stays
+		out, err = s.projectAll(ctx, d.Name)
+	}
 	return s.keep(ctx, d, func(now *Directory) error {
 		if err != nil {
 			return failed(ctx, now, err)

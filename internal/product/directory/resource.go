@@ -219,7 +219,9 @@ func (s *Service) change(ctx context.Context, d Directory, what string, do func(
 	if err != nil {
 		return err
 	}
-	if err := s.project(ctx, d.Name); err != nil { // which is tried again
+	settled, stop := context.WithTimeout(context.WithoutCancel(ctx), projectTime) // also for who has hung up
+	defer stop()
+	if err := s.project(settled, d.Name); err != nil { // which is tried again
 		s.Log.WarnContext(ctx, "what was written to a directory is not in the catalog yet", "directory", d.Name, "error", err)
 	}
 	return nil
@@ -287,7 +289,7 @@ func freeName(ctx context.Context, tx *store.Tx, d Directory, r Resource) (strin
 			name = strings.TrimRight(base[:min(len(base), mostName-len(tail))], "-_.") + tail
 		}
 		var taken int
-		err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM directory_resources WHERE directory = $1 AND kind = $2 AND name = $3 AND gone = 0`, d.Name, r.Kind, name).Scan(&taken)
+		err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM directory_resources WHERE directory = $1 AND kind = $2 AND name = $3`, d.Name, r.Kind, name).Scan(&taken)
 		if err != nil || taken == 0 {
 			return name, fault.Wrap(err, "look for a free name")
 		}

@@ -124,8 +124,14 @@ func (s *Service) Look(ctx context.Context, name string) (Directory, error) {
 }
 
 // writable gives a directory to whoever has directory:write for it: Denied to others who may see it, NotFound to the rest.
-func (s *Service) writable(ctx context.Context, name string) (Directory, error) {
-	d, err := s.lookup(ctx, name)
+func (s *Service) writable(ctx context.Context, name string) (d Directory, err error) {
+	if name, err = clean(name); err != nil {
+		return d, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		d, err = byName(ctx, tx, name)
+		return err
+	})
 	if fault.Is(err, fault.NotFound) {
 		if _, err := s.Access.Spaces(ctx, Write); err != nil {
 			return d, err // nobody is signed in

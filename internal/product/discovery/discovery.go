@@ -141,6 +141,7 @@ type Found struct {
 
 // Bounds.
 const (
+	soonAgain                               = time.Minute // after a look that was cut off
 	minInterval, usualInterval, maxInterval = time.Minute, 30 * time.Minute, 7 * 24 * time.Hour
 	maxRepositories                         = 50_000
 	maxPeople                               = 100_000

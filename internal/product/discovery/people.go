@@ -28,11 +28,7 @@ type member struct {
 func (v *visiting) people(ctx context.Context) error {
 	rules := v.d.Spec.People
 	if rules == nil {
-		had := v.d.Counts.Users + v.d.Counts.Groups + v.d.Counts.Wrong
-		if had == 0 {
-			return nil
-		}
-		if _, err := v.s.bring(ctx, v.d, nil, nil); err != nil { // they were wanted once
+		if _, err := v.s.bring(ctx, v.d, nil, nil); err != nil { // they may have been wanted once
 			return err
 		}
 		v.peopled = true
@@ -76,7 +72,7 @@ func (s *Service) bring(ctx context.Context, d Discovery, documents []document.D
 		most = *d.Spec.MostGone
 	}
 	most = max(most, 1)
-	if documents == nil || most == 100 {
+	if d.ended || d.Spec.People == nil || most == 100 {
 		most = 0 // all
 	}
 	return s.Catalog.Bring(actor.AsSystem(ctx), catalog.Set{

@@ -134,6 +134,10 @@ func (s *Service) look(ctx context.Context, name string) error {
 	if errors.Is(err, errSuperseded) {
 		return nil
 	}
+	if err != nil { // cut off in the middle: not after the whole interval
+		again := s.DB.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error { return sooner(context.WithoutCancel(ctx), tx, name, s.Now().Add(soonAgain)) })
+		err = errors.Join(err, again)
+	}
 	return err
 }
 

@@ -165,9 +165,11 @@ func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts,
 		ask: map[string]func() (any, error){
 			"runs": func() (any, error) {
 				page, err := by.runs(ctx, run.Query{Subject: e.Ref.String(), Limit: latestRuns})
-				list := make([]map[string]any, len(page.Runs))
-				for i, r := range page.Runs {
-					list[i] = seenRun(r)
+				list := []map[string]any{}
+				for _, r := range page.Runs {
+					if r.Space == e.Space { // who may read the entity may not read what runs elsewhere
+						list = append(list, seenRun(r))
+					}
 				}
 				return list, err
 			},
