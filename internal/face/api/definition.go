@@ -17,7 +17,7 @@ func (a *API) definitionRoutes() {
 
 type definitionInput struct {
 	EntityInput
-	At string `query:"at" maxLength:"250" doc:"Number of a version of the entity; branch, tag or commit of the repository that declares it; empty for now."`
+	At string `query:"at" maxLength:"250" doc:"Number of a version of the entity; branch, tag or commit of the repository that declares it; the present one when empty."`
 }
 
 func (a *API) getDefinition(ctx context.Context, in *definitionInput) (*body[client.Definition], error) {
@@ -60,7 +60,7 @@ func wireFields(fields []definition.Field) []client.APIField {
 type compareDefinitionsInput struct {
 	EntityInput
 	From string `query:"from" maxLength:"250" doc:"Like at of the definition; empty for the last version with another definition."`
-	To   string `query:"to" maxLength:"250" doc:"Like at of the definition; empty for now."`
+	To   string `query:"to" maxLength:"250" doc:"Like at of the definition; the present one when empty."`
 }
 
 func (a *API) compareDefinitions(ctx context.Context, in *compareDefinitionsInput) (*body[client.DefinitionChanges], error) {

@@ -24,7 +24,7 @@ func (a *API) eventRoutes() {
 // eventsInput names what is followed besides the ledger. All of a page comes on one stream, since a browser keeps only
 // six connections to a server, in all of its windows together.
 type eventsInput struct {
-	After       int64  `query:"after" minimum:"0" doc:"Position of the ledger from which entries are told; 0 for now."`
+	After       int64  `query:"after" minimum:"0" doc:"Position of the ledger from which entries are told; 0 begins at its end."`
 	Run         string `query:"run" maxLength:"64"`
 	Step        string `query:"step" maxLength:"200" doc:"Id or key of a step of the run, whose log is told."`
 	Attempt     int    `query:"attempt" minimum:"0" doc:"0 for the newest."`

@@ -8534,7 +8534,7 @@ export interface operations {
     getDefinition: {
         parameters: {
             query?: {
-                /** @description Number of a version of the entity; branch, tag or commit of the repository that declares it; empty for now. */
+                /** @description Number of a version of the entity; branch, tag or commit of the repository that declares it; the present one when empty. */
                 at?: string;
             };
             header?: never;
@@ -8608,7 +8608,7 @@ export interface operations {
             query?: {
                 /** @description Like at of the definition; empty for the last version with another definition. */
                 from?: string;
-                /** @description Like at of the definition; empty for now. */
+                /** @description Like at of the definition; the present one when empty. */
                 to?: string;
             };
             header?: never;
@@ -9347,7 +9347,7 @@ export interface operations {
     followEvents: {
         parameters: {
             query?: {
-                /** @description Position of the ledger from which entries are told; 0 for now. */
+                /** @description Position of the ledger from which entries are told; 0 begins at its end. */
                 after?: number;
                 run?: string;
                 /** @description Id or key of a step of the run, whose log is told. */

@@ -2,7 +2,7 @@ import { Alert, Anchor, Button, Code, Group, Select } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
-import { scorecard, scorecardEntities, scorecardTeams, scorecardTrend } from '../../api/queries';
+import { scorecard, scorecardEntities, scorecardTeams, scorecardTrend } from '../../api/insight';
 import type { Scorecard, ScorecardDay, ScorecardRule } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';

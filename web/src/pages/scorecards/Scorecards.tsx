@@ -1,7 +1,7 @@
 import { Anchor, Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { scorecards } from '../../api/queries';
+import { scorecards } from '../../api/insight';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { More } from '../../parts/More';
