@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -19,7 +20,9 @@ type Set struct {
 	Source    string // "push:NAME", "directory:NAMESPACE/NAME"
 	Documents []document.Document
 	Remove    []ref.Entity // that the source declares no more
-	Whole     bool         // what the source has brought and is not among Documents goes too
+	// Keep is what the source has, but not in a way that can be taken, and why: it stays as it is, and says so.
+	Keep  map[ref.Entity]string
+	Whole bool // what the source has brought and is not among Documents goes too
 	// MostGone is how many percent of each kind that the source has brought may go at once; where more would, all are held back. 0
 	// is all.
 	MostGone int
@@ -59,6 +62,10 @@ func (s *Service) Bring(ctx context.Context, in Set) (Brought, error) {
 	if err := b.look(ctx); err != nil {
 		return b.out, err
 	}
+	for _, e := range slices.SortedFunc(maps.Keys(in.Keep), compareRefs) {
+		b.named[e] = true
+		b.refuse(e, []fault.Detail{{Field: e.String(), Message: in.Keep[e]}})
+	}
 	if err := b.take(ctx, b.check()); err != nil {
 		return b.out, err
 	}
@@ -87,7 +94,7 @@ func (b *bringing) look(ctx context.Context) error {
 			b.had, err = broughtBy(ctx, tx, b.set.Space, b.set.Source)
 			return err
 		}
-		names := texts(b.set.Remove)
+		names := append(texts(b.set.Remove), texts(slices.Collect(maps.Keys(b.set.Keep)))...)
 		for _, d := range b.set.Documents {
 			names = append(names, d.Ref().String())
 		}
@@ -109,6 +116,31 @@ func broughtBy(ctx context.Context, tx *store.Tx, space, source string) (map[ref
 	found := map[ref.Entity]had{}
 	_, err = store.Collect(rows, err, scanHad(found))
 	return found, fault.Wrap(err, "list the entities of %s", source)
+}
+
+// Annotations gives those that what a source has brought has of some, wherever it is.
+func (s *Service) Annotations(ctx context.Context, source string, keys ...string) (map[ref.Entity]map[string]string, error) {
+	found := map[ref.Entity]map[string]string{}
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT ref, document FROM entities WHERE source = $1`, source)
+		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+			var name, text string
+			var d struct {
+				Metadata struct{ Annotations map[string]string }
+			}
+			if err := r.Scan(&name, &text); err != nil {
+				return struct{}{}, err
+			}
+			if err := json.Unmarshal([]byte(text), &d); err != nil {
+				return struct{}{}, fault.Wrap(err, "read %s", name)
+			}
+			maps.DeleteFunc(d.Metadata.Annotations, func(key, _ string) bool { return !slices.Contains(keys, key) })
+			found[parseStored(name)] = d.Metadata.Annotations
+			return struct{}{}, nil
+		})
+		return err
+	})
+	return found, fault.Wrap(err, "read what %s has brought", source)
 }
 
 func scanHad(into map[ref.Entity]had) func(store.Row) (struct{}, error) {

@@ -20,6 +20,7 @@ type entry struct {
 	memberOf         []string // names of groups, of a person
 	children         []string // names of groups, of a group
 	annotations      map[string]string
+	kept             string // why it can't be taken and stays as it was; "" when it can
 }
 
 func (e entry) ref(d Directory) ref.Entity { return ref.New(e.kind, d.Spec.Namespace, e.name) }
@@ -73,7 +74,7 @@ func (d Directory) still(ctx context.Context, tx *store.Tx) error {
 }
 
 // bring makes the catalog say what entries do, and no more where they are all. refused tells by the reference why one was not
-// taken.
+// taken: it stays as it was, if it is there.
 func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone []ref.Entity, whole bool, mostGone int) (out catalog.Brought, refused map[ref.Entity]string, err error) {
 	within, err := s.Access.Within(ctx, d.Target(), d.Space)
 	if err != nil {
@@ -82,13 +83,19 @@ func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone 
 	if !within {
 		return out, nil, fault.Errorf(fault.Conflict, "the space %s of the people is not in %s, which is the directory's, nor below it", d.Target(), d.Space)
 	}
-	set := catalog.Set{Space: d.Target(), Source: d.source(), Remove: gone, Whole: whole, MostGone: mostGone, Still: d.still}
+	set := catalog.Set{Space: d.Target(), Source: d.source(), Remove: gone, Keep: map[ref.Entity]string{}, Whole: whole, MostGone: mostGone, Still: d.still}
+	refused = map[ref.Entity]string{}
 	for _, e := range entries {
-		doc, err := e.document(d)
-		if err != nil {
-			return out, nil, fault.Wrap(err, "make a document of %s", e.what)
+		why := e.kept
+		if why == "" {
+			doc, err := e.document(d)
+			if err == nil {
+				set.Documents = append(set.Documents, doc)
+				continue
+			}
+			why = cut(fault.Message(err), mostReason)
 		}
-		set.Documents = append(set.Documents, doc)
+		set.Keep[e.ref(d)], refused[e.ref(d)] = why, why
 	}
 	if out, err = s.Catalog.Bring(ctx, set); err != nil {
 		return out, nil, err
@@ -99,10 +106,9 @@ func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone 
 			why[detail.File] = cut(detail.Message, mostReason)
 		}
 	}
-	refused = map[ref.Entity]string{}
 	for _, e := range entries {
 		r := e.ref(d)
-		if out.Taken[r] {
+		if out.Taken[r] || refused[r] != "" {
 			continue
 		}
 		if refused[r] = why[e.what]; refused[r] == "" {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Bounds of one look at a server.
@@ -44,14 +45,18 @@ func (s *Service) lookLDAP(ctx context.Context, d Directory) error {
 	if err != nil {
 		return err
 	}
-	found := Found{Problems: problems, Wrong: len(problems)}
+	found := Found{Problems: problems}
 	for _, e := range entries {
+		if e.kept != "" {
+			found.Problems = append(found.Problems, Problem{e.what, e.kept})
+		}
 		if e.kind == User {
 			found.People++
 		} else {
 			found.Groups++
 		}
 	}
+	found.Wrong = len(found.Problems)
 	if digest == d.digest && d.State == Healthy { // as it was when all of it was taken
 		found.Last.Unchanged = len(entries)
 		return s.keep(ctx, d, func(now *Directory) error {
@@ -87,8 +92,10 @@ func (s *Service) bringServer(ctx context.Context, d Directory, entries []entry,
 			return failed(ctx, now, err)
 		}
 		found.Last = counts(out)
+		taken := true
 		for _, e := range entries {
-			if why := refused[e.ref(d)]; why != "" {
+			if why := refused[e.ref(d)]; why != "" && e.kept == "" {
+				taken = false
 				found.Wrong++
 				found.Problems = append(found.Problems, Problem{e.what, why})
 			}
@@ -100,7 +107,7 @@ func (s *Service) bringServer(ctx context.Context, d Directory, entries []entry,
 			return nil
 		}
 		now.State, now.Reason = Healthy, ""
-		if len(refused) == 0 {
+		if taken {
 			now.digest = digest
 		}
 		return nil
@@ -115,7 +122,7 @@ func (f Found) bounded() Found {
 func digestOf(entries []entry) (string, error) {
 	sum := sha256.New()
 	for _, e := range entries {
-		raw, err := json.Marshal([]any{e.kind, e.name, e.what, e.display, e.email, e.description, e.memberOf, e.children, e.annotations})
+		raw, err := json.Marshal([]any{e.kind, e.name, e.what, e.display, e.email, e.description, e.memberOf, e.children, e.annotations, e.kept})
 		if err != nil {
 			return "", err
 		}
@@ -148,8 +155,9 @@ func (s *Service) readServer(ctx context.Context, d Directory) (entries []entry,
 			return nil, nil, answered(ctx, l, err)
 		}
 	}
-	entries, problems = relate(d, people, teams)
-	return entries, problems, nil
+	return relate(d, people, teams, func() (map[ref.Entity]map[string]string, error) {
+		return s.Catalog.Annotations(ctx, d.source(), annotationDN, annotationID)
+	})
 }
 
 // answered makes a fault of what a server, or the way to it, said.

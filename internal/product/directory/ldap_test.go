@@ -87,3 +87,71 @@ func TestAServerIsRead(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatCannotBeTakenStays has the catalog keep what the server has, though not so that it could be taken.
+func TestWhatCannotBeTakenStays(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		s := slapdtest.Start(t)
+		zoe, bob := s.Person("zoe", "Zoe"), s.Person("bob", "Bob")
+		crew := "cn=crew,ou=groups," + slapdtest.Suffix
+		s.Add(crew, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"crew"}, "businessCategory": {"crew"}, "member": {zoe, bob}})
+		if err := b.secrets.Put(system(), "default", "ldap", []byte(slapdtest.Password), ""); err != nil {
+			t.Fatal(err)
+		}
+		b.declare("corp", strings.NewReplacer("(objectClass=inetOrgPerson)", "(objectClass=inetOrgPerson), name: mail", "'ou=groups,"+slapdtest.Suffix+"'", "'ou=groups,"+slapdtest.Suffix+"', name: businessCategory").
+			Replace(strings.TrimSuffix(spec("ldaps://"+s.Address, s.CA, "ldap", ""), "}")+", names: local}"))
+		look := func(people, groups int, wrong ...string) {
+			t.Helper()
+			if _, err := b.Look(as("adam"), "default/corp"); err != nil {
+				t.Fatal(err)
+			}
+			d := b.status("corp")
+			if d.State != directory.Healthy || d.People != people || d.Groups != groups || d.Wrong != len(wrong) || len(d.Problems) != len(wrong) {
+				t.Fatalf("the look finds %+v", d.Status)
+			}
+			for _, want := range wrong {
+				if !strings.Contains(fmt.Sprint(d.Problems), want) {
+					t.Errorf("the problems are %+v, and say nothing of %s", d.Problems, want)
+				}
+			}
+		}
+		const is = "map[memberOf:[group:default/crew] profile:map[displayName:Zoe email:zoe@example.com]]"
+		want := func() {
+			t.Helper()
+			if got := fmt.Sprint(b.entity("user:default/zoe"), b.entity("group:default/crew") != nil); got != is+" true" {
+				t.Errorf("zoe and the crew are %s", got)
+			}
+		}
+		look(2, 1)
+		want()
+
+		// A group without a name stays, with those who are in it.
+		s.Replace(crew, "businessCategory")
+		look(2, 1, "businessCategory is missing")
+		want()
+
+		// Another zoe does not become the first one, though her DN comes before.
+		other := "uid=aaron,ou=people," + slapdtest.Suffix
+		s.Add(other, map[string][]string{"objectClass": {"inetOrgPerson"}, "uid": {"aaron"}, "cn": {"Other"}, "sn": {"Other"}, "mail": {"zoe@example.org"}})
+		look(2, 1, "businessCategory is missing", other+" it would be called zoe in the catalog, as "+zoe)
+		want()
+		before := b.count("entity_versions") + b.count("ledger_entries")
+		look(2, 1, "businessCategory is missing", other)
+		if after := b.count("entity_versions") + b.count("ledger_entries"); after != before {
+			t.Errorf("an unchanged server writes %d rows", after-before)
+		}
+
+		// The first one is still she while she has no name herself.
+		s.Replace(zoe, "mail")
+		look(2, 1, zoe+" its mail is missing", other, crew)
+		want()
+
+		// What is gone goes, and its name is free.
+		s.Delete(crew)
+		s.Delete(zoe)
+		look(2, 0)
+		if got := fmt.Sprint(b.entity("user:default/zoe"), b.entity("group:default/crew")); got != "map[memberOf:[] profile:map[displayName:Other email:zoe@example.org]] map[]" {
+			t.Errorf("when zoe and the crew are gone, they are %s", got)
+		}
+	})
+}
