@@ -302,6 +302,43 @@ func TestALookThatFailsTakesNothingAway(t *testing.T) {
 	})
 }
 
+// What was found by an integration that is not the Discovery's any more goes, as far as it may at once.
+func TestAnotherIntegrationTakesOver(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const many = 7
+		for i := range many {
+			b.project(fmt.Sprintf("acme/p%d", i), true)
+		}
+		b.declare("repositories: {}")
+		if d := b.look(); d.Counts.Registered != many {
+			t.Fatalf("%+v", d)
+		}
+		first := b.found()["acme/p0"]
+		b.apply("default", "{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: other}, spec: {forge: gitlab, url: "+b.lab.URL+", token: {secretRef: default/gitlab}}}")
+		of := func(more string) discovery.Discovery {
+			t.Helper()
+			b.apply("default", "{apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: acme}, spec: {integration: other, organization: acme, repositories: {}"+more+"}}")
+			return b.look()
+		}
+		if d := of(""); d.State != discovery.Held || d.Counts.Held != many || b.locations() != 2*many {
+			t.Errorf("by another integration it is %+v, with %d locations", d, b.locations())
+		}
+		if d := b.look(); d.State != discovery.Held || d.Counts.Registered != 2*many || b.locations() != 2*many {
+			t.Errorf("at the next look it is %+v, with %d locations", d, b.locations())
+		}
+		d := of(", mostGone: 100")
+		if d.State != discovery.Healthy || d.Counts.Registered != many || b.locations() != many {
+			t.Errorf("when they may go it is %+v, with %d locations", d, b.locations())
+		}
+		if now := b.found()["acme/p0"]; now.ID != first.ID || now.Location == first.Location || now.State != discovery.Registered {
+			t.Errorf("it has %+v, after %+v", now, first)
+		}
+		if _, err := b.all.Repositories.Get(system(), first.Repository); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s, which was connected by the old integration, is still there: %v", first.Repository, err)
+		}
+	})
+}
+
 // Another space's integration is not lent, rights are asked for, and a preview writes nothing.
 func TestRightsToDiscover(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

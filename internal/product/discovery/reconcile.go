@@ -209,7 +209,7 @@ func (s *Service) note(ctx context.Context, d Discovery, counts Counts, failed e
 
 // clear takes away all that a Discovery has found whose document is gone.
 func (s *Service) clear(ctx context.Context, d Discovery) error {
-	var had map[string]Found
+	var had map[spot]Found
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		had, err = allFound(ctx, tx, d.Name)
 		return err
@@ -284,7 +284,7 @@ func (d Discovery) concerned(ctx context.Context, tx *store.Tx, e forge.Event) (
 	if branch != "" && e.Push.Ref != "refs/heads/"+branch {
 		return false, nil
 	}
-	f, err := store.One(tx.QueryRow(ctx, foundColumns+` WHERE discovery = $1 AND (id = $2 OR $2 = '' AND name = $3) LIMIT 1`, d.Name, e.Repository.ID, e.Repository.Name), scanFound, "it")
+	f, err := store.One(tx.QueryRow(ctx, foundColumns+` WHERE discovery = $1 AND integration = $4 AND (id = $2 OR $2 = '' AND name = $3) LIMIT 1`, d.Name, e.Repository.ID, e.Repository.Name, d.Spec.Integration), scanFound, "it")
 	if fault.Is(err, fault.NotFound) {
 		return true, nil // it is new
 	}

@@ -101,7 +101,7 @@ func (s *Service) Found(ctx context.Context, name, state string, part page.Reque
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all, err := listedFound(ctx, tx, d.Name, state, part)
-		list = page.Cut(all, part, func(f Found) string { return f.Name + " " + f.ID })
+		list = page.Cut(all, part, func(f Found) string { return f.Name + " " + f.ID + " " + f.integration })
 		return err
 	})
 	if err != nil {

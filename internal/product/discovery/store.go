@@ -1,11 +1,13 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -123,12 +125,21 @@ func scanFound(r store.Row) (f Found, err error) {
 	return f, err
 }
 
-func allFound(ctx context.Context, tx *store.Tx, discovery string) (map[string]Found, error) {
+// spot names a repository: two forges may have the same id.
+type spot struct{ integration, id string }
+
+func (f Found) spot() spot { return spot{f.integration, f.ID} }
+
+func (a spot) compare(b spot) int {
+	return cmp.Or(strings.Compare(a.integration, b.integration), strings.Compare(a.id, b.id))
+}
+
+func allFound(ctx context.Context, tx *store.Tx, discovery string) (map[spot]Found, error) {
 	rows, err := tx.Query(ctx, foundColumns+` WHERE discovery = $1`, discovery)
 	all, err := store.Collect(rows, err, scanFound)
-	out := make(map[string]Found, len(all))
+	out := make(map[spot]Found, len(all))
 	for _, f := range all {
-		out[f.ID] = f
+		out[f.spot()] = f
 	}
 	return out, err
 }
@@ -137,8 +148,8 @@ func listedFound(ctx context.Context, tx *store.Tx, discovery, state string, par
 	w := &store.Where{}
 	w.Equal("discovery", discovery)
 	w.Equal("state", state)
-	w.After("name || ' ' || id", part.Cursor)
-	rows, err := tx.Query(ctx, foundColumns+w.String()+`ORDER BY name || ' ' || id LIMIT `+w.Arg(part.Window()), w.Args...)
+	w.After("name || ' ' || id || ' ' || integration", part.Cursor)
+	rows, err := tx.Query(ctx, foundColumns+w.String()+`ORDER BY name || ' ' || id || ' ' || integration LIMIT `+w.Arg(part.Window()), w.Args...)
 	return store.Collect(rows, err, scanFound)
 }
 
@@ -148,15 +159,15 @@ func putFound(ctx context.Context, tx *store.Tx, discovery string, f Found) erro
 		made = 1
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO discovered (discovery, id, integration, space, name, url, state, reason, seen, target, repository, made, location)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT (discovery, id) DO UPDATE SET integration=excluded.integration, space=excluded.space,
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT (discovery, integration, id) DO UPDATE SET space=excluded.space,
  name=excluded.name, url=excluded.url, state=excluded.state, reason=excluded.reason, seen=excluded.seen, target=excluded.target,
  repository=excluded.repository, made=excluded.made, location=excluded.location`,
 		discovery, f.ID, f.integration, f.space, f.Name, f.URL, f.State, f.Reason, f.seen, f.target, f.repository, made, f.Location)
 	return fault.Wrap(err, "keep what was found of %s", f.Name)
 }
 
-func dropFound(ctx context.Context, tx *store.Tx, discovery, id string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM discovered WHERE discovery = $1 AND id = $2`, discovery, id)
+func dropFound(ctx context.Context, tx *store.Tx, discovery string, at spot) error {
+	_, err := tx.Exec(ctx, `DELETE FROM discovered WHERE discovery = $1 AND integration = $2 AND id = $3`, discovery, at.integration, at.id)
 	return err
 }
 

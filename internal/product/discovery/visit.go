@@ -134,7 +134,7 @@ type candidate struct {
 }
 
 func (v *visiting) repositories(ctx context.Context) error {
-	var had map[string]Found
+	var had map[spot]Found
 	err := v.s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		had, err = allFound(ctx, tx, v.d.Name)
 		return err
@@ -149,7 +149,7 @@ func (v *visiting) repositories(ctx context.Context) error {
 			return err
 		}
 	}
-	registered, listed := 0, map[string]bool{}
+	registered, listed := 0, map[spot]bool{}
 	for _, f := range had {
 		if f.Location != "" {
 			registered++
@@ -158,15 +158,12 @@ func (v *visiting) repositories(ctx context.Context) error {
 	var gone, renew []Found // that go for good; whose row changes
 	var fresh, again []candidate
 	for _, r := range there {
-		if listed[r.ID] || r.ID == "" {
+		at := spot{v.d.Spec.Integration, r.ID}
+		if listed[at] || r.ID == "" {
 			continue // it moved from one page to the next
 		}
-		listed[r.ID] = true
-		row, known := had[r.ID]
-		if known && row.integration != v.d.Spec.Integration { // of another forge
-			row.State = ""
-			gone, row = append(gone, row), Found{}
-		}
+		listed[at] = true
+		row := had[at]
 		before := row
 		row.ID, row.Name, row.URL, row.integration = r.ID, r.Name, clip(r.URL, 2000), v.d.Spec.Integration
 		if why := rules.excludes(v.d.Spec.Organization, r); why != "" {
@@ -207,11 +204,12 @@ func (v *visiting) repositories(ctx context.Context) error {
 	return v.act(ctx, gone, again, fresh, registered, rules == nil)
 }
 
-// missing gives what is there no more. Each is asked for by itself: a list may skip what moves while it is read.
-func (v *visiting) missing(ctx context.Context, had map[string]Found, listed map[string]bool, all bool) (gone []Found, err error) {
-	for _, id := range slices.Sorted(maps.Keys(had)) {
-		f := had[id]
-		if listed[id] {
+// missing gives what is there no more, or was found by another integration. Each is asked for by itself: a list may skip what
+// moves while it is read.
+func (v *visiting) missing(ctx context.Context, had map[spot]Found, listed map[spot]bool, all bool) (gone []Found, err error) {
+	for _, at := range slices.SortedFunc(maps.Keys(had), spot.compare) {
+		f := had[at]
+		if listed[at] {
 			continue
 		}
 		if !all && f.integration == v.d.Spec.Integration && f.Location != "" {
@@ -476,7 +474,7 @@ func (s *Service) takeAway(ctx context.Context, d Discovery, f Found, next *Foun
 			left = !others
 		}
 		if next == nil {
-			return dropFound(ctx, tx, d.Name, f.ID)
+			return dropFound(ctx, tx, d.Name, f.spot())
 		}
 		kept := *next
 		kept.Location, kept.repository, kept.target, kept.seen, kept.made = "", "", "", "", false

@@ -18,7 +18,7 @@ CREATE INDEX discoveries_next ON discoveries (next);
 CREATE TABLE discovered (
   discovery TEXT NOT NULL,
   id TEXT NOT NULL,                     -- at the forge
-  integration TEXT NOT NULL,
+  integration TEXT NOT NULL,            -- by which it was found; of one that is not the Discovery's any more, it is still to go
   space TEXT NOT NULL,                  -- of the location
   name TEXT NOT NULL,                   -- OWNER/NAME at the forge
   url TEXT NOT NULL,
@@ -29,7 +29,7 @@ CREATE TABLE discovered (
   repository TEXT NOT NULL,             -- id, once it is connected
   made BIGINT NOT NULL,                 -- 1: it was connected by this
   location TEXT NOT NULL,               -- id
-  PRIMARY KEY (discovery, id)
+  PRIMARY KEY (discovery, integration, id)
 );
 CREATE INDEX discovered_name ON discovered (discovery, name);
 CREATE INDEX discovered_repository ON discovered (repository);
