@@ -84,17 +84,45 @@ func (r *removal) singles(ctx context.Context, refs []ref.Entity) error {
 }
 
 func (r *removal) some(ctx context.Context, part []document.Document) error {
+	refs := make([]ref.Entity, len(part))
+	for i, d := range part {
+		refs[i] = d.Ref()
+	}
 	return r.s.db.Write(ctx, func(tx *store.Tx) error {
 		if err := r.still(ctx, tx); err != nil {
 			return err
 		}
-		had := map[ref.Entity]string{}
-		for _, d := range part {
-			had[d.Ref()] = ""
+		gone, _, err := r.own(ctx, tx, refs)
+		if err != nil {
+			return err
 		}
-		_, err := r.s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
-		return err
+		return r.each(ctx, tx, gone)
 	})
+}
+
+// own gives those that are the source's still: another one may have taken up an orphan meanwhile.
+func (r *removal) own(ctx context.Context, tx *store.Tx, refs []ref.Entity) (gone []ref.Entity, had map[ref.Entity]present, err error) {
+	part := make([]change, len(refs))
+	for i, e := range refs {
+		part[i].name = e
+	}
+	had, err = presentOf(ctx, tx, part)
+	for _, e := range refs {
+		if p, there := had[e]; there && p.source == r.source && p.space == r.space {
+			gone = append(gone, e)
+		}
+	}
+	return gone, had, err
+}
+
+// each deletes entities with an entry in the ledger each.
+func (r *removal) each(ctx context.Context, tx *store.Tx, gone []ref.Entity) error {
+	had := map[ref.Entity]string{}
+	for _, e := range gone {
+		had[e] = ""
+	}
+	_, err := r.s.removeAll(ctx, tx, had, func(document.Kind) error { return nil })
+	return err
 }
 
 // oneByOne deletes what can go, and has the others say why they stay.
@@ -123,30 +151,15 @@ func (r *removal) many(ctx context.Context, refs []ref.Entity) error {
 		if err := r.still(ctx, tx); err != nil {
 			return err
 		}
-		part := make([]change, len(refs))
-		for i, e := range refs {
-			part[i].name = e
-		}
-		had, err := presentOf(ctx, tx, part)
+		gone, had, err := r.own(ctx, tx, refs)
 		if err != nil {
 			return err
-		}
-		var gone []ref.Entity
-		for _, e := range refs {
-			if p, there := had[e]; there && p.source == r.source && p.space == r.space {
-				gone = append(gone, e)
-			}
 		}
 		if told = len(gone); told == 0 {
 			return nil
 		}
 		if *r.told+told <= mostOwnEntry {
-			single := map[ref.Entity]string{}
-			for _, e := range gone {
-				single[e] = ""
-			}
-			_, err := s.removeAll(ctx, tx, single, func(document.Kind) error { return nil })
-			return err
+			return r.each(ctx, tx, gone)
 		}
 		return r.write(ctx, tx, gone, had)
 	})
@@ -243,6 +256,9 @@ func (s *Service) clearSoon(ctx context.Context, tx *store.Tx, a clearArgs, may 
 	}
 	had, err := a.some(ctx, tx)
 	if err != nil {
+		return err
+	}
+	if had, _, err = (&removal{space: a.Space, source: a.Source}).own(ctx, tx, had); err != nil {
 		return err
 	}
 	left := make(map[ref.Entity]string, len(had))

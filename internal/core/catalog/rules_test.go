@@ -151,3 +151,49 @@ func TestOrphansAreDeletedOrKept(t *testing.T) {
 		b.gone(system(), "z")
 	})
 }
+
+// An orphan that another source takes up while it is being deleted stays; one that is deleted first is made anew.
+func TestAnOrphanIsTakenUpOrDeleted(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		adam, alice := accesstest.As("adam"), accesstest.As("alice")
+		const widgets = "---\n{apiVersion: test.dev/v1, kind: Widget, metadata: {name: w}, spec: {}}\n---\n{apiVersion: test.dev/v1, kind: Widget, metadata: {name: v}, spec: {}}\n"
+		all := component("a", "") + component("c", "") + widgets
+		b.repository(alice, "default", "team/shop")
+		b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": all})
+		l := b.location(alice, "default", "team/shop", "")
+		if err := b.RuleLocation(adam, l.ID, catalog.Rules{Orphans: catalog.KeepOrphans}, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.work()
+		b.follow(func() { b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": component("z", "")}) })
+		first, second := []string{"a", "widget:w"}, []string{"c", "widget:v"}
+		for _, name := range append(first, second...) {
+			if e := b.get(name); !e.Orphan || e.Source != "location:"+l.ID {
+				t.Fatalf("%s is no orphan: %+v", name, e)
+			}
+		}
+		remove := func(names []string) {
+			t.Helper()
+			for _, name := range names {
+				if err := b.RemoveOf(system(), "default", "location:"+l.ID, parseRef(t, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		uid := b.get("widget:v").UID
+		remove(second)
+		if got := b.apply(adam, "default", "", all); got != "updated created updated created" {
+			t.Errorf("what was left is %s", got)
+		}
+		remove(first)
+		for _, name := range append(first, second...) {
+			if e := b.get(name); e.Orphan || e.Source != "apply" {
+				t.Errorf("%s is %+v", name, e)
+			}
+		}
+		if b.get("widget:v").UID == uid {
+			t.Error("what was deleted is there as it was")
+		}
+	})
+}
