@@ -18,6 +18,7 @@ type Scorecard struct {
 	None        int              `json:"none" doc:"Of these, those without a level."`
 	Judging     bool             `json:"judging" doc:"Not everything is judged by what it says now."`
 	Judged      *time.Time       `json:"judged,omitempty" doc:"When everything was judged last."`
+	Error       string           `json:"error,omitempty" doc:"Why it can't judge; what it said before stays."`
 }
 
 // ScorecardLevel is a level and how many are at it.

@@ -62,7 +62,7 @@ func wireScorecard(o insight.Overview) client.Scorecard {
 	return client.Scorecard{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Owner, Title: o.Title, Description: o.Description,
 		Levels: wireLevels(o.Spec, o.Counts), Rules: wireJudged(o.Spec, o.Counts), Entities: o.Counts.Entities, None: o.Counts.Levels[""],
-		Judging: o.Judging, Judged: moment(o.Judged),
+		Judging: o.Judging, Judged: moment(o.Judged), Error: o.Error,
 	}
 }
 

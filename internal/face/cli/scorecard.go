@@ -68,6 +68,9 @@ func (s *state) scorecardShow() *cobra.Command {
 			if x.Judging {
 				fmt.Fprint(w, "judging\tnot everything is judged by what it says now\n")
 			}
+			if x.Error != "" {
+				fmt.Fprintf(w, "error\t%s\n", x.Error)
+			}
 			for _, r := range x.Rules {
 				fmt.Fprintf(w, "rule\t%s\t%s\t%s\t%d fail\n", r.ID, r.Level, dash(r.Title), r.Failing)
 			}

@@ -22,6 +22,10 @@
 // who has entity:read in its space or in one below. Counts, trends and teams are of the entities that the reader may see.
 // Rules are evaluated as the platform.
 //
+// What can't be read of an entity, such as its docs, leaves the rules that ask for it as they were, says so in the result, and is
+// tried again. A scorecard whose rules can't be asked any more, as by another release, says so and leaves its results. Neither holds
+// up the others.
+//
 // Invariants:
 //   - A result is only written when it differs. The counts are the sums of the results, and written in their transaction.
 //   - No expression runs longer than its bounds of cost and time.

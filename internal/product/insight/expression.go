@@ -3,7 +3,10 @@ package insight
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,9 +109,10 @@ func clipped(text string) string {
 
 // facts are what is known of an entity. What takes a query is asked for when an expression first names it.
 type facts struct {
-	known map[string]any
-	ask   map[string]func() (any, error)
-	err   error // of asking; what was evaluated then counts for nothing
+	known  map[string]any
+	ask    map[string]func() (any, error)
+	unread map[string]error // by variable: why it can't be read now
+	missed bool             // one of them was asked for
 }
 
 // ResolveName gives a variable to an expression.
@@ -120,36 +124,56 @@ func (f *facts) ResolveName(name string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	v, err := ask()
+	err := f.unread[name]
+	var v any
+	if err == nil {
+		v, err = ask()
+	}
 	if err != nil {
-		f.err = err
-		return types.NewErr("%s can't be read now", name), true
+		if f.unread == nil {
+			f.unread = map[string]error{}
+		}
+		f.unread[name], f.missed = err, true
+		return types.NewErr("%s can't be read now; it is tried again", name), true
 	}
 	f.known[name] = v
 	return v, true
 }
 
+// why tells what could not be read.
+func (f *facts) why() error {
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(f.unread)) {
+		all = append(all, fault.Wrap(f.unread[name], "read %s", name))
+	}
+	return errors.Join(all...)
+}
+
 // Parent gives none: there are no others around these.
 func (f *facts) Parent() cel.Activation { return nil }
 
-// judge asks the rules of a scorecard about an entity. It fails only where a fact can't be read.
-func judge(ctx context.Context, spec Spec, rules []compiled, f *facts) (Verdict, error) {
+// judge asks the rules of a scorecard about an entity. A rule for which a fact can't be read is passed or not as it was; was tells
+// whether it failed.
+func judge(ctx context.Context, spec Spec, rules []compiled, f *facts, was func(rule string) bool) Verdict {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	failed, reasons := map[string]bool{}, map[string]string{}
+	var unread []string
 	for _, r := range rules {
+		f.missed = false
 		passed, err := ask(ctx, r.program, f)
-		if f.err != nil {
-			return Verdict{}, f.err
-		}
 		failed[r.rule] = !passed
-		if err != nil {
-			reasons[r.rule] = clipped(err.Error())
+		if err == nil {
+			continue
+		}
+		reasons[r.rule] = clipped(err.Error())
+		if f.missed {
+			failed[r.rule], unread = was(r.rule), append(unread, r.rule)
 		}
 	}
 	v := spec.verdict(func(rule string) bool { return failed[rule] })
-	v.Errors = reasons
-	return v, nil
+	v.Errors, v.Unread = reasons, unread
+	return v
 }
 
 func ask(ctx context.Context, program cel.Program, f *facts) (bool, error) {

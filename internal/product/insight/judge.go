@@ -13,7 +13,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -24,6 +23,7 @@ type card struct {
 	phase              int
 	last               string
 	rules              []compiled
+	wrong              string // why they can't be asked
 }
 
 // errChanged says that a scorecard is not what it was when the judging began.
@@ -37,20 +37,12 @@ const (
 
 const latestRuns = 20 // that rules see
 
-// judge writes what scorecards say of entities, where that differs from what is kept. finish is done in the same transaction.
+// judge writes what scorecards say of entities, where that differs from what is kept. finish, for one scorecard, is done in the
+// same transaction; it fails with errChanged when that has changed meanwhile.
 func (s *Service) judge(ctx context.Context, cards []card, refs []ref.Entity, tell bool, finish func(tx *store.Tx) error) error {
 	entities, err := s.Catalog.ByRefs(ctx, refs)
 	if err != nil {
 		return err
-	}
-	now := map[key]Result{}
-	for _, e := range entities {
-		if e == nil {
-			continue
-		}
-		if err := s.judgeOne(ctx, cards, *e, now); err != nil {
-			return err
-		}
 	}
 	names := make([]string, len(refs))
 	for i, r := range refs {
@@ -64,15 +56,37 @@ func (s *Service) judge(ctx context.Context, cards []card, refs []ref.Entity, te
 	if err != nil {
 		return err
 	}
+	now := map[key]Result{}
+	var unread []string
+	for _, e := range entities {
+		if e == nil {
+			continue
+		}
+		all, err := s.judgeOne(ctx, cards, *e, before, now)
+		if err != nil {
+			return err
+		}
+		if !all {
+			unread = append(unread, e.Ref.String())
+		}
+	}
 	moved := differing(before, now)
-	if len(moved) == 0 && finish == nil {
+	if len(moved)+len(unread) == 0 && finish == nil {
 		return nil
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := unchanged(ctx, tx, cards); err != nil {
+		same, err := current(ctx, tx, cards)
+		if err != nil {
 			return err
 		}
-		if err := s.move(ctx, tx, moved, tell); err != nil {
+		if finish != nil && !same[cards[0].Ref.String()] {
+			return errChanged
+		}
+		of := slices.DeleteFunc(slices.Clone(moved), func(m moving) bool { return !same[m.scorecard()] }) // which are judged by what they say now
+		if err := s.move(ctx, tx, of, tell); err != nil {
+			return err
+		}
+		if err := postpone(ctx, tx, unread, s.Now()); err != nil {
 			return err
 		}
 		if finish != nil {
@@ -90,8 +104,10 @@ func cardNames(cards []card) []string {
 	return list
 }
 
-// judgeOne adds what scorecards say of one entity: nothing where they don't choose it.
-func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, to map[key]Result) error {
+// judgeOne adds what scorecards say of one entity: nothing where they don't choose it. all tells that everything could be read
+// that they ask for.
+func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, before, to map[key]Result) (all bool, err error) {
+	all = true
 	var f *facts
 	for i := range cards {
 		c := &cards[i]
@@ -100,24 +116,29 @@ func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, 
 		}
 		within, err := s.Access.Within(ctx, e.Space, c.Space)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !within {
 			continue
 		}
 		if f == nil {
 			if f, err = s.facts(ctx, e, platform{s}); err != nil {
-				return err
+				return false, err
 			}
 		}
-		v, err := judge(ctx, c.Spec, c.rules, f)
-		if err != nil {
-			return fault.Wrap(err, "judge %s by %s", e.Ref, c.Ref)
+		k := key{c.Ref.String(), e.Ref.String()}
+		had, judged := before[k]
+		v := judge(ctx, c.Spec, c.rules, f, func(rule string) bool { return !judged || slices.Contains(had.Failed, rule) })
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
-		r := Result{Scorecard: c.Ref.String(), Entity: e.Ref.String(), Space: e.Space, Owner: ownerOf(e), Level: v.Level, Failed: v.Failed, Errors: v.Errors}
-		to[key{r.Scorecard, r.Entity}] = r
+		all = all && len(v.Unread) == 0
+		to[k] = Result{Scorecard: k.scorecard, Entity: k.entity, Space: e.Space, Owner: ownerOf(e), Level: v.Level, Failed: v.Failed, Errors: v.Errors}
 	}
-	return nil
+	if !all {
+		s.Log.WarnContext(ctx, "judge an entity; it is tried again", "entity", e.Ref.String(), "error", f.why())
+	}
+	return all, nil
 }
 
 func ownerOf(e catalog.Entity) string {
@@ -194,6 +215,13 @@ type key struct{ scorecard, entity string }
 
 // moving is a result that is not as it was.
 type moving struct{ from, to *Result }
+
+func (m moving) scorecard() string {
+	if m.to != nil {
+		return m.to.Scorecard
+	}
+	return m.from.Scorecard
+}
 
 // differing gives what is to be written, in the order of the keys.
 func differing(before, now map[key]Result) (moved []moving) {

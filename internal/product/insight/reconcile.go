@@ -25,14 +25,16 @@ const (
 const (
 	dueDocs   = "docs:"
 	dueForget = "forget:"
+	dueAgain  = "again:" // before what could not be read
 )
 
 const (
-	atOnce   = 100              // entities that are judged together
-	turn     = 4 * time.Minute  // of one job, after which the next goes on
-	again    = 23 * time.Hour   // after which a scorecard is judged anew, since rules may ask for the time
-	keptDays = 400              // of history
-	everyDay = 30 * time.Minute // between looks at what is older
+	atOnce      = 100              // entities that are judged together
+	turn        = 4 * time.Minute  // of one job, after which the next goes on
+	again       = 23 * time.Hour   // after which a scorecard is judged anew, since rules may ask for the time
+	keptDays    = 400              // of history
+	everyDay    = 30 * time.Minute // between looks at what is older
+	unreadAgain = 10 * time.Minute // at the soonest, what could not be read is looked at again
 )
 
 type nothing struct{}
@@ -120,12 +122,33 @@ func (s *Service) step(ctx context.Context) (some bool, err error) {
 	if some, err = s.takeDue(ctx, cards); err != nil {
 		return some, err
 	}
-	for i := range cards {
-		if cards[i].phase != 0 {
-			return true, s.pass(ctx, &cards[i])
-		}
+	if c := s.turn(cards); c != nil {
+		return true, s.pass(ctx, c)
 	}
 	return some, nil
+}
+
+// turn gives the scorecard that goes on: of those that have not judged all, the one that follows the last.
+func (s *Service) turn(cards []card) (next *card) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range cards {
+		c := &cards[i]
+		if c.phase == 0 {
+			continue
+		}
+		after := c.Ref.String() > s.latest.String()
+		if next == nil || after {
+			next = c
+		}
+		if after {
+			break
+		}
+	}
+	if next != nil {
+		s.latest = next.Ref
+	}
+	return next
 }
 
 // follow judges what changed in the catalog since it was looked at last, and what that points at.
@@ -170,33 +193,43 @@ func (s *Service) judgeNames(ctx context.Context, cards []card, names []string) 
 func (s *Service) takeDue(ctx context.Context, cards []card) (some bool, err error) {
 	var items []dueItem
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		items, err = dueItems(ctx, tx, atOnce)
+		items, err = dueItems(ctx, tx, s.Now(), atOnce)
 		return err
 	})
 	if err != nil || len(items) == 0 {
 		return false, err
 	}
-	var names []string
+	var names, unread []string
 	for _, item := range items {
-		switch name, site := strings.CutPrefix(item.name, dueDocs); {
+		wish := strings.TrimPrefix(item.name, dueAgain)
+		switch name, site := strings.CutPrefix(wish, dueDocs); {
 		case site:
 			entities, err := s.Docs.Entities(ctx, name)
+			if ctx.Err() != nil {
+				return true, ctx.Err()
+			}
 			if err != nil {
-				return true, err
+				s.Log.WarnContext(ctx, "find whose docs a site is; it is tried again", "site", name, "error", err)
+				unread = append(unread, wish)
 			}
 			names = append(names, entities...)
-		case strings.HasPrefix(item.name, dueForget):
-			if err := s.forget(ctx, strings.TrimPrefix(item.name, dueForget)); err != nil {
+		case strings.HasPrefix(wish, dueForget):
+			if err := s.forget(ctx, strings.TrimPrefix(wish, dueForget)); err != nil {
 				return true, err
 			}
 		default:
-			names = append(names, item.name)
+			names = append(names, wish)
 		}
 	}
 	if err := s.judgeNames(ctx, cards, names); err != nil {
 		return true, err
 	}
-	return true, s.DB.Write(ctx, func(tx *store.Tx) error { return dropDue(ctx, tx, items) })
+	return true, s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := postpone(ctx, tx, unread, s.Now()); err != nil {
+			return err
+		}
+		return dropDue(ctx, tx, items)
+	})
 }
 
 // forget drops what is kept for a scorecard that is gone.
@@ -306,12 +339,16 @@ func (s *Service) passed(ctx context.Context, tx *store.Tx, c *card, phase int, 
 	return err
 }
 
-// day has scorecards judged again that were judged long ago, and forgets history that is old.
+// day has judged again what was judged long ago and what could not be read, and forgets history that is old.
 func (s *Service) day(ctx context.Context) error {
 	now := s.Now()
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE insight_scorecards SET phase=1, last_ref='' WHERE phase=0 AND judged_at < $1`, store.Micros(now.Add(-again)))
-		if err != nil || n == 0 {
+		if err != nil {
+			return err
+		}
+		left, err := dueItems(ctx, tx, now, 1)
+		if err != nil || n == 0 && len(left) == 0 {
 			return err
 		}
 		return s.wake(ctx, tx)

@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -297,4 +298,129 @@ func (b *bench) dump() string {
 		}
 	}
 	return all.String()
+}
+
+// TestOneThatKeepsChangingLeavesTheOthersTheirTurn has a scorecard judged beside one that is never done.
+func TestOneThatKeepsChangingLeavesTheOthersTheirTurn(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.apply("default", "all", component("a", "crew", c)+component("c", "crew"))
+		b.judged()
+		b.apply("default", "cards", ready)
+		changes := 0
+		change := func() {
+			changes++
+			b.apply("default", "first", strings.Replace(strings.Replace(ready, "name: ready", "name: first", 1), "docs.pages > 0", fmt.Sprintf("docs.pages > %d", changes), 1))
+		}
+		b.docs.asked = change
+		step := func() {
+			t.Helper()
+			if _, err := b.Ledger.Seal(system()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.step(system()); err != nil && !errors.Is(err, errChanged) {
+				t.Fatal(err)
+			}
+		}
+		change()
+		const partsOfTwo = 6 // what changed, entities and results of each
+		for range partsOfTwo {
+			step()
+		}
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built documented]", c: "silver [built documented]"})
+
+		// What changes in the catalog is judged by the one that stays.
+		b.docs.asked = nil
+		b.judged()
+		b.docs.asked = change
+		b.apply("default", "all", component("a", "crew")+component("c", "crew"))
+		step()
+		b.docs.asked = nil
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built documented]", c: "bronze [used built documented]"})
+		b.judged()
+	})
+}
+
+// TestWhatCannotBeReadHoldsUpNothing else: neither docs of an entity, nor a scorecard that another release has taken.
+func TestWhatCannotBeReadHoldsUpNothing(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.docs.docs[a], b.docs.docs[c] = Documented{Pages: 1}, Documented{Pages: 1}
+		b.apply("default", "cards", ready)
+		b.apply("default", "other", strings.Replace(ready, "name: ready", "name: able", 1))
+		b.apply("default", "all", component("a", "crew", c)+component("c", "crew"))
+		b.judged()
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built]", c: "silver [built]"})
+
+		// The docs of c can't be read, and others have changed.
+		b.docs.failed[c] = fault.Errorf(fault.Unavailable, "the docs are away")
+		b.docs.docs[a], b.docs.docs[c] = Documented{}, Documented{}
+		for _, site := range []string{a, c} {
+			b.happens("docs.changed", "repository:x/y", nil, `{"site":"`+site+`"}`)
+		}
+		b.judged()
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built documented]", c: "silver [built]"})
+		standing := func(name string) string {
+			t.Helper()
+			list, err := b.Standings(system(), named(name), everything)
+			if err != nil || len(list.Items) != 2 {
+				t.Fatalf("%s has the standings %+v, %v", name, list, err)
+			}
+			return list.Items[1].Result.Errors["documented"]
+		}
+		if got := standing(c); got != "docs can't be read now; it is tried again" {
+			t.Errorf("the result of c says %q", got)
+		}
+		before := b.dump()
+		b.judged()
+		if after := b.dump(); after != before {
+			t.Errorf("judged again, it writes\n%s\nthat was\n%s", after, before)
+		}
+		delete(b.docs.failed, c)
+		b.later(time.Hour)
+		if err := b.day(system()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := b.Queue.Work(system()); err != nil || n == 0 {
+			t.Errorf("it is not tried again: %d jobs, %v", n, err)
+		}
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built documented]", c: "silver [built documented]"})
+		if got := standing(c); got != "" {
+			t.Errorf("when its docs can be read, the result of c says %q", got)
+		}
+
+		// The first of two scorecards does not compile any more.
+		spoil := func(from, to string) {
+			t.Helper()
+			if err := b.DB.Write(system(), func(tx *store.Tx) error {
+				_, err := tx.Exec(system(), `UPDATE insight_scorecards SET spec = REPLACE(spec, $1, $2), phase = 1, generation = generation || 'x' WHERE ref = 'scorecard:default/able'`, from, to)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wrong := func() string {
+			t.Helper()
+			o, err := b.Get(as("rita"), named("scorecard:default/able"), "")
+			if err != nil || o.Counts.Entities != 2 {
+				t.Errorf("it is %+v, %v", o, err)
+			}
+			return o.Error
+		}
+		spoil("docs.pages", "pages")
+		b.apply("default", "all", component("a", "crew")+component("c", "crew"))
+		b.judged()
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used built documented]", c: "bronze [used built documented]"})
+		if got := wrong(); !strings.Contains(got, "rule documented") || !strings.Contains(got, "apply the scorecard again") {
+			t.Errorf("the scorecard says %q", got)
+		}
+		spoil("pages", "docs.pages")
+		b.judged()
+		if got := wrong(); got != "" {
+			t.Errorf("when it compiles, the scorecard says %q", got)
+		}
+		spoil(`"levels"`, `levels`)
+		b.judged()
+		if got := wrong(); !strings.Contains(got, "apply it again") {
+			t.Errorf("a scorecard that can't be read says %q", got)
+		}
+	})
 }

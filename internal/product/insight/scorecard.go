@@ -59,6 +59,7 @@ type Scorecard struct {
 	Spec        Spec
 	Judging     bool      // not everything is judged by what it says now
 	Judged      time.Time // when everything was judged last; zero for never
+	Error       string    // why it can't judge; what it said before stays
 }
 
 // Result is what a scorecard says of an entity.
@@ -79,6 +80,7 @@ type Verdict struct {
 	Level  string
 	Failed []string // ids of rules, in their order
 	Errors map[string]string
+	Unread []string // rules whose facts could not be read; they are as they were
 }
 
 // verdict gives the level that failing some rules leaves: the highest one of which, and below which, none fails.

@@ -58,13 +58,15 @@ type Service struct {
 	Deps
 	env *cel.Env
 
-	mu    sync.Mutex
-	ready map[string]readied // by the scorecard's reference
+	mu     sync.Mutex
+	ready  map[string]readied // by the scorecard's reference
+	latest ref.Entity         // whose turn was the last
 }
 
 type readied struct {
 	generation string
 	rules      []compiled
+	wrong      string // why they can't be asked
 }
 
 // New builds the room and registers its jobs and subscriptions.
@@ -80,7 +82,7 @@ const noLevel = "none"
 // read is the right that everything here takes.
 const readRight = "entity:read"
 
-// cards gives all scorecards with their rules ready.
+// cards gives the scorecards that can judge, with their rules ready. The others say why they can't.
 func (s *Service) cards(ctx context.Context) (cards []card, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		cards, err = allCards(ctx, tx)
@@ -89,22 +91,41 @@ func (s *Service) cards(ctx context.Context) (cards []card, err error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "read the scorecards")
 	}
+	s.prepare(cards)
+	for i := range cards {
+		c := &cards[i]
+		if c.Error == c.wrong {
+			continue
+		}
+		c.Error = c.wrong
+		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return setError(ctx, tx, *c) }); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(cards, func(c card) bool { return c.wrong != "" }), nil
+}
+
+// prepare makes the rules of scorecards ready, or says what is wrong with them.
+func (s *Service) prepare(cards []card) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ready := make(map[string]readied, len(cards))
 	for i := range cards {
 		c := &cards[i]
-		r := s.ready[c.Ref.String()]
-		if r.generation != c.generation || r.rules == nil {
+		if c.wrong != "" {
+			continue
+		}
+		r, is := s.ready[c.Ref.String()]
+		if !is || r.generation != c.generation {
+			var wrong []fault.Detail
 			r = readied{generation: c.generation}
-			if r.rules, _ = compile(s.env, document.Document{}, c.Spec); slices.ContainsFunc(r.rules, func(r compiled) bool { return r.program == nil }) {
-				return nil, fault.Errorf(fault.Internal, "the rules of %s, which were taken, can't be read; apply it again", c.Ref)
+			if r.rules, wrong = compile(s.env, document.Document{}, c.Spec); len(wrong) > 0 {
+				r.wrong = clipped(wrong[0].Message + "; change it, and apply the scorecard again")
 			}
 		}
-		ready[c.Ref.String()], c.rules = r, r.rules
+		ready[c.Ref.String()], c.rules, c.wrong = r, r.rules, r.wrong
 	}
 	s.ready = ready
-	return cards, nil
 }
 
 // reader is who asks: the spaces whose entities he may see, and the owners that he asks for.

@@ -33,10 +33,17 @@ type bench struct {
 }
 
 // written are docs by entity.
-type written struct{ docs map[string]Documented }
+type written struct {
+	docs   map[string]Documented
+	failed map[string]error
+	asked  func() // when it is
+}
 
 func (w *written) Of(_ context.Context, e ref.Entity) (Documented, error) {
-	return w.docs[e.String()], nil
+	if w.asked != nil {
+		w.asked()
+	}
+	return w.docs[e.String()], w.failed[e.String()]
 }
 
 func (w *written) Reads(ctx context.Context, e ref.Entity) (Documented, error) { return w.Of(ctx, e) }
@@ -85,7 +92,7 @@ func (b *bench) later(d time.Duration) {
 func setup(t testing.TB, db *store.DB) *bench {
 	t.Helper()
 	log := storetest.Log(t)
-	b := &bench{t: t, docs: &written{map[string]Documented{}}, now: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}
+	b := &bench{t: t, docs: &written{docs: map[string]Documented{}, failed: map[string]error{}}, now: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}
 	l, q, kinds := ledger.New(db, b.clock, log), queue.NewAt(db, b.clock, log), document.NewRegistry()
 	rights := access.New(db, l, b.clock, log)
 	entities := catalog.New(db, kinds, rights, l, q, b.clock, log)

@@ -27,12 +27,12 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "insight", FS: files}
 }
 
-const cardColumns = `ref, space, owner, title, description, spec, generation, judged, judged_at, phase, last_ref`
+const cardColumns = `ref, space, owner, title, description, spec, generation, judged, judged_at, phase, last_ref, error`
 
 func scanCard(r store.Row) (c card, err error) {
 	var name, spec string
 	var judged int64
-	if err := r.Scan(&name, &c.Space, &c.Owner, &c.Title, &c.Description, &spec, &c.generation, &c.judged, &judged, &c.phase, &c.last); err != nil {
+	if err := r.Scan(&name, &c.Space, &c.Owner, &c.Title, &c.Description, &spec, &c.generation, &c.judged, &judged, &c.phase, &c.last, &c.Error); err != nil {
 		return c, err
 	}
 	if judged > 0 {
@@ -42,7 +42,10 @@ func scanCard(r store.Row) (c card, err error) {
 	if c.Ref, err = ref.Parse(name, "scorecard", ref.DefaultNamespace); err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal([]byte(spec), &c.Spec)
+	if err := json.Unmarshal([]byte(spec), &c.Spec); err != nil {
+		c.wrong = "what is kept of it can't be read; apply it again"
+	}
+	return c, nil
 }
 
 func allCards(ctx context.Context, tx *store.Tx) ([]card, error) {
@@ -50,8 +53,8 @@ func allCards(ctx context.Context, tx *store.Tx) ([]card, error) {
 	return store.Collect(rows, err, scanCard)
 }
 
-// unchanged fails with errChanged when scorecards are gone or decide by something else.
-func unchanged(ctx context.Context, tx *store.Tx, cards []card) error {
+// current tells which scorecards are there and decide by what they did.
+func current(ctx context.Context, tx *store.Tx, cards []card) (map[string]bool, error) {
 	rows, err := tx.Query(ctx, `SELECT ref, generation FROM insight_scorecards`)
 	now := map[string]string{}
 	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
@@ -60,12 +63,16 @@ func unchanged(ctx context.Context, tx *store.Tx, cards []card) error {
 		now[name] = generation
 		return struct{}{}, err
 	})
+	are := map[string]bool{}
 	for _, c := range cards {
-		if err == nil && now[c.Ref.String()] != c.generation {
-			return errChanged
-		}
+		are[c.Ref.String()] = now[c.Ref.String()] == c.generation
 	}
-	return err
+	return are, fault.Wrap(err, "read the scorecards")
+}
+
+func setError(ctx context.Context, tx *store.Tx, c card) error {
+	_, err := tx.Exec(ctx, `UPDATE insight_scorecards SET error=$3 WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, c.Error)
+	return fault.Wrap(err, "note what is wrong with %s", c.Ref)
 }
 
 func position(ctx context.Context, tx *store.Tx) (at int64, err error) {
@@ -83,9 +90,21 @@ func setPosition(ctx context.Context, tx *store.Tx, at int64) error {
 
 type dueItem struct{ name, stamp string }
 
-func dueItems(ctx context.Context, tx *store.Tx, most int) ([]dueItem, error) {
-	rows, err := tx.Query(ctx, `SELECT item, stamp FROM insight_due ORDER BY item LIMIT $1`, most)
+func dueItems(ctx context.Context, tx *store.Tx, now time.Time, most int) ([]dueItem, error) {
+	rows, err := tx.Query(ctx, `SELECT item, stamp FROM insight_due WHERE not_before <= $1 ORDER BY item LIMIT $2`, store.Micros(now), most)
 	return store.Collect(rows, err, func(r store.Row) (d dueItem, err error) { return d, r.Scan(&d.name, &d.stamp) })
+}
+
+// postpone has items looked at again that could not be read.
+func postpone(ctx context.Context, tx *store.Tx, items []string, now time.Time) error {
+	for _, item := range items {
+		_, err := tx.Exec(ctx, `INSERT INTO insight_due (item, stamp, not_before) VALUES ($1,$2,$3)
+ ON CONFLICT (item) DO UPDATE SET stamp = excluded.stamp, not_before = excluded.not_before`, dueAgain+item, now.Format(time.RFC3339Nano), store.Micros(now.Add(unreadAgain)))
+		if err != nil {
+			return fault.Wrap(err, "note that %s is to be judged again", item)
+		}
+	}
+	return nil
 }
 
 // dropDue forgets wishes, save where there is a later one.

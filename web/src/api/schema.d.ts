@@ -5844,6 +5844,8 @@ export interface components {
              * @description That it judges and the reader may see.
              */
             entities: number;
+            /** @description Why it can't judge; what it said before stays. */
+            error?: string;
             /**
              * Format: date-time
              * @description When everything was judged last.

@@ -11,6 +11,7 @@ CREATE TABLE insight_scorecards (
   judged_at BIGINT NOT NULL DEFAULT 0,
   phase INTEGER NOT NULL DEFAULT 1,     -- 0: everything is judged; 1: entities after last_ref are to be; 2: results after it may have no entity any more
   last_ref TEXT NOT NULL DEFAULT '',
+  error TEXT NOT NULL DEFAULT '',       -- why it can't judge
   updated BIGINT NOT NULL
 );
 
@@ -60,10 +61,12 @@ CREATE TABLE insight_days (
 );
 CREATE INDEX insight_days_day ON insight_days (scorecard, day);
 
--- What is to be looked at: an entity, docs:SITE, or forget:SCORECARD. The stamp tells one wish from a later one.
+-- What is to be looked at: an entity, docs:SITE, or forget:SCORECARD; again: before one that could not be read. The stamp tells
+-- one wish from a later one.
 CREATE TABLE insight_due (
   item TEXT PRIMARY KEY,
-  stamp TEXT NOT NULL
+  stamp TEXT NOT NULL,
+  not_before BIGINT NOT NULL DEFAULT 0
 );
 
 -- How far into the ledger the catalog's changes are judged.

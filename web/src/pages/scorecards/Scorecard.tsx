@@ -79,7 +79,12 @@ export function ScorecardPage() {
         </>
       }
     >
-      {card.judging && (
+      {card.error && (
+        <Alert color="red" variant="light" title="It can’t judge">
+          {card.error}. What it said before stays.
+        </Alert>
+      )}
+      {card.judging && !card.error && (
         <Alert color="blue" variant="light" title="It is still judging">
           Its rules have changed, and not everything has been held to them yet.
         </Alert>
