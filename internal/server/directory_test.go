@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -99,6 +100,24 @@ func TestPeopleAreProvisionedBySCIM(t *testing.T) {
 		p.must(204, "PATCH", "/Groups/"+group, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Add","path":"members","value":[{"$ref":null,"value":"`+id+`"}]}]}`)
 		if found := p.must(200, "GET", "/Groups?excludedAttributes=members&filter="+url.QueryEscape(`displayName eq "payments crew"`), ""); found["totalResults"] != 1.0 || strings.Contains(mustJSON(t, found), "members") {
 			t.Errorf("the group is found as %v", found)
+		}
+		for at, request := range map[string][3]string{
+			"externalId":                   {"POST", "/Users", `{"userName":"eve","externalId":"a\u0000b"}`},
+			"userName":                     {"POST", "/Users", `{"userName":"e\u0000ve"}`},
+			"displayName":                  {"PUT", "/Groups/" + group, `{"displayName":"Pay\u0000"}`},
+			"name.givenName":               {"PUT", "/Users/" + id, `{"userName":"ann@example.com","name":{"givenName":"\u0000"}}`},
+			"emails[1].value":              {"POST", "/Users", `{"userName":"eve","emails":[{"value":"a"},{"value":"\u0000"}]}`},
+			"members[0].value":             {"POST", "/Groups", `{"displayName":"x","members":[{"value":"\u0000"}]}`},
+			"Operations[0].value[0].value": {"PATCH", "/Groups/" + group, `{"Operations":[{"op":"add","path":"members","value":[{"value":"\u0000"}]}]}`},
+			"Operations[0].path":           {"PATCH", "/Users/" + id, `{"Operations":[{"op":"add","path":"emails[type eq \"\u0000\"].value","value":"x"}]}`},
+			`the name of a\0b`:             {"POST", "/Users", `{"userName":"eve","a\u0000b":1}`},
+		} {
+			if answer := p.must(400, request[0], request[1], request[2]); answer["scimType"] != "invalidValue" || !strings.HasPrefix(fmt.Sprint(answer["detail"]), at+" holds a NUL") {
+				t.Errorf("a NUL in %s is answered with %v", at, answer)
+			}
+		}
+		if n := p.must(200, "GET", "/Users", "")["totalResults"]; n != 1.0 {
+			t.Errorf("after what was refused there are %v", n)
 		}
 		person := p.must(200, "GET", "/Users/"+id, "")
 		if !strings.Contains(mustJSON(t, person["groups"]), group) {

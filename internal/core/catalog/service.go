@@ -235,6 +235,9 @@ func (s *Service) checkBy(registry *document.Registry, d document.Document) (cha
 		c.document = d
 	}
 	c.text = d.JSON()
+	if wrong := d.CheckText(c.text); len(wrong) > 0 {
+		return c, wrong
+	}
 	if len(c.text) > maxDocument {
 		return c, []fault.Detail{d.At(fmt.Sprintf("it has %d bytes; at most %d are kept", len(c.text), maxDocument), "keep large texts in files, and name them")}
 	}

@@ -76,7 +76,8 @@ func (d Document) Keys(path ...string) []string {
 // At gives a detail that points at a field of the document.
 func (d Document) At(message, hint string, path ...string) fault.Detail {
 	line, column := d.position(path)
-	return fault.Detail{File: d.Origin.File, Line: line, Column: column, Field: strings.Join(path, "."), Message: message, Hint: hint}
+	field := strings.ReplaceAll(strings.Join(path, "."), nul, `\0`) // which is kept
+	return fault.Detail{File: d.Origin.File, Line: line, Column: column, Field: field, Message: message, Hint: hint}
 }
 
 func (d Document) position(path []string) (line, column int) {

@@ -1,11 +1,14 @@
 package scim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -150,7 +153,7 @@ func paging(start, count string) (from, most int, err error) {
 	return from, most, nil
 }
 
-// body reads a JSON body.
+// body reads a JSON body. A NUL, which no text here may hold, is told with its place.
 func (c call) body(into any) error {
 	raw, err := io.ReadAll(c.r.Body)
 	if err != nil {
@@ -159,7 +162,42 @@ func (c call) body(into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
 		return wrong(invalidSyntax, "the body is not the JSON that is expected: %.200s", err.Error())
 	}
+	if !bytes.Contains(raw, []byte(`\u0000`)) {
+		return nil
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return wrong(invalidSyntax, "the body is not JSON: %.200s", err.Error())
+	}
+	if at, has := nulIn(value, ""); has {
+		return wrong(invalidValue, "%.200s holds a NUL character (U+0000), which no text here may hold", at)
+	}
 	return nil
+}
+
+// nulIn gives the place of the first text, or name of an attribute, that holds a NUL.
+func nulIn(v any, at string) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return at, strings.Contains(v, "\x00")
+	case []any:
+		for i, item := range v {
+			if at, has := nulIn(item, fmt.Sprintf("%s[%d]", at, i)); has {
+				return at, true
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner := strings.TrimPrefix(at+"."+strings.ReplaceAll(name, "\x00", `\0`), ".")
+			if strings.Contains(name, "\x00") {
+				return "the name of " + inner, true
+			}
+			if at, has := nulIn(v[name], inner); has {
+				return at, true
+			}
+		}
+	}
+	return "", false
 }
 
 // seen gives the version that If-Match names; 0 for any.

@@ -192,7 +192,10 @@ func text(name string, value any) (any, error) {
 		if v == "" {
 			return nil, nil //nolint:nilnil // which is what the value is
 		}
-		return strings.ReplaceAll(v, "\x00", ""), nil
+		if strings.Contains(v, "\x00") { // from within a filter
+			return nil, wrong(invalidValue, "%s holds a NUL character (U+0000), which no text here may hold", name)
+		}
+		return v, nil
 	case float64, bool:
 		raw, err := json.Marshal(v)
 		return string(raw), err
