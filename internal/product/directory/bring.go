@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
@@ -74,8 +75,8 @@ func (d Directory) still(ctx context.Context, tx *store.Tx) error {
 }
 
 // bring makes the catalog say what entries do, and no more where they are all. refused tells by the reference why one was not
-// taken: it stays as it was, if it is there.
-func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone []ref.Entity, whole bool, mostGone int) (out catalog.Brought, refused map[ref.Entity]string, err error) {
+// taken: it stays as it was, if it is there, as does what is in keep.
+func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone []ref.Entity, keep map[ref.Entity]string, whole bool, mostGone int) (out catalog.Brought, refused map[ref.Entity]string, err error) {
 	within, err := s.Access.Within(ctx, d.Target(), d.Space)
 	if err != nil {
 		return out, nil, err
@@ -84,6 +85,7 @@ func (s *Service) bring(ctx context.Context, d Directory, entries []entry, gone 
 		return out, nil, fault.Errorf(fault.Conflict, "the space %s of the people is not in %s, which is the directory's, nor below it", d.Target(), d.Space)
 	}
 	set := catalog.Set{Space: d.Target(), Source: d.source(), Remove: gone, Keep: map[ref.Entity]string{}, Whole: whole, MostGone: mostGone, Still: d.still}
+	maps.Copy(set.Keep, keep)
 	refused = map[ref.Entity]string{}
 	for _, e := range entries {
 		why := e.kept

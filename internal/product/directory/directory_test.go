@@ -127,6 +127,49 @@ func TestWhatIsTakenAlready(t *testing.T) {
 	})
 }
 
+// TestANameIsGivenAgain has somebody written whose userName another one had until now.
+func TestANameIsGivenAgain(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.declare("okta", "{scim: {}}")
+		first := b.create(directory.User, user("ann@example.com"))
+		gone := func(r directory.Resource) {
+			t.Helper()
+			if err := b.DeleteResource(as("adam"), "default/okta", directory.User, r.ID, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		of := func(name string) string {
+			t.Helper()
+			r := document.Document{Kind: "User", Metadata: document.Metadata{Name: name}}.Ref()
+			e, err := b.catalog.Get(system(), r)
+			if err != nil {
+				return ""
+			}
+			return e.Document.Metadata.Annotations["roadbed.dev/directory-id"]
+		}
+		gone(first)
+		second := b.create(directory.User, user("ann@example.com"))
+		if second.Name != first.Name || of(first.Name) != second.ID {
+			t.Errorf("the second one is %s, and the entity is of %q", second.Name, of(first.Name))
+		}
+
+		// The entity of the second one can't go for the moment, so the third one does not get its name.
+		b.declare("okta", "{scim: {}, space: elsewhere}")
+		gone(second)
+		third := b.create(directory.User, user("ann@example.com"))
+		if third.Name == second.Name {
+			t.Errorf("the third one is %s while the second one's is still to go", third.Name)
+		}
+		b.declare("okta", "{scim: {}}")
+		if of(second.Name) != "" || of(third.Name) != third.ID {
+			t.Errorf("in the end there are the entities of %q and %q, want that of %s", of(second.Name), of(third.Name), third.ID)
+		}
+		if d := b.status("okta"); d.State != directory.Healthy || d.People != 1 || d.Wrong != 0 {
+			t.Errorf("the directory is %+v", d.Status)
+		}
+	})
+}
+
 // TestWhoMayWrite asks for the right, and holds a token to its directory.
 func TestWhoMayWrite(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

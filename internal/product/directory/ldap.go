@@ -82,7 +82,7 @@ func (s *Service) bringServer(ctx context.Context, d Directory, entries []entry,
 	if err != nil {
 		return err
 	}
-	out, refused, err := s.bring(ctx, d, entries, nil, true, d.Spec.MostGone)
+	out, refused, err := s.bring(ctx, d, entries, nil, nil, true, d.Spec.MostGone)
 	if errors.Is(err, errOvertaken) {
 		return nil
 	}

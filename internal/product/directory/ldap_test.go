@@ -155,3 +155,84 @@ func TestWhatCannotBeTakenStays(t *testing.T) {
 		}
 	})
 }
+
+// TestFromLDAPToSCIM has a company's people stay who they are when an identity provider writes them in place of a server.
+func TestFromLDAPToSCIM(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		s := slapdtest.Start(t)
+		const many = 8
+		var people []string
+		for i := range many {
+			people = append(people, s.Person(fmt.Sprintf("p%d", i), fmt.Sprintf("Person %d", i)))
+		}
+		s.Person("left", "Who has left")
+		s.Group("crew", people...)
+		if err := b.secrets.Put(system(), "default", "ldap", []byte(slapdtest.Password), ""); err != nil {
+			t.Fatal(err)
+		}
+		b.declare("okta", spec("ldaps://"+s.Address, s.CA, "ldap", ""))
+		uids := map[string]string{}
+		there := func(n int) {
+			t.Helper()
+			found, err := b.catalog.Annotations(system(), "directory:default/okta")
+			if err != nil || len(found) != n {
+				t.Fatalf("the directory has %d entities, want %d: %v", len(found), n, err)
+			}
+			for r := range found {
+				e, err := b.catalog.Get(system(), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if was := uids[r.String()]; was != "" && was != e.UID {
+					t.Errorf("%s is somebody else", r)
+				}
+				uids[r.String()] = e.UID
+			}
+		}
+		pass := func(d time.Duration) directory.Directory {
+			t.Helper()
+			b.later(d)
+			b.work()
+			return b.status("okta")
+		}
+		there(many + 2)
+		b.declare("okta", "{scim: {}, names: local}")
+		if d := pass(2 * time.Hour); d.State != directory.Waiting {
+			t.Errorf("before anything is written it is %+v", d.Status)
+		}
+		there(many + 2)
+
+		// The provider writes one after the other; who is not written yet stays for now.
+		var ids []string
+		write := func(i int) { ids = append(ids, b.create(directory.User, user(fmt.Sprintf("p%d@example.com", i))).ID) }
+		write(0)
+		if d := pass(2 * time.Hour); d.State != directory.Healthy || d.Last.Held != many+1 {
+			t.Errorf("when one is written it is %+v", d.Status)
+		}
+		there(many + 2)
+		if got := fmt.Sprint(b.entity("user:default/p0"), b.entity("user:default/p1")); got != "map[memberOf:[] profile:map[displayName:P0@EXAMPLE.COM email:p0@example.com]] map[memberOf:[group:default/crew] profile:map[displayName:Person 1 email:p1@example.com]]" {
+			t.Errorf("they are %s", got)
+		}
+		for range 2 {
+			if d := pass(25 * time.Hour); d.State != directory.Failing || !strings.Contains(d.Reason, "9 people and groups came by LDAP") {
+				t.Errorf("when no more is written it is %+v", d.Status)
+			}
+		}
+		there(many + 2)
+		for i := 1; i < many; i++ {
+			write(i)
+		}
+		b.create(directory.Group, group("crew", ids...))
+		if d := pass(2 * time.Hour); d.State != directory.Healthy || d.People != many || d.Groups != 1 || d.Wrong != 0 || d.Last.Held != 1 {
+			t.Errorf("when all are written it is %+v", d.Status)
+		}
+		there(many + 2)
+		if d := pass(25 * time.Hour); d.State != directory.Healthy || d.Last.Held != 0 {
+			t.Errorf("a day later it is %+v", d.Status)
+		}
+		there(many + 1) // who is not written and no more than one of many goes
+		if b.entity("user:default/left") != nil {
+			t.Error("who has left is there")
+		}
+	})
+}

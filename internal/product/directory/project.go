@@ -3,7 +3,9 @@ package directory
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -71,10 +73,17 @@ func (s *Service) projectSome(ctx context.Context, name string, whole bool) (mor
 			gone = append(gone, ref.New(r.Kind, d.Spec.Namespace, r.Name))
 		}
 	}
-	out, refused, err := s.bring(ctx, d, entries, gone, whole, 0)
+	var left map[ref.Entity]string
+	if whole {
+		if left, err = s.leftOver(ctx, d, entries, gone); err != nil {
+			return false, out, err
+		}
+	}
+	out, refused, err := s.bring(ctx, d, entries, gone, left, whole, 0)
 	if err != nil {
 		return false, out, err
 	}
+	out.Held = len(left)
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := d.still(ctx, tx); err != nil {
 			return err
@@ -82,6 +91,47 @@ func (s *Service) projectSome(ctx context.Context, name string, whole bool) (mor
 		return settle(ctx, tx, d, rows, refused)
 	})
 	return len(rows) == projected && !whole, out, err
+}
+
+// annotationResource names the resource that an entity is of.
+const annotationResource = "roadbed.dev/directory-id"
+
+// settling is how long an identity provider has to write who came by LDAP before.
+const settling = 24 * time.Hour
+
+func (d Directory) settles(now time.Time) bool {
+	return d.State == Healthy && now.Before(d.Since.Add(settling))
+}
+
+// leftOver gives what came by LDAP before, the identity provider has not written yet, and stays: for the time of settling all of
+// it, and later where it is more of a kind than may go at once.
+func (s *Service) leftOver(ctx context.Context, d Directory, entries []entry, gone []ref.Entity) (map[ref.Entity]string, error) {
+	if d.Spec.MostGone == 100 {
+		return map[ref.Entity]string{}, nil
+	}
+	before, err := s.Catalog.Annotations(ctx, d.source(), annotationResource)
+	if err != nil {
+		return nil, err
+	}
+	named := map[ref.Entity]bool{}
+	for _, e := range entries {
+		named[e.ref(d)] = true
+	}
+	for _, e := range gone {
+		named[e] = true
+	}
+	left, had, away := map[ref.Entity]string{}, map[string]int{}, map[string]int{}
+	for e, annotations := range before {
+		had[e.Kind]++
+		if annotations[annotationResource] == "" && !named[e] {
+			left[e] = "it came by LDAP, and the identity provider has not written it"
+			away[e.Kind]++
+		}
+	}
+	if !d.settles(s.Now()) {
+		maps.DeleteFunc(left, func(e ref.Entity, _ string) bool { return away[e.Kind] <= had[e.Kind]*d.Spec.MostGone/100 })
+	}
+	return left, nil
 }
 
 // stale gives what is to be brought up to date: groups come before those who are in them.

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
@@ -111,6 +112,10 @@ func (s *Service) look(ctx context.Context, name string) error {
 		now.Last, now.held = counts(out), s.Now()
 		if now.State == Failing {
 			now.State, now.Reason = Healthy, ""
+		}
+		if out.Held > 0 && !d.settles(s.Now()) {
+			now.State = Failing
+			now.Reason = fmt.Sprintf("%d people and groups came by LDAP, and the identity provider has not written them, which is more than %d percent; they stay. If they are to go, set spec.mostGone to 100", out.Held, d.Spec.MostGone)
 		}
 		return nil
 	})

@@ -398,7 +398,7 @@ func (r Resource) display() string {
 
 // said gives a resource as the entry of the catalog that it stands for.
 func (r Resource) said(d Directory) entry {
-	e := entry{kind: r.Kind, name: r.Name, what: r.Label, display: r.display(), email: r.first("emails"), annotations: map[string]string{"roadbed.dev/directory": d.Name, "roadbed.dev/directory-id": r.ID}}
+	e := entry{kind: r.Kind, name: r.Name, what: r.Label, display: r.display(), email: r.first("emails"), annotations: map[string]string{"roadbed.dev/directory": d.Name, annotationResource: r.ID}}
 	if id := plain(r.ExternalID); id != "" {
 		e.annotations["roadbed.dev/external-id"] = id
 	}
