@@ -424,3 +424,31 @@ func TestWhatCannotBeReadHoldsUpNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestRunsOfOtherSpacesDoNotCount has an entity judged by what runs in its own space alone.
+func TestRunsOfOtherSpacesDoNotCount(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.docs.docs[c] = Documented{Pages: 1}
+		b.apply("default", "cards", ready)
+		b.apply("shop", "shop", component("c", "crew"))
+		b.apply("default", "all", component("a", "crew", c))
+		ran := func(space string) {
+			t.Helper()
+			err := b.DB.Write(system(), func(tx *store.Tx) error {
+				_, _, err := b.Runs.Create(system(), tx, run.New{Kind: "build", Space: space, Subject: c, Title: "build", Input: struct{}{}})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.happens("run.state-changed", "run", []string{c}, `{"terminal":true}`)
+			b.judged()
+		}
+		for _, space := range []string{"lab", "default"} {
+			ran(space)
+			b.want(system(), ResultQuery{Level: "silver"}, map[string]string{c: "silver [built]"})
+		}
+		ran("shop")
+		b.want(system(), ResultQuery{Level: "gold"}, map[string]string{c: "gold []"})
+	})
+}
