@@ -22,6 +22,8 @@ type Entity struct {
 	Tags        []string        `json:"tags,omitempty"`
 	Space       string          `json:"space"`
 	Source      string          `json:"source" doc:"What brought it."`
+	Location    string          `json:"location,omitempty" doc:"Id of the location that brought it."`
+	Origin      string          `json:"origin,omitempty" doc:"Id of the location that somebody registered and that led there; none when it is gone."`
 	Commit      string          `json:"commit,omitempty"`
 	Etag        string          `json:"etag"`
 	Version     int             `json:"version"`

@@ -123,6 +123,8 @@ chapter('an entity of a file is edited in place, which commits and keeps the com
   await page.getByRole('button', { name: 'Edit', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox', { name: 'Title' }).fill('The Counter');
+  await dialog.getByRole('combobox', { name: 'System' }).or(dialog.getByRole('textbox', { name: 'System' })).fill('sho');
+  await page.getByRole('option', { name: 'shop' }).click();
   await dialog.getByRole('button', { name: 'Show what it will do' }).click();
   await dialog.getByText('Commits to main of crew/counter').waitFor();
   await told.sound(page, 'editing an entity');
@@ -132,7 +134,8 @@ chapter('an entity of a file is edited in place, which commits and keeps the com
   await dialog.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('heading', { level: 1, name: 'The Counter' }).waitFor();
   const now = await server.api('GET', '/repositories/crew/counter/file?path=catalog-info.yaml');
-  assert.equal(now.text, file.replace('title: Counter', 'title: The Counter'));
+  assert.equal(now.text, `${file.replace('title: Counter', 'title: The Counter')}  system: system:default/shop\n`);
+  assert.ok((await server.api('GET', '/entities/component/default/counter')).relations.some((r) => r.target === 'system:default/shop'));
   await told.sound(page, 'the entity');
 });
 
@@ -156,11 +159,57 @@ chapter('gaps are counted, and an owner is assigned to several at once', async (
   assert.equal((await server.api('GET', '/entities/component/default/part-599')).owner, 'group:default/crew');
 });
 
+chapter('locations of several are read again, and it is told which could not be taken', async () => {
+  const component = (name) => JSON.stringify({ apiVersion: 'backstage.io/v1alpha1', kind: 'Component', metadata: { name }, spec: { type: 'service', lifecycle: 'production', owner: 'crew' } });
+  const commit = (repository, text) =>
+    server.api('POST', `/repositories/${repository}/commits`, { branch: 'main', message: 'Say', changes: [{ path: 'catalog-info.yaml', text }] });
+  for (const name of ['spares', 'named']) await server.api('POST', '/repositories', { namespace: 'crew', name });
+  await commit('crew/spares', `${component('spare-one')}\n---\n${component('spare-two')}\n`);
+  await commit('crew/named', `${component('spare-named')}\n`);
+  await server.api('POST', '/locations', { repository: 'crew/spares' });
+  await server.api('POST', '/apply', {
+    source: 'spares',
+    documents: `${component('spare-applied')}\n---\n{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: names}, spec: {target: /git/crew/named}}`,
+  });
+  await page.goto(`${server.url}/catalog?kind=component&text=spare`);
+  await page.getByText('4 entities').waitFor();
+  await commit('crew/spares', 'kind: [\n');
+  for (const name of ['one', 'named', 'applied'])
+    await page.getByRole('checkbox', { name: `Select component:default/spare-${name}` }).check();
+  await page.getByRole('button', { name: 'Refresh', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('1 of 2 locations were read again.').waitFor();
+  await dialog.getByText('1 comes from no file').waitFor();
+  await dialog.getByRole('listitem').filter({ hasText: 'crew/spares/catalog-info.yaml: ' }).waitFor();
+  await told.sound(page, 'what was refreshed');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+});
+
+chapter('several are unregistered with all that their files declare, once that is agreed to', async () => {
+  await page.getByRole('button', { name: 'Unregister' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('2 locations with 3 entities leave the catalog').waitFor();
+  await dialog.getByText('1 comes from no file and stays').waitFor();
+  await dialog.getByText('crew/spares:catalog-info.yaml: component:default/spare-one, component:default/spare-two').waitFor();
+  await told.sound(page, 'unregistering');
+  await picture(page, 'unregister', 'ROADBED_CATALOG_PICTURES');
+  assert.ok(await dialog.getByRole('button', { name: 'Unregister' }).isDisabled());
+  await dialog.getByRole('checkbox', { name: 'Also the one that I did not select' }).check();
+  await dialog.getByRole('button', { name: 'Unregister' }).click();
+  await dialog.getByText('1 of 2 were unregistered.').waitFor();
+  await dialog.getByText(/^crew\/named:catalog-info.yaml: .*is named by location:default\/names; remove it there first/).waitFor();
+  await told.sound(page, 'what was unregistered');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByText('2 entities').waitFor();
+  await table().getByRole('link', { name: 'spare-applied' }).waitFor();
+  await table().getByRole('link', { name: 'spare-named' }).waitFor();
+});
+
 chapter('it is usable on a phone, and in the dark', async () => {
   const phone = await told.window(browser, server.url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
   await phone.context().addCookies(await page.context().cookies());
   await phone.goto(`${server.url}/catalog?kind=component`);
-  await phone.getByText('601 entities').waitFor();
+  await phone.getByText('603 entities').waitFor();
   await told.sound(phone, 'the catalog on a phone');
   await picture(phone, 'catalog-phone', 'ROADBED_CATALOG_PICTURES');
   const wide = await phone.evaluate(() => document.documentElement.scrollWidth);

@@ -171,6 +171,19 @@ func withOrigin(ctx context.Context, tx *store.Tx, ids []string) ([]string, erro
 	return locationIDs(ctx, tx, w)
 }
 
+// fromLocation gives what a location brought, and what those brought that it led to.
+func (s *Service) fromLocation(ctx context.Context, id string) (index.Filter, error) {
+	sources := []string{locationPrefix + id}
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		ids, err := withOrigin(ctx, tx, []string{id})
+		for _, id := range ids {
+			sources = append(sources, locationPrefix+id)
+		}
+		return err
+	})
+	return index.Has{Key: index.KeySource, Values: sources}, fault.Wrap(err, "find what location %s led to", clip(id))
+}
+
 // fromPrefix is fromAddresses for what addresses begin with.
 func (s *Service) fromPrefix(ctx context.Context, annotation, prefix string) (index.Filter, error) {
 	var any index.Any

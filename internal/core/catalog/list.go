@@ -29,6 +29,7 @@ type Query struct {
 	Tags      []string // all of them
 	Text      string   // words that all occur in name, title, description or tags
 	Source    string   // name of an apply, or "location:" and an id
+	Location  string   // id: only what it brought, and what the locations brought that it led to
 	Mine      bool     // only those that the reader owns, or a group that the reader is in, nested ones included
 	Starred   bool     // only those that the reader has starred
 	Gaps      []Gap    // only those that lack one of these
@@ -61,7 +62,7 @@ const (
 //
 // With At it gives them as they were, also those that are gone by now. Rights are those of today in the space that each
 // had. It counts no total, and a part may have fewer items than asked for, or none, and still go on. Of Failed there is no
-// history, nor of Orphan, Gaps and Sort: that is fault.Invalid.
+// history, nor of Orphan, Location, Gaps and Sort: that is fault.Invalid.
 func (s *Service) List(ctx context.Context, q Query) (page Page, err error) {
 	if !q.At.IsZero() {
 		return s.listAt(ctx, q)
@@ -108,6 +109,13 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	has(index.KeySpace, q.Space...)
 	has("metadata.namespace", q.Namespace...)
 	has(index.KeySource, q.Source)
+	if q.Location != "" {
+		from, err := s.fromLocation(ctx, q.Location)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, from)
+	}
 	has("spec.type", q.Type...)
 	has("spec.lifecycle", q.Lifecycle...)
 	owners, err := references(q.Owner, "group")

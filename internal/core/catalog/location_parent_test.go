@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
@@ -61,6 +62,13 @@ func TestALocationStaysAsLongAsSomebodyNamesIt(t *testing.T) {
 		l := b.location(alice, "default", "team/ring", "")
 		work()
 		b.get("back")
+		led, err := b.List(alice, catalog.Query{Location: l.ID})
+		if err != nil || led.Total != 4 || led.Items[0].Origin.Location != l.ID || led.Items[1].Origin.Location != l.ID {
+			t.Errorf("%s led to %d entities, %+v (%v)", l, led.Total, led.Items, err)
+		}
+		if _, err := b.List(alice, catalog.Query{Location: l.ID, At: time.Unix(1, 0)}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("what a location led to in the past: %v", err)
+		}
 		b.apply(alice, "default", "", naming("four", "ring"))
 		refused(t, b.RemoveLocation(alice, l.ID), fault.Conflict, "named by location:default/four")
 		end("four")

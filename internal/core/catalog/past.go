@@ -98,8 +98,8 @@ func (s *Service) related(d document.Document) (relations []document.Relation, o
 
 // listAt looks through the versions that were the last ones at a time.
 func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
-	if q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Sort != "" {
-		return list, fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, gaps, stars and other orders are known of now alone; leave failed, orphan, gap, starred and sort away, or the time")
+	if q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Location != "" || q.Sort != "" {
+		return list, fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, what a location led to, gaps, stars and other orders are known of now alone; leave failed, orphan, location, gap, starred and sort away, or the time")
 	}
 	m, err := s.matcher(ctx, q)
 	if err != nil {

@@ -43,6 +43,7 @@ type EntityFilter struct {
 	System    string `query:"system" maxLength:"2000" doc:"References, with commas; a bare name is a system."`
 	Tag       string `query:"tag" maxLength:"500" doc:"Tags that are all there, with commas."`
 	Text      string `query:"text" maxLength:"200" doc:"Words that occur in name, title, description or tags."`
+	Location  string `query:"location" maxLength:"64" doc:"Id: only what it brought, and what locations brought that it led to."`
 	Mine      bool   `query:"mine" doc:"Only what the caller owns, or a group that the caller is in, nested ones included."`
 	Starred   bool   `query:"starred" doc:"Only what the caller has starred."`
 	Gap       string `query:"gap" maxLength:"200" doc:"Only what lacks one of these, with commas: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system, no-description."`
@@ -53,7 +54,7 @@ type EntityFilter struct {
 func (f EntityFilter) query() catalog.Query {
 	q := catalog.Query{
 		Kinds: words(f.Kind), Space: words(f.Space), Namespace: words(f.Namespace), Owner: words(f.Owner), Type: words(f.Type), Lifecycle: words(f.Lifecycle),
-		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Mine: f.Mine, Starred: f.Starred, Failed: f.Failed, Orphan: f.Orphan,
+		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Location: f.Location, Mine: f.Mine, Starred: f.Starred, Failed: f.Failed, Orphan: f.Orphan,
 	}
 	for _, gap := range words(f.Gap) {
 		q.Gaps = append(q.Gaps, catalog.Gap(gap))
@@ -65,7 +66,7 @@ type listEntitiesInput struct {
 	Paging
 	EntityFilter
 	Sort string    `query:"sort" maxLength:"20" doc:"ref, name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards; ref unless it is given. What has no value comes last."`
-	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted. Gaps, stars, failed, orphan and sort are of now alone."`
+	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now; no total is counted. Location, gaps, stars, failed, orphan and sort are of now alone."`
 }
 
 // EntityList is a page of entities, with how many there are in all.
@@ -111,7 +112,7 @@ func wireEntity(e catalog.Entity, who func(string) Actor) Entity {
 	w := Entity{
 		Ref: e.Ref.String(), APIVersion: d.APIVersion, Kind: d.Kind, Namespace: e.Ref.Namespace, Name: d.Metadata.Name, Title: d.Metadata.Title,
 		Description: d.Metadata.Description, Type: e.Type, Lifecycle: lifecycle, Owner: e.Owner.String(), Tags: d.Metadata.Tags, Space: e.Space,
-		Source: source(e), Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: []Relation{}, Status: e.Status, Error: e.Error, Orphan: e.Orphan,
+		Source: source(e), Location: e.File.Location, Origin: e.Origin.Location, Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: []Relation{}, Status: e.Status, Error: e.Error, Orphan: e.Orphan,
 		Document: d.JSON(), Created: e.Created, Updated: e.Updated, CreatedBy: who(e.CreatedBy), UpdatedBy: who(e.UpdatedBy),
 	}
 	for _, r := range e.Relations {

@@ -28,7 +28,7 @@ func refPath(r ref.Entity) string {
 }
 
 func (s *state) get() *cobra.Command {
-	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, sort string
+	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, location, sort string
 	var mine, starred, failed, orphan bool
 	var at instant
 	c := s.verb("get KIND [NAME]", "Entities of a kind, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
@@ -38,7 +38,7 @@ func (s *state) get() *cobra.Command {
 		return showList(s, c, api, list[client.Entity]{
 			path: "/entities", query: url.Values{
 				"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
-				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "sort": {sort}, "mine": {yes(mine)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
+				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "location": {location}, "sort": {sort}, "mine": {yes(mine)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
 			},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
@@ -60,6 +60,7 @@ func (s *state) get() *cobra.Command {
 	c.Flags().StringVar(&gap, "gap", "", "only what lacks `something`: no-owner, unknown-owner, empty-owner, no-lifecycle, no-system or no-description; several with commas")
 	c.Flags().BoolVar(&failed, "failed", false, "only those whose newest text could not be taken in")
 	c.Flags().BoolVar(&orphan, "orphan", false, "only those that no file declares any more")
+	c.Flags().StringVar(&location, "location", "", "only what the location with this `ID` brought, and what it led to")
 	c.Flags().StringVar(&sort, "sort", "", "by a `field`: name, title, owner, kind, type, lifecycle, created or updated; with - in front downwards")
 	c.Flags().StringVar(&text, "text", "", "only those with this `text` in name, title, description or tags")
 	c.Flags().Var(&at, "as-of", "as it was then, also what is gone: a time, or how long ago, such as 7d")

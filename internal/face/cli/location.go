@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,10 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func (s *state) locations() *cobra.Command {
-	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRules())
+	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRemove(), s.locationRules())
 }
 
 func (s *state) locationAdd() *cobra.Command {
@@ -141,13 +144,44 @@ func (s *state) locationShow() *cobra.Command {
 }
 
 func (s *state) locationRefresh() *cobra.Command {
-	return s.verb("refresh ID", "Read a location now", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		l, err := client.Post[client.Location](c.Context(), api, "/locations/"+url.PathEscape(args[0])+"/refresh", nil)
-		if err != nil {
-			return err
-		}
-		return s.showLocation(c, l)
+	return s.verb("refresh ID…", "Read locations now", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return each(args, func(id string) error {
+			l, err := client.Post[client.Location](c.Context(), api, "/locations/"+url.PathEscape(id)+"/refresh", nil)
+			if err != nil {
+				return err
+			}
+			return s.showLocation(c, l)
+		})
 	})
+}
+
+func (s *state) locationRemove() *cobra.Command {
+	c := s.verb("remove ID…", "Forget locations, and delete what came from them", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return each(args, func(id string) error {
+			if err := api.Do(c.Context(), http.MethodDelete, "/locations/"+url.PathEscape(id), nil, nil, nil); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(c.ErrOrStderr(), "removed the location %s\n", id)
+			return err
+		})
+	})
+	c.Long = `Forget locations, and delete what came from them.
+
+What Location entities of theirs name goes as well, unless somebody registered it or something else names it.
+"roadbed get component,api --location ID" lists what came from one.` + exitHelp
+	return c
+}
+
+// each does something with every id, also when one fails, and gives the first failure.
+func each(ids []string, do func(id string) error) (first error) {
+	for _, id := range ids {
+		err := do(id)
+		if err != nil && len(ids) > 1 {
+			err = fault.Wrap(err, "location %s", id)
+		}
+		first = cmp.Or(first, err)
+	}
+	return first
 }
 
 func (s *state) locationList() *cobra.Command {

@@ -4130,8 +4130,12 @@ export interface components {
             etag: string;
             kind: string;
             lifecycle?: string;
+            /** @description Id of the location that brought it. */
+            location?: string;
             name: string;
             namespace: string;
+            /** @description Id of the location that somebody registered and that led there; none when it is gone. */
+            origin?: string;
             /** @description No file declares it any more, and its location keeps such. */
             orphan?: boolean;
             owner?: string;
@@ -8284,6 +8288,8 @@ export interface operations {
                 tag?: string;
                 /** @description Words that occur in name, title, description or tags. */
                 text?: string;
+                /** @description Id: only what it brought, and what locations brought that it led to. */
+                location?: string;
                 /** @description Only what the caller owns, or a group that the caller is in, nested ones included. */
                 mine?: boolean;
                 /** @description Only what the caller has starred. */
@@ -8296,7 +8302,7 @@ export interface operations {
                 orphan?: boolean;
                 /** @description ref, name, title, owner, kind, type, lifecycle, created or updated, with - in front for downwards; ref unless it is given. What has no value comes last. */
                 sort?: string;
-                /** @description As the catalog was then, also what is gone by now; no total is counted. Gaps, stars, failed, orphan and sort are of now alone. */
+                /** @description As the catalog was then, also what is gone by now; no total is counted. Location, gaps, stars, failed, orphan and sort are of now alone. */
                 asOf?: string;
             };
             header?: never;
@@ -9543,6 +9549,8 @@ export interface operations {
                 tag?: string;
                 /** @description Words that occur in name, title, description or tags. */
                 text?: string;
+                /** @description Id: only what it brought, and what locations brought that it led to. */
+                location?: string;
                 /** @description Only what the caller owns, or a group that the caller is in, nested ones included. */
                 mine?: boolean;
                 /** @description Only what the caller has starred. */

@@ -44,6 +44,11 @@ export function refPath(text: string): string | undefined {
   return entityPath(ref);
 }
 
+/** The system that an entity is part of; "" for none. */
+export function systemOf(relations: { type: string; target: string }[]): string {
+  return relations.find((r) => r.type === 'partOf' && r.target.startsWith('system:'))?.target ?? '';
+}
+
 export function entityPath(ref: Ref): string {
   return `/catalog/${ref.kind}/${ref.namespace}/${ref.name}`;
 }

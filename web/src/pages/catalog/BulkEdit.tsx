@@ -1,12 +1,10 @@
 import { Button, Checkbox, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { type Edit, useEdit, usePreviewEdit } from '../../api/editing';
-import { choices } from '../../api/queries';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
-import { shortRef } from '../../words/ref';
 import { Deeds } from './Deeds';
+import { OwnerSelect, SystemSelect } from './EntitySelect';
 
 export type What = 'owner' | 'lifecycle' | 'system' | 'addTags' | 'removeTags';
 
@@ -82,10 +80,19 @@ export function BulkEdit({ refs, begin = 'owner', close }: { refs: string[]; beg
                 }}
               />
             )}
-            {(what === 'lifecycle' || what === 'system') && (
+            {what === 'system' && (
+              <SystemSelect
+                value={text}
+                set={(value) => {
+                  setText(value);
+                  changed();
+                }}
+              />
+            )}
+            {what === 'lifecycle' && (
               <TextInput
-                label={what === 'lifecycle' ? 'Lifecycle' : 'System'}
-                placeholder={what === 'lifecycle' ? 'production' : 'shop'}
+                label="Lifecycle"
+                placeholder="production"
                 value={text}
                 onChange={(e) => {
                   setText(e.currentTarget.value);
@@ -137,26 +144,5 @@ export function BulkEdit({ refs, begin = 'owner', close }: { refs: string[]; beg
         </form>
       )}
     </Modal>
-  );
-}
-
-/** A group or a user; what is typed is looked for on the server. */
-export function OwnerSelect({ value, set }: { value: string; set: (value: string) => void }) {
-  const [text, setText] = useState('');
-  const found = useQuery(choices({ kind: 'group,user', text: text.slice(0, 200) })).data?.items ?? [];
-  const data = found.map((e) => ({ value: e.ref, label: `${e.title || shortRef(e.ref)} (${e.kind.toLowerCase()})` }));
-  if (value && !data.some((d) => d.value === value)) data.unshift({ value, label: shortRef(value) });
-  return (
-    <Select
-      label="Owner"
-      placeholder="A group or a user"
-      searchable
-      data={data}
-      filter={({ options }) => options}
-      value={value || null}
-      onSearchChange={(next) => setText(data.some((d) => d.label === next) ? '' : next)}
-      onChange={(next) => set(next ?? '')}
-      nothingFoundMessage="Nobody is called like that"
-    />
   );
 }

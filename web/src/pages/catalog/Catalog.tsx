@@ -171,7 +171,7 @@ export function Catalog() {
               />
             )}
           </Section>
-          {!search.asOf && <Bulk selected={selected} clear={clear} starred={starred} />}
+          {!search.asOf && <Bulk items={items} selected={selected} clear={clear} starred={starred} />}
         </Stack>
       </div>
       <Drawer opened={drawer} onClose={() => setDrawer(false)} title="Filters" position="left" size="xs">

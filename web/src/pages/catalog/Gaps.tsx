@@ -96,7 +96,7 @@ export function Gaps() {
           />
         )}
       </Section>
-      <Bulk selected={selected} clear={clear} starred={starred} />
+      <Bulk items={items} selected={selected} clear={clear} starred={starred} />
     </Page>
   );
 }

@@ -1,26 +1,21 @@
-import { Button, Group, List, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, body } from '../../api/client';
-import { asProblem } from '../../api/problem';
+import { each } from '../../api/each';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { parseRef } from '../../words/ref';
+import { Names } from './Names';
 
 /** Deletes entities one by one, and tells which stay and why: what files declare is removed there. */
 export function RemoveMany({ refs, close }: { refs: string[]; close: (done: boolean) => void }) {
   const client = useQueryClient();
   const remove = useMutation({
     mutationFn: async () => {
-      const stay: { ref: string; why: string }[] = [];
-      for (const ref of refs) {
+      const stay = await each(refs, async (ref) => {
         const path = parseRef(ref);
-        if (!path) continue;
-        try {
-          await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
-        } catch (err) {
-          stay.push({ ref, why: asProblem(err).message });
-        }
-      }
-      return stay;
+        if (path) await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
+      });
+      return stay.map(({ item, why }) => ({ key: item, text: `${item}: ${why}` }));
     },
     onSettled: () => client.invalidateQueries({ queryKey: ['entities'] }),
   });
@@ -38,13 +33,7 @@ export function RemoveMany({ refs, close }: { refs: string[]; close: (done: bool
             <Text size="sm">
               {refs.length - stay.length} of {refs.length} were deleted.
             </Text>
-            <List size="sm" spacing={4}>
-              {stay.map((s) => (
-                <List.Item key={s.ref}>
-                  {s.ref}: {s.why}
-                </List.Item>
-              ))}
-            </List>
+            <Names items={stay} />
           </>
         ) : (
           <Text size="sm">

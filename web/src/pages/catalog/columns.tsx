@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import type { Entity } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { RefLink } from '../../parts/RefLink';
+import { systemOf } from '../../words/ref';
 import { values } from './filter';
 
 export interface EntityColumn {
@@ -15,8 +16,7 @@ export interface EntityColumn {
   text: (e: Entity) => string;
 }
 
-const system = (e: Entity) =>
-  e.relations.find((r) => r.type === 'partOf' && r.target.startsWith('system:'))?.target ?? '';
+const system = (e: Entity) => systemOf(e.relations);
 
 /** The columns that can be chosen; the name is always there. */
 export const columns: EntityColumn[] = [

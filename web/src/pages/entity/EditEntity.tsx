@@ -18,8 +18,8 @@ import type { Entity } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { toYAML } from '../../words/yaml';
-import { OwnerSelect } from '../catalog/BulkEdit';
 import { Deeds } from '../catalog/Deeds';
+import { OwnerSelect, SystemSelect } from '../catalog/EntitySelect';
 import { changedFields, type Fields, fieldsOf } from './edit';
 
 /** Edits what is declared of an entity: fields, or its whole document. It is shown what it will do before it is done. */
@@ -79,7 +79,7 @@ export default function EditEntity({ entity, close }: { entity: Entity; close: (
               </Alert>
             )}
             {look === 'form' ? (
-              <Form fields={fields} set={set} />
+              <Form fields={fields} set={set} inSystem={inSystem.has(entity.kind)} />
             ) : (
               <Textarea
                 label="Document"
@@ -131,7 +131,18 @@ export default function EditEntity({ entity, close }: { entity: Entity; close: (
   );
 }
 
-function Form({ fields, set }: { fields: Fields; set: (next: Partial<Fields>) => void }) {
+/** The kinds that are part of a system by a field of theirs. */
+const inSystem = new Set(['Component', 'API', 'Resource']);
+
+function Form({
+  fields,
+  set,
+  inSystem: part,
+}: {
+  fields: Fields;
+  set: (next: Partial<Fields>) => void;
+  inSystem: boolean;
+}) {
   const link = (i: number, next: Partial<Fields['links'][number]>) =>
     set({ links: fields.links.map((l, at) => (at === i ? { ...l, ...next } : l)) });
   return (
@@ -152,6 +163,7 @@ function Form({ fields, set }: { fields: Fields; set: (next: Partial<Fields>) =>
           value={fields.lifecycle}
           onChange={(e) => set({ lifecycle: e.currentTarget.value })}
         />
+        {part && <SystemSelect value={fields.system} set={(system) => set({ system })} />}
       </Group>
       <TagsInput
         label="Tags"
@@ -206,6 +218,7 @@ const flags: [keyof NonNullable<Edit['set']>, string][] = [
   ['description', 'description'],
   ['owner', 'owner'],
   ['lifecycle', 'lifecycle'],
+  ['system', 'system'],
   ['tags', 'tags'],
 ];
 

@@ -5,7 +5,11 @@ const entity = {
   title: 'Shop',
   owner: 'group:default/team',
   tags: ['go'],
-  document: { metadata: { links: [{ url: 'https://a.test', title: 'A' }] } },
+  relations: [
+    { type: 'ownedBy', target: 'group:default/team' },
+    { type: 'partOf', target: 'system:default/tills' },
+  ],
+  document: { metadata: { links: [{ url: 'https://a.test', title: 'A' }] }, spec: { system: 'tills' } },
 };
 
 describe('editing an entity', () => {
@@ -16,11 +20,14 @@ describe('editing an entity', () => {
       description: '',
       owner: 'group:default/team',
       lifecycle: '',
+      system: 'system:default/tills',
       tags: ['go'],
       links: [{ url: 'https://a.test', title: 'A' }],
     });
     expect(changedFields(had, had)).toEqual({});
     expect(changedFields(had, { ...had, title: '', tags: ['go', 'web'] })).toEqual({ title: '', tags: ['go', 'web'] });
+    expect(changedFields(had, { ...had, system: '' })).toEqual({ system: '' });
+    expect(fieldsOf({ ...entity, document: { spec: {} } }).system).toBe('');
   });
   it('leaves links without an address away', () => {
     const had = fieldsOf(entity);

@@ -1,25 +1,32 @@
 import type { Edit } from '../../api/editing';
 import type { Entity } from '../../api/types';
+import { systemOf } from '../../words/ref';
 
 export interface Fields {
   title: string;
   description: string;
   owner: string;
   lifecycle: string;
+  system: string;
   tags: string[];
   links: { url: string; title?: string; icon?: string; type?: string }[];
 }
 
 /** The fields of an entity that a form has. */
 export function fieldsOf(
-  entity: Pick<Entity, 'title' | 'description' | 'owner' | 'lifecycle' | 'tags' | 'document'>,
+  entity: Pick<Entity, 'title' | 'description' | 'owner' | 'lifecycle' | 'tags' | 'document'> &
+    Partial<Pick<Entity, 'relations'>>,
 ): Fields {
-  const metadata = (entity.document as { metadata?: { links?: Fields['links'] } } | undefined)?.metadata;
+  const { metadata, spec } = (entity.document ?? {}) as {
+    metadata?: { links?: Fields['links'] };
+    spec?: { system?: unknown };
+  };
   return {
     title: entity.title ?? '',
     description: entity.description ?? '',
     owner: entity.owner ?? '',
     lifecycle: entity.lifecycle ?? '',
+    system: spec?.system ? systemOf(entity.relations ?? []) : '',
     tags: entity.tags ?? [],
     links: metadata?.links ?? [],
   };
