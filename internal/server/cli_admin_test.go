@@ -95,4 +95,10 @@ func TestTheCommandLineOfAdministrators(t *testing.T) {
 	if code, out := say(alice, "location refresh "+all[0].ID); code != 0 || !strings.Contains(out, "xxx…") || len(out) > 5000 {
 		t.Errorf("a long name gives %d and %d bytes: %.900s", code, len(out), out)
 	}
+	g.push("alice", "crew/shop", map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: shop}\nspec: {type: service, lifecycle: production, owner: crew}\n"})
+	want(alice, "location refresh "+all[0].ID+" loc_none", 4, "component:default/shop")
+	want(alice, "get component --location "+all[0].ID, 0, "component:default/shop")
+	want(mallory, "location remove "+all[0].ID, 4, "")
+	want(alice, "location remove loc_none "+all[0].ID, 4, "removed the location "+all[0].ID)
+	want(alice, "get component shop", 4, "")
 }
