@@ -11,7 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// input is a file that a placeholder brings.
+// input is a file that a placeholder, or a $ref of what it brings, brings.
 type input struct {
 	repository string // "" for that of the location
 	branch     string
@@ -20,15 +20,18 @@ type input struct {
 
 const elsewhere = "//" // no path of a repository begins so
 
-// MarshalText gives the path, or //NAMESPACE/NAME@BRANCH:PATH of another repository.
-func (in input) MarshalText() ([]byte, error) {
+// String gives the path, or //NAMESPACE/NAME@BRANCH:PATH of another repository.
+func (in input) String() string {
 	if in.repository == "" {
-		return []byte(in.path), nil
+		return in.path
 	}
-	return []byte(elsewhere + in.repository + "@" + in.branch + ":" + in.path), nil
+	return elsewhere + in.repository + "@" + in.branch + ":" + in.path
 }
 
-// UnmarshalText reads what MarshalText gives. Neither repositories nor branches have a colon.
+// MarshalText gives what UnmarshalText reads.
+func (in input) MarshalText() ([]byte, error) { return []byte(in.String()), nil }
+
+// UnmarshalText reads what String gives. Neither repositories nor branches have a colon.
 func (in *input) UnmarshalText(text []byte) error {
 	rest, far := strings.CutPrefix(string(text), elsewhere)
 	if !far {

@@ -13,7 +13,8 @@ import (
 )
 
 // fill resolves the placeholders of a document: an object whose one key is $text, $json or $yaml is replaced by what that file
-// of the same repository holds, or of another one that the location's space may read.
+// of the same repository holds, or of another one that the location's space may read. $openapi and $asyncapi bring as one text
+// what the file refers to as well.
 func (r *reading) fill(ctx context.Context, in *contents, d document.Document) (document.Document, []fault.Detail, error) {
 	if !hasPlaceholder(d.Spec) && !hasPlaceholder(d.Rest) && !mayHavePlaceholder(d.Metadata) {
 		return d, nil, nil
@@ -33,6 +34,7 @@ type filler struct {
 	in       *contents
 	document document.Document
 	count    int
+	full     bool // more was brought than one file, or all of the location's, may bring
 	wrong    []fault.Detail
 }
 
@@ -89,25 +91,26 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	if f.count++; f.count > maxPlaceholders {
 		return f.refuse(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at)
 	}
-	name, err := f.r.inputAt(ctx, f.in.path, target)
+	name, err := f.r.inputAt(ctx, input{path: f.in.path}, target)
 	if refused(err) {
 		return f.refuse(fault.Message(err), "", at)
 	}
 	if err != nil {
 		return nil, err
 	}
-	f.in.inputs = append(f.in.inputs, name)
-	data, err := f.r.readInput(ctx, name)
-	if refused(err) {
-		return f.refuse(fault.Message(err), "", at)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if f.in.filled += len(data); f.in.filled > maxFilled || f.r.bytes.Add(int64(len(data))) > maxBytes {
+	data, err := f.read(ctx, name)
+	switch {
+	case f.full:
 		return nil, f.r.tooLarge()
+	case refused(err):
+		return f.refuse(fault.Message(err), "", at)
+	case err != nil:
+		return nil, err
 	}
-	if how == "json" || how == "yaml" {
+	switch how {
+	case "openapi", "asyncapi":
+		return f.bundle(ctx, name, data, at)
+	case "json", "yaml":
 		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument})
 		if err != nil {
 			f.wrong = append(f.wrong, fault.Details(err)...)
@@ -115,6 +118,53 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 		return value, nil
 	}
 	return strings.ReplaceAll(string(data), "\x00", ""), nil
+}
+
+// read gives what is in a file, and notes that the document is made of it.
+func (f *filler) read(ctx context.Context, name input) ([]byte, error) {
+	f.in.inputs = append(f.in.inputs, name)
+	data, err := f.r.readInput(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if f.in.filled += len(data); f.in.filled > maxFilled || f.r.bytes.Add(int64(len(data))) > maxBytes {
+		f.full = true
+		return nil, f.r.tooLarge()
+	}
+	return data, nil
+}
+
+// bundle gives the text of a file together with what its $refs bring from others.
+func (f *filler) bundle(ctx context.Context, name input, data []byte, at []string) (any, error) {
+	text, err := document.Bundle(name.String(), data, document.Files{
+		At: func(from, reference string) (string, error) {
+			var in input
+			if err := in.UnmarshalText([]byte(from)); err != nil {
+				return "", err
+			}
+			in, err := f.r.inputAt(ctx, in, reference)
+			return in.String(), err
+		},
+		Read: func(file string) ([]byte, error) {
+			var in input
+			if err := in.UnmarshalText([]byte(file)); err != nil {
+				return nil, err
+			}
+			return f.read(ctx, in)
+		},
+	}, document.Limits{Bytes: maxDocument})
+	switch {
+	case f.full:
+		return nil, f.r.tooLarge()
+	case err == nil:
+		return strings.ReplaceAll(string(text), "\x00", ""), nil
+	case len(fault.Details(err)) > 0:
+		f.wrong = append(f.wrong, fault.Details(err)...)
+		return nil, nil
+	case refused(err):
+		return f.refuse(fault.Message(err), "", at)
+	}
+	return nil, err
 }
 
 func (f *filler) refuse(message, hint string, at []string) (any, error) {
@@ -131,14 +181,14 @@ func refused(err error) bool {
 	return false
 }
 
-// inputAt gives the file that a placeholder in a file names: by a path relative to it, or by an address.
-func (r *reading) inputAt(ctx context.Context, file, target string) (input, error) {
+// inputAt gives the file that a placeholder or a $ref in a file names: by a path relative to it, or by an address.
+func (r *reading) inputAt(ctx context.Context, file input, target string) (input, error) {
 	if !isAddress(target) {
-		name, ok := relativeTarget(file, target)
+		name, ok := relativeTarget(file.path, target)
 		if !ok {
-			return input{}, fault.Errorf(fault.Invalid, "%q is not a file of this repository; write a path relative to %s, or the address of a file", clip(target), path.Base(file))
+			return input{}, fault.Errorf(fault.Invalid, "%q is not a file of this repository; write a path relative to %s, or the address of a file", clip(target), path.Base(file.path))
 		}
-		return input{path: name}, nil
+		return input{file.repository, file.branch, name}, nil
 	}
 	t, err := r.s.targetFor(ctx, r.location.Space, target)
 	if err != nil {

@@ -118,3 +118,67 @@ func TestPlaceholdersBringFromOtherRepositories(t *testing.T) {
 		}
 	})
 }
+
+// As with Backstage's plugin for them, descriptions of APIs bring what they refer to, and follow it.
+func TestDescriptionsOfAPIsBringWhatTheyReferTo(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		carol, olga := accesstest.As("carol"), accesstest.As("olga")
+		b.Read(paged{b.repositories.Platform(), map[string]string{"https://github.com/acme/texts": "team/texts", "https://github.com/acme/secret": "ops/secret"}})
+		b.repository(carol, "lab", "team/shop")
+		b.repository(carol, "lab", "team/texts")
+		b.repository(olga, "ops", "ops/secret")
+		b.push(olga, "ops/secret", map[string]string{"pet.yaml": "secret: true"})
+		b.push(carol, "team/texts", map[string]string{"schemas/pet.yaml": "properties: {owner: {$ref: ../owner.yaml}}", "owner.yaml": "type: string"})
+		api := func(name, how, file string) string {
+			return "---\n{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: " + name + "}, spec: {type: openapi, lifecycle: production, owner: team, definition: {$" + how + ": " + file + "}}}\n"
+		}
+		b.push(carol, "team/shop", map[string]string{
+			"catalog-info.yaml":   api("pets", "openapi", "./api/openapi.yaml") + api("events", "asyncapi", "./events.json") + api("plain", "text", "./api/openapi.yaml") + api("hidden", "openapi", "./hidden.yaml") + api("lost", "openapi", "./lost.yaml"),
+			"api/openapi.yaml":    "openapi: 3.1.0\npaths:\n  /pets:\n    $ref: ./paths/pets.yaml\n  /cats:\n    $ref: ./paths/pets.yaml\n",
+			"api/paths/pets.yaml": "get:\n  pet: {$ref: 'https://github.com/acme/texts/blob/main/schemas/pet.yaml'}\n  own: {$ref: '/shared.yaml#/defs/Own'}\n",
+			"shared.yaml":         "defs: {Own: {type: integer}}",
+			"events.json":         `{"asyncapi": "3.0.0", "channels": {"a": {"$ref": "channel.json"}}}`,
+			"channel.json":        `{"address": "a"}`,
+			"hidden.yaml":         "openapi: 3.1.0\nx: {$ref: 'https://github.com/acme/secret/blob/main/pet.yaml'}\n",
+			"lost.yaml":           "openapi: 3.1.0\nx: {$ref: ../../etc/passwd}\ny: {$ref: none.yaml}\n",
+		})
+		l := b.location(carol, "lab", "team/shop", "")
+		definition := func(name string) string {
+			text, _ := b.get("api:" + name).Document.Spec["definition"].(string)
+			return text
+		}
+		const pets = "openapi: 3.1.0\npaths:\n  /pets:\n    get:\n      pet:\n        properties:\n          owner:\n            type: string\n      own:\n        type: integer\n  /cats:\n    $ref: \"#/paths/~1pets\"\n"
+		if got := definition("pets"); got != pets {
+			t.Errorf("pets are\n%s\n%s", got, details(l))
+		}
+		if got := definition("events"); !strings.Contains(got, "\"a\":\n    \"address\": \"a\"\n") {
+			t.Errorf("events are\n%s", got)
+		}
+		if got := definition("plain"); !strings.Contains(got, "$ref: ./paths/pets.yaml") {
+			t.Errorf("the text is\n%s", got)
+		}
+		for _, want := range []string{
+			`hidden.yaml:2:11: the $ref "https://github.com/acme/secret/blob/main/pet.yaml": "https://github.com/acme/secret/blob/main/pet.yaml" is in no repository that is connected and that space lab may read`,
+			`lost.yaml:2:11: the $ref "../../etc/passwd": "../../etc/passwd" is not a file of this repository`, `lost.yaml:3:11: the $ref "none.yaml": there is no file none.yaml`,
+		} {
+			if !strings.Contains(details(l), want) {
+				t.Errorf("%s is not in\n%s", want, details(l))
+			}
+		}
+		b.gone(carol, "api:hidden")
+		b.gone(carol, "api:lost")
+
+		// What they refer to is followed, wherever it is, and also when it comes later.
+		b.follow(func() {
+			b.push(carol, "team/shop", map[string]string{"shared.yaml": "defs: {Own: {type: number}}", "lost.yaml": "openapi: 3.1.0\ny: {$ref: none.yaml}\n", "none.yaml": "late: true"})
+		})
+		b.follow(func() { b.push(carol, "team/texts", map[string]string{"owner.yaml": "type: boolean"}) })
+		if got := definition("pets"); got != strings.NewReplacer("string", "boolean", "integer", "number").Replace(pets) {
+			t.Errorf("after the pushes pets are\n%s\n%s", got, details(b.again(l)))
+		}
+		if got := definition("lost"); !strings.Contains(got, "late: true") {
+			t.Errorf("what came later is\n%s", got)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -69,7 +70,7 @@ func (t *tree) resolve(v any) (value map[string]any, name string) {
 		}
 		at := any(t.root)
 		for _, part := range strings.Split(pointer[2:], "/") {
-			part = strings.NewReplacer("~1", "/", "~0", "~", "%7B", "{", "%7D", "}").Replace(part)
+			part = token(part)
 			at = object(at)[part]
 			name = part
 		}
@@ -82,12 +83,20 @@ func (t *tree) resolve(v any) (value map[string]any, name string) {
 	return nil, name
 }
 
+// token reads a step of a JSON pointer in a reference.
+func token(part string) string {
+	if plain, err := url.PathUnescape(part); err == nil {
+		part = plain
+	}
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+}
+
 // named gives the name of the type that a reference is to, and "" for what is none.
 func (t *tree) typeOf(schema map[string]any) string {
 	pointer, _ := schema["$ref"].(string)
 	for _, prefix := range t.types {
 		if name, ok := strings.CutPrefix(pointer, prefix); ok && !strings.Contains(name, "/") {
-			return strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+			return token(name)
 		}
 	}
 	return ""
