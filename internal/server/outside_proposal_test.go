@@ -46,6 +46,7 @@ func TestAProposalAtAForge(t *testing.T) {
 		b.ofAFork()
 		b.commanded()
 		b.onLines()
+		b.edited()
 	})
 }
 
@@ -480,5 +481,62 @@ func (b between) onLines() {
 		if err != nil || !slices.ContainsFunc(got.Items, func(c forge.Comment) bool { return c.Path == "e.txt" && strings.HasSuffix(c.Body, want) }) {
 			t.Errorf("changed there stand %+v, %v", got.Items, err)
 		}
+	}
+}
+
+// edited has somebody change here what a file there declares: a proposal there does it, and what it says is read when it is merged.
+func (b between) edited() {
+	t, ctx := b.t, b.t.Context()
+	b.git(t, b.work, "fetch", "--quiet", "origin")
+	b.git(t, b.work, "reset", "--quiet", "--hard", "origin/main")
+	head := b.pushThere(map[string]string{"catalog-info.yaml": declaredShop})
+	event := forge.Event{Kind: forge.KindPush, Repository: forge.Repository{Name: b.name}, Sender: forge.Person{Login: "ann"}, Push: &forge.Push{Ref: "refs/heads/main", New: head}}
+	if _, err := b.house.Repositories.Handle(ctx, "default/forge", event); err != nil {
+		t.Fatal(err)
+	}
+	b.until("main has the file", func(r client.Repository) bool { return r.Head == head })
+	if _, err := client.Post[client.Location](ctx, b.admin, "/locations", map[string]string{"repository": "crew/shop"}); err != nil {
+		t.Fatal(err)
+	}
+	edit := func(who string, dry bool) (client.Edited, error) {
+		return client.Post[client.Edited](ctx, b.as[who], "/edits", map[string]any{
+			"refs": []string{"counter", "shelf"}, "set": map[string]any{"lifecycle": "deprecated"}, "message": "Let them go\n\nNobody comes.", "dryRun": dry,
+		})
+	}
+	if done, err := edit("rita", false); err != nil || len(done.Deeds) != 0 || len(done.Refused) != 2 || !strings.HasPrefix(done.Refused[0].Where, b.forge.URL+"/"+b.name) {
+		t.Errorf("who may not write there changes %+v, %v", done, err)
+	}
+	if tried, err := edit("alice", true); err != nil || len(tried.Deeds) != 1 || tried.Deeds[0].Way != "proposal" || tried.Deeds[0].Branch != "main" || tried.Deeds[0].Proposal != 0 {
+		t.Errorf("a dry run gives %+v, %v", tried, err)
+	}
+	done, err := edit("alice", false)
+	if err != nil || len(done.Deeds) != 1 || len(done.Refused) != 0 || done.Deeds[0].Proposal == 0 || done.Deeds[0].Commit == "" || len(done.Deeds[0].Changes) != 2 {
+		t.Fatalf("the edit gives %+v, %v", done, err)
+	}
+	deed := done.Deeds[0]
+	there := b.there("ann", http.MethodGet, fmt.Sprintf("/pulls/%d", deed.Proposal), nil)
+	from, _ := there["head"].(map[string]any)
+	if body, _ := there["body"].(string); there["title"] != "Let them go" || !strings.Contains(body, "Nobody comes.") || !strings.Contains(body, "alice") || from["ref"] != deed.Branch || from["sha"] != deed.Commit {
+		t.Errorf("there it is %v", there)
+	}
+	b.git(t, b.work, "fetch", "--quiet", "origin")
+	if got, want := b.git(t, b.work, "show", "origin/"+deed.Branch+":catalog-info.yaml")+"\n", strings.ReplaceAll(declaredShop, "production", "deprecated"); got != want {
+		t.Errorf("the file is\n%s", got)
+	}
+	if err := b.bob.Do(ctx, http.MethodPost, b.desk.at(deed.Proposal, "reviews"), nil, map[string]any{"verdict": "approved", "head": deed.Commit}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Post[client.ProposalDetail](ctx, b.bob, b.desk.at(deed.Proposal, "merge"), map[string]any{"way": "squash", "head": deed.Commit}); err != nil {
+		t.Fatal(err)
+	}
+	waits, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	var e client.Entity
+	err = eventually(waits, func() (bool, error) {
+		e, err = client.Get[client.Entity](ctx, b.alice, "/entities/component/default/shelf", nil)
+		return err == nil && e.Lifecycle == "deprecated", err
+	})
+	if err != nil {
+		t.Errorf("the component is %+v, %v", e, err)
 	}
 }
