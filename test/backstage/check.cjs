@@ -3,6 +3,7 @@
 const readline = require('node:readline');
 const model = require('@backstage/catalog-model');
 const alpha = require('@backstage/catalog-model/alpha');
+const template = require('./template.schema.json');
 
 const policy = model.EntityPolicies.allOf([
   new model.SchemaValidEntityPolicy(),
@@ -21,7 +22,9 @@ const byType = {
     marketplace: alpha.marketplaceAiResourceEntityV1alpha1Validator,
   },
 };
+const isTemplate = model.entityKindSchemaValidator(template);
 const byKind = {
+  Template: { check: async (entity) => isTemplate(entity) === entity },
   API: model.apiEntityV1alpha1Validator,
   AiResource: alpha.aiResourceEntityV1alpha1Validator,
   Component: model.componentEntityV1alpha1Validator,

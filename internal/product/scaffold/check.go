@@ -93,8 +93,16 @@ func (s *Service) check(ctx context.Context, t Template, o LintOptions) (errs, w
 	for _, step := range t.Steps {
 		c.known[step.ID] = false
 	}
+	for _, page := range t.Pages {
+		if page.Schema[permissions] != nil {
+			c.warn("everybody who may use the template sees these fields: permissions by tags are not known here", "say in a policy who may use it", append(slices.Clone(page.path), permissions)...)
+		}
+	}
 	for i, step := range t.Steps {
 		path := []string{"spec", "steps", index(i)}
+		if step.Permissions {
+			c.wrong("permissions by tags are not known here, and the step would run for everybody", "say in a policy who may use the template, and take this away", append(slices.Clone(path), permissions)...)
+		}
 		action, known := s.actions[step.Action]
 		switch {
 		case known:

@@ -53,7 +53,12 @@ type Step struct {
 	Input  map[string]any
 	If     any // nil, a boolean, or a template
 	Each   any // nil, a template, a list or a mapping
+
+	Permissions bool // it is only for those whom Backstage's permissions allow it
 }
+
+// permissions is a field by which Backstage's permission framework leaves steps and fields of the form out for some people.
+const permissions = "backstage:permissions"
 
 // runsAfterFailure tells whether the step may run though an earlier one has failed: its condition asks for it.
 func (s Step) runsAfterFailure() bool {
@@ -80,7 +85,7 @@ func readTemplate(d document.Document) (Template, []fault.Detail) {
 	}
 	r.known(spec, []string{
 		"type", "owner", "system", "lifecycle", "parameters", "secrets", "presentation", "steps", "output",
-		"EXPERIMENTAL_recovery", "EXPERIMENTAL_formDecorators",
+		"EXPERIMENTAL_recovery", "EXPERIMENTAL_formDecorators", "formDecorators",
 	}, "spec")
 	t.Type = r.text(spec, "type", true, "spec")
 	t.Owner = r.text(spec, "owner", false, "spec")
@@ -91,17 +96,25 @@ func readTemplate(d document.Document) (Template, []fault.Detail) {
 	}
 	t.Pages = r.pages(spec["parameters"])
 	t.Steps = r.steps(spec["steps"])
+	r.shaped(spec, specShape(), "spec")
 	return t, r.details
 }
 
 type reader struct {
 	d       document.Document
 	details []fault.Detail
+	told    map[string]bool // by path
 }
 
 func (r *reader) wrong(message, hint string, path ...string) {
+	if r.told == nil {
+		r.told = map[string]bool{}
+	}
+	r.told[strings.Join(path, "\x00")] = true
 	r.details = append(r.details, r.d.At(message, hint, path...))
 }
+
+func (r *reader) toldOf(path []string) bool { return r.told[strings.Join(path, "\x00")] }
 
 func (r *reader) known(m map[string]any, names []string, path ...string) {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -203,10 +216,10 @@ func (r *reader) steps(value any) []Step {
 }
 
 func (r *reader) step(m map[string]any, i int, path []string) Step {
-	r.known(m, []string{"id", "name", "action", "input", "if", "each"}, path...)
+	r.known(m, []string{"id", "name", "action", "input", "if", "each", permissions}, path...)
 	s := Step{
 		ID: r.text(m, "id", false, path...), Name: r.text(m, "name", false, path...), Action: r.text(m, "action", true, path...),
-		Input: r.mapping(m, "input", path...), If: m["if"], Each: m["each"],
+		Input: r.mapping(m, "input", path...), If: m["if"], Each: m["each"], Permissions: m[permissions] != nil,
 	}
 	if s.ID == "" {
 		s.ID = fmt.Sprintf("step-%d", i+1) // Backstage: a step's id defaults to this
