@@ -79,7 +79,7 @@ func TestWhatIsReferredToIsBundled(t *testing.T) {
 			folder{"api.yaml": "a: {$ref: 'b.yaml#/x'}\n", "b.yaml": "y: &y {z: 1}\nx: [*y, *y]\n"},
 			"a:\n  - z: 1\n  - z: 1\n",
 		},
-		"a text": {folder{"api.yaml": "payload: {$ref: ./order.proto}\n", "order.proto": "message Order {}"}, "payload: message Order {}\n"},
+		"a text":              {folder{"api.yaml": "payload: {$ref: ./order.proto}\n", "order.proto": "message Order {}"}, "payload: message Order {}\n"},
 		"a name with a space": {folder{"api.yaml": "a: {$ref: ./my%20pet.yaml}\n", "my pet.yaml": "b: 1"}, "a:\n  b: 1\n"},
 	} {
 		got, err := c.files.bundle(document.Limits{})
