@@ -68,7 +68,8 @@ after(async () => {
 });
 
 chapter('the page says what sources there may be', async () => {
-  await page.goto(`${server.url}/sources`);
+  await page.getByRole('navigation').getByRole('link', { name: 'Sources' }).click();
+  await page.waitForURL(`${server.url}/sources`);
   await page.getByText('No organization is discovered').waitFor();
   await page.getByText('No directory brings people').waitFor();
   await page.getByText('No system pushes').waitFor();

@@ -68,6 +68,7 @@ export const portalPages: PortalPage[] = [
     icon: IconTrophy,
   },
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
+  { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },
   { to: '/integrations', name: 'Integrations', about: 'GitHub, GitLab, Gitea', icon: IconPlugConnected, admin: true },
 ];
 
@@ -78,7 +79,6 @@ export const otherPages: PortalPage[] = [
   { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
-  { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
   { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
   { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },
