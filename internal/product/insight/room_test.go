@@ -391,7 +391,7 @@ func TestWhatCannotBeReadHoldsUpNothing(t *testing.T) {
 		spoil := func(from, to string) {
 			t.Helper()
 			if err := b.DB.Write(system(), func(tx *store.Tx) error {
-				_, err := tx.Exec(system(), `UPDATE insight_scorecards SET spec = REPLACE(spec, $1, $2), phase = 1, generation = generation || 'x' WHERE ref = 'scorecard:default/able'`, from, to)
+				_, err := tx.Exec(system(), `UPDATE insight_scorecards SET spec = REPLACE(spec, $1, $2), generation = generation || 'x' WHERE ref = 'scorecard:default/able'`, from, to)
 				return err
 			}); err != nil {
 				t.Fatal(err)
@@ -414,6 +414,9 @@ func TestWhatCannotBeReadHoldsUpNothing(t *testing.T) {
 		}
 		spoil("pages", "docs.pages")
 		b.judged()
+		if list, err := b.Standings(system(), named(c), everything); err != nil || len(list.Items) != 2 || list.Items[0].Result.Level != "bronze" {
+			t.Errorf("when it compiles, it does not judge what has changed meanwhile: %+v, %v", list.Items, err)
+		}
 		if got := wrong(); got != "" {
 			t.Errorf("when it compiles, the scorecard says %q", got)
 		}

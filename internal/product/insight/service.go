@@ -97,7 +97,7 @@ func (s *Service) cards(ctx context.Context) (cards []card, err error) {
 		if c.Error == c.wrong {
 			continue
 		}
-		c.Error = c.wrong
+		c.Error, c.phase, c.last = c.wrong, 1, ""
 		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return setError(ctx, tx, *c) }); err != nil {
 			return nil, err
 		}

@@ -70,8 +70,9 @@ func current(ctx context.Context, tx *store.Tx, cards []card) (map[string]bool, 
 	return are, fault.Wrap(err, "read the scorecards")
 }
 
+// setError keeps why a scorecard can't judge; once it can, it judges all again.
 func setError(ctx context.Context, tx *store.Tx, c card) error {
-	_, err := tx.Exec(ctx, `UPDATE insight_scorecards SET error=$3 WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, c.Error)
+	_, err := tx.Exec(ctx, `UPDATE insight_scorecards SET error=$3, phase=1, last_ref='' WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, c.Error)
 	return fault.Wrap(err, "note what is wrong with %s", c.Ref)
 }
 
