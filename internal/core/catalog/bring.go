@@ -205,15 +205,13 @@ func (r *reading) sift(ctx context.Context, paths []string) error {
 	wrong := map[string][]string{} // by what is wrong
 	err := inParts(paths, func(some []string) error {
 		return r.s.db.Read(ctx, func(tx *store.Tx) error {
+			type placed struct{ name, path string }
 			in, args := numbered(2, some)
 			rows, err := tx.Query(ctx, `SELECT ref, path FROM entities WHERE source = $1 AND path IN (`+in+`)`, append([]any{r.location.source()}, args...)...)
-			_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
-				var name, path string
-				if err := row.Scan(&name, &path); err != nil {
-					return struct{}{}, err
-				}
-				e := parseStored(name)
-				why, kept := r.kept(e, path)
+			all, err := store.Collect(rows, err, func(row store.Row) (p placed, err error) { return p, row.Scan(&p.name, &p.path) })
+			for _, p := range all { // behind the rows, since the kinds may have to be read again
+				e := parseStored(p.name)
+				why, kept := r.kept(e, p.path)
 				if kind, ok := r.s.registry.ByName(e.Kind); !kept && ok && kind.Restricted && !slices.Contains(r.location.Trusted, kind.Name) {
 					// What is not taken from here is not taken away from here either.
 					why, kept = "its file declares it no more, and is not trusted to take it away; trust the location for it again, or remove the location", true
@@ -222,10 +220,9 @@ func (r *reading) sift(ctx context.Context, paths []string) error {
 				case !kept:
 					gone = append(gone, e)
 				case why != "":
-					wrong[why] = append(wrong[why], name)
+					wrong[why] = append(wrong[why], p.name)
 				}
-				return struct{}{}, nil
-			})
+			}
 			return fault.Wrap(err, "read what came from the files of %s", r.location)
 		})
 	})
