@@ -279,10 +279,11 @@ func (a clearArgs) some(ctx context.Context, tx *store.Tx) ([]ref.Entity, error)
 	})
 }
 
-// clear deletes all that came from a source that is no more.
+// clear deletes all that came from a source that is no more. What can't go is an orphan from now on, which can be deleted alone.
 func (s *Service) clear(ctx context.Context, a clearArgs) error {
 	told := 0
 	r := &removal{s: s, space: a.Space, source: a.Source, repository: a.Repository, told: &told, still: func(context.Context, *store.Tx) error { return nil }}
+	var last []ref.Entity
 	for {
 		var refs []ref.Entity
 		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
@@ -292,8 +293,18 @@ func (s *Service) clear(ctx context.Context, a clearArgs) error {
 		if err != nil || len(refs) == 0 {
 			return fault.Wrap(err, "read what is left of %s", a.Source)
 		}
+		if slices.Equal(refs, last) {
+			return s.db.Write(ctx, func(tx *store.Tx) error {
+				left, _, err := r.own(ctx, tx, refs)
+				if err != nil {
+					return err
+				}
+				return s.keepOrphans(ctx, tx, a.Space, ofSource(a.Source), texts(left))
+			})
+		}
 		if err := r.all(ctx, refs); err != nil {
 			return err
 		}
+		last = refs
 	}
 }

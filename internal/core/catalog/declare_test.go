@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,4 +246,38 @@ func (b *bench) beside() *bench {
 	o.Service.Read(b.repositories.Platform())
 	o.Know(identity.New(b.db, rights, o.ledger, time.Now, log))
 	return o
+}
+
+// A location that has brought a kind of which others have something is removed, and the kind stays until nothing is of it.
+func TestALocationWhoseKindIsInUseIsRemoved(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		adam, alice := accesstest.As("adam"), accesstest.As("alice")
+		var many strings.Builder
+		for i := range 60 { // which are deleted in chunks
+			many.WriteString(component("c"+strconv.Itoa(i), ""))
+		}
+		b.repository(alice, "default", "team/kinds")
+		b.push(alice, "team/kinds", map[string]string{"catalog-info.yaml": dataset + many.String()})
+		l := b.location(alice, "default", "team/kinds", "")
+		if err := b.TrustLocation(adam, l.ID, []string{"Kind"}, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.work()
+		b.apply(alice, "default", "", datasetOf("raw", "tier: gold"))
+		if err := b.RemoveLocation(adam, l.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.work()
+		b.gone(system(), "c0")
+		b.gone(system(), "c59")
+		if e := b.get("kind:dataset"); !e.Orphan || !strings.Contains(e.Error, "there are 1 entity of the kind dataset") {
+			t.Errorf("the kind is %+v", e)
+		}
+		for _, name := range []string{"dataset:raw", "kind:dataset"} {
+			if err := b.Delete(adam, parseRef(t, name), ""); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
