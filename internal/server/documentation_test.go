@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +179,50 @@ func TestDocsElsewhere(t *testing.T) {
 		if err != nil || len(report.Problems) != 1 || report.Problems[0].Target != "b.md" {
 			t.Errorf("files that are sent: %+v, %v", report, err)
 		}
+	})
+}
+
+// TestDocsOfManyEntities is about a repository that declares more than are looked at as a whole: of those that a push changes,
+// each gets its docs, or loses them, by itself.
+func TestDocsOfManyEntities(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		const services = 250
+		declared := func(i int, annotation string) string {
+			return fmt.Sprintf("---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: s%03d%s}, spec: {type: service, lifecycle: production, owner: crew}}\n", i, annotation)
+		}
+		const own = `, annotations: {backstage.io/techdocs-ref: "dir:."}`
+		all := func(change func(i int) string) string {
+			var b strings.Builder
+			for i := range services {
+				b.WriteString(declared(i, change(i)))
+			}
+			return b.String()
+		}
+		g.push("alice", "default/fleet", map[string]string{
+			"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: fleet}, spec: {targets: [./fleet/all.yaml, ./few/one.yaml]}}\n",
+			"fleet/all.yaml":    all(func(i int) string { return map[bool]string{true: own}[i == 7] }), "fleet/README.md": "# The fleet\n",
+			"few/one.yaml": declared(900, ""), "few/README.md": "# One of few\n",
+		})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/fleet"}); err != nil {
+			t.Fatal(err)
+		}
+		lists := func(want ...string) {
+			t.Helper()
+			g.listsDocs("rita", func(listed []client.DocsListed) bool {
+				var names []string
+				for _, l := range listed {
+					names = append(names, strings.TrimPrefix(l.Entity, "component:default/"))
+				}
+				return slices.Equal(names, want)
+			})
+		}
+		lists("s007", "s900")
+		g.push("alice", "default/fleet", map[string]string{"fleet/all.yaml": all(func(i int) string { return map[bool]string{true: own}[i == 8] })})
+		lists("s008", "s900")
+		g.push("alice", "default/fleet", map[string]string{"fleet/all.yaml": all(func(i int) string { return map[bool]string{true: own}[i%100 == 0] })})
+		lists("s000", "s100", "s200", "s900")
+		g.push("alice", "default/fleet", map[string]string{"fleet/all.yaml": declared(3, "")})
+		lists("s003", "s900")
 	})
 }
 

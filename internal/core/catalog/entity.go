@@ -32,6 +32,16 @@ type Entity struct {
 	Commit    string // at which this version was brought; "" when it was applied
 	File      File   // where it was read; zero when it was applied
 	Origin    File   // what somebody registered and led there: Path may be a pattern; zero when it was applied
+
+	text []byte // of the document, where it is as it was stored
+}
+
+// Text gives the document as canonical JSON. It is not to be changed.
+func (e Entity) Text() []byte {
+	if e.text != nil {
+		return e.text
+	}
+	return e.Document.JSON()
 }
 
 // File is where a location's entity was read.

@@ -38,7 +38,7 @@ func scanRow(r store.Row, more ...any) (row, error) {
 	if e.Document, err = document.FromJSON(e.document); err != nil {
 		return e, fmt.Errorf("entity %s: %w", name, err)
 	}
-	e.Document.Origin.File = e.path
+	e.Document.Origin.File, e.text = e.path, e.document
 	e.declared, err = readRelations(relations)
 	return e, err
 }
@@ -63,6 +63,9 @@ func writeRelations(relations []document.Relation) (string, error) {
 }
 
 func readRelations(text string) ([]document.Relation, error) {
+	if relations, ok := plainRelations(text); ok {
+		return relations, nil
+	}
 	var pairs [][2]string
 	if err := json.Unmarshal([]byte(text), &pairs); err != nil {
 		return nil, fmt.Errorf("read relations: %w", err)
@@ -72,6 +75,28 @@ func readRelations(text string) ([]document.Relation, error) {
 		relations[i] = document.Relation{Type: p[0], Target: parseStored(p[1])}
 	}
 	return relations, nil
+}
+
+// plainRelations reads what has no escapes, which is all but little; each entity that is read or indexed comes by here.
+func plainRelations(text string) ([]document.Relation, bool) {
+	if strings.Contains(text, `\`) || !strings.HasPrefix(text, "[") || !strings.HasSuffix(text, "]") {
+		return nil, false
+	}
+	relations := make([]document.Relation, 0, strings.Count(text, "],")+1)
+	for rest := text[1 : len(text)-1]; rest != ""; {
+		pair, found := strings.CutPrefix(rest, `["`)
+		kind, pair, split := strings.Cut(pair, `","`)
+		target, after, ended := strings.Cut(pair, `"]`)
+		if !found || !split || !ended {
+			return nil, false
+		}
+		relations = append(relations, document.Relation{Type: kind, Target: parseStored(target)})
+		if after != "" && (after[0] != ',' || len(after) == 1) {
+			return nil, false
+		}
+		rest = strings.TrimPrefix(after, ",")
+	}
+	return relations, true
 }
 
 // fetch gives an entity to be changed; nil when there is none.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -57,19 +58,81 @@ func (s *Service) Placed(ctx context.Context, file PlacedFile, annotation, after
 			if err := r.Scan(&name, &p.Space, &text); err != nil {
 				return p, err
 			}
-			if text != "" {
-				d, err := document.FromJSON([]byte(text))
-				if err != nil {
-					return p, err
-				}
-				p.Annotations = d.Metadata.Annotations
-			}
-			p.Ref, err = ref.Parse(name, "", "")
-			return p, err
+			return p, p.says(name, text)
 		})
 		return err
 	})
 	return all, fault.Wrap(err, "list what %s declares", file.Path)
+}
+
+// says fills in what a stored entity says.
+func (p *Placed) says(name, text string) (err error) {
+	p.Ref = parseStored(name)
+	if text == "" {
+		return nil
+	}
+	var d struct {
+		Metadata struct {
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	err = json.Unmarshal([]byte(text), &d)
+	p.Annotations = d.Metadata.Annotations
+	return err
+}
+
+// Declared is an entity and where it is declared.
+type Declared struct {
+	Placed
+	Repository string // NAMESPACE/NAME; "" for one that was applied
+}
+
+// Declared gives those of many entities that are there, as Placed does. It asks for no right.
+func (s *Service) Declared(ctx context.Context, names []string, annotation string) (all []Declared, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return inParts(names, func(part []string) error {
+			in, args := numbered(2, part)
+			rows, err := tx.Query(ctx, `SELECT e.ref, e.space, e.path, COALESCE(l.repository, ''), COALESCE(l.branch, ''), CASE WHEN e.document LIKE $1 THEN e.document ELSE '' END
+				FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref IN (`+in+`)`, append([]any{"%" + annotation + "%"}, args...)...)
+			found, err := store.Collect(rows, err, func(r store.Row) (d Declared, err error) {
+				var name, text string
+				if err := r.Scan(&name, &d.Space, &d.Path, &d.Repository, &d.Branch, &text); err != nil {
+					return d, err
+				}
+				return d, d.says(name, text)
+			})
+			all = append(all, found...)
+			return err
+		})
+	})
+	return all, fault.Wrap(err, "find where entities are declared")
+}
+
+// CountDeclared counts the entities that a repository declares, up to a number. It asks for no right.
+func (s *Service) CountDeclared(ctx context.Context, repository string, most int) (n int, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id WHERE l.repository = $1 LIMIT $2) x`,
+			strings.ToLower(repository), most).Scan(&n)
+	})
+	return n, fault.Wrap(err, "count what %s declares", repository)
+}
+
+var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+
+// CountPlain counts, up to a number, the entities that files of one folder declare, not those of folders in it: of some kinds,
+// and without the annotation, as PlacedFiles has it. It asks for no right.
+func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, annotation string, kinds []string, most int) (n int, err error) {
+	inside := ""
+	if folder != "" {
+		inside = folder + "/"
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		in, args := numbered(7, kinds)
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id
+			WHERE l.repository = $1 AND l.branch = $2 AND SUBSTR(e.path, 1, LENGTH($3)) = $3 AND e.path NOT LIKE $4 ESCAPE '\' AND e.document NOT LIKE $5 AND e.kind IN (`+in+`) LIMIT $6) x`,
+			append([]any{strings.ToLower(repository), branch, inside, likeEscapes.Replace(inside) + "%/%", "%" + annotation + "%", most}, args...)...).Scan(&n)
+	})
+	return n, fault.Wrap(err, "count what %s declares in /%s", repository, folder)
 }
 
 // Whence gives the repository whose file declares an entity, "" for one that was applied, and tells whether a text, such as the

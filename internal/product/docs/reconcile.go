@@ -23,7 +23,7 @@ import (
 
 const (
 	jobLook   = "docs.look"   // at a repository
-	jobEntity = "docs.entity" // at an entity whose docs are not in the repository that declares it
+	jobEntity = "docs.entity" // at entities that have changed
 )
 
 type lookArgs struct {
@@ -31,27 +31,32 @@ type lookArgs struct {
 }
 
 type entityArgs struct {
-	Entity string `json:"entity"`
+	Entity string `json:"entity,omitempty"`
+	Entry  string `json:"entry,omitempty"` // of the ledger, which tells of many
 }
 
-// sharedMost is how many entities a folder declares, at most, for its README to be taken for theirs.
-const sharedMost = 20
+const (
+	// sharedMost is how many entities a folder declares, at most, for its README to be taken for theirs.
+	sharedMost = 20
+	// wholeMost is how many a repository declares, at most, for all of them to be looked at whenever it changes.
+	wholeMost = 200
+)
 
 func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: 10 * time.Minute, Concurrency: 2}, func(ctx context.Context, a lookArgs) error {
 		return s.look(actor.AsSystem(ctx), a.Repository)
 	})
 	queue.Handle(s.Queue, jobEntity, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a entityArgs) error {
-		return s.lookAtEntity(actor.AsSystem(ctx), a.Entity)
+		return s.lookAtEntities(actor.AsSystem(ctx), a)
 	})
 	s.Ledger.Subscribe("docs.repositories", []string{"repository.pushed", "repository.restored", "repository.transferred", "repository.renamed", "repository.purged", "repository.deleted"}, s.repositoryChanged)
-	s.Ledger.Subscribe("docs.entities", []string{"entity.created", "entity.changed", "entity.deleted"}, s.entityChanged)
+	s.Ledger.Subscribe("docs.entities", []string{"entity.created", "entity.changed", "entity.deleted", "entities.changed"}, s.entityChanged)
 }
 
-// want has a repository looked at. Whoever finds that it is due already leaves it.
-func (s *Service) want(ctx context.Context, tx *store.Tx, name string) error {
+// want has a repository looked at, and all that it declares where whole says so. Whoever finds that it is due already leaves it.
+func (s *Service) want(ctx context.Context, tx *store.Tx, name string, whole bool) error {
 	name = strings.ToLower(name)
-	n, err := tx.Exec(ctx, `INSERT INTO docs_due (repository) VALUES ($1) ON CONFLICT DO NOTHING`, name)
+	n, err := tx.Exec(ctx, `INSERT INTO docs_due (repository, whole) VALUES ($1, $2) ON CONFLICT (repository) DO UPDATE SET whole = 1 WHERE docs_due.whole < excluded.whole`, name, whole)
 	if err != nil || n == 0 {
 		return fault.Wrap(err, "have %s looked at", name)
 	}
@@ -72,11 +77,15 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 			return nil
 		}
 	}
-	return s.want(ctx, tx, name)
+	return s.want(ctx, tx, name, e.Type != "repository.pushed")
 }
 
-// entityChanged has the repository looked at that declares the entity, and the entity itself when it says where its docs are.
+// entityChanged has entities looked at of which something says that they may have docs. With those that are gone, others of
+// their folders may have some by convention.
 func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	if e.Type == "entities.changed" {
+		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{Entry: e.ID}, queue.InsertOptions{Unique: e.ID})
+	}
 	r, err := ref.Parse(e.Subject, "", "")
 	if err != nil {
 		return nil // a user, by an opaque name
@@ -88,10 +97,8 @@ func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entr
 	switch {
 	case err != nil:
 		return err
-	case from != "" && (says || things[r.Kind]):
-		return s.want(ctx, tx, from)
-	case says:
-		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{r.String()}, queue.InsertOptions{Unique: r.String()})
+	case says || from != "" && things[r.Kind]:
+		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{Entity: r.String()}, queue.InsertOptions{Unique: r.String()})
 	}
 	return s.release(ctx, tx, r) // it may have said so before
 }
@@ -119,30 +126,94 @@ func (s *Service) release(ctx context.Context, tx *store.Tx, r ref.Entity) error
 	if err != nil {
 		return err
 	}
-	return s.want(ctx, tx, repo.FullName())
+	return s.want(ctx, tx, repo.FullName(), true)
 }
 
-// lookAtEntity notes where an entity's docs are that was applied, and has them looked at.
-func (s *Service) lookAtEntity(ctx context.Context, name string) error {
-	r, err := ref.Parse(name, "", "")
-	if err != nil {
-		return nil
+// lookAtEntities notes where the docs are of entities that have changed.
+func (s *Service) lookAtEntities(ctx context.Context, a entityArgs) error {
+	names := []string{a.Entity}
+	if a.Entry != "" {
+		changes, err := s.Catalog.ChangesOf(ctx, a.Entry)
+		if err != nil {
+			return err
+		}
+		names = nil
+		for _, c := range changes {
+			names = append(names, c.Ref.String())
+		}
 	}
-	e, err := s.Catalog.Get(ctx, r)
-	if fault.Is(err, fault.NotFound) {
-		return nil
+	for part := range slices.Chunk(names, atATime) {
+		if err := s.lookAtSome(ctx, part); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (s *Service) lookAtSome(ctx context.Context, names []string) error {
+	declared, err := s.Catalog.Declared(ctx, names, annotations)
 	if err != nil {
 		return err
 	}
-	at, err := s.spot(ctx, e, 0)
-	if err == nil {
-		err = s.assign(ctx, map[string]assigned{r.String(): {at, e.Space}})
+	without := map[string]bool{}
+	for _, name := range names {
+		without[name] = true
 	}
-	if final(err) {
-		return s.DB.Write(ctx, func(tx *store.Tx) error { return s.release(ctx, tx, r) })
+	folders := map[[3]string]int{}
+	all := map[string]assigned{}
+	for _, p := range declared {
+		at, err := s.spot(ctx, placed(p.Repository, p.Placed), 0)
+		if err == nil && at.convention {
+			key := [3]string{p.Repository, p.Branch, at.folder}
+			if _, counted := folders[key]; !counted {
+				if folders[key], err = s.Catalog.CountPlain(ctx, p.Repository, p.Branch, at.folder, annotations, slices.Sorted(maps.Keys(things)), sharedMost+1); err != nil {
+					return err
+				}
+			}
+			if folders[key] > sharedMost {
+				continue
+			}
+		}
+		if final(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		all[p.Ref.String()] = assigned{at, p.Space}
+		delete(without, p.Ref.String())
 	}
-	return err
+	if err := s.assign(ctx, all); err != nil {
+		return err
+	}
+	return s.releaseAll(ctx, slices.Sorted(maps.Keys(without)))
+}
+
+// releaseAll is release for those of many entities that have docs.
+func (s *Service) releaseAll(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var known map[string][2]string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		known, err = sitesOfEntities(ctx, tx, names)
+		return err
+	})
+	if err != nil || len(known) == 0 {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, name := range slices.Sorted(maps.Keys(known)) {
+			r, err := ref.Parse(name, "", "")
+			if err == nil {
+				err = s.release(ctx, tx, r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // final tells whether asking again would give the same: what is wrong is in documents and repositories, whose changes ask.
@@ -195,42 +266,55 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		moved := map[string]bool{} // sites that others have than before
-		for _, entity := range slices.Sorted(maps.Keys(all)) {
-			a, id, site := all[entity], ids[all[entity].repository], sites[entity]
-			_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, updated)
- VALUES ($1,$2,$3,$4,'','',0,0,'',0) ON CONFLICT (id) DO UPDATE SET branch=excluded.branch`, site, id, a.branch, a.folder)
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), assignedAtATime) {
+		if err := s.DB.Write(ctx, func(tx *store.Tx) error {
+			noted, moved := map[string]bool{}, map[string]bool{} // sites; moved are those that others have than before
+			w := &store.Where{}
+			var rows []string
+			for _, entity := range part {
+				a, site := all[entity], sites[entity]
+				if !noted[site] {
+					_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, updated)
+ VALUES ($1,$2,$3,$4,'','',0,0,'',0) ON CONFLICT (id) DO UPDATE SET branch=excluded.branch`, site, ids[a.repository], a.branch, a.folder)
+					if err != nil {
+						return fault.Wrap(err, "note the site of %s", entity)
+					}
+					if err := s.want(ctx, tx, a.repository, false); err != nil {
+						return err
+					}
+				}
+				noted[site], moved[site], moved[known[entity][0]] = true, true, true
+				rows = append(rows, "("+w.Arg(entity)+","+w.Arg(site)+","+w.Arg(a.space)+")")
+			}
+			_, err := tx.Exec(ctx, `INSERT INTO docs_entities (entity, site, space) VALUES `+strings.Join(rows, ",")+`
+ ON CONFLICT (entity) DO UPDATE SET site=excluded.site, space=excluded.space`, w.Args...)
 			if err != nil {
-				return fault.Wrap(err, "note the site of %s", entity)
+				return fault.Wrap(err, "note the docs of entities")
 			}
-			n, err := tx.Exec(ctx, `INSERT INTO docs_entities (entity, site, space) VALUES ($1,$2,$3)
- ON CONFLICT (entity) DO UPDATE SET site=excluded.site, space=excluded.space WHERE docs_entities.site <> excluded.site OR docs_entities.space <> excluded.space`, entity, site, a.space)
-			if err != nil {
-				return fault.Wrap(err, "note the docs of %s", entity)
+			for _, site := range slices.Sorted(maps.Keys(moved)) {
+				if err := s.tellOf(ctx, tx, site); err != nil {
+					return err
+				}
 			}
-			if n == 0 {
-				continue
-			}
-			moved[site], moved[known[entity][0]] = true, true
-			if err := s.want(ctx, tx, a.repository); err != nil {
-				return err
-			}
+			return nil
+		}); err != nil {
+			return err
 		}
-		for _, site := range slices.Sorted(maps.Keys(moved)) {
-			if err := s.tellOf(ctx, tx, site); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // look makes what is kept of a repository's docs what they are.
 func (s *Service) look(ctx context.Context, name string) error {
+	whole := false
 	// From here on a change asks again.
 	if err := s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM docs_due WHERE repository = $1`, name)
+		err := tx.QueryRow(ctx, `SELECT whole FROM docs_due WHERE repository = $1`+tx.ForUpdate(), name).Scan(&whole)
+		if err == nil {
+			_, err = tx.Exec(ctx, `DELETE FROM docs_due WHERE repository = $1`, name)
+		} else if fault.Is(err, fault.NotFound) { // an attempt before this one has ended half way
+			whole, err = true, nil
+		}
 		return err
 	}); err != nil {
 		return err
@@ -242,13 +326,27 @@ func (s *Service) look(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.lookAtDeclared(ctx, repo); err != nil {
-		return err
+	if !whole { // those that have changed are looked at by themselves; of few, those that could not be placed before are too
+		n, err := s.Catalog.CountDeclared(ctx, repo.FullName(), wholeMost+1)
+		if err != nil {
+			return err
+		}
+		whole = n <= wholeMost
+	}
+	if whole {
+		if err := s.lookAtDeclared(ctx, repo); err != nil {
+			return err
+		}
 	}
 	return s.lookAtSites(ctx, repo)
 }
 
-const annotations = "backstage.io/techdocs-" // begin so
+const (
+	annotations = "backstage.io/techdocs-" // begin so
+	atATime     = 1000
+
+	assignedAtATime = 200 // in a transaction, so that others who write get their turn soon
+)
 
 // lookAtDeclared notes where the docs of the entities are that a repository declares. A folder that declares many has none for
 // them by convention, so that its files are read only where they say where docs are.
@@ -261,32 +359,31 @@ func (s *Service) lookAtDeclared(ctx context.Context, repo repository.Repository
 	for _, f := range files {
 		folders[f.Branch+":"+folderOf(f.Path)] += f.Plain
 	}
-	const at = 1000
 	all := map[string]assigned{}
 	for _, f := range files {
 		if f.Says == 0 && folders[f.Branch+":"+folderOf(f.Path)] > sharedMost {
 			continue
 		}
 		for after := ""; ; {
-			placed, err := s.Catalog.Placed(ctx, f, annotations, after, at)
+			found, err := s.Catalog.Placed(ctx, f, annotations, after, atATime)
 			if err != nil {
 				return err
 			}
-			for _, p := range placed {
+			for _, p := range found {
 				if err := s.locate(ctx, repo, p, folders, all); err != nil {
 					return err
 				}
 			}
-			if len(all) >= at {
+			if len(all) >= atATime {
 				if err := s.assign(ctx, all); err != nil {
 					return err
 				}
 				all = map[string]assigned{}
 			}
-			if len(placed) < at {
+			if len(found) < atATime {
 				break
 			}
-			after = placed[len(placed)-1].Ref.String()
+			after = found[len(found)-1].Ref.String()
 		}
 	}
 	return s.assign(ctx, all)
@@ -294,9 +391,7 @@ func (s *Service) lookAtDeclared(ctx context.Context, repo repository.Repository
 
 // locate finds where the docs of an entity are that a repository declares.
 func (s *Service) locate(ctx context.Context, repo repository.Repository, p catalog.Placed, folders map[string]int, all map[string]assigned) error {
-	e := catalog.Entity{Ref: p.Ref, Space: p.Space, File: catalog.File{Repository: repo.FullName(), Branch: p.Branch, Path: p.Path}}
-	e.Document.Metadata.Annotations = p.Annotations
-	at, err := s.spot(ctx, e, 0)
+	at, err := s.spot(ctx, placed(repo.FullName(), p), 0)
 	if final(err) || err == nil && at.convention && folders[p.Branch+":"+at.folder] > sharedMost {
 		return nil
 	}
@@ -304,6 +399,16 @@ func (s *Service) locate(ctx context.Context, repo repository.Repository, p cata
 		all[p.Ref.String()] = assigned{at, p.Space}
 	}
 	return err
+}
+
+// placed gives as much of an entity as says where its docs are.
+func placed(repository string, p catalog.Placed) catalog.Entity {
+	e := catalog.Entity{Ref: p.Ref, Space: p.Space}
+	if repository != "" {
+		e.File = catalog.File{Repository: repository, Branch: p.Branch, Path: p.Path}
+	}
+	e.Document.Metadata.Annotations = p.Annotations
+	return e
 }
 
 // lookAtSites reads the sites of a repository that may have changed.
@@ -319,6 +424,7 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 	}
 	heads := map[string]string{}     // of branches
 	changed := map[string][]string{} // paths, by "from to"; nil for unknown
+	var same []siteRow               // as they were at the commit that was read
 	for _, row := range sites {
 		head, known := heads[row.branch]
 		if !known {
@@ -347,12 +453,7 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 				changed[key] = paths
 			}
 			if paths != nil && !slices.ContainsFunc(paths, func(p string) bool { return row.folder == "" || strings.HasPrefix(p, row.folder+"/") }) {
-				if err := s.DB.Write(ctx, func(tx *store.Tx) error {
-					_, err := tx.Exec(ctx, `UPDATE docs_sites SET commit_id = $1 WHERE id = $2 AND commit_id = $3`, head, row.id, row.commit)
-					return err
-				}); err != nil {
-					return err
-				}
+				same = append(same, row)
 				continue
 			}
 		}
@@ -360,7 +461,17 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 			return err
 		}
 	}
-	return nil
+	if len(same) == 0 {
+		return nil
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, row := range same {
+			if _, err := tx.Exec(ctx, `UPDATE docs_sites SET commit_id = $1 WHERE id = $2 AND commit_id = $3`, heads[row.branch], row.id, row.commit); err != nil {
+				return fault.Wrap(err, "note that the site in %s is as it was", path.Join("/", row.folder))
+			}
+		}
+		return nil
+	})
 }
 
 // dropOrphans forgets the sites that no entity has any more. The row of each is held first, as whoever assigns it to an entity
@@ -369,14 +480,14 @@ func (s *Service) dropOrphans(ctx context.Context, tx *store.Tx, repo repository
 	var kept []siteRow
 	for _, row := range sites {
 		var id string
-		var entities int
+		var used bool
 		if err := tx.QueryRow(ctx, `SELECT id FROM docs_sites WHERE id = $1`+tx.ForUpdate(), row.id).Scan(&id); err != nil {
 			return nil, err
 		}
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM docs_entities WHERE site = $1`, row.id).Scan(&entities); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM docs_entities WHERE site = $1 LIMIT 1) x`, row.id).Scan(&used); err != nil {
 			return nil, err
 		}
-		if entities > 0 {
+		if used {
 			kept = append(kept, row)
 			continue
 		}

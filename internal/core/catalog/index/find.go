@@ -259,14 +259,40 @@ func (p *pager) byReference(of *roaring.Bitmap, beyond *Position) bool {
 	case p.back:
 		piece = len(p.refs.pieces)
 	}
-	more := true
-	p.refs.walk(piece, at, p.back, func(id uint32) bool {
-		if of.Contains(id) {
-			more = p.take(id)
+	more, missed, leap := true, 0, ""
+	for {
+		p.refs.walk(piece, at, p.back, func(id uint32) bool {
+			if of.Contains(id) {
+				missed, more = 0, p.take(id)
+				return more
+			}
+			if missed++; missed%leapFrom == 0 {
+				leap = p.idle(of, p.docs.at(id).ref)
+			}
+			return leap == ""
+		})
+		if leap == "" {
+			return more
 		}
-		return more
-	})
-	return more
+		piece, at = p.refs.place(func(id uint32) bool { return p.docs.at(id).ref >= leap })
+		leap = ""
+	}
+}
+
+// leapFrom is after how many references that are not wanted a walk asks whether any of their kind is.
+const leapFrom = 128
+
+// idle gives where the references of another kind begin, or those of this one when they are read backwards, if none of a
+// reference's kind is wanted.
+func (p *pager) idle(of *roaring.Bitmap, name string) string {
+	kind, _, _ := strings.Cut(name, ":")
+	if of.Intersects(p.eval(Has{Key: "kind", Values: []string{kind}}).Bitmap) {
+		return ""
+	}
+	if p.back {
+		return kind + ":"
+	}
+	return kind + ";" // the byte that follows
 }
 
 // group gathers the terms of one value, which may differ in case.

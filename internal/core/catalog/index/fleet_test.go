@@ -81,7 +81,7 @@ func TestTheIndexAnswersSoForMany(t *testing.T) {
 			t.Fatal(step, err)
 		}
 		for _, f := range []Filter{
-			nil, Has{"kind", []string{"component"}}, All{Has{"kind", []string{"Component"}}, Has{"spec.type", []string{"service"}}},
+			nil, Has{"kind", []string{"component"}}, Has{"kind", []string{"api", "system"}}, Has{"kind", []string{"resource"}}, All{Has{"kind", []string{"Component"}}, Has{"spec.type", []string{"service"}}},
 			Contains{[]string{"metadata.title", "metadata.description"}, "PART 12"}, Contains{nil, "-00012"}, Contains{[]string{"metadata.name"}, "er"},
 			All{Contains{[]string{"metadata.name"}, "billing"}, Contains{[]string{"metadata.title"}, "1"}, Not{Has{"metadata.tags.go", []string{"true"}}}},
 			HasPrefix{"metadata.name", "billing-0002"}, Any{Has{"metadata.tags", []string{"tier-2"}}, Refs{"system:made/billing-000000"}},

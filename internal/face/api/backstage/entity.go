@@ -33,7 +33,7 @@ func has(list []annotation, key []byte) bool {
 
 // appendOne writes an entity whose document has been read.
 func (h *Handler) appendOne(to []byte, e *catalog.Entity) []byte {
-	return appendEntity(to, e.Document.JSON(), e, h.whence(e))
+	return appendEntity(to, e.Text(), e, h.whence(e))
 }
 
 // appendEntity writes an entity as Backstage does: the text of its document with where it came from, its uid and etag, and its

@@ -35,7 +35,8 @@ CREATE TABLE docs_sections (
 
 -- Repositories that are to be looked at, so that a thousand changes ask once.
 CREATE TABLE docs_due (
-  repository TEXT PRIMARY KEY           -- NAMESPACE/NAME
+  repository TEXT PRIMARY KEY,          -- NAMESPACE/NAME
+  whole BIGINT NOT NULL                 -- with all that it declares
 );
 
 -- +goose Down
