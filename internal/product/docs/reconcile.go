@@ -23,7 +23,8 @@ import (
 
 const (
 	jobLook   = "docs.look"   // at a repository
-	jobEntity = "docs.entity" // at entities that have changed
+	jobEntity = "docs.entity" // at one that has changed
+	jobMany   = "docs.many"   // at many that have changed at once
 )
 
 type lookArgs struct {
@@ -31,8 +32,11 @@ type lookArgs struct {
 }
 
 type entityArgs struct {
-	Entity string `json:"entity,omitempty"`
-	Entry  string `json:"entry,omitempty"` // of the ledger, which tells of many
+	Entity string `json:"entity"`
+}
+
+type manyArgs struct {
+	Entry string `json:"entry"` // of the ledger, which tells of them
 }
 
 const (
@@ -47,7 +51,10 @@ func (s *Service) subscribe() {
 		return s.look(actor.AsSystem(ctx), a.Repository)
 	})
 	queue.Handle(s.Queue, jobEntity, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a entityArgs) error {
-		return s.lookAtEntities(actor.AsSystem(ctx), a)
+		return s.lookAtEntities(actor.AsSystem(ctx), []string{a.Entity})
+	})
+	queue.Handle(s.Queue, jobMany, queue.HandleOptions{Timeout: 10 * time.Minute, Concurrency: 1}, func(ctx context.Context, a manyArgs) error {
+		return s.lookAtMany(actor.AsSystem(ctx), a.Entry)
 	})
 	s.Ledger.Subscribe("docs.repositories", []string{"repository.pushed", "repository.restored", "repository.transferred", "repository.renamed", "repository.purged", "repository.deleted"}, s.repositoryChanged)
 	s.Ledger.Subscribe("docs.entities", []string{"entity.created", "entity.changed", "entity.deleted", "entities.changed"}, s.entityChanged)
@@ -84,7 +91,7 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 // their folders may have some by convention.
 func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	if e.Type == "entities.changed" {
-		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{Entry: e.ID}, queue.InsertOptions{Unique: e.ID})
+		return s.Queue.Insert(ctx, tx, jobMany, manyArgs{e.ID}, queue.InsertOptions{Unique: e.ID})
 	}
 	r, err := ref.Parse(e.Subject, "", "")
 	if err != nil {
@@ -98,7 +105,7 @@ func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entr
 	case err != nil:
 		return err
 	case says || from != "" && things[r.Kind]:
-		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{Entity: r.String()}, queue.InsertOptions{Unique: r.String()})
+		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{r.String()}, queue.InsertOptions{Unique: r.String()})
 	}
 	return s.release(ctx, tx, r) // it may have said so before
 }
@@ -129,28 +136,34 @@ func (s *Service) release(ctx context.Context, tx *store.Tx, r ref.Entity) error
 	return s.want(ctx, tx, repo.FullName(), true)
 }
 
-// lookAtEntities notes where the docs are of entities that have changed.
-func (s *Service) lookAtEntities(ctx context.Context, a entityArgs) error {
-	names := []string{a.Entity}
-	if a.Entry != "" {
-		changes, err := s.Catalog.ChangesOf(ctx, a.Entry)
-		if err != nil {
-			return err
-		}
-		names = nil
-		for _, c := range changes {
-			names = append(names, c.Ref.String())
-		}
+// lookAtMany looks at what an entry changed. It rests for longer than it works: much more is likely to be under way, which
+// matters more.
+func (s *Service) lookAtMany(ctx context.Context, entry string) error {
+	const rests = 3
+	changes, err := s.Catalog.ChangesOf(ctx, entry)
+	if err != nil {
+		return err
 	}
-	for part := range slices.Chunk(names, atATime) {
-		if err := s.lookAtSome(ctx, part); err != nil {
+	for part := range slices.Chunk(changes, manyAtATime) {
+		began := time.Now()
+		names := make([]string, len(part))
+		for i, c := range part {
+			names[i] = c.Ref.String()
+		}
+		if err := s.lookAtEntities(ctx, names); err != nil {
 			return err
+		}
+		select {
+		case <-time.After(rests * time.Since(began)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return nil
 }
 
-func (s *Service) lookAtSome(ctx context.Context, names []string) error {
+// lookAtEntities notes where the docs of entities are.
+func (s *Service) lookAtEntities(ctx context.Context, names []string) error {
 	declared, err := s.Catalog.Declared(ctx, names, annotations)
 	if err != nil {
 		return err
@@ -266,7 +279,7 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 	if len(all) == 0 {
 		return nil
 	}
-	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), assignedAtATime) {
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), manyAtATime) {
 		if err := s.DB.Write(ctx, func(tx *store.Tx) error {
 			noted, moved := map[string]bool{}, map[string]bool{} // sites; moved are those that others have than before
 			w := &store.Where{}
@@ -345,7 +358,7 @@ const (
 	annotations = "backstage.io/techdocs-" // begin so
 	atATime     = 1000
 
-	assignedAtATime = 200 // in a transaction, so that others who write get their turn soon
+	manyAtATime = 200 // in a transaction, so that others who write get their turn soon
 )
 
 // lookAtDeclared notes where the docs of the entities are that a repository declares. A folder that declares many has none for
