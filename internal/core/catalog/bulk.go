@@ -22,7 +22,7 @@ const (
 	firstChunk   = 200
 	leastChunk   = 20
 	mostChunk    = 2000
-	chunkTime    = 30 * time.Millisecond
+	chunkTime    = 60 * time.Millisecond
 	mostOwnEntry = 50 // changes of a refresh that have an entry each; more share one for each chunk
 )
 
@@ -90,7 +90,7 @@ func (s *Service) bringMany(ctx context.Context, r *reading, part []change) (ite
 	var tell []written
 	var began time.Time
 	told := 0
-	err = s.db.Write(ctx, func(tx *store.Tx) error {
+	err = s.db.Write(store.Long(ctx), func(tx *store.Tx) error {
 		began, told, tell = time.Now(), 0, nil
 		items = make([]Item, len(part))
 		if _, err := current(ctx, tx, r.location); err != nil {

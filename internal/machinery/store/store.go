@@ -114,6 +114,14 @@ func Along(ctx context.Context, fn func(tx *Tx) error) context.Context {
 	return context.WithValue(ctx, alongKey{}, fn)
 }
 
+type longKey struct{}
+
+// Long gives a context whose Writes take long, such as those of many rows: on SQLite no other's commit waits for one that came
+// after it.
+func Long(ctx context.Context) context.Context { return context.WithValue(ctx, longKey{}, true) }
+
+func isLong(ctx context.Context) bool { return ctx.Value(longKey{}) != nil }
+
 // Read runs fn on one consistent, read-only snapshot; it never waits for a writer. Called inside Write or
 // Read it joins that transaction, and so sees its uncommitted changes.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {

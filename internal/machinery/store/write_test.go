@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
@@ -221,6 +223,29 @@ func TestWriteThatWaitsCanBeCancelled(t *testing.T) {
 	if err := db.Write(ctx, func(tx *store.Tx) error { return insert(ctx, tx, "a") }); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestNoCommitWaitsForALongWriteThatCameLater(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t, things())
+	begun, leave, before := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	write := func(ctx context.Context, fn func()) {
+		if err := db.Write(ctx, func(*store.Tx) error { fn(); return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	all.Go(func() { write(t.Context(), func() { close(begun); <-leave }) })
+	<-begun
+	all.Go(func() { write(t.Context(), func() {}); close(before) })
+	for db.Stats().Waiting == 0 {
+		runtime.Gosched()
+	}
+	late := time.AfterFunc(20*time.Second, func() { panic("a commit waits for a long write that came later") })
+	defer late.Stop()
+	all.Go(func() { write(store.Long(t.Context()), func() { <-before }) })
+	close(leave)
+	all.Wait()
 }
 
 func TestHooksRunInOrderAfterTheCommitOnly(t *testing.T) {

@@ -27,6 +27,7 @@ type writer struct {
 	quit  chan struct{} // closed: take no more
 	gone  chan struct{} // closed: the loop has ended
 	open  func(context.Context) (*link, error)
+	held  *request // a long one, which begins the next group
 }
 
 const (
@@ -41,6 +42,7 @@ type request struct {
 	back   chan outcome // the caller gives it back
 	result chan error   // how the commit went
 	hooks  []func()
+	long   bool // see Long
 }
 
 type outcome struct {
@@ -68,7 +70,7 @@ func (w *writer) stop() {
 }
 
 func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1)}
+	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1), long: isLong(ctx)}
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
@@ -158,19 +160,26 @@ func (w *writer) undo(cause error) error {
 func (w *writer) loop() {
 	defer close(w.gone)
 	for {
-		select {
-		case r := <-w.queue:
-			w.group(r)
-		case <-w.quit:
-			w.drain()
-			return
+		r := w.held
+		if w.held = nil; r == nil {
+			select {
+			case r = <-w.queue:
+			case <-w.quit:
+				w.drain()
+				return
+			}
 		}
+		w.group(r)
 		runtime.Gosched() // those just answered may have more to write: let them join the next group
 	}
 }
 
 func (w *writer) drain() {
 	for {
+		if r := w.held; r != nil {
+			w.held = nil
+			w.group(r)
+		}
 		select {
 		case r := <-w.queue:
 			w.group(r)
@@ -234,6 +243,10 @@ func (w *writer) next(count int, until time.Time) *request {
 	for count < groupCount && time.Now().Before(until) {
 		select {
 		case r := <-w.queue:
+			if r.long && count > 0 { // those before it need not wait for it
+				w.held = r
+				return nil
+			}
 			if r.state.CompareAndSwap(waiting, running) {
 				return r
 			}

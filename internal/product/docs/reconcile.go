@@ -280,7 +280,7 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 		return nil
 	}
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(all)), manyAtATime) {
-		if err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.DB.Write(store.Long(ctx), func(tx *store.Tx) error {
 			noted, moved := map[string]bool{}, map[string]bool{} // sites; moved are those that others have than before
 			w := &store.Where{}
 			var rows []string
