@@ -209,7 +209,13 @@ func (c *catalogued) count(ctx context.Context, q url.Values) (int, error) {
 // pushes changes one entity by a push, again and again: from the start of the command, and from its end, until the change
 // is seen in the API.
 func (c *catalogued) pushes(ctx context.Context) error {
-	var whole, after spread
+	var whole, after, plain spread
+	folder := filepath.Join(c.me.home, "plain.git")
+	for _, args := range [][]string{{"init", "--quiet", "--bare", folder}, {"push", "--quiet", folder, "HEAD:refs/heads/main"}} {
+		if _, err := c.me.git(ctx, c.work, args...); err != nil {
+			return err
+		}
+	}
 	for round := range catalogPushes {
 		file, text := c.made.changed(round)
 		if err := os.WriteFile(filepath.Join(c.work, file), []byte(text), 0o600); err != nil {
@@ -236,10 +242,15 @@ func (c *catalogued) pushes(ctx context.Context) error {
 		}
 		whole = append(whole, time.Since(began))
 		after = append(after, max(0, time.Since(began)-took))
+		if took, err = c.me.timed(ctx, c.work, "push", "--quiet", folder, "HEAD:refs/heads/main"); err != nil {
+			return err
+		}
+		plain = append(plain, took)
 	}
 	c.most(c.name("push_to_visible_p50"), whole.at(0.5), 200, "ms")
 	c.most(c.name("push_to_visible_p99"), whole.at(0.99), 1000, "ms")
 	figure(c.name("end_of_push_to_visible_p50"), after.at(0.5), "ms")
+	figure(c.name("loop_push_to_a_folder_p50"), plain.at(0.5), "ms")
 	return nil
 }
 
