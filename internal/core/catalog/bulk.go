@@ -22,7 +22,7 @@ const (
 	firstChunk   = 200
 	leastChunk   = 20
 	mostChunk    = 2000
-	chunkTime    = 60 * time.Millisecond
+	chunkTime    = 40 * time.Millisecond
 	mostOwnEntry = 50 // changes of a refresh that have an entry each; more share one for each chunk
 )
 
