@@ -412,10 +412,10 @@ func (s *Service) declaredKinds(ctx context.Context, tx *store.Tx) ([]document.K
 
 // latestKinds is the registry's view of what is declared.
 func (s *Service) latestKinds(have int64) (kinds []document.Kind, generation int64, err error) {
-	// Not in the transaction that the caller may be in: what that one sees must not be kept.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	// What the transaction sees that the caller may be in must not be kept.
+	err = s.db.ReadCommitted(ctx, func(tx *store.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT generation FROM catalog_kinds_generation`).Scan(&generation)
 		if err != nil || generation == have {
 			return fault.Wrap(err, "read the changes of kinds")

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -77,6 +79,14 @@ func TestADeclaredKindIsLikeAnyOther(t *testing.T) {
 		}
 		if _, known := b.kinds.ByName("dataset"); known {
 			t.Fatal("a dry run declares a kind")
+		}
+		undone := errors.New("undone")
+		_, err = b.Apply(store.Along(adam, func(*store.Tx) error {
+			b.kinds.Refresh() // as whoever looks at a kind before the transaction has ended
+			return undone
+		}), catalog.Apply{Documents: parse(t, dataset)})
+		if _, known := b.kinds.ByName("dataset"); known || !errors.Is(err, undone) {
+			t.Fatalf("what was undone declares a kind: %v", err)
 		}
 		// Together with what is of it.
 		if got := b.apply(adam, "default", "", datasetOf("raw", "tier: gold")+dataset); got != "created created" {

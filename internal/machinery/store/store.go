@@ -135,6 +135,18 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.engine.read(ctx, fn)
 }
 
+// ReadCommitted is Read that does not join a Write: it sees nothing but what was committed, so that it can be kept.
+func (db *DB) ReadCommitted(ctx context.Context, fn func(tx *Tx) error) error {
+	if outer := db.current(); outer == nil || !outer.writes {
+		return db.Read(ctx, fn)
+	}
+	if err := db.ready(ctx); err != nil {
+		return err
+	}
+	db.stats.reads.Add(1)
+	return db.engine.read(ctx, fn)
+}
+
 func (db *DB) ready(ctx context.Context) error {
 	if db.closed.Load() {
 		return errClosed()
