@@ -73,6 +73,7 @@ func (s *Service) Find(ctx context.Context, q index.Query) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
+	found.Items = make([]Entity, 0, len(items))
 	for _, e := range items {
 		if e != nil { // one that was deleted just now is left out
 			found.Items = append(found.Items, *e)
@@ -105,40 +106,44 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 	if err != nil {
 		return nil, err
 	}
-	found := make([]Entity, 0, len(refs))
+	found := make([]Entity, 0, len(refs)) // with room for all, so that list can point there
+	list := make([]*Entity, len(refs))
 	moment, still := s.db.Moment()
 	var rest []string
-	for _, r := range refs {
-		e, ok := s.kept.at(r.String(), moment)
+	for i, r := range refs {
+		name := r.String()
+		e, ok := s.kept.at(name, moment)
 		switch {
 		case !ok || !still:
-			rest = append(rest, r.String())
+			rest = append(rest, name)
 		case visible.Has(e.Space):
 			found = append(found, e)
+			list[i] = &found[len(found)-1]
 		}
 	}
 	if len(rest) > 0 {
 		if !still {
 			moment = never
 		}
+		byRef := make(map[ref.Entity]*Entity, len(rest))
 		err = s.db.Read(ctx, func(tx *store.Tx) error {
 			read, err := s.read(ctx, tx, rest, moment, visible.Has)
-			found = append(found, read...)
+			for _, e := range read {
+				found = append(found, e)
+				byRef[e.Ref] = &found[len(found)-1]
+			}
 			return err
 		})
 		if err != nil {
 			return nil, fault.Wrap(err, "read entities")
 		}
+		for i, r := range refs {
+			if list[i] == nil {
+				list[i] = byRef[r]
+			}
+		}
 	}
 	addInverse(x, visible, found)
-	byRef := make(map[ref.Entity]*Entity, len(found))
-	for i := range found {
-		byRef[found[i].Ref] = &found[i]
-	}
-	list := make([]*Entity, len(refs))
-	for i, r := range refs {
-		list[i] = byRef[r]
-	}
 	return list, nil
 }
 

@@ -51,16 +51,19 @@ func addInverse(x *index.Index, visible access.Set, entities []Entity) {
 		if len(back) == 0 {
 			continue
 		}
-		all := slices.Clip(entities[i].Relations)
+		all := make([]document.Relation, 0, len(entities[i].Relations)+len(back))
+		all = append(all, entities[i].Relations...)
 		for _, r := range back {
 			all = append(all, document.Relation{Type: r.Type, Target: parseStored(r.Target)})
 		}
-		entities[i].Relations = sorted(all)
+		entities[i].Relations = sort(all)
 	}
 }
 
-func sorted(relations []document.Relation) []document.Relation {
-	relations = slices.Clone(relations)
+func sorted(relations []document.Relation) []document.Relation { return sort(slices.Clone(relations)) }
+
+// sort orders relations where they are, each once.
+func sort(relations []document.Relation) []document.Relation {
 	slices.SortFunc(relations, func(a, b document.Relation) int {
 		if c := strings.Compare(a.Type, b.Type); c != 0 {
 			return c

@@ -91,7 +91,7 @@ func (a *API) listEntities(ctx context.Context, in *listEntitiesInput) (*body[En
 }
 
 func (a *API) wireEntities(ctx context.Context, entities []catalog.Entity) ([]Entity, error) {
-	var ids []string
+	ids := make([]string, 0, 2*len(entities))
 	for _, e := range entities {
 		ids = append(ids, e.CreatedBy, e.UpdatedBy)
 	}
@@ -112,11 +112,11 @@ func wireEntity(e catalog.Entity, who func(string) Actor) Entity {
 	w := Entity{
 		Ref: e.Ref.String(), APIVersion: d.APIVersion, Kind: d.Kind, Namespace: e.Ref.Namespace, Name: d.Metadata.Name, Title: d.Metadata.Title,
 		Description: d.Metadata.Description, Type: e.Type, Lifecycle: lifecycle, Owner: e.Owner.String(), Tags: d.Metadata.Tags, Space: e.Space,
-		Source: source(e), Location: e.File.Location, Origin: e.Origin.Location, Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: []Relation{}, Status: e.Status, Error: e.Error, Orphan: e.Orphan,
+		Source: source(e), Location: e.File.Location, Origin: e.Origin.Location, Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: make([]Relation, len(e.Relations)), Status: e.Status, Error: e.Error, Orphan: e.Orphan,
 		Document: e.Text(), Created: e.Created, Updated: e.Updated, CreatedBy: who(e.CreatedBy), UpdatedBy: who(e.UpdatedBy),
 	}
-	for _, r := range e.Relations {
-		w.Relations = append(w.Relations, Relation{Type: r.Type, Target: r.Target.String()})
+	for i, r := range e.Relations {
+		w.Relations[i] = Relation{Type: r.Type, Target: r.Target.String()}
 	}
 	return w
 }
