@@ -191,16 +191,18 @@ func TestDocsOfManyEntities(t *testing.T) {
 			return fmt.Sprintf("---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: s%03d%s}, spec: {type: service, lifecycle: production, owner: crew}}\n", i, annotation)
 		}
 		const own = `, annotations: {backstage.io/techdocs-ref: "dir:."}`
-		all := func(change func(i int) string) string {
+		from := func(first int, change func(i int) string) string {
 			var b strings.Builder
 			for i := range services {
-				b.WriteString(declared(i, change(i)))
+				b.WriteString(declared(first+i, change(i)))
 			}
 			return b.String()
 		}
+		all := func(change func(i int) string) string { return from(0, change) }
 		g.push("alice", "default/fleet", map[string]string{
-			"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: fleet}, spec: {targets: [./fleet/all.yaml, ./few/one.yaml]}}\n",
-			"fleet/all.yaml":    all(func(i int) string { return map[bool]string{true: own}[i == 7] }), "fleet/README.md": "# The fleet\n",
+			"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: fleet}, spec: {targets: [./fleet/all.yaml, ./few/one.yaml, ./depot/all.yaml]}}\n",
+			"depot/all.yaml":    from(1000, func(int) string { return "" }), "depot/README.md": "# The depot\n",
+			"fleet/all.yaml": all(func(i int) string { return map[bool]string{true: own}[i == 7] }), "fleet/README.md": "# The fleet\n",
 			"few/one.yaml": declared(900, ""), "few/README.md": "# One of few\n",
 		})
 		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/fleet"}); err != nil {

@@ -21,48 +21,34 @@ type Placed struct {
 	Annotations map[string]string // where the document has one with the prefix that was asked for; else nil
 }
 
-// PlacedFile is a file of a repository that declares entities.
-type PlacedFile struct {
-	Location string // id
-	Branch   string // "" for the default one
-	Path     string
-	Plain    int // entities of the kinds that were asked for whose annotations don't begin as was asked
-	Says     int // entities whose annotations do
-}
-
-// PlacedFiles gives the files of a repository (NAMESPACE/NAME) that declare entities of some kinds, or entities that have an
-// annotation: those in which a text occurs that it begins with. It asks for no right.
-func (s *Service) PlacedFiles(ctx context.Context, repository, annotation string, kinds []string) (all []PlacedFile, err error) {
+// DeclaredIn gives the references after one, in order, of the entities that a repository (NAMESPACE/NAME) declares and that are
+// of some kinds, or in whose documents a text occurs, such as the beginning of an annotation. It asks for no right.
+func (s *Service) DeclaredIn(ctx context.Context, repository, annotation string, kinds []string, after string, limit int) (names []string, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		in, args := numbered(3, kinds)
-		rows, err := tx.Query(ctx, `SELECT l.id, l.branch, e.path, SUM(CASE WHEN e.kind IN (`+in+`) AND e.document NOT LIKE $1 THEN 1 ELSE 0 END), SUM(CASE WHEN e.document LIKE $1 THEN 1 ELSE 0 END)
-			FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id WHERE l.repository = $2 GROUP BY l.id, l.branch, e.path ORDER BY l.id, e.path`,
-			append([]any{"%" + annotation + "%", strings.ToLower(repository)}, args...)...)
-		all, err = store.Collect(rows, err, func(r store.Row) (f PlacedFile, err error) {
-			return f, r.Scan(&f.Location, &f.Branch, &f.Path, &f.Plain, &f.Says)
-		})
+		in, args := numbered(5, kinds)
+		rows, err := tx.Query(ctx, `SELECT e.ref FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id
+			WHERE l.repository = $1 AND e.ref > $2 AND (e.kind IN (`+in+`) OR e.document LIKE $3) ORDER BY e.ref LIMIT $4`,
+			append([]any{strings.ToLower(repository), after, "%" + annotation + "%", limit}, args...)...)
+		names, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 		return err
 	})
-	return slices.DeleteFunc(all, func(f PlacedFile) bool { return f.Plain+f.Says == 0 }), fault.Wrap(err, "list the files of %s that declare something", repository)
+	return names, fault.Wrap(err, "list what %s declares", repository)
 }
 
-// Placed gives the entities that a file declares, by reference, at most limit after one. The annotations are those of documents
-// in which a text occurs that they begin with. It asks for no right.
-func (s *Service) Placed(ctx context.Context, file PlacedFile, annotation, after string, limit int) (all []Placed, err error) {
+// LastDeclaredIn gives the repositories whose files declared entities last that are gone. It asks for no right.
+func (s *Service) LastDeclaredIn(ctx context.Context, gone []string) (repositories []string, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT ref, space, CASE WHEN document LIKE $1 THEN document ELSE '' END
-			FROM entities WHERE source = $2 AND path = $3 AND ref > $4 ORDER BY ref LIMIT $5`, "%"+annotation+"%", locationPrefix+file.Location, file.Path, after, limit)
-		all, err = store.Collect(rows, err, func(r store.Row) (Placed, error) {
-			p := Placed{Branch: file.Branch, Path: file.Path}
-			var name, text string
-			if err := r.Scan(&name, &p.Space, &text); err != nil {
-				return p, err
-			}
-			return p, p.says(name, text)
+		return inParts(gone, func(part []string) error {
+			in, args := numbered(1, part)
+			rows, err := tx.Query(ctx, `SELECT DISTINCT l.repository FROM entity_versions v JOIN locations l ON v.source = '`+locationPrefix+`' || l.id
+				WHERE v.ref IN (`+in+`) AND v.version = (SELECT MAX(w.version) FROM entity_versions w WHERE w.ref = v.ref)`, args...)
+			found, err := store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+			repositories = append(repositories, found...)
+			return err
 		})
-		return err
 	})
-	return all, fault.Wrap(err, "list what %s declares", file.Path)
+	slices.Sort(repositories)
+	return slices.Compact(repositories), fault.Wrap(err, "find where entities were declared")
 }
 
 // says fills in what a stored entity says.
@@ -87,7 +73,8 @@ type Declared struct {
 	Repository string // NAMESPACE/NAME; "" for one that was applied
 }
 
-// Declared gives those of many entities that are there, as Placed does. It asks for no right.
+// Declared gives those of many entities that are there. The annotations are those of documents in which a text occurs that they
+// begin with. It asks for no right.
 func (s *Service) Declared(ctx context.Context, names []string, annotation string) (all []Declared, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return inParts(names, func(part []string) error {
@@ -120,7 +107,7 @@ func (s *Service) CountDeclared(ctx context.Context, repository string, most int
 var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // CountPlain counts, up to a number, the entities that files of one folder declare, not those of folders in it: of some kinds,
-// and without the annotation, as PlacedFiles has it. It asks for no right.
+// and without the text of an annotation. It asks for no right.
 func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, annotation string, kinds []string, most int) (n int, err error) {
 	inside := ""
 	if folder != "" {

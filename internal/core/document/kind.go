@@ -165,7 +165,7 @@ func (r *Registry) Refresh() bool {
 		r.stale.Store(true)
 		return false
 	}
-	if generation == r.generation {
+	if generation <= r.generation { // less: who asks is in a snapshot of before
 		return false
 	}
 	r.generation = generation

@@ -244,6 +244,9 @@ func TestNoCommitWaitsForALongWriteThatCameLater(t *testing.T) {
 	late := time.AfterFunc(20*time.Second, func() { panic("a commit waits for a long write that came later") })
 	defer late.Stop()
 	all.Go(func() { write(store.Long(t.Context()), func() { <-before }) })
+	for db.Stats().Waiting < 2 {
+		runtime.Gosched()
+	}
 	close(leave)
 	all.Wait()
 }

@@ -51,20 +51,22 @@ func (s *Service) subscribe() {
 		return s.look(actor.AsSystem(ctx), a.Repository)
 	})
 	queue.Handle(s.Queue, jobEntity, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a entityArgs) error {
-		return s.lookAtEntities(actor.AsSystem(ctx), []string{a.Entity})
+		return s.lookAtMany(actor.AsSystem(ctx), []string{a.Entity}, true)
 	})
 	queue.Handle(s.Queue, jobMany, queue.HandleOptions{Timeout: 10 * time.Minute, Concurrency: 1}, func(ctx context.Context, a manyArgs) error {
-		return s.lookAtMany(actor.AsSystem(ctx), a.Entry)
+		return s.lookAtEntry(actor.AsSystem(ctx), a.Entry)
 	})
-	s.Ledger.Subscribe("docs.repositories", []string{"repository.pushed", "repository.restored", "repository.transferred", "repository.renamed", "repository.purged", "repository.deleted"}, s.repositoryChanged)
+	s.Ledger.Subscribe("docs.repositories", []string{"repository.pushed", "repository.restored", "repository.transferred", "repository.renamed", "repository.purged", "repository.deleted", "repository.changed"}, s.repositoryChanged)
+	s.Ledger.Subscribe("docs.locations", []string{"location.moved"}, s.locationMoved)
 	s.Ledger.Subscribe("docs.entities", []string{"entity.created", "entity.changed", "entity.deleted", "entities.changed"}, s.entityChanged)
 }
 
-// want has a repository looked at, and all that it declares where whole says so. Whoever finds that it is due already leaves it.
+// want has a repository looked at, and all that it declares where whole says so, also when a look is under way.
 func (s *Service) want(ctx context.Context, tx *store.Tx, name string, whole bool) error {
 	name = strings.ToLower(name)
-	n, err := tx.Exec(ctx, `INSERT INTO docs_due (repository, whole) VALUES ($1, $2) ON CONFLICT (repository) DO UPDATE SET whole = 1 WHERE docs_due.whole < excluded.whole`, name, whole)
-	if err != nil || n == 0 {
+	_, err := tx.Exec(ctx, `INSERT INTO docs_due (repository, whole, stamp) VALUES ($1, $2, $3) ON CONFLICT (repository) DO UPDATE SET
+ whole = CASE WHEN docs_due.whole > excluded.whole THEN docs_due.whole ELSE excluded.whole END, stamp = excluded.stamp`, name, whole, ref.NewID("due", s.Now()))
+	if err != nil {
 		return fault.Wrap(err, "have %s looked at", name)
 	}
 	return s.Queue.Insert(ctx, tx, jobLook, lookArgs{name}, queue.InsertOptions{Unique: name})
@@ -87,8 +89,17 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 	return s.want(ctx, tx, name, e.Type != "repository.pushed")
 }
 
-// entityChanged has entities looked at of which something says that they may have docs. With those that are gone, others of
-// their folders may have some by convention.
+// locationMoved has all looked at that a location declares: where its files are is where their docs are.
+func (s *Service) locationMoved(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	for _, r := range e.Refs {
+		if name, ok := strings.CutPrefix(r, "repository:"); ok {
+			return s.want(ctx, tx, name, true)
+		}
+	}
+	return nil
+}
+
+// entityChanged has entities looked at of which something says that they may have docs, and those that are gone.
 func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	if e.Type == "entities.changed" {
 		return s.Queue.Insert(ctx, tx, jobMany, manyArgs{e.ID}, queue.InsertOptions{Unique: e.ID})
@@ -97,8 +108,8 @@ func (s *Service) entityChanged(ctx context.Context, tx *store.Tx, e ledger.Entr
 	if err != nil {
 		return nil // a user, by an opaque name
 	}
-	if e.Type == "entity.deleted" {
-		return s.release(ctx, tx, r)
+	if e.Type == "entity.deleted" { // by a job too, so that it comes after one that may be under way
+		return s.Queue.Insert(ctx, tx, jobEntity, entityArgs{r.String()}, queue.InsertOptions{Unique: r.String()})
 	}
 	from, says, err := s.Catalog.Whence(ctx, tx, r, annotations)
 	switch {
@@ -136,22 +147,36 @@ func (s *Service) release(ctx context.Context, tx *store.Tx, r ref.Entity) error
 	return s.want(ctx, tx, repo.FullName(), true)
 }
 
-// lookAtMany looks at what an entry changed. It rests for longer than it works: much more is likely to be under way, which
-// matters more.
-func (s *Service) lookAtMany(ctx context.Context, entry string) error {
-	const rests = 3
+// lookAtEntry looks at what an entry changed.
+func (s *Service) lookAtEntry(ctx context.Context, entry string) error {
 	changes, err := s.Catalog.ChangesOf(ctx, entry)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(changes, manyAtATime) {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.Ref.String()
+	}
+	return s.lookAtMany(ctx, names, true)
+}
+
+// lookAtMany looks at entities, a part after another. After each it rests for longer than it worked: much more is likely to be
+// under way, which matters more. With some that are gone, others of their folders may have docs by convention.
+func (s *Service) lookAtMany(ctx context.Context, names []string, neighbours bool) error {
+	const rests = 3
+	for part := range slices.Chunk(names, manyAtATime) {
 		began := time.Now()
-		names := make([]string, len(part))
-		for i, c := range part {
-			names[i] = c.Ref.String()
-		}
-		if err := s.lookAtEntities(ctx, names); err != nil {
+		gone, err := s.lookAtEntities(ctx, part)
+		if err != nil {
 			return err
+		}
+		if neighbours && len(gone) > 0 {
+			if err := s.lookAround(ctx, gone); err != nil {
+				return err
+			}
+		}
+		if len(part) < manyAtATime {
+			return nil
 		}
 		select {
 		case <-time.After(rests * time.Since(began)):
@@ -162,25 +187,43 @@ func (s *Service) lookAtMany(ctx context.Context, entry string) error {
 	return nil
 }
 
-// lookAtEntities notes where the docs of entities are.
-func (s *Service) lookAtEntities(ctx context.Context, names []string) error {
-	declared, err := s.Catalog.Declared(ctx, names, annotations)
-	if err != nil {
+// lookAround has the repositories looked at in which entities were declared.
+func (s *Service) lookAround(ctx context.Context, gone []string) error {
+	gone = slices.DeleteFunc(gone, func(name string) bool { kind, _, _ := strings.Cut(name, ":"); return !things[kind] })
+	repositories, err := s.Catalog.LastDeclaredIn(ctx, gone)
+	if err != nil || len(repositories) == 0 {
 		return err
 	}
-	without := map[string]bool{}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, name := range repositories {
+			if err := s.want(ctx, tx, name, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lookAtEntities notes where the docs of entities are, and gives those that are gone.
+func (s *Service) lookAtEntities(ctx context.Context, names []string) (gone []string, err error) {
+	declared, err := s.Catalog.Declared(ctx, names, annotations)
+	if err != nil {
+		return nil, err
+	}
+	without, there := map[string]bool{}, map[string]bool{}
 	for _, name := range names {
 		without[name] = true
 	}
 	folders := map[[3]string]int{}
 	all := map[string]assigned{}
 	for _, p := range declared {
+		there[p.Ref.String()] = true
 		at, err := s.spot(ctx, placed(p.Repository, p.Placed), 0)
 		if err == nil && at.convention {
 			key := [3]string{p.Repository, p.Branch, at.folder}
 			if _, counted := folders[key]; !counted {
 				if folders[key], err = s.Catalog.CountPlain(ctx, p.Repository, p.Branch, at.folder, annotations, slices.Sorted(maps.Keys(things)), sharedMost+1); err != nil {
-					return err
+					return nil, err
 				}
 			}
 			if folders[key] > sharedMost {
@@ -191,15 +234,20 @@ func (s *Service) lookAtEntities(ctx context.Context, names []string) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		all[p.Ref.String()] = assigned{at, p.Space}
 		delete(without, p.Ref.String())
 	}
 	if err := s.assign(ctx, all); err != nil {
-		return err
+		return nil, err
 	}
-	return s.releaseAll(ctx, slices.Sorted(maps.Keys(without)))
+	for _, name := range names {
+		if !there[name] {
+			gone = append(gone, name)
+		}
+	}
+	return gone, s.releaseAll(ctx, slices.Sorted(maps.Keys(without)))
 }
 
 // releaseAll is release for those of many entities that have docs.
@@ -319,26 +367,34 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 
 // look makes what is kept of a repository's docs what they are.
 func (s *Service) look(ctx context.Context, name string) error {
-	whole := false
-	// From here on a change asks again.
-	if err := s.DB.Write(ctx, func(tx *store.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT whole FROM docs_due WHERE repository = $1`+tx.ForUpdate(), name).Scan(&whole)
-		if err == nil {
-			_, err = tx.Exec(ctx, `DELETE FROM docs_due WHERE repository = $1`, name)
-		} else if fault.Is(err, fault.NotFound) { // an attempt before this one has ended half way
-			whole, err = true, nil
+	var whole bool
+	var stamp string
+	if err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT whole, stamp FROM docs_due WHERE repository = $1`, name).Scan(&whole, &stamp)
+		if fault.Is(err, fault.NotFound) {
+			return nil
 		}
 		return err
 	}); err != nil {
 		return err
 	}
 	repo, err := s.Repositories.Platform().Get(ctx, name)
-	if fault.Is(err, fault.NotFound) {
-		return s.forgetPurged(ctx)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		err = s.forgetPurged(ctx)
+	case err == nil:
+		err = s.lookAtRepository(ctx, repo, whole)
 	}
 	if err != nil {
 		return err
 	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM docs_due WHERE repository = $1 AND stamp = $2`, name, stamp)
+		return fault.Wrap(err, "note that %s was looked at", name)
+	})
+}
+
+func (s *Service) lookAtRepository(ctx context.Context, repo repository.Repository, whole bool) error {
 	if !whole { // those that have changed are looked at by themselves; of few, those that could not be placed before are too
 		n, err := s.Catalog.CountDeclared(ctx, repo.FullName(), wholeMost+1)
 		if err != nil {
@@ -361,57 +417,30 @@ const (
 	manyAtATime = 200 // in a transaction, so that others who write get their turn soon
 )
 
-// lookAtDeclared notes where the docs of the entities are that a repository declares. A folder that declares many has none for
-// them by convention, so that its files are read only where they say where docs are.
+// lookAtDeclared notes where the docs of the entities are that a repository declares, and of those that had some there.
 func (s *Service) lookAtDeclared(ctx context.Context, repo repository.Repository) error {
-	files, err := s.Catalog.PlacedFiles(ctx, repo.FullName(), annotations, slices.Sorted(maps.Keys(things)))
-	if err != nil {
-		return err
-	}
-	folders := map[string]int{} // by how many entities of the kinds that have docs are declared there
-	for _, f := range files {
-		folders[f.Branch+":"+folderOf(f.Path)] += f.Plain
-	}
-	all := map[string]assigned{}
-	for _, f := range files {
-		if f.Says == 0 && folders[f.Branch+":"+folderOf(f.Path)] > sharedMost {
-			continue
-		}
+	kinds := slices.Sorted(maps.Keys(things))
+	for _, list := range []func(after string) ([]string, error){
+		func(after string) ([]string, error) {
+			return s.Catalog.DeclaredIn(ctx, repo.FullName(), annotations, kinds, after, atATime)
+		},
+		func(after string) ([]string, error) { return s.assignedIn(ctx, repo.ID, after, atATime) },
+	} {
 		for after := ""; ; {
-			found, err := s.Catalog.Placed(ctx, f, annotations, after, atATime)
+			names, err := list(after)
+			if err == nil {
+				err = s.lookAtMany(ctx, names, false)
+			}
 			if err != nil {
 				return err
 			}
-			for _, p := range found {
-				if err := s.locate(ctx, repo, p, folders, all); err != nil {
-					return err
-				}
-			}
-			if len(all) >= atATime {
-				if err := s.assign(ctx, all); err != nil {
-					return err
-				}
-				all = map[string]assigned{}
-			}
-			if len(found) < atATime {
+			if len(names) < atATime {
 				break
 			}
-			after = found[len(found)-1].Ref.String()
+			after = names[len(names)-1]
 		}
 	}
-	return s.assign(ctx, all)
-}
-
-// locate finds where the docs of an entity are that a repository declares.
-func (s *Service) locate(ctx context.Context, repo repository.Repository, p catalog.Placed, folders map[string]int, all map[string]assigned) error {
-	at, err := s.spot(ctx, placed(repo.FullName(), p), 0)
-	if final(err) || err == nil && at.convention && folders[p.Branch+":"+at.folder] > sharedMost {
-		return nil
-	}
-	if err == nil {
-		all[p.Ref.String()] = assigned{at, p.Space}
-	}
-	return err
+	return nil
 }
 
 // placed gives as much of an entity as says where its docs are.

@@ -81,6 +81,16 @@ func sitesOfEntities(ctx context.Context, tx *store.Tx, entities []string) (map[
 	return known, err
 }
 
+// assignedIn gives the entities after one, in order, that have their docs in a repository.
+func (s *Service) assignedIn(ctx context.Context, repository, after string, limit int) (names []string, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT e.entity FROM docs_entities e JOIN docs_sites s ON s.id = e.site WHERE s.repository = $1 AND e.entity > $2 ORDER BY e.entity LIMIT $3`, repository, after, limit)
+		names, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+		return err
+	})
+	return names, fault.Wrap(err, "list the entities with docs in a repository")
+}
+
 func dropSite(ctx context.Context, tx *store.Tx, id string) error {
 	for _, query := range []string{`DELETE FROM docs_sections WHERE site = $1`, `DELETE FROM docs_entities WHERE site = $1`, `DELETE FROM docs_sites WHERE id = $1`} {
 		if _, err := tx.Exec(ctx, query, id); err != nil {

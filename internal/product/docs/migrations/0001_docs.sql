@@ -36,7 +36,8 @@ CREATE TABLE docs_sections (
 -- Repositories that are to be looked at, so that a thousand changes ask once.
 CREATE TABLE docs_due (
   repository TEXT PRIMARY KEY,          -- NAMESPACE/NAME
-  whole BIGINT NOT NULL                 -- with all that it declares
+  whole BIGINT NOT NULL,                -- with all that it declares
+  stamp TEXT NOT NULL                   -- another one each time that it is asked for
 );
 
 -- +goose Down
