@@ -146,7 +146,7 @@ func (r *removal) oneByOne(ctx context.Context, part []document.Document) error 
 func (r *removal) many(ctx context.Context, refs []ref.Entity) error {
 	s := r.s
 	told := 0
-	err := s.db.Write(ctx, func(tx *store.Tx) error {
+	err := s.db.Write(store.Long(ctx), func(tx *store.Tx) error {
 		told = 0
 		if err := r.still(ctx, tx); err != nil {
 			return err

@@ -12,10 +12,11 @@
 // of files that somebody sends before they commit them.
 //
 // For search and for lists the room keeps a projection: docs_sites, docs_entities and docs_sections (store.go). It is
-// level-triggered: a push and a changed entity enqueue "docs.look" of the repository, which asks the catalog what is
-// declared there, and git what the pages are, and writes what differs. A change of a site's pages, or of the entities whose
-// docs it is, has an entry docs.changed in the ledger (Data: site, commit, pages, broken), whose subject is the repository.
-// Projection gives search what is there.
+// level-triggered: entities that changed are looked at by themselves ("docs.entity", "docs.many"), which asks the catalog where
+// each is declared and what it says; a push enqueues "docs.look" of the repository, which asks git what the pages are, and looks
+// at all entities that are declared there where they are few, one is gone, or the repository or a location is another one by
+// now. Each writes what differs. A change of a site's pages, or of the entities whose docs it is, has an entry docs.changed in
+// the ledger (Data: site, commit, pages, broken), whose subject is the repository. Projection gives search what is there.
 //
 // The definition of an API (an entity of kind API) is its document's spec.definition; docs/definition reads the formats and
 // tells what changed between two versions, and what of it breaks who uses it.
