@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -22,8 +23,10 @@ type Files struct {
 
 // Bounds of a bundle.
 const (
-	maxBundled = 200 // files
-	maxHops    = 50  // from a $ref to the next one
+	maxBundled = 200        // files, those that can't be read too
+	maxHops    = 50         // from a $ref to the next one
+	maxPointer = 4096       // bytes of a $ref, and of a way to a value
+	maxSteps   = 20_000_000 // to what all references name
 )
 
 // Bundle gives a YAML or JSON file as one YAML document that needs no other: what a $ref names elsewhere stands where it is
@@ -31,7 +34,10 @@ const (
 // each file and what comes of them. What is wrong with a reference, fault.NotFound, fault.TooLarge or fault.Invalid of files
 // too, is told with its file and line; other errors of files are given as they are.
 func Bundle(file string, data []byte, files Files, limits Limits) ([]byte, error) {
-	b := bundler{start: file, files: files, limits: limits.orDefault(), read: map[string]*yaml.Node{}, placed: map[place]string{}}
+	b := bundler{start: file, files: files, limits: limits.orDefault()}
+	b.read, b.failed = map[string]*yaml.Node{}, map[string]error{}
+	b.names, b.found = map[[2]string]string{}, map[[2]string]target{}
+	b.placed, b.joined = map[place]*way{}, map[*yaml.Node]*way{}
 	root, err := b.parse(file, data)
 	if err != nil || root == nil {
 		return data, err
@@ -39,23 +45,40 @@ func Bundle(file string, data []byte, files Files, limits Limits) ([]byte, error
 	b.read[file] = root
 	bundle, err := b.copy(root, spot{file: file})
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, errEnough):
 		return nil, err
 	case len(b.wrong) > 0:
 		return nil, fault.At(orInput(file)+" can't be bundled", b.wrong...)
 	case !b.changed:
 		return data, nil
 	}
-	var out bytes.Buffer
+	out := bounded{left: b.limits.Bytes}
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(bundle); err != nil {
+	switch err := encoder.Encode(bundle); {
+	case out.left < 0:
+		return nil, b.tooLarge()
+	case err != nil:
 		return nil, fault.Errorf(fault.Invalid, "write %s with what it refers to: %w", orInput(file), err)
 	}
-	if out.Len() > b.limits.Bytes {
-		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes with what it refers to; at most %d are taken", orInput(file), out.Len(), b.limits.Bytes)
+	return out.text.Bytes(), nil
+}
+
+// errEnough ends a bundle that has more wrong than is told.
+var errEnough = errors.New("enough is wrong")
+
+// bounded takes no more than what is left.
+type bounded struct {
+	text bytes.Buffer
+	left int
+}
+
+func (w *bounded) Write(text []byte) (int, error) {
+	if w.left -= len(text); w.left < 0 {
+		w.left = -1
+		return 0, errEnough
 	}
-	return out.Bytes(), nil
+	return w.text.Write(text)
 }
 
 type bundler struct {
@@ -63,27 +86,63 @@ type bundler struct {
 	files   Files
 	limits  Limits
 	read    map[string]*yaml.Node
-	placed  map[place]string // where something stands in the bundle
+	failed  map[string]error
+	names   map[[2]string]string // what Files.At gave
+	found   map[[2]string]target // by the file and the text of a reference
+	placed  map[place]*way       // where something stands in the bundle
+	joined  map[*yaml.Node]*way  // where a reference stands together with what is beside it
 	changed bool
 	values  int
 	text    int
+	steps   int
 	wrong   []fault.Detail
 }
 
 // place is a value of a file, by the way to it that leads over no $ref.
 type place struct{ file, pointer string }
 
+// target is what a reference names.
+type target struct {
+	at    place
+	value *yaml.Node
+	err   error
+}
+
+// way leads to a value of the bundle.
+type way struct {
+	up    *way
+	token string
+}
+
+// pointer writes a way, and the rest of it.
+func (w *way) pointer(rest string) (string, error) {
+	size := len(rest)
+	var tokens []string
+	for ; w != nil && size <= maxPointer; w = w.up {
+		size += len("/") + len(w.token)
+		tokens = append(tokens, w.token)
+	}
+	if size <= maxPointer {
+		var b strings.Builder
+		for i := len(tokens) - 1; i >= 0; i-- {
+			b.WriteString("/" + escapeToken(tokens[i]))
+		}
+		if b.WriteString(rest); b.Len() <= maxPointer {
+			return b.String(), nil
+		}
+	}
+	return "", fault.Errorf(fault.TooLarge, "the way to where that stands in the bundle has more than %d bytes; shorten the keys", maxPointer)
+}
+
 // spot is where a value comes from, and where it goes.
 type spot struct {
-	file    string
-	pointer string // in the bundle
-	depth   int
+	file  string
+	way   *way // in the bundle
+	depth int
 }
 
 func (s spot) child(token string) spot {
-	s.pointer += "/" + escapeToken(token)
-	s.depth++
-	return s
+	return spot{s.file, &way{s.way, token}, s.depth + 1}
 }
 
 // parse reads a file within the limits; nil when it is empty.
@@ -101,14 +160,84 @@ func (b *bundler) parse(file string, data []byte) (*yaml.Node, error) {
 	if c.value(nodes[0], 0); len(c.wrong) > 0 {
 		return nil, fault.At(orInput(file)+" is not a valid value", c.wrong...)
 	}
+	spread(nodes[0], map[*yaml.Node]bool{})
 	return nodes[0], nil
+}
+
+// spread puts what keys that are aliases, and what `<<`, bring where they stand. converter has bounded what comes of it.
+func spread(node *yaml.Node, done map[*yaml.Node]bool) {
+	if len(node.Content) == 0 || done[node] {
+		return
+	}
+	done[node] = true
+	own := map[string]bool{}
+	plain := true
+	for i, child := range node.Content {
+		spread(child, done)
+		if node.Kind != yaml.MappingNode || i%2 == 1 {
+			continue
+		}
+		if isMerge(child) {
+			plain = false
+			continue
+		}
+		if child.Kind == yaml.AliasNode {
+			key := *child.Alias
+			if key.Anchor = ""; isMerge(&key) {
+				key.Tag, key.Style = "!!str", yaml.DoubleQuotedStyle
+			}
+			child, node.Content[i] = &key, &key
+		}
+		own[child.Value] = true
+	}
+	if plain {
+		return
+	}
+	var all []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if !isMerge(key) {
+			all = append(all, key, value)
+			continue
+		}
+		for _, from := range mergedBy(value) {
+			spread(from, done)
+			for n := 0; n+1 < len(from.Content); n += 2 {
+				if name := from.Content[n].Value; !own[name] {
+					own[name] = true
+					all = append(all, from.Content[n], from.Content[n+1])
+				}
+			}
+		}
+	}
+	node.Content = all
+}
+
+// mergedBy gives the mappings that a `<<` names.
+func mergedBy(value *yaml.Node) []*yaml.Node {
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	if value.Kind != yaml.SequenceNode {
+		return []*yaml.Node{value}
+	}
+	all := make([]*yaml.Node, len(value.Content))
+	for i, item := range value.Content {
+		if all[i] = item; item.Kind == yaml.AliasNode {
+			all[i] = item.Alias
+		}
+	}
+	return all
 }
 
 func (b *bundler) copy(node *yaml.Node, at spot) (*yaml.Node, error) {
 	b.values++
 	b.text += len(node.Value)
 	if b.values > b.limits.Values || b.text > b.limits.Bytes || at.depth > b.limits.Depth {
-		return nil, fault.Errorf(fault.TooLarge, "%s is too large with what it refers to; at most %d bytes, %d values and %d levels are taken", orInput(b.start), b.limits.Bytes, b.limits.Values, b.limits.Depth)
+		return nil, b.tooLarge()
+	}
+	if b.steps > maxSteps {
+		return nil, b.tooFar()
 	}
 	if node.Kind == yaml.AliasNode {
 		at.depth++
@@ -120,6 +249,10 @@ func (b *bundler) copy(node *yaml.Node, at spot) (*yaml.Node, error) {
 	return b.copyPlain(node, at)
 }
 
+func (b *bundler) tooLarge() error {
+	return fault.Errorf(fault.TooLarge, "%s is too large with what it refers to; at most %d bytes, %d values and %d levels are taken", orInput(b.start), b.limits.Bytes, b.limits.Values, b.limits.Depth)
+}
+
 // copyPlain copies a value that is no reference.
 func (b *bundler) copyPlain(node *yaml.Node, at spot) (*yaml.Node, error) {
 	out := *node
@@ -129,9 +262,7 @@ func (b *bundler) copyPlain(node *yaml.Node, at spot) (*yaml.Node, error) {
 		token := strconv.Itoa(i)
 		if node.Kind == yaml.MappingNode {
 			if i%2 == 0 {
-				key := *child
-				key.Anchor = ""
-				out.Content = append(out.Content, &key)
+				out.Content = append(out.Content, b.copyKey(child))
 				continue
 			}
 			token = node.Content[i-1].Value
@@ -143,6 +274,13 @@ func (b *bundler) copyPlain(node *yaml.Node, at spot) (*yaml.Node, error) {
 		out.Content = append(out.Content, value)
 	}
 	return &out, nil
+}
+
+func (b *bundler) copyKey(key *yaml.Node) *yaml.Node {
+	out := *key
+	out.Anchor = ""
+	b.text += len(out.Value)
+	return &out
 }
 
 // reference gives the value of a mapping's $ref, nil when it has none.
@@ -161,24 +299,28 @@ func reference(node *yaml.Node) *yaml.Node {
 // resolve puts what a reference names in its place, or has it point to where that stands already.
 func (b *bundler) resolve(node, ref *yaml.Node, at spot) (*yaml.Node, error) {
 	if at.file == b.start && strings.HasPrefix(ref.Value, "#") {
-		return b.pointing(node, ref.Value, at)
+		return b.copyPlain(node, at)
 	}
-	found, value, err := b.find(at.file, ref.Value)
+	found, err := b.target(at.file, ref.Value)
 	if err != nil {
 		return b.refuse(ref, at, err)
 	}
-	if where, stands := b.stands(found); stands {
-		return b.pointing(node, "#"+where, at)
+	where, stands, err := b.stands(found.at, at)
+	if err != nil {
+		return b.refuse(ref, at, err)
 	}
-	b.placed[found], b.changed = at.pointer, true
+	if stands {
+		return b.pointing(node, where, at)
+	}
+	b.changed = true
+	if len(node.Content) > 2 && found.value.Kind == yaml.MappingNode {
+		return b.join(node, ref, found, at)
+	}
+	b.placed[found.at] = at.way
 	from := at
-	from.file = found.file
+	from.file = found.at.file
 	from.depth++ // each of a chain of references may have something beside it
-	out, err := b.copy(value, from)
-	if err != nil || len(node.Content) == 2 || out.Kind != yaml.MappingNode {
-		return out, err
-	}
-	return out, b.override(out, node, at)
+	return b.copy(found.value, from)
 }
 
 // pointing copies a mapping with another $ref.
@@ -189,51 +331,154 @@ func (b *bundler) pointing(node *yaml.Node, to string, at spot) (*yaml.Node, err
 	}
 	if ref := reference(out); ref.Value != to {
 		b.changed = true
+		b.text += len(to)
 		*ref = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: to, Style: yaml.DoubleQuotedStyle}
+	}
+	if b.text > b.limits.Bytes {
+		return nil, b.tooLarge()
 	}
 	return out, nil
 }
 
-// override has what stands beside a $ref replace what that brings.
-func (b *bundler) override(out, node *yaml.Node, at spot) error {
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key := *node.Content[i]
-		if key.Value == "$ref" {
-			continue
-		}
-		value, err := b.copy(node.Content[i+1], at.child(key.Value))
-		if err != nil {
-			return err
-		}
-		n := 0
-		for n < len(out.Content) && out.Content[n].Value != key.Value {
-			n += 2
-		}
-		if n < len(out.Content) {
-			out.Content[n+1] = value
-			continue
-		}
-		key.Anchor = ""
-		out.Content = append(out.Content, &key, value)
-	}
-	return nil
+// part is a key of a mapping that is made of several.
+type part struct {
+	key, value *yaml.Node
+	file       string
 }
 
-// stands tells where the bundle has a value: by itself, or as a part of what is around it.
-func (b *bundler) stands(p place) (pointer string, ok bool) {
+// join copies what a reference names with what stands beside it, which replaces what has the same key. That is not what other
+// references to the same place name: only what it leaves as it was stands there for them.
+func (b *bundler) join(node, ref *yaml.Node, found target, at spot) (*yaml.Node, error) {
+	if w, again := b.joined[node]; again {
+		where, err := w.pointer("")
+		if err != nil {
+			return b.refuse(ref, at, err)
+		}
+		return b.pointing(&yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "$ref"}, ref}}, "#"+where, at)
+	}
+	b.joined[node] = at.way
+
+	beside := map[string]part{}
+	var order []string
+	add := func(node *yaml.Node, file string) {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i].Value
+			if _, has := beside[key]; !has && key != "$ref" {
+				beside[key] = part{node.Content[i], node.Content[i+1], file}
+				order = append(order, key)
+			}
+		}
+	}
+	add(node, at.file)
+	for hops := 0; found.value.Kind == yaml.MappingNode; hops++ { // what it names may be a reference with something beside it
+		next := reference(found.value)
+		if next == nil {
+			break
+		}
+		if hops > maxHops {
+			return b.refuse(ref, at, errCircle)
+		}
+		b.steps += len(found.value.Content)
+		add(found.value, found.at.file)
+		var err error
+		if found, err = b.target(found.at.file, next.Value); err != nil {
+			return b.refuse(ref, at, err)
+		}
+		where, stands, err := b.stands(found.at, at)
+		if err != nil {
+			return b.refuse(ref, at, err)
+		}
+		if stands {
+			to := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: where, Style: yaml.DoubleQuotedStyle}
+			parts := []part{{&yaml.Node{Kind: yaml.ScalarNode, Value: "$ref"}, to, ""}}
+			for _, key := range order {
+				parts = append(parts, beside[key])
+			}
+			return b.copyParts(node, parts, at)
+		}
+	}
+
+	if found.value.Kind != yaml.MappingNode {
+		b.placed[found.at] = at.way
+		return b.copy(found.value, spot{found.at.file, at.way, at.depth + 1})
+	}
+	var parts []part
+	for i := 0; i+1 < len(found.value.Content); i += 2 {
+		key := found.value.Content[i].Value
+		if p, replaced := beside[key]; replaced {
+			parts = append(parts, p)
+			delete(beside, key)
+			continue
+		}
+		parts = append(parts, part{found.value.Content[i], found.value.Content[i+1], found.at.file})
+		stays := place{found.at.file, found.at.pointer + "/" + escapeToken(key)}
+		b.steps += len(stays.pointer)
+		if _, stands := b.placed[stays]; !stands && len(stays.pointer) <= maxPointer && b.steps <= maxSteps {
+			b.placed[stays] = &way{at.way, key}
+		}
+	}
+	for _, key := range order {
+		if p, left := beside[key]; left {
+			parts = append(parts, p)
+		}
+	}
+	return b.copyParts(found.value, parts, at)
+}
+
+// copyParts copies parts in place of what a mapping has.
+func (b *bundler) copyParts(like *yaml.Node, parts []part, at spot) (*yaml.Node, error) {
+	out := *like
+	out.Anchor, out.Content = "", nil
+	out.Style &^= yaml.FlowStyle
+	for _, p := range parts {
+		child := at.child(p.key.Value)
+		child.file = p.file
+		value, err := b.copy(p.value, child)
+		if err != nil {
+			return nil, err
+		}
+		out.Content = append(out.Content, b.copyKey(p.key), value)
+	}
+	return &out, nil
+}
+
+var errCircle = fault.Errorf(fault.Invalid, "the references go round in a circle")
+
+// stands gives a reference to where the bundle has a value: by itself, or as a part of what is around it. What stands at the
+// spot from which it is asked for names itself.
+func (b *bundler) stands(p place, from spot) (reference string, ok bool, err error) {
 	if p.file == b.start {
-		return p.pointer, true
+		return "#" + p.pointer, true, nil
 	}
 	for rest := ""; ; {
+		b.steps += 1 + len(p.pointer)/16
 		if where, ok := b.placed[p]; ok {
-			return where + rest, true
+			if where == from.way && rest == "" {
+				return "", false, errCircle
+			}
+			pointer, err := where.pointer(rest)
+			return "#" + pointer, true, err
 		}
 		cut := strings.LastIndexByte(p.pointer, '/')
 		if cut < 0 {
-			return "", false
+			return "", false, nil
 		}
 		p.pointer, rest = p.pointer[:cut], p.pointer[cut:]+rest
 	}
+}
+
+// target gives what a reference in a file names.
+func (b *bundler) target(file, ref string) (target, error) {
+	if len(ref) > maxPointer {
+		return target{}, fault.Errorf(fault.TooLarge, "a reference has at most %d bytes", maxPointer)
+	}
+	key := [2]string{file, ref}
+	found, known := b.found[key]
+	if !known {
+		found.at, found.value, found.err = b.find(file, ref)
+		b.found[key] = found
+	}
+	return found, found.err
 }
 
 // find gives the value that a reference in a file names, and where it is when all references on the way are followed.
@@ -241,14 +486,14 @@ func (b *bundler) find(file, ref string) (place, *yaml.Node, error) {
 	var tokens []string
 	for hops := 0; ; hops++ {
 		if hops > maxHops {
-			return place{}, nil, fault.Errorf(fault.Invalid, "the references go round in a circle")
+			return place{}, nil, errCircle
 		}
 		name, more, err := split(ref)
 		if err != nil {
 			return place{}, nil, err
 		}
 		if name != "" {
-			if file, err = b.files.At(file, name); err != nil {
+			if file, err = b.at(file, name); err != nil {
 				return place{}, nil, err
 			}
 		}
@@ -257,10 +502,14 @@ func (b *bundler) find(file, ref string) (place, *yaml.Node, error) {
 			return place{}, nil, err
 		}
 		tokens = append(more, tokens...)
+		b.steps += len(ref) + len(tokens)
 		at := place{file: file}
 		for {
 			for node.Kind == yaml.AliasNode {
 				node = node.Alias
+			}
+			if b.steps += len(node.Content) + len(at.pointer); b.steps > maxSteps {
+				return place{}, nil, b.tooFar()
 			}
 			next := reference(node)
 			if next != nil && (len(tokens) > 0 || len(node.Content) == 2) {
@@ -270,14 +519,35 @@ func (b *bundler) find(file, ref string) (place, *yaml.Node, error) {
 			if len(tokens) == 0 {
 				return at, node, nil
 			}
+			way := at.pointer + "/" + escapeToken(tokens[0])
+			if len(way) > maxPointer {
+				return place{}, nil, fault.Errorf(fault.TooLarge, "the way to it in %s has more than %d bytes", orInput(strings.TrimLeft(file, "/")), maxPointer)
+			}
 			child := step(node, tokens[0])
 			if child == nil {
-				return place{}, nil, fault.Errorf(fault.NotFound, "%s has no %s", orInput(strings.TrimLeft(file, "/")), at.pointer+"/"+escapeToken(tokens[0]))
+				return place{}, nil, fault.Errorf(fault.NotFound, "%s has no %s", orInput(strings.TrimLeft(file, "/")), way)
 			}
-			at.pointer += "/" + escapeToken(tokens[0])
+			at.pointer = way
 			node, tokens = child, tokens[1:]
 		}
 	}
+}
+
+func (b *bundler) at(from, name string) (string, error) {
+	key := [2]string{from, name}
+	file, known := b.names[key]
+	if known {
+		return file, nil
+	}
+	file, err := b.files.At(from, name)
+	if err == nil {
+		b.names[key] = file
+	}
+	return file, err
+}
+
+func (b *bundler) tooFar() error {
+	return fault.Errorf(fault.TooLarge, "%s refers to too much: to find it takes more than %d steps", orInput(b.start), maxSteps)
 }
 
 // split gives the file and the way in it that a reference names.
@@ -329,9 +599,22 @@ func (b *bundler) file(name string) (*yaml.Node, error) {
 	if node, read := b.read[name]; read {
 		return node, nil
 	}
-	if len(b.read) >= maxBundled {
+	if err, failed := b.failed[name]; failed {
+		return nil, err
+	}
+	if len(b.read)+len(b.failed) >= maxBundled {
 		return nil, fault.Errorf(fault.TooLarge, "%s refers to more than %d files", orInput(b.start), maxBundled)
 	}
+	node, err := b.load(name)
+	if err != nil {
+		b.failed[name] = err
+		return nil, err
+	}
+	b.read[name] = node
+	return node, nil
+}
+
+func (b *bundler) load(name string) (*yaml.Node, error) {
 	data, err := b.files.Read(name)
 	if err != nil {
 		return nil, err
@@ -348,7 +631,6 @@ func (b *bundler) file(name string) (*yaml.Node, error) {
 	if node == nil {
 		return nil, fault.Errorf(fault.Invalid, "%s is empty", strings.TrimLeft(name, "/"))
 	}
-	b.read[name] = node
 	return node, nil
 }
 
@@ -359,14 +641,18 @@ func (b *bundler) refuse(ref *yaml.Node, at spot, err error) (*yaml.Node, error)
 	default:
 		return nil, err
 	}
-	if len(b.wrong) < maxDetails {
-		message := fault.Message(err)
-		if details := fault.Details(err); len(details) > 0 {
-			message = details[0].String()
-		}
-		b.wrong = append(b.wrong, fault.Detail{
-			File: strings.TrimLeft(at.file, "/"), Line: ref.Line, Column: ref.Column, Message: fmt.Sprintf("the $ref %.200q: %s", ref.Value, message),
-		})
+	if b.steps > maxSteps {
+		return nil, b.tooFar()
+	}
+	message := fault.Message(err)
+	if details := fault.Details(err); len(details) > 0 {
+		message = details[0].String()
+	}
+	b.wrong = append(b.wrong, fault.Detail{
+		File: strings.TrimLeft(at.file, "/"), Line: ref.Line, Column: ref.Column, Message: fmt.Sprintf("the $ref %.200q: %s", ref.Value, message),
+	})
+	if len(b.wrong) >= maxDetails {
+		return nil, errEnough
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}, nil
 }
