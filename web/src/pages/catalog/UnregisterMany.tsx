@@ -8,15 +8,8 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Rows } from '../../parts/Page';
 import { parseRef } from '../../words/ref';
-import { type Chosen, registeredBy } from './locations';
+import { goingWith, registeredBy } from './locations';
 import { counted, Names } from './Names';
-
-interface Going extends Chosen {
-  name: string;
-  total: number;
-  /** The first of what came from it. */
-  some: string[];
-}
 
 /** Takes the locations away that entities come from: whole ones, so it is told first what goes besides. */
 export function UnregisterMany({ entities, close }: { entities: Entity[]; close: (done: boolean) => void }) {
@@ -25,7 +18,7 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
   const [agreed, setAgreed] = useState(false);
   const going = useQuery({
     queryKey: ['unregister', locations.map((l) => l.id)],
-    queryFn: () => read(locations),
+    queryFn: () => goingWith(locations),
     gcTime: 0,
   });
   const remove = useMutation({
@@ -131,7 +124,7 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
             <Button
               color="red"
               loading={remove.isPending}
-              disabled={!going.data || asked === 0 || (besides > 0 && !agreed)}
+              disabled={!going.isSuccess || asked === 0 || (besides > 0 && !agreed)}
               onClick={() => remove.mutate()}
             >
               Unregister
@@ -141,20 +134,4 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
       </Stack>
     </Modal>
   );
-}
-
-/** What each location is called, and what came from it. */
-async function read(locations: Chosen[]): Promise<Going[]> {
-  const found: Going[] = [];
-  await each(locations, async (chosen) => {
-    const { id } = chosen;
-    const going: Going = { ...chosen, name: chosen.source, total: chosen.refs.length, some: chosen.refs.slice(0, 3) };
-    found.push(going);
-    const at = await body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } }));
-    going.name = `${at.repository}${at.ref ? `@${at.ref}` : ''}:${at.path}`;
-    const all = await body(api.GET('/api/v1/entities', { params: { query: { location: id, limit: 3 } } }));
-    going.total = all.total;
-    going.some = all.items.map((e) => e.ref);
-  });
-  return found;
 }

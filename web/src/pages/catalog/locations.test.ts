@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { readBy, registeredBy } from './locations';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { api } from '../../api/client';
+import { goingWith, readBy, registeredBy } from './locations';
 
 const shop = { ref: 'component:default/shop', source: 'crew/all/shop.yaml', location: 'loc_2', origin: 'loc_1' };
 const till = { ref: 'component:default/till', source: 'crew/all/till.yaml', location: 'loc_3', origin: 'loc_1' };
@@ -29,5 +30,41 @@ describe('the locations of entities', () => {
       orphans: [kept.ref, lone.ref],
       others: [applied.ref],
     });
+  });
+});
+
+describe('what goes with locations', () => {
+  afterEach(() => vi.restoreAllMocks());
+  const chosen = ['loc_1', 'loc_2'].map((id) => ({ id, source: `${id}.yaml`, refs: [`component:default/${id}`] }));
+  function answering(wrong: (path: string, id: string) => number) {
+    vi.spyOn(api, 'GET').mockImplementation(((path: string, { params }: { params: Params }) => {
+      const id = params.path?.id ?? params.query?.location ?? '';
+      const status = wrong(path, id);
+      if (status) {
+        return Promise.resolve({ error: { title: 'No', detail: 'not now' }, response: new Response(null, { status }) });
+      }
+      const data = path.includes('locations')
+        ? { repository: 'crew/all', ref: 'main', path: `${id}.yaml` }
+        : { total: 7, items: [{ ref: `component:default/${id}` }] };
+      return Promise.resolve({ data, response: new Response() });
+    }) as unknown as typeof api.GET);
+  }
+  interface Params {
+    path?: { id: string };
+    query?: { location: string };
+  }
+
+  it('is all that came from them', async () => {
+    answering(() => 0);
+    expect(await goingWith(chosen)).toEqual(
+      chosen.map((c) => ({ ...c, name: `crew/all@main:${c.id}.yaml`, total: 7, some: c.refs })),
+    );
+  });
+  it.each([
+    ['/api/v1/locations/{id}', 503],
+    ['/api/v1/entities', 429],
+  ])('fails when %s of one of them answers %d', async (path, status) => {
+    answering((asked, id) => (asked === path && id === 'loc_2' ? status : 0));
+    await expect(goingWith(chosen)).rejects.toThrow('loc_2.yaml: not now');
   });
 });

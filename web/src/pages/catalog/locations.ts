@@ -1,3 +1,6 @@
+import { api, body } from '../../api/client';
+import { each } from '../../api/each';
+import { Problem } from '../../api/problem';
 import type { Entity } from '../../api/types';
 
 type Placed = Pick<Entity, 'ref' | 'source' | 'location' | 'origin' | 'orphan'>;
@@ -38,4 +41,29 @@ function add(locations: Map<string, Chosen>, id: string, e: Placed) {
   const had = locations.get(id);
   if (had) had.refs.push(e.ref);
   else locations.set(id, { id, source: e.source, refs: [e.ref] });
+}
+
+/** A location that is to go, with all that came from it. */
+export interface Going extends Chosen {
+  name: string;
+  total: number;
+  /** The first of what came from it. */
+  some: string[];
+}
+
+/** What each location is called, and what goes with it. It fails where that can't be read of one: nobody agrees to what is not told. */
+export async function goingWith(locations: Chosen[]): Promise<Going[]> {
+  const found: Going[] = [];
+  const [failed] = await each(locations, async (chosen) => {
+    const { id } = chosen;
+    const going: Going = { ...chosen, name: chosen.source, total: 0, some: [] };
+    found.push(going);
+    const at = await body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } }));
+    going.name = `${at.repository}${at.ref ? `@${at.ref}` : ''}:${at.path}`;
+    const all = await body(api.GET('/api/v1/entities', { params: { query: { location: id, limit: 3 } } }));
+    going.total = all.total;
+    going.some = all.items.map((e) => e.ref);
+  });
+  if (failed) throw new Problem(0, 'It can’t be told what would go', `${failed.item.source}: ${failed.why}`);
+  return found;
 }
