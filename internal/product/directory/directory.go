@@ -38,6 +38,7 @@ type Directory struct {
 	version    string
 	generation int64
 	digest     string
+	written    time.Time // when an identity provider wrote to it first
 	held       time.Time
 }
 

@@ -262,9 +262,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	sum := sha256.Sum256([]byte(c.Space + "\n" + string(raw)))
 	now := Directory{Name: name, Space: c.Space, Spec: spec, version: hex.EncodeToString(sum[:]), Status: Status{State: Waiting, Since: s.Now()}}
 	if had {
-		now.Status, now.generation, now.held = before.Status, before.generation, before.held
+		now.Status, now.generation, now.written, now.held = before.Status, before.generation, before.written, before.held
 		if now.Protocol() != before.Protocol() {
-			now.Status = Status{State: Waiting, Since: s.Now()}
+			now.Status, now.written = Status{State: Waiting, Since: s.Now()}, time.Time{}
 			if err := forget(ctx, tx, name); err != nil {
 				return err
 			}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/directory/slapdtest"
 )
@@ -223,16 +225,85 @@ func TestFromLDAPToSCIM(t *testing.T) {
 			write(i)
 		}
 		b.create(directory.Group, group("crew", ids...))
-		if d := pass(2 * time.Hour); d.State != directory.Healthy || d.People != many || d.Groups != 1 || d.Wrong != 0 || d.Last.Held != 1 {
+		if d := pass(2 * time.Hour); d.State != directory.Healthy || d.People != many || d.Groups != 1 || d.Wrong != 0 || d.Last.Held != 0 {
 			t.Errorf("when all are written it is %+v", d.Status)
-		}
-		there(many + 2)
-		if d := pass(25 * time.Hour); d.State != directory.Healthy || d.Last.Held != 0 {
-			t.Errorf("a day later it is %+v", d.Status)
 		}
 		there(many + 1) // who is not written and no more than one of many goes
 		if b.entity("user:default/left") != nil {
 			t.Error("who has left is there")
 		}
+	})
+}
+
+// TestWhoCameByLDAPStaysADay after the first that an identity provider writes: a failure does not shorten it, nor do later writes
+// prolong it.
+func TestWhoCameByLDAPStaysADay(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		s := slapdtest.Start(t)
+		const many = 8
+		for i := range many {
+			s.Person(fmt.Sprintf("p%d", i), fmt.Sprintf("Person %d", i))
+		}
+		if err := b.secrets.Put(system(), "lab", "ldap", []byte(slapdtest.Password), ""); err != nil {
+			t.Fatal(err)
+		}
+		apply := func(space, source, yaml string) {
+			t.Helper()
+			docs, err := document.Parse("test.yaml", []byte(yaml), document.Limits{})
+			if err == nil {
+				_, err = b.catalog.Apply(system(), catalog.Apply{Space: space, Source: source, Documents: docs, Prune: true})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.work()
+		}
+		below := func(parent string) {
+			t.Helper()
+			apply("default", "test:crew", "{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: crew}, spec: {parent: "+parent+"}}")
+		}
+		declare := func(spec string) {
+			t.Helper()
+			apply("lab", "test:okta", "{apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: okta}, spec: "+strings.TrimSuffix(spec, "}")+", space: crew}}")
+		}
+		is := func(when string, state directory.State, held int, there bool) {
+			t.Helper()
+			d, err := b.Look(system(), "default/okta")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.State != state || d.Last.Held != held || (b.entity("user:default/p7") != nil) != there {
+				t.Errorf("%s it is %+v, and p7 %v", when, d.Status, b.entity("user:default/p7"))
+			}
+		}
+		below("lab")
+		declare(strings.ReplaceAll(spec("ldaps://"+s.Address, s.CA, "ldap", ""), "default/ldap", "lab/ldap"))
+		is("by LDAP", directory.Healthy, 0, true)
+		declare("{scim: {}, names: local}")
+		b.later(48 * time.Hour)
+		is("before anything is written", directory.Waiting, 0, true)
+		first := b.create(directory.User, user("p0@example.com"))
+		b.later(2 * time.Hour)
+		for i := 1; i < many-1; i++ {
+			b.create(directory.User, user(fmt.Sprintf("p%d@example.com", i)))
+		}
+		is("when all but one are written", directory.Healthy, 1, true)
+
+		fail := func() {
+			t.Helper()
+			b.later(time.Hour)
+			below("default")
+			is("when it can't be held against the catalog", directory.Failing, 1, true)
+			below("lab")
+			b.later(time.Minute)
+		}
+		fail()
+		is("after a failure", directory.Healthy, 1, true)
+		fail()
+		b.replace(first, user("p0@example.com"))
+		b.later(time.Hour)
+		is("after a failure and a write", directory.Healthy, 1, true)
+		b.later(20 * time.Hour)
+		is("a day after the first write", directory.Healthy, 0, false)
 	})
 }

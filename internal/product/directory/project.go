@@ -96,11 +96,11 @@ func (s *Service) projectSome(ctx context.Context, name string, whole bool) (mor
 // annotationResource names the resource that an entity is of.
 const annotationResource = "roadbed.dev/directory-id"
 
-// settling is how long an identity provider has to write who came by LDAP before.
+// settling is how long an identity provider has, from the first that it writes, to write who came by LDAP before.
 const settling = 24 * time.Hour
 
 func (d Directory) settles(now time.Time) bool {
-	return d.State == Healthy && now.Before(d.Since.Add(settling))
+	return now.Before(d.written.Add(settling))
 }
 
 // leftOver gives what came by LDAP before, the identity provider has not written yet, and stays: for the time of settling all of

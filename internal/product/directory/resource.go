@@ -205,6 +205,9 @@ func (s *Service) change(ctx context.Context, d Directory, what string, do func(
 		before := now.Status
 		now.generation++
 		now.Looked, now.State, now.Reason = s.Now(), Healthy, ""
+		if before.State == Waiting {
+			now.written = now.Looked
+		}
 		if now.State != before.State {
 			now.Since = now.Looked
 			if err := s.tell(ctx, tx, now, "directory.healthy", map[string]any{"protocol": BySCIM}); err != nil {

@@ -24,12 +24,12 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "directory", FS: sub}
 }
 
-const columns = "SELECT name, space, spec, version, generation, state, reason, looked, since, held, digest, found FROM directories"
+const columns = "SELECT name, space, spec, version, generation, state, reason, looked, since, written, held, digest, found FROM directories"
 
 func scan(row store.Row) (d Directory, err error) {
 	var spec, found string
-	var looked, since, held int64
-	if err := row.Scan(&d.Name, &d.Space, &spec, &d.version, &d.generation, &d.State, &d.Reason, &looked, &since, &held, &d.digest, &found); err != nil {
+	var looked, since, written, held int64
+	if err := row.Scan(&d.Name, &d.Space, &spec, &d.version, &d.generation, &d.State, &d.Reason, &looked, &since, &written, &held, &d.digest, &found); err != nil {
 		return d, err
 	}
 	if err := json.Unmarshal([]byte(spec), &d.Spec); err != nil {
@@ -38,7 +38,7 @@ func scan(row store.Row) (d Directory, err error) {
 	if err := json.Unmarshal([]byte(found), &d.Found); err != nil {
 		return d, fault.Wrap(err, "read what directory %s has", d.Name)
 	}
-	d.Looked, d.Since, d.held = store.FromMicros(looked), store.FromMicros(since), store.FromMicros(held)
+	d.Looked, d.Since, d.written, d.held = store.FromMicros(looked), store.FromMicros(since), store.FromMicros(written), store.FromMicros(held)
 	return d, nil
 }
 
@@ -56,11 +56,11 @@ func save(ctx context.Context, tx *store.Tx, d Directory) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO directories (name, space, spec, version, generation, state, reason, looked, since, held, digest, found)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)
+	_, err = tx.Exec(ctx, `INSERT INTO directories (name, space, spec, version, generation, state, reason, looked, since, written, held, digest, found)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)
  ON CONFLICT (name) DO UPDATE SET space=excluded.space, spec=excluded.spec, version=excluded.version, generation=excluded.generation,
- state=excluded.state, reason=excluded.reason, looked=excluded.looked, since=excluded.since, held=excluded.held, digest=excluded.digest, found=excluded.found`,
-		d.Name, d.Space, string(spec), d.version, d.generation, string(d.State), d.Reason, store.Micros(d.Looked), store.Micros(d.Since), store.Micros(d.held), d.digest, string(found))
+ state=excluded.state, reason=excluded.reason, looked=excluded.looked, since=excluded.since, written=excluded.written, held=excluded.held, digest=excluded.digest, found=excluded.found`,
+		d.Name, d.Space, string(spec), d.version, d.generation, string(d.State), d.Reason, store.Micros(d.Looked), store.Micros(d.Since), store.Micros(d.written), store.Micros(d.held), d.digest, string(found))
 	return fault.Wrap(err, "keep directory %s", d.Name)
 }
 

@@ -9,6 +9,7 @@ CREATE TABLE directories (
   reason TEXT NOT NULL,
   looked BIGINT NOT NULL,
   since BIGINT NOT NULL,
+  written BIGINT NOT NULL,     -- when an identity provider wrote to it first; 0 for not yet
   held BIGINT NOT NULL,        -- when all of it was held against the catalog last
   digest TEXT NOT NULL,        -- of what an LDAP server said when all of it was taken last
   found TEXT NOT NULL          -- JSON: counts and problems
