@@ -512,7 +512,7 @@ func (b *bundler) find(file, ref string) (place, *yaml.Node, error) {
 				return place{}, nil, b.tooFar()
 			}
 			next := reference(node)
-			if next != nil && (len(tokens) > 0 || len(node.Content) == 2) {
+			if next != nil && (len(node.Content) == 2 || len(tokens) > 0 && (tokens[0] == "$ref" || step(node, tokens[0]) == nil)) {
 				ref = next.Value
 				break
 			}

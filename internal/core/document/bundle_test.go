@@ -86,6 +86,10 @@ func TestWhatIsReferredToIsBundled(t *testing.T) {
 			folder{"api.yaml": "a: {$ref: e.yaml, d: X}\n", "e.yaml": "d: own\nparent: {$ref: e.yaml, d: parent}\nnext: [{$ref: '#/parent'}]\n"},
 			"a:\n  d: X\n  parent:\n    d: parent\n    parent:\n      $ref: \"#/a/parent\"\n    next:\n      - $ref: \"#/a/parent\"\n  next:\n    - $ref: \"#/a/parent\"\n",
 		},
+		"a part of what stands beside one": {
+			folder{"api.yaml": "a: {$ref: 'e.yaml#/x/p'}\nb: {$ref: 'e.yaml#/x/q'}\n", "e.yaml": "x: {$ref: f.yaml, p: 3}\n", "f.yaml": "{p: 5, q: 6}"},
+			"a: 3\nb: 6\n",
+		},
 		"something beside each of two on the way": {
 			folder{"api.yaml": "a: {$ref: 'e.yaml#/x', p: 1}\nb: {$ref: f.yaml}\nc: {$ref: 'e.yaml#/x', p: 2}\n", "e.yaml": "x: {$ref: f.yaml, p: 3, q: 4}\n", "f.yaml": "{p: 5, q: 6, r: 7}"},
 			"a:\n  p: 1\n  q: 4\n  r: 7\nb:\n  p: 5\n  q: 6\n  r: 7\nc:\n  $ref: \"#/b\"\n  p: 2\n  q: 4\n",
@@ -153,7 +157,7 @@ func TestWhatIsWrongWithAReferenceIsToldWithItsLine(t *testing.T) {
 		"a long way to it":         {folder{"api.yaml": "? " + strings.Repeat("k", 5000) + "\n: [{$ref: c.yaml}, {$ref: c.yaml}]", "c.yaml": "a: 1"}, "more than 4096 bytes"},
 		"a long way in a file":     {folder{"api.yaml": "b: {$ref: 'c.yaml#/a'}", "c.yaml": "a: {$ref: '#/b/" + strings.Repeat("k", 4095) + "'}\nb: {}"}, "more than 4096 bytes"},
 		"a long reference":         {folder{"api.yaml": "b: {$ref: 'c.yaml#/" + strings.Repeat("a", 4096) + "'}", "c.yaml": "a: 1"}, "at most 4096 bytes"},
-		"itself":                   {folder{"api.yaml": "b: {$ref: c.yaml}", "c.yaml": "{$ref: '#/a', a: 1}"}, "go round in a circle"},
+		"itself":                   {folder{"api.yaml": "b: {$ref: c.yaml}", "c.yaml": "{$ref: '#/x', a: 1}"}, "go round in a circle"},
 		"too far":                  {long, "100 levels"},
 		"too many":                 {wide, "more than 200 files"},
 	} {
