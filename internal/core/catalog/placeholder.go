@@ -38,7 +38,10 @@ type filler struct {
 	wrong    []fault.Detail
 }
 
-const maxPlaceholders = 100
+const (
+	maxPlaceholders = 100
+	lookUp          = 8 << 10 // bytes for which it counts that a file or an address is looked for, be it there or not
+)
 
 // mayHavePlaceholder looks where a placeholder is left by who reads the metadata.
 func mayHavePlaceholder(m document.Metadata) bool {
@@ -91,14 +94,11 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	if f.count++; f.count > maxPlaceholders {
 		return f.refuse(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at)
 	}
-	name, err := f.r.inputAt(ctx, input{path: f.in.path}, target)
-	if refused(err) {
-		return f.refuse(fault.Message(err), "", at)
+	name, err := f.at(ctx, input{path: f.in.path}, target)
+	var data []byte
+	if err == nil {
+		data, err = f.read(ctx, name)
 	}
-	if err != nil {
-		return nil, err
-	}
-	data, err := f.read(ctx, name)
 	switch {
 	case f.full:
 		return nil, f.r.tooLarge()
@@ -120,18 +120,35 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	return strings.ReplaceAll(string(data), "\x00", ""), nil
 }
 
+// take counts bytes for the file and for the location.
+func (f *filler) take(bytes int) error {
+	if f.in.filled += bytes; f.full || f.in.filled > maxFilled || f.r.bytes.Add(int64(bytes)) > maxBytes {
+		f.full = true
+		return f.r.tooLarge()
+	}
+	return nil
+}
+
+func (f *filler) at(ctx context.Context, from input, target string) (input, error) {
+	if isAddress(target) {
+		if err := f.take(lookUp); err != nil {
+			return input{}, err
+		}
+	}
+	return f.r.inputAt(ctx, from, target)
+}
+
 // read gives what is in a file, and notes that the document is made of it.
 func (f *filler) read(ctx context.Context, name input) ([]byte, error) {
+	if err := f.take(lookUp); err != nil {
+		return nil, err
+	}
 	f.in.inputs = append(f.in.inputs, name)
 	data, err := f.r.readInput(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if f.in.filled += len(data); f.in.filled > maxFilled || f.r.bytes.Add(int64(len(data))) > maxBytes {
-		f.full = true
-		return nil, f.r.tooLarge()
-	}
-	return data, nil
+	return data, f.take(len(data))
 }
 
 // bundle gives the text of a file together with what its $refs bring from others.
@@ -142,7 +159,7 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 			if err := in.UnmarshalText([]byte(from)); err != nil {
 				return "", err
 			}
-			in, err := f.r.inputAt(ctx, in, reference)
+			in, err := f.at(ctx, in, reference)
 			return in.String(), err
 		},
 		Read: func(file string) ([]byte, error) {
