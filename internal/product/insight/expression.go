@@ -153,7 +153,7 @@ func (f *facts) why() error {
 func (f *facts) Parent() cel.Activation { return nil }
 
 // judge asks the rules of a scorecard about an entity. A rule for which a fact can't be read is passed or not as it was; was tells
-// whether it failed.
+// whether it failed, or was not asked.
 func judge(ctx context.Context, spec Spec, rules []compiled, f *facts, was func(rule string) bool) Verdict {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()

@@ -20,6 +20,7 @@ import (
 type card struct {
 	Scorecard
 	generation, judged string
+	fresh              []string // rules that not everything is judged by
 	phase              int
 	last               string
 	rules              []compiled
@@ -128,7 +129,9 @@ func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, 
 		}
 		k := key{c.Ref.String(), e.Ref.String()}
 		had, judged := before[k]
-		v := judge(ctx, c.Spec, c.rules, f, func(rule string) bool { return !judged || slices.Contains(had.Failed, rule) })
+		v := judge(ctx, c.Spec, c.rules, f, func(rule string) bool {
+			return !judged || slices.Contains(c.fresh, rule) || slices.Contains(had.Failed, rule)
+		})
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}

@@ -214,12 +214,16 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode scorecard %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO insight_scorecards (ref, space, owner, title, description, spec, generation, updated) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
+	fresh, err := freshRules(ctx, tx, c.Ref.String(), spec)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO insight_scorecards (ref, space, owner, title, description, spec, generation, updated, fresh) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)
  ON CONFLICT (ref) DO UPDATE SET space=excluded.space, owner=excluded.owner, title=excluded.title, description=excluded.description, spec=excluded.spec,
- generation=excluded.generation, updated=excluded.updated,
+ generation=excluded.generation, updated=excluded.updated, fresh=excluded.fresh,
  phase = CASE WHEN insight_scorecards.generation = excluded.generation THEN insight_scorecards.phase ELSE 1 END,
  last_ref = CASE WHEN insight_scorecards.generation = excluded.generation THEN insight_scorecards.last_ref ELSE '' END`,
-		c.Ref.String(), c.Space, owner, c.New.Metadata.Title, c.New.Metadata.Description, string(raw), c.Space+" "+spec.generation(c.Ref.Namespace), store.Micros(s.Now()))
+		c.Ref.String(), c.Space, owner, c.New.Metadata.Title, c.New.Metadata.Description, string(raw), c.Space+" "+spec.generation(c.Ref.Namespace), store.Micros(s.Now()), spaced(fresh))
 	if err != nil {
 		return fault.Wrap(err, "keep scorecard %s", c.Ref)
 	}

@@ -323,7 +323,7 @@ func (s *Service) passed(ctx context.Context, tx *store.Tx, c *card, phase int, 
 		_, err := tx.Exec(ctx, `UPDATE insight_scorecards SET phase=$3, last_ref=$4 WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, phase, last)
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE insight_scorecards SET phase=0, last_ref='', judged=generation, judged_at=$3 WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, now)
+	n, err := tx.Exec(ctx, `UPDATE insight_scorecards SET phase=0, last_ref='', judged=generation, judged_at=$3, fresh='' WHERE ref=$1 AND generation=$2`, c.Ref.String(), c.generation, now)
 	if err != nil || n == 0 || c.judged == c.generation {
 		return err
 	}

@@ -455,3 +455,49 @@ func TestRunsOfOtherSpacesDoNotCount(t *testing.T) {
 		b.want(system(), ResultQuery{Level: "gold"}, map[string]string{c: "gold []"})
 	})
 }
+
+// TestANewRuleThatCannotBeAskedFails, for what was judged without it and now lifts nothing.
+func TestANewRuleThatCannotBeAskedFails(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const documented = "    - {id: documented, level: gold, expression: docs.pages > 0}\n"
+		const built = `runs.exists(r, r.kind == "build" && r.ended && now - r.finished < duration("720h"))`
+		easy := strings.Replace(ready, built, "size(runs) == 0", 1)
+		b.docs.docs[c] = Documented{Pages: 1}
+		b.apply("default", "cards", strings.Replace(easy, documented, "", 1))
+		b.apply("default", "all", component("a", "crew", c)+component("c", "crew"))
+		b.judged()
+		b.want(system(), ResultQuery{}, map[string]string{a: "bronze [used]", c: "gold []"})
+
+		// A rule comes while the docs can't be read: again, and in part.
+		b.docs.failed[c] = fault.Errorf(fault.Unavailable, "the docs are away")
+		b.apply("default", "cards", easy)
+		b.apply("default", "cards", strings.Replace(easy, "title: Ready", "title: Very ready", 1))
+		b.apply("default", "cards", strings.Replace(easy, `owner != ""`, `owner != "nobody"`, 1))
+		b.judged()
+		fails := map[string]string{a: "bronze [used documented]", c: "silver [documented]"}
+		b.want(system(), ResultQuery{}, fails)
+		again := func() {
+			t.Helper()
+			b.later(time.Hour)
+			if err := b.day(system()); err != nil {
+				t.Fatal(err)
+			}
+			b.judged()
+		}
+		again()
+		b.want(system(), ResultQuery{}, fails)
+
+		// What has passed it stays when other rules change, and not when it is another.
+		delete(b.docs.failed, c)
+		again()
+		passes := map[string]string{a: "bronze [used documented]", c: "gold []"}
+		b.want(system(), ResultQuery{}, passes)
+		b.docs.failed[c] = fault.Errorf(fault.Unavailable, "the docs are away")
+		b.apply("default", "cards", strings.Replace(easy, `owner != ""`, `owner != "none"`, 1))
+		b.judged()
+		b.want(system(), ResultQuery{}, passes)
+		b.apply("default", "cards", strings.Replace(easy, "docs.pages > 0", "docs.pages > 9", 1))
+		b.judged()
+		b.want(system(), ResultQuery{}, fails)
+	})
+}

@@ -80,7 +80,7 @@ type Verdict struct {
 	Level  string
 	Failed []string // ids of rules, in their order
 	Errors map[string]string
-	Unread []string // rules whose facts could not be read; they are as they were
+	Unread []string // rules whose facts could not be read; they are as they were, or fail when they are new
 }
 
 // verdict gives the level that failing some rules leaves: the highest one of which, and below which, none fails.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,18 +28,18 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "insight", FS: files}
 }
 
-const cardColumns = `ref, space, owner, title, description, spec, generation, judged, judged_at, phase, last_ref, error`
+const cardColumns = `ref, space, owner, title, description, spec, generation, judged, judged_at, fresh, phase, last_ref, error`
 
 func scanCard(r store.Row) (c card, err error) {
-	var name, spec string
+	var name, spec, fresh string
 	var judged int64
-	if err := r.Scan(&name, &c.Space, &c.Owner, &c.Title, &c.Description, &spec, &c.generation, &c.judged, &judged, &c.phase, &c.last, &c.Error); err != nil {
+	if err := r.Scan(&name, &c.Space, &c.Owner, &c.Title, &c.Description, &spec, &c.generation, &c.judged, &judged, &fresh, &c.phase, &c.last, &c.Error); err != nil {
 		return c, err
 	}
 	if judged > 0 {
 		c.Judged = store.FromMicros(judged)
 	}
-	c.Judging = c.judged != c.generation
+	c.Judging, c.fresh = c.judged != c.generation, strings.Fields(fresh)
 	if c.Ref, err = ref.Parse(name, "scorecard", ref.DefaultNamespace); err != nil {
 		return c, err
 	}
@@ -68,6 +69,29 @@ func current(ctx context.Context, tx *store.Tx, cards []card) (map[string]bool, 
 		are[c.Ref.String()] = now[c.Ref.String()] == c.generation
 	}
 	return are, fault.Wrap(err, "read the scorecards")
+}
+
+// freshRules gives those rules of a scorecard, as it is about to be, that not everything is judged by: what it says now lacks them,
+// or says them otherwise.
+func freshRules(ctx context.Context, tx *store.Tx, scorecard string, spec Spec) (ids []string, err error) {
+	var text, fresh string
+	var old Spec
+	err = tx.QueryRow(ctx, `SELECT spec, fresh FROM insight_scorecards WHERE ref = $1`+tx.ForUpdate(), scorecard).Scan(&text, &fresh)
+	switch {
+	case fault.Is(err, fault.NotFound):
+	case err != nil:
+		return nil, fault.Wrap(err, "read scorecard %s", scorecard)
+	case json.Unmarshal([]byte(text), &old) != nil:
+		old.Rules = nil // another release wrote it
+	}
+	were := strings.Fields(fresh)
+	for _, r := range spec.Rules {
+		same := func(o Rule) bool { return o.ID == r.ID && o.Expression == r.Expression }
+		if slices.Contains(were, r.ID) || !slices.ContainsFunc(old.Rules, same) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids, nil
 }
 
 // setError keeps why a scorecard can't judge; once it can, it judges all again.

@@ -9,6 +9,7 @@ CREATE TABLE insight_scorecards (
   generation TEXT NOT NULL,             -- of what decides: filter, levels and expressions
   judged TEXT NOT NULL DEFAULT '',      -- the generation by which everything was judged last
   judged_at BIGINT NOT NULL DEFAULT 0,
+  fresh TEXT NOT NULL DEFAULT '',       -- ids of rules that not everything is judged by yet, with a space around each
   phase INTEGER NOT NULL DEFAULT 1,     -- 0: everything is judged; 1: entities after last_ref are to be; 2: results after it may have no entity any more
   last_ref TEXT NOT NULL DEFAULT '',
   error TEXT NOT NULL DEFAULT '',       -- why it can't judge
