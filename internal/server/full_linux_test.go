@@ -78,15 +78,16 @@ func fullDisk(t *testing.T, g *ground) {
 		retry = append(retry, r.ID)
 	}
 
-	// Some space is left, but too little for what the steps write: the same for each, whatever the database took.
+	// Some space is left, but too little for what the steps write: the same for each. The database's log may take 4 MiB of
+	// it meanwhile, and 5 % of the disk are kept back.
 	free := func() {}
 	for _, c := range []struct{ script, outputs, reason, log string }{
 		{"dd if=/dev/zero of=/work/large bs=64k count=256", "", "exit code 1", "No space left on device"},
-		{"head -c 4000000 /dev/urandom > /work/out", "      outputs: {artifacts: [{name: out, path: /work/out}]}\n", "the disk of the data folder is full", ""},
+		{"head -c 7500000 /dev/urandom > /work/out", "      outputs: {artifacts: [{name: out, path: /work/out}]}\n", "the disk of the data folder is full", ""},
 		{"head -c 9000000 /dev/zero | tr '\\\\0' x | fold -w 100", "", "the step's log can't be kept", "xxxx"},
 	} {
 		free()
-		free = disktest.Fill(t, g.house.Options.Data, 6<<20)
+		free = disktest.Fill(t, g.house.Options.Data, 12<<20)
 		run, err := submit(writes(c.script, c.outputs))
 		if err != nil {
 			t.Fatal(err)
