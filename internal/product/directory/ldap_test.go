@@ -204,7 +204,7 @@ func TestFromLDAPToSCIM(t *testing.T) {
 		}
 		there(many + 2)
 
-		// The provider writes one after the other; who is not written yet stays for now.
+		// The provider writes one after the other; who is not written yet is still there.
 		var ids []string
 		write := func(i int) { ids = append(ids, b.create(directory.User, user(fmt.Sprintf("p%d@example.com", i))).ID) }
 		write(0)
