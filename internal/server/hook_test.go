@@ -389,8 +389,9 @@ func TestAKilledServerLosesNoWebhook(t *testing.T) {
 		hooked(g, "forge", "gitea", "http://127.0.0.1:1")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		senders := &errgroup.Group{}
+		senders, ctx := errgroup.WithContext(ctx)
 		var answered sync.Map
+		answers := make(chan struct{}, 1<<16)
 		for sender := range 8 {
 			senders.Go(func() error {
 				for i := 0; ctx.Err() == nil; i++ {
@@ -409,6 +410,7 @@ func TestAKilledServerLosesNoWebhook(t *testing.T) {
 					switch response.StatusCode {
 					case http.StatusAccepted, http.StatusOK:
 						answered.Store(id, true)
+						answers <- struct{}{}
 					case http.StatusServiceUnavailable:
 						i--
 					default:
@@ -421,10 +423,17 @@ func TestAKilledServerLosesNoWebhook(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 		for range 5 {
 			v.awaitReady(t)
-			select {
-			case <-time.After(time.Duration(100+random.IntN(500)) * time.Millisecond):
-			case <-v.ended:
-				t.Error("the server ended by itself")
+			for len(answers) > 0 {
+				<-answers
+			}
+			for range 20 + random.IntN(60) { // killed amid answers, however slow the machine is
+				select {
+				case <-answers:
+				case <-v.ended:
+					t.Fatal("the server ended by itself")
+				case <-ctx.Done():
+					t.Fatal(senders.Wait())
+				}
 			}
 			v.restart(t)
 		}
