@@ -10,6 +10,9 @@
 // A remote is another server's repository: what is fetched from it is received apart and checked as a push is, before any
 // reference moves, and the credentials for it reach git by a pipe.
 //
+// A developer waits for each process that a push starts. Therefore what a small push brings, which git keeps as loose
+// objects, is read without git (loose.go), and git is asked about what stands in packs or was there before.
+//
 // References below refs/roadbed/ and refs/proposals/ belong to the platform: they can't be pushed to. The former are
 // never advertised; the latter are fetched by whoever names them, and no clone fetches them unasked.
 package git

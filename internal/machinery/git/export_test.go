@@ -1,6 +1,10 @@
 package git
 
-import "time"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // SetIdle says how long a client is waited for.
 func (g *Git) SetIdle(d time.Duration) { g.idle = d }
@@ -29,3 +33,15 @@ const ServeShare = serveShare
 
 // TreeEntries is how many entries of a folder are kept.
 const TreeEntries = treeEntries
+
+// SetEnv adds to the environment of every process.
+func (g *Git) SetEnv(env ...string) { g.env = append(slices.Clip(g.env), env...) }
+
+// Loose tells whether all that a push brought is in loose objects.
+func (in Incoming) Loose(ctx context.Context) bool {
+	_, ok := in.loose(ctx)
+	return ok
+}
+
+// Leads tells whether loose commits of a push lead from one commit back to another.
+func (in Incoming) Leads(from, to string) bool { return in.leads(from, to) }

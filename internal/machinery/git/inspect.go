@@ -27,6 +27,9 @@ func (in Incoming) Files(ctx context.Context, sees func(hash string, size int64)
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
+	if objects, ok := in.loose(ctx); ok {
+		return fault.Wrap(in.looseFiles(ctx, objects, sees, reads), "look through what is pushed")
+	}
 	var wanted []string
 	received := []string{"GIT_OBJECT_DIRECTORY=" + in.quarantine} // and nothing else
 	err := in.git.records(ctx, call{

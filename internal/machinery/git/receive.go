@@ -48,12 +48,20 @@ func (in Incoming) Say(format string, args ...any) {
 
 // IsAncestor is Git.IsAncestor, with the received objects too.
 func (in Incoming) IsAncestor(ctx context.Context, a, b string) (bool, error) {
+	if in.leads(b, a) {
+		return true, nil
+	}
 	return in.git.isAncestor(ctx, in.dir, in.env, a, b)
 }
 
 // receive serves a push.
 func (s *session) receive(ctx context.Context) error {
-	config := [][2]string{{"receive.maxInputSize", strconv.FormatInt(s.options.MaxInput+commandInput, 10)}}
+	config := [][2]string{
+		{"receive.maxInputSize", strconv.FormatInt(s.options.MaxInput+commandInput, 10)},
+		// The check of what is received asks the repositories that it borrows objects from for their references: that is
+		// this one, whose references it has. The shell, which the hook needs too, is sooner there than another git.
+		{"core.alternateRefsCommand", "exit 0 #"},
+	}
 	work, cancel := context.WithDeadline(context.WithoutCancel(ctx), s.end)
 	defer cancel()
 	// Until the word is given the request's end ends the push; after it only the push's own time.
