@@ -20,6 +20,8 @@
 // what is left of the git process has ended. Settle is level-triggered: run twice, it finds no difference the second
 // time. So each change of a reference has exactly one entry.
 //
+// Whoever is told of a push asks the same of its commits: what git said of them a moment ago is told again (recent.go).
+//
 // Packing drops what no reference leads to. It takes a second lock, which every push holds from before it is checked until
 // its references have moved, so that nothing is dropped that a push builds on. A repository that is deleted ends what is
 // being served of it.

@@ -211,9 +211,9 @@ func (p Platform) entries(ctx context.Context, repository, commit, folder string
 		return nil, err
 	}
 	var files []git.TreeEntry
-	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
+	err = p.s.atCommit(ctx, r, commit, func(_, commit string) error {
 		files = nil
-		return p.s.git.Walk(ctx, dir, commit, folder, func(e git.TreeEntry) error {
+		return p.s.walk(ctx, r.ID, commit, folder, func(e git.TreeEntry) error {
 			if e.Type != "blob" || !wanted(e.Path) {
 				return nil
 			}
@@ -332,8 +332,12 @@ func match(pattern, name []string) bool {
 // ChangedPaths gives the paths that differ between two commits; from may be empty or Zero. It fails with fault.TooLarge
 // when there are too many: take everything as changed then.
 func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string) (paths []string, err error) {
-	err = p.at(ctx, repository, []string{from, to}, func(dir string) error {
-		paths, err = p.s.git.ChangedPaths(ctx, dir, from, to)
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	err = p.s.reading(ctx, r, []string{from, to}, func(string) error {
+		paths, err = p.s.changedPaths(ctx, r.ID, from, to)
 		return err
 	})
 	return paths, err

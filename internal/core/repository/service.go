@@ -42,6 +42,8 @@ type Service struct {
 	mirrors   *mirrors
 	elsewhere Reach
 	exchanges *exchanges
+	changes   recent[string]        // paths between two commits
+	listings  recent[git.TreeEntry] // files below a folder of a commit
 
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks

@@ -150,7 +150,7 @@ func (s *Service) touch(ctx context.Context, r Repository, moved []Push) (err er
 		}
 		var files func() ([]string, error)
 		if p.Old != Zero {
-			files = func() ([]string, error) { return s.git.ChangedPaths(ctx, s.folder(r.ID), p.Old, p.New) }
+			files = func() ([]string, error) { return s.changedPaths(ctx, r.ID, p.Old, p.New) }
 		}
 		if p.touches, err = s.touched(ctx, r.Space, r.FullName(), files); err != nil {
 			return err
