@@ -251,6 +251,39 @@ func TestNoCommitWaitsForALongWriteThatCameLater(t *testing.T) {
 	all.Wait()
 }
 
+func TestThoseThatWaitForALongWriteShareItsCommit(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t, things())
+	before := db.Stats().Commits
+	var all sync.WaitGroup
+	begun := make(chan struct{})
+	all.Go(func() {
+		err := db.Write(store.Long(t.Context()), func(*store.Tx) error {
+			close(begun)
+			for db.Stats().Waiting < 3 {
+				runtime.Gosched()
+			}
+			<-time.After(50 * time.Millisecond) // longer than a commit waits for others otherwise
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	for range 3 {
+		all.Go(func() {
+			if err := db.Write(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := db.Stats().Commits - before; n != 1 {
+		t.Errorf("there were %d commits", n)
+	}
+}
+
 func TestHooksRunInOrderAfterTheCommitOnly(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

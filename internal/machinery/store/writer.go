@@ -212,6 +212,9 @@ func (w *writer) group(first *request) {
 		if lost = out.broken; lost != nil {
 			break // whoever still waits gets a transaction that works
 		}
+		if r.long {
+			until = time.Now().Add(groupTime) // those who waited for it share its commit
+		}
 		r = w.next(len(kept), until)
 	}
 	w.settle(inner, kept, lost)
