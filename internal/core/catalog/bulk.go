@@ -22,13 +22,13 @@ const (
 	firstChunk   = 200
 	leastChunk   = 20
 	mostChunk    = 2000
-	chunkTime    = 40 * time.Millisecond
+	chunkTime    = 15 * time.Millisecond
 	mostOwnEntry = 50 // changes of a refresh that have an entry each; more share one for each chunk
 )
 
-// flush gives the service what is to be taken in chunks.
-func (r *reading) flush(ctx context.Context) error {
-	for len(r.bulk) > 0 {
+// flush gives the service what is to be taken in chunks, as far as these are full; with all, the rest too.
+func (r *reading) flush(ctx context.Context, all bool) error {
+	for len(r.bulk) >= r.size || all && len(r.bulk) > 0 {
 		n := min(r.size, len(r.bulk))
 		part := r.bulk[:n]
 		if err := r.bringChunk(ctx, part); err != nil {
@@ -37,7 +37,9 @@ func (r *reading) flush(ctx context.Context) error {
 		clear(part)
 		r.bulk = r.bulk[n:]
 	}
-	r.bulk = nil
+	if len(r.bulk) == 0 {
+		r.bulk = nil
+	}
 	return nil
 }
 
@@ -67,14 +69,13 @@ func (r *reading) bringChunk(ctx context.Context, part []change) error {
 	return nil
 }
 
-// paced has the next chunk be as large as can be done in the time for one.
+// paced has the next chunk be as large as can be done in the time for one, by what the last one took.
 func (r *reading) paced(n int, took time.Duration) {
-	switch {
-	case took > chunkTime:
-		r.size = max(leastChunk, n/2)
-	case took < chunkTime/2 && n >= r.size:
-		r.size = min(mostChunk, r.size*3/2)
+	if n < r.size && took < chunkTime {
+		return // a rest, which tells little
 	}
+	wanted := int(float64(n) * float64(chunkTime) / float64(max(took, time.Millisecond)))
+	r.size = max(leastChunk, min(max(wanted, n/2), n*5/4, mostChunk))
 }
 
 // present is what is asked of an entity that may change.
@@ -88,10 +89,12 @@ type present struct {
 // bringMany makes entities what changes of a location say, in one transaction.
 func (s *Service) bringMany(ctx context.Context, r *reading, part []change) (items []Item, err error) {
 	var tell []written
-	var began time.Time
+	var took time.Duration // without the commit, which others may share
 	told := 0
 	err = s.db.Write(store.Long(ctx), func(tx *store.Tx) error {
-		began, told, tell = time.Now(), 0, nil
+		began := time.Now()
+		defer func() { took = time.Since(began) }()
+		told, tell = 0, nil
 		items = make([]Item, len(part))
 		if _, err := current(ctx, tx, r.location); err != nil {
 			return err
@@ -132,8 +135,11 @@ func (s *Service) bringMany(ctx context.Context, r *reading, part []change) (ite
 	if err != nil {
 		return nil, err
 	}
-	r.told += told
-	r.paced(len(part), time.Since(began))
+	if r.told += told; r.told > mostOwnEntry && !r.many {
+		r.many = true
+		s.bringing.Add(1)
+	}
+	r.paced(len(part), took)
 	if len(tell) > 0 {
 		r.written <- tell
 	}

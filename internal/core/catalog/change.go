@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -257,12 +258,17 @@ func etag(text []byte) string {
 }
 
 func unique(relations []document.Relation) []document.Relation {
-	seen := make(map[document.Relation]bool, len(relations))
-	kept := relations[:0:0]
+	kept := make([]document.Relation, 0, len(relations))
+	var seen map[document.Relation]bool // where they are many
+	if len(relations) > 16 {
+		seen = make(map[document.Relation]bool, len(relations))
+	}
 	for _, r := range relations {
-		if !seen[r] && !r.Target.IsZero() {
+		if r.Target.IsZero() || seen[r] || seen == nil && slices.Contains(kept, r) {
+			continue
+		}
+		if kept = append(kept, r); seen != nil {
 			seen[r] = true
-			kept = append(kept, r)
 		}
 	}
 	return kept

@@ -42,7 +42,8 @@ type checked struct {
 	wrong []fault.Detail
 }
 
-// stream gives the files to fn, in their order, while those that follow are read and parsed on all processors.
+// stream gives the files to fn, in their order, while those that follow are read and parsed, on half of the processors: the
+// others are for whoever writes what was parsed, and for those who ask meanwhile.
 func (r *reading) stream(ctx context.Context, files []*walkedFile, fn func(*contents) error) error {
 	if len(files) == 0 {
 		return nil
@@ -74,7 +75,7 @@ func (r *reading) stream(ctx context.Context, files []*walkedFile, fn func(*cont
 
 // fetch reads files from git and has them parsed.
 func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*walkedFile, weights *semaphore.Weighted, ready chan<- chan *contents) {
-	processors := int64(runtime.GOMAXPROCS(0))
+	processors := int64(max(1, runtime.GOMAXPROCS(0)/2))
 	parsers := semaphore.NewWeighted(processors)
 	give := func(c *contents, size int, parse func()) bool {
 		weight := int64(min(size+1<<10, bytesInWork))

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -18,8 +19,11 @@ type Fed struct {
 	Document []byte // JSON
 }
 
-// fedAtOnce is how many entities a feed gives at once, at most.
-const fedAtOnce = 500
+const (
+	fedAtOnce = 500 // entities that a feed gives at once, at most
+	calmTime  = 20 * time.Second
+	calmAgain = 100 * time.Millisecond
+)
 
 // Feed tells of the entities that changed after a position of the ledger, each as it is now, a part at a time, and gives the
 // position that it came to. After a position below 0 it tells of all. It asks for no right: who makes answers of it does.
@@ -28,8 +32,25 @@ func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (
 		return s.feedAll(ctx, fn)
 	}
 	return s.changed(ctx, after, func(_ []ledger.Entry, names []string) error {
+		if len(names) > fedAtOnce {
+			if err := s.calm(ctx); err != nil {
+				return err
+			}
+		}
 		return inParts(names, func(some []string) error { return s.feedSome(ctx, some, fn) })
 	})
+}
+
+// calm waits while many entities are being taken in, so that these have the processor; for longer than calmTime it does not.
+func (s *Service) calm(ctx context.Context) error {
+	for late := time.Now().Add(calmTime); s.bringing.Load() > 0 && time.Now().Before(late); {
+		select {
+		case <-time.After(calmAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // changed gives the entries after a position that made versions, with the entities that they made them of, a part at a time, and

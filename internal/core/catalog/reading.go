@@ -48,7 +48,8 @@ type reading struct {
 	singles []change              // to be taken one by one, at the end
 	bulk    []change              // to be taken in the next chunk
 	size    int                   // of the next chunk
-	told    int                   // changes that have an entry of their own
+	told    int                   // changes that were taken in
+	many    bool                  // these are more than have an entry of their own
 	had     bool                  // the location had entities before
 	partial bool                  // something that may name files could not be read
 	refused map[ref.Entity]string // document → why it was not taken
@@ -129,6 +130,9 @@ func (s *Service) look(l Location, commit string) *reading {
 func (r *reading) close() {
 	close(r.written)
 	r.indexing.Wait()
+	if r.many {
+		r.s.bringing.Add(-1)
+	}
 }
 
 // start finds the location's own files. It fails when the location as a whole can't be read: then everything stays as it
@@ -190,16 +194,13 @@ func (r *reading) all(ctx context.Context) error {
 			if err := r.take(ctx, c); err != nil {
 				return err
 			}
-			if len(r.bulk) < r.size {
-				return nil
-			}
-			return r.flush(ctx)
+			return r.flush(ctx, false)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return r.flush(ctx)
+	return r.flush(ctx, true)
 }
 
 // changed gives those of the files that must be read: what is of the content that was read before is left, unless it

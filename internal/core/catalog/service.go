@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -47,6 +48,7 @@ type Service struct {
 	people       People
 	addresses    []string
 	follower     follower
+	bringing     atomic.Int64 // locations from which many entities are being taken in
 	kept         kept
 	located      store.Held[string, Location] // by id
 	now          func() time.Time

@@ -167,8 +167,10 @@ func unsafeURL(text string) bool {
 // browsed gives an address as a browser reads it: what is below a space goes at both ends, and line breaks everywhere.
 func browsed(text string) string {
 	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
-	return strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
+	return lineBreaks.Replace(text)
 }
+
+var lineBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
 var (
 	schemePattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
