@@ -104,7 +104,7 @@ func bareHandler(ctx context.Context, kind string) error {
 	var took spread
 	for range catalogRounds {
 		began := time.Now()
-		if err := get(ctx, http.DefaultClient, address, ""); err != nil {
+		if err := get(ctx, address, ""); err != nil {
 			return err
 		}
 		took = append(took, time.Since(began))
