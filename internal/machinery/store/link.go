@@ -13,9 +13,10 @@ const statements = 512
 
 // link is one SQLite connection with its prepared statements, used by one goroutine at a time.
 type link struct {
-	conn  *sql.Conn
-	known map[string]*list.Element
-	order *list.List // of *prepared, the last used first
+	conn   *sql.Conn
+	handle uintptr // SQLite's own; 0 where the driver does not tell
+	known  map[string]*list.Element
+	order  *list.List // of *prepared, the last used first
 }
 
 type prepared struct {
@@ -24,7 +25,7 @@ type prepared struct {
 }
 
 func newLink(conn *sql.Conn) *link {
-	return &link{conn: conn, known: map[string]*list.Element{}, order: list.New()}
+	return &link{conn: conn, handle: handleOf(conn), known: map[string]*list.Element{}, order: list.New()}
 }
 
 func (k *link) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

@@ -111,7 +111,12 @@ func (l *lite) read(ctx context.Context, fn func(*Tx) error) (err error) {
 			reader = nil
 		}
 	}()
-	return l.db.run(&Tx{db: l.db, link: reader}, fn)
+	tx := &Tx{db: l.db, link: reader}
+	if reader.handle != 0 && ctx.Done() != nil {
+		tx.guarded = ctx
+		defer reader.guard(ctx)()
+	}
+	return l.db.run(tx, fn)
 }
 
 func open(ctx context.Context, pool *sql.DB) (*link, error) {

@@ -11,16 +11,17 @@ import (
 
 // Tx is a running transaction. It belongs to the function it was given to and is used by one goroutine.
 type Tx struct {
-	db     *DB
-	writes bool
-	link   *link   // SQLite
-	sql    *sql.Tx // SQLite, writing
-	pgx    pgx.Tx  // PostgreSQL
-	open   *Rows   // not closed yet
-	hooks  []func()
-	wakes  map[string]bool
-	again  bool // PostgreSQL asked for another attempt
-	done   bool
+	db      *DB
+	writes  bool
+	link    *link           // SQLite
+	guarded context.Context // SQLite, reading: its end interrupts the statements; nil when it does not
+	sql     *sql.Tx         // SQLite, writing
+	pgx     pgx.Tx          // PostgreSQL
+	open    *Rows           // not closed yet
+	hooks   []func()
+	wakes   map[string]bool
+	again   bool // PostgreSQL asked for another attempt
+	done    bool
 }
 
 // Exec runs a statement and gives the number of rows that it changed.
@@ -181,9 +182,10 @@ func (tx *Tx) begin(ctx context.Context, args []any) ([]any, error) {
 }
 
 // context keeps a cancellation away from SQLite's writer: interrupting a statement there would undo the
-// whole group. Write looks at ctx itself, between statements and before the commit.
+// whole group. Write looks at ctx itself, between statements and before the commit. From a reader it is kept away where the
+// transaction is interrupted by it anyway.
 func (tx *Tx) context(ctx context.Context) context.Context {
-	if tx.writes {
+	if tx.writes || tx.guarded != nil && ctx.Done() == tx.guarded.Done() {
 		return context.WithoutCancel(ctx)
 	}
 	return ctx
@@ -196,7 +198,11 @@ func (tx *Tx) fault(err error) error {
 	if retryable(err) {
 		tx.again = true
 	}
-	return translate(err)
+	err = translate(err)
+	if tx.guarded != nil && tx.guarded.Err() != nil && fault.Is(err, fault.Canceled) {
+		return tx.guarded.Err()
+	}
+	return err
 }
 
 // finish closes what the function has left open.
