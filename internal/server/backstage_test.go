@@ -2,30 +2,15 @@ package server
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
 )
 
 // Backstage's own client works against a server, every method of it; test/backstage/client.mjs tells the story.
 func TestBackstagesOwnClient(t *testing.T) {
-	lacks := t.Skip
-	if os.Getenv("CI") != "" {
-		lacks = t.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		lacks("no node: Backstage's client can't be run")
-	}
-	folder, err := filepath.Abs("../../test/backstage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules/@backstage/catalog-client")); err != nil {
-		lacks("no @backstage/catalog-client: `make backstage` installs it")
-	}
+	node := backstagetest.Node(t)
 	const component = "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: %s%s}, spec: {type: %s, lifecycle: production, owner: team%s}}\n---\n"
 	file := "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: all}, spec: {targets: [./more.yaml]}}\n---\n" +
 		fmt.Sprintf(component, "shop", ", tags: [go, java], annotations: {example.org/note: 'a, b & c'}", "service", "")
@@ -43,8 +28,7 @@ func TestBackstagesOwnClient(t *testing.T) {
 			"catalog-info.yaml": strings.TrimSuffix(file, "---\n"), "more.yaml": strings.TrimSuffix(fmt.Sprintf(component, "part", "", "service", ", subcomponentOf: shop"), "---\n"),
 			"wrong.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {}}\n",
 		})
-		run := exec.CommandContext(t.Context(), node, "client.mjs", g.url, g.token("user:default/alice"), strings.TrimSuffix(g.house.baseURL(), "/"))
-		run.Dir = folder
+		run := node("client.mjs", g.url, g.token("user:default/alice"), strings.TrimSuffix(g.house.baseURL(), "/"))
 		if out, err := run.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}

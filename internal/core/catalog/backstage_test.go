@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
 )
 
 // different lists where Roadbed takes less or more than Backstage on purpose.
@@ -32,35 +30,14 @@ var different = []struct {
 	}},
 }
 
-// verdict is what one side says of an entity.
-type verdict struct {
-	Taken     bool        `json:"taken"`
-	Why       string      `json:"why"`
-	Relations [][3]string `json:"relations"`
-}
-
 // Backstage's own validators take what Roadbed takes, refuse what it refuses, and make the same relations of it.
 func TestBackstageAgrees(t *testing.T) {
 	t.Parallel()
-	lacks := t.Skip
-	if os.Getenv("CI") != "" {
-		lacks = t.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		lacks("no node: Backstage's validators can't be asked")
-	}
-	folder, err := filepath.Abs("../../../test/backstage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules/@backstage/catalog-model")); err != nil {
-		lacks("no @backstage/catalog-model: `make backstage` installs it")
-	}
-	whole := wholeEntities(t)
-	fromCorpus := corpusEntities(t)
-	if len(fromCorpus) == 0 {
-		lacks("no corpus: ../shared/corpus is not beside the repository")
+	whole := wholeEntities()
+	var fromCorpus []map[string]any
+	for _, e := range backstagetest.Corpus(t, "catalog") {
+		filled, _ := fillPlaceholders(e).(map[string]any)
+		fromCorpus = append(fromCorpus, filled)
 	}
 	entities := append(slices.Clone(whole), fromCorpus...)
 	seed := uint64(20261127)
@@ -70,13 +47,13 @@ func TestBackstageAgrees(t *testing.T) {
 		if len(fromCorpus) > 0 && random.IntN(3) == 0 {
 			from = fromCorpus
 		}
-		e := clone(from[random.IntN(len(from))])
+		e := backstagetest.Copy(from[random.IntN(len(from))])
 		for range 1 + random.IntN(2) {
 			mutate(random, e)
 		}
 		entities = append(entities, e)
 	}
-	theirs := askBackstage(t, node, folder, entities)
+	theirs := backstagetest.Judge(t, entities)
 	kinds := document.NewRegistry()
 	for _, k := range append(catalog.Kinds(), access.Kinds(nil)...) {
 		kinds.Register(k)
@@ -121,19 +98,19 @@ func excuse(e map[string]any, taken bool) bool {
 }
 
 // judge says what Roadbed does with an entity.
-func judge(kinds *document.Registry, e map[string]any) verdict {
+func judge(kinds *document.Registry, e map[string]any) backstagetest.Verdict {
 	d, err := document.FromValue(e)
 	if err != nil {
-		return verdict{Why: err.Error()}
+		return backstagetest.Verdict{Why: err.Error()}
 	}
 	kind, wrong := kinds.Check(d)
 	if len(wrong) > 0 {
 		if strings.Contains(wrong[0].Message, "unknown kind") && !strings.HasPrefix(d.APIVersion, "backstage.io/") {
-			return verdict{Why: "another room's"}
+			return backstagetest.Verdict{Why: "another room's"}
 		}
-		return verdict{Why: fmt.Sprint(wrong)}
+		return backstagetest.Verdict{Why: fmt.Sprint(wrong)}
 	}
-	v := verdict{Taken: true}
+	v := backstagetest.Verdict{Taken: true}
 	if kind.Relations == nil {
 		return v
 	}
@@ -153,32 +130,8 @@ func unique(relations [][3]string) []string {
 	return slices.Compact(lines)
 }
 
-func askBackstage(t *testing.T, node, folder string, entities []map[string]any) []verdict {
-	t.Helper()
-	var in, out bytes.Buffer
-	for _, e := range entities {
-		if err := json.NewEncoder(&in).Encode(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := exec.CommandContext(t.Context(), node, "check.cjs")
-	command.Dir, command.Stdin, command.Stdout, command.Stderr = folder, &in, &out, os.Stderr
-	if err := command.Run(); err != nil {
-		t.Fatal(err)
-	}
-	verdicts := make([]verdict, len(entities))
-	decoder := json.NewDecoder(&out)
-	for i := range verdicts {
-		if err := decoder.Decode(&verdicts[i]); err != nil {
-			t.Fatalf("verdict %d: %v", i, err)
-		}
-	}
-	return verdicts
-}
-
 // wholeEntities has one of each kind with all that Backstage knows of it.
-func wholeEntities(t *testing.T) []map[string]any {
-	t.Helper()
+func wholeEntities() []map[string]any {
 	const yaml = `
 {apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: c, namespace: shop, title: C, description: d, uid: u, etag: e, labels: {a: b, example.com/tier: one}, annotations: {backstage.io/techdocs-ref: 'dir:.', x: ''}, tags: [go, 'c++'], links: [{url: 'https://example.com/x', title: X, icon: web, type: site}]},
  spec: {type: service, lifecycle: production, owner: group:default/team, system: s, subcomponentOf: big, providesApis: [a, 'api:other/b'], consumesApis: [c], dependsOn: ['component:d', 'resource:shop/e'], dependencyOf: ['component:f']}}
@@ -209,49 +162,7 @@ func wholeEntities(t *testing.T) []map[string]any {
 ---
 {apiVersion: backstage.io/v1alpha1, kind: AiResource, metadata: {name: o}, spec: {type: other, lifecycle: production, owner: team, dependsOn: 5}}
 `
-	return valuesOf(t, "whole.yaml", []byte(yaml))
-}
-
-func valuesOf(t *testing.T, file string, data []byte) []map[string]any {
-	t.Helper()
-	documents, err := document.Parse(file, data, document.Limits{})
-	if err != nil {
-		return nil // neither side sees an entity
-	}
-	var all []map[string]any
-	for _, d := range documents {
-		all = append(all, clone(d.Value()))
-	}
-	return all
-}
-
-// corpusEntities gives those of real catalogs, with placeholders filled; none where there is no corpus.
-func corpusEntities(t *testing.T) []map[string]any {
-	t.Helper()
-	root, err := filepath.Abs("../../../../shared/corpus/catalog")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]any
-	err = filepath.WalkDir(root, func(file string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, ".yml") {
-			return err
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		for _, e := range valuesOf(t, file, data) {
-			filled, _ := fillPlaceholders(e).(map[string]any)
-			all = append(all, filled)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Logf("without real catalogs: %v", err)
-		return nil
-	}
-	return all
+	return backstagetest.Entities("whole.yaml", []byte(yaml))
 }
 
 func fillPlaceholders(v any) any {
@@ -269,18 +180,6 @@ func fillPlaceholders(v any) any {
 		}
 	}
 	return v
-}
-
-func clone(m map[string]any) map[string]any {
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic(err)
-	}
-	var copied map[string]any
-	if err := json.Unmarshal(text, &copied); err != nil {
-		panic(err)
-	}
-	return copied
 }
 
 // mutate changes one thing of an entity.

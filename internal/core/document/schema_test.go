@@ -1,17 +1,13 @@
 package document_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
 )
 
 func declared(t *testing.T, schema string) (*document.Schema, string) {
@@ -134,21 +130,6 @@ func TestASchemaThatWouldTakeForever(t *testing.T) {
 // Our verdict is that of Ajv, which Backstage uses.
 func TestSchemasAgreeWithAjv(t *testing.T) {
 	t.Parallel()
-	lacks := t.Skip
-	if os.Getenv("CI") != "" {
-		lacks = t.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		lacks("no node: Ajv can't be asked")
-	}
-	folder, err := filepath.Abs("../../../test/backstage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules/ajv")); err != nil {
-		lacks("no Ajv: `make backstage` installs it")
-	}
 	schemas := []string{
 		`{type: object, required: [a], properties: {a: {type: string, minLength: 2, maxLength: 4}}}`,
 		`{properties: {a: {type: [string, 'null']}, b: {type: integer, minimum: 1, exclusiveMaximum: 10, multipleOf: 2}}}`,
@@ -176,36 +157,25 @@ func TestSchemasAgreeWithAjv(t *testing.T) {
 		Schema any   `json:"schema"`
 		Values []any `json:"values"`
 	}
-	var in, out bytes.Buffer
 	values := make([]any, len(specs))
 	for i, text := range specs {
 		values[i] = parseOne(t, "apiVersion: v1\nkind: X\nmetadata: {name: x}\nspec: "+text+"\n").Spec
 	}
-	for _, text := range schemas {
+	questions := make([]question, len(schemas))
+	for i, text := range schemas {
 		schema := parseOne(t, "apiVersion: v1\nkind: X\nmetadata: {name: x}\nspec: {schema: "+text+"}\n").Spec["schema"]
-		if err := json.NewEncoder(&in).Encode(question{schema, values}); err != nil {
-			t.Fatal(err)
-		}
+		questions[i] = question{schema, values}
 	}
-	command := exec.CommandContext(t.Context(), node, "ajv.cjs")
-	command.Dir, command.Stdin, command.Stdout, command.Stderr = folder, &in, &out, os.Stderr
-	if err := command.Run(); err != nil {
-		t.Fatal(err)
-	}
-	decoder := json.NewDecoder(&out)
-	for _, text := range schemas {
-		var theirs []bool
-		if err := decoder.Decode(&theirs); err != nil {
-			t.Fatal(err)
-		}
+	answers := backstagetest.Ask[[]bool](t, "ajv.cjs", questions)
+	for i, text := range schemas {
 		s, wrong := declared(t, text)
 		if wrong != "" {
 			t.Errorf("%s: %s", text, wrong)
 			continue
 		}
-		for i, spec := range specs {
-			if got := against(t, s, spec); (got == "") != theirs[i] {
-				t.Errorf("%s, of %s: Ajv says %t, we say %q", spec, text, theirs[i], got)
+		for n, spec := range specs {
+			if got := against(t, s, spec); (got == "") != answers[i][n] {
+				t.Errorf("%s, of %s: Ajv says %t, we say %q", spec, text, answers[i][n], got)
 			}
 		}
 	}

@@ -1,54 +1,33 @@
 package scaffold_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 )
 
 // Backstage's schema of templates takes what Roadbed takes, and refuses what it refuses; what a template does is not its matter.
 func TestBackstageAgreesOnTemplates(t *testing.T) {
 	t.Parallel()
-	lacks := t.Skip
-	if os.Getenv("CI") != "" {
-		lacks = t.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		lacks("no node: Backstage's validators can't be asked")
-	}
-	folder, err := filepath.Abs("../../../test/backstage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules/@backstage/catalog-model")); err != nil {
-		lacks("no @backstage/catalog-model: `make backstage` installs it")
-	}
 	templates := realTemplates(t)
-	if len(templates) == 0 {
-		lacks("no corpus: ../shared/corpus is not beside the repository")
-	}
 	real := len(templates)
 	seed := uint64(20261128)
 	random := rand.New(rand.NewPCG(seed, seed))
 	for range 4000 {
-		e := copied(templates[random.IntN(real)])
+		e := backstagetest.Copy(templates[random.IntN(real)])
 		for range 1 + random.IntN(2) {
 			mutateTemplate(random, e)
 		}
 		templates = append(templates, e)
 	}
-	theirs := askBackstage(t, node, folder, templates)
+	theirs := backstagetest.Judge(t, templates)
 	kinds := document.NewRegistry()
 	kinds.Register(scaffold.DocumentKind())
 	taken, excused, told := 0, map[string]int{}, 0
@@ -104,69 +83,13 @@ func refusal(kinds *document.Registry, e map[string]any) string {
 	return ""
 }
 
-type verdict struct {
-	Taken bool   `json:"taken"`
-	Why   string `json:"why"`
-}
-
-func askBackstage(t *testing.T, node, folder string, entities []map[string]any) []verdict {
-	t.Helper()
-	var in, out bytes.Buffer
-	for _, e := range entities {
-		if err := json.NewEncoder(&in).Encode(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := exec.CommandContext(t.Context(), node, "check.cjs")
-	command.Dir, command.Stdin, command.Stdout, command.Stderr = folder, &in, &out, os.Stderr
-	if err := command.Run(); err != nil {
-		t.Fatal(err)
-	}
-	verdicts := make([]verdict, len(entities))
-	decoder := json.NewDecoder(&out)
-	for i := range verdicts {
-		if err := decoder.Decode(&verdicts[i]); err != nil {
-			t.Fatalf("verdict %d: %v", i, err)
-		}
-	}
-	return verdicts
-}
-
 // realTemplates gives those of the corpus, and one with all that Backstage knows of a template.
 func realTemplates(t *testing.T) []map[string]any {
 	t.Helper()
-	root, err := filepath.Abs("../../../../shared/corpus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]any
-	add := func(file string, data []byte) {
-		documents, err := document.Parse(file, data, document.Limits{})
-		if err != nil {
-			return // neither side sees a template
-		}
-		for _, d := range documents {
-			if d.Kind == "Template" && d.APIVersion == scaffold.APIVersion {
-				all = append(all, copied(d.Value()))
-			}
-		}
-	}
-	for _, part := range []string{"templates", "catalog"} {
-		err = filepath.WalkDir(filepath.Join(root, part), func(file string, entry os.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(file)) {
-				return err
-			}
-			data, err := os.ReadFile(file)
-			add(file, data)
-			return err
-		})
-		if err != nil {
-			t.Logf("without real templates: %v", err)
-			return nil
-		}
-	}
-	add("whole.yaml", []byte(wholeTemplate))
-	return all
+	all := append(backstagetest.Corpus(t, "templates", "catalog"), backstagetest.Entities("whole.yaml", []byte(wholeTemplate))...)
+	return slices.DeleteFunc(all, func(e map[string]any) bool {
+		return e["kind"] != "Template" || e["apiVersion"] != scaffold.APIVersion
+	})
 }
 
 const wholeTemplate = `
@@ -197,18 +120,6 @@ spec:
     text: [{title: T, content: words, icon: web, if: '${{ parameters.a }}'}]
     more: ${{ steps.one.output.any }}
 `
-
-func copied(m map[string]any) map[string]any {
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic(err)
-	}
-	var c map[string]any
-	if err := json.Unmarshal(text, &c); err != nil {
-		panic(err)
-	}
-	return c
-}
 
 // mutateTemplate changes or takes away one thing.
 func mutateTemplate(random *rand.Rand, e map[string]any) {
