@@ -31,6 +31,9 @@ type EntityEdit struct {
 	AddTags     []string     `json:"addTags,omitempty" maxItems:"100"`
 	RemoveTags  []string     `json:"removeTags,omitempty" maxItems:"100"`
 	Links       *[]EntityURL `json:"links,omitempty" maxItems:"100"`
+	// Relations are what fields of spec name, by the field, such as dependsOn: a list of references, of one where there may be
+	// only one.
+	Relations map[string][]string `json:"relations,omitempty" doc:"References that fields of spec hold, by the field: subcomponentOf, providesApis, consumesApis, dependsOn, dependencyOf, domain, subdomainOf, parent, children, members, memberOf, skills, plugins, as the kind has them."`
 }
 
 // EntityURL is one of an entity's links.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,8 @@ func TestEntitiesAreEditedWhereTheyAreDeclared(t *testing.T) {
 			"a bad tag":       {"refs": one, "set": map[string]any{"addTags": []string{"No Tag!"}}},
 			"another's text":  {"refs": one, "document": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: shelf}, spec: {}}"},
 			"a text of two":   {"refs": append(one, "component:default/shelf"), "document": "x"},
+			"a bare name":     {"refs": one, "set": map[string]any{"relations": map[string]any{"dependsOn": []string{"shelf"}}}},
+			"no relation":     {"refs": one, "set": map[string]any{"relations": map[string]any{"memberOf": []string{"crew"}}}},
 			"a bad reference": {"refs": []string{":"}, "set": set},
 		} {
 			if got, err := edit("alice", in); !fault.Is(err, fault.Invalid) {
@@ -103,6 +106,20 @@ func TestEntitiesAreEditedWhereTheyAreDeclared(t *testing.T) {
 		if again, err := edit("alice", map[string]any{"refs": one, "set": set}); err != nil || len(again.Deeds)+len(again.Refused) != 0 {
 			t.Errorf("the same again gives %+v, %v", again, err)
 		}
+
+		related, err := edit("alice", map[string]any{"refs": one, "set": map[string]any{"relations": map[string]any{"dependsOn": []string{"component:shelf"}, "subcomponentOf": []string{}}}})
+		if err != nil || len(related.Deeds) != 1 {
+			t.Fatalf("an edit of relations gives %+v, %v", related, err)
+		}
+		want = strings.Replace(want, "  owner: crew # who is called\n", "  owner: crew # who is called\n  dependsOn:\n    - component:shelf\n", 1)
+		if got := file(); got != want {
+			t.Errorf("the file is\n%s\nwant\n%s", got, want)
+		}
+		entity("counter", func(e client.Entity) bool {
+			return slices.ContainsFunc(e.Relations, func(r client.Relation) bool {
+				return r.Type == "dependsOn" && r.Target == "component:default/shelf"
+			})
+		})
 
 		// Where rules let nobody push, it is proposed; what was applied is applied; the rest is told.
 		d.apply("{apiVersion: roadbed.dev/v1, kind: BranchRule, metadata: {name: held}, spec: {push: proposals, branches: [main]}}")

@@ -125,6 +125,9 @@ chapter('an entity of a file is edited in place, which commits and keeps the com
   await dialog.getByRole('textbox', { name: 'Title' }).fill('The Counter');
   await dialog.getByRole('combobox', { name: 'System' }).or(dialog.getByRole('textbox', { name: 'System' })).fill('sho');
   await page.getByRole('option', { name: 'shop' }).click();
+  await dialog.getByRole('combobox', { name: 'Depends on' }).or(dialog.getByRole('textbox', { name: 'Depends on' })).fill('part-00');
+  await page.getByRole('option', { name: 'component:default/part-007' }).click();
+  await dialog.getByText('component:default/part-007').waitFor();
   await dialog.getByRole('button', { name: 'Show what it will do' }).click();
   await dialog.getByText('Commits to main of crew/counter').waitFor();
   await told.sound(page, 'editing an entity');
@@ -134,9 +137,13 @@ chapter('an entity of a file is edited in place, which commits and keeps the com
   await dialog.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('heading', { level: 1, name: 'The Counter' }).waitFor();
   const now = await server.api('GET', '/repositories/crew/counter/file?path=catalog-info.yaml');
-  assert.equal(now.text, `${file.replace('title: Counter', 'title: The Counter')}  system: system:default/shop\n`);
+  assert.equal(now.text, `${file.replace('title: Counter', 'title: The Counter')}  system: system:default/shop\n  dependsOn:\n    - component:default/part-007\n`);
   assert.ok((await server.api('GET', '/entities/component/default/counter')).relations.some((r) => r.target === 'system:default/shop'));
   await told.sound(page, 'the entity');
+  await page.getByRole('tab', { name: 'Relations' }).click();
+  const row = page.getByRole('table', { name: 'Relations' }).getByRole('row').filter({ hasText: 'part-007' });
+  await row.getByText('depends on').waitFor();
+  await told.sound(page, 'the relations of an entity');
 });
 
 chapter('gaps are counted, and an owner is assigned to several at once', async () => {

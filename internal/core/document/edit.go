@@ -24,7 +24,8 @@ type Edit struct {
 	AddTags     []string
 	RemoveTags  []string
 	Links       *[]Link
-	Text        string // YAML or JSON of the whole document, in place of all others; it must declare the same entity
+	Relations   map[string][]string // fields of spec that name entities, such as dependsOn; see RelationFields
+	Text        string              // YAML or JSON of the whole document, in place of all others; it must declare the same entity
 }
 
 // fields gives what the edit sets in a document, in the order in which new ones are written.
@@ -53,6 +54,11 @@ func (e Edit) fields(d Document) (all []field) {
 	text("spec", "lifecycle", e.Lifecycle)
 	text("spec", "owner", e.Owner)
 	text("spec", "system", e.System)
+	for _, f := range RelationFields() {
+		if names, given := e.Relations[f.Name]; given {
+			all = append(all, field{"spec", f.Name, f.value(names)})
+		}
+	}
 	return all
 }
 
@@ -93,6 +99,9 @@ func (e Edit) tags(had []string) any {
 func (e Edit) Apply(d Document) (Document, error) {
 	if e.Text != "" {
 		return e.whole(d.Ref())
+	}
+	if err := e.checkRelations(d.Kind); err != nil {
+		return Document{}, err
 	}
 	value := d.Clone().Value()
 	for _, f := range e.fields(d) {

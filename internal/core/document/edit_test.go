@@ -62,6 +62,9 @@ func TestAFileIsEditedWhereItChanges(t *testing.T) {
 		"nothing to change":              {component, document.Edit{Owner: of("team"), AddTags: []string{"java"}}, "", ""},
 		"a mapping on one line":          {api, document.Edit{AddTags: []string{"pci"}}, "metadata: {name: shop, tags: [rest]}", "metadata: {name: shop, tags: [rest, pci]}"},
 		"a mapping on one line, and new": {api, document.Edit{Title: of("The API")}, "metadata: {name: shop, tags: [rest]}", "metadata: {name: shop, tags: [rest], title: The API}"},
+		"a relation, new":                {component, document.Edit{Relations: map[string][]string{"dependsOn": {"resource:db", "component:till"}}}, "lifecycle: production\n\n# What", "lifecycle: production\n  dependsOn:\n    - resource:db\n    - component:till\n\n# What"},
+		"a relation to one":              {component, document.Edit{Relations: map[string][]string{"subcomponentOf": {"mall"}}}, "lifecycle: production\n\n# What", "lifecycle: production\n  subcomponentOf: mall\n\n# What"},
+		"a relation that was not there":  {component, document.Edit{Relations: map[string][]string{"subcomponentOf": {}, "dependsOn": nil}}, "", ""},
 		"a document that is JSON":        {system, document.Edit{Owner: of("other")}, `"owner": "team"`, `"owner": "other"`},
 		"a whole document": {api, document.Edit{Text: "apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: shop}\nspec: {}\n"},
 			"apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: shop, tags: [rest]}\nspec: {type: openapi, lifecycle: production, owner: team, definition: \"x: 1\"}\n",
@@ -81,6 +84,9 @@ func TestAFileIsEditedWhereItChanges(t *testing.T) {
 		edit document.Edit
 		kind fault.Kind
 	}{
+		"a relation of others":      {system, document.Edit{Relations: map[string][]string{"dependsOn": {"component:a"}}}, fault.Invalid},
+		"two where there is one":    {system, document.Edit{Relations: map[string][]string{"domain": {"a", "b"}}}, fault.Invalid},
+		"no relation":               {component, document.Edit{Relations: map[string][]string{"owner": {"a"}}}, fault.Invalid},
 		"another entity":            {ref.New("component", "", "none"), document.Edit{Title: of("x")}, fault.NotFound},
 		"a whole one of another":    {component, document.Edit{Text: "apiVersion: a/v1\nkind: Component\nmetadata: {name: other}\n"}, fault.Invalid},
 		"two documents":             {component, document.Edit{Text: edited}, fault.Invalid},
@@ -92,6 +98,36 @@ func TestAFileIsEditedWhereItChanges(t *testing.T) {
 	}
 }
 
+const team = `apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: team}
+spec:
+  type: team
+  parent: crew # for now
+  children: []
+  members: [ann, bob] # by seniority
+`
+
+func TestRelationsAreEditedWhereTheyStand(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		relations map[string][]string
+		old, want string
+	}{
+		"one more, on its line":  {map[string][]string{"members": {"ann", "bob", "user:default/cy"}}, "[ann, bob]", "[ann, bob, 'user:default/cy']"},
+		"one less":               {map[string][]string{"members": {"bob"}}, "[ann, bob]", "[bob]"},
+		"none any more":          {map[string][]string{"members": {}, "parent": {}}, "  parent: crew # for now\n  children: []\n  members: [ann, bob] # by seniority\n", "  children: []\n"},
+		"another":                {map[string][]string{"parent": {"group:default/all"}}, "crew", "group:default/all"},
+		"a list that must stay":  {map[string][]string{"children": nil}, "", ""},
+		"the first of what must": {map[string][]string{"children": {"night"}}, "children: []", "children: [night]"},
+	} {
+		got, err := document.EditFile("catalog-info.yaml", []byte(team), ref.New("group", "", "team"), document.Edit{Relations: c.relations})
+		if want := strings.Replace(team, c.old, c.want, 1); err != nil || string(got) != want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, want)
+		}
+	}
+}
+
 // FuzzEditFile holds that an edit changes its document as it says, and no other, or fails.
 func FuzzEditFile(f *testing.F) {
 	f.Add(edited, "New", "team2", "pci")
@@ -99,7 +135,7 @@ func FuzzEditFile(f *testing.F) {
 	f.Add("--- {apiVersion: v, kind: Component, metadata: {name: shop}}\n", "t", "y", "z")
 	f.Fuzz(func(t *testing.T, text, title, owner, tag string) {
 		r := ref.New("component", "", "shop")
-		e := document.Edit{Title: &title, Owner: &owner, AddTags: []string{tag}}
+		e := document.Edit{Title: &title, Owner: &owner, AddTags: []string{tag}, Relations: map[string][]string{"dependsOn": {owner, tag}, "subcomponentOf": {}}}
 		got, err := document.EditFile("f.yaml", []byte(text), r, e)
 		if err != nil {
 			return

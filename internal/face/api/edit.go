@@ -37,7 +37,7 @@ func (a *API) editEntities(ctx context.Context, in *editInput) (*body[Edited], e
 	s := in.Body.Set
 	d.Edit = document.Edit{
 		Title: s.Title, Description: s.Description, Owner: s.Owner, Lifecycle: s.Lifecycle, System: s.System, Tags: s.Tags, AddTags: s.AddTags,
-		RemoveTags: s.RemoveTags, Text: in.Body.Document,
+		RemoveTags: s.RemoveTags, Relations: s.Relations, Text: in.Body.Document,
 	}
 	if s.Links != nil {
 		links := []document.Link{}

@@ -15,7 +15,7 @@ import (
 
 func (s *state) edit() *cobra.Command {
 	var title, description, owner, lifecycle, system, file, message string
-	var tags, add, remove []string
+	var tags, add, remove, relations []string
 	var dry, propose bool
 	c := s.verb("edit REF…", "Change what is declared of entities: by a commit, a proposal or an apply", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		set := client.EntityEdit{AddTags: add, RemoveTags: remove}
@@ -31,6 +31,16 @@ func (s *state) edit() *cobra.Command {
 		if c.Flags().Changed("tags") {
 			tags = slices.DeleteFunc(tags, func(tag string) bool { return tag == "" })
 			set.Tags, some = &tags, true
+		}
+		for _, relation := range relations {
+			name, refs, found := strings.Cut(relation, "=")
+			if !found || name == "" {
+				return Usage(fault.Errorf(fault.Invalid, "--relation %q names no field; write it as dependsOn=component:default/a,resource:default/b", relation))
+			}
+			if set.Relations == nil {
+				set.Relations, some = map[string][]string{}, true
+			}
+			set.Relations[name] = append([]string{}, strings.FieldsFunc(refs, func(r rune) bool { return r == ',' || r == ' ' })...)
 		}
 		if !some {
 			return Usage(fault.Errorf(fault.Invalid, "there is nothing to change; name a field, such as --owner, or a file with -f"))
@@ -55,12 +65,13 @@ func (s *state) edit() *cobra.Command {
 		}
 		return nil
 	})
-	c.Example = "  roadbed edit shop --owner checkout --dry-run\n  roadbed edit component:shop api:shop --add-tags pci -m \"In scope\"\n  roadbed edit shop -f shop.yaml --propose"
+	c.Example = "  roadbed edit shop --owner checkout --dry-run\n  roadbed edit component:shop api:shop --add-tags pci -m \"In scope\"\n  roadbed edit shop --relation dependsOn=resource:default/orders --relation subcomponentOf=\n  roadbed edit shop -f shop.yaml --propose"
 	c.Flags().StringVar(&title, "title", "", "`title`; an empty one takes it away")
 	c.Flags().StringVar(&description, "description", "", "`description`; an empty one takes it away")
 	c.Flags().StringVar(&owner, "owner", "", "`owner`, such as group:default/payments")
 	c.Flags().StringVar(&lifecycle, "lifecycle", "", "`lifecycle`, such as production")
 	c.Flags().StringVar(&system, "system", "", "`system`; an empty one takes it away")
+	c.Flags().StringArrayVar(&relations, "relation", nil, "a relation in place of what it has: `field=references`, such as dependsOn=component:default/a,resource:default/b; without references none; may be given several times")
 	c.Flags().StringSliceVar(&tags, "tags", nil, "`tags` in place of those it has")
 	c.Flags().StringSliceVar(&add, "add-tags", nil, "`tags` that are to be there")
 	c.Flags().StringSliceVar(&remove, "remove-tags", nil, "`tags` that are to go")

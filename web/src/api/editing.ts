@@ -17,6 +17,8 @@ export interface Edit {
     addTags?: string[];
     removeTags?: string[];
     links?: { url: string; title?: string; icon?: string; type?: string }[];
+    /** By the field of spec that names them. */
+    relations?: Record<string, string[]>;
   };
   document?: string;
   message?: string;

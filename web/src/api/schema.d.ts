@@ -4178,6 +4178,10 @@ export interface components {
             lifecycle?: string;
             links?: components["schemas"]["EntityURL"][];
             owner?: string;
+            /** @description References that fields of spec hold, by the field: subcomponentOf, providesApis, consumesApis, dependsOn, dependencyOf, domain, subdomainOf, parent, children, members, memberOf, skills, plugins, as the kind has them. */
+            relations?: {
+                [key: string]: string[] | null;
+            };
             removeTags?: string[] | null;
             system?: string;
             /** @description In place of those it has. */

@@ -10,6 +10,13 @@ export function parseRef(text: string | undefined): Ref | undefined {
   return match ? { kind: match[1] as string, namespace: match[2] as string, name: match[3] as string } : undefined;
 }
 
+/** A reference in full, where a name alone says enough beside the kind that is meant; any other text as it is. */
+export function wholeRef(text: string, defaultKind?: string, defaultNamespace = 'default'): string {
+  const [, kind = defaultKind, namespace = defaultNamespace, name] =
+    /^(?:([^:/\s]+):)?(?:([^:/\s]+)\/)?([^:/\s]+)$/.exec(text.trim()) ?? [];
+  return kind && name ? `${kind.toLowerCase()}:${namespace}/${name}` : text.trim();
+}
+
 /** The shortest form that is still clear beside its kind: the name, with its namespace unless that is default. */
 export function shortRef(text: string): string {
   const ref = parseRef(text);

@@ -1,4 +1,4 @@
-import { Select } from '@mantine/core';
+import { Select, TagsInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { choices } from '../../api/queries';
@@ -36,7 +36,7 @@ export function SystemSelect(props: Props) {
 }
 
 /** An entity of some kinds; what is typed is looked for on the server. */
-function EntitySelect({
+export function EntitySelect({
   value,
   set,
   kind,
@@ -61,6 +61,40 @@ function EntitySelect({
       onSearchChange={(next) => setText(data.some((d) => d.label === next) ? '' : next)}
       onChange={(next) => set(next ?? '')}
       nothingFoundMessage={none}
+    />
+  );
+}
+
+/** Entities of some kinds, by their references: those that are found are offered, and any other may be typed. */
+export function EntitiesInput({
+  label,
+  kind,
+  value,
+  set,
+  whole,
+}: {
+  label: string;
+  kind: string;
+  value: string[];
+  set: (value: string[]) => void;
+  /** The entity that a text names. */
+  whole: (text: string) => string;
+}) {
+  const [text, setText] = useState('');
+  const name = text.trim().replace(/^.*[:/]/, '');
+  const found = useQuery(choices({ kind, text: name.slice(0, 200) })).data?.items ?? [];
+  const had = new Set(value.map(whole));
+  return (
+    <TagsInput
+      label={label}
+      placeholder={value.length === 0 ? 'Choose some, or type them' : undefined}
+      data={found.map((e) => e.ref).filter((ref) => !had.has(ref))}
+      filter={({ options }) => options}
+      isDuplicate={(one, all) => all.some((other) => whole(other) === whole(one))}
+      searchValue={text}
+      onSearchChange={setText}
+      value={value}
+      onChange={set}
     />
   );
 }

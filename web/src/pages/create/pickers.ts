@@ -1,4 +1,5 @@
 import type { EntityFilter } from '../../api/queries';
+import { wholeRef } from '../../words/ref';
 import { isObject } from './form';
 
 /** What a picker's ui:options say, as Backstage names it. */
@@ -39,10 +40,8 @@ export function filtersOf(options: PickerOptions, otherwise: string[] = []): Ent
 }
 
 /** A reference in full, when a name alone was typed and the picker says of what kind it is. */
-export function completed(text: string, { defaultKind, defaultNamespace = 'default' }: PickerOptions): string {
-  const [, kind = defaultKind, namespace = defaultNamespace, name] =
-    /^(?:([^:/\s]+):)?(?:([^:/\s]+)\/)?([^:/\s]+)$/.exec(text.trim()) ?? [];
-  return kind && name ? `${kind.toLowerCase()}:${namespace}/${name}` : text.trim();
+export function completed(text: string, { defaultKind, defaultNamespace }: PickerOptions): string {
+  return wholeRef(text, defaultKind, defaultNamespace);
 }
 
 export interface RepoUrl {

@@ -1,17 +1,4 @@
-import {
-  ActionIcon,
-  Alert,
-  Button,
-  Checkbox,
-  Group,
-  Modal,
-  SegmentedControl,
-  Stack,
-  TagsInput,
-  Textarea,
-  TextInput,
-} from '@mantine/core';
-import { IconPlus, IconTrash } from '@tabler/icons-react';
+import { Alert, Button, Checkbox, Group, Modal, SegmentedControl, Stack, Textarea, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { type Edit, useEdit, usePreviewEdit } from '../../api/editing';
 import type { Entity } from '../../api/types';
@@ -19,8 +6,8 @@ import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { toYAML } from '../../words/yaml';
 import { Deeds } from '../catalog/Deeds';
-import { OwnerSelect, SystemSelect } from '../catalog/EntitySelect';
-import { changedFields, type Fields, fieldsOf } from './edit';
+import { EditFields } from './EditFields';
+import { changedFields, editCommand, type Fields, fieldsOf } from './edit';
 
 /** Edits what is declared of an entity: fields, or its whole document. It is shown what it will do before it is done. */
 export default function EditEntity({ entity, close }: { entity: Entity; close: () => void }) {
@@ -79,7 +66,7 @@ export default function EditEntity({ entity, close }: { entity: Entity; close: (
               </Alert>
             )}
             {look === 'form' ? (
-              <Form fields={fields} set={set} inSystem={inSystem.has(entity.kind)} />
+              <EditFields entity={entity} fields={fields} set={set} />
             ) : (
               <Textarea
                 label="Document"
@@ -112,7 +99,11 @@ export default function EditEntity({ entity, close }: { entity: Entity; close: (
             <Failure error={preview.error ?? edit.error} />
             {preview.data && <Deeds edited={preview.data} />}
             <Group justify="flex-end" gap="xs">
-              <CopyCommand command={command(entity.ref, look, changes)} />
+              <CopyCommand
+                command={
+                  look === 'yaml' ? `roadbed edit ${entity.ref} -f document.yaml` : editCommand(entity.ref, changes)
+                }
+              />
               <Button variant="default" onClick={close}>
                 Cancel
               </Button>
@@ -129,105 +120,4 @@ export default function EditEntity({ entity, close }: { entity: Entity; close: (
       )}
     </Modal>
   );
-}
-
-/** The kinds that are part of a system by a field of theirs. */
-const inSystem = new Set(['Component', 'API', 'Resource']);
-
-function Form({
-  fields,
-  set,
-  inSystem: part,
-}: {
-  fields: Fields;
-  set: (next: Partial<Fields>) => void;
-  inSystem: boolean;
-}) {
-  const link = (i: number, next: Partial<Fields['links'][number]>) =>
-    set({ links: fields.links.map((l, at) => (at === i ? { ...l, ...next } : l)) });
-  return (
-    <>
-      <TextInput label="Title" value={fields.title} onChange={(e) => set({ title: e.currentTarget.value })} />
-      <Textarea
-        label="Description"
-        autosize
-        minRows={2}
-        maxRows={8}
-        value={fields.description}
-        onChange={(e) => set({ description: e.currentTarget.value })}
-      />
-      <Group grow align="flex-start">
-        <OwnerSelect value={fields.owner} set={(owner) => set({ owner })} />
-        <TextInput
-          label="Lifecycle"
-          value={fields.lifecycle}
-          onChange={(e) => set({ lifecycle: e.currentTarget.value })}
-        />
-        {part && <SystemSelect value={fields.system} set={(system) => set({ system })} />}
-      </Group>
-      <TagsInput
-        label="Tags"
-        value={fields.tags}
-        onChange={(tags) => set({ tags })}
-        placeholder="Type a tag, then Enter"
-      />
-      <Stack gap={6}>
-        {fields.links.map((l, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: links have no name of their own
-          <Group key={i} gap="xs" wrap="nowrap">
-            <TextInput
-              aria-label={`Address of link ${i + 1}`}
-              placeholder="https://…"
-              style={{ flex: 2 }}
-              value={l.url}
-              onChange={(e) => link(i, { url: e.currentTarget.value })}
-            />
-            <TextInput
-              aria-label={`Title of link ${i + 1}`}
-              placeholder="Title"
-              style={{ flex: 1 }}
-              value={l.title ?? ''}
-              onChange={(e) => link(i, { title: e.currentTarget.value })}
-            />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={`Remove link ${i + 1}`}
-              onClick={() => set({ links: fields.links.filter((_, at) => at !== i) })}
-            >
-              <IconTrash size={15} aria-hidden />
-            </ActionIcon>
-          </Group>
-        ))}
-        <Button
-          variant="subtle"
-          size="compact-sm"
-          style={{ alignSelf: 'flex-start' }}
-          leftSection={<IconPlus size={14} aria-hidden />}
-          onClick={() => set({ links: [...fields.links, { url: '' }] })}
-        >
-          Add a link
-        </Button>
-      </Stack>
-    </>
-  );
-}
-
-const flags: [keyof NonNullable<Edit['set']>, string][] = [
-  ['title', 'title'],
-  ['description', 'description'],
-  ['owner', 'owner'],
-  ['lifecycle', 'lifecycle'],
-  ['system', 'system'],
-  ['tags', 'tags'],
-];
-
-function command(ref: string, look: string, changes: NonNullable<Edit['set']>): string {
-  if (look === 'yaml') return `roadbed edit ${ref} -f document.yaml`;
-  const words = [`roadbed edit ${ref}`];
-  for (const [name, flag] of flags) {
-    const value = changes[name];
-    if (value !== undefined) words.push(`--${flag} '${String(value).replaceAll("'", "'\\''")}'`);
-  }
-  return words.join(' ');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { changedFields, fieldsOf } from './edit';
+import { changedFields, editCommand, fieldsOf } from './edit';
+import { named, relationFields } from './relations';
 
 const entity = {
   title: 'Shop',
@@ -23,6 +24,7 @@ describe('editing an entity', () => {
       system: 'system:default/tills',
       tags: ['go'],
       links: [{ url: 'https://a.test', title: 'A' }],
+      relations: {},
     });
     expect(changedFields(had, had)).toEqual({});
     expect(changedFields(had, { ...had, title: '', tags: ['go', 'web'] })).toEqual({ title: '', tags: ['go', 'web'] });
@@ -35,5 +37,66 @@ describe('editing an entity', () => {
     expect(changedFields(had, { ...had, links: [{ url: 'https://b.test', title: '' }] })).toEqual({
       links: [{ url: 'https://b.test' }],
     });
+  });
+  it('has the relations of the kind, as they are written', () => {
+    const of = (kind: string, spec: object, type?: string) => fieldsOf({ kind, type, document: { spec } }).relations;
+    const none = { providesApis: [], consumesApis: [], dependsOn: [], dependencyOf: [] };
+    expect(of('Component', { dependsOn: ['resource:db', 'Component:a'], subcomponentOf: 'big' })).toEqual({
+      ...none,
+      dependsOn: ['resource:db', 'Component:a'],
+      subcomponentOf: ['big'],
+    });
+    expect(of('Resource', { dependencyOf: 'component:a' })).toEqual({ dependsOn: [], dependencyOf: ['component:a'] });
+    expect(of('System', {})).toEqual({ domain: [] });
+    expect(of('Domain', { subdomainOf: 'all' })).toEqual({ subdomainOf: ['all'] });
+    expect(of('Group', { children: [], members: ['ann'], parent: 'crew' })).toEqual({
+      children: [],
+      members: ['ann'],
+      parent: ['crew'],
+    });
+    expect(of('User', { memberOf: ['crew'] })).toEqual({ memberOf: ['crew'] });
+    expect(of('AiResource', { skills: ['a'] }, 'plugin')).toEqual({ skills: ['a'] });
+    expect(of('AiResource', {}, 'rule')).toEqual({});
+    expect(of('API', { definition: 'x' })).toEqual({});
+    expect(of('Stack', { dependsOn: ['other'] })).toEqual({});
+  });
+  it('keeps what it can’t show', () => {
+    const { relations } = fieldsOf({
+      kind: 'Component',
+      document: { spec: { dependsOn: ['component:a', { $text: 'b' }], subcomponentOf: ['a'], providesApis: null } },
+    });
+    expect(relations).toEqual({ providesApis: [], consumesApis: [], dependencyOf: [] });
+  });
+  it('sends the relations that differ, whole', () => {
+    const had = fieldsOf({
+      kind: 'Component',
+      document: { spec: { dependsOn: ['resource:db'], consumesApis: ['pay'] } },
+    });
+    const now = { ...had, relations: { ...had.relations, dependsOn: ['resource:db', 'component:default/a'] } };
+    expect(changedFields(had, had)).toEqual({});
+    expect(changedFields(had, now)).toEqual({ relations: { dependsOn: ['resource:db', 'component:default/a'] } });
+    expect(
+      changedFields(now, { ...now, relations: { ...now.relations, dependsOn: [], subcomponentOf: ['b'] } }),
+    ).toEqual({
+      relations: { dependsOn: [], subcomponentOf: ['b'] },
+    });
+  });
+  it('knows whom a text names', () => {
+    const field = (name: string) => relationFields('Component').find((f) => f.name === name) as never;
+    expect(named('Pay', field('consumesApis'), 'shop')).toBe('api:shop/pay');
+    expect(named('api:default/pay', field('consumesApis'), 'shop')).toBe('api:default/pay');
+    expect(named('pay', field('dependsOn'))).toBe('pay');
+  });
+  it('is a command, too', () => {
+    expect(
+      editCommand('component:default/shop', {
+        title: 'Ann’s',
+        owner: "o'neil",
+        tags: ['a', 'b'],
+        relations: { dependsOn: ['component:default/a', 'resource:default/b'], subcomponentOf: [] },
+      }),
+    ).toBe(
+      "roadbed edit component:default/shop --title 'Ann’s' --owner 'o'\\''neil' --tags 'a,b' --relation 'dependsOn=component:default/a,resource:default/b' --relation 'subcomponentOf='",
+    );
   });
 });
