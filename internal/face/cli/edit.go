@@ -65,13 +65,13 @@ func (s *state) edit() *cobra.Command {
 		}
 		return nil
 	})
-	c.Example = "  roadbed edit shop --owner checkout --dry-run\n  roadbed edit component:shop api:shop --add-tags pci -m \"In scope\"\n  roadbed edit shop --relation dependsOn=resource:default/orders --relation subcomponentOf=\n  roadbed edit shop -f shop.yaml --propose"
+	c.Example = "  roadbed edit shop --owner checkout --dry-run\n  roadbed edit component:shop api:shop --add-tags pci -m \"In scope\"\n  roadbed edit shop --relation dependsOn=resource:default/orders\n  roadbed edit shop -f shop.yaml --propose"
 	c.Flags().StringVar(&title, "title", "", "`title`; an empty one takes it away")
 	c.Flags().StringVar(&description, "description", "", "`description`; an empty one takes it away")
 	c.Flags().StringVar(&owner, "owner", "", "`owner`, such as group:default/payments")
 	c.Flags().StringVar(&lifecycle, "lifecycle", "", "`lifecycle`, such as production")
 	c.Flags().StringVar(&system, "system", "", "`system`; an empty one takes it away")
-	c.Flags().StringArrayVar(&relations, "relation", nil, "a relation in place of what it has: `field=references`, such as dependsOn=component:default/a,resource:default/b; without references none; may be given several times")
+	c.Flags().StringArrayVar(&relations, "relation", nil, "`relation` and its references in place of those it has, with commas, such as dependsOn=component:a,resource:b; none after the = takes them away; may be given several times")
 	c.Flags().StringSliceVar(&tags, "tags", nil, "`tags` in place of those it has")
 	c.Flags().StringSliceVar(&add, "add-tags", nil, "`tags` that are to be there")
 	c.Flags().StringSliceVar(&remove, "remove-tags", nil, "`tags` that are to go")
