@@ -29,6 +29,9 @@ func newPostgres(ctx context.Context, dir string) (*postgres, error) {
 		}
 		initdb = found[len(found)-1]
 	}
+	if initdb, err = filepath.EvalSymlinks(initdb); err != nil { // its other programs stand beside it
+		return nil, err
+	}
 	p := &postgres{}
 	if p.dir, err = os.MkdirTemp("", "roadbed-bench-pg-"); err != nil { // its user can't get into dir
 		return nil, err
