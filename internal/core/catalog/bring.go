@@ -203,11 +203,10 @@ func (r *reading) bringSome(ctx context.Context, part []int) (items []Item, err 
 func (r *reading) sift(ctx context.Context, paths []string) error {
 	var gone []ref.Entity
 	wrong := map[string][]string{} // by what is wrong
-	err := inParts(paths, func(some []string) error {
+	err := among(r.s.db.Dialect(), []any{r.location.source()}, paths, func(in string, args []any) error {
 		return r.s.db.Read(ctx, func(tx *store.Tx) error {
 			type placed struct{ name, path string }
-			in, args := numbered(2, some)
-			rows, err := tx.Query(ctx, `SELECT ref, path FROM entities WHERE source = $1 AND path IN (`+in+`)`, append([]any{r.location.source()}, args...)...)
+			rows, err := tx.Query(ctx, `SELECT ref, path FROM entities WHERE source = $1 AND path `+in, args...)
 			all, err := store.Collect(rows, err, func(row store.Row) (p placed, err error) { return p, row.Scan(&p.name, &p.path) })
 			for _, p := range all { // behind the rows, since the kinds may have to be read again
 				e := parseStored(p.name)

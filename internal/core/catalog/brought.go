@@ -99,9 +99,8 @@ func (b *bringing) look(ctx context.Context) error {
 			names = append(names, d.Ref().String())
 		}
 		b.had = map[ref.Entity]had{}
-		return inParts(names, func(some []string) error {
-			in, args := numbered(3, some)
-			rows, err := tx.Query(ctx, `SELECT ref, etag, error FROM entities WHERE source = $1 AND space = $2 AND ref IN (`+in+`)`, append([]any{b.set.Source, b.set.Space}, args...)...)
+		return among(tx.Dialect(), []any{b.set.Source, b.set.Space}, names, func(in string, args []any) error {
+			rows, err := tx.Query(ctx, `SELECT ref, etag, error FROM entities WHERE source = $1 AND space = $2 AND ref `+in, args...)
 			_, err = store.Collect(rows, err, scanHad(b.had))
 			return fault.Wrap(err, "read entities of %s", b.set.Source)
 		})

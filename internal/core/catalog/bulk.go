@@ -17,12 +17,13 @@ import (
 )
 
 // A change of many entities goes in chunks, each a transaction. The next chunk is as large as the time allows that the
-// last one took, so that others who write get their turn soon.
+// last one took, so that others who write get their turn soon; on PostgreSQL these need not wait for it.
 const (
 	firstChunk   = 200
 	leastChunk   = 20
 	mostChunk    = 2000
 	chunkTime    = 15 * time.Millisecond
+	aloneTime    = 200 * time.Millisecond // where no other writer waits for a chunk
 	mostOwnEntry = 50 // changes of a refresh that have an entry each; more share one for each chunk
 )
 
@@ -71,10 +72,14 @@ func (r *reading) bringChunk(ctx context.Context, part []change) error {
 
 // paced has the next chunk be as large as can be done in the time for one, by what the last one took.
 func (r *reading) paced(n int, took time.Duration) {
-	if n < r.size && took < chunkTime {
+	within := chunkTime
+	if r.s.db.Dialect() == store.Postgres {
+		within = aloneTime
+	}
+	if n < r.size && took < within {
 		return // a rest, which tells little
 	}
-	wanted := int(float64(n) * float64(chunkTime) / float64(max(took, time.Millisecond)))
+	wanted := int(float64(n) * float64(within) / float64(max(took, time.Millisecond)))
 	r.size = max(leastChunk, min(max(wanted, n/2), n*5/4, mostChunk))
 }
 
@@ -154,9 +159,8 @@ func presentOf(ctx context.Context, tx *store.Tx, part []change) (map[ref.Entity
 	}
 	slices.Sort(names)
 	had := make(map[ref.Entity]present, len(part))
-	err := inParts(names, func(some []string) error {
-		in, args := numbered(1, some)
-		rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, version, created, created_by, orphan FROM entities WHERE ref IN (`+in+`) ORDER BY ref`+tx.ForUpdate(), args...)
+	err := among(tx.Dialect(), nil, names, func(in string, args []any) error {
+		rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, version, created, created_by, orphan FROM entities WHERE ref `+in+` ORDER BY ref`+tx.ForUpdate(), args...)
 		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
 			var name string
 			var p present
@@ -268,9 +272,12 @@ func nextVersions(ctx context.Context, tx *store.Tx, part []change, changed []in
 			fresh = append(fresh, name.String())
 		}
 	}
-	err := inParts(fresh, func(some []string) error {
-		in, args := numbered(1, some)
-		rows, err := tx.Query(ctx, `SELECT ref, MAX(version) FROM entity_versions WHERE ref IN (`+in+`) GROUP BY ref`, args...)
+	err := among(tx.Dialect(), nil, fresh, func(in string, args []any) error {
+		query := `SELECT ref, MAX(version) FROM entity_versions WHERE ref ` + in + ` GROUP BY ref`
+		if tx.Dialect() == store.Postgres { // without statistics it would read the whole table for that
+			query = `SELECT ref, last FROM (SELECT ref, (SELECT MAX(version) FROM entity_versions v WHERE v.ref = n.ref) AS last FROM unnest($1::text[]) n (ref)) x WHERE last IS NOT NULL`
+		}
+		rows, err := tx.Query(ctx, query, args...)
 		_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
 			var name string
 			var last int

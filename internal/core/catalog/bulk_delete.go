@@ -55,9 +55,8 @@ func (r *removal) singles(ctx context.Context, refs []ref.Entity) error {
 	var documents []document.Document
 	err := r.s.db.Read(ctx, func(tx *store.Tx) error {
 		documents = nil
-		return inParts(texts(refs), func(some []string) error {
-			in, args := numbered(1, some)
-			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref IN (`+in+`)`, args...)
+		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
+			rows, err := tx.Query(ctx, `SELECT `+entityColumns+` FROM entities e WHERE e.ref `+in, args...)
 			found, err := store.Collect(rows, err, scanPlain)
 			for _, e := range found {
 				documents = append(documents, e.Document)
@@ -175,11 +174,10 @@ func (r *removal) write(ctx context.Context, tx *store.Tx, gone []ref.Entity, ha
 	}
 	names := texts(gone)
 	for _, statement := range []string{
-		`DELETE FROM entities WHERE ref IN (`, `DELETE FROM entity_statuses WHERE ref IN (`,
+		`DELETE FROM entities WHERE ref `, `DELETE FROM entity_statuses WHERE ref `,
 	} {
-		err := inParts(names, func(some []string) error {
-			in, args := numbered(1, some)
-			_, err := tx.Exec(ctx, statement+in+")", args...)
+		err := among(tx.Dialect(), nil, names, func(in string, args []any) error {
+			_, err := tx.Exec(ctx, statement+in, args...)
 			return err
 		})
 		if err != nil {

@@ -59,9 +59,8 @@ func knowFiles(ctx context.Context, tx *store.Tx, location string, files map[str
 
 // forgetFiles takes out files that are gone with all that they declared.
 func forgetFiles(ctx context.Context, tx *store.Tx, location string, paths []string) error {
-	return inParts(paths, func(part []string) error {
-		in, args := numbered(2, part)
-		_, err := tx.Exec(ctx, `DELETE FROM location_files WHERE location = $1 AND path IN (`+in+`)`, append([]any{location}, args...)...)
+	return among(tx.Dialect(), []any{location}, paths, func(in string, args []any) error {
+		_, err := tx.Exec(ctx, `DELETE FROM location_files WHERE location = $1 AND path `+in, args...)
 		return fault.Wrap(err, "forget files of location %s", location)
 	})
 }

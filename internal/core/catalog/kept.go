@@ -83,7 +83,7 @@ type facts struct {
 }
 
 const readFacts = `SELECT e.ref, e.uid, e.version, e.space, e.etag, e.updated, e.path, e.error, e.orphan, COALESCE(s.status, ''), COALESCE(s.condition, '')
-FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref IN (`
+FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `
 
 func scanFacts(r store.Row) (f facts, err error) {
 	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.orphan, &f.status, &f.condition)
@@ -101,9 +101,8 @@ func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment
 		}
 	}
 	list := make([]row, 0, len(names))
-	err := inParts(known, func(part []string) error {
-		in, args := numbered(1, part)
-		rows, err := tx.Query(ctx, readFacts+in+`)`, args...)
+	err := among(tx.Dialect(), nil, known, func(in string, args []any) error {
+		rows, err := tx.Query(ctx, readFacts+in, args...)
 		found, err := store.Collect(rows, err, scanFacts)
 		for _, f := range found {
 			e, ok := s.kept.as(f)
@@ -123,10 +122,9 @@ func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment
 	if err != nil {
 		return nil, err
 	}
-	err = inParts(unknown, func(part []string) error {
-		in, args := numbered(1, part)
+	err = among(tx.Dialect(), nil, unknown, func(in string, args []any) error {
 		rows, err := tx.Query(ctx, `SELECT `+entityColumns+`, COALESCE(s.status, ''), COALESCE(s.condition, '')
-FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref IN (`+in+`)`, args...)
+FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `+in, args...)
 		found, err := store.Collect(rows, err, scanWhole)
 		list = append(list, found...)
 		return err

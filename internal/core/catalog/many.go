@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,31 +16,21 @@ var sizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 // insertMany writes rows by as few statements as that takes, and gives how many the database has changed. head names the
 // columns, tail is what follows the values.
 func insertMany(ctx context.Context, tx *store.Tx, head, tail string, rows [][]any) (changed int64, err error) {
-	numbers := tx.Dialect() == store.Postgres // SQLite goes through the names of all arguments for each of them
+	if len(rows) > 0 && tx.Dialect() == store.Postgres {
+		columns, args, err := transposed(rows)
+		if err != nil {
+			return 0, err
+		}
+		return tx.Exec(ctx, head+" SELECT * FROM unnest("+columns+") "+tail, args...)
+	}
 	for len(rows) > 0 {
 		n := atMost(len(rows))
-		columns := len(rows[0])
-		text := make([]byte, 0, len(head)+len(tail)+n*columns*6)
-		text = append(append(text, head...), " VALUES "...)
-		args := make([]any, 0, n*columns)
-		for i, row := range rows[:n] {
-			if i > 0 {
-				text = append(text, ", "...)
-			}
-			before := byte('(')
-			for _, v := range row {
-				args = append(args, v)
-				if text = append(text, before); numbers {
-					text = strconv.AppendInt(append(text, '$'), int64(len(args)), 10)
-				} else {
-					text = append(text, '?')
-				}
-				before = ','
-			}
-			text = append(text, ')')
+		row := "(?" + strings.Repeat(", ?", len(rows[0])-1) + ")" // it goes through the names of all arguments for each of them
+		args := make([]any, 0, n*len(rows[0]))
+		for _, row := range rows[:n] {
+			args = append(args, row...)
 		}
-		text = append(append(text, ' '), tail...)
-		done, err := tx.Exec(ctx, string(text), args...)
+		done, err := tx.Exec(ctx, head+" VALUES "+row+strings.Repeat(", "+row, n-1)+" "+tail, args...)
 		if err != nil {
 			return changed, err
 		}
@@ -48,6 +40,56 @@ func insertMany(ctx context.Context, tx *store.Tx, head, tail string, rows [][]a
 	return changed, nil
 }
 
+// transposed gives rows of texts, numbers and bools as an array for each column.
+func transposed(rows [][]any) (columns string, args []any, err error) {
+	var b strings.Builder
+	for i, first := range rows[0] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		var all any
+		of := "bigint"
+		if _, is := first.(string); is {
+			of = "text"
+			all, err = column(rows, i, func(v any) (text string, ok bool) { text, ok = v.(string); return text, ok })
+		} else {
+			all, err = column(rows, i, number)
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		fmt.Fprintf(&b, "$%d::%s[]", i+1, of)
+		args = append(args, all)
+	}
+	return b.String(), args, nil
+}
+
+func number(v any) (n int64, ok bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case int:
+		return int64(v), true
+	case bool:
+		if v {
+			n = 1
+		}
+		return n, true
+	}
+	return 0, false
+}
+
+func column[T any](rows [][]any, i int, as func(any) (T, bool)) ([]T, error) {
+	all := make([]T, len(rows))
+	for k, row := range rows {
+		var ok bool
+		if all[k], ok = as(row[i]); !ok {
+			return nil, fmt.Errorf("column %d of row %d has a %T", i, k, row[i])
+		}
+	}
+	return all, nil
+}
+
 func atMost(n int) int {
 	for _, size := range sizes {
 		if size <= n {
@@ -55,6 +97,22 @@ func atMost(n int) int {
 		}
 	}
 	return 1
+}
+
+// among gives fn the words that follow a column which is to have one of the values, with the arguments that they stand for,
+// before among them. It is called once, or for parts of the values.
+func among(d store.Dialect, before []any, values []string, fn func(in string, args []any) error) error {
+	first := len(before) + 1
+	if d == store.Postgres { // one text for any number, and a quick plan
+		if len(values) == 0 {
+			return nil
+		}
+		return fn("= ANY($"+strconv.Itoa(first)+"::text[])", append(slices.Clip(before), values))
+	}
+	return inParts(values, func(part []string) error {
+		in, args := numbered(first, part)
+		return fn("IN ("+in+")", append(slices.Clip(before), args...))
+	})
 }
 
 // inParts gives values to fn in parts whose sizes are few; the last is filled up with its last value.

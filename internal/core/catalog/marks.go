@@ -34,9 +34,8 @@ func (s *Service) mark(ctx context.Context, tx *store.Tx, space string, g group,
 // keepOrphans notes that no file declares entities of a group any more.
 func (s *Service) keepOrphans(ctx context.Context, tx *store.Tx, space string, g group, names []string) error {
 	news := false
-	err := inParts(names, func(some []string) error {
-		in, args := numbered(1, some)
-		n, err := tx.Exec(ctx, `UPDATE entities SET orphan = 1 WHERE orphan = 0 AND ref IN (`+in+`)`, args...)
+	err := among(tx.Dialect(), nil, names, func(in string, args []any) error {
+		n, err := tx.Exec(ctx, `UPDATE entities SET orphan = 1 WHERE orphan = 0 AND ref `+in, args...)
 		news = news || n > 0
 		return fault.Wrap(err, "note that entities are orphans")
 	})
@@ -63,9 +62,8 @@ func (s *Service) tellMarks(ctx context.Context, tx *store.Tx, space string, g g
 // setErrors sets the errors of entities, "" for none, and tells whether that is news. Others learn of it from what the
 // caller tells.
 func (s *Service) setErrors(ctx context.Context, tx *store.Tx, names []string, message string) (news bool, err error) {
-	err = inParts(names, func(some []string) error {
-		in, args := numbered(2, some)
-		n, err := tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE error <> $1 AND ref IN (`+in+`)`, append([]any{clip(message)}, args...)...)
+	err = among(tx.Dialect(), []any{clip(message)}, names, func(in string, args []any) error {
+		n, err := tx.Exec(ctx, `UPDATE entities SET error = $1 WHERE error <> $1 AND ref `+in, args...)
 		news = news || n > 0
 		return fault.Wrap(err, "note the error of entities")
 	})

@@ -27,9 +27,8 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	}
 	byRef := make(map[ref.Entity]*Raw, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return inParts(texts(refs), func(names []string) error {
-			in, args := numbered(1, names)
-			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref IN (`+in+`)`, args...)
+		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
+			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
 			found, err := store.Collect(rows, err, scanRaw)
 			if err != nil {
 				return err

@@ -38,10 +38,9 @@ func (s *Service) DeclaredIn(ctx context.Context, repository, annotation string,
 // LastDeclaredIn gives the repositories whose files declared entities last that are gone. It asks for no right.
 func (s *Service) LastDeclaredIn(ctx context.Context, gone []string) (repositories []string, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return inParts(gone, func(part []string) error {
-			in, args := numbered(1, part)
+		return among(tx.Dialect(), nil, gone, func(in string, args []any) error {
 			rows, err := tx.Query(ctx, `SELECT DISTINCT l.repository FROM entity_versions v JOIN locations l ON v.source = '`+locationPrefix+`' || l.id
-				WHERE v.ref IN (`+in+`) AND v.version = (SELECT MAX(w.version) FROM entity_versions w WHERE w.ref = v.ref)`, args...)
+				WHERE v.ref `+in+` AND v.version = (SELECT MAX(w.version) FROM entity_versions w WHERE w.ref = v.ref)`, args...)
 			found, err := store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 			repositories = append(repositories, found...)
 			return err
@@ -77,10 +76,9 @@ type Declared struct {
 // begin with. It asks for no right.
 func (s *Service) Declared(ctx context.Context, names []string, annotation string) (all []Declared, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return inParts(names, func(part []string) error {
-			in, args := numbered(2, part)
+		return among(tx.Dialect(), []any{"%" + annotation + "%"}, names, func(in string, args []any) error {
 			rows, err := tx.Query(ctx, `SELECT e.ref, e.space, e.path, COALESCE(l.repository, ''), COALESCE(l.branch, ''), CASE WHEN e.document LIKE $1 THEN e.document ELSE '' END
-				FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref IN (`+in+`)`, append([]any{"%" + annotation + "%"}, args...)...)
+				FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref `+in, args...)
 			found, err := store.Collect(rows, err, func(r store.Row) (d Declared, err error) {
 				var name, text string
 				if err := r.Scan(&name, &d.Space, &d.Path, &d.Repository, &d.Branch, &text); err != nil {

@@ -38,6 +38,7 @@ type Ledger struct {
 	now  func() time.Time
 	log  *slog.Logger
 	head atomic.Int64 // the last sealed position that this process knows of
+	tail *tail
 
 	mu          sync.Mutex
 	running     bool
@@ -46,7 +47,7 @@ type Ledger struct {
 
 // New gives the ledger on db.
 func New(db *store.DB, now func() time.Time, log *slog.Logger) *Ledger {
-	return &Ledger{db: db, now: now, log: log}
+	return &Ledger{db: db, now: now, log: log, tail: newTail()}
 }
 
 // Append adds e in tx and gives its id. It fails with fault.TooLarge over the bounds of an entry.
@@ -85,7 +86,7 @@ func (l *Ledger) sealAtOnce(ctx context.Context, tx *store.Tx, e Entry) error {
 	if _, err := tx.Exec(ctx, updateHead, e.Position, e.Hash); err != nil {
 		return err
 	}
-	tx.OnCommit(func() { l.know(e.Position) })
+	tx.OnCommit(func() { l.sealed(e) })
 	l.db.Notify(tx, sealedWake)
 	return nil
 }
@@ -109,6 +110,12 @@ func encodeRefs(refs []string) (string, error) {
 	}
 	text, err := json.Marshal(refs)
 	return string(text), err
+}
+
+// sealed notes that e, which follows all that were noted before, is sealed and committed.
+func (l *Ledger) sealed(e Entry) {
+	l.know(e.Position)
+	l.tail.add(e.Position, e.Type)
 }
 
 // know notes that position is sealed and committed.

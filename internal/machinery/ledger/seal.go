@@ -108,7 +108,7 @@ func (l *Ledger) Seal(ctx context.Context) (count int, err error) {
 		batch := &pgx.Batch{}
 		for i, e := range entries {
 			e = e.seal(position+1, hash)
-			position, hash = e.Position, e.Hash
+			entries[i], position, hash = e, e.Position, e.Hash
 			refs, err := encodeRefs(e.Refs)
 			if err != nil {
 				return err
@@ -123,7 +123,11 @@ func (l *Ledger) Seal(ctx context.Context) (count int, err error) {
 		if err := tx.Batch(ctx, batch); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { l.know(position) })
+		tx.OnCommit(func() {
+			for _, e := range entries {
+				l.sealed(e)
+			}
+		})
 		l.db.Notify(tx, sealedWake)
 		return nil
 	})

@@ -76,6 +76,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	l.mu.Unlock()
 	var group sync.WaitGroup
 	group.Go(func() { l.sealer(ctx) })
+	group.Go(func() { l.learn(ctx) })
 	for _, s := range subscribers {
 		group.Go(func() { l.serve(ctx, s) })
 	}
@@ -108,8 +109,6 @@ func (l *Ledger) Subscriptions(ctx context.Context, tx *store.Tx) ([]Subscriptio
 
 // serve is the loop of one subscriber.
 func (l *Ledger) serve(ctx context.Context, s *subscriber) {
-	wake, stop := l.db.Listen(sealedWake)
-	defer stop()
 	pause := backoff{}
 	for ctx.Err() == nil {
 		more, err := l.step(ctx, s)
@@ -124,16 +123,28 @@ func (l *Ledger) serve(ctx context.Context, s *subscriber) {
 			continue
 		}
 		pause = backoff{}
-		if more {
-			continue
+		if !more {
+			l.await(ctx, s)
 		}
-		timer := time.NewTimer(poll)
+	}
+}
+
+// await returns when there may be something for s to take or to pass over, or ctx ends.
+func (l *Ledger) await(ctx context.Context, s *subscriber) {
+	for {
+		s.mu.Lock()
+		cursor := s.state.Position
+		after := max(cursor, s.scanned)
+		s.mu.Unlock()
+		wanted, upTo, grown := l.tail.wants(s.types, after)
+		if s.passed(cursor, upTo); wanted || upTo-cursor >= skipCount {
+			return
+		}
 		select {
-		case <-wake:
-		case <-timer.C:
+		case <-grown:
 		case <-ctx.Done():
+			return
 		}
-		timer.Stop()
 	}
 }
 

@@ -92,7 +92,11 @@ func (p *postgres) write(ctx context.Context, fn func(*Tx) error) error {
 
 // attempt runs fn once; again tells that another attempt may succeed.
 func (p *postgres) attempt(ctx context.Context, fn func(*Tx) error) (again bool, err error) {
-	inner, err := p.writers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
+	if isLong(ctx) { // a plan that was kept from when its tables were small reads all of them
+		options = pgx.TxOptions{BeginQuery: "begin isolation level read committed; set local plan_cache_mode = force_custom_plan"}
+	}
+	inner, err := p.writers.BeginTx(ctx, options)
 	if err != nil {
 		return false, unanswered(ctx, err)
 	}

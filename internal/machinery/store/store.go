@@ -117,7 +117,7 @@ func Along(ctx context.Context, fn func(tx *Tx) error) context.Context {
 type longKey struct{}
 
 // Long gives a context whose Writes take long, such as those of many rows: on SQLite no other's commit waits for one that came
-// after it.
+// after it, on PostgreSQL its statements are planned for what there is now.
 func Long(ctx context.Context) context.Context { return context.WithValue(ctx, longKey{}, true) }
 
 func isLong(ctx context.Context) bool { return ctx.Value(longKey{}) != nil }

@@ -46,6 +46,15 @@ func argument(a any) (any, error) {
 		return text(string(v))
 	case time.Time:
 		return Micros(v), nil
+	case []string:
+		for _, one := range v {
+			if _, err := text(one); err != nil {
+				return nil, err
+			}
+		}
+		return v, nil
+	case []int64:
+		return v, nil
 	case driver.Valuer:
 		if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
 			return nil, nil
