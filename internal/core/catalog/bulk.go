@@ -24,7 +24,7 @@ const (
 	mostChunk    = 2000
 	chunkTime    = 15 * time.Millisecond
 	aloneTime    = 200 * time.Millisecond // where no other writer waits for a chunk
-	mostOwnEntry = 50 // changes of a refresh that have an entry each; more share one for each chunk
+	mostOwnEntry = 50                     // changes of a refresh that have an entry each; more share one for each chunk
 )
 
 // flush gives the service what is to be taken in chunks, as far as these are full; with all, the rest too.
