@@ -108,13 +108,13 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 	}
 	found := make([]Entity, 0, len(refs)) // with room for all, so that list can point there
 	list := make([]*Entity, len(refs))
-	moment, still := s.db.Moment()
+	moment := s.db.Moment(ctx)
 	var rest []string
 	for i, r := range refs {
 		name := r.String()
 		e, ok := s.kept.at(name, moment)
 		switch {
-		case !ok || !still:
+		case !ok:
 			rest = append(rest, name)
 		case visible.Has(e.Space):
 			found = append(found, e)
@@ -122,9 +122,6 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 		}
 	}
 	if len(rest) > 0 {
-		if !still {
-			moment = never
-		}
 		byRef := make(map[ref.Entity]*Entity, len(rest))
 		err = s.db.Read(ctx, func(tx *store.Tx) error {
 			read, err := s.read(ctx, tx, rest, moment, visible.Has)

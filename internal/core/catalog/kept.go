@@ -34,7 +34,7 @@ func (k *kept) at(name string, moment int64) (Entity, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e, ok := k.all[name]
-	return e.Entity, ok && e.moment == moment
+	return e.Entity, ok && e.moment == moment && moment != never
 }
 
 func (k *kept) knows(name string) bool {

@@ -21,10 +21,7 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	if err != nil {
 		return nil, err
 	}
-	moment, still := s.db.Moment()
-	if !still {
-		moment = never
-	}
+	moment := s.db.Moment(ctx)
 	byRef := make(map[ref.Entity]*Raw, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {

@@ -71,7 +71,7 @@ func (s *Service) authenticate(ctx context.Context, bearer string) (actor.Princi
 	case wellFormed(bearer, workloadPrefix):
 		return s.authenticateWorkload(ctx, bearer)
 	}
-	got, err := s.bearers.Of(s.db, sha256.Sum256([]byte(bearer)), func() (presented, error) { return s.present(ctx, bearer) })
+	got, err := s.bearers.Of(ctx, s.db, sha256.Sum256([]byte(bearer)), func() (presented, error) { return s.present(ctx, bearer) })
 	if err != nil {
 		return actor.Principal{}, err
 	}

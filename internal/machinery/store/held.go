@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // Held keeps what was read, for as long as nobody commits: of what each request asks anew. It holds nothing where the moment
 // tells nothing (see DB.Moment).
@@ -12,16 +15,9 @@ type Held[K comparable, V any] struct {
 
 const mostHeld = 1000
 
-// NoMoment is that of what may have changed by the time that it is read.
-const NoMoment = int64(-1)
-
 // Of gives what is held for a key, or reads and holds it. What fails is not held.
-func (h *Held[K, V]) Of(db *DB, key K, read func() (V, error)) (V, error) {
-	moment, still := db.Moment()
-	if !still {
-		moment = NoMoment
-	}
-	return h.At(moment, key, read)
+func (h *Held[K, V]) Of(ctx context.Context, db *DB, key K, read func() (V, error)) (V, error) {
+	return h.At(db.Moment(ctx), key, read)
 }
 
 // At is Of for who has asked for the moment already, before a transaction began.

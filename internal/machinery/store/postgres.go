@@ -33,6 +33,7 @@ type postgres struct {
 	mu      sync.Mutex
 	pending map[string]bool // channels to announce to other servers
 	poke    chan struct{}
+	moments *moments
 }
 
 func (db *DB) openPostgres(ctx context.Context, url string) error {
@@ -47,7 +48,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "roadbed"
 	}
-	p := &postgres{db: db, pending: map[string]bool{}, poke: make(chan struct{}, 1)}
+	p := &postgres{db: db, pending: map[string]bool{}, poke: make(chan struct{}, 1), moments: newMoments()}
 	if p.writers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
 		return translate(err)
 	}

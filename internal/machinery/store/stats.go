@@ -47,16 +47,6 @@ func (db *DB) Stats() Stats {
 	return s
 }
 
-// Moment gives a number that is another one after every commit, so that what was read at it need not be read again while
-// it stays; whoever reads asks for it first. ok is false where it tells nothing: on PostgreSQL, where others commit too,
-// and inside a transaction, which sees its own changes.
-func (db *DB) Moment() (n int64, ok bool) {
-	if db.dialect != SQLite || db.current() != nil {
-		return 0, false
-	}
-	return db.stats.commits.Load() + db.stats.commitError.Load(), true
-}
-
 func (l *lite) gauges(s *Stats) {
 	s.Waiting = int64(len(l.writer.queue))
 	s.Connections = int64(cap(l.idle) - len(l.idle))

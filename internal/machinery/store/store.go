@@ -39,6 +39,7 @@ type DB struct {
 type engine interface {
 	write(ctx context.Context, fn func(*Tx) error) error
 	read(ctx context.Context, fn func(*Tx) error) error
+	moment(ctx context.Context) int64
 	gauges(*Stats)
 	close() error
 }

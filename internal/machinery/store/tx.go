@@ -32,7 +32,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 	}
 	if tx.pgx != nil {
 		tag, err := tx.pgx.Exec(ctx, query, args...)
-		return tag.RowsAffected(), tx.fault(err)
+		return tag.RowsAffected(), tx.ended(ctx, err)
 	}
 	n, err := tx.link.exec(tx.context(ctx), query, args)
 	return n, tx.fault(err)
@@ -44,14 +44,14 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 	if err != nil {
 		return nil, err
 	}
-	rows := &Rows{tx: tx}
+	rows := &Rows{tx: tx, ctx: ctx}
 	if tx.pgx != nil {
 		rows.pgx, err = tx.pgx.Query(ctx, query, args...)
 	} else {
 		rows.sql, err = tx.link.query(tx.context(ctx), query, args)
 	}
 	if err != nil {
-		return nil, tx.fault(err)
+		return nil, tx.ended(ctx, err)
 	}
 	tx.open = rows
 	return rows, nil
@@ -95,6 +95,7 @@ func (s single) Scan(dest ...any) error {
 // Rows are the result of a query.
 type Rows struct {
 	tx  *Tx
+	ctx context.Context
 	sql *sql.Rows
 	pgx pgx.Rows
 }
@@ -117,7 +118,7 @@ func (r *Rows) Scan(dest ...any) error {
 		err = r.sql.Scan(holders...)
 	}
 	if err != nil {
-		return fault.Wrap(r.tx.fault(err), "read a row")
+		return fault.Wrap(r.tx.ended(r.ctx, err), "read a row")
 	}
 	if settle != nil {
 		settle()
@@ -128,7 +129,7 @@ func (r *Rows) Scan(dest ...any) error {
 // Err gives the error that ended the rows early.
 func (r *Rows) Err() error {
 	if r.pgx != nil {
-		return r.tx.fault(r.pgx.Err())
+		return r.tx.ended(r.ctx, r.pgx.Err())
 	}
 	return r.tx.fault(r.sql.Err())
 }
@@ -201,6 +202,15 @@ func (tx *Tx) fault(err error) error {
 	err = translate(err)
 	if tx.guarded != nil && tx.guarded.Err() != nil && fault.Is(err, fault.Canceled) {
 		return tx.guarded.Err()
+	}
+	return err
+}
+
+// ended is fault of a statement whose ctx may have ended: pgx cuts the connection then, and may tell of that instead.
+func (tx *Tx) ended(ctx context.Context, err error) error {
+	err = tx.fault(err)
+	if tx.pgx != nil && fault.Is(err, fault.Unavailable) && ctx.Err() != nil {
+		return ctx.Err()
 	}
 	return err
 }
