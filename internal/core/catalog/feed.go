@@ -33,7 +33,7 @@ func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (
 	}
 	return s.changed(ctx, after, func(_ []ledger.Entry, names []string) error {
 		if len(names) > fedAtOnce {
-			if err := s.calm(ctx); err != nil {
+			if err := s.Calm(ctx); err != nil {
 				return err
 			}
 		}
@@ -41,8 +41,9 @@ func (s *Service) Feed(ctx context.Context, after int64, fn func([]Fed) error) (
 	})
 }
 
-// calm waits while many entities are being taken in, so that these have the processor; for longer than calmTime it does not.
-func (s *Service) calm(ctx context.Context) error {
+// Calm waits while many entities are being taken in, so that these have the processor; for longer than calmTime, 20 s, it does
+// not. It asks for no right: it is for rooms that follow the catalog.
+func (s *Service) Calm(ctx context.Context) error {
 	for late := time.Now().Add(calmTime); s.bringing.Load() > 0 && time.Now().Before(late); {
 		select {
 		case <-time.After(calmAgain):

@@ -103,20 +103,18 @@ func (q *Queue) start(ctx context.Context, group *sync.WaitGroup) (time.Duration
 
 // lookAndTake looks on a snapshot first, so that an idle queue never comes to the writer.
 func (q *Queue) lookAndTake(ctx context.Context, limit int) (taken []job, next time.Time, err error) {
-	kinds, room := q.room()
-	if len(kinds) == 0 {
+	room := q.room()
+	if len(room) == 0 {
 		return nil, time.Time{}, nil
 	}
 	var seen []job
 	err = q.db.Read(ctx, func(tx *store.Tx) error {
-		seen, next, err = due(ctx, tx, kinds, q.now(), limit)
+		seen, next, err = due(ctx, tx, room, q.now(), limit)
 		return err
 	})
 	var ids []string
 	for _, j := range seen {
-		if room[j.Kind]--; room[j.Kind] >= 0 {
-			ids = append(ids, j.ID)
-		}
+		ids = append(ids, j.ID)
 	}
 	if err != nil || len(ids) == 0 {
 		return nil, next, err
@@ -138,17 +136,16 @@ func (q *Queue) lookAndTake(ctx context.Context, limit int) (taken []job, next t
 }
 
 // room tells which kinds may start more jobs, and how many.
-func (q *Queue) room() (kinds []string, room map[string]int) {
+func (q *Queue) room() map[string]int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	room = map[string]int{}
+	room := map[string]int{}
 	for kind, h := range q.handlers {
 		if free := h.Concurrency - q.running[kind]; free > 0 {
-			kinds = append(kinds, kind)
 			room[kind] = free
 		}
 	}
-	return kinds, room
+	return room
 }
 
 func (q *Queue) perform(ctx context.Context, j job) {

@@ -1,8 +1,11 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,21 +28,75 @@ DO UPDATE SET run_at = CASE WHEN excluded.run_at < jobs.run_at THEN excluded.run
 	return err
 }
 
-// due gives ids of jobs of these kinds that may start now, oldest first, and when the next one may.
-func due(ctx context.Context, tx *store.Tx, kinds []string, now time.Time, limit int) (ids []job, next time.Time, err error) {
-	in, args := list(2, kinds)
-	args = append([]any{store.Micros(now)}, args...)
-	// A job whose key is running waits for its end, which wakes the loop.
-	rows, err := tx.Query(ctx, `SELECT id, kind FROM jobs WHERE state = 0 AND run_at <= $1 AND kind IN (`+in+`)
-AND NOT EXISTS (SELECT 1 FROM jobs r WHERE jobs.unique_key <> '' AND r.state = 1 AND r.kind = jobs.kind AND r.unique_key = jobs.unique_key)
-ORDER BY run_at, id LIMIT `+fmt.Sprint(limit), args...)
-	ids, err = store.Collect(rows, err, func(r store.Row) (j job, err error) { return j, r.Scan(&j.ID, &j.Kind) })
+// waiting gives the kinds of jobs that wait, and when the first of each may start. It goes from kind to kind, however many
+// jobs there are of each.
+func waiting(ctx context.Context, tx *store.Tx) (first map[string]int64, err error) {
+	rows, err := tx.Query(ctx, `WITH RECURSIVE kinds (kind) AS (
+  SELECT MIN(kind) FROM jobs WHERE state = 0
+  UNION ALL
+  SELECT (SELECT MIN(j.kind) FROM jobs j WHERE j.state = 0 AND j.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL)
+SELECT kind, (SELECT MIN(j.run_at) FROM jobs j WHERE j.state = 0 AND j.kind = kinds.kind) FROM kinds WHERE kind IS NOT NULL`)
+	first = map[string]int64{}
+	_, err = store.Collect(rows, err, func(r store.Row) (struct{}, error) {
+		var kind string
+		var at int64
+		err := r.Scan(&kind, &at)
+		first[kind] = at
+		return struct{}{}, err
+	})
+	return first, err
+}
+
+// due gives ids of jobs that may start now, oldest first, of each kind as many as there is room for, and when the next one
+// may.
+func due(ctx context.Context, tx *store.Tx, room map[string]int, now time.Time, limit int) (ids []job, next time.Time, err error) {
+	first, err := waiting(ctx, tx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	var at int64
-	err = tx.QueryRow(ctx, `SELECT COALESCE(MIN(run_at), 0) FROM jobs WHERE state = 0 AND run_at > $1 AND kind IN (`+in+`)`, args...).Scan(&at)
-	return ids, store.FromMicros(at), err
+	type waits struct {
+		job
+		at int64
+	}
+	var all []waits
+	soonest := int64(0)
+	later := func(at int64) {
+		if at > 0 && (soonest == 0 || at < soonest) {
+			soonest = at
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(first)) {
+		most := min(room[kind], limit)
+		if most <= 0 {
+			continue
+		}
+		if first[kind] > store.Micros(now) {
+			later(first[kind])
+			continue
+		}
+		// A job whose key is running waits for its end, which wakes the loop.
+		rows, err := tx.Query(ctx, `SELECT id, run_at FROM jobs WHERE state = 0 AND run_at <= $1 AND kind = $2
+AND NOT EXISTS (SELECT 1 FROM jobs r WHERE jobs.unique_key <> '' AND r.state = 1 AND r.kind = jobs.kind AND r.unique_key = jobs.unique_key)
+ORDER BY run_at, id LIMIT $3`, now, kind, most)
+		some, err := store.Collect(rows, err, func(r store.Row) (w waits, err error) {
+			w.Kind = kind
+			return w, r.Scan(&w.ID, &w.at)
+		})
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		all = append(all, some...)
+		var at int64
+		if err := tx.QueryRow(ctx, `SELECT COALESCE(MIN(run_at), 0) FROM jobs WHERE state = 0 AND run_at > $1 AND kind = $2`, now, kind).Scan(&at); err != nil {
+			return nil, time.Time{}, err
+		}
+		later(at)
+	}
+	slices.SortFunc(all, func(a, b waits) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.ID, b.ID)) })
+	for _, w := range all[:min(limit, len(all))] {
+		ids = append(ids, w.job)
+	}
+	return ids, store.FromMicros(soonest), nil
 }
 
 // take leases those of the jobs that nobody else has taken since they were seen.

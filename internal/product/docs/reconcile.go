@@ -51,6 +51,9 @@ func (s *Service) subscribe() {
 		return s.lookAtMany(actor.AsSystem(ctx), []string{a.Entity}, true)
 	})
 	queue.Handle(s.Queue, jobMany, queue.HandleOptions{Timeout: 10 * time.Minute, Concurrency: 1}, func(ctx context.Context, a manyArgs) error {
+		if err := s.Catalog.Calm(ctx); err != nil {
+			return err
+		}
 		return s.lookAtEntry(actor.AsSystem(ctx), a.Entry)
 	})
 	s.Ledger.Subscribe("docs.repositories", []string{"repository.pushed", "repository.restored", "repository.transferred", "repository.renamed", "repository.purged", "repository.deleted", "repository.changed"}, s.repositoryChanged)

@@ -13,7 +13,7 @@ CREATE TABLE jobs (
   created BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX jobs_unique ON jobs (kind, unique_key) WHERE state = 0 AND unique_key <> '';
-CREATE INDEX jobs_waiting ON jobs (run_at) WHERE state = 0;
+CREATE INDEX jobs_waiting ON jobs (kind, run_at, id) WHERE state = 0;
 CREATE INDEX jobs_running ON jobs (kind, unique_key) WHERE state = 1;
 CREATE INDEX jobs_dead ON jobs (run_at) WHERE state = 2;
 
