@@ -2,6 +2,9 @@ package document_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -162,4 +165,29 @@ func FuzzEditFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The portal's form is held to the same file.
+func TestTheRelationsThatAnEditSets(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/relation_fields.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]map[string]string
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]map[string]string{}
+	for _, f := range document.RelationFields() {
+		for _, kind := range f.Kinds {
+			if got[kind] == nil {
+				got[kind] = map[string]string{}
+			}
+			got[kind][f.Name] = map[bool]string{false: "one", true: "many"}[f.List]
+		}
+	}
+	if !maps.EqualFunc(got, want, maps.Equal) {
+		t.Errorf("an edit sets %v; testdata/relation_fields.json has %v", got, want)
+	}
 }

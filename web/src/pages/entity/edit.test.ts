@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { changedFields, editCommand, fieldsOf } from './edit';
 import { named, relationFields } from './relations';
@@ -80,6 +81,15 @@ describe('editing an entity', () => {
     ).toEqual({
       relations: { dependsOn: [], subcomponentOf: ['b'] },
     });
+  });
+  it('offers the relations that an edit sets', () => {
+    const path = new URL('../../../../internal/core/document/testdata/relation_fields.json', import.meta.url);
+    const set: Record<string, Record<string, string>> = JSON.parse(readFileSync(path, 'utf8'));
+    for (const kind of [...Object.keys(set), 'API', 'Location']) {
+      const types = kind === 'AiResource' ? ['skill', 'plugin', 'marketplace'] : [undefined];
+      const offered = types.flatMap((type) => relationFields(kind, type)).map((f) => [f.name, f.many ? 'many' : 'one']);
+      expect(Object.fromEntries(offered), kind).toEqual(set[kind] ?? {});
+    }
   });
   it('knows whom a text names', () => {
     const field = (name: string) => relationFields('Component').find((f) => f.name === name) as never;
