@@ -213,6 +213,7 @@ func (h *House) core() (err error) {
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
+	h.Catalog.KeepIndex(h.path("cache", "catalog.index"))
 	h.Integrations = integration.New(integration.Deps{
 		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,
 		Base: h.Outbound.Transport(), Server: h.name, Now: time.Now, Log: h.Log,

@@ -94,6 +94,12 @@ type present struct {
 // bringMany makes entities what changes of a location say, in one transaction.
 func (s *Service) bringMany(ctx context.Context, r *reading, part []change) (items []Item, err error) {
 	var tell []written
+	s.follower.untold.Add(1)
+	defer func() {
+		if len(tell) == 0 || err != nil {
+			s.follower.untold.Add(-1)
+		}
+	}()
 	var took time.Duration // without the commit, which others may share
 	told := 0
 	err = s.db.Write(store.Long(ctx), func(tx *store.Tx) error {
@@ -215,6 +221,7 @@ func (s *Service) indexMany(all <-chan []written) {
 			prepared = append(prepared, one)
 		}
 		s.follower.index.Put(prepared...)
+		s.follower.untold.Add(-1)
 	}
 }
 

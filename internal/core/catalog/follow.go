@@ -24,10 +24,14 @@ type follower struct {
 
 	mu       sync.Mutex // of who reads from the database
 	loaded   bool
-	position int64 // in the ledger
+	position int64  // in the ledger
+	path     string // where the index is kept while no server runs; "" for nowhere
+	kept     int64  // position of what is there
 
 	ownMu sync.Mutex
-	own   map[string]bool // entries whose changes the index knows
+	own   map[string]bool // entries whose changes the index knows, or is about to be told of
+
+	untold atomic.Int64 // chunks that may be committed and of which the index was not told yet
 }
 
 // changeTypes are the entries that tell of entities, whose versions name them, and of locations.
@@ -91,8 +95,9 @@ func (s *Service) current(ctx context.Context) (*index.Index, error) {
 	return s.follower.index, nil
 }
 
-// follow keeps the index up until ctx ends.
+// follow keeps the index up until ctx ends, and then for the next start.
 func (s *Service) follow(ctx context.Context) {
+	defer s.keepIndex(context.WithoutCancel(ctx))
 	defer s.follower.following.Store(false)
 	for ctx.Err() == nil {
 		err := s.catchUp(ctx)
@@ -121,7 +126,10 @@ func (s *Service) catchUp(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.loaded {
-		return s.load(ctx)
+		if !s.restoreIndex(ctx) {
+			return s.load(ctx)
+		}
+		f.loaded = true
 	}
 	for {
 		var entries []ledger.Entry

@@ -17,6 +17,7 @@
 //     each value would find rare texts as quickly, but frequent ones more slowly, and take several times the memory.
 //   - An order is kept for references and for the keys that somebody ordered by: sorted lists in short pieces. A page walks
 //     it and asks the bitmap, or sorts what was found where that is little.
+//   - It can be saved and restored, which is quicker than to take all documents apart again.
 //   - Nothing that grows is ever copied whole, and entities are put a few at a time, so that readers hardly wait.
 //
 // The index knows no SQL. It is told of entities by Put and Delete, in any order and more than once: of each reference the

@@ -16,6 +16,11 @@ type Index struct {
 	pairs Pairs
 
 	mu sync.RWMutex
+	content
+	sorting int // what it takes to sort one entity, in steps of a walk along an order
+}
+
+type content struct {
 	dictionary
 	docs     pages[doc]
 	byRef    map[string]uint32
@@ -24,7 +29,10 @@ type Index struct {
 	gone     tombs
 	revision uint64
 	stamp    uint64
-	sorting  int // what it takes to sort one entity, in steps of a walk along an order
+}
+
+func newContent() content {
+	return content{dictionary: newDictionary(), byRef: map[string]uint32{}, live: roaring.New(), gone: tombs{versions: map[string]int{}}}
 }
 
 // doc is an entity, or nothing where ref is "".
@@ -39,7 +47,7 @@ type doc struct {
 
 // New gives an empty index.
 func New(pairs Pairs) *Index {
-	return &Index{pairs: pairs, dictionary: newDictionary(), byRef: map[string]uint32{}, live: roaring.New(), sorting: 50, gone: tombs{versions: map[string]int{}}}
+	return &Index{pairs: pairs, content: newContent(), sorting: 50}
 }
 
 // tombs remembers the versions of what was deleted, so that older news of it, which come late, don't bring it back.

@@ -192,6 +192,9 @@ func TestTheIndexAnswersAsALookAtEveryEntity(t *testing.T) {
 			if rapid.IntRange(0, 4).Draw(t, "keep") == 0 {
 				x.keep()
 			}
+			if rapid.IntRange(0, 9).Draw(t, "restored") == 0 {
+				x = restored(t, x)
+			}
 		}
 		if walks {
 			x.keep()

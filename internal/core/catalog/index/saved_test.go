@@ -1,0 +1,88 @@
+package index
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func saved(t rapid.TB, x *Index, note string) string {
+	t.Helper()
+	var out strings.Builder
+	if err := x.Save(&out, note); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func restored(t rapid.TB, x *Index) *Index {
+	t.Helper()
+	text := saved(t, x, "a note")
+	if note, err := Note(text); err != nil || note != "a note" {
+		t.Fatalf("the note is %q, %v", note, err)
+	}
+	fresh := New(x.pairs)
+	fresh.sorting = x.sorting
+	if err := fresh.Restore(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.sound(); err != nil {
+		t.Fatal(err)
+	}
+	return fresh
+}
+
+func someIndex(t testing.TB) *Index {
+	t.Helper()
+	x := New(testPairs)
+	for i, ref := range someRefs {
+		p, err := Prepare(Entity{Ref: ref, UID: ref + "!", Space: "default", Version: i + 1, Document: []byte(`{"kind":"Component","metadata":{"name":"Ab","tags":["x","y"]},"spec":{"n":null}}`),
+			Relations: []Relation{{"partOf", "system:default/s"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Put(p)
+	}
+	x.Delete(someRefs[0], 9)
+	return x
+}
+
+// What was torn, or changed on the disk, is not taken for an index.
+func TestADamagedIndexIsNotRestored(t *testing.T) {
+	t.Parallel()
+	x := someIndex(t)
+	text := saved(t, x, "n")
+	fresh := restored(t, x)
+	if fresh.Version(someRefs[0]) != 9 || fresh.Version(someRefs[1]) != 2 || fresh.Len() != len(someRefs)-1 {
+		t.Errorf("restored are %d entities, versions %d and %d", fresh.Len(), fresh.Version(someRefs[0]), fresh.Version(someRefs[1]))
+	}
+	if err := fresh.Restore(text); err == nil {
+		t.Error("what has entities is restored over")
+	}
+	for i := range text {
+		damaged := []byte(text)
+		damaged[i] ^= 0x20
+		if New(testPairs).Restore(string(damaged)) == nil || New(testPairs).Restore(text[:i]) == nil {
+			t.Fatalf("damage at byte %d of %d is not seen", i, len(text))
+		}
+	}
+}
+
+// FuzzRestore reads what has a right checksum and is wrong.
+func FuzzRestore(f *testing.F) {
+	f.Add([]byte(saved(f, someIndex(f), "n")))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) < 4 {
+			return
+		}
+		body := text[:len(text)-4]
+		whole := binary.LittleEndian.AppendUint32(append([]byte{}, body...), crc32.Checksum(body, checksums))
+		x := New(testPairs)
+		if x.Restore(string(whole)) == nil && x.Len() > len(whole) {
+			t.Errorf("%d entities of %d bytes", x.Len(), len(whole))
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package catalog_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+)
+
+// A start reads the index that the last stop has kept, and what has changed since; it reads all entities where that is not
+// of this database or damaged.
+func TestTheIndexIsKeptOverAStop(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		path := filepath.Join(t.TempDir(), "cache", "catalog.index")
+		// life gives what a server that has its index at a path, if any, answers from its start to its stop.
+		life := func(b *bench, path string) string {
+			t.Helper()
+			s := b.another()
+			if path != "" {
+				s.KeepIndex(path)
+			}
+			ctx, stop := context.WithCancel(system())
+			var running sync.WaitGroup
+			running.Go(func() {
+				if err := s.Run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+			counts, err := s.Counts(system(), index.FacetQuery{Keys: []string{"kind", "metadata.name", "metadata.title", "spec.type", "relations.dependsOn", "metadata.tags", index.KeySpace}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop()
+			running.Wait()
+			return fmt.Sprint(counts)
+		}
+		same := func(b *bench, why string) {
+			t.Helper()
+			b.sealed()
+			if got, want := life(b, path), life(b, ""); got != want {
+				t.Errorf("%s: with the kept index\n%s\nwithout\n%s", why, got, want)
+			}
+		}
+		b.apply(as("alice"), "default", "fleet", fleet)
+		same(b, "the first start")
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("nothing is kept: %v, %v", info, err)
+		}
+		same(b, "nothing has changed")
+
+		b.apply(as("alice"), "default", "fleet", strings.Replace(fleet, "The Cart", "Cart", 1))
+		b.apply(as("olga"), "ops", "hidden", hidden)
+		if err := b.Delete(system(), parseRef(t, "component:default/search"), ""); err != nil {
+			t.Fatal(err)
+		}
+		same(b, "one is new, one other, one gone")
+
+		taken := func(ref string) {
+			t.Helper()
+			err := b.db.Write(system(), func(tx *store.Tx) error { // which the ledger does not tell
+				_, err := tx.Exec(system(), `DELETE FROM entities WHERE ref = $1`, ref)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		taken("resource:default/db")
+		if kept, read := life(b, path), life(b, ""); kept == read || !strings.Contains(kept, "{db 1}") {
+			t.Errorf("the kept index is not what answers:\n%s", kept)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, text[:len(text)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		same(b, "a torn file")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		other := setup(t, storetest.SQLite(t, rooms()...))
+		other.apply(as("alice"), "default", "fleet", fleet)
+		for i := range 20 { // so that its ledger is as long
+			other.apply(as("alice"), "default", "more", fmt.Sprintf("{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: more-%d}, spec: {type: service, lifecycle: test, owner: team}}", i))
+		}
+		same(other, "another database")
+	})
+}
