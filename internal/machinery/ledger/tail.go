@@ -54,12 +54,15 @@ func (t *tail) add(position int64, kind string) {
 	t.wake()
 }
 
-// wants tells whether an entry of the types is known past after, or may be, and else up to where there is none; grown ends
-// when more is known.
+// wants tells whether an entry of the types is known past after, or may be, and else up to where there is none, as far as is
+// known; grown ends when more is.
 func (t *tail) wants(types []string, after int64) (wanted bool, upTo int64, grown <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.begun || after < t.before {
+	if !t.begun {
+		return false, after, t.grown
+	}
+	if after < t.before {
 		return true, after, t.grown
 	}
 	for i := after - t.before; i < int64(len(t.types)); i++ {
