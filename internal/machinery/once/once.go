@@ -107,7 +107,7 @@ func (a *Answers) Begin(ctx context.Context, r Request) (*Answer, error) {
 	}
 	var answer *Answer
 	var mine bool
-	err := a.db.Write(ctx, func(tx *store.Tx) error {
+	err := a.db.Write(store.Followed(ctx), func(tx *store.Tx) error {
 		answer, mine = nil, false
 		now := a.now()
 		if err := a.tidy(ctx, tx, now); err != nil {
@@ -179,7 +179,7 @@ func (a *Answers) earlier(ctx context.Context, tx *store.Tx, r Request, now time
 
 // Mark gives the context in which a request is done: whatever is written in it notes that something came of the request.
 func (a *Answers) Mark(ctx context.Context, r Request) context.Context {
-	return store.Along(ctx, func(tx *store.Tx) error {
+	return store.Along(store.Followed(ctx), func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE once_answers SET effect = 1 WHERE id = $1 AND life = $2 AND effect = 0`, r.id(), a.life)
 		return err
 	})

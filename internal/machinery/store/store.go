@@ -123,6 +123,17 @@ func Long(ctx context.Context) context.Context { return context.WithValue(ctx, l
 
 func isLong(ctx context.Context) bool { return ctx.Value(longKey{}) != nil }
 
+type followedKey struct{}
+
+// Followed gives a context whose Writes are each followed by another at once, such as of a request whose answer is kept: on
+// SQLite a long one that waits lets that pass, for some milliseconds, so that the request waits for one long write and not for
+// one between each two of its own.
+func Followed(ctx context.Context) context.Context {
+	return context.WithValue(ctx, followedKey{}, true)
+}
+
+func isFollowed(ctx context.Context) bool { return ctx.Value(followedKey{}) != nil }
+
 // Read runs fn on one consistent, read-only snapshot; it never waits for a writer. Called inside Write or
 // Read it joins that transaction, and so sees its uncommitted changes.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {

@@ -15,6 +15,8 @@ const (
 	groupCount = 256                   // functions in one commit, at most
 	groupTime  = 20 * time.Millisecond // after this no further function joins a commit
 	slowWrite  = 5 * time.Second       // a function that holds the writer longer is logged
+	followTime = 5 * time.Millisecond  // a long one waits so long, at a time, for what follows a commit; see Followed
+	followMost = 25 * time.Millisecond // and so long in all
 )
 
 // writer owns SQLite's one writing connection. It opens a transaction, gives the functions that wait their
@@ -27,7 +29,10 @@ type writer struct {
 	quit  chan struct{} // closed: take no more
 	gone  chan struct{} // closed: the loop has ended
 	open  func(context.Context) (*link, error)
-	held  *request // a long one, which begins the next group
+	held  []*request // long ones, each of which begins a group
+
+	follows                time.Time // until then something is expected to follow the last group
+	followTime, followMost time.Duration
 }
 
 const (
@@ -42,7 +47,10 @@ type request struct {
 	back   chan outcome // the caller gives it back
 	result chan error   // how the commit went
 	hooks  []func()
-	long   bool // see Long
+	long   bool      // see Long
+	since  time.Time // of a long one: when its turn could have come
+
+	followed bool // see Followed
 }
 
 type outcome struct {
@@ -57,7 +65,7 @@ func startWriter(ctx context.Context, db *DB, open func(context.Context) (*link,
 		return nil, err
 	}
 	w := &writer{db: db, link: k, open: open, queue: make(chan *request, groupCount),
-		quit: make(chan struct{}), gone: make(chan struct{})}
+		quit: make(chan struct{}), gone: make(chan struct{}), followTime: followTime, followMost: followMost}
 	go w.loop() // ended by stop
 	return w, nil
 }
@@ -70,7 +78,7 @@ func (w *writer) stop() {
 }
 
 func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1), long: isLong(ctx)}
+	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1), long: isLong(ctx), followed: isFollowed(ctx)}
 	select {
 	case w.queue <- r:
 	case <-ctx.Done():
@@ -160,26 +168,67 @@ func (w *writer) undo(cause error) error {
 func (w *writer) loop() {
 	defer close(w.gone)
 	for {
-		r := w.held
-		if w.held = nil; r == nil {
-			select {
-			case r = <-w.queue:
-			case <-w.quit:
-				w.drain()
-				return
-			}
+		r := w.first()
+		if r == nil {
+			w.drain()
+			return
 		}
 		w.group(r)
 		runtime.Gosched() // those just answered may have more to write: let them join the next group
 	}
 }
 
+// first gives what begins the next group, nil when the writer is stopped. A long one lets pass what follows upon the last
+// group.
+func (w *writer) first() *request {
+	if len(w.held) == 0 {
+		select {
+		case r := <-w.queue:
+			if !r.long {
+				return r
+			}
+			w.hold(r)
+		case <-w.quit:
+			return nil
+		}
+	}
+	long := w.held[0]
+	until := long.since.Add(w.followMost)
+	if w.follows.Before(until) {
+		until = w.follows
+	}
+	if wait := time.Until(until); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		for waits := true; waits; {
+			select {
+			case r := <-w.queue:
+				if !r.long {
+					return r
+				}
+				w.hold(r)
+			case <-timer.C:
+				waits = false
+			case <-w.quit:
+				waits = false
+			}
+		}
+	}
+	w.held = w.held[1:]
+	return long
+}
+
+func (w *writer) hold(r *request) {
+	r.since = time.Now()
+	w.held = append(w.held, r)
+}
+
 func (w *writer) drain() {
 	for {
-		if r := w.held; r != nil {
-			w.held = nil
+		for _, r := range w.held {
 			w.group(r)
 		}
+		w.held = nil
 		select {
 		case r := <-w.queue:
 			w.group(r)
@@ -247,7 +296,7 @@ func (w *writer) next(count int, until time.Time) *request {
 		select {
 		case r := <-w.queue:
 			if r.long && count > 0 { // those before it need not wait for it
-				w.held = r
+				w.hold(r)
 				return nil
 			}
 			if r.state.CompareAndSwap(waiting, running) {
@@ -272,7 +321,11 @@ func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
 		err = fault.Wrap(err, "commit")
 	}
 	w.db.stats.committed(len(kept), time.Since(started), err)
+	w.follows = time.Time{}
 	for _, r := range kept {
+		if r.followed {
+			w.follows = time.Now().Add(w.followTime)
+		}
 		if err == nil {
 			w.db.committed(r.hooks)
 		}
