@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -74,35 +72,29 @@ func (s *Service) restoreIndex(ctx context.Context) bool {
 }
 
 func (s *Service) readIndex(ctx context.Context) (position int64, err error) {
-	file, err := os.Open(s.follower.path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
+	info, err := os.Stat(s.follower.path)
 	if err != nil {
 		return 0, err
 	}
 	if info.Size() > indexFileMost {
 		return 0, errors.New("it is too large")
 	}
-	var text strings.Builder
-	text.Grow(int(info.Size()))
-	if _, err := io.Copy(&text, io.LimitReader(file, indexFileMost)); err != nil {
+	text, err := os.ReadFile(s.follower.path)
+	if err != nil {
 		return 0, err
 	}
-	note, err := index.Note(text.String())
+	saved, err := index.Open(text)
 	if err != nil {
 		return 0, err
 	}
 	var of keptIndex
-	if err := json.Unmarshal([]byte(note), &of); err != nil {
+	if err := json.Unmarshal([]byte(saved.Note), &of); err != nil {
 		return 0, err
 	}
 	if err := s.checkIndex(ctx, of); err != nil {
 		return 0, err
 	}
-	return of.Position, s.follower.index.Restore(text.String())
+	return of.Position, s.follower.index.Restore(saved)
 }
 
 // checkIndex tells why an index is not one of this program and of this database.

@@ -120,45 +120,42 @@ func (w saver) flag(is bool) {
 	w.number(n)
 }
 
-// Note gives what was said of a saved index. It fails where that is damaged.
-func Note(saved string) (string, error) {
-	if len(saved) < len(savedAs)+4 || !strings.HasPrefix(saved, savedAs) {
-		return "", errSaved
+// Saved is an index as it was saved.
+type Saved struct {
+	Note string
+	rest string
+}
+
+// Open reads what was saved. It fails where that is damaged.
+func Open(text []byte) (Saved, error) {
+	if len(text) < len(savedAs)+4 || string(text[:len(savedAs)]) != savedAs {
+		return Saved{}, errSaved
 	}
-	body, sum := saved[:len(saved)-4], saved[len(saved)-4:]
-	hash := crc32.New(checksums)
-	_, _ = io.WriteString(hash, body) // it can't fail
-	if hash.Sum32() != binary.LittleEndian.Uint32([]byte(sum)) {
-		return "", errSaved
+	body, sum := text[:len(text)-4], text[len(text)-4:]
+	if crc32.Checksum(body, checksums) != binary.LittleEndian.Uint32(sum) {
+		return Saved{}, errSaved
 	}
-	r := restorer{rest: body[len(savedAs):]}
-	note := r.text()
-	return note, r.err
+	r := restorer{rest: string(body[len(savedAs):])}
+	note := strings.Clone(r.text())
+	return Saved{note, r.rest}, r.err
 }
 
 // Restore makes an empty index what was saved. When it fails, the index is empty still.
-func (x *Index) Restore(saved string) error {
-	note, err := Note(saved)
-	if err != nil {
-		return err
-	}
+func (x *Index) Restore(s Saved) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.byRef)+len(x.gone.order) > 0 {
 		return errors.New("the index is not empty")
 	}
-	if err := x.restore(saved, note); err != nil {
+	if err := x.restore(s); err != nil {
 		x.content = newContent()
 		return err
 	}
 	return nil
 }
 
-func (x *Index) restore(saved, note string) error {
-	r := restorer{rest: saved[len(savedAs) : len(saved)-4]}
-	if r.text() != note {
-		return errSaved
-	}
+func (x *Index) restore(s Saved) error {
+	r := restorer{rest: s.rest}
 	terms := x.restoreTerms(&r)
 	for range r.count() {
 		ref, version := strings.Clone(r.text()), int(r.number())

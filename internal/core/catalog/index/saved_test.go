@@ -21,12 +21,13 @@ func saved(t rapid.TB, x *Index, note string) string {
 func restored(t rapid.TB, x *Index) *Index {
 	t.Helper()
 	text := saved(t, x, "a note")
-	if note, err := Note(text); err != nil || note != "a note" {
-		t.Fatalf("the note is %q, %v", note, err)
+	s, err := Open([]byte(text))
+	if err != nil || s.Note != "a note" {
+		t.Fatalf("the note is %q, %v", s.Note, err)
 	}
 	fresh := New(x.pairs)
 	fresh.sorting = x.sorting
-	if err := fresh.Restore(text); err != nil {
+	if err := fresh.Restore(s); err != nil {
 		t.Fatal(err)
 	}
 	if err := fresh.sound(); err != nil {
@@ -59,13 +60,14 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 	if fresh.Version(someRefs[0]) != 9 || fresh.Version(someRefs[1]) != 2 || fresh.Len() != len(someRefs)-1 {
 		t.Errorf("restored are %d entities, versions %d and %d", fresh.Len(), fresh.Version(someRefs[0]), fresh.Version(someRefs[1]))
 	}
-	if err := fresh.Restore(text); err == nil {
+	if s, err := Open([]byte(text)); err != nil || fresh.Restore(s) == nil {
 		t.Error("what has entities is restored over")
 	}
 	for i := range text {
 		damaged := []byte(text)
 		damaged[i] ^= 0x20
-		if New(testPairs).Restore(string(damaged)) == nil || New(testPairs).Restore(text[:i]) == nil {
+		_, err := Open(damaged)
+		if _, short := Open([]byte(text[:i])); err == nil || short == nil {
 			t.Fatalf("damage at byte %d of %d is not seen", i, len(text))
 		}
 	}
@@ -81,7 +83,11 @@ func FuzzRestore(f *testing.F) {
 		body := text[:len(text)-4]
 		whole := binary.LittleEndian.AppendUint32(append([]byte{}, body...), crc32.Checksum(body, checksums))
 		x := New(testPairs)
-		if x.Restore(string(whole)) == nil && x.Len() > len(whole) {
+		s, err := Open(whole)
+		if err != nil {
+			return
+		}
+		if err := x.Restore(s); err != nil && x.Len() > 0 || x.Len() > len(whole) {
 			t.Errorf("%d entities of %d bytes", x.Len(), len(whole))
 		}
 	})
