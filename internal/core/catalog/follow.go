@@ -27,6 +27,7 @@ type follower struct {
 	position int64  // in the ledger
 	path     string // where the index is kept while no server runs; "" for nowhere
 	kept     int64  // position of what is there
+	opened   func() (index.Saved, error)
 
 	ownMu sync.Mutex
 	own   map[string]bool // entries whose changes the index knows, or is about to be told of

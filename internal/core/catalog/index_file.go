@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -31,7 +32,26 @@ type keptIndex struct {
 
 // KeepIndex has the index be kept at a path from the end of Run to the next start, which then need not read all entities.
 // It comes before Run and the first question.
-func (s *Service) KeepIndex(path string) { s.follower.path = path }
+func (s *Service) KeepIndex(path string) {
+	s.follower.path = path
+	s.follower.opened = sync.OnceValues(func() (index.Saved, error) { return openIndex(path) })
+	go func() { _, _ = s.follower.opened() }() // while the rest of the server is set up; whoever needs it is told of the error
+}
+
+func openIndex(path string) (saved index.Saved, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return saved, err
+	}
+	if info.Size() > indexFileMost {
+		return saved, errors.New("it is too large")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return saved, err
+	}
+	return index.Open(text)
+}
 
 // program tells this program from others.
 func program() (string, error) {
@@ -57,7 +77,7 @@ func program() (string, error) {
 // restoreIndex has the index be what was kept, and tells whether it is. It is called with the follower held.
 func (s *Service) restoreIndex(ctx context.Context) bool {
 	f := &s.follower
-	if f.path == "" {
+	if f.opened == nil {
 		return false
 	}
 	position, err := s.readIndex(ctx)
@@ -72,18 +92,8 @@ func (s *Service) restoreIndex(ctx context.Context) bool {
 }
 
 func (s *Service) readIndex(ctx context.Context) (position int64, err error) {
-	info, err := os.Stat(s.follower.path)
-	if err != nil {
-		return 0, err
-	}
-	if info.Size() > indexFileMost {
-		return 0, errors.New("it is too large")
-	}
-	text, err := os.ReadFile(s.follower.path)
-	if err != nil {
-		return 0, err
-	}
-	saved, err := index.Open(text)
+	saved, err := s.follower.opened()
+	s.follower.opened = nil // it is large
 	if err != nil {
 		return 0, err
 	}

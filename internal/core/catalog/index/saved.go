@@ -17,6 +17,9 @@ var checksums = crc32.MakeTable(crc32.Castagnoli)
 // longestText is more than any value has: folding makes it no four times as long.
 const longestText = 4 * maxText
 
+// atFirst is how many things room is made for before they are seen.
+const atFirst = 8 << 20
+
 var errSaved = errors.New("it is no saved index, or is damaged")
 
 // Save writes the index, for Restore to read, with what the caller wants to know of it. Meanwhile nothing can be put.
@@ -157,7 +160,9 @@ func (x *Index) Restore(s Saved) error {
 func (x *Index) restore(s Saved) error {
 	r := restorer{rest: s.rest}
 	terms := x.restoreTerms(&r)
-	for range r.count() {
+	docs := r.count()
+	x.byRef = make(map[string]uint32, min(docs, atFirst))
+	for range docs {
 		ref, version := strings.Clone(r.text()), int(r.number())
 		list := make([]uint32, 0, min(r.count(), uint64(len(terms))))
 		last := uint64(0)
@@ -195,6 +200,7 @@ func (x *Index) restoreTerms(r *restorer) []uint32 {
 		keys = append(keys, k)
 	}
 	terms := make([]uint32, 0, r.count())
+	x.byHash = make(map[uint64]uint32, min(cap(terms), atFirst))
 	for range cap(terms) {
 		k, folded := r.number(), r.text()
 		raw := folded
