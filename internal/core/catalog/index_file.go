@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	indexBehind   = 20_000  // entries that are made up for, at most; beyond, all is read
+	indexBehind   = 2_000   // entries that are made up for, at most; beyond, all is read
 	indexFileMost = 8 << 30 // bytes
 	indexFileTime = 30 * time.Second
 )
