@@ -138,8 +138,11 @@ func (w *walker) add(key, value string, kind valueKind) {
 	w.pairs = append(w.pairs, pair{key, value, fold(value), kind, w.lists > 0})
 }
 
-// here notes a value at the place.
+// here notes a value at the place, unless that is named as only the keys of the catalog's own and relations are.
 func (w *walker) here(value string, kind valueKind) {
+	if len(w.folded) > 0 && (w.folded[0] == '@' || w.folded[0] == relation[0]) {
+		return
+	}
 	if w.key != string(w.folded) {
 		w.key = string(w.folded)
 	}

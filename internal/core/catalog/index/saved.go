@@ -224,11 +224,10 @@ func (x *Index) restoreDoc(ref string, version int, terms []uint32) {
 	d := x.docs.at(id)
 	d.ref, d.version, d.revision = ref, version, x.revision
 	for _, t := range terms {
-		switch k := x.terms.at(t).key; {
-		case k.kind != scalar:
-		case k.path.name == keyUID:
+		switch x.terms.at(t).key.path.name {
+		case keyUID:
 			d.uid = t
-		case k.path.name == KeySpace:
+		case KeySpace:
 			d.space = t
 		}
 	}

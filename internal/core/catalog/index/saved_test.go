@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 )
 
 func saved(t rapid.TB, x *Index, note string) string {
@@ -69,6 +71,31 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 		_, err := Open(damaged)
 		if _, short := Open([]byte(text[:i])); err == nil || short == nil {
 			t.Fatalf("damage at byte %d of %d is not seen", i, len(text))
+		}
+	}
+}
+
+// A document can't say in which space it is, nor relate itself to others, by naming a field as the index does that.
+func TestADocumentHasNoSayInTheIndexsOwnKeys(t *testing.T) {
+	t.Parallel()
+	x := New(testPairs)
+	p, err := Prepare(Entity{Ref: "component:default/a", UID: "u", Space: "default", Version: 1,
+		Document: []byte(`{"":{"@space":"ops","\u0000ownedBy":"group:default/g"},"@space":"lab","\u0000ownedBy":"group:default/g"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Put(p)
+	for _, x := range []*Index{x, restored(t, x)} {
+		for _, space := range []string{"lab", "ops"} {
+			if got := x.Find(Query{Visible: access.Set{Names: map[string]bool{space: true}}}); got.Total != 0 {
+				t.Errorf("who sees %s sees %v", space, got.Hits)
+			}
+		}
+		if got := x.Find(Query{Visible: access.Set{Names: map[string]bool{"default": true}}}); got.Total != 1 {
+			t.Errorf("who sees its space sees %v", got.Hits)
+		}
+		if got := x.Find(Query{Filter: Exists{Key: "relations.ownedBy"}, Visible: access.Set{All: true}}); got.Total != 0 {
+			t.Errorf("%v has a relation that its kind doesn't know", got.Hits)
 		}
 	}
 }
