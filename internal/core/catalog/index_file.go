@@ -34,8 +34,9 @@ type keptIndex struct {
 // It comes before Run and the first question.
 func (s *Service) KeepIndex(path string) {
 	s.follower.path = path
-	s.follower.opened = sync.OnceValues(func() (index.Saved, error) { return openIndex(path) })
-	go func() { _, _ = s.follower.opened() }() // while the rest of the server is set up; whoever needs it is told of the error
+	opened := sync.OnceValues(func() (index.Saved, error) { return openIndex(path) })
+	s.follower.opened = opened
+	go func() { _, _ = opened() }() // while the rest of the server is set up; whoever needs it is told of the error
 }
 
 func openIndex(path string) (saved index.Saved, err error) {
