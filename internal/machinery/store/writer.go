@@ -225,10 +225,11 @@ func (w *writer) hold(r *request) {
 
 func (w *writer) drain() {
 	for {
-		for _, r := range w.held {
+		for len(w.held) > 0 { // a group may hold more of them
+			r := w.held[0]
+			w.held = w.held[1:]
 			w.group(r)
 		}
-		w.held = nil
 		select {
 		case r := <-w.queue:
 			w.group(r)

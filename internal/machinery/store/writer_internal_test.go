@@ -11,6 +11,48 @@ import (
 	"time"
 )
 
+// Long writes that wait when the writer is stopped are served, each of which the one before has held.
+func TestTheStopServesAllLongWrites(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, err := Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "roadbed.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const longs = 5
+	var all sync.WaitGroup
+	begun, stopped := make(chan struct{}), make(chan struct{})
+	all.Go(func() {
+		err := db.Write(ctx, func(*Tx) error {
+			close(begun)
+			<-stopped
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	for range longs {
+		all.Go(func() {
+			if err := db.Write(Long(ctx), func(*Tx) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for db.Stats().Waiting < longs {
+		runtime.Gosched()
+	}
+	all.Go(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-db.engine.(*lite).writer.quit
+	close(stopped)
+	all.Wait()
+}
+
 // What follows upon a commit goes before a long write that waits, but not for ever.
 func TestALongWriteLetsPassWhatFollows(t *testing.T) {
 	t.Parallel()
