@@ -227,19 +227,24 @@ func (w *walker) object(quiet bool) error {
 	}
 }
 
+// own are the fields, folded, that the catalog fills in itself: in another case they would stand beside what it says.
+var own = map[string]bool{
+	"attachments": true, "relations": true, "status": true,
+	"metadata.name": true, "metadata.namespace": true, keyUID: true, "metadata.etag": true,
+}
+
 // field reads the value of a field. Some are the catalog's own, whatever the document says there.
 func (w *walker) field(quiet bool) error {
 	var into *string
 	switch string(w.path) {
-	case "attachments", "relations", "status", keyUID, "metadata.etag":
-		quiet = true
 	case "metadata.name":
-		quiet, into = true, &w.name
+		into = &w.name
 	case "metadata.namespace":
-		quiet, into = true, &w.namespace
+		into = &w.namespace
 	case "metadata.description":
 		into = &w.description
 	}
+	quiet = quiet || own[string(w.folded)] || string(w.folded) == "kind" && string(w.path) != "kind"
 	from := w.at
 	err := w.value(quiet, false)
 	if into != nil && err == nil && w.depth == 2 && w.text[from] == '"' {

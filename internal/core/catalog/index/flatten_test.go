@@ -10,7 +10,7 @@ import (
 func FuzzPrepareReadsAsJSONIsRead(f *testing.F) {
 	for _, text := range []string{
 		`{"kind":"Component","metadata":{"name":"a","tags":["x","y.z"],"labels":{"A":"B"}},"spec":{"a":[1,{"b":null},["c"]],"n":1.5e300}}`,
-		`{"metadata":{"name":"\u00e9\n","namespace":null,"description":"` + strings.Repeat("ü", 300) + `"},"":{"":"x"}}`, `{"@space":"x","":{"@owner":["y"],"\u0000ownedBy":"z"},"@":{"a":true}}`, `[]`, `{"a":-0}`, `{"a":1}x`, `{"a"`, `{"metadata":{"description":7}}`,
+		`{"metadata":{"name":"\u00e9\n","namespace":null,"description":"` + strings.Repeat("ü", 300) + `"},"":{"":"x"}}`, `{"Kind":"A","metadata":{"UID":"v","Name":"n","name":"m","nameSpace":"o"},"STATUS":{"a":1}}`, `{"@space":"x","":{"@owner":["y"],"\u0000ownedBy":"z"},"@":{"a":true}}`, `[]`, `{"a":-0}`, `{"a":1}x`, `{"a"`, `{"metadata":{"description":7}}`,
 	} {
 		f.Add(text)
 	}

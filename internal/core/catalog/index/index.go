@@ -264,7 +264,7 @@ func (x *Index) ByUID(uid string, visible access.Set) (Hit, bool) {
 	hit, found := Hit{}, false
 	x.each(v.keyAt(keyUID, scalar), fold(uid), func(t uint32) {
 		for _, id := range x.docsOf(x.terms.at(t).post) {
-			if v.sees(id) && string(x.rawOf(t)) == uid {
+			if v.sees(id) && x.docs.at(id).uid == t && string(x.rawOf(t)) == uid {
 				hit, found = x.hit(id), true
 			}
 		}

@@ -316,7 +316,7 @@ func (w *modelWalker) add(key, value string, kind valueKind) {
 }
 
 func (w *modelWalker) visit(path string, v any) {
-	if modelOwn[path] || strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00") {
+	if modelOwn[fold(path)] || fold(path) == "kind" && path != "kind" || strings.HasPrefix(path, "@") || strings.HasPrefix(path, "\x00") {
 		return
 	}
 	switch v := v.(type) {

@@ -79,8 +79,13 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 func TestADocumentHasNoSayInTheIndexsOwnKeys(t *testing.T) {
 	t.Parallel()
 	x := New(testPairs)
+	victim, err := Prepare(Entity{Ref: "component:default/v", UID: "victim", Space: "default", Version: 1, Document: []byte(`{"kind":"Component","metadata":{"name":"v"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Put(victim)
 	p, err := Prepare(Entity{Ref: "component:default/a", UID: "u", Space: "default", Version: 1,
-		Document: []byte(`{"":{"@space":"ops","\u0000ownedBy":"group:default/g"},"@space":"lab","\u0000ownedBy":"group:default/g"}`)})
+		Document: []byte(`{"":{"@space":"ops","\u0000ownedBy":"group:default/g"},"@space":"lab","metadata":{"UID":"victim","Name":"v"},"\u0000ownedBy":"group:default/g"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +96,14 @@ func TestADocumentHasNoSayInTheIndexsOwnKeys(t *testing.T) {
 				t.Errorf("who sees %s sees %v", space, got.Hits)
 			}
 		}
-		if got := x.Find(Query{Visible: access.Set{Names: map[string]bool{"default": true}}}); got.Total != 1 {
+		if got := x.Find(Query{Visible: access.Set{Names: map[string]bool{"default": true}}}); got.Total != 2 {
 			t.Errorf("who sees its space sees %v", got.Hits)
+		}
+		if got, ok := x.ByUID("victim", access.Set{All: true}); !ok || got.Ref != "component:default/v" {
+			t.Errorf("the uid of another is that of %+v", got)
+		}
+		if got := x.Find(Query{Filter: Has{Key: "metadata.name", Values: []string{"v"}}, Visible: access.Set{All: true}}); got.Total != 1 {
+			t.Errorf("the name of another is that of %+v", got.Hits)
 		}
 		if got := x.Find(Query{Filter: Exists{Key: "relations.ownedBy"}, Visible: access.Set{All: true}}); got.Total != 0 {
 			t.Errorf("%v has a relation that its kind doesn't know", got.Hits)
