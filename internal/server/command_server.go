@@ -101,7 +101,9 @@ func Serve(ctx context.Context, o Options, version string) error {
 	group.Go(func() error { return h.Serve(ctx, secured) })
 	group.Go(func() error { return h.ServeDoor(atDoor) })
 	group.Go(func() error { return h.greet(ctx) })
-	return group.Wait()
+	err = group.Wait()
+	h.Catalog.SaveIndex(context.WithoutCancel(ctx))
+	return err
 }
 
 // accept tells what is not enforced on this machine, and refuses it where isolation is required.

@@ -17,7 +17,8 @@ import (
 )
 
 // A change of many entities goes in chunks, each a transaction. The next chunk is as large as the time allows that the
-// last one took, so that others who write get their turn soon; on PostgreSQL these need not wait for it.
+// last one took, so that others who write get their turn soon; on PostgreSQL only who writes
+// the same entities waits for it (docs/adr/0011-kept-index-and-chunks.md).
 const (
 	firstChunk   = 200
 	leastChunk   = 20
@@ -94,12 +95,6 @@ type present struct {
 // bringMany makes entities what changes of a location say, in one transaction.
 func (s *Service) bringMany(ctx context.Context, r *reading, part []change) (items []Item, err error) {
 	var tell []written
-	s.follower.untold.Add(1)
-	defer func() {
-		if len(tell) == 0 || err != nil {
-			s.follower.untold.Add(-1)
-		}
-	}()
 	var took time.Duration // without the commit, which others may share
 	told := 0
 	err = s.db.Write(store.Long(ctx), func(tx *store.Tx) error {
@@ -221,7 +216,6 @@ func (s *Service) indexMany(all <-chan []written) {
 			prepared = append(prepared, one)
 		}
 		s.follower.index.Put(prepared...)
-		s.follower.untold.Add(-1)
 	}
 }
 

@@ -194,10 +194,10 @@ func (r *removal) write(ctx context.Context, tx *store.Tx, gone []ref.Entity, ha
 		return fault.Wrap(err, "write versions of entities")
 	}
 	tx.OnCommit(func() {
+		s.follower.knows(entry)
 		for i, e := range gone {
 			s.follower.index.Delete(names[i], had[e].version+1)
 		}
-		s.follower.knows(entry)
 	})
 	return nil
 }

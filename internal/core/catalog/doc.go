@@ -35,7 +35,7 @@
 // Queries, facets, relations of others and the graph are answered from an index in memory (package index). Each server has
 // its own, and all agree: it is told of this server's changes when they are committed, so that who writes reads what was
 // written, and of those of others by the ledger, whose entries lead to the versions that they made. Of a reference the
-// highest version counts, from wherever it comes. A start reads all entities. What has no version, such as a status, is not
+// highest version counts, from wherever it comes. A start reads all entities, or the index that the last stop has kept. What has no version, such as a status, is not
 // in it. Documents come from the database; those that were read before are kept, as long as their facts are the same.
 //
 // Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Walks

@@ -24,15 +24,12 @@ type follower struct {
 
 	mu       sync.Mutex // of who reads from the database
 	loaded   bool
-	position int64  // in the ledger
-	path     string // where the index is kept while no server runs; "" for nowhere
-	kept     int64  // position of what is there
-	opened   func() (index.Saved, error)
+	position int64                       // in the ledger
+	path     string                      // of the file that has the index while no server runs; "" when it isn't kept
+	opened   func() (index.Saved, error) // reads the file; nil once that is done with
 
 	ownMu sync.Mutex
 	own   map[string]bool // entries whose changes the index knows, or is about to be told of
-
-	untold atomic.Int64 // chunks that may be committed and of which the index was not told yet
 }
 
 // changeTypes are the entries that tell of entities, whose versions name them, and of locations.
@@ -49,8 +46,8 @@ const (
 func (s *Service) indexed(tx *store.Tx, e row, action Action, entry string) error {
 	if action == Deleted {
 		tx.OnCommit(func() {
-			s.follower.index.Delete(e.Ref.String(), e.Version)
 			s.follower.knows(entry)
+			s.follower.index.Delete(e.Ref.String(), e.Version)
 		})
 		return nil
 	}
@@ -59,16 +56,24 @@ func (s *Service) indexed(tx *store.Tx, e row, action Action, entry string) erro
 		return err
 	}
 	tx.OnCommit(func() {
-		s.follower.index.Put(prepared)
 		s.follower.knows(entry)
+		s.follower.index.Put(prepared)
 	})
 	return nil
 }
 
+// knows comes before the index is told of what the entry did.
 func (f *follower) knows(entry string) {
 	f.ownMu.Lock()
 	defer f.ownMu.Unlock()
 	f.own[entry] = true
+}
+
+// disown has all entries read that the ledger tells of from now on, also those of this server.
+func (f *follower) disown() {
+	f.ownMu.Lock()
+	defer f.ownMu.Unlock()
+	f.own = map[string]bool{}
 }
 
 func (e row) forIndex() index.Entity {
@@ -96,9 +101,8 @@ func (s *Service) current(ctx context.Context) (*index.Index, error) {
 	return s.follower.index, nil
 }
 
-// follow keeps the index up until ctx ends, and then for the next start.
+// follow keeps the index up until ctx ends.
 func (s *Service) follow(ctx context.Context) {
-	defer s.keepIndex(context.WithoutCancel(ctx))
 	defer s.follower.following.Store(false)
 	for ctx.Err() == nil {
 		err := s.catchUp(ctx)
@@ -127,7 +131,9 @@ func (s *Service) catchUp(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.loaded {
-		if !s.restoreIndex(ctx) {
+		if restored, err := s.restoreIndex(ctx); err != nil {
+			return err
+		} else if !restored {
 			return s.load(ctx)
 		}
 		f.loaded = true

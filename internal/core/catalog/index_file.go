@@ -5,20 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 const (
-	indexBehind   = 2_000   // entries that are made up for, at most; beyond, all is read
+	indexBehind   = 1_000   // entries that are made up for, at most; beyond, all is read
+	changesBehind = 20_000  // versions that they made, at most
 	indexFileMost = 8 << 30 // bytes
 	indexFileTime = 30 * time.Second
 )
@@ -30,11 +33,14 @@ type keptIndex struct {
 	Program  string `json:"program"`  // another one may take entities apart in another way
 }
 
-// KeepIndex has the index be kept at a path from the end of Run to the next start, which then need not read all entities.
+// KeepIndex has the index be read from a path, if SaveIndex has left one there, so that a start need not read all entities.
 // It comes before Run and the first question.
 func (s *Service) KeepIndex(path string) {
 	s.follower.path = path
-	opened := sync.OnceValues(func() (index.Saved, error) { return openIndex(path) })
+	opened := sync.OnceValues(func() (index.Saved, error) {
+		_, _ = program() // whoever asks for it later is told of its error
+		return openIndex(path)
+	})
 	s.follower.opened = opened
 	go func() { _, _ = opened() }() // while the rest of the server is set up; whoever needs it is told of the error
 }
@@ -54,70 +60,67 @@ func openIndex(path string) (saved index.Saved, err error) {
 	return index.Open(text)
 }
 
-// program tells this program from others.
-func program() (string, error) {
+// program tells this program from others, by what it consists of.
+var program = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	of := fmt.Sprint(info.Size(), " ", info.ModTime().UTC())
-	if built, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range built.Settings {
-			if setting.Key == "vcs.revision" {
-				of += " " + setting.Value
-			}
-		}
-	}
-	return of, nil
-}
+	defer file.Close()
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli)) // it needs to be quick, and nobody gains by another that is the same
+	size, err := io.Copy(sum, file)
+	return fmt.Sprintf("%d %08x", size, sum.Sum32()), err
+})
 
-// restoreIndex has the index be what was kept, and tells whether it is. It is called with the follower held.
-func (s *Service) restoreIndex(ctx context.Context) bool {
+// restoreIndex has the index be what was kept, and tells whether it is. It fails when the database can't be asked; then it may
+// be tried again. It is called with the follower held.
+func (s *Service) restoreIndex(ctx context.Context) (restored bool, err error) {
 	f := &s.follower
 	if f.opened == nil {
-		return false
+		return false, nil
 	}
-	position, err := s.readIndex(ctx)
-	switch {
-	case err == nil:
-		f.position, f.kept = position, position
-		return true
-	case !errors.Is(err, fs.ErrNotExist):
-		s.log.Info("the kept index of the catalog is not used: all entities are read", "why", err)
-	}
-	return false
-}
-
-func (s *Service) readIndex(ctx context.Context) (position int64, err error) {
-	saved, err := s.follower.opened()
-	s.follower.opened = nil // it is large
-	if err != nil {
-		return 0, err
-	}
+	saved, err := f.opened()
 	var of keptIndex
-	if err := json.Unmarshal([]byte(saved.Note), &of); err != nil {
-		return 0, err
+	if err == nil {
+		err = json.Unmarshal([]byte(saved.Note), &of)
 	}
-	if err := s.checkIndex(ctx, of); err != nil {
-		return 0, err
+	why := ""
+	if err == nil {
+		if why, err = s.strange(ctx, of); err != nil {
+			return false, fault.Wrap(err, "check the kept index")
+		}
 	}
-	return of.Position, s.follower.index.Restore(saved)
+	if err == nil && why == "" {
+		err = f.index.Restore(saved)
+	}
+	f.opened = nil
+	if !errors.Is(err, fs.ErrNotExist) { // what a user had there may be deleted by now
+		if gone := os.Remove(f.path); gone != nil {
+			s.log.Warn("a kept index of the catalog that is used up can't be removed", "error", gone)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil || why != "":
+		s.log.Info("the kept index of the catalog is not used: all entities are read", "why", why, "error", err)
+		return false, nil
+	}
+	f.disown() // what the index was told before is not in what it is now
+	f.position = of.Position
+	return true, nil
 }
 
-// checkIndex tells why an index is not one of this program and of this database.
-func (s *Service) checkIndex(ctx context.Context, of keptIndex) error {
-	this, err := program()
-	if err != nil {
-		return err
+// strange tells why an index is not one of this program and of this database; "" when it is.
+func (s *Service) strange(ctx context.Context, of keptIndex) (why string, err error) {
+	if this, err := program(); err != nil || of.Program != this {
+		return "another program has kept it", nil //nolint:nilerr // the next stop tells of it
 	}
-	if of.Program != this {
-		return errors.New("another program has kept it")
-	}
-	return s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		head, _, err := s.ledger.Head(ctx, tx)
 		if err != nil {
 			return err
@@ -127,29 +130,78 @@ func (s *Service) checkIndex(ctx context.Context, of keptIndex) error {
 		case err != nil:
 			return err
 		case len(at) != 1 || at[0].Position != of.Position || string(at[0].Hash) != string(of.Hash):
-			return errors.New("it is of another database, or of what this one was before it was restored")
+			why = "it is of another database, or of what this one was before it was restored"
+			return nil
 		case head-of.Position > indexBehind:
-			return errors.New("much has changed since")
+			why = "much has changed since"
+			return nil
 		}
-		return nil
+		entries, err := s.ledger.List(ctx, tx, ledger.Query{After: of.Position, Types: changeTypes, Limit: indexBehind})
+		if err != nil {
+			return err
+		}
+		changes := 0
+		return inParts(idsOf(entries), func(part []string) error {
+			if changes > changesBehind {
+				why = "many entities have changed since"
+				return nil
+			}
+			in, args := numbered(1, part)
+			var n int
+			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM entity_versions WHERE entry IN (`+in+`)`, args...).Scan(&n)
+			changes += n
+			return err
+		})
 	})
+	return why, err
 }
 
-// keepIndex saves the index for the next start, unless it is there already.
-func (s *Service) keepIndex(ctx context.Context) {
+func idsOf(entries []ledger.Entry) []string {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	return ids
+}
+
+// SaveIndex keeps the index for the next start, where KeepIndex has said. It comes when nothing runs any more: what changes
+// meanwhile would wait for it. When it fails, the next start reads all entities. It asks for no right.
+func (s *Service) SaveIndex(ctx context.Context) {
 	f := &s.follower
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.path == "" || !f.loaded || f.position == 0 || f.position == f.kept || f.untold.Load() != 0 {
+	loaded := f.loaded
+	f.mu.Unlock()
+	if f.path == "" || !loaded {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, indexFileTime)
 	defer cancel()
-	if err := s.writeIndex(ctx); err != nil {
+	if err := s.saveIndex(ctx); err != nil {
 		s.log.Warn("the index of the catalog is not kept: the next start reads all entities", "error", err)
-		return
 	}
-	f.kept = f.position
+}
+
+// saveIndex brings the index up to the ledger's end, so that it knows nothing that comes after its position.
+func (s *Service) saveIndex(ctx context.Context) error {
+	for {
+		n, err := s.ledger.Seal(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	s.follower.disown()
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
+	s.follower.mu.Lock()
+	defer s.follower.mu.Unlock()
+	if s.follower.position == 0 {
+		return nil
+	}
+	return s.writeIndex(ctx)
 }
 
 func (s *Service) writeIndex(ctx context.Context) error {

@@ -2,7 +2,9 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,11 +23,16 @@ func TestTheIndexIsKeptOverAStop(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		path := filepath.Join(t.TempDir(), "cache", "catalog.index")
 		// life gives what a server that has its index at a path, if any, answers from its start to its stop.
-		life := func(b *bench, path string) string {
+		life := func(b *bench, at string) string {
 			t.Helper()
 			s := b.another()
-			if path != "" {
-				s.KeepIndex(path)
+			if at != "" {
+				s.KeepIndex(at)
+			}
+			away, leave := context.WithCancel(system())
+			leave()
+			if _, err := s.Counts(away, index.FacetQuery{Keys: []string{"kind"}}); err == nil {
+				t.Error("who has left is answered")
 			}
 			ctx, stop := context.WithCancel(system())
 			var running sync.WaitGroup
@@ -38,8 +45,12 @@ func TestTheIndexIsKeptOverAStop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if _, err := os.Stat(at); at != "" && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("what was kept is there still: %v", err)
+			}
 			stop()
 			running.Wait()
+			s.SaveIndex(system())
 			return fmt.Sprint(counts)
 		}
 		same := func(b *bench, why string) {

@@ -143,17 +143,16 @@ func Open(text []byte) (Saved, error) {
 	return Saved{note, r.rest}, r.err
 }
 
-// Restore makes an empty index what was saved. When it fails, the index is empty still.
+// Restore has the index be what was saved, and nothing that it was told before. When it fails, the index is as it was.
+// Readers and writers hardly wait for it.
 func (x *Index) Restore(s Saved) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.byRef)+len(x.gone.order) > 0 {
-		return errors.New("the index is not empty")
-	}
-	if err := x.restore(s); err != nil {
-		x.content = newContent()
+	fresh := New(x.pairs)
+	if err := fresh.restore(s); err != nil {
 		return err
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.content = fresh.content
 	return nil
 }
 

@@ -62,8 +62,14 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 	if fresh.Version(someRefs[0]) != 9 || fresh.Version(someRefs[1]) != 2 || fresh.Len() != len(someRefs)-1 {
 		t.Errorf("restored are %d entities, versions %d and %d", fresh.Len(), fresh.Version(someRefs[0]), fresh.Version(someRefs[1]))
 	}
-	if s, err := Open([]byte(text)); err != nil || fresh.Restore(s) == nil {
-		t.Error("what has entities is restored over")
+	s, err := Open([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := someIndex(t)
+	other.Delete(someRefs[1], 99)
+	if err := other.Restore(s); err != nil || other.Version(someRefs[1]) != 2 || other.sound() != nil {
+		t.Errorf("what had entities is not what was saved: %v, %v", err, other.sound())
 	}
 	for i := range text {
 		damaged := []byte(text)
