@@ -55,24 +55,33 @@ func (l *Ledger) hold(ctx context.Context, tx *store.Tx, e Entry) error {
 // sealer seals what is pending, until ctx ends. Any number of servers may run it. Where there is one writer, it ends when
 // nothing is left: whatever is appended is sealed at once.
 func (l *Ledger) sealer(ctx context.Context) {
-	wake, stop := l.db.Listen(pendingWake)
+	ends := l.db.Dialect() != store.Postgres
+	l.repeat(ctx, pendingWake, ends, "the ledger could not be sealed; it is tried again", func(ctx context.Context) (more bool, err error) {
+		count, err := l.Seal(ctx)
+		return count == sealCount, err
+	})
+}
+
+// repeat does something while there is more of it, and again at each wake, until ctx ends; or else, until there is no more.
+func (l *Ledger) repeat(ctx context.Context, channel string, ends bool, failed string, fn func(context.Context) (more bool, err error)) {
+	wake, stop := l.db.Listen(channel)
 	defer stop()
 	pause := backoff{}
-	for {
-		count, err := l.Seal(ctx)
+	for ctx.Err() == nil {
+		more, err := fn(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			l.log.Error("the ledger could not be sealed; it is tried again", "error", err)
+			l.log.Error(failed, "error", err)
 			pause.wait(ctx)
 			continue
 		}
 		pause = backoff{}
-		if count == sealCount {
+		if more {
 			continue
 		}
-		if l.db.Dialect() != store.Postgres {
+		if ends {
 			return
 		}
 		timer := time.NewTimer(poll)
@@ -82,9 +91,6 @@ func (l *Ledger) sealer(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
-			return
-		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
@@ -85,31 +84,7 @@ func matches(types []string, kind string) bool {
 
 // learn has the tail follow the ledger until ctx ends: what this ledger seals it is told of, and what others seal it reads.
 func (l *Ledger) learn(ctx context.Context) {
-	wake, stop := l.db.Listen(sealedWake)
-	defer stop()
-	pause := backoff{}
-	for ctx.Err() == nil {
-		more, err := l.learnSome(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			l.log.Warn("the newest entries of the ledger could not be read; it is tried again", "error", err)
-			pause.wait(ctx)
-			continue
-		}
-		pause = backoff{}
-		if more {
-			continue
-		}
-		timer := time.NewTimer(poll)
-		select {
-		case <-wake:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-	}
+	l.repeat(ctx, sealedWake, false, "the newest entries of the ledger could not be read; it is tried again", l.learnSome)
 }
 
 func (l *Ledger) learnSome(ctx context.Context) (more bool, err error) {

@@ -9,8 +9,8 @@ import (
 // NoMoment is that of what may have changed by the time that it is read.
 const NoMoment = int64(-1)
 
-// momentTime is how long PostgreSQL may take to say which moment it is.
-const momentTime = 5 * time.Second
+// momentTime is how long PostgreSQL may take to say which moment it is; it is there to save time.
+const momentTime = time.Second
 
 // Moment gives a number that is another one after every commit, so that what was read at it need not be read again while
 // it stays; whoever reads asks for it first. It is NoMoment where it is not known, and inside a transaction, which sees its
@@ -27,7 +27,7 @@ func (l *lite) moment(context.Context) int64 {
 }
 
 // moments has PostgreSQL be asked which moment it is, once for all who want to know at the same time. It is what a transaction
-// that began now would see.
+// that began now would see; a commit in another database of the same server ends it, too.
 type moments struct {
 	turn chan struct{} // to ask
 
