@@ -26,7 +26,7 @@ type follower struct {
 	loaded   bool
 	position int64                       // in the ledger
 	path     string                      // of the file that has the index while no server runs; "" when it isn't kept
-	opened   func() (index.Saved, error) // reads the file; nil once that is done with
+	opened   func() (openedIndex, error) // reads the file; nil once that is done with
 
 	ownMu sync.Mutex
 	own   map[string]bool // entries whose changes the index knows, or is about to be told of

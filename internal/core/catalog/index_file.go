@@ -37,27 +37,45 @@ type keptIndex struct {
 // It comes before Run and the first question.
 func (s *Service) KeepIndex(path string) {
 	s.follower.path = path
-	opened := sync.OnceValues(func() (index.Saved, error) {
-		_, _ = program() // whoever asks for it later is told of its error
-		return openIndex(path)
-	})
+	opened := sync.OnceValues(func() (openedIndex, error) { return s.openIndex(path) })
 	s.follower.opened = opened
 	go func() { _, _ = opened() }() // while the rest of the server is set up; whoever needs it is told of the error
 }
 
-func openIndex(path string) (saved index.Saved, err error) {
+// openedIndex is an index as it was kept.
+type openedIndex struct {
+	of    keptIndex
+	index *index.Index
+}
+
+func (s *Service) openIndex(path string) (o openedIndex, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return saved, err
+		return o, err
 	}
 	if info.Size() > indexFileMost {
-		return saved, errors.New("it is too large")
+		return o, errors.New("it is too large")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return saved, err
+		return o, err
 	}
-	return index.Open(text)
+	saved, err := index.Open(text)
+	if err != nil {
+		return o, err
+	}
+	if err := json.Unmarshal([]byte(saved.Note), &o.of); err != nil {
+		return o, err
+	}
+	this, err := program()
+	if err != nil {
+		return o, err
+	}
+	if o.of.Program != this {
+		return o, errors.New("another program has kept it")
+	}
+	o.index, err = index.Restore(s.registry, saved)
+	return o, err
 }
 
 // program tells this program from others, by what it consists of.
@@ -83,19 +101,12 @@ func (s *Service) restoreIndex(ctx context.Context) (restored bool, err error) {
 	if f.opened == nil {
 		return false, nil
 	}
-	saved, err := f.opened()
-	var of keptIndex
-	if err == nil {
-		err = json.Unmarshal([]byte(saved.Note), &of)
-	}
+	kept, err := f.opened()
 	why := ""
 	if err == nil {
-		if why, err = s.strange(ctx, of); err != nil {
+		if why, err = s.strange(ctx, kept.of); err != nil {
 			return false, fault.Wrap(err, "check the kept index")
 		}
-	}
-	if err == nil && why == "" {
-		err = f.index.Restore(saved)
 	}
 	f.opened = nil
 	if !errors.Is(err, fs.ErrNotExist) { // what a user had there may be deleted by now
@@ -110,16 +121,14 @@ func (s *Service) restoreIndex(ctx context.Context) (restored bool, err error) {
 		s.log.Info("the kept index of the catalog is not used: all entities are read", "why", why, "error", err)
 		return false, nil
 	}
+	f.index.Become(kept.index)
 	f.disown() // what the index was told before is not in what it is now
-	f.position = of.Position
+	f.position = kept.of.Position
 	return true, nil
 }
 
-// strange tells why an index is not one of this program and of this database; "" when it is.
+// strange tells why an index is not one of this database, or too far behind; "" when it is.
 func (s *Service) strange(ctx context.Context, of keptIndex) (why string, err error) {
-	if this, err := program(); err != nil || of.Program != this {
-		return "another program has kept it", nil //nolint:nilerr // the next stop tells of it
-	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		head, _, err := s.ledger.Head(ctx, tx)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
-	"strings"
 )
 
 // What is saved begins with this; it ends with the checksum of all before it.
@@ -126,10 +125,10 @@ func (w saver) flag(is bool) {
 // Saved is an index as it was saved.
 type Saved struct {
 	Note string
-	rest string
+	rest []byte
 }
 
-// Open reads what was saved. It fails where that is damaged.
+// Open reads what was saved, which is not to be changed after that. It fails where it is damaged.
 func Open(text []byte) (Saved, error) {
 	if len(text) < len(savedAs)+4 || string(text[:len(savedAs)]) != savedAs {
 		return Saved{}, errSaved
@@ -138,22 +137,22 @@ func Open(text []byte) (Saved, error) {
 	if crc32.Checksum(body, checksums) != binary.LittleEndian.Uint32(sum) {
 		return Saved{}, errSaved
 	}
-	r := restorer{rest: string(body[len(savedAs):])}
-	note := strings.Clone(r.text())
+	r := restorer{rest: body[len(savedAs):]}
+	note := r.text()
 	return Saved{note, r.rest}, r.err
 }
 
-// Restore has the index be what was saved, and nothing that it was told before. When it fails, the index is as it was.
-// Readers and writers hardly wait for it.
-func (x *Index) Restore(s Saved) error {
-	fresh := New(x.pairs)
-	if err := fresh.restore(s); err != nil {
-		return err
-	}
+// Restore gives an index as it was saved.
+func Restore(pairs Pairs, s Saved) (*Index, error) {
+	x := New(pairs)
+	return x, x.restore(s)
+}
+
+// Become has the index be what another is, and nothing that it was told before. The other is not to be used any more.
+func (x *Index) Become(other *Index) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.content = fresh.content
-	return nil
+	x.content = other.content
 }
 
 func (x *Index) restore(s Saved) error {
@@ -162,7 +161,7 @@ func (x *Index) restore(s Saved) error {
 	docs := r.count()
 	x.byRef = make(map[string]uint32, min(docs, atFirst))
 	for range docs {
-		ref, version := strings.Clone(r.text()), int(r.number())
+		ref, version := r.text(), int(r.number())
 		list := make([]uint32, 0, min(r.count(), uint64(len(terms))))
 		last := uint64(0)
 		for range cap(list) {
@@ -178,9 +177,9 @@ func (x *Index) restore(s Saved) error {
 		x.restoreDoc(ref, version, list)
 	}
 	for range r.count() {
-		x.gone.add(strings.Clone(r.text()), int(r.number()))
+		x.gone.add(r.text(), int(r.number()))
 	}
-	if r.err == nil && r.rest != "" {
+	if r.err == nil && len(r.rest) > 0 {
 		r.err = errSaved
 	}
 	return r.err
@@ -235,7 +234,7 @@ func (x *Index) restoreDoc(ref string, version int, terms []uint32) {
 
 // restorer reads what a saver wrote; after an error it gives zeros.
 type restorer struct {
-	rest string
+	rest []byte
 	err  error
 }
 
@@ -248,7 +247,7 @@ func (r *restorer) number() uint64 {
 			return n
 		}
 	}
-	r.rest, r.err = "", errSaved
+	r.rest, r.err = nil, errSaved
 	return 0
 }
 
@@ -256,7 +255,7 @@ func (r *restorer) number() uint64 {
 func (r *restorer) count() uint64 {
 	n := r.number()
 	if n > uint64(len(r.rest)) {
-		r.rest, r.err = "", errSaved
+		r.rest, r.err = nil, errSaved
 		return 0
 	}
 	return n
@@ -266,7 +265,7 @@ func (r *restorer) flag() bool { return r.number() == 1 }
 
 func (r *restorer) text() string {
 	n := r.count()
-	text := r.rest[:n]
+	text := string(r.rest[:n])
 	r.rest = r.rest[n:]
 	return text
 }

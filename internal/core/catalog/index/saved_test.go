@@ -27,11 +27,11 @@ func restored(t rapid.TB, x *Index) *Index {
 	if err != nil || s.Note != "a note" {
 		t.Fatalf("the note is %q, %v", s.Note, err)
 	}
-	fresh := New(x.pairs)
-	fresh.sorting = x.sorting
-	if err := fresh.Restore(s); err != nil {
+	fresh, err := Restore(x.pairs, s)
+	if err != nil {
 		t.Fatal(err)
 	}
+	fresh.sorting = x.sorting
 	if err := fresh.sound(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,12 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 	}
 	other := someIndex(t)
 	other.Delete(someRefs[1], 99)
-	if err := other.Restore(s); err != nil || other.Version(someRefs[1]) != 2 || other.sound() != nil {
-		t.Errorf("what had entities is not what was saved: %v, %v", err, other.sound())
+	again, err := Restore(testPairs, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Become(again); other.Version(someRefs[1]) != 2 || other.sound() != nil {
+		t.Errorf("what had entities is not what was saved: %v", other.sound())
 	}
 	for i := range text {
 		damaged := []byte(text)
@@ -126,12 +130,11 @@ func FuzzRestore(f *testing.F) {
 		}
 		body := text[:len(text)-4]
 		whole := binary.LittleEndian.AppendUint32(append([]byte{}, body...), crc32.Checksum(body, checksums))
-		x := New(testPairs)
 		s, err := Open(whole)
 		if err != nil {
 			return
 		}
-		if err := x.Restore(s); err != nil && x.Len() > 0 || x.Len() > len(whole) {
+		if x, err := Restore(testPairs, s); err == nil && x.Len() > len(whole) {
 			t.Errorf("%d entities of %d bytes", x.Len(), len(whole))
 		}
 	})
