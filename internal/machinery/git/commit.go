@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -110,7 +112,7 @@ func (g *Git) Commit(ctx context.Context, dir string, r CommitRequest) (commit s
 		args: []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
 	})
 	if err != nil {
-		dropCrashReports(dir)
+		dropImport(dir)
 	}
 	if exitCode(err) > 0 {
 		return "", r.refused(ctx, g, dir, err)
@@ -157,11 +159,18 @@ func (g *Git) checkModules(ctx context.Context, c FileChange) error {
 	return nil
 }
 
-// dropCrashReports removes what a failed import leaves beside the repository's own files.
-func dropCrashReports(dir string) {
-	reports, _ := filepath.Glob(filepath.Join(dir, "fast_import_crash_*")) // the pattern is good
-	for _, r := range reports {
-		_ = os.Remove(r) // maintenance does not mind it
+// dropImport removes what a failed import leaves: its report beside the repository's own files, and the mark of a pack that
+// has no index yet, which would refuse the same commit when it is asked for again.
+func dropImport(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, "fast_import_crash_*")) // the patterns are good
+	marks, _ := filepath.Glob(filepath.Join(dir, "objects/pack/pack-*.keep"))
+	for _, mark := range marks {
+		if _, err := os.Stat(strings.TrimSuffix(mark, ".keep") + ".idx"); errors.Is(err, fs.ErrNotExist) {
+			left = append(left, mark)
+		}
+	}
+	for _, path := range left {
+		_ = os.Remove(path) // Recover tries again
 	}
 }
 

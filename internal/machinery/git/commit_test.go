@@ -176,7 +176,7 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "objects/incoming-abc/pack/x", "objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack", "gc.pid"} {
+	for _, name := range []string{"refs/heads/main.lock", "packed-refs.lock", "objects/incoming-abc/pack/x", "objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack", "objects/pack/pack-x.keep", "fast_import_crash_7", "gc.pid"} {
 		path := filepath.Join(b.dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -197,13 +197,57 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	if _, err := b.git.Commit(t.Context(), b.dir, request(head, git.FileChange{Path: "y"})); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"objects/incoming-abc", "objects/pack/.tmp-1-pack-x.pack", "gc.pid"} {
+	for _, name := range []string{"objects/incoming-abc", "objects/pack/.tmp-1-pack-x.pack", "objects/pack/pack-x.keep", "fast_import_crash_7", "gc.pid"} {
 		if _, err := os.Stat(filepath.Join(b.dir, name)); err == nil {
 			t.Errorf("%s of a killed git is still there", name)
 		}
 	}
 	if err := b.git.Maintain(t.Context(), b.dir); err != nil {
 		t.Error(err)
+	}
+	b.whole()
+}
+
+// An import that is killed between its pack and its index marks the pack; the same commit makes the same pack again.
+func TestAKilledImportIsRepeated(t *testing.T) {
+	t.Parallel()
+	killed := func() *bench {
+		t.Helper()
+		b := setup(t)
+		if _, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"})); err != nil {
+			t.Fatal(err)
+		}
+		indexes, _ := filepath.Glob(filepath.Join(b.dir, "objects/pack/pack-*.idx"))
+		if len(indexes) != 1 {
+			t.Fatalf("a commit made the packs %v", indexes)
+		}
+		if err := os.Rename(indexes[0], strings.TrimSuffix(indexes[0], ".idx")+".keep"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(b.dir, "refs/heads/main")); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	again := func(b *bench) error {
+		t.Helper()
+		_, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "x"}))
+		return err
+	}
+
+	b := killed()
+	if err := b.git.Recover(b.dir, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(b); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+	b.whole()
+
+	b = killed()
+	first := again(b) // git minds the mark
+	if err := again(b); err != nil {
+		t.Errorf("after %v: %v", first, err)
 	}
 	b.whole()
 }

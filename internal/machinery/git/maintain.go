@@ -84,7 +84,7 @@ func writeHook(dir string) error {
 }
 
 // Recover removes what commands that were killed before started have left behind: lock files, which would refuse every
-// later change, and half-received packs. The caller makes sure that nothing writes to the repository meanwhile, but
+// later change, half-received packs, and marks that keep a pack from ever being joined with others. The caller makes sure that nothing writes to the repository meanwhile, but
 // for pushes that have not come to their PreReceive.
 func (g *Git) Recover(dir string, started time.Time) error {
 	stale := func(path string) error {
@@ -95,7 +95,7 @@ func (g *Git) Recover(dir string, started time.Time) error {
 		g.log.Warn("remove what a killed git left behind", "path", path)
 		return os.RemoveAll(path)
 	}
-	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "gc.pid"} {
+	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "objects/pack/pack-*.keep", "fast_import_crash_*", "gc.pid"} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is sound
 		for _, path := range found {
 			if err := stale(path); err != nil {
