@@ -46,7 +46,7 @@ func (h *House) Handler() http.Handler {
 			return
 		}
 		harden(w.Header())
-		mux.ServeHTTP(w, r.WithContext(identity.From(r.Context(), r.RemoteAddr)))
+		mux.ServeHTTP(w, r.WithContext(identity.From(store.Lend(r.Context()), r.RemoteAddr)))
 	})))
 }
 

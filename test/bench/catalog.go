@@ -374,7 +374,7 @@ func (c *catalogued) byRefs(ctx context.Context, refs []string, bound float64) e
 		return err
 	}
 	var took spread
-	for i := range catalogRounds / 4 {
+	for i := range catalogRounds/4 + 20 {
 		began := time.Now()
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.s.api.URL+"/api/catalog/entities/by-refs", strings.NewReader(string(text)))
 		if err != nil {
@@ -391,7 +391,9 @@ func (c *catalogued) byRefs(ctx context.Context, refs []string, bound float64) e
 		if err := finished(response, err); err != nil {
 			return err
 		}
-		took = append(took, time.Since(began))
+		if i >= 20 { // as in ask
+			took = append(took, time.Since(began))
+		}
 	}
 	figure(c.name("by_refs_of_100_p50"), took.at(0.5), "ms")
 	c.most(c.name("by_refs_of_100_p99"), took.at(0.99), bound, "ms")

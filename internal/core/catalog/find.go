@@ -2,10 +2,10 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
-	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -69,16 +69,11 @@ func (s *Service) Find(ctx context.Context, q index.Query) (Found, error) {
 	for i, hit := range result.Hits {
 		refs[i] = parseStored(hit.Ref)
 	}
-	items, err := s.ByRefs(ctx, refs)
+	items, err := s.inOrder(ctx, refs)
 	if err != nil {
 		return Found{}, err
 	}
-	found.Items = make([]Entity, 0, len(items))
-	for _, e := range items {
-		if e != nil { // one that was deleted just now is left out
-			found.Items = append(found.Items, *e)
-		}
-	}
+	found.Items = slices.DeleteFunc(items, func(e Entity) bool { return e.Ref.IsZero() }) // that were deleted just now
 	return found, nil
 }
 
@@ -102,13 +97,27 @@ func (s *Service) Counts(ctx context.Context, q index.FacetQuery) (map[string][]
 
 // ByRefs gives the entities of references, in that order: nil where there is none or the reader may not see it.
 func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, error) {
+	found, err := s.inOrder(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*Entity, len(refs))
+	for i := range found {
+		if !found[i].Ref.IsZero() {
+			list[i] = &found[i]
+		}
+	}
+	return list, nil
+}
+
+// inOrder is ByRefs with the zero Entity where there is none.
+func (s *Service) inOrder(ctx context.Context, refs []ref.Entity) ([]Entity, error) {
 	x, visible, err := s.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]Entity, 0, len(refs)) // with room for all, so that list can point there
-	list := make([]*Entity, len(refs))
 	moment := s.db.Moment(ctx)
+	found := make([]Entity, len(refs))
 	var rest []string
 	for i, r := range refs {
 		name := r.String()
@@ -117,31 +126,26 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Entity) ([]*Entity, err
 		case !ok:
 			rest = append(rest, name)
 		case visible.Has(e.Space):
-			found = append(found, e)
-			list[i] = &found[len(found)-1]
+			found[i] = e
 		}
 	}
 	if len(rest) > 0 {
-		byRef := make(map[ref.Entity]*Entity, len(rest))
-		err = s.db.Read(ctx, func(tx *store.Tx) error {
-			read, err := s.read(ctx, tx, rest, moment, visible.Has)
-			for _, e := range read {
-				found = append(found, e)
-				byRef[e.Ref] = &found[len(found)-1]
-			}
-			return err
-		})
+		read, err := s.fetch(ctx, rest, moment, visible.Has)
 		if err != nil {
 			return nil, fault.Wrap(err, "read entities")
 		}
+		byRef := make(map[ref.Entity]*Entity, len(read))
+		for i := range read {
+			byRef[read[i].Ref] = &read[i]
+		}
 		for i, r := range refs {
-			if list[i] == nil {
-				list[i] = byRef[r]
+			if e, ok := byRef[r]; ok {
+				found[i] = *e
 			}
 		}
 	}
 	addInverse(x, visible, found)
-	return list, nil
+	return found, nil
 }
 
 // ByUID gives the entity that has a uid. It needs entity:read in its space; otherwise it is fault.NotFound.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
@@ -89,9 +90,67 @@ func scanFacts(r store.Row) (f facts, err error) {
 	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.orphan, &f.status, &f.condition)
 }
 
-// read gives entities by reference, those that are there and of which may says so, without the relations of others.
-// moment is that of the database before it was read, or never.
-func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment int64, may func(space string) bool) ([]Entity, error) {
+// asking is how statements are asked: each by itself, or all in one transaction.
+type asking func(fn func(tx *store.Tx) error) error
+
+func within(tx *store.Tx) asking { return func(fn func(tx *store.Tx) error) error { return fn(tx) } }
+
+func (s *Service) alone(ctx context.Context) asking {
+	return func(fn func(tx *store.Tx) error) error { return s.db.ReadOne(ctx, fn) }
+}
+
+const (
+	mostGathered = 100              // entities that are asked for together with those of others
+	gatherTime   = 30 * time.Second // that PostgreSQL may take for them
+)
+
+// gatherRows has what several ask for at the same time be read once.
+func (s *Service) gatherRows() {
+	s.gathered.Time = gatherTime
+	s.gathered.Ask = func(ctx context.Context, names []string) (map[string]row, error) {
+		list, err := s.rows(ctx, s.alone(ctx), names)
+		byName := make(map[string]row, len(list))
+		for _, e := range list {
+			byName[e.Ref.String()] = e
+		}
+		return byName, err
+	}
+}
+
+// fetch gives entities by reference, those that are there and of which may says so, each as it is now, without the relations
+// of others. moment is that of the database before, or never.
+func (s *Service) fetch(ctx context.Context, names []string, moment int64, may func(space string) bool) ([]Entity, error) {
+	if len(names) > mostGathered {
+		list, err := s.rows(ctx, s.alone(ctx), names)
+		if err != nil {
+			return nil, err
+		}
+		return s.complete(ctx, s.alone(ctx), list, moment, may)
+	}
+	byName, err := s.gathered.Of(ctx, s.db, names)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]row, 0, len(names))
+	for _, name := range names {
+		if e, ok := byName[name]; ok {
+			list = append(list, e)
+		}
+	}
+	return s.complete(ctx, s.alone(ctx), list, moment, may)
+}
+
+// read is fetch within a transaction.
+func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, may func(space string) bool) ([]Entity, error) {
+	list, err := s.rows(ctx, within(tx), names)
+	if err != nil {
+		return nil, err
+	}
+	return s.complete(ctx, within(tx), list, never, may)
+}
+
+// rows reads entities by reference, those that are there, but for where their files are. The rows are shared.
+func (s *Service) rows(ctx context.Context, ask asking, names []string) ([]row, error) {
 	var known, unknown []string
 	for _, name := range names {
 		if s.kept.knows(name) {
@@ -101,39 +160,45 @@ func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment
 		}
 	}
 	list := make([]row, 0, len(names))
-	err := among(tx.Dialect(), nil, known, func(in string, args []any) error {
-		rows, err := tx.Query(ctx, readFacts+in, args...)
-		found, err := store.Collect(rows, err, scanFacts)
-		for _, f := range found {
-			e, ok := s.kept.as(f)
-			if !ok {
-				unknown = append(unknown, f.name)
-				continue
+	err := among(s.db.Dialect(), nil, known, func(in string, args []any) error {
+		return ask(func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, readFacts+in, args...)
+			found, err := store.Collect(rows, err, scanFacts)
+			for _, f := range found {
+				e, ok := s.kept.as(f)
+				if !ok {
+					unknown = append(unknown, f.name)
+					continue
+				}
+				e.path, e.Error, e.Orphan, e.Condition, e.Status = f.path, f.err, f.orphan == 1, f.condition, nil
+				if f.status != "" {
+					e.Status = json.RawMessage(f.status)
+				}
+				e.Document.Origin.File = f.path
+				list = append(list, e)
 			}
-			e.path, e.Error, e.Orphan, e.Condition, e.Status = f.path, f.err, f.orphan == 1, f.condition, nil
-			if f.status != "" {
-				e.Status = json.RawMessage(f.status)
-			}
-			e.Document.Origin.File = f.path
-			list = append(list, e)
-		}
-		return err
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = among(tx.Dialect(), nil, unknown, func(in string, args []any) error {
-		rows, err := tx.Query(ctx, `SELECT `+entityColumns+`, COALESCE(s.status, ''), COALESCE(s.condition, '')
+	err = among(s.db.Dialect(), nil, unknown, func(in string, args []any) error {
+		return ask(func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT `+entityColumns+`, COALESCE(s.status, ''), COALESCE(s.condition, '')
 FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `+in, args...)
-		found, err := store.Collect(rows, err, scanWhole)
-		list = append(list, found...)
-		return err
+			found, err := store.Collect(rows, err, scanWhole)
+			list = append(list, found...)
+			return err
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
+	return list, err
+}
+
+// complete makes entities of rows, of those of which may says so.
+func (s *Service) complete(ctx context.Context, ask asking, list []row, moment int64, may func(space string) bool) ([]Entity, error) {
 	list = slices.DeleteFunc(list, func(e row) bool { return !may(e.Space) })
-	if err := s.addFiles(ctx, tx, list, moment); err != nil {
+	if err := s.addFiles(ctx, ask, list, moment); err != nil {
 		return nil, err
 	}
 	entities := make([]Entity, len(list))

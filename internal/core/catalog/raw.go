@@ -23,30 +23,29 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	}
 	moment := s.db.Moment(ctx)
 	byRef := make(map[ref.Entity]*Raw, len(refs))
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
+	var found []row
+	err = among(s.db.Dialect(), nil, texts(refs), func(in string, args []any) error {
+		return s.db.ReadOne(ctx, func(tx *store.Tx) error {
 			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
-			found, err := store.Collect(rows, err, scanRaw)
-			if err != nil {
-				return err
-			}
-			seen := slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
-			if err := s.addFiles(ctx, tx, seen, moment); err != nil {
-				return err
-			}
-			entities := make([]Entity, len(seen))
-			for i, e := range seen {
-				entities[i] = e.Entity
-			}
-			addInverse(x, visible, entities)
-			for i, e := range entities {
-				byRef[e.Ref] = &Raw{e, seen[i].document}
-			}
-			return nil
+			part, err := store.Collect(rows, err, scanRaw)
+			found = append(found, part...)
+			return err
 		})
 	})
+	if err == nil {
+		found = slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
+		err = s.addFiles(ctx, s.alone(ctx), found, moment)
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, "read entities")
+	}
+	entities := make([]Entity, len(found))
+	for i, e := range found {
+		entities[i] = e.Entity
+	}
+	addInverse(x, visible, entities)
+	for i, e := range entities {
+		byRef[e.Ref] = &Raw{e, found[i].document}
 	}
 	list := make([]*Raw, len(refs))
 	for i, r := range refs {

@@ -28,7 +28,7 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (Entity, error) {
 
 // GetTx gives an entity to a product, unauthorised, in its own transaction, with the relations that it declares itself.
 func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
-	list, err := s.read(ctx, tx, []string{r.String()}, never, func(string) bool { return true })
+	list, err := s.read(ctx, tx, []string{r.String()}, func(string) bool { return true })
 	if err != nil {
 		return Entity{}, err
 	}
@@ -44,8 +44,8 @@ const maxInverse = 2000
 // addInverse adds the relations that others declare.
 func addInverse(x *index.Index, visible access.Set, entities []Entity) {
 	refs := make([]string, len(entities))
-	for i, e := range entities {
-		refs[i] = e.Ref.String()
+	for i := range entities {
+		refs[i] = entities[i].Ref.String()
 	}
 	for i, back := range x.Inverse(refs, visible, maxInverse) {
 		if len(back) == 0 {
@@ -74,7 +74,7 @@ func sort(relations []document.Relation) []document.Relation {
 }
 
 // addFiles says where the files of entities are.
-func (s *Service) addFiles(ctx context.Context, tx *store.Tx, entities []row, moment int64) error {
+func (s *Service) addFiles(ctx context.Context, ask asking, entities []row, moment int64) error {
 	known := map[string]Location{}
 	find := func(id string) (Location, error) {
 		l, read := known[id]
@@ -82,7 +82,11 @@ func (s *Service) addFiles(ctx context.Context, tx *store.Tx, entities []row, mo
 			return l, nil
 		}
 		l, err := s.located.At(moment, id, func() (Location, error) {
-			l, err := locationByID(ctx, tx, id)
+			var l Location
+			err := ask(func(tx *store.Tx) (err error) {
+				l, err = locationByID(ctx, tx, id)
+				return err
+			})
 			if fault.Is(err, fault.NotFound) {
 				err = nil
 			}

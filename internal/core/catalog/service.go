@@ -50,6 +50,7 @@ type Service struct {
 	follower     follower
 	bringing     atomic.Int64 // locations from which many entities are being taken in
 	kept         kept
+	gathered     store.Gathered[string, row]
 	located      store.Held[string, Location] // by id
 	now          func() time.Time
 	log          *slog.Logger
@@ -59,6 +60,7 @@ type Service struct {
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, now: now, log: log}
 	s.kept.all = map[string]keptEntity{}
+	s.gatherRows()
 	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}
 	for _, k := range Kinds() {
 		registry.Register(k)

@@ -9,8 +9,10 @@ import (
 // NoMoment is that of what may have changed by the time that it is read.
 const NoMoment = int64(-1)
 
-// momentTime is how long PostgreSQL may take to say which moment it is; it is there to save time.
-const momentTime = time.Second
+const (
+	momentTime = time.Second           // that PostgreSQL may take to say which moment it is, which is there to save time
+	lendTime   = 20 * time.Millisecond // after which a moment is not lent any more
+)
 
 // Moment gives a number that is another one after every commit, so that what was read at it need not be read again while
 // it stays; whoever reads asks for it first. It is NoMoment where it is not known, and inside a transaction, which sees its
@@ -26,69 +28,96 @@ func (l *lite) moment(context.Context) int64 {
 	return l.db.stats.commits.Load() + l.db.stats.commitError.Load()
 }
 
-// moments has PostgreSQL be asked which moment it is, once for all who want to know at the same time. It is what a transaction
-// that began now would see; a commit in another database of the same server ends it, too.
-type moments struct {
-	turn chan struct{} // to ask
-
-	mu       sync.Mutex
-	next     *question // who comes now waits for it
-	snapshot string
-	number   int64
+// lent is the moment that was asked for first in a request, for who asks next.
+type lent struct {
+	mu     sync.Mutex
+	asked  bool
+	db     *DB // none when nothing is lent
+	moment int64
+	until  time.Time
 }
 
-type question struct {
-	answered chan struct{}
-	moment   int64
+type lentKey struct{}
+
+// Lend gives a context for the life of a request that asks for two moments as a rule: the second time it is given that of the
+// first, which came after the request did, unless the request has written meanwhile or some time has passed.
+func Lend(ctx context.Context) context.Context { return context.WithValue(ctx, lentKey{}, &lent{}) }
+
+// take gives what is lent, once.
+func (l *lent) take(db *DB) (int64, bool) {
+	if l == nil {
+		return 0, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ok := l.db == db && time.Now().Before(l.until)
+	l.db = nil
+	return l.moment, ok
 }
 
-func newMoments() *moments { return &moments{turn: make(chan struct{}, 1)} }
-
-func (p *postgres) moment(ctx context.Context) int64 {
-	m := p.moments
-	m.mu.Lock()
-	if m.next == nil {
-		m.next = &question{answered: make(chan struct{}), moment: NoMoment}
-	}
-	mine := m.next
-	m.mu.Unlock()
-	select {
-	case m.turn <- struct{}{}:
-		m.mu.Lock()
-		asked := m.next // another has asked mine, when it isn't this one
-		m.next = nil
-		m.mu.Unlock()
-		if asked != nil {
-			p.answer(ctx, asked)
-		}
-		<-m.turn
-	case <-mine.answered:
-	case <-ctx.Done():
-		return NoMoment
-	}
-	select {
-	case <-mine.answered:
-		return mine.moment
-	case <-ctx.Done():
-		return NoMoment
-	}
-}
-
-// answer asks for all who wait for q, also when ctx ends.
-func (p *postgres) answer(ctx context.Context, q *question) {
-	defer close(q.answered)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), momentTime)
-	defer cancel()
-	var snapshot string
-	if err := p.readers.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&snapshot); err != nil {
+// lend keeps the first moment of a request, which began to be asked for at a time.
+func (l *lent) lend(db *DB, moment int64, began time.Time) {
+	if l == nil {
 		return
 	}
-	m := p.moments
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if snapshot != m.snapshot {
-		m.snapshot = snapshot
-		m.number++
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.asked {
+		l.asked, l.db, l.moment, l.until = true, db, moment, began.Add(lendTime)
 	}
-	q.moment = m.number
+}
+
+// refuse ends it: the request writes.
+func (l *lent) refuse() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked, l.db = true, nil
+}
+
+func lentIn(ctx context.Context) *lent {
+	l, _ := ctx.Value(lentKey{}).(*lent)
+	return l
+}
+
+// moments tells which moment it is: what a transaction that began now would see. A commit in another database of the same
+// server ends it, too.
+type moments struct {
+	Gathered[struct{}, int64] // one question after another
+	snapshot                  string
+	number                    int64
+}
+
+func newMoments(p *postgres) *moments {
+	m := &moments{}
+	m.Time = momentTime
+	m.Ask = func(ctx context.Context, _ []struct{}) (map[struct{}]int64, error) {
+		var snapshot string
+		if err := p.readers.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&snapshot); err != nil {
+			return nil, err
+		}
+		if snapshot != m.snapshot {
+			m.snapshot = snapshot
+			m.number++
+		}
+		return map[struct{}]int64{{}: m.number}, nil
+	}
+	return m
+}
+
+func (p *postgres) moment(ctx context.Context) int64 {
+	l := lentIn(ctx)
+	if moment, ok := l.take(p.db); ok {
+		return moment
+	}
+	began := time.Now()
+	values, err := p.moments.together(ctx, nil)
+	if err != nil {
+		return NoMoment
+	}
+	moment := values[struct{}{}]
+	l.lend(p.db, moment, began)
+	return moment
 }

@@ -48,7 +48,8 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "roadbed"
 	}
-	p := &postgres{db: db, pending: map[string]bool{}, poke: make(chan struct{}, 1), moments: newMoments()}
+	p := &postgres{db: db, pending: map[string]bool{}, poke: make(chan struct{}, 1)}
+	p.moments = newMoments(p)
 	if p.writers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
 		return translate(err)
 	}
@@ -71,6 +72,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 func (p *postgres) pools() []*pgxpool.Pool { return []*pgxpool.Pool{p.writers, p.readers} }
 
 func (p *postgres) write(ctx context.Context, fn func(*Tx) error) error {
+	lentIn(ctx).refuse()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		again, err := p.attempt(ctx, fn)
@@ -130,6 +132,16 @@ func (p *postgres) read(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer inner.Rollback(context.WithoutCancel(ctx))
 	return p.db.run(&Tx{db: p.db, pgx: inner}, fn)
+}
+
+// readOne needs no transaction: a statement alone has its own snapshot.
+func (p *postgres) readOne(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := p.readers.Acquire(ctx)
+	if err != nil {
+		return unanswered(ctx, err)
+	}
+	defer conn.Release()
+	return p.db.run(&Tx{db: p.db, pgx: conn, one: true}, fn)
 }
 
 // unanswered is translate for what can wait for the network: a time limit of pgx, or the end of its pool,

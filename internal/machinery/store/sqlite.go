@@ -86,6 +86,13 @@ func address(path, mode, lock string, pragmas []string) string {
 
 func (l *lite) write(ctx context.Context, fn func(*Tx) error) error { return l.writer.write(ctx, fn) }
 
+func (l *lite) readOne(ctx context.Context, fn func(*Tx) error) error {
+	return l.read(ctx, func(tx *Tx) error {
+		tx.one = true
+		return fn(tx)
+	})
+}
+
 func (l *lite) read(ctx context.Context, fn func(*Tx) error) (err error) {
 	var reader *link
 	select {

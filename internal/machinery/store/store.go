@@ -39,6 +39,7 @@ type DB struct {
 type engine interface {
 	write(ctx context.Context, fn func(*Tx) error) error
 	read(ctx context.Context, fn func(*Tx) error) error
+	readOne(ctx context.Context, fn func(*Tx) error) error
 	moment(ctx context.Context) int64
 	gauges(*Stats)
 	close() error
@@ -145,6 +146,18 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	db.stats.reads.Add(1)
 	return db.engine.read(ctx, fn)
+}
+
+// ReadOne is Read of one statement, which costs PostgreSQL nothing beside it; another one in it fails.
+func (db *DB) ReadOne(ctx context.Context, fn func(tx *Tx) error) error {
+	if err := db.ready(ctx); err != nil {
+		return err
+	}
+	if outer := db.current(); outer != nil {
+		return fn(outer)
+	}
+	db.stats.reads.Add(1)
+	return db.engine.readOne(ctx, fn)
 }
 
 // ReadCommitted is Read that does not join a Write: it sees nothing but what was committed, so that it can be kept.

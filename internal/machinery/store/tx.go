@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -16,7 +17,9 @@ type Tx struct {
 	link    *link           // SQLite
 	guarded context.Context // SQLite, reading: its end interrupts the statements; nil when it does not
 	sql     *sql.Tx         // SQLite, writing
-	pgx     pgx.Tx          // PostgreSQL
+	pgx     pgxTx           // PostgreSQL
+	one     bool            // of ReadOne
+	asked   bool            // of which it was
 	open    *Rows           // not closed yet
 	hooks   []func()
 	wakes   map[string]bool
@@ -24,11 +27,22 @@ type Tx struct {
 	done    bool
 }
 
+// pgxTx is a pgx.Tx, or a connection that has begun none.
+type pgxTx interface {
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, from pgx.CopyFromSource) (int64, error)
+}
+
 // Exec runs a statement and gives the number of rows that it changed.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	args, err := tx.begin(ctx, args)
 	if err != nil {
 		return 0, err
+	}
+	if tx.one {
+		return 0, fault.Errorf(fault.Internal, "a ReadOne changes nothing")
 	}
 	if tx.pgx != nil {
 		tag, err := tx.pgx.Exec(ctx, query, args...)
@@ -175,7 +189,10 @@ func (tx *Tx) begin(ctx context.Context, args []any) ([]any, error) {
 		return nil, fault.Errorf(fault.Internal, "the transaction has ended; don't keep its tx")
 	case tx.open != nil:
 		return nil, fault.Errorf(fault.Internal, "close the rows of the last query before the next statement")
+	case tx.one && tx.asked:
+		return nil, fault.Errorf(fault.Internal, "a ReadOne asks once; several statements need a Read to see the same")
 	}
+	tx.asked = true
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Gathered asks PostgreSQL once for what several want to know at the same time: while one question is under way, those who
+// come gather for the next. Nobody is answered with what was read before they asked. SQLite, and a transaction, which sees
+// its own changes, are asked by each for itself.
+type Gathered[K comparable, V any] struct {
+	// Ask gives the values of keys, those that there are. Whoever gathered shares them, and its error.
+	Ask func(ctx context.Context, keys []K) (map[K]V, error)
+	// Time is how long one question may take.
+	Time time.Duration
+
+	mu   sync.Mutex
+	asks bool         // a question is under way
+	next *round[K, V] // who comes now waits for it
+}
+
+// round is a question of several.
+type round[K comparable, V any] struct {
+	keys     []K
+	answered chan struct{}
+	values   map[K]V
+	err      error
+}
+
+// Of gives the values of keys, and maybe those of other keys, which others asked for.
+func (g *Gathered[K, V]) Of(ctx context.Context, db *DB, keys []K) (map[K]V, error) {
+	if db.dialect != Postgres || db.current() != nil {
+		return g.Ask(ctx, keys)
+	}
+	return g.together(ctx, keys)
+}
+
+func (g *Gathered[K, V]) together(ctx context.Context, keys []K) (map[K]V, error) {
+	g.mu.Lock()
+	if g.next == nil {
+		g.next = &round[K, V]{answered: make(chan struct{})}
+	}
+	mine := g.next
+	mine.keys = append(mine.keys, keys...)
+	if !g.asks {
+		g.asks = true
+		go g.answer()
+	}
+	g.mu.Unlock()
+	select {
+	case <-mine.answered:
+		return mine.values, mine.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// answer asks for all who gather, until nobody does.
+func (g *Gathered[K, V]) answer() {
+	for {
+		g.mu.Lock()
+		r := g.next
+		g.next, g.asks = nil, r != nil
+		g.mu.Unlock()
+		if r == nil {
+			return
+		}
+		r.values, r.err = g.ask(r.keys)
+		close(r.answered)
+	}
+}
+
+// ask is on behalf of nobody: whoever was first may go while the others wait.
+func (g *Gathered[K, V]) ask(keys []K) (values map[K]V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Errorf(fault.Internal, "a question to the database panicked: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), g.Time)
+	defer cancel()
+	return g.Ask(ctx, keys)
+}

@@ -1,0 +1,212 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+)
+
+// While PostgreSQL is asked, those who come are gathered for one question more.
+func TestGatheredAsksOnceForMany(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := storetest.Open(t, storetest.PostgresURL(t))
+	entered, goOn := make(chan []string), make(chan error)
+	g := &store.Gathered[string, string]{Time: time.Minute, Ask: func(_ context.Context, keys []string) (map[string]string, error) {
+		entered <- slices.Clone(keys)
+		err := <-goOn
+		values := map[string]string{}
+		for _, k := range keys {
+			values[k] = "value of " + k
+		}
+		return values, err
+	}}
+	var people sync.WaitGroup
+	ask := func(ctx context.Context, key string, wrong error) {
+		people.Go(func() {
+			values, err := g.Of(ctx, db, []string{key})
+			if !errors.Is(err, wrong) || wrong == nil && values[key] != "value of "+key {
+				t.Errorf("%s gets %q, %v", key, values[key], err)
+			}
+		})
+	}
+	hasty, leave := context.WithCancel(ctx)
+	ask(hasty, "a", context.Canceled)
+	if first := <-entered; !slices.Equal(first, []string{"a"}) {
+		t.Fatalf("the first question is %v", first)
+	}
+	leave() // who asked first does not wait; the others' answer comes all the same
+	people.Wait()
+	ask(ctx, "b", nil)
+	ask(ctx, "c", nil)
+	for !t.Failed() { // until both wait
+		if gathered := store.Gathering(g); gathered == 2 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	goOn <- nil
+	second := <-entered
+	slices.Sort(second)
+	if !slices.Equal(second, []string{"b", "c"}) {
+		t.Errorf("the second question is %v", second)
+	}
+	wrong := errors.New("wrong")
+	ask(ctx, "d", wrong)
+	goOn <- nil
+	<-entered
+	goOn <- wrong
+	people.Wait()
+
+	panics := &store.Gathered[string, string]{Time: time.Minute, Ask: func(context.Context, []string) (map[string]string, error) { panic("oh") }}
+	if _, err := panics.Of(ctx, db, []string{"a"}); err == nil {
+		t.Error("a question that panicked has an answer")
+	}
+}
+
+// Whoever asks after a commit gets what it has written, however many ask at once; in a transaction, what that has written.
+func TestNothingGatheredIsOlderThanTheQuestion(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		exec := func(statement string) {
+			err := db.Write(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(ctx, statement)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		exec(`CREATE TABLE gather_count (n BIGINT NOT NULL)`)
+		exec(`INSERT INTO gather_count (n) VALUES (0)`)
+		g := &store.Gathered[string, int64]{Time: time.Minute, Ask: func(ctx context.Context, _ []string) (map[string]int64, error) {
+			var n int64
+			err := db.ReadOne(ctx, func(tx *store.Tx) error { return tx.QueryRow(ctx, `SELECT n FROM gather_count`).Scan(&n) })
+			return map[string]int64{"n": n}, err
+		}}
+		var committed atomic.Int64
+		ended := make(chan struct{})
+		var asking sync.WaitGroup
+		for range 4 {
+			asking.Go(func() {
+				for {
+					least := committed.Load()
+					values, err := g.Of(ctx, db, []string{"n"})
+					if err != nil || values["n"] < least {
+						t.Errorf("%d, %v, after %d was committed", values["n"], err, least)
+						return
+					}
+					select {
+					case <-ended:
+						return
+					default:
+					}
+				}
+			})
+		}
+		for range 50 {
+			exec(`UPDATE gather_count SET n = n + 1`)
+			committed.Add(1)
+		}
+		close(ended)
+		asking.Wait()
+		err := db.Write(ctx, func(tx *store.Tx) error {
+			if _, err := tx.Exec(ctx, `UPDATE gather_count SET n = 1000`); err != nil {
+				return err
+			}
+			values, err := g.Of(ctx, db, []string{"n"})
+			if err == nil && values["n"] != 1000 {
+				t.Errorf("a transaction that has set 1000 reads %d", values["n"])
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReadOneAsksOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		count := func(tx *store.Tx) (n int, err error) { return n, tx.QueryRow(ctx, `SELECT 7`).Scan(&n) }
+		err := db.ReadOne(ctx, func(tx *store.Tx) error {
+			if n, err := count(tx); n != 7 || err != nil {
+				t.Errorf("it gives %d, %v", n, err)
+			}
+			if _, err := count(tx); err == nil {
+				t.Error("a second statement sees maybe something else")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		err = db.ReadOne(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, `CREATE TABLE one_test (n INTEGER)`)
+			return err
+		})
+		if err == nil {
+			t.Error("it writes")
+		}
+		err = db.Read(ctx, func(*store.Tx) error { // which it joins
+			for range 2 {
+				if err := db.ReadOne(ctx, func(tx *store.Tx) error { _, err := count(tx); return err }); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A request is given the moment that it has asked for once more, and not after it has written.
+func TestAMomentIsLentOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := storetest.Open(t, storetest.PostgresURL(t))
+	commits := 0
+	commit := func(ctx context.Context) {
+		t.Helper()
+		err := db.Write(ctx, func(tx *store.Tx) error {
+			commits++
+			if commits == 1 {
+				_, err := tx.Exec(ctx, `CREATE TABLE lend_test (n INTEGER)`)
+				return err
+			}
+			_, err := tx.Exec(ctx, `INSERT INTO lend_test (n) VALUES (1)`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lent := false; !lent; { // it may have taken too long now and then
+		request := store.Lend(ctx)
+		first := db.Moment(request)
+		commit(ctx)
+		second, third := db.Moment(request), db.Moment(request)
+		if third == first {
+			t.Fatal("a moment is lent twice")
+		}
+		lent = second == first
+	}
+	request := store.Lend(ctx)
+	first := db.Moment(request)
+	commit(request)
+	if db.Moment(request) == first {
+		t.Error("a request that has written is given the moment before")
+	}
+}
