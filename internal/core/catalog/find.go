@@ -116,7 +116,7 @@ func (s *Service) inOrder(ctx context.Context, refs []ref.Entity) ([]Entity, err
 	if err != nil {
 		return nil, err
 	}
-	moment := s.db.Moment(ctx)
+	moment := s.db.MomentSince(ctx, x.Changed())
 	found := make([]Entity, len(refs))
 	var rest []string
 	for i, r := range refs {

@@ -90,7 +90,7 @@ func scanFacts(r store.Row) (f facts, err error) {
 	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.orphan, &f.status, &f.condition)
 }
 
-// asking is how statements are asked: each by itself, or all in one transaction.
+// asking is how statements are asked: all in one transaction, or each by itself.
 type asking func(fn func(tx *store.Tx) error) error
 
 func within(tx *store.Tx) asking { return func(fn func(tx *store.Tx) error) error { return fn(tx) } }
@@ -100,11 +100,11 @@ func (s *Service) alone(ctx context.Context) asking {
 }
 
 const (
-	mostGathered = 100              // entities that are asked for together with those of others
-	gatherTime   = 30 * time.Second // that PostgreSQL may take for them
+	fewNames   = 10              // that are asked for together with those of others
+	gatherTime = 5 * time.Second // that PostgreSQL may take for them
 )
 
-// gatherRows has what several ask for at the same time be read once.
+// gatherRows has few entities that several ask PostgreSQL for at the same time be read once.
 func (s *Service) gatherRows() {
 	s.gathered.Time = gatherTime
 	s.gathered.Ask = func(ctx context.Context, names []string) (map[string]row, error) {
@@ -117,36 +117,36 @@ func (s *Service) gatherRows() {
 	}
 }
 
-// fetch gives entities by reference, those that are there and of which may says so, each as it is now, without the relations
-// of others. moment is that of the database before, or never.
-func (s *Service) fetch(ctx context.Context, names []string, moment int64, may func(space string) bool) ([]Entity, error) {
-	if len(names) > mostGathered {
-		list, err := s.rows(ctx, s.alone(ctx), names)
-		if err != nil {
-			return nil, err
-		}
-		return s.complete(ctx, s.alone(ctx), list, moment, may)
+// fetch gives entities by reference, those that are there and of which may says so, without the relations of others. moment is
+// that of the database before, or never. Many are of one snapshot; of few on PostgreSQL each is as it is now.
+func (s *Service) fetch(ctx context.Context, names []string, moment int64, may func(space string) bool) (list []Entity, err error) {
+	if len(names) > fewNames || s.db.Dialect() != store.Postgres {
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			list, err = s.read(ctx, tx, names, moment, may)
+			return err
+		})
+		return list, err
 	}
 	byName, err := s.gathered.Of(ctx, s.db, names)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]row, 0, len(names))
+	rows := make([]row, 0, len(names))
 	for _, name := range names {
 		if e, ok := byName[name]; ok {
-			list = append(list, e)
+			rows = append(rows, e)
 		}
 	}
-	return s.complete(ctx, s.alone(ctx), list, moment, may)
+	return s.complete(ctx, s.alone(ctx), rows, moment, may)
 }
 
 // read is fetch within a transaction.
-func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, may func(space string) bool) ([]Entity, error) {
+func (s *Service) read(ctx context.Context, tx *store.Tx, names []string, moment int64, may func(space string) bool) ([]Entity, error) {
 	list, err := s.rows(ctx, within(tx), names)
 	if err != nil {
 		return nil, err
 	}
-	return s.complete(ctx, within(tx), list, never, may)
+	return s.complete(ctx, within(tx), list, moment, may)
 }
 
 // rows reads entities by reference, those that are there, but for where their files are. The rows are shared.

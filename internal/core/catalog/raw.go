@@ -21,31 +21,32 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 	if err != nil {
 		return nil, err
 	}
-	moment := s.db.Moment(ctx)
+	moment := s.db.MomentSince(ctx, x.Changed())
 	byRef := make(map[ref.Entity]*Raw, len(refs))
-	var found []row
-	err = among(s.db.Dialect(), nil, texts(refs), func(in string, args []any) error {
-		return s.db.ReadOne(ctx, func(tx *store.Tx) error {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
 			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
-			part, err := store.Collect(rows, err, scanRaw)
-			found = append(found, part...)
-			return err
+			found, err := store.Collect(rows, err, scanRaw)
+			if err != nil {
+				return err
+			}
+			seen := slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
+			if err := s.addFiles(ctx, within(tx), seen, moment); err != nil {
+				return err
+			}
+			entities := make([]Entity, len(seen))
+			for i, e := range seen {
+				entities[i] = e.Entity
+			}
+			addInverse(x, visible, entities)
+			for i, e := range entities {
+				byRef[e.Ref] = &Raw{e, seen[i].document}
+			}
+			return nil
 		})
 	})
-	if err == nil {
-		found = slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
-		err = s.addFiles(ctx, s.alone(ctx), found, moment)
-	}
 	if err != nil {
 		return nil, fault.Wrap(err, "read entities")
-	}
-	entities := make([]Entity, len(found))
-	for i, e := range found {
-		entities[i] = e.Entity
-	}
-	addInverse(x, visible, entities)
-	for i, e := range entities {
-		byRef[e.Ref] = &Raw{e, found[i].document}
 	}
 	list := make([]*Raw, len(refs))
 	for i, r := range refs {

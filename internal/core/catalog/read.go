@@ -28,7 +28,7 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (Entity, error) {
 
 // GetTx gives an entity to a product, unauthorised, in its own transaction, with the relations that it declares itself.
 func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity, error) {
-	list, err := s.read(ctx, tx, []string{r.String()}, func(string) bool { return true })
+	list, err := s.read(ctx, tx, []string{r.String()}, never, func(string) bool { return true })
 	if err != nil {
 		return Entity{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -159,19 +160,28 @@ func (g *Git) checkModules(ctx context.Context, c FileChange) error {
 	return nil
 }
 
-// dropImport removes what a failed import leaves: its report beside the repository's own files, and the mark of a pack that
-// has no index yet, which would refuse the same commit when it is asked for again.
+// dropImport removes what a failed import leaves: its report beside the repository's own files, and the mark of a pack, which
+// would refuse the same commit when it is asked for again. Nothing else writes to the repository meanwhile.
 func dropImport(dir string) {
 	left, _ := filepath.Glob(filepath.Join(dir, "fast_import_crash_*")) // the patterns are good
-	marks, _ := filepath.Glob(filepath.Join(dir, "objects/pack/pack-*.keep"))
-	for _, mark := range marks {
-		if _, err := os.Stat(strings.TrimSuffix(mark, ".keep") + ".idx"); errors.Is(err, fs.ErrNotExist) {
-			left = append(left, mark)
-		}
-	}
-	for _, path := range left {
+	marks, _ := filepath.Glob(filepath.Join(dir, marksOfPacks))
+	for _, path := range append(left, slices.DeleteFunc(marks, isNotOfGit)...) {
 		_ = os.Remove(path) // Recover tries again
 	}
+}
+
+// isNotOfGit tells whether somebody marked a pack to be kept, and not a command of git's that removes its mark when it ends.
+func isNotOfGit(mark string) bool {
+	if _, err := os.Stat(strings.TrimSuffix(mark, ".keep") + ".idx"); errors.Is(err, fs.ErrNotExist) {
+		return false // nobody can use the pack
+	}
+	file, err := os.Open(mark)
+	if err != nil {
+		return true
+	}
+	defer file.Close()
+	text, _ := io.ReadAll(io.LimitReader(file, 100)) // what can't be read stays
+	return !slices.ContainsFunc([]string{"fast-import", "receive-pack ", "fetch-pack "}, func(by string) bool { return strings.HasPrefix(string(text), by) })
 }
 
 // refused tells why the import of a commit failed.

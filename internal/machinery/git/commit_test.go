@@ -185,6 +185,14 @@ func TestRecoverRemovesLocks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	indexes, _ := filepath.Glob(filepath.Join(b.dir, "objects/pack/pack-*.idx"))
+	if len(indexes) != 1 {
+		t.Fatalf("a commit made the packs %v", indexes)
+	}
+	own := strings.TrimSuffix(indexes[0], ".idx") + ".keep"
+	if err := os.WriteFile(own, []byte("for the audit"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.git.Recover(b.dir, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +201,18 @@ func TestRecoverRemovesLocks(t *testing.T) {
 	}
 	if err := b.git.Recover(b.dir, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(own); err != nil {
+		t.Error("what somebody marked to be kept is not any more")
+	}
+	if err := os.WriteFile(own, []byte("receive-pack 7 on host"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.git.Recover(b.dir, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(own); err == nil {
+		t.Error("the mark of a killed command is still there")
 	}
 	if _, err := b.git.Commit(t.Context(), b.dir, request(head, git.FileChange{Path: "y"})); err != nil {
 		t.Error(err)

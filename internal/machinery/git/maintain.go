@@ -83,6 +83,8 @@ func writeHook(dir string) error {
 	return os.Rename(path+".new", path)
 }
 
+const marksOfPacks = "objects/pack/pack-*.keep"
+
 // Recover removes what commands that were killed before started have left behind: lock files, which would refuse every
 // later change, half-received packs, and marks that keep a pack from ever being joined with others. The caller makes sure that nothing writes to the repository meanwhile, but
 // for pushes that have not come to their PreReceive.
@@ -95,9 +97,15 @@ func (g *Git) Recover(dir string, started time.Time) error {
 		g.log.Warn("remove what a killed git left behind", "path", path)
 		return os.RemoveAll(path)
 	}
-	for _, pattern := range []string{"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "objects/pack/pack-*.keep", "fast_import_crash_*", "gc.pid"} {
+	for _, pattern := range []string{
+		"*.lock", "objects/incoming-*", "objects/tmp_objdir-*", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock",
+		marksOfPacks, "fast_import_crash_*", "gc.pid",
+	} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is sound
 		for _, path := range found {
+			if pattern == marksOfPacks && isNotOfGit(path) {
+				continue
+			}
 			if err := stale(path); err != nil {
 				return fault.Wrap(err, "clean a repository up")
 			}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // come gather for the next. Nobody is answered with what was read before they asked. SQLite, and a transaction, which sees
 // its own changes, are asked by each for itself.
 type Gathered[K comparable, V any] struct {
-	// Ask gives the values of keys, those that there are. Whoever gathered shares them, and its error.
+	// Ask gives the values of keys, those that there are. Whoever gathered shares them.
 	Ask func(ctx context.Context, keys []K) (map[K]V, error)
 	// Time is how long one question may take.
 	Time time.Duration
@@ -30,12 +31,19 @@ type round[K comparable, V any] struct {
 	err      error
 }
 
-// Of gives the values of keys, and maybe those of other keys, which others asked for.
+// mostGathered bounds the keys of one question.
+const mostGathered = 500
+
+// Of gives the values of keys, and maybe those of other keys, which others asked for. Where they together are told an error,
+// each asks for itself: it may be due to the keys of one.
 func (g *Gathered[K, V]) Of(ctx context.Context, db *DB, keys []K) (map[K]V, error) {
-	if db.dialect != Postgres || db.current() != nil {
-		return g.Ask(ctx, keys)
+	if db.dialect == Postgres && db.current() == nil {
+		values, err := g.together(ctx, keys)
+		if err == nil || ctx.Err() != nil {
+			return values, err
+		}
 	}
-	return g.together(ctx, keys)
+	return g.Ask(ctx, keys)
 }
 
 func (g *Gathered[K, V]) together(ctx context.Context, keys []K) (map[K]V, error) {
@@ -44,6 +52,10 @@ func (g *Gathered[K, V]) together(ctx context.Context, keys []K) (map[K]V, error
 		g.next = &round[K, V]{answered: make(chan struct{})}
 	}
 	mine := g.next
+	if len(mine.keys) > mostGathered {
+		g.mu.Unlock()
+		return nil, fault.Errorf(fault.Exhausted, "too much is asked for at once")
+	}
 	mine.keys = append(mine.keys, keys...)
 	if !g.asks {
 		g.asks = true
@@ -77,7 +89,7 @@ func (g *Gathered[K, V]) answer() {
 func (g *Gathered[K, V]) ask(keys []K) (values map[K]V, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fault.Errorf(fault.Internal, "a question to the database panicked: %v", p)
+			err = fault.Errorf(fault.Internal, "a question to the database panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), g.Time)

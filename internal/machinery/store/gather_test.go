@@ -58,17 +58,65 @@ func TestGatheredAsksOnceForMany(t *testing.T) {
 	if !slices.Equal(second, []string{"b", "c"}) {
 		t.Errorf("the second question is %v", second)
 	}
-	wrong := errors.New("wrong")
-	ask(ctx, "d", wrong)
 	goOn <- nil
-	<-entered
-	goOn <- wrong
 	people.Wait()
+}
 
-	panics := &store.Gathered[string, string]{Time: time.Minute, Ask: func(context.Context, []string) (map[string]string, error) { panic("oh") }}
-	if _, err := panics.Of(ctx, db, []string{"a"}); err == nil {
-		t.Error("a question that panicked has an answer")
+// What cannot be asked for, or panics, is the trouble of who asks for it.
+func TestAWrongKeyHurtsNobodyElse(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := storetest.Open(t, storetest.PostgresURL(t))
+	wrong := errors.New("wrong")
+	entered, goOn := make(chan bool, 10), make(chan bool)
+	g := &store.Gathered[string, string]{Time: time.Minute, Ask: func(_ context.Context, keys []string) (map[string]string, error) {
+		switch {
+		case slices.Contains(keys, "first"):
+			entered <- true
+			<-goOn
+		case slices.Contains(keys, "wrong"):
+			return nil, wrong
+		case slices.Contains(keys, "awful"):
+			panic("oh")
+		}
+		values := map[string]string{}
+		for _, k := range keys {
+			values[k] = "value of " + k
+		}
+		return values, nil
+	}}
+	var people sync.WaitGroup
+	ask := func(key string, check func(value string, err error, panicked any)) {
+		people.Go(func() {
+			var values map[string]string
+			var err error
+			defer func() { check(values[key], err, recover()) }()
+			values, err = g.Of(ctx, db, []string{key})
+		})
 	}
+	fine := func(value string, err error, panicked any) {
+		if value == "" || err != nil || panicked != nil {
+			t.Errorf("%q, %v, %v", value, err, panicked)
+		}
+	}
+	ask("first", fine)
+	<-entered
+	ask("wrong", func(_ string, err error, _ any) {
+		if !errors.Is(err, wrong) {
+			t.Errorf("what is wrong is told %v", err)
+		}
+	})
+	ask("awful", func(_ string, _ error, panicked any) {
+		if panicked != "oh" {
+			t.Errorf("what is awful panics with %v", panicked)
+		}
+	})
+	ask("good", fine)
+	for !t.Failed() && store.Gathering(g) < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	goOn <- true
+	people.Wait()
 }
 
 // Whoever asks after a commit gets what it has written, however many ask at once; in a transaction, what that has written.
@@ -172,7 +220,8 @@ func TestReadOneAsksOnce(t *testing.T) {
 	})
 }
 
-// A request is given the moment that it has asked for once more, and not after it has written.
+// A request is given the moment that it has asked for once more, but not after it has written, nor after a change that the
+// reader knows of.
 func TestAMomentIsLentOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -193,20 +242,28 @@ func TestAMomentIsLentOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	since := func(request context.Context, after time.Time, not int64) int64 {
+		t.Helper()
+		m := db.MomentSince(request, after)
+		if m == not && m != store.NoMoment {
+			t.Fatal("a moment is lent that is over")
+		}
+		return m
+	}
 	for lent := false; !lent; { // it may have taken too long now and then
 		request := store.Lend(ctx)
 		first := db.Moment(request)
 		commit(ctx)
-		second, third := db.Moment(request), db.Moment(request)
-		if third == first {
-			t.Fatal("a moment is lent twice")
-		}
-		lent = second == first
+		second := db.MomentSince(request, time.Time{})
+		since(request, time.Time{}, first)
+		lent = second == first && first != store.NoMoment
 	}
 	request := store.Lend(ctx)
 	first := db.Moment(request)
 	commit(request)
-	if db.Moment(request) == first {
-		t.Error("a request that has written is given the moment before")
-	}
+	since(request, time.Time{}, first)
+	request = store.Lend(ctx)
+	first = db.Moment(request)
+	commit(ctx)
+	since(request, time.Now(), first)
 }

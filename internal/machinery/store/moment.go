@@ -28,50 +28,52 @@ func (l *lite) moment(context.Context) int64 {
 	return l.db.stats.commits.Load() + l.db.stats.commitError.Load()
 }
 
-// lent is the moment that was asked for first in a request, for who asks next.
+// lent is the moment that was asked for first in a request.
 type lent struct {
 	mu     sync.Mutex
 	asked  bool
 	db     *DB // none when nothing is lent
 	moment int64
-	until  time.Time
+	began  time.Time // to be asked for
 }
 
 type lentKey struct{}
 
-// Lend gives a context for the life of a request that asks for two moments as a rule: the second time it is given that of the
-// first, which came after the request did, unless the request has written meanwhile or some time has passed.
+// Lend gives a context for the life of a request, in which MomentSince may give the moment that was asked for first.
 func Lend(ctx context.Context) context.Context { return context.WithValue(ctx, lentKey{}, &lent{}) }
 
-// take gives what is lent, once.
-func (l *lent) take(db *DB) (int64, bool) {
-	if l == nil {
-		return 0, false
+// MomentSince is Moment that need not be asked for again: once in a request, and unless that has written, it is the first that
+// the request has asked for, when that was after a time and not long ago. Whoever reads beside something else in memory gives
+// the time when that last changed, so as not to hold what was read before that change as what came after it.
+func (db *DB) MomentSince(ctx context.Context, since time.Time) int64 {
+	if l := lentIn(ctx); l != nil && db.current() == nil {
+		if moment, ok := l.take(db, since); ok {
+			return moment
+		}
 	}
+	return db.Moment(ctx)
+}
+
+// take gives what is lent, once.
+func (l *lent) take(db *DB, since time.Time) (int64, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ok := l.db == db && time.Now().Before(l.until)
+	ok := l.db == db && l.began.After(since) && time.Since(l.began) < lendTime
 	l.db = nil
 	return l.moment, ok
 }
 
-// lend keeps the first moment of a request, which began to be asked for at a time.
+// lend keeps the first moment of a request.
 func (l *lent) lend(db *DB, moment int64, began time.Time) {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.asked {
-		l.asked, l.db, l.moment, l.until = true, db, moment, began.Add(lendTime)
+		l.asked, l.db, l.moment, l.began = true, db, moment, began
 	}
 }
 
 // refuse ends it: the request writes.
 func (l *lent) refuse() {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked, l.db = true, nil
@@ -108,16 +110,14 @@ func newMoments(p *postgres) *moments {
 }
 
 func (p *postgres) moment(ctx context.Context) int64 {
-	l := lentIn(ctx)
-	if moment, ok := l.take(p.db); ok {
-		return moment
-	}
 	began := time.Now()
 	values, err := p.moments.together(ctx, nil)
 	if err != nil {
 		return NoMoment
 	}
 	moment := values[struct{}{}]
-	l.lend(p.db, moment, began)
+	if l := lentIn(ctx); l != nil {
+		l.lend(p.db, moment, began)
+	}
 	return moment
 }

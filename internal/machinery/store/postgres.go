@@ -72,7 +72,9 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 func (p *postgres) pools() []*pgxpool.Pool { return []*pgxpool.Pool{p.writers, p.readers} }
 
 func (p *postgres) write(ctx context.Context, fn func(*Tx) error) error {
-	lentIn(ctx).refuse()
+	if l := lentIn(ctx); l != nil {
+		l.refuse()
+	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		again, err := p.attempt(ctx, fn)
@@ -164,6 +166,9 @@ func (p *postgres) close() error {
 
 // Batch sends statements together and gives the first error; PostgreSQL only.
 func (tx *Tx) Batch(ctx context.Context, batch *pgx.Batch) error {
+	if tx.one {
+		return errOne()
+	}
 	if _, err := tx.begin(ctx, nil); err != nil {
 		return err
 	}

@@ -148,7 +148,8 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.engine.read(ctx, fn)
 }
 
-// ReadOne is Read of one statement, which costs PostgreSQL nothing beside it; another one in it fails.
+// ReadOne is Read of one query, which costs PostgreSQL nothing beside it; another one in it fails, but in a transaction that it
+// joins.
 func (db *DB) ReadOne(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := db.ready(ctx); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 		return 0, err
 	}
 	if tx.one {
-		return 0, fault.Errorf(fault.Internal, "a ReadOne changes nothing")
+		return 0, errOne()
 	}
 	if tx.pgx != nil {
 		tag, err := tx.pgx.Exec(ctx, query, args...)
@@ -51,6 +51,8 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 	n, err := tx.link.exec(tx.context(ctx), query, args)
 	return n, tx.fault(err)
 }
+
+func errOne() error { return fault.Errorf(fault.Internal, "a ReadOne changes nothing") }
 
 // Query runs a statement that gives rows. Close them before the next statement of tx; Collect does.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -17,7 +18,8 @@ type Index struct {
 
 	mu sync.RWMutex
 	content
-	sorting int // what it takes to sort one entity, in steps of a walk along an order
+	changed time.Time // last
+	sorting int       // what it takes to sort one entity, in steps of a walk along an order
 }
 
 type content struct {
@@ -76,11 +78,19 @@ const atOnce = 64
 func (x *Index) Put(entities ...Prepared) {
 	for part := range slices.Chunk(entities, atOnce) {
 		x.mu.Lock()
+		x.changed = time.Now()
 		for i := range part {
 			x.put(&part[i])
 		}
 		x.mu.Unlock()
 	}
+}
+
+// Changed is when the index was told something last. What it tells was committed by then.
+func (x *Index) Changed() time.Time {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.changed
 }
 
 func (x *Index) put(e *Prepared) {
@@ -200,6 +210,7 @@ func (x *Index) touchAll(terms []uint32) {
 func (x *Index) Delete(ref string, version int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.changed = time.Now()
 	if x.version(ref) >= version {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"time"
 )
 
 // What is saved begins with this; it ends with the checksum of all before it.
@@ -152,7 +153,7 @@ func Restore(pairs Pairs, s Saved) (*Index, error) {
 func (x *Index) Become(other *Index) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.content = other.content
+	x.content, x.changed = other.content, time.Now()
 }
 
 func (x *Index) restore(s Saved) error {

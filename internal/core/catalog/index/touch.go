@@ -1,9 +1,12 @@
 package index
 
+import "time"
+
 // Touch gives entities another revision: something about them changed that is not in the index.
 func (x *Index) Touch(refs ...string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.changed = time.Now()
 	x.revision++
 	for _, ref := range refs {
 		if id, ok := x.byRef[ref]; ok {
@@ -16,6 +19,7 @@ func (x *Index) Touch(refs ...string) {
 func (x *Index) TouchWhere(key, value string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.changed = time.Now()
 	x.revision++
 	p := x.paths[fold(key)]
 	if p == nil || p.keys[scalar] == nil {
