@@ -7,6 +7,11 @@
 // Arguments and results are converted alike on both: bool, time.Time, time.Duration, json.RawMessage and
 // named types may be given and scanned.
 //
+// What is asked again and again need not be read again: Held keeps it until the next commit of anybody, which Moment tells.
+// PostgreSQL is on the other side of a network, so that it is asked once for what several want to know at the same time
+// (Gathered), outside of a transaction where one query is all (ReadOne), and a request that has asked for the moment need not
+// ask again at once (Lend).
+//
 // Invariants:
 //   - A transaction function has no outside effect: it may be run again, or its work be undone.
 //   - On SQLite all writes pass one connection and are committed in groups; each function has its own savepoint.
