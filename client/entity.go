@@ -60,6 +60,7 @@ type EntityVersion struct {
 	Actor      Actor     `json:"actor"`
 	Repository string    `json:"repository,omitempty" doc:"That the commit is in."`
 	Commit     string    `json:"commit,omitempty"`
+	Author     string    `json:"author,omitempty" doc:"Of the commit, as it says, where the reader may read the repository. In a list of changes it is left out."`
 	Entry      string    `json:"entry" doc:"Id in the ledger; many entities that were changed at once share one."`
 	Diff       string    `json:"diff,omitempty" doc:"A line a field: + added, - removed, ~ changed."`
 	Time       time.Time `json:"time"`

@@ -101,6 +101,20 @@ func (s *Service) TagFacts(ctx context.Context, fullName string, refs []Ref) (ta
 	return tags, commits, err
 }
 
+// Commits gives commits by their full hashes, those that there are. It needs repository:read.
+func (s *Service) Commits(ctx context.Context, fullName string, hashes []string) (map[string]git.Commit, error) {
+	r, err := s.open(ctx, Read, fullName)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.use(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.git.CommitsOf(ctx, s.folder(r.ID), hashes)
+}
+
 // Brought gives the merges that brought a commit into the default branch, the oldest first: the commit itself and at most
 // 50 more.
 func (s *Service) Brought(ctx context.Context, fullName, commit string) ([]string, error) {

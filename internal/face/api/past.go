@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func (a *API) pastRoutes() {
@@ -37,7 +39,36 @@ func (a *API) listEntityHistory(ctx context.Context, in *historyInput) (*body[Li
 	if err != nil {
 		return nil, err
 	}
-	return listPart(versions, func(v catalog.Version) EntityVersion { return wireVersion(v, who) }), nil
+	wrote, err := a.authors(ctx, versions.Items)
+	if err != nil {
+		return nil, err
+	}
+	return listPart(versions, func(v catalog.Version) EntityVersion {
+		w := wireVersion(v, who)
+		w.Author = wrote[v.Commit]
+		return w
+	}), nil
+}
+
+// authors tells who wrote the commits of versions, by their hashes, as far as the caller may read and this server has them.
+func (a *API) authors(ctx context.Context, versions []catalog.Version) (map[string]string, error) {
+	commits := map[string][]string{}
+	for _, v := range versions {
+		if list := commits[v.Repository]; v.Repository != "" && v.Commit != "" && !slices.Contains(list, v.Commit) {
+			commits[v.Repository] = append(list, v.Commit)
+		}
+	}
+	wrote := map[string]string{}
+	for repository, hashes := range commits {
+		found, err := a.Repositories.Commits(ctx, repository, hashes)
+		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Unavailable) {
+			return nil, err
+		}
+		for hash, c := range found {
+			wrote[hash] = c.Author.Name
+		}
+	}
+	return wrote, nil
 }
 
 func wireVersion(v catalog.Version, who func(string) Actor) EntityVersion {

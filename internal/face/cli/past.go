@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ func (s *state) history() *cobra.Command {
 			path: refPath(r) + "/history", query: url.Values{"since": {since.wire()}, "until": {until.wire()}, "actor": {actor}},
 			head: "VERSION\tWHEN\tWHO\tWHAT\tCOMMIT\tLEDGER", noun: "versions of " + r.String(), next: "`roadbed get " + r.Kind + "` lists what there is",
 			row: func(v client.EntityVersion) []any {
-				return []any{v.Version, ago(v.Time), v.Actor.Name, v.Action, strings.TrimSpace(v.Repository + " " + short(v.Commit)), v.Entry}
+				return []any{v.Version, ago(v.Time), cmp.Or(v.Author, v.Actor.Name), v.Action, strings.TrimSpace(v.Repository + " " + short(v.Commit)), v.Entry}
 			},
 			missing: true,
 		}

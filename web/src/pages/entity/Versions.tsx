@@ -45,7 +45,7 @@ export function Versions({ entity }: { entity: Entity }) {
       {items.map((v, i) => (
         <details key={v.version} open={i === 0} style={{ marginBottom: 12 }}>
           <summary style={{ cursor: 'pointer' }}>
-            Version {v.version}, {v.action} by {v.actor.name}, <Moment at={v.time} />
+            Version {v.version}, {v.action} by {v.author || v.actor.name}, <Moment at={v.time} />
           </summary>
           <Group gap="md" my={6} fz="sm">
             {v.action !== 'deleted' && (
