@@ -4218,6 +4218,8 @@ export interface components {
             /** @enum {string} */
             action: "created" | "updated" | "deleted";
             actor: components["schemas"]["Actor"];
+            /** @description Of the commit, as it says, where the reader may read the repository. In a list of changes it is left out. */
+            author?: string;
             commit?: string;
             /** @description A line a field: + added, - removed, ~ changed. */
             diff?: string;
