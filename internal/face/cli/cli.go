@@ -1,5 +1,3 @@
-// Package cli is the client's side of the program: one file a verb. It sees only the public client and the vocabulary,
-// so whatever it does, anyone can do with the API.
 package cli
 
 import (

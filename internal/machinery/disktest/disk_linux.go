@@ -1,4 +1,3 @@
-// Package disktest gives tests a small disk of their own, and fills it.
 package disktest
 
 import (

@@ -1,4 +1,3 @@
-// Package actor says who acts: the principal that travels in the context of every call.
 package actor
 
 import (

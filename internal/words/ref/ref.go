@@ -1,4 +1,3 @@
-// Package ref holds entity references, typed ids and label selectors.
 package ref
 
 import (

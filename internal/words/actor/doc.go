@@ -1,0 +1,2 @@
+// Package actor says who acts: the principal that travels in the context of every call.
+package actor

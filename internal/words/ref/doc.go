@@ -1,0 +1,2 @@
+// Package ref holds entity references, typed ids and label selectors.
+package ref
