@@ -45,11 +45,14 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run build
 
-# The engine of stacks: what is on PATH, or OpenTofu built from its module. The download is tried by the server itself.
-ENGINE = $(or $(shell command -v tofu),$(shell command -v terraform),$(CACHE)/tofu-$(TOFU_VERSION)/tofu)
+# The engine of stacks: what ROADBED_ENGINE names, what is on PATH, or OpenTofu that was downloaded or built before. Where
+# there is none it is downloaded, and without a network built from its module.
+ENGINE = $(or $(ROADBED_ENGINE),$(shell command -v tofu),$(shell command -v terraform),$(CACHE)/tofu-$(TOFU_VERSION)/tofu)
+HAVE_ENGINE = [ -n "$(ROADBED_ENGINE)" ] || [ -x "$(ENGINE)" ]
 .PHONY: engine
-engine:
-	@if ! command -v tofu >/dev/null && ! command -v terraform >/dev/null && [ ! -x $(CACHE)/tofu-$(TOFU_VERSION)/tofu ]; then $(MAKE) tools; fi
+engine: $(if $(ROADBED_ENGINE)$(wildcard $(ENGINE)),,build)
+	@$(HAVE_ENGINE) || bin/roadbed engine || echo "no download, so it is built"
+	@$(HAVE_ENGINE) || $(MAKE) tools
 
 # Go's standard library, compiled once for the caches of new spaces.
 .PHONY: warm
@@ -97,7 +100,7 @@ test-race: helper ## the rooms with concurrency, under the race detector
 
 test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
-	ROADBED_CRASH_ENGINE=$(ENGINE) ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_ENGINE_SEEDS:-40} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
+	ROADBED_CRASH_ENGINE=$(abspath $(ENGINE)) ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_ENGINE_SEEDS:-40} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 
 test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
 	cd test/browser && npm test

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -74,11 +73,10 @@ func equip(ctx context.Context, out io.Writer) error {
 	if _, ok := worker.FindTools(ctx, "", "")["go"]; !ok {
 		return fault.Errorf(fault.Unavailable, "the demo's pipeline compiles a Go program, and there is no Go on the PATH; install it from https://go.dev/dl")
 	}
-	program, err := stack.FindEngine(os.Getenv(environment("engine")), stack.BuiltEngine())
-	if err != nil || program != "" || stack.BuiltEngine() == "" {
+	if stack.BuiltEngine() == "" { // nowhere to download to; the server has its data folder
+		_, err := stack.FindEngine(os.Getenv(environment("engine")))
 		return err
 	}
-	fmt.Fprintf(out, "There is neither OpenTofu nor Terraform here; downloading OpenTofu %s, once.\n", stack.EngineVersion)
-	_, err = stack.Download(ctx, stack.BuiltEngine())
+	_, err := bringEngine(ctx, out)
 	return err
 }

@@ -122,7 +122,7 @@ func doctorCommand(version string) *cobra.Command {
 		case err != nil:
 			fmt.Fprintf(out, "engine       %s\n", fault.Message(err))
 		case program == "":
-			fmt.Fprintln(out, "engine       none: put tofu on the PATH, name it with --engine, or run make tools")
+			fmt.Fprintln(out, "engine       none: put tofu on the PATH, name it with --engine, or run roadbed engine, or make tools without a network")
 		default:
 			fmt.Fprintf(out, "engine       %s\n", program)
 		}

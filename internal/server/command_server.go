@@ -26,7 +26,7 @@ import (
 func Commands(version string) []*cobra.Command {
 	all := []*cobra.Command{
 		serverCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
-		doctorCommand(version), auditCommand(version), openapiCommand(version), imageCommand(), warmCommand(version),
+		doctorCommand(version), auditCommand(version), openapiCommand(version), imageCommand(), engineCommand(version), warmCommand(version),
 	}
 	for _, c := range all {
 		c.GroupID = cli.GroupServer

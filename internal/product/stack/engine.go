@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +19,13 @@ import (
 
 // EngineVersion is the OpenTofu that is downloaded, or built by `make tools`, when the machine has none.
 const EngineVersion = "1.12.6"
+
+// How long a download waits for the other side. Who waits for it, such as `make demo`, can build an engine instead.
+const (
+	connecting = 10 * time.Second // for the name and the connection, and again for its encryption
+	answering  = 20 * time.Second // for the beginning of an answer
+	complete   = 5 * time.Minute  // for all of it
+)
 
 // Engine programs by the names under which they are looked for on PATH, in order.
 var engineNames = [...]string{"tofu", "terraform"}
@@ -53,7 +61,7 @@ func FindEngine(configured string, folders ...string) (string, error) {
 	return "", nil
 }
 
-// BuiltEngine is the folder into which `make tools` builds the engine; "" where the machine has no folder for caches.
+// BuiltEngine is the folder into which `make tools` builds the engine and `roadbed engine` downloads it; "" where the machine has no folder for caches.
 func BuiltEngine() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -79,10 +87,13 @@ func Download(ctx context.Context, dir string) (string, error) {
 }
 
 func download(ctx context.Context, dir string, version tofudl.Version, from ...tofudl.ConfigOpt) (string, error) {
-	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, complete)
 	defer stop()
 	// A client of its own: without one the library would change the one that everybody shares.
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}}}
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13},
+		DialContext: (&net.Dialer{Timeout: connecting}).DialContext, TLSHandshakeTimeout: connecting, ResponseHeaderTimeout: answering,
+	}}
 	defer client.CloseIdleConnections()
 	dl, err := tofudl.New(append(from, tofudl.ConfigHTTPClient(client))...)
 	if err != nil {
