@@ -95,8 +95,15 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 	$(GO) test -timeout 40m ./...
 	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm test)
 
+# Left out is what would take the longest and whose goroutines are mostly those of rooms that are here: core/catalog and
+# core/repository (minutes without the detector already), machinery/git and execute (programs of others), the products, and
+# whole servers in internal/server.
+RACE := machinery/store/... machinery/ledger machinery/queue machinery/blob machinery/once machinery/oci machinery/outbound machinery/listen \
+	machinery/worker machinery/cluster/... machinery/forge machinery/forge/github \
+	core/access core/policy core/identity core/hook core/catalog/index core/run product/search/index
+
 test-race: helper ## the rooms with concurrency, under the race detector
-	$(GO) test -race ./internal/machinery/store/... ./internal/machinery/ledger ./internal/machinery/queue ./internal/machinery/blob ./internal/machinery/worker ./internal/machinery/cluster/... ./internal/machinery/forge ./internal/machinery/forge/github ./internal/core/run
+	$(GO) test -race $(addprefix ./internal/,$(RACE))
 
 test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
