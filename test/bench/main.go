@@ -37,8 +37,8 @@ type part struct {
 
 var parts = []part{
 	{"server", "product", serverFigures},
-	{"job", "product", func(ctx context.Context, b *bench) error { return mainJob(ctx, filepath.Join(b.dir, "job")) }},
-	{"rooms", "product", func(ctx context.Context, _ *bench) error { return rooms(ctx) }},
+	{"job", "product", mainJob},
+	{"rooms", "product", rooms},
 	{"clone", "git", cloneFigures},
 	{"push", "git", pushFigures},
 	{"diff", "git", diffFigures},
@@ -128,28 +128,40 @@ func serverFigures(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	figure("binary_size", float64(info.Size())/1e6, "MB")
+	b.most("binary_size", float64(info.Size())/1e6, 150, "MB")
 	s, err := start(ctx, b.dir)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	figure("ready_on_empty_folder", s.ready.Seconds(), "s")
+	b.most("ready_on_empty_folder", s.ready.Seconds(), 0.5, "s")
 	time.Sleep(3 * time.Second) // until it is idle
 	memory, err := s.memory()
 	if err != nil {
 		return err
 	}
-	figure("idle_memory", memory, "MB")
-	return logs(ctx, s.api)
+	b.most("idle_memory", memory, 100, "MB")
+	return b.logs(ctx, s.api)
+}
+
+// bound is what a value of a room's benchmark, found by its unit, is held to.
+type bound struct {
+	name, unit string
+	hold       func(name string, value, bound float64, unit string)
+	at         float64
 }
 
 // rooms runs the benchmarks of the rooms.
-func rooms(ctx context.Context) error {
-	for _, b := range []struct{ room, pattern string }{
-		{"./internal/machinery/ledger", "AppendSQLite$"}, {"./internal/machinery/execute/process", "Start"}, {"./internal/core/access", "."},
+func rooms(ctx context.Context, b *bench) error {
+	for _, r := range []struct {
+		room, pattern string
+		bounds        []bound
+	}{
+		{"./internal/machinery/ledger", "AppendSQLite$", []bound{{"AppendSQLite", "tx/s", b.least, 3000}}},
+		{"./internal/machinery/execute/process", "Start", []bound{{"Start/steady", "overhead-ms", b.most, 15}, {"Start/burst", "overhead-ms", b.most, 15}}},
+		{"./internal/core/access", ".", nil},
 	} {
-		if err := benchmarks(ctx, b.room, b.pattern); err != nil {
+		if err := b.benchmarks(ctx, r.room, r.pattern, r.bounds); err != nil {
 			return err
 		}
 	}
@@ -276,7 +288,7 @@ spec:
 `
 
 // logs measures the time from a line's writing in a step until a client has it.
-func logs(ctx context.Context, api *client.Client) error {
+func (b *bench) logs(ctx context.Context, api *client.Client) error {
 	began := time.Now()
 	r, err := client.Post[client.RunDetail](ctx, api, "/workflows/runs", map[string]string{"document": talking})
 	if err != nil {
@@ -297,7 +309,7 @@ func logs(ctx context.Context, api *client.Client) error {
 	figure("submit_to_first_line", seen.first.Sub(began).Seconds()*1000, "ms")
 	slices.Sort(seen.delays)
 	figure("log_line_to_client_p50", seen.delays[len(seen.delays)/2].Seconds()*1000, "ms")
-	figure("log_line_to_client_max", seen.delays[len(seen.delays)-1].Seconds()*1000, "ms")
+	b.most("log_line_to_client_max", seen.delays[len(seen.delays)-1].Seconds()*1000, 50, "ms")
 	return nil
 }
 
@@ -324,8 +336,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// benchmarks runs those of a room and prints each of their values.
-func benchmarks(ctx context.Context, room, pattern string) error {
+// benchmarks runs those of a room and prints each of their values. A bound whose value they don't give is missed.
+func (b *bench) benchmarks(ctx context.Context, room, pattern string, bounds []bound) error {
 	c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchtime", "2s", room)
 	c.Stderr = os.Stderr
 	out, err := c.Output()
@@ -340,8 +352,22 @@ func benchmarks(ctx context.Context, room, pattern string) error {
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "-")
 		for i := 2; i+1 < len(fields); i += 2 {
-			fmt.Println(name, fields[i], fields[i+1])
+			value, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return fmt.Errorf("benchmarks of %s: %q is no number", room, fields[i])
+			}
+			unit := fields[i+1]
+			at := slices.IndexFunc(bounds, func(of bound) bool { return of.name == name && of.unit == unit })
+			if at < 0 {
+				figure(name, value, unit)
+				continue
+			}
+			bounds[at].hold(name, value, bounds[at].at, unit)
+			bounds = slices.Delete(bounds, at, at+1)
 		}
+	}
+	for _, left := range bounds {
+		b.missed = append(b.missed, fmt.Sprintf("%s in %s was not measured", left.name, left.unit))
 	}
 	return scanner.Err()
 }
