@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitea/giteatest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge/github/githubtest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitlab/gitlabtest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -145,6 +147,112 @@ func TestAGroupOfGitLabIsDiscovered(t *testing.T) {
 			t.Errorf("at the limit it is %+v, %v", d, err)
 		}
 		w.there("component/default/runner")
+	})
+}
+
+// TestAnOrganizationOfGitHubIsDiscovered brings an organization that an app is installed on, follows what is new and what goes
+// there, and goes on with a person's token in place of the app.
+func TestAnOrganizationOfGitHubIsDiscovered(t *testing.T) {
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		hub := githubtest.Start(t)
+		w := newGround(t, h, server)
+		ctx := t.Context()
+		for name, value := range map[string]string{"key": string(hub.AppKey()), "token": hub.Token(githubtest.Ann)} {
+			if err := w.admin.Do(ctx, http.MethodPut, "/secrets/default/"+name, nil, map[string]any{"value": value}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		integration := func(credentials string) {
+			t.Helper()
+			w.apply("{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: hub}, spec: {forge: github, url: " + hub.URL + ", " + credentials + "}}")
+		}
+		integration("app: {id: " + githubtest.AppID + ", account: " + githubtest.Organization + ", privateKey: {secretRef: default/key}}")
+		f, err := h.Integrations.Forge(actor.AsSystem(ctx), "default/hub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		project := func(name, file, text string) {
+			t.Helper()
+			if _, err := f.CreateRepository(ctx, forge.NewRepository{Name: "acme/" + name, Private: true}); err != nil {
+				t.Fatal(err)
+			}
+			if file != "" {
+				hub.Commit("acme/"+name, githubtest.Ann, file, text)
+			}
+		}
+		project("shop", "catalog-info.yaml", declares("shop"))
+		project("till", "catalog-info.yaml", declares("till"))
+		project("notes", "README.md", "# Notes")
+		project("nothing", "", "")
+		w.apply("{apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: hub}, spec: {integration: hub, organization: acme, repositories: {}, people: {users: true, teams: true, namespace: forge}}}")
+		d := w.discovered("default/hub", func(d client.Discovery) bool { return !d.Busy && d.State == "healthy" })
+		if n := d.Found; n.Repositories != 4 || n.Registered != 2 || n.Without != 2 || n.Users != 2 || n.Groups != 2 || n.Wrong+n.Failed != 0 {
+			t.Errorf("found %+v", n)
+		}
+		shop := w.there("component/default/shop")
+		w.there("component/default/till")
+		l, err := client.Get[client.Location](ctx, w.admin, "/locations/"+shop.Location, nil)
+		if err != nil || l.Repository != "acme/shop" || l.Path != "catalog-info.yaml" || l.Commit == "" || l.Error != "" {
+			t.Errorf("the location is %+v, %v", l, err)
+		}
+		for path, within := range map[string]client.Relation{
+			"group/forge/" + githubtest.Team: {Type: "childOf", Target: "group:forge/acme"},
+			"user/forge/" + githubtest.Bob:   {Type: "memberOf", Target: "group:forge/" + githubtest.Team},
+			"user/forge/" + githubtest.Ann:   {Type: "memberOf", Target: "group:forge/acme"}, // who is in no team
+		} {
+			if e := w.there(path); !slices.Contains(e.Relations, within) {
+				t.Errorf("%s has %+v, and not %+v", path, e.Relations, within)
+			}
+		}
+		if _, err := client.All[client.FoundRepository](ctx, w.as["mallory"], "/discoveries/default/hub/repositories", nil); !fault.Is(err, fault.NotFound) {
+			t.Errorf("mallory sees what was found: %v", err)
+		}
+
+		// What is new comes, what is deleted there goes, and so does what a repository declares no more.
+		project("cart", "catalog-info.yaml", declares("cart"))
+		hub.Commit("acme/shop", githubtest.Bob, "catalog-info.yaml", declares("store"))
+		if err := f.DeleteRepository(ctx, "acme/till"); err != nil {
+			t.Fatal(err)
+		}
+		look := func() client.Discovery {
+			t.Helper()
+			d, err := client.Post[client.Discovery](ctx, w.admin, "/discoveries/default/hub/look", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		look()
+		w.discovered("default/hub", func(d client.Discovery) bool { return !d.Busy && d.State == "healthy" && d.Found.Repositories == 4 })
+		w.there("component/default/cart")
+		w.gone("component/default/till")
+		if _, err := client.Post[client.Repository](ctx, w.admin, "/repositories/acme/shop/fetch", nil); err != nil {
+			t.Fatal(err)
+		}
+		w.there("component/default/store")
+		w.gone("component/default/shop")
+
+		// Seen by somebody's token it is the same, and at the limit it stays as it is.
+		integration("token: {secretRef: default/token}")
+		if d = look(); d.State != "healthy" || d.Found.Registered != 2 || d.Found.Users != 2 || d.Found.Groups != 2 {
+			t.Errorf("by a token it is %+v", d)
+		}
+		hub.Busy(1000)
+		if d = look(); d.State != "limited" || d.Found.Registered != 2 || d.Found.Users != 2 || d.Next == nil || d.Next.Before(*d.Looked) {
+			t.Errorf("at the limit it is %+v", d)
+		}
+		hub.Busy(0)
+		w.there("component/default/store")
+		w.there("user/forge/" + githubtest.Bob)
+
+		// The end of the document is the end of all that it brought.
+		if err := w.admin.Do(ctx, http.MethodDelete, "/entities/discovery/default/hub", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.gone("component/default/store")
+		w.gone("user/forge/" + githubtest.Bob)
+		w.gone("group/forge/acme")
 	})
 }
 

@@ -154,7 +154,7 @@ type Repository struct {
 	Private       bool
 	Archived      bool
 	Fork          bool
-	Empty         bool
+	Empty         bool // as far as the forge tells, which in a list may not
 	Topics        []string
 	Language      string // that most of it is in; "" when the forge does not tell
 	Created       time.Time

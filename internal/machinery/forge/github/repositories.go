@@ -38,7 +38,7 @@ func (g *GitHub) ListRepositories(ctx context.Context, owner string, part page.R
 			return g.api.Repositories.ListByOrg(ctx, owner, &gh.RepositoryListByOrgOptions{Type: "all", Sort: "full_name", ListOptions: o})
 		}
 		return g.api.Repositories.ListByUser(ctx, owner, &gh.RepositoryListByUserOptions{Type: "owner", Sort: "full_name", ListOptions: o})
-	}, repositoryOf)
+	}, listed)
 }
 
 // ListWithin gives them by name. It asks for nothing but the list.
@@ -48,7 +48,7 @@ func (g *GitHub) ListWithin(ctx context.Context, organization string, part page.
 	}
 	return list(part, func(o gh.ListOptions) ([]*gh.Repository, *gh.Response, error) {
 		return g.api.Repositories.ListByOrg(ctx, organization, &gh.RepositoryListByOrgOptions{Type: "all", Sort: "full_name", ListOptions: o})
-	}, repositoryOf)
+	}, listed)
 }
 
 func (g *GitHub) ownRepositories(ctx context.Context, affiliation string, part page.Request) (page.Of[forge.Repository], error) {
@@ -61,7 +61,7 @@ func (g *GitHub) ownRepositories(ctx context.Context, affiliation string, part p
 			return nil, answer, err
 		}
 		return got.Repositories, answer, nil
-	}, repositoryOf)
+	}, listed)
 }
 
 // GetRepository follows a repository to its new name.
@@ -83,6 +83,14 @@ func (g *GitHub) GetRepository(ctx context.Context, name string) (forge.Reposito
 		r.Empty = len(branches.Items) == 0
 	}
 	return r, nil
+}
+
+// listed is a repository of a list, which does not tell what is empty: its dates are of whole seconds, and so those of what
+// was pushed to as it was made are those of an empty one.
+func listed(r *gh.Repository) forge.Repository {
+	out := repositoryOf(r)
+	out.Empty = false
+	return out
 }
 
 func repositoryOf(r *gh.Repository) forge.Repository {

@@ -14,13 +14,17 @@ import (
 )
 
 // git runs git; its fault is what it wrote.
-func (s *Server) git(dir string, args ...string) (string, error) {
+func (s *Server) git(dir string, args ...string) (string, error) { return s.feed("", dir, args...) }
+
+// feed is git with an input.
+func (s *Server) feed(input, dir string, args ...string) (string, error) {
 	if dir != "" {
 		args = append([]string{"-C", dir}, args...)
 	}
 	c := exec.Command("git", args...)
 	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_COUNT=2",
 		"GIT_CONFIG_KEY_0=user.name", "GIT_CONFIG_VALUE_0=GitHub", "GIT_CONFIG_KEY_1=user.email", "GIT_CONFIG_VALUE_1=noreply@github.com")
+	c.Stdin = strings.NewReader(input)
 	var said strings.Builder
 	c.Stderr = &said
 	out, err := c.Output()

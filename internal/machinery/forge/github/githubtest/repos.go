@@ -141,6 +141,28 @@ func (c *call) create() answer {
 	return made(c.repository(r))
 }
 
+// Commit writes a file to the branch main of a repository, as somebody, and gives the commit.
+func (s *Server) Commit(name, login, file, text string) string {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, by := s.find(name), s.accounts[login]
+	if r == nil || by == nil {
+		s.t.Fatalf("there is no repository %s, or nobody is called %s", name, login)
+	}
+	from := ""
+	if tip := s.resolve(r, "main"); tip != "" {
+		from = "from " + tip + "\n"
+	}
+	input := fmt.Sprintf("commit refs/heads/main\ncommitter %s <%s@example.com> %d +0000\ndata %d\n%s\n%sM 100644 inline %s\ndata %d\n%s\n",
+		login, login, time.Now().Unix(), len(file), file, from, file, len(text), text)
+	if _, err := s.feed(input, r.dir, "fast-import", "--quiet"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.moved(r, by)
+	return s.resolve(r, "main")
+}
+
 func (c *call) edit() answer {
 	if archived, ok := c.body["archived"].(bool); ok {
 		c.repo.archived = archived
