@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
 )
 
 // TestTheGraphAndThePastFromACommandLine tells of an entity whose owner and relations change, and that is deleted.
@@ -87,4 +90,48 @@ func TestTheGraphAndThePastFromACommandLine(t *testing.T) {
 			t.Errorf("%s tells a person without rights %d %.300s", path, code, body)
 		}
 	}
+}
+
+// TestACycleFromACommandLine is about two components that depend on each other, of which one is also a part of the other, and
+// one that depends on itself.
+func TestACycleFromACommandLine(t *testing.T) {
+	h, server := open(t)
+	atTerminal(t, server.URL, h.Options.AdminToken)
+	component := func(name, more string) string {
+		return "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: " + name + "}, spec: {type: service, lifecycle: production, owner: crew, " + more + "}}\n---\n"
+	}
+	file := filepath.Join(t.TempDir(), "cycle.yaml")
+	write(t, file, component("cart", "dependsOn: ['component:till']")+component("till", "dependsOn: ['component:cart', 'component:bank'], subcomponentOf: cart")+component("bank", "dependsOn: ['component:bank']"))
+	if code, out, problem := say("apply -f " + file); code != 0 {
+		t.Fatal(code, out, problem)
+	}
+	const bank, cart, till = "component:default/bank", "component:default/cart", "component:default/till"
+	whole := cart + "\n  dependsOn " + till + "\n    dependsOn " + bank + "\n" +
+		"also: " + bank + " dependsOn " + bank + "\nalso: " + till + " dependsOn " + cart + "\nalso: " + till + " partOf " + cart + "\n" +
+		"cycle of dependsOn: " + bank + "\ncycle of dependsOn: " + cart + ", " + till + "\n"
+	for line, want := range map[string]string{
+		"graph cart --types dependsOn,partOf --depth 1": cart + "\n  dependsOn " + till + " …\n" +
+			"also: " + till + " dependsOn " + cart + "\nalso: " + till + " partOf " + cart + "\ncycle of dependsOn: " + cart + ", " + till + "\n",
+		"graph cart --types dependsOn,partOf --depth 2":   whole,
+		"graph cart --types dependsOn,partOf --depth 100": whole,
+		"graph cart --types partOf --depth 100":           cart + "\n  hasPart " + till + "\n",
+		"impact cart": cart + "\n  dependencyOf " + till + "\n" +
+			"also: " + cart + " dependsOn " + till + "\nalso: " + till + " partOf " + cart + "\ncycle of dependsOn: " + cart + ", " + till + "\n",
+	} {
+		if code, out, problem := say(line); code != 0 || out != want {
+			t.Errorf("roadbed %s = %d:\n%s%s\nwant\n%s", line, code, out, problem, want)
+		}
+	}
+	code, out, problem := say("graph cart --types dependsOn --depth 100 --format json")
+	var g client.EntityGraph
+	if err := json.Unmarshal([]byte(out), &g); err != nil || code != 0 {
+		t.Fatal(code, err, out, problem)
+	}
+	if want := []client.Cycle{{Type: "dependsOn", Refs: []string{bank}}, {Type: "dependsOn", Refs: []string{cart, till}}}; !reflect.DeepEqual(g.Cycles, want) || len(g.Nodes) != 3 || len(g.Edges) != 4 || g.Cut {
+		t.Errorf("as JSON it is %+v", g)
+	}
+	sayAll(t, []said{
+		{"graph cart --types dependsOn --format dot", 0, `"` + till + `" -> "` + cart + `" [label="dependsOn", color=red];`},
+		{"graph cart --types dependsOn --format dot --depth 2", 0, `"` + till + `" -> "` + bank + `" [label="dependsOn"];`},
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -153,11 +154,18 @@ func (s *state) showGraph(c *cobra.Command, api *client.Client, args []string, f
 
 // writeTree writes each entity below the one that led to it, then the other relations and the cycles.
 func writeTree(w io.Writer, g client.EntityGraph) {
-	below := map[string][]client.GraphNode{}
-	led := map[[2]string]bool{}
+	there, first := map[client.GraphEdge]bool{}, map[[2]string]client.GraphEdge{}
+	for _, e := range slices.Backward(g.Edges) {
+		there[e], first[[2]string{e.Source, e.Target}] = true, e
+	}
+	below, led := map[string][]client.GraphNode{}, map[client.GraphEdge]bool{}
 	for _, n := range g.Nodes {
 		below[n.From] = append(below[n.From], n)
-		led[[2]string{n.From, n.Ref}], led[[2]string{n.Ref, n.From}] = true, true
+		way := client.GraphEdge{Source: n.From, Type: n.By, Target: n.Ref}
+		if !there[way] { // by what the relation is from the other side
+			way = first[[2]string{n.Ref, n.From}]
+		}
+		led[way] = true
 	}
 	var write func(n client.GraphNode)
 	write = func(n client.GraphNode) {
@@ -181,7 +189,7 @@ func writeTree(w io.Writer, g client.EntityGraph) {
 		write(n)
 	}
 	for _, e := range g.Edges {
-		if !led[[2]string{e.Source, e.Target}] {
+		if !led[e] {
 			fmt.Fprintf(w, "also: %s %s %s\n", e.Source, e.Type, e.Target)
 		}
 	}
