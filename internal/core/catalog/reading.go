@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -41,6 +42,7 @@ type reading struct {
 
 	known   map[string]knownFile   // of the reading before
 	files   map[string]*walkedFile // that are named, by path
+	unnamed map[string]bool        // files that are named, but whose names are no text
 	next    []*walkedFile          // to be read
 	bytes   atomic.Int64
 	count   int                   // documents
@@ -121,7 +123,7 @@ func (s *Service) newReading(ctx context.Context, l Location, commit string, for
 // look gives a reading that takes nothing in: what it finds is in singles.
 func (s *Service) look(l Location, commit string) *reading {
 	return &reading{
-		s: s, location: l, commit: commit, force: true, preview: true, files: map[string]*walkedFile{}, seen: map[[16]byte]fate{},
+		s: s, location: l, commit: commit, force: true, preview: true, files: map[string]*walkedFile{}, unnamed: map[string]bool{}, seen: map[[16]byte]fate{},
 		refused: map[ref.Entity]string{}, size: firstChunk, written: make(chan []written, 4), heads: map[input]string{},
 	}
 }
@@ -160,11 +162,16 @@ func (r *reading) match(ctx context.Context, pattern string) ([]git.TreeEntry, e
 // add has files read that are not yet.
 func (r *reading) add(files []git.TreeEntry, depth int) error {
 	for _, f := range files {
-		if r.files[f.Path] != nil {
+		if r.files[f.Path] != nil || r.unnamed[f.Path] {
 			continue
 		}
-		if len(r.files) == maxFiles || depth > maxDepth {
+		if len(r.files)+len(r.unnamed) == maxFiles || depth > maxDepth {
 			return r.tooLarge()
+		}
+		if !utf8.ValidString(f.Path) { // no database keeps such a name as it is
+			r.unnamed[f.Path], r.partial = true, true
+			r.fail(nil, fault.Detail{File: strings.ToValidUTF8(f.Path, "\uFFFD"), Message: "the name of this file is not text in UTF-8", Hint: "rename it"})
+			continue
 		}
 		w := &walkedFile{path: f.Path, hash: f.Hash, depth: depth}
 		if f.Mode == linkMode {

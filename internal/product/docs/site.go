@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/product/docs/markdown"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -91,7 +92,11 @@ func (site *Site) choose(files []string, folder, docsDir string) {
 	var pages []string
 	if docs != folder || site.Config != "" {
 		for _, f := range files {
-			if strings.HasPrefix(f, below) && isPage(f) && !hidden(f[len(below):]) {
+			switch {
+			case !strings.HasPrefix(f, below) || !isPage(f) || hidden(f[len(below):]):
+			case !utf8.ValidString(f): // no address leads there, and no database keeps it
+				site.Problems = append(site.Problems, Problem{File: strings.ToValidUTF8(f, "\uFFFD"), Message: "the name of this file is not text in UTF-8, so that it is no page; rename it"})
+			default:
 				pages = append(pages, f)
 			}
 		}
