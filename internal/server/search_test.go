@@ -56,7 +56,7 @@ func told(found client.SearchResult) string {
 	for _, h := range found.Items {
 		switch h.In {
 		case "runs":
-			all = append(all, "run")
+			all = append(all, "run of "+h.Ref)
 		case "docs":
 			all = append(all, h.Address)
 		default:
@@ -135,22 +135,106 @@ func TestSearch(t *testing.T) {
 			t.Errorf("in what there is not: %v", err)
 		}
 		// An index that is made when everything is there finds the same.
-		again := g.house.wireSearch()
-		ctx, stop := context.WithCancel(actor.AsSystem(t.Context()))
-		ended := make(chan error, 1)
-		go func() { ended <- again.Run(ctx) }()
-		var answer search.Answer
-		err := eventually(ctx, func() (bool, error) {
-			var err error
-			answer, err = again.Search(ctx, search.Query{Text: "toll"})
-			return err == nil && !answer.Building, err
-		})
-		if err != nil || len(answer.Hits) != 1 || answer.Hits[0].Ref != gateway {
-			t.Errorf("made anew it finds %+v, %v", answer.Hits, err)
+		if hits := g.anew(search.Query{Text: "toll"}); len(hits) != 1 || hits[0].Ref != gateway {
+			t.Errorf("made anew it finds %+v", hits)
 		}
-		stop()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("it ended with %v", err)
+	})
+}
+
+// anew gives what an index finds that is made now, of what there is.
+func (g *ground) anew(q search.Query) []search.Hit {
+	g.t.Helper()
+	again := g.house.wireSearch()
+	ctx, stop := context.WithCancel(actor.AsSystem(g.t.Context()))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- again.Run(ctx) }()
+	var answer search.Answer
+	err := eventually(ctx, func() (bool, error) {
+		var err error
+		answer, err = again.Search(ctx, q)
+		return err == nil && !answer.Building, err
+	})
+	if err != nil {
+		g.t.Errorf("an index that is made anew: %v", err)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		g.t.Errorf("it ended with %v", err)
+	}
+	return answer.Hits
+}
+
+const searchedRuns = `
+{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: stores}, spec: {}}
+---
+{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: looks}, spec: {description: Sees entities, permissions: ["entity:read"]}}
+---
+{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: nightly-audit}, spec: {entrypoint: main, templates: [{name: main, suspend: {}}]}}
+`
+
+// TestSearchRuns is about runs, which are found by their title, their kind and what they are about, by those who may see them.
+func TestSearchRuns(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.apply(searchedRuns)
+		const template = "workflowtemplate:default/nightly-audit"
+		submit := func(as *client.Client, what map[string]string) string {
+			t.Helper()
+			r, err := client.Post[client.RunDetail](t.Context(), as, "/workflows/runs", what)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.wantRun(g.rests(r.ID), "waiting", "")
+			return r.ID
+		}
+		named := submit(g.alice, map[string]string{"template": "nightly-audit"})
+		found := g.searches("rita", "nightly audit", finds("run of "+template), "in", "runs", "facets", "type,space")
+		if len(found.Items) == 1 {
+			if h := found.Items[0]; h.Run != named || h.In != "runs" || h.Type != "workflow" || h.Space != "default" || h.State != "waiting" || h.Address != "/runs/"+named || marked(h.Title) != "[nightly]-[audit]" {
+				t.Errorf("the run is told as %+v", h)
+			}
+		}
+		if !slices.Equal(found.Facets["type"], []client.Facet{{Field: "type", Value: "workflow", Count: 1}}) || !slices.Equal(found.Facets["space"], []client.Facet{{Field: "space", Value: "default", Count: 1}}) {
+			t.Errorf("it is counted %+v", found.Facets)
+		}
+		_, id, _ := strings.Cut(named, "_")
+		for _, q := range []string{id, "workflow type:workflow in:runs", "nightly space:default in:runs"} {
+			g.searches("rita", q, finds("run of "+template))
+		}
+
+		// One that is called otherwise is found by what it is about; who is called so comes first.
+		other := submit(g.alice, map[string]string{"document": "{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: stray-walrus}, spec: {workflowTemplateRef: {name: nightly-audit}}}"})
+		g.searches("rita", "stray walrus", func(r client.SearchResult) bool { return told(r) == "run of "+template && r.Items[0].Run == other })
+		g.searches("rita", "nightly audit", func(r client.SearchResult) bool {
+			return len(r.Items) == 2 && r.Items[0].Run == named && r.Items[1].Run == other
+		}, "in", "runs")
+
+		// Who may not see them finds none, and no count of them; not even who sees what they are about.
+		for _, q := range []string{"nightly audit", "stray walrus", id, "type:workflow"} {
+			none := g.searches("mallory", q, finds(""), "facets", "type,space")
+			if none.Total != 0 || len(none.In)+len(none.Facets["type"])+len(none.Facets["space"]) != 0 {
+				t.Errorf("mallory looks for %s and learns %+v", q, none)
+			}
+		}
+		g.apply(`{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mallory-looks}, spec: {role: looks, space: default, subjects: ["user:default/mallory"]}}`)
+		seen := g.searches("mallory", "nightly audit", finds(template))
+		if seen.Total != 1 || !slices.Equal(seen.In, []client.Facet{{Field: "in", Value: "entities", Count: 1}}) {
+			t.Errorf("who sees the template alone learns %+v", seen)
+		}
+		g.searches("mallory", "stray walrus", finds(""))
+
+		// A run counts as of its own space, whosever its template is.
+		g.apply(`{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mallory-reads}, spec: {role: reader, space: stores, subjects: ["user:default/mallory"]}}`)
+		there := submit(g.admin, map[string]string{"template": "nightly-audit", "space": "stores"})
+		g.searches("mallory", "nightly audit", func(r client.SearchResult) bool {
+			return told(r) == "run of "+template && r.Total == 1 && r.Items[0].Run == there && r.Items[0].Space == "stores"
+		}, "in", "runs")
+		var made []string
+		for _, h := range g.anew(search.Query{Text: "nightly audit", In: []string{"runs"}}) {
+			made = append(made, h.Run)
+		}
+		if !slices.Equal(made, []string{there, named, other}) {
+			t.Errorf("made anew it finds %v, want %s %s %s", made, there, named, other)
 		}
 	})
 }
