@@ -23,6 +23,63 @@ spec:
   owner: crew # who is called
 `;
 
+const orders = `apiVersion: backstage.io/v1alpha1
+kind: Resource
+metadata:
+  name: orders
+  title: Orders
+  description: What was ordered, and by whom
+  labels: {tier: gold, example.test/region: eu-west}
+  links:
+    - {url: 'https://graphs.test/d/orders?x=1', title: Dashboard, icon: dashboard}
+    - {url: 'https://wiki.test/orders'}
+    - {url: 'mailto:crew@shop.test', type: chat}
+    - {url: 'slack://channel?id=1', title: Channel, type: chat}
+  annotations:
+    example.test/docs: https://a.test/docs
+${Array.from({ length: 9 }, (_, i) => `    example.test/note-${i + 1}: value ${i + 1}`).join('\n')}
+spec:
+  type: database
+  owner: crew
+  version: "15.2"
+`;
+
+/** A kind that is declared, something of it, and somebody. */
+const dataset = `apiVersion: roadbed.dev/v1
+kind: Kind
+metadata: {name: dataset}
+spec:
+  group: acme.example
+  versions: [v1]
+  names: {kind: Dataset, plural: datasets, icon: database}
+  description: Data that teams publish.
+  schema: {type: object}
+  relations:
+    - {field: spec.owner, type: ownedBy, kind: Group}
+    - {field: spec.inputs.from, type: derivedFrom, inverse: derivedTo, kind: Dataset}
+---
+{apiVersion: acme.example/v1, kind: Dataset, metadata: {name: raw}, spec: {owner: crew}}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: ada}
+spec:
+  profile: {displayName: Ada Lovelace, email: ada@shop.test, picture: 'https://pictures.test/ada.png'}
+  memberOf: [crew]
+`;
+const sales = `apiVersion: acme.example/v1
+kind: Dataset
+metadata: {name: sales}
+spec:
+  owner: crew
+  tier: gold
+  days: 365
+  personal: true
+  regions: [eu-west, us-east]
+  browse: https://lake.test/sales
+  inputs: [{from: raw}]
+`;
+
 /** A crew, six hundred components of it and of others, and some that nobody owns. */
 function company() {
   const all = [];
@@ -111,6 +168,7 @@ chapter('a star and a saved view are found again', async () => {
   await page.getByRole('textbox', { name: 'Name' }).fill('Trials');
   await told.sound(page, 'saving a view');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('button', { name: 'Trials' }).waitFor();
   await page.goto(`${server.url}/catalog`);
   await page.getByRole('button', { name: 'Views' }).click();
   await page.getByRole('menuitem', { name: 'Trials' }).click();
@@ -210,6 +268,148 @@ chapter('several are unregistered with all that their files declare, once that i
   await page.getByText('2 entities').waitFor();
   await table().getByRole('link', { name: 'spare-applied' }).waitFor();
   await table().getByRole('link', { name: 'spare-named' }).waitFor();
+});
+
+chapter('a view keeps the columns that were chosen, for whoever opens it', async () => {
+  const head = (of, name) => of.getByRole('table', { name: 'Entities' }).getByRole('columnheader', { name, exact: true });
+  const turn = async (of, ...names) => {
+    await of.getByRole('button', { name: 'Columns' }).click();
+    for (const name of names) await of.getByRole('checkbox', { name, exact: true }).click();
+    await told.sound(of, 'choosing columns');
+    await of.keyboard.press('Escape');
+  };
+  await page.goto(`${server.url}/catalog?kind=component&lifecycle=production`);
+  await turn(page, 'Tags', 'Created', 'System');
+  await head(page, 'System').waitFor();
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('menuitem', { name: 'Save this list…' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('By system');
+  await page.getByRole('combobox', { name: 'Share it with a space' }).or(page.getByRole('textbox', { name: 'Share it with a space' })).click();
+  await page.getByRole('option', { name: 'default' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('button', { name: 'By system' }).waitFor();
+  const saved = async () => new URLSearchParams((await server.api('GET', '/views')).items.find((v) => v.name === 'By system').query);
+  assert.equal((await saved()).get('columns'), 'kind,type,owner,lifecycle,updated,system');
+
+  const other = await told.window(browser, server.url);
+  await other.context().addCookies(await page.context().cookies());
+  const own = () => other.evaluate(() => localStorage.getItem('roadbed.catalog.columns'));
+  await other.goto(`${server.url}/catalog`);
+  await head(other, 'Tags').waitFor();
+  await other.getByRole('button', { name: 'Views' }).click();
+  await other.getByRole('menuitem', { name: 'By system' }).click();
+  await head(other, 'System').waitFor();
+  assert.equal(await head(other, 'Tags').count(), 0);
+  await turn(other, 'Space');
+  await head(other, 'Space').waitFor();
+  await other.getByRole('button', { name: 'By system, changed' }).click();
+  await told.sound(other, 'the menu of views');
+  await picture(other, 'views', 'ROADBED_LOOKS');
+  await other.getByRole('menuitem', { name: 'Save changes to “By system”' }).click();
+  await other.getByRole('button', { name: 'By system', exact: true }).waitFor();
+  assert.equal((await saved()).get('columns'), 'kind,type,owner,lifecycle,updated,system,space');
+  assert.equal((await saved()).get('lifecycle'), 'production');
+  assert.equal(await own(), null);
+  await other.getByRole('button', { name: 'Columns' }).click();
+  await other.getByRole('button', { name: 'Show my own columns' }).click();
+  await head(other, 'Tags').waitFor();
+  await other.getByRole('button', { name: 'By system, changed' }).waitFor();
+  await other.getByRole('link', { name: 'Gaps' }).click();
+  await other.getByRole('heading', { level: 1, name: 'Gaps' }).waitFor();
+
+  await page.goto(`${server.url}/catalog`);
+  await head(page, 'System').waitFor();
+  assert.equal(await head(page, 'Space').count(), 0);
+});
+
+const region = (of, name) => of.getByRole('region', { name, exact: true });
+
+chapter('the page of an entity has its links, labels and annotations, and leads to its file', async () => {
+  await server.api('POST', '/repositories', { namespace: 'crew', name: 'orders' });
+  const { commit } = await server.api('POST', '/repositories/crew/orders/commits', {
+    branch: 'main',
+    message: 'Begin',
+    changes: [{ path: 'deploy/orders.yaml', text: orders }],
+  });
+  const location = await server.api('POST', '/locations', { repository: 'crew/orders', path: 'deploy/orders.yaml' });
+  await page.goto(`${server.url}/catalog/resource/default/orders`);
+  const links = region(page, 'Links');
+  const board = links.getByRole('link', { name: 'Dashboard' });
+  assert.deepEqual(
+    await Promise.all(['href', 'rel', 'target'].map((name) => board.getAttribute(name))),
+    ['https://graphs.test/d/orders?x=1', 'noopener noreferrer', '_blank'],
+  );
+  await links.getByRole('link', { name: 'wiki.test' }).waitFor();
+  assert.equal(await links.getByRole('link', { name: 'crew@shop.test' }).getAttribute('href'), 'mailto:crew@shop.test');
+  await links.getByRole('heading', { name: 'chat' }).waitFor();
+  await links.getByText('Channel').waitFor();
+  assert.equal(await links.getByRole('link').count(), 3);
+  await region(page, 'Labels').getByText('gold').waitFor();
+  const annotations = region(page, 'Annotations');
+  assert.equal(await annotations.getByRole('link').getAttribute('href'), 'https://a.test/docs');
+  assert.ok(await annotations.getByText('value 9').isHidden());
+  await annotations.getByText('4 more').click();
+  await annotations.getByText('value 9').waitFor();
+  await region(page, 'Details').getByText('15.2').waitFor();
+  await told.sound(page, 'an entity with much to tell');
+  await picture(page, 'entity', 'ROADBED_LOOKS');
+  const declared = region(page, 'Where it is declared');
+  assert.equal(await declared.getByRole('link', { name: 'its location' }).getAttribute('href'), `/sources/locations/${location.id}`);
+  await declared.getByRole('link', { name: 'deploy/orders.yaml' }).click();
+  await page.getByText('title: Orders', { exact: false }).first().waitFor();
+  const there = new URL(page.url());
+  assert.equal(there.pathname, '/repositories/crew/orders');
+  assert.equal(there.searchParams.get('path'), 'deploy/orders.yaml');
+  assert.match(there.searchParams.get('ref'), /^[0-9a-f]{40}$/);
+  if (commit) assert.equal(there.searchParams.get('ref'), commit);
+});
+
+chapter('what is of a declared kind shows its spec, and people show where they belong', async () => {
+  await server.api('POST', '/apply', { documents: dataset });
+  await server.api('PUT', '/sources/lake/entities', { documents: sales });
+  await page.goto(`${server.url}/catalog/dataset/default/sales`);
+  const details = region(page, 'Details');
+  for (const text of ['gold', '365', 'true', 'eu-west', 'us-east']) await details.getByText(text, { exact: true }).waitFor();
+  assert.equal(await details.getByRole('link').getAttribute('href'), 'https://lake.test/sales');
+  assert.ok(await details.getByText('from: raw').isHidden());
+  await details.getByText('inputs').click();
+  await details.getByText('from: raw').waitFor();
+  await region(page, 'Related').getByRole('link', { name: 'raw' }).waitFor();
+  await region(page, 'About').getByRole('link', { name: 'crew' }).waitFor();
+  await told.sound(page, 'an entity of a declared kind');
+  await picture(page, 'entity-declared', 'ROADBED_LOOKS');
+  await region(page, 'Where it is declared').getByRole('link', { name: 'lake' }).click();
+  await page.getByRole('heading', { level: 1, name: 'lake' }).waitFor();
+  await page.goto(`${server.url}/catalog/dataset/default/raw`);
+  await region(page, 'Where it is declared').getByText('Applied, by “roadbed apply” or the API').waitFor();
+
+  await page.goto(`${server.url}/catalog/user/default/ada`);
+  const profile = region(page, 'Profile');
+  await profile.getByText('Ada Lovelace').waitFor();
+  assert.equal(await profile.getByRole('link', { name: 'ada@shop.test' }).getAttribute('href'), 'mailto:ada@shop.test');
+  assert.equal(await profile.getByRole('img').count(), 0); // it is elsewhere
+  await told.sound(page, 'a user');
+  await profile.getByRole('link', { name: 'crew' }).click();
+  await page.getByRole('heading', { level: 1, name: 'crew' }).waitFor();
+  await profile.getByRole('link', { name: 'ada' }).waitFor();
+  await told.sound(page, 'a group');
+  await picture(page, 'entity-group', 'ROADBED_LOOKS');
+  await profile.getByRole('link', { name: /^\d+ entities$/ }).click();
+  await page.getByText(/^\d+ entities$/).first().waitFor();
+  assert.match(page.url(), /owner=group/);
+});
+
+chapter('the page of an entity is usable on a phone, and in the dark', async () => {
+  const phone = await told.window(browser, server.url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  await phone.context().addCookies(await page.context().cookies());
+  for (const name of ['resource/default/orders', 'dataset/default/sales', 'group/default/crew']) {
+    await phone.goto(`${server.url}/catalog/${name}`);
+    await region(phone, 'Where it is declared').waitFor();
+    await told.sound(phone, `${name} on a phone`);
+    const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= 390, `${name} is ${wide} px wide`);
+    await picture(phone, `entity-phone-${name.split('/')[0]}`, 'ROADBED_LOOKS');
+  }
 });
 
 chapter('it is usable on a phone, and in the dark', async () => {

@@ -49,6 +49,7 @@ const catalog = createRoute({
       'orphan',
       'sort',
       'columns',
+      'view',
       'asOf',
     ] as const),
   ),

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { parseRef } from '../words/ref';
 import { api, body } from './client';
 import { stars } from './queries';
-import type { Edited } from './types';
+import type { Edited, View } from './types';
 
 /** What to change of entities, and how. */
 export interface Edit {
@@ -75,6 +75,21 @@ export function useSaveView() {
     mutationFn: (view: { name: string; query: string; space?: string }) =>
       body(api.POST('/api/v1/views', { body: view })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['views'] }),
+  });
+}
+
+/** Changes a view that is saved, unless somebody else has since it was read. */
+export function useUpdateView() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ view: { id, etag, name, space }, query }: { view: View; query: string }) =>
+      body(
+        api.PUT('/api/v1/views/{id}', {
+          params: { path: { id }, header: { 'If-Match': `"${etag}"` } },
+          body: { name, query, space },
+        }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: ['views'] }),
   });
 }
 

@@ -1,5 +1,5 @@
 import { Button, Checkbox, Drawer, Group, Popover, Stack } from '@mantine/core';
-import { IconColumns3, IconDownload, IconFilter, IconSearch, IconX } from '@tabler/icons-react';
+import { IconColumns3, IconDownload, IconFilter, IconSearch, IconUserQuestion, IconX } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
@@ -14,7 +14,7 @@ import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { shortRef } from '../../words/ref';
 import { Bulk } from './Bulk';
 import classes from './catalog.module.css';
-import { chosenColumns, columns as everyColumn, keepColumns } from './columns';
+import { chosenColumns, columnsParam, columns as everyColumn, keepColumns, ownColumns } from './columns';
 import { EntityTable } from './EntityTable';
 import {
   type CatalogSearch,
@@ -61,10 +61,11 @@ export function Catalog() {
   const readMore = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
+  // The columns of a view, or of a link, are changed in the address: one's own stay as they are.
   const choose = (names: string[]) => {
+    if (search.columns || search.view) return void set({ columns: columnsParam(names) });
     keepColumns(names);
     setKept(kept + 1);
-    if (search.columns) set({ columns: undefined });
   };
 
   return (
@@ -79,7 +80,25 @@ export function Catalog() {
       actions={
         <>
           <CopyCommand command={command(search)} />
-          <Views search={search} go={(to) => navigate({ search: to })} />
+          <Views
+            search={search}
+            shown={{ ...search, columns: search.columns ?? ownColumns() }}
+            go={(to) => navigate({ search: to })}
+          />
+          <Button
+            variant="default"
+            leftSection={<IconUserQuestion size={15} aria-hidden />}
+            renderRoot={(props) => (
+              <Link
+                to="/gaps"
+                search={{ kind: search.kind, space: search.space }}
+                title="What lacks an owner, or something else"
+                {...props}
+              />
+            )}
+          >
+            Gaps
+          </Button>
           <Button component={Link} to="/create">
             Create
           </Button>
@@ -123,6 +142,17 @@ export function Catalog() {
                     ))}
                   </Stack>
                 </Checkbox.Group>
+                {search.columns && (
+                  <Button
+                    variant="subtle"
+                    size="compact-xs"
+                    mt="sm"
+                    onClick={() => set({ columns: undefined })}
+                    title="This view, or the link that you followed, brings its own"
+                  >
+                    Show my own columns
+                  </Button>
+                )}
               </Popover.Dropdown>
             </Popover>
             <Export search={search} />

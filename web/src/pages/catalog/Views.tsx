@@ -2,26 +2,36 @@ import { ActionIcon, Button, Group, Menu, Modal, Select, Stack, Text, TextInput 
 import { IconBookmark, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { useDeleteView, useSaveView } from '../../api/editing';
+import { useDeleteView, useSaveView, useUpdateView } from '../../api/editing';
 import { spaces, views } from '../../api/queries';
+import type { View } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import type { CatalogSearch } from './filter';
-import { viewQuery } from './filter';
+import { opened, openView, viewQuery } from './filter';
 
-/** The saved lists, and saving this one. */
-export function Views({ search, go }: { search: CatalogSearch; go: (search: CatalogSearch) => void }) {
+interface Props {
+  search: CatalogSearch;
+  /** The same with the columns that are shown, as a view keeps them. */
+  shown: CatalogSearch;
+  go: (search: CatalogSearch) => void;
+}
+
+/** The saved lists, saving this one, and changing the one that is open. */
+export function Views({ search, shown, go }: Props) {
   const all = useQuery(views).data ?? [];
   const remove = useDeleteView();
+  const update = useUpdateView();
   const [saving, setSaving] = useState(false);
-  const now = viewQuery(search);
-  const current = all.find((v) => v.query === now);
+  const { view: current, changed } = openView(all, search);
+  const change = (view: View) =>
+    update.mutate({ view, query: viewQuery(search) }, { onSuccess: (saved) => go(opened(saved)) });
   return (
     <>
       <Menu position="bottom-end" width={300}>
         <Menu.Target>
-          <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />}>
-            {current?.name ?? 'Views'}
+          <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />} loading={update.isPending}>
+            {current ? `${current.name}${changed ? ', changed' : ''}` : 'Views'}
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
@@ -32,11 +42,7 @@ export function Views({ search, go }: { search: CatalogSearch; go: (search: Cata
           )}
           {all.map((v) => (
             <Group key={v.id} gap={0} wrap="nowrap">
-              <Menu.Item
-                style={{ flex: 1 }}
-                fw={v === current ? 600 : undefined}
-                onClick={() => go(Object.fromEntries(new URLSearchParams(v.query)))}
-              >
+              <Menu.Item style={{ flex: 1 }} fw={v === current ? 600 : undefined} onClick={() => go(opened(v))}>
                 {v.name}
                 {v.space && (
                   <Text span size="xs" c="dimmed">
@@ -56,23 +62,38 @@ export function Views({ search, go }: { search: CatalogSearch; go: (search: Cata
             </Group>
           ))}
           <Menu.Divider />
+          {current && changed && (
+            <>
+              <Menu.Item onClick={() => change(current)}>Save changes to “{current.name}”</Menu.Item>
+              <Menu.Item onClick={() => go(opened(current))}>Back to how it was saved</Menu.Item>
+            </>
+          )}
           <Menu.Item onClick={() => setSaving(true)}>Save this list…</Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {saving && <SaveView query={now} close={() => setSaving(false)} />}
-      {remove.error && <Failure error={remove.error} />}
+      {saving && (
+        <SaveView
+          query={viewQuery(shown)}
+          saved={(view) => {
+            setSaving(false);
+            go(opened(view));
+          }}
+          close={() => setSaving(false)}
+        />
+      )}
+      <Failure error={remove.error ?? update.error} />
     </>
   );
 }
 
-function SaveView({ query, close }: { query: string; close: () => void }) {
+function SaveView({ query, saved, close }: { query: string; saved: (view: View) => void; close: () => void }) {
   const [name, setName] = useState('');
   const [space, setSpace] = useState<string | null>(null);
   const save = useSaveView();
   const offered = useQuery(spaces).data?.items ?? [];
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate({ name: name.trim(), query, space: space ?? undefined }, { onSuccess: close });
+    save.mutate({ name: name.trim(), query, space: space ?? undefined }, { onSuccess: saved });
   };
   return (
     <Modal opened onClose={close} title="Save this list" centered>
@@ -94,6 +115,9 @@ function SaveView({ query, close }: { query: string; close: () => void }) {
             value={space}
             onChange={setSpace}
           />
+          <Text size="sm" c="dimmed">
+            It keeps the filters, the order and the columns as they are now.
+          </Text>
           <Failure error={save.error} />
           <Group justify="flex-end" gap="xs">
             <CopyCommand command={`roadbed view save '${name}' '${query}'${space ? ` --space ${space}` : ''}`} />

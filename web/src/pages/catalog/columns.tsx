@@ -95,15 +95,22 @@ export const usual = ['kind', 'type', 'owner', 'lifecycle', 'tags', 'created', '
 
 const place = 'roadbed.catalog.columns';
 
-/** The columns of the address, of last time, or the usual ones. */
-export function chosenColumns(address?: string): EntityColumn[] {
-  let kept: string | null = null;
+/** The columns that this browser keeps as its person's own; undefined when they never chose. */
+export function ownColumns(): string | undefined {
   try {
-    kept = localStorage.getItem(place);
+    const kept = localStorage.getItem(place);
+    return kept === null ? undefined : columnsParam(values(kept));
   } catch {
-    // a browser that keeps nothing shows the usual ones
+    return undefined; // a browser that keeps nothing shows the usual ones
   }
-  const names = address ? values(address) : kept === null ? usual : values(kept);
+}
+
+/** Columns in an address; the name, which is always there, stands for none besides. */
+export const columnsParam = (names: string[]): string => names.join(',') || 'name';
+
+/** The columns of the address, those of one's own, or the usual ones. */
+export function chosenColumns(address?: string, own = ownColumns()): EntityColumn[] {
+  const names = values(address ?? own ?? usual.join(','));
   return columns.filter((c) => names.includes(c.id));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chosen, command, csv, nextSort, toFilter, turned, viewQuery } from './filter';
+import { chosen, command, csv, nextSort, opened, openView, toFilter, turned, viewQuery } from './filter';
 
 describe('the address of the catalog', () => {
   it('adds a value and takes it away', () => {
@@ -33,6 +33,26 @@ describe('the address of the catalog', () => {
       `roadbed get component,api --text 'it'\\''s' --owner group:default/a --mine --sort -updated`,
     );
     expect(viewQuery({ sort: 'name', kind: 'api', asOf: '2026-01-01', text: '' })).toBe('kind=api&sort=name');
+  });
+  it('tells which view is open, and whether it was changed', () => {
+    const views = [
+      { id: 'viw_1', query: 'kind=api&columns=kind%2Cowner' },
+      { id: 'viw_2', query: 'kind=component&owner=group%3Adefault%2Fa&text=a+b' },
+    ];
+    const [first, second] = views as [(typeof views)[0], (typeof views)[0]];
+    expect(opened(first)).toEqual({ kind: 'api', columns: 'kind,owner', view: 'viw_1' });
+    expect(openView(views, opened(first))).toEqual({ view: first, changed: false });
+    expect(openView(views, { ...opened(first), columns: 'kind', asOf: '2026-01-01' })).toEqual({
+      view: first,
+      changed: true,
+    });
+    expect(openView(views, { text: 'a b', owner: 'group:default/a', kind: 'component' })).toEqual({
+      view: second,
+      changed: false,
+    });
+    expect(openView(views, { kind: 'api', view: 'viw_gone' })).toEqual({ view: undefined, changed: false });
+    expect(viewQuery(opened(first))).toBe(first.query.split('&').reverse().join('&'));
+    expect(toFilter(opened(first))).not.toHaveProperty('view');
   });
   it('sorts times by the latest first', () => {
     expect([nextSort(undefined, 'name'), nextSort('name', 'name'), nextSort('-name', 'name')]).toEqual([

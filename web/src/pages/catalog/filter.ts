@@ -1,4 +1,5 @@
 import type { EntityFilter } from '../../api/queries';
+import type { View } from '../../api/types';
 
 /** What the address of the catalog says. */
 export interface CatalogSearch {
@@ -18,6 +19,8 @@ export interface CatalogSearch {
   orphan?: string;
   sort?: string;
   columns?: string;
+  /** The saved view that was opened, by its id. */
+  view?: string;
   asOf?: string;
 }
 
@@ -40,7 +43,7 @@ export const chosen = (search: CatalogSearch): (ListName | FlagName | 'text')[] 
 
 /** What the API is asked. Of the past not everything is known. */
 export function toFilter(search: CatalogSearch): EntityFilter {
-  const { columns: _, mine, starred, failed, orphan, gap, sort, ...rest } = search;
+  const { columns: _, view: __, mine, starred, failed, orphan, gap, sort, ...rest } = search;
   const filter: EntityFilter = { ...rest, mine: mine ? true : undefined };
   if (search.asOf) return filter;
   return {
@@ -71,9 +74,26 @@ export function command(search: CatalogSearch): string {
 /** What a saved view keeps of an address. */
 export function viewQuery(search: CatalogSearch): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(search)) if (value && name !== 'asOf') query.set(name, value);
+  for (const [name, value] of Object.entries(search))
+    if (value && name !== 'asOf' && name !== 'view') query.set(name, value);
   query.sort();
   return query.toString();
+}
+
+type Saved = Pick<View, 'id' | 'query'>;
+
+/** The address that opens a view. */
+export const opened = (view: Saved): CatalogSearch => ({
+  ...Object.fromEntries(new URLSearchParams(view.query)),
+  view: view.id,
+});
+
+/** The view that is open: the one that the address names, or one that says the same; and whether it is shown otherwise than it was saved. */
+export function openView<V extends Saved>(views: V[], search: CatalogSearch): { view?: V; changed: boolean } {
+  const now = viewQuery(search);
+  const same = (v: V) => viewQuery(opened(v)) === now;
+  const named = views.find((v) => v.id === search.view);
+  return named ? { view: named, changed: !same(named) } : { view: views.find(same), changed: false };
 }
 
 /** The order after a press on the head of a column: upwards, downwards, then as it was. Times begin with the latest. */

@@ -8,7 +8,15 @@ import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
+import { Declared } from './Declared';
+import classes from './entity.module.css';
+import { Links } from './Links';
 import { linked } from './linked';
+import { Pairs } from './Pairs';
+import { People } from './People';
+import { Related } from './Related';
+import { Spec } from './Spec';
+import { pairsOf } from './written';
 
 export function Overview({ entity }: { entity: Entity }) {
   const app = useQueries({
@@ -21,55 +29,74 @@ export function Overview({ entity }: { entity: Entity }) {
   });
   const repository = app[0]?.repository ?? stack[0]?.repository;
   return (
-    <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
-      <Section title="About">
-        {entity.description && <p style={{ marginTop: 0 }}>{entity.description}</p>}
-        <Facts
-          items={[
-            ['Owner', entity.owner && <RefLink to={entity.owner} />],
-            ['Lifecycle', entity.lifecycle],
-            ['Space', entity.space],
-            ['Repository', repository && <RepositoryLink key="repository" name={repository} />],
-            ['Declared by', <Code key="source">{entity.source}</Code>],
-            ['Created', <Moment key="created" at={entity.created} />],
-            [
-              'Changed',
-              <span key="changed">
-                <Moment at={entity.updated} /> by {entity.updatedBy.name}
-              </span>,
-            ],
-            [
-              'Tags',
-              (entity.tags ?? []).length > 0 && (
-                <Group gap={4}>
-                  {(entity.tags ?? []).map((tag) => (
-                    <Badge key={tag} variant="light" tt="none" fw={500} color="gray">
-                      {tag}
-                    </Badge>
-                  ))}
-                </Group>
-              ),
-            ],
-          ]}
-        />
-      </Section>
-      {app.map((a) => (
-        <Delivery key={a.ref} app={a} />
-      ))}
-      {stack.map((s) => (
-        <Infrastructure key={s.ref} stack={s} />
-      ))}
-      {repository ? (
-        <Section title="Latest runs of its repository" flush>
-          <RunsOf
-            filter={{ repository }}
-            label="Runs of its repository"
-            none="Nothing has run from its repository yet."
-            limit={10}
-          />
-        </Section>
-      ) : null}
+    <div className={classes.overview}>
+      <div className={classes.column}>
+        <About entity={entity} repository={repository} />
+        <People entity={entity} />
+      </div>
+      <div className={`${classes.column} ${classes.side}`}>
+        <Links entity={entity} />
+        <Declared entity={entity} />
+        <Pairs title="Labels" pairs={pairsOf(entity, 'labels')} />
+        <Pairs title="Annotations" pairs={pairsOf(entity, 'annotations')} />
+      </div>
+      <div className={classes.column}>
+        <Spec entity={entity} />
+        <Related entity={entity} />
+        {app.map((a) => (
+          <Delivery key={a.ref} app={a} />
+        ))}
+        {stack.map((s) => (
+          <Infrastructure key={s.ref} stack={s} />
+        ))}
+        {repository ? (
+          <Section title="Latest runs of its repository" flush>
+            <RunsOf
+              filter={{ repository }}
+              label="Runs of its repository"
+              none="Nothing has run from its repository yet."
+              limit={10}
+            />
+          </Section>
+        ) : null}
+      </div>
     </div>
+  );
+}
+
+function About({ entity, repository }: { entity: Entity; repository?: string }) {
+  const tags = entity.tags ?? [];
+  return (
+    <Section title="About">
+      {entity.description && <p style={{ marginTop: 0 }}>{entity.description}</p>}
+      <Facts
+        items={[
+          ['Owner', entity.owner && <RefLink to={entity.owner} />],
+          ['Lifecycle', entity.lifecycle],
+          ['Space', entity.space],
+          ['Repository', repository && <RepositoryLink key="repository" name={repository} />],
+          ['Created', <Moment key="created" at={entity.created} />],
+          [
+            'Changed',
+            <span key="changed">
+              <Moment at={entity.updated} /> by {entity.updatedBy.name}
+            </span>,
+          ],
+          [
+            'Tags',
+            tags.length > 0 && (
+              <Group gap={4}>
+                {tags.map((tag) => (
+                  <Badge key={tag} variant="light" tt="none" fw={500} color="gray">
+                    {tag}
+                  </Badge>
+                ))}
+              </Group>
+            ),
+          ],
+        ]}
+      />
+    </Section>
   );
 }
 

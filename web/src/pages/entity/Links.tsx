@@ -1,0 +1,64 @@
+import {
+  IconAlertTriangle,
+  IconBook2,
+  IconBrandGithub,
+  IconCode,
+  IconExternalLink,
+  IconGauge,
+  IconHelpCircle,
+  IconMail,
+  IconMessage,
+  IconUser,
+  IconUsersGroup,
+  type TablerIcon,
+} from '@tabler/icons-react';
+import type { Entity } from '../../api/types';
+import { Section } from '../../parts/Page';
+import { plain } from '../../words/ref';
+import classes from './entity.module.css';
+import { Outward } from './Outward';
+import { type EntityLink, linksOf, titleOf } from './written';
+
+/** Backstage's names of icons. */
+const icons: Record<string, TablerIcon> = {
+  alert: IconAlertTriangle,
+  chat: IconMessage,
+  code: IconCode,
+  dashboard: IconGauge,
+  docs: IconBook2,
+  email: IconMail,
+  github: IconBrandGithub,
+  group: IconUsersGroup,
+  help: IconHelpCircle,
+  mail: IconMail,
+  user: IconUser,
+};
+
+const iconOf = ({ icon = '', url }: EntityLink): TablerIcon =>
+  icons[icon.toLowerCase()] ?? (/^mailto:/i.test(url) ? IconMail : IconExternalLink);
+
+/** Where else to look, as somebody wrote it down. */
+export function Links({ entity }: { entity: Entity }) {
+  const groups = linksOf(entity);
+  if (groups.length === 0) return null;
+  return (
+    <Section title="Links">
+      {groups.map(({ type, links }) => (
+        <div key={type ?? ''} className={classes.group}>
+          {type && <h3>{plain(type)}</h3>}
+          <ul className={classes.links}>
+            {links.map((link) => {
+              const Icon = iconOf(link);
+              return (
+                <li key={`${link.url} ${link.title}`}>
+                  <Icon size={16} aria-hidden />
+                  <Outward to={link.url}>{titleOf(link)}</Outward>
+                </li>
+              );
+            })}
+          </ul>
+        </div>
+      ))}
+    </Section>
+  );
+}

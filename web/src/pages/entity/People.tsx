@@ -1,0 +1,59 @@
+import { Anchor } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import type { Entity } from '../../api/types';
+import { Facts, Section } from '../../parts/Page';
+import classes from './entity.module.css';
+import { targets } from './linked';
+import { Outward } from './Outward';
+import { Refs } from './Related';
+import { isMap, specOf } from './written';
+
+/** Pictures that come with the document; the browser is not sent elsewhere for one. */
+const picture = /^data:image\/(png|jpeg|gif|webp|avif);base64,/;
+
+/** Who a user is and where they belong, or what a group is and who is in it. */
+export function People({ entity }: { entity: Entity }) {
+  if (entity.kind !== 'User' && entity.kind !== 'Group') return null;
+  const { profile } = specOf(entity);
+  const said = (name: string) => (isMap(profile) && typeof profile[name] === 'string' ? profile[name] : '');
+  const refs = (type: string, most?: number): ReactNode => {
+    const all = targets(entity.relations, type);
+    return all.length > 0 && <Refs refs={all} most={most} />;
+  };
+  const email = said('email');
+  const owned = targets(entity.relations, 'ownerOf').length;
+  const members = targets(entity.relations, 'hasMember').length;
+  return (
+    <Section title="Profile">
+      {picture.test(said('picture')) && <img className={classes.picture} src={said('picture')} alt="" />}
+      <Facts
+        items={[
+          ['Name', said('displayName')],
+          ['Email', email && <Outward to={`mailto:${email}`}>{email}</Outward>],
+          ...(entity.kind === 'User'
+            ? ([['Member of', refs('memberOf') || 'no group']] as [string, ReactNode][])
+            : ([
+                ['Parent', refs('childOf')],
+                ['Children', refs('parentOf')],
+                [
+                  members > 1 ? `Members (${members.toLocaleString('en')})` : 'Members',
+                  refs('hasMember', 36) || 'nobody',
+                ],
+              ] as [string, ReactNode][])),
+          [
+            'Owns',
+            owned > 0 && (
+              <Anchor
+                size="sm"
+                renderRoot={(props) => <Link to="/catalog" search={{ owner: entity.ref }} {...props} />}
+              >
+                {owned.toLocaleString('en')} {owned === 1 ? 'entity' : 'entities'}
+              </Anchor>
+            ),
+          ],
+        ]}
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,50 @@
+import { Anchor } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { Entity } from '../../api/types';
+import { Facts, Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
+import { plain } from '../../words/ref';
+import classes from './entity.module.css';
+import { related } from './linked';
+
+const shown = 12;
+
+/** Several entities; where they are more than fit, the rest is among the relations. */
+export function Refs({ refs, most = shown }: { refs: string[]; most?: number }) {
+  const first = refs.length > most + 1 ? refs.slice(0, most) : refs;
+  return (
+    <span className={classes.many}>
+      {first.map((ref) => (
+        <RefLink key={ref} to={ref} />
+      ))}
+      {first.length < refs.length && (
+        <Anchor
+          size="sm"
+          renderRoot={(props) => (
+            <Link
+              from="/catalog/$kind/$namespace/$name"
+              to="."
+              search={(s) => ({ ...s, tab: 'relations' })}
+              {...props}
+            />
+          )}
+        >
+          {(refs.length - first.length).toLocaleString('en')} more
+        </Anchor>
+      )}
+    </span>
+  );
+}
+
+/** What an entity has to do with others, by kind of relation. */
+export function Related({ entity }: { entity: Entity }) {
+  const types = related(entity);
+  if (types.length === 0) return null;
+  return (
+    <Section title="Related">
+      <Facts items={types.map(([type, refs]) => [capital(plain(type)), <Refs key={type} refs={refs} />])} />
+    </Section>
+  );
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

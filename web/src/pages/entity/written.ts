@@ -1,0 +1,75 @@
+import type { Entity } from '../../api/types';
+
+export interface EntityLink {
+  url: string;
+  title?: string;
+  icon?: string;
+  type?: string;
+}
+
+/** What people wrote of an entity besides its fields, whatever it was when they did. */
+interface Written {
+  metadata?: { links?: unknown; labels?: unknown; annotations?: unknown };
+  spec?: unknown;
+}
+
+export const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const metadataOf = (entity: Pick<Entity, 'document'>) =>
+  (isMap(entity.document) ? (entity.document as Written).metadata : undefined) ?? {};
+
+export function specOf(entity: Pick<Entity, 'document'>): Record<string, unknown> {
+  const spec = isMap(entity.document) ? (entity.document as Written).spec : undefined;
+  return isMap(spec) ? spec : {};
+}
+
+/** The address that a text leads to on the web or by mail, as browsers read it; undefined for any other text. */
+export function outward(text: string): string | undefined {
+  if (!/^(https?:\/\/|mailto:)\S+$/i.test(text)) return undefined;
+  try {
+    return new URL(text).href;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a value leads, which Backstage writes with "url:" in front where it may also be a file. */
+export const target = (value: string): string | undefined => outward(value.replace(/^url:/, ''));
+
+/** What a link is called: by its title, or by where it leads. */
+export function titleOf(link: EntityLink): string {
+  if (link.title) return link.title;
+  const address = outward(link.url);
+  if (!address) return link.url;
+  const { host, pathname } = new URL(address);
+  return host || pathname;
+}
+
+export interface LinkGroup {
+  type?: string;
+  links: EntityLink[];
+}
+
+/** The links of an entity by their type; those without one come first. */
+export function linksOf(entity: Pick<Entity, 'document'>): LinkGroup[] {
+  const { links } = metadataOf(entity);
+  const groups = new Map<string, LinkGroup>([['', { links: [] }]]);
+  for (const link of Array.isArray(links) ? links : []) {
+    if (!isMap(link) || typeof link.url !== 'string') continue;
+    const type = typeof link.type === 'string' ? link.type : '';
+    const group = groups.get(type) ?? { type, links: [] };
+    group.links.push(link as unknown as EntityLink);
+    groups.set(type, group);
+  }
+  return [...groups.values()].filter((g) => g.links.length > 0);
+}
+
+/** Labels or annotations, in the order of their keys. */
+export function pairsOf(entity: Pick<Entity, 'document'>, of: 'labels' | 'annotations'): [string, string][] {
+  const pairs = metadataOf(entity)[of];
+  if (!isMap(pairs)) return [];
+  return Object.entries(pairs)
+    .map(([key, value]): [string, string] => [key, String(value)])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
