@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Menu, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Menu, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { IconBookmark, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -28,7 +28,7 @@ export function Views({ search, shown, go }: Props) {
     update.mutate({ view, query: viewQuery(search) }, { onSuccess: (saved) => go(opened(saved)) });
   return (
     <>
-      <Menu position="bottom-end" width={300}>
+      <Menu position="bottom-end" width={300} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />} loading={update.isPending}>
             {current ? `${current.name}${changed ? ', changed' : ''}` : 'Views'}
@@ -51,14 +51,16 @@ export function Views({ search, shown, go }: Props) {
                   </Text>
                 )}
               </Menu.Item>
-              <ActionIcon
-                variant="subtle"
-                color="gray"
+              <Menu.Item
+                style={{ flex: 'none' }}
+                w="auto"
+                c="dimmed"
+                closeMenuOnClick={false}
                 aria-label={`Delete the view ${v.name}`}
                 onClick={() => remove.mutate(v.id)}
               >
                 <IconTrash size={15} aria-hidden />
-              </ActionIcon>
+              </Menu.Item>
             </Group>
           ))}
           <Menu.Divider />

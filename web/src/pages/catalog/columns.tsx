@@ -105,8 +105,12 @@ export function ownColumns(): string | undefined {
   }
 }
 
-/** Columns in an address; the name, which is always there, stands for none besides. */
-export const columnsParam = (names: string[]): string => names.join(',') || 'name';
+/** Columns in an address, in their order; the name, which is always there, stands for none besides. */
+export const columnsParam = (names: string[]): string =>
+  columns
+    .map((c) => c.id)
+    .filter((id) => names.includes(id))
+    .join(',') || 'name';
 
 /** The columns of the address, those of one's own, or the usual ones. */
 export function chosenColumns(address?: string, own = ownColumns()): EntityColumn[] {

@@ -4,11 +4,10 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { repository as repositoryQuery } from '../../api/queries';
 import type { Entity } from '../../api/types';
-import { CommitLink } from '../../parts/CommitLink';
 import { Facts, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
-import { parseRef } from '../../words/ref';
+import { parseRef, shortCommit } from '../../words/ref';
 import { Go } from '../repository/place';
 import { Outward } from './Outward';
 import { type Whence, whence } from './whence';
@@ -55,7 +54,17 @@ function InFile({ from, view }: { from: Whence & { by: 'file' }; view: ReactNode
             )),
         ],
         ['Repository', readable ? <RepositoryLink key="repository" name={repository} /> : repository],
-        ['Commit', commit && (readable ? <CommitLink key="commit" repository={repository} commit={commit} /> : commit)],
+        [
+          'Commit',
+          commit &&
+            (readable ? (
+              <Go at={at} to={{ commit }} title={commit}>
+                {shortCommit(commit)}
+              </Go>
+            ) : (
+              shortCommit(commit)
+            )),
+        ],
         ['Seen at', view],
         ['Read by', location && <LocationLink key="location" id={location} />],
       ]}

@@ -1,3 +1,4 @@
+import { Text } from '@mantine/core';
 import {
   IconAlertTriangle,
   IconBook2,
@@ -6,6 +7,7 @@ import {
   IconExternalLink,
   IconGauge,
   IconHelpCircle,
+  IconLink,
   IconMail,
   IconMessage,
   IconUser,
@@ -17,7 +19,7 @@ import { Section } from '../../parts/Page';
 import { plain } from '../../words/ref';
 import classes from './entity.module.css';
 import { Outward } from './Outward';
-import { type EntityLink, linksOf, titleOf } from './written';
+import { type EntityLink, linksOf, outward, titleOf } from './written';
 
 /** Backstage's names of icons. */
 const icons: Record<string, TablerIcon> = {
@@ -34,8 +36,10 @@ const icons: Record<string, TablerIcon> = {
   user: IconUser,
 };
 
-const iconOf = ({ icon = '', url }: EntityLink): TablerIcon =>
-  icons[icon.toLowerCase()] ?? (/^mailto:/i.test(url) ? IconMail : IconExternalLink);
+function iconOf({ icon = '', url }: EntityLink): TablerIcon {
+  const usual = outward(url) ? IconExternalLink : IconLink;
+  return icons[icon.toLowerCase()] ?? (/^mailto:/i.test(url) ? IconMail : usual);
+}
 
 /** Where else to look, as somebody wrote it down. */
 export function Links({ entity }: { entity: Entity }) {
@@ -52,7 +56,14 @@ export function Links({ entity }: { entity: Entity }) {
               return (
                 <li key={`${link.url} ${link.title}`}>
                   <Icon size={16} aria-hidden />
-                  <Outward to={link.url}>{titleOf(link)}</Outward>
+                  <span>
+                    <Outward to={link.url}>{titleOf(link)}</Outward>
+                    {link.title && !outward(link.url) && (
+                      <Text span display="block" size="xs" c="dimmed">
+                        {link.url}
+                      </Text>
+                    )}
+                  </span>
                 </li>
               );
             })}

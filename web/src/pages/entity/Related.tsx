@@ -8,12 +8,14 @@ import classes from './entity.module.css';
 import { related } from './linked';
 
 const shown = 12;
+/** As many as need a row of their own. */
+const several = 4;
 
 /** Several entities; where they are more than fit, the rest is among the relations. */
 export function Refs({ refs, most = shown }: { refs: string[]; most?: number }) {
   const first = refs.length > most + 1 ? refs.slice(0, most) : refs;
   return (
-    <span className={classes.many}>
+    <span className={`${classes.many} ${refs.length > several ? classes.wide : ''}`}>
       {first.map((ref) => (
         <RefLink key={ref} to={ref} />
       ))}

@@ -7,6 +7,9 @@ import { Outward } from './Outward';
 import { restOfSpec } from './rest';
 import { target } from './written';
 
+/** As many as need a row of their own. */
+const several = 5;
+
 /** What the spec says that is shown nowhere else. */
 export function Spec({ entity }: { entity: Entity }) {
   const fields = restOfSpec(entity);
@@ -43,7 +46,7 @@ export function Spec({ entity }: { entity: Entity }) {
 
 function Items({ items }: { items: string[] }) {
   return (
-    <span className={classes.list}>
+    <span className={`${classes.list} ${items.length > several ? classes.wide : ''}`}>
       {items.map((item, i) =>
         target(item) ? (
           // biome-ignore lint/suspicious/noArrayIndexKey: a list may say the same twice
