@@ -97,13 +97,14 @@ test: helper ## all tests; what a machine lacks is skipped with a word
 
 # Left out is what would take the longest and whose goroutines are mostly those of rooms that are here: core/catalog and
 # core/repository (minutes without the detector already), machinery/git and execute (programs of others), the products, and
-# whole servers in internal/server.
+# whole servers in internal/server. Hostile policies are left out too: the detector takes the two seconds that a policy has.
 RACE := machinery/store/... machinery/ledger machinery/queue machinery/blob machinery/once machinery/oci machinery/outbound machinery/listen \
 	machinery/worker machinery/cluster/... machinery/forge machinery/forge/github \
-	core/access core/policy core/identity core/hook core/catalog/index core/run product/search/index
+	core/access core/identity core/hook core/catalog/index core/run product/search/index
 
 test-race: helper ## the rooms with concurrency, under the race detector
 	$(GO) test -race $(addprefix ./internal/,$(RACE))
+	$(GO) test -race -skip TestHostilePoliciesAreBounded ./internal/core/policy
 
 test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
