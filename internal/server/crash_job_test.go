@@ -27,6 +27,7 @@ type town struct {
 	dir               string // of clones
 	admin, alice, bob *client.Client
 	retries           atomic.Int64
+	backs             chan struct{} // told when a sync begins that will be rolled back, to who listens
 	tell              func(format string, args ...any)
 
 	mu    sync.Mutex
@@ -35,9 +36,10 @@ type town struct {
 
 // service is a finished main job.
 type service struct {
-	name    string
-	runs    map[string]string // run by what it is for
-	commits []string          // of people, on main
+	name   string
+	runs   map[string]string // run by what it is for
+	good   string            // the platform's commit that is deployed since the second was
+	answer string            // of the second
 }
 
 const townTeam = "crew"
@@ -55,7 +57,7 @@ const townPeople = `{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {
 func (v *victim) found(t *testing.T) *town {
 	t.Helper()
 	base := "http://" + v.address
-	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken), tell: t.Logf}
+	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken), backs: make(chan struct{}), tell: t.Logf}
 	if _, err := client.Post[client.List[client.Applied]](t.Context(), w.admin, "/apply", map[string]any{"documents": townPeople, "source": "people"}); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,8 @@ func (w *town) await(ctx context.Context, entries int, limit time.Duration) {
 	})
 }
 
-// mainJob goes from the golden path to a service whose second commit is live.
+// mainJob goes from the golden path to a service whose second commit is live, also after a third whose health does not
+// come.
 func (w *town) mainJob(ctx context.Context, name string) error {
 	s := service{name: name, runs: map[string]string{}}
 	api := *w.alice
@@ -284,11 +287,21 @@ func (w *town) mainJob(ctx context.Context, name string) error {
 	if err := w.goLive(ctx, &s, commit, commit+"|first|"+name+".region-one|region-one"); err != nil {
 		return fmt.Errorf("the first commit: %w", err)
 	}
-	if commit, err = w.secondCommit(ctx, dir); err != nil {
+	commit, err = w.change(ctx, dir, "the second", [3]string{"deploy/configmap.yaml", "first", "second"}, [3]string{"infra/main.tf", "region-one", "region-two"})
+	if err != nil {
 		return err
 	}
 	if err := w.goLive(ctx, &s, commit, commit+"|second|"+name+".region-two|region-two"); err != nil {
 		return fmt.Errorf("the second commit: %w", err)
+	}
+	commit, err = w.change(ctx, dir, "the third, which asks for health where nobody listens",
+		[3]string{"deploy/deployment.yaml", "path: /healthz, port: http", "path: /healthz, port: 8081"},
+		[3]string{"deploy/deployment.yaml", "progressDeadlineSeconds: 60", "progressDeadlineSeconds: 2"})
+	if err != nil {
+		return err
+	}
+	if err := w.goBack(ctx, &s, commit); err != nil {
+		return fmt.Errorf("the third commit: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -308,21 +321,25 @@ func (w *town) patiently(ctx context.Context, do func() (string, error)) (out st
 	return out, nil
 }
 
-func (w *town) secondCommit(ctx context.Context, dir string) (string, error) {
+// change replaces texts, each given as its file, what is there and what takes its place; commits that, and pushes it.
+func (w *town) change(ctx context.Context, dir, message string, changes ...[3]string) (string, error) {
 	if _, err := w.patiently(ctx, func() (string, error) { return w.git(ctx, w.alice, dir, "pull", "--quiet", "--rebase") }); err != nil {
 		return "", err
 	}
-	for file, change := range map[string][2]string{"deploy/configmap.yaml": {"first", "second"}, "infra/main.tf": {"region-one", "region-two"}} {
-		path := filepath.Join(dir, filepath.FromSlash(file))
+	for _, c := range changes {
+		path := filepath.Join(dir, filepath.FromSlash(c[0]))
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), change[0], change[1])), 0o644); err != nil {
+		if !strings.Contains(string(data), c[1]) {
+			return "", fmt.Errorf("%s does not say %q: %s", c[0], c[1], data)
+		}
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), c[1], c[2])), 0o644); err != nil {
 			return "", err
 		}
 	}
-	if _, err := w.git(ctx, w.alice, dir, "commit", "--quiet", "--all", "--message", "the second"); err != nil {
+	if _, err := w.git(ctx, w.alice, dir, "commit", "--quiet", "--all", "--message", message); err != nil {
 		return "", err
 	}
 	// A push whose answer got lost is pushed again, and is up to date.
@@ -334,7 +351,6 @@ func (w *town) secondCommit(ctx context.Context, dir string) (string, error) {
 
 // goLive follows a commit: its pipeline passes, its infrastructure is applied, and the service answers with both.
 func (w *town) goLive(ctx context.Context, s *service, commit, answer string) error {
-	s.commits = append(s.commits, commit)
 	for kind, is := range map[string][2]string{
 		"workflow": {"component:default/" + s.name, "succeeded"}, "stack": {"stack:default/" + s.name + "-infra", "finished"},
 	} {
@@ -351,21 +367,73 @@ func (w *town) goLive(ctx context.Context, s *service, commit, answer string) er
 			return err
 		}
 	}
-	return w.answers(ctx, s.name, answer)
+	a, err := w.answers(ctx, s.name, "Synced", answer)
+	s.good, s.answer = a.Revision, answer
+	return err
+}
+
+// goBack follows a commit whose health does not come: its pipeline passes, its sync ends as failed, and the service
+// answers as it did before.
+func (w *town) goBack(ctx context.Context, s *service, commit string) error {
+	id, err := w.find(ctx, "workflow", "component:default/"+s.name, commit)
+	if err != nil {
+		return err
+	}
+	s.runs["workflow of "+commit] = id
+	if err := w.settle(ctx, id, "succeeded"); err != nil {
+		return err
+	}
+	select {
+	case w.backs <- struct{}{}:
+	default:
+	}
+	var last client.Run
+	err = eventually(ctx, func() (bool, error) {
+		page, err := insist(ctx, func() (client.List[client.Run], error) {
+			return client.Get[client.List[client.Run]](ctx, w.alice, "/runs", url.Values{"kind": {"sync"}, "subject": {"application:default/" + s.name}, "limit": {"1"}})
+		})
+		if err != nil || len(page.Items) == 0 {
+			return false, err
+		}
+		last = page.Items[0]
+		return last.Terminal && last.Source.Commit != s.good, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the last sync is %s: %s", err, last.State, last.Reason)
+	}
+	w.tell("%s sync run %s is %s: %s", time.Now().Format("04:05.000"), last.ID, last.State, last.Reason)
+	if last.State != "failed" || !strings.HasPrefix(last.Reason, s.wentBack()) {
+		return fmt.Errorf("sync run %s ended as %s: %s", last.ID, last.State, last.Reason)
+	}
+	return w.stays(ctx, *s)
+}
+
+// wentBack is how the reason of the sync begins that was rolled back to the second commit.
+func (s service) wentBack() string { return fmt.Sprintf("rolled back to %.8s: ", s.good) }
+
+// stays waits until a service that was rolled back answers as it did before, and holds that nothing else is deployed.
+func (w *town) stays(ctx context.Context, s service) error {
+	a, err := w.answers(ctx, s.name, "OutOfSync", s.answer)
+	if err != nil {
+		return err
+	}
+	if a.Revision != s.good || len(a.History) == 0 || a.History[0].State != "rolled-back" || !strings.HasSuffix(a.Message, fmt.Sprintf("did not become healthy and was rolled back to %.8s", s.good)) {
+		return fmt.Errorf("the application is at %.8s, not %.8s: %s; its history %+v", a.Revision, s.good, a.Message, a.History)
+	}
+	return nil
 }
 
 // answers waits until the application is deployed, well, and answers as it should.
-func (w *town) answers(ctx context.Context, name, answer string) error {
+func (w *town) answers(ctx context.Context, name, state, answer string) (a client.ApplicationDetail, err error) {
 	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
 	defer stop()
-	var a client.ApplicationDetail
 	got := ""
-	err := eventually(ctx, func() (bool, error) {
+	err = eventually(ctx, func() (bool, error) {
 		var err error
 		a, err = insist(ctx, func() (client.ApplicationDetail, error) {
 			return client.Get[client.ApplicationDetail](ctx, w.alice, "/applications/default/"+name, nil)
 		})
-		if err != nil || a.Sync != "Synced" || a.Health != "Healthy" {
+		if err != nil || a.Sync != state || a.Health != "Healthy" {
 			return false, err
 		}
 		got, err = w.call(ctx, name)
@@ -373,9 +441,9 @@ func (w *town) answers(ctx context.Context, name, answer string) error {
 	})
 	w.tell("%s %s answers %s", time.Now().Format("04:05.000"), name, got)
 	if err != nil {
-		return fmt.Errorf("%w; the application is %s at %.8s and %s: %s %s; it answers %q, not %q; its history %+v", err, a.Sync, a.Revision, a.Health, a.Why, a.Message, got, answer, a.History)
+		err = fmt.Errorf("%w; the application is %s at %.8s and %s: %s %s; it answers %q, not %q; its history %+v", err, a.Sync, a.Revision, a.Health, a.Why, a.Message, got, answer, a.History)
 	}
-	return nil
+	return a, err
 }
 
 // call asks a service by its host name at the server's own port.
@@ -416,8 +484,7 @@ func (w *town) rest(ctx context.Context) error {
 		return fmt.Errorf("runs do not end: %w: %+v", err, open.Items)
 	}
 	for _, s := range w.built {
-		commit := s.commits[len(s.commits)-1]
-		if err := w.answers(ctx, s.name, commit+"|second|"+s.name+".region-two|region-two"); err != nil {
+		if err := w.stays(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}

@@ -76,7 +76,7 @@ func (w *town) scan(t *testing.T, v *victim) {
 		})
 	}
 	read(func(tx *store.Tx) error {
-		ill, err := texts(ctx, tx, "SELECT kind || ' run ' || id || ' is ' || state || ': ' || reason FROM runs WHERE state NOT IN ('finished', 'succeeded')")
+		ill, err := texts(ctx, tx, "SELECT kind || ' run ' || id || ' is ' || state || ': ' || reason FROM runs WHERE state NOT IN ('finished', 'succeeded') AND NOT (kind = 'sync' AND state = 'failed' AND reason LIKE 'rolled back to %')") // see scanService
 		for _, r := range ill {
 			t.Error(r)
 		}
@@ -168,18 +168,23 @@ func scanPushes(ctx context.Context, t *testing.T, tx *store.Tx) error {
 	return err
 }
 
-// scanService looks at one main job: its two commits each went through one pipeline, one commit of the platform's, and
-// one confirmed apply.
+// scanService looks at one main job: its three commits each went through one pipeline and one commit of the platform's,
+// the first two through one confirmed apply, and the third alone was rolled back, once.
 func (w *town) scanService(ctx context.Context, t *testing.T, tx *store.Tx, s service) error {
-	stackRef := "stack:default/" + s.name + "-infra"
+	stackRef, application := "stack:default/"+s.name+"-infra", "application:default/"+s.name
 	for what, want := range map[string][]string{
 		"runs of the golden path":    {"1", "SELECT COUNT(*) FROM runs WHERE kind = 'scaffold' AND id = $1", s.runs["golden path"]},
 		"repositories":               {"1", "SELECT COUNT(*) FROM repositories WHERE namespace = 'crew' AND name = $1", s.name},
 		"entities":                   {"6", "SELECT COUNT(*) FROM entities WHERE source LIKE 'location:%' AND ref || '-' LIKE $1", "%:default/" + s.name + "-%"},
-		"pipelines":                  {"2", "SELECT COUNT(*) FROM runs WHERE kind = 'workflow' AND subject = $1", "component:default/" + s.name},
+		"pipelines":                  {"3", "SELECT COUNT(*) FROM runs WHERE kind = 'workflow' AND subject = $1", "component:default/" + s.name},
 		"runs of the stack":          {"2", "SELECT COUNT(*) FROM runs WHERE kind = 'stack' AND subject = $1", stackRef},
-		"commits of the platform":    {"2", "SELECT COUNT(*) FROM repository_platform_commits c JOIN repositories r ON r.id = c.repository WHERE r.namespace = 'crew' AND r.name = $1", s.name},
-		"pushes":                     {"4", "SELECT COUNT(*) FROM ledger_entries WHERE type = 'repository.pushed' AND subject = $1", "repository:crew/" + s.name},
+		"commits of the platform":    {"3", "SELECT COUNT(*) FROM repository_platform_commits c JOIN repositories r ON r.id = c.repository WHERE r.namespace = 'crew' AND r.name = $1", s.name},
+		"pushes":                     {"6", "SELECT COUNT(*) FROM ledger_entries WHERE type = 'repository.pushed' AND subject = $1", "repository:crew/" + s.name},
+		"syncs that failed":          {"1", "SELECT COUNT(*) FROM runs WHERE kind = 'sync' AND state = 'failed' AND subject = $1", application},
+		"failures that are told":     {"1", "SELECT COUNT(*) FROM ledger_entries WHERE type = 'application.sync-failed' AND subject = $1", application},
+		"goings back that are told":  {"1", "SELECT COUNT(*) FROM ledger_entries WHERE type = 'application.rolled-back' AND subject = $1", application},
+		"revisions gone back from":   {"1", "SELECT COUNT(*) FROM application_revisions WHERE state = 'rolled-back' AND application = $1", application},
+		"revisions that failed":      {"0", "SELECT COUNT(*) FROM application_revisions WHERE state = 'failed' AND application = $1", application},
 		"states with a second owner": {"0", "SELECT COUNT(*) FROM stack_states x JOIN runs r ON r.id = x.run WHERE x.stack = $1 AND r.subject <> x.stack", stackRef},
 		"states of one serial":       {"0", "SELECT COUNT(*) FROM (SELECT serial FROM stack_states WHERE stack = $1 GROUP BY serial HAVING COUNT(*) > 1) y", stackRef},
 		"lineages":                   {"1", "SELECT COUNT(DISTINCT lineage) FROM stack_states WHERE stack = $1", stackRef},
@@ -190,6 +195,15 @@ func (w *town) scanService(ctx context.Context, t *testing.T, tx *store.Tx, s se
 		}
 		if fmt.Sprint(n) != want[0] {
 			t.Errorf("%s: %s: %d, want %s", s.name, what, n, want[0])
+		}
+	}
+	why, err := texts(ctx, tx, "SELECT reason FROM runs WHERE kind = 'sync' AND state = 'failed' AND subject = $1", application)
+	if err != nil {
+		return err
+	}
+	for _, reason := range why {
+		if !strings.HasPrefix(reason, s.wentBack()+"did not become healthy: Deployment "+s.name+": ") {
+			t.Errorf("%s: a sync failed: %s", s.name, reason)
 		}
 	}
 	if err := scanApplies(ctx, t, tx, s, stackRef); err != nil {

@@ -70,9 +70,10 @@ func crashTool(args []string) int {
 }
 
 // TestAServerKilledAtAnyMomentLosesNothing has several people do the main job, each from the golden path to a service
-// whose second commit is live, while the server is killed again and again, at moments that a seed gives each: also
-// while it starts, and right after something has happened. They act as people do: what is not answered is asked again, and a run whose step was lost with the
-// server is retried. Then everything must be there, and once: see scan.
+// whose second commit is live and whose third was rolled back to it, while the server is killed again and again, at
+// moments that a seed gives each: also while it starts, and right after something has happened. They act as people do:
+// what is not answered is asked again, and a run whose step was lost with the server is retried. Then everything must be
+// there, and once: see scan.
 //
 // ROADBED_CRASH_SEEDS is how many seeds each database gets, ROADBED_CRASH_SEED the first of them, and
 // ROADBED_CRASH_ENGINE an engine to take in place of the light one.
@@ -159,9 +160,13 @@ func crash(t *testing.T, programs light, database string, first, seeds int, hit 
 	}
 	calm.Store(1)
 	t.Logf("%d blows in %s", seeds, time.Since(began).Round(time.Second))
-	if err := people.Wait(); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- people.Wait() }()
+	met, err := town.meet(t, v, hit, done)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%d services were met again while they were rolled back", met)
 	t.Logf("%d main jobs done after %s, with %d retries of runs that had lost a step", begun.Load(), time.Since(began).Round(time.Second), town.retries.Load())
 	if err := town.rest(t.Context()); err != nil {
 		t.Fatal(err)
@@ -178,6 +183,23 @@ func crash(t *testing.T, programs light, database string, first, seeds int, hit 
 	scanLeft(t, v.data)
 	if left := strays(t, v.data); len(left) > 0 {
 		t.Errorf("processes are left after a server that was asked to stop: %v", left)
+	}
+}
+
+// meet hits the server once for each service whose sync is about to be rolled back, some entries of the ledger later,
+// until all people are done.
+func (w *town) meet(t *testing.T, v *victim, hit func(*victim, *testing.T), done <-chan error) (met int, err error) {
+	t.Helper()
+	for {
+		select {
+		case <-w.backs:
+			v.awaitReady(t)
+			met++
+			w.await(t.Context(), 2*met, longest)
+			hit(v, t)
+		case err := <-done:
+			return met, err
+		}
 	}
 }
 
