@@ -61,7 +61,7 @@ func TestALogIsFollowedAcrossARestart(t *testing.T) {
 		}{
 			"stopped": {"echo one; sleep 33.5 || true; seq 20000; echo two", "one\n", func(id string) {
 				pid := sleepIn(t, id, "33.5")
-				stream := follow(t, g.url+"/api/v1/runs/"+id+"/events", crashToken)
+				stream := follow(t, g.url+"/api/v1/runs/"+id+"/events", crashToken, "")
 				stopped := v.ask(t)
 				for range stream { // until the server has ended all streams
 				}

@@ -2,6 +2,8 @@ package server
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,14 +17,19 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 )
 
-// follow opens a live stream and gives the names of its events, until it ends.
-func follow(t *testing.T, url, token string) <-chan string {
+// follow opens a live stream after an event, "" for none, and gives what it tells, until it ends or a minute has passed.
+func follow(t *testing.T, url, token, after string) <-chan client.Event {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(stop)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
+	if after != "" {
+		request.Header.Set("Last-Event-ID", after)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -31,16 +38,20 @@ func follow(t *testing.T, url, token string) <-chan string {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("%s = %d", url, response.StatusCode)
 	}
-	events := make(chan string)
+	events := make(chan client.Event)
 	go func() {
 		defer close(events)
 		lines := bufio.NewScanner(response.Body)
 		lines.Buffer(nil, 1<<20)
+		name := ""
 		for lines.Scan() {
-			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+			if text, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				name = text
+			}
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 				select {
-				case events <- name:
-				case <-t.Context().Done():
+				case events <- client.Event{Name: name, Data: []byte(data)}:
+				case <-ctx.Done():
 					return
 				}
 			}
@@ -59,18 +70,18 @@ func TestAStreamEndsWithTheTokenOfItsReader(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events := follow(t, server.URL+"/api/v1/ledger/events", token.Secret)
+		events := follow(t, server.URL+"/api/v1/ledger/events", token.Secret, "")
 		for range 3 {
-			if name := <-events; name != "beat" && name != "entry" {
-				t.Fatalf("the stream of a good token tells %q", name)
+			if e := <-events; e.Name != "beat" && e.Name != "entry" {
+				t.Fatalf("the stream of a good token tells %q", e.Name)
 			}
 		}
 		if err := admin.Do(t.Context(), http.MethodDelete, "/tokens/"+token.ID, nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		last := ""
-		for name := range events {
-			last = name
+		for e := range events {
+			last = e.Name
 		}
 		if last != "problem" {
 			t.Errorf("the last that a stream of a revoked token tells is %q, want a problem", last)
@@ -78,31 +89,91 @@ func TestAStreamEndsWithTheTokenOfItsReader(t *testing.T) {
 	})
 }
 
-// TestStreamsRefuseWithoutRights asks every stream as somebody without any right.
+// streamTells is what each stream tells, by its operation, to somebody who may see what it is about; streamRefuses is
+// what is refused to somebody who may not. Of the ledger, as of a list, they are told nothing.
+var (
+	streamTells = map[string][]string{
+		"followEvents": {"application", "end", "entry", "log", "run", "start"}, "followLedger": {"entry"},
+		"followRun": {"run"}, "followLog": {"end", "log"}, "followApplication": {"application"},
+	}
+	streamRefuses = map[string][]string{
+		"followEvents": {"application", "log", "run"}, "followLedger": nil,
+		"followRun": {"problem"}, "followLog": {"problem"}, "followApplication": {"problem"},
+	}
+)
+
+// TestStreamsRefuseWithoutRights asks every stream of what is there, as the administrator and as somebody without any
+// right.
 func TestStreamsRefuseWithoutRights(t *testing.T) {
 	t.Parallel()
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
 		h.API.Beat = time.Millisecond
-		mallory, seen := person(t, h, "mallory"), 0
+		ids := furnish(t, h, server)
+		admin, mallory := client.New(server.URL, h.Options.AdminToken), person(t, h, "mallory")
+		r, err := client.Post[client.RunDetail](t.Context(), admin, "/workflows/runs", map[string]any{"document": echo("hello")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = until(t, admin, r.ID, ended)
+		ids["runs"], ids["steps"] = r.ID, r.Steps[0].Key
+		query := map[string]string{"followEvents": "?" + url.Values{"after": {"1"}, "run": {r.ID}, "step": {ids["steps"]}, "application": {"default/none"}}.Encode()}
+		after := map[string]string{"followLedger": "1"}
+		seen := 0
 		for _, r := range routes(h) {
 			content := r.op.Responses["200"]
 			if content == nil || content.Content["text/event-stream"] == nil {
 				continue
 			}
 			seen++
-			events := follow(t, server.URL+filled(r.path, nil), mallory)
-			for range 20 { // beats, and then either nothing or the refusal
-				name, open := <-events
-				if name != "beat" && name != "problem" && name != "start" && open {
-					t.Errorf("%s tells a person without rights %q", r.path, name)
+			id := r.op.OperationID
+			address := server.URL + filled(r.path, ids) + query[id]
+			var names []string
+			for e := range follow(t, address, h.Options.AdminToken, after[id]) {
+				if e.Name == "problem" || e.Name == "refused" {
+					t.Errorf("%s refuses the administrator: %s", address, e.Data)
 				}
-				if !open {
+				if !slices.Contains(names, e.Name) && e.Name != "beat" {
+					names = append(names, e.Name)
+				}
+				if len(names) >= len(streamTells[id]) {
 					break
 				}
 			}
+			if slices.Sort(names); !slices.Equal(names, streamTells[id]) {
+				t.Errorf("%s tells the administrator %q, want %q", address, names, streamTells[id])
+			}
+			refused, beats := []string{}, 0
+			for e := range follow(t, address, mallory, after[id]) {
+				var why struct {
+					Of      string
+					Status  int
+					Problem struct{ Status int }
+				}
+				switch e.Name {
+				case "beat":
+					beats++
+				case "start":
+				case "problem", "refused":
+					if err := json.Unmarshal(e.Data, &why); err != nil {
+						t.Error(err)
+					}
+					if status := max(why.Status, why.Problem.Status); status != http.StatusForbidden && status != http.StatusNotFound {
+						t.Errorf("%s refuses a person without rights with %d: %s", address, status, e.Data)
+					}
+					refused = append(refused, cmp.Or(why.Of, e.Name))
+				default:
+					t.Errorf("%s tells a person without rights %s %s", address, e.Name, e.Data)
+				}
+				if beats > 50 && len(refused) >= len(streamRefuses[id]) {
+					break
+				}
+			}
+			if slices.Sort(refused); !slices.Equal(refused, streamRefuses[id]) {
+				t.Errorf("%s refuses a person without rights %q, want %q", address, refused, streamRefuses[id])
+			}
 		}
-		if seen < 4 {
-			t.Errorf("only %d streams were walked", seen)
+		if seen != len(streamTells) {
+			t.Errorf("%d streams were walked, want %d", seen, len(streamTells))
 		}
 	})
 }
