@@ -1,7 +1,6 @@
 package server
 
 import (
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -38,14 +37,7 @@ func TestTheLedgerOfAStoppedServerIsVerified(t *testing.T) {
 			t.Fatal(err)
 		}
 		audit := func(args ...string) (string, error) {
-			var out strings.Builder
-			c := auditCommand("test")
-			c.SilenceUsage, c.SilenceErrors = true, true
-			c.SetOut(&out)
-			c.SetErr(io.Discard)
-			c.SetArgs(append(args, "--data", o.Data, "--database", database))
-			err := c.ExecuteContext(t.Context())
-			return out.String(), err
+			return typed(t, auditCommand("test"), append(args, "--data", o.Data, "--database", database)...)
 		}
 		verify := func() (string, error) { return audit("verify") }
 		file := filepath.Join(t.TempDir(), "ledger.jsonl")

@@ -2,13 +2,16 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
@@ -60,6 +63,18 @@ func newDatabase(t *testing.T, kind string) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), databaseName)
 }
 
+// typed runs a verb of the program and gives what it says.
+func typed(t *testing.T, verb *cobra.Command, args ...string) (string, error) {
+	t.Helper()
+	var out strings.Builder
+	verb.SilenceUsage, verb.SilenceErrors = true, true
+	verb.SetOut(&out)
+	verb.SetErr(io.Discard)
+	verb.SetArgs(args)
+	err := verb.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
 // TestABackupOfARunningServerGoesOn restores a backup that was made while the server ran, into a database of either
 // kind, and continues a workflow and a stack's run that waited for a person.
 func TestABackupOfARunningServerGoesOn(t *testing.T) {
@@ -83,13 +98,21 @@ func TestABackupOfARunningServerGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "backup.tar.gz")
-		if _, err := backup(t.Context(), h.DB, h.Options.Data, file); err != nil {
+		out, err := typed(t, backupCommand("test"), file, "--data", h.Options.Data, "--database", database)
+		if err != nil {
 			t.Fatal(err)
+		}
+		var files int
+		if _, err := fmt.Sscanf(out, "wrote "+file+": %d files. It holds the key of the secrets", &files); err != nil || files < 5 {
+			t.Errorf("it says %q: %v", out, err)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("others can read the backup: %v, %v", info, err)
 		}
 		for _, kind := range []string{"sqlite", "postgres"} {
 			o := h.Options
 			o.Data, o.Database = filepath.Join(t.TempDir(), "restored"), newDatabase(t, kind)
-			continues(t, o, file, started.ID, other)
+			continues(t, o, file, files, started.ID, other)
 		}
 		// The first server's runs are where they were.
 		for _, id := range []string{started.ID, other} {
@@ -104,19 +127,23 @@ func TestABackupOfARunningServerGoesOn(t *testing.T) {
 }
 
 // continues restores a backup and brings its waiting runs to their ends; the stack's is "" where there is no engine.
-func continues(t *testing.T, o Options, file, workflow, stack string) {
+func continues(t *testing.T, o Options, file string, files int, workflow, stack string) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	if _, err := restore(t.Context(), o, file, log); err != nil {
-		t.Fatal(err)
+	restore := func(data string) (string, error) {
+		return typed(t, restoreCommand("test"), file, "--data", data, "--database", o.Database)
 	}
-	if _, err := restore(t.Context(), o, file, log); !fault.Is(err, fault.Conflict) {
-		t.Errorf("a backup restored over what is there: %v", err)
+	want := fmt.Sprintf("restored %d files to %s; start the server with --data %s", files, o.Data, o.Data)
+	if !strings.HasPrefix(o.Database, "sqlite:") {
+		want += " and the same --database"
 	}
-	full := o
-	full.Data = filepath.Join(t.TempDir(), "other")
-	if _, err := restore(t.Context(), full, file, log); !fault.Is(err, fault.Conflict) {
-		t.Errorf("a backup restored into a database that is not empty: %v", err)
+	if out, err := restore(o.Data); err != nil || out != want+"\n" {
+		t.Fatalf("it says %q, %v; want %q", out, err, want)
+	}
+	if out, err := restore(o.Data); !fault.Is(err, fault.Conflict) || out != "" {
+		t.Errorf("a backup restored over what is there: %q, %v", out, err)
+	}
+	if out, err := restore(filepath.Join(t.TempDir(), "other")); !fault.Is(err, fault.Conflict) || out != "" {
+		t.Errorf("a backup restored into a database that is not empty: %q, %v", out, err)
 	}
 	h, server := openWith(t, o)
 	large, _, err := h.Repositories.OpenLarge(actor.AsSystem(t.Context()), "default/shop", largeOID)
