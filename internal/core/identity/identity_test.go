@@ -1,7 +1,14 @@
 package identity_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -150,6 +157,92 @@ func TestATokenTellsWhoItIs(t *testing.T) {
 			t.Errorf("the ledger tells %v", ids)
 		}
 	})
+}
+
+// TestNoRowHoldsASecret looks through all of a database for each thing that is shown as a proof. Its hash must be there,
+// and nothing beyond the characters that a token is found by.
+func TestNoRowHoldsASecret(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		token := b.token("alice", "run:read")
+		link := func() string {
+			t.Helper()
+			code, err := b.s.SignInLink(b.as(adminToken), user("alice"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return code
+		}
+		session, csrf, _, err := b.s.SignIn(ctx, link())
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, workload := link(), ""
+		err = b.db.Write(ctx, func(tx *store.Tx) (err error) {
+			workload, err = b.s.Workload(ctx, tx, ref.NewID(ref.Run, b.now()), ref.NewID(ref.Step, b.now()), "default", []string{"run:read"}, time.Hour)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.as(workload)
+		kept := b.values()
+		holds := func(part string) bool {
+			return slices.ContainsFunc(kept, func(value string) bool { return strings.Contains(value, part) })
+		}
+		for what, secret := range map[string]string{
+			"a token": token, "the environment's token": adminToken, "a session": session, "a link": waiting, "a step's token": workload,
+		} {
+			if sum := sha256.Sum256([]byte(secret)); !holds(string(sum[:])) {
+				t.Errorf("the hash of %s is not there", what)
+			}
+			if tail := secret[len(secret)-20:]; holds(tail) || holds(hex.EncodeToString([]byte(tail))) {
+				t.Errorf("%s is there", what)
+			}
+		}
+		if holds(csrf) {
+			t.Error("the second proof of a session is there")
+		}
+	})
+}
+
+// values gives what every row of the database holds, texts and bytes.
+func (b *bench) values() (all []string) {
+	b.t.Helper()
+	var dump bytes.Buffer
+	if err := b.db.Dump(context.Background(), &dump); err != nil {
+		b.t.Fatal(err)
+	}
+	var add func(v any)
+	add = func(v any) {
+		switch v := v.(type) {
+		case string:
+			all = append(all, v)
+			if raw, err := base64.StdEncoding.DecodeString(v); err == nil { // bytes are written so
+				all = append(all, string(raw))
+			}
+		case []any:
+			for _, part := range v {
+				add(part)
+			}
+		case map[string]any:
+			for _, part := range v {
+				add(part)
+			}
+		}
+	}
+	for in := json.NewDecoder(&dump); ; {
+		var line any
+		err := in.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		add(line)
+	}
 }
 
 // flip changes the last character, which is not part of what a token is found by.
