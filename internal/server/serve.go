@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -187,8 +188,10 @@ func (h *House) ServeDoor(ctx context.Context) error {
 func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	streams, leave := context.WithCancel(base)
+	defer leave()
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: streamsUntil(streams, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
 	}
@@ -201,7 +204,7 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 	}
 	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), h.Options.Drain)
 	defer stop()
-	time.AfterFunc(h.Options.Drain/4, cancel) // live streams end, so that the rest can
+	time.AfterFunc(h.Options.Drain/4, leave) // so that their readers come back elsewhere, and the rest has time to end
 	if err := server.Shutdown(draining); err != nil {
 		_ = server.Close()
 	}
@@ -209,4 +212,17 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 		return fault.Wrap(err, "serve")
 	}
 	return nil
+}
+
+// streamsUntil ends live streams, also those of applications, with ctx; other requests go on.
+func streamsUntil(ctx context.Context, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") || r.Header.Get("Upgrade") != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			within, stop := context.WithCancel(r.Context())
+			defer stop()
+			defer context.AfterFunc(ctx, stop)()
+			r = r.WithContext(within)
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
