@@ -138,19 +138,17 @@ func isFollowed(ctx context.Context) bool { return ctx.Value(followedKey{}) != n
 // Read runs fn on one consistent, read-only snapshot; it never waits for a writer. Called inside Write or
 // Read it joins that transaction, and so sees its uncommitted changes.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
-	if err := db.ready(ctx); err != nil {
-		return err
-	}
-	if outer := db.current(); outer != nil {
-		return fn(outer)
-	}
-	db.stats.reads.Add(1)
-	return db.engine.read(ctx, fn)
+	return db.joining(ctx, fn, db.engine.read)
 }
 
 // ReadOne is Read of one query, which costs PostgreSQL nothing beside it; another one in it fails, but in a transaction that it
 // joins.
 func (db *DB) ReadOne(ctx context.Context, fn func(tx *Tx) error) error {
+	return db.joining(ctx, fn, db.engine.readOne)
+}
+
+// joining reads in the transaction of this goroutine, or by read where there is none.
+func (db *DB) joining(ctx context.Context, fn func(tx *Tx) error, read func(context.Context, func(*Tx) error) error) error {
 	if err := db.ready(ctx); err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (db *DB) ReadOne(ctx context.Context, fn func(tx *Tx) error) error {
 		return fn(outer)
 	}
 	db.stats.reads.Add(1)
-	return db.engine.readOne(ctx, fn)
+	return read(ctx, fn)
 }
 
 // ReadCommitted is Read that does not join a Write: it sees nothing but what was committed, so that it can be kept.

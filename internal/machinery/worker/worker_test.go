@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -542,84 +541,5 @@ func TestLeftWorkspacesAreRemoved(t *testing.T) {
 	b.hub.result(t, "a")
 	if _, err := os.Stat(filepath.Join(b.opts.Dir, "work", "step_old-1")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an old workspace is still there: %v", err)
-	}
-}
-
-func TestGoToolBuildsOffline(t *testing.T) {
-	t.Parallel()
-	tools, err := DefaultTools(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := tools["go"]; !ok {
-		t.Skip("no Go to lend on this machine")
-	}
-	b := start(t, func(o *Options) { o.Tools = tools })
-	j := sh("go version && go list -f '{{.Name}}' . && go env GOCACHE GOROOT && which go")
-	j.Tools, j.Caches = []string{"go"}, []Cache{{Name: "go", Path: "/cache/go"}}
-	j.Files = []File{{Path: "go.mod", Content: "module example.com/x\n\ngo 1.24\n"}, {Path: "main.go", Content: "package main\n\nfunc main() {}\n"}}
-	b.hub.offer("a", j)
-	result, log := b.hub.result(t, "a")
-	if result.ExitCode != 0 || !strings.Contains(log, "main\n/cache/go/build\n/tools/go\n/tools/go/bin/go\n") {
-		t.Errorf("got %+v, %q", result, log)
-	}
-}
-
-// TestAStepWithTheSeedCompilesOnlyItsOwn has Go tell what it compiles when it vets, tests and builds a program that
-// answers requests, in a new cache.
-func TestAStepWithTheSeedCompilesOnlyItsOwn(t *testing.T) {
-	t.Parallel()
-	tools, err := DefaultTools(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(tools["go"].Seeds) == 0 {
-		t.Skip("the standard library is not compiled for new caches; run make warm")
-	}
-	b := start(t, func(o *Options) { o.Tools = tools })
-	j := sh("go vet -x . && go test -x . && go build -x -o /work/plain . && go build -x -trimpath -o /work/trimmed .")
-	j.Tools, j.Caches = []string{"go"}, []Cache{{Name: "go", Path: "/cache/go"}}
-	j.Files = []File{{Path: "go.mod", Content: "module example.com/x\n\ngo 1.24\n"}, {Path: "main.go", Content: `package main
-
-import "net/http"
-
-func main() { panic(http.ListenAndServe("127.0.0.1:8080", http.NotFoundHandler())) }
-`}, {Path: "main_test.go", Content: `package main
-
-import (
-	"net/http"
-	"net/http/httptest"
-	"testing"
-)
-
-func TestNothingIsThere(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	defer server.Close()
-	response, err := http.Get(server.URL)
-	if err != nil || response.StatusCode != http.StatusNotFound {
-		t.Error(response, err)
-	}
-}
-`}}
-	b.hub.waiting <- Lease{ID: "a", Step: "a", Job: j, Expires: time.Now().Add(10 * time.Minute), Space: "default"}
-	result, log := b.hub.result(t, "a")
-	if result.ExitCode != 0 {
-		t.Fatalf("got %+v, %s", result, log)
-	}
-	own := 0
-	for _, vetted := range regexp.MustCompile(`"ImportPath": "(\S+)`).FindAllStringSubmatch(log, -1) {
-		if !strings.HasPrefix(vetted[1], "example.com/") {
-			t.Errorf("%s is vetted", vetted[1])
-		}
-	}
-	for _, compiled := range regexp.MustCompile(`/(?:compile|asm) .*-p (\S+)`).FindAllStringSubmatch(log, -1) {
-		if name := compiled[1]; name != "main" && !strings.HasPrefix(name, "example.com/") {
-			t.Errorf("%s is compiled", name)
-		} else {
-			own++
-		}
-	}
-	if own < 4 { // with its tests, what runs them, plainly, and with -trimpath
-		t.Errorf("%d packages are compiled, want the program's own: %s", own, log)
 	}
 }
