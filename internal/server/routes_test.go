@@ -24,7 +24,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
-	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -182,90 +181,6 @@ func filled(path string, ids map[string]string) string {
 	}
 	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", "none", "{kind}", "component",
 		"{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
-}
-
-// furnish makes one thing of each kind that routes are about, called none, and gives the ids of those that have one.
-func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string {
-	t.Helper()
-	const documents = `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: none}, spec: {type: service, lifecycle: production, owner: crew}}
----
-{apiVersion: roadbed.dev/v1, kind: Stack, metadata: {name: none}, spec: {owner: crew, source: {repository: default/none, branch: main, path: infra}}}
----
-{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: none}, spec: {project: default, source: {repoURL: /git/default/none, path: deploy, targetRevision: main}, destination: {name: local}}}
----
-{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: none}, spec: {forge: gitea, url: http://127.0.0.1:1, token: {secretRef: default/none}, webhook: {secretRef: default/none}}}
----
-{apiVersion: roadbed.dev/v1, kind: Discovery, metadata: {name: none}, spec: {integration: none, organization: acme, repositories: {}}}
----
-{apiVersion: roadbed.dev/v1, kind: Scorecard, metadata: {name: none}, spec: {levels: [{name: bronze}], rules: [{id: owned, level: bronze, expression: "true"}]}}
----
-{apiVersion: roadbed.dev/v1, kind: TechRadar, metadata: {name: none}, spec: {quadrants: [{id: a}, {id: b}, {id: c}, {id: d}], rings: [{id: adopt}], entries: []}}
----
-{apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: none}, spec: {scim: {}}}
----
-{apiVersion: roadbed.dev/v1, kind: Trigger, metadata: {name: none}, spec: {owner: crew, on: {push: {repository: default/none}}, run: {workflow: {file: pipeline.yaml}}}}
-`
-	post := func(path, body string) (id string) {
-		t.Helper()
-		code, answer := do(t, server, http.MethodPost, "/api/v1"+path, h.Options.AdminToken, body)
-		var made struct{ ID string }
-		if code >= 300 || json.Unmarshal([]byte(answer), &made) != nil && path != "/apply" && path != "/workflows/runs" {
-			t.Fatalf("POST %s = %d %s", path, code, answer)
-		}
-		if made.ID == "" {
-			_, rest, _ := strings.Cut(answer, `"id":"`)
-			made.ID, _, _ = strings.Cut(rest, `"`)
-		}
-		return made.ID
-	}
-	text := func(s string) string {
-		quoted, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(quoted)
-	}
-	post("/repositories", `{"namespace":"default","name":"none"}`)
-	commit := func(branch, parent string) string {
-		hash, err := h.Repositories.CommitFiles(actor.AsSystem(t.Context()), "default/none", git.CommitRequest{
-			Branch: branch, Parent: parent, Message: branch, Changes: []git.FileChange{{Path: branch, Content: []byte(branch)}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return hash
-	}
-	trunk, feature := commit("trunk", ""), commit("feature", "") // not main: the stack would plan
-	if feature == trunk {
-		t.Fatal("two branches with different files are the same")
-	}
-	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
-	put := func(path, body string) {
-		t.Helper()
-		if code, answer := do(t, server, http.MethodPut, "/api/v1"+path, h.Options.AdminToken, body); code >= 300 {
-			t.Fatalf("PUT %s = %d %s", path, code, answer)
-		}
-	}
-	put("/secrets/default/none", `{"value":"hidden"}`)
-	put("/repositories/default/none/checks/"+trunk, `{"name":"none","state":"passed"}`)
-	if status, answer := deliver(t, server.URL, "default/none", "hidden", "push", "1", `{"ref":"refs/heads/main","repository":{"id":1,"full_name":"acme/shop"}}`); status != http.StatusAccepted {
-		t.Fatalf("a delivery = %d %s", status, answer)
-	}
-	ids := map[string]string{
-		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
-		"commits": trunk, "proposals": post("/repositories/default/none/proposals", `{"source":"feature","target":"trunk"}`),
-		"comments":  post("/repositories/default/none/proposals/1/comments", `{"body":"why?","path":"feature","line":1}`),
-		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
-	}
-	post("/machines", `{"name":"none"}`)
-	post("/repositories/default/none/tags", `{"name":"none","at":"trunk"}`)
-	put("/sources/none/entities", `{"documents":""}`)
-	for kind, id := range ids {
-		if id == "" {
-			t.Fatalf("there is no id of one of the %s", kind)
-		}
-	}
-	return ids
 }
 
 // TestEveryRouteRefusesWithoutRights walks all that the API says it has, about things that are there, with requests that
