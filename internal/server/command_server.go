@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -37,6 +38,9 @@ func Commands(version string) []*cobra.Command {
 // garbage is how much a server may hold beside what lives, in percent of it: less than Go's 100, since an index of a large
 // catalog lives for good. The variable GOGC says otherwise.
 const garbage = 70
+
+// settled is how long after its start a server gives back what only the start needed.
+const settled = 2 * time.Second
 
 func serverCommand(version string) *cobra.Command {
 	c := &cobra.Command{
@@ -101,6 +105,7 @@ func Serve(ctx context.Context, o Options, version string) error {
 	group.Go(func() error { return h.Serve(ctx, secured) })
 	group.Go(func() error { return h.ServeDoor(atDoor) })
 	group.Go(func() error { return h.greet(ctx) })
+	defer time.AfterFunc(settled, debug.FreeOSMemory).Stop()
 	err = group.Wait()
 	h.Catalog.SaveIndex(context.WithoutCancel(ctx))
 	return err

@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/roadbed-dev/roadbed/client"
 )
 
@@ -129,19 +131,42 @@ func serverFigures(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.most("binary_size", float64(info.Size())/1e6, 150, "MB")
-	s, err := start(ctx, b.dir)
+	s, err := startAsInstalled(ctx, b.dir)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	b.most("ready_on_empty_folder", s.ready.Seconds(), 0.5, "s")
-	time.Sleep(3 * time.Second) // until it is idle
+	time.Sleep(4 * time.Second) // until it is idle
 	memory, err := s.memory()
 	if err != nil {
 		return err
 	}
 	b.most("idle_memory", memory, 100, "MB")
 	return b.logs(ctx, s.api)
+}
+
+// startAsInstalled starts a server whose program was read from a disk, page by page as it was needed. What was just written
+// by a linker the kernel may hold in pieces of 2 MB, and then it counts all of a piece as the memory of whoever touches a
+// byte of it.
+func startAsInstalled(ctx context.Context, dir string) (*server, error) {
+	file, err := os.Open(program)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := file.Sync(); err != nil {
+		return nil, err
+	}
+	if err := unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		return nil, err
+	}
+	once, err := start(ctx, filepath.Join(dir, "once"))
+	if err != nil {
+		return nil, err
+	}
+	once.stop()
+	return start(ctx, dir)
 }
 
 // bound is what a value of a room's benchmark, found by its unit, is held to.
