@@ -34,7 +34,6 @@ var heavy = map[string]string{
 	"gitlab.com/gitlab-org/api/client-go":      "internal/machinery/forge/gitlab",
 	"github.com/pressly/goose/v3":              "internal/machinery/store",
 	"github.com/yuin/goldmark":                 "internal/product/docs",
-	"github.com/alecthomas/chroma/v2":          "internal/product/docs",
 	"github.com/microcosm-cc/bluemonday":       "internal/product/docs",
 	"github.com/vektah/gqlparser/v2":           "internal/product/docs",
 	"github.com/emicklei/proto":                "internal/product/docs",

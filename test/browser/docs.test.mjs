@@ -65,6 +65,22 @@ It sells. [Install it](guide/install.md#from-source), or look at [the code](../m
 func main() { fmt.Println("hello", 42) }
 \`\`\`
 
+\`\`\`hcl
+resource "shop_till" "front" {
+  name = "till-\${var.region}" # beside the door
+  size = 3
+}
+\`\`\`
+
+\`\`\`console
+$ shop open --at 9 | tee "the log"
+open since 9
+\`\`\`
+
+\`\`\`text
+func is no keyword here
+\`\`\`
+
 | Name | Price |
 |------|------:|
 | Tea  |     3 |
@@ -123,6 +139,15 @@ chapter('a page shows what was written, and its links lead on', async () => {
   await tabs.nth(1).click();
   assert.ok(await page.getByText('Use brew').isVisible());
   await page.getByRole('img', { name: 'Diagram' }).waitFor();
+  const code = (language) => page.locator(`.doc-code[data-language=${language}]`);
+  await code('go').locator('.doc-marked[data-line="2"] .tok-keyword', { hasText: 'func' }).waitFor();
+  await code('hcl').locator('.tok-keyword', { hasText: 'resource' }).waitFor();
+  await code('console').locator('.tok-keyword', { hasText: 'shop' }).waitFor();
+  assert.equal(await code('text').locator('[class^=tok-]').count(), 0);
+  assert.equal(
+    await code('go').locator('pre').textContent(),
+    '// main greets.\nfunc main() { fmt.Println("hello", 42) }\n',
+  );
   await picture(page, 'docs-page', 'ROADBED_LOOKS');
   await told.sound(page, 'a page of docs');
   await page.getByRole('link', { name: 'Install it' }).click();
@@ -201,6 +226,7 @@ chapter('a page fits a small and a dark screen', async () => {
   await small.goto('/docs/default/component/shop');
   await small.getByText('Mind the gap').waitFor();
   await small.getByRole('img', { name: 'Diagram' }).waitFor();
+  await small.locator('.tok-keyword', { hasText: 'resource' }).waitFor();
   await picture(small, 'docs-small', 'ROADBED_LOOKS');
   const wide = await small.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(wide <= 0, `it is ${wide} px wider than the screen`);

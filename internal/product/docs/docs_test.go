@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/product/docs/markdown"
@@ -139,7 +138,7 @@ func TestLinks(t *testing.T) {
 // TestCheck tells what is wrong with files that somebody sends.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	s := &Service{markdown: markdown.New(func() time.Time { return time.Time{} })}
+	s := &Service{markdown: markdown.New()}
 	report, err := s.CheckFiles(context.Background(), tree1("docs/index.md", "# I\n[ok](a.md#a) [bad](a.md#b) ![no](x.png)\n\n--8<-- \"y\"\n", "docs/a.md", "# A\n\n[^1]\n\n[^1]: [i](index.md#i)\n"))
 	if err != nil || report.Pages != 2 || report.Links != 4 || len(report.Problems) != 3 {
 		t.Fatalf("%+v, %v", report, err)

@@ -43,7 +43,7 @@ type Service struct {
 
 // New builds the room and registers its jobs and subscriptions.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, markdown: markdown.New(d.Now), cache: newCache(cacheBytes)}
+	s := &Service{Deps: d, markdown: markdown.New(), cache: newCache(cacheBytes)}
 	s.subscribe()
 	return s
 }

@@ -3,7 +3,6 @@ package markdown
 import (
 	"bytes"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -88,11 +87,10 @@ type Page struct {
 type Renderer struct {
 	markdown goldmark.Markdown
 	policy   *bluemonday.Policy
-	now      func() time.Time
 }
 
 // New gives a renderer.
-func New(now func() time.Time) *Renderer {
+func New() *Renderer {
 	m := goldmark.New(
 		goldmark.WithExtensions(
 			extension.Linkify, extension.Strikethrough, extension.TaskList, extension.DefinitionList,
@@ -107,7 +105,7 @@ func New(now func() time.Time) *Renderer {
 		),
 		goldmark.WithRendererOptions(html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(nodes{}, 50))),
 	)
-	return &Renderer{markdown: m, policy: policy(), now: now}
+	return &Renderer{markdown: m, policy: policy()}
 }
 
 // state is what one reading of a page gathers; the parsers and renderers find it in the context and in the document.
@@ -116,7 +114,6 @@ type state struct {
 	source  []byte
 	lines   lineIndex
 	options Options
-	light   *highlighter
 }
 
 var stateKey = parser.NewContextKey()
@@ -128,7 +125,6 @@ func (r *Renderer) Render(source []byte, o Options) (Page, error) {
 		return Page{}, err
 	}
 	root.(*ast.Document).AddMeta(metaState, s)
-	s.light = newHighlighter(r.now)
 	var out bytes.Buffer
 	if err := r.markdown.Renderer().Render(&limited{&out}, s.source, root); err != nil {
 		return Page{}, fault.Errorf(fault.TooLarge, "the page can't be shown: %w", err)

@@ -3,17 +3,13 @@ package markdown
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// still gives a renderer whose budget of time never ends.
-func still() *Renderer { return New(func() time.Time { return time.Time{} }) }
-
 func render(t *testing.T, source string) Page {
 	t.Helper()
-	p, err := still().Render([]byte(source), Options{})
+	p, err := New().Render([]byte(source), Options{})
 	if err != nil {
 		t.Fatalf("render %.100q: %v", source, err)
 	}
@@ -35,12 +31,12 @@ func TestFeatures(t *testing.T) {
 		{"unfolded", "???+ tip\n    x", `<details class="doc-admonition doc-tip" open=""><summary>Tip</summary>`},
 		{"note in a list", "- a\n\n    !!! note\n        deep", "<p class=\"doc-title\">Note</p>\n<p>deep</p>\n</div>\n</li>"},
 		{"note in a note", "!!! note\n    !!! tip\n        deep", "<p class=\"doc-title\">Tip</p>\n<p>deep</p>\n</div>\n</div>"},
-		{"code in a note", "!!! note\n    ```go\n    x := 1\n    ```\n", `<span class="nx">x</span>`},
+		{"code in a note", "!!! note\n    ```go\n    x := \"1\"\n    ```\n", `<div class="doc-code" data-language="go"><pre><code><span class="doc-line">x := &#34;1&#34;`},
 		{"alert", "> [!WARNING]\n> Take *care*.", "<div class=\"doc-admonition doc-warning\">\n<p class=\"doc-title\">Warning</p>\n<p>Take <em>care</em>.</p>"},
 		{"quote", "> [!OTHER]\n> text", "<blockquote>"},
 		{"tabs", "=== \"One\"\n    a\n\n=== \"Two\"\n    b\n\nOut\n\n=== \"Three\"\n    c", "<div class=\"doc-tabs\">\n<section class=\"doc-tab\"><p class=\"doc-title\">One</p>\n<p>a</p>\n</section>\n<section class=\"doc-tab\"><p class=\"doc-title\">Two</p>\n<p>b</p>\n</section>\n</div>\n<p>Out</p>\n<div class=\"doc-tabs\">"},
-		{"code", "```python title=\"a <b>.py\" linenums=\"7\" hl_lines=\"2\"\nx = 1\ny = 2\n```", `<div class="doc-code" data-language="python"><div class="doc-codetitle">a &lt;b&gt;.py</div><pre><code><span class="doc-line" data-line="7"><span class="n">x</span>`},
-		{"marked line", "```python hl_lines=\"2\"\nx = 1\ny = 2\n```", `<span class="doc-line doc-marked">`},
+		{"code", "```python title=\"a <b>.py\" linenums=\"7\" hl_lines=\"2\"\nx = 1\ny = 2\n```", "<div class=\"doc-code\" data-language=\"python\"><div class=\"doc-codetitle\">a &lt;b&gt;.py</div><pre><code><span class=\"doc-line\" data-line=\"7\">x = 1\n</span><span class=\"doc-line doc-marked\" data-line=\"8\">y = 2\n</span></code></pre></div>"},
+		{"marked line", "```python hl_lines=\"2\"\nx = 1\ny = 2\n```", "<span class=\"doc-line\">x = 1\n</span><span class=\"doc-line doc-marked\">y = 2\n</span>"},
 		{"code in braces", "```{.yaml .annotate title=\"x\"}\na: 1\n```", `<div class="doc-code" data-language="yaml"><div class="doc-codetitle">x</div>`},
 		{"code of no language", "```\n<b>\n```", "<div class=\"doc-code\"><pre><code><span class=\"doc-line\">&lt;b&gt;\n</span></code></pre></div>"},
 		{"indented code", "    <b>", "<span class=\"doc-line\">&lt;b&gt;"},
@@ -114,7 +110,7 @@ Run *this*:
 		!strings.Contains(p.Sections[1].Text, "Run this:") || !strings.Contains(p.Sections[1].Text, "make <all>") || !strings.Contains(p.Sections[1].Text, "Mind\nThe gap.") {
 		t.Errorf("sections %+v", p.Sections)
 	}
-	read, err := still().Read([]byte("# A\n--8<-- \"x\"\n"))
+	read, err := New().Read([]byte("# A\n--8<-- \"x\"\n"))
 	if err != nil || read.Title != "A" || len(read.Problems) != 1 || read.Problems[0].Line != 2 || read.HTML != "" {
 		t.Errorf("read %+v, %v", read, err)
 	}
@@ -123,7 +119,7 @@ Run *this*:
 // TestLinksAreResolved shows that links of Markdown and of HTML take the address that they are given.
 func TestLinksAreResolved(t *testing.T) {
 	t.Parallel()
-	p, err := still().Render([]byte("[a](a.md) ![i](i.png) [gone](gone.md)\n\n<a href=\"h.md\">h</a><img src=\"x.png\">\n\n[![b](https://x.org/b.svg)](https://x.org)\n\n![c](https://x.org/c.svg)\n"), Options{
+	p, err := New().Render([]byte("[a](a.md) ![i](i.png) [gone](gone.md)\n\n<a href=\"h.md\">h</a><img src=\"x.png\">\n\n[![b](https://x.org/b.svg)](https://x.org)\n\n![c](https://x.org/c.svg)\n"), Options{
 		Resolve: func(l Link) Resolved {
 			switch {
 			case strings.HasPrefix(l.Target, "gone"):
@@ -161,7 +157,7 @@ func TestHostilePages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := still().Render([]byte(strings.Repeat(unit, size/len(unit))), Options{})
+			p, err := New().Render([]byte(strings.Repeat(unit, size/len(unit))), Options{})
 			if err != nil && !fault.Is(err, fault.TooLarge) {
 				t.Errorf("%v", err)
 			}
@@ -170,24 +166,13 @@ func TestHostilePages(t *testing.T) {
 			}
 		})
 	}
-	if _, err := still().Render(make([]byte, MaxPage+1), Options{}); !fault.Is(err, fault.TooLarge) {
+	if _, err := New().Render(make([]byte, MaxPage+1), Options{}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too large a page: %v", err)
 	}
-	if _, err := still().Render([]byte(strings.Repeat("> ", maxDepth+1)+"x"), Options{}); !fault.Is(err, fault.TooLarge) {
+	if _, err := New().Render([]byte(strings.Repeat("> ", maxDepth+1)+"x"), Options{}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too deep a page: %v", err)
 	}
-	if _, err := still().Render([]byte(strings.Repeat("> ", maxDepth)+"x"), Options{}); err != nil {
+	if _, err := New().Render([]byte(strings.Repeat("> ", maxDepth)+"x"), Options{}); err != nil {
 		t.Errorf("a deep page: %v", err)
-	}
-}
-
-// TestCodeHasABudget shows code plain once the time of its page is spent.
-func TestCodeHasABudget(t *testing.T) {
-	t.Parallel()
-	clock := time.Time{}
-	r := New(func() time.Time { clock = clock.Add(codeBudget / 3); return clock })
-	p, err := r.Render([]byte("```go\nfunc main() { var x int }\n```\n"), Options{})
-	if err != nil || !strings.Contains(p.HTML, "<span class=\"doc-line\">func main() { var x int }\n</span>") {
-		t.Errorf("%s, %v", p.HTML, err)
 	}
 }

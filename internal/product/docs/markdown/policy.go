@@ -20,7 +20,7 @@ func policy() *bluemonday.Policy {
 	p.AllowAttrs("dir").Matching(regexp.MustCompile(`^(ltr|rtl|auto)$`)).Globally()
 	p.AllowAttrs("lang").Matching(regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)).Globally()
 	p.AllowAttrs("id").Matching(regexp.MustCompile(`^` + Prefix + `[^\s"'<>]{1,300}$`)).Globally()
-	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(?:(?:doc-[a-z-]+|footnotes|footnote-(?:ref|backref)|[a-z][a-z0-9]{0,3})(?: |$))+$`)).
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(?:(?:doc-[a-z-]+|footnotes|footnote-(?:ref|backref))(?: |$))+$`)).
 		OnElements("div", "section", "span", "pre", "code", "details", "p", "a", "li", "ul")
 	p.AllowAttrs("data-line").Matching(regexp.MustCompile(`^\d{1,7}$`)).OnElements("span")
 	p.AllowAttrs("data-language").Matching(regexp.MustCompile(`^[\w.+#-]{1,40}$`)).OnElements("div")

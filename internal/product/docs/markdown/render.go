@@ -139,18 +139,27 @@ func (nodes) fenced(w util.BufWriter, source []byte, node ast.Node, entering boo
 	if n.Info != nil {
 		c = parseInfo(string(n.Info.Value(source)))
 	}
-	writeCode(w, stateOf(n), c, linesText(n.Lines(), source))
+	writeCode(w, c, linesText(n.Lines(), source))
 	return ast.WalkSkipChildren, nil
 }
 
 func (nodes) codeBlock(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
-		writeCode(w, stateOf(node), code{}, linesText(node.Lines(), source))
+		writeCode(w, code{}, linesText(node.Lines(), source))
 	}
 	return ast.WalkSkipChildren, nil
 }
 
-func writeCode(w util.BufWriter, s *state, c code, source string) {
+// code is a block of code.
+type code struct {
+	language string
+	title    string
+	numbers  int // the number of its first line; 0 for none
+	marked   map[int]bool
+}
+
+// writeCode writes a block with a span for each of its lines. Whoever shows the page colours them by data-language.
+func writeCode(w util.BufWriter, c code, source string) {
 	if c.language == "mermaid" {
 		write(w, `<pre class="doc-mermaid">`, html.EscapeString(source), "</pre>\n")
 		return
@@ -163,7 +172,21 @@ func writeCode(w util.BufWriter, s *state, c code, source string) {
 	if c.title != "" {
 		write(w, `<div class="doc-codetitle">`, html.EscapeString(c.title), "</div>")
 	}
-	write(w, "<pre><code>", s.light.html(c, source), "</code></pre></div>\n")
+	write(w, "<pre><code>")
+	number := 0
+	for line := range strings.Lines(source) {
+		number++
+		write(w, `<span class="doc-line`)
+		if c.marked[number] {
+			write(w, " doc-marked")
+		}
+		write(w, `"`)
+		if c.numbers > 0 {
+			write(w, ` data-line="`, strconv.Itoa(c.numbers+number-1), `"`)
+		}
+		write(w, ">", html.EscapeString(line), "</span>")
+	}
+	write(w, "</code></pre></div>\n")
 }
 
 var infoOption = regexp.MustCompile(`([\w-]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|([^\s"'}]+))`)

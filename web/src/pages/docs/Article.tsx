@@ -2,6 +2,7 @@ import { useMantineColorScheme } from '@mantine/core';
 import { useLocation, useRouter } from '@tanstack/react-router';
 import { type MouseEvent, memo, useEffect, useRef } from 'react';
 import classes from './article.module.css';
+import { colour } from './colour';
 import { diagrams } from './diagrams';
 import { enliven } from './enliven';
 import { anchored, inPortal } from './place';
@@ -12,7 +13,7 @@ const Text = memo(({ html }: { html: string }) => (
   <div dangerouslySetInnerHTML={{ __html: html }} />
 ));
 
-/** A page as the server rendered it, with what needs a browser: tabs, copying of code, diagrams, links without a reload. */
+/** A page as the server rendered it, with what needs a browser: tabs, copying and colours of code, diagrams, links without a reload. */
 export function Article({ html, mermaid }: { html: string; mermaid?: boolean }) {
   const router = useRouter();
   const { hash, pathname } = useLocation();
@@ -20,7 +21,13 @@ export function Article({ html, mermaid }: { html: string; mermaid?: boolean }) 
   const root = useRef<HTMLDivElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the page is another when its text is
   useEffect(() => {
-    if (root.current) enliven(root.current);
+    if (!root.current) return;
+    enliven(root.current);
+    let ended = false;
+    colour(root.current, () => ended).catch(() => {}); // without colours a page is read as well
+    return () => {
+      ended = true;
+    };
   }, [html]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the diagrams are others when the text is
   useEffect(() => {

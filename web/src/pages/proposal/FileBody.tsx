@@ -197,7 +197,7 @@ function useColours(parts: Part[], file: { path: string; patch?: string }): Map<
   const query = useQuery({
     queryKey: ['colours', file.path, file.patch],
     queryFn: async () => {
-      const { highlight } = await import('../repository/highlight');
+      const { highlight } = await import('../../code/highlight');
       const out = new Map<DiffLine, Coloured[]>();
       for (const side of ['removed', 'added'] as const) {
         const lines = parts.flatMap((p) => p.lines.filter((l) => l.kind === 'same' || l.kind === side));

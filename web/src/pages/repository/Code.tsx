@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useLocation, useNavigate } from '@tanstack/react-router';
 import { type CSSProperties, type MouseEvent, memo, useEffect, useMemo, useRef, useState } from 'react';
-import type { Piece } from './highlight';
+import type { Piece } from '../../code/highlight';
 import { hashOf, linesOf, type Range, rangeOf } from './lines';
 import classes from './repository.module.css';
 
@@ -14,7 +14,7 @@ export function useColoured(text: string, path: string, hash: string): Piece[][]
   const plain = useMemo(() => linesOf(text).map((line) => [{ text: line.replace(/\r$/, '') }]), [text]);
   const coloured = useQuery({
     queryKey: ['coloured', hash, path],
-    queryFn: async () => (await (await import('./highlight')).highlight(text, path)) ?? null,
+    queryFn: async () => (await (await import('../../code/highlight')).highlight(text, path)) ?? null,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 60_000,
     retry: false,

@@ -1,12 +1,5 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
-import {
-  bracketMatching,
-  indentOnInput,
-  indentUnit,
-  LanguageDescription,
-  syntaxHighlighting,
-} from '@codemirror/language';
-import { languages } from '@codemirror/language-data';
+import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import {
   drawSelection,
@@ -17,6 +10,7 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import { classHighlighter } from '@lezer/highlight';
+import { ofPath } from '../../code/languages';
 
 const look = EditorView.theme({
   '&': { fontSize: '12.5px', backgroundColor: 'var(--surface)', color: 'var(--mantine-color-text)' },
@@ -71,7 +65,8 @@ export function openEditor({ parent, text, path, ending, label, changed }: Optio
     look,
   ];
   const view = new EditorView({ parent, state: EditorState.create({ doc: text, extensions }) });
-  const known = LanguageDescription.matchFilename(languages, path.slice(path.lastIndexOf('/') + 1));
-  void known?.load().then((loaded) => view.dispatch({ effects: language.reconfigure(loaded) }));
+  void ofPath(path)
+    ?.load()
+    .then((loaded) => view.dispatch({ effects: language.reconfigure(loaded) }));
   return view;
 }
