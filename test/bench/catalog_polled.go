@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	polledRepositories = 200
+	polledRepositories = 2_000
 	polledRounds       = 2
 )
 
