@@ -578,7 +578,7 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 	if many < few {
 		return fmt.Errorf("%d locations took %.1f s of processor time and a few took %.1f s: something else was at work", sweptSources, many, few)
 	}
-	c.most(c.name("sources_polled_cpu"), many-few, 5, "s")
+	c.most(c.name("sources_swept_cpu"), many-few, 5, "s")
 	return nil
 }
 
