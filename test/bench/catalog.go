@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -112,6 +113,11 @@ func (c *catalogued) ingest(ctx context.Context) error {
 		return err
 	}
 	idle.show(c.name("write_before_ingest"))
+	idleLeases, err := c.leases(ctx, 3*time.Second, nil)
+	if err != nil {
+		return err
+	}
+	idleLeases.show(c.name("lease_before_ingest"))
 	began := time.Now()
 	if _, err := c.me.git(ctx, c.work, "push", "--quiet", c.url, "HEAD:refs/heads/main"); err != nil {
 		return err
@@ -119,10 +125,11 @@ func (c *catalogued) ingest(ctx context.Context) error {
 	figure(c.name("push_of_all"), time.Since(began).Seconds(), "s")
 	began = time.Now()
 	ended := make(chan struct{})
-	var waits spread
-	var failed error
+	var waits, leases spread
+	var failed, failedToo error
 	var group sync.WaitGroup
 	group.Go(func() { waits, failed = c.writes(ctx, time.Hour, ended) })
+	group.Go(func() { leases, failedToo = c.leases(ctx, time.Hour, ended) })
 	peak, cpu := 0.0, c.s.cpu()
 	err = c.until(ctx, time.Hour, func() (bool, error) {
 		now, err := c.s.memory()
@@ -136,10 +143,7 @@ func (c *catalogued) ingest(ctx context.Context) error {
 	took := time.Since(began)
 	close(ended)
 	group.Wait()
-	if err == nil {
-		err = failed
-	}
-	if err != nil {
+	if err = errors.Join(err, failed, failedToo); err != nil {
 		return err
 	}
 	n := fmt.Sprint(c.made.entities)
@@ -162,7 +166,47 @@ func (c *catalogued) ingest(ctx context.Context) error {
 	waits.show(c.name("write_during_ingest"))
 	c.most(c.name("write_during_ingest_waits"), waits.at(0.99)-idle.at(0.5), 100, "ms")
 	figure(c.name("write_during_ingest_max"), waits.at(1), "ms")
+	leases.show(c.name("lease_during_ingest"))
+	c.most(c.name("lease_during_ingest_waits"), leases.at(0.99)-idleLeases.at(0.5), 100, "ms")
 	return c.loops(ctx)
+}
+
+const brief = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: brief-}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      container: {image: busybox, command: [sh, -c], args: ["true"]}
+`
+
+// leases runs a small step again and again, and gives how long each waited for a worker to lease it.
+func (c *catalogued) leases(ctx context.Context, most time.Duration, ended <-chan struct{}) (took spread, err error) {
+	for until := time.Now().Add(most); time.Now().Before(until); {
+		r, err := client.Post[client.RunDetail](ctx, c.s.api, "/workflows/runs", map[string]string{"document": brief})
+		for err == nil && r.Ended == nil {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-ctx.Done():
+				return took, ctx.Err()
+			}
+			r, err = client.Get[client.RunDetail](ctx, c.s.api, "/runs/"+r.ID, nil)
+		}
+		if err != nil {
+			return took, err
+		}
+		if len(r.Steps) != 1 || r.Steps[0].Started == nil {
+			return took, fmt.Errorf("run %s is %s: %s", r.ID, r.State, r.Reason)
+		}
+		took = append(took, r.Steps[0].Started.Sub(r.Created))
+		select {
+		case <-ended:
+			return took, nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return took, nil
 }
 
 // settled waits until the server does nothing more by itself, such as to look for docs or to make the index of the search.
@@ -287,21 +331,30 @@ func (c *catalogued) queries(ctx context.Context) error {
 		path  func(i int) string
 		bound float64
 	}{
-		{"by_query", func(int) string { return "/entities?kind=component&type=service&limit=20" }, 5},
-		{"by_owner", func(i int) string {
-			return "/entities?kind=component&owner=" + url.QueryEscape(c.made.owner(i)) + "&limit=20"
+		{"by_query", func(i int) string {
+			kind := []string{"component", "api", "resource"}[i%3]
+			return byQuery + "limit=20&filter=kind=" + kind + ",spec.type=" + typesMade[kind][i/3%len(typesMade[kind])]
 		}, 5},
-		{"facets", func(int) string { return "/facets?facet=type&kind=component" }, 5},
-		{"page_in_the_middle", func(i int) string { return "/entities?kind=component&namespace=made&limit=50" }, 5},
-		{"by_name", func(i int) string { return "/entities/" + c.made.path(i*997) }, 5},
-		{"full_text", func(i int) string { return "/entities?text=" + url.QueryEscape(c.made.words(i)) + "&limit=20" }, 15},
+		{"by_owner", func(i int) string {
+			return "/api/v1/entities?kind=component&owner=" + url.QueryEscape(c.made.owner(i)) + "&limit=20"
+		}, 5},
+		{"facets", func(i int) string {
+			return "/api/catalog/entity-facets?facet=spec.type&filter=kind=" + []string{"component", "api", "resource"}[i%3]
+		}, 5},
+		{"by_name", func(i int) string { return "/api/catalog/entities/by-name/" + c.made.path(i*997) }, 5},
+		{"full_text", func(i int) string {
+			return "/api/v1/entities?text=" + url.QueryEscape(c.made.words(i)) + "&limit=20"
+		}, 15},
 	} {
 		took, err := c.ask(ctx, q.path, catalogRounds)
 		if err != nil {
 			return err
 		}
 		figure(c.name(q.name+"_p50"), took.at(0.5), "ms")
-		c.most(c.name(q.name+"_p99"), took.at(0.99), q.bound*scale, "ms")
+		c.most(c.name(q.name+"_p99"), took.at(0.99), min(q.bound*scale, max(q.bound, 25)), "ms")
+	}
+	if err := c.pages(ctx, 5*scale); err != nil {
+		return err
 	}
 	if err := c.searches(ctx); err != nil {
 		return err
@@ -314,10 +367,10 @@ func (c *catalogued) queries(ctx context.Context) error {
 		path  func(i int) string
 		least float64
 	}{
-		{"by_name", func(i int) string { return "/entities/" + c.made.path(i*997) }, 5000},
-		{"by_query", func(int) string { return "/entities?kind=component&type=service&limit=20" }, 2000},
+		{"by_name", func(i int) string { return "/api/v1/entities/" + c.made.path(i*997) }, 5000},
+		{"by_query", func(int) string { return "/api/v1/entities?kind=component&type=service&limit=20" }, 2000},
 	} {
-		n, err := throughput(ctx, c.s.api.URL+"/api/v1", c.s.api.Token, q.path)
+		n, err := throughput(ctx, c.s.api.URL, c.s.api.Token, q.path)
 		if err != nil {
 			return err
 		}
@@ -326,12 +379,51 @@ func (c *catalogued) queries(ctx context.Context) error {
 	return bareHandler(ctx, c.kind)
 }
 
+const byQuery = "/api/catalog/entities/by-query?"
+
+// pages reads an ordered list of Backstage's API page by page.
+func (c *catalogued) pages(ctx context.Context, bound float64) error {
+	var took spread
+	rest := "limit=50&orderField=metadata.title,desc&filter=kind=component"
+	for range min(catalogRounds, c.made.entities/100) {
+		var page struct {
+			Items    []json.RawMessage `json:"items"`
+			PageInfo struct {
+				NextCursor string `json:"nextCursor"`
+			} `json:"pageInfo"`
+		}
+		began := time.Now()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.s.api.URL+byQuery+rest, nil)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+c.s.api.Token)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		took = append(took, time.Since(began))
+		if err == nil {
+			err = json.Unmarshal(text, &page)
+		}
+		if err != nil || len(page.Items) != 50 || page.PageInfo.NextCursor == "" {
+			return fmt.Errorf("page %d is %.200s: %w", len(took), text, err)
+		}
+		rest = "limit=50&cursor=" + url.QueryEscape(page.PageInfo.NextCursor)
+	}
+	figure(c.name("ordered_page_p50"), took.at(0.5), "ms")
+	c.most(c.name("ordered_page_p99"), took.at(0.99), bound, "ms")
+	return nil
+}
+
 // ask sends requests one after another on one connection.
 func (c *catalogued) ask(ctx context.Context, path func(i int) string, n int) (spread, error) {
 	var took spread
 	for i := range n + 20 {
 		began := time.Now()
-		if err := get(ctx, c.s.api.URL+"/api/v1"+path(i), c.s.api.Token); err != nil {
+		if err := get(ctx, c.s.api.URL+path(i), c.s.api.Token); err != nil {
 			return nil, err
 		}
 		if i >= 20 { // those before warm what there is to warm
@@ -486,7 +578,7 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 	if many < few {
 		return fmt.Errorf("%d locations took %.1f s of processor time and a few took %.1f s: something else was at work", sweptSources, many, few)
 	}
-	c.most(c.name("sources_polled_cpu"), many-few, 5, "s")
+	c.most(c.name("sources_swept_cpu"), many-few, 5, "s")
 	return nil
 }
 

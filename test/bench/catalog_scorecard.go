@@ -48,8 +48,8 @@ func (c *catalogued) scorecards(ctx context.Context) error {
 	figure(c.name("scorecard_of_all"), time.Since(began).Seconds(), "s")
 	figure(c.name("scorecard_per_second"), float64(card.Entities)/time.Since(began).Seconds(), "1/s")
 	for _, q := range []struct{ name, path string }{
-		{"gaps", "/facets?facet=gap"}, {"graph_of_500", "/graph?depth=3&nodes=500&root=" + url.QueryEscape(c.made.ref(7))},
-		{"scorecard", "/scorecards/default/ready"}, {"scorecard_teams", "/scorecards/default/ready/teams"}, {"scorecard_failing", "/scorecards/default/ready/entities?failing=system&limit=50"},
+		{"gaps", "/api/v1/facets?facet=gap"}, {"graph_of_500", "/api/v1/graph?depth=3&nodes=500&root=" + url.QueryEscape(c.made.ref(7))},
+		{"scorecard", "/api/v1/scorecards/default/ready"}, {"scorecard_teams", "/api/v1/scorecards/default/ready/teams"}, {"scorecard_failing", "/api/v1/scorecards/default/ready/entities?failing=system&limit=50"},
 	} {
 		took, err := c.ask(ctx, func(int) string { return q.path }, catalogRounds/4)
 		if err != nil {

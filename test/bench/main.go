@@ -47,6 +47,7 @@ var parts = []part{
 	{"many", "git", manyFigures},
 	{"hooks", "git", hookFigures},
 	{"catalog", "catalog", catalogFigures},
+	{"polled", "catalog", polledFigures},
 }
 
 func main() {

@@ -41,4 +41,15 @@ func (s *Service) Drop(ctx context.Context, id string) (bool, error) { return s.
 func (s *Service) Trim(ctx context.Context) error { return s.trim(ctx) }
 
 // Due gives the outside repositories whose time has come.
-func (s *Service) Due(now time.Time) []string { return s.watches.due(now) }
+func (s *Service) Due(now time.Time) (ids []string) {
+	for _, integration := range s.watches.due(now) {
+		for {
+			id, ok := s.watches.take(context.Background(), integration, now)
+			if !ok {
+				break
+			}
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

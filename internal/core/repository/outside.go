@@ -27,6 +27,18 @@ type Outside struct {
 	Trouble      string    // why it can't be fetched; "" when it can
 	TroubleKind  string    // the fault's: unauthenticated, denied, not found, …
 	TroubleSince time.Time
+
+	view view
+}
+
+// view is what was seen of a repository at its forge. It outlives a restart, so that a look at many in which nothing has
+// changed costs a conditional request each, and neither a transaction nor a process of git. Its times are microseconds, 0 for
+// none.
+type view struct {
+	mark    string // of the forge's answer; "" for none
+	changed int64  // what the forge said with it of its last change
+	quiet   int64  // a last change that was said so long after the references were compared that nothing older is missing
+	listed  int64  // when that was
 }
 
 // Forges gives the forges that integrations are of.
@@ -45,6 +57,14 @@ type Terms struct {
 	Forge    string        // github, gitlab or gitea
 	Owners   []string      // whose repositories; none: all that the credentials see
 	Interval time.Duration // between looks at a repository of which no webhook tells; 0: OutsideOptions.Poll
+}
+
+// lag is how much later than a change the forge may tell of it: GitLab notes activity once an hour.
+func (t Terms) lag() time.Duration {
+	if t.Forge == "gitlab" {
+		return 65 * time.Minute
+	}
+	return 0
 }
 
 // check refuses a repository (OWNER/NAME) that an integration is not for.

@@ -93,38 +93,47 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 		return err
 	}
 	behind := 0
-	there, err := s.ask(ctx, &r)
+	v, lag, err := s.ask(ctx, &r)
 	if err == nil {
-		behind, err = s.bring(ctx, r, there, a)
+		behind, err = s.bring(ctx, r, &v, lag, a)
 	}
 	if fault.Is(err, fault.Canceled) || ctx.Err() != nil {
 		return fault.Errorf(fault.Canceled, "fetch %s: %w", r.FullName(), errors.Join(err, ctx.Err()))
 	}
 	s.watches.with(id, func(w *watch) { w.behind = behind })
-	if late := s.troubled(ctx, id, err); late != nil && err == nil {
+	if late := s.note(ctx, r, v, err); late != nil && err == nil {
 		return late
 	}
 	return err
 }
 
-// ask asks the forge what the repository is now, and brings the row to that.
-func (s *Service) ask(ctx context.Context, r *Repository) (forge.Repository, error) {
+// ask asks the forge what the repository is now, if it is not what it was, and brings the row to that.
+func (s *Service) ask(ctx context.Context, r *Repository) (v view, lag time.Duration, err error) {
+	v = r.Outside.view
 	f, terms, err := s.forge(ctx, r.Outside.Integration)
 	if err != nil {
-		return forge.Repository{}, err
+		return v, 0, err
 	}
 	s.watches.with(r.ID, func(w *watch) { w.interval = terms.Interval })
-	there, err := f.GetRepository(ctx, r.Outside.Remote)
+	known := forge.Known{Mark: v.mark}
+	there, err := f.GetRepository(forge.Conditional(ctx, &known), r.Outside.Remote)
+	if known.Unchanged {
+		return v, terms.lag(), terms.check(r.Outside.Remote)
+	}
 	if err == nil {
 		err = terms.check(there.Name)
 	}
 	if err != nil {
-		return there, err
+		return v, 0, err
 	}
 	if there.ID != r.Outside.RemoteID {
-		return there, fault.Errorf(fault.Conflict, "%s is another repository at the forge than the one that was connected, which was renamed or deleted; disconnect this one, and connect what it is called now", there.Name)
+		return v, 0, fault.Errorf(fault.Conflict, "%s is another repository at the forge than the one that was connected, which was renamed or deleted; disconnect this one, and connect what it is called now", there.Name)
 	}
-	return there, s.obey(ctx, r, there)
+	if err := s.obey(ctx, r, there); err != nil {
+		return v, 0, err
+	}
+	v.mark, v.changed = known.Mark, store.Micros(there.Changed)
+	return v, terms.lag(), nil
 }
 
 // obey brings the row to what the forge says of the repository. Each difference is an entry of the ledger.
@@ -176,14 +185,12 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 	return fault.Wrap(err, "follow %s", there.Name)
 }
 
-// bring fetches what has moved. behind counts the references that moved there and not here, when it fails.
-func (s *Service) bring(ctx context.Context, r Repository, there forge.Repository, a ask) (behind int, err error) {
+// bring fetches what has moved, and notes in v what was seen then. behind counts the references that moved there and not
+// here, when it fails.
+func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Duration, a ask) (behind int, err error) {
 	now := s.now()
 	missing := !isFolder(s.folder(r.ID))
-	unmoved := false
-	s.watches.with(r.ID, func(w *watch) {
-		unmoved = !there.Changed.IsZero() && there.Changed.Equal(w.quiet) && now.Sub(w.listed) < relist
-	})
+	unmoved := v.changed != 0 && v.changed == v.quiet && now.Sub(store.FromMicros(v.listed)) < relist
 	if unmoved && !missing && a.none() && !r.first() {
 		return 0, nil
 	}
@@ -204,11 +211,10 @@ func (s *Service) bring(ctx context.Context, r Repository, there forge.Repositor
 		return s.behind(ctx, r.ID, refs), err
 	}
 	s.watches.with(r.ID, func(w *watch) {
-		w.listed = now
-		if w.seen.Equal(there.Changed) {
-			w.quiet = there.Changed // and what moved in that second was seen by this list
+		if v.changed != 0 && w.seen == v.changed && now.Sub(store.FromMicros(v.changed)) > lag { // what moved in that second was seen by this list
+			v.quiet, v.listed = v.changed, store.Micros(now)
 		}
-		w.seen = there.Changed
+		w.seen = v.changed
 	})
 	return 0, s.bringCommits(ctx, r, remote, a.commits)
 }
@@ -340,21 +346,26 @@ func (s *Service) bringCommits(ctx context.Context, r Repository, remote git.Rem
 	return nil
 }
 
-// troubled writes how it went to the repository's row, when that is news.
-func (s *Service) troubled(ctx context.Context, id string, failed error) error {
+// note writes what a look saw and how it went to the repository's row, when that is news.
+func (s *Service) note(ctx context.Context, r Repository, v view, failed error) error {
 	now := s.now()
+	kind := ""
+	if failed != nil {
+		kind = fault.KindOf(failed).String()
+	}
+	usual := func(o Outside) bool { return kind == o.TroubleKind && (kind != "" || !o.Fetched.IsZero()) }
+	if usual(*r.Outside) && v == r.Outside.view {
+		return nil
+	}
+	id := r.ID
 	return fault.Wrap(s.db.Write(ctx, func(tx *store.Tx) error {
 		r, err := byID(ctx, tx, id)
 		if err != nil || r.Outside == nil {
 			return err
 		}
 		o := *r.Outside
-		kind := ""
-		if failed != nil {
-			kind = fault.KindOf(failed).String()
-		}
-		if kind == o.TroubleKind && (kind != "" || !o.Fetched.IsZero()) {
-			return nil
+		if err := setSeen(ctx, tx, id, v); err != nil || usual(o) {
+			return err
 		}
 		data := map[string]string{"repository": r.FullName(), "integration": o.Integration, "remote": o.Remote}
 		entry := "repository.recovered"

@@ -2,6 +2,9 @@ package repository_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +41,8 @@ type away struct {
 	terms    repository.Terms
 	password string
 	asked    atomic.Int64 // by the API
+	same     atomic.Int64 // answers that nothing has changed
+	api      *http.Client
 	lists    atomic.Int64 // by git, for references
 	packs    atomic.Int64 // by git, for objects
 	gate     atomic.Pointer[func()]
@@ -54,6 +59,10 @@ func newAway(t testing.TB) *away {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api" {
+			a.answer(w, r)
+			return
+		}
 		a.mu.Lock()
 		password := a.password
 		a.mu.Unlock()
@@ -78,8 +87,31 @@ func newAway(t testing.TB) *away {
 	}))
 	t.Cleanup(server.Close)
 	a.url = server.URL
+	transport, err := forge.NewTransport(forge.TransportOptions{URL: a.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.api = &http.Client{Transport: transport}
 	a.there = thereAtFirst()
 	return a
+}
+
+// answer says what the repository is, once.
+func (a *away) answer(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	text, err := json.Marshal(a.there)
+	a.mu.Unlock()
+	if err != nil {
+		a.t.Error(err)
+	}
+	mark := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(text)))
+	w.Header().Set("ETag", mark)
+	if r.Header.Get("If-None-Match") == mark {
+		a.same.Add(1)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(text) // who has gone is told by the test
 }
 
 func thereAtFirst() forge.Repository {
@@ -121,17 +153,27 @@ type awayForge struct {
 	*away
 }
 
-func (a awayForge) GetRepository(_ context.Context, name string) (forge.Repository, error) {
+func (a awayForge) GetRepository(ctx context.Context, name string) (r forge.Repository, err error) {
 	a.asked.Add(1)
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.fails != nil {
-		return forge.Repository{}, a.fails
+	fails := a.fails
+	a.mu.Unlock()
+	if fails != nil {
+		return r, fails
 	}
 	if name == "acme/gone" {
-		return forge.Repository{}, fault.Errorf(fault.NotFound, "there is no repository %s", name)
+		return r, fault.Errorf(fault.NotFound, "there is no repository %s", name)
 	}
-	return a.there, nil
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/api", nil)
+	if err != nil {
+		return r, err
+	}
+	answer, err := a.api.Do(request)
+	if err != nil {
+		return r, err
+	}
+	defer answer.Body.Close()
+	return r, json.NewDecoder(answer.Body).Decode(&r)
 }
 
 func (a awayForge) ListRepositories(_ context.Context, owner string, part page.Request) (page.Of[forge.Repository], error) {

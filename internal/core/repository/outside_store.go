@@ -9,8 +9,8 @@ import (
 )
 
 func insertOutside(ctx context.Context, tx *store.Tx, id string, o Outside) error {
-	_, err := tx.Exec(ctx, `INSERT INTO repository_outsides (repository, integration, remote, remote_id, url, private, fetched, trouble, trouble_kind,
-		trouble_since) VALUES ($1, $2, $3, $4, $5, $6, 0, '', '', 0)`, id, o.Integration, o.Remote, o.RemoteID, o.URL, o.Private)
+	_, err := tx.Exec(ctx, `INSERT INTO repository_outsides (repository, integration, remote, remote_id, url, private, fetched, mark, changed, quiet,
+		listed, trouble, trouble_kind, trouble_since) VALUES ($1, $2, $3, $4, $5, $6, 0, '', 0, 0, 0, '', '', 0)`, id, o.Integration, o.Remote, o.RemoteID, o.URL, o.Private)
 	return err
 }
 
@@ -50,6 +50,13 @@ func setRemote(ctx context.Context, tx *store.Tx, id string, o Outside) error {
 // setFetched writes when something was fetched.
 func setFetched(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET fetched = $2 WHERE repository = $1`, id, at)
+	return err
+}
+
+// setSeen writes what was seen of it at the forge.
+func setSeen(ctx context.Context, tx *store.Tx, id string, v view) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET mark = $2, changed = $3, quiet = $4, listed = $5 WHERE repository = $1`,
+		id, v.mark, v.changed, v.quiet, v.listed)
 	return err
 }
 

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +33,8 @@ type watch struct {
 	interval    time.Duration // of the integration; 0 when it says none
 	next        time.Time     // when it is looked at
 	looked      time.Time     // when that worked last
-	listed      time.Time     // when the references were compared last
 	hooked      time.Time     // when a webhook told of it last
-	seen        time.Time     // what the forge said last of its last change
-	quiet       time.Time     // what it said so long after the references were compared that nothing older is missing
+	seen        int64         // what the forge said of its last change, in microseconds, before the references were compared last
 	failures    int
 	failed      error // of the last look
 	behind      int
@@ -58,10 +57,17 @@ type watches struct {
 	byID map[string]*watch
 	held map[string]time.Time // integrations whose forge wants to be left alone, and until when
 	wake chan struct{}
+
+	line      map[string][]string // ids of those that are due, by their integration
+	looking   int                 // of the loop, now
+	lookingBy map[string]int      // the same, by integration
 }
 
 func newWatches() *watches {
-	return &watches{byID: map[string]*watch{}, held: map[string]time.Time{}, wake: make(chan struct{}, 1)}
+	return &watches{
+		byID: map[string]*watch{}, held: map[string]time.Time{}, wake: make(chan struct{}, 1),
+		line: map[string][]string{}, lookingBy: map[string]int{},
+	}
 }
 
 // get gives a watch; the caller has the lock.
@@ -165,7 +171,7 @@ func (w *watches) lead(ctx context.Context, watched *watch, mine *flight, fn fun
 const (
 	looksAtOnce    = 16 // of the loop
 	looksShare     = 4  // of one integration
-	relist         = time.Hour
+	relist         = 24 * time.Hour
 	hookedInterval = 6 // times the interval of polling, where webhooks come
 	hookedFor      = 24 * time.Hour
 	firstRetry     = 30 * time.Second
@@ -179,30 +185,46 @@ func spread(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5+1)
 }
 
-// due gives repositories whose time has come, as many as may be looked at now.
-func (w *watches) due(now time.Time) (ids []string) {
+// due lines up the repositories whose time has come, the longest due first, and gives for each integration how many looks
+// at them may begin now. Each takes what is next in the line, until there is no more.
+func (w *watches) due(now time.Time) (starts []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	busy := map[string]int{}
-	all := 0
-	for _, one := range w.byID {
-		if one.running != nil {
-			busy[one.integration]++
-			all++
-		}
-	}
+	clear(w.line)
 	for id, one := range w.byID {
-		if all >= looksAtOnce {
-			break
+		if one.running == nil && one.integration != "" && !one.next.After(now) && !w.held[one.integration].After(now) {
+			w.line[one.integration] = append(w.line[one.integration], id)
 		}
-		if one.running != nil || one.integration == "" || one.next.After(now) || w.held[one.integration].After(now) || busy[one.integration] >= looksShare {
-			continue
-		}
-		busy[one.integration]++
-		all++
-		ids = append(ids, id)
 	}
-	return ids
+	for integration, ids := range w.line {
+		slices.SortFunc(ids, func(a, b string) int { return w.byID[a].next.Compare(w.byID[b].next) })
+		for range ids {
+			if w.looking >= looksAtOnce || w.lookingBy[integration] >= looksShare {
+				break
+			}
+			w.looking++
+			w.lookingBy[integration]++
+			starts = append(starts, integration)
+		}
+	}
+	return starts
+}
+
+// take gives the next in the line of an integration; without one, the looks that began with due are one fewer.
+func (w *watches) take(ctx context.Context, integration string, now time.Time) (id string, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.line[integration]) > 0 && ctx.Err() == nil && !w.held[integration].After(now) {
+		id, w.line[integration] = w.line[integration][0], w.line[integration][1:]
+		if one := w.byID[id]; one != nil && one.running == nil && !one.next.After(now) {
+			return id, true
+		}
+	}
+	w.looking--
+	if w.lookingBy[integration]--; w.lookingBy[integration] == 0 {
+		delete(w.lookingBy, integration)
+	}
+	return "", false
 }
 
 // follow looks at the outside repositories again and again, until ctx ends.
@@ -220,8 +242,16 @@ func (s *Service) follow(ctx context.Context) {
 			read = time.Now()
 			s.enlist(ctx)
 		}
-		for _, id := range s.watches.due(s.now()) {
-			looking.Go(func() { _ = s.look(ctx, id, ask{}) }) // it is in the row
+		for _, integration := range s.watches.due(s.now()) {
+			looking.Go(func() {
+				for {
+					id, ok := s.watches.take(ctx, integration, s.now())
+					if !ok {
+						return
+					}
+					_ = s.look(ctx, id, ask{}) // it is in the row
+				}
+			})
 		}
 		select {
 		case <-ctx.Done():

@@ -35,6 +35,7 @@ type Repositories interface {
 	// ListWithin gives the repositories of an organization, and of all groups that lie within it. NotFound when there is no
 	// organization of that name, or the credentials don't see it.
 	ListWithin(ctx context.Context, organization string, part page.Request) (page.Of[Repository], error)
+	// GetRepository gives one, also by a name that it had. It can be asked for what has changed; see Conditional.
 	GetRepository(ctx context.Context, name string) (Repository, error)
 	// CreateRepository makes an empty repository. Conflict when the name is taken.
 	CreateRepository(ctx context.Context, r NewRepository) (Repository, error)

@@ -110,7 +110,7 @@ func (a *answer) ask(h http.Header) {
 	case a == nil:
 	case a.etag != "":
 		h.Set("If-None-Match", a.etag)
-	default:
+	case a.modified != "":
 		h.Set("If-Modified-Since", a.modified)
 	}
 }

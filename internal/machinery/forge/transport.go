@@ -83,6 +83,21 @@ type streamKey struct{}
 // Streamed gives a context whose answers are not read at once, not kept and not bounded: archives.
 func Streamed(ctx context.Context) context.Context { return context.WithValue(ctx, streamKey{}, true) }
 
+type knownKey struct{}
+
+// Known is what is known of an answer already, so that it is sent again only when it has changed.
+type Known struct {
+	Mark      string // that came with the answer; "" for all forges that give none
+	Unchanged bool   // it is what it was then, and the read has failed for that
+	answered  bool
+}
+
+// Conditional gives a context whose first read that is answered is conditional, and brings k to the answer. Such an answer
+// is not kept: who polls many things remembers less of each than what a forge says of it.
+func Conditional(ctx context.Context, k *Known) context.Context {
+	return context.WithValue(ctx, knownKey{}, k)
+}
+
 // limited is why a forge is not asked now.
 type limited struct{ until time.Time }
 
@@ -178,15 +193,22 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 		}
 	}
 	var kept *answer
-	if !streamed && r.Method == http.MethodGet {
+	known, _ := ctx.Value(knownKey{}).(*Known)
+	switch {
+	case streamed || r.Method != http.MethodGet:
+		known = nil
+	case known != nil && !known.answered:
+		(&answer{etag: known.Mark}).ask(sent.Header)
+	default:
+		known = nil
 		kept = t.seen.find(r)
 		kept.ask(sent.Header)
 	}
 	got, err := t.base.RoundTrip(sent)
-	var known *fault.Error
+	var refusal *fault.Error
 	switch {
-	case errors.As(err, &known): // such as an address that may not be reached: asking again does not help
-		return nil, fault.Wrap(known, "%s", t.home.Host)
+	case errors.As(err, &refusal): // such as an address that may not be reached: asking again does not help
+		return nil, fault.Wrap(refusal, "%s", t.home.Host)
 	case err != nil:
 		return nil, fault.Errorf(fault.Unavailable, "%s does not answer: %w", t.home.Host, err)
 	}
@@ -199,8 +221,13 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 		said, _ := io.ReadAll(io.LimitReader(got.Body, errorLimit)) // what came is all that there is to show
 		return nil, t.fault(got, said)
 	}
-	if got.StatusCode == http.StatusNotModified && kept != nil {
+	switch {
+	case got.StatusCode != http.StatusNotModified:
+	case kept != nil:
 		return kept.again(r), nil
+	case known != nil:
+		known.Unchanged, known.answered = true, true
+		return nil, fault.Errorf(fault.Stale, "%s has nothing new", t.home.Host)
 	}
 	body, err := io.ReadAll(io.LimitReader(got.Body, answerLimit+1))
 	switch {
@@ -212,7 +239,11 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	if t.empty(sent, got, body) {
 		return nil, fault.Errorf(fault.Unavailable, "%s answers %s in a form that is not known: with nothing", t.home.Host, r.URL.Path)
 	}
-	if r.Method == http.MethodGet && got.StatusCode == http.StatusOK {
+	switch {
+	case r.Method != http.MethodGet || got.StatusCode != http.StatusOK:
+	case known != nil:
+		known.Mark, known.answered = got.Header.Get("ETag"), true
+	default:
 		t.seen.keep(r, got, body)
 	}
 	got.Body, got.Request = io.NopCloser(bytes.NewReader(body)), r

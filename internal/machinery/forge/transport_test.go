@@ -66,6 +66,43 @@ func (f *far) doAt(ctx context.Context, method, address string) (string, error) 
 	return string(body), err
 }
 
+// Who remembers the mark of an answer is told that it still holds, and nothing is kept for that.
+func TestTransportAsksForWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	mark := `"1"`
+	f := newFar(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, "/there", http.StatusMovedPermanently)
+			return
+		}
+		w.Header().Set("ETag", mark)
+		if r.Header.Get("If-None-Match") == mark {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		fmt.Fprint(w, "as of ", mark)
+	})
+	var k forge.Known
+	ask := func(want string, unchanged bool) {
+		t.Helper()
+		k = forge.Known{Mark: k.Mark}
+		ctx := forge.Conditional(t.Context(), &k)
+		got, err := f.doAt(ctx, http.MethodGet, f.URL+"/moved")
+		if got != want || k.Unchanged != unchanged || k.Mark != mark || unchanged != (err != nil) {
+			t.Errorf("%q, %+v, %v", got, k, err)
+		}
+		// What is read beside it is another thing.
+		if beside, err := f.doAt(ctx, http.MethodGet, f.URL+"/beside"); err != nil || beside != "as of "+mark || k.Mark != mark {
+			t.Errorf("beside it there is %q, %v", beside, err)
+		}
+	}
+	ask(`as of "1"`, false)
+	ask("", true)
+	mark = `"2"`
+	ask(`as of "2"`, false)
+	ask("", true)
+}
+
 // noise gives bytes that can't be compressed.
 func noise(size int) []byte {
 	out := make([]byte, size)

@@ -75,6 +75,10 @@ CREATE TABLE repository_outsides (
   url           TEXT NOT NULL, -- of its page
   private       INTEGER NOT NULL,
   fetched       BIGINT NOT NULL, -- when it was found, last, that something had moved, or that a trouble was over; 0 when never
+  mark          TEXT NOT NULL, -- the forge's, of what it said of the repository last; '' for none
+  changed       BIGINT NOT NULL, -- what it said then of the last change
+  quiet         BIGINT NOT NULL, -- a last change by which nothing is missing here
+  listed        BIGINT NOT NULL, -- when the references were compared last
   trouble       TEXT NOT NULL, -- why it can't be fetched; '' when it can
   trouble_kind  TEXT NOT NULL,
   trouble_since BIGINT NOT NULL,

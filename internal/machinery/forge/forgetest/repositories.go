@@ -51,6 +51,15 @@ func repositories(b *bench) {
 	if got.DefaultBranch != "main" {
 		b.t.Errorf("the default branch is %q", got.DefaultBranch)
 	}
+	known := forge.Known{}
+	_, err = b.Forge.GetRepository(forge.Conditional(b.ctx(), &known), made.Name)
+	b.good("read it", err)
+	if known.Mark != "" { // Gitea gives none
+		known = forge.Known{Mark: known.Mark}
+		if got, err := b.Forge.GetRepository(forge.Conditional(b.ctx(), &known), made.Name); err == nil || !known.Unchanged {
+			b.t.Errorf("read again, with nothing new, it is %+v", got)
+		}
+	}
 	for range 4 {
 		b.repository()
 	}
