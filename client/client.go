@@ -61,7 +61,7 @@ type Problem struct {
 // kinds is the way back from HTTP to faults.
 var kinds = map[int]fault.Kind{
 	400: fault.Invalid, 401: fault.Unauthenticated, 403: fault.Denied, 404: fault.NotFound, 409: fault.Conflict, 412: fault.Stale,
-	413: fault.TooLarge, 422: fault.Invalid, 429: fault.Exhausted, 499: fault.Canceled,
+	413: fault.TooLarge, 422: fault.Invalid, 424: fault.Conflict, 429: fault.Exhausted, 499: fault.Canceled,
 	502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Unavailable, // the first and the last are a proxy's, whose server is away
 }
 

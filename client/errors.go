@@ -19,7 +19,7 @@ const (
 	Unauthenticated = fault.Unauthenticated // 401: no token, or one that is not valid or has ended
 	Denied          = fault.Denied          // 403: signed in, but without the right
 	NotFound        = fault.NotFound        // 404: it does not exist, or the caller may not know that it does
-	Conflict        = fault.Conflict        // 409: it is in a state in which this can't be done
+	Conflict        = fault.Conflict        // 409: it is in a state in which this can't be done; 424: a forge does not take the server's credentials
 	Stale           = fault.Stale           // 412: it is no longer as it was seen; see Client.When
 	TooLarge        = fault.TooLarge        // 413: over a limit of size
 	Exhausted       = fault.Exhausted       // 429: over a limit of rate or count; later may work

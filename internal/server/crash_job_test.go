@@ -27,7 +27,8 @@ type town struct {
 	dir               string // of clones
 	admin, alice, bob *client.Client
 	retries           atomic.Int64
-	backs             chan struct{} // told when a sync begins that will be rolled back, to who listens
+	backs             chan struct{} // told when a sync begins that will be rolled back, once somebody listens
+	listens           atomic.Bool
 	tell              func(format string, args ...any)
 
 	mu    sync.Mutex
@@ -57,7 +58,7 @@ const townPeople = `{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {
 func (v *victim) found(t *testing.T) *town {
 	t.Helper()
 	base := "http://" + v.address
-	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken), backs: make(chan struct{}), tell: t.Logf}
+	w := &town{address: v.address, dir: t.TempDir(), admin: client.New(base, crashToken), backs: make(chan struct{}, lanes), tell: t.Logf}
 	if _, err := client.Post[client.List[client.Applied]](t.Context(), w.admin, "/apply", map[string]any{"documents": townPeople, "source": "people"}); err != nil {
 		t.Fatal(err)
 	}
@@ -383,9 +384,8 @@ func (w *town) goBack(ctx context.Context, s *service, commit string) error {
 	if err := w.settle(ctx, id, "succeeded"); err != nil {
 		return err
 	}
-	select {
-	case w.backs <- struct{}{}:
-	default:
+	if w.listens.Load() { // no more jobs begin then, so that there is room for each
+		w.backs <- struct{}{}
 	}
 	var last client.Run
 	err = eventually(ctx, func() (bool, error) {

@@ -159,6 +159,7 @@ func crash(t *testing.T, programs light, database string, first, seeds int, hit 
 		hit(v, t)
 	}
 	calm.Store(1)
+	town.listens.Store(true)
 	t.Logf("%d blows in %s", seeds, time.Since(began).Round(time.Second))
 	done := make(chan error, 1)
 	go func() { done <- people.Wait() }()
@@ -198,6 +199,9 @@ func (w *town) meet(t *testing.T, v *victim, hit func(*victim, *testing.T), done
 			w.await(t.Context(), 2*met, longest)
 			hit(v, t)
 		case err := <-done:
+			if err == nil && met == 0 && len(w.backs) > 0 {
+				err = fmt.Errorf("%d services were rolled back, and none was met", len(w.backs))
+			}
 			return met, err
 		}
 	}

@@ -104,7 +104,7 @@ func (h *House) observe(next http.Handler) http.Handler {
 		began := time.Now()
 		seen := &statusWriter{ResponseWriter: w, code: http.StatusOK}
 		h.survive(seen, r, next)
-		if strings.HasSuffix(r.URL.Path, "/events") {
+		if h.streams(r) {
 			return
 		}
 		h.meters.requests.WithLabelValues(h.area(r), method(r.Method), strconv.Itoa(seen.code)).Observe(time.Since(began).Seconds())

@@ -271,6 +271,10 @@ func (a abroad) troubled() {
 	if _, err := a.house.Repositories.Platform().ReadFile(ctx, "crew/shop", "", "README.md", 100); err != nil {
 		t.Errorf("what is here: %v", err)
 	}
+	// The caller's own sign-in is fine: 424, not 401.
+	if _, err := client.Get[client.List[client.Offer]](ctx, a.admin, "/integrations/default/forge/repositories", nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("what a forge offers that does not take the token: %v", err)
+	}
 	a.secret(a.token)
 	fetch()
 	a.until("a new token helps", func(r client.Repository) bool { return r.Outside.Trouble == "" })

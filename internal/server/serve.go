@@ -191,7 +191,7 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 	streams, leave := context.WithCancel(base)
 	defer leave()
 	server := &http.Server{
-		Handler: streamsUntil(streams, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h.streamsUntil(streams, handler), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
 	}
@@ -215,9 +215,9 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 }
 
 // streamsUntil ends live streams, also those of applications, with ctx; other requests go on.
-func streamsUntil(ctx context.Context, handler http.Handler) http.Handler {
+func (h *House) streamsUntil(ctx context.Context, handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/events") || r.Header.Get("Upgrade") != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if h.streams(r) || r.Header.Get("Upgrade") != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 			within, stop := context.WithCancel(r.Context())
 			defer stop()
 			defer context.AfterFunc(ctx, stop)()
@@ -226,3 +226,6 @@ func streamsUntil(ctx context.Context, handler http.Handler) http.Handler {
 		handler.ServeHTTP(w, r)
 	})
 }
+
+// streams tells whether a request is for a live stream of the platform itself.
+func (h *House) streams(r *http.Request) bool { return !h.Node.Serves(r.Host) && h.API.Streams(r) }

@@ -121,7 +121,11 @@ func TestStreamsRefuseWithoutRights(t *testing.T) {
 		seen := 0
 		for _, r := range routes(h) {
 			content := r.op.Responses["200"]
-			if content == nil || content.Content["text/event-stream"] == nil {
+			is := content != nil && content.Content["text/event-stream"] != nil
+			if taken := h.streams(httptest.NewRequest(r.method, filled(r.path, ids), nil)); taken != is {
+				t.Errorf("%s %s is taken for a live stream: %v", r.method, r.path, taken)
+			}
+			if !is {
 				continue
 			}
 			seen++

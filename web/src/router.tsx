@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { catalogWords } from './pages/catalog/filter';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
@@ -31,28 +32,7 @@ const home = createRoute({
 const catalog = createRoute({
   getParentRoute: parent,
   path: '/catalog',
-  validateSearch: search(
-    ...([
-      'text',
-      'kind',
-      'owner',
-      'space',
-      'namespace',
-      'type',
-      'lifecycle',
-      'system',
-      'tag',
-      'mine',
-      'starred',
-      'gap',
-      'failed',
-      'orphan',
-      'sort',
-      'columns',
-      'view',
-      'asOf',
-    ] as const),
-  ),
+  validateSearch: search(...catalogWords),
   component: lazyRouteComponent(() => import('./pages/catalog/Catalog'), 'Catalog'),
 });
 const entity = createRoute({

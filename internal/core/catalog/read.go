@@ -38,7 +38,8 @@ func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity
 	return list[0], nil
 }
 
-// maxInverse is how many edges back are shown of one entity; a group that owns thousands is better listed by owner.
+// maxInverse is how many edges back of each type are shown of one entity; what a group owns that owns thousands is better
+// listed by owner.
 const maxInverse = 2000
 
 // addInverse adds the relations that others declare.

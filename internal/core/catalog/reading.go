@@ -170,7 +170,7 @@ func (r *reading) add(files []git.TreeEntry, depth int) error {
 		}
 		if !utf8.ValidString(f.Path) { // no database keeps such a name as it is
 			r.unnamed[f.Path], r.partial = true, true
-			r.fail(nil, fault.Detail{File: strings.ToValidUTF8(f.Path, "\uFFFD"), Message: "the name of this file is not text in UTF-8", Hint: "rename it"})
+			r.fail(nil, fault.Detail{File: strings.ToValidUTF8(f.Path, "\uFFFD"), Message: "the name of this file is not text in UTF-8", Hint: "rename it; until then what files declared that are gone stays"})
 			continue
 		}
 		w := &walkedFile{path: f.Path, hash: f.Hash, depth: depth}

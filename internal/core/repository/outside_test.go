@@ -273,10 +273,17 @@ func TestADroppedMirrorIsFetchedOnce(t *testing.T) {
 			t.Error(err)
 		}
 		stream.Close()
+		known, err := b.Commits(accesstest.As("alice"), "default/shop", []string{first})
+		if err != nil || known[first].Hash != first {
+			t.Errorf("of %s is known %+v, %v", first, known, err)
+		}
 		if dropped, err := b.Drop(t.Context(), r.ID); !dropped || err != nil || isThere(folder) {
 			t.Fatalf("it was not dropped: %v", err)
 		}
 		packs, lists := a.packs.Load(), a.lists.Load()
+		if known, err := b.Commits(accesstest.As("alice"), "default/shop", []string{first}); err != nil || len(known) > 0 || isThere(folder) {
+			t.Errorf("who asks about commits waits for a fetch: %+v, %v", known, err)
+		}
 		var readers sync.WaitGroup
 		for range 10 {
 			readers.Go(func() {

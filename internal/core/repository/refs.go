@@ -101,17 +101,19 @@ func (s *Service) TagFacts(ctx context.Context, fullName string, refs []Ref) (ta
 	return tags, commits, err
 }
 
-// Commits gives commits by their full hashes, those that there are. It needs repository:read.
+// Commits gives commits by their full hashes, those that this server has: no mirror is fetched for them. It needs
+// repository:read.
 func (s *Service) Commits(ctx context.Context, fullName string, hashes []string) (map[string]git.Commit, error) {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.use(ctx, r)
-	if err != nil {
-		return nil, err
+	if r.Outside != nil {
+		if !s.mirrors.take(s.folder(r.ID), r.ID, s.now()) {
+			return map[string]git.Commit{}, nil
+		}
+		defer s.mirrors.give(r.ID)
 	}
-	defer done()
 	return s.git.CommitsOf(ctx, s.folder(r.ID), hashes)
 }
 

@@ -85,8 +85,9 @@ type Options struct {
 type API struct {
 	Rooms
 	Options
-	huma huma.API
-	mux  *http.ServeMux
+	huma    huma.API
+	mux     *http.ServeMux
+	streams *http.ServeMux // of which only the patterns count
 }
 
 // New builds the API with all its routes.
@@ -94,7 +95,7 @@ func New(rooms Rooms, opts Options) *API {
 	if opts.Beat <= 0 {
 		opts.Beat = 20 * time.Second
 	}
-	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux()}
+	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux(), streams: http.NewServeMux()}
 	config := huma.DefaultConfig("Roadbed", opts.Version)
 	config.Info.Description = "The native API of Roadbed. Errors are problem documents (RFC 9457); lists are paged by cursor; live things are server-sent events that continue after Last-Event-ID."
 	config.DocsPath = "" // the portal's policy on content allows no scripts from elsewhere; docs.go serves a page of ours
@@ -155,6 +156,12 @@ func (a *API) routes() {
 
 // OpenAPI gives the document that describes the API.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// Streams tells whether a request is for a live stream.
+func (a *API) Streams(r *http.Request) bool {
+	_, pattern := a.streams.Handler(r)
+	return pattern != ""
+}
 
 // Handler serves the API; Authenticate has put the principal into the context.
 func (a *API) Handler() http.Handler {

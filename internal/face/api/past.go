@@ -61,8 +61,11 @@ func (a *API) authors(ctx context.Context, versions []catalog.Version) (map[stri
 	wrote := map[string]string{}
 	for repository, hashes := range commits {
 		found, err := a.Repositories.Commits(ctx, repository, hashes)
-		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) && !fault.Is(err, fault.Unavailable) {
-			return nil, err
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied):
+			a.Log.WarnContext(ctx, "the history of an entity names no authors", "repository", repository, "error", err)
 		}
 		for hash, c := range found {
 			wrote[hash] = c.Author.Name

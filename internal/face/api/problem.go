@@ -18,8 +18,14 @@ var statuses = map[fault.Kind]int{
 	fault.Conflict: 409, fault.Stale: 412, fault.TooLarge: 413, fault.Exhausted: 429, fault.Unavailable: 503, fault.Canceled: 499,
 }
 
-// HTTPStatus gives the HTTP status of an error.
-func HTTPStatus(err error) int { return statuses[fault.KindOf(err)] }
+// HTTPStatus gives the HTTP status of an error. 401 is only of the caller's own sign-in: where another server, such as a
+// forge, does not take the credentials that this one has for it, it is 424.
+func HTTPStatus(err error) int {
+	if fault.Is(err, fault.Unauthenticated) && fault.IsForeign(err) {
+		return http.StatusFailedDependency
+	}
+	return statuses[fault.KindOf(err)]
+}
 
 // problem turns an error into a problem document; what is internal is logged and not shown.
 func (a *API) problem(ctx context.Context, err error) *huma.ErrorModel {
@@ -27,15 +33,16 @@ func (a *API) problem(ctx context.Context, err error) *huma.ErrorModel {
 	if kind == fault.Internal {
 		a.Log.ErrorContext(ctx, "request ended with an internal error", "error", err)
 	}
-	problem := &huma.ErrorModel{Status: statuses[kind], Title: title(kind), Detail: fault.Message(err), Type: "about:blank"}
+	status := HTTPStatus(err)
+	problem := &huma.ErrorModel{Status: status, Title: title(status, kind), Detail: fault.Message(err), Type: "about:blank"}
 	for _, d := range fault.Details(err) {
 		problem.Errors = append(problem.Errors, &huma.ErrorDetail{Message: message(d), Location: location(d)})
 	}
 	return problem
 }
 
-func title(k fault.Kind) string {
-	if text := http.StatusText(statuses[k]); text != "" {
+func title(status int, k fault.Kind) string {
+	if text := http.StatusText(status); text != "" {
 		return text
 	}
 	return k.String()

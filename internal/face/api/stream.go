@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"maps"
+	"net/http"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type Beat struct{}
 
 // stream registers a live stream of server-sent events, by their names. Every stream may also tell a problem, after which it ends.
 func stream[I any](a *API, op huma.Operation, events map[string]any, follow func(ctx context.Context, in *I, send sse.Sender)) {
+	a.streams.Handle(op.Method+" "+op.Path, http.NotFoundHandler())
 	events = maps.Clone(events)
 	events["beat"], events["problem"] = Beat{}, huma.ErrorModel{}
 	sse.Register(a.huma, op, events, func(ctx context.Context, in *I, send sse.Sender) {

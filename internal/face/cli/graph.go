@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -154,18 +153,22 @@ func (s *state) showGraph(c *cobra.Command, api *client.Client, args []string, f
 
 // writeTree writes each entity below the one that led to it, then the other relations and the cycles.
 func writeTree(w io.Writer, g client.EntityGraph) {
-	there, first := map[client.GraphEdge]bool{}, map[[2]string]client.GraphEdge{}
-	for _, e := range slices.Backward(g.Edges) {
-		there[e], first[[2]string{e.Source, e.Target}] = true, e
+	there, between := map[client.GraphEdge]bool{}, map[[2]string][]client.GraphEdge{}
+	for _, e := range g.Edges {
+		ends := [2]string{e.Source, e.Target}
+		there[e], between[ends] = true, append(between[ends], e)
 	}
 	below, led := map[string][]client.GraphNode{}, map[client.GraphEdge]bool{}
 	for _, n := range g.Nodes {
 		below[n.From] = append(below[n.From], n)
 		way := client.GraphEdge{Source: n.From, Type: n.By, Target: n.Ref}
-		if !there[way] { // by what the relation is from the other side
-			way = first[[2]string{n.Ref, n.From}]
+		back := between[[2]string{n.Ref, n.From}]
+		switch {
+		case there[way]:
+			led[way] = true
+		case len(back) == 1: // by what the relation is from the other side; of several nobody knows which it was
+			led[back[0]] = true
 		}
-		led[way] = true
 	}
 	var write func(n client.GraphNode)
 	write = func(n client.GraphNode) {

@@ -316,7 +316,7 @@ func (t *Transport) fault(got *http.Response, said []byte) error {
 	case got.StatusCode >= 500:
 		kind = fault.Unavailable
 	}
-	return fault.Errorf(kind, "%w", &refused{got.StatusCode, words})
+	return fault.Foreign(fault.Errorf(kind, "%w", &refused{got.StatusCode, words}))
 }
 
 // limit tells whether an answer is one of too many requests, and until when.

@@ -211,7 +211,7 @@ func (r Remote) problem(err error) error {
 	said := tidy(exit.stderr)
 	for _, a := range answers {
 		if a.said.MatchString(said) {
-			return fault.Errorf(a.kind, a.word+": %s", r.host(), said)
+			return fault.Foreign(fault.Errorf(a.kind, a.word+": %s", r.host(), said))
 		}
 	}
 	return fault.Errorf(fault.Unavailable, "%s does not answer as it should: %s", r.host(), said)

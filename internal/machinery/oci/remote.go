@@ -116,5 +116,5 @@ func remoteFault(err error, format string, args ...any) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		kind = fault.Canceled
 	}
-	return fault.Errorf(kind, format+": %w", append(args, err)...)
+	return fault.Foreign(fault.Errorf(kind, format+": %w", append(args, err)...))
 }

@@ -34,12 +34,12 @@ type round[K comparable, V any] struct {
 // mostGathered bounds the keys of one question.
 const mostGathered = 500
 
-// Of gives the values of keys, and maybe those of other keys, which others asked for. Where they together are told an error,
-// each asks for itself: it may be due to the keys of one.
+// Of gives the values of keys, and maybe those of other keys, which others asked for. Where they together are told an error
+// that may be due to the keys of one, each asks for itself; a database that does not answer is not asked the more.
 func (g *Gathered[K, V]) Of(ctx context.Context, db *DB, keys []K) (map[K]V, error) {
 	if db.dialect == Postgres && db.current() == nil {
 		values, err := g.together(ctx, keys)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Canceled) {
 			return values, err
 		}
 	}
@@ -70,7 +70,7 @@ func (g *Gathered[K, V]) together(ctx context.Context, keys []K) (map[K]V, error
 	}
 }
 
-// answer asks for all who gather, until nobody does.
+// answer asks for all who gather, until nobody does. Nobody waits for its end, but DB.Close for its question.
 func (g *Gathered[K, V]) answer() {
 	for {
 		g.mu.Lock()
@@ -94,5 +94,9 @@ func (g *Gathered[K, V]) ask(keys []K) (values map[K]V, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), g.Time)
 	defer cancel()
-	return g.Ask(ctx, keys)
+	values, err = g.Ask(ctx, keys)
+	if err != nil && ctx.Err() != nil {
+		err = fault.Errorf(fault.Unavailable, "the database has not answered within %s; try again later: %w", g.Time, err)
+	}
+	return values, err
 }

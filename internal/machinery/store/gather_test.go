@@ -11,6 +11,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // While PostgreSQL is asked, those who come are gathered for one question more.
@@ -46,12 +47,7 @@ func TestGatheredAsksOnceForMany(t *testing.T) {
 	people.Wait()
 	ask(ctx, "b", nil)
 	ask(ctx, "c", nil)
-	for !t.Failed() { // until both wait
-		if gathered := store.Gathering(g); gathered == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	awaitGathering(t, g, 2)
 	goOn <- nil
 	second := <-entered
 	slices.Sort(second)
@@ -60,6 +56,41 @@ func TestGatheredAsksOnceForMany(t *testing.T) {
 	}
 	goOn <- nil
 	people.Wait()
+}
+
+// awaitGathering waits until so many keys wait for the next question.
+func awaitGathering[V any](t *testing.T, g *store.Gathered[string, V], want int) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for store.Gathering(g) < want {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%d wait for the next question after a minute, want %d", store.Gathering(g), want)
+		}
+	}
+}
+
+// A database that is overloaded is not asked once more by each.
+func TestADatabaseThatDoesNotAnswerIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.PostgresURL(t))
+	for what, ask := range map[string]func(ctx context.Context) error{
+		"away": func(context.Context) error { return fault.Errorf(fault.Unavailable, "away") },
+		"slow": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		asked := 0
+		g := &store.Gathered[string, string]{Time: 10 * time.Millisecond, Ask: func(ctx context.Context, _ []string) (map[string]string, error) {
+			asked++
+			return nil, ask(ctx)
+		}}
+		if _, err := g.Of(t.Context(), db, []string{"a"}); !fault.Is(err, fault.Unavailable) || asked != 1 {
+			t.Errorf("%s: it is asked %d times, %v", what, asked, err)
+		}
+	}
 }
 
 // What cannot be asked for, or panics, is the trouble of who asks for it.
@@ -112,9 +143,7 @@ func TestAWrongKeyHurtsNobodyElse(t *testing.T) {
 		}
 	})
 	ask("good", fine)
-	for !t.Failed() && store.Gathering(g) < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	awaitGathering(t, g, 3)
 	goOn <- true
 	people.Wait()
 }
@@ -206,6 +235,20 @@ func TestReadOneAsksOnce(t *testing.T) {
 		if err == nil {
 			t.Error("it writes")
 		}
+		err = db.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, `CREATE TABLE one_test (n INTEGER)`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.ReadOne(ctx, func(tx *store.Tx) error {
+			var n int
+			return tx.QueryRow(ctx, `INSERT INTO one_test (n) VALUES (1) RETURNING n`).Scan(&n)
+		})
+		if err == nil {
+			t.Error("it writes what it reads")
+		}
 		err = db.Read(ctx, func(*store.Tx) error { // which it joins
 			for range 2 {
 				if err := db.ReadOne(ctx, func(tx *store.Tx) error { _, err := count(tx); return err }); err != nil {
@@ -250,7 +293,10 @@ func TestAMomentIsLentOnce(t *testing.T) {
 		}
 		return m
 	}
-	for lent := false; !lent; { // it may have taken too long now and then
+	for attempt, lent := 1, false; !lent; attempt++ { // it may have taken too long now and then
+		if attempt > 1000 {
+			t.Fatal("no moment is lent in a thousand attempts")
+		}
 		request := store.Lend(ctx)
 		first := db.Moment(request)
 		commit(ctx)

@@ -57,7 +57,12 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 		p.writers.Close()
 		return unanswered(ctx, err)
 	}
-	if p.readers, err = pgxpool.NewWithConfig(ctx, config.Copy()); err != nil {
+	readers := config.Copy()
+	readers.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { // also outside of a transaction; see readOne
+		_, err := conn.Exec(ctx, "SET default_transaction_read_only = on")
+		return err
+	}
+	if p.readers, err = pgxpool.NewWithConfig(ctx, readers); err != nil {
 		p.writers.Close()
 		return translate(err)
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -92,9 +93,11 @@ func fillGo(ctx context.Context, goroot, cache string, progress io.Writer) error
 			c.Env = append(c.Env, k+"="+v)
 		}
 		c.Env = append(c.Env, "GOROOT="+goroot)
-		out, err := c.CombinedOutput()
+		var said bytes.Buffer // apart: Go tells there also what is no name of a package
+		c.Stderr = &said
+		out, err := c.Output()
 		if err != nil {
-			err = fault.Errorf(fault.Unavailable, "go %s: %w: %s", strings.Join(args, " "), err, out)
+			err = fault.Errorf(fault.Unavailable, "go %s: %w: %s%s", strings.Join(args, " "), err, out, said.Bytes())
 		}
 		return out, err
 	}

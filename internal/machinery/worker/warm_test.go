@@ -1,8 +1,12 @@
 package worker
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -83,5 +87,36 @@ func TestNothingIsThere(t *testing.T) {
 	}
 	if own < 4 { // with its tests, what runs them, plainly, and with -trimpath
 		t.Errorf("%d packages are compiled, want the program's own: %s", own, log)
+	}
+}
+
+// What Go says beside its answer is no package.
+func TestOnlyPackagesAreImported(t *testing.T) {
+	t.Parallel()
+	goroot, cache := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(goroot, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := `#!/bin/sh
+echo "go: a warning" >&2
+case $1 in
+list) echo fmt; echo net/http ;;
+vet) cp warm_test.go "$GOCACHE/" ;;
+test) echo "why it fails"; exit 1 ;;
+esac
+`
+	syscall.ForkLock.RLock() // no other test's process has the file open when it is run
+	err := os.WriteFile(filepath.Join(goroot, "bin", "go"), []byte(script), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = fillGo(t.Context(), goroot, cache, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "why it fails") || !strings.Contains(err.Error(), "a warning") {
+		t.Errorf("a test that fails is told as %v", err)
+	}
+	got, err := os.ReadFile(filepath.Join(cache, "warm_test.go"))
+	if want := importing([]string{"fmt", "net/http"}); err != nil || string(got) != want {
+		t.Errorf("the module is %s, %v, want %s", got, err, want)
 	}
 }

@@ -119,6 +119,17 @@ func Wrap(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", message, err)
 }
 
+// Foreign marks an error as what another server said to this one. When that is Unauthenticated, the caller's own sign-in
+// is fine.
+func Foreign(err error) error { return foreign{err} }
+
+// IsForeign tells whether another server said err.
+func IsForeign(err error) bool { return errors.As(err, new(foreign)) }
+
+type foreign struct{ error }
+
+func (f foreign) Unwrap() error { return f.error }
+
 // KindOf gives the kind of err. A cancelled or timed-out context counts as Canceled, a full disk as Unavailable.
 func KindOf(err error) Kind {
 	var known *Error

@@ -73,6 +73,14 @@ export const choices = (filter: EntityFilter) =>
     placeholderData: keepPreviousData,
   });
 
+/** How many entities a list has. */
+export const entityCount = (filter: EntityFilter) =>
+  queryOptions({
+    queryKey: ['entities', 'count', filter],
+    queryFn: async ({ signal }) =>
+      (await body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit: 1 } }, signal }))).total,
+  });
+
 export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityFilter) =>
   queryOptions({
     queryKey: ['entities', 'facet', name, filter],

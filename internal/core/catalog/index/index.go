@@ -343,7 +343,7 @@ const (
 )
 
 // Inverse gives the relations that others declare to entities, seen from these, as far as both are visible: of each entity
-// so many at most, by type and then reference.
+// so many of each type at most, by type and then reference.
 func (x *Index) Inverse(refs []string, visible access.Set, most int) [][]Relation {
 	x.keepOrder(nil)
 	x.mu.RLock()
@@ -368,7 +368,7 @@ func (v *view) backOf(ref string, most int) (all []Relation) {
 		}
 	}
 	for _, t := range slices.Sorted(maps.Keys(byType)) {
-		for _, id := range v.first(byType[t], most-len(all)) {
+		for _, id := range v.first(byType[t], most) {
 			all = append(all, Relation{t, v.docs.at(id).ref})
 		}
 	}
@@ -377,9 +377,6 @@ func (v *view) backOf(ref string, most int) (all []Relation) {
 
 // first gives the first visible entities of postings, by reference.
 func (v *view) first(of []posting, most int) (ids []uint32) {
-	if most <= 0 {
-		return nil
-	}
 	if len(of) == 1 && v.size(of[0]) <= fewMost {
 		ids = slices.Clone(v.docsOf(of[0]))
 	} else {

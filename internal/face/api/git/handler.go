@@ -172,6 +172,9 @@ func (h *Handler) authenticate(r *http.Request) (context.Context, error) {
 // fail answers in plain text, which git shows to its user.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := statusOf(fault.KindOf(err))
+	if status == http.StatusUnauthorized && fault.IsForeign(err) { // git would forget credentials that are fine
+		status = http.StatusFailedDependency
+	}
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Roadbed: any user name, a token as password", charset="UTF-8"`)

@@ -384,7 +384,7 @@ func (c *Client) refused(code int, said string) error {
 	host := c.host()
 	switch {
 	case code == http.StatusUnauthorized:
-		return fault.Errorf(fault.Unauthenticated, "%s does not take the credentials for Git LFS; give new ones%s", host, said)
+		return fault.Foreign(fault.Errorf(fault.Unauthenticated, "%s does not take the credentials for Git LFS; give new ones%s", host, said))
 	case code == http.StatusForbidden:
 		return fault.Errorf(fault.Denied, "%s takes the credentials, and they may not do this with Git LFS%s", host, said)
 	case code == http.StatusNotFound || code == http.StatusGone:

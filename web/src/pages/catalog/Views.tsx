@@ -24,8 +24,8 @@ export function Views({ search, shown, go }: Props) {
   const update = useUpdateView();
   const [saving, setSaving] = useState(false);
   const { view: current, changed } = openView(all, search);
-  const change = (view: View) =>
-    update.mutate({ view, query: viewQuery(search) }, { onSuccess: (saved) => go(opened(saved)) });
+  const goTo = (saved: View) => go({ ...opened(saved), asOf: search.asOf });
+  const change = (view: View) => update.mutate({ view, query: viewQuery(search) }, { onSuccess: goTo });
   return (
     <>
       <Menu position="bottom-end" width={300} withInitialFocusPlaceholder={false}>
@@ -78,7 +78,7 @@ export function Views({ search, shown, go }: Props) {
           query={viewQuery(shown)}
           saved={(view) => {
             setSaving(false);
-            go(opened(view));
+            goTo(view);
           }}
           close={() => setSaving(false)}
         />

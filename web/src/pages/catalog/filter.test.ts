@@ -50,6 +50,8 @@ describe('the address of the catalog', () => {
       view: second,
       changed: false,
     });
+    const odd = { id: 'viw_3', query: 'kind=api&limit=5' }; // saved by the API, with a word that no list has
+    expect(openView([odd], { kind: 'api', view: 'viw_3' })).toEqual({ view: odd, changed: false });
     expect(openView(views, { kind: 'api', view: 'viw_gone' })).toEqual({ view: undefined, changed: false });
     expect(viewQuery(opened(first))).toBe(first.query.split('&').reverse().join('&'));
     expect(toFilter(opened(first))).not.toHaveProperty('view');

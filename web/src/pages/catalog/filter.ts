@@ -1,28 +1,28 @@
 import type { EntityFilter } from '../../api/queries';
 import type { View } from '../../api/types';
 
-/** What the address of the catalog says. */
-export interface CatalogSearch {
-  text?: string;
-  kind?: string;
-  owner?: string;
-  space?: string;
-  namespace?: string;
-  type?: string;
-  lifecycle?: string;
-  system?: string;
-  tag?: string;
-  mine?: string;
-  starred?: string;
-  gap?: string;
-  failed?: string;
-  orphan?: string;
-  sort?: string;
-  columns?: string;
-  /** The saved view that was opened, by its id. */
-  view?: string;
-  asOf?: string;
-}
+/** What the address of the catalog says; `view` is the saved view that was opened, by its id. */
+export const catalogWords = [
+  'text',
+  'kind',
+  'owner',
+  'space',
+  'namespace',
+  'type',
+  'lifecycle',
+  'system',
+  'tag',
+  'mine',
+  'starred',
+  'gap',
+  'failed',
+  'orphan',
+  'sort',
+  'columns',
+  'view',
+  'asOf',
+] as const;
+export type CatalogSearch = { [N in (typeof catalogWords)[number]]?: string };
 
 /** The filters of several values, by commas in the address. */
 export const lists = ['kind', 'type', 'owner', 'lifecycle', 'tag', 'system', 'space', 'namespace', 'gap'] as const;
@@ -74,8 +74,10 @@ export function command(search: CatalogSearch): string {
 /** What a saved view keeps of an address. */
 export function viewQuery(search: CatalogSearch): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(search))
+  for (const name of catalogWords) {
+    const value = search[name];
     if (value && name !== 'asOf' && name !== 'view') query.set(name, value);
+  }
   query.sort();
   return query.toString();
 }

@@ -38,7 +38,7 @@ function InFile({ from, view }: { from: Whence & { by: 'file' }; view: ReactNode
   const { repository, path, commit, location } = from;
   const [namespace = '', name = ''] = repository.split('/');
   const at = { namespace, name };
-  const readable = !useQuery(repositoryQuery(namespace, name)).isLoadingError;
+  const readable = !useQuery({ ...repositoryQuery(namespace, name), refetchInterval: false }).isLoadingError;
   return (
     <Facts
       items={[

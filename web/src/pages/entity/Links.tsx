@@ -51,10 +51,11 @@ export function Links({ entity }: { entity: Entity }) {
         <div key={type ?? ''} className={classes.group}>
           {type && <h3>{plain(type)}</h3>}
           <ul className={classes.links}>
-            {links.map((link) => {
+            {links.map((link, i) => {
               const Icon = iconOf(link);
               return (
-                <li key={`${link.url} ${link.title}`}>
+                // biome-ignore lint/suspicious/noArrayIndexKey: the same link may be there twice
+                <li key={i}>
                   <Icon size={16} aria-hidden />
                   <span>
                     <Outward to={link.url}>{titleOf(link)}</Outward>

@@ -1,6 +1,8 @@
 import { Anchor } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { entityCount } from '../../api/queries';
 import type { Entity } from '../../api/types';
 import { Facts, Section } from '../../parts/Page';
 import classes from './entity.module.css';
@@ -22,7 +24,6 @@ export function People({ entity }: { entity: Entity }) {
     return all.length > 0 && <Refs refs={all} most={most} />;
   };
   const email = said('email');
-  const owned = targets(entity.relations, 'ownerOf').length;
   const members = targets(entity.relations, 'hasMember').length;
   return (
     <Section title="Profile">
@@ -41,19 +42,19 @@ export function People({ entity }: { entity: Entity }) {
                   refs('hasMember', 36) || 'nobody',
                 ],
               ] as [string, ReactNode][])),
-          [
-            'Owns',
-            owned > 0 && (
-              <Anchor
-                size="sm"
-                renderRoot={(props) => <Link to="/catalog" search={{ owner: entity.ref }} {...props} />}
-              >
-                {owned.toLocaleString('en')} {owned === 1 ? 'entity' : 'entities'}
-              </Anchor>
-            ),
-          ],
+          ['Owns', targets(entity.relations, 'ownerOf').length > 0 && <Owned key="owned" owner={entity.ref} />],
         ]}
       />
     </Section>
+  );
+}
+
+/** How much somebody owns, of which an entity has not all relations. */
+function Owned({ owner }: { owner: string }) {
+  const total = useQuery(entityCount({ owner })).data;
+  return (
+    <Anchor size="sm" renderRoot={(props) => <Link to="/catalog" search={{ owner }} {...props} />}>
+      {total === undefined ? 'entities' : `${total.toLocaleString('en')} ${total === 1 ? 'entity' : 'entities'}`}
+    </Anchor>
   );
 }
