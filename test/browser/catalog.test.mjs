@@ -428,8 +428,6 @@ chapter('it is usable on a phone, and in the dark', async () => {
   await phone.getByText('200 entities').waitFor();
 });
 
-chapter('nothing broke', async () => told.end());
-
 chapter('an owner beyond the most frequent is found and chosen', async () => {
   const owned = (i, owner) => `{apiVersion: backstage.io/v1alpha1, kind: Resource, metadata: {name: store-${i}}, spec: {type: bucket, owner: ${owner}}}`;
   const documents = Array.from({ length: 210 }, (_, i) => [owned(`${i}-a`, `team-${i}`), owned(`${i}-b`, `team-${i}`)]).flat();
@@ -488,3 +486,5 @@ chapter('docs are where an entity says so, and an MCP server tells where it is r
   await page.getByRole('tab', { name: 'Overview' }).waitFor();
   assert.equal(await page.getByRole('tab', { name: 'Docs' }).count(), 0);
 });
+
+chapter('nothing broke', async () => told.end());

@@ -40,7 +40,7 @@ export function Sidebar({ search, set }: Props) {
   const of = (field: string) => counted.filter((f) => f.field === field);
   const personal = new Map(of('personal').map((f) => [f.value, f.count]));
   const state = new Map(of('state').map((f) => [f.value, f.count]));
-  const now = search.mine ? 'mine' : search.starred ? 'starred' : '';
+  const now = search.mine ? 'mine' : search.starred && !past ? 'starred' : '';
   return (
     <>
       {past && <p className={classes.said}>The values are those of now; of the past none is counted.</p>}
@@ -126,7 +126,7 @@ function Group({ name, label, facets: all, filter, chosen, turn, past }: GroupPr
   const has = (f: Offered) => word(f.value).toLowerCase().includes(text.trim().toLowerCase());
   const shown = !open
     ? offered.slice(0, Math.max(few, chosen.length))
-    : cut && asked && found.data
+    : cut && asked && found.data && !found.isPlaceholderData
       ? found.data.items
       : offered.filter(has);
   return (
