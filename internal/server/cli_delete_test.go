@@ -54,5 +54,12 @@ func TestDocumentsAreDeletedAsTheyWereApplied(t *testing.T) {
 		{"delete --ignore-missing" + both, 0, "missing  user:default/carla\ndeleted  component:crew/shop\ndeleted  group:default/crew\ndeleted  space:default/harbour\n"},
 		{"delete --ignore-missing" + both, 0, "missing  component:crew/shop"},
 		{"get component", 0, "no entities"},
+		{"apply" + both, 0, "component:crew/shop"},
+		{"delete component:crew/shop carla", 2, `"carla" names no kind; write several as references`},
+		{"delete component crew/shop carla", 2, "names no kind"},
+		{"delete component:crew/shop user:nobody", 4, "user:default/nobody"},
+		{"delete component:crew/shop user:carla component:crew/shop --dry-run", 0, "deleted  component:crew/shop\ndeleted  user:default/carla\n"},
+		{"delete component:crew/shop user:carla", 0, "deleted  component:crew/shop\ndeleted  user:default/carla\n"},
+		{"delete user:carla", 4, "carla"},
 	})
 }

@@ -32,6 +32,14 @@ func TestListsSayThatTheyGoOnOrThatTheyAreEmpty(t *testing.T) {
 		t.Errorf("a narrowed list that is empty writes %q, and says %q", out, problem)
 	}
 
+	sayAll(t, []said{
+		{"get component,api --gap no-owner", 0, "no entities of the kind component,api"},
+		{"get components,API", 0, "no entities"},
+		{"get component,apis,tempalte", 4, `no kind "tempalte"; did you mean template?`},
+		{"get all --tag nothing", 0, "no entities that match"},
+		{"get all shop", 4, `no kind "all"`},
+	})
+
 	newGround(t, h, server)
 	all, problem := items("ledger --limit 0")
 	if all < 3 || problem != "" {
@@ -42,6 +50,12 @@ func TestListsSayThatTheyGoOnOrThatTheyAreEmpty(t *testing.T) {
 	}
 	if _, out, problem := say("ledger --limit 2"); strings.Count(out, "\n") != 3 || !strings.Contains(problem, "more than these 2") {
 		t.Errorf("two of the entries are shown as %q, and it says %q", out, problem)
+	}
+	users, _ := items("get user")
+	groups, _ := items("get group")
+	both, _ := items("get user,group")
+	if every, _ := items("get all"); users == 0 || groups == 0 || both != users+groups || every <= both {
+		t.Errorf("of %d users and %d groups %d are listed, and %d of every kind", users, groups, both, every)
 	}
 	if n, problem := items("get user --limit 1"); n != 1 || !strings.Contains(problem, "more") {
 		t.Errorf("of the users %d are shown, and it says %q", n, problem)

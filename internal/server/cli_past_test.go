@@ -79,6 +79,11 @@ func TestTheGraphAndThePastFromACommandLine(t *testing.T) {
 			}
 		}
 	}
+	sayAll(t, []said{
+		{"delete shop", 0, "deleted  component:default/shop"},
+		{"history shop --diff --limit 1", 0, "  - kind: Component\n  - metadata:\n  -     name: shop\n  -     title: Second\n"},
+		{"get component shop --as-of " + second, 0, "Second"},
+	})
 	nobody := person(t, h, "mallory")
 	for _, path := range []string{"/entities?asOf=" + second, "/changes?from=2020-01-01T00:00:00Z"} {
 		if code, body := do(t, server, http.MethodGet, "/api/v1"+path, nobody, ""); code != http.StatusOK || !empty(body) {

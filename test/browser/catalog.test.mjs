@@ -428,4 +428,63 @@ chapter('it is usable on a phone, and in the dark', async () => {
   await phone.getByText('200 entities').waitFor();
 });
 
+chapter('an owner beyond the most frequent is found and chosen', async () => {
+  const owned = (i, owner) => `{apiVersion: backstage.io/v1alpha1, kind: Resource, metadata: {name: store-${i}}, spec: {type: bucket, owner: ${owner}}}`;
+  const documents = Array.from({ length: 210 }, (_, i) => [owned(`${i}-a`, `team-${i}`), owned(`${i}-b`, `team-${i}`)]).flat();
+  await server.api('POST', '/apply', { documents: [...documents, owned('rare', 'zeppelin')].join('\n---\n'), source: 'stores' });
+  await page.goto(`${server.url}/catalog?kind=resource`);
+  const owners = filters().getByRole('region', { name: 'Owner' });
+  await owners.getByRole('button', { name: 'Show the 200 most frequent' }).click();
+  await owners.getByText('The 200 most frequent; find the others').waitFor();
+  assert.equal(await owners.getByRole('checkbox', { name: /zeppelin/ }).count(), 0);
+  await owners.getByRole('textbox', { name: 'Find in Owner' }).fill('ZEPP');
+  await owners.getByRole('checkbox', { name: 'zeppelin 1' }).check();
+  await page.getByText('1 entity', { exact: true }).waitFor();
+  await table().getByRole('link', { name: 'store-rare' }).waitFor();
+  await told.sound(page, 'finding an owner');
+  await picture(page, 'catalog-owner', 'ROADBED_LOOKS');
+  await owners.getByRole('textbox', { name: 'Find in Owner' }).fill('nobody of that name');
+  await owners.getByText('None is like that').waitFor();
+});
+
+chapter('what was deleted tells by whom, and leads to what it was; beside the past nothing is counted', async () => {
+  await server.api('DELETE', '/entities/resource/default/store-rare');
+  await page.goto(`${server.url}/catalog/resource/default/store-rare`);
+  await page.getByText(/^Deleted by /).waitFor();
+  await page.getByText(/Version 2, deleted by/).waitFor();
+  await told.sound(page, 'what was deleted');
+  await picture(page, 'entity-deleted', 'ROADBED_LOOKS');
+  await page.getByRole('link', { name: 'See it as it was last, version 1' }).click();
+  await region(page, 'About').getByText('zeppelin').waitFor();
+  const asOf = new URL(page.url()).searchParams.get('asOf');
+  await page.goto(`${server.url}/catalog?kind=resource&owner=group%3Adefault%2Fzeppelin&asOf=${encodeURIComponent(asOf)}`);
+  await table().getByRole('link', { name: 'store-rare' }).waitFor();
+  await filters().getByText('of the past none is counted').waitFor();
+  assert.equal(await filters().getByRole('checkbox', { name: 'Component', exact: true }).or(filters().getByRole('checkbox', { name: 'component', exact: true })).count(), 1);
+  assert.equal(await filters().getByRole('region', { name: 'Gaps' }).count(), 0);
+  await told.sound(page, 'the catalog as it was');
+  await picture(page, 'catalog-past', 'ROADBED_LOOKS');
+  await page.goto(`${server.url}/catalog/resource/default/never-there`);
+  await page.getByRole('alert').waitFor();
+  assert.equal(await page.getByText(/^Deleted by /).count(), 0);
+});
+
+chapter('docs are where an entity says so, and an MCP server tells where it is reached', async () => {
+  await server.api('POST', '/apply', {
+    source: 'tabs',
+    documents: `{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: tools}, spec: {type: mcp-server, lifecycle: production, owner: crew, remotes: [{type: streamable-http, url: 'https://tools.test/mcp'}]}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: writers, annotations: {backstage.io/techdocs-entity: 'component:counter'}}, spec: {type: team, children: []}}`,
+  });
+  await page.goto(`${server.url}/catalog/api/default/tools?tab=definition`);
+  assert.equal(await page.getByRole('textbox', { name: 'streamable-http' }).inputValue(), 'https://tools.test/mcp');
+  await told.sound(page, 'an MCP server');
+  await picture(page, 'entity-mcp', 'ROADBED_LOOKS');
+  await page.goto(`${server.url}/catalog/group/default/writers`);
+  await page.getByRole('tab', { name: 'Docs' }).waitFor();
+  await page.goto(`${server.url}/catalog/group/default/crew`);
+  await page.getByRole('tab', { name: 'Overview' }).waitFor();
+  assert.equal(await page.getByRole('tab', { name: 'Docs' }).count(), 0);
+});
+
 chapter('nothing broke', async () => told.end());

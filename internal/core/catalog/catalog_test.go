@@ -190,7 +190,7 @@ func TestRights(t *testing.T) {
 		if err != nil || names(page) != "lab-tool" || page.Total != 1 || page.Next != "" {
 			t.Errorf("carol's list: %s of %d, %v", names(page), page.Total, err)
 		}
-		facets, err := b.Facets(carol, catalog.Query{}, []string{"space", "kind"}, false)
+		facets, err := b.Facets(carol, catalog.FacetQuery{Fields: []string{"space", "kind"}})
 		if diff := cmp.Diff(map[string][]catalog.Facet{"space": {{"lab", 1}}, "kind": {{"component", 1}}}, facets); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
@@ -444,7 +444,7 @@ func TestListFindsAndPages(t *testing.T) {
 		}
 		_, err = b.List(alice, catalog.Query{Cursor: page.Next, Text: "other"})
 		refused(t, err, fault.Invalid, "cursor")
-		facets, err := b.Facets(alice, catalog.Query{Source: "many"}, []string{"kind", "type", "owner"}, false)
+		facets, err := b.Facets(alice, catalog.FacetQuery{Query: catalog.Query{Source: "many"}, Fields: []string{"kind", "type", "owner"}})
 		want := map[string][]catalog.Facet{
 			"kind": {{"component", 25}, {"resource", 1}}, "type": {{"service", 25}, {"database", 1}}, "owner": {{"group:default/team", 25}, {"user:default/bob", 1}},
 		}

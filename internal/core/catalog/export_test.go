@@ -13,3 +13,6 @@ func (s *Service) RemoveOf(ctx context.Context, space, source string, refs ...re
 	r := &removal{s: s, space: space, source: source, told: &told, still: func(context.Context, *store.Tx) error { return nil }}
 	return r.all(ctx, refs)
 }
+
+// LookThrough has each part of a list of the past end after some versions.
+func (s *Service) LookThrough(versions int) { s.pastMost = versions }

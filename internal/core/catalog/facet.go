@@ -8,6 +8,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Facet is one value of a field and how many entities have it.
@@ -21,6 +22,7 @@ type facet struct {
 	key    string // of the index; "" for one that is no value of a document
 	folded bool   // the case of its values does not matter
 	prefix string // that counted values have
+	named  bool   // its values are references, of which mostly the name is looked for
 	own    func(q *Query)
 	values []facetValue // of one without a key
 }
@@ -36,11 +38,11 @@ func facets() map[string]facet {
 		"kind":      {key: "kind", folded: true, own: func(q *Query) { q.Kinds = nil }},
 		"namespace": {key: "metadata.namespace", folded: true, own: func(q *Query) { q.Namespace = nil }},
 		"space":     {key: index.KeySpace, own: func(q *Query) { q.Space = nil }},
-		"owner":     {key: index.KeyOwner, own: func(q *Query) { q.Owner = nil }},
+		"owner":     {key: index.KeyOwner, named: true, own: func(q *Query) { q.Owner = nil }},
 		"type":      {key: "spec.type", folded: true, own: func(q *Query) { q.Type = nil }},
 		"source":    {key: index.KeySource, own: func(q *Query) { q.Source = "" }},
 		"lifecycle": {key: "spec.lifecycle", folded: true, own: func(q *Query) { q.Lifecycle = nil }},
-		"system":    {key: "relations.partOf", prefix: "system:", own: func(q *Query) { q.System = nil }},
+		"system":    {key: "relations.partOf", prefix: "system:", named: true, own: func(q *Query) { q.System = nil }},
 		"tag":       {key: "metadata.tags", folded: true, own: func(*Query) {}}, // all that are named must be there, so that each narrows
 		"state": {own: func(q *Query) { q.Failed, q.Orphan = false, false }, values: []facetValue{
 			{"failed", func(q *Query) { q.Failed = true }}, {"orphan", func(q *Query) { q.Orphan = true }},
@@ -64,20 +66,40 @@ func FacetNames() []string {
 
 const mostFacets = 200
 
+// FacetQuery asks for the values of fields.
+type FacetQuery struct {
+	Query
+	Fields   []string
+	Apart    bool   // count each field as if the query did not narrow it, so that its other values can be chosen
+	Contains string // only values with this in them, without case
+}
+
 // Facets counts the values of fields among the entities that match and that the reader may see (entity:read). Values
-// without an entity are left out; of each field the 200 most frequent are given. With apart each field is counted as if the
-// query did not narrow it, so that its other values can be chosen.
-func (s *Service) Facets(ctx context.Context, q Query, fields []string, apart bool) (map[string][]Facet, error) {
-	known := facets()
-	counted := make(map[string][]Facet, len(fields))
+// without an entity are left out; of each field the 200 most frequent are given. Of an owner or a system Contains is looked
+// for in the name, and in the namespace unless that is default; in the whole reference when it has a ":" or a "/".
+func (s *Service) Facets(ctx context.Context, in FacetQuery) (map[string][]Facet, error) {
+	if len(in.Contains) > maxText {
+		return nil, fault.Errorf(fault.Invalid, "the text that values contain is too long; at most %d characters are taken", maxText)
+	}
+	all, contains := facets(), strings.ToLower(strings.TrimSpace(in.Contains))
+	counted, err := s.countFields(ctx, in)
+	for field, list := range counted {
+		counted[field] = mostFrequent(list, all[field], contains)
+	}
+	return counted, err
+}
+
+func (s *Service) countFields(ctx context.Context, in FacetQuery) (map[string][]Facet, error) {
+	known, q := facets(), in.Query
+	counted := make(map[string][]Facet, len(in.Fields))
 	var together []string // those that the same filter counts
-	for _, field := range fields {
+	for _, field := range in.Fields {
 		f, ok := known[field]
 		if !ok {
 			return nil, fault.Errorf(fault.Invalid, "%q can't be counted; choose of %s", field, strings.Join(FacetNames(), ", "))
 		}
 		one := q
-		if apart {
+		if in.Apart {
 			f.own(&one)
 		}
 		switch {
@@ -160,5 +182,21 @@ func facetsOf(counts []index.Count, f facet) []Facet {
 		}
 	}
 	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value)) })
+	return list
+}
+
+func mostFrequent(list []Facet, f facet, contains string) []Facet {
+	if contains != "" {
+		list = slices.DeleteFunc(list, func(x Facet) bool { return !f.contains(x.Value, contains) })
+	}
 	return list[:min(len(list), mostFacets)]
+}
+
+func (f facet) contains(value, text string) bool {
+	value = strings.ToLower(value)
+	if f.named && !strings.ContainsAny(text, ":/") {
+		_, value, _ = strings.Cut(value, ":")
+		value = strings.TrimPrefix(value, ref.DefaultNamespace+"/")
+	}
+	return strings.Contains(value, text)
 }

@@ -41,7 +41,7 @@ func TestStarsAreOnesOwn(t *testing.T) {
 		if got, err := b.List(adam, catalog.Query{Starred: true}); err != nil || names(got) != "" {
 			t.Error("another's stars are shown", names(got), err)
 		}
-		if got, err := b.Facets(carol, catalog.Query{Kinds: []string{"component"}}, []string{"personal"}, true); err != nil || fmt.Sprint(got) != "map[personal:[{starred 1}]]" {
+		if got, err := b.Facets(carol, catalog.FacetQuery{Query: catalog.Query{Kinds: []string{"component"}}, Fields: []string{"personal"}, Apart: true}); err != nil || fmt.Sprint(got) != "map[personal:[{starred 1}]]" {
 			t.Error(got, err)
 		}
 		if n := b.entries("star.added", "component:default/cart"); n != 1 {

@@ -132,18 +132,55 @@ func TestFacetsAreCountedApart(t *testing.T) {
 		q := catalog.Query{Kinds: []string{"component"}, Lifecycle: []string{"production"}}
 		fields := []string{"kind", "lifecycle", "system", "tag", "gap", "personal", "state"}
 		bob := member("bob", "group:default/deep", "group:default/staff")
-		got, err := b.Facets(bob, q, fields, true)
+		got, err := b.Facets(bob, catalog.FacetQuery{Query: q, Fields: fields, Apart: true})
 		want := "map[gap:[{empty-owner 1} {no-description 1}] kind:[{component 2}] lifecycle:[{production 2} {experimental 1}] personal:[{mine 1}] state:[] system:[{system:default/shop 2}] tag:[{go 2} {web 1}]]"
 		if fmt.Sprint(got) != want || err != nil {
 			t.Errorf("%v, %v\nwant %s", got, err, want)
 		}
-		if got, err = b.Facets(bob, q, fields[:2], false); fmt.Sprint(got) != "map[kind:[{component 2}] lifecycle:[{production 2}]]" || err != nil {
+		if got, err = b.Facets(bob, catalog.FacetQuery{Query: q, Fields: fields[:2]}); fmt.Sprint(got) != "map[kind:[{component 2}] lifecycle:[{production 2}]]" || err != nil {
 			t.Error(got, err)
 		}
-		if got, err = b.Facets(as("carol"), catalog.Query{}, []string{"owner", "gap"}, true); fmt.Sprint(got) != "map[gap:[] owner:[]]" || err != nil {
+		if got, err = b.Facets(as("carol"), catalog.FacetQuery{Fields: []string{"owner", "gap"}, Apart: true}); fmt.Sprint(got) != "map[gap:[] owner:[]]" || err != nil {
 			t.Error("who may not see anything counts", got, err)
 		}
-		if _, err := b.Facets(bob, q, []string{"spec.type"}, true); !fault.Is(err, fault.Invalid) {
+		if _, err := b.Facets(bob, catalog.FacetQuery{Query: q, Fields: []string{"spec.type"}, Apart: true}); !fault.Is(err, fault.Invalid) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAnOwnerBeyondTheMostFrequentIsFound of many, by a part of the name.
+func TestAnOwnerBeyondTheMostFrequentIsFound(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		const component = "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: %s%d}, spec: {type: service, lifecycle: production, owner: %s}}\n---\n"
+		var text strings.Builder
+		for i := range 210 {
+			fmt.Fprintf(&text, component, "a", i, fmt.Sprintf("team-%d", i))
+			fmt.Fprintf(&text, component, "b", i, fmt.Sprintf("team-%d", i))
+		}
+		fmt.Fprintf(&text, component, "c", 0, "user:payments/Zoe")
+		b.apply(as("adam"), "default", "many", text.String())
+		b.apply(as("olga"), "ops", "hidden", fmt.Sprintf(component, "d", 0, "zoefield"))
+		for _, c := range []struct{ who, contains, want string }{
+			{"adam", " ZOE ", "[{group:default/zoefield 1} {user:payments/zoe 1}]"},
+			{"adam", "payments/z", "[{user:payments/zoe 1}]"},
+			{"adam", "team-209", "[{group:default/team-209 2}]"},
+			{"adam", "group:default/team-209", "[{group:default/team-209 2}]"},
+			{"adam", "default", "[]"},
+			{"adam", "group", "[]"},
+			{"olga", "zoe", "[{group:default/zoefield 1}]"},
+		} {
+			got, err := b.Facets(as(c.who), catalog.FacetQuery{Fields: []string{"owner"}, Contains: c.contains})
+			if fmt.Sprint(got["owner"]) != c.want || err != nil {
+				t.Errorf("%s finds %v by %q, %v; want %s", c.who, got["owner"], c.contains, err, c.want)
+			}
+		}
+		got, err := b.Facets(as("adam"), catalog.FacetQuery{Fields: []string{"owner", "type"}})
+		if err != nil || len(got["owner"]) != 200 || got["owner"][199].Count != 2 || len(got["type"]) == 0 {
+			t.Errorf("%d owners are given, %v, %v", len(got["owner"]), got["type"], err)
+		}
+		if _, err := b.Facets(as("adam"), catalog.FacetQuery{Fields: []string{"owner"}, Contains: strings.Repeat("a", 201)}); !fault.Is(err, fault.Invalid) {
 			t.Error(err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,19 @@ const (
 	pastAtOnce = 100  // versions that are read together
 	pastMost   = 5000 // that are looked through for one part of a list; the next part goes on behind them
 )
+
+// madeAt gives when and by whom entities were made, by reference and uid.
+const madeAt = `WITH wanted(ref, uid) AS (VALUES %s)
+SELECT wanted.ref, c.time, c.actor FROM wanted JOIN entity_versions c ON c.ref = wanted.ref
+AND c.version = (SELECT o.version FROM entity_versions o WHERE o.ref = wanted.ref AND o.uid = wanted.uid ORDER BY o.version LIMIT 1)`
+
+func made(versions []storedVersion) statement {
+	var c conditions
+	for _, v := range versions {
+		c.parts = append(c.parts, "("+c.arg(v.ref.String())+", "+c.arg(v.uid)+")")
+	}
+	return statement{fmt.Sprintf(madeAt, strings.Join(c.parts, ", ")), c.args}
+}
 
 // latestAt says that a version is the last one until a time.
 const latestAt = `NOT EXISTS (SELECT 1 FROM entity_versions n WHERE n.ref = v.ref AND n.version > v.version AND n.time <= `
@@ -62,9 +76,13 @@ func versionAt(ctx context.Context, tx *store.Tx, r ref.Entity, at time.Time) (*
 	return &found[0], nil
 }
 
-// past makes entities of versions.
+// past makes entities of versions, each of another one.
 func (s *Service) past(ctx context.Context, tx *store.Tx, versions []storedVersion) ([]Entity, error) {
+	if len(versions) == 0 {
+		return nil, nil
+	}
 	list := make([]Entity, len(versions))
+	at := make(map[string]int, len(versions))
 	for i, v := range versions {
 		e := Entity{Ref: v.ref, UID: v.uid, Space: v.space, Source: v.Source, Document: *v.document, Updated: v.Time, UpdatedBy: v.Actor, Version: v.Number, Commit: v.Commit}
 		e.Etag = etag(v.document.JSON())
@@ -75,15 +93,21 @@ func (s *Service) past(ctx context.Context, tx *store.Tx, versions []storedVersi
 		if id, ok := strings.CutPrefix(v.Source, locationPrefix); ok {
 			e.File = File{Location: id, Repository: v.Repository}
 		}
-		var created int64
-		err := tx.QueryRow(ctx, `SELECT time, actor FROM entity_versions WHERE ref = $1 AND uid = $2 ORDER BY version LIMIT 1`, v.ref.String(), v.uid).Scan(&created, &e.CreatedBy)
-		if err != nil {
-			return nil, fault.Wrap(err, "read %s as it was", v.ref)
-		}
-		e.Created = store.FromMicros(created)
-		list[i] = e
+		list[i], at[v.ref.String()] = e, i
 	}
-	return list, nil
+	m := made(versions)
+	rows, err := tx.Query(ctx, m.sql, m.args...)
+	_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
+		var name, by string
+		var created int64
+		if err := r.Scan(&name, &created, &by); err != nil {
+			return none, err
+		}
+		e := &list[at[name]]
+		e.Created, e.CreatedBy = store.FromMicros(created), by
+		return none, nil
+	})
+	return list, fault.Wrap(err, "read when entities were made")
 }
 
 // related gives what a document relates to, by its kind as that is now.
@@ -123,35 +147,41 @@ func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
 		from = after.Ref
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		for looked := 0; ; {
-			some, err := versionsOf(ctx, tx, m.window(from, visible))
-			if err != nil {
-				return err
-			}
-			for _, v := range some {
-				if from = v.ref.String(); !m.matches(v) {
-					continue
-				}
-				if len(list.Items) == limit {
-					list.Next = q.cursor(index.Position{Ref: list.Items[limit-1].Ref.String()})
-					return nil
-				}
-				one, err := s.past(ctx, tx, []storedVersion{v})
-				if err != nil {
-					return err
-				}
-				list.Items = append(list.Items, one...)
-			}
-			if looked += len(some); len(some) < pastAtOnce {
-				return nil
-			}
-			if looked >= pastMost {
-				list.Next = q.cursor(index.Position{Ref: from})
-				return nil
-			}
+		found, next, err := m.look(ctx, tx, from, limit, visible)
+		if err != nil {
+			return err
 		}
+		if list.Items, err = s.past(ctx, tx, found); next != "" {
+			list.Next = q.cursor(index.Position{Ref: next})
+		}
+		return err
 	})
 	return list, fault.Wrap(err, "list entities as they were")
+}
+
+// look gives what matches of the versions behind a reference, at most limit; and behind what to go on, "" at the end.
+func (m matcher) look(ctx context.Context, tx *store.Tx, from string, limit int, visible access.Set) (found []storedVersion, next string, err error) {
+	for looked := 0; ; {
+		some, err := versionsOf(ctx, tx, m.window(from, visible))
+		if err != nil {
+			return nil, "", err
+		}
+		for _, v := range some {
+			if from = v.ref.String(); !m.matches(v) {
+				continue
+			}
+			if len(found) == limit {
+				return found, found[limit-1].ref.String(), nil
+			}
+			found = append(found, v)
+		}
+		if looked += len(some); len(some) < pastAtOnce {
+			return found, "", nil
+		}
+		if looked >= m.s.pastMost {
+			return found, from, nil
+		}
+	}
 }
 
 // statement reads versions.
@@ -338,7 +368,7 @@ func (s *Service) Changes(ctx context.Context, q Query, from, to time.Time, part
 			if looked += len(some); len(some) < pastAtOnce {
 				return nil
 			}
-			if looked >= pastMost {
+			if looked >= s.pastMost {
 				list.Next = at.String()
 				return nil
 			}

@@ -51,10 +51,11 @@ func TestThePastIsReadByItsIndexes(t *testing.T) {
 			statement
 			index string // the word that tells it
 		}{
-			"one entity":     {statement{oneAt, []any{"component:default/shop", store.Micros(time.Now())}}, "entity_versions_pkey"},
-			"a list":         {m.window("component:default/a", some), "entity_versions_pkey"},
-			"what changed":   {m.changed(time.Now().Add(-time.Hour), time.Now(), nil, some), "entity_versions_time"},
-			"and its second": {m.changed(time.Now().Add(-time.Hour), time.Now(), &place{5, ref.New("component", "default", "a").String()}, access.Set{All: true}), "entity_versions_time"},
+			"when some were made": {made([]storedVersion{{ref: ref.New("component", "default", "c1"), uid: "uid1"}, {ref: ref.New("component", "default", "c200"), uid: "uid200"}}), "entity_versions_pkey"},
+			"one entity":          {statement{oneAt, []any{"component:default/shop", store.Micros(time.Now())}}, "entity_versions_pkey"},
+			"a list":              {m.window("component:default/a", some), "entity_versions_pkey"},
+			"what changed":        {m.changed(time.Now().Add(-time.Hour), time.Now(), nil, some), "entity_versions_time"},
+			"and its second":      {m.changed(time.Now().Add(-time.Hour), time.Now(), &place{5, ref.New("component", "default", "a").String()}, access.Set{All: true}), "entity_versions_time"},
 		} {
 			explain, index := "EXPLAIN QUERY PLAN ", strings.ReplaceAll(c.index, "entity_versions_pkey", "sqlite_autoindex_entity_versions_1")
 			if db.Dialect() == store.Postgres {

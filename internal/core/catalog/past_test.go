@@ -205,3 +205,52 @@ func TestHistoryNamesCommits(t *testing.T) {
 		}
 	})
 }
+
+// TestAPartOfThePastMayBeEmptyAndGoOn where little of what is looked through matches; what is found says when it was made.
+func TestAPartOfThePastMayBeEmptyAndGoOn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.LookThrough(100)
+		var text strings.Builder
+		for i := range 250 {
+			owner := "team"
+			if i >= 240 {
+				owner = "others"
+			}
+			fmt.Fprintf(&text, shopOf+"\n---\n", fmt.Sprintf("c%03d", i), "Some", owner)
+		}
+		b.apply(as("carol"), "lab", "many", text.String())
+		b.apply(as("carol"), "lab", "one", fmt.Sprintf(shopOf, "c250", "First", "others"))
+		if err := b.Delete(system(), parseRef(t, "c250"), ""); err != nil {
+			t.Fatal(err)
+		}
+		b.apply(as("adam"), "lab", "one", fmt.Sprintf(shopOf, "c250", "Again", "others"))
+		now := b.get("c250")
+		b.apply(as("carol"), "lab", "one", fmt.Sprintf(shopOf, "c250", "Changed", "others"))
+
+		q := catalog.Query{At: time.Now(), Kinds: []string{"component"}, Owner: []string{"others"}, Limit: 6}
+		var parts []int
+		var last catalog.Entity
+		for {
+			part, err := b.List(as("carol"), q)
+			if err != nil || len(parts) > 5 {
+				t.Fatal(parts, err)
+			}
+			parts = append(parts, len(part.Items))
+			for _, e := range part.Items {
+				if last = e; e.Created.IsZero() || e.CreatedBy == "" {
+					t.Errorf("%s was made at %s by %q", e.Ref, e.Created, e.CreatedBy)
+				}
+			}
+			if q.Cursor = part.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if fmt.Sprint(parts) != "[0 0 6 5]" {
+			t.Errorf("the parts have %v", parts)
+		}
+		if last.Ref != now.Ref || last.Version != 4 || !last.Created.Equal(now.Created) || last.CreatedBy != now.CreatedBy || last.UpdatedBy == last.CreatedBy {
+			t.Errorf("%s, version %d, was made at %s by %s, not %s by %s", last.Ref, last.Version, last.Created, last.CreatedBy, now.Created, now.CreatedBy)
+		}
+	})
+}

@@ -52,13 +52,14 @@ type Service struct {
 	kept         kept
 	gathered     store.Gathered[string, row]
 	located      store.Held[string, Location] // by id
+	pastMost     int                          // see the constant
 	now          func() time.Time
 	log          *slog.Logger
 }
 
 // New gives the service, registers Backstage's kinds, and subscribes to pushes. Read comes before the first location.
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
-	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, now: now, log: log}
+	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, pastMost: pastMost, now: now, log: log}
 	s.kept.all = map[string]keptEntity{}
 	s.gatherRows()
 	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}

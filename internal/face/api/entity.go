@@ -168,11 +168,13 @@ type facetsInput struct {
 	EntityFilter
 	Facet string `query:"facet" required:"true" maxLength:"200" doc:"Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine, starred), gap."`
 	Apart bool   `query:"apart" doc:"Count each field as if the list were not narrowed by it, so that its other values can be chosen."`
+
+	Contains string `query:"contains" maxLength:"200" doc:"Only values with this in them, without case: of owners and systems in the name, and in the whole reference when it has a colon or a slash. Of each field the 200 most frequent are given, so that the others are found by this."`
 }
 
 func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet]], error) {
 	fields := words(in.Facet)
-	facets, err := a.Catalog.Facets(ctx, in.query(), fields, in.Apart)
+	facets, err := a.Catalog.Facets(ctx, catalog.FacetQuery{Query: in.query(), Fields: fields, Apart: in.Apart, Contains: in.Contains})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -86,6 +88,10 @@ func differences(all []document.Difference) string {
 	var b strings.Builder
 	for _, d := range all {
 		switch {
+		case d.Path == "" && d.Added:
+			wholeDocument(&b, "+ ", d.New)
+		case d.Path == "" && d.Removed:
+			wholeDocument(&b, "- ", d.Old)
 		case d.Added:
 			fmt.Fprintf(&b, "+ %s: %v\n", d.Path, d.New)
 		case d.Removed:
@@ -95,6 +101,16 @@ func differences(all []document.Difference) string {
 		}
 	}
 	return b.String()
+}
+
+func wholeDocument(b *strings.Builder, sign string, value any) {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		text = fmt.Append(nil, value)
+	}
+	for line := range strings.Lines(string(text)) {
+		b.WriteString(sign + line)
+	}
 }
 
 type changesInput struct {

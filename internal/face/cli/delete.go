@@ -19,7 +19,7 @@ import (
 func (s *state) remove() *cobra.Command {
 	var files []string
 	var ignoreMissing, dryRun bool
-	c := s.verb("delete {KIND NAME | -f FILE}", "Delete an entity that was applied by hand, or all that files declare", cobra.MaximumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("delete {KIND NAME | REF… | -f FILE}", "Delete entities that were applied by hand, or all that files declare", cobra.ArbitraryArgs, func(c *cobra.Command, api *client.Client, args []string) error {
 		refs, err := toDelete(c, files, args)
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (s *state) remove() *cobra.Command {
 				done[i].Action = "missing"
 			case i > 0:
 				_ = s.showApplied(c, done[:i], false) // the error is what matters
-				return fault.Wrap(err, "%s and what comes before it in the files is not deleted", r)
+				return fault.Wrap(err, "%s and what was to follow it is not deleted", r)
 			default:
 				return err
 			}
@@ -56,6 +56,7 @@ func (s *state) remove() *cobra.Command {
 		return s.showApplied(c, done, false)
 	})
 	c.Example = `  roadbed delete component shop
+  roadbed delete component:payments/shop api:payments/orders
   roadbed delete -f team.yaml --dry-run
   roadbed delete -f team.yaml --ignore-missing`
 	c.Flags().StringSliceVarP(&files, "file", "f", nil, "`file` of documents (YAML or JSON), the last one is deleted first; - for standard input")
@@ -69,12 +70,11 @@ func (s *state) remove() *cobra.Command {
 func toDelete(c *cobra.Command, files, args []string) ([]ref.Entity, error) {
 	switch {
 	case len(files) == 0 && len(args) == 0:
-		return nil, Usage(errors.New("name what to delete, as KIND NAME, or files that declare it, with -f FILE"))
+		return nil, Usage(errors.New("name what to delete, as KIND NAME or as references, or files that declare it, with -f FILE"))
 	case len(files) > 0 && len(args) > 0:
-		return nil, Usage(errors.New("give KIND NAME or -f FILE, and not both"))
+		return nil, Usage(errors.New("name what to delete or give -f FILE, and not both"))
 	case len(files) == 0:
-		r, err := parseEntity(args)
-		return []ref.Entity{r}, err
+		return entitiesNamed(args)
 	}
 	text, err := documents(c, files)
 	if err != nil {
@@ -111,6 +111,28 @@ func toDelete(c *cobra.Command, files, args []string) ([]ref.Entity, error) {
 		return nil, fault.Errorf(fault.Invalid, "there is no document in %s", strings.Join(files, ", "))
 	}
 	slices.Reverse(refs)
+	return refs, nil
+}
+
+// entitiesNamed reads KIND NAME, or references of which each names its kind when there are several.
+func entitiesNamed(args []string) ([]ref.Entity, error) {
+	if len(args) == 1 || len(args) == 2 && !strings.Contains(args[0], ":") {
+		r, err := parseEntity(args)
+		return []ref.Entity{r}, err
+	}
+	var refs []ref.Entity
+	for _, text := range args {
+		if !strings.Contains(text, ":") {
+			return nil, Usage(fmt.Errorf("%q names no kind; write several as references, such as component:%s", text, text))
+		}
+		r, err := parseEntity([]string{text})
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(refs, r) {
+			refs = append(refs, r)
+		}
+	}
 	return refs, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -27,26 +28,33 @@ func refPath(r ref.Entity) string {
 	return "/entities/" + url.PathEscape(r.Kind) + "/" + url.PathEscape(r.Namespace) + "/" + url.PathEscape(r.Name)
 }
 
+// everyKind stands for no kind in particular.
+const everyKind = "all"
+
 func (s *state) get() *cobra.Command {
 	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, location, sort string
 	var mine, starred, failed, orphan bool
 	var at instant
-	c := s.verb("get KIND [NAME]", "Entities of a kind, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
+	c := s.verb("get {KIND,… | all} [NAME]", "Entities of some kinds or of all, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if len(args) == 2 {
 			return s.showEntity(c, api, args, at)
 		}
+		kinds, noun := args[0], "entities of the kind "+args[0]
+		if strings.EqualFold(kinds, everyKind) {
+			kinds, noun = "", "entities"
+		}
 		return showList(s, c, api, list[client.Entity]{
 			path: "/entities", query: url.Values{
-				"kind": {args[0]}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
+				"kind": {kinds}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
 				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "location": {location}, "sort": {sort}, "mine": {yes(mine)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
 			},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
-			check: func() error { return knownKind(c, api, args[0]) },
-			noun:  "entities of the kind " + args[0], next: "declare one with `roadbed apply -f FILE`",
+			check: func() error { return knownKinds(c, api, kinds) },
+			noun:  noun, next: "declare one with `roadbed apply -f FILE`",
 		})
 	})
-	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get component --mine --lifecycle production --sort -updated\n  roadbed get component,api --gap no-owner,unknown-owner,empty-owner\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
+	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get component --mine --lifecycle production --sort -updated\n  roadbed get component,api --gap no-owner,unknown-owner,empty-owner\n  roadbed get all --tag pci\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
 	limitFlag(c, whole)
 	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments; several with commas")
 	c.Flags().StringVar(&space, "space", "", "only those of a `space`; several with commas")

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,19 +93,24 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// knownKind refuses a kind that the server does not have, which an empty list would hide.
-func knownKind(c *cobra.Command, api *client.Client, kind string) error {
+// knownKinds refuses kinds, with commas, of which the server does not have one, which an empty list would hide.
+func knownKinds(c *cobra.Command, api *client.Client, wanted string) error {
 	kinds, err := client.All[client.KindInfo](c.Context(), api, "/kinds", nil)
 	if err != nil {
 		return err
 	}
 	var names []string
+	known := map[string]bool{"": true}
 	for _, k := range kinds {
-		if strings.EqualFold(k.Name, kind) || strings.EqualFold(k.Plural, kind) {
-			return nil
-		}
+		known[strings.ToLower(k.Name)], known[strings.ToLower(k.Plural)] = true, true
 		names = append(names, strings.ToLower(k.Name))
 	}
+	all := strings.Split(wanted, ",")
+	at := slices.IndexFunc(all, func(kind string) bool { return !known[strings.ToLower(strings.TrimSpace(kind))] })
+	if at < 0 {
+		return nil
+	}
+	kind := strings.TrimSpace(all[at])
 	near := nearest(kind, names)
 	if len(near) == 0 {
 		return fault.Errorf(fault.NotFound, "there is no kind %q; the kinds are %s", kind, strings.Join(names, ", "))
@@ -126,7 +132,7 @@ func getEntity(c *cobra.Command, api *client.Client, args []string) (client.Enti
 	if parseErr != nil {
 		return e, err
 	}
-	if unknown := knownKind(c, api, r.Kind); fault.KindOf(unknown) == fault.NotFound {
+	if unknown := knownKinds(c, api, r.Kind); fault.KindOf(unknown) == fault.NotFound {
 		return e, unknown
 	}
 	page, listErr := client.Get[client.List[client.Entity]](c.Context(), api, "/entities", url.Values{"kind": {r.Kind}, "limit": {"200"}})

@@ -17,7 +17,7 @@ import (
 )
 
 func (s *state) scorecards() *cobra.Command {
-	return group("scorecard", "How well things meet what is wanted of them", s.scorecardList(), s.scorecardShow(), s.scorecardEntities(), s.scorecardTeams(), s.scorecardEntity(), s.scorecardPreview())
+	return group("scorecard", "How well things meet what is wanted of them", s.scorecardList(), s.scorecardShow(), s.scorecardEntities(), s.scorecardTeams(), s.scorecardTrend(), s.scorecardEntity(), s.scorecardHistory(), s.scorecardPreview())
 }
 
 func teamFlag(c *cobra.Command) *string {
@@ -112,6 +112,69 @@ func (s *state) scorecardTeams() *cobra.Command {
 			noun: "owners of what it judges",
 		}, nil
 	})
+}
+
+func (s *state) scorecardTrend() *cobra.Command {
+	var team *string
+	var days int
+	c := s.verb("trend [NAMESPACE/]NAME", "How many were at which level, day by day", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		at := namedPath("scorecards", args[0])
+		x, err := client.Get[client.Scorecard](c.Context(), api, at, nil)
+		if err != nil {
+			return err
+		}
+		all, err := client.Get[client.List[client.ScorecardDay]](c.Context(), api, at+"/trend", url.Values{"team": {*team}, "days": {strconv.Itoa(days)}})
+		if err != nil {
+			return err
+		}
+		return s.show(c, all.Items, func(w io.Writer) { writeTrend(w, x, all.Items) })
+	})
+	c.Long = "Tells for each day of which there are counts how many were judged, how many were at\neach level, the highest first, and which rules failed how often. Days are those of UTC." + exitHelp
+	c.Example = "  roadbed scorecard trend production --days 30\n  roadbed scorecard trend production --team payments"
+	c.Flags().IntVar(&days, "days", 90, "how `many` days, to today; at most 400")
+	team = teamFlag(c)
+	return c
+}
+
+func writeTrend(w io.Writer, x client.Scorecard, days []client.ScorecardDay) {
+	levels := []string{"none"}
+	for _, l := range x.Levels {
+		levels = append(levels, l.Name)
+	}
+	slices.Reverse(levels)
+	fmt.Fprintf(w, "DAY\tENTITIES\t%s\tFAILS\n", strings.ToUpper(strings.Join(levels, "\t")))
+	for _, d := range days {
+		row := []any{d.Day, d.Entities}
+		for _, l := range levels {
+			row = append(row, d.Levels[l])
+		}
+		var fails []string
+		for _, rule := range slices.Sorted(maps.Keys(d.Failing)) {
+			fails = append(fails, fmt.Sprintf("%s %d", rule, d.Failing[rule]))
+		}
+		fmt.Fprintln(w, cells(append(row, strings.Join(fails, ", "))))
+	}
+}
+
+func (s *state) scorecardHistory() *cobra.Command {
+	var card string
+	c := listing(s, "history [KIND] NAME", "How an entity was judged, the newest first", cobra.RangeArgs(1, 2), newest, func(args []string) (list[client.ScorecardChange], error) {
+		at, err := entityPath(args)
+		return list[client.ScorecardChange]{
+			path: at + "/scorecards/history", query: url.Values{"scorecard": {card}}, head: "WHEN\tSCORECARD\tLEVEL\tFAILS",
+			row: func(x client.ScorecardChange) []any {
+				level := cmp.Or(x.Level, "none")
+				if x.Gone {
+					level = "not judged"
+				}
+				return []any{ago(x.Time), x.Scorecard, level, strings.Join(x.Failed, " ")}
+			},
+			noun: "changes of what scorecards say of it", next: "`roadbed scorecard list` tells which there are",
+		}, err
+	})
+	c.Flags().StringVar(&card, "scorecard", "", "only what this `scorecard` said, [NAMESPACE/]NAME")
+	c.Example = "  roadbed scorecard history shop\n  roadbed scorecard history api orders --scorecard production"
+	return c
 }
 
 func (s *state) scorecardEntity() *cobra.Command {

@@ -91,13 +91,16 @@ export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityF
 /** Fields that the side bar counts, each as if the list were not narrowed by it. */
 const counted = 'kind,type,owner,lifecycle,tag,system,namespace,space,state,personal,gap';
 
-export const facets = (filter: EntityFilter, facet = counted) =>
+export const facets = (filter: EntityFilter, facet = counted, contains?: string) =>
   queryOptions({
-    queryKey: ['entities', 'facets', facet, filter],
+    queryKey: ['entities', 'facets', facet, filter, contains],
     queryFn: ({ signal }) =>
-      body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet, apart: true } }, signal })),
+      body(api.GET('/api/v1/facets', { params: { query: { ...filter, facet, apart: true, contains } }, signal })),
     placeholderData: keepPreviousData,
   });
+
+/** How many values of a field are counted at once, the most frequent. */
+export const mostFacets = 200;
 
 export const stars = queryOptions({
   queryKey: ['stars'],

@@ -9571,6 +9571,8 @@ export interface operations {
                 facet: string;
                 /** @description Count each field as if the list were not narrowed by it, so that its other values can be chosen. */
                 apart?: boolean;
+                /** @description Only values with this in them, without case: of owners and systems in the name, and in the whole reference when it has a colon or a slash. Of each field the 200 most frequent are given, so that the others are found by this. */
+                contains?: string;
             };
             header?: never;
             path?: never;

@@ -29,6 +29,8 @@ import {
   turned,
   values,
 } from './filter';
+import { useFurther } from './further';
+import { LookFurther } from './LookFurther';
 import { Sidebar } from './Sidebar';
 import { useSelection } from './selection';
 import { Views } from './Views';
@@ -49,6 +51,7 @@ export function Catalog() {
   const { fetchNextPage, isFetchingNextPage } = query;
   const set = (next: CatalogSearch) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
   const items = useMemo(() => query.data?.pages.flatMap((p) => p.items) ?? [], [query.data]);
+  const further = useFurther(query, JSON.stringify(filter));
   const total = query.data?.pages[0]?.total;
   const narrowed = chosen(search).length;
   const [drawer, setDrawer] = useState(false);
@@ -184,6 +187,8 @@ export function Catalog() {
                     : 'Golden paths and “roadbed apply” bring things here.'}
               </Empty>
             )}
+            {query.isFetchNextPageError && <Failure error={query.error} />}
+            {query.data && items.length === 0 && <LookFurther {...further} none />}
             {items.length > 0 && (
               <EntityTable
                 items={items}
@@ -196,10 +201,11 @@ export function Catalog() {
                 select={select}
                 starred={starred}
                 star={(ref, on) => star.mutate({ ref, on })}
-                more={query.hasNextPage}
+                more={further.next === 'on'}
                 readMore={readMore}
               />
             )}
+            {items.length > 0 && <LookFurther {...further} none={false} />}
           </Section>
           {!search.asOf && <Bulk items={items} selected={selected} clear={clear} starred={starred} />}
         </Stack>

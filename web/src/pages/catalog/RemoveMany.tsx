@@ -42,7 +42,7 @@ export function RemoveMany({ refs, close }: { refs: string[]; close: (done: bool
           </Text>
         )}
         <Group justify="flex-end" gap="xs">
-          <CopyCommand command={`roadbed delete ${refs[0]?.replace(':', ' ')}`} />
+          <CopyCommand command={`roadbed delete ${refs.join(' ')}`} />
           <Button variant="default" onClick={() => close(Boolean(stay))}>
             {stay ? 'Done' : 'Keep them'}
           </Button>

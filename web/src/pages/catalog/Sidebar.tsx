@@ -1,11 +1,13 @@
 import { Button, TextInput, VisuallyHidden } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { facets } from '../../api/queries';
+import { type EntityFilter, facets, mostFacets } from '../../api/queries';
 import type { Facet } from '../../api/types';
+import { Failure } from '../../parts/Failure';
 import { shortRef } from '../../words/ref';
 import classes from './catalog.module.css';
-import { type CatalogSearch, gapNames, type ListName, toFilter, turned, values } from './filter';
+import { type CatalogSearch, gapNames, type ListName, type Offered, offer, toFilter, turned, values } from './filter';
 
 interface Props {
   search: CatalogSearch;
@@ -30,43 +32,55 @@ const whose = [
   ['starred', 'Starred'],
 ] as const;
 
-/** The filters of the catalog, each value with how many it would leave. */
+/** The filters of the catalog, each value with how many it would leave. Of the past nothing is counted: beside it the values are those of now. */
 export function Sidebar({ search, set }: Props) {
-  const counted = useQuery(facets(toFilter({ ...search, asOf: undefined, sort: undefined }))).data?.items ?? [];
+  const past = Boolean(search.asOf);
+  const filter = past ? {} : toFilter({ ...search, sort: undefined });
+  const counted = useQuery(facets(filter)).data?.items ?? [];
   const of = (field: string) => counted.filter((f) => f.field === field);
   const personal = new Map(of('personal').map((f) => [f.value, f.count]));
   const state = new Map(of('state').map((f) => [f.value, f.count]));
-  const now = search.mine ? 'mine' : search.starred ? 'starred' : '';
+  const now = search.mine ? 'mine' : search.starred && !past ? 'starred' : '';
   return (
     <>
+      {past && <p className={classes.said}>The values are those of now; of the past none is counted.</p>}
       <fieldset className={classes.group} style={{ border: 0, padding: 0, margin: 0 }}>
         <VisuallyHidden component="legend">Whose</VisuallyHidden>
-        {whose.map(([value, label]) => (
-          <label key={value} className={classes.choice}>
-            <input
-              type="radio"
-              name="whose"
-              checked={now === value}
-              onChange={() =>
-                set({ mine: value === 'mine' ? 'true' : undefined, starred: value === 'starred' ? 'true' : undefined })
-              }
-            />
-            <span>{label}</span>
-            {value && <span className={classes.count}>{personal.get(value) ?? 0}</span>}
-          </label>
-        ))}
+        {whose
+          .filter(([value]) => !past || value !== 'starred')
+          .map(([value, label]) => (
+            <label key={value} className={classes.choice}>
+              <input
+                type="radio"
+                name="whose"
+                checked={now === value}
+                onChange={() =>
+                  set({
+                    mine: value === 'mine' ? 'true' : undefined,
+                    starred: value === 'starred' ? 'true' : undefined,
+                  })
+                }
+              />
+              <span>{label}</span>
+              {value && !past && <span className={classes.count}>{personal.get(value) ?? 0}</span>}
+            </label>
+          ))}
       </fieldset>
-      {groups.map(([name, label]) => (
-        <Group
-          key={name}
-          label={label}
-          facets={of(name)}
-          chosen={values(search[name])}
-          turn={(value) => set({ [name]: turned(search[name], value) })}
-          word={name === 'gap' ? (value) => gapNames[value] ?? value : shortRef}
-        />
-      ))}
-      {(state.size > 0 || search.failed || search.orphan) && (
+      {groups
+        .filter(([name]) => !past || name !== 'gap')
+        .map(([name, label]) => (
+          <Group
+            key={name}
+            name={name}
+            label={label}
+            facets={of(name)}
+            filter={filter}
+            chosen={values(search[name])}
+            turn={(value) => set({ [name]: turned(search[name], value) })}
+            past={past}
+          />
+        ))}
+      {!past && (state.size > 0 || search.failed || search.orphan) && (
         <section className={classes.group} aria-label="State">
           <h2>State</h2>
           {(['failed', 'orphan'] as const).map((flag) => (
@@ -88,28 +102,33 @@ export function Sidebar({ search, set }: Props) {
 
 const few = 6;
 
-function Group({
-  label,
-  facets: all,
-  chosen,
-  turn,
-  word,
-}: {
+interface GroupProps {
+  name: ListName;
   label: string;
   facets: Facet[];
+  /** What the list is narrowed by. */
+  filter: EntityFilter;
   chosen: string[];
   turn: (value: string) => void;
-  word: (value: string) => string;
-}) {
+  past: boolean;
+}
+
+/** The values of a field. Of many only the most frequent are here, so that the server is asked for the others. */
+function Group({ name, label, facets: all, filter, chosen, turn, past }: GroupProps) {
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
-  const gone = chosen.filter((value) => !all.some((f) => f.value === value));
-  const offered = [...gone.map((value) => ({ value, count: 0 })), ...all];
+  const [asked] = useDebouncedValue(text.trim(), 200);
+  const cut = all.length >= mostFacets;
+  const found = useQuery({ ...facets(filter, name, asked), enabled: open && cut && asked !== '' });
+  const word = name === 'gap' ? (value: string) => gapNames[value] ?? value : shortRef;
+  const offered = offer(all, chosen, cut);
   if (offered.length === 0) return null;
-  const first = [...offered].sort((a, b) => Number(chosen.includes(b.value)) - Number(chosen.includes(a.value)));
-  const shown = open
-    ? first.filter((f) => word(f.value).toLowerCase().includes(text.trim().toLowerCase()))
-    : first.slice(0, Math.max(few, chosen.length));
+  const has = (f: Offered) => word(f.value).toLowerCase().includes(text.trim().toLowerCase());
+  const shown = !open
+    ? offered.slice(0, Math.max(few, chosen.length))
+    : cut && asked && found.data && !found.isPlaceholderData
+      ? found.data.items
+      : offered.filter(has);
   return (
     <section className={classes.group} aria-label={label}>
       <h2>{label}</h2>
@@ -117,24 +136,28 @@ function Group({
         <TextInput
           size="xs"
           mb={4}
+          maxLength={200}
           placeholder="Find"
           aria-label={`Find in ${label}`}
           value={text}
           onChange={(e) => setText(e.currentTarget.value)}
         />
       )}
+      {open && cut && !text.trim() && <p className={classes.said}>The {mostFacets} most frequent; find the others</p>}
+      {open && shown.length === 0 && !found.isFetching && <p className={classes.said}>None is like that</p>}
       {shown.map((f) => (
         <label key={f.value} className={classes.choice} title={f.value}>
           <input type="checkbox" checked={chosen.includes(f.value)} onChange={() => turn(f.value)} />
           <span>{word(f.value)}</span>
-          <span className={classes.count}>{f.count}</span>
+          {!past && f.count !== undefined && <span className={classes.count}>{f.count}</span>}
         </label>
       ))}
       {(offered.length > shown.length || open) && offered.length > few && (
         <Button variant="subtle" size="compact-xs" onClick={() => setOpen(!open)}>
-          {open ? 'Show fewer' : `Show all ${offered.length}`}
+          {open ? 'Show fewer' : cut ? `Show the ${mostFacets} most frequent` : `Show all ${offered.length}`}
         </Button>
       )}
+      <Failure error={found.error} />
     </section>
   );
 }

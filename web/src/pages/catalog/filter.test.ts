@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chosen, command, csv, nextSort, opened, openView, toFilter, turned, viewQuery } from './filter';
+import { chosen, command, csv, nextSort, offer, opened, openView, toFilter, turned, viewQuery } from './filter';
 
 describe('the address of the catalog', () => {
   it('adds a value and takes it away', () => {
@@ -32,6 +32,7 @@ describe('the address of the catalog', () => {
     expect(command(search)).toBe(
       `roadbed get component,api --text 'it'\\''s' --owner group:default/a --mine --sort -updated`,
     );
+    expect(command({ tag: 'pci' })).toBe('roadbed get all --tag pci');
     expect(viewQuery({ sort: 'name', kind: 'api', asOf: '2026-01-01', text: '' })).toBe('kind=api&sort=name');
   });
   it('tells which view is open, and whether it was changed', () => {
@@ -63,6 +64,23 @@ describe('the address of the catalog', () => {
       undefined,
     ]);
     expect([nextSort('name', 'updated'), nextSort('-updated', 'updated')]).toEqual(['-updated', 'updated']);
+  });
+});
+
+describe('the values from which to choose', () => {
+  const counted = [
+    { value: 'a', count: 9 },
+    { value: 'b', count: 3 },
+  ];
+  it('begin with those that are chosen, also those that nothing has', () => {
+    expect(offer(counted, ['b', 'gone'], false)).toEqual([
+      { value: 'gone', count: 0 },
+      { value: 'b', count: 3 },
+      { value: 'a', count: 9 },
+    ]);
+  });
+  it('say nothing of how many have one that is not among the most frequent', () => {
+    expect(offer(counted, ['rare'], true)[0]).toEqual({ value: 'rare', count: undefined });
   });
 });
 

@@ -60,7 +60,7 @@ const quoted = (text: string) => (/^[\w.,:/@-]+$/.test(text) ? text : `'${text.r
 
 /** The command that lists the same. */
 export function command(search: CatalogSearch): string {
-  const words = ['roadbed get', search.kind ? quoted(search.kind) : 'component'];
+  const words = ['roadbed get', search.kind ? quoted(search.kind) : 'all'];
   for (const name of ['text', ...lists] as const) {
     const value = search[name];
     if (name !== 'kind' && value) words.push(`--${name} ${quoted(value)}`);
@@ -69,6 +69,23 @@ export function command(search: CatalogSearch): string {
   if (search.sort) words.push(`--sort ${search.sort}`);
   if (search.asOf) words.push(`--as-of ${search.asOf}`);
   return words.join(' ');
+}
+
+export interface Offered {
+  value: string;
+  /** Absent when it is not known. */
+  count?: number;
+}
+
+/** The values of a field from which to choose, those that are chosen first. Where only the most frequent are counted, the count of others is not known. */
+export function offer(counted: Offered[], chosen: string[], cut: boolean): Offered[] {
+  const count = cut ? undefined : 0;
+  const gone = chosen.filter((value) => !counted.some((f) => f.value === value)).map((value) => ({ value, count }));
+  return [
+    ...gone,
+    ...counted.filter((f) => chosen.includes(f.value)),
+    ...counted.filter((f) => !chosen.includes(f.value)),
+  ];
 }
 
 /** What a saved view keeps of an address. */

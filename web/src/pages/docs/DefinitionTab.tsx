@@ -1,18 +1,38 @@
-import { Alert, Badge, Button, Code, SegmentedControl, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Code, SegmentedControl, Stack, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { definition } from '../../api/docs';
 import type { ApiDefinition, ApiOperation, ApiType, Entity } from '../../api/types';
 import { Block } from '../../parts/Block';
+import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
 import { Empty, Facts, Rows, Section } from '../../parts/Page';
+import { hasDefinition, type Remote, remotesOf } from '../entity/written';
 import { Compare } from './Compare';
 import classes from './definition.module.css';
 import { Fields, TypeText } from './Fields';
 
-/** The definition of an API, readable whatever its format, and what changed in it. */
+/** The definition of an API, or where one without a definition is reached. */
 export default function DefinitionTab({ entity }: { entity: Entity }) {
+  const remotes = remotesOf(entity);
+  return hasDefinition(entity) || remotes.length === 0 ? <Definition entity={entity} /> : <Remotes remotes={remotes} />;
+}
+
+function Remotes({ remotes }: { remotes: Remote[] }) {
+  return (
+    <Section title="Where it is reached">
+      <Stack gap="sm">
+        {remotes.map((r) => (
+          <CopyText key={`${r.type} ${r.url}`} label={r.type || 'Address'} text={r.url} />
+        ))}
+      </Stack>
+    </Section>
+  );
+}
+
+/** The definition of an API, readable whatever its format, and what changed in it. */
+function Definition({ entity }: { entity: Entity }) {
   const path = { kind: 'api', namespace: entity.namespace, name: entity.name };
   const query = useQuery(definition(path));
   const [look, setLook] = useState('read');

@@ -3,6 +3,7 @@ import { IconPencil } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
+import { asProblem } from '../../api/problem';
 import { entity as entityQuery } from '../../api/queries';
 import { AsOfBanner } from '../../parts/AsOf';
 import { Block } from '../../parts/Block';
@@ -14,10 +15,12 @@ import { RunsOf } from '../../parts/RunsOf';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { toYAML } from '../../words/yaml';
 import Changes from '../ledger/Changes';
+import { Gone } from './Gone';
 import { Overview } from './Overview';
 import { Relations } from './Relations';
 import { SignInLink } from './SignInLink';
 import { Versions } from './Versions';
+import { hasDocs } from './written';
 
 const DocsTab = lazy(() => import('../docs/DocsTab'));
 const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
@@ -25,9 +28,6 @@ const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
 const Standings = lazy(() => import('../scorecards/Standings'));
 
 const EditEntity = lazy(() => import('./EditEntity'));
-
-/** The kinds that have docs. */
-const documented = new Set(['Component', 'API', 'System', 'Domain', 'Resource', 'Template', 'Product', 'Platform']);
 
 const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
 
@@ -37,6 +37,8 @@ export function EntityPage() {
   const navigate = route.useNavigate();
   const query = useQuery(entityQuery(kind, namespace, name, asOf));
   const [editing, setEditing] = useState(false);
+  if (query.isLoadingError && !asOf && asProblem(query.error).status === 404)
+    return <Gone of={{ kind, namespace, name }} error={query.error} retry={() => query.refetch()} />;
   if (query.isLoadingError) {
     return (
       <Page title={name}>
@@ -124,7 +126,7 @@ export function EntityPage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           {entity.kind === 'API' && <Tabs.Tab value="definition">Definition</Tabs.Tab>}
-          {documented.has(entity.kind) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
+          {hasDocs(entity) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
           <Tabs.Tab value="relations">Relations</Tabs.Tab>
           <Tabs.Tab value="scorecards">Scorecards</Tabs.Tab>
           <Tabs.Tab value="runs">Runs</Tabs.Tab>
@@ -163,7 +165,7 @@ export function EntityPage() {
         </Tabs.Panel>
         <Tabs.Panel value="history">
           <div style={{ display: 'grid', gap: 24 }}>
-            <Versions entity={entity} />
+            <Versions of={entity.ref} />
             <Section title="Ledger" flush>
               <Changes filter={{ ref: entity.ref }} />
             </Section>

@@ -2,7 +2,6 @@ import { Anchor, Button, Group, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { entityHistory, type HistoryFilter } from '../../api/queries';
-import type { Entity } from '../../api/types';
 import { AsOf } from '../../parts/AsOf';
 import { CommitLink } from '../../parts/CommitLink';
 import { Diff } from '../../parts/Diff';
@@ -15,8 +14,8 @@ import { parseRef, shortCommit, shortRef } from '../../words/ref';
 
 const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
 
-export function Versions({ entity }: { entity: Entity }) {
-  const { kind = '', namespace = '', name = '' } = parseRef(entity.ref) ?? {};
+export function Versions({ of }: { of: string }) {
+  const { kind = '', namespace = '', name = '' } = parseRef(of) ?? {};
   const { since, until, actor } = route.useSearch();
   const navigate = route.useNavigate();
   const set = (next: HistoryFilter) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
@@ -64,7 +63,7 @@ export function Versions({ entity }: { entity: Entity }) {
                 Only by {v.actor.name}
               </Anchor>
             )}
-            <Link to="/ledger" search={{ ref: entity.ref }} title={v.entry}>
+            <Link to="/ledger" search={{ ref: of }} title={v.entry}>
               Ledger entry {shortRef(v.entry)}
             </Link>
           </Group>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { related } from './linked';
 import { restOfSpec } from './rest';
 import { whence } from './whence';
-import { linksOf, outward, pairsOf, target, titleOf } from './written';
+import { hasDefinition, hasDocs, linksOf, outward, pairsOf, remotesOf, target, titleOf } from './written';
 
 describe('what people wrote of an entity', () => {
   it('leads to the web and to mail, and nowhere else', () => {
@@ -150,5 +150,33 @@ describe('what an entity is related to', () => {
       ['hasMember', ['user:default/u']],
     ]);
     expect(related({ kind: 'Group', relations }).map(([type]) => type)).toEqual(['dependsOn']);
+  });
+});
+
+describe('the tabs of an entity', () => {
+  const of = (kind: string, annotations: Record<string, string> = {}) =>
+    hasDocs({ kind, document: { metadata: { annotations } } });
+  it('have docs by its kind, or where it says so', () => {
+    expect([of('Component'), of('Group'), of('Policy', { 'backstage.io/source-location': 'url:x' })]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(of('Group', { 'backstage.io/techdocs-ref': 'dir:.' })).toBe(true);
+    expect(of('User', { 'backstage.io/techdocs-entity': 'component:handbook' })).toBe(true);
+  });
+  it('have a definition, or where it is reached', () => {
+    const remotes = [{ type: 'streamable-http', url: 'https://a.test/mcp' }, { type: 'sse' }, 'x', null];
+    expect(remotesOf({ document: { spec: { remotes } } })).toEqual([
+      { type: 'streamable-http', url: 'https://a.test/mcp' },
+    ]);
+    expect(remotesOf({ document: { spec: { remotes: 'x' } } })).toEqual([]);
+    const defined = (definition?: unknown) => hasDefinition({ document: { spec: { definition } } });
+    expect([defined('openapi: 3.1.0'), defined({ openapi: '3.1.0' }), defined(null), defined()]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 });

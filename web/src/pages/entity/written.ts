@@ -73,3 +73,33 @@ export function pairsOf(entity: Pick<Entity, 'document'>, of: 'labels' | 'annota
     .map(([key, value]): [string, string] => [key, String(value)])
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
+
+/** The kinds that have docs beside the file that declares them, without saying so. */
+const documented = new Set(['Component', 'API', 'System', 'Domain', 'Resource', 'Template', 'Product', 'Platform']);
+
+/** Whether it may have docs: by its kind, or since it says where they are. */
+export const hasDocs = (entity: Pick<Entity, 'kind' | 'document'>): boolean =>
+  documented.has(entity.kind) ||
+  pairsOf(entity, 'annotations').some(
+    ([key]) => key === 'backstage.io/techdocs-ref' || key === 'backstage.io/techdocs-entity',
+  );
+
+export interface Remote {
+  type: string;
+  url: string;
+}
+
+/** Where an API without a definition is reached, as those of the type mcp-server say. */
+export function remotesOf(entity: Pick<Entity, 'document'>): Remote[] {
+  const { remotes } = specOf(entity);
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  return (Array.isArray(remotes) ? remotes : [])
+    .filter(isMap)
+    .map((r) => ({ type: text(r.type), url: text(r.url) }))
+    .filter((r) => r.url !== '');
+}
+
+export const hasDefinition = (entity: Pick<Entity, 'document'>): boolean => {
+  const { definition } = specOf(entity);
+  return definition !== undefined && definition !== null;
+};

@@ -138,6 +138,9 @@ function Things({
   );
 }
 
+/** How many values of a field are counted, the most frequent. */
+const mostFacets = 50;
+
 interface FacetProps {
   name: string;
   values: Facet[];
@@ -156,6 +159,11 @@ function FacetSelect({ name, values, chosen, set }: FacetProps) {
       placeholder={`Any ${name}`}
       clearable
       searchable
+      nothingFoundMessage={
+        values.length < mostFacets
+          ? 'None is like that'
+          : `Not among the ${mostFacets} most frequent; write ${name}:NAME among the words`
+      }
       data={data}
       value={chosen ?? null}
       onChange={(value) => set(value ?? undefined)}
