@@ -120,8 +120,14 @@ func Wrap(err error, format string, args ...any) error {
 }
 
 // Foreign marks an error as what another server said to this one. When that is Unauthenticated, the caller's own sign-in
-// is fine.
-func Foreign(err error) error { return foreign{err} }
+// is fine. The mark is below the known error, where those who look for that leave it.
+func Foreign(err error) error {
+	var known *Error
+	if !errors.As(err, &known) {
+		return foreign{err}
+	}
+	return &Error{Kind: known.Kind, Message: known.Message, Details: known.Details, Err: foreign{err}}
+}
 
 // IsForeign tells whether another server said err.
 func IsForeign(err error) bool { return errors.As(err, new(foreign)) }
