@@ -45,6 +45,7 @@ const catalog = createRoute({
       'mine',
       'starred',
       'gap',
+      'location',
       'failed',
       'orphan',
       'sort',
@@ -255,6 +256,7 @@ const connect = createRoute({
 const sources = createRoute({
   getParentRoute: parent,
   path: '/sources',
+  validateSearch: search('text', 'failed', 'register'),
   component: lazyRouteComponent(() => import('./pages/sources/Sources'), 'Sources'),
 });
 const discovery = createRoute({
