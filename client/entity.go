@@ -86,12 +86,13 @@ type Applied struct {
 	Diff   string `json:"diff,omitempty"`
 }
 
-// Location is a file of a hosted repository that documents come from. GET /locations and GET /locations/{id} (entity:read);
-// POST /locations (location:write, and repository:read for the repository) and DELETE /locations/{id} (location:write, and
+// Location is a file of a repository that documents come from. GET /locations (entity:read; query: space, repository, text,
+// failed) and GET /locations/{id} (entity:read); POST /locations {target, or repository, path and ref; space, dryRun}
+// (location:write, and repository:read for the repository) and DELETE /locations/{id} (location:write, and
 // entity:delete for what came from it). PUT /locations/{id}/trust lets it bring restricted kinds, and
 // PUT /locations/{id}/rules says which kinds it may bring at all (space:admin).
 type Location struct {
-	ID         string        `json:"id"`
+	ID         string        `json:"id" doc:"Empty in a dry run of one that is not registered."`
 	Space      string        `json:"space"`
 	Repository string        `json:"repository"`
 	Path       string        `json:"path"`
@@ -101,8 +102,12 @@ type Location struct {
 	Trusted    []string      `json:"trusted" doc:"Restricted kinds that are taken from it."`
 	Rules      LocationRules `json:"rules" doc:"Its own; what they leave open is as the space has it."`
 	InForce    LocationRules `json:"inForce" doc:"What holds for it; lists leave it out."`
-	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out."`
-	Entities   []string      `json:"entities" doc:"What it brought; empty in lists."`
+	Problems   []FileProblem `json:"problems" doc:"What could not be taken, at most 50; lists leave them out. In a dry run also the names that others have."`
+	Entities   []string      `json:"entities" doc:"What it brought, or in a dry run what it would; the first 500, none in lists."`
+	Total      int           `json:"total" doc:"Of what it brought; lists leave it out."`
+	Existed    bool          `json:"existed,omitempty" doc:"Somebody had registered it before this call."`
+	Can        []string      `json:"can" doc:"What the caller may do with it: refresh, trust, rule. Lists leave it out."`
+	Etag       string        `json:"etag,omitempty" doc:"For If-Match; lists leave it out."`
 }
 
 // LocationRules say what locations may bring, and what becomes of what no file declares any more. PUT /locations/{id}/rules

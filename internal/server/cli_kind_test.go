@@ -3,7 +3,11 @@ package server
 import (
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 )
 
 const declaredKind = `apiVersion: roadbed.dev/v1
@@ -67,5 +71,38 @@ func TestRulesOfLocationsAtTheTerminal(t *testing.T) {
 		{"location rules " + id + " --any --orphans delete", 0, "delete"},
 		{"location show " + id, 0, "any kind that is not restricted"},
 		{"location rules --space nowhere", 4, "no space"},
+		{"location trust " + id, 2, "--none"},
+		{"location trust " + id + " --kind Group --none", 2, "--none"},
+		{"location trust " + id + " --kind Component", 1, "not a restricted kind"},
+		{"location trust " + id + " --kind User,Group", 0, "trusted for  Group, User"},
+		{"location trust " + id + " --none", 0, "trusted for  -"},
 	})
+}
+
+// TestAnAddressIsAddedAtTheTerminal is looked at with --dry-run first; what failed is then found in the list.
+func TestAnAddressIsAddedAtTheTerminal(t *testing.T) {
+	h, server := open(t)
+	atTerminal(t, server.URL, h.Options.AdminToken)
+	sayAll(t, []said{{"repo create default/shop", 0, "default/shop"}})
+	if _, err := h.Repositories.CommitFiles(actor.AsSystem(t.Context()), "default/shop", git.CommitRequest{
+		Branch: "main", Message: "first", Changes: []git.FileChange{{Path: "catalog-info.yaml", Content: []byte(goodTill)}, {Path: "bad.yaml", Content: []byte(badTill)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	address := "/git/default/shop"
+	sayAll(t, []said{
+		{"location add " + address + " --path x.yaml", 2, "leave --path and --ref out"},
+		{"location add " + address + " --dry-run", 0, "not registered yet"},
+		{"location add " + address + " --dry-run", 0, "component:default/till"},
+		{"location add " + address + "/bad.yaml --dry-run", 0, "bad.yaml:1: spec"},
+		{"location add default/shop --dry-run", 0, "default/shop:catalog-info.yaml"},
+		{"location list --repo default/shop", 0, "no locations that match"},
+		{"location list --text default/shop", 0, "no locations that match"},
+		{"location add " + address, 0, "component:default/till"},
+		{"location add " + address + "/bad.yaml", 0, "bad.yaml:1: spec"},
+		{"location list --text default/shop:cat", 0, "catalog-info.yaml"},
+	})
+	if _, out, _ := say("location list --failed"); !strings.Contains(out, "bad.yaml") || strings.Contains(out, "catalog-info.yaml") {
+		t.Errorf("those that failed are\n%s", out)
+	}
 }

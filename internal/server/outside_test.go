@@ -147,8 +147,9 @@ func (a abroad) connected(first string) {
 func (a abroad) followed() string {
 	t, ctx := a.t, a.t.Context()
 	a.apply(strings.Replace(onPush(""), "component: component:default/shop", "component: component:default/till", 1))
-	if _, err := client.Post[client.Location](ctx, a.admin, "/locations", map[string]string{"repository": "crew/shop"}); err != nil {
-		t.Fatal(err)
+	l, err := client.Post[client.Location](ctx, a.admin, "/locations", map[string]string{"target": a.forge.URL + "/" + a.name + "/src/branch/main"})
+	if err != nil || l.Repository != "crew/shop" || l.Path != "catalog-info.yaml" || l.Ref != "" {
+		t.Fatalf("its page at the forge is %+v, %v", l, err)
 	}
 	a.house.Hooks.Address = a.url
 	if _, err := client.Post[client.RegisteredWebhook](ctx, a.admin, "/integrations/default/forge/webhook", map[string]string{"repository": a.name}); err != nil {
@@ -172,7 +173,7 @@ func (a abroad) followed() string {
 	a.wantRun(a.rests(a.event(second).Run), "succeeded", "")
 	found, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
-	err := eventually(found, func() (bool, error) {
+	err = eventually(found, func() (bool, error) {
 		_, err := client.Get[client.Entity](ctx, a.admin, "/entities/component/default/till", nil)
 		if fault.Is(err, fault.NotFound) {
 			return false, nil

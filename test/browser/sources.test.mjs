@@ -124,6 +124,86 @@ chapter('all sources are on one page, and each has its own', async () => {
   await told.sound(page, 'a pushed source');
 });
 
+chapter('a component is registered by the address of its file, after a look at what it brings', async () => {
+  await server.api('POST', '/repositories', { namespace: 'crew', name: 'till' });
+  const till = '{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: till}, spec: {type: service, lifecycle: production, owner: crew}}';
+  const squad = '{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: squad}, spec: {type: team, children: []}}';
+  await server.api('POST', '/repositories/crew/till/commits', {
+    branch: 'main',
+    message: 'first',
+    changes: [
+      { path: 'catalog-info.yaml', text: `${till}\n---\n${squad}\n` },
+      { path: 'bad.yaml', text: '{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: bad}, spec: {}}\n' },
+    ],
+  });
+  await page.goto(`${server.url}/catalog`);
+  await page.getByRole('link', { name: 'Register', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Register a component' });
+  const address = dialog.getByRole('textbox', { name: 'Address of its file' });
+  await address.fill('https://forge.example.com/acme/none/blob/main/catalog-info.yaml');
+  await dialog.getByRole('button', { name: 'Look at it' }).click();
+  await dialog.getByText('connect it first').waitFor();
+  await address.fill(`${server.url}/git/crew/till/bad.yaml`);
+  await dialog.getByRole('button', { name: 'Look at it' }).click();
+  await dialog.getByText('Nothing of crew/till:bad.yaml can be taken').waitFor();
+  assert.ok(await dialog.getByRole('button', { name: 'Register' }).isDisabled(), 'what brings nothing can be registered');
+  await address.fill(`${server.url}/git/crew/till`);
+  await address.press('Enter');
+  await dialog.getByText('brings 1 entity').waitFor();
+  await dialog.getByText('component:default/till').waitFor();
+  await dialog.getByText('not trusted').first().waitFor();
+  await told.sound(page, 'a look at an address');
+  await picture(page, 'register', 'ROADBED_LOOKS');
+  const before = await server.api('GET', '/locations?repository=crew/till');
+  assert.equal(before.items.length, 0, 'the look has registered it');
+  await dialog.getByRole('button', { name: 'Register' }).click();
+  await page.waitForURL(/\/sources\/locations\/loc_/);
+  await page.getByRole('link', { name: 'till', exact: true }).waitFor();
+});
+
+chapter('it is trusted for groups and ruled on its page', async () => {
+  const facts = page.getByRole('region', { name: 'What it may bring' });
+  await facts.getByText('any kind that is not restricted').waitFor();
+  await facts.getByRole('button', { name: 'Change the trust' }).click();
+  const trust = page.getByRole('dialog', { name: 'The trust in this location' });
+  await trust.getByRole('combobox', { name: 'Restricted kinds' }).click();
+  await page.getByRole('option', { name: 'Group', exact: true }).click();
+  await picture(page, 'trust', 'ROADBED_LOOKS');
+  await told.sound(page, 'trust in a location');
+  await trust.getByRole('button', { name: 'Save' }).click();
+  await trust.waitFor({ state: 'detached' });
+  await facts.getByText('Group', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'squad', exact: true }).waitFor();
+
+  await facts.getByRole('button', { name: 'Change the rules' }).click();
+  const rules = page.getByRole('dialog', { name: 'The rules of this location' });
+  await rules.getByRole('combobox', { name: 'Orphans' }).click();
+  await page.getByRole('option', { name: 'Are kept' }).click();
+  await rules.getByRole('button', { name: 'Save' }).click();
+  await rules.waitFor({ state: 'detached' });
+  await facts.getByText('are kept', { exact: true }).waitFor();
+  await picture(page, 'location', 'ROADBED_LOOKS');
+  await page.getByRole('link', { name: 'In the catalog' }).click();
+  await page.getByRole('button', { name: /Take away: from loc_/ }).waitFor();
+  await page.getByText('2 entities').waitFor();
+});
+
+chapter('a location that failed is found among the others', async () => {
+  await server.api('POST', '/locations', { repository: 'crew/till', path: 'bad.yaml' });
+  await page.goto(`${server.url}/sources`);
+  await page.getByRole('link', { name: 'crew/till:catalog-info.yaml' }).waitFor();
+  await page.getByRole('checkbox', { name: 'Failed' }).check();
+  await page.waitForURL(/failed=true/);
+  await page.getByRole('link', { name: 'crew/till:catalog-info.yaml' }).waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'crew/till:bad.yaml' }).waitFor();
+  await picture(page, 'sources-failed', 'ROADBED_LOOKS');
+  await page.getByRole('textbox', { name: 'Part of a repository or path' }).fill('till:CATALOG');
+  await page.getByText('No location is like that').waitFor();
+  await page.getByRole('checkbox', { name: 'Failed' }).uncheck();
+  await page.getByRole('link', { name: 'crew/till:catalog-info.yaml' }).waitFor();
+  await told.sound(page, 'locations that are looked for');
+});
+
 chapter('a directory of people is written by a provider, and its page says how', async () => {
   await server.api('POST', '/apply', {
     source: 'journey',

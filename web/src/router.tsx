@@ -235,6 +235,7 @@ const connect = createRoute({
 const sources = createRoute({
   getParentRoute: parent,
   path: '/sources',
+  validateSearch: search('text', 'failed', 'register'),
   component: lazyRouteComponent(() => import('./pages/sources/Sources'), 'Sources'),
 });
 const discovery = createRoute({

@@ -54,6 +54,11 @@ func (c change) owner() ref.Entity {
 	return ref.Entity{}
 }
 
+// foreign tells whether an entity is another source's.
+func (c change) foreign(old *row) bool {
+	return old.Source != c.source && !old.Orphan || old.Space != c.space
+}
+
 // put makes the entity what the document says.
 func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error) {
 	item := Item{Ref: c.name}
@@ -65,7 +70,7 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 		item.Action, item.Message = Conflict, isTwice(old.path)
 		return item, nil
 	}
-	if old != nil && (old.Source != c.source && !old.Orphan || old.Space != c.space) {
+	if old != nil && c.foreign(old) {
 		item.Action = Conflict
 		item.Message, err = s.belongs(ctx, tx, old, c)
 		return item, err

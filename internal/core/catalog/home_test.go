@@ -79,7 +79,7 @@ spec: {type: service, lifecycle: production, owner: team}}`,
 			if _, _, err := b.RefreshLocation(alice, l.ID); err != nil {
 				t.Fatal(err)
 			}
-			list, err := b.Locations(alice, "", "", page.Request{})
+			list, err := b.Locations(alice, catalog.LocationQuery{}, page.Request{})
 			if err != nil || len(list.Items) != 2 {
 				t.Fatalf("%+v, %v", list, err)
 			}

@@ -39,12 +39,14 @@ type Repositories interface {
 const (
 	locationKind   = "Location"
 	locationPrefix = "location:"
+	defaultFile    = "catalog-info.yaml"
+	portalPages    = "/repositories/" // on which the portal shows files
 )
 
 // Target names a file, or a pattern of files, of a repository.
 type Target struct {
 	Repository string // NAMESPACE/NAME
-	Path       string // "catalog-info.yaml" when empty; may be a pattern such as services/*/catalog-info.yaml
+	Path       string // defaultFile when empty; may be a pattern such as services/*/catalog-info.yaml
 	Branch     string // the default one when empty
 }
 
@@ -65,6 +67,7 @@ type Location struct {
 	Existed    bool      // AddLocation found it
 	Home       Home      // of its repository, when it was read last
 	Origin     string    // id of the location that led here, and that somebody registered; "" when it did itself
+	Total      int       // of what it brought, and the reader may see; only of one that is read by its id
 
 	Rules Rules // its own
 
@@ -107,18 +110,12 @@ func (s *Service) ParseTarget(text string) (Target, error) {
 	if err != nil {
 		return Target{}, wrong
 	}
-	if u.Scheme != "" || u.Host != "" {
-		own := slices.ContainsFunc(s.addresses, func(base string) bool {
-			b, err := url.Parse(base)
-			return err == nil && strings.EqualFold(b.Host, u.Host)
-		})
-		if !own {
-			return Target{}, wrong
-		}
+	if (u.Scheme != "" || u.Host != "") && !s.own(u.Host) {
+		return Target{}, wrong
 	}
 	rest, ok := strings.CutPrefix(u.Path, "/git/")
 	if !ok {
-		if rest, ok = strings.CutPrefix(u.Path, "/repositories/"); ok {
+		if rest, ok = strings.CutPrefix(u.Path, portalPages); ok {
 			rest += "/" + u.Query().Get("path")
 		}
 	}
@@ -133,6 +130,14 @@ func (s *Service) ParseTarget(text string) (Target, error) {
 	return t.check()
 }
 
+// own tells whether a host is this server's.
+func (s *Service) own(host string) bool {
+	return slices.ContainsFunc(s.addresses, func(base string) bool {
+		b, err := url.Parse(base)
+		return err == nil && strings.EqualFold(b.Host, host)
+	})
+}
+
 // check gives the target in the one form in which it is kept.
 func (t Target) check() (Target, error) {
 	namespace, name, ok := strings.Cut(strings.ToLower(strings.TrimSuffix(t.Repository, ".git")), "/")
@@ -141,7 +146,7 @@ func (t Target) check() (Target, error) {
 	}
 	t.Repository = namespace + "/" + name
 	if t.Path == "" {
-		t.Path = "catalog-info.yaml"
+		t.Path = defaultFile
 	}
 	t.Path = path.Clean(strings.TrimPrefix(t.Path, "/"))
 	if t.Path == "." || t.Path == ".." || strings.HasPrefix(t.Path, "../") || len(t.Path) > 500 || strings.ContainsAny(t.Path, "\x00\n") {
@@ -257,19 +262,33 @@ func (s *Service) tellLocation(ctx context.Context, tx *store.Tx, kind string, l
 	return fault.Wrap(err, "note %s of %s", kind, l)
 }
 
-// Locations gives the locations of the spaces in which the reader may see entities, the newest first; space and
-// repository narrow to one.
-func (s *Service) Locations(ctx context.Context, space, repository string, part page.Request) (list page.Of[Location], err error) {
+// LocationQuery narrows a list of locations. What is empty narrows nothing.
+type LocationQuery struct {
+	Space      string
+	Repository string
+	Text       string // a part of NAMESPACE/NAME:PATH, in any case
+	Failed     bool   // only those of which something could not be taken
+}
+
+// Locations gives the locations of the spaces in which the reader may see entities, the newest first.
+func (s *Service) Locations(ctx context.Context, q LocationQuery, part page.Request) (list page.Of[Location], err error) {
 	visible, err := s.access.Spaces(ctx, "entity:read")
-	if err != nil || visible.Empty() || space != "" && !visible.Has(space) {
+	if err != nil || visible.Empty() || q.Space != "" && !visible.Has(q.Space) {
 		return list, err
 	}
 	w := &store.Where{}
 	if !visible.All {
 		w.Add(w.In("space", visible.List()))
 	}
-	w.Equal("space", space)
-	w.Equal("repository", strings.ToLower(repository))
+	w.Equal("space", q.Space)
+	w.Equal("repository", strings.ToLower(q.Repository))
+	if text := strings.TrimSpace(q.Text); text != "" {
+		pattern := "%" + strings.NewReplacer("^", "^^", "%", "^%", "_", "^_").Replace(strings.ToLower(text)) + "%"
+		w.Add("LOWER(repository || ':' || path) LIKE " + w.Arg(pattern) + " ESCAPE '^'")
+	}
+	if q.Failed {
+		w.Add("error <> ''")
+	}
 	w.Before("id", part.Cursor)
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT `+w.Arg(part.Window()), w.Args...)
@@ -295,13 +314,14 @@ func (s *Service) GetLocation(ctx context.Context, id string) (l Location, err e
 	return l, s.access.ReadOrNotFound(ctx, "entity:read", l.Space, "location "+id)
 }
 
-// ReadLocation is GetLocation with what came from it, at most 500.
+// ReadLocation is GetLocation with what came from it, at most 500, and how many there are.
 func (s *Service) ReadLocation(ctx context.Context, id string) (Location, []Entity, error) {
 	l, err := s.GetLocation(ctx, id)
 	if err != nil {
 		return l, nil, err
 	}
 	page, err := s.List(ctx, Query{Source: l.source(), Limit: maxLimit})
+	l.Total = page.Total
 	return l, page.Items, err
 }
 

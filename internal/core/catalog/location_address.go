@@ -4,14 +4,16 @@ import (
 	"context"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // TargetAt reads an address as people copy it from where they look at a file: one that ParseTarget takes, or the page of a
-// file at a forge whose repository is connected, such as https://github.com/acme/shop/blob/main/catalog-info.yaml. A
-// repository that the caller may not read is not known.
+// file at a forge whose repository is connected, such as https://github.com/acme/shop/blob/main/catalog-info.yaml. That of a
+// folder, or of the repository itself, names the catalog-info.yaml in it. A repository that the caller may not read is not
+// known.
 func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
 	return s.targetAt(ctx, text, s.mayRead)
 }
@@ -19,23 +21,51 @@ func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
 // targetAt is TargetAt of the repositories that are known.
 func (s *Service) targetAt(ctx context.Context, text string, known func(ctx context.Context, repository string) (bool, error)) (Target, error) {
 	t, err := s.ParseTarget(text)
+	address := strings.TrimPrefix(text, "url:")
 	if err == nil {
+		if u, err := url.Parse(address); err == nil && strings.HasPrefix(u.Path, portalPages) {
+			t.Path = fileIn(t.Path)
+		}
 		return t, nil
 	}
-	pages := forgePages(strings.TrimPrefix(text, "url:"))
-	for _, p := range pages {
+	for _, p := range forgePages(address) {
 		repository, err := s.repositoryOf(ctx, p.page, known)
 		if err != nil {
 			return Target{}, err
 		}
 		if repository != "" {
-			return s.targetIn(ctx, repository, p.rest)
+			t, err := s.targetIn(ctx, repository, p.rest)
+			if p.folder {
+				t.Path = fileIn(t.Path)
+			}
+			return t, err
 		}
 	}
-	if len(pages) > 0 {
+	u, notAddress := url.Parse(address)
+	if notAddress != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || s.own(u.Host) || len(text) > maxAddress {
+		return Target{}, err
+	}
+	repository, err := s.repositoryOf(ctx, repositoryPage(address), known)
+	if err != nil {
+		return Target{}, err
+	}
+	if repository == "" {
 		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that you may read; connect it first", clip(text))
 	}
-	return Target{}, err
+	return Target{Repository: repository}.check()
+}
+
+// repositoryPage gives the page of a repository of its address, which may be that for git.
+func repositoryPage(address string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")
+}
+
+// fileIn gives the file that a page of a folder stands for. A catalog file has an ending, so what has none is a folder.
+func fileIn(at string) string {
+	if strings.ContainsAny(path.Base(at), ".*?[") {
+		return at
+	}
+	return path.Join(at, defaultFile)
 }
 
 // targetFor reads an address that a file of a space names. A file lends nobody's rights: what lies at a forge is known where the
@@ -132,7 +162,7 @@ func (s *Service) repositoryOf(ctx context.Context, page string, known func(ctx 
 
 // branchOf divides what comes behind a repository in an address. The name of a branch may have slashes: it is the shortest that
 // there is, or else the first part.
-func (s *Service) branchOf(ctx context.Context, repository, rest string) (branch, path string, err error) {
+func (s *Service) branchOf(ctx context.Context, repository, rest string) (branch, file string, err error) {
 	const most = 5 // parts of the name of a branch
 	for i, c := range rest {
 		if c != '/' {
@@ -149,15 +179,20 @@ func (s *Service) branchOf(ctx context.Context, repository, rest string) (branch
 			return "", "", err
 		}
 	}
-	branch, path, _ = strings.Cut(rest, "/")
-	return branch, path, nil
+	branch, file, _ = strings.Cut(rest, "/")
+	return branch, file, nil
 }
 
-// forgePage is an address at a forge: the page of a repository, and behind it a branch with the path of a file.
-type forgePage struct{ page, rest string }
+// forgePage is an address at a forge: the page of a repository, and behind it a branch with the path of a file, or perhaps
+// of a folder.
+type forgePage struct {
+	page, rest string
+	folder     bool
+}
 
 const (
 	maxForgePages = 10
+	maxAddress    = 2000
 	rawGitHub     = "raw.githubusercontent.com"
 )
 
@@ -165,7 +200,7 @@ const (
 // name of a verb.
 func forgePages(text string) (pages []forgePage) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(text) > 2000 {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(text) > maxAddress {
 		return nil
 	}
 	origin := u.Scheme + "://" + u.Host
@@ -174,7 +209,7 @@ func forgePages(text string) (pages []forgePage) {
 		if len(parts) < 3 {
 			return nil
 		}
-		return []forgePage{{"https://github.com/" + parts[0] + "/" + parts[1], strings.TrimPrefix(parts[2], "refs/heads/")}}
+		return []forgePage{{"https://github.com/" + parts[0] + "/" + parts[1], strings.TrimPrefix(parts[2], "refs/heads/"), false}}
 	}
 	for _, verb := range []string{
 		"/-/blob/", "/-/raw/", "/-/edit/", "/-/tree/", "/src/branch/", "/raw/branch/", "/_edit/", "/blob/", "/raw/", "/edit/", "/tree/",
@@ -186,7 +221,7 @@ func forgePages(text string) (pages []forgePage) {
 			}
 			repository, rest := u.Path[:from+i], u.Path[from+i+len(verb):]
 			if strings.Count(repository, "/") >= 2 && rest != "" {
-				pages = append(pages, forgePage{origin + repository, rest})
+				pages = append(pages, forgePage{origin + repository, rest, strings.HasSuffix(verb, "/tree/") || verb == "/src/branch/"})
 			}
 			from += i + 1
 		}

@@ -50,6 +50,14 @@ func TestAddressesOfFilesAreTargets(t *testing.T) {
 			"https://forge.test/group/sub/shop/-/blob/main/b.yaml":                 {Repository: "team/shop", Path: "b.yaml"},
 			"https://forge.test/acme/shop/src/branch/main/b.yaml":                  {Repository: "team/shop", Path: "b.yaml"},
 			"https://forge.test/acme/shop/tree/main":                               {Repository: "team/shop", Path: "catalog-info.yaml"},
+			"https://forge.test/acme/shop":                                         {Repository: "team/shop", Path: "catalog-info.yaml"},
+			"https://forge.test/acme/shop.git":                                     {Repository: "team/shop", Path: "catalog-info.yaml"},
+			"https://forge.test/acme/shop/tree/main/services/api":                  {Repository: "team/shop", Path: "services/api/catalog-info.yaml"},
+			"https://forge.test/acme/shop/src/branch/main/services":                {Repository: "team/shop", Path: "services/catalog-info.yaml"},
+			"https://forge.test/acme/shop/tree/feature/x/a.yaml":                   {Repository: "team/shop", Path: "a.yaml", Branch: "feature/x"},
+			"https://forge.test/acme/shop/blob/main/Catalog":                       {Repository: "team/shop", Path: "Catalog"},
+			"https://roadbed.test/repositories/team/shop?path=services":            {Repository: "team/shop", Path: "services/catalog-info.yaml"},
+			"https://roadbed.test/git/team/shop/services":                          {Repository: "team/shop", Path: "services"},
 		} {
 			got, err := b.TargetAt(alice, text)
 			if err != nil || got != want {
@@ -60,7 +68,11 @@ func TestAddressesOfFilesAreTargets(t *testing.T) {
 		refused(t, err, fault.Invalid, "connect it first")
 		_, err = b.TargetAt(alice, "https://forge.test/acme/other/blob/main/a.yaml")
 		refused(t, err, fault.Invalid, "connect it first")
-		for _, text := range []string{"https://forge.test/acme/shop", "ftp://forge.test/acme/shop/blob/main/a", "https:///acme/shop/blob/main/a", "x", ""} {
+		_, err = b.TargetAt(carol, "https://forge.test/acme/shop")
+		refused(t, err, fault.Invalid, "connect it first")
+		_, err = b.TargetAt(alice, "https://roadbed.test/acme/shop")
+		refused(t, err, fault.Invalid, "/git/NAMESPACE/NAME/PATH")
+		for _, text := range []string{"https://forge.test/acme/none", "ftp://forge.test/acme/shop/blob/main/a", "https:///acme/shop/blob/main/a", "x", ""} {
 			_, err = b.TargetAt(alice, text)
 			refused(t, err, fault.Invalid)
 		}

@@ -68,7 +68,7 @@ func TestALocationNamesFilesAtForges(t *testing.T) {
 		if n := len(b.again(l).Details); n != 4 {
 			t.Errorf("%d things are wrong:\n%s", n, details(b.again(l)))
 		}
-		list, err := b.Locations(alice, "", "team/tea", pageAll)
+		list, err := b.Locations(alice, catalog.LocationQuery{Repository: "team/tea"}, pageAll)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestChainsOfLocationsEnd(t *testing.T) {
 		b.work()
 		b.get("c10")
 		b.gone(alice, "c11")
-		list, err := b.Locations(alice, "", "team/r10", pageAll)
+		list, err := b.Locations(alice, catalog.LocationQuery{Repository: "team/r10"}, pageAll)
 		if err != nil || len(list.Items) != 1 || !strings.Contains(details(list.Items[0]), "more than 10 locations away from one that somebody registered") {
 			t.Errorf("%+v, %v", list, err)
 		}

@@ -54,7 +54,7 @@ func TestALocationStaysAsLongAsSomebodyNamesIt(t *testing.T) {
 		end("three")
 		b.gone(alice, "ring")
 		b.gone(alice, "back")
-		if list, err := b.Locations(alice, "", "", page.Request{}); err != nil || len(list.Items) != 0 {
+		if list, err := b.Locations(alice, catalog.LocationQuery{}, page.Request{}); err != nil || len(list.Items) != 0 {
 			t.Errorf("%d locations are left, %v", len(list.Items), err)
 		}
 

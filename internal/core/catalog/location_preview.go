@@ -13,12 +13,13 @@ import (
 
 // Preview is what a target would bring as a location.
 type Preview struct {
-	Location Location // as it would be, or as it is when it is one already
-	Entities []Entity // without uid, etag and relations: they are not in the catalog
+	Location Location       // as it would be, or as it is when it is one already; Error and Details tell what could not be taken
+	Entities []Entity       // without uid, etag and relations: they are not in the catalog
+	Taken    []fault.Detail // of the first 500, those whose names others have; at most 50
 }
 
 // PreviewLocation reads what a target declares and leaves the catalog as it is. It needs location:write in the space and
-// repository:read in that of the repository. What could not be taken gives fault.Invalid, with its places.
+// repository:read in that of the repository.
 func (s *Service) PreviewLocation(ctx context.Context, space string, target Target) (p Preview, err error) {
 	if space == "" {
 		space = access.Root
@@ -63,10 +64,12 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if err := read.all(ctx); err != nil {
 		return p, err
 	}
-	if f := read.failure(); f.message != "" {
-		return p, &fault.Error{Kind: fault.Invalid, Message: f.message, Details: f.details}
-	}
+	f := read.failure()
+	l.Error, l.Details, l.Commit, l.Total = f.message, f.details, commit, len(read.singles)
 	p.Location = l
+	if p.Taken, err = s.taken(ctx, read.singles); err != nil {
+		return p, err
+	}
 	for _, c := range read.singles {
 		e := Entity{Ref: c.name, Space: space, Source: l.source(), Document: c.document, File: l.file(), Origin: l.file()}
 		e.File.Path, e.File.Commit = c.path, commit
@@ -77,6 +80,32 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	}
 	return p, nil
 }
+
+// taken tells which of the names that changes bring are somebody else's.
+func (s *Service) taken(ctx context.Context, all []change) (taken []fault.Detail, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		for _, c := range all[:min(len(all), maxLimit)] {
+			old, err := fetch(ctx, tx, c.name)
+			if err != nil {
+				return err
+			}
+			if old == nil || !c.foreign(old) {
+				continue
+			}
+			why, err := s.belongs(ctx, tx, old, c)
+			if err != nil {
+				return err
+			}
+			if taken = append(taken, fault.Detail{File: c.path, Message: c.name.String() + ": " + why}); len(taken) == maxTaken {
+				return nil
+			}
+		}
+		return nil
+	})
+	return taken, err
+}
+
+const maxTaken = 50
 
 // FindLocation gives the location of a target in a space. It needs entity:read there; otherwise NotFound.
 func (s *Service) FindLocation(ctx context.Context, space string, target Target) (l Location, err error) {
@@ -251,7 +280,7 @@ func (s *Service) repositoryAt(ctx context.Context, address string) (string, err
 		}
 		return t.Repository, nil
 	}
-	for _, p := range append(forgePages(address), forgePage{page: strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")}) {
+	for _, p := range append(forgePages(address), forgePage{page: repositoryPage(address)}) {
 		if repository, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
 			return repository, err
 		}

@@ -92,7 +92,7 @@ func TestATrustThatIsTakenBackDeletesNothing(t *testing.T) {
 		b.follow(func() {
 			b.push(alice, "team/org", map[string]string{"org.yaml": group, "catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Location\nmetadata: {name: all}\nspec: {targets: [/git/team/org/org.yaml]}\n"})
 		})
-		list, err := b.Locations(admin, "", "", page.Request{})
+		list, err := b.Locations(admin, catalog.LocationQuery{}, page.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -428,10 +428,10 @@ func TestALocationReadsOnlyWhatItMay(t *testing.T) {
 			t.Errorf("from above: %+v", l)
 		}
 		b.get("secret")
-		if list, err := b.Locations(carol, "", "Ops/nothing", page.Request{}); err != nil || len(list.Items) != 1 || list.Items[0].Repository != "ops/nothing" {
+		if list, err := b.Locations(carol, catalog.LocationQuery{Repository: "Ops/nothing"}, page.Request{}); err != nil || len(list.Items) != 1 || list.Items[0].Repository != "ops/nothing" {
 			t.Errorf("of one repository: %+v, %v", list, err)
 		}
-		list, err := b.Locations(carol, "", "", page.Request{})
+		list, err := b.Locations(carol, catalog.LocationQuery{}, page.Request{})
 		if err != nil || len(list.Items) != 4 {
 			t.Errorf("carol sees %d locations, %v", len(list.Items), err)
 		}
@@ -461,7 +461,7 @@ func TestALocationThatIsApplied(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.get(want)
-			list, err := b.Locations(alice, "", "", page.Request{})
+			list, err := b.Locations(alice, catalog.LocationQuery{}, page.Request{})
 			if err != nil || len(list.Items) != 1 {
 				t.Fatalf("%s: %+v, %v", target, list, err)
 			}

@@ -17,31 +17,64 @@ import (
 )
 
 func (s *state) locations() *cobra.Command {
-	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRemove(), s.locationRules())
+	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRemove(), s.locationRules(), s.locationTrust())
 }
 
 func (s *state) locationAdd() *cobra.Command {
 	var path, branch, space string
-	c := s.verb("add [NAMESPACE/]NAME", "Take documents from a hosted repository, now and at every push", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		l, err := client.Post[client.Location](c.Context(), api, "/locations", map[string]string{"repository": named(args[0]), "path": path, "ref": branch, "space": space})
+	var dryRun bool
+	c := s.verb("add [NAMESPACE/]NAME|URL", "Take documents from a repository, now and at every push", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		in := map[string]any{"space": space, "dryRun": dryRun}
+		if isAddress(args[0]) {
+			if c.Flags().Changed("path") || c.Flags().Changed("ref") {
+				return Usage(errors.New("an address names the file and the branch; leave --path and --ref out"))
+			}
+			in["target"] = args[0]
+		} else {
+			in["repository"], in["path"], in["ref"] = named(args[0]), path, branch
+		}
+		l, err := client.Post[client.Location](c.Context(), api, "/locations", in)
 		if err != nil {
 			return err
 		}
 		return s.showLocation(c, l)
 	})
-	c.Example = "  roadbed location add payments/shop\n  roadbed location add payments/docs --path 'services/*.yaml' --ref main"
+	c.Long = `Take documents from a repository, now and at every push.
+
+An address is as one copies it from where a file is looked at: at the forge of a connected repository, or at
+this server. That of a folder or of a repository is of the catalog-info.yaml in it.` + exitHelp
+	c.Example = `  roadbed location add payments/shop
+  roadbed location add payments/docs --path 'services/*.yaml' --ref main
+  roadbed location add https://github.com/acme/shop/blob/main/catalog-info.yaml --dry-run`
 	c.Flags().StringVar(&path, "path", "catalog-info.yaml", "`file` in the repository, or a pattern of files")
 	c.Flags().StringVar(&branch, "ref", "", "`branch`; the default branch when not given")
 	c.Flags().StringVar(&space, "space", "", "`space` of the documents; the repository's when not given")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what it would bring")
 	return c
+}
+
+// isAddress tells an address from the name of a repository.
+func isAddress(text string) bool {
+	return strings.Contains(text, "://") || strings.HasPrefix(text, "/")
 }
 
 func (s *state) showLocation(c *cobra.Command, l client.Location) error {
 	return s.show(c, l, func(w io.Writer) {
-		fmt.Fprintf(w, "location\t%s\n", l.ID)
-		fmt.Fprintf(w, "may bring\t%s\norphans\t%s\n", allowed(l.InForce.Kinds, l.Trusted), dash(l.InForce.Orphans))
+		at := l.Repository + ":" + l.Path
+		if l.Ref != "" {
+			at = l.Repository + "@" + l.Ref + ":" + l.Path
+		}
+		fmt.Fprintf(w, "location\t%s\nfile\t%s\n", cmp.Or(l.ID, "not registered yet"), at)
+		fmt.Fprintf(w, "may bring\t%s\ntrusted for\t%s\norphans\t%s\n", allowed(l.InForce.Kinds, l.Trusted), dash(strings.Join(l.Trusted, ", ")), dash(l.InForce.Orphans))
 		for _, e := range l.Entities {
 			fmt.Fprintf(w, "entity\t%s\n", e)
+		}
+		if more := l.Total - len(l.Entities); more > 0 {
+			fmt.Fprintf(w, "entities\tthe first %d of %d", len(l.Entities), l.Total)
+			if l.ID != "" {
+				fmt.Fprintf(w, "; roadbed get KIND --location %s lists all", l.ID)
+			}
+			fmt.Fprintln(w)
 		}
 		if l.Error != "" {
 			fmt.Fprintf(w, "error\t%s\n", l.Error)
@@ -50,6 +83,34 @@ func (s *state) showLocation(c *cobra.Command, l client.Location) error {
 			fmt.Fprintf(w, "problem\t%s\n", problem(p))
 		}
 	})
+}
+
+// locationTrust says for which restricted kinds a location is trusted.
+func (s *state) locationTrust() *cobra.Command {
+	var kinds []string
+	var nothing bool
+	c := s.verb("trust ID", "Restricted kinds that a location may bring", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		if (len(kinds) > 0) == nothing {
+			return Usage(errors.New("give the kinds with --kind, or --none"))
+		}
+		at := "/locations/" + url.PathEscape(args[0])
+		if err := api.Do(c.Context(), http.MethodPut, at+"/trust", nil, map[string][]string{"kinds": append([]string{}, kinds...)}, nil); err != nil {
+			return err
+		}
+		l, err := client.Get[client.Location](c.Context(), api, at, nil)
+		if err != nil {
+			return err
+		}
+		return s.showLocation(c, l)
+	})
+	c.Long = `Restricted kinds that a location may bring, such as User and Group.
+
+They say who may do what, so whoever may push to the repository says it then. The kinds take the place of
+those that it was trusted for; the location is read again.` + exitHelp
+	c.Example = "  roadbed location trust loc_06h1 --kind User,Group\n  roadbed location trust loc_06h1 --none"
+	c.Flags().StringSliceVar(&kinds, "kind", nil, "restricted `kinds` that are taken from it")
+	c.Flags().BoolVar(&nothing, "none", false, "take the trust back; what it brought stays")
+	return c
 }
 
 // allowed names the kinds that a location may bring.
@@ -185,11 +246,23 @@ func each(ids []string, do func(id string) error) (first error) {
 }
 
 func (s *state) locationList() *cobra.Command {
-	return listing(s, "list", "Locations, and what went wrong with them", cobra.NoArgs, whole, func([]string) (list[client.Location], error) {
+	var space, repository, text string
+	var failed bool
+	c := listing(s, "list", "Locations, and what went wrong with them", cobra.NoArgs, whole, func([]string) (list[client.Location], error) {
+		query := url.Values{"space": {space}, "repository": {repository}, "text": {text}}
+		if failed {
+			query.Set("failed", "true")
+		}
 		return list[client.Location]{
-			path: "/locations", head: "ID\tREPOSITORY\tPATH\tREAD AT\tERROR",
+			path: "/locations", query: query, head: "ID\tREPOSITORY\tPATH\tREAD AT\tERROR",
 			row:  func(l client.Location) []any { return []any{l.ID, l.Repository, l.Path, short(l.Commit), l.Error} },
 			noun: "locations", next: "have documents read from a repository with `roadbed location add NAMESPACE/NAME`",
 		}, nil
 	})
+	c.Example = "  roadbed location list --failed\n  roadbed location list --text catalog/services"
+	c.Flags().BoolVar(&failed, "failed", false, "only those of which something could not be taken")
+	c.Flags().StringVar(&text, "text", "", "a `part` of NAMESPACE/NAME:PATH")
+	c.Flags().StringVar(&repository, "repo", "", "only those of a `repository`")
+	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
+	return c
 }

@@ -175,7 +175,7 @@ func (b *bench) states() string {
 
 func (b *bench) locations() int {
 	b.t.Helper()
-	list, err := b.all.Catalog.Locations(system(), "", "", page.Request{Limit: page.Most})
+	list, err := b.all.Catalog.Locations(system(), catalog.LocationQuery{}, page.Request{Limit: page.Most})
 	b.good(err)
 	return len(list.Items)
 }

@@ -494,7 +494,7 @@ func (s *Service) disconnect(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	readers, err := s.Catalog.Locations(actor.AsSystem(ctx), "", r.FullName(), page.Request{Limit: 1})
+	readers, err := s.Catalog.Locations(actor.AsSystem(ctx), catalog.LocationQuery{Repository: r.FullName()}, page.Request{Limit: 1})
 	if err != nil || len(readers.Items) > 0 {
 		return err
 	}

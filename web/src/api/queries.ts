@@ -48,6 +48,7 @@ export interface EntityFilter {
   mine?: boolean;
   starred?: boolean;
   gap?: string;
+  location?: string;
   failed?: boolean;
   orphan?: boolean;
   sort?: string;

@@ -1080,8 +1080,10 @@ export interface paths {
         get: operations["listLocations"];
         put?: never;
         /**
-         * Take documents from a hosted repository, now and at every push
-         * @description Permission: location:write, and repository:read for the repository.
+         * Take documents from a repository, now and at every push
+         * @description A dry run answers 200 with what it would bring and what could not be taken, and writes nothing.
+         *
+         *     Permission: location:write, and repository:read for the repository.
          */
         post: operations["addLocation"];
         delete?: never;
@@ -3341,14 +3343,21 @@ export interface components {
             ref?: string;
         };
         AddLocationInputBody: {
+            /** @description Only tell what it would bring. */
+            dryRun?: boolean;
             /** @description File or pattern; catalog-info.yaml when absent. */
             path?: string;
             /** @description Branch; the default one when absent. */
             ref?: string;
             /** @example payments/shop */
-            repository: string;
+            repository?: string;
             /** @description Space of what it declares; the repository's when absent. */
             space?: string;
+            /**
+             * @description Address of a file, as one copies it from where it is looked at: at the forge of a connected repository, or here. That of a folder or a repository is of the catalog-info.yaml in it. Instead of repository, path and ref.
+             * @example https://github.com/acme/shop/blob/main/catalog-info.yaml
+             */
+            target?: string;
         };
         AddMirrorInputBody: {
             /** @description How long between looks without a push; empty for an hour. */
@@ -4850,21 +4859,33 @@ export interface components {
             next?: string;
         };
         Location: {
+            /** @description What the caller may do with it: refresh, trust, rule. Lists leave it out. */
+            can: string[] | null;
             commit?: string;
-            /** @description What it brought; empty in lists. */
+            /** @description What it brought, or in a dry run what it would; the first 500, none in lists. */
             entities: string[] | null;
             error?: string;
+            /** @description For If-Match; lists leave it out. */
+            etag?: string;
+            /** @description Somebody had registered it before this call. */
+            existed?: boolean;
+            /** @description Empty in a dry run of one that is not registered. */
             id: string;
             /** @description What holds for it; lists leave it out. */
             inForce: components["schemas"]["LocationRules"];
             path: string;
-            /** @description What could not be taken, at most 50; lists leave them out. */
+            /** @description What could not be taken, at most 50; lists leave them out. In a dry run also the names that others have. */
             problems: components["schemas"]["FileProblem"][] | null;
             ref?: string;
             repository: string;
             /** @description Its own; what they leave open is as the space has it. */
             rules: components["schemas"]["LocationRules"];
             space: string;
+            /**
+             * Format: int64
+             * @description Of what it brought; lists leave it out.
+             */
+            total: number;
             /** @description Restricted kinds that are taken from it. */
             trusted: string[] | null;
         };
@@ -10963,6 +10984,10 @@ export interface operations {
                 cursor?: string;
                 space?: string;
                 repository?: string;
+                /** @description A part of NAMESPACE/NAME:PATH, in any case. */
+                text?: string;
+                /** @description Only those of which something could not be taken. */
+                failed?: boolean;
             };
             header?: never;
             path?: never;

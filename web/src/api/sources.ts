@@ -19,19 +19,27 @@ export type FoundRepository = Schemas['FoundRepository'];
 
 const minute = 60_000;
 
-export const locations = infiniteQueryOptions({
-  queryKey: ['locations'],
-  queryFn: ({ pageParam, signal }) =>
-    body(api.GET('/api/v1/locations', { params: { query: { limit: 50, cursor: pageParam } }, signal })),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: (last) => last.next || undefined,
-});
+export const locations = (filter: { text?: string; failed?: boolean }) =>
+  infiniteQueryOptions({
+    queryKey: ['locations', filter],
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/locations', { params: { query: { ...filter, limit: 50, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+  });
 
 export const location = (id: string) =>
   queryOptions({
     queryKey: ['location', id],
     queryFn: () => body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } })),
   });
+
+export const kinds = queryOptions({
+  queryKey: ['kinds'],
+  queryFn: async () => (await body(api.GET('/api/v1/kinds', { params: { query: { limit: 200 } } }))).items,
+  staleTime: minute,
+});
 
 export const pushedSources = infiniteQueryOptions({
   queryKey: ['pushed-sources'],
@@ -119,6 +127,36 @@ export function useLookAtDirectory(namespace: string, name: string) {
       client.setQueryData(['directory', namespace, name], seen);
       void client.invalidateQueries({ queryKey: ['directories'] });
     },
+  });
+}
+
+/** Tells what an address would bring; nothing is written. */
+export const useLookAtAddress = () =>
+  useMutation({
+    mutationFn: (target: string) => body(api.POST('/api/v1/locations', { body: { target, dryRun: true } })),
+  });
+
+export function useAddLocation() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (target: string) => body(api.POST('/api/v1/locations', { body: { target } })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ['locations'] });
+      void client.invalidateQueries({ queryKey: ['entities'] });
+    },
+  });
+}
+
+/** Trusts a location for kinds, or says what it may bring, unless somebody else has written since it was read. */
+export function useRuleLocation({ id, etag = '' }: Location) {
+  const client = useQueryClient();
+  const params = { path: { id }, header: { 'If-Match': `"${etag}"` } };
+  return useMutation({
+    mutationFn: (to: { trusted: string[] } | { rules: Schemas['LocationRules'] }) =>
+      'trusted' in to
+        ? body(api.PUT('/api/v1/locations/{id}/trust', { params, body: { kinds: to.trusted } }))
+        : body(api.PUT('/api/v1/locations/{id}/rules', { params, body: to.rules })),
+    onSettled: () => client.invalidateQueries({ queryKey: ['location', id] }),
   });
 }
 

@@ -15,6 +15,10 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
       out.push({ queryKey: ['runs'] }, { queryKey: ['run', about], exact: true }); // its plan and graph have keys of their own
       continue;
     }
+    if (about.startsWith('loc_')) {
+      out.push({ queryKey: ['locations'] }, { queryKey: ['location', about] });
+      continue;
+    }
     const ref = parseRef(about);
     if (!ref) continue;
     const { kind, namespace, name } = ref;

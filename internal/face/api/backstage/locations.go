@@ -59,7 +59,7 @@ func (h *Handler) generatedEntity(l catalog.Location) catalog.Entity {
 // eachLocation calls f with the registered locations that the caller may see, the newest first, until it returns false.
 func (h *Handler) eachLocation(c call, f func(catalog.Location) bool) error {
 	for part := (page.Request{Limit: page.Most}); ; {
-		list, err := h.catalog.Locations(c.Context(), "", "", part)
+		list, err := h.catalog.Locations(c.Context(), catalog.LocationQuery{}, part)
 		if err != nil {
 			return err
 		}
@@ -250,6 +250,9 @@ func (h *Handler) previewLocation(c call, space string, target catalog.Target) e
 		return err
 	}
 	l := p.Location
+	if l.Error != "" {
+		return &fault.Error{Kind: fault.Invalid, Message: l.Error, Details: l.Details}
+	}
 	l.ID = ""
 	wire, err := json.Marshal(h.location(l))
 	if err != nil {

@@ -102,6 +102,14 @@ export function Catalog() {
           >
             Gaps
           </Button>
+          <Button
+            variant="default"
+            renderRoot={(props) => (
+              <Link to="/sources" search={{ register: 'true' }} title="A file that is in a repository" {...props} />
+            )}
+          >
+            Register
+          </Button>
           <Button component={Link} to="/create">
             Create
           </Button>
@@ -249,6 +257,7 @@ function Chips({
   return (
     <div className={classes.chips}>
       {search.text && chip('text', `“${search.text}”`, { text: undefined })}
+      {search.location && chip('location', `from ${search.location}`, { location: undefined })}
       {flags.filter((f) => search[f]).map((f) => chip(f, flagNames[f] ?? f, { [f]: undefined }))}
       {lists.flatMap((name) =>
         values(search[name]).map((value) =>

@@ -8,12 +8,21 @@ describe('the address of the catalog', () => {
     expect(turned('api', 'api')).toBeUndefined();
   });
   it('asks of the past only what is known of it', () => {
-    const search = { kind: 'api', mine: 'true', gap: 'no-owner', sort: '-updated', starred: 'true', columns: 'kind' };
+    const search = {
+      kind: 'api',
+      mine: 'true',
+      gap: 'no-owner',
+      sort: '-updated',
+      starred: 'true',
+      location: 'loc_1',
+      columns: 'kind',
+    };
     expect(toFilter(search)).toEqual({
       kind: 'api',
       mine: true,
       gap: 'no-owner',
       sort: '-updated',
+      location: 'loc_1',
       starred: true,
       failed: undefined,
       orphan: undefined,
@@ -21,11 +30,9 @@ describe('the address of the catalog', () => {
     expect(toFilter({ ...search, asOf: '2026-01-01' })).toEqual({ kind: 'api', mine: true, asOf: '2026-01-01' });
   });
   it('names what narrows', () => {
-    expect(chosen({ text: 'a', sort: 'name', owner: 'x', failed: 'true', columns: 'kind' })).toEqual([
-      'text',
-      'owner',
-      'failed',
-    ]);
+    expect(chosen({ text: 'a', location: 'loc_1', sort: 'name', owner: 'x', failed: 'true', columns: 'kind' })).toEqual(
+      ['text', 'location', 'owner', 'failed'],
+    );
   });
   it('is a command and a view', () => {
     const search = { kind: 'component,api', owner: 'group:default/a', text: "it's", mine: 'true', sort: '-updated' };

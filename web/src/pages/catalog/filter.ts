@@ -1,7 +1,7 @@
 import type { EntityFilter } from '../../api/queries';
 import type { View } from '../../api/types';
 
-/** What the address of the catalog says; `view` is the saved view that was opened, by its id. */
+/** What the address of the catalog says; `location` is the id of the one that entities came from, `view` that of the saved view that was opened. */
 export const catalogWords = [
   'text',
   'kind',
@@ -15,6 +15,7 @@ export const catalogWords = [
   'mine',
   'starred',
   'gap',
+  'location',
   'failed',
   'orphan',
   'sort',
@@ -38,18 +39,19 @@ export const turned = (text: string | undefined, value: string): string | undefi
   joined(values(text).includes(value) ? values(text).filter((v) => v !== value) : [...values(text), value]);
 
 /** The names of the filters that are set; how a list is sorted and shown is none. */
-export const chosen = (search: CatalogSearch): (ListName | FlagName | 'text')[] =>
-  (['text', ...lists, ...flags] as const).filter((name) => search[name]);
+export const chosen = (search: CatalogSearch): (ListName | FlagName | 'text' | 'location')[] =>
+  (['text', 'location', ...lists, ...flags] as const).filter((name) => search[name]);
 
 /** What the API is asked. Of the past not everything is known. */
 export function toFilter(search: CatalogSearch): EntityFilter {
-  const { columns: _, view: __, mine, starred, failed, orphan, gap, sort, ...rest } = search;
+  const { columns: _, view: __, mine, starred, failed, orphan, gap, sort, location, ...rest } = search;
   const filter: EntityFilter = { ...rest, mine: mine ? true : undefined };
   if (search.asOf) return filter;
   return {
     ...filter,
     gap,
     sort,
+    location,
     starred: starred ? true : undefined,
     failed: failed ? true : undefined,
     orphan: orphan ? true : undefined,
@@ -61,7 +63,7 @@ const quoted = (text: string) => (/^[\w.,:/@-]+$/.test(text) ? text : `'${text.r
 /** The command that lists the same. */
 export function command(search: CatalogSearch): string {
   const words = ['roadbed get', search.kind ? quoted(search.kind) : 'all'];
-  for (const name of ['text', ...lists] as const) {
+  for (const name of ['text', 'location', ...lists] as const) {
     const value = search[name];
     if (name !== 'kind' && value) words.push(`--${name} ${quoted(value)}`);
   }

@@ -1,6 +1,6 @@
-import { Alert, Button } from '@mantine/core';
+import { Alert, Anchor, Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { location, useRefreshLocation } from '../../api/sources';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
@@ -11,6 +11,7 @@ import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
+import { Bring } from './Bring';
 import { Problems } from './Problems';
 import { stateOf } from './Sources';
 
@@ -39,9 +40,11 @@ export function LocationPage() {
       actions={
         <>
           <CopyCommand command={`roadbed location refresh ${l.id}`} />
-          <Button loading={refresh.isPending} onClick={() => refresh.mutate()}>
-            Read now
-          </Button>
+          {l.can.includes('refresh') && (
+            <Button loading={refresh.isPending} onClick={() => refresh.mutate()}>
+              Read now
+            </Button>
+          )}
         </>
       }
     >
@@ -57,14 +60,23 @@ export function LocationPage() {
             ['Repository', <RepositoryLink key="repository" name={l.repository} />],
             ['Branch', l.ref || 'the default one'],
             ['Commit', l.commit && shortCommit(l.commit)],
-            ['Trusted for', l.trusted.join(', ')],
-            ['Orphans', l.inForce.orphans],
           ]}
         />
       </Section>
+      <Bring location={l} />
       <Problems problems={l.problems} />
       {l.entities.length > 0 && (
-        <Section flush title="Entities">
+        <Section
+          flush
+          title="Entities"
+          actions={
+            <Anchor size="sm" renderRoot={(props) => <Link to="/catalog" search={{ location: l.id }} {...props} />}>
+              {l.total > l.entities.length
+                ? `The first ${l.entities.length} of ${l.total.toLocaleString('en')}: all in the catalog`
+                : 'In the catalog'}
+            </Anchor>
+          }
+        >
           <Table
             label="Entities"
             rows={l.entities.map((ref) => ({ ref }))}

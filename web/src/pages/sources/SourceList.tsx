@@ -1,4 +1,4 @@
-import { Anchor } from '@mantine/core';
+import { Anchor, Group } from '@mantine/core';
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { CopyCommand } from '../../parts/CopyCommand';
@@ -13,6 +13,10 @@ interface Props<T> {
   /** Of the table, where the title says too little. */
   label?: string;
   command: string;
+  /** Above the list: what narrows it. */
+  filters?: ReactNode;
+  /** What there is to do. */
+  act?: ReactNode;
   query: UseInfiniteQueryResult<InfiniteData<{ items: T[] }>>;
   /** What there is to say when there are none, and what they are. */
   none: string;
@@ -25,10 +29,20 @@ interface Props<T> {
 }
 
 /** The sources of one kind. */
-export function SourceList<T>({ title, query, first, state, ...props }: Props<T>) {
+export function SourceList<T>({ title, query, first, state, filters, act, ...props }: Props<T>) {
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   return (
-    <Section flush title={title} actions={<CopyCommand command={props.command} />}>
+    <Section
+      flush
+      title={title}
+      actions={
+        <Group gap="xs">
+          <CopyCommand command={props.command} />
+          {act}
+        </Group>
+      }
+    >
+      {filters}
       {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isPending && <Rows />}
       {query.isSuccess && items.length === 0 && <Empty title={props.none}>{props.what}</Empty>}

@@ -1,18 +1,29 @@
+import { Button, Checkbox, Group } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { directories, discoveries, locations, pushedSources } from '../../api/sources';
+import { FilterText } from '../../parts/FilterText';
 import { Moment } from '../../parts/Moment';
 import { Page } from '../../parts/Page';
 import { Look } from './Look';
+import { Register } from './Register';
 import { SourceList } from './SourceList';
+
+const route = getRouteApi('/shell/sources');
 
 /** Where the catalog comes from. */
 export function Sources() {
+  const { register } = route.useSearch();
+  const navigate = route.useNavigate();
+  const open = (on: boolean) =>
+    navigate({ search: (s) => ({ ...s, register: on ? 'true' : undefined }), replace: true });
   return (
     <Page
       title="Sources"
       about="Where the catalog comes from: organizations, directories of people, files of repositories, and systems that push."
+      actions={<Button onClick={() => open(true)}>Register a component</Button>}
     >
+      {register && <Register close={() => open(false)} />}
       <Discoveries />
       <Directories />
       <Locations />
@@ -82,13 +93,39 @@ function Directories() {
 }
 
 function Locations() {
+  const { text, failed } = route.useSearch();
+  const navigate = route.useNavigate();
+  const set = (next: { text?: string; failed?: string }) =>
+    navigate({ search: (s) => ({ ...s, ...next }), replace: true });
+  const narrowed = Boolean(text || failed);
   return (
     <SourceList
       title="Locations"
-      command="roadbed location list"
-      query={useInfiniteQuery(locations)}
-      none="No location is registered"
-      what="A location is a file of a repository, read again at each push."
+      command={`roadbed location list${failed ? ' --failed' : ''}${text ? ` --text '${text.replaceAll("'", "'\\''")}'` : ''}`}
+      query={useInfiniteQuery(locations({ text, failed: failed ? true : undefined }))}
+      filters={
+        <Group gap="md" p="sm">
+          <FilterText
+            aria-label="Part of a repository or path"
+            placeholder="Part of a repository or path"
+            maxLength={200}
+            w={260}
+            value={text}
+            set={(next) => set({ text: next })}
+          />
+          <Checkbox
+            label="Failed"
+            checked={Boolean(failed)}
+            onChange={(e) => set({ failed: e.currentTarget.checked ? 'true' : undefined })}
+          />
+        </Group>
+      }
+      none={narrowed ? 'No location is like that' : 'No location is registered'}
+      what={
+        narrowed
+          ? 'Look with fewer words, or also at those that are well.'
+          : 'A location is a file of a repository, read again at each push. Register a component by the address of its catalog-info.yaml.'
+      }
       id={(l) => l.id}
       first={{
         name: 'File',
