@@ -67,6 +67,7 @@ type DefinitionChanges struct {
 	Breaking int                `json:"breaking" doc:"How many of the changes break who uses the API."`
 	Changes  []DefinitionChange `json:"changes" doc:"What breaks comes first."`
 	More     bool               `json:"more,omitempty" doc:"There are more than are told."`
+	Older    bool               `json:"older,omitempty" doc:"Without from: the last 50 versions have the same definition, and older ones were not looked at."`
 }
 
 // DefinitionAt names a definition that was compared.

@@ -39,7 +39,7 @@ func (r *reading) begin(ctx context.Context, files []*walkedFile) error {
 			}
 			if now.Commit != "" {
 				now.Commit = ""
-				if err := saveLocation(ctx, tx, now); err != nil {
+				if err := r.s.saveLocation(ctx, tx, now); err != nil {
 					return err
 				}
 			}

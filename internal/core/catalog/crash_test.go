@@ -24,6 +24,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func TestMain(m *testing.M) {
@@ -155,8 +156,16 @@ func killedAt(t *testing.T, b *bench, url, location string, enough int) {
 // asked notes whether a location was looked at.
 type asked struct {
 	catalog.Repositories
-	mu   sync.Mutex
-	read map[string]bool
+	mu    sync.Mutex
+	read  map[string]bool
+	heads int
+}
+
+func (a *asked) Head(ctx context.Context, repository, branch string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.heads++
+	return a.Repositories.Head(ctx, repository, branch)
 }
 
 func (a *asked) SpaceOf(ctx context.Context, repository string) (string, error) {
@@ -173,8 +182,15 @@ func TestALookAtAllLocationsReadsWhatHasChanged(t *testing.T) {
 		alice := accesstest.As("alice")
 		for _, name := range []string{"team/one", "team/two"} {
 			b.repository(alice, "default", name)
-			b.push(alice, name, map[string]string{"catalog-info.yaml": component(name[5:], "")})
+			b.push(alice, name, map[string]string{"catalog-info.yaml": component(name[5:], ""), "side.yaml": component("side", "")})
 			b.location(alice, "default", name, "")
+		}
+		if _, err := b.repositories.CreateBranch(alice, "team/one", repository.NewRef{Name: "side", At: "main"}); err != nil {
+			t.Fatal(err)
+		}
+		side, _, err := b.AddLocation(alice, "default", catalog.Target{Repository: "team/one", Path: "side.yaml", Branch: "side"})
+		if err != nil {
+			t.Fatal(err)
 		}
 		seen := &asked{Repositories: b.repositories.Platform(), read: map[string]bool{}}
 		b.Read(seen)
@@ -193,6 +209,26 @@ func TestALookAtAllLocationsReadsWhatHasChanged(t *testing.T) {
 		look()
 		if len(seen.read) != 0 {
 			t.Errorf("%v was looked at, though nothing has changed", seen.read)
+		}
+		if seen.heads != 0 {
+			t.Errorf("%d branches were asked for one by one", seen.heads)
+		}
+
+		// The server has another address since.
+		b.Addresses("https://new.test")
+		name := side.File().Generated("https://new.test")
+		if _, err := b.GeneratedFrom(alice, name); !fault.Is(err, fault.NotFound) {
+			t.Errorf("by an address that nobody knew: %v", err)
+		}
+		look()
+		if l, err := b.GeneratedFrom(alice, name); err != nil || l.ID != side.ID {
+			t.Errorf("by the new address: %+v, %v", l, err)
+		}
+		if _, err := b.GeneratedFrom(accesstest.As("carol"), name); !fault.Is(err, fault.NotFound) {
+			t.Errorf("who may not see it: %v", err)
+		}
+		if len(seen.read) != 0 {
+			t.Errorf("%v was read for its address", seen.read)
 		}
 		b.push(alice, "team/two", map[string]string{"catalog-info.yaml": component("three", "")})
 		look()

@@ -60,12 +60,10 @@ func (g Gap) filter(x *index.Index, visible access.Set) (index.Filter, bool) {
 	switch g {
 	case NoOwner:
 		return without(owned(x, visible), index.KeyOwner), true
-	case UnknownOwner, EmptyOwner:
-		unknown, empty := owners(x, visible)
-		if g == EmptyOwner {
-			unknown = empty
-		}
-		return index.Has{Key: index.KeyOwner, Values: unknown[:min(len(unknown), index.MaxValues/2)]}, true
+	case UnknownOwner:
+		return index.UnknownOwner{}, true
+	case EmptyOwner:
+		return index.EmptyOwner{}, true
 	case NoLifecycle:
 		return without([]string{"component", "api", "airesource"}, "spec.lifecycle"), true
 	case NoSystem:
@@ -86,32 +84,4 @@ func owned(x *index.Index, visible access.Set) []string {
 		}
 	}
 	return kinds
-}
-
-// owners gives the owners that are not there for the reader, and the groups among them that nobody is in.
-func owners(x *index.Index, visible access.Set) (unknown, empty []string) {
-	var names []string
-	for _, c := range x.Facets(index.FacetQuery{Keys: []string{index.KeyOwner}, Visible: visible})[index.KeyOwner] {
-		names = append(names, c.Value)
-	}
-	staffed := x.Find(index.Query{Filter: index.All{index.Has{Key: "kind", Values: []string{"group"}}, index.Exists{Key: "relations.hasMember"}}, Limit: index.MaxLimit, NoTotal: true, Visible: visible})
-	with := map[string]bool{}
-	from := make([]string, len(staffed.Hits))
-	for i, hit := range staffed.Hits {
-		from[i] = hit.Ref
-	}
-	if len(from) > 0 {
-		for _, n := range x.Walk(index.Walk{From: from, Follow: []string{"childOf"}, Depth: index.MaxDepth, Visible: visible}).Nodes {
-			with[n.Ref] = true
-		}
-	}
-	for i, hit := range x.Lookup(names, visible) {
-		switch {
-		case hit.Ref == "":
-			unknown = append(unknown, names[i])
-		case strings.HasPrefix(hit.Ref, "group:") && !with[hit.Ref]:
-			empty = append(empty, names[i])
-		}
-	}
-	return unknown, empty
 }

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -69,6 +71,15 @@ func (f File) Address(base string) string {
 		return f.at("/src/branch/", f.Path)
 	}
 	return f.at("/blob/", f.Path)
+}
+
+// GeneratedPrefix begins the name of a Location entity that Backstage makes for a location that was registered.
+const GeneratedPrefix = "generated-"
+
+// Generated gives the name of that entity, which is a hash of the address.
+func (f File) Generated(base string) string {
+	sum := sha1.Sum([]byte("url:" + f.Address(base)))
+	return GeneratedPrefix + hex.EncodeToString(sum[:])
 }
 
 // Folder gives the address of the folder that a file is in, which ends in a slash.

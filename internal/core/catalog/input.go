@@ -71,6 +71,9 @@ func (r *reading) commitOf(ctx context.Context, in input) (repository, commit st
 // headOf asks whether the location's space may read another repository, in the same words for one that is not there.
 func (r *reading) headOf(ctx context.Context, in input) (string, error) {
 	gone := fault.Errorf(fault.NotFound, "there is no repository %s that space %s may read; it is looked at again when it is pushed", in.repository, r.location.Space)
+	if r.asCaller {
+		gone = fault.Errorf(fault.NotFound, "there is no repository %s that both you and space %s may read", in.repository, r.location.Space)
+	}
 	space, err := r.s.repositories.SpaceOf(ctx, in.repository)
 	if fault.Is(err, fault.NotFound) {
 		return "", gone
@@ -81,6 +84,11 @@ func (r *reading) headOf(ctx context.Context, in input) (string, error) {
 	within, err := r.s.access.Within(ctx, space, r.location.Space)
 	if err != nil {
 		return "", err
+	}
+	if within && r.asCaller {
+		if within, err = r.s.mayRead(ctx, in.repository); err != nil {
+			return "", err
+		}
 	}
 	if !within {
 		return "", gone

@@ -31,6 +31,8 @@ type Repositories interface {
 	Hashes(ctx context.Context, repository, commit string, files []string) (map[string]string, error)
 	// Heads gives the commits of all default branches, by repository.
 	Heads(ctx context.Context) (map[string]string, error)
+	// HeadsOf gives those of branches, each with its repository; what is no branch is left out.
+	HeadsOf(ctx context.Context, branches [][2]string) (map[[2]string]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	Home(ctx context.Context, repository string) (Home, error)
 	ByPage(ctx context.Context, page string) ([]string, error) // those that have their page there, at a forge
@@ -75,6 +77,7 @@ type Location struct {
 	readable   bool
 	optional   bool // that there is no file is no error
 	depth      int  // of locations above it, down from a registered one
+	generated  string
 	generation int64
 }
 
@@ -100,6 +103,13 @@ func (s *Service) Read(r Repositories) { s.repositories = r }
 // Addresses names the addresses under which this server is known, such as https://roadbed.example.org: a location
 // under one of them is hosted and never fetched over HTTP. It comes before the first location.
 func (s *Service) Addresses(base ...string) { s.addresses = base }
+
+func (s *Service) base() string {
+	if len(s.addresses) == 0 {
+		return ""
+	}
+	return s.addresses[0]
+}
 
 // ParseTarget reads the address of a file on this server's hosted git, such as
 // https://roadbed.example.org/git/NAMESPACE/NAME/PATH, or /git/NAMESPACE/NAME/PATH; ?ref= names another branch than
@@ -234,7 +244,7 @@ func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Ta
 	if err == nil {
 		l.Existed = true
 		l.readable, l.kept, l.optional = l.readable || readable, l.kept || kept, l.optional && !kept
-		return l, saveLocation(ctx, tx, l)
+		return l, s.saveLocation(ctx, tx, l)
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return l, err
@@ -243,7 +253,7 @@ func (s *Service) register(ctx context.Context, tx *store.Tx, space string, t Ta
 		ID: ref.NewID("loc", s.now()), Space: space, Repository: t.Repository, Path: t.Path, Branch: t.Branch,
 		Created: s.now(), CreatedBy: actorID(ctx), readable: readable, kept: kept,
 	}
-	if err := saveLocation(ctx, tx, l); err != nil {
+	if err := s.saveLocation(ctx, tx, l); err != nil {
 		return l, err
 	}
 	return l, s.tellLocation(ctx, tx, "location.added", l, nil)
@@ -297,6 +307,27 @@ func (s *Service) Locations(ctx context.Context, q LocationQuery, part page.Requ
 		return err
 	})
 	return list, fault.Wrap(err, "list locations")
+}
+
+// GeneratedFrom gives the newest registered location for whose address Backstage makes the Location entity of a name; see
+// File.Generated. It needs entity:read in its space; otherwise NotFound.
+func (s *Service) GeneratedFrom(ctx context.Context, name string) (l Location, err error) {
+	visible, err := s.access.Spaces(ctx, "entity:read")
+	if err != nil {
+		return l, err
+	}
+	w := &store.Where{}
+	if !visible.All {
+		w.Add(w.In("space", visible.List()))
+	}
+	w.Add("generated = " + w.Arg(name))
+	w.Add("kept = 1")
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		row := tx.QueryRow(ctx, `SELECT `+locationColumns+` FROM locations`+w.String()+` ORDER BY id DESC LIMIT 1`, w.Args...)
+		l, err = store.One(row, scanLocation, "location %s", clip(name))
+		return err
+	})
+	return l, err
 }
 
 // GetLocation gives a location. It needs entity:read in its space; otherwise NotFound.
@@ -416,7 +447,7 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string, 
 		l.Trusted = slices.Compact(names)
 		l.kept = true  // whoever may write the file that named it must not be able to take it away
 		l.generation++ // a refresh that goes by the trust of before ends
-		if err := saveLocation(ctx, tx, l); err != nil {
+		if err := s.saveLocation(ctx, tx, l); err != nil {
 			return err
 		}
 		if err := s.tellLocation(ctx, tx, "location.trusted", l, map[string]any{"kinds": l.Trusted}); err != nil {

@@ -69,7 +69,7 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 	}
 	if below && !l.Existed || optional != l.optional {
 		l.optional = optional && !l.kept
-		if err := saveLocation(ctx, tx, l); err != nil {
+		if err := s.saveLocation(ctx, tx, l); err != nil {
 			return l, err
 		}
 	}

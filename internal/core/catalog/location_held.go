@@ -23,7 +23,7 @@ func (s *Service) HoldLocation(ctx context.Context, tx *store.Tx, by ref.Entity,
 	}
 	if !l.Existed {
 		l.optional = true
-		if err := saveLocation(ctx, tx, l); err != nil {
+		if err := s.saveLocation(ctx, tx, l); err != nil {
 			return l, err
 		}
 	}

@@ -171,7 +171,7 @@ func (s *Service) MoveLocation(ctx context.Context, id string, target Target) (L
 		if _, err := tx.Exec(ctx, `UPDATE locations SET repository = $2, path = $3, branch = $4 WHERE id = $1`, id, l.Repository, l.Path, l.Branch); err != nil {
 			return fault.Wrap(err, "move location %s", l)
 		}
-		if err := saveLocation(ctx, tx, l); err != nil {
+		if err := s.saveLocation(ctx, tx, l); err != nil {
 			return err
 		}
 		return s.tellLocation(ctx, tx, "location.moved", l, nil)

@@ -9,13 +9,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin, depth, optional, rules, orphans`
+const locationColumns = `id, space, repository, path, branch, kept, readable, trusted, generation, git_commit, error, details, created, created_by, refreshed, home, origin, depth, optional, rules, orphans, generated`
 
 func scanLocation(r store.Row) (l Location, err error) {
 	var trusted, details, home, rules string
 	var kept, readable, created, refreshed, optional int64
 	err = r.Scan(&l.ID, &l.Space, &l.Repository, &l.Path, &l.Branch, &kept, &readable, &trusted, &l.generation, &l.Commit, &l.Error, &details,
-		&created, &l.CreatedBy, &refreshed, &home, &l.Origin, &l.depth, &optional, &rules, &l.Rules.Orphans)
+		&created, &l.CreatedBy, &refreshed, &home, &l.Origin, &l.depth, &optional, &rules, &l.Rules.Orphans, &l.generated)
 	if err != nil {
 		return l, err
 	}
@@ -43,7 +43,7 @@ func findLocation(ctx context.Context, tx *store.Tx, space string, t Target) (Lo
 	return store.One(row, scanLocation, "location %s:%s", t.Repository, t.Path)
 }
 
-func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
+func (s *Service) saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	trusted, err := json.Marshal(append([]string{}, l.Trusted...))
 	if err != nil {
 		return err
@@ -70,12 +70,12 @@ func saveLocation(ctx context.Context, tx *store.Tx, l Location) error {
 	if l.readable {
 		readable = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+	_, err = tx.Exec(ctx, `INSERT INTO locations (`+locationColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (id) DO UPDATE SET kept = excluded.kept, readable = excluded.readable, trusted = excluded.trusted, generation = excluded.generation,
 git_commit = excluded.git_commit, error = excluded.error, details = excluded.details, refreshed = excluded.refreshed,
-home = excluded.home, origin = excluded.origin, depth = excluded.depth, optional = excluded.optional, rules = excluded.rules, orphans = excluded.orphans`,
+home = excluded.home, origin = excluded.origin, depth = excluded.depth, optional = excluded.optional, rules = excluded.rules, orphans = excluded.orphans, generated = excluded.generated`,
 		l.ID, l.Space, l.Repository, l.Path, l.Branch, kept, readable, string(trusted), l.generation, l.Commit, clip(l.Error), string(details),
-		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin, l.depth, optional, string(rules), l.Rules.Orphans)
+		store.Micros(l.Created), l.CreatedBy, store.Micros(l.Refreshed), home, l.Origin, l.depth, optional, string(rules), l.Rules.Orphans, l.File().Generated(s.base()))
 	return fault.Wrap(err, "write location %s", l)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -483,7 +484,7 @@ func TestCorpusIsTakenIn(t *testing.T) {
 	}
 	index, err := os.ReadFile(filepath.Join(root, "index.tsv"))
 	if err != nil {
-		t.Skip("no corpus: ../shared/corpus is not beside the repository")
+		backstagetest.Lacks(t, "no corpus: ../shared/corpus is not beside the repository")
 	}
 	kinds := document.NewRegistry()
 	for _, k := range catalog.Kinds() {

@@ -352,17 +352,20 @@ func (s *Service) Changes(ctx context.Context, q Query, from, to time.Time, part
 			if err != nil {
 				return err
 			}
-			for _, v := range some {
-				b, ok, err := m.between(ctx, tx, v, from, to, visible)
+			for few := range slices.Chunk(some, part.Window()) {
+				was, err := befores(ctx, tx, few, from, to, visible)
 				if err != nil {
 					return err
 				}
-				if ok && len(list.Items) == part.Size() {
-					list.Next = at.String()
-					return nil
-				}
-				if at = (&place{store.Micros(v.Time), v.ref.String()}); ok {
-					list.Items = append(list.Items, b)
+				for _, v := range few {
+					b, ok := m.between(v, was[v.ref])
+					if ok && len(list.Items) == part.Size() {
+						list.Next = at.String()
+						return nil
+					}
+					if at = (&place{store.Micros(v.Time), v.ref.String()}); ok {
+						list.Items = append(list.Items, b)
+					}
 				}
 			}
 			if looked += len(some); len(some) < pastAtOnce {
@@ -396,30 +399,65 @@ func (m matcher) changed(from, to time.Time, at *place, visible access.Set) stat
 	return statement{`SELECT ` + versionColumns + ` FROM ` + versionTables + ` WHERE ` + c.String() + ` ORDER BY v.time DESC, v.ref DESC LIMIT ` + limit, c.args}
 }
 
-// between compares an entity's last version with that before the first time; ok is false where nothing differs, or the
-// query does not want it.
-func (m matcher) between(ctx context.Context, tx *store.Tx, last storedVersion, from, to time.Time, visible access.Set) (b Between, ok bool, err error) {
-	if last.ref.Kind == userKind && last.document == nil {
-		return b, false, nil // a person who is gone is named by the ledger's opaque id alone
+// earlier is how an entity was before a time, and how many versions it has had since.
+type earlier struct {
+	document *document.Document // nil when it was not there
+	since    int
+}
+
+// befores gives, of entities with a version between two times, how they were before the first, and their visible versions until
+// the second.
+func befores(ctx context.Context, tx *store.Tx, last []storedVersion, from, to time.Time, visible access.Set) (map[ref.Entity]earlier, error) {
+	names := make([]string, len(last))
+	for i, v := range last {
+		names[i] = v.ref.String()
 	}
 	c := conditions{}
-	c.add("v.ref = $%d", last.ref.String())
 	c.add("v.time <= $%d", store.Micros(from))
+	c.parts = append(c.parts, c.among("v.ref", names))
 	c.visible("v.space", visible)
-	rows, err := tx.Query(ctx, `SELECT `+versionColumns+` FROM `+versionTables+` WHERE `+c.String()+` ORDER BY v.version DESC LIMIT 1`, c.args...)
-	found, err := store.Collect(rows, err, scanVersion)
+	later := latestAt + "$1"
+	if !visible.All {
+		later += " AND " + c.among("n.space", visible.List())
+	}
+	c.parts = append(c.parts, later+")")
+	found, err := versionsOf(ctx, tx, statement{`SELECT ` + versionColumns + ` FROM ` + versionTables + ` WHERE ` + c.String(), c.args})
 	if err != nil {
-		return b, false, err
+		return nil, err
 	}
-	var before *document.Document
-	if len(found) > 0 {
-		before = found[0].document
+	was := make(map[ref.Entity]earlier, len(last))
+	for _, v := range found {
+		was[v.ref] = earlier{document: v.document}
 	}
-	b = Between{Ref: last.ref, Space: last.space, Last: last.Version}
+	n := conditions{}
+	n.add("time > $%d", store.Micros(from))
+	n.add("time <= $%d", store.Micros(to))
+	n.parts = append(n.parts, n.among("ref", names))
+	n.visible("space", visible)
+	rows, err := tx.Query(ctx, `SELECT ref, COUNT(*) FROM entity_versions WHERE `+n.String()+` GROUP BY ref`, n.args...)
+	_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
+		var name string
+		var count int
+		if err = r.Scan(&name, &count); err == nil {
+			of := parseStored(name)
+			was[of] = earlier{was[of].document, count}
+		}
+		return none, err
+	})
+	return was, err
+}
+
+// between compares an entity's last version with how it was; ok is false where nothing differs, or the query does not want it.
+func (m matcher) between(last storedVersion, was earlier) (b Between, ok bool) {
+	if last.ref.Kind == userKind && last.document == nil {
+		return b, false // a person who is gone is named by the ledger's opaque id alone
+	}
+	before := was.document
+	b = Between{Ref: last.ref, Space: last.space, Last: last.Version, Count: was.since}
 	shown := last
 	switch {
 	case before == nil && last.document == nil:
-		return b, false, nil
+		return b, false
 	case before == nil:
 		b.Action = Created
 	case last.document == nil:
@@ -429,16 +467,10 @@ func (m matcher) between(ctx context.Context, tx *store.Tx, last storedVersion, 
 		ok = len(b.Diff) > 0
 	}
 	if !ok && b.Action == Updated || !m.matches(shown) {
-		return b, false, nil
+		return b, false
 	}
 	b.Kind = shown.document.Kind
-	n := conditions{}
-	n.add("ref = $%d", last.ref.String())
-	n.add("time > $%d", store.Micros(from))
-	n.add("time <= $%d", store.Micros(to))
-	n.visible("space", visible)
-	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM entity_versions WHERE `+n.String(), n.args...).Scan(&b.Count)
-	return b, true, err
+	return b, true
 }
 
 // place is where a list of changes goes on.

@@ -38,6 +38,7 @@ type reading struct {
 	commit   string
 	force    bool // files that have not changed are read too
 	preview  bool // nothing is taken in
+	asCaller bool // other repositories are read where the caller may too
 	rules    rules
 
 	known   map[string]knownFile   // of the reading before

@@ -83,9 +83,14 @@ func (s *Service) sweep(ctx context.Context) error {
 	for after := ""; ; {
 		var some []Location
 		err := s.db.Read(ctx, func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT id, repository, branch, git_commit, error FROM locations WHERE id > $1 ORDER BY id LIMIT 1000`, after)
+			rows, err := tx.Query(ctx, `SELECT id, repository, path, branch, git_commit, error, home, generated FROM locations WHERE id > $1 ORDER BY id LIMIT 1000`, after)
 			some, err = store.Collect(rows, err, func(r store.Row) (l Location, err error) {
-				return l, r.Scan(&l.ID, &l.Repository, &l.Branch, &l.Commit, &l.Error)
+				var home string
+				if err := r.Scan(&l.ID, &l.Repository, &l.Path, &l.Branch, &l.Commit, &l.Error, &home, &l.generated); err != nil {
+					return l, err
+				}
+				l.Home, err = readHome(home)
+				return l, err
 			})
 			return err
 		})
@@ -93,17 +98,26 @@ func (s *Service) sweep(ctx context.Context) error {
 			return fault.Wrap(err, "list locations")
 		}
 		after = some[len(some)-1].ID
+		branches, err := s.branchesOf(ctx, some)
+		if err != nil {
+			return err
+		}
 		var stale []string
+		var renamed []Location
 		for _, l := range some {
+			if l.generated != l.File().Generated(s.base()) {
+				renamed = append(renamed, l)
+			}
 			head := heads[l.Repository]
 			if l.Branch != "" {
-				if head, err = s.repositories.Head(ctx, l.Repository, l.Branch); err != nil {
-					head = ""
-				}
+				head = branches[[2]string{l.Repository, l.Branch}]
 			}
 			if l.Error != "" || l.Commit == "" || l.Commit != head {
 				stale = append(stale, l.ID)
 			}
+		}
+		if err := s.rename(ctx, renamed); err != nil {
+			return err
 		}
 		for part := range slices.Chunk(stale, chunk) {
 			err := s.db.Write(ctx, func(tx *store.Tx) error {
@@ -119,6 +133,48 @@ func (s *Service) sweep(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// branchesOf gives the heads of the branches that locations name, each with its repository. What is no branch may be a tag.
+func (s *Service) branchesOf(ctx context.Context, locations []Location) (map[[2]string]string, error) {
+	var of [][2]string
+	for _, l := range locations {
+		if l.Branch != "" {
+			of = append(of, [2]string{l.Repository, l.Branch})
+		}
+	}
+	heads, err := s.repositories.HeadsOf(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range of {
+		if heads[b] == "" {
+			if head, err := s.repositories.Head(ctx, b[0], b[1]); err == nil {
+				heads[b] = head
+			}
+		}
+	}
+	return heads, nil
+}
+
+// rename writes the names of generated entities anew, since the server has another address.
+func (s *Service) rename(ctx context.Context, locations []Location) error {
+	for part := range slices.Chunk(locations, chunk) {
+		err := s.db.Write(ctx, func(tx *store.Tx) error {
+			for _, l := range part {
+				_, err := tx.Exec(ctx, `UPDATE locations SET generated = $2 WHERE id = $1 AND repository = $3 AND path = $4 AND branch = $5`,
+					l.ID, l.File().Generated(s.base()), l.Repository, l.Path, l.Branch)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fault.Wrap(err, "write the addresses of locations")
+		}
+	}
+	return nil
 }
 
 func (s *Service) enqueue(ctx context.Context, tx *store.Tx, id string, w why) error {
@@ -202,7 +258,7 @@ func (s *Service) refresh(ctx context.Context, id string, w why) error {
 			return err
 		}
 		l.generation++
-		return saveLocation(ctx, tx, l)
+		return s.saveLocation(ctx, tx, l)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -317,7 +373,7 @@ func (s *Service) finish(ctx context.Context, l Location, f failure) error {
 		mended := f.message == "" && now.Error != ""
 		moved := now.Home != l.Home
 		now.Commit, now.Home, now.Error, now.Details, now.Refreshed = l.Commit, l.Home, clip(f.message), f.details, s.now()
-		if err := saveLocation(ctx, tx, now); err != nil {
+		if err := s.saveLocation(ctx, tx, now); err != nil {
 			return err
 		}
 		if moved {

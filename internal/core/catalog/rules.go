@@ -159,7 +159,7 @@ func (s *Service) RuleLocation(ctx context.Context, id string, r Rules, ifMatch 
 		l.Rules = r
 		l.kept = true  // whoever may write the file that named it must not be able to take the rules away
 		l.generation++ // a refresh that goes by those of before ends
-		if err := saveLocation(ctx, tx, l); err != nil {
+		if err := s.saveLocation(ctx, tx, l); err != nil {
 			return err
 		}
 		if err := s.tellLocation(ctx, tx, "location.ruled", l, map[string]any{"kinds": r.Kinds, "orphans": r.Orphans}); err != nil {

@@ -240,11 +240,38 @@ func (s *Service) tellSource(ctx context.Context, tx *store.Tx, kind string, src
 	return fault.Wrap(err, "note %s of %s", kind, src.Name)
 }
 
-func (s *Service) counted(ctx context.Context, src Source) (Source, error) {
+// count fills in how many entities sources have.
+func (s *Service) count(ctx context.Context, list []Source) error {
+	if len(list) == 0 {
+		return nil
+	}
+	names := make([]string, len(list))
+	for i, src := range list {
+		names[i] = src.source()
+	}
+	counts := map[[2]string]int{}
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM entities WHERE source = $1 AND space = $2`, src.source(), src.Space).Scan(&src.Entities)
+		in, args := numbered(1, names)
+		rows, err := tx.Query(ctx, `SELECT source, space, COUNT(*) FROM entities WHERE source IN (`+in+`) GROUP BY source, space`, args...)
+		_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
+			var key [2]string
+			var n int
+			err = r.Scan(&key[0], &key[1], &n)
+			counts[key] = n
+			return none, err
+		})
+		return err
 	})
-	return src, fault.Wrap(err, "count the entities of %s", src.Name)
+	for i, src := range list {
+		list[i].Entities = counts[[2]string{src.source(), src.Space}]
+	}
+	return fault.Wrap(err, "count the entities of sources")
+}
+
+func (s *Service) counted(ctx context.Context, src Source) (Source, error) {
+	one := []Source{src}
+	err := s.count(ctx, one)
+	return one[0], err
 }
 
 // Sources gives the sources of the spaces in which the reader may see entities, by name.
@@ -270,12 +297,7 @@ func (s *Service) Sources(ctx context.Context, space string, part page.Request) 
 	if err != nil {
 		return list, fault.Wrap(err, "list sources")
 	}
-	for i := range list.Items {
-		if list.Items[i], err = s.counted(ctx, list.Items[i]); err != nil {
-			return list, err
-		}
-	}
-	return list, nil
+	return list, s.count(ctx, list.Items)
 }
 
 // GetSource gives a source. It needs entity:read in its space; otherwise NotFound.

@@ -98,6 +98,28 @@ func TestOutsideSystemsPush(t *testing.T) {
 	})
 }
 
+// Of each source in a list it is told how many entities it has.
+func TestSourcesAreCounted(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := as("alice")
+		for name, documents := range map[string]string{"none": "", "one": component("a", ""), "three": component("b", "") + component("c", "") + component("d", "")} {
+			if _, _, err := b.Push(alice, catalog.Push{Name: name, Whole: true, Documents: parse(t, documents)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.apply(alice, "default", "one", component("e", "")) // an apply of the same name is another source
+		list, err := b.Sources(alice, "", page.Request{})
+		var got []string
+		for _, src := range list.Items {
+			got = append(got, fmt.Sprint(src.Name, " ", src.Entities))
+		}
+		if strings.Join(got, ", ") != "none 0, one 1, three 3" || err != nil {
+			t.Errorf("the sources have %v, %v", got, err)
+		}
+	})
+}
+
 // rows counts all that a push can write.
 func (b *bench) rows() string {
 	b.t.Helper()

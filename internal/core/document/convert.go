@@ -3,6 +3,7 @@ package document
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 type converter struct {
 	file    string
 	limits  Limits
+	core    bool // plain scalars are those of YAML 1.2's core schema, as Backstage reads them
 	values  int
 	text    int
 	stopped bool
@@ -156,6 +158,9 @@ func (c *converter) scalar(node *yaml.Node) any {
 	if c.text > c.limits.Expanded {
 		return c.stop(node, "more than %d bytes of text, aliases expanded", c.limits.Expanded)
 	}
+	if c.core && node.Style == 0 {
+		return c.plain(node)
+	}
 	switch tag := node.ShortTag(); tag {
 	case "!!str", "!!timestamp", "!!binary", "!!merge":
 		return node.Value
@@ -174,6 +179,54 @@ func (c *converter) scalar(node *yaml.Node) any {
 	default:
 		return c.fail(node, "remove the tag, or quote the value", "the tag %s has no meaning here", tag)
 	}
+}
+
+var (
+	coreInt   = regexp.MustCompile(`^[-+]?[0-9]+$`)
+	coreBased = regexp.MustCompile(`^0(?:o[0-7]+|x[0-9a-fA-F]+)$`)
+	coreFloat = regexp.MustCompile(`^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$`)
+	coreNone  = regexp.MustCompile(`^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+)
+
+// plain reads a scalar without quotes and tag: 0644 is the number 644, and 1_000 is text.
+func (c *converter) plain(node *yaml.Node) any {
+	switch node.Value {
+	case "", "~", "null", "Null", "NULL":
+		return nil
+	case "true", "True", "TRUE":
+		return true
+	case "false", "False", "FALSE":
+		return false
+	}
+	if first := node.Value[0]; first > '9' || first < '+' {
+		return node.Value
+	}
+	switch {
+	case coreInt.MatchString(node.Value):
+		sign := ""
+		digits := strings.TrimLeft(node.Value, "+-")
+		if node.Value[0] == '-' {
+			sign = "-"
+		}
+		return c.number(&yaml.Node{Value: sign + max(strings.TrimLeft(digits, "0"), "0"), Line: node.Line, Column: node.Column})
+	case coreBased.MatchString(node.Value), coreFloat.MatchString(node.Value), coreNone.MatchString(node.Value):
+		return c.number(node)
+	}
+	return node.Value
+}
+
+// isBackstage tells whether a document is of a group that Backstage reads.
+func isBackstage(root *yaml.Node) bool {
+	if root.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "apiVersion" {
+			group, _, _ := strings.Cut(root.Content[i+1].Value, "/")
+			return group == "backstage.io" || strings.HasSuffix(group, ".backstage.io")
+		}
+	}
+	return false
 }
 
 func (c *converter) number(node *yaml.Node) any {

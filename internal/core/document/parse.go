@@ -70,6 +70,9 @@ func slow(file string, data []byte, limits Limits) ([]Document, error) {
 		}
 	}
 	nodes, err := readNodes(file, data, limits)
+	if err == nil && len(nodes) > 0 && isBackstage(nodes[len(nodes)-1]) && !bytes.HasSuffix(data, []byte("\n")) {
+		nodes, err = readNodes(file, ended(data), limits)
+	}
 	if err != nil {
 		if documents, ok := parseJSON(file, data, limits); ok {
 			return documents, nil
@@ -93,6 +96,15 @@ func slow(file string, data []byte, limits Limits) ([]Document, error) {
 		return nil, fault.At(orInput(file)+" is not a valid document", wrong[:min(len(wrong), maxDetails)]...)
 	}
 	return documents, nil
+}
+
+// ended gives a text whose last line ends. To Backstage a block of text at the end of a file has a line break even where the file
+// has none; to the library it has not.
+func ended(data []byte) []byte {
+	if bytes.HasSuffix(data, []byte("\n")) {
+		return data
+	}
+	return append(bytes.Clone(data), '\n')
 }
 
 const maxDetails = 20
@@ -158,7 +170,7 @@ func syntaxDetail(file string, err error) fault.Detail {
 
 func (s *source) document(index int, limits Limits) (d Document, values int, details []fault.Detail) {
 	file, root := s.file, s.nodes[index]
-	c := converter{file: file, limits: limits}
+	c := converter{file: file, limits: limits, core: isBackstage(root)}
 	value := c.value(root, 0)
 	if len(c.wrong) > 0 {
 		return Document{}, c.values, c.wrong
@@ -232,11 +244,11 @@ func ParseValue(file string, data []byte, limits Limits) (any, error) {
 	if len(data) > limits.Bytes {
 		return nil, fault.Errorf(fault.TooLarge, "%s has %d bytes; at most %d are read", orInput(file), len(data), limits.Bytes)
 	}
-	nodes, err := readNodes(file, data, limits)
+	nodes, err := readNodes(file, ended(data), limits)
 	if err != nil || len(nodes) == 0 {
 		return nil, err
 	}
-	c := converter{file: file, limits: limits}
+	c := converter{file: file, limits: limits, core: true}
 	value := c.value(nodes[0], 0)
 	if len(c.wrong) > 0 {
 		return nil, fault.At(orInput(file)+" is not a valid value", c.wrong...)

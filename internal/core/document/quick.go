@@ -366,8 +366,9 @@ func (q *quickReader) plain(text string) any {
 func (q *quickReader) resolved(text string) any {
 	c := converter{limits: q.limits, text: q.expanded}
 	value := c.scalar(&yaml.Node{Kind: yaml.ScalarNode, Value: text})
-	if q.expanded = c.text; len(c.wrong) > 0 {
-		return q.fail()
+	core := converter{limits: q.limits, core: true}
+	if q.expanded = c.text; len(c.wrong) > 0 || core.scalar(&yaml.Node{Kind: yaml.ScalarNode, Value: text}) != value {
+		return q.fail() // it depends on whose document it is
 	}
 	return value
 }

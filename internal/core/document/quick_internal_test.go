@@ -46,13 +46,13 @@ var plainSeeds = []string{
 	"apiVersion: v1\nkind: X\nmetadata:\n  name: a\nspec:\n  a:\n    - 1\n    - x\n",
 	"---\n---\n# c\napiVersion: v1\nkind: X\n\nspec:\n  a:\n  - b: c # d\n    e: |\n      f\n\n      g: h\n  - - \n",
 	"{apiVersion: v1, kind: X, spec: {a: [1, 'b c', \"d\", {}], e: []}}\n---\napiVersion: v1\nkind: X\nmetadata: {name: b, size: 1.0, title: null}\n",
-	"apiVersion: v1\nkind: X\nspec:\n  a: ~\n  b: true\n  c: 0x1F\n  d: 2024-01-01\n  e: 1_000\n  f: http://x:80/#a\n  g: group:default/x\n  h: é\n  i: .5\n  j: 1e3\n  k: |-\n   text\n  l:\n",
+	"apiVersion: v1\nkind: X\nspec:\n  a: ~\n  b: true\n  c: 0x1F\n  d: 2024-01-01\n  e: 1000\n  f: http://x:80/#a\n  g: group:default/x\n  h: é\n  i: .5\n  j: 1e3\n  k: |-\n   text\n  l:\n",
 	"apiVersion: v1\nkind: X\ndata: |\n  a\n   b\n\n\nlast: |-\n  c\n",
 }
 
 var oddSeeds = []string{
 	"a: &a [*a]\n", "a: >\n  b\n  c\n", "a: b\n  c\n", "a: \"b\\n\"\n", "? a\n: b\n", "%YAML 1.2\n---\na: b\n", "a: b\n...\n", "--- {a: b}\n", "a:\tb\n", "a: 'b''c'\n", "a: |2\n   b\n",
-	"a: [b\n  ]\n", "a: {b, c}\n", "a: - b\n", "a: b: c\n", "- a\n", "a:\n - b\n   c\n", "a: !!str 1\n", "a: b", "\ufeffa: b\n", "a: |\n  b\n c\n", "a: |\n   \n  b\n", "a: 1\na: 2\n", "a: 'b'#c\n", "a: [b]#c\n",
+	"a: [b\n  ]\n", "a: {b, c}\n", "a: - b\n", "a: b: c\n", "- a\n", "a:\n - b\n   c\n", "a: !!str 1\n", "a: b", "\ufeffa: b\n", "a: |\n  b\n c\n", "a: |\n   \n  b\n", "a: 1\na: 2\n", "a: 'b'#c\n", "a: [b]#c\n", "a: 1_000\n", "a: 0644\n",
 }
 
 func TestTheQuickReaderAgreesWithTheLibrary(t *testing.T) {

@@ -3,8 +3,10 @@ package repository
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
@@ -289,6 +291,37 @@ func (p Platform) Heads(ctx context.Context) (heads map[string]string, err error
 		return err
 	})
 	return heads, fault.Wrap(err, "read the heads of all repositories")
+}
+
+// HeadsOf gives the commits of branches, each with its NAMESPACE/NAME, as the ledger knows them; what is no branch is left out. It
+// reads no repository.
+func (p Platform) HeadsOf(ctx context.Context, branches [][2]string) (heads map[[2]string]string, err error) {
+	heads = make(map[[2]string]string, len(branches))
+	const atOnce = 500
+	for part := range slices.Chunk(branches, atOnce) {
+		marks, args := make([]string, len(part)), make([]any, 0, 3*len(part))
+		for i, b := range part {
+			namespace, name, _ := strings.Cut(b[0], "/")
+			args = append(args, namespace, name, "refs/heads/"+b[1])
+			marks[i] = fmt.Sprintf("($%d, $%d, $%d)", 3*i+1, 3*i+2, 3*i+3)
+		}
+		err = p.s.db.Read(ctx, func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `WITH wanted (namespace, name, ref) AS (VALUES `+strings.Join(marks, ", ")+`)
+				SELECT DISTINCT w.namespace || '/' || w.name, w.ref, h.hash FROM wanted w JOIN repositories r ON r.namespace = w.namespace AND r.name = w.name
+				JOIN repository_refs h ON h.repository = r.id AND h.name = w.ref WHERE r.deleted = 0`, args...)
+			_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
+				var name, branch, hash string
+				err = r.Scan(&name, &branch, &hash)
+				heads[[2]string{name, strings.TrimPrefix(branch, "refs/heads/")}] = hash
+				return none, err
+			})
+			return err
+		})
+		if err != nil {
+			return nil, fault.Wrap(err, "read the heads of branches")
+		}
+	}
+	return heads, nil
 }
 
 // fixed gives the folder that every match of a pattern lies in.

@@ -50,7 +50,7 @@ func wireFields(fields []definition.Field) []client.APIField {
 	out := make([]client.APIField, len(fields))
 	for i, f := range fields {
 		out[i] = client.APIField{
-			Name: f.Name, In: f.In, Type: f.Type, Refs: f.Refs, Required: f.Required, Deprecated: f.Deprecated, Number: f.Number, Limits: f.Limits,
+			Name: f.Name, In: f.In, Type: f.Type, Refs: f.Refs, Required: f.Required, Deprecated: f.Deprecated, Number: f.Number, Limits: f.Limits.String(),
 			Default: f.Default, Example: f.Example, Description: f.Description, Values: f.Values, Fields: wireFields(f.Fields),
 		}
 	}
@@ -59,7 +59,7 @@ func wireFields(fields []definition.Field) []client.APIField {
 
 type compareDefinitionsInput struct {
 	EntityInput
-	From string `query:"from" maxLength:"250" doc:"Like at of the definition; empty for the last version with another definition."`
+	From string `query:"from" maxLength:"250" doc:"Like at of the definition; empty for the last of 50 versions with another definition."`
 	To   string `query:"to" maxLength:"250" doc:"Like at of the definition; the present one when empty."`
 }
 
@@ -70,7 +70,7 @@ func (a *API) compareDefinitions(ctx context.Context, in *compareDefinitionsInpu
 	}
 	out := client.DefinitionChanges{
 		From: client.DefinitionAt{At: c.From.At, Commit: c.From.Commit, Release: c.From.Release}, To: client.DefinitionAt{At: c.To.At, Commit: c.To.Commit, Release: c.To.Release},
-		Breaking: c.Breaking, More: c.More, Changes: make([]client.DefinitionChange, len(c.Changes)),
+		Breaking: c.Breaking, More: c.More, Older: c.Older, Changes: make([]client.DefinitionChange, len(c.Changes)),
 	}
 	for i, change := range c.Changes {
 		out.Changes[i] = client.DefinitionChange{Where: change.Where, Message: change.Message, Breaking: change.Breaking}

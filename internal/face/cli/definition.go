@@ -78,6 +78,9 @@ func (s *state) definitionDiff() *cobra.Command {
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\n", mark, change.Where, change.Message)
 			}
+			if d.Older {
+				fmt.Fprintf(w, "\tthe last versions have the same definition; name an older one by --from\t\n")
+			}
 			fmt.Fprintf(w, "\t%d changes from %s to %s, of which %d break\t\n", len(d.Changes), short(d.From.At), short(d.To.At), d.Breaking)
 		}); err != nil {
 			return err

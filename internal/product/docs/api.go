@@ -3,9 +3,7 @@ package docs
 import (
 	"context"
 	"encoding/json"
-	"path"
 	"strconv"
-	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -29,10 +27,11 @@ type Changed struct {
 	Breaking int
 	Changes  []definition.Change
 	More     bool
+	Older    bool // no older definition was found in as many versions as are looked at, and there are more
 }
 
 // Definition gives what an API's entity says of it (spec.definition): now, with at a number as a version of the entity had it, and
-// with a branch, a tag or a commit as the file says that declares it. It needs entity:read, and repository:read for the last.
+// with a branch, a tag or a commit as the file says that declares it; see catalog.AtCommit. It needs entity:read, and repository:read for the last.
 func (s *Service) Definition(ctx context.Context, r ref.Entity, at string) (Defined, error) {
 	e, err := s.Catalog.Get(ctx, r)
 	if err != nil {
@@ -82,57 +81,17 @@ func (s *Service) defined(ctx context.Context, e catalog.Entity, at string) (Def
 	return d, nil
 }
 
-// declaredAt reads an entity's document from the file that declares it, at a commit.
+// declaredAt reads an entity's document from the file that declares it, at a branch, a tag or a commit.
 func (s *Service) declaredAt(ctx context.Context, e catalog.Entity, rev string) (document.Document, string, error) {
-	const mostFile = 4 << 20
-	var none document.Document
 	if e.File.Repository == "" {
-		return none, "", fault.Errorf(fault.Invalid, "%s was applied, so it has versions and no commits; name a version by its number", e.Ref)
+		return document.Document{}, "", fault.Errorf(fault.Invalid, "%s was applied, so it has versions and no commits; name a version by its number", e.Ref)
 	}
 	commit, err := s.Repositories.Resolve(ctx, e.File.Repository, rev)
 	if err != nil {
-		return none, "", err
+		return document.Document{}, "", err
 	}
-	data, err := s.Repositories.ReadFile(ctx, e.File.Repository, commit, e.File.Path, mostFile)
-	if err != nil {
-		return none, "", fault.Wrap(err, "read %s of %s at %.12s", e.File.Path, e.File.Repository, commit)
-	}
-	all, err := document.Parse(e.File.Path, data, document.Limits{Bytes: mostFile})
-	if err != nil {
-		return none, "", err
-	}
-	for _, d := range all {
-		if d.Ref() != e.Ref {
-			continue
-		}
-		return s.filled(ctx, e.File, commit, d)
-	}
-	return none, "", fault.Errorf(fault.NotFound, "%s does not declare %s at %.12s", e.File.Path, e.Ref, commit)
-}
-
-// filled reads the file that a definition names, {$text: FILE}.
-func (s *Service) filled(ctx context.Context, file catalog.File, commit string, d document.Document) (document.Document, string, error) {
-	holder, ok := d.Spec["definition"].(map[string]any)
-	if !ok || len(holder) != 1 {
-		return d, commit, nil
-	}
-	for _, key := range []string{"$text", "$openapi", "$asyncapi", "$yaml", "$json"} {
-		target, ok := holder[key].(string)
-		if !ok {
-			continue
-		}
-		name, inside := within(path.Dir(file.Path), strings.TrimPrefix(target, "./"))
-		if !inside || isAddress(target) {
-			return d, "", fault.Errorf(fault.Invalid, "the definition is %.200q, which is not a file of this repository", target)
-		}
-		content, err := s.Repositories.ReadFile(ctx, file.Repository, commit, name, definition.MaxBytes)
-		if err != nil {
-			return d, "", fault.Wrap(err, "read %s of %s at %.12s", name, file.Repository, commit)
-		}
-		d = d.Clone()
-		d.Spec["definition"] = string(content)
-	}
-	return d, commit, nil
+	d, err := s.Catalog.AtCommit(ctx, e.Ref, commit)
+	return d, commit, err
 }
 
 // Changes tells what changed in the definition of an API from one version, branch or commit to another; see Definition. Without
@@ -147,7 +106,7 @@ func (s *Service) Changes(ctx context.Context, r ref.Entity, from, to string) (C
 		return c, err
 	}
 	if from == "" {
-		c.From, err = s.before(ctx, e, c.To)
+		c.From, c.Older, err = s.before(ctx, e, c.To)
 	} else {
 		c.From, err = s.defined(ctx, e, from)
 	}
@@ -172,21 +131,25 @@ func (s *Service) Changes(ctx context.Context, r ref.Entity, from, to string) (C
 	return c, nil
 }
 
-// before gives the last version that had another definition; what is compared itself when there is none.
-func (s *Service) before(ctx context.Context, e catalog.Entity, now Defined) (Defined, error) {
-	const most = 50 // versions that are looked at
+// Versions are how many Changes looks at for another definition when it is not told from where.
+const Versions = 50
+
+// before gives the last version that had another definition; what is compared itself when there is none. With more there may be
+// one in older versions than were looked at.
+func (s *Service) before(ctx context.Context, e catalog.Entity, now Defined) (d Defined, more bool, err error) {
 	newest := e.Version
 	if n, err := strconv.Atoi(now.At); err == nil && n < newest {
 		newest = n
 	}
-	for number := newest; number > max(0, newest-most); number-- {
+	last := max(0, newest-Versions)
+	for number := newest; number > last; number-- {
 		d, err := s.defined(ctx, e, strconv.Itoa(number))
 		if fault.Is(err, fault.NotFound) {
 			continue // deleted then, or hidden
 		}
 		if err != nil || d.Text != now.Text {
-			return d, err
+			return d, false, err
 		}
 	}
-	return now, nil
+	return now, last > 0, nil
 }

@@ -39,8 +39,6 @@ func variables() []cel.EnvOption {
 		cel.Variable("relations", objects),                             // type, target
 		cel.Variable("runs", objects),                                  // kind, state, title, ended, created, finished: the newest first
 		cel.Variable("docs", cel.MapType(cel.StringType, cel.IntType)), // pages, broken
-		cel.Variable("findings", objects),                              // none so far
-		cel.Variable("metrics", objects),                               // none so far
 		cel.Variable("now", cel.TimestampType),
 	}
 }
@@ -64,12 +62,28 @@ func compile(env *cel.Env, d document.Document, spec Spec) (rules []compiled, wr
 	for i, r := range spec.Rules {
 		program, problems := compileOne(env, r.Expression)
 		for _, p := range problems {
-			wrong = append(wrong, d.At(fmt.Sprintf("rule %s, %s", r.ID, p), "the variables are entity, ref, owner, space, relations, runs, docs, findings, metrics and now",
-				"spec", "rules", strconv.Itoa(i), "expression"))
+			hint := "the variables are entity, ref, owner, space, relations, runs, docs and now"
+			if strings.Contains(p, noSource) {
+				hint = "ask for what your tools write into the entity, such as entity.metadata.annotations, or for a run that ends well"
+			}
+			wrong = append(wrong, d.At(fmt.Sprintf("rule %s, %s", r.ID, p), hint, "spec", "rules", strconv.Itoa(i), "expression"))
 		}
 		rules = append(rules, compiled{r.ID, program})
 	}
 	return rules, wrong
+}
+
+// noSource is said of names that nothing gives yet. As lists without anything in them they would pass for everything.
+const noSource = "nothing gives findings and metrics yet"
+
+// sourceless tells whether an error is about such a name.
+func sourceless(message string) bool {
+	for _, name := range []string{"findings", "metrics"} {
+		if strings.Contains(message, "undeclared reference to '"+name+"'") {
+			return true
+		}
+	}
+	return false
 }
 
 // compileOne gives a program, or what is wrong with its text, each with its line and column.
@@ -82,8 +96,12 @@ func compileOne(env *cel.Env, expression string) (cel.Program, []string) {
 			if e.Location.Line() > 1 {
 				place = fmt.Sprintf("line %d, %s", e.Location.Line(), place)
 			}
+			message := clipped(e.Message)
+			if sourceless(message) {
+				message = noSource
+			}
 			const most = 5
-			if problems = append(problems, place+": "+clipped(e.Message)); len(problems) == most {
+			if problems = append(problems, place+": "+message); len(problems) == most {
 				break
 			}
 		}

@@ -181,10 +181,9 @@ func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts,
 	for i, r := range e.Relations {
 		relations[i] = map[string]any{"type": r.Type, "target": r.Target.String()}
 	}
-	none := []map[string]any{}
 	return &facts{
 		known: map[string]any{
-			"entity": fields, "ref": e.Ref.String(), "owner": ownerOf(e), "space": e.Space, "relations": relations, "findings": none, "metrics": none, "now": s.Now(),
+			"entity": fields, "ref": e.Ref.String(), "owner": ownerOf(e), "space": e.Space, "relations": relations, "now": s.Now(),
 		},
 		ask: map[string]func() (any, error){
 			"runs": func() (any, error) {

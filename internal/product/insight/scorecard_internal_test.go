@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -109,6 +110,36 @@ spec:
 	}
 }
 
+// What nothing gives yet is refused, since no finding in an empty list is one too many. A name of a loop is no such thing.
+func TestFindingsAndMetricsAreRefused(t *testing.T) {
+	t.Parallel()
+	const card = `apiVersion: roadbed.dev/v1
+kind: Scorecard
+metadata: {name: secure}
+spec:
+  levels: [{name: gold}]
+  rules:
+    - id: rule
+      level: gold
+      expression: %q
+`
+	for expression, refused := range map[string]bool{
+		"findings.all(f, f.severity != 'critical')":               true,
+		"metrics.size() == 0":                                     true,
+		"owner != '' && findings.exists(f, true)":                 true,
+		"runs.all(findings, findings.ended)":                      false,
+		"entity.metadata.annotations['acme.dev/findings'] == '0'": false,
+	} {
+		_, _, wrong := judges().read(parsed(t, fmt.Sprintf(card, expression)))
+		switch {
+		case !refused && len(wrong) > 0:
+			t.Errorf("%s is refused: %v", expression, wrong)
+		case refused && (len(wrong) != 1 || !strings.Contains(wrong[0].String(), "rule rule, column") || !strings.Contains(wrong[0].String(), noSource) || !strings.Contains(wrong[0].String(), "annotations")):
+			t.Errorf("of %s it is said: %v", expression, wrong)
+		}
+	}
+}
+
 // An expression that costs too much, or errs, is a rule that is not passed, with the reason.
 func TestExpressionsAreBounded(t *testing.T) {
 	t.Parallel()
@@ -121,7 +152,7 @@ spec:
     - {id: costly, level: bronze, expression: "entity.list.all(a, entity.list.all(b, entity.list.all(c, a + b + c >= 0)))"}
     - {id: errs, level: bronze, expression: "entity.spec.nothing == 'x'"}
     - {id: odd, level: bronze, expression: "entity.metadata.name"}
-    - {id: fine, level: bronze, expression: "entity.metadata.name == 'a' && metrics.size() == 0"}
+    - {id: fine, level: bronze, expression: "entity.metadata.name == 'a'"}
 `)
 	spec, rules, wrong := judges().read(d)
 	if len(wrong) > 0 {
@@ -131,7 +162,7 @@ spec:
 	for i := range list {
 		list[i] = int64(i)
 	}
-	f := &facts{known: map[string]any{"entity": map[string]any{"metadata": map[string]any{"name": "a"}, "spec": map[string]any{}, "list": list}, "metrics": []map[string]any{}, "now": time.Now()}}
+	f := &facts{known: map[string]any{"entity": map[string]any{"metadata": map[string]any{"name": "a"}, "spec": map[string]any{}, "list": list}, "now": time.Now()}}
 	v := judge(context.Background(), spec, rules, f, func(string) bool { return false })
 	if strings.Join(v.Failed, " ") != "costly errs odd" || v.Level != "" || len(v.Unread) != 0 {
 		t.Fatalf("%+v", v)

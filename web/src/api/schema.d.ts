@@ -3775,6 +3775,8 @@ export interface components {
             from: components["schemas"]["DefinitionAt"];
             /** @description There are more than are told. */
             more?: boolean;
+            /** @description Without from: the last 50 versions have the same definition, and older ones were not looked at. */
+            older?: boolean;
             to: components["schemas"]["DefinitionAt"];
         };
         Delivery: {
@@ -8641,7 +8643,7 @@ export interface operations {
     compareDefinitions: {
         parameters: {
             query?: {
-                /** @description Like at of the definition; empty for the last version with another definition. */
+                /** @description Like at of the definition; empty for the last of 50 versions with another definition. */
                 from?: string;
                 /** @description Like at of the definition; the present one when empty. */
                 to?: string;

@@ -121,6 +121,17 @@ func (v *view) eval(f Filter) set {
 			}
 		}
 		return set{found, true}
+	case UnknownOwner:
+		return v.owned(func(owner string) bool {
+			_, there := v.find(owner)
+			return !there
+		})
+	case EmptyOwner:
+		staffed := v.staffed()
+		return v.owned(func(owner string) bool {
+			_, there := v.find(owner)
+			return there && strings.HasPrefix(owner, groups) && !staffed[owner]
+		})
 	}
 	return set{roaring.New(), true}
 }

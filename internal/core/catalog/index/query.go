@@ -35,16 +35,22 @@ type (
 	}
 	// Refs is met by the entities of these references.
 	Refs []string
+	// UnknownOwner is met where KeyOwner names who is not there, or may not be seen.
+	UnknownOwner struct{}
+	// EmptyOwner is met where KeyOwner names a group that nobody is in, nor in a group below it.
+	EmptyOwner struct{}
 )
 
-func (All) filter()       {}
-func (Any) filter()       {}
-func (Not) filter()       {}
-func (Has) filter()       {}
-func (Exists) filter()    {}
-func (HasPrefix) filter() {}
-func (Contains) filter()  {}
-func (Refs) filter()      {}
+func (All) filter()          {}
+func (Any) filter()          {}
+func (Not) filter()          {}
+func (Has) filter()          {}
+func (Exists) filter()       {}
+func (HasPrefix) filter()    {}
+func (Contains) filter()     {}
+func (Refs) filter()         {}
+func (UnknownOwner) filter() {}
+func (EmptyOwner) filter()   {}
 
 // Keys of what the catalog knows of an entity beside its document. Their case counts.
 const (

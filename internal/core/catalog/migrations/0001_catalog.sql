@@ -103,9 +103,11 @@ CREATE TABLE locations (
   orphans TEXT NOT NULL DEFAULT '',     -- keep or delete; '' as its space has it
   depth INTEGER NOT NULL DEFAULT 0,     -- how far below that one
   optional INTEGER NOT NULL DEFAULT 0,  -- that there is no file is no error
+  generated TEXT NOT NULL DEFAULT '',   -- name of the Location entity that Backstage makes for its address
   UNIQUE (space, repository, path, branch)
 );
 CREATE INDEX locations_repository ON locations (repository);
+CREATE INDEX locations_generated ON locations (generated);
 
 -- The files that a location has read. With a hash, what the database has of the file is what that content declares; without
 -- one it is to be read again. No entity of a location comes from a file that is not here.

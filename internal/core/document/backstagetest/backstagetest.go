@@ -57,12 +57,12 @@ func Node(t testing.TB) func(program string, args ...string) *exec.Cmd {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		lacks(t, "no node: Backstage can't be asked")
+		Lacks(t, "no node: Backstage can't be asked")
 	}
 	folder := filepath.Join(root(t), "test", "backstage")
-	for _, name := range []string{"@backstage/catalog-model", "@backstage/catalog-client", "ajv"} {
+	for _, name := range []string{"@backstage/catalog-model", "@backstage/catalog-client", "ajv", "yaml"} {
 		if _, err := os.Stat(filepath.Join(folder, "node_modules", name)); err != nil {
-			lacks(t, "no "+name+": `make backstage` installs it")
+			Lacks(t, "no "+name+": `make backstage` installs it")
 		}
 	}
 	return func(program string, args ...string) *exec.Cmd {
@@ -72,19 +72,31 @@ func Node(t testing.TB) func(program string, args ...string) *exec.Cmd {
 	}
 }
 
-// Corpus gives the entities of folders of the corpus of real ones that stands beside the repository. The test is skipped
-// where there are none, and fails where CI is set.
+// Corpus gives the entities of folders of the corpus of real ones that stands beside the repository; see Files.
 func Corpus(t testing.TB, folders ...string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
+	for _, file := range Files(t, folders...) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, Entities(file, data)...)
+	}
+	return all
+}
+
+// Files gives the names of the YAML files in folders of the corpus. The test is skipped where there are none, and fails where CI
+// is set.
+func Files(t testing.TB, folders ...string) (all []string) {
+	t.Helper()
 	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(root(t), "..", "shared", "corpus", folder), func(file string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, ".yml") {
 				return err
 			}
-			data, err := os.ReadFile(file)
-			all = append(all, Entities(file, data)...)
-			return err
+			all = append(all, file)
+			return nil
 		})
 		if err != nil {
 			t.Logf("read the corpus: %v", err)
@@ -93,7 +105,7 @@ func Corpus(t testing.TB, folders ...string) []map[string]any {
 		}
 	}
 	if len(all) == 0 {
-		lacks(t, "no corpus: ../shared/corpus is not beside the repository")
+		Lacks(t, "no corpus: ../shared/corpus is not beside the repository")
 	}
 	return all
 }
@@ -124,7 +136,8 @@ func Copy(entity map[string]any) map[string]any {
 	return copied
 }
 
-func lacks(t testing.TB, what string) {
+// Lacks skips a test for what is not at hand, and fails it where CI is set.
+func Lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(what)

@@ -1,9 +1,7 @@
 package backstage
 
 import (
-	"crypto/sha1"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -31,21 +29,18 @@ func (h *Handler) location(l catalog.Location) location {
 	if id == "" { // one that is only looked at
 		id = "url:" + target
 	}
-	return location{id, "url", target, generated(target).String()}
+	return location{id, "url", target, h.generated(l.File()).String()}
 }
 
 // generated gives the Location entity that Backstage makes for a location that was registered, and names by a hash.
-func generated(target string) ref.Entity {
-	sum := sha1.Sum([]byte("url:" + target))
-	return ref.New("location", "", generatedPrefix+hex.EncodeToString(sum[:]))
+func (h *Handler) generated(f catalog.File) ref.Entity {
+	return ref.New("location", "", f.Generated(h.base))
 }
-
-const generatedPrefix = "generated-"
 
 // generatedEntity gives that entity. The catalog itself has none, since its locations are no documents.
 func (h *Handler) generatedEntity(l catalog.Location) catalog.Entity {
 	target := l.File().Address(h.base)
-	e := catalog.Entity{Ref: generated(target), UID: l.ID, Etag: l.Etag(), Space: l.Space, File: l.File(), Origin: l.File(), Error: l.Error}
+	e := catalog.Entity{Ref: h.generated(l.File()), UID: l.ID, Etag: l.Etag(), Space: l.Space, File: l.File(), Origin: l.File(), Error: l.Error}
 	e.Document = document.Document{
 		APIVersion: "backstage.io/v1alpha1", Kind: "Location", Metadata: document.Metadata{Name: e.Ref.Name},
 		Spec: map[string]any{"type": "url", "target": target},
@@ -77,7 +72,7 @@ func (h *Handler) eachLocation(c call, f func(catalog.Location) bool) error {
 // byName gives an entity, also one that stands for a location.
 func (h *Handler) byName(c call, r ref.Entity) (catalog.Entity, error) {
 	e, err := h.catalog.Get(c.Context(), r)
-	if !fault.Is(err, fault.NotFound) || r.Kind != "location" || !strings.HasPrefix(r.Name, generatedPrefix) {
+	if !fault.Is(err, fault.NotFound) {
 		return e, err
 	}
 	l, found, err2 := h.generatedFrom(c, r)
@@ -91,13 +86,14 @@ func (h *Handler) byName(c call, r ref.Entity) (catalog.Entity, error) {
 }
 
 func (h *Handler) generatedFrom(c call, r ref.Entity) (found catalog.Location, ok bool, err error) {
-	err = h.eachLocation(c, func(l catalog.Location) bool {
-		if generated(l.File().Address(h.base)) == r {
-			found, ok = l, true
-		}
-		return !ok
-	})
-	return found, ok, err
+	if r.Kind != "location" || r.Namespace != ref.DefaultNamespace || !strings.HasPrefix(r.Name, catalog.GeneratedPrefix) {
+		return found, false, nil
+	}
+	found, err = h.catalog.GeneratedFrom(c.Context(), r.Name)
+	if fault.Is(err, fault.NotFound) {
+		return found, false, nil
+	}
+	return found, err == nil, err
 }
 
 func (h *Handler) getAncestry(c call) error {

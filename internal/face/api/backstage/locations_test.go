@@ -113,6 +113,9 @@ func TestALocationFromFirstToLast(t *testing.T) {
 		if read.ID != l.ID || read.Target != other || read.EntityRef == l.EntityRef {
 			t.Errorf("moved: %+v", read)
 		}
+		b.ask("rita", "GET /entities/by-name/location/default/"+name).is(404)
+		b.ask("rita", "GET /entities/by-name/location/default/"+strings.TrimPrefix(read.EntityRef, "location:default/")).is(200)
+		b.ask("carol", "GET /entities/by-name/location/default/"+strings.TrimPrefix(read.EntityRef, "location:default/")).is(404)
 		b.ask("alice", "GET /entities/by-name/component/default/shop").is(404)
 		b.ask("alice", "GET /entities/by-name/component/default/other").is(200)
 		b.ask("alice", "POST /locations", at(address)).is(201).read(&first)

@@ -164,8 +164,18 @@ func (c *comparison) named(a, b Type) {
 	if a.Type != b.Type && len(a.Fields) == 0 && a.Kind != "union" {
 		c.tell(a.Name, true, "was %s and is %s", a.Type, b.Type)
 	}
+	c.limits(a.Name, a.Limits, b.Limits, u)
 	c.values(a.Name, a.Values, b.Values, u)
 	c.fields(a.Name, a.Fields, b.Fields, u)
+}
+
+// limits that are narrower break those who give a value, and ranges that are wider those who get it.
+func (c *comparison) limits(where string, before, after Limits, u use) {
+	if before.String() == after.String() {
+		return
+	}
+	tight, loose := tightened(before, after)
+	c.tell(where, tight && u&given != 0 || loose && u&got != 0, "its limits were %q and are %q", before, after)
 }
 
 func (c *comparison) values(where string, before, after []string, u use) {
@@ -223,9 +233,7 @@ func (c *comparison) field(where string, a, b Field, u use) {
 	case a.Required && !b.Required:
 		c.tell(where, u&got != 0, "may be absent")
 	}
-	if a.Limits != b.Limits {
-		c.tell(where, false, "its limits were %q and are %q", a.Limits, b.Limits)
-	}
+	c.limits(where, a.Limits, b.Limits, u)
 	if a.Default != b.Default {
 		c.tell(where, false, "its default was %q and is %q", a.Default, b.Default)
 	}

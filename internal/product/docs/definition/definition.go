@@ -60,8 +60,8 @@ type Field struct {
 	Refs        []string
 	Required    bool
 	Deprecated  bool
-	Number      int    // protobuf's
-	Limits      string // "at most 100 characters"
+	Number      int // protobuf's
+	Limits      Limits
 	Default     string
 	Example     string
 	Description string
@@ -77,6 +77,7 @@ type Type struct {
 	Refs        []string
 	Description string
 	Deprecated  bool
+	Limits      Limits
 	Values      []string
 	Fields      []Field
 }

@@ -149,6 +149,9 @@ func (t *tree) shape(f *Field, s map[string]any, depth int) {
 			names = append(names, p.Type)
 			f.Refs = append(f.Refs, p.Refs...)
 			f.Fields = append(f.Fields, p.Fields...)
+			if several[0] == "allOf" {
+				f.Limits = append(f.Limits, p.Limits...)
+			}
 		}
 		f.Type = strings.Join(names, several[1])
 		f.Fields = append(f.Fields, t.properties(s, depth)...)
@@ -166,6 +169,7 @@ func (t *tree) shape(f *Field, s map[string]any, depth int) {
 	case strings.HasPrefix(kind, "array"):
 		item := t.schema(s["items"], depth+1)
 		f.Type, f.Refs, f.Fields = strings.Replace(kind, "array", "array of "+item.Type, 1), item.Refs, item.Fields
+		f.Limits = append(f.Limits, item.Limits.each()...)
 		if f.Values == nil {
 			f.Values = item.Values
 		}
@@ -174,6 +178,7 @@ func (t *tree) shape(f *Field, s map[string]any, depth int) {
 		if more := object(s["additionalProperties"]); more != nil && len(f.Fields) == 0 {
 			value := t.schema(more, depth+1)
 			f.Type, f.Refs, f.Fields = "map of "+value.Type, value.Refs, value.Fields
+			f.Limits = append(f.Limits, value.Limits.each()...)
 		}
 	case kind == "":
 		f.Type = "any"
@@ -203,20 +208,6 @@ func (t *tree) properties(s map[string]any, depth int) []Field {
 	return fields
 }
 
-// limits tells what a value must be beyond its type.
-func limits(s map[string]any) string {
-	var all []string
-	for _, l := range [][2]string{
-		{"minimum", "at least "}, {"maximum", "at most "}, {"exclusiveMinimum", "above "}, {"exclusiveMaximum", "below "}, {"multipleOf", "a multiple of "},
-		{"minLength", "length at least "}, {"maxLength", "length at most "}, {"pattern", "like "}, {"minItems", "items at least "}, {"maxItems", "items at most "},
-	} {
-		if value, ok := s[l[0]]; ok {
-			all = append(all, l[1]+str(value))
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
 func cutExample(v any) string {
 	const most = 2000
 	text := str(v)
@@ -237,6 +228,6 @@ func (t *tree) typesOf(all map[string]any) {
 		case len(f.Fields) > 0:
 			kind = "object"
 		}
-		t.named(Type{Name: name, Kind: kind, Type: f.Type, Refs: f.Refs, Description: f.Description, Deprecated: f.Deprecated, Values: f.Values, Fields: f.Fields})
+		t.named(Type{Name: name, Kind: kind, Type: f.Type, Refs: f.Refs, Description: f.Description, Deprecated: f.Deprecated, Limits: f.Limits, Values: f.Values, Fields: f.Fields})
 	}
 }

@@ -51,7 +51,9 @@ export function Compare({ path, version }: Props) {
           )}
           {c.changes.length === 0 ? (
             <Empty title="Nothing changed">
-              From {shortCommit(c.from.at)} to {shortCommit(c.to.at)} the definition says the same.
+              {c.older
+                ? 'The last versions have the same definition; older ones were not looked at. Name one to compare with it.'
+                : `From ${shortCommit(c.from.at)} to ${shortCommit(c.to.at)} the definition says the same.`}
             </Empty>
           ) : (
             <Table
