@@ -35,7 +35,7 @@ func TestListsSayThatTheyGoOnOrThatTheyAreEmpty(t *testing.T) {
 	sayAll(t, []said{
 		{"get component,api --gap no-owner", 0, "no entities of the kind component,api"},
 		{"get components,API", 0, "no entities"},
-		{"get component,apis,tempalte", 4, `no kind "tempalte"; did you mean template?`},
+		{"get component,apis,templte", 4, `no kind "templte"; did you mean template?`},
 		{"get all --tag nothing", 0, "no entities that match"},
 		{"get all shop", 4, `no kind "all"`},
 	})
