@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -259,7 +260,8 @@ func (b *bench) push(ctx context.Context, name string, files map[string]string) 
 	return commit
 }
 
-// follow lets the subscribers see what was pushed, and does the jobs that they enqueue.
+// follow lets the subscribers see all that has happened, what is pushed now too, and does the jobs that they enqueue: one at
+// least.
 func (b *bench) follow(pushes func()) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -268,20 +270,47 @@ func (b *bench) follow(pushes func()) {
 	defer stop()
 	done := make(chan error, 1)
 	pushes()
+	for more := 1; more > 0; {
+		var err error
+		if more, err = b.ledger.Seal(ctx); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 	go func() { done <- b.ledger.Run(ctx) }()
-	for did := 0; did == 0; { // PostgreSQL may also wake for what was enqueued before
+	again := time.NewTicker(5 * time.Millisecond) // nothing tells how far the subscribers are
+	defer again.Stop()
+	for did := 0; ; {
+		behind := b.behind()
+		n, err := b.queue.Work(context.Background())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if did += n; did > 0 && n == 0 && !behind {
+			break
+		}
 		select {
 		case <-woken:
+		case <-again.C:
 		case <-ctx.Done():
-			b.t.Fatal("no job was enqueued for the push")
-		}
-		var err error
-		if did, err = b.queue.Work(context.Background()); err != nil {
-			b.t.Fatal(err)
+			b.t.Fatalf("%d jobs were enqueued for the push, and the subscribers are behind: %t", did, behind)
 		}
 	}
 	cancel()
 	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 		b.t.Error(err)
 	}
+}
+
+// behind tells whether there is what the subscribers have not seen.
+func (b *bench) behind() (behind bool) {
+	b.t.Helper()
+	err := b.db.Read(context.Background(), func(tx *store.Tx) error {
+		all, err := b.ledger.Subscriptions(context.Background(), tx)
+		behind = slices.ContainsFunc(all, func(s ledger.Subscription) bool { return s.Lag > 0 })
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return behind
 }

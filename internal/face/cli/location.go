@@ -41,11 +41,12 @@ func (s *state) locationAdd() *cobra.Command {
 	})
 	c.Long = `Take documents from a repository, now and at every push.
 
-An address is as one copies it from where a file is looked at: at the forge of a connected repository, or at
-this server. That of a folder or of a repository is of the catalog-info.yaml in it.` + exitHelp
+An address is as one copies it from where a file is looked at: at the forge of
+a connected repository, or at this server. That of a folder or of a repository
+is of the catalog-info.yaml in it.` + exitHelp
 	c.Example = `  roadbed location add payments/shop
   roadbed location add payments/docs --path 'services/*.yaml' --ref main
-  roadbed location add https://github.com/acme/shop/blob/main/catalog-info.yaml --dry-run`
+  roadbed location add https://github.com/acme/shop/tree/main --dry-run`
 	c.Flags().StringVar(&path, "path", "catalog-info.yaml", "`file` in the repository, or a pattern of files")
 	c.Flags().StringVar(&branch, "ref", "", "`branch`; the default branch when not given")
 	c.Flags().StringVar(&space, "space", "", "`space` of the documents; the repository's when not given")
@@ -105,8 +106,9 @@ func (s *state) locationTrust() *cobra.Command {
 	})
 	c.Long = `Restricted kinds that a location may bring, such as User and Group.
 
-They say who may do what, so whoever may push to the repository says it then. The kinds take the place of
-those that it was trusted for; the location is read again.` + exitHelp
+They say who may do what, so whoever may push to the repository says it then.
+The kinds take the place of those that it was trusted for; the location is read
+again.` + exitHelp
 	c.Example = "  roadbed location trust loc_06h1 --kind User,Group\n  roadbed location trust loc_06h1 --none"
 	c.Flags().StringSliceVar(&kinds, "kind", nil, "restricted `kinds` that are taken from it")
 	c.Flags().BoolVar(&nothing, "none", false, "take the trust back; what it brought stays")
