@@ -60,7 +60,9 @@ func child(url, dir string) {
 		return
 	}
 	if forge := os.Getenv("ROADBED_TEST_FORGE"); forge != "" {
-		s.Join(repository.OutsideOptions{Forges: &away{url: forge, there: thereAtFirst()}})
+		api, err := apiAt(forge)
+		check(err)
+		s.Join(repository.OutsideOptions{Forges: &away{url: forge, api: api}})
 		check(outsideDeed(s, os.Getenv("ROADBED_TEST_DO")))
 		return
 	}

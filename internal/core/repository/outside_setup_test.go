@@ -87,13 +87,16 @@ func newAway(t testing.TB) *away {
 	}))
 	t.Cleanup(server.Close)
 	a.url = server.URL
-	transport, err := forge.NewTransport(forge.TransportOptions{URL: a.url})
-	if err != nil {
+	a.there = thereAtFirst()
+	if a.api, err = apiAt(a.url); err != nil {
 		t.Fatal(err)
 	}
-	a.api = &http.Client{Transport: transport}
-	a.there = thereAtFirst()
 	return a
+}
+
+func apiAt(url string) (*http.Client, error) {
+	transport, err := forge.NewTransport(forge.TransportOptions{URL: url})
+	return &http.Client{Transport: transport}, err
 }
 
 // answer says what the repository is, once.

@@ -151,7 +151,7 @@ func TestALocationThatIsRefused(t *testing.T) {
 		b.ask("rita", "POST /locations", at(b.base+"/git/team/shop/good.yaml")).fails(403, "NotAllowedError", "location:write")
 		b.ask("rita", "POST /locations?dryRun=true", at(b.base+"/git/team/shop/good.yaml")).fails(403, "NotAllowedError", "location:write")
 		for target, why := range map[string]string{
-			"nonsense": "not a file", "https://github.com/acme/shop/blob/main/catalog-info.yaml": "connect it first", "http://127.0.0.1:22/x": "not a file",
+			"nonsense": "not a file", "https://github.com/acme/shop/blob/main/catalog-info.yaml": "connect it first", "http://127.0.0.1:22/x": "connect it first",
 			"file:///etc/passwd": "not a file", b.base + "/git/team/shop/../../x": "", "/git/team/shop/a%00b": "not the path", strings.Repeat("x", 5000): "not a file",
 		} {
 			b.ask("alice", "POST /locations", at(target)).fails(400, "InputError", why)
