@@ -148,8 +148,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 			return nil
 		}
 	}
-	_, err = s.start(ctx, a, Input{Way: way, Commit: head, Mark: mark})
-	return err
+	return s.startByItself(ctx, a, Input{Way: way, Commit: head, Mark: mark})
 }
 
 // messageDiffers stands at an application that leaves changes by hand alone.
@@ -217,8 +216,7 @@ func (s *Service) hold(ctx context.Context, a Application, mark string) error {
 	if !differ(changes) {
 		return nil
 	}
-	_, err = s.start(ctx, a, Input{Way: a.way(outputs), Commit: good.Commit, Mark: mark, Manifests: good.Manifests, Reason: "the cluster differs from " + short(good.Commit)})
-	return err
+	return s.startByItself(ctx, a, Input{Way: a.way(outputs), Commit: good.Commit, Mark: mark, Manifests: good.Manifests, Reason: "the cluster differs from " + short(good.Commit)})
 }
 
 // mark names what is deployed: the commit, the version of the stack's outputs and what the document says of the way.
@@ -265,11 +263,15 @@ func (s *Service) waitsFor(ctx context.Context, a Application, commit string) (s
 
 func (s *Service) openSync(ctx context.Context, a Application) (open bool, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Open: true, Limit: 1})
-		open = len(page.Runs) > 0
+		open, err = s.hasOpenSync(ctx, tx, a)
 		return err
 	})
 	return open, err
+}
+
+func (s *Service) hasOpenSync(ctx context.Context, tx *store.Tx, a Application) (bool, error) {
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: a.Ref.String(), Open: true, Limit: 1})
+	return len(page.Runs) > 0, err
 }
 
 // remove takes the objects of a deleted application away, if it prunes, and forgets it. One that leaves objects keeps

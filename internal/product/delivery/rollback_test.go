@@ -1,12 +1,14 @@
 package delivery_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
+	"github.com/roadbed-dev/roadbed/internal/product/delivery"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -87,6 +89,47 @@ func TestARealProgramIsServedRolledAndRolledBack(t *testing.T) {
 		last := b.syncs(shop)[2]
 		if last.State != "failed" || !strings.Contains(last.Reason, "rolled back to "+second[:8]) || !strings.Contains(last.Reason, "did not become healthy: Deployment web: ") || !strings.Contains(string(last.Output), `"rolledBack":"`+second) {
 			t.Errorf("run = %s: %s %s", last.State, last.Reason, last.Output)
+		}
+	})
+}
+
+// slowHead answers once only after what happens meanwhile.
+type slowHead struct {
+	delivery.Repositories
+	meanwhile *func()
+}
+
+func (r slowHead) Head(ctx context.Context, name, branch string) (string, error) {
+	if do := *r.meanwhile; do != nil {
+		*r.meanwhile = nil
+		do()
+	}
+	return r.Repositories.Head(ctx, name, branch)
+}
+
+// A look that takes long does not try again what has failed while it looked.
+func TestWhatFailsDuringALookIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.start()
+		b.repository("default", "team/shop")
+		first := b.push("team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.apply("default", application("shop", "team/shop", automated))
+		var meanwhile func()
+		b.Repositories = slowHead{b.Repositories, &meanwhile}
+		second := b.commit("alice", "team/shop", map[string]string{"deploy/a.yaml": settings("a", "blue"), "deploy/web.yaml": broken})
+		looked := false
+		meanwhile = func() {
+			looked = true
+			b.drain() // another look begins the sync, which fails and goes back
+			b.want(shop, "OutOfSync", "Healthy", first, second[:8]+" did not become healthy and was rolled back to "+first[:8])
+		}
+		if err := b.Reconcile(t.Context(), shop); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		if got := b.states(shop); got != "succeeded failed" || !looked {
+			t.Errorf("the syncs are %s", got)
 		}
 	})
 }

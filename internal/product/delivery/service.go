@@ -308,7 +308,22 @@ func (s *Service) Rollback(ctx context.Context, r ref.Entity, revision string) (
 	return s.start(ctx, a, Input{Way: way, Commit: rev.Commit, Manifests: rev.Manifests, Mark: mark, Reason: "rollback to " + short(rev.Commit)})
 }
 
-func (s *Service) start(ctx context.Context, a Application, in Input) (created run.Run, err error) {
+func (s *Service) start(ctx context.Context, a Application, in Input) (run.Run, error) {
+	return s.startIf(ctx, a, in, func(context.Context, *store.Tx, Application) (bool, error) { return true, nil })
+}
+
+// startByItself starts one that nobody asked for, unless a sync is open or has ended since the application was read: with a
+// slow database it may have failed meanwhile, and is not to be tried again. Its end asks for another look.
+func (s *Service) startByItself(ctx context.Context, a Application, in Input) error {
+	_, err := s.startIf(ctx, a, in, func(ctx context.Context, tx *store.Tx, now Application) (bool, error) {
+		open, err := s.hasOpenSync(ctx, tx, a)
+		return !open && now.Synced == a.Synced && now.Failed == a.Failed, err
+	})
+	return err
+}
+
+// startIf starts a sync if what fn says holds in its transaction.
+func (s *Service) startIf(ctx context.Context, a Application, in Input, fn func(ctx context.Context, tx *store.Tx, now Application) (bool, error)) (created run.Run, err error) {
 	in.Application = a.Ref.String()
 	n := run.New{
 		Kind: RunKind, Space: a.Space, Subject: a.Ref.String(), Title: "Sync " + a.Ref.Name + " to " + short(in.Commit), Input: in,
@@ -318,11 +333,14 @@ func (s *Service) start(ctx context.Context, a Application, in Input) (created r
 		n.Refs = []string{a.Component.String()}
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		now, err := getApplication(ctx, tx, a.Ref.String(), "")
+		now, err := getApplication(ctx, tx, a.Ref.String(), tx.ForUpdate())
 		if err == nil && now.Deleted {
 			err = fault.Errorf(fault.NotFound, "application %s", a.Ref)
 		}
 		if err != nil {
+			return err
+		}
+		if may, err := fn(ctx, tx, now); err != nil || !may {
 			return err
 		}
 		created, _, err = s.Runs.Create(ctx, tx, n)
