@@ -81,9 +81,9 @@ type Location struct {
 	generation int64
 }
 
-// Etag changes with the trust in a location, its commit and its error.
+// Etag changes with what people say of a location, its trust and its rules, and not when it is read again.
 func (l Location) Etag() string {
-	return etag([]byte(strings.Join(append(slices.Clone(l.Trusted), l.Commit, l.Error, strings.Join(l.Rules.Kinds, ","), l.Rules.Orphans), "\n")))
+	return etag([]byte(strings.Join([]string{strings.Join(l.Trusted, ","), strings.Join(l.Rules.Kinds, ","), l.Rules.Orphans}, "\n")))
 }
 
 // String names the target for people.
