@@ -101,7 +101,7 @@ chapter('an organization is discovered', async () => {
 chapter('it is looked at again when somebody asks', async () => {
   more = true;
   await page.goto(`${server.url}/sources/discoveries/default/acme`);
-  await page.getByRole('button', { name: 'Look at acme now' }).click();
+  await page.getByRole('button', { name: 'Look now at acme' }).click();
   await page.getByRole('row', { name: /acme\/playground without/ }).waitFor();
 });
 
@@ -171,8 +171,9 @@ chapter('it is trusted for groups and ruled on its page', async () => {
   await trust.getByRole('combobox', { name: 'Restricted kinds' }).click();
   await page.getByRole('option', { name: 'Group', exact: true }).click();
   await picture(page, 'trust', 'ROADBED_LOOKS');
-  await told.sound(page, 'trust in a location');
   await page.keyboard.press('Tab'); // what is chosen from covers the button
+  await page.getByRole('option', { name: 'Group', exact: true }).waitFor({ state: 'hidden' });
+  await told.sound(page, 'trust in a location');
   await trust.getByRole('button', { name: 'Save' }).click();
   await trust.waitFor({ state: 'detached' });
   await facts.getByText('Group', { exact: true }).waitFor();

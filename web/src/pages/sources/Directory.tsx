@@ -42,7 +42,7 @@ export function DirectoryPage() {
         <>
           <CopyCommand command={`roadbed directory look ${d.namespace}/${d.name}`} />
           {d.can.includes('look') && (
-            <Button loading={look.isPending} onClick={() => look.mutate()} aria-label={`Look at ${d.name} now`}>
+            <Button loading={look.isPending} onClick={() => look.mutate()} aria-label={`Look now at ${d.name}`}>
               Look now
             </Button>
           )}

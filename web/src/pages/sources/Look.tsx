@@ -13,7 +13,7 @@ export function Look({ discovery: d, small }: { discovery: Discovery; small?: bo
         variant={small ? 'default' : 'filled'}
         loading={look.isPending || d.busy}
         onClick={() => look.mutate()}
-        aria-label={`Look at ${d.name} now`}
+        aria-label={`Look now at ${d.name}`}
       >
         Look now
       </Button>
