@@ -1,0 +1,76 @@
+package repository_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
+)
+
+// An unchanged repository costs one conditional question, and no row is written, also after a restart.
+func TestAnUnchangedRepositoryCostsOneQuestion(t *testing.T) {
+	t.Parallel()
+	outside(t, func(t *testing.T, b *bench, a *away) {
+		b.commit("work", "x", "1")
+		b.must("work", "push", "-q", "origin", "HEAD:main")
+		r := b.connect()
+		b.fetch() // so long after the first that nothing is missing
+		again := b.At(time.Now)
+		again.Join(repository.OutsideOptions{Forges: a, Accounts: a})
+		before := len(b.types())
+		for when, s := range map[string]*repository.Service{"": b.Service, "after a restart": again} {
+			asked, same, lists := a.asked.Load(), a.same.Load(), a.lists.Load()
+			if err := s.Look(t.Context(), r.ID); err != nil {
+				t.Fatal(err)
+			}
+			if a.asked.Load() != asked+1 || a.same.Load() != same+1 || a.lists.Load() != lists || len(b.types()) != before {
+				t.Errorf("%s it took %d questions, to %d of which there was nothing new, %d lists and %d entries", when,
+					a.asked.Load()-asked, a.same.Load()-same, a.lists.Load()-lists, len(b.types())-before)
+			}
+		}
+		lists := a.lists.Load()
+		a.set(func(a *away) { a.there.Changed = time.Unix(3000, 0) })
+		if err := again.Look(t.Context(), r.ID); err != nil || a.lists.Load() == lists {
+			t.Errorf("a change was not looked at: %v", err)
+		}
+		// Once a day the references are compared all the same.
+		if err := again.Look(t.Context(), r.ID); err != nil {
+			t.Fatal(err)
+		}
+		later := b.At(func() time.Time { return time.Now().Add(25 * time.Hour) })
+		later.Join(repository.OutsideOptions{Forges: a, Accounts: a})
+		lists = a.lists.Load()
+		if err := later.Look(t.Context(), r.ID); err != nil || a.lists.Load() != lists+1 {
+			t.Errorf("after a day there were %d lists, %v", a.lists.Load()-lists, err)
+		}
+	})
+}
+
+// GitLab notes activity once an hour, so that what it says of the last change tells nothing of the hour after it.
+func TestAnHourAfterAChangeIsLookedAt(t *testing.T) {
+	t.Parallel()
+	outside(t, func(t *testing.T, b *bench, a *away) {
+		b.commit("work", "x", "1")
+		b.must("work", "push", "-q", "origin", "HEAD:main")
+		changed := time.Now().Truncate(time.Second)
+		a.set(func(a *away) { a.terms.Forge, a.there.Changed = "gitlab", changed })
+		r := b.connect()
+		looks := func(after time.Duration) (lists int64) {
+			s := b.At(func() time.Time { return changed.Add(after) })
+			s.Join(repository.OutsideOptions{Forges: a, Accounts: a})
+			before := a.lists.Load()
+			for range 3 {
+				if err := s.Look(t.Context(), r.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return a.lists.Load() - before
+		}
+		if n := looks(30 * time.Minute); n != 3 {
+			t.Errorf("in the hour after a change %d of 3 looks compared the references", n)
+		}
+		if n := looks(2 * time.Hour); n != 2 {
+			t.Errorf("later %d of 3 looks compared the references", n)
+		}
+	})
+}
