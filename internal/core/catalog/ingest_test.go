@@ -54,8 +54,11 @@ func TestOnlyWhatHasChangedIsRead(t *testing.T) {
 		alice := accesstest.As("alice")
 		seen := &counting{Repositories: b.repositories.Platform()}
 		b.Read(seen)
-		b.repository(alice, "default", "team/shop")
-		l := b.location(alice, "default", "team/shop", "")
+		var l catalog.Location
+		b.follow(func() { // that a repository is new has its locations read, too
+			b.repository(alice, "default", "team/shop")
+			l = b.location(alice, "default", "team/shop", "")
+		})
 		push := func(files map[string]string, want string) {
 			t.Helper()
 			b.follow(func() { b.push(alice, "team/shop", files) })

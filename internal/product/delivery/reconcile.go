@@ -128,6 +128,14 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if wait != "" {
 		return s.setMessage(ctx, a, wait)
 	}
+	// A pipeline that has passed since may have put a commit of its own on top, which alone is to be deployed.
+	now, err := s.Repositories.Head(ctx, a.Repository, a.Branch)
+	if err != nil {
+		return s.say(ctx, a, err)
+	}
+	if now != head {
+		return nil // its push asks for another look
+	}
 	mark, way, err := s.mark(ctx, a, head)
 	if err != nil {
 		return s.say(ctx, a, err)

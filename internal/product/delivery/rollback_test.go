@@ -93,18 +93,19 @@ func TestARealProgramIsServedRolledAndRolledBack(t *testing.T) {
 	})
 }
 
-// slowHead answers once only after what happens meanwhile.
+// slowHead gives a head once only after what happens since it was read.
 type slowHead struct {
 	delivery.Repositories
 	meanwhile *func()
 }
 
 func (r slowHead) Head(ctx context.Context, name, branch string) (string, error) {
+	head, err := r.Repositories.Head(ctx, name, branch)
 	if do := *r.meanwhile; do != nil {
 		*r.meanwhile = nil
 		do()
 	}
-	return r.Repositories.Head(ctx, name, branch)
+	return head, err
 }
 
 // A look that takes long does not try again what has failed while it looked.

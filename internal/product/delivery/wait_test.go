@@ -174,3 +174,32 @@ func TestAnApplicationMayFollowATagOrStayAtACommit(t *testing.T) {
 		}
 	})
 }
+
+// A pipeline commits its image and passes after the head was read, and before it is asked for.
+func TestOnlyWhatThePipelineCommitsIsDeployed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.start()
+		b.repository("default", "team/shop")
+		b.apply("default", application("shop", "team/shop", automated))
+		var meanwhile func()
+		b.Repositories = slowHead{b.Repositories, &meanwhile}
+		first := b.commit("alice", "team/shop", map[string]string{"deploy/a.yaml": settings("a", "red")})
+		b.outside.pipeline(first, delivery.PipelineRunning)
+		b.drain()
+		b.want(shop, "OutOfSync", "Missing", "", "waits for the pipeline of "+first[:8])
+		second := ""
+		meanwhile = func() {
+			second = b.commit("alice", "team/shop", map[string]string{"deploy/a.yaml": settings("a", "blue")})
+			b.outside.pipeline(first, delivery.PipelinePassed)
+		}
+		if err := b.Reconcile(t.Context(), shop); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		b.want(shop, "Synced", "Healthy", second, "")
+		if got := b.states(shop); got != "succeeded" || b.colour("a") != "blue" {
+			t.Errorf("the syncs are %s, and a is %s", got, b.colour("a"))
+		}
+	})
+}
