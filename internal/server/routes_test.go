@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -71,7 +72,8 @@ func options(t *testing.T) Options {
 func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	h, err := Open(ctx, o, "test", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	said := &warnings{}
+	h, err := Open(ctx, o, "test", slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +103,26 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 		if err := h.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
+		if t.Failed() {
+			t.Logf("the server warned of:\n%s", said.text)
+		}
 	})
 	return h, server
+}
+
+// warnings are what a server says of trouble. Its last words are written before it is closed.
+type warnings struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (w *warnings) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.text) < 64<<10 {
+		w.text = append(w.text, p...)
+	}
+	return len(p), nil
 }
 
 // person makes a user without any right and gives a token.
