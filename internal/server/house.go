@@ -146,8 +146,14 @@ func (h *House) Close() error {
 }
 
 func (h *House) build(ctx context.Context) error {
-	if err := h.DB.Migrate(ctx, Migrations()...); err != nil {
-		return fault.Wrap(err, "bring the database up to date")
+	var both errgroup.Group // each takes a good part of a start
+	both.Go(func() error { return fault.Wrap(h.DB.Migrate(ctx, Migrations()...), "bring the database up to date") })
+	both.Go(func() (err error) {
+		h.Executor, err = process.New(h.path("sandboxes"), h.Log)
+		return fault.Wrap(err, "prepare to run steps")
+	})
+	if err := both.Wait(); err != nil {
+		return err
 	}
 	if err := h.machinery(); err != nil {
 		return err
@@ -155,11 +161,7 @@ func (h *House) build(ctx context.Context) error {
 	if err := h.core(); err != nil {
 		return err
 	}
-	if err := h.products(); err != nil {
-		return err
-	}
-	h.faces()
-	return nil
+	return h.products()
 }
 
 func (h *House) machinery() (err error) {
@@ -184,9 +186,6 @@ func (h *House) machinery() (err error) {
 	}
 	if h.Registry, err = oci.Open(h.path("registry"), oci.Options{Log: h.Log}); err != nil {
 		return err
-	}
-	if h.Executor, err = process.New(h.path("sandboxes"), h.Log); err != nil {
-		return fault.Wrap(err, "prepare to run steps")
 	}
 	if err := os.MkdirAll(h.path("tools"), 0o755); err != nil {
 		return fault.Errorf(fault.Unavailable, "make the folder of tools: %w", err)

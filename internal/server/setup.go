@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -32,9 +34,18 @@ func ownMigrations() store.Migrations {
 
 // SetUp brings an installation to where an administrator can sign in and a golden path can be used, and takes back
 // the steps that this server's earlier life had leased. It runs at every start and does each thing once: what
-// administrators change or delete later stays as they left it.
+// administrators change or delete later stays as they left it. Meanwhile it builds what answers requests.
 func (h *House) SetUp(ctx context.Context) error {
-	ctx = actor.AsSystem(ctx)
+	var both errgroup.Group
+	both.Go(func() error { return h.setUp(actor.AsSystem(ctx)) })
+	both.Go(func() error {
+		h.faces()
+		return nil
+	})
+	return both.Wait()
+}
+
+func (h *House) setUp(ctx context.Context) error {
 	if err := h.Runs.Release(ctx, h.name); err != nil {
 		return err
 	}

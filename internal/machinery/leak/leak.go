@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Allow in a line, or in the one above it, says that what looks like a secret there is none.
@@ -29,8 +30,8 @@ type Finding struct {
 // group, or all of it.
 type rule struct {
 	name, word string
-	pattern    *regexp.Regexp
-	entropy    float64 // bits a character that the secret has at least
+	pattern    func() *regexp.Regexp // compiled when first wanted: most never are, and all of them take 20 ms
+	entropy    float64               // bits a character that the secret has at least
 }
 
 // Finder looks for secrets. It is safe for concurrent use.
@@ -40,7 +41,7 @@ type Finder struct{ rules []rule }
 func New() *Finder {
 	f := &Finder{}
 	add := func(name, word, pattern string, entropy float64) {
-		f.rules = append(f.rules, rule{name, word, regexp.MustCompile(pattern), entropy})
+		f.rules = append(f.rules, rule{name, word, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }), entropy})
 	}
 	add("private key", "PRIVATE KEY", `-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----((?:\s|\\n|\\r|[A-Za-z0-9+/=]){64,200})`, 3)
 	add("age key", "AGE-SECRET-KEY-1", `AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}`, 3)
@@ -95,7 +96,7 @@ func (f *Finder) Find(content []byte) []Finding {
 		if !bytes.Contains(content, []byte(r.word)) {
 			continue
 		}
-		for _, at := range r.pattern.FindAllSubmatchIndex(content, perFile) {
+		for _, at := range r.pattern().FindAllSubmatchIndex(content, perFile) {
 			secret := content[at[0]:at[1]]
 			if len(at) > 2 && at[2] >= 0 {
 				secret = content[at[2]:at[3]]

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -22,6 +23,10 @@ var pragmas = []string{
 	"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)",
 	"temp_store(MEMORY)", "cache_size(-16000)", "journal_size_limit(67108864)",
 }
+
+// Migrations need not wait for the disk: what a loss of power takes of them is done again at the next start, and nothing that
+// follows is on the disk before them.
+var migratePragmas = append(slices.Clone(pragmas), "synchronous(NORMAL)")
 
 var readPragmas = []string{"busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8000)"}
 
@@ -63,7 +68,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	if l.readers, err = sql.Open("sqlite", address(path, "ro", "deferred", readPragmas)); err != nil {
 		return errors.Join(err, l.writers.Close())
 	}
-	if db.outer, err = sql.Open("sqlite", address(path, "rw", "immediate", pragmas)); err != nil {
+	if db.outer, err = sql.Open("sqlite", address(path, "rw", "immediate", migratePragmas)); err != nil {
 		return errors.Join(err, l.writers.Close(), l.readers.Close())
 	}
 	db.outer.SetMaxOpenConns(4)

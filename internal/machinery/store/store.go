@@ -27,7 +27,7 @@ type DB struct {
 	dialect Dialect
 	log     *slog.Logger
 	engine  engine
-	outer   *sql.DB       // for libraries that bring their own SQL
+	outer   *sql.DB       // for the library that migrates
 	pool    *pgxpool.Pool // PostgreSQL only
 	waker   *waker
 	inside  sync.Map // goroutine id → *Tx whose function it is running
@@ -78,10 +78,6 @@ func (db *DB) Close() error {
 
 // Dialect tells which database is in use.
 func (db *DB) Dialect() Dialect { return db.dialect }
-
-// SQL gives a pool for libraries that bring their own SQL, such as River. On SQLite its writes wait for the
-// file's lock beside Write, so use it only where a *Tx can't be.
-func (db *DB) SQL() *sql.DB { return db.outer }
 
 // Pgx gives the pool of PostgreSQL connections, nil on SQLite.
 func (db *DB) Pgx() *pgxpool.Pool { return db.pool }
