@@ -17,7 +17,7 @@ import (
 // its index.
 func (c *catalogued) searches(ctx context.Context) error {
 	err := c.until(ctx, 10*time.Minute, func() (bool, error) {
-		found, err := client.Get[client.SearchResult](ctx, c.s.api, "/api/v1/search", url.Values{"limit": {"1"}, "in": {"entities,apis"}})
+		found, err := client.Get[client.SearchResult](ctx, c.s.api, "/search", url.Values{"limit": {"1"}, "in": {"entities,apis"}})
 		return !found.Building && found.Total >= c.made.entities, err
 	})
 	if err != nil {
