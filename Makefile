@@ -19,7 +19,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash bench bench-git bench-catalog lint generate check-generated tools gitea clean
+.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog lint generate check-generated tools gitea clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -109,6 +109,10 @@ test-race: helper ## the rooms with concurrency, under the race detector
 test-crash: helper engine ## kill -9 at 200 random moments of the main job with a light engine and at 40 with a real one, on each database
 	ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_SEEDS:-200} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
 	ROADBED_CRASH_ENGINE=$(abspath $(ENGINE)) ROADBED_CRASH_SEEDS=$${ROADBED_CRASH_ENGINE_SEEDS:-40} $(GO) test ./internal/server -run TestAServerKilledAtAnyMomentLosesNothing -count=1 -v -timeout 30m
+
+fuzz: helper ## every reader of what comes from outside, fed with what nobody thought of, for 30 s each (FUZZTIME=5m)
+	@grep -rHoE '^func Fuzz[A-Za-z0-9]+' --include=*_test.go internal | while IFS=: read -r file name; do \
+		echo "$${file%/*}: $${name#func }"; $(GO) test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(or $(FUZZTIME),30s) ./$${file%/*}; done
 
 test-browser: build engine warm test/browser/node_modules ## the portal in Chromium: the main job, accessibility, sizes
 	cd test/browser && npm test
