@@ -266,6 +266,12 @@ func (s *server) stop() {
 	_ = s.command.Wait()
 }
 
+// kill ends the server without a word to it.
+func (s *server) kill() {
+	_ = s.command.Process.Kill() // it may have ended
+	_ = s.command.Wait()
+}
+
 // memory gives the resident memory in MB.
 func (s *server) memory() (float64, error) { return s.status("VmRSS:") }
 
