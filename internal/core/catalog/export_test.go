@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -16,3 +17,9 @@ func (s *Service) RemoveOf(ctx context.Context, space, source string, refs ...re
 
 // LookThrough has each part of a list of the past end after some versions.
 func (s *Service) LookThrough(versions int) { s.pastMost = versions }
+
+// KeepTwice looks twice whether the index is to be kept, as happens within two minutes of a start.
+func (s *Service) KeepTwice(ctx context.Context) error {
+	var k keeper
+	return errors.Join(k.look(ctx, s), k.look(ctx, s))
+}

@@ -20,10 +20,14 @@ import (
 )
 
 const (
-	indexBehind   = 1_000   // entries that are made up for, at most; beyond, all is read
+	indexBehind   = 10_000  // entries that are made up for, at most; beyond, all is read
 	changesBehind = 20_000  // versions that they made, at most
 	indexFileMost = 8 << 30 // bytes
 	indexFileTime = 30 * time.Second
+
+	keepLooks = time.Minute
+	keepMoved = 2_000     // entries after which the index is kept anew
+	keepFor   = time.Hour // until it is, when anything has changed: what somebody has deleted is in the file until then
 )
 
 // keptIndex says of a saved index what it was made of.
@@ -109,16 +113,14 @@ func (s *Service) restoreIndex(ctx context.Context) (restored bool, err error) {
 		}
 	}
 	f.opened = nil
-	if !errors.Is(err, fs.ErrNotExist) { // what a user had there may be deleted by now
-		if gone := os.Remove(f.path); gone != nil {
-			s.log.Warn("a kept index of the catalog that is used up can't be removed", "error", gone)
-		}
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil || why != "":
 		s.log.Info("the kept index of the catalog is not used: all entities are read", "why", why, "error", err)
+		if gone := os.Remove(f.path); gone != nil {
+			s.log.Warn("a kept index of the catalog that is of no use can't be removed", "error", gone)
+		}
 		return false, nil
 	}
 	f.index.Become(kept.index)
@@ -173,8 +175,55 @@ func idsOf(entries []ledger.Entry) []string {
 	return ids
 }
 
-// SaveIndex keeps the index for the next start, where KeepIndex has said. It comes when nothing runs any more: what changes
-// meanwhile would wait for it. When it fails, the next start reads all entities. It asks for no right.
+// keep saves the index now and then, so that after a kill the next start need not read all entities either.
+func (s *Service) keep(ctx context.Context) {
+	if s.follower.path == "" {
+		return
+	}
+	looks := time.NewTicker(keepLooks)
+	defer looks.Stop()
+	var k keeper
+	for {
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
+			return
+		}
+		switch err := k.look(ctx, s); {
+		case errors.Is(err, index.ErrChanging):
+			s.log.Debug("the index of the catalog is kept later", "why", err)
+		case err != nil && ctx.Err() == nil:
+			s.log.Warn("the index of the catalog is not kept just now", "error", err)
+		}
+	}
+}
+
+// keeper is what is known of the file from one look to the next.
+type keeper struct {
+	before int64 // where in the ledger the index was at the last look: what led there has reached it by now
+	kept   int64 // where it was when it was kept
+	at     time.Time
+}
+
+// look keeps the index if enough has changed.
+func (k *keeper) look(ctx context.Context, s *Service) error {
+	s.follower.mu.Lock()
+	position := s.follower.position
+	s.follower.mu.Unlock()
+	before := k.before
+	k.before = position
+	if moved := before - k.kept; moved == 0 || moved < keepMoved && s.now().Sub(k.at) < keepFor {
+		return nil
+	}
+	if err := s.writeIndex(ctx, before); err != nil {
+		return err
+	}
+	k.kept, k.at = before, s.now()
+	return nil
+}
+
+// SaveIndex keeps the index for the next start, where KeepIndex has said, when nothing runs any more. When it fails, the next
+// start reads all entities. It asks for no right.
 func (s *Service) SaveIndex(ctx context.Context) {
 	f := &s.follower
 	f.mu.Lock()
@@ -210,11 +259,12 @@ func (s *Service) saveIndex(ctx context.Context) error {
 	if s.follower.position == 0 {
 		return nil
 	}
-	return s.writeIndex(ctx)
+	return s.writeIndex(ctx, s.follower.position)
 }
 
-func (s *Service) writeIndex(ctx context.Context) error {
-	of := keptIndex{Position: s.follower.position}
+// writeIndex keeps the index, which knows all up to a position.
+func (s *Service) writeIndex(ctx context.Context, position int64) error {
+	of := keptIndex{Position: position}
 	var err error
 	if of.Program, err = program(); err != nil {
 		return err

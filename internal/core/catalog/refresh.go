@@ -63,6 +63,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer group.Wait()
 	group.Go(func() { s.follow(ctx) })
 	group.Go(func() { s.followKinds(ctx) })
+	group.Go(func() { s.keep(ctx) })
 	if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("look at the locations of the catalog", "error", err)
 	}

@@ -2,7 +2,11 @@ package index
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +86,132 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 		if _, short := Open([]byte(text[:i])); err == nil || short == nil {
 			t.Fatalf("damage at byte %d of %d is not seen", i, len(text))
 		}
+	}
+}
+
+// meddler changes an index while it is saved: whenever it has been let go of.
+type meddler struct {
+	io.Writer
+	meddle func()
+}
+
+func (m meddler) Write(p []byte) (int, error) {
+	m.meddle()
+	return m.Writer.Write(p)
+}
+
+// contents gives what an index knows of each entity.
+func (x *Index) contents() map[string]string {
+	all := map[string]string{}
+	for id := range x.docs.n {
+		d := x.docs.at(id)
+		if d.ref == "" {
+			continue
+		}
+		pairs := make([]string, 0, len(d.terms))
+		for _, t := range d.terms {
+			k := x.terms.at(t).key
+			pairs = append(pairs, fmt.Sprintf("%q %q %d %t %q", k.path.name, k.path.relation, k.kind, k.path.multi, x.rawOf(t)))
+		}
+		slices.Sort(pairs)
+		all[d.ref] = fmt.Sprint(d.version, " ", string(x.rawOf(d.uid)), " ", string(x.rawOf(d.space)), " ", pairs)
+	}
+	return all
+}
+
+// What is put, touched and deleted while an index is saved is in what is restored, or changes that as it has changed the
+// index.
+func TestAnIndexIsSavedWhileItChanges(t *testing.T) {
+	t.Parallel()
+	const entities, atOnce = 30, 6
+	rapid.Check(t, func(t *rapid.T) {
+		x := New(testPairs)
+		put := func(i, version int, tag string) Prepared {
+			p, err := Prepare(Entity{
+				Ref: fmt.Sprintf("component:default/c%d", i), UID: fmt.Sprint("u", i), Space: "default", Version: version,
+				Document: []byte(fmt.Sprintf(`{"kind":"Component","metadata":{"name":"c%d","tags":["%s","all"],"%s":"is"},"spec":{"owner":"group:g%d"}}`, i, tag, tag, i%7)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		for i := range entities {
+			x.Put(put(i, 1, fmt.Sprint("t", i%50)))
+		}
+		var after []func(*Index) // what the ledger would tell a start
+		version, left := 1, rapid.IntRange(0, 12).Draw(t, "writes that are meddled with")
+		var out strings.Builder
+		err := x.save(meddler{&out, func() {
+			if left--; left < 0 {
+				return
+			}
+			for range rapid.SampledFrom([]int{1, 5, 2 * atOnce}).Draw(t, "changes") {
+				version++
+				i := rapid.IntRange(0, entities+10).Draw(t, "which")
+				ref, v := fmt.Sprintf("component:default/c%d", i), version
+				do := func(x *Index) { x.Delete(ref, v) }
+				switch rapid.IntRange(0, 3).Draw(t, "what") {
+				case 0:
+					x.Touch(ref)
+					continue
+				case 1, 2:
+					p := put(i, v, rapid.SampledFrom([]string{"new", "t1", "other"}).Draw(t, "tag"))
+					do = func(x *Index) { x.Put(p) }
+				}
+				do(x)
+				after = append(after, do)
+			}
+		}}, "n", atOnce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open([]byte(out.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := Restore(testPairs, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fresh.sound(); err != nil {
+			t.Fatal(err)
+		}
+		for _, do := range after {
+			do(fresh)
+		}
+		if err := fresh.sound(); err != nil {
+			t.Fatal(err)
+		}
+		got, want := fresh.contents(), x.contents()
+		for ref, is := range want {
+			if got[ref] != is {
+				t.Fatalf("%s is restored as %s; it is %s", ref, got[ref], is)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("restored are %d entities; there are %d", len(got), len(want))
+		}
+	})
+}
+
+// An index that changes faster than it is written is not saved.
+func TestAnIndexThatChangesTooFastIsNotSaved(t *testing.T) {
+	t.Parallel()
+	x, version := New(testPairs), 0
+	churn := func() {
+		version++
+		for i := range 3 {
+			p, err := Prepare(Entity{Ref: fmt.Sprintf("component:default/c%d", i), UID: fmt.Sprint(i), Space: "default", Version: version, Document: []byte(`{"kind":"Component"}`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.Put(p)
+		}
+	}
+	churn()
+	if err := x.save(meddler{io.Discard, churn}, "n", 2); !errors.Is(err, ErrChanging) {
+		t.Errorf("it is saved: %v", err)
 	}
 }
 
