@@ -18,8 +18,10 @@ func (s *Service) RemoveOf(ctx context.Context, space, source string, refs ...re
 // LookThrough has each part of a list of the past end after some versions.
 func (s *Service) LookThrough(versions int) { s.pastMost = versions }
 
-// KeepTwice looks twice whether the index is to be kept, as happens within two minutes of a start.
-func (s *Service) KeepTwice(ctx context.Context) error {
+// KeepTwice looks twice whether the index is to be kept, as happens within an hour, and does what is given in between.
+func (s *Service) KeepTwice(ctx context.Context, between func()) error {
 	var k keeper
-	return errors.Join(k.look(ctx, s), k.look(ctx, s))
+	first := k.look(ctx, s)
+	between()
+	return errors.Join(first, k.look(ctx, s))
 }

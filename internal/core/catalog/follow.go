@@ -25,7 +25,8 @@ type follower struct {
 	mu       sync.Mutex // of who reads from the database
 	loaded   bool
 	position int64                       // in the ledger
-	path     string                      // of the file that has the index while no server runs; "" when it isn't kept
+	path     string                      // of the file that has the index for the next start; "" when it isn't kept
+	kept     uint64                      // the index's revision that the file has
 	opened   func() (openedIndex, error) // reads the file; nil once that is done with
 
 	ownMu sync.Mutex

@@ -20,24 +20,28 @@ import (
 )
 
 const (
-	indexBehind   = 10_000  // entries that are made up for, at most; beyond, all is read
-	changesBehind = 20_000  // versions that they made, at most
+	indexBehind   = 200_000 // entries that are looked through for what has changed since, at most; beyond, all is read
+	entriesBehind = 10_000  // of those, the ones that tell of entities
+	changesBehind = 20_000  // versions that they made
 	indexFileMost = 8 << 30 // bytes
 	indexFileTime = 30 * time.Second
 
-	keepLooks = time.Minute
-	keepMoved = 2_000     // entries after which the index is kept anew
-	keepFor   = time.Hour // until it is, when anything has changed: what somebody has deleted is in the file until then
+	keepLooks   = time.Minute
+	keepPause   = 10 * time.Minute  // between two writes
+	keepChanged = changesBehind / 2 // changes after which the index is kept anew
+	keepFor     = time.Hour         // until it is, when anything has happened: what somebody has deleted is in the file until then
 )
 
 // keptIndex says of a saved index what it was made of.
 type keptIndex struct {
 	Position int64  `json:"position"` // in the ledger, of which it knows all up to there
 	Hash     []byte `json:"hash"`     // of the entry there, so that it is not taken for that of another database
+	Until    int64  `json:"until"`    // in the ledger, of which it knows nothing beyond
+	Last     []byte `json:"last"`     // the hash there, so that it is not taken for that of a past without what it knows
 	Program  string `json:"program"`  // another one may take entities apart in another way
 }
 
-// KeepIndex has the index be read from a path, if SaveIndex has left one there, so that a start need not read all entities.
+// KeepIndex has the index be read from a path, if one was left there, so that a start need not read all entities.
 // It comes before Run and the first question.
 func (s *Service) KeepIndex(path string) {
 	s.follower.path = path
@@ -125,7 +129,7 @@ func (s *Service) restoreIndex(ctx context.Context) (restored bool, err error) {
 	}
 	f.index.Become(kept.index)
 	f.disown() // what the index was told before is not in what it is now
-	f.position = kept.of.Position
+	f.position, f.kept = kept.of.Position, kept.index.Revision()
 	return true, nil
 }
 
@@ -136,20 +140,28 @@ func (s *Service) strange(ctx context.Context, of keptIndex) (why string, err er
 		if err != nil {
 			return err
 		}
-		at, err := s.ledger.List(ctx, tx, ledger.Query{After: of.Position - 1, Limit: 1})
+		from, err := s.hashAt(ctx, tx, of.Position)
+		if err != nil {
+			return err
+		}
+		until, err := s.hashAt(ctx, tx, of.Until)
 		switch {
 		case err != nil:
 			return err
-		case len(at) != 1 || at[0].Position != of.Position || string(at[0].Hash) != string(of.Hash):
+		case from == "" || from != string(of.Hash) || until != string(of.Last):
 			why = "it is of another database, or of what this one was before it was restored"
 			return nil
 		case head-of.Position > indexBehind:
-			why = "much has changed since"
+			why = "much has happened since"
 			return nil
 		}
-		entries, err := s.ledger.List(ctx, tx, ledger.Query{After: of.Position, Types: changeTypes, Limit: indexBehind})
+		entries, err := s.ledger.List(ctx, tx, ledger.Query{After: of.Position, Types: changeTypes, Limit: entriesBehind})
 		if err != nil {
 			return err
+		}
+		if len(entries) == entriesBehind {
+			why = "much has changed since"
+			return nil
 		}
 		changes := 0
 		return inParts(idsOf(entries), func(part []string) error {
@@ -167,6 +179,15 @@ func (s *Service) strange(ctx context.Context, of keptIndex) (why string, err er
 	return why, err
 }
 
+// hashAt gives the hash of the entry at a position, "" where there is none.
+func (s *Service) hashAt(ctx context.Context, tx *store.Tx, position int64) (string, error) {
+	at, err := s.ledger.List(ctx, tx, ledger.Query{After: position - 1, Limit: 1})
+	if err != nil || len(at) != 1 || at[0].Position != position {
+		return "", err
+	}
+	return string(at[0].Hash), nil
+}
+
 func idsOf(entries []ledger.Entry) []string {
 	ids := make([]string, len(entries))
 	for i, e := range entries {
@@ -180,12 +201,10 @@ func (s *Service) keep(ctx context.Context) {
 	if s.follower.path == "" {
 		return
 	}
-	looks := time.NewTicker(keepLooks)
-	defer looks.Stop()
-	var k keeper
+	k := keeper{at: s.now()}
 	for {
 		select {
-		case <-looks.C:
+		case <-time.After(keepLooks): // and no ticker, which would make up for a look that took long
 		case <-ctx.Done():
 			return
 		}
@@ -200,30 +219,44 @@ func (s *Service) keep(ctx context.Context) {
 
 // keeper is what is known of the file from one look to the next.
 type keeper struct {
-	before int64 // where in the ledger the index was at the last look: what led there has reached it by now
-	kept   int64 // where it was when it was kept
-	at     time.Time
+	before int64     // where in the ledger the index was at the last look: what led there has reached it by now
+	kept   int64     // where it was when it was kept
+	at     time.Time // when it was tried, or the start
+	tried  bool
 }
 
 // look keeps the index if enough has changed.
 func (k *keeper) look(ctx context.Context, s *Service) error {
-	s.follower.mu.Lock()
-	position := s.follower.position
-	s.follower.mu.Unlock()
+	f := &s.follower
+	f.mu.Lock()
+	position, changed := f.position, f.index.Revision()-f.kept
+	if !f.loaded { // what is there of it may be a part
+		position = 0
+	}
+	f.mu.Unlock()
 	before := k.before
 	k.before = position
-	if moved := before - k.kept; moved == 0 || moved < keepMoved && s.now().Sub(k.at) < keepFor {
+	waited := s.now().Sub(k.at)
+	due := changed >= keepChanged && (!k.tried || waited >= keepPause)
+	switch {
+	case before == 0 || position == 0:
+		return nil
+	case before-k.kept >= indexBehind/2 && waited >= keepPause, before > k.kept && waited >= keepFor:
+		due = true
+	}
+	if !due {
 		return nil
 	}
+	k.at, k.tried = s.now(), true
 	if err := s.writeIndex(ctx, before); err != nil {
 		return err
 	}
-	k.kept, k.at = before, s.now()
+	k.kept = before
 	return nil
 }
 
 // SaveIndex keeps the index for the next start, where KeepIndex has said, when nothing runs any more. When it fails, the next
-// start reads all entities. It asks for no right.
+// start takes what was kept before, or reads all entities. It asks for no right.
 func (s *Service) SaveIndex(ctx context.Context) {
 	f := &s.follower
 	f.mu.Lock()
@@ -235,53 +268,63 @@ func (s *Service) SaveIndex(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, indexFileTime)
 	defer cancel()
 	if err := s.saveIndex(ctx); err != nil {
-		s.log.Warn("the index of the catalog is not kept: the next start reads all entities", "error", err)
+		s.log.Warn("the index of the catalog is not kept: the next start may read all entities", "error", err)
 	}
 }
 
 // saveIndex brings the index up to the ledger's end, so that it knows nothing that comes after its position.
 func (s *Service) saveIndex(ctx context.Context) error {
-	for {
-		n, err := s.ledger.Seal(ctx)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			break
-		}
+	if err := s.sealAll(ctx); err != nil {
+		return err
 	}
 	s.follower.disown()
 	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
 	s.follower.mu.Lock()
-	defer s.follower.mu.Unlock()
-	if s.follower.position == 0 {
+	position := s.follower.position
+	s.follower.mu.Unlock()
+	if position == 0 {
 		return nil
 	}
-	return s.writeIndex(ctx, s.follower.position)
+	return s.writeIndex(ctx, position)
+}
+
+func (s *Service) sealAll(ctx context.Context) error {
+	for {
+		if n, err := s.ledger.Seal(ctx); err != nil || n == 0 {
+			return err
+		}
+	}
 }
 
 // writeIndex keeps the index, which knows all up to a position.
 func (s *Service) writeIndex(ctx context.Context, position int64) error {
-	of := keptIndex{Position: position}
-	var err error
-	if of.Program, err = program(); err != nil {
-		return err
-	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		at, err := s.ledger.List(ctx, tx, ledger.Query{After: of.Position - 1, Limit: 1})
-		if err == nil && len(at) == 1 {
-			of.Hash = at[0].Hash
+	f := &s.follower
+	revision := f.index.Revision()
+	note := func() (string, error) {
+		of := keptIndex{Position: position}
+		var err error
+		if of.Program, err = program(); err != nil {
+			return "", err
 		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	note, err := json.Marshal(of)
-	if err != nil {
-		return err
+		if err := s.sealAll(ctx); err != nil { // what it knows by now
+			return "", err
+		}
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			from, err := s.hashAt(ctx, tx, position)
+			if err != nil {
+				return err
+			}
+			of.Hash = []byte(from)
+			of.Until, of.Last, err = s.ledger.Head(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+		text, err := json.Marshal(of)
+		return string(text), err
 	}
 	folder := filepath.Dir(s.follower.path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -291,15 +334,32 @@ func (s *Service) writeIndex(ctx context.Context, position int64) error {
 	if err != nil {
 		return err
 	}
-	err = s.follower.index.Save(file, string(note))
+	err = f.index.Save(untilDone{ctx, file}, note)
 	if worse := file.Close(); err == nil {
 		err = worse
 	}
 	if err == nil {
-		err = os.Rename(file.Name(), s.follower.path)
+		err = os.Rename(file.Name(), f.path)
 	}
 	if err != nil {
 		_ = os.Remove(file.Name()) // the error that led here says more
+		return err
 	}
-	return err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kept = revision
+	return nil
+}
+
+// untilDone writes until a context has ended: who stops a server need not wait for a file that is written anew then.
+type untilDone struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+func (u untilDone) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.to.Write(p)
 }

@@ -122,7 +122,7 @@ func TestTheIndexIsKeptForAfterAKill(t *testing.T) {
 		killed := b.another()
 		killed.KeepIndex(path)
 		counts(killed)
-		if err := killed.KeepTwice(system()); err != nil {
+		if err := killed.KeepTwice(system(), func() {}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -151,4 +151,49 @@ func TestTheIndexIsKeptForAfterAKill(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A database that goes back to before the index was kept, if not to before what it was asked of then, is read.
+func TestAnIndexThatKnowsOfAnotherFutureIsNotUsed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, file, copied := filepath.Join(dir, "catalog.index"), filepath.Join(dir, "now.db"), filepath.Join(dir, "then.db")
+	b := setup(t, storetest.Open(t, "sqlite:"+file, rooms()...))
+	b.apply(as("alice"), "default", "fleet", fleet)
+	b.sealed()
+	titles := func(s *catalog.Service) string {
+		t.Helper()
+		counts, err := s.Counts(system(), index.FacetQuery{Keys: []string{"metadata.title"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(counts)
+	}
+	killed := b.another()
+	killed.KeepIndex(path)
+	before := titles(killed)
+	err := killed.KeepTwice(system(), func() {
+		for _, part := range []string{"", "-wal"} {
+			text, err := os.ReadFile(file + part)
+			if err == nil {
+				err = os.WriteFile(copied+part, text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.apply(as("alice"), "default", "fleet", strings.Replace(fleet, "The Cart", "Cart", 1))
+		b.sealed()
+		if titles(killed) == before {
+			t.Error("the title has not changed")
+		}
+	})
+	if _, there := os.Stat(path); err != nil || there != nil {
+		t.Fatalf("nothing is kept: %v, %v", err, there)
+	}
+	then := (&bench{t: t, db: storetest.Open(t, "sqlite:"+copied, rooms()...)}).another()
+	then.KeepIndex(path)
+	if got := titles(then); got != before {
+		t.Errorf("there is %s, and there was %s", got, before)
+	}
 }

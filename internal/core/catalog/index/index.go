@@ -93,6 +93,13 @@ func (x *Index) Changed() time.Time {
 	return x.changed
 }
 
+// Revision counts what was put, deleted and touched.
+func (x *Index) Revision() uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.revision
+}
+
 func (x *Index) put(e *Prepared) {
 	id, known := x.byRef[e.Ref]
 	if x.version(e.Ref) >= e.Version {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // What is saved begins with this; it ends with the checksum of all before it.
@@ -31,16 +33,17 @@ const (
 // ErrChanging is that of a Save while more is put than it can keep up with.
 var ErrChanging = errors.New("too much changes for the index to be saved just now")
 
-// Save writes the index, for Restore to read, with what the caller wants to know of it. Who puts meanwhile waits for a few
-// milliseconds at most. What was put before Save begins is in what it writes; of what is put or deleted until it ends, that may
-// be.
-func (x *Index) Save(to io.Writer, note string) error { return x.save(to, note, savedAtOnce) }
+// Save writes the index, for Restore to read, and what the caller notes once all else is written. Who puts meanwhile waits for a
+// part of it at most; with a million entities that is some ten milliseconds, at the end. What was put before Save begins is in
+// what it writes; of what is put or deleted until it ends, that may be.
+func (x *Index) Save(to io.Writer, note func() (string, error)) error {
+	return x.save(to, note, savedAtOnce)
+}
 
-func (x *Index) save(to io.Writer, note string, atOnce int) error {
+func (x *Index) save(to io.Writer, note func() (string, error), atOnce int) error {
 	sum := crc32.New(checksums)
 	w := &saver{to: io.MultiWriter(to, sum)}
 	w.raw(savedAs)
-	w.text(note)
 	x.mu.RLock()
 	w.number(uint64(x.terms.n))
 	w.number(uint64(len(x.byRef)))
@@ -61,10 +64,17 @@ func (x *Index) save(to io.Writer, note string, atOnce int) error {
 		since = until
 	}
 	x.saveRest(w, since)
+	x.saveGone(w)
+	text, err := note()
+	if err != nil {
+		return err
+	}
+	w.raw(text)
+	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(len(text)))
 	if err := w.flush(); err != nil {
 		return err
 	}
-	_, err := to.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
+	_, err = to.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
 	return err
 }
 
@@ -73,8 +83,9 @@ func (x *Index) save(to io.Writer, note string, atOnce int) error {
 func (x *Index) saveRound(w *saver, since uint64, atOnce int) (until uint64, changed int, err error) {
 	x.mu.RLock()
 	until = x.revision
-	docs, part := x.docs.n, x.newPart(w)
+	docs, terms := x.docs.n, x.terms.n
 	x.mu.RUnlock()
+	part := &savedPart{x: x, w: w, keys: map[*key]uint64{}, terms: numbers{list: make([]uint32, terms)}}
 	for from := uint32(0); from < docs; from += uint32(atOnce) {
 		x.mu.RLock()
 		for id := from; id < min(from+uint32(atOnce), docs); id++ {
@@ -87,33 +98,49 @@ func (x *Index) saveRound(w *saver, since uint64, atOnce int) (until uint64, cha
 			return 0, 0, err
 		}
 	}
-	part.end()
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	for id := range x.docs.n {
-		if d := x.docs.at(id); d.ref != "" && d.revision > until {
-			changed++
+	w.end()
+	for from, docs := uint32(0), uint32(1); from < docs; from += pageSize {
+		x.mu.RLock()
+		docs = x.docs.n
+		for id := from; id < min(from+pageSize, docs); id++ {
+			if d := x.docs.at(id); d.ref != "" && d.revision > until {
+				changed++
+			}
 		}
+		x.mu.RUnlock()
 	}
 	return until, changed, nil
 }
 
-// saveRest writes the entities that have changed since a revision, which are few, and what is gone.
+// saveRest writes the entities that have changed since a revision, which are few, as they are at one moment.
 func (x *Index) saveRest(w *saver, since uint64) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	part := x.newPart(w)
+	part := &savedPart{x: x, w: w, keys: map[*key]uint64{}, terms: numbers{few: map[uint32]uint32{}}}
 	for id := range x.docs.n {
 		if d := x.docs.at(id); d.ref != "" && d.revision > since {
 			part.doc(d)
 		}
 	}
-	part.end()
-	w.number(uint64(len(x.gone.order)))
-	for _, ref := range x.gone.order {
-		w.text(ref)
-		w.number(uint64(x.gone.versions[ref]))
+	w.end()
+}
+
+// saveGone writes what was deleted.
+func (x *Index) saveGone(w *saver) {
+	x.mu.RLock()
+	order := slices.Clone(x.gone.order)
+	x.mu.RUnlock()
+	for refs := range slices.Chunk(order, pageSize) {
+		x.mu.RLock()
+		for _, ref := range refs {
+			if version, known := x.gone.versions[ref]; known {
+				w.text(ref)
+				w.number(uint64(version))
+			}
+		}
+		x.mu.RUnlock()
 	}
+	w.end()
 }
 
 // savedPart is entities with the keys and values that they have, each written where it is first needed.
@@ -121,18 +148,29 @@ type savedPart struct {
 	x     *Index
 	w     *saver
 	keys  map[*key]uint64
-	terms []uint32 // by the term; 0 is one that is not written yet
+	terms numbers
 	last  uint32
 }
 
-func (x *Index) newPart(w *saver) *savedPart {
-	return &savedPart{x: x, w: w, keys: map[*key]uint64{}, terms: make([]uint32, x.terms.n)}
+// numbers are those of terms in a part, from 1: a list where it has most of them.
+type numbers struct {
+	list []uint32
+	few  map[uint32]uint32
 }
 
-// end stands where another entity would: nothing, of version 0.
-func (p *savedPart) end() {
-	p.w.text("")
-	p.w.number(0)
+func (n numbers) of(t uint32) uint32 {
+	if n.list != nil {
+		return n.list[t]
+	}
+	return n.few[t]
+}
+
+func (n numbers) set(t, number uint32) {
+	if n.list != nil {
+		n.list[t] = number
+		return
+	}
+	n.few[t] = number
 }
 
 func (p *savedPart) doc(d *doc) {
@@ -140,10 +178,10 @@ func (p *savedPart) doc(d *doc) {
 	p.w.number(uint64(d.version))
 	p.w.number(uint64(len(d.terms)))
 	for _, t := range d.terms {
-		p.w.number(uint64(p.terms[t]))
-		if p.terms[t] == 0 {
+		number := p.terms.of(t)
+		if p.w.number(uint64(number)); number == 0 {
 			p.last++
-			p.terms[t] = p.last
+			p.terms.set(t, p.last)
 			p.term(t)
 		}
 	}
@@ -182,6 +220,12 @@ func (w *saver) flush() error {
 	return err
 }
 
+// end stands where another reference with its version would.
+func (w *saver) end() {
+	w.text("")
+	w.number(0)
+}
+
 func (w *saver) raw(text string) { w.out = append(w.out, text...) }
 func (w *saver) number(n uint64) { w.out = binary.AppendUvarint(w.out, n) }
 func (w *saver) text(text string) {
@@ -208,13 +252,16 @@ func Open(text []byte) (Saved, error) {
 	if len(text) < len(savedAs)+4 || string(text[:len(savedAs)]) != savedAs {
 		return Saved{}, errSaved
 	}
-	body, sum := text[:len(text)-4], text[len(text)-4:]
-	if crc32.Checksum(body, checksums) != binary.LittleEndian.Uint32(sum) {
+	body, sum := text[len(savedAs):len(text)-4], text[len(text)-4:]
+	if crc32.Checksum(text[:len(text)-4], checksums) != binary.LittleEndian.Uint32(sum) || len(body) < 4 {
 		return Saved{}, errSaved
 	}
-	r := restorer{rest: body[len(savedAs):]}
-	note := r.text()
-	return Saved{note, r.rest}, r.err
+	body, size := body[:len(body)-4], uint64(binary.LittleEndian.Uint32(body[len(body)-4:]))
+	if size > uint64(len(body)) {
+		return Saved{}, errSaved
+	}
+	at := uint64(len(body)) - size
+	return Saved{string(body[at:]), body[:at]}, nil
 }
 
 // Restore gives an index as it was saved.
@@ -232,14 +279,18 @@ func (x *Index) Become(other *Index) {
 
 func (x *Index) restore(s Saved) error {
 	r := restorer{rest: s.rest}
-	x.byHash = make(map[uint64]uint32, min(r.number(), atFirst))
-	x.byRef = make(map[string]uint32, min(r.number(), atFirst))
+	x.byHash = make(map[uint64]uint32, min(r.number(), uint64(len(s.rest)), atFirst))
+	x.byRef = make(map[string]uint32, min(r.number(), uint64(len(s.rest)), atFirst))
 	for more := true; more; more = r.flag() {
 		x.restorePart(&r)
 	}
 	x.restorePart(&r)
-	for range r.count() {
-		x.gone.add(r.text(), int(r.number()))
+	for {
+		ref, version := r.text(), int(r.number())
+		if ref == "" || r.err != nil {
+			break
+		}
+		x.gone.add(ref, version)
 	}
 	if r.err == nil && len(r.rest) > 0 {
 		r.err = errSaved
@@ -256,14 +307,13 @@ type restoredPart struct {
 }
 
 func (x *Index) restorePart(r *restorer) {
-	p := restoredPart{x: x, r: r}
-	before := x.revision
+	p, there := restoredPart{x: x, r: r}, roaring.New()
 	for {
 		ref, version := r.text(), int(r.number())
 		if ref == "" || r.err != nil {
 			return
 		}
-		if id, known := x.byRef[ref]; known && x.docs.at(id).revision > before {
+		if id, known := x.byRef[ref]; known && there.Contains(id) {
 			r.err = errSaved // twice in one part: its first terms may be those of others there
 			return
 		}
@@ -275,7 +325,7 @@ func (x *Index) restorePart(r *restorer) {
 			return
 		}
 		slices.Sort(list)
-		x.restoreDoc(ref, version, slices.Compact(list))
+		there.Add(x.restoreDoc(ref, version, slices.Compact(list)))
 	}
 }
 
@@ -293,7 +343,7 @@ func (p *restoredPart) term() uint32 {
 	if !p.r.flag() {
 		raw = p.r.text()
 	}
-	if max(len(folded), len(raw)) > longestText {
+	if max(len(folded), len(raw)) > longestText || len(raw) > 4*len(folded) { // folding makes it no four times as short either
 		p.r.err = errSaved
 	}
 	if p.r.err != nil {
@@ -325,7 +375,7 @@ func (p *restoredPart) key() *key {
 }
 
 // restoreDoc takes an entity, also in place of what an earlier part had of it.
-func (x *Index) restoreDoc(ref string, version int, terms []uint32) {
+func (x *Index) restoreDoc(ref string, version int, terms []uint32) (id uint32) {
 	id, known := x.byRef[ref]
 	if !known {
 		id = x.docs.take()
@@ -344,6 +394,7 @@ func (x *Index) restoreDoc(ref string, version int, terms []uint32) {
 		}
 	}
 	x.replace(id, terms)
+	return id
 }
 
 // restorer reads what a saver wrote; after an error it gives zeros.

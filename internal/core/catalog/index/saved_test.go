@@ -15,10 +15,12 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 )
 
+func noted(text string) func() (string, error) { return func() (string, error) { return text, nil } }
+
 func saved(t rapid.TB, x *Index, note string) string {
 	t.Helper()
 	var out strings.Builder
-	if err := x.Save(&out, note); err != nil {
+	if err := x.Save(&out, noted(note)); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -127,9 +129,11 @@ func TestAnIndexIsSavedWhileItChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := New(testPairs)
 		put := func(i, version int, tag string) Prepared {
+			related := rapid.IntRange(0, entities-1).Draw(t, "related") // which touches both
 			p, err := Prepare(Entity{
 				Ref: fmt.Sprintf("component:default/c%d", i), UID: fmt.Sprint("u", i), Space: "default", Version: version,
-				Document: []byte(fmt.Sprintf(`{"kind":"Component","metadata":{"name":"c%d","tags":["%s","all"],"%s":"is"},"spec":{"owner":"group:g%d"}}`, i, tag, tag, i%7)),
+				Document:  []byte(fmt.Sprintf(`{"kind":"Component","metadata":{"name":"c%d","tags":["%s","all"],"%s":"is"},"spec":{"owner":"group:g%d"}}`, i, tag, tag, i%7)),
+				Relations: []Relation{{"dependsOn", fmt.Sprintf("component:default/c%d", related)}},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +166,7 @@ func TestAnIndexIsSavedWhileItChanges(t *testing.T) {
 				do(x)
 				after = append(after, do)
 			}
-		}}, "n", atOnce)
+		}}, noted("n"), atOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +214,7 @@ func TestAnIndexThatChangesTooFastIsNotSaved(t *testing.T) {
 		}
 	}
 	churn()
-	if err := x.save(meddler{io.Discard, churn}, "n", 2); !errors.Is(err, ErrChanging) {
+	if err := x.save(meddler{io.Discard, churn}, noted("n"), 2); !errors.Is(err, ErrChanging) {
 		t.Errorf("it is saved: %v", err)
 	}
 }
@@ -254,6 +258,17 @@ func TestADocumentHasNoSayInTheIndexsOwnKeys(t *testing.T) {
 // FuzzRestore reads what has a right checksum and is wrong.
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte(saved(f, someIndex(f), "n")))
+	x, writes := someIndex(f), 0
+	var inParts strings.Builder
+	err := x.save(meddler{&inParts, func() {
+		if writes++; writes < 3 {
+			x.Touch(someRefs...)
+		}
+	}}, noted("n"), 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(inParts.String()))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) < 4 {
 			return
@@ -264,8 +279,16 @@ func FuzzRestore(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if x, err := Restore(testPairs, s); err == nil && x.Len() > len(whole) {
+		x, err := Restore(testPairs, s)
+		if err != nil {
+			return
+		}
+		if x.Len() > len(whole) {
 			t.Errorf("%d entities of %d bytes", x.Len(), len(whole))
 		}
+		if err := x.sound(); err != nil {
+			t.Error(err)
+		}
+		x.Find(Query{Visible: access.Set{All: true}, Filter: Has{Key: "metadata.name", Values: []string{"ab"}}})
 	})
 }
