@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,18 +58,24 @@ type openedIndex struct {
 }
 
 func (s *Service) openIndex(path string) (o openedIndex, err error) {
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return o, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return o, err
 	}
 	if info.Size() > indexFileMost {
 		return o, errors.New("it is too large")
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
+	var text strings.Builder
+	text.Grow(int(info.Size()))
+	if _, err := io.Copy(&text, file); err != nil {
 		return o, err
 	}
-	saved, err := index.Open(text)
+	saved, err := index.Open(text.String())
 	if err != nil {
 		return o, err
 	}

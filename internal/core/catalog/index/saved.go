@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -244,24 +245,27 @@ func (w *saver) flag(is bool) {
 // Saved is an index as it was saved.
 type Saved struct {
 	Note string
-	rest []byte
+	rest string
 }
 
-// Open reads what was saved, which is not to be changed after that. It fails where it is damaged.
-func Open(text []byte) (Saved, error) {
-	if len(text) < len(savedAs)+4 || string(text[:len(savedAs)]) != savedAs {
+// Open reads what was saved. It fails where it is damaged.
+func Open(text string) (Saved, error) {
+	body, begins := strings.CutPrefix(text, savedAs)
+	if !begins || len(body) < 8 {
 		return Saved{}, errSaved
 	}
-	body, sum := text[len(savedAs):len(text)-4], text[len(text)-4:]
-	if crc32.Checksum(text[:len(text)-4], checksums) != binary.LittleEndian.Uint32(sum) || len(body) < 4 {
+	ends := len(body) - 4
+	sum := crc32.New(checksums)
+	_, _ = io.Copy(sum, struct{ io.Reader }{strings.NewReader(text[:len(text)-4])}) // in pieces, and neither fails
+	if sum.Sum32() != binary.LittleEndian.Uint32([]byte(body[ends:])) {
 		return Saved{}, errSaved
 	}
-	body, size := body[:len(body)-4], uint64(binary.LittleEndian.Uint32(body[len(body)-4:]))
-	if size > uint64(len(body)) {
+	size := binary.LittleEndian.Uint32([]byte(body[ends-4 : ends]))
+	at := ends - 4 - int(size)
+	if at < 0 {
 		return Saved{}, errSaved
 	}
-	at := uint64(len(body)) - size
-	return Saved{string(body[at:]), body[:at]}, nil
+	return Saved{body[at : ends-4], body[:at]}, nil
 }
 
 // Restore gives an index as it was saved.
@@ -290,7 +294,7 @@ func (x *Index) restore(s Saved) error {
 		if ref == "" || r.err != nil {
 			break
 		}
-		x.gone.add(ref, version)
+		x.gone.add(strings.Clone(ref), version)
 	}
 	if r.err == nil && len(r.rest) > 0 {
 		r.err = errSaved
@@ -378,13 +382,15 @@ func (p *restoredPart) key() *key {
 func (x *Index) restoreDoc(ref string, version int, terms []uint32) (id uint32) {
 	id, known := x.byRef[ref]
 	if !known {
+		ref = strings.Clone(ref)
 		id = x.docs.take()
+		x.docs.at(id).ref = ref
 		x.byRef[ref] = id
 		x.live.Add(id)
 	}
 	x.revision++
 	d := x.docs.at(id)
-	d.ref, d.version, d.revision = ref, version, x.revision
+	d.version, d.revision = version, x.revision
 	for _, t := range terms {
 		switch x.terms.at(t).key.path.name {
 		case keyUID:
@@ -397,9 +403,10 @@ func (x *Index) restoreDoc(ref string, version int, terms []uint32) (id uint32) 
 	return id
 }
 
-// restorer reads what a saver wrote; after an error it gives zeros.
+// restorer reads what a saver wrote; after an error it gives zeros. Its texts are parts of the whole, which is not to be kept
+// for one of them.
 type restorer struct {
-	rest []byte
+	rest string
 	err  error
 }
 
@@ -412,7 +419,7 @@ func (r *restorer) number() uint64 {
 			return n
 		}
 	}
-	r.rest, r.err = nil, errSaved
+	r.rest, r.err = "", errSaved
 	return 0
 }
 
@@ -420,7 +427,7 @@ func (r *restorer) number() uint64 {
 func (r *restorer) count() uint64 {
 	n := r.number()
 	if n > uint64(len(r.rest)) {
-		r.rest, r.err = nil, errSaved
+		r.rest, r.err = "", errSaved
 		return 0
 	}
 	return n
@@ -430,7 +437,7 @@ func (r *restorer) flag() bool { return r.number() == 1 }
 
 func (r *restorer) text() string {
 	n := r.count()
-	text := string(r.rest[:n])
+	text := r.rest[:n]
 	r.rest = r.rest[n:]
 	return text
 }

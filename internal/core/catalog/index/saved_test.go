@@ -29,7 +29,7 @@ func saved(t rapid.TB, x *Index, note string) string {
 func restored(t rapid.TB, x *Index) *Index {
 	t.Helper()
 	text := saved(t, x, "a note")
-	s, err := Open([]byte(text))
+	s, err := Open(text)
 	if err != nil || s.Note != "a note" {
 		t.Fatalf("the note is %q, %v", s.Note, err)
 	}
@@ -68,7 +68,7 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 	if fresh.Version(someRefs[0]) != 9 || fresh.Version(someRefs[1]) != 2 || fresh.Len() != len(someRefs)-1 {
 		t.Errorf("restored are %d entities, versions %d and %d", fresh.Len(), fresh.Version(someRefs[0]), fresh.Version(someRefs[1]))
 	}
-	s, err := Open([]byte(text))
+	s, err := Open(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +84,8 @@ func TestADamagedIndexIsNotRestored(t *testing.T) {
 	for i := range text {
 		damaged := []byte(text)
 		damaged[i] ^= 0x20
-		_, err := Open(damaged)
-		if _, short := Open([]byte(text[:i])); err == nil || short == nil {
+		_, err := Open(string(damaged))
+		if _, short := Open(text[:i]); err == nil || short == nil {
 			t.Fatalf("damage at byte %d of %d is not seen", i, len(text))
 		}
 	}
@@ -170,7 +170,7 @@ func TestAnIndexIsSavedWhileItChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open([]byte(out.String()))
+		s, err := Open(out.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +275,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		body := text[:len(text)-4]
 		whole := binary.LittleEndian.AppendUint32(append([]byte{}, body...), crc32.Checksum(body, checksums))
-		s, err := Open(whole)
+		s, err := Open(string(whole))
 		if err != nil {
 			return
 		}
