@@ -172,14 +172,15 @@ func (s *Service) strange(ctx context.Context, of keptIndex) (why string, err er
 		}
 		changes := 0
 		return inParts(idsOf(entries), func(part []string) error {
-			if changes > changesBehind {
-				why = "many entities have changed since"
+			if why != "" {
 				return nil
 			}
 			in, args := numbered(1, part)
 			var n int
 			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM entity_versions WHERE entry IN (`+in+`)`, args...).Scan(&n)
-			changes += n
+			if changes += n; changes > changesBehind {
+				why = "many entities have changed since"
+			}
 			return err
 		})
 	})
@@ -333,11 +334,11 @@ func (s *Service) writeIndex(ctx context.Context, position int64) error {
 		text, err := json.Marshal(of)
 		return string(text), err
 	}
-	folder := filepath.Dir(s.follower.path)
+	folder := filepath.Dir(f.path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(s.follower.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(f.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
