@@ -158,9 +158,9 @@ chapter('a code that was pasted signs in where one is; a second window of the br
   await second.getByRole('heading', { level: 1, name: 'Catalog' }).waitFor();
 
   // The session ends while somebody works: the next action leads to the form, and after it the page is there again.
-  const id = await submit('sleep 600');
+  const id = await submit('echo at work; sleep 600');
   await alice.goto(`/runs/${id}`);
-  await alice.getByRole('button', { name: 'Cancel', exact: true }).waitFor();
+  await alice.getByText('at work', { exact: true }).waitFor({ timeout: minute }); // from here on the page has nothing to ask
   const cookies = await alice.context().cookies();
   await alice.context().clearCookies();
   await alice.getByRole('button', { name: 'Cancel', exact: true }).click();
