@@ -23,6 +23,7 @@ import (
 	scimface "github.com/roadbed-dev/roadbed/internal/face/api/scim"
 	"github.com/roadbed-dev/roadbed/internal/face/api/state"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/web"
 )
@@ -56,7 +57,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	native = h.API.WithOrigin(h.API.Authenticate(h.API.Handler()))
 	mux = http.NewServeMux()
 	mux.Handle("/api/v1/", native)
-	mux.Handle(state.Prefix, h.API.Authenticate(&state.Handler{Stacks: h.Stacks, Status: api.HTTPStatus, Log: h.Log}))
+	mux.Handle(state.Prefix, h.API.WithOrigin(h.API.Authenticate(state.New(h.Stacks, api.HTTPStatus, h.Log))))
 	mux.Handle("/git/", &gitface.Handler{
 		Repositories: h.Repositories, Large: h.Repositories, Seal: h.Keeper, Base: h.baseURL(), Names: h.namesOf, Authenticate: h.Identity.Authenticate, Log: h.Log,
 	})
@@ -107,19 +108,23 @@ func harden(header http.Header) {
 // repository.
 func (h *House) authorizeImage(ctx context.Context, action, name string) (kept string, err error) {
 	right := map[string]string{ociface.Pull: "artifact:read", ociface.Push: "artifact:write", ociface.Delete: "artifact:delete"}[action]
+	if actor.From(ctx).Kind == actor.Anonymous {
+		return "", fault.Errorf(fault.Unauthenticated, "sign in to use the registry")
+	}
 	repository, err := h.Repositories.Platform().Get(ctx, name)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
 	}
+	none := fault.Errorf(fault.NotFound, "there is no repository %s, or you may not see it; make it before you push its image", name)
 	if err != nil {
-		if signedIn := h.Access.Authorize(ctx, "artifact:read", "default"); fault.Is(signedIn, fault.Unauthenticated) {
-			return "", signedIn
-		}
-		return "", fault.Errorf(fault.NotFound, "there is no repository %s; make it before you push its image", name)
+		return "", none
 	}
 	err = h.Access.AuthorizeObject(ctx, right, repository.Space, name)
 	if action == ociface.Pull && fault.Is(err, fault.Denied) { // whoever pushes may see what is there
 		err = h.Access.AuthorizeObject(ctx, "artifact:write", repository.Space, name)
+	}
+	if fault.Is(err, fault.Denied) && !h.Access.May(ctx, "artifact:read", repository.Space) {
+		return "", none
 	}
 	return repository.ID, err
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/md5"
@@ -8,13 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -63,6 +67,59 @@ func stateFile(serial int, lineage, output string) string {
 }
 
 const lockOne, lockTwo = `{"ID": "one", "Who": "laptop"}`, `{"ID": "two", "Who": "other"}`
+
+// TestAStateIsReadOfThoseAloneWhoMayWriteIt announces a large state and sends none of it: who may not write it is refused at
+// once, in words that do not tell whether there is such a stack.
+func TestAStateIsReadOfThoseAloneWhoMayWriteIt(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.apply(stackDocument("net", ""))
+		announce := func(who, name string) (code int, said string) {
+			t.Helper()
+			at, err := url.Parse(g.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := net.Dial("tcp", at.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			proof := ""
+			if who != "" {
+				proof = "Authorization: Bearer " + g.as[who].Token + "\r\n"
+			}
+			if _, err := fmt.Fprintf(conn, "POST /api/state/default/%s?ID=one HTTP/1.1\r\nHost: %s\r\n%sContent-Length: 200000000\r\n\r\n", name, at.Host, proof); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%s by %q: %v", name, who, err)
+			}
+			defer response.Body.Close()
+			text, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return response.StatusCode, strings.ReplaceAll(string(text), name, "NAME")
+		}
+		for who, want := range map[string]int{"": 401, "mallory": 403} {
+			there, said := announce(who, "net")
+			missing, saidToo := announce(who, "missing")
+			if there != want || missing != want || said != saidToo {
+				t.Errorf("%q is told %d %s of a stack, and %d %s of none; want %d for both", who, there, said, missing, saidToo, want)
+			}
+		}
+		if code, said := announce("rita", "net"); code != 403 || !strings.Contains(said, "stack:state in space default is missing") {
+			t.Errorf("a reader is told %d %s", code, said)
+		}
+		if code, said := announce("otto", "missing"); code != 403 || !strings.Contains(said, "whose state you may use") { // 404 would be an empty state
+			t.Errorf("of a stack that is not there the operator is told %d %s", code, said)
+		}
+	})
+}
 
 // TestStatesAreLockedAndNeverLost holds the backend to what engines and people may do.
 func TestStatesAreLockedAndNeverLost(t *testing.T) {

@@ -35,24 +35,36 @@ const (
 )
 
 // authorizeState lets a person with the right in the stack's space through, and a step with that scope for this stack.
-// Who may write a state may read it.
+// Who may write a state may read it. Whoever may not see the stack is refused as if it were not there, and what is not there is
+// refused: an engine takes a state that is not found for an empty one, and would build everything anew.
 func (s *Service) authorizeState(ctx context.Context, r ref.Entity, right string) (Stack, error) {
+	if actor.From(ctx).Kind == actor.Anonymous {
+		return Stack{}, fault.Errorf(fault.Unauthenticated, "sign in to use the state of a stack")
+	}
 	var stack Stack
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		stack, err = getStack(ctx, tx, r, "")
 		return err
 	})
-	if err != nil {
-		if actor.From(ctx).Kind == actor.Anonymous {
-			return stack, fault.Errorf(fault.Unauthenticated, "sign in to use the state of a stack")
+	there := err == nil
+	if there {
+		err = s.Access.AuthorizeObject(ctx, mayWriteState, stack.Space, stackName(r.String()))
+		if right == mayReadState && fault.Is(err, fault.Denied) {
+			err = s.Access.AuthorizeObject(ctx, mayReadState, stack.Space, stackName(r.String()))
 		}
-		return stack, err
 	}
-	err = s.Access.AuthorizeObject(ctx, mayWriteState, stack.Space, stackName(r.String()))
-	if right == mayReadState && fault.Is(err, fault.Denied) {
-		err = s.Access.AuthorizeObject(ctx, mayReadState, stack.Space, stackName(r.String()))
+	hidden := fault.Is(err, fault.NotFound) || fault.Is(err, fault.Denied)
+	if hidden && (!there || !s.Access.May(ctx, "stack:read", stack.Space)) {
+		return stack, fault.Errorf(fault.Denied, "there is no %s whose state you may use; apply its document, or ask for %s in its space", r, right)
 	}
 	return stack, err
+}
+
+// MayWriteState tells whether the caller may write the state of a stack, before all of it is read.
+// Permission: stack:state in the stack's space; otherwise Denied.
+func (s *Service) MayWriteState(ctx context.Context, r ref.Entity) error {
+	_, err := s.authorizeState(ctx, r, mayWriteState)
+	return err
 }
 
 // State gives the newest version of a stack's state. NotFound when it has none.

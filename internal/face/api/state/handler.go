@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -20,13 +23,21 @@ const Prefix = "/api/state/"
 
 // Handler serves the states of stacks. Whoever asks has been identified before.
 type Handler struct {
-	Stacks *stack.Service
-	Status func(err error) int // of a fault
-	Log    *slog.Logger
+	stacks *stack.Service
+	status func(err error) int
+	log    *slog.Logger
+	bodies *semaphore.Weighted // bytes
 }
 
-// infoLimit bounds what an engine says about its lock, in bytes.
-const infoLimit = 64 << 10
+const (
+	infoLimit = 64 << 10             // bytes that an engine says about its lock
+	bodyLimit = 2 * stack.StateLimit // bytes of states that are taken at a time
+)
+
+// New gives the handler. status gives the HTTP status of a fault.
+func New(stacks *stack.Service, status func(err error) int, log *slog.Logger) *Handler {
+	return &Handler{stacks, status, log, semaphore.NewWeighted(bodyLimit)}
+}
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	namespace, name, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
@@ -42,9 +53,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost, http.MethodPut:
 		err = h.post(w, r, stackRef)
 	case "LOCK":
-		err = h.withInfo(w, r, func(ctx context.Context, info []byte) error { return h.Stacks.Lock(ctx, stackRef, info) })
+		err = h.withInfo(w, r, func(ctx context.Context, info []byte) error { return h.stacks.Lock(ctx, stackRef, info) })
 	case "UNLOCK":
-		err = h.withInfo(w, r, func(ctx context.Context, info []byte) error { return h.Stacks.Unlock(ctx, stackRef, info, false) })
+		err = h.withInfo(w, r, func(ctx context.Context, info []byte) error { return h.stacks.Unlock(ctx, stackRef, info, false) })
 	default:
 		w.Header().Set("Allow", "GET, POST, LOCK, UNLOCK")
 		http.Error(w, "a state takes GET, POST, LOCK and UNLOCK; roll back to an older version instead of deleting", http.StatusMethodNotAllowed)
@@ -56,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, stackRef ref.Entity) error {
-	_, data, err := h.Stacks.State(r.Context(), stackRef)
+	_, data, err := h.stacks.State(r.Context(), stackRef)
 	if fault.Is(err, fault.NotFound) {
 		// A stack that the caller may not see is refused before; this one has no state so far.
 		w.WriteHeader(http.StatusNotFound)
@@ -73,11 +84,23 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, stackRef ref.Entit
 }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request, stackRef ref.Entity) error {
+	// A state may be large: it is read of those alone who may write it, and not of many at a time.
+	if err := h.stacks.MayWriteState(r.Context(), stackRef); err != nil {
+		return err
+	}
+	size := r.ContentLength
+	if size < 0 || size > stack.StateLimit {
+		size = stack.StateLimit
+	}
+	if err := h.bodies.Acquire(r.Context(), size); err != nil {
+		return fault.Errorf(fault.Canceled, "the request was cut short: %w", err)
+	}
+	defer h.bodies.Release(size)
 	data, err := read(w, r, stack.StateLimit)
 	if err != nil {
 		return err
 	}
-	return h.Stacks.WriteState(r.Context(), stackRef, r.URL.Query().Get("ID"), r.Header.Get("Content-MD5"), data)
+	return h.stacks.WriteState(r.Context(), stackRef, r.URL.Query().Get("ID"), r.Header.Get("Content-MD5"), data)
 }
 
 func (h *Handler) withInfo(w http.ResponseWriter, r *http.Request, do func(ctx context.Context, info []byte) error) error {
@@ -89,7 +112,7 @@ func (h *Handler) withInfo(w http.ResponseWriter, r *http.Request, do func(ctx c
 }
 
 func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	data, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(git.PacedBody(w, r)), limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, fault.Errorf(fault.TooLarge, "the body is larger than %d bytes", limit)
@@ -112,7 +135,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Roadbed"`)
 	}
 	if fault.KindOf(err) == fault.Internal {
-		h.Log.ErrorContext(r.Context(), "state request ended with an internal error", "path", r.URL.Path, "error", err)
+		h.log.ErrorContext(r.Context(), "state request ended with an internal error", "path", r.URL.Path, "error", err)
 	}
-	http.Error(w, fault.Message(err), h.Status(err))
+	http.Error(w, fault.Message(err), h.status(err))
 }
