@@ -28,6 +28,7 @@ type Entity struct {
 	Etag        string          `json:"etag"`
 	Version     int             `json:"version"`
 	Relations   []Relation      `json:"relations"`
+	Cut         bool            `json:"cut,omitempty" doc:"There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten."`
 	Status      json.RawMessage `json:"status,omitempty"`
 	Error       string          `json:"error,omitempty" doc:"Why its source's newest version could not be taken in; what is shown is the last good one."`
 	Orphan      bool            `json:"orphan,omitempty" doc:"No file declares it any more, and its location keeps such."`

@@ -32,6 +32,8 @@ type SecretInfo struct {
 	Name     string `json:"name"`
 	Checksum string `json:"checksum"`
 	Updated  string `json:"updated"`
+	Shared   bool   `json:"shared,omitempty"`   // work in the spaces below is given it too
+	Platform bool   `json:"platform,omitempty"` // no run is given it
 }
 
 // Home is what waits for the caller, and what happened lately. GET /home; whoever is signed in.

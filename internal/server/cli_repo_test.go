@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 )
@@ -115,7 +116,7 @@ func TestRepositoriesOfAnotherServer(t *testing.T) {
 	o.Private = "127.0.0.1"
 	h, server := openWith(t, o)
 	atTerminal(t, server.URL, h.Options.AdminToken)
-	if err := h.Secrets.Put(actor.AsSystem(t.Context()), "default", "far", []byte(far.Options.AdminToken), ""); err != nil {
+	if err := h.Secrets.Put(actor.AsSystem(t.Context()), "default", "far", secret.Change{Value: []byte(far.Options.AdminToken)}); err != nil {
 		t.Fatal(err)
 	}
 	from, to := farServer.URL+"/git/far/shop.git", farServer.URL+"/git/far/copy.git"

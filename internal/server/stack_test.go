@@ -410,6 +410,28 @@ output "user" {
 }
 `
 
+// TestASecretOfThePlatformIsGivenToNoRun: whoever may name it in a document does not come to know it.
+func TestASecretOfThePlatformIsGivenToNoRun(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		set := func(body map[string]any) {
+			t.Helper()
+			if err := g.admin.Do(t.Context(), "PUT", "/secrets/default/forge", nil, body, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(map[string]any{"value": "hush-4711-hush", "platform": true})
+		set(map[string]any{"value": "hush-4712-hush"}) // which keeps whom it is for
+		secrets, err := client.Get[client.List[client.SecretInfo]](t.Context(), g.admin, "/secrets/default", nil)
+		if err != nil || len(secrets.Items) != 1 || !secrets.Items[0].Platform || secrets.Items[0].Shared {
+			t.Fatalf("the secrets are %+v, %v", secrets.Items, err)
+		}
+		id := g.stack("net", secretInfra, "  environment: [{name: TF_VAR_password, secretRef: default/forge}]\n")
+		if r := until(t, g.admin, id, ended); r.State != "failed" || !strings.Contains(r.Reason, "secret default/forge is for the platform's own connections, and no run is given it") {
+			t.Errorf("the run is %s: %s", r.State, r.Reason)
+		}
+	})
+}
+
 // TestSensitiveValuesOfAStackAreNowhereToRead looks for a secret in all that is shown and in all that is stored.
 func TestSensitiveValuesOfAStackAreNowhereToRead(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {

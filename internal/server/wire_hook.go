@@ -8,6 +8,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -47,7 +48,8 @@ func (s hookSources) HookSecret(ctx context.Context, name string) (string, error
 		return err
 	})
 	if space, key, _ := strings.Cut(of, "/"); fault.Is(err, fault.NotFound) && !strings.Contains(key, "#") {
-		err = s.house.Secrets.Put(ctx, space, key, []byte(rand.Text()), "")
+		noRun := true
+		err = s.house.Secrets.Put(ctx, space, key, secret.Change{Value: []byte(rand.Text()), Platform: &noRun})
 	}
 	if err != nil {
 		return "", err

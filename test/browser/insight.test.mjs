@@ -90,6 +90,7 @@ chapter('a scorecard tells of all, of each team with those below, and of who fai
   await page.getByRole('img', { name: /How many were at which level/ }).waitFor();
   await page.getByRole('button', { name: '4 fail Says what it is' }).click();
   const entities = page.getByRole('table', { name: 'Entities' });
+  await entities.getByRole('row').nth(5).waitFor({ state: 'detached' });
   await entities.getByRole('link', { name: /service-9/ }).waitFor();
   assert.equal(await entities.getByRole('row').count(), 5);
   assert.match(page.url(), /failing=says/);

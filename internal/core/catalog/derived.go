@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -36,27 +37,50 @@ func (s *Service) derived(ctx context.Context, f index.Filter) (index.Filter, er
 		inner, err := s.derived(ctx, f.Filter)
 		return index.Not{Filter: inner}, err
 	case index.Exists:
-		if annotationOf(f.Key) != "" {
+		switch annotationOf(f.Key) {
+		case AnnotationLocation, AnnotationOrigin:
 			return index.All{}, nil
+		case AnnotationOrphan:
+			return s.marked(ctx, isOrphan)
+		case AnnotationSource, AnnotationView, AnnotationEdit:
+			return index.Any{f, fromFiles()}, nil
 		}
 	case index.Has:
-		if annotation := annotationOf(f.Key); annotation != "" {
+		switch annotation := annotationOf(f.Key); annotation {
+		case AnnotationLocation, AnnotationOrigin:
 			return s.fromAddresses(ctx, annotation, f.Values)
+		case AnnotationView, AnnotationEdit: // an author may say otherwise
+			from, err := s.fromAddresses(ctx, AnnotationLocation, f.Values)
+			return index.Any{f, index.All{from, index.Not{Filter: index.Exists{Key: f.Key}}}}, err
+		case AnnotationOrphan:
+			if !slices.ContainsFunc(f.Values, func(v string) bool { return strings.EqualFold(v, "true") }) {
+				return index.Any{}, nil
+			}
+			return s.marked(ctx, isOrphan)
 		}
 	case index.HasPrefix:
-		if annotation := annotationOf(f.Key); annotation != "" {
+		switch annotation := annotationOf(f.Key); annotation {
+		case AnnotationLocation, AnnotationOrigin:
 			return s.fromPrefix(ctx, annotation, f.Prefix)
+		case AnnotationOrphan:
+			if !begins("true", strings.ToLower(f.Prefix)) {
+				return index.Any{}, nil
+			}
+			return s.marked(ctx, isOrphan)
 		}
 	}
 	return f, nil
 }
 
-// annotationOf gives the annotation that a key is of, when it tells where an entity is from.
+// fromFiles gives what a location brought.
+func fromFiles() index.Filter { return index.HasPrefix{Key: index.KeySource, Prefix: locationPrefix} }
+
+// annotationOf gives the annotation that a key is of, when it is one of those that the catalog writes.
 func annotationOf(key string) string {
 	if len(key) <= len(annotationKey) || !strings.EqualFold(key[:len(annotationKey)], annotationKey) {
 		return ""
 	}
-	for _, annotation := range []string{AnnotationLocation, AnnotationOrigin} {
+	for _, annotation := range []string{AnnotationLocation, AnnotationOrigin, AnnotationSource, AnnotationView, AnnotationEdit, AnnotationOrphan} {
 		if strings.EqualFold(key[len(annotationKey):], annotation) {
 			return annotation
 		}
@@ -189,10 +213,10 @@ func (s *Service) fromPrefix(ctx context.Context, annotation, prefix string) (in
 	var any index.Any
 	folded := strings.ToLower(prefix)
 	if strings.HasPrefix("apply:", folded) {
-		any = append(any, index.Not{Filter: index.HasPrefix{Key: index.KeySource, Prefix: locationPrefix}})
+		any = append(any, index.Not{Filter: fromFiles()})
 	} else if rest, ok := strings.CutPrefix(folded, "apply:"); ok {
 		space, source, full := strings.Cut(rest, "/")
-		from := index.All{index.HasPrefix{Key: index.KeySpace, Prefix: space}, index.Not{Filter: index.HasPrefix{Key: index.KeySource, Prefix: locationPrefix}}}
+		from := index.All{index.HasPrefix{Key: index.KeySpace, Prefix: space}, index.Not{Filter: fromFiles()}}
 		if full {
 			from = index.All{index.Has{Key: index.KeySpace, Values: []string{space}}, index.HasPrefix{Key: index.KeySource, Prefix: source}}
 		}

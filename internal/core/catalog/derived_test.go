@@ -70,6 +70,10 @@ func TestEntitiesAreFoundByWhereTheyAreFrom(t *testing.T) {
 		look("applied", has(origin, "apply:lab/mine"), "applied")
 		look("has one", index.All{has("kind", "component"), index.Exists{Key: by}}, "a applied child own")
 		look("a folder", begins(by, at), "a all child own")
+		view := "metadata.annotations." + catalog.AnnotationView
+		look("where it is looked at", has(view, b.get("own").File.View("https://roadbed.test")), "own")
+		look("where it is edited", has("metadata.annotations."+catalog.AnnotationEdit, b.get("a").File.Edit("https://roadbed.test")), "a")
+		look("can be looked at", index.All{has("kind", "component"), index.Exists{Key: view}}, "a child own")
 		look("a part of a name", begins(by, strings.ToUpper(at+"a")), "a all")
 		look("a server", begins(origin, "url:https://roadbed.test/"), "a all child own")
 		look("the beginning of an origin", begins(origin, at+"al"), "a all child")

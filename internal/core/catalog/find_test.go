@@ -275,3 +275,39 @@ func TestServersAgree(t *testing.T) {
 		same("cart search of 2")
 	})
 }
+
+// Of one entity more relations of others are shown than of each in a list, and it is told where there are more.
+func TestManyRelationsOfOthers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		const many = 2001
+		var text strings.Builder
+		text.WriteString("{apiVersion: backstage.io/v1alpha1, kind: System, metadata: {name: whole}, spec: {owner: crew}}\n")
+		for i := range many {
+			fmt.Fprintf(&text, "---\n{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: part-%d}, spec: {type: service, lifecycle: production, owner: crew, system: whole}}\n", i)
+		}
+		b.repository(alice, "default", "team/shop")
+		b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": text.String()})
+		b.location(alice, "default", "team/shop", "")
+		parts := func(e catalog.Entity) (n int) {
+			for _, r := range e.Relations {
+				if r.Type == "hasPart" {
+					n++
+				}
+			}
+			return n
+		}
+		whole := b.get("system:whole")
+		if n := parts(whole); n != many || whole.Cut {
+			t.Errorf("alone it shows %d parts, cut: %v", n, whole.Cut)
+		}
+		found, err := b.Find(alice, index.Query{Filter: index.Has{Key: "kind", Values: []string{"system", "component"}}, Order: []index.Order{{Field: "kind", Desc: true}}, Limit: 20})
+		if err != nil || len(found.Items) != 20 {
+			t.Fatal(len(found.Items), err)
+		}
+		if e := found.Items[0]; e.Ref.Name != "whole" || parts(e) != many-1 || !e.Cut || found.Items[1].Cut {
+			t.Errorf("in a list %s shows %d parts, cut: %v", e.Ref, parts(e), e.Cut)
+		}
+	})
+}

@@ -157,7 +157,7 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	for _, mark := range []struct {
 		wanted    bool
 		condition string
-	}{{q.Failed, `error <> ''`}, {q.Orphan, `orphan = 1`}} {
+	}{{q.Failed, isFailed}, {q.Orphan, isOrphan}} {
 		if mark.wanted {
 			marked, err := s.marked(ctx, mark.condition)
 			if err != nil {
@@ -176,15 +176,22 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	return all, nil
 }
 
-// marked gives the entities of which the catalog notes something that is no version of theirs, so that the index knows nothing
-// of it.
-func (s *Service) marked(ctx context.Context, condition string) (refs index.Refs, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE `+condition+` ORDER BY ref LIMIT $1`, index.MaxValues)
-		refs, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
-		return err
+// Conditions on what the catalog notes of an entity that is no version of it, so that the index knows nothing of it.
+const (
+	isFailed = `error <> ''`
+	isOrphan = `orphan = 1`
+)
+
+// marked gives the entities of which a condition holds. They are read once as long as nothing is written.
+func (s *Service) marked(ctx context.Context, condition string) (index.Refs, error) {
+	return s.marks.Of(ctx, s.db, condition, func() (refs index.Refs, err error) {
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT ref FROM entities WHERE `+condition)
+			refs, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
+			return err
+		})
+		return refs, fault.Wrap(err, "list the entities that are marked")
 	})
-	return refs, fault.Wrap(err, "list the entities that are marked")
 }
 
 // references reads those of a field.

@@ -75,9 +75,6 @@ func (s *Service) targetFor(ctx context.Context, space, text string) (Target, er
 	if err == nil {
 		return t, nil
 	}
-	if host := hostOf(text); isPrivate(host) {
-		return Target{}, fault.Errorf(fault.Invalid, "%s is a private address, from which nothing is read; connect the repository, or import it, and name it here", clip(host))
-	}
 	pages := forgePages(strings.TrimPrefix(text, "url:"))
 	for _, p := range pages {
 		names, err := s.repositories.ByPage(ctx, p.page)
@@ -98,6 +95,9 @@ func (s *Service) targetFor(ctx context.Context, space, text string) (Target, er
 				return s.targetIn(ctx, name, p.rest)
 			}
 		}
+	}
+	if host := hostOf(text); isPrivate(host) {
+		return Target{}, fault.Errorf(fault.Invalid, "%s is a private address, from which nothing is read; connect the repository, or import it, and name it here", clip(host))
 	}
 	if len(pages) > 0 {
 		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that space %s may read; connect it, and refresh this location", clip(text), space)

@@ -37,7 +37,7 @@ func TestALocationNamesFilesAtForges(t *testing.T) {
 		alice, olga := accesstest.As("alice"), accesstest.As("olga")
 		pages := map[string]string{}
 		b.Read(paged{b.repositories.Platform(), pages})
-		for _, name := range []string{"team/index", "team/hub", "team/lab", "team/tea"} {
+		for _, name := range []string{"team/index", "team/hub", "team/lab", "team/tea", "team/own"} {
 			b.repository(alice, "default", name)
 		}
 		b.repository(olga, "ops", "ops/secret")
@@ -45,16 +45,20 @@ func TestALocationNamesFilesAtForges(t *testing.T) {
 		b.push(alice, "team/hub", map[string]string{"services/a/x.yaml": component("a", ""), "services/b/x.yaml": component("b", "")})
 		b.push(alice, "team/lab", map[string]string{"deep/x.yaml": component("c", "")})
 		b.push(alice, "team/tea", map[string]string{"x.yaml": component("d", "")})
+		b.push(alice, "team/own", map[string]string{"x.yaml": component("e", "")})
 		b.push(alice, "team/index", map[string]string{
 			"catalog-info.yaml": locationTo("all", "https://github.com/acme/hub/blob/main/services/*/x.yaml", "https://gitlab.example.com/acme/sub/lab/-/blob/main/deep/x.yaml",
-				"https://gitea.example.com/acme/tea/src/branch/main/x.yaml", "https://github.com/acme/unknown/blob/main/x.yaml", "http://127.0.0.1:8080/x/y/blob/main/x.yaml", "https://git.internal/x.yaml") +
+				"https://gitea.example.com/acme/tea/src/branch/main/x.yaml", "https://github.com/acme/unknown/blob/main/x.yaml", "http://127.0.0.1:8080/x/y/blob/main/x.yaml", "https://git.internal/x.yaml",
+				"https://git.internal/acme/own/blob/main/x.yaml") + // a forge in the company's own network
+
 				"---\n{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: old}, spec: {type: github-org, target: 'https://github.com/acme'}}\n" +
 				"---\n{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: may}, spec: {presence: optional, targets: ['./none.yaml', '/git/team/tea/none.yaml']}}\n",
 		})
 		pages["https://github.com/acme/hub"], pages["https://gitlab.example.com/acme/sub/lab"], pages["https://gitea.example.com/acme/tea"] = "team/hub", "team/lab", "team/tea"
+		pages["https://git.internal/acme/own"] = "team/own"
 		l := b.location(alice, "default", "team/index", "")
 		b.work()
-		for _, name := range []string{"a", "b", "c", "d"} {
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
 			b.get(name)
 		}
 		for _, want := range []string{

@@ -38,20 +38,31 @@ func (s *Service) GetTx(ctx context.Context, tx *store.Tx, r ref.Entity) (Entity
 	return list[0], nil
 }
 
-// maxInverse is how many edges back of each type are shown of one entity; what a group owns that owns thousands is better
-// listed by owner.
-const maxInverse = 2000
+// How many relations of each type that others declare are shown of an entity: of a few entities more of them, since a
+// company's largest group has all its people. Of what has more Cut is set.
+const (
+	mostInverse = 2000
+	moreInverse = 20_000
+	fewEntities = 10
+)
 
 // addInverse adds the relations that others declare.
 func addInverse(x *index.Index, visible access.Set, entities []Entity) {
+	most := mostInverse
+	if len(entities) <= fewEntities {
+		most = moreInverse
+	}
 	refs := make([]string, len(entities))
 	for i := range entities {
 		refs[i] = entities[i].Ref.String()
 	}
-	for i, back := range x.Inverse(refs, visible, maxInverse) {
+	for i, back := range x.Inverse(refs, visible, most+1) {
 		if len(back) == 0 {
 			continue
 		}
+		whole := len(back)
+		back = atMostOfEach(back, most)
+		entities[i].Cut = len(back) < whole
 		all := make([]document.Relation, 0, len(entities[i].Relations)+len(back))
 		all = append(all, entities[i].Relations...)
 		for _, r := range back {
@@ -59,6 +70,20 @@ func addInverse(x *index.Index, visible access.Set, entities []Entity) {
 		}
 		entities[i].Relations = sort(all)
 	}
+}
+
+// atMostOfEach keeps the first relations of each type, which stand together.
+func atMostOfEach(list []index.Relation, most int) []index.Relation {
+	kept, n := list[:0], 0
+	for i, r := range list {
+		if i > 0 && r.Type != list[i-1].Type {
+			n = 0
+		}
+		if n++; n <= most {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 func sorted(relations []document.Relation) []document.Relation { return sort(slices.Clone(relations)) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -108,6 +109,20 @@ func TestOrphansAreDeletedOrKept(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 		b.gone(alice, "group:crew") // who is in it is not kept
+		orphan := "metadata.annotations." + catalog.AnnotationOrphan
+		for want, f := range map[string]index.Filter{
+			"b c far": index.Has{Key: orphan, Values: []string{"true"}}, "a": index.All{index.Has{Key: "kind", Values: []string{"component"}}, index.Not{Filter: index.Exists{Key: orphan}}},
+			"": index.Has{Key: orphan, Values: []string{"false"}},
+		} {
+			found, err := b.Find(alice, index.Query{Filter: f})
+			var names []string
+			for _, e := range found.Items {
+				names = append(names, e.Ref.Name)
+			}
+			if got := strings.Join(names, " "); err != nil || got != want {
+				t.Errorf("%+v finds %q, %v; want %q", f, got, err, want)
+			}
+		}
 		// One is declared again, one is taken up by an apply, one by another location, and one is deleted.
 		b.follow(func() {
 			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": component("a", "") + component("b", "")})

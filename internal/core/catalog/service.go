@@ -51,8 +51,9 @@ type Service struct {
 	bringing     atomic.Int64 // locations from which many entities are being taken in
 	kept         kept
 	gathered     store.Gathered[string, row]
-	located      store.Held[string, Location] // by id
-	pastMost     int                          // see the constant
+	located      store.Held[string, Location]   // by id
+	marks        store.Held[string, index.Refs] // by the condition
+	pastMost     int                            // see the constant
 	now          func() time.Time
 	log          *slog.Logger
 }

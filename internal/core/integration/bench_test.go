@@ -75,7 +75,7 @@ func system() context.Context { return actor.AsSystem(context.Background()) }
 
 func (b *bench) secret(space, name, value string) {
 	b.t.Helper()
-	if err := b.secrets.Put(system(), space, name, []byte(value), ""); err != nil {
+	if err := b.secrets.Put(system(), space, name, secret.Change{Value: []byte(value)}); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -201,7 +202,7 @@ func TestAnImportBySecret(t *testing.T) {
 		f := newFar(t)
 		f.commit("1", "trunk")
 		f.password.Store("s3cret word")
-		if err := b.secrets.Put(accesstest.As("adam"), "default", "far", []byte("s3cret word\n"), ""); err != nil {
+		if err := b.secrets.Put(accesstest.As("adam"), "default", "far", secret.Change{Value: []byte("s3cret word\n")}); err != nil {
 			t.Fatal(err)
 		}
 		c := repository.Credentials{Username: "robot", Secret: "default/far"}

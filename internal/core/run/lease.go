@@ -179,7 +179,7 @@ func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, env m
 		refs = append(refs, r)
 	}
 	sort.Strings(refs)
-	return s.Secrets.Resolve(ctx, tx, space, refs)
+	return s.Secrets.Hand(ctx, tx, space, refs)
 }
 
 // Heartbeat renews a lease; canceled tells the worker to stop the step. NotFound when the lease is lost.

@@ -31,7 +31,7 @@ type Tokens interface {
 
 // Secrets is what this room asks of core/secret: the values that a leased step needs, by reference.
 type Secrets interface {
-	Resolve(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error)
+	Hand(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error)
 }
 
 // Sealer encrypts the artifacts of jobs that are sealed; core/secret does.

@@ -82,7 +82,7 @@ func (t *tokens) count() int {
 // secrets knows one secret.
 type secrets struct{}
 
-func (secrets) Resolve(_ context.Context, _ *store.Tx, _ string, refs []string) (map[string]string, error) {
+func (secrets) Hand(_ context.Context, _ *store.Tx, _ string, refs []string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, r := range refs {
 		if r != "default/known" {

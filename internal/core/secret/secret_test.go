@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -43,14 +44,14 @@ func TestValuesGoInAndOnlyOutToTheirSpace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := setup(t, db)
 		ctx := actor.AsSystem(context.Background())
-		if err := s.Put(ctx, "default", "db", []byte(`{"password":"hunter22"}`), ""); err != nil {
+		if err := s.Put(ctx, "default", "db", secret.Change{Value: []byte(`{"password":"hunter22"}`)}); err != nil {
 			t.Fatal(err)
 		}
 		first, err := s.List(ctx, "default", page.Request{})
 		if err != nil || len(first.Items) != 1 || first.Items[0].Checksum == "" {
 			t.Fatalf("list = %v, %v", first, err)
 		}
-		if err := s.Put(ctx, "default", "db", []byte(`{"password":"other"}`), ""); err != nil {
+		if err := s.Put(ctx, "default", "db", secret.Change{Value: []byte(`{"password":"other"}`)}); err != nil {
 			t.Fatal(err)
 		}
 		second, err := s.List(ctx, "default", page.Request{})
@@ -89,14 +90,85 @@ func TestValuesGoInAndOnlyOutToTheirSpace(t *testing.T) {
 	}, rooms()...)
 }
 
+// TestWhoIsGivenASecret: runs of its own space are; those below when it is shared, and none when it is the platform's.
+func TestWhoIsGivenASecret(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := setup(t, db)
+		ctx := actor.AsSystem(context.Background())
+		world := accesstest.New(t, db, access.New(db, ledger.New(db, time.Now, slog.Default()), time.Now, slog.Default()))
+		world.Space("team", "default")
+		world.Space("other", "default")
+		yes, no := true, false
+		change := func(c secret.Change) {
+			t.Helper()
+			if err := s.Put(ctx, "default", "forge", c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		given := func(to func(context.Context, *store.Tx, string, []string) (map[string]string, error), space string) string {
+			t.Helper()
+			var values map[string]string
+			err := db.Read(ctx, func(tx *store.Tx) (err error) {
+				values, err = to(ctx, tx, space, []string{"default/forge"})
+				return err
+			})
+			switch {
+			case fault.Is(err, fault.NotFound):
+				return "gone"
+			case fault.Is(err, fault.Denied):
+				return "denied"
+			case err != nil:
+				t.Fatal(err)
+			}
+			return values["default/forge"]
+		}
+		for _, c := range []struct {
+			change                                         secret.Change
+			run, below, platform, platformBelow, described string
+		}{
+			{secret.Change{Value: []byte("one")}, "one", "gone", "one", "gone", "a new one"},
+			{secret.Change{Shared: &yes}, "one", "one", "one", "one", "shared, with its value kept"},
+			{secret.Change{Value: []byte("two")}, "two", "two", "two", "two", "set anew, and shared still"},
+			{secret.Change{Platform: &yes}, "denied", "denied", "two", "two", "the platform's"},
+			{secret.Change{Shared: &no}, "denied", "gone", "two", "gone", "the platform's here"},
+			{secret.Change{Value: []byte("three"), Platform: &no}, "three", "gone", "three", "gone", "as in the beginning"},
+		} {
+			change(c.change)
+			if run, below, platform, platformBelow := given(s.Hand, "default"), given(s.Hand, "team"), given(s.Resolve, "default"), given(s.Resolve, "team"); run != c.run || below != c.below || platform != c.platform || platformBelow != c.platformBelow {
+				t.Errorf("%s: a run gets %s, one below %s, the platform %s and %s", c.described, run, below, platform, platformBelow)
+			}
+		}
+		if err := s.Put(ctx, "team", "own", secret.Change{Value: []byte("x"), Shared: &yes}); err != nil {
+			t.Fatal(err)
+		}
+		for _, space := range []string{"default", "other"} { // above, and beside
+			err := db.Read(ctx, func(tx *store.Tx) error {
+				_, err := s.Resolve(ctx, tx, space, []string{"team/own"})
+				return err
+			})
+			if !fault.Is(err, fault.NotFound) {
+				t.Errorf("space %s is given a secret of team: %v", space, err)
+			}
+		}
+		if err := s.Put(ctx, "default", "missing", secret.Change{Shared: &yes}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("sharing what is not there gives %v", err)
+		}
+		list, err := s.List(ctx, "team", page.Request{})
+		if err != nil || len(list.Items) != 1 || !list.Items[0].Shared || list.Items[0].Platform {
+			t.Errorf("the list is %+v, %v", list.Items, err)
+		}
+	}, rooms()...)
+}
+
 func TestNobodyWithoutRights(t *testing.T) {
 	t.Parallel()
 	s := setup(t, storetest.SQLite(t, rooms()...))
-	if err := s.Put(context.Background(), "default", "x", []byte("y"), ""); !fault.Is(err, fault.Unauthenticated) {
+	if err := s.Put(context.Background(), "default", "x", secret.Change{Value: []byte("y")}); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("put gives %v", err)
 	}
 	stranger := actor.With(context.Background(), actor.Principal{ID: "pri_x", Kind: actor.User, Ref: ref.New("user", "default", "mallory")})
-	if err := s.Put(stranger, "default", "x", []byte("y"), ""); !fault.Is(err, fault.Denied) {
+	if err := s.Put(stranger, "default", "x", secret.Change{Value: []byte("y")}); !fault.Is(err, fault.Denied) {
 		t.Errorf("put gives %v", err)
 	}
 	if _, err := s.List(stranger, "default", page.Request{}); !fault.Is(err, fault.NotFound) {
@@ -111,7 +183,7 @@ func TestNobodyWithoutRights(t *testing.T) {
 		value []byte
 		kind  fault.Kind
 	}{{"../x", []byte("v"), fault.Invalid}, {"x", nil, fault.Invalid}, {"x", make([]byte, secret.MaxValue+1), fault.TooLarge}} {
-		if err := s.Put(ctx, "default", bad.name, bad.value, ""); !fault.Is(err, bad.kind) {
+		if err := s.Put(ctx, "default", bad.name, secret.Change{Value: bad.value}); !fault.Is(err, bad.kind) {
 			t.Errorf("put %q of %d bytes gives %v, want %v", bad.name, len(bad.value), err, bad.kind)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,21 @@ type Info struct {
 	Checksum    string // equal for equal values of one secret
 	Actor       string // who set it last
 	Updated     time.Time
+	Use
+}
+
+// Use says who is given a secret. Runs of its own space are, unless it is the platform's.
+type Use struct {
+	Shared   bool // work in the spaces below is given it too
+	Platform bool // no run is given it: only what the platform itself connects to, such as a forge
+}
+
+// Change is what to set of a secret; what is nil stays as it is.
+type Change struct {
+	Value    []byte
+	Shared   *bool
+	Platform *bool
+	IfMatch  string // checksum of the value that is replaced, for fault.IfMatch
 }
 
 // Service keeps secrets. It is safe for concurrent use.
@@ -56,9 +72,9 @@ func New(db *store.DB, access *access.Service, ledger *ledger.Ledger, keeper *Ke
 	return &Service{db, access, ledger, keeper, now}
 }
 
-// Put sets a secret's value. It needs secret:write in the space. ifMatch is the checksum of the value that it replaces,
-// for fault.IfMatch. Errors: Invalid (the name, an empty value), TooLarge, Stale.
-func (s *Service) Put(ctx context.Context, space, name string, value []byte, ifMatch string) error {
+// Put sets a secret's value, or who is given it. It needs secret:write in the space. Errors: Invalid (the name, no value),
+// TooLarge, Stale, NotFound for another use of a secret that is not there.
+func (s *Service) Put(ctx context.Context, space, name string, c Change) error {
 	if err := s.access.Authorize(ctx, "secret:write", space); err != nil {
 		return err
 	}
@@ -68,28 +84,62 @@ func (s *Service) Put(ctx context.Context, space, name string, value []byte, ifM
 	switch {
 	case !namePattern.MatchString(name):
 		return fault.Errorf(fault.Invalid, "%q can't be the name of a secret; use letters, digits, '.', '_' and '-'", name)
-	case len(value) == 0:
+	case len(c.Value) == 0 && (c.Value != nil || c.Shared == nil && c.Platform == nil):
 		return fault.Errorf(fault.Invalid, "the value of secret %s is empty; delete the secret instead", name)
-	case len(value) > MaxValue:
+	case len(c.Value) > MaxValue:
 		return fault.Errorf(fault.TooLarge, "the value of secret %s is larger than %d bytes", name, MaxValue)
 	}
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := unchanged(ctx, tx, space, name, c.IfMatch); err != nil {
+			return err
+		}
+		use, there, err := useOf(ctx, tx, space, name)
+		if err != nil {
+			return err
+		}
+		if c.Shared != nil {
+			use.Shared = *c.Shared
+		}
+		if c.Platform != nil {
+			use.Platform = *c.Platform
+		}
+		if c.Value != nil {
+			err = s.putValue(ctx, tx, space, name, c.Value)
+		} else if !there {
+			err = noSuch(space, name)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE secrets SET shared = $3, platform = $4, actor = $5, updated = $6 WHERE space = $1 AND name = $2",
+			space, name, use.Shared, use.Platform, actor.From(ctx).ID, store.Micros(s.now()))
+		if err != nil {
+			return fault.Wrap(err, "keep secret %s", name)
+		}
+		return s.note(ctx, tx, "secret.set", space, name, use)
+	})
+}
+
+func (s *Service) putValue(ctx context.Context, tx *store.Tx, space, name string, value []byte) error {
 	sealed, err := s.keeper.Seal(value)
 	if err != nil {
 		return fault.Wrap(err, "seal secret %s", name)
 	}
-	sum := s.keeper.checksum(space, name, value)
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if err := unchanged(ctx, tx, space, name, ifMatch); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO secrets (space, name, sealed, checksum, actor, updated) VALUES ($1,$2,$3,$4,$5,$6)
- ON CONFLICT (space, name) DO UPDATE SET sealed=excluded.sealed, checksum=excluded.checksum, actor=excluded.actor, updated=excluded.updated`,
-			space, name, sealed, sum, actor.From(ctx).ID, store.Micros(s.now()))
-		if err != nil {
-			return fault.Wrap(err, "keep secret %s", name)
-		}
-		return s.note(ctx, tx, "secret.set", space, name)
-	})
+	_, err = tx.Exec(ctx, `INSERT INTO secrets (space, name, sealed, checksum, shared, platform, actor, updated) VALUES ($1,$2,$3,$4,0,0,'',0)
+ ON CONFLICT (space, name) DO UPDATE SET sealed=excluded.sealed, checksum=excluded.checksum`, space, name, sealed, s.keeper.checksum(space, name, value))
+	return fault.Wrap(err, "keep secret %s", name)
+}
+
+func useOf(ctx context.Context, tx *store.Tx, space, name string) (use Use, there bool, err error) {
+	err = tx.QueryRow(ctx, "SELECT shared, platform FROM secrets WHERE space = $1 AND name = $2"+tx.ForUpdate(), space, name).Scan(&use.Shared, &use.Platform)
+	if fault.Is(err, fault.NotFound) {
+		return Use{}, false, nil
+	}
+	return use, err == nil, fault.Wrap(err, "read secret %s", name)
+}
+
+func noSuch(space, name string) error {
+	return fault.Errorf(fault.NotFound, "secret %s/%s: no such secret", space, name)
 }
 
 // List gives the secrets of a space without their values, by name. It needs secret:read there; otherwise NotFound.
@@ -101,11 +151,11 @@ func (s *Service) List(ctx context.Context, space string, part page.Request) (li
 		w := &store.Where{}
 		w.Equal("space", space)
 		w.After("name", part.Cursor)
-		rows, err := tx.Query(ctx, "SELECT space, name, checksum, actor, updated FROM secrets"+w.String()+" ORDER BY name LIMIT "+w.Arg(part.Window()), w.Args...)
+		rows, err := tx.Query(ctx, "SELECT space, name, checksum, actor, updated, shared, platform FROM secrets"+w.String()+" ORDER BY name LIMIT "+w.Arg(part.Window()), w.Args...)
 		all, err := store.Collect(rows, err, func(row store.Row) (Info, error) {
 			var i Info
 			var updated int64
-			err := row.Scan(&i.Space, &i.Name, &i.Checksum, &i.Actor, &updated)
+			err := row.Scan(&i.Space, &i.Name, &i.Checksum, &i.Actor, &updated, &i.Shared, &i.Platform)
 			i.Updated = store.FromMicros(updated)
 			return i, err
 		})
@@ -142,14 +192,18 @@ func (s *Service) Delete(ctx context.Context, space, name, ifMatch string) error
 			return fault.Wrap(err, "delete secret %s", name)
 		}
 		if n == 0 {
-			return fault.Errorf(fault.NotFound, "secret %s/%s: no such secret", space, name)
+			return noSuch(space, name)
 		}
-		return s.note(ctx, tx, "secret.deleted", space, name)
+		return s.note(ctx, tx, "secret.deleted", space, name, Use{})
 	})
 }
 
-func (s *Service) note(ctx context.Context, tx *store.Tx, kind, space, name string) error {
-	data, err := json.Marshal(map[string]string{"name": name})
+func (s *Service) note(ctx context.Context, tx *store.Tx, kind, space, name string, use Use) error {
+	data, err := json.Marshal(struct {
+		Name     string `json:"name"`
+		Shared   bool   `json:"shared,omitempty"`
+		Platform bool   `json:"platform,omitempty"`
+	}{name, use.Shared, use.Platform})
 	if err != nil {
 		return err
 	}
@@ -160,25 +214,38 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, kind, space, name stri
 // Stamp gives a text that differs when one of the secrets that references name is set anew. It fails as Resolve does.
 func (s *Service) Stamp(ctx context.Context, tx *store.Tx, space string, refs []string) (string, error) {
 	var all strings.Builder
-	err := s.each(ctx, tx, space, refs, func(r, _, _ string, _ []byte, sum string) error {
-		all.WriteString(r + " " + sum + "\n")
+	err := s.each(ctx, tx, space, refs, func(k kept) error {
+		all.WriteString(k.ref + " " + k.checksum + "\n")
 		return nil
 	})
 	return all.String(), err
 }
 
-// Resolve gives the values that references (SPACE/NAME or SPACE/NAME#KEY) name, to the platform alone, for work in a
-// space: the secret must belong to that space or to one above it. With a key, the value is a JSON object and the key
+// Resolve gives the values that references (SPACE/NAME or SPACE/NAME#KEY) name, to the platform alone, for its own work for
+// a space: the secret must be of that space, or shared by one above it. With a key, the value is a JSON object and the key
 // chooses from it. NotFound names the first reference that can't be resolved, in the same words whether the secret is
 // missing or out of reach.
 func (s *Service) Resolve(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {
+	return s.values(ctx, tx, space, refs, false)
+}
+
+// Hand is Resolve for what is given to a run of the space, which may tell it to everybody: Denied for a secret that is the
+// platform's.
+func (s *Service) Hand(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {
+	return s.values(ctx, tx, space, refs, true)
+}
+
+func (s *Service) values(ctx context.Context, tx *store.Tx, space string, refs []string, toRun bool) (map[string]string, error) {
 	values := make(map[string]string, len(refs))
-	err := s.each(ctx, tx, space, refs, func(r, where, key string, sealed []byte, _ string) error {
-		plain, err := s.keeper.Open(sealed)
-		if err != nil {
-			return fault.Wrap(err, "secret %s", where)
+	err := s.each(ctx, tx, space, refs, func(k kept) error {
+		if toRun && k.Platform {
+			return fault.Errorf(fault.Denied, "secret %s is for the platform's own connections, and no run is given it; take another one", k.where)
 		}
-		values[r], err = choose(where, key, plain)
+		plain, err := s.keeper.Open(k.sealed)
+		if err != nil {
+			return fault.Wrap(err, "secret %s", k.where)
+		}
+		values[k.ref], err = choose(k.where, k.key, plain)
 		return err
 	})
 	if err != nil {
@@ -187,33 +254,36 @@ func (s *Service) Resolve(ctx context.Context, tx *store.Tx, space string, refs 
 	return values, nil
 }
 
+// kept is a secret that a reference names.
+type kept struct {
+	ref, where, key string // where is the reference without its key
+	sealed          []byte
+	checksum        string
+	Use
+}
+
 // each reads the secrets that references name for work in a space.
-func (s *Service) each(ctx context.Context, tx *store.Tx, space string, refs []string, take func(r, where, key string, sealed []byte, sum string) error) error {
+func (s *Service) each(ctx context.Context, tx *store.Tx, space string, refs []string, take func(k kept) error) error {
 	up, err := s.access.Ancestors(ctx, space)
 	if err != nil {
 		return err
 	}
-	reach := map[string]bool{}
-	for _, a := range up {
-		reach[a] = true
-	}
 	for _, r := range refs {
-		where, key, _ := strings.Cut(r, "#")
-		from, name, ok := strings.Cut(where, "/")
-		gone := fault.Errorf(fault.NotFound, "secret %s is not in space %s or above it; set it with `roadbed secret put`", where, space)
-		if !ok || !reach[from] {
+		k := kept{ref: r}
+		k.where, k.key, _ = strings.Cut(r, "#")
+		from, name, ok := strings.Cut(k.where, "/")
+		gone := fault.Errorf(fault.NotFound, "secret %s is not in space %s, and no space above shares it; set it with `roadbed secret put`", k.where, space)
+		if !ok || !slices.Contains(up, from) {
 			return gone
 		}
-		var sealed []byte
-		var sum string
-		err := tx.QueryRow(ctx, "SELECT sealed, checksum FROM secrets WHERE space = $1 AND name = $2", from, name).Scan(&sealed, &sum)
-		if fault.Is(err, fault.NotFound) {
+		err := tx.QueryRow(ctx, "SELECT sealed, checksum, shared, platform FROM secrets WHERE space = $1 AND name = $2", from, name).Scan(&k.sealed, &k.checksum, &k.Shared, &k.Platform)
+		if fault.Is(err, fault.NotFound) || err == nil && from != space && !k.Shared {
 			return gone
 		}
 		if err != nil {
-			return fault.Wrap(err, "read secret %s", where)
+			return fault.Wrap(err, "read secret %s", k.where)
 		}
-		if err := take(r, where, key, sealed, sum); err != nil {
+		if err := take(k); err != nil {
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func wireEntity(e catalog.Entity, who func(string) Actor) Entity {
 	w := Entity{
 		Ref: e.Ref.String(), APIVersion: d.APIVersion, Kind: d.Kind, Namespace: e.Ref.Namespace, Name: d.Metadata.Name, Title: d.Metadata.Title,
 		Description: d.Metadata.Description, Type: e.Type, Lifecycle: lifecycle, Owner: e.Owner.String(), Tags: d.Metadata.Tags, Space: e.Space,
-		Source: source(e), Location: e.File.Location, Origin: e.Origin.Location, Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: make([]Relation, len(e.Relations)), Status: e.Status, Error: e.Error, Orphan: e.Orphan,
+		Source: source(e), Location: e.File.Location, Origin: e.Origin.Location, Commit: e.Commit, Etag: e.Etag, Version: e.Version, Relations: make([]Relation, len(e.Relations)), Cut: e.Cut, Status: e.Status, Error: e.Error, Orphan: e.Orphan,
 		Document: e.Text(), Created: e.Created, Updated: e.Updated, CreatedBy: who(e.CreatedBy), UpdatedBy: who(e.UpdatedBy),
 	}
 	for i, r := range e.Relations {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/product/directory"
 	"github.com/roadbed-dev/roadbed/internal/product/directory/slapdtest"
 )
@@ -34,7 +35,7 @@ func TestAServerIsRead(t *testing.T) {
 	s.Add("cn=!!!,ou=groups,"+slapdtest.Suffix, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"!!!"}, "member": {people[0]}})
 	each(t, func(t *testing.T, b *bench) {
 		for name, value := range map[string]string{"ldap": slapdtest.Password + "\n", "wrong": "wrong"} {
-			if err := b.secrets.Put(system(), "default", name, []byte(value), ""); err != nil {
+			if err := b.secrets.Put(system(), "default", name, secret.Change{Value: []byte(value)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -97,7 +98,7 @@ func TestWhatCannotBeTakenStays(t *testing.T) {
 		zoe, bob := s.Person("zoe", "Zoe"), s.Person("bob", "Bob")
 		crew := "cn=crew,ou=groups," + slapdtest.Suffix
 		s.Add(crew, map[string][]string{"objectClass": {"groupOfNames"}, "cn": {"crew"}, "businessCategory": {"crew"}, "member": {zoe, bob}})
-		if err := b.secrets.Put(system(), "default", "ldap", []byte(slapdtest.Password), ""); err != nil {
+		if err := b.secrets.Put(system(), "default", "ldap", secret.Change{Value: []byte(slapdtest.Password)}); err != nil {
 			t.Fatal(err)
 		}
 		b.declare("corp", strings.NewReplacer("(objectClass=inetOrgPerson)", "(objectClass=inetOrgPerson), name: mail", "'ou=groups,"+slapdtest.Suffix+"'", "'ou=groups,"+slapdtest.Suffix+"', name: businessCategory").
@@ -169,7 +170,7 @@ func TestFromLDAPToSCIM(t *testing.T) {
 		}
 		s.Person("left", "Who has left")
 		s.Group("crew", people...)
-		if err := b.secrets.Put(system(), "default", "ldap", []byte(slapdtest.Password), ""); err != nil {
+		if err := b.secrets.Put(system(), "default", "ldap", secret.Change{Value: []byte(slapdtest.Password)}); err != nil {
 			t.Fatal(err)
 		}
 		b.declare("okta", spec("ldaps://"+s.Address, s.CA, "ldap", ""))
@@ -244,7 +245,7 @@ func TestWhoCameByLDAPStaysADay(t *testing.T) {
 		for i := range many {
 			s.Person(fmt.Sprintf("p%d", i), fmt.Sprintf("Person %d", i))
 		}
-		if err := b.secrets.Put(system(), "lab", "ldap", []byte(slapdtest.Password), ""); err != nil {
+		if err := b.secrets.Put(system(), "lab", "ldap", secret.Change{Value: []byte(slapdtest.Password)}); err != nil {
 			t.Fatal(err)
 		}
 		apply := func(space, source, yaml string) {

@@ -96,7 +96,7 @@ func on(t *testing.T, db *store.DB) *bench {
 	for _, k := range slices.Concat(access.Kinds(rights), integration.Kinds(forges), []document.Kind{discovery.DocumentKind(b.Service)}) {
 		kinds.Register(k)
 	}
-	b.good(secrets.Put(system(), "default", "gitlab", []byte("token-of-ann"), ""))
+	b.good(secrets.Put(system(), "default", "gitlab", secret.Change{Value: []byte("token-of-ann")}))
 	b.apply("default", people)
 	b.apply("default", "{apiVersion: roadbed.dev/v1, kind: Integration, metadata: {name: lab}, spec: {forge: gitlab, url: "+b.lab.URL+", token: {secretRef: default/gitlab}}}")
 	return b

@@ -56,7 +56,7 @@ func (tokens) EndWorkload(context.Context, *store.Tx, string) error { return nil
 
 type secrets struct{}
 
-func (secrets) Resolve(_ context.Context, _ *store.Tx, _ string, refs []string) (map[string]string, error) {
+func (secrets) Hand(_ context.Context, _ *store.Tx, _ string, refs []string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, r := range refs {
 		out[r] = "hunter22"

@@ -2659,7 +2659,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set a secret; its value can't be read again
+         * Set a secret, whose value can't be read again, or who is given it
          * @description Permission: secret:write.
          */
         put: operations["putSecret"];
@@ -4133,6 +4133,8 @@ export interface components {
             /** Format: date-time */
             created: string;
             createdBy: components["schemas"]["Actor"];
+            /** @description There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten. */
+            cut?: boolean;
             description?: string;
             /** @description As it was declared. */
             document: unknown;
@@ -5529,7 +5531,12 @@ export interface components {
             verdict: "approved" | "refused" | "commented";
         };
         PutSecretInputBody: {
-            value: string;
+            /** @description No run is given it, only what the platform itself connects to, such as a forge. Absent to leave that as it is; a new secret is not. */
+            platform?: boolean;
+            /** @description Work in the spaces below is given it too. Absent to leave that as it is; a new secret is not. */
+            shared?: boolean;
+            /** @description Absent to keep the value that it has. */
+            value?: string;
         };
         Quadrant: {
             id: string;
@@ -6066,6 +6073,8 @@ export interface components {
         SecretInfo: {
             checksum: string;
             name: string;
+            platform?: boolean;
+            shared?: boolean;
             space: string;
             updated: string;
         };

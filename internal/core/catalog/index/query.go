@@ -33,7 +33,7 @@ type (
 		Keys []string
 		Term string
 	}
-	// Refs is met by the entities of these references.
+	// Refs is met by the entities of these references. Whoever takes them from outside bounds how many they are.
 	Refs []string
 	// UnknownOwner is met where KeyOwner names who is not there, or may not be seen.
 	UnknownOwner struct{}
@@ -183,8 +183,6 @@ func (c *checker) check(f Filter, depth int) error {
 		return c.check(f.Filter, depth+1)
 	case Has:
 		c.values += len(f.Values)
-	case Refs:
-		c.values += len(f)
 	case Contains:
 		c.values += len(f.Keys)
 		if len(f.Term) > maxTerm {

@@ -4,6 +4,8 @@ CREATE TABLE secrets (
   name TEXT NOT NULL,
   sealed BLOB NOT NULL,
   checksum TEXT NOT NULL,
+  shared INTEGER NOT NULL,   -- 1 for what the spaces below are given too
+  platform INTEGER NOT NULL, -- 1 for what no run is given
   actor TEXT NOT NULL,
   updated BIGINT NOT NULL,
   PRIMARY KEY (space, name)

@@ -73,7 +73,7 @@ export function Integrations() {
 /** A document to begin with. */
 function Example() {
   const { copied, copy } = useCopy();
-  const text = `# First: roadbed secret put default/github-token, and default/github-hook\n${documentOf(example)}`;
+  const text = `# First: roadbed secret put --platform default/github-token, and default/github-hook\n${documentOf(example)}`;
   return (
     <Section
       title="As a document"
