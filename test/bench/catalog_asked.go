@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,10 +33,7 @@ func (c *catalogued) queries(ctx context.Context) error {
 		path  func(i int) string
 		bound float64
 	}{
-		{"by_query", func(i int) string {
-			kind := []string{"component", "api", "resource"}[i%3]
-			return byQuery + "limit=20&filter=kind=" + kind + ",spec.type=" + typesMade[kind][i/3%len(typesMade[kind])]
-		}, 5},
+		{"by_query", ofTwo, 5},
 		{"by_owner", func(i int) string {
 			return "/api/v1/entities?kind=component&owner=" + url.QueryEscape(c.made.owner(i)) + "&limit=20"
 		}, 5},
@@ -45,6 +43,9 @@ func (c *catalogued) queries(ctx context.Context) error {
 		{"by_name", func(i int) string { return "/api/catalog/entities/by-name/" + c.made.path(i*997) }, 5},
 		{"full_text", func(i int) string {
 			return "/api/v1/entities?text=" + url.QueryEscape(c.made.words(i)) + "&limit=20"
+		}, 15},
+		{"full_text_by_query", func(i int) string {
+			return byQuery + "limit=20&fullTextFilterTerm=" + url.QueryEscape(c.made.words(i)) + "&fullTextFilterFields=metadata.name,metadata.title,metadata.description"
 		}, 15},
 	} {
 		took, err := c.ask(ctx, q.path, catalogRounds)
@@ -69,7 +70,7 @@ func (c *catalogued) queries(ctx context.Context) error {
 		least float64
 	}{
 		{"by_name", func(i int) string { return "/api/v1/entities/" + c.made.path(i*997) }, 5000},
-		{"by_query", func(int) string { return "/api/v1/entities?kind=component&type=service&limit=20" }, 2000},
+		{"by_query", func(i int) string { return ofTwo(i) + "&offset=" + strconv.Itoa(i*7%1000) }, 2000},
 	} {
 		n, err := throughput(ctx, c.s.api.URL, c.s.api.Token, q.path)
 		if err != nil {
@@ -81,6 +82,12 @@ func (c *catalogued) queries(ctx context.Context) error {
 }
 
 const byQuery = "/api/catalog/entities/by-query?"
+
+// ofTwo asks with two filters.
+func ofTwo(i int) string {
+	kind := []string{"component", "api", "resource"}[i%3]
+	return byQuery + "limit=20&filter=kind=" + kind + ",spec.type=" + typesMade[kind][i/3%len(typesMade[kind])]
+}
 
 // pages reads an ordered list of Backstage's API page by page.
 func (c *catalogued) pages(ctx context.Context, bound float64) error {
