@@ -40,6 +40,9 @@ type Service struct {
 
 	forges kept[forge.Forge]
 	hooks  kept[[]string] // secrets
+
+	declared store.Held[string, Integration]
+	stamped  store.Held[string, version] // by the name and the references of the secrets
 }
 
 // New gives the service. It needs the tables of Migrations, and Run.
@@ -72,11 +75,13 @@ func (s *Service) Lookup(ctx context.Context, name string) (i Integration, err e
 	if name, err = clean(name); err != nil {
 		return i, err
 	}
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		i, err = byName(ctx, tx, name)
-		return err
+	return s.declared.Of(ctx, s.DB, name, func() (i Integration, err error) {
+		err = s.DB.Read(ctx, func(tx *store.Tx) error {
+			i, err = byName(ctx, tx, name)
+			return err
+		})
+		return i, err
 	})
-	return i, err
 }
 
 // Get gives an integration to whoever has integration:read in its space; otherwise NotFound.
@@ -132,31 +137,44 @@ func (s *Service) Hooks(ctx context.Context, name string) (forge.Hooks, []string
 
 // obtain gives what make makes of an integration and the secrets that it names: once for each version of them.
 func obtain[T any](ctx context.Context, s *Service, kept *kept[T], name string, refs func(Spec) []string, make func(Integration, map[string]string) (T, error)) (i Integration, made T, err error) {
-	if name, err = clean(name); err != nil {
+	if i, err = s.Lookup(ctx, name); err != nil {
 		return i, made, err
 	}
-	var of version
-	var values map[string]string
-	has := false
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if i, err = byName(ctx, tx, name); err != nil {
-			return err
-		}
-		names := refs(i.Spec)
-		stamp, err := s.Secrets.Stamp(ctx, tx, i.Space, names)
-		if err == nil {
-			of = sha256.Sum256([]byte(i.version + "\n" + stamp))
-			if made, has = kept.get(name, of); has {
-				return nil
-			}
-			values, err = s.Secrets.Resolve(ctx, tx, i.Space, names)
-		}
+	name = i.Name
+	names := refs(i.Spec)
+	reading := func(fn func(tx *store.Tx) error) error {
+		err := s.DB.Read(ctx, fn)
 		if fault.Is(err, fault.NotFound) { // which would say that there is no such integration
-			return fault.Errorf(fault.Conflict, "integration %s: %w", name, err)
+			err = fault.Errorf(fault.Conflict, "integration %s: %w", name, err)
 		}
 		return fault.Wrap(err, "integration %s", name)
+	}
+	stamp := func(tx *store.Tx) (version, error) {
+		text, err := s.Secrets.Stamp(ctx, tx, i.Space, names)
+		return sha256.Sum256([]byte(i.version + "\n" + text)), err
+	}
+	of, err := s.stamped.Of(ctx, s.DB, strings.Join(append([]string{name, i.version}, names...), "\n"), func() (of version, err error) {
+		err = reading(func(tx *store.Tx) error {
+			of, err = stamp(tx)
+			return err
+		})
+		return of, err
 	})
-	if err != nil || has {
+	if err != nil {
+		return i, made, err
+	}
+	made, has := kept.get(name, of)
+	if has {
+		return i, made, nil
+	}
+	var values map[string]string
+	err = reading(func(tx *store.Tx) error { // with their stamp, since they may have changed by now
+		if of, err = stamp(tx); err == nil {
+			values, err = s.Secrets.Resolve(ctx, tx, i.Space, names)
+		}
+		return err
+	})
+	if err != nil {
 		return i, made, err
 	}
 	if made, err = make(i, values); err != nil {
