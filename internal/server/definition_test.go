@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,24 @@ func TestDefinitions(t *testing.T) {
 		}
 		if _, err := client.Get[client.Definition](t.Context(), g.as["rita"], "/entities/api/default/odd/definition", url.Values{"at": {"main"}}); err == nil || !strings.Contains(err.Error(), "was applied") {
 			t.Errorf("a commit of what was applied: %v", err)
+		}
+		if err := g.admin.Do(t.Context(), http.MethodDelete, "/entities/api/default/odd", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		of := func(who, at string) error {
+			_, err := client.Get[client.Definition](t.Context(), g.as[who], "/entities/api/default/odd/definition", url.Values{"at": {at}})
+			return err
+		}
+		if err := of("rita", "1"); err != nil {
+			t.Errorf("a version of what is deleted: %v", err)
+		}
+		for _, asked := range [][2]string{{"rita", ""}, {"rita", "2"}, {"rita", "main"}, {"mallory", "1"}} {
+			if err := of(asked[0], asked[1]); !fault.Is(err, fault.NotFound) {
+				t.Errorf("what is deleted, to %s at %q: %v", asked[0], asked[1], err)
+			}
+		}
+		if _, err := client.Get[any](t.Context(), g.as["rita"], "/entities/api/default/odd/definition/changes", url.Values{"from": {"main"}, "to": {"1"}}); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "version by its number") {
+			t.Errorf("what changed since a commit in what is deleted: %v", err)
 		}
 	})
 }

@@ -207,7 +207,7 @@ chapter('the definition of an API is read and compared', async () => {
   await page.goto('/catalog/api/default/orders?tab=definition');
   await page.getByText('List orders').click();
   await page.getByText('What was ordered').waitFor();
-  await page.getByRole('button', { name: 'Order' }).click();
+  await page.locator('#type-Order > summary').click();
   await picture(page, 'docs-definition', 'ROADBED_LOOKS');
   await page.getByText('Changes', { exact: true }).click();
   await page.getByLabel('From').fill('main');
@@ -215,6 +215,48 @@ chapter('the definition of an API is read and compared', async () => {
   await page.getByRole('cell', { name: 'the value sent is gone' }).waitFor();
   await page.getByText('1 change breaks').waitFor();
   await picture(page, 'docs-changes', 'ROADBED_LOOKS');
+});
+
+chapter('an entity as it was has the docs and the definition of then, also when it is deleted', async () => {
+  const tabs = () => page.getByRole('tablist').first().getByRole('tab').allTextContents();
+  const [was] = (await server.api('GET', '/entities/api/default/orders/history')).items;
+  const { commit } = await server.api('POST', '/repositories/crew/shop/commits', {
+    branch: 'main',
+    message: 'Order otherwise',
+    changes: [
+      { path: 'catalog-info.yaml', text: files['catalog-info.yaml'].replace('summary: List orders', 'summary: All orders').replace('{name: shop,', '{name: shop, title: The new shop,') },
+      { path: 'docs/index.md', text: '# Welcome to the new shop\n\nSee nothing more.\n' },
+    ],
+  });
+  assert.notEqual(commit, was.commit);
+  await page.goto('/catalog/api/default/orders?tab=definition');
+  await page.getByText('All orders').waitFor();
+  await page.goto(`/catalog/api/default/orders?tab=definition&asOf=${encodeURIComponent(was.time)}`);
+  await page.getByText('List orders').waitFor();
+  assert.deepEqual(await tabs(), ['Overview', 'Definition', 'Docs', 'Relations', 'History', 'Document']);
+  await page.goto(`/catalog/component/default/shop?tab=docs&asOf=${encodeURIComponent(was.time)}`);
+  await page.getByRole('heading', { name: 'Welcome to the shop' }).waitFor();
+  await told.sound(page, 'docs of the past');
+  await picture(page, 'docs-past', 'ROADBED_LOOKS');
+  await page.getByRole('link', { name: 'Its docs as they are now' }).click();
+  await page.getByRole('heading', { name: 'Welcome to the new shop' }).waitFor();
+  await page.goto(`/catalog/component/default/shop?tab=runs&asOf=${encodeURIComponent(was.time)}`);
+  await page.getByRole('tab', { name: 'Overview', selected: true }).waitFor();
+  await page.getByText('Scorecards, runs and what is delivered are known of now alone').waitFor();
+
+  const { origin } = await server.api('GET', '/entities/api/default/orders');
+  await server.api('DELETE', `/locations/${origin}`);
+  await page.goto(`/catalog/api/default/orders?tab=definition&asOf=${encodeURIComponent(was.time)}`);
+  await page.getByText('List orders').waitFor();
+  await page.getByText('It was deleted since').waitFor();
+  assert.deepEqual(await tabs(), ['Overview', 'Definition', 'Relations', 'History', 'Document']);
+  for (const tab of ['Overview', 'Relations', 'History', 'Document']) {
+    await page.getByRole('tab', { name: tab }).click();
+    await page.getByRole('tabpanel', { name: tab }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Try again' }).count(), 0);
+  }
+  await server.api('POST', '/locations', { repository: 'crew/shop' });
+  await server.api('POST', '/repositories/crew/shop/commits', { branch: 'main', message: 'As before', changes: [{ path: 'docs/index.md', text: files['docs/index.md'] }] });
 });
 
 chapter('a page fits a small and a dark screen', async () => {

@@ -17,7 +17,7 @@ func (a *API) definitionRoutes() {
 
 type definitionInput struct {
 	EntityInput
-	At string `query:"at" maxLength:"250" doc:"Number of a version of the entity; branch, tag or commit of the repository that declares it; the present one when empty."`
+	At string `query:"at" maxLength:"250" doc:"Number of a version of the entity, also of one that is deleted by now; branch, tag or commit of the repository that declares it; the present one when empty."`
 }
 
 func (a *API) getDefinition(ctx context.Context, in *definitionInput) (*body[client.Definition], error) {

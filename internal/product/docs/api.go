@@ -30,24 +30,42 @@ type Changed struct {
 	Older    bool // no older definition was found in as many versions as are looked at, and there are more
 }
 
-// Definition gives what an API's entity says of it (spec.definition): now, with at a number as a version of the entity had it, and
-// with a branch, a tag or a commit as the file says that declares it; see catalog.AtCommit. It needs entity:read, and repository:read for the last.
+// Definition gives what an API's entity says of it (spec.definition): now, with at a number as a version of the entity had it, also
+// of one that is deleted by now, and with a branch, a tag or a commit as the file says that declares it; see catalog.AtCommit. It
+// needs entity:read, and repository:read for the last.
 func (s *Service) Definition(ctx context.Context, r ref.Entity, at string) (Defined, error) {
-	e, err := s.Catalog.Get(ctx, r)
+	e, err := s.entity(ctx, r, at)
 	if err != nil {
 		return Defined{}, err
 	}
 	return s.defined(ctx, e, at)
 }
 
+// entity gives the entity whose definition is asked for. Of one that is deleted by now a version can be asked for, of which
+// catalog.AtVersion tells whether the caller may read it.
+func (s *Service) entity(ctx context.Context, r ref.Entity, at string) (catalog.Entity, error) {
+	e, err := s.Catalog.Get(ctx, r)
+	if number, is := versionNumber(at); is && fault.Is(err, fault.NotFound) {
+		return catalog.Entity{Ref: r, Version: number}, nil
+	}
+	return e, err
+}
+
+// versionNumber reads what names a version of an entity. A number that is longer is the beginning of a commit.
+func versionNumber(at string) (number int, is bool) {
+	const longest = 6
+	number, err := strconv.Atoi(at)
+	return number, err == nil && len(at) <= longest
+}
+
 func (s *Service) defined(ctx context.Context, e catalog.Entity, at string) (Defined, error) {
 	d, doc := Defined{At: at}, e.Document
-	const longestNumber = 6 // what is longer is the beginning of a commit
-	number, err := strconv.Atoi(at)
+	number, isVersion := versionNumber(at)
+	var err error
 	switch {
 	case at == "":
 		d.At, d.Commit = strconv.Itoa(e.Version), e.Commit
-	case err == nil && len(at) <= longestNumber:
+	case isVersion:
 		var v catalog.Version
 		if doc, v, err = s.Catalog.AtVersion(ctx, e.Ref, number); err != nil {
 			return d, err
@@ -83,7 +101,10 @@ func (s *Service) defined(ctx context.Context, e catalog.Entity, at string) (Def
 
 // declaredAt reads an entity's document from the file that declares it, at a branch, a tag or a commit.
 func (s *Service) declaredAt(ctx context.Context, e catalog.Entity, rev string) (document.Document, string, error) {
-	if e.File.Repository == "" {
+	switch {
+	case e.UID == "":
+		return document.Document{}, "", fault.Errorf(fault.NotFound, "%s is deleted; name a version by its number", e.Ref)
+	case e.File.Repository == "":
 		return document.Document{}, "", fault.Errorf(fault.Invalid, "%s was applied, so it has versions and no commits; name a version by its number", e.Ref)
 	}
 	commit, err := s.Repositories.Resolve(ctx, e.File.Repository, rev)
@@ -97,7 +118,7 @@ func (s *Service) declaredAt(ctx context.Context, e catalog.Entity, rev string) 
 // Changes tells what changed in the definition of an API from one version, branch or commit to another; see Definition. Without
 // from it is the last version with another definition, and without to what is now.
 func (s *Service) Changes(ctx context.Context, r ref.Entity, from, to string) (Changed, error) {
-	e, err := s.Catalog.Get(ctx, r)
+	e, err := s.entity(ctx, r, to)
 	if err != nil {
 		return Changed{}, err
 	}

@@ -14,6 +14,22 @@ describe('doing something with many', () => {
       { item: 6, why: 'not 6' },
     ]);
   });
+  it('tells how far it is, and begins nothing once it is stopped', async () => {
+    const stop = new AbortController();
+    const told: number[] = [];
+    const begun: number[] = [];
+    const failed = await each(
+      [1, 2, 3, 4, 5],
+      async (n) => {
+        begun.push(n);
+        if (n === 3) stop.abort();
+      },
+      { atOnce: 1, told: (done) => told.push(done), signal: stop.signal },
+    );
+    expect(begun).toEqual([1, 2, 3]);
+    expect(told).toEqual([1, 2, 3]);
+    expect(failed.map((f) => f.item)).toEqual([4, 5]);
+  });
   it('does no more at once than it may', async () => {
     let busy = 0;
     let most = 0;
@@ -24,7 +40,7 @@ describe('doing something with many', () => {
         await Promise.resolve();
         busy--;
       },
-      3,
+      { atOnce: 3 },
     );
     expect(most).toBe(3);
     expect(await each([], () => Promise.reject(new Error('never')))).toEqual([]);

@@ -1,6 +1,7 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import { parseRef } from '../words/ref';
 import { api, body } from './client';
+import { each, type Track } from './each';
 import { stars } from './queries';
 import type { Edited, View } from './types';
 
@@ -47,25 +48,51 @@ export function useEdit() {
   });
 }
 
-/** Stars an entity, or takes its star; what is shown follows at once. */
-export function useStar() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: async ({ ref, on }: { ref: string; on: boolean }) => {
-      const path = parseRef(ref);
-      if (!path) return;
-      if (on) await body(api.PUT('/api/v1/stars/{kind}/{namespace}/{name}', { params: { path } }));
-      else await body(api.DELETE('/api/v1/stars/{kind}/{namespace}/{name}', { params: { path } }));
-    },
-    onMutate: ({ ref, on }) => {
+async function turnStar(ref: string, on: boolean) {
+  const path = parseRef(ref);
+  if (!path) return;
+  if (on) await body(api.PUT('/api/v1/stars/{kind}/{namespace}/{name}', { params: { path } }));
+  else await body(api.DELETE('/api/v1/stars/{kind}/{namespace}/{name}', { params: { path } }));
+}
+
+/** How many stars are kept of a person. */
+export const mostStars = 1000;
+
+interface Turned {
+  refs: string[];
+  on: boolean;
+}
+
+/** What is shown of stars follows at once. */
+function starring(client: QueryClient) {
+  return {
+    onMutate: ({ refs, on }: Turned) => {
+      const turned = new Set(refs);
       client.setQueryData(stars.queryKey, (had) =>
-        had ? [...had.filter((s) => s.ref !== ref), ...(on ? [{ ref }] : [])] : had,
+        had ? [...had.filter((s) => !turned.has(s.ref)), ...(on ? refs.map((ref) => ({ ref })) : [])] : had,
       );
     },
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ['stars'] });
       void client.invalidateQueries({ queryKey: ['entities'] });
     },
+  };
+}
+
+/** Stars an entity, or takes its star. */
+export function useStar() {
+  const { mutate } = useMutation({
+    mutationFn: ({ refs: [ref = ''], on }: Turned) => turnStar(ref, on),
+    ...starring(useQueryClient()),
+  });
+  return (ref: string, on: boolean) => mutate({ refs: [ref], on });
+}
+
+/** Stars many, or takes their stars, and gives those with which that failed. */
+export function useStarMany(track: Track) {
+  return useMutation({
+    mutationFn: ({ refs, on }: Turned) => each(refs, (ref) => turnStar(ref, on), track()),
+    ...starring(useQueryClient()),
   });
 }
 

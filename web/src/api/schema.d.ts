@@ -8580,7 +8580,7 @@ export interface operations {
     getDefinition: {
         parameters: {
             query?: {
-                /** @description Number of a version of the entity; branch, tag or commit of the repository that declares it; the present one when empty. */
+                /** @description Number of a version of the entity, also of one that is deleted by now; branch, tag or commit of the repository that declares it; the present one when empty. */
                 at?: string;
             };
             header?: never;

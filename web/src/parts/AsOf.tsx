@@ -1,5 +1,6 @@
 import { Alert, Button, Group, TextInput } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
 
 /** A time of the address as a field has it, in the reader's own zone. */
 function local(at?: string): string {
@@ -34,8 +35,16 @@ export function AsOf({
   );
 }
 
-/** Says that a page shows the past, and leads back. */
-export function AsOfBanner({ at, set }: { at: string; set: (at: string | undefined) => void }) {
+/** Says that a page shows the past, what of it is not there, and leads back. */
+export function AsOfBanner({
+  at,
+  set,
+  children,
+}: {
+  at: string;
+  set: (at: string | undefined) => void;
+  children?: ReactNode;
+}) {
   const date = new Date(at);
   return (
     <Alert color="yellow" variant="light" icon={<IconHistory size={18} aria-hidden />} p="xs">
@@ -45,7 +54,7 @@ export function AsOfBanner({ at, set }: { at: string; set: (at: string | undefin
           <strong>
             {Number.isNaN(date.getTime()) ? at : date.toLocaleString(undefined, { timeZoneName: 'short' })}
           </strong>
-          , as far as you may see it today.
+          , as far as you may see it today. {children}
         </span>
         <Group gap="xs">
           <AsOf at={at} set={set} label="Another time" />

@@ -72,5 +72,8 @@ describe('toYAML', () => {
   it('keeps texts of several lines as blocks', () => {
     expect(toYAML({ text: 'one\n\ntwo\n' })).toBe('text: |\n  one\n\n  two');
     expect(toYAML({ text: 'one\ntwo' })).toBe('text: |-\n  one\n  two');
+    expect(toYAML({ text: 'one\n\n', next: 1 })).toBe('text: |+\n  one\n\nnext: 1');
+    expect(toYAML({ text: '  one\ntwo' })).toBe('text: "  one\\ntwo"');
+    expect(toYAML({ text: 'one\r\ntwo' })).toBe('text: "one\\r\\ntwo"');
   });
 });

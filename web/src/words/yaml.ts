@@ -1,11 +1,15 @@
 const plainText = /^[A-Za-z_/][\w ./@()+-]*$/;
 const reserved = /^(true|false|null|yes|no|on|off|~)$/i;
 
+/** Whether lines are read again as they are when they are indented. */
+const asBlock = (text: string) => /^\S/.test(text) && !/[^\n\t\P{Cc}]/u.test(text);
+
 function scalar(value: unknown, indent: string): string {
   if (typeof value !== 'string') return JSON.stringify(value) ?? 'null';
-  if (value.includes('\n')) {
+  if (value.includes('\n') && asBlock(value)) {
     const lines = value.replace(/\n$/, '').split('\n');
-    return `${value.endsWith('\n') ? '|' : '|-'}\n${lines.map((line) => (line ? `${indent}${line}` : '')).join('\n')}`;
+    const end = value.endsWith('\n\n') ? '|+' : value.endsWith('\n') ? '|' : '|-';
+    return `${end}\n${lines.map((line) => (line ? `${indent}${line}` : '')).join('\n')}`;
   }
   return plainText.test(value) && !reserved.test(value) && !value.endsWith(' ') ? value : JSON.stringify(value);
 }

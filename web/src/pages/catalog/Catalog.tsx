@@ -55,7 +55,7 @@ export function Catalog() {
   const total = query.data?.pages[0]?.total;
   const narrowed = chosen(search).length;
   const [drawer, setDrawer] = useState(false);
-  const { selected, select, clear } = useSelection(JSON.stringify(filter));
+  const selection = useSelection(JSON.stringify(filter));
   const starred = new Set((useQuery(stars).data ?? []).map((s) => s.ref));
   const star = useStar();
   const [kept, setKept] = useState(0);
@@ -205,17 +205,19 @@ export function Catalog() {
                 sort={search.sort}
                 setSort={search.asOf ? undefined : (sort) => set({ sort })}
                 asOf={search.asOf}
-                selected={selected}
-                select={select}
+                selected={selection.selected}
+                select={selection.select}
                 starred={starred}
-                star={(ref, on) => star.mutate({ ref, on })}
+                star={star}
                 more={further.next === 'on'}
                 readMore={readMore}
               />
             )}
             {items.length > 0 && <LookFurther {...further} none={false} />}
           </Section>
-          {!search.asOf && <Bulk items={items} selected={selected} clear={clear} starred={starred} />}
+          {!search.asOf && (
+            <Bulk items={items} filter={filter} total={total ?? 0} selection={selection} starred={starred} />
+          )}
         </Stack>
       </div>
       <Drawer opened={drawer} onClose={() => setDrawer(false)} title="Filters" position="left" size="xs">

@@ -29,7 +29,7 @@ export function Gaps() {
   const query = useInfiniteQuery(entities({ gap, kind, space }, 200));
   const { fetchNextPage, isFetchingNextPage } = query;
   const items = useMemo(() => query.data?.pages.flatMap((p) => p.items) ?? [], [query.data]);
-  const { selected, select, clear } = useSelection(`${gap} ${kind} ${space}`);
+  const selection = useSelection(`${gap} ${kind} ${space}`);
   const starred = new Set((useQuery(stars).data ?? []).map((s) => s.ref));
   const star = useStar();
   const readMore = useCallback(() => {
@@ -87,16 +87,16 @@ export function Gaps() {
             items={items}
             total={total}
             columns={shown}
-            selected={selected}
-            select={select}
+            selected={selection.selected}
+            select={selection.select}
             starred={starred}
-            star={(ref, on) => star.mutate({ ref, on })}
+            star={star}
             more={query.hasNextPage}
             readMore={readMore}
           />
         )}
       </Section>
-      <Bulk items={items} selected={selected} clear={clear} starred={starred} />
+      <Bulk items={items} filter={{ gap, kind, space }} total={total} selection={selection} starred={starred} />
     </Page>
   );
 }

@@ -1,7 +1,8 @@
 import { List, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 
-const shown = 20;
+/** How many are shown. */
+export const shown = 20;
 
 /** Things and what there is to say of each, the first of them. */
 export function Names({ items }: { items: { key: string; text: ReactNode }[] }) {
@@ -21,6 +22,9 @@ export function Names({ items }: { items: { key: string; text: ReactNode }[] }) 
     </div>
   );
 }
+
+/** How many a command names; more are too many for a line. */
+export const commanded = 200;
 
 /** "1 file", "2 files". */
 export const counted = (n: number, one: string, many = `${one}s`) =>

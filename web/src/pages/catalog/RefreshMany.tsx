@@ -1,12 +1,12 @@
 import { Anchor, Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { api, body } from '../../api/client';
-import { each } from '../../api/each';
-import type { Entity } from '../../api/types';
+import { each, type Track } from '../../api/each';
 import { CopyCommand } from '../../parts/CopyCommand';
-import { readBy } from './locations';
-import { counted, Names } from './Names';
+import { type Placed, readBy } from './locations';
+import { commanded, counted, Names } from './Names';
 
 interface Refreshed {
   read: number;
@@ -15,17 +15,21 @@ interface Refreshed {
   others: string[];
 }
 
-/** Has the files read again that declare entities, each once. */
-export function useRefreshMany() {
+/** Has the files read again that declare entities, each once. Its total is how many there are. */
+export function useRefreshMany(track?: Track) {
   const client = useQueryClient();
-  return useMutation({
-    mutationFn: async (entities: Entity[]): Promise<Refreshed> => {
+  const refresh = useMutation({
+    mutationFn: async (entities: Placed[]): Promise<Refreshed> => {
       const { locations, others } = readBy(entities);
       const wrong: Refreshed['trouble'] = [];
-      const failed = await each(locations, async ({ id, source }) => {
-        const read = await body(api.POST('/api/v1/locations/{id}/refresh', { params: { path: { id } } }));
-        if (read.error) wrong.push({ id, source, why: read.error });
-      });
+      const failed = await each(
+        locations,
+        async ({ id, source }) => {
+          const read = await body(api.POST('/api/v1/locations/{id}/refresh', { params: { path: { id } } }));
+          if (read.error) wrong.push({ id, source, why: read.error });
+        },
+        track?.(),
+      );
       return {
         read: locations.length - failed.length - wrong.length,
         locations: locations.map((l) => l.id),
@@ -38,6 +42,9 @@ export function useRefreshMany() {
         void client.invalidateQueries({ queryKey: [key] });
     },
   });
+  const { variables } = refresh;
+  const total = useMemo(() => readBy(variables ?? []).locations.length, [variables]);
+  return { ...refresh, total };
 }
 
 /** What came of it. */
@@ -48,7 +55,7 @@ export function RefreshMany({ done, close }: { done: Refreshed; close: () => voi
         <Text size="sm" role="status">
           {done.locations.length === 0
             ? 'None of them comes from a file.'
-            : `${done.read} of ${counted(done.locations.length, 'location')} were read again.`}
+            : `${done.read.toLocaleString('en')} of ${counted(done.locations.length, 'location')} ${done.locations.length === 1 ? 'was' : 'were'} read again.`}
         </Text>
         <Names
           items={done.trouble.map((t) => ({
@@ -73,7 +80,7 @@ export function RefreshMany({ done, close }: { done: Refreshed; close: () => voi
           </Text>
         )}
         <Group justify="flex-end" gap="xs">
-          {done.locations.length > 0 && (
+          {done.locations.length > 0 && done.locations.length <= commanded && (
             <CopyCommand command={`roadbed location refresh ${done.locations.join(' ')}`} />
           )}
           <Button onClick={close}>Done</Button>

@@ -4,34 +4,50 @@ import { api, body } from '../../api/client';
 import { each } from '../../api/each';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { parseRef } from '../../words/ref';
-import { Names } from './Names';
+import { commanded, counted, Names } from './Names';
+import { Far, useProgress } from './Progress';
+
+interface Props {
+  refs: string[];
+  close: (done: boolean) => void;
+  /** Is called instead of telling what came of it, when none stays. */
+  gone?: () => void;
+}
 
 /** Deletes entities one by one, and tells which stay and why: what files declare is removed there. */
-export function RemoveMany({ refs, close }: { refs: string[]; close: (done: boolean) => void }) {
+export function RemoveMany({ refs, close, gone }: Props) {
   const client = useQueryClient();
+  const { done, track, stop } = useProgress();
   const remove = useMutation({
     mutationFn: async () => {
-      const stay = await each(refs, async (ref) => {
-        const path = parseRef(ref);
-        if (path) await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
-      });
+      const stay = await each(
+        refs,
+        async (ref) => {
+          const path = parseRef(ref);
+          if (path) await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
+        },
+        track(),
+      );
       return stay.map(({ item, why }) => ({ key: item, text: `${item}: ${why}` }));
     },
-    onSettled: () => client.invalidateQueries({ queryKey: ['entities'] }),
+    onSuccess: (stay) => stay.length === 0 && gone?.(),
+    onSettled: () => {
+      for (const key of ['entities', 'facets']) void client.invalidateQueries({ queryKey: [key] });
+    },
   });
   const stay = remove.data;
   return (
     <Modal
       opened
-      onClose={() => close(Boolean(stay))}
-      title={`Delete ${refs.length} ${refs.length === 1 ? 'entity' : 'entities'}`}
+      onClose={() => remove.isPending || close(Boolean(stay))}
+      title={`Delete ${counted(refs.length, 'entity', 'entities')}`}
       centered
     >
       <Stack>
         {stay ? (
           <>
-            <Text size="sm">
-              {refs.length - stay.length} of {refs.length} were deleted.
+            <Text size="sm" role="status">
+              {(refs.length - stay.length).toLocaleString('en')} of {refs.length.toLocaleString('en')} were deleted.
             </Text>
             <Names items={stay} />
           </>
@@ -41,9 +57,10 @@ export function RemoveMany({ refs, close }: { refs: string[]; close: (done: bool
             since it would come back.
           </Text>
         )}
+        {remove.isPending && refs.length > 1 && <Far what="Deleted" done={done} of={refs.length} stop={stop} />}
         <Group justify="flex-end" gap="xs">
-          <CopyCommand command={`roadbed delete ${refs.join(' ')}`} />
-          <Button variant="default" onClick={() => close(Boolean(stay))}>
+          {refs.length <= commanded && <CopyCommand command={`roadbed delete ${refs.join(' ')}`} />}
+          <Button variant="default" disabled={remove.isPending} onClick={() => close(Boolean(stay))}>
             {stay ? 'Done' : 'Keep them'}
           </Button>
           {!stay && (

@@ -3,39 +3,56 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, body } from '../../api/client';
 import { each } from '../../api/each';
-import type { Entity } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Rows } from '../../parts/Page';
 import { parseRef } from '../../words/ref';
-import { goingWith, registeredBy } from './locations';
-import { counted, Names } from './Names';
+import { goingWith, type Placed, registeredBy } from './locations';
+import { commanded, counted, Names, shown } from './Names';
+import { Far, useProgress } from './Progress';
+
+interface Props {
+  entities: Placed[];
+  close: (done: boolean) => void;
+  /** Is called instead of telling what came of it, when none stays. */
+  gone?: () => void;
+}
 
 /** Takes the locations away that entities come from: whole ones, so it is told first what goes besides. */
-export function UnregisterMany({ entities, close }: { entities: Entity[]; close: (done: boolean) => void }) {
+export function UnregisterMany({ entities, close, gone }: Props) {
   const client = useQueryClient();
+  const { done, track, stop } = useProgress();
   const [{ locations, orphans, others }] = useState(() => registeredBy(entities));
   const [agreed, setAgreed] = useState(false);
   const going = useQuery({
     queryKey: ['unregister', locations.map((l) => l.id)],
-    queryFn: () => goingWith(locations),
+    queryFn: () => goingWith(locations, track()),
+    retry: false,
     gcTime: 0,
   });
   const remove = useMutation({
     mutationFn: async () => {
       const names = new Map(going.data?.map((g) => [g.id, g.name]));
-      const stay = await each(locations, ({ id }) =>
-        body(api.DELETE('/api/v1/locations/{id}', { params: { path: { id } } })),
+      const { told, signal } = track();
+      const stay = await each(
+        locations,
+        ({ id }) => body(api.DELETE('/api/v1/locations/{id}', { params: { path: { id } } })),
+        { told, signal },
       );
-      const left = await each(orphans, async (ref) => {
-        const path = parseRef(ref);
-        if (path) await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
-      });
+      const left = await each(
+        orphans,
+        async (ref) => {
+          const path = parseRef(ref);
+          if (path) await body(api.DELETE('/api/v1/entities/{kind}/{namespace}/{name}', { params: { path } }));
+        },
+        { told: (n) => told?.(locations.length + n), signal },
+      );
       return [
         ...stay.map(({ item, why }) => ({ key: item.id, text: `${names.get(item.id) ?? item.source}: ${why}` })),
         ...left.map(({ item, why }) => ({ key: item, text: `${item}: ${why}` })),
       ];
     },
+    onSuccess: (stay) => stay.length === 0 && gone?.(),
     onSettled: () => {
       for (const key of ['entities', 'entity', 'facets', 'locations'])
         void client.invalidateQueries({ queryKey: [key] });
@@ -48,7 +65,7 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
   return (
     <Modal
       opened
-      onClose={() => close(Boolean(stay))}
+      onClose={() => remove.isPending || close(Boolean(stay))}
       title={`Unregister ${counted(entities.length, 'entity', 'entities')}`}
       size="lg"
       centered
@@ -57,13 +74,16 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
         {stay ? (
           <>
             <Text size="sm" role="status">
-              {asked - stay.length} of {asked} were unregistered.
+              {(asked - stay.length).toLocaleString('en')} of {asked.toLocaleString('en')} were unregistered.
             </Text>
             <Names items={stay} />
           </>
         ) : (
           <>
             <Failure error={going.error} retry={() => going.refetch()} />
+            {going.isPending && locations.length > shown && (
+              <Far what="Locations looked at" done={done} of={locations.length} stop={stop} />
+            )}
             {going.isPending && <Rows count={2} />}
             {locations.length > 0 && going.data && (
               <>
@@ -106,18 +126,19 @@ export function UnregisterMany({ entities, close }: { entities: Entity[]; close:
             )}
             {besides > 0 && (
               <Checkbox
-                label={`Also the ${besides === 1 ? 'one' : besides.toLocaleString('en')} that I did not select`}
+                label={`Also the ${besides === 1 ? 'one' : besides.toLocaleString('en')} ${entities.length === 1 ? 'beside it' : 'that I did not select'}`}
                 checked={agreed}
                 onChange={(e) => setAgreed(e.currentTarget.checked)}
               />
             )}
           </>
         )}
+        {remove.isPending && asked > 1 && <Far what="Unregistered" done={done} of={asked} stop={stop} />}
         <Group justify="flex-end" gap="xs">
-          {locations.length > 0 && (
+          {locations.length > 0 && locations.length <= commanded && (
             <CopyCommand command={`roadbed location remove ${locations.map((l) => l.id).join(' ')}`} />
           )}
-          <Button variant="default" onClick={() => close(Boolean(stay))}>
+          <Button variant="default" disabled={remove.isPending} onClick={() => close(Boolean(stay))}>
             {stay ? 'Done' : 'Keep them'}
           </Button>
           {!stay && (

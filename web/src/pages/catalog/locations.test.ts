@@ -60,6 +60,19 @@ describe('what goes with locations', () => {
       chosen.map((c) => ({ ...c, name: `crew/all@main:${c.id}.yaml`, total: 7, some: c.refs })),
     );
   });
+  it('is counted of many, of which the first are named', async () => {
+    answering(() => 0);
+    const many = [...Array(30).keys()].map((n) => ({ id: `loc_${n}`, source: `${n}.yaml`, refs: [] }));
+    let last = 0;
+    const going = await goingWith(many, {
+      told: (done) => {
+        last = done;
+      },
+    });
+    expect(going.map((g) => g.total)).toEqual(many.map(() => 7));
+    expect([going[0]?.name, going[29]?.name]).toEqual(['crew/all@main:loc_0.yaml', '29.yaml']);
+    expect(last).toBe(30);
+  });
   it.each([
     ['/api/v1/locations/{id}', 503],
     ['/api/v1/entities', 429],

@@ -1,9 +1,11 @@
 import { api, body } from '../../api/client';
-import { each } from '../../api/each';
+import { each, type Options } from '../../api/each';
 import { Problem } from '../../api/problem';
 import type { Entity } from '../../api/types';
+import { shown } from './Names';
 
-type Placed = Pick<Entity, 'ref' | 'source' | 'location' | 'origin' | 'orphan'>;
+/** An entity with what tells where it comes from. */
+export type Placed = Pick<Entity, 'ref' | 'source' | 'location' | 'origin' | 'orphan'>;
 
 /** A location, with what is chosen of it. */
 export interface Chosen {
@@ -45,6 +47,7 @@ function add(locations: Map<string, Chosen>, id: string, e: Placed) {
 
 /** A location that is to go, with all that came from it. */
 export interface Going extends Chosen {
+  /** What it is called; of one that is not among the first, a file of it. */
   name: string;
   total: number;
   /** The first of what came from it. */
@@ -52,18 +55,20 @@ export interface Going extends Chosen {
 }
 
 /** What each location is called, and what goes with it. It fails where that can't be read of one: nobody agrees to what is not told. */
-export async function goingWith(locations: Chosen[]): Promise<Going[]> {
-  const found: Going[] = [];
-  const [failed] = await each(locations, async (chosen) => {
-    const { id } = chosen;
-    const going: Going = { ...chosen, name: chosen.source, total: 0, some: [] };
-    found.push(going);
-    const at = await body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } }));
-    going.name = `${at.repository}${at.ref ? `@${at.ref}` : ''}:${at.path}`;
+export async function goingWith(locations: Chosen[], progress: Options = {}): Promise<Going[]> {
+  const found: Going[] = locations.map((chosen) => ({ ...chosen, name: chosen.source, total: 0, some: [] }));
+  const named = new Set(found.slice(0, shown));
+  const work = async (going: Going) => {
+    const { id } = going;
+    if (named.has(going)) {
+      const at = await body(api.GET('/api/v1/locations/{id}', { params: { path: { id } } }));
+      going.name = `${at.repository}${at.ref ? `@${at.ref}` : ''}:${at.path}`;
+    }
     const all = await body(api.GET('/api/v1/entities', { params: { query: { location: id, limit: 3 } } }));
     going.total = all.total;
     going.some = all.items.map((e) => e.ref);
-  });
+  };
+  const [failed] = await each(found, work, progress);
   if (failed) throw new Problem(0, 'It can’t be told what would go', `${failed.item.source}: ${failed.why}`);
   return found;
 }

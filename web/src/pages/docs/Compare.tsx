@@ -11,15 +11,19 @@ import { shortCommit } from '../../words/ref';
 interface Props {
   path: { kind: string; namespace: string; name: string };
   version: number;
+  /** The version is one of the past. */
+  past: boolean;
 }
 
 /** What changed in the definition of an API between two versions, branches or commits. */
-export function Compare({ path, version }: Props) {
+export function Compare({ path, version, past }: Props) {
   const [from, setFrom] = useState('');
   const [to, setTo] = useState('');
   const [askedFrom] = useDebouncedValue(from.trim(), 300);
   const [askedTo] = useDebouncedValue(to.trim(), 300);
-  const query = useQuery(definitionChanges(path, askedFrom || undefined, askedTo || undefined));
+  const query = useQuery(
+    definitionChanges(path, askedFrom || undefined, askedTo || (past ? String(version) : undefined)),
+  );
   const c = query.data;
   return (
     <Section title="Changes" flush>
@@ -32,7 +36,7 @@ export function Compare({ path, version }: Props) {
         />
         <TextInput
           label="To"
-          placeholder={`now, version ${version}`}
+          placeholder={`${past ? 'then' : 'now'}, version ${version}`}
           description="A version's number, a branch, a tag or a commit"
           inputWrapperOrder={['label', 'input', 'description']}
           value={to}

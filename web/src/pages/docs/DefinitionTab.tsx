@@ -13,10 +13,20 @@ import { Compare } from './Compare';
 import classes from './definition.module.css';
 import { Fields, TypeText } from './Fields';
 
+interface Props {
+  entity: Entity;
+  /** It is a version of the past. */
+  past: boolean;
+}
+
 /** The definition of an API, or where one without a definition is reached. */
-export default function DefinitionTab({ entity }: { entity: Entity }) {
+export default function DefinitionTab({ entity, past }: Props) {
   const remotes = remotesOf(entity);
-  return hasDefinition(entity) || remotes.length === 0 ? <Definition entity={entity} /> : <Remotes remotes={remotes} />;
+  return hasDefinition(entity) || remotes.length === 0 ? (
+    <Definition entity={entity} past={past} />
+  ) : (
+    <Remotes remotes={remotes} />
+  );
 }
 
 function Remotes({ remotes }: { remotes: Remote[] }) {
@@ -32,9 +42,9 @@ function Remotes({ remotes }: { remotes: Remote[] }) {
 }
 
 /** The definition of an API, readable whatever its format, and what changed in it. */
-function Definition({ entity }: { entity: Entity }) {
+function Definition({ entity, past }: Props) {
   const path = { kind: 'api', namespace: entity.namespace, name: entity.name };
-  const query = useQuery(definition(path));
+  const query = useQuery(definition(path, past ? String(entity.version) : undefined));
   const [look, setLook] = useState('read');
   if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   const d = query.data;
@@ -68,7 +78,7 @@ function Definition({ entity }: { entity: Entity }) {
           <Block text={d.text} />
         </Section>
       ) : look === 'changes' ? (
-        <Compare path={path} version={entity.version} />
+        <Compare path={path} version={entity.version} past={past} />
       ) : (
         <Readable d={d} />
       )}

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Tabs } from '@mantine/core';
+import { Alert, Badge, Button } from '@mantine/core';
 import { IconPencil } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
@@ -6,26 +6,17 @@ import { lazy, Suspense, useState } from 'react';
 import { asProblem } from '../../api/problem';
 import { entity as entityQuery } from '../../api/queries';
 import { AsOfBanner } from '../../parts/AsOf';
-import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
-import { Page, Rows, Section } from '../../parts/Page';
+import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
-import { RunsOf } from '../../parts/RunsOf';
 import { PageSkeleton } from '../../shell/PageSkeleton';
-import { toYAML } from '../../words/yaml';
-import Changes from '../ledger/Changes';
+import { EntityActions } from './EntityActions';
+import { EntityTabs } from './EntityTabs';
 import { Gone } from './Gone';
-import { Overview } from './Overview';
-import { Relations } from './Relations';
 import { SignInLink } from './SignInLink';
-import { Versions } from './Versions';
-import { hasDocs } from './written';
-
-const DocsTab = lazy(() => import('../docs/DocsTab'));
-const DefinitionTab = lazy(() => import('../docs/DefinitionTab'));
-
-const Standings = lazy(() => import('../scorecards/Standings'));
+import { StarButton } from './StarButton';
+import { useGone } from './useGone';
 
 const EditEntity = lazy(() => import('./EditEntity'));
 
@@ -33,9 +24,10 @@ const route = getRouteApi('/shell/catalog/$kind/$namespace/$name');
 
 export function EntityPage() {
   const { kind, namespace, name } = route.useParams();
-  const { tab = 'overview', asOf } = route.useSearch();
+  const { asOf } = route.useSearch();
   const navigate = route.useNavigate();
   const query = useQuery(entityQuery(kind, namespace, name, asOf));
+  const gone = useGone({ kind, namespace, name }, asOf);
   const [editing, setEditing] = useState(false);
   if (query.isLoadingError && !asOf && asProblem(query.error).status === 404)
     return <Gone of={{ kind, namespace, name }} error={query.error} retry={() => query.refetch()} />;
@@ -48,13 +40,14 @@ export function EntityPage() {
     );
   }
   const entity = query.data;
-  if (!entity) return <PageSkeleton />;
+  if (!entity || gone === undefined) return <PageSkeleton />;
   return (
     <Page
       title={entity.title || entity.name}
       query={query}
       marks={
         <>
+          {!asOf && <StarButton of={entity.ref} />}
           <Badge variant="default" tt="none" fw={500}>
             {entity.kind}
           </Badge>
@@ -85,7 +78,8 @@ export function EntityPage() {
                 : `roadbed describe ${kind} ${namespace}/${name}`
             }
           />
-          {entity.kind === 'User' && <SignInLink user={entity.ref} />}
+          {entity.kind === 'User' && !asOf && <SignInLink user={entity.ref} />}
+          <EntityActions entity={entity} asOf={asOf} />
           {!asOf && (
             <Button
               variant="default"
@@ -103,7 +97,13 @@ export function EntityPage() {
           <EditEntity entity={entity} close={() => setEditing(false)} />
         </Suspense>
       )}
-      {asOf && <AsOfBanner at={asOf} set={(at) => navigate({ search: (s) => ({ ...s, asOf: at }) })} />}
+      {asOf && (
+        <AsOfBanner at={asOf} set={(at) => navigate({ search: (s) => ({ ...s, asOf: at }) })}>
+          {gone
+            ? 'It was deleted since, so that its docs, scorecards and runs are not shown.'
+            : 'Scorecards, runs and what is delivered are known of now alone.'}
+        </AsOfBanner>
+      )}
       {entity.error && (
         <Alert
           color="yellow"
@@ -118,65 +118,7 @@ export function EntityPage() {
           Its location keeps such entities. It goes when somebody deletes it, and belongs to whoever declares it again.
         </Alert>
       )}
-      <Tabs
-        value={tab}
-        onChange={(value) => navigate({ search: (s) => ({ ...s, tab: value ?? undefined }), replace: true })}
-        keepMounted={false}
-      >
-        <Tabs.List mb="md">
-          <Tabs.Tab value="overview">Overview</Tabs.Tab>
-          {entity.kind === 'API' && <Tabs.Tab value="definition">Definition</Tabs.Tab>}
-          {hasDocs(entity) && <Tabs.Tab value="docs">Docs</Tabs.Tab>}
-          <Tabs.Tab value="relations">Relations</Tabs.Tab>
-          <Tabs.Tab value="scorecards">Scorecards</Tabs.Tab>
-          <Tabs.Tab value="runs">Runs</Tabs.Tab>
-          <Tabs.Tab value="history">History</Tabs.Tab>
-          <Tabs.Tab value="document">Document</Tabs.Tab>
-        </Tabs.List>
-        <Tabs.Panel value="overview">
-          <Overview entity={entity} />
-        </Tabs.Panel>
-        <Tabs.Panel value="definition">
-          <Suspense fallback={<Rows />}>
-            <DefinitionTab entity={entity} />
-          </Suspense>
-        </Tabs.Panel>
-        <Tabs.Panel value="docs">
-          <Suspense fallback={<Rows />}>
-            <DocsTab entity={entity} />
-          </Suspense>
-        </Tabs.Panel>
-        <Tabs.Panel value="relations">
-          <Relations entity={entity} />
-        </Tabs.Panel>
-        <Tabs.Panel value="scorecards">
-          <Suspense fallback={<Rows />}>
-            <Standings entity={entity} />
-          </Suspense>
-        </Tabs.Panel>
-        <Tabs.Panel value="runs">
-          <Section flush>
-            <RunsOf
-              filter={{ subject: entity.ref }}
-              label={`Runs of ${entity.name}`}
-              none="Nothing has run on this yet."
-            />
-          </Section>
-        </Tabs.Panel>
-        <Tabs.Panel value="history">
-          <div style={{ display: 'grid', gap: 24 }}>
-            <Versions of={entity.ref} />
-            <Section title="Ledger" flush>
-              <Changes filter={{ ref: entity.ref }} />
-            </Section>
-          </div>
-        </Tabs.Panel>
-        <Tabs.Panel value="document">
-          <Section>
-            <Block text={toYAML(entity.document)} />
-          </Section>
-        </Tabs.Panel>
-      </Tabs>
+      <EntityTabs entity={entity} asOf={asOf} gone={gone} />
     </Page>
   );
 }

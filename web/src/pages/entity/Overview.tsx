@@ -18,13 +18,15 @@ import { Related } from './Related';
 import { Spec } from './Spec';
 import { pairsOf } from './written';
 
-export function Overview({ entity }: { entity: Entity }) {
+/** What there is to know of an entity; of the past without what is delivered and what runs, which are of now. */
+export function Overview({ entity, past }: { entity: Entity; past: boolean }) {
+  const links = (kind: string) => (past ? [] : linked(entity, kind));
   const app = useQueries({
-    queries: linked(entity, 'application').map((r) => application(r.namespace, r.name)),
+    queries: links('application').map((r) => application(r.namespace, r.name)),
     combine: (asked) => asked.flatMap(({ data }) => data ?? []),
   });
   const stack = useQueries({
-    queries: linked(entity, 'stack').map((r) => stackQuery(r.namespace, r.name)),
+    queries: links('stack').map((r) => stackQuery(r.namespace, r.name)),
     combine: (asked) => asked.flatMap(({ data }) => data ?? []),
   });
   const repository = app[0]?.repository ?? stack[0]?.repository;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { deedsOf } from './deeds';
 import { related } from './linked';
 import { restOfSpec } from './rest';
 import { whence } from './whence';
-import { hasDefinition, hasDocs, linksOf, outward, pairsOf, remotesOf, target, titleOf } from './written';
+import { docsBeside, hasDefinition, hasDocs, linksOf, outward, pairsOf, remotesOf, target, titleOf } from './written';
 
 describe('what people wrote of an entity', () => {
   it('leads to the web and to mail, and nowhere else', () => {
@@ -178,5 +179,34 @@ describe('the tabs of an entity', () => {
       false,
       false,
     ]);
+  });
+});
+
+describe('docs of the past', () => {
+  const of = (annotations: Record<string, string>, commit?: string) =>
+    docsBeside({ commit, document: { metadata: { annotations } } });
+  it('are known where they are beside the file', () => {
+    expect(of({}, 'abc')).toBe(true);
+    expect(of({ 'backstage.io/techdocs-ref': 'dir:docs' }, 'abc')).toBe(true);
+    expect(of({ 'backstage.io/techdocs-ref': 'dir:.', 'backstage.io/techdocs-entity': 'component:a' }, 'abc')).toBe(
+      true,
+    );
+  });
+  it('are not known elsewhere, and of what was applied', () => {
+    expect(of({})).toBe(false);
+    expect(of({ 'backstage.io/techdocs-ref': 'url:https://a.test/b' }, 'abc')).toBe(false);
+    expect(of({ 'backstage.io/techdocs-entity': 'component:a' }, 'abc')).toBe(false);
+  });
+});
+
+describe('what can be done with an entity', () => {
+  it('is by what brought it', () => {
+    const file = { source: 'crew/all/shop.yaml', commit: 'abc', location: 'loc_2', origin: 'loc_1' };
+    expect(deedsOf(file)).toEqual(['refresh', 'unregister']);
+    expect(deedsOf({ ...file, orphan: true })).toEqual(['delete']);
+    expect(deedsOf({ source: 'apply' })).toEqual(['delete']);
+    expect(deedsOf({ source: 'company' })).toEqual(['delete']);
+    for (const source of ['push:lake', 'roadbed:kinds', 'directory:default/people', 'discovery:default/acme'])
+      expect(deedsOf({ source }), source).toEqual([]);
   });
 });

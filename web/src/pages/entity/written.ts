@@ -84,6 +84,14 @@ export const hasDocs = (entity: Pick<Entity, 'kind' | 'document'>): boolean =>
     ([key]) => key === 'backstage.io/techdocs-ref' || key === 'backstage.io/techdocs-entity',
   );
 
+/** Whether its docs are in the repository of the file that declares it, so that the commit of the one is that of the other. */
+export const docsBeside = (entity: Pick<Entity, 'commit' | 'document'>): boolean => {
+  const said = new Map(pairsOf(entity, 'annotations'));
+  const at = said.get('backstage.io/techdocs-ref')?.trim();
+  if (!entity.commit) return false;
+  return at ? at.startsWith('dir:') : !said.has('backstage.io/techdocs-entity');
+};
+
 export interface Remote {
   type: string;
   url: string;
