@@ -90,6 +90,9 @@ func (s *Service) MayRetry(r Run, steps []Step) bool {
 	v := NewView(kind, r, r.Updated)
 	for i := range steps {
 		step := steps[i] // the kind changes what it sees
+		if s.open(&step) != nil {
+			return false
+		}
 		v.Steps = append(v.Steps, &step)
 	}
 	return kind.Retry(v) == nil
