@@ -33,6 +33,9 @@ type Kind struct {
 	Cancel func(v *View) error
 	// Retry sets a run that has ended back to a state from which Advance goes on. Nil means that it can't be.
 	Retry func(v *View) error
+	// Retrier, when there is one, asks whoever retries for the product's own right, and may write down who it is, in the
+	// transaction of the retry.
+	Retrier func(ctx context.Context, tx *store.Tx, r Run) error
 	// Ended, when there is one, lets the product drop what an ended run needs no more, in the transaction that ends it.
 	Ended func(ctx context.Context, tx *store.Tx, r Run) error
 }
