@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -13,8 +14,18 @@ import (
 
 // storedJob is a job as its row has it.
 type storedJob struct {
-	worker.Job        // of a sealed one: its kind and action alone
+	worker.Job        // of a sealed one, its shownJob
 	Whole      []byte `json:"whole,omitempty"` // a worker.Job, sealed
+}
+
+// shownJob is what can be seen of a job that is sealed: its kind, its action, and which secrets it knows, unless their
+// names tell something.
+func shownJob(job worker.Job) worker.Job {
+	hide := worker.Hiding(job.Masks)
+	shown := worker.Job{Kind: job.Kind, Action: job.Action}
+	shown.MaskRefs = slices.Concat(slices.Sorted(maps.Values(job.SecretEnv)), job.MaskRefs)
+	shown.MaskRefs = slices.DeleteFunc(shown.MaskRefs, func(r string) bool { return hide(r) != r })
+	return shown
 }
 
 // storedResult is a result as its row has it.

@@ -48,6 +48,9 @@ func TestWhatAStepGaveIsOpenedForProductsAlone(t *testing.T) {
 		if got := d.Steps[0].Result; got.Clear != nil || got.Given().Outputs["out"] != "***" {
 			t.Errorf("people see %+v", got)
 		}
+		if job := d.Steps[1].Job; len(job.Argv) > 0 || len(job.Masks) > 0 || len(job.MaskRefs) != 1 || job.MaskRefs[0] != "default/known" {
+			t.Errorf("of the job after it people see %+v", job)
+		}
 		if err := b.runs.Open(d.Steps); err != nil || d.Steps[0].Result.Given().Outputs["out"] != "hunter22" {
 			t.Errorf("opened it is %+v, %v", d.Steps[0].Result, err)
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 )
 
 //go:embed migrations/*.sql
@@ -167,7 +166,7 @@ func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
 	}
 	stored := storedJob{Job: s.Job}
 	if s.sealedJob != nil {
-		stored = storedJob{worker.Job{Kind: s.Job.Kind, Action: s.Job.Action}, s.sealedJob}
+		stored = storedJob{shownJob(s.Job), s.sealedJob}
 	}
 	job, err := encode(stored)
 	if err != nil {

@@ -128,7 +128,7 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 	var err error
 	err = patiently(ctx, w.Patience, func() error {
 		if result, err = handle(ctx, l, log); fault.Is(err, fault.Unavailable) {
-			w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", err)
+			w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", Masked(err.Error(), secretsOf(l)))
 		}
 		return err
 	})
@@ -136,7 +136,7 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 		return result
 	}
 	if fault.KindOf(err) == fault.Internal {
-		w.Log.Error("a platform action broke", "action", l.Job.Action, "step", l.Step, "error", err)
+		w.Log.Error("a platform action broke", "action", l.Job.Action, "step", l.Step, "error", Masked(err.Error(), secretsOf(l)))
 	}
 	result.Message = fault.Message(err)
 	if result.ExitCode == 0 {
