@@ -33,6 +33,9 @@ type Kind struct {
 	Cancel func(v *View) error
 	// Retry sets a run that has ended back to a state from which Advance goes on. Nil means that it can't be.
 	Retry func(v *View) error
+	// Retrier, when there is one, asks whoever retries for the product's own right, and may write down who it is, in the
+	// transaction of the retry.
+	Retrier func(ctx context.Context, tx *store.Tx, r Run) error
 	// Ended, when there is one, lets the product drop what an ended run needs no more, in the transaction that ends it.
 	Ended func(ctx context.Context, tx *store.Tx, r Run) error
 }
@@ -77,10 +80,13 @@ type View struct {
 	Now     time.Time
 	Locked  bool // the run holds its lock; true when it has none
 
-	kind  Kind
-	moves []move
-	logs  []string // of the attempts that a worker had and that end
-	dirty bool
+	kind   Kind
+	moves  []move
+	logs   []string // of the attempts that a worker had and that end
+	dirty  bool
+	broken error // why Advance would see too little
+	hide   func(string) string
+	hidden []string // what hide takes out
 }
 
 type move struct{ from, to, reason string }
@@ -103,7 +109,8 @@ func (v *View) Step(key string) *Step {
 	return nil
 }
 
-// Add adds a step, ready for a worker unless its state says otherwise. Adding a key that exists gives what exists.
+// Add adds a step, ready for a worker unless its state says otherwise. Adding a key that exists gives what exists. A job
+// that is added after a step gave secrets hides them too, and rests sealed.
 func (v *View) Add(s Step) *Step {
 	if have := v.Step(s.Key); have != nil {
 		return have
@@ -132,6 +139,11 @@ func (v *View) Add(s Step) *Step {
 	if s.State.Done() {
 		s.Ended = v.Now
 	}
+	s.Title, s.Reason = v.Hide(s.Title), v.Hide(s.Reason)
+	if secrets := secretsOf(v.Steps); len(secrets) > 0 && s.Job.Kind != "" { // it may have been made of what they are in
+		s.Job.Masks = append(slices.Clip(s.Job.Masks), secrets...)
+		s.Job.Sealed = true
+	}
 	s.Run, s.fresh, s.changed = v.Run.ID, true, true
 	v.Steps = append(v.Steps, &s)
 	v.dirty = true
@@ -155,7 +167,7 @@ func (v *View) Again(s *Step) {
 	s.MaxAttempts++
 	s.State, s.Reason, s.Ready = StepReady, "", v.Now
 	s.Started, s.Ended, s.Worker = time.Time{}, time.Time{}, ""
-	s.Result = worker.Result{}
+	s.Result, s.sealedResult = worker.Result{}, nil
 	s.cancelRequest = false
 	v.touch(s)
 }
@@ -166,11 +178,11 @@ func (v *View) End(s *Step, state StepState, reason string) {
 	if s.State.Done() || s.State == StepLeased || !state.Done() {
 		return
 	}
-	s.State, s.Reason, s.Ended = state, reason, v.Now
+	s.State, s.Reason, s.Ended = state, v.Hide(reason), v.Now
 	v.touch(s)
 }
 
-// SetData replaces the product's own data of a step.
+// SetData replaces the product's own data of a step, which people see as it is.
 func (v *View) SetData(s *Step, data any) {
 	raw, err := json.Marshal(data)
 	if err == nil && string(raw) != string(s.Data) {
@@ -210,6 +222,7 @@ func (v *View) Reopen(state, reason string) error {
 }
 
 func (v *View) force(state, reason string, there State) {
+	reason = v.Hide(reason)
 	v.moves = append(v.moves, move{v.Run.State, state, reason})
 	v.Run.State, v.Run.Reason = state, reason
 	v.Run.Terminal, v.Run.Waiting = there.Terminal, there.Waiting
@@ -221,11 +234,14 @@ func (v *View) force(state, reason string, there State) {
 	}
 }
 
-// Output sets what the run gives.
+// Output sets what the run gives, for people: secrets that steps gave are taken out.
 func (v *View) Output(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("run %s: encode output: %w", v.Run.ID, err)
+	}
+	if len(secretsOf(v.Steps)) > 0 {
+		raw = worker.HideJSON(raw, v.Hide)
 	}
 	if string(raw) != string(v.Run.Output) {
 		v.Run.Output, v.dirty = raw, true
@@ -235,6 +251,7 @@ func (v *View) Output(value any) error {
 
 // Warn adds a warning that the run's page shows; the same words are added once.
 func (v *View) Warn(text string) {
+	text = v.Hide(text)
 	if !slices.Contains(v.Run.Warnings, text) {
 		v.Run.Warnings = append(v.Run.Warnings, text)
 		v.dirty = true

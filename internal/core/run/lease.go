@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -142,12 +143,18 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 	if err != nil {
 		return nil, err
 	}
+	if step.Job, err = h.jobOf(step); err != nil {
+		return nil, breaks(step, err)
+	}
 	now := h.Now()
 	l := &worker.Lease{
 		ID: ref.NewID(ref.Lease, now), Step: step.ID, Run: step.Run, Space: r.Space, Attempt: step.Attempt, Job: step.Job,
 		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
 	}
 	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretEnv); err != nil {
+		return nil, breaks(step, err)
+	}
+	if l.Job.Masks, err = h.masks(ctx, tx, r.Space, step.Job); err != nil {
 		return nil, breaks(step, err)
 	}
 	if step.Job.Door {
@@ -180,6 +187,21 @@ func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, env m
 	}
 	sort.Strings(refs)
 	return s.Secrets.Hand(ctx, tx, space, refs)
+}
+
+// masks gives what a job hides besides its own secrets. A secret that is gone has nothing to be hidden.
+func (s *Service) masks(ctx context.Context, tx *store.Tx, space string, job worker.Job) ([]string, error) {
+	masks := slices.Clip(job.Masks)
+	for _, r := range job.MaskRefs {
+		values, err := s.Secrets.Resolve(ctx, tx, space, []string{r})
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		for _, value := range values {
+			masks = append(masks, value)
+		}
+	}
+	return masks, nil
 }
 
 // Heartbeat renews a lease; canceled tells the worker to stop the step. NotFound when the lease is lost.
@@ -282,7 +304,7 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 func finish(v *View, s *Step, result worker.Result) {
 	v.logs = append(v.logs, s.LogStream())
 	result.Message = plain(result.Message)
-	s.Result, s.Ended = result, v.Now
+	s.Result, s.sealedResult, s.Ended = result, nil, v.Now
 	switch {
 	case result.Reason == "canceled":
 		s.State, s.Reason = StepCanceled, "canceled"
@@ -326,7 +348,11 @@ func (h *hub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (string,
 	if err != nil {
 		return "", 0, err
 	}
-	if !step.Job.Sealed {
+	job, err := h.jobOf(step)
+	if err != nil {
+		return "", 0, err
+	}
+	if !job.Sealed {
 		return h.Blob.Put(ctx, r, blobLimit)
 	}
 	plain := &counted{Reader: r}
@@ -357,7 +383,11 @@ func (h *hub) GetBlob(ctx context.Context, leaseID, digest string) (io.ReadClose
 	if err != nil {
 		return nil, err
 	}
-	there, sealed := names(step.Job, digest)
+	job, err := h.jobOf(step)
+	if err != nil {
+		return nil, err
+	}
+	there, sealed := names(job, digest)
 	if !there {
 		return nil, fault.Errorf(fault.NotFound, "step %s names no blob %s", step.ID, digest)
 	}
@@ -388,7 +418,7 @@ func names(j worker.Job, digest string) (there, sealed bool) {
 	}
 	for _, s := range j.Sources {
 		if s.Blob == digest {
-			return true, false
+			return true, s.Sealed
 		}
 	}
 	return false, false
@@ -400,7 +430,11 @@ func (h *hub) Archive(ctx context.Context, leaseID, repository, commit, subpath 
 	if err != nil {
 		return nil, err
 	}
-	for _, src := range step.Job.Sources {
+	job, err := h.jobOf(step)
+	if err != nil {
+		return nil, err
+	}
+	for _, src := range job.Sources {
 		if src.Repository == repository && src.Commit == commit && src.Subpath == subpath {
 			return h.archives.ArchiveAt(ctx, repository, commit, subpath)
 		}

@@ -90,13 +90,17 @@ func (s *Service) MayRetry(r Run, steps []Step) bool {
 	v := NewView(kind, r, r.Updated)
 	for i := range steps {
 		step := steps[i] // the kind changes what it sees
+		if s.open(&step) != nil {
+			return false
+		}
 		v.Steps = append(v.Steps, &step)
 	}
 	return kind.Retry(v) == nil
 }
 
 // Retry sets an ended run back to where it can go on, as its kind says.
-// Permission: run:create in the run's space. Conflict when it has not ended, or its kind has no retry.
+// Permission: run:create in the run's space, and what its kind asks for. Conflict when it has not ended, or its kind has
+// no retry.
 func (s *Service) Retry(ctx context.Context, id string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.RetryTx(ctx, tx, id) })
 }
@@ -106,6 +110,11 @@ func (s *Service) RetryTx(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := s.authorized(ctx, tx, id, "run:create")
 	if err != nil {
 		return err
+	}
+	if kind := s.kinds[r.Kind]; kind.Retrier != nil {
+		if err := kind.Retrier(ctx, tx, r); err != nil {
+			return err
+		}
 	}
 	return s.Change(ctx, tx, r.ID, func(v *View) error {
 		if err := asSeen(ctx, v.Run); err != nil {

@@ -83,7 +83,7 @@ type Step struct {
 	Attempt     int // from 1
 	MaxAttempts int // how often a lost step is tried; 0 means 3. A step that must not run twice has 1.
 	Pool        string
-	Job         worker.Job
+	Job         worker.Job // of one that is sealed, what can be seen of it
 	Result      worker.Result
 	Position    int             // order of display
 	Group       string          // phase or parent, for display
@@ -93,6 +93,8 @@ type Step struct {
 	Worker                              string
 
 	lease          string
+	sealedJob      []byte
+	sealedResult   []byte // what Result.Clear is of; also where that was not opened
 	cancelRequest  bool
 	changed, fresh bool
 }

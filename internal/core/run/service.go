@@ -34,8 +34,10 @@ type Secrets interface {
 	Hand(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error)
 }
 
-// Sealer encrypts the artifacts of jobs that are sealed; core/secret does.
+// Sealer encrypts the artifacts of jobs that are sealed, and what of steps has secrets; core/secret does.
 type Sealer interface {
+	Seal(plain []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
 	Sealing(plain io.Reader) io.ReadCloser
 	Opening(sealed io.Reader) (io.Reader, error)
 }
@@ -195,6 +197,11 @@ func (s *Service) view(ctx context.Context, tx *store.Tx, id string) (*View, err
 		return nil, fault.Wrap(err, "read reviews of run %s", id)
 	}
 	v := &View{Run: &r, Steps: steps, Reviews: reviews, Now: s.Now(), Locked: r.Lock == "", kind: kind}
+	for _, step := range steps {
+		if err := s.open(step); err != nil {
+			v.broken = err
+		}
+	}
 	if r.Lock != "" {
 		holder, err := lockHolder(ctx, tx, r.Lock)
 		if err != nil {
@@ -218,6 +225,9 @@ func (s *Service) advance(ctx context.Context, tx *store.Tx, v *View) error {
 			if v.Locked, err = takeLock(ctx, tx, v.Run, v.Now); err != nil {
 				return err
 			}
+		}
+		if v.broken != nil {
+			return &stuckRun{v.broken}
 		}
 		moves := len(v.moves)
 		if err := v.kind.Advance(v); err != nil {
@@ -244,6 +254,9 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 		}
 		ready = ready || step.State == StepReady
 		stop = stop || step.State == StepLeased && step.cancelRequest
+		if err := s.seal(step); err != nil {
+			return err
+		}
 		if err := saveStep(ctx, tx, step, r.Priority); err != nil {
 			return fault.Wrap(err, "save step %s of run %s", step.Key, r.ID)
 		}

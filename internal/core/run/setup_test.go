@@ -15,6 +15,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -108,6 +109,7 @@ type bundle struct {
 	ledger *ledger.Ledger
 	access *access.Service
 	ctx    context.Context // the platform
+	dir    string          // of the blobs
 }
 
 // plan is what the kind of these tests is told: keys of steps, one after the other.
@@ -195,13 +197,18 @@ func setup(t *testing.T, db *store.DB) bundle {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	l := ledger.New(db, c.Now, slog.Default())
-	blobs, err := blob.OpenFiles(t.TempDir())
+	dir := t.TempDir()
+	blobs, err := blob.OpenFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := secret.OpenKeeper(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := access.New(db, l, c.Now, slog.Default())
-	b := bundle{db: db, clock: c, tokens: &tokens{live: map[string]bool{}}, ledger: l, access: a, ctx: actor.AsSystem(context.Background())}
-	b.runs = run.NewService(run.Deps{DB: db, Ledger: l, Blob: blobs, Access: a, Tokens: b.tokens, Secrets: secrets{}, Now: c.Now, Log: slog.Default()})
+	b := bundle{db: db, clock: c, dir: dir, tokens: &tokens{live: map[string]bool{}}, ledger: l, access: a, ctx: actor.AsSystem(context.Background())}
+	b.runs = run.NewService(run.Deps{DB: db, Ledger: l, Blob: blobs, Access: a, Tokens: b.tokens, Secrets: secrets{}, Seal: keeper, Now: c.Now, Log: slog.Default()})
 	b.runs.Register(kind())
 	b.hub = b.runs.Hub(noArchives{})
 	return b

@@ -131,12 +131,15 @@ func scanStep(row store.Row) (*Step, error) {
 	}
 	s.Ready, s.Started, s.Ended = store.FromMicros(ready), store.FromMicros(started), store.FromMicros(ended)
 	s.LeaseExpires, s.cancelRequest, s.Data = store.FromMicros(expires), cancel == 1, raw(data)
-	if err := decode(job, &s.Job); err != nil {
+	var j storedJob
+	if err := decode(job, &j); err != nil {
 		return nil, fmt.Errorf("step %s: read job: %w", s.ID, err)
 	}
-	if err := decode(result, &s.Result); err != nil {
+	var r storedResult
+	if err := decode(result, &r); err != nil {
 		return nil, fmt.Errorf("step %s: read result: %w", s.ID, err)
 	}
+	s.Job, s.sealedJob, s.Result, s.sealedResult = j.Job, j.Whole, r.Result, r.Given
 	return &s, nil
 }
 
@@ -146,7 +149,7 @@ func getSteps(ctx context.Context, tx *store.Tx, run string) ([]*Step, error) {
 }
 
 func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
-	result, err := encode(s.Result)
+	result, err := encode(storedResult{s.Result, s.sealedResult})
 	if err != nil {
 		return err
 	}
@@ -161,7 +164,11 @@ func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
 			store.Micros(s.Started), store.Micros(s.Ended), lease, store.Micros(s.LeaseExpires), flag(s.cancelRequest), s.Worker)
 		return err
 	}
-	job, err := encode(s.Job)
+	stored := storedJob{Job: s.Job}
+	if s.sealedJob != nil {
+		stored = storedJob{shownJob(s.Job), s.sealedJob}
+	}
+	job, err := encode(stored)
 	if err != nil {
 		return err
 	}

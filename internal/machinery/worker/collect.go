@@ -24,9 +24,10 @@ const defaultOutput = 1 << 30 // bytes
 // collector takes outputs out of a workspace that a step has left. Nothing in it is trusted: links do not lead
 // out, and what is not a file is not opened in a way that waits.
 type collector struct {
-	root *os.Root
-	put  func(ctx context.Context, r io.Reader) (string, int64, error)
-	note func(format string, args ...any) // into the step's log
+	root   *os.Root
+	sealed bool // what is put is sealed
+	put    func(ctx context.Context, r io.Reader) (string, int64, error)
+	note   func(format string, args ...any) // into the step's log
 	// patiently does again what fails while something that it needs is away.
 	patiently func(ctx context.Context, do func() error) error
 }
@@ -147,7 +148,7 @@ func (c collector) text(name string, limit int64) (string, error) {
 func (c collector) store(ctx context.Context, o Output, r io.Reader, result *Result) error {
 	digest, size, err := c.put(ctx, r)
 	if err == nil {
-		result.Artifacts[o.Name] = Artifact{Digest: digest, Size: size, Kind: o.Kind}
+		result.Artifacts[o.Name] = Artifact{Digest: digest, Size: size, Kind: o.Kind, Sealed: c.sealed}
 	}
 	return err
 }

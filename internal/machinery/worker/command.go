@@ -78,7 +78,7 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 			_, _ = io.WriteString(log, line)
 		}
 	}
-	c := collector{root: root, note: note,
+	c := collector{root: root, note: note, sealed: l.Job.Sealed,
 		put:       func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) },
 		patiently: func(ctx context.Context, do func() error) error { return patiently(ctx, w.Patience, do) }}
 	// A canceled step's outputs are wanted too; only a lost one's are not.

@@ -34,12 +34,13 @@ type Job struct {
 	Caches    []Cache           `json:"caches,omitempty"`
 	Tools     []string          `json:"tools,omitempty"` // read-only tools of the pool, by name
 	Outputs   []Output          `json:"outputs,omitempty"`
-	Door      bool              `json:"door,omitempty"`    // the platform's API at $ROADBED_URL with $ROADBED_TOKEN
-	Scopes    []string          `json:"scopes,omitempty"`  // what that token may do
-	Network   bool              `json:"network,omitempty"` // refused where the pool does not grant it
-	Limits    execute.Limits    `json:"limits,omitzero"`   // zero fields take the worker's; none passes its most
-	Masks     []string          `json:"masks,omitempty"`   // further texts to hide in the log
-	Sealed    bool              `json:"sealed,omitempty"`  // its artifacts are encrypted where they are stored
+	Door      bool              `json:"door,omitempty"`     // the platform's API at $ROADBED_URL with $ROADBED_TOKEN
+	Scopes    []string          `json:"scopes,omitempty"`   // what that token may do
+	Network   bool              `json:"network,omitempty"`  // refused where the pool does not grant it
+	Limits    execute.Limits    `json:"limits,omitzero"`    // zero fields take the worker's; none passes its most
+	Masks     []string          `json:"masks,omitempty"`    // further texts to hide in the log and in what it gives; with any, the job is stored sealed
+	MaskRefs  []string          `json:"maskRefs,omitempty"` // refs of further secrets that are hidden so, as far as they exist
+	Sealed    bool              `json:"sealed,omitempty"`   // its artifacts are encrypted where they are stored
 }
 
 // File is written into the workspace after the sources.
@@ -58,6 +59,7 @@ type Source struct {
 	Commit     string `json:"commit,omitempty"`     // and of it only
 	Subpath    string `json:"subpath,omitempty"`    // or
 	Blob       string `json:"blob,omitempty"`       // the digest of a tar.gz
+	Sealed     bool   `json:"sealed,omitempty"`     // the blob is an artifact of a job that is Sealed
 }
 
 // Cache is a folder of the worker that is kept between the steps of a space that have the same scope. Steps that run at the same time share it:
@@ -98,7 +100,8 @@ const (
 // ExitSetup is the exit code of a step that could not be prepared.
 const ExitSetup = 125
 
-// Result is how a step ended; ExitCode 0 is success. It is stored as JSON.
+// Result is how a step ended; ExitCode 0 is success. It is stored as JSON and shown to people, so that a worker takes the
+// step's secrets out of it.
 type Result struct {
 	ExitCode  int                 `json:"exitCode"`
 	Reason    string              `json:"reason,omitempty"`
@@ -106,6 +109,22 @@ type Result struct {
 	Outputs   map[string]string   `json:"outputs,omitempty"`
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Data      json.RawMessage     `json:"data,omitempty"` // of platform actions
+	Clear     *Clear              `json:"-"`              // what was taken out; nil when nothing was. Whoever stores it seals it.
+}
+
+// Clear is what a step gave as it was, for the steps after it.
+type Clear struct {
+	Outputs map[string]string `json:"outputs,omitempty"`
+	Data    json.RawMessage   `json:"data,omitempty"`
+	Secrets []string          `json:"secrets"` // those that are in it
+}
+
+// Given is a result as the step gave it. It is not for people to see.
+func (r Result) Given() Result {
+	if r.Clear != nil {
+		r.Outputs, r.Data = r.Clear.Outputs, r.Clear.Data
+	}
+	return r
 }
 
 // Artifact is a stored output.
@@ -113,6 +132,7 @@ type Artifact struct {
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
 	Kind   string `json:"kind"`
+	Sealed bool   `json:"sealed,omitempty"` // by a job that is
 }
 
 // Lease is a step that is this worker's until Expires; each heartbeat extends it by as long again.

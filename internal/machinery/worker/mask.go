@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -25,27 +26,104 @@ const (
 // come in pieces. It holds back only what may be the beginning of a secret; Close writes that.
 // Safe for concurrent use.
 func NewMasker(w io.Writer, secrets []string) io.WriteCloser {
-	m := &masker{w: w}
+	return &masker{w: w, starts: startsOf(secrets)}
+}
+
+// starts are the texts to replace, by their first byte, the longest first.
+type starts [256][]pattern
+
+func startsOf(secrets []string) *starts {
+	var all starts
 	patterns := map[string]bool{}
 	for _, s := range secrets {
 		forms(s, patterns)
 	}
 	for p, wrapped := range patterns {
-		m.starts[p[0]] = append(m.starts[p[0]], pattern{[]byte(p), wrapped})
+		all[p[0]] = append(all[p[0]], pattern{[]byte(p), wrapped})
 	}
-	for i := range m.starts {
-		slices.SortFunc(m.starts[i], func(a, b pattern) int { return cmp.Compare(len(b.text), len(a.text)) })
+	for i := range all {
+		slices.SortFunc(all[i], func(a, b pattern) int { return cmp.Compare(len(b.text), len(a.text)) })
 	}
-	return m
+	return &all
 }
 
 // Masked gives a text without the secrets.
-func Masked(text string, secrets []string) string {
-	var b strings.Builder
-	m := NewMasker(&b, secrets)
-	_, _ = io.WriteString(m, text) // a Builder takes everything
-	_ = m.Close()
-	return b.String()
+func Masked(text string, secrets []string) string { return Hiding(secrets)(text) }
+
+// Hiding gives a function that gives texts without the secrets, also where one was cut short by "…". Safe for concurrent use.
+func Hiding(secrets []string) func(text string) string {
+	if len(secrets) == 0 {
+		return func(text string) string { return text }
+	}
+	starts := startsOf(secrets)
+	pass := func(text string, cut bool) string {
+		var b strings.Builder
+		m := &masker{w: &b, starts: starts}
+		_, _ = io.WriteString(m, text) // a Builder takes everything
+		if cut && len(m.held) >= minSecret {
+			return b.String() + hidden
+		}
+		_ = m.Close()
+		return b.String()
+	}
+	return func(text string) string {
+		text = pass(text, false)
+		parts := strings.Split(text, ellipsis)
+		for i := range parts[:len(parts)-1] {
+			parts[i] = pass(parts[i], true)
+		}
+		return strings.Join(parts, ellipsis)
+	}
+}
+
+// ellipsis is what the platform puts where it has cut a text short.
+const ellipsis = "…"
+
+// HideJSON gives JSON whose texts, numbers and keys have been through hide; as it is when none of them changes.
+func HideJSON(raw json.RawMessage, hide func(string) string) json.RawMessage {
+	var tree any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if len(raw) == 0 || decoder.Decode(&tree) != nil {
+		return raw
+	}
+	tree, changed := hideValue(tree, hide)
+	if !changed {
+		return raw
+	}
+	out, err := json.Marshal(tree)
+	if err != nil { // it came from JSON
+		return nil
+	}
+	return out
+}
+
+func hideValue(v any, hide func(string) string) (out any, changed bool) {
+	switch v := v.(type) {
+	case string:
+		shown := hide(v)
+		return shown, shown != v
+	case json.Number:
+		if shown := hide(v.String()); shown != v.String() {
+			return shown, true
+		}
+	case []any:
+		for i := range v {
+			var other bool
+			v[i], other = hideValue(v[i], hide)
+			changed = changed || other
+		}
+		return v, changed
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			shown, other := hideValue(value, hide)
+			m[hide(key)] = shown
+			changed = changed || other || hide(key) != key
+		}
+		return m, changed
+	}
+	return v, false
 }
 
 // pattern is a text by which a secret may appear.
@@ -110,6 +188,8 @@ func forms(s string, into map[string]bool) {
 		add(jsonEscaped(v, true), minDerived)
 		add(jsonEscaped(v, false), minDerived)
 		add(html.EscapeString(v), minDerived)
+		quoted := strconv.Quote(v)
+		add(quoted[1:len(quoted)-1], minDerived)
 		add(strings.ReplaceAll(v, "'", `'\''`), minDerived)
 		add(hex.EncodeToString([]byte(v)), minDerived)
 		add(strings.ToUpper(hex.EncodeToString([]byte(v))), minDerived)
@@ -145,9 +225,9 @@ func jsonEscaped(s string, html bool) string {
 type masker struct {
 	mu      sync.Mutex
 	w       io.Writer
-	starts  [256][]pattern // by first byte, longest first
-	held    []byte         // not decided yet
-	covered int            // how many of the next bytes belong to a secret that was replaced already
+	starts  *starts
+	held    []byte // not decided yet
+	covered int    // how many of the next bytes belong to a secret that was replaced already
 }
 
 func (m *masker) Write(p []byte) (int, error) {

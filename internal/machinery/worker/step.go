@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -42,7 +44,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	secrets := secretsOf(l)
 	clear := NewMasker(stream, secrets)
 	result := w.perform(ctx, alive, l, clear)
-	result.Message = Masked(result.Message, secrets)
+	result = withoutSecrets(result, secrets)
 	if result.ExitCode != 0 && errors.Is(context.Cause(ctx), errStopped) {
 		result.Message = strings.TrimPrefix(result.Message+"; ", "; ") + "the worker was stopped while it ran this step; retry when you have checked what it did"
 	}
@@ -59,6 +61,37 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
+}
+
+// withoutSecrets takes a step's secrets out of what it gives. What it gave goes along when that changed something, since
+// later steps may need it.
+func withoutSecrets(r Result, secrets []string) Result {
+	hide := Hiding(secrets)
+	r.Message = hide(r.Message)
+	shown := r
+	shown.Outputs, shown.Data = hideOutputs(r.Outputs, hide), HideJSON(r.Data, hide)
+	if maps.Equal(shown.Outputs, r.Outputs) && bytes.Equal(shown.Data, r.Data) {
+		return r
+	}
+	shown.Clear = &Clear{Outputs: r.Outputs, Data: r.Data}
+	for _, secret := range secrets {
+		hide := Hiding([]string{secret})
+		if !maps.Equal(hideOutputs(r.Outputs, hide), r.Outputs) || !bytes.Equal(HideJSON(r.Data, hide), r.Data) {
+			shown.Clear.Secrets = append(shown.Clear.Secrets, secret)
+		}
+	}
+	return shown
+}
+
+func hideOutputs(outputs map[string]string, hide func(string) string) map[string]string {
+	if outputs == nil {
+		return nil
+	}
+	out := make(map[string]string, len(outputs))
+	for name, text := range outputs {
+		out[hide(name)] = hide(text)
+	}
+	return out
 }
 
 func secretsOf(l Lease) []string {
@@ -95,7 +128,7 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 	var err error
 	err = patiently(ctx, w.Patience, func() error {
 		if result, err = handle(ctx, l, log); fault.Is(err, fault.Unavailable) {
-			w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", err)
+			w.Log.Warn("a platform action waits for what it needs", "action", l.Job.Action, "step", l.Step, "error", Masked(err.Error(), secretsOf(l)))
 		}
 		return err
 	})
@@ -103,7 +136,7 @@ func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
 		return result
 	}
 	if fault.KindOf(err) == fault.Internal {
-		w.Log.Error("a platform action broke", "action", l.Job.Action, "step", l.Step, "error", err)
+		w.Log.Error("a platform action broke", "action", l.Job.Action, "step", l.Step, "error", Masked(err.Error(), secretsOf(l)))
 	}
 	result.Message = fault.Message(err)
 	if result.ExitCode == 0 {

@@ -17,6 +17,9 @@ import (
 // dryRunTime is how long a dry run may take.
 const dryRunTime = time.Minute
 
+// dryRunID stands where a run's id would.
+const dryRunID = "dry-run"
+
 // DryRun is what to try out: a template of the catalog, or one that is not in it yet, with the files beside it.
 type DryRun struct {
 	Template string // reference; or
@@ -101,7 +104,7 @@ func (s *Service) prepareDryRun(ctx context.Context, d DryRun) (*task, Template,
 			return nil, Template{}, err
 		}
 		template, _ := readTemplate(t.Document)
-		t.Run, t.Created = "dry-run", s.Now()
+		t.Run, t.Created = dryRunID, s.Now()
 		return t, template, nil
 	}
 	space := d.Space
@@ -119,7 +122,7 @@ func (s *Service) prepareDryRun(ctx context.Context, d DryRun) (*task, Template,
 		return nil, Template{}, err
 	}
 	t := &task{
-		Run: "dry-run", Template: template.Ref.String(), Space: space, Path: "template.yaml", Document: template.Document,
+		Run: dryRunID, Template: template.Ref.String(), Space: space, Path: "template.yaml", Document: template.Document,
 		Created: s.Now(), Principal: principal{ID: actor.From(ctx).ID}, files: newWorkspace(),
 	}
 	if t.Values, t.Hidden, err = template.accept(NewRun{Values: d.Values, Secrets: d.Secrets}); err != nil {

@@ -100,7 +100,7 @@ func (k tableKeeper) made(ctx context.Context, m Made) error {
 			string(data), k.task.Run, m.Kind, m.Name); err != nil || fresh == 0 {
 			return err
 		}
-		return k.s.tell(ctx, tx, k.task, "scaffold.made", m)
+		return k.s.tell(ctx, tx, k.task, k.task.worksFor(), "scaffold.made", m)
 	})
 	return fault.Wrap(err, "write down that %s %s was made", m.Kind, m.Name)
 }
@@ -113,8 +113,8 @@ func (k tableKeeper) forget(ctx context.Context, m Made) error {
 	return fault.Wrap(err, "take back that %s %s will be made", m.Kind, m.Name)
 }
 
-// tell appends what happened to a thing of a run.
-func (s *Service) tell(ctx context.Context, tx *store.Tx, t *task, kind string, m Made) error {
+// tell appends what happened to a thing of a run, and by whom.
+func (s *Service) tell(ctx context.Context, tx *store.Tx, t *task, by principal, kind string, m Made) error {
 	data, err := json.Marshal(map[string]string{"kind": m.Kind, "name": m.Name, "template": t.Template, "commit": t.Commit})
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, t *task, kind string, 
 		subject = "repository:" + m.Name // as core/repository's own entries name it
 	}
 	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{
-		Actor: t.Principal.ID, Space: t.Space, Type: kind, Subject: subject, Refs: append([]string{t.Template}, m.Entities...), Run: t.Run, Data: data,
+		Actor: by.ID, Space: t.Space, Type: kind, Subject: subject, Refs: append([]string{t.Template}, m.Entities...), Run: t.Run, Data: data,
 	})
 	return err
 }

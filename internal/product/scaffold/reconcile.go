@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -81,11 +82,14 @@ func (s *Service) result(ctx context.Context, t *task, data stepData, failure er
 	return result, failure
 }
 
-// workStep does the step as the person who started the run, whose rights are asked again.
+// workStep does the step as the person who started the run, or who continued it, whose rights are asked again.
 func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Writer, data *stepData) error {
-	as, _, err := s.ctxOf(ctx, t.Principal)
+	as, who, err := s.ctxOf(ctx, t.worksFor())
 	if err != nil {
 		return err
+	}
+	if t.Retrier.ID != "" && t.Retrier.ID != t.Principal.ID {
+		fmt.Fprintf(log, "works as %s, who continued the run\n", who.Ref)
 	}
 	if err := s.Access.Authorize(as, "template:use", t.Space); err != nil {
 		return err
@@ -122,6 +126,24 @@ func (s *Service) workStep(ctx context.Context, t *task, in stepInput, log io.Wr
 		data.Workspace, err = s.saveWorkspace(ctx, t, e.space)
 	}
 	return err
+}
+
+// retrier asks whoever continues a run for the right to use a template, and has the run work for them from then on.
+func (s *Service) retrier(ctx context.Context, tx *store.Tx, r run.Run) error {
+	if err := s.Access.Authorize(ctx, "template:use", r.Space); err != nil {
+		return err
+	}
+	switch actor.From(ctx).Kind {
+	case actor.Workload:
+		return fault.Errorf(fault.Denied, "a step of a run can't continue a golden path; a person or a machine account can")
+	case actor.System: // it has no rights to lend
+		return nil
+	}
+	who, err := json.Marshal(caller(ctx))
+	if err == nil {
+		_, err = tx.Exec(ctx, "UPDATE scaffold_tasks SET retry_principal = $1 WHERE run = $2", string(who), r.ID)
+	}
+	return fault.Wrap(err, "write down who continues run %s", r.ID)
 }
 
 // resume gives an execution what the steps before have left: outputs, workspace, and whether one has failed.

@@ -76,8 +76,9 @@ func (s *Service) kind() run.Kind {
 			}
 			return nil
 		},
-		Retry: retry,
-		Ended: s.ended,
+		Retry:   retry,
+		Retrier: s.retrier,
+		Ended:   s.ended,
 	}
 }
 

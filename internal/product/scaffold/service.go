@@ -228,7 +228,7 @@ func (s *Service) prepare(ctx context.Context, n NewRun) (*task, actor.Principal
 	t := &task{
 		Template: template.Ref.String(), Space: space, Repository: template.entity.Repository, Commit: template.entity.Commit,
 		Path: template.entity.Path, Document: template.Document,
-		Principal: principal{ID: who.ID, Narrowed: who.Scopes != nil, Scopes: who.Scopes},
+		Principal: caller(ctx),
 	}
 	if t.Values, t.Hidden, err = template.accept(n); err != nil {
 		return nil, who, err
@@ -334,15 +334,15 @@ func (s *Service) LineageOf(ctx context.Context, thing string, limit int) (all [
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// ctxOf gives a context in which the person of a run acts, with today's rights and the narrowing of the token that
-// started it. It fails with fault.Denied when the person is gone.
+// ctxOf gives a context in which a person of a run acts, with today's rights and the narrowing of the token that was
+// presented. It fails with fault.Denied when the person is gone, or the token or session has ended.
 func (s *Service) ctxOf(ctx context.Context, who principal) (context.Context, actor.Principal, error) {
 	if who.ID == "system" {
 		return actor.AsSystem(ctx), actor.From(actor.AsSystem(ctx)), nil
 	}
 	p, err := s.People.Principal(ctx, who.ID)
 	if fault.Is(err, fault.NotFound) {
-		return nil, p, fault.Errorf(fault.Denied, "who started the run is gone; start it anew as yourself")
+		return nil, p, fault.Errorf(fault.Denied, "who the run works for is gone; retry it as yourself, or undo it")
 	}
 	if err != nil {
 		return nil, p, fault.Wrap(err, "ask for the rights of the run's author")
@@ -352,6 +352,14 @@ func (s *Service) ctxOf(ctx context.Context, who principal) (context.Context, ac
 		if p.Scopes == nil {
 			p.Scopes = []string{}
 		}
+	}
+	p.Token = who.Token
+	err = s.People.Alive(ctx, p)
+	if fault.Is(err, fault.Unauthenticated) {
+		return nil, p, fault.Errorf(fault.Denied, "the token or session of who the run works for has ended; retry it with one of your own, or undo it")
+	}
+	if err != nil {
+		return nil, p, fault.Wrap(err, "ask for the token of the run's author")
 	}
 	return actor.With(ctx, p), p, nil
 }

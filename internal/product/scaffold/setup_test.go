@@ -76,7 +76,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 	}
 	l := ledger.New(db, time.Now, log)
 	rights := access.New(db, l, time.Now, log)
-	b := &bench{t: t, db: db, people: &people{gone: map[string]bool{}}, faults: &faults{}}
+	b := &bench{t: t, db: db, people: &people{map[string]bool{}, map[string]bool{}}, faults: &faults{}}
 	b.world = accesstest.New(t, db, rights)
 	b.world.Space("lab", "default")
 	for _, who := range []string{"alice", "bob", "rita", "adam", "carol"} {
@@ -113,8 +113,15 @@ func (noTokens) Workload(context.Context, *store.Tx, string, string, string, []s
 }
 func (noTokens) EndWorkload(context.Context, *store.Tx, string) error { return nil }
 
-// people knows everybody that accesstest does, save who is gone.
-type people struct{ gone map[string]bool }
+// people knows everybody that accesstest does, save who is gone, and which tokens have ended.
+type people struct{ gone, ended map[string]bool }
+
+func (p *people) Alive(_ context.Context, who actor.Principal) error {
+	if p.ended[who.Token] {
+		return fault.Errorf(fault.Unauthenticated, "the token or session has ended; sign in again")
+	}
+	return nil
+}
 
 func (p *people) Principal(_ context.Context, id string) (actor.Principal, error) {
 	for _, name := range []string{"alice", "bob", "rita", "adam", "carol"} {

@@ -2,10 +2,12 @@ package scaffold
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"path"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -18,7 +20,8 @@ type place struct {
 func (p place) String() string { return p.repository + ":" + p.path }
 
 // resolve finds what a URL of a fetch names: a path relative to the template's file, at the commit at which the template
-// was read, or an address of hosted git (its default branch, read as the person who uses the template).
+// was read, or an address of hosted git: its default branch, read as the person who uses the template, at the commit at
+// which the run read it first. So nobody who pushes there meanwhile changes what a run that goes on makes.
 func (s *Service) resolve(ctx context.Context, c *call, address string) (place, error) {
 	if !strings.Contains(address, "://") && !strings.HasPrefix(address, "/") {
 		return c.task.relative(address)
@@ -32,11 +35,80 @@ func (s *Service) resolve(ctx context.Context, c *call, address string) (place, 
 	if err != nil {
 		return place{}, err
 	}
-	if about.Head == "" {
-		return place{}, fault.Errorf(fault.NotFound, "repository %s is empty", repository)
+	at, err := s.pin(ctx, c.task, repository, about)
+	if err != nil {
+		return place{}, err
 	}
-	inside = strings.TrimPrefix(inside, "tree/"+about.DefaultBranch)
-	return place{repository: repository, commit: about.Head, path: strings.Trim(inside, "/")}, nil
+	inside = strings.TrimPrefix(inside, "tree/"+at.Branch)
+	return place{repository: repository, commit: at.Commit, path: strings.Trim(inside, "/")}, nil
+}
+
+// pin is where a run reads another repository.
+type pin struct {
+	ID     string `json:"id"` // of the repository
+	Branch string `json:"branch"`
+	Commit string `json:"commit"`
+}
+
+// pins are those of a run, by NAMESPACE/NAME. They are stored as JSON.
+type pins map[string]pin
+
+// maxPins bounds them: a template may fetch from as many repositories as a list of its form names.
+const maxPins = 500
+
+// pin gives where a run reads a repository, and keeps it when the run has not read there yet. Conflict when another
+// repository has the name by now.
+func (s *Service) pin(ctx context.Context, t *task, repository string, about Repository) (pin, error) {
+	at, known := t.Pins[repository]
+	if !known {
+		if about.Head == "" {
+			return at, fault.Errorf(fault.NotFound, "repository %s is empty", repository)
+		}
+		if err := s.keepPin(ctx, t, repository, pin{about.ID, about.DefaultBranch, about.Head}); err != nil {
+			return at, fault.Wrap(err, "write down at which commit %s is read", repository)
+		}
+		at = t.Pins[repository]
+	}
+	if at.ID != about.ID {
+		return at, fault.Errorf(fault.Conflict, "repository %s is another one than the run has read before; start it anew", repository)
+	}
+	return at, nil
+}
+
+// keepPin writes a pin of a run down, unless another try of the step was quicker. A dry run keeps its own in memory.
+func (s *Service) keepPin(ctx context.Context, t *task, repository string, at pin) error {
+	if t.Run == dryRunID {
+		if t.Pins == nil {
+			t.Pins = pins{}
+		}
+		t.Pins[repository] = at
+		return nil
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		text, all := "", pins{}
+		if err := tx.QueryRow(ctx, "SELECT pins FROM scaffold_tasks WHERE run = $1"+tx.ForUpdate(), t.Run).Scan(&text); err != nil {
+			return err
+		}
+		if text != "" {
+			if err := json.Unmarshal([]byte(text), &all); err != nil {
+				return err
+			}
+		}
+		if _, there := all[repository]; !there {
+			if all[repository] = at; len(all) > maxPins {
+				return fault.Errorf(fault.TooLarge, "the run fetches from more than %d repositories", maxPins)
+			}
+			raw, err := json.Marshal(all)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "UPDATE scaffold_tasks SET pins = $1 WHERE run = $2", string(raw), t.Run); err != nil {
+				return err
+			}
+		}
+		t.Pins = all
+		return nil
+	})
 }
 
 // relative resolves a path against the template's file. It may name anything of the template's repository.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -37,7 +38,9 @@ type task struct {
 	Values     map[string]any // of the form, without what is secret
 	Hidden     hidden
 	Principal  principal
+	Retrier    principal // who continued the run last; zero when nobody has
 	Undoer     principal // who asked to undo; zero when nobody has
+	Pins       pins
 	Created    time.Time
 	Finished   time.Time // when its secrets were dropped; zero while the run may go on
 
@@ -45,21 +48,36 @@ type task struct {
 	files  *workspace // of a dry run of files that are in no repository
 }
 
-// principal is who a run works for, stored as JSON: the rights are asked anew at each step, the narrowing of the token
-// that started the run stays.
+// principal is who a run works for, stored as JSON: the rights are asked anew at each step, as far as the token or session
+// that was presented still stands, and its narrowing stays.
 type principal struct {
 	ID       string   `json:"id,omitempty"`
 	Narrowed bool     `json:"narrowed,omitempty"`
 	Scopes   []string `json:"scopes,omitempty"`
+	Token    string   `json:"token,omitempty"` // id of the token or session
 }
 
-const taskColumns = "run, template, space, repository, commit_hash, path, document, form, sealed, principal, undo_principal, created, finished"
+// caller gives whoever acts in ctx as a run keeps it.
+func caller(ctx context.Context) principal {
+	who := actor.From(ctx)
+	return principal{ID: who.ID, Narrowed: who.Scopes != nil, Scopes: who.Scopes, Token: who.Token}
+}
+
+// worksFor gives who a run works for: who continued it last, else who started it.
+func (t *task) worksFor() principal {
+	if t.Retrier.ID != "" {
+		return t.Retrier
+	}
+	return t.Principal
+}
+
+const taskColumns = "run, template, space, repository, commit_hash, path, document, form, sealed, principal, undo_principal, created, retry_principal, pins, finished"
 
 func scanTask(row store.Row) (*task, error) {
 	var t task
-	var doc, form, who, undoer string
+	var doc, form, who, undoer, retrier, pinned string
 	var created, finished int64
-	err := row.Scan(&t.Run, &t.Template, &t.Space, &t.Repository, &t.Commit, &t.Path, &doc, &form, &t.sealed, &who, &undoer, &created, &finished)
+	err := row.Scan(&t.Run, &t.Template, &t.Space, &t.Repository, &t.Commit, &t.Path, &doc, &form, &t.sealed, &who, &undoer, &created, &retrier, &pinned, &finished)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +88,7 @@ func scanTask(row store.Row) (*task, error) {
 	for _, part := range []struct {
 		text string
 		into any
-	}{{form, &t.Values}, {who, &t.Principal}, {undoer, &t.Undoer}} {
+	}{{form, &t.Values}, {who, &t.Principal}, {undoer, &t.Undoer}, {retrier, &t.Retrier}, {pinned, &t.Pins}} {
 		if part.text == "" {
 			continue
 		}
@@ -111,7 +129,7 @@ func (s *Service) insertTask(ctx context.Context, tx *store.Tx, t *task, actor s
 		return err
 	}
 	created := store.Micros(t.Created)
-	_, err = tx.Exec(ctx, "INSERT INTO scaffold_tasks ("+taskColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,0)",
+	_, err = tx.Exec(ctx, "INSERT INTO scaffold_tasks ("+taskColumns+") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,'','',0)",
 		t.Run, t.Template, t.Space, t.Repository, t.Commit, t.Path, string(t.Document.JSON()), string(form), t.sealed, string(who), "", created)
 	if err != nil {
 		return fault.Wrap(err, "write the task of run %s", t.Run)

@@ -41,8 +41,7 @@ func (s *Service) Undo(ctx context.Context, runID string) error {
 			return err
 		}
 	}
-	who := actor.From(ctx)
-	undoer, err := json.Marshal(principal{ID: who.ID, Narrowed: who.Scopes != nil, Scopes: who.Scopes})
+	undoer, err := json.Marshal(caller(ctx))
 	if err != nil {
 		return err
 	}
@@ -192,7 +191,7 @@ func (s *Service) markUndone(ctx context.Context, t *task, m Made) error {
 		if err != nil || fresh == 0 {
 			return err
 		}
-		return s.tell(ctx, tx, t, "scaffold.undone", m)
+		return s.tell(ctx, tx, t, t.Undoer, "scaffold.undone", m)
 	})
 	return fault.Wrap(err, "write down that %s was deleted", m.Name)
 }

@@ -83,6 +83,7 @@ func (s Start) commandJob(r *run.Run, p *Plan) (worker.Job, error) {
 		b.job.Files = append(b.job.Files, worker.File{Path: file, Mode: 0o755, Content: script})
 		b.job.Argv = append([]string{"/bin/sh", path.Join(execute.WorkDir, file)}, argv...)
 	}
+	b.job.Sealed = len(b.job.SecretEnv) > 0
 	if len(b.job.SecretEnv) == 0 {
 		b.job.SecretEnv = nil
 	}
@@ -249,9 +250,9 @@ func (b *jobBuilder) inputs(*Container) error {
 		case value.IsRaw:
 			b.job.Files = append(b.job.Files, worker.File{Path: at, Mode: mode, Content: value.Raw})
 		case value.Kind == "tree":
-			b.job.Sources = append(b.job.Sources, worker.Source{Path: at, Blob: value.Digest})
+			b.job.Sources = append(b.job.Sources, worker.Source{Path: at, Blob: value.Digest, Sealed: value.Sealed})
 		default:
-			b.job.Files = append(b.job.Files, worker.File{Path: at, Mode: mode, Blob: value.Digest})
+			b.job.Files = append(b.job.Files, worker.File{Path: at, Mode: mode, Blob: value.Digest, Sealed: value.Sealed})
 		}
 	}
 	return nil
@@ -305,8 +306,9 @@ func relative(p string) string {
 	return strings.TrimPrefix(path.Clean(p), execute.WorkDir+"/")
 }
 
-// values reads what a step left.
+// values reads what a step left, as it was.
 func values(result worker.Result) Values {
+	result = result.Given()
 	v := Values{Parameters: map[string]string{}, Artifacts: map[string]ArtifactValue{}, ExitCode: fmt.Sprint(result.ExitCode)}
 	for name, text := range result.Outputs {
 		// Argo: one newline at the end is left out.
@@ -318,7 +320,7 @@ func values(result worker.Result) Values {
 		v.Parameters[strings.TrimPrefix(name, outputParameter)] = text
 	}
 	for name, a := range result.Artifacts {
-		v.Artifacts[strings.TrimPrefix(name, outputArtifact)] = ArtifactValue{Digest: a.Digest, Size: a.Size, Kind: a.Kind}
+		v.Artifacts[strings.TrimPrefix(name, outputArtifact)] = ArtifactValue{Digest: a.Digest, Size: a.Size, Kind: a.Kind, Sealed: a.Sealed}
 	}
 	return v
 }

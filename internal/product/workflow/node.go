@@ -67,6 +67,7 @@ type ArtifactValue struct {
 	Digest string `json:"digest,omitempty"`
 	Size   int64  `json:"size,omitempty"`
 	Kind   string `json:"kind,omitempty"` // file or tree
+	Sealed bool   `json:"sealed,omitempty"`
 	Raw    string `json:"raw,omitempty"`
 	IsRaw  bool   `json:"isRaw,omitempty"`
 }

@@ -72,6 +72,24 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// maskEarlier has a job hide the secrets of all steps before it: what they left may hold them.
+func maskEarlier(v *run.View, job *worker.Job) {
+	refs := map[string]bool{}
+	for _, s := range v.Steps {
+		for _, r := range s.Job.SecretEnv {
+			refs[r] = true
+		}
+		for _, r := range s.Job.MaskRefs { // of a job
+			refs[r] = true
+		}
+	}
+	for _, r := range job.SecretEnv {
+		delete(refs, r)
+	}
+	job.MaskRefs = sortedKeys(refs)
+	job.Sealed = job.Sealed || len(refs) > 0
+}
+
 // start adds the step of a leaf. It tells whether the step has ended already, because it can't be run as it is.
 func start(v *run.View, p *Plan, s Start, wake *time.Time) (ended bool) {
 	data := stepData{Type: s.Type}
@@ -90,6 +108,7 @@ func start(v *run.View, p *Plan, s Start, wake *time.Time) (ended bool) {
 		}
 	default:
 		step, err = s.step(v.Run, p)
+		maskEarlier(v, &step.Job)
 	}
 	step.Key = stepKey(v, s.Key)
 	if err != nil {

@@ -38,6 +38,7 @@ type Runs interface {
 	Change(ctx context.Context, tx *store.Tx, id string, fn func(v *run.View) error) error
 	Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error
 	Detail(ctx context.Context, id string) (run.Detail, error)
+	Open(steps []run.Step) error
 	GetTx(ctx context.Context, tx *store.Tx, id string) (run.Run, error)
 	ListTx(ctx context.Context, tx *store.Tx, q run.Query) (run.Page, error)
 }
@@ -278,6 +279,9 @@ func (s *Service) Graph(ctx context.Context, runID string) ([]Node, error) {
 	if detail.Run.Kind != RunKind {
 		return nil, fault.Errorf(fault.NotFound, "run %s is a %s, which has no graph", runID, detail.Run.Kind)
 	}
+	if err := s.Runs.Open(detail.Steps); err != nil {
+		return nil, err
+	}
 	return graph(&detail.Run, detail.Steps, s.Now())
 }
 
@@ -295,13 +299,42 @@ func graph(r *run.Run, steps []run.Step, now time.Time) ([]Node, error) {
 		now = r.Ended
 	}
 	nodes := evaluate(p, r.ID, factsOf(r, list, now), true).Nodes
-	keys := current(list)
+	keys, hide := current(list), run.Hiding(list)
 	for i := range nodes {
+		nodes[i].show(hide)
 		if step := keys[nodes[i].Step]; step != nil {
 			nodes[i].Step = step.Key
 		}
 	}
 	return nodes, nil
+}
+
+// show takes the secrets out of a node that was computed of what steps gave as it was.
+func (n *Node) show(hide func(string) string) {
+	n.Name, n.Message = hide(n.Name), hide(n.Message)
+	n.Inputs, n.Outputs.Parameters = hideAll(n.Inputs, hide), hideAll(n.Outputs.Parameters, hide)
+	if n.Outputs.Result != nil {
+		shown := hide(*n.Outputs.Result)
+		n.Outputs.Result = &shown
+	}
+	for name, a := range n.Outputs.Artifacts {
+		if a.IsRaw && hide(a.Raw) != a.Raw {
+			n.Outputs.Artifacts = maps.Clone(n.Outputs.Artifacts)
+			a.Raw = hide(a.Raw)
+			n.Outputs.Artifacts[name] = a
+		}
+	}
+}
+
+func hideAll(texts map[string]string, hide func(string) string) map[string]string {
+	if texts == nil {
+		return nil
+	}
+	shown := make(map[string]string, len(texts))
+	for name, text := range texts {
+		shown[name] = hide(text)
+	}
+	return shown
 }
 
 // Status is how the workflows of a commit stand.

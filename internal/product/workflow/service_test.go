@@ -16,6 +16,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -92,13 +93,19 @@ type bundle struct {
 	hub   worker.Hub
 	clock *clock
 	calls *[]workflow.PluginCall
+	blobs string // folder
 }
 
 func setup(t *testing.T, db *store.DB, templates catalog) bundle {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	l := ledger.New(db, c.Now, slog.Default())
-	blobs, err := blob.OpenFiles(t.TempDir())
+	dir := t.TempDir()
+	blobs, err := blob.OpenFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := secret.OpenKeeper(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +118,8 @@ func setup(t *testing.T, db *store.DB, templates catalog) bundle {
 	w.User("reader")
 	w.Bind("developer", "payments", "user:default/dev")
 	w.Bind("reader", "payments", "user:default/reader")
-	b := bundle{db: db, clock: c, calls: &[]workflow.PluginCall{}}
-	b.runs = run.NewService(run.Deps{DB: db, Ledger: l, Blob: blobs, Access: a, Tokens: tokens{}, Secrets: secrets{}, Now: c.Now, Log: slog.Default()})
+	b := bundle{db: db, clock: c, calls: &[]workflow.PluginCall{}, blobs: dir}
+	b.runs = run.NewService(run.Deps{DB: db, Ledger: l, Blob: blobs, Access: a, Tokens: tokens{}, Secrets: secrets{}, Seal: keeper, Now: c.Now, Log: slog.Default()})
 	b.s = workflow.New(workflow.Deps{
 		DB: db, Access: a, Runs: b.runs, Templates: templates, Now: c.Now, Log: slog.Default(),
 		Plugins: map[string]workflow.Plugin{"note": {

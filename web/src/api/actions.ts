@@ -193,7 +193,12 @@ export function useConnect() {
     mutationFn: async ({ space, secrets, documents }: Connection) => {
       await body(api.POST('/api/v1/apply', { body: { documents, space, dryRun: true } })); // what is refused sets nothing
       for (const [name, value] of Object.entries(secrets)) {
-        await body(api.PUT('/api/v1/secrets/{space}/{name}', { params: { path: { space, name } }, body: { value, platform: true } }));
+        await body(
+          api.PUT('/api/v1/secrets/{space}/{name}', {
+            params: { path: { space, name } },
+            body: { value, platform: true },
+          }),
+        );
       }
       return body(api.POST('/api/v1/apply', { body: { documents, space } }));
     },

@@ -38,7 +38,9 @@ export function People({ entity }: { entity: Entity }) {
                 ['Parent', refs('childOf')],
                 ['Children', refs('parentOf')],
                 [
-                  members > 1 ? `Members (${entity.cut ? 'more than ' : ''}${members.toLocaleString('en')})` : 'Members',
+                  members > 1
+                    ? `Members (${entity.cut ? 'more than ' : ''}${members.toLocaleString('en')})`
+                    : 'Members',
                   refs('hasMember', 36) || 'nobody',
                 ],
               ] as [string, ReactNode][])),
