@@ -187,20 +187,49 @@ func (s *Service) States(ctx context.Context, r ref.Entity, part page.Request) (
 	return list, err
 }
 
+// Right gives what it takes to begin a run of a type; "" for a type that is unknown.
+func Right(kind string) string {
+	switch kind {
+	case Proposed:
+		return "stack:plan"
+	case Tracked:
+		return "stack:apply"
+	case Destroy:
+		return "stack:destroy"
+	}
+	return ""
+}
+
+// begins gives a stack of which the caller may begin a run. Who may do that needs no right to read more of it.
+func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack, error) {
+	right := Right(kind)
+	if right == "" {
+		return Stack{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
+	}
+	var stack Stack
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return stack, access.NotFound("stack " + r.String())
+	}
+	if err != nil {
+		return stack, err
+	}
+	err = s.Access.Authorize(ctx, right, stack.Space)
+	if fault.Is(err, fault.Denied) && !s.Access.May(ctx, "stack:read", stack.Space) {
+		return stack, access.NotFound("stack " + r.String())
+	}
+	return stack, err
+}
+
 // Start begins a run of a stack at a commit, or at the head of its branch when commit is "".
-// Permission: run:create in the stack's space.
+// Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound.
 func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
-	stack, err := s.read(ctx, r)
+	stack, err := s.begins(ctx, r, kind)
 	if err != nil {
 		return run.Run{}, err
-	}
-	if err := s.Access.Authorize(ctx, "run:create", stack.Space); err != nil {
-		return run.Run{}, err
-	}
-	switch kind {
-	case Tracked, Proposed, Destroy:
-	default:
-		return run.Run{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
 	}
 	if stack.Deleted {
 		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
