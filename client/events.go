@@ -135,7 +135,7 @@ func (c *Client) FollowRun(ctx context.Context, id string, fn func(RunDetail) (d
 }
 
 // FollowLog writes a step's log as it is written, from an offset in bytes on, until it is complete. When the step is tried
-// again, the log of the next attempt follows from its beginning. GET /runs/{id}/steps/{step}/log/events; run:read.
+// again, the log of the next attempt follows from its beginning. GET /runs/{id}/steps/{step}/log/events (run:read and run:log).
 func (c *Client) FollowLog(ctx context.Context, run, step string, offset int64, w io.Writer) error {
 	path := "/runs/" + url.PathEscape(run) + "/steps/" + url.PathEscape(step) + "/log/events"
 	return c.Follow(ctx, path, url.Values{"offset": {strconv.FormatInt(offset, 10)}}, func(e Event) (bool, error) {

@@ -1,7 +1,7 @@
 package client
 
 // LogChunk is a piece of a step's log, as Client.FollowLog reads it. GET /runs/{id}/steps/{step}/log gives the log so far
-// as plain text (run:read).
+// as plain text (run:read and run:log).
 type LogChunk struct {
 	Attempt int    `json:"attempt" doc:"Whose log it is: whoever follows the newest attempt is told of the next one from its beginning."`
 	Offset  int64  `json:"offset" doc:"Bytes before this piece."`

@@ -76,7 +76,7 @@ type Review struct {
 }
 
 // RunDetail is a run with all that its page shows. GET /runs/{id}, and live Client.FollowRun (run:read). POST
-// /runs/{id}/cancel (run:cancel), POST /runs/{id}/retry (run:create) and POST /runs/{id}/undo, of a golden path, give it too.
+// /runs/{id}/cancel (run:cancel), POST /runs/{id}/retry (run:retry) and POST /runs/{id}/undo, of a golden path, give it too.
 type RunDetail struct {
 	Run
 	Steps     []Step     `json:"steps"`

@@ -6,8 +6,9 @@ import (
 )
 
 // Stack is infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.
-// GET /stacks and GET /stacks/{namespace}/{name} (stack:read). POST /stacks/{namespace}/{name}/runs begins a run (run:create);
-// POST /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock).
+// GET /stacks and GET /stacks/{namespace}/{name} (stack:read). POST /stacks/{namespace}/{name}/runs begins a run (stack:plan for
+// a proposed one, stack:apply for a tracked one, stack:destroy for one that destroys); POST
+// /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock).
 type Stack struct {
 	Ref        string        `json:"ref" example:"stack:default/shop-infra"`
 	Namespace  string        `json:"namespace"`
@@ -23,7 +24,7 @@ type Stack struct {
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
 	State      *StateVersion `json:"state,omitempty"`
-	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: run, unlock."`
+	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock."`
 }
 
 // StateVersion is one version of a stack's state, the newest first. GET /stacks/{namespace}/{name}/states (stack:read). The

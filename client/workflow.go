@@ -2,7 +2,7 @@ package client
 
 import "time"
 
-// Node is one node of a workflow's run. GET /runs/{id}/graph (run:read); POST /workflows/runs begins one (run:create, and each
+// Node is one node of a workflow's run. GET /runs/{id}/graph (run:read); POST /workflows/runs begins one (workflow:create, and each
 // scope that its steps ask for).
 type Node struct {
 	Key      string            `json:"key" doc:"Unique within the run."`

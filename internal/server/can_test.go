@@ -39,7 +39,7 @@ func TestWhatAPersonIsOfferedIsWhatTheyMayDo(t *testing.T) {
 			waiting                 int
 			stack, application, run string
 		}{
-			"bob":  {1, "run", "sync,rollback", "approve,reject,cancel"},
+			"bob":  {1, "plan,apply,destroy", "sync,rollback", "approve,reject,cancel"},
 			"rita": {},
 		} {
 			as := g.as[who]

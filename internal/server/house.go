@@ -259,7 +259,7 @@ func (h *House) core() (err error) {
 func (h *House) products() error {
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
 	})
 	h.Workflows = h.wireWorkflow()
 	var err error

@@ -21,11 +21,10 @@ func builtin() map[string]Role {
 		Developer: {Name: Developer, Space: Root, Description: "May make, change, run and deliver services in the space and below.", Builtin: true,
 			Permissions: append([]string{
 				"entity:write", "entity:delete", "location:write", "source:push", "template:use",
-				"repository:create", "repository:write", "proposal:*",
-				"run:create", "run:confirm", "run:cancel", "run:retry", "run:approve",
-				"stack:write", "stack:plan", "stack:apply", "stack:task",
-				"workflow:create", "workflow:write", "application:write", "application:sync", "rollout:write", "rollout:promote",
-				"artifact:write", "secret:write", "trigger:write", "alert:write",
+				"repository:create", "repository:write",
+				"run:confirm", "run:cancel", "run:retry",
+				"stack:plan", "stack:apply", "stack:destroy", "workflow:create", "application:sync",
+				"artifact:write", "secret:write",
 			}, read...)},
 	}
 }

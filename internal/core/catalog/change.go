@@ -157,7 +157,7 @@ func (s *Service) commit(ctx context.Context, tx *store.Tx, old *row, e row, ite
 	if kind.Changed == nil {
 		return nil
 	}
-	told.Entry = entry
+	told.Entry, told.Source, told.Commit = entry, e.Source, e.Commit
 	err = kind.Changed(ctx, tx, told)
 	return fault.Wrap(pointed(err, e.Document), "%s is refused", e.Ref)
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -35,6 +36,19 @@ func scanLocation(r store.Row) (l Location, err error) {
 
 func locationByID(ctx context.Context, tx *store.Tx, id string) (Location, error) {
 	return store.One(tx.QueryRow(ctx, `SELECT `+locationColumns+` FROM locations WHERE id = $1`+tx.ForUpdate(), id), scanLocation, "location %s", clip(id))
+}
+
+// RepositoryOf gives the repository that a source of documents reads; "" for one that is no location, or is gone.
+func (s *Service) RepositoryOf(ctx context.Context, tx *store.Tx, source string) (repository string, err error) {
+	id, ok := strings.CutPrefix(source, locationPrefix)
+	if !ok {
+		return "", nil
+	}
+	err = tx.QueryRow(ctx, "SELECT repository FROM locations WHERE id = $1", id).Scan(&repository)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return repository, fault.Wrap(err, "find the repository of %s", clip(source))
 }
 
 func findLocation(ctx context.Context, tx *store.Tx, space string, t Target) (Location, error) {

@@ -21,11 +21,13 @@ type Relation struct {
 
 // Change is what happened to one entity in a transaction.
 type Change struct {
-	Ref   ref.Entity
-	Space string
-	Old   *Document // nil: created
-	New   *Document // nil: deleted
-	Entry string    // id of the ledger entry that tells it
+	Ref    ref.Entity
+	Space  string
+	Old    *Document // nil: created
+	New    *Document // nil: deleted
+	Entry  string    // id of the ledger entry that tells it
+	Source string    // who brought it, as the catalog names sources
+	Commit string    // at which a location's file says it; "" for other sources
 }
 
 // Kind is the contract of one kind of document. The room that owns the kind registers it.

@@ -101,7 +101,7 @@ func TestMachines(t *testing.T) {
 			t.Fatal(err)
 		}
 		bot := b.as(secret)
-		if !b.access.May(bot, "run:create", "payments") || b.access.May(bot, "run:create", "search") {
+		if !b.access.May(bot, "run:retry", "payments") || b.access.May(bot, "run:retry", "search") {
 			t.Error("the machine's rights are wrong")
 		}
 		seen, err := b.s.ListMachines(b.as(b.token("bob")), page.Request{})

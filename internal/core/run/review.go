@@ -99,7 +99,7 @@ func (s *Service) MayRetry(r Run, steps []Step) bool {
 }
 
 // Retry sets an ended run back to where it can go on, as its kind says.
-// Permission: run:create in the run's space, and what its kind asks for. Conflict when it has not ended, or its kind has
+// Permission: run:retry in the run's space, and what its kind asks for. Conflict when it has not ended, or its kind has
 // no retry.
 func (s *Service) Retry(ctx context.Context, id string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.RetryTx(ctx, tx, id) })
@@ -107,7 +107,7 @@ func (s *Service) Retry(ctx context.Context, id string) error {
 
 // RetryTx is Retry in the transaction of what else is to be kept with it.
 func (s *Service) RetryTx(ctx context.Context, tx *store.Tx, id string) error {
-	r, err := s.authorized(ctx, tx, id, "run:create")
+	r, err := s.authorized(ctx, tx, id, "run:retry")
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s *Service) Wait(ctx context.Context, id string, after int64) (Run, error)
 }
 
 // Log reads from the log of a step's attempt at an offset into p: how much was read, how long the log is now, and
-// whether it is complete. Attempt 0 is the newest. Permission: run:read in the run's space; otherwise NotFound.
+// whether it is complete. Attempt 0 is the newest. Permission: run:read in the run's space, otherwise NotFound, and run:log.
 func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int, offset int64, p []byte) (n int, size int64, sealed bool, err error) {
 	stream, done, err := s.stream(ctx, runID, stepID, attempt)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int
 	return n, size, sealed || done, err
 }
 
-// Attempt gives the number of a step's newest attempt. Permission: run:read in the run's space; otherwise NotFound.
+// Attempt gives the number of a step's newest attempt, whose log is to be read. Permission: as for ReadLog.
 func (s *Service) Attempt(ctx context.Context, runID, stepID string) (n int, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		step, err := s.step(ctx, tx, runID, stepID)
@@ -50,15 +50,16 @@ func (s *Service) Attempt(ctx context.Context, runID, stepID string) (n int, err
 	return n, err
 }
 
+// step gives a step whose log the caller may read.
 func (s *Service) step(ctx context.Context, tx *store.Tx, runID, stepID string) (*Step, error) {
-	if _, err := s.authorized(ctx, tx, runID, "run:read"); err != nil {
+	if _, err := s.authorized(ctx, tx, runID, "run:log"); err != nil {
 		return nil, err
 	}
 	step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.run = $1 AND (s.id = $2 OR s.key = $2)", runID, stepID))
 	return step, fault.Wrap(err, "step %s of run %s", stepID, runID)
 }
 
-// WaitLog returns when the log is longer than offset or complete.
+// WaitLog returns when the log is longer than offset or complete. Permission: as for ReadLog.
 func (s *Service) WaitLog(ctx context.Context, runID, stepID string, attempt int, offset int64) error {
 	stream, done, err := s.stream(ctx, runID, stepID, attempt)
 	if err != nil || done {

@@ -83,13 +83,13 @@ func rights() map[string]string {
 		"undoScaffold": "run:cancel and template:use, and the right to delete each thing",
 
 		"listRuns": "run:read; others are left out", "getRun": "run:read", "followRun": "run:read", "getGraph": "run:read", "getPlan": "run:read",
-		"readLog": "run:read", "followLog": "run:read", "downloadLog": "run:read",
+		"readLog": "run:read and run:log", "followLog": "run:read and run:log", "downloadLog": "run:read and run:log",
 		"confirmRun": "run:confirm, and the approval policies agree", "discardRun": "run:confirm", "approveRun": "run:confirm, and for a workflow the approval policies agree",
-		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:create",
+		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry",
 
-		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "run:create",
+		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys",
 		"unlockStack":  "stack:state and stack:unlock",
-		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "run:create, and each scope that its steps ask for",
+		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
 		"listTriggerEvents": "entity:read",
 
 		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",

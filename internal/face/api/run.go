@@ -112,7 +112,7 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	if !r.Terminal && !r.CancelRequested && a.Runs.MayCancel(r) && a.Access.May(ctx, "run:cancel", r.Space) {
 		out = append(out, "cancel")
 	}
-	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:create", r.Space) && (r.Kind != scaffold.RunKind || a.Access.May(ctx, "template:use", r.Space)) {
+	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:retry", r.Space) && (r.Kind != scaffold.RunKind || a.Access.May(ctx, "template:use", r.Space)) {
 		out = append(out, "retry")
 	}
 	if scaffold.MayUndo(r) && a.Access.May(ctx, "run:cancel", r.Space) && a.Access.May(ctx, "template:use", r.Space) {

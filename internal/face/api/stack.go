@@ -56,8 +56,10 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, Message: o.Message, Lock: o.Lock,
 		Can: []string{},
 	}
-	if a.Access.May(ctx, "run:create", o.Space) {
-		s.Can = append(s.Can, "run")
+	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}} {
+		if a.Access.May(ctx, stack.Right(begin.kind), o.Space) {
+			s.Can = append(s.Can, begin.can)
+		}
 	}
 	if o.Lock != "" && a.Access.May(ctx, "stack:state", o.Space) && a.Access.May(ctx, "stack:unlock", o.Space) {
 		s.Can = append(s.Can, "unlock")

@@ -11,7 +11,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -184,8 +183,15 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		_, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
 		return fault.Wrap(err, "forget stack %s", c.Ref)
 	}
-	if err := s.takeOver(ctx, tx, c); err != nil {
+	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
+	}
+	there := err == nil
+	if there && before.Space != c.Space {
+		if err := s.takeOver(ctx, tx, c, before); err != nil {
+			return err
+		}
 	}
 	spec, wrong := read(*c.New)
 	if len(wrong) > 0 {
@@ -195,17 +201,26 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode stack %s", c.Ref)
 	}
-	editor := ""
-	if p := actor.From(ctx); p.Kind == actor.User { // what comes from a repository has its pushers for editors
-		editor = p.ID
+	edit, editors := before.Edit, before.Editors
+	if !there || before.Deleted || before.Space != c.Space || before.text != string(raw) {
+		who, err := s.editor(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		edit++
+		editors = editors.with(who, edit)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edited_by)
- VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
- branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edited_by=excluded.edited_by,
+	known, err := json.Marshal(editors)
+	if err != nil {
+		return fault.Wrap(err, "encode the editors of %s", c.Ref)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors)
+ VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8,0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors,
  applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
-		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), editor)
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(known))
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}

@@ -15,14 +15,7 @@ import (
 // refused while something of that one remains: whoever may declare stacks here would get what was built there. A stack
 // that is to change its space gets another name there, and its state is brought over by somebody who may read it here
 // and write it there. What is left of a stack that is gone and holds nothing, the versions of its state among them, goes.
-func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change) error {
-	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
-	if fault.Is(err, fault.NotFound) || err == nil && before.Space == c.Space {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change, before Stack) error {
 	why, err := s.remains(ctx, tx, before)
 	if err != nil {
 		return err

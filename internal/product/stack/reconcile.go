@@ -99,8 +99,8 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 	return nil
 }
 
-// noteApplied keeps the commit up to which a stack is as its branch says. Who brought what is live is no author of what
-// comes next.
+// noteApplied keeps the commit up to which a stack is as its branch says, and the edit up to which it is as its document
+// says. Who brought what is live is no author of what comes next; who edited after the run was made is.
 func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := s.Runs.GetTx(ctx, tx, id)
 	if err != nil {
@@ -110,8 +110,8 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked {
 		return err
 	}
-	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, edited_by = CASE WHEN updated <= $3 THEN '' ELSE edited_by END WHERE ref = $1 AND repository = $4",
-		in.Stack, r.Source.Commit, store.Micros(r.Created), r.Source.Repository)
+	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, applied_edit = $3 WHERE ref = $1 AND repository = $4",
+		in.Stack, r.Source.Commit, in.Edit, r.Source.Repository)
 	return fault.Wrap(err, "note what is applied of %s", in.Stack)
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -34,6 +33,12 @@ type Repositories interface {
 	Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error)
 }
 
+// Documents tells of the catalog's sources, unauthorised.
+type Documents interface {
+	// RepositoryOf gives the repository that a source of documents reads; "" for one that reads none.
+	RepositoryOf(ctx context.Context, tx *store.Tx, source string) (repository string, err error)
+}
+
 // Sealer encrypts states at rest, and opens the plans that core/run has sealed; core/secret does.
 type Sealer interface {
 	Seal(plain []byte) ([]byte, error)
@@ -51,6 +56,7 @@ type Deps struct {
 	Policy       *policy.Service
 	Runs         *run.Service
 	Repositories Repositories
+	Documents    Documents
 	Seal         Sealer
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
@@ -181,20 +187,49 @@ func (s *Service) States(ctx context.Context, r ref.Entity, part page.Request) (
 	return list, err
 }
 
+// Right gives what it takes to begin a run of a type; "" for a type that is unknown.
+func Right(kind string) string {
+	switch kind {
+	case Proposed:
+		return "stack:plan"
+	case Tracked:
+		return "stack:apply"
+	case Destroy:
+		return "stack:destroy"
+	}
+	return ""
+}
+
+// begins gives a stack of which the caller may begin a run. Who may do that needs no right to read more of it.
+func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack, error) {
+	right := Right(kind)
+	if right == "" {
+		return Stack{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
+	}
+	var stack Stack
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return stack, access.NotFound("stack " + r.String())
+	}
+	if err != nil {
+		return stack, err
+	}
+	err = s.Access.Authorize(ctx, right, stack.Space)
+	if fault.Is(err, fault.Denied) && !s.Access.May(ctx, "stack:read", stack.Space) {
+		return stack, access.NotFound("stack " + r.String())
+	}
+	return stack, err
+}
+
 // Start begins a run of a stack at a commit, or at the head of its branch when commit is "".
-// Permission: run:create in the stack's space.
+// Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound.
 func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
-	stack, err := s.read(ctx, r)
+	stack, err := s.begins(ctx, r, kind)
 	if err != nil {
 		return run.Run{}, err
-	}
-	if err := s.Access.Authorize(ctx, "run:create", stack.Space); err != nil {
-		return run.Run{}, err
-	}
-	switch kind {
-	case Tracked, Proposed, Destroy:
-	default:
-		return run.Run{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
 	}
 	if stack.Deleted {
 		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
@@ -252,36 +287,11 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// unknownAuthor stands among a run's authors for those whom the ledger does not tell.
-const unknownAuthor = "unknown"
-
-// authors gives whose changes a run at a commit would apply: who pushed since the last run that finished, and who
-// changed the document since.
-func (s *Service) authors(ctx context.Context, stack Stack, commit string) ([]string, error) {
-	var all []string
-	if stack.Applied != commit {
-		who, whole, err := s.Repositories.Pushers(ctx, stack.Repository, "refs/heads/"+stack.Branch, stack.Applied, commit)
-		if err != nil {
-			return nil, err
-		}
-		if all = who; !whole {
-			all = append(all, unknownAuthor)
-		}
-	}
-	if stack.EditedBy != "" && !slices.Contains(all, stack.EditedBy) {
-		all = append(all, stack.EditedBy)
-	}
-	if len(all) == 0 { // only the platform has pushed, and what changed the document is not known here
-		all = append(all, unknownAuthor)
-	}
-	return all, nil
-}
-
 // start makes a run; with an author it is theirs, else the caller's.
 func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
 	in := Input{
-		Authors: authors,
-		Type:    kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
+		Authors: authors, Edit: stack.Edit,
+		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 	}
 	for _, v := range stack.Spec.Environment {

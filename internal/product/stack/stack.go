@@ -50,7 +50,12 @@ type Stack struct {
 	Deleted    bool
 	Updated    time.Time
 	Applied    string // commit of the newest run that finished; "" when none has
-	EditedBy   string // who has changed the document since; "" for nobody, or a repository
+
+	Edit        int64 // how often what the document says was changed
+	AppliedEdit int64 // the newest edit of which the newest run that finished knew
+	Editors     Editors
+
+	text string // Spec as it is kept
 }
 
 // LockName is the lock that tracked runs of a stack hold.
@@ -68,6 +73,7 @@ type Input struct {
 	Limits     Limits            `json:"limits,omitzero"`
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
+	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

@@ -24,14 +24,14 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "stack", FS: files}
 }
 
-const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edited_by"
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors"
 
 func scanStack(row store.Row) (Stack, error) {
 	var s Stack
-	var name, spec string
+	var name, editors string
 	var deleted int
 	var updated int64
-	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &spec, &s.Seen, &deleted, &updated, &s.Applied, &s.EditedBy); err != nil {
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors); err != nil {
 		return Stack{}, err
 	}
 	s.Deleted, s.Updated = deleted == 1, store.FromMicros(updated)
@@ -39,7 +39,10 @@ func scanStack(row store.Row) (Stack, error) {
 	if s.Ref, err = ref.Parse(name, "stack", ref.DefaultNamespace); err != nil {
 		return Stack{}, err
 	}
-	return s, json.Unmarshal([]byte(spec), &s.Spec)
+	if err := json.Unmarshal([]byte(editors), &s.Editors); err != nil {
+		return Stack{}, err
+	}
+	return s, json.Unmarshal([]byte(s.text), &s.Spec)
 }
 
 func getStack(ctx context.Context, tx *store.Tx, r ref.Entity, lock string) (Stack, error) {

@@ -43,11 +43,11 @@ spec:
 			s      workflow.Submission
 			says   string // "" when it is submitted
 		}{
-			{"a narrow token", []string{"run:create", "repository:read"}, submission(""), "pipeline.yaml:23:"},
-			{"in a WorkflowTemplate", []string{"run:create", "repository:read"}, referring, "WorkflowTemplate ours: roadbed.dev/scopes"},
-			{"within a step", []string{"run:create", "repository:read"}, inline, "pipeline.yaml:11:"},
-			{"another repository", []string{"run:create", "artifact:read", "artifact:write=team/other"}, submission(""), "artifact:write"},
-			{"just enough", []string{"run:create", "artifact:read", "artifact:write=team/shop"}, submission(""), ""},
+			{"a narrow token", []string{"workflow:create", "repository:read"}, submission(""), "pipeline.yaml:23:"},
+			{"in a WorkflowTemplate", []string{"workflow:create", "repository:read"}, referring, "WorkflowTemplate ours: roadbed.dev/scopes"},
+			{"within a step", []string{"workflow:create", "repository:read"}, inline, "pipeline.yaml:11:"},
+			{"another repository", []string{"workflow:create", "artifact:read", "artifact:write=team/other"}, submission(""), "artifact:write"},
+			{"just enough", []string{"workflow:create", "artifact:read", "artifact:write=team/shop"}, submission(""), ""},
 		} {
 			who := actor.From(as(t, "dev"))
 			who.Scopes = c.scopes

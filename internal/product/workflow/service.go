@@ -100,10 +100,10 @@ type Submission struct {
 	may func(action, object string) error // what the steps may ask for; nil for all that a step can be given
 }
 
-// Submit starts a workflow. Permission: run:create in its space, and each scope that its steps ask for. Invalid with file and line when the document or its
+// Submit starts a workflow. Permission: workflow:create in its space, and each scope that its steps ask for. Invalid with file and line when the document or its
 // arguments are wrong; then nothing has happened.
 func (s *Service) Submit(ctx context.Context, n Submission) (r run.Run, err error) {
-	if err := s.Access.Authorize(ctx, "run:create", n.Space); err != nil {
+	if err := s.Access.Authorize(ctx, "workflow:create", n.Space); err != nil {
 		return r, err
 	}
 	n.may = func(action, object string) error { return s.Access.AuthorizeObject(ctx, action, n.Space, object) }

@@ -2401,7 +2401,7 @@ export interface paths {
         put?: never;
         /**
          * Let an ended run go on from where it failed
-         * @description Permission: run:create.
+         * @description Permission: run:retry.
          */
         post: operations["retryRun"];
         delete?: never;
@@ -2419,7 +2419,7 @@ export interface paths {
         };
         /**
          * A step's log from an offset, at most 1 MiB at once
-         * @description Permission: run:read.
+         * @description Permission: run:read and run:log.
          */
         get: operations["readLog"];
         put?: never;
@@ -2439,7 +2439,7 @@ export interface paths {
         };
         /**
          * A step's log as it is written, as server-sent events
-         * @description Permission: run:read.
+         * @description Permission: run:read and run:log.
          */
         get: operations["followLog"];
         put?: never;
@@ -2459,7 +2459,7 @@ export interface paths {
         };
         /**
          * All that a step has written until now, as a file
-         * @description Permission: run:read.
+         * @description Permission: run:read and run:log.
          */
         get: operations["downloadLog"];
         put?: never;
@@ -2921,7 +2921,7 @@ export interface paths {
         put?: never;
         /**
          * Start a run: tracked, proposed or destroy
-         * @description Permission: run:create.
+         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys.
          */
         post: operations["startStackRun"];
         delete?: never;
@@ -3277,7 +3277,7 @@ export interface paths {
         put?: never;
         /**
          * Start a workflow from its document, or from a template of the catalog
-         * @description Permission: run:create, and each scope that its steps ask for.
+         * @description Permission: workflow:create, and each scope that its steps ask for.
          */
         post: operations["submitWorkflow"];
         delete?: never;
@@ -6143,7 +6143,7 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
-            /** @description What the caller may do with it now, as far as rights go: run, unlock. */
+            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock. */
             can: string[] | null;
             component?: string;
             /** @description Newest tracked or destroy run. */

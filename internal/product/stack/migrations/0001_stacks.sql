@@ -10,8 +10,10 @@ CREATE TABLE stacks (
   message TEXT NOT NULL,
   deleted INTEGER NOT NULL,
   updated BIGINT NOT NULL,
-  applied TEXT NOT NULL,   -- commit of the newest run that finished
-  edited_by TEXT NOT NULL  -- who changed the document since then; '' for nobody, or a repository
+  applied TEXT NOT NULL,        -- commit of the newest run that finished
+  edit BIGINT NOT NULL,         -- how often what the document says was changed
+  applied_edit BIGINT NOT NULL, -- the newest edit of which that run knew
+  editors TEXT NOT NULL         -- JSON: who changed the document, with the number of the newest edit of each
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 

@@ -14,19 +14,26 @@ export function StackActions({ stack }: { stack: Stack }) {
   const name = `${stack.namespace}/${stack.name}`;
   const go = (type: StackRunType) =>
     start.mutate(type, { onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }) });
-  if (!stack.can.includes('run')) return <CopyCommand command={`roadbed describe stack ${name}`} />;
+  const may = (what: string) => stack.can.includes(what);
+  const command = may('apply') ? 'stack apply' : may('plan') ? 'stack plan' : 'describe stack';
   return (
     <>
-      <CopyCommand command={`roadbed stack apply ${name}`} />
-      <Button variant="outline" color="red" onClick={() => setAsking(true)}>
-        Destroy
-      </Button>
-      <Button variant="default" disabled={start.isPending} onClick={() => go('proposed')}>
-        Plan only
-      </Button>
-      <Button loading={start.isPending} onClick={() => go('tracked')}>
-        Plan and apply
-      </Button>
+      <CopyCommand command={`roadbed ${command} ${name}`} />
+      {may('destroy') && (
+        <Button variant="outline" color="red" onClick={() => setAsking(true)}>
+          Destroy
+        </Button>
+      )}
+      {may('plan') && (
+        <Button variant="default" disabled={start.isPending} onClick={() => go('proposed')}>
+          Plan only
+        </Button>
+      )}
+      {may('apply') && (
+        <Button loading={start.isPending} onClick={() => go('tracked')}>
+          Plan and apply
+        </Button>
+      )}
       {!asking && <Failure error={start.error} />}
       {asking && (
         <Ask
