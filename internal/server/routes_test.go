@@ -24,6 +24,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -58,6 +59,7 @@ func eachHouse(t *testing.T, story func(t *testing.T, h *House, server *httptest
 
 func options(t *testing.T) Options {
 	t.Helper()
+	lacktest.Programs()
 	o := Defaults()
 	o.Data, o.Download, o.AdminToken = t.TempDir(), false, "an-administrators-token-for-tests"
 	o.Private = "127.0.0.0/8" // where the forges of tests are
