@@ -1,4 +1,4 @@
-# Roadbed. `make demo` shows the main job, `make test` runs all tests; both do all set-up.
+# Roadbed. `make demo` shows the main job, `make test` runs the tests of Go and of the portal; both do all set-up.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -90,7 +90,7 @@ test/backstage/node_modules: test/backstage/package-lock.json
 	cd test/backstage && $(NPM_CI)
 	@touch $@
 
-test: helper ## all tests; what a machine lacks is skipped with a word
+test: helper ## vet, all Go tests, the portal's tests; what a machine lacks is skipped with a word
 	$(GO) vet ./...
 	$(GO) test -timeout 40m ./...
 	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm test)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -266,4 +268,60 @@ func TestStatesAreRefusedWithoutAStack(t *testing.T) {
 			t.Errorf("%s of a stack that is not there = %d", method, response.StatusCode)
 		}
 	}
+}
+
+// TestABackupHasWhatItsRowsName deletes and adds content in the middle of a backup: what was there before its rows were
+// copied, and what came until then, is in it once.
+func TestABackupHasWhatItsRowsName(t *testing.T) {
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, _ *httptest.Server) {
+		put := func(text string) string {
+			t.Helper()
+			address, _, err := h.Blob.Put(t.Context(), strings.NewReader(text), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return address
+		}
+		done := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "backup.tar.gz")
+		b, err := newBackup(h.Options.Data, file)
+		done(err)
+		defer b.leave()
+		kept, pruned := put("kept"), put("pruned")
+		done(b.contents(t.Context()))
+		late := put("late")
+		done(b.rows(t.Context(), h.DB))
+		done(h.Blob.Delete(t.Context(), pruned))
+		done(b.rest(t.Context(), h.DB))
+		done(b.finish())
+
+		o := h.Options
+		o.Data = filepath.Join(t.TempDir(), "restored")
+		o.Database = "sqlite:" + filepath.Join(o.Data, databaseName)
+		files, err := restore(t.Context(), o, file, h.Log)
+		if err != nil || files != b.files {
+			t.Fatalf("%d files of %d are restored: %v", files, b.files, err)
+		}
+		restored, err := blob.OpenFiles(filepath.Join(o.Data, "blobs"))
+		done(err)
+		defer restored.Close()
+		for address, want := range map[string]string{kept: "kept", pruned: "pruned", late: "late"} {
+			content, _, err := restored.Open(t.Context(), address)
+			if err != nil {
+				t.Errorf("the content %q is not in the backup: %v", want, err)
+				continue
+			}
+			got, err := io.ReadAll(content)
+			content.Close()
+			if err != nil || string(got) != want {
+				t.Errorf("the content is %q, want %q: %v", got, want, err)
+			}
+		}
+	})
 }

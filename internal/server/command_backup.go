@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ var kept = []string{"keys", "blobs", "lfs", "registry", "node"}
 
 // left are folders within them that are made anew.
 var left = []string{"node/images", "node/pods", "registry/tmp", "registry/uploads", "blobs/temporary", "lfs/temporary"}
+
+// linksFolder holds which repository of the registry has what content.
+const linksFolder = "registry/repositories"
 
 // databaseName is the database in a data folder, dumpName its rows in a backup.
 const (
@@ -58,54 +62,111 @@ func backupCommand(string) *cobra.Command {
 	return c
 }
 
-// backup copies the database first: what it names is in files that are only ever added to, so the files that are
-// copied after it hold all of that, and maybe more.
+// content are the folders of what never changes and is named by its content, which rows and links name. It goes when no row
+// names it any more.
+var content = []string{"blobs/content", "lfs/content", "registry/blobs"}
+
+// backup copies content before the rows and once more after them: what a row of the copy names was there before, or has
+// come since, also when somebody deletes meanwhile. The rest is copied after the rows, of which none then knows more than
+// the files hold.
 func backup(ctx context.Context, db *store.DB, data, path string) (files int, err error) {
+	b, err := newBackup(data, path)
+	if err != nil {
+		return 0, err
+	}
+	defer b.leave()
+	if err := b.contents(ctx); err != nil {
+		return 0, err
+	}
+	if err := b.rows(ctx, db); err != nil {
+		return 0, err
+	}
+	if err := b.rest(ctx, db); err != nil {
+		return 0, err
+	}
+	return b.files, b.finish()
+}
+
+// backupFile is a backup that is being written.
+type backupFile struct {
+	data, path, temp string
+	out              *os.File
+	zipped           *gzip.Writer
+	archive          *tar.Writer
+	files            int
+	has              map[string]bool // of the content
+}
+
+func newBackup(data, path string) (*backupFile, error) {
 	out, err := os.OpenFile(path+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return 0, fault.Errorf(fault.Invalid, "make the backup: %w", err)
+		return nil, fault.Errorf(fault.Invalid, "make the backup: %w", err)
 	}
-	defer os.Remove(path + ".part")
-	defer out.Close()
-	temp, err := os.MkdirTemp(filepath.Dir(path), ".backup-")
-	if err != nil {
-		return 0, fault.Errorf(fault.Unavailable, "make the backup: %w", err)
+	b := &backupFile{data: data, path: path, out: out, has: map[string]bool{}}
+	if b.temp, err = os.MkdirTemp(filepath.Dir(path), ".backup-"); err != nil {
+		b.leave()
+		return nil, fault.Errorf(fault.Unavailable, "make the backup: %w", err)
 	}
-	defer os.RemoveAll(temp)
-	if err := dumpTo(ctx, db, filepath.Join(temp, dumpName)); err != nil {
-		return 0, err
+	b.zipped = gzip.NewWriter(out)
+	b.archive = tar.NewWriter(b.zipped)
+	return b, nil
+}
+
+// leave lets go of what is not finished.
+func (b *backupFile) leave() {
+	_ = b.out.Close()
+	_ = os.Remove(b.path + ".part")
+	if b.temp != "" {
+		_ = os.RemoveAll(b.temp)
 	}
-	zipped := gzip.NewWriter(out)
-	archive := tar.NewWriter(zipped)
-	if err := addFile(archive, filepath.Join(temp, dumpName), dumpName); err != nil {
-		return 0, err
+}
+
+func (b *backupFile) finish() error {
+	if err := errors.Join(b.archive.Close(), b.zipped.Close(), b.out.Sync(), b.out.Close()); err != nil {
+		return fault.Errorf(fault.Unavailable, "write the backup: %w", err)
 	}
-	files = 1
-	if err := addFile(archive, filepath.Join(data, nameFile), nameFile); err == nil {
-		files++
+	return os.Rename(b.path+".part", b.path)
+}
+
+// contents copies the content that is not in the backup yet.
+func (b *backupFile) contents(ctx context.Context) error {
+	for _, folder := range content {
+		if err := b.folder(ctx, b.data, folder); err != nil {
+			return fault.Wrap(err, "copy %s", folder)
+		}
+	}
+	return nil
+}
+
+func (b *backupFile) rows(ctx context.Context, db *store.DB) error {
+	if err := dumpTo(ctx, db, filepath.Join(b.temp, dumpName)); err != nil {
+		return err
+	}
+	b.files++
+	return addFile(b.archive, filepath.Join(b.temp, dumpName), dumpName)
+}
+
+// rest copies all that is kept beside the rows. The links of the registry go before its content, which comes before what
+// links to it.
+func (b *backupFile) rest(ctx context.Context, db *store.DB) error {
+	if err := addFile(b.archive, filepath.Join(b.data, nameFile), nameFile); err == nil {
+		b.files++
 	} else if !errors.Is(err, fs.ErrNotExist) { // a server that was never started has no name
-		return 0, fault.Wrap(err, "copy the server's name")
+		return fault.Wrap(err, "copy the server's name")
+	}
+	if err := b.folder(ctx, b.data, linksFolder); err != nil {
+		return fault.Wrap(err, "copy registry")
 	}
 	for _, folder := range kept {
-		n, err := addFolder(ctx, archive, data, folder)
-		if err != nil {
-			return 0, fault.Wrap(err, "copy %s", folder)
+		if err := b.folder(ctx, b.data, folder); err != nil {
+			return fault.Wrap(err, "copy %s", folder)
 		}
-		files += n
 	}
 	// Repositories are packed while their server runs, so they are copied by the room that knows how.
-	if err := copyRepositories(ctx, db, data, filepath.Join(temp, "repositories")); err != nil {
-		return 0, fault.Wrap(err, "copy the repositories")
+	if err := copyRepositories(ctx, db, b.data, filepath.Join(b.temp, "repositories")); err != nil {
+		return fault.Wrap(err, "copy the repositories")
 	}
-	n, err := addFolder(ctx, archive, temp, "repositories")
-	if err != nil {
-		return 0, fault.Wrap(err, "copy the repositories")
-	}
-	files += n
-	if err := errors.Join(archive.Close(), zipped.Close(), out.Sync(), out.Close()); err != nil {
-		return 0, fault.Errorf(fault.Unavailable, "write the backup: %w", err)
-	}
-	return files, os.Rename(path+".part", path)
+	return fault.Wrap(b.folder(ctx, b.temp, "repositories"), "copy the repositories")
 }
 
 func dumpTo(ctx context.Context, db *store.DB, path string) error {
@@ -134,37 +195,41 @@ func copyRepositories(ctx context.Context, db *store.DB, data, to string) error 
 	return repositories.Copy(ctx, to)
 }
 
-func addFolder(ctx context.Context, archive *tar.Writer, data, folder string) (files int, err error) {
-	err = filepath.WalkDir(filepath.Join(data, folder), func(path string, e fs.DirEntry, err error) error {
+// folder copies what is in a folder and not in the backup yet.
+func (b *backupFile) folder(ctx context.Context, data, folder string) error {
+	return filepath.WalkDir(filepath.Join(data, folder), func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // gone since the folder was listed, such as a lock of git
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(data, path)
+		relative, err := filepath.Rel(data, path)
 		if err != nil {
 			return err
 		}
-		if e.IsDir() {
-			for _, l := range left {
-				if name == filepath.FromSlash(l) {
-					return fs.SkipDir
-				}
-			}
-			return archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: filepath.ToSlash(name) + "/", Mode: 0o700})
-		}
-		if !e.Type().IsRegular() || ctx.Err() != nil {
+		name := filepath.ToSlash(relative)
+		if b.has[name] || !e.IsDir() && !e.Type().IsRegular() || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		files++
-		if err := addFile(archive, path, filepath.ToSlash(name)); !errors.Is(err, fs.ErrNotExist) {
+		if e.IsDir() {
+			if slices.Contains(left, name) || name == linksFolder && folder != linksFolder {
+				return fs.SkipDir
+			}
+			return b.archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o700})
+		}
+		if err := addFile(b.archive, path, name); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			return err
 		}
-		files--
+		b.files++
+		if slices.ContainsFunc(content, func(c string) bool { return strings.HasPrefix(name, c+"/") }) {
+			b.has[name] = true
+		}
 		return nil
 	})
-	return files, err
 }
 
 func addFile(archive *tar.Writer, path, name string) error {

@@ -11,10 +11,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 )
 
-// furnish makes one thing of each kind that routes are about, called none, and gives the ids of those that have one.
+// furnish makes one thing of each kind that routes are about, called none, and a deleted repository, called gone. It gives the ids
+// of those that have one.
 func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string {
 	t.Helper()
-	const documents = `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: none}, spec: {type: service, lifecycle: production, owner: crew}}
+	const documents = `{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: none}, spec: {type: service, lifecycle: production, owner: crew, definition: "{openapi: 3.0.0, info: {title: a, version: 1.0.0}, paths: {}}"}}
+---
+{apiVersion: scaffolder.backstage.io/v1beta3, kind: Template, metadata: {name: none}, spec: {type: service, steps: [{id: a, action: "debug:log", input: {message: hello}}]}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Stack, metadata: {name: none}, spec: {owner: crew, source: {repository: default/none, branch: main, path: infra}}}
 ---
@@ -82,7 +85,12 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
 		"commits": trunk, "proposals": post("/repositories/default/none/proposals", `{"source":"feature","target":"trunk"}`),
 		"comments":  post("/repositories/default/none/proposals/1/comments", `{"body":"why?","path":"feature","line":1}`),
+		"views":     post("/views", `{"name":"none","query":"kind=component","space":"default"}`),
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
+	}
+	post("/repositories", `{"namespace":"default","name":"gone"}`)
+	if code, answer := do(t, server, http.MethodDelete, "/api/v1/repositories/default/gone", h.Options.AdminToken, ""); code >= 300 {
+		t.Fatalf("DELETE default/gone = %d %s", code, answer)
 	}
 	post("/machines", `{"name":"none"}`)
 	post("/repositories/default/none/tags", `{"name":"none","at":"trunk"}`)

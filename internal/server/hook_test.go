@@ -22,6 +22,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitea/giteatest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -313,13 +314,10 @@ func TestTheCommandLineOfWebhooks(t *testing.T) {
 
 // Every webhook of the corpus is taken, read, and ends in a state; none of GitHub's or GitLab's fails.
 func TestEveryWebhookOfTheCorpus(t *testing.T) {
-	const corpus = "../../../shared/corpus/webhooks"
+	corpus := lacktest.Corpus(t, "webhooks")
 	index, err := os.ReadFile(filepath.Join(corpus, "index.tsv"))
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("the corpus of webhooks is not there: %v", err)
-		}
-		t.Skip("the corpus of webhooks is not there")
+		t.Fatal(err)
 	}
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		hooked(g, "github", "github", "https://github.invalid")

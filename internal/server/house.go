@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +58,7 @@ type House struct {
 	Log     *slog.Logger
 	name    string   // see serverName
 	lock    *os.File // the data folder is this house's alone
+	ending  atomic.Bool
 
 	DB       *store.DB
 	Ledger   *ledger.Ledger

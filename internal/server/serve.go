@@ -129,15 +129,18 @@ func (h *House) authorizeImage(ctx context.Context, action, name string) (kept s
 	return repository.ID, err
 }
 
+// ready tells whether requests can be answered: not while the server ends, nor when the database does not answer or has
+// other tables than this program's, as one that was emptied or restored meanwhile.
 func (h *House) ready(w http.ResponseWriter, r *http.Request) {
+	if h.ending.Load() {
+		http.Error(w, "the server ends", http.StatusServiceUnavailable)
+		return
+	}
 	ctx, stop := context.WithTimeout(r.Context(), 2*time.Second)
 	defer stop()
-	err := h.DB.Read(ctx, func(tx *store.Tx) error {
-		var one int
-		return tx.QueryRow(ctx, "SELECT 1").Scan(&one)
-	})
-	if err != nil {
-		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+	if err := h.DB.Migrated(ctx, Migrations()...); err != nil {
+		h.Log.Warn("not ready", "error", err)
+		http.Error(w, "the database does not answer, or its tables are not up to date", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
@@ -207,6 +210,7 @@ func (h *House) serve(ctx context.Context, l net.Listener, handler http.Handler)
 		return fault.Wrap(err, "serve")
 	case <-ctx.Done():
 	}
+	h.ending.Store(true)
 	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), h.Options.Drain)
 	defer stop()
 	time.AfterFunc(h.Options.Drain/4, leave) // so that their readers come back elsewhere, and the rest has time to end

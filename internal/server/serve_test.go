@@ -6,12 +6,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // TestAServerThatIsAskedToStopAnswersWhatIsUnderWay asks it in the middle of an upload, whose rest comes when the server
@@ -93,5 +96,51 @@ func TestAServerThatIsAskedToStopAnswersWhatIsUnderWay(t *testing.T) {
 		if status, body := g.answered(request(t.Context(), http.MethodGet, http.NoBody)); status != http.StatusOK || body != largeFile {
 			t.Errorf("what was uploaded is %d %q", status, body)
 		}
+	})
+}
+
+// TestReadinessKnowsTablesAndTheEnd takes the newest version of a room's tables away and brings it back, and then asks the
+// server to stop.
+func TestReadinessKnowsTablesAndTheEnd(t *testing.T) {
+	t.Parallel()
+	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
+		want := func(code int, says string) {
+			t.Helper()
+			if got, body := do(t, server, http.MethodGet, "/readyz", "", ""); got != code || !strings.Contains(body, says) {
+				t.Errorf("/readyz = %d %s, want %d %s", got, body, code, says)
+			}
+		}
+		change := func(statement string) {
+			t.Helper()
+			err := h.DB.Write(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), statement)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want(http.StatusOK, "ok")
+		change("UPDATE migrations_insight SET version_id = version_id - 1000")
+		want(http.StatusServiceUnavailable, "tables are not up to date")
+		change("UPDATE migrations_insight SET version_id = version_id + 1000")
+		want(http.StatusOK, "ok")
+		change("ALTER TABLE migrations_insight RENAME TO elsewhere")
+		want(http.StatusServiceUnavailable, "tables are not up to date")
+		change("ALTER TABLE elsewhere RENAME TO migrations_insight")
+		want(http.StatusOK, "ok")
+
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- h.Serve(ctx, listener) }()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		want(http.StatusServiceUnavailable, "the server ends")
 	})
 }

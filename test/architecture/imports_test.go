@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -156,6 +157,62 @@ func TestImportsGoDown(t *testing.T) {
 		}
 	}
 }
+
+// crossing are what tests may import besides, with the reason. All else holds for tests as it does for what they test.
+var crossing = map[[2]string]string{
+	{"client", "internal/server"}:                           "the client is asked of a real server",
+	{"internal/core/catalog", "internal/core/repository"}:   "locations are read from real repositories",
+	{"internal/product/scaffold", "internal/product/stack"}: "the infrastructure of a golden path is validated by the engine",
+}
+
+func TestImportsOfTestsGoDown(t *testing.T) {
+	t.Parallel()
+	seen, used := 0, map[[2]string]bool{}
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			to, ours := strings.CutPrefix(imported, module)
+			if !ours || to == from {
+				continue
+			}
+			seen++
+			way := [2]string{from, to}
+			if used[way] = true; crossing[way] != "" {
+				continue
+			}
+			if why := allowed(from, to); why != "" {
+				t.Errorf("a test of %s imports %s: %s", from, to, why)
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("the tests of all packages import only %d of ours", seen)
+	}
+	for way, why := range crossing {
+		if !used[way] {
+			t.Errorf("no test of %s imports %s any more (%s); take it out of the list", way[0], way[1], why)
+		}
+	}
+}
+
+// TestProgramsHaveNoTestingWithin says that what helps tests is in no program.
+func TestProgramsHaveNoTestingWithin(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		if helpsTests(from) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if to, ours := strings.CutPrefix(imported, module); ours && helpsTests(to) || imported == "testing" {
+				t.Errorf("%s imports %s outside of its tests", from, imported)
+			}
+		}
+	}
+}
+
+// helpsTests tells whether a package is there for tests, by its name.
+func helpsTests(path string) bool { return strings.HasSuffix(path, "test") }
 
 func TestHeavyDependenciesHaveOneRoom(t *testing.T) {
 	t.Parallel()

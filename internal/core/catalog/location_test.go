@@ -11,7 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
-	"github.com/roadbed-dev/roadbed/internal/core/document/backstagetest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -478,13 +478,10 @@ func TestALocationThatIsApplied(t *testing.T) {
 
 func TestCorpusIsTakenIn(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs("../../../../shared/corpus/catalog")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := lacktest.Corpus(t, "catalog")
 	index, err := os.ReadFile(filepath.Join(root, "index.tsv"))
 	if err != nil {
-		backstagetest.Lacks(t, "no corpus: ../shared/corpus is not beside the repository")
+		t.Fatal(err)
 	}
 	kinds := document.NewRegistry()
 	for _, k := range catalog.Kinds() {

@@ -193,7 +193,7 @@ func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, env m
 func (s *Service) masks(ctx context.Context, tx *store.Tx, space string, job worker.Job) ([]string, error) {
 	masks := slices.Clip(job.Masks)
 	for _, r := range job.MaskRefs {
-		values, err := s.Secrets.Resolve(ctx, tx, space, []string{r})
+		values, err := s.Secrets.Hand(ctx, tx, space, []string{r})
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}

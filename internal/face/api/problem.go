@@ -88,7 +88,7 @@ func (a *API) refuseUnknown(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(methods, r)
 	allow := methods.header.Get("Allow")
 	if allow == "" {
-		a.WriteProblem(w, r, fault.Errorf(fault.NotFound, "there is nothing at %s; /docs on this server lists what there is", r.URL.Path))
+		a.WriteProblem(w, r, fault.Errorf(fault.NotFound, "there is nothing at %s; /api/docs on this server lists what there is", r.URL.Path))
 		return
 	}
 	w.Header().Set("Allow", allow)

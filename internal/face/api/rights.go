@@ -85,7 +85,7 @@ func rights() map[string]string {
 		"listRuns": "run:read; others are left out", "getRun": "run:read", "followRun": "run:read", "getGraph": "run:read", "getPlan": "run:read",
 		"readLog": "run:read and run:log", "followLog": "run:read and run:log", "downloadLog": "run:read and run:log",
 		"confirmRun": "run:confirm, and the approval policies agree", "discardRun": "run:confirm", "approveRun": "run:confirm, and for a workflow the approval policies agree",
-		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry",
+		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
 
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys",
 		"unlockStack":  "stack:state and stack:unlock",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 // bench is a served repository and a folder for clients.
@@ -36,6 +37,7 @@ func (b *bench) serve(o git.ServeOptions) {
 
 func setup(t testing.TB) *bench {
 	t.Helper()
+	lacktest.Programs()
 	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "repo.git"), home: t.TempDir(), options: git.ServeOptions{Write: true}}
 	var err error
 	if b.git, err = git.New("", slog.New(slog.DiscardHandler)); err != nil {

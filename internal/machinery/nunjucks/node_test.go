@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/nunjucks"
 )
 
@@ -50,16 +51,17 @@ process.stdout.write(JSON.stringify(answers));
 
 func askNode(t *testing.T, cases []nodeCase) []nodeAnswer {
 	t.Helper()
+	lacktest.Programs()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s: the comparison with nunjucks in Node is left out", program)
+			lacktest.Skip(t, "no %s: the comparison with nunjucks in Node is left out", program)
 		}
 	}
 	dir := t.TempDir()
 	install := exec.Command("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "nunjucks@3.2.4")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("npm can't install nunjucks (%v): the comparison with Node is left out: %s", err, out)
+		lacktest.Skip(t, "npm can't install nunjucks (%v): the comparison with Node is left out: %s", err, out)
 	}
 	input, err := json.Marshal(cases)
 	if err != nil {
@@ -121,10 +123,7 @@ func TestSameAsNode(t *testing.T) {
 // Every file of the corpus' templates is rendered, whatever it is, with values that some of them know.
 func TestSameAsNodeOnRealTemplates(t *testing.T) {
 	t.Parallel()
-	root := "../../../../shared/corpus/templates"
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("no corpus: real templates are left out")
-	}
+	root := lacktest.Corpus(t, "templates")
 	values := map[string]any{"name": "shop", "component_id": "shop", "description": "Sells things", "owner": "group:default/team", "orgName": "acme",
 		"repoName": "shop", "destination": map[string]any{"owner": "acme", "repo": "shop", "host": "example.test"}, "port": 8080, "system": "sales",
 		"namespace": "shop", "image": "shop:1", "environments": []any{"dev", "prod"}, "http_port": 8080, "java_package_name": "com.acme.shop"}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 
@@ -26,6 +27,40 @@ var roomName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 // Migrate brings the tables of each room to its newest version, in order. Each file is one transaction.
 func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 	return db.migrateTo(ctx, nil, rooms)
+}
+
+// Migrated fails with fault.Unavailable when the tables of a room are older than its newest version, or not there.
+func (db *DB) Migrated(ctx context.Context, rooms ...Migrations) error {
+	newest := map[string]int64{}
+	var asked []string // in one query
+	for _, room := range rooms {
+		files, err := fs.Glob(room.FS, "*.sql")
+		if err != nil || len(files) == 0 || !roomName.MatchString(room.Room) {
+			return fault.Errorf(fault.Internal, "%q is no room with tables: %v", room.Room, err)
+		}
+		if newest[room.Room], err = goose.NumericComponent(files[len(files)-1]); err != nil {
+			return fault.Errorf(fault.Internal, "the version of %s: %w", files[len(files)-1], err)
+		}
+		asked = append(asked, "SELECT '"+room.Room+"', COALESCE(MAX(version_id), 0) FROM "+migrated+room.Room)
+	}
+	return db.Read(ctx, func(tx *Tx) error {
+		rows, err := tx.Query(ctx, strings.Join(asked, " UNION ALL "))
+		_, err = Collect(rows, err, func(row Row) (none struct{}, err error) {
+			var room string
+			var version int64
+			if err := row.Scan(&room, &version); err != nil {
+				return none, err
+			}
+			if version < newest[room] {
+				err = fault.Errorf(fault.Unavailable, "the tables of %s are at version %d, and this program's at %d", room, version, newest[room])
+			}
+			return none, err
+		})
+		if fault.Is(err, fault.Unavailable) || err == nil {
+			return err
+		}
+		return fault.Errorf(fault.Unavailable, "look at the versions of the tables: %w", err)
+	})
 }
 
 // migrateTo brings the tables of rooms up to the versions given, and leaves alone those without one; nil stands for

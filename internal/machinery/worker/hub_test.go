@@ -16,6 +16,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -261,6 +262,7 @@ type bench struct {
 
 func start(t *testing.T, change func(*Options)) *bench {
 	t.Helper()
+	lacktest.Programs()
 	dir := t.TempDir()
 	e, err := process.New(filepath.Join(dir, "execute"), nil)
 	if err != nil {

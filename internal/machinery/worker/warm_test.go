@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 func TestGoToolBuildsOffline(t *testing.T) {
@@ -18,7 +20,7 @@ func TestGoToolBuildsOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := tools["go"]; !ok {
-		t.Skip("no Go to lend on this machine")
+		lacktest.Skip(t, "no Go to lend on this machine")
 	}
 	b := start(t, func(o *Options) { o.Tools = tools })
 	j := sh("go version && go list -f '{{.Name}}' . && go env GOCACHE GOROOT && which go")
@@ -40,7 +42,7 @@ func TestAStepWithTheSeedCompilesOnlyItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(tools["go"].Seeds) == 0 {
-		t.Skip("the standard library is not compiled for new caches; run make warm")
+		lacktest.Skip(t, "the standard library is not compiled for new caches; run make warm")
 	}
 	b := start(t, func(o *Options) { o.Tools = tools })
 	j := sh("go vet -x . && go test -x . && go build -x -o /work/plain . && go build -x -trimpath -o /work/trimmed .")

@@ -12,7 +12,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -104,15 +106,12 @@ func TestGoServiceBuildsAndTests(t *testing.T) {
 
 func TestGoServiceInfrastructure(t *testing.T) {
 	t.Parallel()
-	engine := ""
-	for _, name := range []string{"tofu", "terraform"} {
-		if path, err := exec.LookPath(name); err == nil {
-			engine = path
-			break
-		}
+	engine, err := stack.FindEngine(os.Getenv("ROADBED_ENGINE"), stack.BuiltEngine())
+	if err != nil {
+		t.Fatal(err)
 	}
 	if engine == "" {
-		t.Skip("neither tofu nor terraform: the infrastructure is not validated")
+		lacktest.Skip(t, "there is neither OpenTofu nor Terraform: the infrastructure is not validated; run make tools")
 	}
 	b := one(t)
 	b.install()

@@ -33,13 +33,13 @@ func (s *Service) Undo(ctx context.Context, runID string) error {
 	if err != nil {
 		return err
 	}
-	if r.Kind != RunKind {
-		return fault.Errorf(fault.Invalid, "run %s is not of a golden path", runID)
-	}
 	for _, action := range []string{"run:cancel", "template:use"} {
 		if err := s.Access.Authorize(ctx, action, r.Space); err != nil {
 			return err
 		}
+	}
+	if r.Kind != RunKind {
+		return fault.Errorf(fault.Invalid, "run %s is not of a golden path", runID)
 	}
 	undoer, err := json.Marshal(caller(ctx))
 	if err != nil {

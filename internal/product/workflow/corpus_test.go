@@ -8,29 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
-
-// corpus finds Argo's own examples beside the repository.
-func corpus(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			found := filepath.Join(filepath.Dir(dir), "shared", "corpus", "argo-workflows")
-			if _, err := os.Stat(found); err == nil {
-				return found
-			}
-			break
-		}
-	}
-	t.Skip("no corpus: ../shared/corpus/argo-workflows is not beside the repository")
-	return ""
-}
 
 // outside are the words by which a linter refuses what is not in the slice; any other refusal of an upstream example
 // that ends well there is a defect.
@@ -41,7 +22,7 @@ var outside = []string{
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	dir := corpus(t)
+	dir := lacktest.Corpus(t, "argo-workflows")
 	index, err := os.Open(filepath.Join(dir, "index.tsv"))
 	if err != nil {
 		t.Fatal(err)

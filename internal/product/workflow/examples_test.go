@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
@@ -26,7 +27,7 @@ func (b bundle) start(t *testing.T) {
 	t.Helper()
 	e, err := process.New(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Skipf("no processes on this machine: %v", err)
+		lacktest.Skip(t, "no processes on this machine: %v", err)
 	}
 	t.Cleanup(e.Close)
 	w := worker.New(worker.Options{
@@ -162,7 +163,7 @@ var (
 // within the slice, and of which the programs are on this machine.
 func TestArgosExamplesEndAsUpstream(t *testing.T) {
 	t.Parallel()
-	dir := corpus(t)
+	dir := lacktest.Corpus(t, "argo-workflows")
 	index, err := os.Open(filepath.Join(dir, "index.tsv"))
 	if err != nil {
 		t.Fatal(err)

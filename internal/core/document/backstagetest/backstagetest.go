@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 // Verdict is what Backstage says of an entity, or what is compared with that.
@@ -57,12 +58,12 @@ func Node(t testing.TB) func(program string, args ...string) *exec.Cmd {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		Lacks(t, "no node: Backstage can't be asked")
+		lacktest.Skip(t, "no node: Backstage can't be asked")
 	}
-	folder := filepath.Join(root(t), "test", "backstage")
+	folder := filepath.Join(lacktest.Root(t), "test", "backstage")
 	for _, name := range []string{"@backstage/catalog-model", "@backstage/catalog-client", "ajv", "yaml"} {
 		if _, err := os.Stat(filepath.Join(folder, "node_modules", name)); err != nil {
-			Lacks(t, "no "+name+": `make backstage` installs it")
+			lacktest.Skip(t, "no %s: `make backstage` installs it", name)
 		}
 	}
 	return func(program string, args ...string) *exec.Cmd {
@@ -91,7 +92,7 @@ func Corpus(t testing.TB, folders ...string) []map[string]any {
 func Files(t testing.TB, folders ...string) (all []string) {
 	t.Helper()
 	for _, folder := range folders {
-		err := filepath.WalkDir(filepath.Join(root(t), "..", "shared", "corpus", folder), func(file string, entry os.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(lacktest.Root(t), "..", "shared", "corpus", folder), func(file string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, ".yml") {
 				return err
 			}
@@ -105,7 +106,7 @@ func Files(t testing.TB, folders ...string) (all []string) {
 		}
 	}
 	if len(all) == 0 {
-		Lacks(t, "no corpus: ../shared/corpus is not beside the repository")
+		lacktest.Skip(t, "no corpus: ../shared/corpus is not beside the repository")
 	}
 	return all
 }
@@ -134,32 +135,4 @@ func Copy(entity map[string]any) map[string]any {
 		panic(err)
 	}
 	return copied
-}
-
-// Lacks skips a test for what is not at hand, and fails it where CI is set.
-func Lacks(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
-// root gives the folder of the repository.
-func root(t testing.TB) string {
-	t.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder
-		}
-		up := filepath.Dir(folder)
-		if up == folder {
-			t.Fatal("the test does not run within the repository")
-		}
-		folder = up
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 // description is Backstage's own OpenAPI document of the catalog, where it is at hand; without it nothing is refused.
@@ -24,11 +26,7 @@ func readDescription(t testing.TB) *description {
 	const file = "../../../../../shared/reference/backstage-catalog.openapi.json"
 	text, err := os.Open(file)
 	if err != nil {
-		const lacks = "no " + file + ": answers are not held to Backstage's OpenAPI document"
-		if os.Getenv("CI") != "" {
-			t.Fatal(lacks)
-		}
-		t.Log(lacks)
+		lacktest.Log(t, "no %s: answers are not held to Backstage's OpenAPI document", file)
 		return nil
 	}
 	defer text.Close()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/clustertest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
@@ -23,10 +24,7 @@ func TestAPodReachesNothingOfTheMachine(t *testing.T) {
 	t.Parallel()
 	o := options(t, storetest.SQLite(t, node.Migrations()))
 	if !o.Executor.Capabilities().Isolated {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no isolation here: ", o.Executor.Capabilities().Missing)
-		}
-		t.Skip("no isolation here: ", o.Executor.Capabilities().Missing)
+		lacktest.Skip(t, "no isolation here: %v", o.Executor.Capabilities().Missing)
 	}
 	b := start(t, o)
 	clustertest.Apply(t, b.Cluster, owner, clustertest.App(t, "program:1", "hostile.test", 1, "VERSION=1"))

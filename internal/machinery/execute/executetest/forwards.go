@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 func (s suite) forwards(t *testing.T) {
@@ -88,6 +89,7 @@ func (s suite) forwards(t *testing.T) {
 // built, ROADBED_TEST_PEER names one that was.
 func Build(t *testing.T) string {
 	t.Helper()
+	lacktest.Programs()
 	if built := os.Getenv("ROADBED_TEST_PEER"); built != "" {
 		return built
 	}

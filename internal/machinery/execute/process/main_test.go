@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 func TestMain(m *testing.M) {
@@ -21,6 +23,7 @@ func TestMain(m *testing.M) {
 // open gives an executor in a folder of the test's own.
 func open(t testing.TB) *Executor {
 	t.Helper()
+	lacktest.Programs()
 	e, err := New(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -18,23 +18,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitea"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
-
-// corpus has deliveries that real forges sent; they are not part of the project.
-func corpus(t testing.TB) string {
-	t.Helper()
-	const root = "../../../../../shared/corpus/webhooks"
-	_, err := os.Stat(filepath.Join(root, "index.tsv"))
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
-		t.Fatalf("no corpus: %v", err)
-	default:
-		t.Skip("no corpus: real deliveries are left out")
-	}
-	return root
-}
 
 func headers(prefix, event string) http.Header {
 	h := http.Header{}
@@ -54,7 +40,7 @@ type recorded struct {
 // deliveries reads what the corpus has. It has no headers: what they were follows from its own index.
 func deliveries(t testing.TB) (out []recorded) {
 	t.Helper()
-	root := corpus(t)
+	root := lacktest.Corpus(t, "webhooks")
 	index, err := os.Open(filepath.Join(root, "index.tsv"))
 	if err != nil {
 		t.Fatal(err)

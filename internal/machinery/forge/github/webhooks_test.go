@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/github"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -24,10 +25,7 @@ func real(t testing.TB) map[string]string {
 	t.Helper()
 	index, err := os.ReadFile(filepath.Join(corpus, "index.tsv"))
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("the corpus of webhooks is not there: %v", err)
-		}
-		t.Logf("the corpus of webhooks is not there, so that real deliveries are left out")
+		lacktest.Log(t, "real deliveries are left out: %v", err)
 		return nil
 	}
 	out := map[string]string{}

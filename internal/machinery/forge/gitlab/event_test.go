@@ -13,24 +13,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge/gitlab"
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
-
-// corpus finds the collection of deliveries that were really sent; it is no part of the project.
-func corpus(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs("../../../../../shared/corpus/webhooks")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "index.tsv")); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no corpus: ../shared/corpus/webhooks is not beside the repository")
-		}
-		t.Skip("no corpus: ../shared/corpus/webhooks is not beside the repository")
-	}
-	return root
-}
 
 // golden is what another library reads in a delivery.
 type golden struct {
@@ -58,7 +43,7 @@ type golden struct {
 
 // Every delivery of the corpus is read: as the corpus names it, and as others read it.
 func TestCorpus(t *testing.T) {
-	root := corpus(t)
+	root := lacktest.Corpus(t, "webhooks")
 	index, err := os.ReadFile(filepath.Join(root, "index.tsv"))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +90,7 @@ func TestCorpus(t *testing.T) {
 // What the GitLab of our own sends has no field that was never sent by a real one.
 func TestSentFieldsAreReal(t *testing.T) {
 	real := map[string]map[string]bool{}
-	files, err := filepath.Glob(filepath.Join(corpus(t), "gitlab", "*", "*.json"))
+	files, err := filepath.Glob(filepath.Join(lacktest.Corpus(t, "webhooks"), "gitlab", "*", "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +291,7 @@ func compare(t *testing.T, file string, e forge.Event) {
 
 // What changes a merge request is told apart.
 func TestUpdates(t *testing.T) {
-	root := corpus(t)
+	root := lacktest.Corpus(t, "webhooks")
 	for file, want := range map[string]string{
 		"woodpecker-ci__woodpecker/HookPullRequestUpdated.json": forge.ActionPushed, "woodpecker-ci__woodpecker/HookPullRequestEdited.json": forge.ActionEdited,
 		"woodpecker-ci__woodpecker/HookPullRequestLabelsAdded.json": forge.ActionEdited, "woodpecker-ci__woodpecker/HookPullRequestAssigned.json": forge.ActionOther,

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 // Server is a PostgreSQL of a test's own, which the test may take away and bring back.
@@ -31,13 +33,10 @@ func Own(t testing.TB) *Server {
 	if s.bin, err = programs(); err == nil {
 		s.uid, s.gid, err = account()
 	}
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
-		t.Fatalf("no PostgreSQL of one's own: %v", err)
-	default:
-		t.Skipf("no PostgreSQL of one's own: %v", err)
+	if err != nil {
+		lacktest.Skip(t, "no PostgreSQL of one's own: %v", err)
 	}
+	lacktest.Programs()
 	// Not in the test's folder: the server's user can't get there, and the name of a socket is short.
 	if s.dir, err = os.MkdirTemp("", "roadbed-own-"); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
@@ -51,6 +52,7 @@ func Postgres(t testing.TB, rooms ...store.Migrations) *store.DB {
 // open one address twice.
 func Open(t testing.TB, url string, rooms ...store.Migrations) *store.DB {
 	t.Helper()
+	lacktest.Programs()
 	ctx := context.Background()
 	db, err := store.Open(ctx, url, Log(t))
 	if err != nil {

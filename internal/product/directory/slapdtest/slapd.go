@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
 // What a server is made with.
@@ -46,11 +48,9 @@ func Start(t testing.TB) *Server {
 		program = "/usr/sbin/slapd"
 	}
 	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no slapd: %v", err)
-		}
-		t.Skipf("no slapd: %v", err)
+		lacktest.Skip(t, "no slapd: %v", err)
 	}
+	lacktest.Programs()
 	dir, err := os.MkdirTemp("", "roadbed-slapd-")
 	if err != nil {
 		t.Fatal(err)
