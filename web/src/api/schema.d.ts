@@ -4133,6 +4133,8 @@ export interface components {
             /** Format: date-time */
             created: string;
             createdBy: components["schemas"]["Actor"];
+            /** @description As of a time: others declared more relations to it than were found. */
+            cut?: boolean;
             description?: string;
             /** @description As it was declared. */
             document: unknown;
@@ -4200,7 +4202,7 @@ export interface components {
             title?: string;
         };
         EntityGraph: {
-            /** @description A bound ended it: there is more behind the nodes with more. */
+            /** @description A bound ended it: there is more behind the nodes with more; as of a time others may have had relations that were not found. */
             cut: boolean;
             /** @description Entities of which each reaches each other along one type of relation. */
             cycles: components["schemas"]["Cycle"][] | null;
@@ -8399,7 +8401,7 @@ export interface operations {
     getEntity: {
         parameters: {
             query?: {
-                /** @description As it was then, also when it is gone by now, with the relations that it declared itself. */
+                /** @description As it was then, also when it is gone by now, with its relations of then. */
                 asOf?: string;
             };
             header?: never;
@@ -9594,6 +9596,8 @@ export interface operations {
                 facet: string;
                 /** @description Count each field as if the list were not narrowed by it, so that its other values can be chosen. */
                 apart?: boolean;
+                /** @description As the catalog was then, also what is gone by now. State, gap, stars, location, failed and orphan are of now alone. Of more than 200,000 entities none is counted (413): name a kind or a space. */
+                asOf?: string;
                 /** @description Only values with this in them, without case: of owners and systems in the name, and in the whole reference when it has a colon or a slash. Of each field the 200 most frequent are given, so that the others are found by this. */
                 contains?: string;
             };
@@ -9672,6 +9676,8 @@ export interface operations {
                 depth?: number;
                 /** @description How many at most. */
                 nodes?: number;
+                /** @description As it was then, also what is gone by now. Of more than 200,000 entities not all relations are found, and the graph is cut. */
+                asOf?: string;
             };
             header?: never;
             path?: never;

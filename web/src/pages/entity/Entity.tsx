@@ -147,7 +147,7 @@ export function EntityPage() {
           </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="relations">
-          <Relations entity={entity} />
+          <Relations entity={entity} asOf={asOf} />
         </Tabs.Panel>
         <Tabs.Panel value="scorecards">
           <Suspense fallback={<Rows />}>
