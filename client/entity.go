@@ -28,7 +28,7 @@ type Entity struct {
 	Etag        string          `json:"etag"`
 	Version     int             `json:"version"`
 	Relations   []Relation      `json:"relations"`
-	Cut         bool            `json:"cut,omitempty" doc:"There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten."`
+	Cut         bool            `json:"cut,omitempty" doc:"There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten; as of a time, than were found."`
 	Status      json.RawMessage `json:"status,omitempty"`
 	Error       string          `json:"error,omitempty" doc:"Why its source's newest version could not be taken in; what is shown is the last good one."`
 	Orphan      bool            `json:"orphan,omitempty" doc:"No file declares it any more, and its location keeps such."`
@@ -46,7 +46,7 @@ type Relation struct {
 }
 
 // Facet is one value of a field, and how many entities have it, the most frequent first. GET /facets (entity:read; query:
-// facet, and the filters of a list of entities).
+// facet, asOf, and the filters of a list of entities).
 type Facet struct {
 	Field string `json:"field" example:"kind"`
 	Value string `json:"value" example:"component"`

@@ -1,13 +1,13 @@
 package client
 
 // EntityGraph is a part of the graph around an entity, within bounds of depth and size. GET /graph (entity:read; query: root,
-// view, types, direction, depth, nodes).
+// view, types, direction, depth, nodes, asOf).
 type EntityGraph struct {
 	Root   string      `json:"root"`
 	Nodes  []GraphNode `json:"nodes" doc:"By depth, then reference; the root is the first."`
 	Edges  []GraphEdge `json:"edges" doc:"Between nodes, each in its forward direction: dependsOn, not dependencyOf."`
 	Cycles []Cycle     `json:"cycles" doc:"Entities of which each reaches each other along one type of relation."`
-	Cut    bool        `json:"cut" doc:"A bound ended it: there is more behind the nodes with more."`
+	Cut    bool        `json:"cut" doc:"A bound ended it: there is more behind the nodes with more; as of a time others may have had relations that were not found."`
 }
 
 // GraphNode is an entity of a graph.

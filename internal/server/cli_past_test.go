@@ -79,18 +79,25 @@ func TestTheGraphAndThePastFromACommandLine(t *testing.T) {
 			}
 		}
 	}
+	apply(group + db + strings.Replace(shop("Third"), "dependsOn: ['resource:db']", "dependsOn: []", 1))
 	sayAll(t, []said{
+		{"graph resource db --as-of " + second, 0, "  dependencyOf component:default/shop"},
+		{"impact resource db --as-of " + second, 0, "resource:default/db\n  dependencyOf component:default/shop\n"},
+		{"impact resource db", 0, "resource:default/db\n"},
+		{"owned tribe --as-of " + second, 0, "ownerOf component:default/shop"},
+		{"get resource db -o json --as-of " + second, 0, `"type": "dependencyOf"`},
 		{"delete shop", 0, "deleted  component:default/shop"},
-		{"history shop --diff --limit 1", 0, "  - kind: Component\n  - metadata:\n  -     name: shop\n  -     title: Second\n"},
+		{"graph shop --as-of " + second + " --format json", 0, `"title": "Second"`},
+		{"history shop --diff --limit 1", 0, "  - kind: Component\n  - metadata:\n  -     name: shop\n  -     title: Third\n"},
 		{"get component shop --as-of " + second, 0, "Second"},
 	})
 	nobody := person(t, h, "mallory")
-	for _, path := range []string{"/entities?asOf=" + second, "/changes?from=2020-01-01T00:00:00Z"} {
+	for _, path := range []string{"/entities?asOf=" + second, "/facets?facet=kind,owner&asOf=" + second, "/changes?from=2020-01-01T00:00:00Z"} {
 		if code, body := do(t, server, http.MethodGet, "/api/v1"+path, nobody, ""); code != http.StatusOK || !empty(body) {
 			t.Errorf("%s tells a person without rights %d %.300s", path, code, body)
 		}
 	}
-	for _, path := range []string{"/entities/component/default/shop?asOf=" + second, "/graph?root=shop", "/entities/component/default/shop/owners"} {
+	for _, path := range []string{"/entities/component/default/shop?asOf=" + second, "/graph?root=shop", "/graph?root=shop&asOf=" + second, "/entities/component/default/shop/owners"} {
 		if code, body := do(t, server, http.MethodGet, "/api/v1"+path, nobody, ""); code != http.StatusNotFound {
 			t.Errorf("%s tells a person without rights %d %.300s", path, code, body)
 		}

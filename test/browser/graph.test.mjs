@@ -154,4 +154,22 @@ chapter('an entity and the catalog as they were, and what changed since', async 
   await picture(page, 'changes', 'ROADBED_GRAPH_PICTURES');
 });
 
+chapter('who depended on it then, from its page of then, and back to now', async () => {
+  const seven = company().find((d) => d.metadata.name === 'service-7');
+  await apply([{ ...seven, spec: { ...seven.spec, dependsOn: [] } }]);
+  await page.goto(`${server.url}/catalog/component/default/service-3?tab=relations&asOf=${early}`);
+  const relations = page.getByRole('table', { name: 'Relations' });
+  await relations.getByRole('link', { name: 'service-7', exact: true }).waitFor();
+  await page.getByRole('link', { name: 'What depends on it' }).click();
+  await page.getByText('as far as you may see it today').waitFor();
+  await page.getByRole('radiogroup', { name: 'Look' }).getByText('List').click();
+  const table = page.getByRole('table', { name: 'Entities of the graph' });
+  await table.getByRole('link', { name: 'service-7', exact: true }).waitFor();
+  await told.sound(page, 'the graph as it was');
+  await page.getByRole('button', { name: 'Back to now' }).click();
+  await table.getByRole('link', { name: 'service-7', exact: true }).waitFor({ state: 'detached' });
+  await table.getByRole('link', { name: 'service-3', exact: true }).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('asOf'), null);
+});
+
 chapter('no page broke', () => told.end());

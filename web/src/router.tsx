@@ -91,6 +91,7 @@ const graph = createRoute({
     'at',
     'find',
     'look',
+    'asOf',
   ),
   component: lazyRouteComponent(() => import('./pages/graph/GraphPage'), 'GraphPage'),
 });

@@ -38,8 +38,9 @@
 // highest version counts, from wherever it comes. A start reads all entities, or the index that the last stop has kept. What has no version, such as a status, is not
 // in it. Documents come from the database; those that were read before are kept, as long as their facts are the same.
 //
-// Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Walks
-// along the index tell the graph: Graph by view, and Owners.
+// Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Facets and
+// Graph with At, and who pointed at an entity, have the versions of then gone through, one after the other, within bounds of
+// which they tell. Walks along the index tell the graph: Graph by view, and Owners.
 //
 // A source that outside systems push to (Push) is named once and is of one space. A push is a whole set or a delta; each
 // takes the source's generation, so that an older one that is under way ends. Bring is what sources that are no locations

@@ -18,7 +18,7 @@ type Entity struct {
 	Source    string // who brought it: the name of an apply, or "location:" and an id
 	Document  document.Document
 	Relations []document.Relation // both directions; those of others that the reader may see
-	Cut       bool                // there are more relations of others than are shown
+	Cut       bool                // there are more relations of others than are shown, or of the past than were found
 	Owner     ref.Entity          // zero when there is none
 	Type      string              // spec.type
 	Status    json.RawMessage     // nil while its product has written none

@@ -25,3 +25,6 @@ func (s *Service) KeepTwice(ctx context.Context, between func()) error {
 	between()
 	return errors.Join(first, k.look(ctx, s))
 }
+
+// GoThrough has a scan of the past end after some versions.
+func (s *Service) GoThrough(versions int) { s.scanMost = versions }

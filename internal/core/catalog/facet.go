@@ -77,12 +77,19 @@ type FacetQuery struct {
 // Facets counts the values of fields among the entities that match and that the reader may see (entity:read). Values
 // without an entity are left out; of each field the 200 most frequent are given. Of an owner or a system Contains is looked
 // for in the name, and in the namespace unless that is default; in the whole reference when it has a ":" or a "/".
+//
+// With At they are those of then, with rights of today in the space that each had. There is no state then, nor a gap or a
+// star: that is fault.Invalid. It is fault.TooLarge for a catalog of then that is too large to be gone through.
 func (s *Service) Facets(ctx context.Context, in FacetQuery) (map[string][]Facet, error) {
 	if len(in.Contains) > maxText {
 		return nil, fault.Errorf(fault.Invalid, "the text that values contain is too long; at most %d characters are taken", maxText)
 	}
 	all, contains := facets(), strings.ToLower(strings.TrimSpace(in.Contains))
-	counted, err := s.countFields(ctx, in)
+	count := s.countFields
+	if !in.At.IsZero() {
+		count = s.countThen
+	}
+	counted, err := count(ctx, in)
 	for field, list := range counted {
 		counted[field] = mostFrequent(list, all[field], contains)
 	}
@@ -96,7 +103,7 @@ func (s *Service) countFields(ctx context.Context, in FacetQuery) (map[string][]
 	for _, field := range in.Fields {
 		f, ok := known[field]
 		if !ok {
-			return nil, fault.Errorf(fault.Invalid, "%q can't be counted; choose of %s", field, strings.Join(FacetNames(), ", "))
+			return nil, uncounted(field)
 		}
 		one := q
 		if in.Apart {
@@ -121,6 +128,10 @@ func (s *Service) countFields(ctx context.Context, in FacetQuery) (map[string][]
 		return counted, nil
 	}
 	return counted, s.countKeys(ctx, q, together, known, counted)
+}
+
+func uncounted(field string) error {
+	return fault.Errorf(fault.Invalid, "%q can't be counted; choose of %s", field, strings.Join(FacetNames(), ", "))
 }
 
 // countKeys counts fields that the index has.

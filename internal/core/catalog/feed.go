@@ -133,8 +133,7 @@ func (s *Service) around(ctx context.Context, entries []ledger.Entry, names []st
 			if err != nil {
 				return none, err
 			}
-			relations, _ := s.related(d)
-			for _, relation := range relations {
+			for _, relation := range s.declares(d) {
 				all = append(all, relation.Target.String())
 			}
 			return none, nil

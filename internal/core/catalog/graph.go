@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -43,6 +44,16 @@ type GraphQuery struct {
 	Direction index.Direction // of Around; both when 0
 	Depth     int             // 1 when 0, at most index.MaxDepth
 	Nodes     int             // 500 when 0, at most 2000
+	At        time.Time       // as it was then; the zero time is the present
+}
+
+func (q GraphQuery) walk(visible access.Set) index.Walk {
+	w := index.Walk{From: []string{q.Root.String()}, Types: q.Types, Direction: q.Direction, Follow: q.View.ways(), Depth: max(q.Depth, 1), Nodes: q.Nodes, Visible: visible}
+	if w.Nodes <= 0 {
+		w.Nodes = graphNodes
+	}
+	w.Nodes = min(w.Nodes, maxGraphNodes)
+	return w
 }
 
 // GraphNode is an entity of a graph.
@@ -67,9 +78,15 @@ const (
 
 // Graph gives what is around an entity, as far as the reader may see (entity:read). It is fault.NotFound for a root that
 // does not exist or may not be seen.
+//
+// With At it is what was there then, with rights of today in the space that each entity had; a Graph that is Cut may then
+// also lack relations of what was not gone through.
 func (s *Service) Graph(ctx context.Context, q GraphQuery) (Graph, error) {
 	if len(q.Types) > maxGraphTypes {
 		return Graph{}, fault.Errorf(fault.Invalid, "at most %d types of relations are taken", maxGraphTypes)
+	}
+	if !q.At.IsZero() {
+		return s.graphAt(ctx, q)
 	}
 	x, visible, err := s.seen(ctx)
 	if err != nil {
@@ -78,11 +95,7 @@ func (s *Service) Graph(ctx context.Context, q GraphQuery) (Graph, error) {
 	if x.Lookup([]string{q.Root.String()}, visible)[0].Ref == "" {
 		return Graph{}, access.NotFound("entity " + q.Root.String())
 	}
-	w := index.Walk{From: []string{q.Root.String()}, Types: q.Types, Direction: q.Direction, Follow: q.View.ways(), Depth: max(q.Depth, 1), Nodes: q.Nodes, Visible: visible}
-	if w.Nodes <= 0 {
-		w.Nodes = graphNodes
-	}
-	w.Nodes = min(w.Nodes, maxGraphNodes)
+	w := q.walk(visible)
 	if q.View == Owned && q.Root.Kind == userKind {
 		w.From = append(w.From, groupsOf(x, visible, q.Root.String())...)
 	}
@@ -91,7 +104,12 @@ func (s *Service) Graph(ctx context.Context, q GraphQuery) (Graph, error) {
 
 // groupsOf gives the groups that somebody is a member of.
 func groupsOf(x *index.Index, visible access.Set, user string) (groups []string) {
-	for _, n := range x.Walk(index.Walk{From: []string{user}, Follow: []string{"memberOf"}, Depth: 1, Visible: visible}).Nodes {
+	return groupsIn(x.Walk(index.Walk{From: []string{user}, Follow: []string{"memberOf"}, Depth: 1, Visible: visible}))
+}
+
+// groupsIn gives what a walk has met.
+func groupsIn(walked index.Graph) (groups []string) {
+	for _, n := range walked.Nodes {
 		if n.Depth > 0 {
 			groups = append(groups, n.Ref)
 		}

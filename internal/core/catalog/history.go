@@ -23,6 +23,7 @@ type storedVersion struct {
 	uid      string
 	document *document.Document // nil for one that is deleted or forgotten
 	space    string
+	declared []document.Relation // nil until they are asked for
 }
 
 // HistoryQuery narrows a history.

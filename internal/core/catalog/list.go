@@ -39,7 +39,7 @@ type Query struct {
 	Limit     int      // 50 when 0, at most 500
 	Cursor    string   // Next of the page before, with the same query
 
-	At time.Time // as it was then, for List alone; the zero time is the present
+	At time.Time // as it was then, for List and Facets alone; the zero time is the present
 }
 
 // Page is a part of a list, by reference.

@@ -40,8 +40,9 @@ func made(versions []storedVersion) statement {
 const latestAt = `NOT EXISTS (SELECT 1 FROM entity_versions n WHERE n.ref = v.ref AND n.version > v.version AND n.time <= `
 
 // GetAt gives an entity as it was at a time, also one that is gone by now. It needs entity:read, today, in the space that
-// it had; otherwise, and when it was not there, it is fault.NotFound. Relations are those that it declared, and there is
-// no status. What is forgotten of a person stays so.
+// it had; otherwise, and when it was not there, it is fault.NotFound. Of the relations that others declared then it gives
+// those whose entity had a space that the reader may see today; Cut says that they are not all. There is no status. What is
+// forgotten of a person stays so.
 func (s *Service) GetAt(ctx context.Context, r ref.Entity, at time.Time) (e Entity, err error) {
 	visible, err := s.access.Spaces(ctx, "entity:read")
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Service) GetAt(ctx context.Context, r ref.Entity, at time.Time) (e Enti
 			return err
 		}
 		if v == nil || v.document == nil || !visible.Has(v.space) {
-			return access.NotFound("entity " + r.String() + " at " + at.UTC().Format(time.RFC3339))
+			return notThen(r, at)
 		}
 		list, err := s.past(ctx, tx, []storedVersion{*v})
 		if err == nil {
@@ -61,6 +62,9 @@ func (s *Service) GetAt(ctx context.Context, r ref.Entity, at time.Time) (e Enti
 		}
 		return err
 	})
+	if err == nil {
+		err = s.addInverseAt(ctx, &e, at, visible)
+	}
 	return e, err
 }
 
@@ -83,10 +87,12 @@ func (s *Service) past(ctx context.Context, tx *store.Tx, versions []storedVersi
 	}
 	list := make([]Entity, len(versions))
 	at := make(map[string]int, len(versions))
-	for i, v := range versions {
+	for i := range versions {
+		v := &versions[i]
 		e := Entity{Ref: v.ref, UID: v.uid, Space: v.space, Source: v.Source, Document: *v.document, Updated: v.Time, UpdatedBy: v.Actor, Version: v.Number, Commit: v.Commit}
 		e.Etag = etag(v.document.JSON())
-		e.Relations, e.Owner = s.related(*v.document)
+		declared, owner := v.related(s)
+		e.Relations, e.Owner = sorted(declared), owner
 		if text, ok := v.document.Spec["type"].(string); ok {
 			e.Type = clip(strings.ToLower(text))
 		}
@@ -110,20 +116,35 @@ func (s *Service) past(ctx context.Context, tx *store.Tx, versions []storedVersi
 	return list, fault.Wrap(err, "read when entities were made")
 }
 
-// related gives what a document relates to, by its kind as that is now.
-func (s *Service) related(d document.Document) (relations []document.Relation, owner ref.Entity) {
+// related gives what a version with a document relates to.
+func (v *storedVersion) related(s *Service) (declared []document.Relation, owner ref.Entity) {
+	if v.declared == nil {
+		v.declared = s.declares(*v.document)
+	}
+	return v.declared, change{declared: v.declared}.owner()
+}
+
+// declares gives the relations of a document, by its kind as that is now.
+func (s *Service) declares(d document.Document) []document.Relation {
 	kind, known := s.registry.ByName(d.Kind)
 	if !known || kind.Relations == nil {
-		return nil, owner
+		return []document.Relation{}
 	}
-	declared := unique(kind.Relations(d))
-	return sorted(declared), change{declared: declared}.owner()
+	return unique(kind.Relations(d))
+}
+
+// ofThePast refuses what is known of now alone.
+func (q Query) ofThePast() error {
+	if q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Location != "" || q.Sort != "" {
+		return fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, what a location led to, gaps, stars and other orders are known of now alone; leave failed, orphan, location, gap, starred and sort away, or the time")
+	}
+	return nil
 }
 
 // listAt looks through the versions that were the last ones at a time.
 func (s *Service) listAt(ctx context.Context, q Query) (list Page, err error) {
-	if q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Location != "" || q.Sort != "" {
-		return list, fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, what a location led to, gaps, stars and other orders are known of now alone; leave failed, orphan, location, gap, starred and sort away, or the time")
+	if err := q.ofThePast(); err != nil {
+		return list, err
 	}
 	m, err := s.matcher(ctx, q)
 	if err != nil {
@@ -166,14 +187,15 @@ func (m matcher) look(ctx context.Context, tx *store.Tx, from string, limit int,
 		if err != nil {
 			return nil, "", err
 		}
-		for _, v := range some {
+		for i := range some {
+			v := &some[i]
 			if from = v.ref.String(); !m.matches(v) {
 				continue
 			}
 			if len(found) == limit {
 				return found, found[limit-1].ref.String(), nil
 			}
-			found = append(found, v)
+			found = append(found, *v)
 		}
 		if looked += len(some); len(some) < pastAtOnce {
 			return found, "", nil
@@ -228,10 +250,7 @@ func (s *Service) matcher(ctx context.Context, q Query) (m matcher, err error) {
 	}
 	m.namespaces, m.types, m.lifecycles, m.tags = lower(q.Namespace), lower(q.Type), lower(q.Lifecycle), lower(q.Tags)
 	if q.Mine {
-		m.mine = []ref.Entity{}
-		for _, name := range mine(ctx) {
-			m.mine = append(m.mine, parseStored(name))
-		}
+		m.mine = owners(ctx)
 	}
 	if len(q.Text) > maxText || len(m.words) > maxWords {
 		return m, fault.Errorf(fault.Invalid, "the text to look for is too long; at most %d words and %d characters are taken", maxWords, maxText)
@@ -274,9 +293,9 @@ func (m matcher) sql(c *conditions, visible access.Set) {
 	}
 }
 
-// matches holds what only the document tells.
-func (m matcher) matches(v storedVersion) bool {
-	if len(m.namespaces) > 0 && !slices.Contains(m.namespaces, v.ref.Namespace) {
+// matches holds a version to the query, also to what sql has the database tell.
+func (m matcher) matches(v *storedVersion) bool {
+	if !wanted(m.namespaces, v.ref.Namespace) || !wanted(m.kinds, v.ref.Kind) || !wanted(m.q.Space, v.space) || !wanted(m.q.Refs, v.ref) || m.q.Source != "" && v.Source != m.q.Source {
 		return false
 	}
 	if m.mine == nil && len(m.owners)+len(m.systems)+len(m.types)+len(m.lifecycles)+len(m.tags)+len(m.words) == 0 {
@@ -294,19 +313,27 @@ func (m matcher) matches(v storedVersion) bool {
 	if has := lower(d.Metadata.Tags); slices.ContainsFunc(m.tags, func(tag string) bool { return !slices.Contains(has, tag) }) {
 		return false
 	}
-	if !m.relates(*d) {
+	if !m.relates(v) {
 		return false
+	}
+	if len(m.words) == 0 {
+		return true
 	}
 	text := strings.ToLower(strings.Join(append([]string{d.Metadata.Name, d.Metadata.Title, d.Metadata.Description}, d.Metadata.Tags...), "\n"))
 	return !slices.ContainsFunc(m.words, func(w string) bool { return !strings.Contains(text, w) })
 }
 
-// relates holds a document's owner and system to a query.
-func (m matcher) relates(d document.Document) bool {
+// wanted tells whether a value is one of some; of none every one is.
+func wanted[T comparable](some []T, value T) bool {
+	return len(some) == 0 || slices.Contains(some, value)
+}
+
+// relates holds the owner and the system of a version to a query.
+func (m matcher) relates(v *storedVersion) bool {
 	if len(m.owners)+len(m.systems) == 0 && m.mine == nil {
 		return true
 	}
-	relations, owner := m.s.related(d)
+	relations, owner := v.related(m.s)
 	if len(m.owners) > 0 && !slices.Contains(m.owners, owner) || m.mine != nil && !slices.Contains(m.mine, owner) {
 		return false
 	}
@@ -466,7 +493,7 @@ func (m matcher) between(last storedVersion, was earlier) (b Between, ok bool) {
 		b.Action, b.Diff = Updated, document.Diff(before, last.document)
 		ok = len(b.Diff) > 0
 	}
-	if !ok && b.Action == Updated || !m.matches(shown) {
+	if !ok && b.Action == Updated || !m.matches(&shown) {
 		return b, false
 	}
 	b.Kind = shown.document.Kind

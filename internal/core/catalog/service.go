@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -53,14 +55,16 @@ type Service struct {
 	gathered     store.Gathered[string, row]
 	located      store.Held[string, Location]   // by id
 	marks        store.Held[string, index.Refs] // by the condition
-	pastMost     int                            // see the constant
+	pastMost     int                            // see the constants
+	scanMost     int
+	scans        *semaphore.Weighted // of the past, that are under way
 	now          func() time.Time
 	log          *slog.Logger
 }
 
 // New gives the service, registers Backstage's kinds, and subscribes to pushes. Read comes before the first location.
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
-	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, pastMost: pastMost, now: now, log: log}
+	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, pastMost: pastMost, scanMost: scanMost, scans: semaphore.NewWeighted(scanAtOnce), now: now, log: log}
 	s.kept.all = map[string]keptEntity{}
 	s.gatherRows()
 	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}

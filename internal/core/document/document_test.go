@@ -426,3 +426,32 @@ func TestOnlySoManyMistakesAreTold(t *testing.T) {
 		t.Errorf("%d mistakes are told", len(wrong))
 	}
 }
+
+// Documents without anything are passed over, but not without end.
+func TestEmptyDocumentsAreBounded(t *testing.T) {
+	t.Parallel()
+	const one = "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n"
+	for what, c := range map[string]struct {
+		text string
+		want string // "" for what is read
+	}{
+		"some":              {one + strings.Repeat("---\n", 19_000) + one + "---\n", ""},
+		"as many as may be": {one + strings.Repeat("---\n", 20_000), ""},
+		"too many":          {one + strings.Repeat("---\n", 20_001), "x.yaml:20004: more than 20000 empty documents in one stream"},
+		"too many in front": {strings.Repeat("---\n", 20_002) + one, "more than 20000 empty documents"},
+		"too many between":  {strings.Repeat(one+strings.Repeat("---\n", 7000), 3), "more than 20000 empty documents"},
+		"too many nulls":    {strings.Repeat("--- null\n", 20_001), "more than 20000 empty documents"},
+		"too many comments": {strings.Repeat("---\n# no more\n", 20_001), "more than 20000 empty documents"},
+	} {
+		documents, err := document.Parse("x.yaml", []byte(c.text), document.Limits{})
+		if c.want == "" {
+			if err != nil || len(documents) != strings.Count(c.text, "kind:") {
+				t.Errorf("%s: %d documents, %v", what, len(documents), err)
+			}
+			continue
+		}
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %d documents, %.300v", what, len(documents), err)
+		}
+	}
+}

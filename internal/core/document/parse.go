@@ -107,7 +107,10 @@ func ended(data []byte) []byte {
 	return append(bytes.Clone(data), '\n')
 }
 
-const maxDetails = 20
+const (
+	maxDetails = 20
+	maxEmpty   = 20_000 // documents without anything, in one stream
+)
 
 // foldedByYAML are line breaks to YAML, even within quotes, and mere characters to JSON.
 const foldedByYAML = "\u0085\u2028\u2029\ufeff"
@@ -128,7 +131,10 @@ func readNodes(file string, data []byte, limits Limits) (nodes []*yaml.Node, err
 		}
 	}()
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
+	tooMany := func(line int, what string) error {
+		return fault.At(orInput(file)+" has too many documents", fault.Detail{File: file, Line: line, Message: "more than " + what + " in one stream", Hint: "split the file"})
+	}
+	for empty := 0; ; {
 		var node yaml.Node
 		err := decoder.Decode(&node)
 		if errors.Is(err, io.EOF) {
@@ -137,19 +143,16 @@ func readNodes(file string, data []byte, limits Limits) (nodes []*yaml.Node, err
 		if err != nil {
 			return nil, fault.At(orInput(file)+" is not valid YAML", syntaxDetail(file, err))
 		}
-		if node.Kind != yaml.DocumentNode || len(node.Content) != 1 {
-			continue
-		}
-		root := node.Content[0]
-		if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+		if node.Kind != yaml.DocumentNode || len(node.Content) != 1 || node.Content[0].Kind == yaml.ScalarNode && node.Content[0].ShortTag() == "!!null" {
+			if empty++; empty > maxEmpty {
+				return nil, tooMany(node.Line, fmt.Sprintf("%d empty documents", maxEmpty))
+			}
 			continue
 		}
 		if len(nodes) == limits.Documents {
-			return nil, fault.At(orInput(file)+" has too many documents", fault.Detail{
-				File: file, Line: root.Line, Message: fmt.Sprintf("more than %d documents in one stream", limits.Documents), Hint: "split the file",
-			})
+			return nil, tooMany(node.Content[0].Line, fmt.Sprintf("%d documents", limits.Documents))
 		}
-		nodes = append(nodes, root)
+		nodes = append(nodes, node.Content[0])
 	}
 }
 

@@ -19,8 +19,11 @@ func quick(file string, data []byte, limits Limits) (documents []Document, ok bo
 	from := &source{file: file, text: q.text, limits: limits}
 	total := limits.Total
 	q.next()
-	for {
+	for begun := 0; ; {
 		for q.begins {
+			if begun++; begun-len(documents) >= maxEmpty { // the library counts those without anything
+				return nil, false
+			}
 			q.next()
 		}
 		if q.ended {

@@ -134,7 +134,7 @@ func source(e catalog.Entity) string {
 
 type getEntityInput struct {
 	EntityInput
-	AsOf time.Time `query:"asOf" doc:"As it was then, also when it is gone by now, with the relations that it declared itself."`
+	AsOf time.Time `query:"asOf" doc:"As it was then, also when it is gone by now, with its relations of then."`
 }
 
 func (a *API) getEntity(ctx context.Context, in *getEntityInput) (*tagged[Entity], error) {
@@ -169,12 +169,16 @@ type facetsInput struct {
 	Facet string `query:"facet" required:"true" maxLength:"200" doc:"Fields, with commas: kind, namespace, space, owner, type, source, lifecycle, system, tag, state (failed, orphan), personal (mine, starred), gap."`
 	Apart bool   `query:"apart" doc:"Count each field as if the list were not narrowed by it, so that its other values can be chosen."`
 
+	AsOf time.Time `query:"asOf" doc:"As the catalog was then, also what is gone by now. State, gap, stars, location, failed and orphan are of now alone. Of more than 200,000 entities none is counted (413): name a kind or a space."`
+
 	Contains string `query:"contains" maxLength:"200" doc:"Only values with this in them, without case: of owners and systems in the name, and in the whole reference when it has a colon or a slash. Of each field the 200 most frequent are given, so that the others are found by this."`
 }
 
 func (a *API) listFacets(ctx context.Context, in *facetsInput) (*body[List[Facet]], error) {
 	fields := words(in.Facet)
-	facets, err := a.Catalog.Facets(ctx, catalog.FacetQuery{Query: in.query(), Fields: fields, Apart: in.Apart, Contains: in.Contains})
+	q := in.query()
+	q.At = in.AsOf
+	facets, err := a.Catalog.Facets(ctx, catalog.FacetQuery{Query: q, Fields: fields, Apart: in.Apart, Contains: in.Contains})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
@@ -21,6 +22,8 @@ type entityGraphInput struct {
 	Direction string `query:"direction" enum:"both,out,in" default:"both" doc:"Of around: relations from the root (out), to it (in), or both."`
 	Depth     int    `query:"depth" minimum:"1" maximum:"100" default:"1"`
 	Nodes     int    `query:"nodes" minimum:"1" maximum:"2000" default:"500" doc:"How many at most."`
+
+	AsOf time.Time `query:"asOf" doc:"As it was then, also what is gone by now. Of more than 200,000 entities not all relations are found, and the graph is cut."`
 }
 
 func (a *API) getEntityGraph(ctx context.Context, in *entityGraphInput) (*body[EntityGraph], error) {
@@ -30,7 +33,7 @@ func (a *API) getEntityGraph(ctx context.Context, in *entityGraphInput) (*body[E
 	}
 	directions := map[string]index.Direction{"both": index.Both, "out": index.Outgoing, "in": index.Incoming}
 	g, err := a.Catalog.Graph(ctx, catalog.GraphQuery{
-		Root: root, View: catalog.View(in.View), Types: words(in.Types), Direction: directions[in.Direction], Depth: in.Depth, Nodes: in.Nodes,
+		Root: root, View: catalog.View(in.View), Types: words(in.Types), Direction: directions[in.Direction], Depth: in.Depth, Nodes: in.Nodes, At: in.AsOf,
 	})
 	if err != nil {
 		return nil, err

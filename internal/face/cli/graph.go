@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -18,12 +20,14 @@ import (
 type graphFlags struct {
 	depth, nodes int
 	form         drawing
+	at           instant
 }
 
 func (f *graphFlags) bind(c *cobra.Command, depth int) {
 	c.Flags().IntVar(&f.depth, "depth", depth, "how many relations far: 1 to 100")
 	c.Flags().IntVar(&f.nodes, "nodes", 500, "how many entities at most: 1 to 2000")
 	c.Flags().Var(&f.form, "format", "text, dot (Graphviz), mermaid or json")
+	c.Flags().Var(&f.at, "as-of", "as it was then: a time, or how long ago, such as 7d")
 }
 
 // drawing is a form that graphs are written in.
@@ -57,7 +61,7 @@ func (s *state) graph() *cobra.Command {
 	f.bind(c, 1)
 	c.Flags().StringSliceVar(&types, "types", nil, "only these `relations`, with commas, such as dependsOn,ownedBy")
 	c.Flags().StringVar(&direction, "direction", "both", "relations from the entity (out), to it (in), or both")
-	c.Example = "  roadbed graph shop\n  roadbed graph group payments --depth 3 --direction in\n  roadbed graph shop --depth 4 --types dependsOn --format mermaid"
+	c.Example = "  roadbed graph shop\n  roadbed graph group payments --depth 3 --direction in\n  roadbed graph shop --depth 4 --types dependsOn --format mermaid\n  roadbed graph shop --as-of 2026-11-01"
 	return c
 }
 
@@ -130,8 +134,12 @@ func (s *state) showGraph(c *cobra.Command, api *client.Client, args []string, f
 	query.Set("root", r.String())
 	query.Set("depth", strconv.Itoa(f.depth))
 	query.Set("nodes", strconv.Itoa(f.nodes))
+	query.Set("asOf", f.at.wire())
 	g, err := client.Get[client.EntityGraph](c.Context(), api, "/graph", query)
 	if err != nil {
+		if fault.Is(err, fault.NotFound) && f.at.wire() != "" {
+			fmt.Fprintln(c.ErrOrStderr(), "`roadbed history` tells when it was there")
+		}
 		return err
 	}
 	switch f.form.String() {
@@ -145,7 +153,9 @@ func (s *state) showGraph(c *cobra.Command, api *client.Client, args []string, f
 	default:
 		err = s.show(c, g, func(w io.Writer) { writeTree(w, g) })
 	}
-	if err == nil && g.Cut {
+	if err == nil && g.Cut && f.at.wire() != "" && !slices.ContainsFunc(g.Nodes, func(n client.GraphNode) bool { return n.More }) {
+		fmt.Fprintln(c.ErrOrStderr(), "the catalog of then is too large to be gone through; there may be more relations than these")
+	} else if err == nil && g.Cut {
 		fmt.Fprintf(c.ErrOrStderr(), "there is more behind these %d entities; a larger --depth or --nodes shows it\n", len(g.Nodes))
 	}
 	return err

@@ -119,6 +119,7 @@ func (g *Git) ReadFiles(ctx context.Context, dir, commit string, paths []string,
 type object struct {
 	hash, kind string
 	content    []byte
+	lost       string // the word for a way that leads to nothing in this tree: symlink, dangling, loop or notdir
 }
 
 // batch asks git cat-file for objects by name, one answer each, in order. With content the bytes come along, up to
@@ -167,6 +168,14 @@ func (g *Git) batchIn(ctx context.Context, dir string, env []string, limit int64
 	return objects, nil
 }
 
+// What git says of a way that leads to nothing in a tree.
+const (
+	leadsOut         = "symlink"
+	leadsNowhere     = "dangling"
+	leadsRound       = "loop"
+	leadsThroughFile = "notdir"
+)
+
 // parseHeader reads "HASH TYPE SIZE", "NAME missing" or "NAME ambiguous"; or "symlink|dangling|loop|notdir SIZE", which
 // says that a link leads to nothing in this tree. It gives how many bytes follow before a newline, -1 for none at all.
 func parseHeader(line string, content bool) (o object, follows int64) {
@@ -179,11 +188,10 @@ func parseHeader(line string, content bool) (o object, follows int64) {
 			return o, -1
 		}
 	}
-	for _, word := range []string{"symlink ", "dangling ", "loop ", "notdir "} {
-		if number, ok := strings.CutPrefix(line, word); ok && content {
-			if size, err := strconv.ParseInt(number, 10, 64); err == nil && size >= 0 {
-				return object{}, size
-			}
+	switch word, number, _ := strings.Cut(line, " "); word {
+	case leadsOut, leadsNowhere, leadsRound, leadsThroughFile:
+		if size, err := strconv.ParseInt(number, 10, 64); err == nil && size >= 0 && content {
+			return object{lost: word}, size
 		}
 	}
 	return object{}, -1

@@ -67,7 +67,7 @@ func readContent(in *bufio.Reader, path string, limit int64) (Content, error) {
 	case o.kind == "tree":
 		c.Err = fault.Errorf(fault.Invalid, "%s is a folder", clip(path))
 	case o.kind != "blob":
-		c.Err = fault.Errorf(fault.NotFound, "there is no file %s", clip(path))
+		c.Err = fault.Errorf(fault.NotFound, "%s", noFile(o.lost, path))
 	case follows > limit:
 		c.Err = fault.Errorf(fault.TooLarge, "it has %d bytes, more than %d", follows, limit)
 	}
@@ -87,6 +87,21 @@ func readContent(in *bufio.Reader, path string, limit int64) (Content, error) {
 		return Content{}, fmt.Errorf("git cat-file ended within %s: %w", clip(path), err)
 	}
 	return c, nil
+}
+
+// noFile says why there is no file at a path; lost is what git says of the way.
+func noFile(lost, path string) string {
+	switch lost {
+	case leadsOut:
+		return "it is a link that leads out of the repository"
+	case leadsNowhere:
+		return "it is a link to a file that is not there"
+	case leadsRound:
+		return "it is a link that leads to itself, or through too many others"
+	case leadsThroughFile:
+		return fmt.Sprintf("there is no file %s: a part of the way is a file, and no folder", clip(path))
+	}
+	return "there is no file " + clip(path)
 }
 
 // Hashes gives the hashes of files of one commit by one process; symbolic links are followed inside the tree. What is not

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -37,6 +38,40 @@ func TestReadSomeGivesWhatFitsInOrder(t *testing.T) {
 	}
 	if _, err := b.git.ReadSome(t.Context(), b.dir, commit, []string{"../x"}, 15, 100); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
+	}
+}
+
+// TestReadSomeSaysWhereALinkLeads: what follows in the stream is read all the same.
+func TestReadSomeSaysWhereALinkLeads(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	link := func(path, to string) git.FileChange {
+		return git.FileChange{Path: path, Content: []byte(to), Mode: "120000"}
+	}
+	commit, err := b.git.Commit(t.Context(), b.dir, request("", git.FileChange{Path: "dir/a.txt", Content: []byte("a\n")},
+		link("good", "dir/a.txt"), link("machine", "/etc/passwd"), link("above", "dir/../../x"), link("nowhere", "dir/none.txt"), link("round", "round"), link("there", "back"), link("back", "there"),
+		link("through", "dir/a.txt/b"), link("folder", "dir")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"machine", "above", "nowhere", "round", "there", "through", "dir/a.txt/b", "folder", "none", "good"}
+	all, err := b.git.ReadSome(t.Context(), b.dir, commit, paths, 15, 1<<20)
+	if err != nil || len(all) != len(paths) {
+		t.Fatal(len(all), err)
+	}
+	want := []string{
+		"it is a link that leads out of the repository", "it is a link that leads out of the repository", "it is a link to a file that is not there",
+		"it is a link that leads to itself, or through too many others", "it is a link that leads to itself, or through too many others",
+		"there is no file through: a part of the way is a file, and no folder", "there is no file dir/a.txt/b: a part of the way is a file, and no folder", "folder is a folder", "there is no file none", "a\n",
+	}
+	for i, c := range all {
+		got := string(c.Bytes)
+		if c.Err != nil {
+			got = fault.Message(c.Err)
+		}
+		if got != want[i] {
+			t.Errorf("%s: %q, want %q", paths[i], got, want[i])
+		}
 	}
 }
 

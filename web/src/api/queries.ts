@@ -92,7 +92,10 @@ export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityF
 /** Fields that the side bar counts, each as if the list were not narrowed by it. */
 const counted = 'kind,type,owner,lifecycle,tag,system,namespace,space,state,personal,gap';
 
-export const facets = (filter: EntityFilter, facet = counted, contains?: string) =>
+/** Of the past there are neither states nor gaps. */
+const countedThen = 'kind,type,owner,lifecycle,tag,system,namespace,space,personal';
+
+export const facets = (filter: EntityFilter, facet = filter.asOf ? countedThen : counted, contains?: string) =>
   queryOptions({
     queryKey: ['entities', 'facets', facet, filter, contains],
     queryFn: ({ signal }) =>
@@ -145,6 +148,8 @@ export interface GraphFilter {
   direction?: 'both' | 'out' | 'in';
   depth?: number;
   nodes?: number;
+  /** The graph as it was at a time. */
+  asOf?: string;
 }
 
 export const entityGraph = (filter: GraphFilter) =>

@@ -419,19 +419,25 @@ func (v *view) pointing(ref string, fn func(p *path, from uint32)) {
 	}
 }
 
-// edgesOf gives the edges at a reference, of which something that is visible declares each.
-func (v *view) edgesOf(ref string) []Edge {
+// Exists tells whether an entity is there and may be seen.
+func (v *view) Exists(ref string) bool {
+	_, ok := v.find(ref)
+	return ok
+}
+
+// Edges gives the edges at a reference, of which something that is visible declares each.
+func (v *view) Edges(ref string) []Edge {
 	var edges []Edge
 	if id, ok := v.find(ref); ok {
 		for _, t := range v.docs.at(id).terms {
 			if p := v.terms.at(t).key.path; p.relation != "" {
-				edges = append(edges, forward(v.pairs, ref, Relation{p.relation, string(v.rawOf(t))}))
+				edges = append(edges, Forward(v.pairs, ref, Relation{p.relation, string(v.rawOf(t))}))
 			}
 		}
 	}
 	v.pointing(ref, func(p *path, from uint32) {
-		edges = append(edges, forward(v.pairs, v.docs.at(from).ref, Relation{p.relation, ref}))
+		edges = append(edges, Forward(v.pairs, v.docs.at(from).ref, Relation{p.relation, ref}))
 	})
-	slices.SortFunc(edges, compareEdges)
+	slices.SortFunc(edges, CompareEdges)
 	return slices.Compact(edges)
 }

@@ -267,7 +267,7 @@ func holdRelations(t *rapid.T, x *Index, m *model) {
 			t.Fatalf("others relate to %s by %v, want %v", someRefs[i], got, want)
 		}
 		x.mu.RLock()
-		edges := x.view(visible).edgesOf(someRefs[i])
+		edges := x.view(visible).Edges(someRefs[i])
 		x.mu.RUnlock()
 		if want := v.edgesOf(someRefs[i]); !slices.Equal(edges, want) {
 			t.Fatalf("%s has the edges %v, want %v", someRefs[i], edges, want)

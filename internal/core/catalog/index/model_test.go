@@ -185,11 +185,11 @@ func (v modelView) edgesOf(ref string) []Edge {
 	for _, other := range v.entities {
 		for _, r := range other.Relations {
 			if (other.Ref == ref || r.Target == ref) && v.visible.Has(other.Space) {
-				edges = append(edges, forward(v.pairs, other.Ref, r))
+				edges = append(edges, Forward(v.pairs, other.Ref, r))
 			}
 		}
 	}
-	slices.SortFunc(edges, compareEdges)
+	slices.SortFunc(edges, CompareEdges)
 	return slices.Compact(edges)
 }
 

@@ -67,8 +67,14 @@ type Graph struct {
 	Cycles []Cycle
 }
 
-// forward gives an edge in its forward direction.
-func forward(pairs Pairs, from string, r Relation) Edge {
+// Web is what a walk goes along.
+type Web interface {
+	Exists(ref string) bool  // as far as it may be seen
+	Edges(ref string) []Edge // that have the reference at an end, each once, in order
+}
+
+// Forward gives an edge in its forward direction.
+func Forward(pairs Pairs, from string, r Relation) Edge {
 	if back := pairs.Inverse(r.Type); back != "" && !pairs.Forward(r.Type) {
 		return Edge{r.Target, back, from}
 	}
@@ -79,7 +85,12 @@ func forward(pairs Pairs, from string, r Relation) Edge {
 func (x *Index) Walk(w Walk) Graph {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	walk := walking{view: x.view(w.Visible), Walk: w, met: map[string]int{}, edges: map[Edge]bool{}}
+	return Follow(x.pairs, x.view(w.Visible), w)
+}
+
+// Follow is a walk along any web, which has what may be seen alone.
+func Follow(pairs Pairs, web Web, w Walk) Graph {
+	walk := walking{pairs: pairs, web: web, Walk: w, met: map[string]int{}, edges: map[Edge]bool{}}
 	walk.Depth = min(max(w.Depth, 0), MaxDepth)
 	if walk.Nodes <= 0 || walk.Nodes > MaxNodes {
 		walk.Nodes = MaxNodes
@@ -88,7 +99,7 @@ func (x *Index) Walk(w Walk) Graph {
 		walk.types = map[string]bool{}
 		for _, t := range w.Types {
 			walk.types[t] = true
-			walk.types[x.pairs.Inverse(t)] = true
+			walk.types[pairs.Inverse(t)] = true
 		}
 	}
 	if len(w.Follow) > 0 {
@@ -101,7 +112,8 @@ func (x *Index) Walk(w Walk) Graph {
 }
 
 type walking struct {
-	*view
+	pairs Pairs
+	web   Web
 	Walk
 	types map[string]bool // nil for all
 	ways  map[string]bool // as an entity sees them; nil for types and the direction
@@ -121,7 +133,7 @@ func (w *walking) run() Graph {
 	for e := range w.edges {
 		g.Edges = append(g.Edges, e)
 	}
-	slices.SortFunc(g.Edges, compareEdges)
+	slices.SortFunc(g.Edges, CompareEdges)
 	slices.SortStableFunc(g.Nodes, func(a, b Node) int {
 		if a.Depth != b.Depth {
 			return a.Depth - b.Depth
@@ -132,7 +144,8 @@ func (w *walking) run() Graph {
 	return g
 }
 
-func compareEdges(a, b Edge) int {
+// CompareEdges orders edges.
+func CompareEdges(a, b Edge) int {
 	for _, pair := range [][2]string{{a.From, b.From}, {a.Type, b.Type}} {
 		if c := strings.Compare(pair[0], pair[1]); c != 0 {
 			return c
@@ -150,14 +163,13 @@ func (w *walking) meet(ref string, depth int, from, by string) bool {
 		return false
 	}
 	w.met[ref] = len(w.nodes)
-	_, exists := w.find(ref)
-	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: exists, From: from, By: by})
+	w.nodes = append(w.nodes, Node{Ref: ref, Depth: depth, Exists: w.web.Exists(ref), From: from, By: by})
 	return true
 }
 
 func (w *walking) follow(i int) {
 	n := w.nodes[i]
-	for _, e := range w.edgesOf(n.Ref) {
+	for _, e := range w.web.Edges(n.Ref) {
 		other, by, way := e.To, e.Type, Outgoing
 		if e.From != n.Ref {
 			other, by, way = e.From, w.pairs.Inverse(e.Type), Incoming

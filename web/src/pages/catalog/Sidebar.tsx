@@ -32,18 +32,19 @@ const whose = [
   ['starred', 'Starred'],
 ] as const;
 
-/** The filters of the catalog, each value with how many it would leave. Of the past nothing is counted: beside it the values are those of now. */
+/** The filters of the catalog, each value with how many it would leave, or would have left at a time. */
 export function Sidebar({ search, set }: Props) {
   const past = Boolean(search.asOf);
-  const filter = past ? {} : toFilter({ ...search, sort: undefined });
-  const counted = useQuery(facets(filter)).data?.items ?? [];
+  const filter = toFilter({ ...search, sort: undefined });
+  const query = useQuery(facets(filter));
+  const counted = query.data?.items ?? [];
   const of = (field: string) => counted.filter((f) => f.field === field);
   const personal = new Map(of('personal').map((f) => [f.value, f.count]));
   const state = new Map(of('state').map((f) => [f.value, f.count]));
   const now = search.mine ? 'mine' : search.starred && !past ? 'starred' : '';
   return (
     <>
-      {past && <p className={classes.said}>The values are those of now; of the past none is counted.</p>}
+      {past && <Failure error={query.error} retry={() => query.refetch()} />}
       <fieldset className={classes.group} style={{ border: 0, padding: 0, margin: 0 }}>
         <VisuallyHidden component="legend">Whose</VisuallyHidden>
         {whose
@@ -62,7 +63,7 @@ export function Sidebar({ search, set }: Props) {
                 }
               />
               <span>{label}</span>
-              {value && !past && <span className={classes.count}>{personal.get(value) ?? 0}</span>}
+              {value && <span className={classes.count}>{personal.get(value) ?? 0}</span>}
             </label>
           ))}
       </fieldset>
@@ -77,7 +78,6 @@ export function Sidebar({ search, set }: Props) {
             filter={filter}
             chosen={values(search[name])}
             turn={(value) => set({ [name]: turned(search[name], value) })}
-            past={past}
           />
         ))}
       {!past && (state.size > 0 || search.failed || search.orphan) && (
@@ -110,11 +110,10 @@ interface GroupProps {
   filter: EntityFilter;
   chosen: string[];
   turn: (value: string) => void;
-  past: boolean;
 }
 
 /** The values of a field. Of many only the most frequent are here, so that the server is asked for the others. */
-function Group({ name, label, facets: all, filter, chosen, turn, past }: GroupProps) {
+function Group({ name, label, facets: all, filter, chosen, turn }: GroupProps) {
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [asked] = useDebouncedValue(text.trim(), 200);
@@ -149,7 +148,7 @@ function Group({ name, label, facets: all, filter, chosen, turn, past }: GroupPr
         <label key={f.value} className={classes.choice} title={f.value}>
           <input type="checkbox" checked={chosen.includes(f.value)} onChange={() => turn(f.value)} />
           <span>{word(f.value)}</span>
-          {!past && f.count !== undefined && <span className={classes.count}>{f.count}</span>}
+          {f.count !== undefined && <span className={classes.count}>{f.count}</span>}
         </label>
       ))}
       {(offered.length > shown.length || open) && offered.length > few && (

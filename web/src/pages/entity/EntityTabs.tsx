@@ -83,7 +83,7 @@ export function EntityTabs(props: Props) {
         </Suspense>
       </Tabs.Panel>
       <Tabs.Panel value="relations">
-        <Relations entity={entity} />
+        <Relations entity={entity} asOf={asOf} />
       </Tabs.Panel>
       <Tabs.Panel value="scorecards">
         <Suspense fallback={<Rows />}>

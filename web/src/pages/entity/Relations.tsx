@@ -1,4 +1,4 @@
-import { Group, Skeleton } from '@mantine/core';
+import { Group, Skeleton, Text } from '@mantine/core';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import type { Entity } from '../../api/types';
@@ -12,7 +12,8 @@ const Graph = lazy(() => import('../../graph/Graph'));
 /** How many relations are drawn; the list holds all. */
 const drawn = 40;
 
-export function Relations({ entity }: { entity: Entity }) {
+/** What an entity is related to, now or at a time. */
+export function Relations({ entity, asOf }: { entity: Entity; asOf?: string }) {
   const navigate = useNavigate();
   if (entity.relations.length === 0) {
     return (
@@ -33,10 +34,10 @@ export function Relations({ entity }: { entity: Entity }) {
         flush
         actions={
           <Group gap="md" fz="sm">
-            <Link to="/graph" search={{ root: entity.ref, view: 'impact' }}>
+            <Link to="/graph" search={{ root: entity.ref, view: 'impact', asOf }}>
               What depends on it
             </Link>
-            <Link to="/graph" search={{ root: entity.ref, depth: '2' }}>
+            <Link to="/graph" search={{ root: entity.ref, depth: '2', asOf }}>
               Open in the graph
             </Link>
           </Group>
@@ -58,11 +59,18 @@ export function Relations({ entity }: { entity: Entity }) {
                 .join(', '),
             }))}
             chosen={entity.ref}
-            onChoose={(t) => void navigate({ to: refPath(t) ?? '/catalog' })}
+            onChoose={(t) => void navigate({ to: refPath(t) ?? '/catalog', search: asOf ? { asOf } : undefined })}
           />
         </Suspense>
       </Section>
       <Section title="List" flush>
+        {entity.cut && (
+          <Text size="sm" c="dimmed" p="sm">
+            {asOf
+              ? 'The catalog of then is large: others may have had more relations to it than these.'
+              : 'Others have more relations to it than these.'}
+          </Text>
+        )}
         <Table
           label="Relations"
           rows={entity.relations}
@@ -70,7 +78,7 @@ export function Relations({ entity }: { entity: Entity }) {
           columns={[
             { name: 'Relation', width: 200, cell: (r) => plain(r.type) },
             { name: 'Kind', width: 160, cell: (r) => parseRef(r.target)?.kind },
-            { name: 'Entity', cell: (r) => <RefLink to={r.target} /> },
+            { name: 'Entity', cell: (r) => <RefLink to={r.target} asOf={asOf} /> },
           ]}
         />
       </Section>

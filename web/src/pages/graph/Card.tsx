@@ -1,14 +1,17 @@
 import { ActionIcon, Group } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
-import { Link } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import type { EntityGraph } from '../../api/types';
 import { RefLink } from '../../parts/RefLink';
 import { refPath, shortRef } from '../../words/ref';
 import classes from './graph.module.css';
 import { wayTo } from './shape';
 
+const route = getRouteApi('/shell/graph');
+
 /** What is known of an entity of the graph, and where to go from there. */
 export function Card({ graph, chosen, close }: { graph: EntityGraph; chosen: string; close: () => void }) {
+  const { asOf } = route.useSearch();
   const node = graph.nodes.find((n) => n.ref === chosen);
   if (!node) return null;
   const way = wayTo(graph, chosen);
@@ -30,7 +33,7 @@ export function Card({ graph, chosen, close }: { graph: EntityGraph; chosen: str
           <>
             <dt>Owner</dt>
             <dd>
-              <RefLink to={node.owner} />
+              <RefLink to={node.owner} asOf={asOf} />
             </dd>
           </>
         )}
@@ -38,7 +41,7 @@ export function Card({ graph, chosen, close }: { graph: EntityGraph; chosen: str
           <>
             <dt>System</dt>
             <dd>
-              <RefLink to={node.system} />
+              <RefLink to={node.system} asOf={asOf} />
             </dd>
           </>
         )}
@@ -53,13 +56,17 @@ export function Card({ graph, chosen, close }: { graph: EntityGraph; chosen: str
       </dl>
       {node.exists && (
         <nav className={classes.links} aria-label={`From ${title}`}>
-          {path && <Link to={path}>Its page</Link>}
+          {path && (
+            <Link to={path} search={asOf ? { asOf } : undefined}>
+              Its page
+            </Link>
+          )}
           {chosen !== graph.root && (
-            <Link to="/graph" search={{ root: chosen }}>
+            <Link to="/graph" search={{ root: chosen, asOf }}>
               Graph from here
             </Link>
           )}
-          <Link to="/graph" search={{ root: chosen, view: 'impact' }}>
+          <Link to="/graph" search={{ root: chosen, view: 'impact', asOf }}>
             What depends on it
           </Link>
         </nav>

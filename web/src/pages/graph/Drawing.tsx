@@ -127,7 +127,9 @@ export function Drawing({ graph, outward }: { graph: EntityGraph; outward: boole
         {unfolded.length > 1 && <Small label="Fold all" go={() => set({ open: undefined })} />}
         {graph.cut && (
           <Text size="sm" c="dimmed">
-            There is more behind some of these: go deeper, or start there.
+            {graph.nodes.some((n) => n.more)
+              ? 'There is more behind some of these: go deeper, or start there.'
+              : 'The catalog of then is large: there may be more relations than these.'}
           </Text>
         )}
       </Group>

@@ -11,7 +11,7 @@ const route = getRouteApi('/shell/graph');
 
 /** The graph as a table: who can't see the picture reads the same here, and the way to each. */
 export function GraphList({ graph, kinds, find }: { graph: EntityGraph; kinds?: string[]; find: string }) {
-  const { view } = route.useSearch();
+  const { view, asOf } = route.useSearch();
   const [most, setMost] = useState(200);
   const rows = matching(graph, find).filter((n) => !kinds || kinds.includes(n.kind));
   return (
@@ -24,14 +24,14 @@ export function GraphList({ graph, kinds, find }: { graph: EntityGraph; kinds?: 
           id={(n) => n.ref}
           columns={[
             { name: 'Steps', width: 70, cell: (n) => n.depth },
-            { name: 'Entity', cell: (n) => <RefLink to={n.ref} /> },
+            { name: 'Entity', cell: (n) => <RefLink to={n.ref} asOf={asOf} /> },
             { name: 'Kind', width: 120, cell: (n) => n.kind },
             { name: 'By', wide: true, cell: (n) => wayTo(graph, n.ref) },
             {
               name: 'From there',
               width: 90,
               cell: (n) => (
-                <Link to="/graph" search={{ root: n.ref, view }} aria-label={`Graph of ${n.ref}`}>
+                <Link to="/graph" search={{ root: n.ref, view, asOf }} aria-label={`Graph of ${n.ref}`}>
                   Graph
                 </Link>
               ),

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { choices, entityGraph, type GraphFilter } from '../../api/queries';
+import { AsOf, AsOfBanner } from '../../parts/AsOf';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { Empty, Page, Section } from '../../parts/Page';
@@ -29,23 +30,33 @@ export function GraphPage() {
   const depth = Math.min(Math.max(Number(search.depth) || (view === 'around' ? 2 : 10), 1), 10);
   const direction = search.direction === 'in' || search.direction === 'out' ? search.direction : undefined;
   const root = search.root ?? '';
-  const query = useQuery(entityGraph({ root, view, depth, direction, nodes: 1000 }));
+  const { asOf } = search;
+  const query = useQuery(entityGraph({ root, view, depth, direction, nodes: 1000, asOf }));
   const command = view === 'impact' || view === 'needs' ? 'impact' : view === 'owned' ? 'owned' : 'graph';
   return (
     <Page
       title={root ? `Graph of ${shortRef(root)}` : 'Graph'}
       query={query}
-      about={root ? <Link to={refPath(root) ?? '/catalog'}>Its page</Link> : 'What is related to what'}
+      about={
+        root ? (
+          <Link to={refPath(root) ?? '/catalog'} search={asOf ? { asOf } : undefined}>
+            Its page
+          </Link>
+        ) : (
+          'What is related to what'
+        )
+      }
       actions={
         root && (
           <CopyCommand
-            command={`roadbed ${command} ${root} --depth ${depth}${view === 'needs' ? ' --needs' : ''}${direction && view === 'around' ? ` --direction ${direction}` : ''}`}
+            command={`roadbed ${command} ${root} --depth ${depth}${view === 'needs' ? ' --needs' : ''}${direction && view === 'around' ? ` --direction ${direction}` : ''}${asOf ? ` --as-of ${asOf}` : ''}`}
           />
         )
       }
     >
+      {asOf && <AsOfBanner at={asOf} set={(to) => set({ asOf: to })} />}
       <Group gap="sm" align="center">
-        <RootSelect root={root} set={(next) => set({ root: next, open: undefined, at: undefined })} />
+        <RootSelect root={root} asOf={asOf} set={(next) => set({ root: next, open: undefined, at: undefined })} />
         <SegmentedControl
           aria-label="View"
           data={views}
@@ -68,6 +79,7 @@ export function GraphPage() {
           />
         )}
         <Depth depth={depth} set={(next) => set({ depth: String(next) })} />
+        {!asOf && <AsOf set={(to) => set({ asOf: to })} />}
       </Group>
       {!root && (
         <Section>
@@ -103,9 +115,9 @@ function Depth({ depth, set }: { depth: number; set: (depth: number) => void }) 
 }
 
 /** Chooses where a graph begins. */
-function RootSelect({ root, set }: { root: string; set: (root: string) => void }) {
+function RootSelect({ root, asOf, set }: { root: string; asOf?: string; set: (root: string) => void }) {
   const [text, setText] = useState('');
-  const offered = useQuery(choices({ text: text.slice(0, 200) })).data?.items ?? [];
+  const offered = useQuery(choices({ text: text.slice(0, 200), asOf })).data?.items ?? [];
   const data = offered
     .filter((e) => e.ref !== root)
     .map((e) => ({ value: e.ref, label: `${e.title || shortRef(e.ref)} · ${e.kind}` }));
