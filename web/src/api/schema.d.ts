@@ -3298,6 +3298,8 @@ export interface components {
             fields?: components["schemas"]["APIField"][] | null;
             /** @description path, query, header, body, answer, argument, message, … */
             in?: string;
+            /** @description Its name in JSON, where protobuf is told another one. */
+            json?: string;
             limits?: string;
             name: string;
             /**
@@ -3321,6 +3323,8 @@ export interface components {
             inputs: components["schemas"]["APIField"][] | null;
             name: string;
             outputs: components["schemas"]["APIField"][] | null;
+            /** @description Ways to authenticate, one of which is needed; empty when everybody may. */
+            security?: string[] | null;
             summary?: string;
             verb: string;
         };
@@ -3328,8 +3332,12 @@ export interface components {
             deprecated?: boolean;
             description?: string;
             fields?: components["schemas"]["APIField"][] | null;
+            /** @description Interfaces of GraphQL. */
+            implements?: string[] | null;
             kind: string;
             name: string;
+            /** @description Of the values, in their order; of protobuf. */
+            numbers?: number[] | null;
             refs?: string[] | null;
             type?: string;
             values?: string[] | null;

@@ -55,18 +55,26 @@ func (a *asyncAPI) ofServers() {
 
 // needs gives what an operation asks for, beyond its servers.
 func (a *asyncAPI) needs(op map[string]any) (all []Needs) {
-	own := a.security(op["security"], a.schemes)
+	own, servers := a.security(op["security"], a.schemes), a.access
 	if len(own) == 0 {
 		own = []Needs{nil}
 	}
-	for _, server := range append(slices.Clone(a.access), make([]Needs, 1-min(1, len(a.access)))...) {
+	if len(servers) == 0 {
+		servers = []Needs{nil}
+	}
+	for _, server := range servers {
 		for _, needs := range own {
-			if both := append(slices.Clone(server), needs...); len(all) < maxAlternatives && a.field() {
-				all = append(all, both)
+			if len(all) >= maxAlternatives || !a.field() {
+				break
 			}
+			both := slices.Concat(server, needs)
+			for _, n := range both {
+				a.fields += 1 + len(n.Flows) + len(n.Scopes)
+			}
+			all = oneMore(all, both)
 		}
 	}
-	if !slices.ContainsFunc(all, func(n Needs) bool { return len(n) > 0 }) {
+	if len(all) == 1 && len(all[0]) == 0 {
 		return nil
 	}
 	return all

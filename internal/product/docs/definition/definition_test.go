@@ -75,9 +75,14 @@ func TestParse(t *testing.T) {
 	if list.ID != "GET /pets" || list.Group != "pets" || len(list.Inputs) != 4 || list.Inputs[2].Default != "1" || list.Inputs[3].In != "header" || list.Outputs[0].Type != "array of Pet" || list.Outputs[0].Example != `[{"name":"Rex"}]` {
 		t.Errorf("%+v", list)
 	}
+	d, err = Parse("asyncapi", "asyncapi: 2.6.0\nservers: {a: {url: a, security: [{p: []}]}, b: {url: b, security: [{q: []}]}, c: {url: c, security: [{p: []}]}}\n"+
+		"channels: {c: {publish: {security: [{r: [w]}]}, subscribe: {}}}\ncomponents: {securitySchemes: {p: {type: plain}, q: {type: X509}, r: {type: openIdConnect, openIdConnectUrl: u}}}")
+	if err != nil || ways(d.Operations[0].Security) != "plain and OpenID Connect of u with w, or X509 and OpenID Connect of u with w" || ways(d.Operations[1].Security) != "plain, or X509" {
+		t.Errorf("%+v, %v", d, err)
+	}
 	d, err = Parse("grpc", read(t, "protobuf.before"))
 	if err != nil || len(d.Operations) != 2 || d.Operations[0].Description != "Gives one pet." || !d.Operations[1].Deprecated || d.Operations[1].Outputs[0].Type != "stream of Pet" ||
-		len(d.Problems) != 1 || d.Types[1].Fields[2].Type != "repeated Pet.Tag" || d.Types[1].Fields[3].Type != "map of string to Pet.Tag" || d.Types[1].Fields[4].In != "oneof owner" {
+		len(d.Problems) != 1 || d.Operations[0].ID != "pets.v1.Store.Get" || !slices.Equal(d.Types[3].Numbers, []int{0, 1}) || d.Types[1].Fields[2].Type != "repeated Pet.Tag" || d.Types[1].Fields[3].Type != "map of string to Pet.Tag" || d.Types[1].Fields[4].In != "oneof owner" {
 		t.Errorf("%+v, %v", d, err)
 	}
 	if d, err := Parse("soap", "<wsdl/>"); err != nil || d.Format != Text {

@@ -91,9 +91,17 @@ func (t *tree) security(v any, schemes map[string]any) (ways []Needs) {
 				needs = append(needs, t.need(name, scheme, m[name]))
 			}
 		}
-		ways = append(ways, needs)
+		ways = oneMore(ways, needs)
 	}
 	return ways
+}
+
+// oneMore adds a way that is not there yet, by whatever name.
+func oneMore(ways []Needs, needs Needs) []Needs {
+	if slices.ContainsFunc(ways, func(n Needs) bool { return n.String() == needs.String() }) {
+		return ways
+	}
+	return append(ways, needs)
 }
 
 // flowNames are those of OpenAPI 2 that are others today.
