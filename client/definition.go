@@ -26,6 +26,7 @@ type APIOperation struct {
 	Summary     string     `json:"summary,omitempty"`
 	Description string     `json:"description,omitempty"`
 	Deprecated  bool       `json:"deprecated,omitempty"`
+	Security    []string   `json:"security,omitempty" doc:"Ways to authenticate, one of which is needed; empty when everybody may."`
 	Inputs      []APIField `json:"inputs"`
 	Outputs     []APIField `json:"outputs"`
 }
@@ -39,6 +40,7 @@ type APIField struct {
 	Required    bool       `json:"required,omitempty"`
 	Deprecated  bool       `json:"deprecated,omitempty"`
 	Number      int        `json:"number,omitempty" doc:"Of protobuf."`
+	JSON        string     `json:"json,omitempty" doc:"Its name in JSON, where protobuf is told another one."`
 	Limits      string     `json:"limits,omitempty"`
 	Default     string     `json:"default,omitempty"`
 	Example     string     `json:"example,omitempty"`
@@ -56,6 +58,8 @@ type APIType struct {
 	Description string     `json:"description,omitempty"`
 	Deprecated  bool       `json:"deprecated,omitempty"`
 	Values      []string   `json:"values,omitempty"`
+	Numbers     []int      `json:"numbers,omitempty" doc:"Of the values, in their order; of protobuf."`
+	Implements  []string   `json:"implements,omitempty" doc:"Interfaces of GraphQL."`
 	Fields      []APIField `json:"fields,omitempty"`
 }
 

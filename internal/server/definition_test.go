@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,19 @@ func TestDefinitions(t *testing.T) {
 			if _, err := client.Get[any](t.Context(), g.as["mallory"], path, nil); !fault.Is(err, fault.NotFound) {
 				t.Errorf("who may not see the API gets %s: %v", path, err)
 			}
+		}
+		keyed := func(security string) {
+			g.apply(fmt.Sprintf("{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: keyed}, spec: {type: openapi, lifecycle: production, owner: crew, definition: %q}}",
+				"openapi: 3.0.0\nsecurity: "+security+"\npaths: {/a: {get: {responses: {}}}}\ncomponents: {securitySchemes: {key: {type: http, scheme: bearer}}}"))
+		}
+		keyed("[]")
+		keyed("[{key: []}]")
+		const ofKeyed = "/entities/api/default/keyed/definition"
+		if d, err := client.Get[client.Definition](t.Context(), g.as["rita"], ofKeyed, nil); err != nil || len(d.Operations) != 1 || !slices.Equal(d.Operations[0].Security, []string{"HTTP bearer"}) {
+			t.Errorf("what needs a token is %+v, %v", d, err)
+		}
+		if c, err := client.Get[client.DefinitionChanges](t.Context(), g.as["rita"], ofKeyed+"/changes", nil); err != nil || c.Breaking != 1 || c.Changes[0].Where != "GET /a: authentication" {
+			t.Errorf("what needs a token now: %+v, %v", c, err)
 		}
 		g.apply(`{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: odd}, spec: {type: openapi, lifecycle: production, owner: crew, definition: "a: ["}}`)
 		odd, err := client.Get[client.Definition](t.Context(), g.as["rita"], "/entities/api/default/odd/definition", nil)

@@ -31,9 +31,13 @@ spec:
         get:
           tags: [orders]
           summary: List orders
+          security: [{key: []}, {sso: [orders:read]}]
           parameters: [{name: limit, in: query, schema: {type: integer}}]
           responses: {200: {description: The orders, content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}}
     components:
+      securitySchemes:
+        key: {type: apiKey, in: header, name: X-Key}
+        sso: {type: openIdConnect, openIdConnectUrl: https://login.example.org}
       schemas:
         Order: {type: object, required: [id], properties: {id: {type: string}, state: {type: string, enum: [new, sent]}}}
 `,
@@ -200,19 +204,23 @@ chapter('the definition of an API is read and compared', async () => {
     changes: [
       {
         path: 'catalog-info.yaml',
-        text: files['catalog-info.yaml'].replace('enum: [new, sent]', 'enum: [new]'),
+        text: files['catalog-info.yaml'].replace('enum: [new, sent]', 'enum: [new]').replace('[{key: []}, ', '['),
       },
     ],
   });
   await page.goto('/catalog/api/default/orders?tab=definition');
   await page.getByText('List orders').click();
   await page.getByText('What was ordered').waitFor();
+  await page.getByText('Authentication, one of').waitFor();
+  await page.getByText('API key in the header X-Key').waitFor();
+  await page.getByText('OpenID Connect of https://login.example.org with orders:read').waitFor();
   await page.locator('#type-Order > summary').click();
   await picture(page, 'docs-definition', 'ROADBED_LOOKS');
   await page.getByText('Changes', { exact: true }).click();
   await page.getByLabel('From').fill('main');
   await page.getByLabel('To', { exact: true }).fill('changed');
-  await page.getByRole('cell', { name: 'the value sent is gone' }).waitFor();
+  await page.getByRole('row', { name: /^Order: state the value sent is gone\s+fine$/ }).waitFor();
+  await page.getByRole('row', { name: /^GET \/orders: authentication was API key .* and is OpenID .* breaks$/ }).waitFor();
   await page.getByText('1 change breaks').waitFor();
   await picture(page, 'docs-changes', 'ROADBED_LOOKS');
 });

@@ -39,9 +39,15 @@ func wireDefinition(d docs.Defined) client.Definition {
 			ID: o.ID, Group: o.Group, Verb: o.Verb, Name: o.Name, Summary: o.Summary, Description: o.Description, Deprecated: o.Deprecated,
 			Inputs: wireFields(o.Inputs), Outputs: wireFields(o.Outputs),
 		}
+		for _, needs := range o.Security {
+			out.Operations[i].Security = append(out.Operations[i].Security, needs.String())
+		}
 	}
 	for i, t := range d.Types {
-		out.Types[i] = client.APIType{Name: t.Name, Kind: t.Kind, Type: t.Type, Refs: t.Refs, Description: t.Description, Deprecated: t.Deprecated, Values: t.Values, Fields: wireFields(t.Fields)}
+		out.Types[i] = client.APIType{
+			Name: t.Name, Kind: t.Kind, Type: t.Type, Refs: t.Refs, Description: t.Description, Deprecated: t.Deprecated, Values: t.Values,
+			Numbers: t.Numbers, Implements: t.Implements, Fields: wireFields(t.Fields),
+		}
 	}
 	return out
 }
@@ -50,7 +56,7 @@ func wireFields(fields []definition.Field) []client.APIField {
 	out := make([]client.APIField, len(fields))
 	for i, f := range fields {
 		out[i] = client.APIField{
-			Name: f.Name, In: f.In, Type: f.Type, Refs: f.Refs, Required: f.Required, Deprecated: f.Deprecated, Number: f.Number, Limits: f.Limits.String(),
+			Name: f.Name, In: f.In, Type: f.Type, Refs: f.Refs, Required: f.Required, Deprecated: f.Deprecated, Number: f.Number, JSON: f.JSON, Limits: f.Limits.String(),
 			Default: f.Default, Example: f.Example, Description: f.Description, Values: f.Values, Fields: wireFields(f.Fields),
 		}
 	}

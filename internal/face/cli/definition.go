@@ -45,6 +45,9 @@ func (s *state) definitionShow() *cobra.Command {
 			fmt.Fprintf(w, "title\t%s\nformat\t%s %s\nrelease\t%s\n", dash(d.Title), d.Format, d.FormatVersion, dash(d.Release))
 			for _, o := range d.Operations {
 				fmt.Fprintf(w, "operation\t%s\t%s\n", o.ID, o.Summary)
+				if len(o.Security) > 0 {
+					fmt.Fprintf(w, "\tneeds\t%s\n", strings.Join(o.Security, ", or "))
+				}
 			}
 			for _, t := range d.Types {
 				fmt.Fprintf(w, "%s\t%s\n", t.Kind, t.Name)

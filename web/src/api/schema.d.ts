@@ -2401,7 +2401,7 @@ export interface paths {
         put?: never;
         /**
          * Let an ended run go on from where it failed
-         * @description Permission: run:retry.
+         * @description Permission: run:retry, and template:use for a golden path's.
          */
         post: operations["retryRun"];
         delete?: never;
@@ -3298,6 +3298,8 @@ export interface components {
             fields?: components["schemas"]["APIField"][] | null;
             /** @description path, query, header, body, answer, argument, message, … */
             in?: string;
+            /** @description Its name in JSON, where protobuf is told another one. */
+            json?: string;
             limits?: string;
             name: string;
             /**
@@ -3321,6 +3323,8 @@ export interface components {
             inputs: components["schemas"]["APIField"][] | null;
             name: string;
             outputs: components["schemas"]["APIField"][] | null;
+            /** @description Ways to authenticate, one of which is needed; empty when everybody may. */
+            security?: string[] | null;
             summary?: string;
             verb: string;
         };
@@ -3328,8 +3332,12 @@ export interface components {
             deprecated?: boolean;
             description?: string;
             fields?: components["schemas"]["APIField"][] | null;
+            /** @description Interfaces of GraphQL. */
+            implements?: string[] | null;
             kind: string;
             name: string;
+            /** @description Of the values, in their order; of protobuf. */
+            numbers?: number[] | null;
             refs?: string[] | null;
             type?: string;
             values?: string[] | null;
@@ -4133,7 +4141,7 @@ export interface components {
             /** Format: date-time */
             created: string;
             createdBy: components["schemas"]["Actor"];
-            /** @description There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten. */
+            /** @description There are more relations that others declare than are shown: of each type 20,000 at most, and 2,000 in a list of more than ten; as of a time, than were found. */
             cut?: boolean;
             description?: string;
             /** @description As it was declared. */
@@ -4202,7 +4210,7 @@ export interface components {
             title?: string;
         };
         EntityGraph: {
-            /** @description A bound ended it: there is more behind the nodes with more. */
+            /** @description A bound ended it: there is more behind the nodes with more; as of a time others may have had relations that were not found. */
             cut: boolean;
             /** @description Entities of which each reaches each other along one type of relation. */
             cycles: components["schemas"]["Cycle"][] | null;
@@ -8408,7 +8416,7 @@ export interface operations {
     getEntity: {
         parameters: {
             query?: {
-                /** @description As it was then, also when it is gone by now, with the relations that it declared itself. */
+                /** @description As it was then, also when it is gone by now, with its relations of then. */
                 asOf?: string;
             };
             header?: never;
@@ -9603,6 +9611,8 @@ export interface operations {
                 facet: string;
                 /** @description Count each field as if the list were not narrowed by it, so that its other values can be chosen. */
                 apart?: boolean;
+                /** @description As the catalog was then, also what is gone by now. State, gap, stars, location, failed and orphan are of now alone. Of more than 200,000 entities none is counted (413): name a kind or a space. */
+                asOf?: string;
                 /** @description Only values with this in them, without case: of owners and systems in the name, and in the whole reference when it has a colon or a slash. Of each field the 200 most frequent are given, so that the others are found by this. */
                 contains?: string;
             };
@@ -9681,6 +9691,8 @@ export interface operations {
                 depth?: number;
                 /** @description How many at most. */
                 nodes?: number;
+                /** @description As it was then, also what is gone by now. Of more than 200,000 entities not all relations are found, and the graph is cut. */
+                asOf?: string;
             };
             header?: never;
             path?: never;

@@ -2,7 +2,9 @@ package definition
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // Change is something that is different in the newer of two definitions.
@@ -17,16 +19,22 @@ const maxChanges = 2000
 
 // Compare tells what changed between two versions of a definition, what breaks first; more tells that there is more.
 func Compare(before, after Definition) (changes []Change, more bool) {
-	c := comparison{oldUse: uses(before), newUse: uses(after)}
+	c := comparison{format: before.Format, use: uses(before), before: byName(before), after: byName(after), known: map[string]bool{}}
 	if before.Format != after.Format {
 		c.tell("the definition", true, "its format was %s and is %s", before.Format, after.Format)
 		return c.changes, false
 	}
-	pair(before.Operations, after.Operations, func(o Operation) string { return o.ID },
+	if c.format == Protobuf && before.Title != after.Title {
+		c.tell("the definition", true, "its package was %s and is %s", before.Title, after.Title)
+	}
+	pair(before.Servers, after.Servers, func(s string) string { address, _, _ := strings.Cut(s, " ("); return address },
+		func(s string) { c.tell("server "+s, true, "is gone") },
+		func(s string) { c.tell("server "+s, false, "is new") }, func(string, string) {})
+	pair(before.Operations, after.Operations, c.key,
 		func(o Operation) { c.tell(o.ID, true, "is gone") },
 		func(o Operation) { c.tell(o.ID, false, "is new") }, c.operation)
 	pair(before.Types, after.Types, func(t Type) string { return t.Name },
-		func(t Type) { c.tell(t.Name, c.oldUse[t.Name] != 0, "is gone") },
+		func(t Type) { c.tell(t.Name, c.needed(t, len(before.Operations)), "is gone") },
 		func(t Type) { c.tell(t.Name, false, "is new") }, c.named)
 	slices.SortStableFunc(c.changes, func(a, b Change) int {
 		switch {
@@ -38,6 +46,16 @@ func Compare(before, after Definition) (changes []Change, more bool) {
 		return 1
 	})
 	return c.changes, c.more
+}
+
+func byName(d Definition) map[string]Type {
+	all := make(map[string]Type, len(d.Types))
+	for _, t := range d.Types {
+		if _, twice := all[t.Name]; !twice {
+			all[t.Name] = t
+		}
+	}
+	return all
 }
 
 // pair goes over two lists by the key of their items.
@@ -68,65 +86,18 @@ func pair[T any](before, after []T, key func(T) string, gone, added func(T), bot
 	}
 }
 
-// use tells whether a value is given to the API, got from it, or both.
-type use int
-
-const (
-	given use = 1 << iota
-	got
-)
-
-// uses tells of each type with a name how it is used, by the operations that lead to it.
-func uses(d Definition) map[string]use {
-	types := map[string]Type{}
-	for _, t := range d.Types {
-		types[t.Name] = t
-	}
-	found := map[string]use{}
-	type step struct {
-		name string
-		use  use
-	}
-	var queue []step
-	var see func(f Field, u use)
-	see = func(f Field, u use) {
-		for _, name := range f.Refs {
-			queue = append(queue, step{name, u})
-		}
-		for _, inner := range f.Fields {
-			if inner.In == "argument" {
-				see(inner, given)
-			} else {
-				see(inner, u)
-			}
-		}
-	}
-	for _, o := range d.Operations {
-		for _, f := range o.Inputs {
-			see(f, given)
-		}
-		for _, f := range o.Outputs {
-			see(f, got)
-		}
-	}
-	for len(queue) > 0 {
-		s := queue[len(queue)-1]
-		queue = queue[:len(queue)-1]
-		t, ok := types[s.name]
-		if !ok || found[s.name]&s.use != 0 {
-			continue
-		}
-		found[s.name] |= s.use
-		see(Field{Refs: t.Refs, Fields: t.Fields}, s.use)
-	}
-	return found
-}
-
 type comparison struct {
-	oldUse, newUse map[string]use
-	changes        []Change
-	more           bool
+	format        string
+	use           map[string]use // of the types before: nobody yet uses what is new
+	before, after map[string]Type
+	known         map[string]bool // types of different names that are compared already
+	unfolded      int             // fields of such types
+	changes       []Change
+	more          bool
 }
+
+// overHTTP tells that the names of types are of the definition alone, and that values which are listed are all there will be.
+func (c *comparison) overHTTP() bool { return c.format == OpenAPI || c.format == AsyncAPI }
 
 func (c *comparison) tell(where string, breaking bool, format string, args ...any) {
 	if len(c.changes) >= maxChanges {
@@ -136,10 +107,62 @@ func (c *comparison) tell(where string, breaking bool, format string, args ...an
 	c.changes = append(c.changes, Change{Where: where, Message: fmt.Sprintf(format, args...), Breaking: breaking})
 }
 
+// placeholder is a part of a path, whose own name nobody sends.
+var placeholder = regexp.MustCompile(`\{[^{}/]*\}`)
+
+// key is what two versions of an operation have in common.
+func (c *comparison) key(o Operation) string {
+	if c.overHTTP() {
+		return placeholder.ReplaceAllString(o.ID, "{}")
+	}
+	return o.ID
+}
+
+// path gives where an operation is, and the same with the names of its parts left out.
+func (c *comparison) path(o Operation) (path, bare string) {
+	if path = o.Name; c.format == AsyncAPI {
+		path = o.Group
+	}
+	return path, placeholder.ReplaceAllString(path, "{}")
+}
+
 func (c *comparison) operation(a, b Operation) {
 	c.deprecated(a.ID, a.Deprecated, b.Deprecated)
+	if shuts, opens := shut(a.Security, b.Security), shut(b.Security, a.Security); shuts || opens {
+		c.tell(a.ID+": authentication", shuts, "was %s and is %s", ways(a.Security), ways(b.Security))
+	}
+	if c.overHTTP() {
+		if a.Verb != b.Verb {
+			c.tell(a.ID, true, "was of the kind %s and is of the kind %s", a.Verb, b.Verb)
+			return
+		}
+		from, bareFrom := c.path(a)
+		to, bareTo := c.path(b)
+		if from != to {
+			c.tell(a.ID, bareFrom != bareTo, "its path was %s and is %s", from, to)
+		}
+		if bareFrom == bareTo {
+			b.Inputs, b.Outputs = renamed(b.Inputs, to, from), renamed(b.Outputs, to, from)
+		}
+	}
 	c.fields(a.ID, a.Inputs, b.Inputs, given)
 	c.fields(a.ID, a.Outputs, b.Outputs, got)
+}
+
+// renamed gives fields with those of one path called as they are in another, which is the same but for their names.
+func renamed(fields []Field, from, to string) []Field {
+	names := map[string]string{}
+	new := placeholder.FindAllString(to, -1)
+	for i, old := range placeholder.FindAllString(from, -1) {
+		names[old] = strings.Trim(new[i], "{}")
+	}
+	fields = slices.Clone(fields)
+	for i, f := range fields {
+		if name, ok := names["{"+f.Name+"}"]; ok && f.In == "path" {
+			fields[i].Name = name
+		}
+	}
+	return fields
 }
 
 func (c *comparison) deprecated(where string, before, after bool) {
@@ -151,92 +174,42 @@ func (c *comparison) deprecated(where string, before, after bool) {
 	}
 }
 
+// needed tells whether somebody misses a type that is gone. Over HTTP whoever used it sees that where it was used.
+func (c *comparison) needed(t Type, operations int) bool {
+	switch {
+	case c.format == Protobuf, operations == 0, t.Kind == "directive":
+		return true
+	case c.overHTTP():
+		return false
+	}
+	return c.use[t.Name] != 0
+}
+
 func (c *comparison) named(a, b Type) {
-	u := c.oldUse[a.Name] | c.newUse[a.Name]
+	u := c.use[a.Name]
 	if u == 0 {
 		u = given | got // used by those who know of it
 	}
 	c.deprecated(a.Name, a.Deprecated, b.Deprecated)
-	if a.Kind != b.Kind {
+	if a.Kind != b.Kind && !c.overHTTP() {
 		c.tell(a.Name, true, "was of the kind %s and is of the kind %s", a.Kind, b.Kind)
 		return
 	}
-	if a.Type != b.Type && len(a.Fields) == 0 && a.Kind != "union" {
-		c.tell(a.Name, true, "was %s and is %s", a.Type, b.Type)
-	}
-	c.limits(a.Name, a.Limits, b.Limits, u)
-	c.values(a.Name, a.Values, b.Values, u)
-	c.fields(a.Name, a.Fields, b.Fields, u)
-}
-
-// limits that are narrower break those who give a value, and ranges that are wider those who get it.
-func (c *comparison) limits(where string, before, after Limits, u use) {
-	if before.String() == after.String() {
-		return
-	}
-	tight, loose := tightened(before, after)
-	c.tell(where, tight && u&given != 0 || loose && u&got != 0, "its limits were %q and are %q", before, after)
-}
-
-func (c *comparison) values(where string, before, after []string, u use) {
-	switch {
-	case len(before) == 0 && len(after) > 0:
-		c.tell(where, u&given != 0, "may only be one of %d values", len(after))
-		return
-	case len(before) > 0 && len(after) == 0:
-		c.tell(where, u&got != 0, "may be any value")
-		return
-	}
 	same := func(s string) string { return s }
-	pair(before, after, same, func(v string) { c.tell(where, true, "the value %.100s is gone", v) },
-		func(v string) { c.tell(where, false, "the value %.100s is new", v) }, func(string, string) {})
+	pair(a.Implements, b.Implements, same, func(of string) { c.tell(a.Name, true, "is no longer a %s", of) },
+		func(of string) { c.tell(a.Name, false, "is a %s now", of) }, func(string, string) {})
+	if c.format == Protobuf {
+		c.numbers(a, b)
+	}
+	if a.Kind == "union" { // queries name its members, and ask for nothing of those that they do not know
+		pair(a.Values, b.Values, same, func(of string) { c.tell(a.Name, true, "%s is gone", of) },
+			func(of string) { c.tell(a.Name, false, "%s is new", of) }, func(string, string) {})
+		return
+	}
+	c.value(a.Name, a.field(), b.field(), u)
 }
 
-func (c *comparison) fields(where string, before, after []Field, u use) {
-	key := func(f Field) string { return f.In + "\x00" + f.Name }
-	pair(before, after, key,
-		func(f Field) { c.tell(part(where, f), true, "is gone") },
-		func(f Field) {
-			switch needed := f.Required && (u&given != 0 || f.In == "argument") && f.In != "answer"; {
-			case needed:
-				c.tell(part(where, f), true, "is new, and must be given")
-			default:
-				c.tell(part(where, f), false, "is new")
-			}
-		},
-		func(a, b Field) { c.field(part(where, b), a, b, u) })
-}
-
-// part names a field for people.
-func part(where string, f Field) string {
-	switch f.In {
-	case "path", "query", "header", "cookie", "argument", "answer":
-		return where + ": " + f.In + " " + f.Name
-	}
-	return where + ": " + f.Name
-}
-
-func (c *comparison) field(where string, a, b Field, u use) {
-	if a.In == "argument" {
-		u = given
-	}
-	c.deprecated(where, a.Deprecated, b.Deprecated)
-	if a.Type != b.Type {
-		c.tell(where, true, "was %s and is %s", a.Type, b.Type)
-	}
-	if a.Number != b.Number {
-		c.tell(where, true, "had the number %d and has %d", a.Number, b.Number)
-	}
-	switch {
-	case !a.Required && b.Required:
-		c.tell(where, u&given != 0, "must be there")
-	case a.Required && !b.Required:
-		c.tell(where, u&got != 0, "may be absent")
-	}
-	c.limits(where, a.Limits, b.Limits, u)
-	if a.Default != b.Default {
-		c.tell(where, false, "its default was %q and is %q", a.Default, b.Default)
-	}
-	c.values(where, a.Values, b.Values, u)
-	c.fields(where, a.Fields, b.Fields, u)
+// field gives a type as that of a value.
+func (t Type) field() Field {
+	return Field{Type: t.Type, Refs: t.Refs, Limits: t.Limits, Values: t.Values, Fields: t.Fields, shape: t.shape}
 }

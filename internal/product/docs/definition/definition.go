@@ -48,6 +48,7 @@ type Operation struct {
 	Summary     string
 	Description string
 	Deprecated  bool
+	Security    []Needs // one of which a client must have; none when everybody may
 	Inputs      []Field
 	Outputs     []Field
 }
@@ -60,13 +61,17 @@ type Field struct {
 	Refs        []string
 	Required    bool
 	Deprecated  bool
-	Number      int // protobuf's
+	Number      int    // protobuf's
+	JSON        string // its name in JSON, where protobuf is told another one
 	Limits      Limits
 	Default     string
 	Example     string
 	Description string
 	Values      []string // the only ones that it may have
 	Fields      []Field  // of a type without a name
+
+	shape               []alternative // of JSON Schema and GraphQL: what Type says
+	readOnly, writeOnly bool
 }
 
 // Type is one that has a name.
@@ -79,7 +84,12 @@ type Type struct {
 	Deprecated  bool
 	Limits      Limits
 	Values      []string
+	Numbers     []int    // of the values; protobuf's
+	Implements  []string // interfaces
 	Fields      []Field
+
+	shape    []alternative
+	reserved reserved
 }
 
 // Parse reads a definition. kind is what its entity says of it (spec.type); a kind that is unknown is found by the text. What is

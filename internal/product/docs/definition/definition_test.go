@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,9 +75,14 @@ func TestParse(t *testing.T) {
 	if list.ID != "GET /pets" || list.Group != "pets" || len(list.Inputs) != 4 || list.Inputs[2].Default != "1" || list.Inputs[3].In != "header" || list.Outputs[0].Type != "array of Pet" || list.Outputs[0].Example != `[{"name":"Rex"}]` {
 		t.Errorf("%+v", list)
 	}
+	d, err = Parse("asyncapi", "asyncapi: 2.6.0\nservers: {a: {url: a, security: [{p: []}]}, b: {url: b, security: [{q: []}]}, c: {url: c, security: [{p: []}]}}\n"+
+		"channels: {c: {publish: {security: [{r: [w]}]}, subscribe: {}}}\ncomponents: {securitySchemes: {p: {type: plain}, q: {type: X509}, r: {type: openIdConnect, openIdConnectUrl: u}}}")
+	if err != nil || ways(d.Operations[0].Security) != "plain and OpenID Connect of u with w, or X509 and OpenID Connect of u with w" || ways(d.Operations[1].Security) != "plain, or X509" {
+		t.Errorf("%+v, %v", d, err)
+	}
 	d, err = Parse("grpc", read(t, "protobuf.before"))
 	if err != nil || len(d.Operations) != 2 || d.Operations[0].Description != "Gives one pet." || !d.Operations[1].Deprecated || d.Operations[1].Outputs[0].Type != "stream of Pet" ||
-		len(d.Problems) != 1 || d.Types[1].Fields[2].Type != "repeated Pet.Tag" || d.Types[1].Fields[3].Type != "map of string to Pet.Tag" || d.Types[1].Fields[4].In != "oneof owner" {
+		len(d.Problems) != 1 || d.Operations[0].ID != "pets.v1.Store.Get" || !slices.Equal(d.Types[3].Numbers, []int{0, 1}) || d.Types[1].Fields[2].Type != "repeated Pet.Tag" || d.Types[1].Fields[3].Type != "map of string to Pet.Tag" || d.Types[1].Fields[4].In != "oneof owner" {
 		t.Errorf("%+v, %v", d, err)
 	}
 	if d, err := Parse("soap", "<wsdl/>"); err != nil || d.Format != Text {
@@ -94,6 +100,10 @@ func TestHostileDefinitions(t *testing.T) {
 	t.Parallel()
 	const head = "openapi: 3.0.0\npaths: {}\n"
 	deep := strings.Repeat(`{"type":"object","properties":{"a":`, 20) + `{}` + strings.Repeat(`}}`, 20)
+	var alternatives strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&alternatives, "  a%d: {oneOf: [%s]}\n", i, strings.Repeat(fmt.Sprintf("{$ref: '#/x/a%d'}, ", i+1), 20)+"{}")
+	}
 	for name, c := range map[string]struct{ kind, text, problem string }{
 		"outside":      {"openapi", head + "components: {schemas: {A: {$ref: 'https://10.0.0.1/x'}}}", "is not fetched"},
 		"file":         {"openapi", head + "components: {schemas: {A: {$ref: '../../etc/passwd'}}}", "is not fetched"},
@@ -103,6 +113,8 @@ func TestHostileDefinitions(t *testing.T) {
 		"deep":         {"openapi", `{"openapi":"3.0.0","paths":{},"components":{"schemas":{"A":` + deep + `}}}`, "levels deep"},
 		"nothing":      {"openapi", head + "components: {schemas: {A: {properties: {b: {$ref: '#/no'}}}}}", "leads to nothing"},
 		"wrong shapes": {"openapi", "openapi: 3.0.0\npaths: {/a: [], /b: {get: 1, post: {parameters: 7, responses: [], requestBody: x}}}\ncomponents: {schemas: {A: 1, B: {enum: {}, properties: [], required: 3}}}", ""},
+		"alternatives": {"openapi", head + "components: {schemas: {A: {$ref: '#/x/a0'}}}\nx:\n" + alternatives.String(), "more than 50000 fields"},
+		"security":     {"openapi", "openapi: 3.0.0\nsecurity: [1, [], {a: 7, b: {}}, {c: [x]}]\npaths: {/a: {get: {}}}\ncomponents: {securitySchemes: {a: [], b: {type: oauth2, flows: {x: 1}}, c: {$ref: '#/no'}}}", "leads to nothing"},
 		"async shapes": {"asyncapi", "asyncapi: 3.0.0\nchannels: []\noperations: {a: {channel: 1, messages: {}}}", ""},
 	} {
 		d, err := Parse(c.kind, c.text)
@@ -115,6 +127,7 @@ func TestHostileDefinitions(t *testing.T) {
 		"nested":   {"graphql", "type A { a: " + strings.Repeat("[", 1_000_000)},
 		"values":   {"graphql", "input A { a: Int = " + strings.Repeat("[", 1_000_000)},
 		"messages": {"grpc", strings.Repeat("message A {", 100_000)},
+		"reserved": {"grpc", "syntax = \"proto3\"; message M { reserved - to 5; }"},
 		"options":  {"grpc", "syntax = \"proto3\"; option a = " + strings.Repeat("{a:", 100_000)},
 		"large":    {"openapi", strings.Repeat("#", MaxBytes+1)},
 	} {

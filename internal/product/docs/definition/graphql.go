@@ -27,12 +27,16 @@ func parseGraphQL(text string) (Definition, error) {
 			def.Fields = append(def.Fields, more.Fields...)
 			def.EnumValues = append(def.EnumValues, more.EnumValues...)
 			def.Types = append(def.Types, more.Types...)
+			def.Interfaces = append(def.Interfaces, more.Interfaces...)
 		} else {
 			g.all[more.Name] = more // of a part of a graph whose rest is elsewhere
 			schema.Definitions = append(schema.Definitions, more)
 		}
 	}
 	roots := map[string]string{"Query": "query", "Mutation": "mutation", "Subscription": "subscription"}
+	if len(schema.Schema) > 0 {
+		clear(roots)
+	}
 	for _, s := range append(schema.Schema, schema.SchemaExtension...) {
 		if s.Description != "" {
 			d.Description = s.Description
@@ -44,11 +48,14 @@ func parseGraphQL(text string) (Definition, error) {
 	for _, def := range schema.Definitions {
 		if verb := roots[def.Name]; verb != "" && def.Kind == ast.Object {
 			for _, f := range def.Fields {
-				g.call(def.Name, verb, f)
+				g.call(verb, f)
 			}
 			continue
 		}
 		g.definition(def)
+	}
+	for _, directive := range schema.Directives {
+		g.directive(directive)
 	}
 	return d, nil
 }
@@ -58,7 +65,9 @@ type graphQL struct {
 	all map[string]*ast.Definition
 }
 
-func (g *graphQL) call(root, verb string, f *ast.FieldDefinition) {
+// call reads a field of a root, whose own name no query says.
+func (g *graphQL) call(verb string, f *ast.FieldDefinition) {
+	root := strings.ToUpper(verb[:1]) + verb[1:]
 	if strings.HasPrefix(f.Name, "__") {
 		return
 	}
@@ -78,12 +87,21 @@ func (g *graphQL) arguments(list ast.ArgumentDefinitionList) []Field {
 		}
 		f := g.typed(a.Type)
 		f.Name, f.In, f.Description, f.Deprecated = a.Name, "argument", a.Description, a.Directives.ForName("deprecated") != nil
-		if a.DefaultValue != nil {
-			f.Default, f.Required = a.DefaultValue.String(), false
-		}
+		withDefault(&f, a.DefaultValue)
 		fields = append(fields, f)
 	}
 	return fields
+}
+
+// withDefault notes that something need not be given; it still may not be null when its type says so.
+func withDefault(f *Field, value *ast.Value) {
+	if value == nil {
+		return
+	}
+	if f.Required {
+		f.Type += "!"
+	}
+	f.Default, f.Required = value.String(), false
 }
 
 // typed gives a type without the sign that it is never null, which makes a field required.
@@ -91,7 +109,7 @@ func (g *graphQL) typed(t *ast.Type) Field {
 	if t == nil {
 		return Field{Type: "any"}
 	}
-	f := Field{Type: strings.TrimSuffix(t.String(), "!"), Required: t.NonNull}
+	f := Field{Type: strings.TrimSuffix(t.String(), "!"), Required: t.NonNull, shape: shapeOf(t)}
 	for t.Elem != nil {
 		t = t.Elem
 	}
@@ -101,8 +119,34 @@ func (g *graphQL) typed(t *ast.Type) Field {
 	return f
 }
 
+func shapeOf(t *ast.Type) []alternative {
+	shape := []alternative{{refs: []string{t.NamedType}}}
+	if t.Elem != nil {
+		shape = []alternative{{name: "array", of: shapeOf(t.Elem)}}
+	}
+	if !t.NonNull {
+		shape = orNull(shape)
+	}
+	return shape
+}
+
+// directive reads one that stands in queries; the places where it may are its values.
+func (g *graphQL) directive(def *ast.DirectiveDefinition) {
+	t := Type{Name: "@" + def.Name, Kind: "directive", Description: def.Description, Fields: g.arguments(def.Arguments)}
+	for _, place := range def.Locations {
+		switch place {
+		case ast.LocationQuery, ast.LocationMutation, ast.LocationSubscription, ast.LocationField, ast.LocationFragmentDefinition,
+			ast.LocationFragmentSpread, ast.LocationInlineFragment, ast.LocationVariableDefinition:
+			t.Values = append(t.Values, string(place))
+		}
+	}
+	if len(t.Values) > 0 {
+		g.named(t)
+	}
+}
+
 func (g *graphQL) definition(def *ast.Definition) {
-	t := Type{Name: def.Name, Description: def.Description, Kind: strings.ToLower(string(def.Kind))}
+	t := Type{Name: def.Name, Description: def.Description, Kind: strings.ToLower(string(def.Kind)), Implements: def.Interfaces}
 	if def.Kind == ast.InputObject {
 		t.Kind = "input"
 	}
@@ -119,9 +163,7 @@ func (g *graphQL) definition(def *ast.Definition) {
 		field := g.typed(f.Type)
 		field.Name, field.Description, field.Deprecated = f.Name, f.Description, f.Directives.ForName("deprecated") != nil
 		field.Fields = g.arguments(f.Arguments)
-		if f.DefaultValue != nil {
-			field.Default, field.Required = f.DefaultValue.String(), false
-		}
+		withDefault(&field, f.DefaultValue)
 		t.Fields = append(t.Fields, field)
 	}
 	g.named(t)

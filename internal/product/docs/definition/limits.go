@@ -89,8 +89,8 @@ func (all Limits) each() Limits {
 // String gives them for people.
 func (all Limits) String() string {
 	var parts []string
-	for _, l := range all {
-		for _, w := range limitWords {
+	for _, w := range limitWords {
+		for _, l := range all {
 			if w.key != l.Key {
 				continue
 			}

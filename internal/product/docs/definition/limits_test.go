@@ -2,6 +2,7 @@ package definition
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -32,7 +33,41 @@ func TestLimits(t *testing.T) {
 		{"type: string", "type: string, pattern: '^a'", true, false},
 		{"type: string, pattern: '^a'", "type: string, pattern: '^b'", true, false},
 		{"type: string, pattern: '^a'", "type: string", false, false},
-		{"type: string, enum: [a, b]", "type: string, enum: [a]", true, true},
+		{"type: string, enum: [a, b]", "type: string, enum: [a]", true, false},
+		{"type: string, enum: [a]", "type: string, enum: [a, b]", false, true},
+		{"type: string", "type: string, enum: [a]", true, false},
+		{"type: string, enum: [a]", "type: string", false, true},
+		{"type: integer", "type: number", false, true},
+		{"type: number", "type: integer", true, false},
+		{"type: integer, format: int32", "type: integer, format: int64", false, true},
+		{"type: integer, format: int64", "type: integer, format: int32", true, false},
+		{"type: string", "type: string, format: uuid", true, false},
+		{"type: string, format: uuid", "type: string", false, true},
+		{"type: string, format: date", "type: string, format: date-time", true, true},
+		{"type: string", "type: integer", true, true},
+		{"type: string", "type: [string, 'null']", false, true},
+		{"type: string, nullable: true", "type: string", true, false},
+		{"type: string, nullable: true", "type: [string, 'null']", false, false},
+		{"type: array, items: {type: string}", "type: array, items: {type: [string, 'null']}", false, true},
+		{"oneOf: [{type: string}, {type: integer}]", "anyOf: [{type: integer}, {type: string}]", false, false},
+		{"oneOf: [{type: string}]", "oneOf: [{type: string}, {type: integer}]", false, true},
+		{"type: string", "type: [string, integer]", false, true},
+		{"{}", "type: string", true, false},
+		{"type: object", "type: object, additionalProperties: {type: string}", true, false},
+		{"type: object, properties: {a: {type: string}}, additionalProperties: false", "type: object, properties: {a: {type: string}}", false, false},
+		{"type: object, properties: {a: {type: string}}", "type: object, properties: {a: {type: string}, b: {type: string}}", false, false},
+		{"type: object, properties: {a: {type: string}}", "type: object, required: [a], properties: {a: {type: string}}", true, false},
+		{"type: object, required: [a], properties: {a: {type: string}}", "type: object, properties: {a: {type: string}}", false, true},
+		{"type: object, properties: {a: {type: string}}", "type: object, required: [b], properties: {a: {type: string}, b: {type: string}}", true, false},
+		{"type: object, properties: {a: {type: string}}", "type: object, required: [b], properties: {a: {type: string}, b: {type: string, readOnly: true}}", false, false},
+		{"type: object, required: [a], properties: {a: {type: string, writeOnly: true}}", "type: object, properties: {a: {type: string, writeOnly: true}}", false, false},
+		{"type: object, properties: {a: {type: string}, b: {type: string}}", "type: object, properties: {a: {type: string}}", true, true},
+		{"type: object, properties: {a: {type: string, nullable: true}}", "type: object, properties: {a: {type: string}}", true, false},
+		{"$ref: '#/components/schemas/S'", "type: string", false, false},
+		{"allOf: [{$ref: '#/components/schemas/S'}]", "$ref: '#/components/schemas/S'", false, false},
+		{"allOf: [{$ref: '#/components/schemas/S'}, {maxLength: 7}]", "type: string, maxLength: 7", false, false},
+		{"type: array, items: {type: string}", "type: array, items: {$ref: '#/components/schemas/S'}", false, false},
+		{"type: integer", "$ref: '#/components/schemas/S'", true, true},
 		{"type: array, items: {type: string}", "type: array, items: {type: string}, maxItems: 3", true, false},
 		{"type: array, items: {type: string}", "type: array, items: {type: string}, uniqueItems: true", true, false},
 		{"type: array, items: {type: string, maxLength: 9}", "type: array, items: {type: string, maxLength: 8}", true, false},
@@ -49,14 +84,14 @@ func TestLimits(t *testing.T) {
 			"get: {responses: {default: {description: x, content: {application/json: {schema: {%s\n}}}}}, x-a: 1}": c.got,
 		} {
 			parse := func(schema, s string) Definition {
-				d, err := Parse("openapi", fmt.Sprintf(head, fmt.Sprintf(use, schema), s))
+				d, err := Parse("openapi", fmt.Sprintf(head, fmt.Sprintf(use, strings.TrimPrefix(schema, "{}")), s))
 				if err != nil || len(d.Problems) > 0 {
 					t.Fatalf("%s: %v, %v", schema, d.Problems, err)
 				}
 				return d
 			}
 			named := ""
-			if c.after[0] == '$' {
+			if strings.Contains(c.after, "# maxLength") {
 				named = "maxLength: 5"
 			}
 			changes, _ := Compare(parse(c.before, ""), parse(c.after, named))

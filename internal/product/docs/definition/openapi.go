@@ -2,7 +2,6 @@ package definition
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -22,18 +21,38 @@ func parseOpenAPI(text string) (Definition, error) {
 	}
 	t.types = []string{"#/components/schemas/", "#/definitions/"}
 	t.about()
-	if host := str(t.root["host"]); host != "" {
-		d.Servers = append(d.Servers, host+str(t.root["basePath"]))
+	d.Servers = t.servers()
+	components := object(t.root["components"])
+	o := openAPI{tree: t, two: strings.HasPrefix(d.Version, "2"), schemes: object(components["securitySchemes"])}
+	if o.two {
+		o.schemes = object(t.root["securityDefinitions"])
 	}
-	for _, s := range array(t.root["servers"]) {
-		d.Servers = append(d.Servers, str(object(s)["url"]))
-	}
-	o := openAPI{t, strings.HasPrefix(d.Version, "2")}
 	o.paths("", object(t.root["paths"]))
 	o.paths("webhook ", object(t.root["webhooks"]))
-	t.typesOf(object(object(t.root["components"])["schemas"]))
+	t.typesOf(object(components["schemas"]))
 	t.typesOf(object(t.root["definitions"]))
 	return d, nil
+}
+
+// servers gives where the API is, as a client that chooses nothing calls it.
+func (t *tree) servers() (all []string) {
+	if at := str(t.root["host"]) + str(t.root["basePath"]); at != "" { // version 2
+		for _, scheme := range array(t.root["schemes"]) {
+			all = append(all, str(scheme)+"://"+at)
+		}
+		if all == nil {
+			all = []string{at}
+		}
+	}
+	for _, v := range array(t.root["servers"]) {
+		s := object(v)
+		url, variables := str(s["url"]), object(s["variables"])
+		for _, name := range keys(variables) {
+			url = strings.ReplaceAll(url, "{"+name+"}", str(object(variables[name])["default"]))
+		}
+		all = append(all, url)
+	}
+	return all
 }
 
 // about reads what a document says of the API as a whole.
@@ -44,7 +63,8 @@ func (t *tree) about() {
 
 type openAPI struct {
 	*tree
-	two bool // version 2
+	two     bool // version 2
+	schemes map[string]any
 }
 
 func (o openAPI) paths(prefix string, paths map[string]any) {
@@ -69,15 +89,20 @@ func (o openAPI) request(prefix, name, method string, item, op map[string]any) {
 	own := map[string]bool{}
 	for _, list := range [][]any{array(op["parameters"]), array(item["parameters"])} {
 		for _, p := range list {
-			f, ok := o.parameter(p)
-			if ok && !own[f.In+" "+f.Name] && o.field() {
-				own[f.In+" "+f.Name] = true
+			f := o.parameter(p)
+			if f.Name == "" || own[f.In+" "+f.Name] || !o.field() {
+				continue
+			}
+			own[f.In+" "+f.Name] = true
+			if o.two && f.In == "body" {
+				out.Inputs = append(out.Inputs, o.eachMedia(f, "body", firstOf(op, o.root, "consumes"))...)
+			} else {
 				out.Inputs = append(out.Inputs, f)
 			}
 		}
 	}
 	if body, _ := o.resolve(op["requestBody"]); body != nil {
-		for _, f := range o.content(body, "body", "body") {
+		for _, f := range o.content(body, "body", "body", nil) {
 			f.Required = truth(body["required"])
 			out.Inputs = append(out.Inputs, f)
 		}
@@ -85,15 +110,56 @@ func (o openAPI) request(prefix, name, method string, item, op map[string]any) {
 	answers := object(op["responses"])
 	for _, status := range keys(answers) {
 		answer, _ := o.resolve(answers[status])
-		out.Outputs = append(out.Outputs, o.content(answer, status, "answer")...)
+		out.Outputs = append(out.Outputs, o.content(answer, status, "answer", firstOf(op, o.root, "produces"))...)
+		headers := object(answer["headers"])
+		for _, name := range keys(headers) {
+			if o.field() {
+				f := o.parameter(headers[name])
+				f.Name, f.In = status+" header "+name, "answer"
+				out.Outputs = append(out.Outputs, f)
+			}
+		}
+	}
+	if prefix != "" { // the API asks, and who uses it answers
+		out.Inputs, out.Outputs = out.Outputs, out.Inputs
+	} else {
+		security, own := op["security"]
+		if !own {
+			security = o.root["security"]
+		}
+		out.Security = o.security(security, o.schemes)
 	}
 	o.operation(out)
 }
 
-func (o openAPI) parameter(v any) (Field, bool) {
+// firstOf gives a list of names that an operation has for itself, or that of the whole.
+func firstOf(op, root map[string]any, key string) []any {
+	if own, ok := op[key]; ok {
+		return array(own)
+	}
+	return array(root[key])
+}
+
+// eachMedia gives in version 2 a body for each type of media that is told elsewhere, as version 3 says it.
+func (o openAPI) eachMedia(f Field, name string, media []any) (fields []Field) {
+	if len(media) == 0 {
+		media = []any{"application/json"}
+	}
+	for _, kind := range media {
+		if !o.field() {
+			break
+		}
+		f.Name = name + " " + str(kind)
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// parameter reads one, or a header of an answer; it has no name when it can't be read.
+func (o openAPI) parameter(v any) Field {
 	p, _ := o.resolve(v)
 	if p == nil {
-		return Field{}, false
+		return Field{}
 	}
 	var f Field
 	if schema, ok := p["schema"]; ok || !o.two {
@@ -108,16 +174,19 @@ func (o openAPI) parameter(v any) (Field, bool) {
 	f.Description = cmp.Or(str(p["description"]), f.Description)
 	f.Deprecated = f.Deprecated || truth(p["deprecated"])
 	f.Example = cmp.Or(cutExample(p["example"]), f.Example)
-	return f, f.Name != ""
+	return f
 }
 
-// content reads the bodies of a request or an answer, one for each type of media.
-func (o openAPI) content(of map[string]any, name, in string) []Field {
+// nothing is the type of an answer without a body.
+const nothing = "nothing"
+
+// content reads the bodies of a request or an answer, one for each type of media, which are told elsewhere in version 2.
+func (o openAPI) content(of map[string]any, name, in string, media2 []any) []Field {
 	about := str(of["description"])
-	if schema, ok := of["schema"]; ok { // version 2
+	if schema, ok := of["schema"]; ok && o.two {
 		f := o.schema(schema, 1)
-		f.Name, f.In, f.Description = name, in, cmp.Or(about, f.Description)
-		return []Field{f}
+		f.In, f.Description = in, cmp.Or(about, f.Description)
+		return o.eachMedia(f, name, media2)
 	}
 	media := object(of["content"])
 	var fields []Field
@@ -137,127 +206,7 @@ func (o openAPI) content(of map[string]any, name, in string) []Field {
 		fields = append(fields, f)
 	}
 	if len(fields) == 0 && of != nil {
-		fields = []Field{{Name: name, In: in, Type: "nothing", Description: about}}
+		fields = []Field{{Name: name, In: in, Type: nothing, Description: about}}
 	}
 	return fields
-}
-
-func parseAsyncAPI(text string) (Definition, error) {
-	d := Definition{Format: AsyncAPI}
-	t, err := readTree(text, &d)
-	if err != nil {
-		return d, err
-	}
-	d.Version = str(t.root["asyncapi"])
-	if d.Version == "" {
-		return d, fault.Errorf(fault.Invalid, "it is no AsyncAPI: it has no asyncapi")
-	}
-	t.types = []string{"#/components/schemas/"}
-	t.about()
-	servers := object(t.root["servers"])
-	for _, name := range keys(servers) {
-		s := object(servers[name])
-		d.Servers = append(d.Servers, cmp.Or(str(s["url"]), str(s["host"]))+" ("+name+")")
-	}
-	channels := object(t.root["channels"])
-	if strings.HasPrefix(d.Version, "3") {
-		t.operations3(channels)
-	} else {
-		t.operations2(channels)
-	}
-	t.typesOf(object(object(t.root["components"])["schemas"]))
-	return d, nil
-}
-
-// operations2 reads the channels of version 2: what is published is given to the application, what is subscribed to is got.
-func (t *tree) operations2(channels map[string]any) {
-	for _, name := range keys(channels) {
-		channel, _ := t.resolve(channels[name])
-		for _, verb := range []string{"publish", "subscribe"} {
-			op := object(channel[verb])
-			if op == nil {
-				continue
-			}
-			messages := []message{{"", op["message"]}}
-			if several := array(object(op["message"])["oneOf"]); several != nil {
-				messages = unnamed(several)
-			}
-			t.messages(Operation{
-				ID: verb + " " + name, Group: name, Verb: verb, Name: name, Summary: str(op["summary"]),
-				Description: cmp.Or(str(op["description"]), str(channel["description"])), Deprecated: truth(op["deprecated"]),
-			}, messages, verb == "publish")
-		}
-	}
-}
-
-// operations3 reads the operations of version 3, whose messages are those of their channel unless they name some.
-func (t *tree) operations3(channels map[string]any) {
-	operations := object(t.root["operations"])
-	for _, name := range keys(operations) {
-		op, _ := t.resolve(operations[name])
-		channel, key := t.resolve(op["channel"])
-		address := cmp.Or(str(channel["address"]), key)
-		messages := unnamed(array(op["messages"]))
-		if len(messages) == 0 {
-			messages = messagesOf(channel)
-		}
-		verb := str(op["action"])
-		t.messages(Operation{
-			ID: name, Group: address, Verb: verb, Name: name, Summary: cmp.Or(str(op["summary"]), str(op["title"])), Description: str(op["description"]),
-		}, messages, verb == "receive")
-	}
-	if len(operations) > 0 {
-		return
-	}
-	for _, name := range keys(channels) {
-		channel, _ := t.resolve(channels[name])
-		t.messages(Operation{ID: name, Group: cmp.Or(str(channel["address"]), name), Verb: "channel", Name: name, Description: str(channel["description"])}, messagesOf(channel), false)
-	}
-}
-
-// message is one of a channel, by its name there.
-type message struct {
-	key   string
-	value any
-}
-
-func unnamed(list []any) (messages []message) {
-	for _, m := range list {
-		messages = append(messages, message{"", m})
-	}
-	return messages
-}
-
-func messagesOf(channel map[string]any) (messages []message) {
-	all := object(channel["messages"])
-	for _, key := range keys(all) {
-		messages = append(messages, message{key, all[key]})
-	}
-	return messages
-}
-
-func (t *tree) messages(o Operation, messages []message, given bool) {
-	for _, m := range messages {
-		message, key := t.resolve(m.value)
-		key = cmp.Or(m.key, key)
-		if message == nil || !t.field() {
-			continue
-		}
-		payload := message["payload"]
-		if inner := object(object(payload)["schema"]); inner != nil && object(payload)["schemaFormat"] != nil {
-			payload = inner
-		}
-		f := t.schema(payload, 1)
-		f.Name, f.In = cmp.Or(str(message["name"]), key, str(message["title"]), "message"), "message"
-		f.Description = cmp.Or(str(message["summary"]), str(message["description"]), f.Description)
-		if given {
-			f.Required = true
-			o.Inputs = append(o.Inputs, f)
-		} else {
-			o.Outputs = append(o.Outputs, f)
-		}
-	}
-	slices.SortFunc(o.Inputs, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(o.Outputs, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
-	t.operation(o)
 }

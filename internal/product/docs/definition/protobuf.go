@@ -1,6 +1,10 @@
 package definition
 
 import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/emicklei/proto"
@@ -25,6 +29,11 @@ func parseProtobuf(text string) (d Definition, err error) {
 			return d, fault.Errorf(fault.TooLarge, "it has more than %d blocks within each other", maxNesting)
 		}
 	}
+	defer func() { // the parser panics at "reserved - to 5;"
+		if r := recover(); r != nil {
+			d, err = Definition{Format: Protobuf}, fault.Errorf(fault.Invalid, "it is no file of protobuf: %.200s", fmt.Sprint(r))
+		}
+	}()
 	file, err := proto.NewParser(strings.NewReader(text)).Parse()
 	if err != nil {
 		return d, fault.Errorf(fault.Invalid, "it is no file of protobuf: %w", err)
@@ -54,7 +63,7 @@ type protobuf struct {
 	types map[string]bool // by their names within the package
 }
 
-func within(scope, name string) string {
+func scoped(scope, name string) string {
 	if scope == "" {
 		return name
 	}
@@ -67,11 +76,11 @@ func (p *protobuf) names(scope string, elements []proto.Visitee) {
 		switch e := e.(type) {
 		case *proto.Message:
 			if !e.IsExtend {
-				p.types[within(scope, e.Name)] = true
-				p.names(within(scope, e.Name), e.Elements)
+				p.types[scoped(scope, e.Name)] = true
+				p.names(scoped(scope, e.Name), e.Elements)
 			}
 		case *proto.Enum:
-			p.types[within(scope, e.Name)] = true
+			p.types[scoped(scope, e.Name)] = true
 		}
 	}
 }
@@ -82,8 +91,8 @@ func (p *protobuf) find(scope, name string) string {
 		return p.known(strings.TrimPrefix(full, p.pkg+"."))
 	}
 	for {
-		if p.types[within(scope, name)] {
-			return within(scope, name)
+		if p.types[scoped(scope, name)] {
+			return scoped(scope, name)
 		}
 		if scope == "" {
 			return p.known(strings.TrimPrefix(name, p.pkg+"."))
@@ -122,12 +131,13 @@ func (p *protobuf) elements(scope string, elements []proto.Visitee) {
 				p.message(scope, e)
 			}
 		case *proto.Enum:
-			t := Type{Name: within(scope, e.Name), Kind: "enum", Description: comment(e.Comment)}
+			t := Type{Name: scoped(scope, e.Name), Kind: "enum", Description: comment(e.Comment)}
 			for _, v := range e.Elements {
 				if v, ok := v.(*proto.EnumField); ok && p.field() {
-					t.Values = append(t.Values, v.Name)
+					t.Values, t.Numbers = append(t.Values, v.Name), append(t.Numbers, v.Integer)
 				}
 			}
+			t.reserved = p.reserved(e.Elements)
 			p.named(t)
 		}
 	}
@@ -154,7 +164,7 @@ func (p *protobuf) service(s *proto.Service) {
 		request, answer := p.typed("", sign[rpc.StreamsRequest], rpc.RequestType), p.typed("", sign[rpc.StreamsReturns], rpc.ReturnsType)
 		request.Name, request.In, request.Required = "request", "request", true
 		answer.Name, answer.In, answer.Required = "answer", "answer", true
-		o := Operation{ID: s.Name + "." + rpc.Name, Group: s.Name, Verb: "rpc", Name: rpc.Name, Description: comment(rpc.Comment), Inputs: []Field{request}, Outputs: []Field{answer}}
+		o := Operation{ID: scoped(p.pkg, s.Name) + "." + rpc.Name, Group: s.Name, Verb: "rpc", Name: rpc.Name, Description: comment(rpc.Comment), Inputs: []Field{request}, Outputs: []Field{answer}}
 		for _, option := range rpc.Elements {
 			if option, ok := option.(*proto.Option); ok && option.Name == "deprecated" && option.Constant.Source == "true" {
 				o.Deprecated = true
@@ -165,9 +175,9 @@ func (p *protobuf) service(s *proto.Service) {
 }
 
 func (p *protobuf) message(scope string, m *proto.Message) {
-	name := within(scope, m.Name)
+	name := scoped(scope, m.Name)
 	t := Type{Name: name, Kind: "message", Description: comment(m.Comment)}
-	t.Fields = p.fields(name, "", m.Elements)
+	t.Fields, t.reserved = p.fields(name, "", m.Elements), p.reserved(m.Elements)
 	p.named(t)
 	p.elements(name, m.Elements)
 }
@@ -180,6 +190,11 @@ func (p *protobuf) fields(scope, oneof string, elements []proto.Visitee) (fields
 		f.Name, f.In, f.Number, f.Deprecated, f.Description = of.Name, oneof, of.Sequence, of.IsDeprecated(), comment(of.Comment)
 		if f.Description == "" {
 			f.Description = comment(of.InlineComment)
+		}
+		for _, option := range of.Options {
+			if option.Name == "json_name" && option.Constant.Source != inJSON(f.Name) {
+				f.JSON = option.Constant.Source
+			}
 		}
 		fields = append(fields, f)
 	}
@@ -207,4 +222,55 @@ func (p *protobuf) fields(scope, oneof string, elements []proto.Visitee) (fields
 		}
 	}
 	return fields
+}
+
+// inJSON gives the name that a field has in JSON when it is told no other.
+func inJSON(name string) string {
+	words := strings.Split(name, "_")
+	for i, w := range words[1:] {
+		if w != "" {
+			words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// reserved are the numbers and names that nothing may have, since something had them.
+type reserved struct {
+	ranges [][2]int // from and to, in order
+	names  []string
+}
+
+func (p *protobuf) reserved(elements []proto.Visitee) (r reserved) {
+	for _, e := range elements {
+		e, ok := e.(*proto.Reserved)
+		if !ok {
+			continue
+		}
+		for _, of := range e.Ranges {
+			if of.Max {
+				of.To = math.MaxInt32
+			}
+			if p.field() {
+				r.ranges = append(r.ranges, [2]int{of.From, of.To})
+			}
+		}
+		for _, name := range e.FieldNames {
+			if p.field() {
+				r.names = append(r.names, name)
+			}
+		}
+	}
+	slices.SortFunc(r.ranges, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	return r
+}
+
+// all tells whether every number of a range is reserved.
+func (r reserved) all(from, to int) bool {
+	for _, has := range r.ranges {
+		if has[0] <= from && from <= has[1] {
+			from = has[1] + 1
+		}
+	}
+	return from > to
 }

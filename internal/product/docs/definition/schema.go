@@ -106,10 +106,10 @@ func (t *tree) typeOf(schema map[string]any) string {
 func (t *tree) schema(v any, depth int) Field {
 	s := object(v)
 	if s == nil {
-		return Field{Type: "any"}
+		return Field{Type: "any", shape: []alternative{{name: "any"}}}
 	}
 	if name := t.typeOf(s); name != "" {
-		return Field{Type: name, Refs: []string{name}, Description: str(s["description"])}
+		return Field{Type: name, Refs: []string{name}, shape: []alternative{{refs: []string{name}}}, Description: str(s["description"])}
 	}
 	if _, is := s["$ref"]; is {
 		to, name := t.resolve(s)
@@ -131,7 +131,7 @@ func (t *tree) schema(v any, depth int) Field {
 	}
 	t.shape(&f, s, depth)
 	if truth(s["nullable"]) {
-		f.Type += " | null"
+		f.Type, f.shape = f.Type+" | null", orNull(f.shape)
 	}
 	return f
 }
@@ -143,51 +143,82 @@ func (t *tree) shape(f *Field, s map[string]any, depth int) {
 		if len(parts) == 0 {
 			continue
 		}
-		var names []string
-		for _, part := range parts[:min(len(parts), 50)] {
+		var names, values []string
+		free := false // to be more than the values that are told
+		if len(parts) > maxAlternatives {
+			t.problem("a type is of more than 100 others; the rest of them is left out")
+		}
+		for _, part := range parts[:min(len(parts), maxAlternatives)] {
+			if !t.field() {
+				break
+			}
 			p := t.schema(part, depth+1)
 			names = append(names, p.Type)
 			f.Refs = append(f.Refs, p.Refs...)
 			f.Fields = append(f.Fields, p.Fields...)
 			if several[0] == "allOf" {
-				f.Limits = append(f.Limits, p.Limits...)
+				f.Limits, f.shape = append(f.Limits, p.Limits...), both(f.shape, p.shape)
+				if f.Values == nil {
+					f.Values = p.Values
+				}
+				continue
 			}
+			f.shape, values, free = append(f.shape, p.shape...), append(values, p.Values...), free || p.Values == nil
 		}
-		f.Type = strings.Join(names, several[1])
+		if !free && f.Values == nil {
+			f.Values = values
+		}
+		f.Type, f.shape = strings.Join(names, several[1]), f.shape[:min(len(f.shape), maxAlternatives)]
 		f.Fields = append(f.Fields, t.properties(s, depth)...)
 		return
 	}
-	kind := str(s["type"])
-	if list := array(s["type"]); list != nil {
-		var names []string
-		for _, name := range list {
-			names = append(names, str(name))
-		}
-		kind = strings.Join(names, " | ")
+	list := array(s["type"])
+	if list == nil {
+		list = []any{str(s["type"])}
 	}
-	switch {
-	case strings.HasPrefix(kind, "array"):
-		item := t.schema(s["items"], depth+1)
-		f.Type, f.Refs, f.Fields = strings.Replace(kind, "array", "array of "+item.Type, 1), item.Refs, item.Fields
-		f.Limits = append(f.Limits, item.Limits.each()...)
-		if f.Values == nil {
-			f.Values = item.Values
+	var names []string
+	for _, v := range list[:min(len(list), maxAlternatives)] {
+		name := str(v)
+		switch {
+		case name == "" && s["properties"] != nil:
+			name = "object"
+		case name == "" && s["items"] != nil:
+			name = "array"
+		case name == "":
+			name = "any"
 		}
-	case strings.HasPrefix(kind, "object") || kind == "" && s["properties"] != nil:
-		f.Type, f.Fields = max(kind, "object"), t.properties(s, depth)
-		if more := object(s["additionalProperties"]); more != nil && len(f.Fields) == 0 {
-			value := t.schema(more, depth+1)
-			f.Type, f.Refs, f.Fields = "map of "+value.Type, value.Refs, value.Fields
-			f.Limits = append(f.Limits, value.Limits.each()...)
+		a := alternative{name: name}
+		switch name {
+		case "array":
+			item := t.schema(s["items"], depth+1)
+			a.of = t.holds(f, item)
+			name = "array of " + item.Type
+			if f.Values == nil {
+				f.Values = item.Values
+			}
+		case "object":
+			f.Fields = append(f.Fields, t.properties(s, depth)...)
+			if more := object(s["additionalProperties"]); more != nil && len(f.Fields) == 0 {
+				value := t.schema(more, depth+1)
+				a = alternative{name: "map", of: t.holds(f, value)}
+				name = "map of " + value.Type
+			}
+		case "any", null.name:
+		default:
+			if format := str(s["format"]); format != "" {
+				name += " (" + format + ")"
+				a.name = name
+			}
 		}
-	case kind == "":
-		f.Type = "any"
-	default:
-		f.Type = kind
-		if format := str(s["format"]); format != "" {
-			f.Type += " (" + format + ")"
-		}
+		names, f.shape = append(names, name), append(f.shape, a)
 	}
+	f.Type = strings.Join(names, " | ")
+}
+
+// holds notes in a list or a map what it holds.
+func (t *tree) holds(f *Field, inner Field) []alternative {
+	f.Refs, f.Fields, f.Limits = inner.Refs, inner.Fields, append(f.Limits, inner.Limits.each()...)
+	return inner.shape
 }
 
 func (t *tree) properties(s map[string]any, depth int) []Field {
@@ -203,6 +234,7 @@ func (t *tree) properties(s map[string]any, depth int) []Field {
 		}
 		f := t.schema(all[name], depth+1)
 		f.Name, f.Required = name, required[name]
+		f.readOnly, f.writeOnly = truth(object(all[name])["readOnly"]), truth(object(all[name])["writeOnly"])
 		fields = append(fields, f)
 	}
 	return fields
@@ -228,6 +260,6 @@ func (t *tree) typesOf(all map[string]any) {
 		case len(f.Fields) > 0:
 			kind = "object"
 		}
-		t.named(Type{Name: name, Kind: kind, Type: f.Type, Refs: f.Refs, Description: f.Description, Deprecated: f.Deprecated, Limits: f.Limits, Values: f.Values, Fields: f.Fields})
+		t.named(Type{Name: name, Kind: kind, Type: f.Type, Refs: f.Refs, Description: f.Description, Deprecated: f.Deprecated, Limits: f.Limits, Values: f.Values, Fields: f.Fields, shape: f.shape})
 	}
 }

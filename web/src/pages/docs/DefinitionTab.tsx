@@ -178,10 +178,27 @@ function Operation({ o, names, open }: { o: ApiOperation; names: Set<string>; op
       </summary>
       <div className={classes.body}>
         {o.description && <p className={classes.about}>{o.description}</p>}
+        {o.security && o.security.length > 0 && <Authentication ways={o.security} />}
         {o.inputs.length > 0 && <Fields title="Given" fields={o.inputs} names={names} />}
         {o.outputs.length > 0 && <Fields title="Got" fields={o.outputs} names={names} />}
       </div>
     </details>
+  );
+}
+
+/** What a client must have, one of several ways. */
+function Authentication({ ways }: { ways: string[] }) {
+  return (
+    <div>
+      <h3 className={classes.title}>{ways.length === 1 ? 'Authentication' : 'Authentication, one of'}</h3>
+      <ul className={classes.fields}>
+        {ways.map((way) => (
+          <li key={way} className={classes.type}>
+            {way}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -198,11 +215,16 @@ function NamedType({ t, names, open }: { t: ApiType; names: Set<string>; open: b
         <span className={classes.summary}>{t.description}</span>
       </summary>
       <div className={classes.body}>
+        {t.implements && t.implements.length > 0 && (
+          <p className={classes.values}>
+            implements <TypeText type={t.implements.join(', ')} refs={t.implements} names={names} />
+          </p>
+        )}
         {t.type && t.kind !== t.type && !t.fields?.length && <TypeText type={t.type} refs={t.refs} names={names} />}
         {t.values && t.kind !== 'union' && t.values.length > 0 && (
           <p className={classes.values}>
-            {t.values.map((v) => (
-              <Code key={v}>{v}</Code>
+            {t.values.map((v, i) => (
+              <Code key={v}>{t.numbers ? `${v} = ${t.numbers[i]}` : v}</Code>
             ))}
           </p>
         )}

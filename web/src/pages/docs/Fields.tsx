@@ -59,6 +59,7 @@ export function Fields({ title, fields, names }: { title?: string; fields: ApiFi
               {f.required && <span className={classes.required}>required</span>}
               {f.in && f.in !== 'argument' && <Mark text={f.in} />}
               {f.number ? <Mark text={`= ${f.number}`} /> : null}
+              {f.json && <Mark text={`${f.json} in JSON`} />}
               {f.deprecated && <Mark text="deprecated" />}
             </div>
             {f.description && <p className={classes.about}>{f.description}</p>}
