@@ -19,6 +19,7 @@ type Scorecard struct {
 	Judging     bool             `json:"judging" doc:"Not everything is judged by what it says now."`
 	Judged      *time.Time       `json:"judged,omitempty" doc:"When everything was judged last."`
 	Error       string           `json:"error,omitempty" doc:"Why it can't judge; what it said before stays."`
+	Cut         bool             `json:"cut,omitempty" doc:"There are more groups below the team than are counted."`
 }
 
 // ScorecardLevel is a level and how many are at it.
@@ -66,6 +67,7 @@ type ScorecardTeam struct {
 	Entities int            `json:"entities" doc:"With those of the groups below."`
 	Levels   map[string]int `json:"levels" doc:"Of these, by name; none is what has no level."`
 	Failing  map[string]int `json:"failing" doc:"Of these, by rule."`
+	Cut      bool           `json:"cut,omitempty" doc:"Not all groups above it could be looked at, so that they count too little."`
 }
 
 // Standing is what a scorecard says of one entity, and what to do about it. GET

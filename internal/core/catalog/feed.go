@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -95,9 +96,15 @@ func changedBy(ctx context.Context, tx *store.Tx, entries []ledger.Entry) ([]str
 	return store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 }
 
-// Moved tells which entities changed after a position of the ledger, together with those that they pointed at before or point at
-// now, a part at a time, and gives the position that it came to. It asks for no right.
-func (s *Service) Moved(ctx context.Context, after int64, fn func(refs []string) error) (position int64, err error) {
+// Movement is a part of what changed.
+type Movement struct {
+	Refs  []string // what changed, with what it pointed at before or points at now
+	Other []string // of what changed, that of which Known gives something else than before
+}
+
+// Moved tells which entities changed after a position of the ledger, a part at a time, and gives the position that it came to. It
+// asks for no right.
+func (s *Service) Moved(ctx context.Context, after int64, fn func(Movement) error) (position int64, err error) {
 	return s.changed(ctx, after, func(entries []ledger.Entry, names []string) error {
 		for part := range slices.Chunk(names, fedAtOnce) {
 			around, err := s.around(ctx, entries, part)
@@ -112,36 +119,58 @@ func (s *Service) Moved(ctx context.Context, after int64, fn func(refs []string)
 	})
 }
 
-// around gives entities with those that their versions by some entries, and the ones before, point at.
-func (s *Service) around(ctx context.Context, entries []ledger.Entry, names []string) ([]string, error) {
+// around looks at entities' versions by some entries, and at the ones before.
+func (s *Service) around(ctx context.Context, entries []ledger.Entry, names []string) (Movement, error) {
 	ids := make([]string, len(entries))
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
-	all := slices.Clone(names)
+	m := Movement{Refs: slices.Clone(names)}
+	was := map[string]map[int]Known{} // by reference and version
 	err := s.db.Read(ctx, func(tx *store.Tx) error {
 		in, args := numbered(1, ids)
 		of, more := numbered(1+len(args), names)
-		rows, err := tx.Query(ctx, `SELECT v.document FROM entity_versions v JOIN entity_versions n ON n.ref = v.ref AND v.version IN (n.version, n.version - 1)
- WHERE n.entry IN (`+in+`) AND n.ref IN (`+of+`) AND v.document <> ''`, append(args, more...)...)
+		rows, err := tx.Query(ctx, `SELECT v.ref, v.version, v.space, v.document FROM entity_versions v JOIN entity_versions n ON n.ref = v.ref AND v.version IN (n.version, n.version - 1)
+ WHERE n.entry IN (`+in+`) AND n.ref IN (`+of+`)`, append(args, more...)...)
 		_, err = store.Collect(rows, err, func(r store.Row) (none struct{}, err error) {
-			var text string
-			if err := r.Scan(&text); err != nil {
+			var name, text string
+			var version int
+			var k Known
+			if err := r.Scan(&name, &version, &k.Space, &text); err != nil {
 				return none, err
+			}
+			if was[name] == nil {
+				was[name] = map[int]Known{}
+			}
+			if was[name][version] = (Known{}); text == "" {
+				return none, nil // it was deleted
 			}
 			d, err := document.FromJSON([]byte(text))
 			if err != nil {
 				return none, err
 			}
-			for _, relation := range s.declares(d) {
-				all = append(all, relation.Target.String())
+			relations := s.declares(d)
+			owner := change{declared: relations}.owner()
+			for _, relation := range relations {
+				m.Refs = append(m.Refs, relation.Target.String())
 			}
+			k.Owner = owner.String()
+			k.Type, _ = d.Spec["type"].(string)
+			k.Lifecycle, _ = d.Spec["lifecycle"].(string)
+			was[name][version] = k
 			return none, nil
 		})
 		return err
 	})
-	slices.Sort(all)
-	return slices.Compact(all), err
+	for _, name := range names {
+		versions := slices.Collect(maps.Values(was[name]))
+		if len(versions) < 2 || slices.ContainsFunc(versions, func(k Known) bool { return k != versions[0] }) {
+			m.Other = append(m.Other, name)
+		}
+	}
+	slices.Sort(m.Refs)
+	m.Refs = slices.Compact(m.Refs)
+	return m, err
 }
 
 func scanFed(r store.Row) (f Fed, err error) {

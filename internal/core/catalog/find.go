@@ -58,6 +58,35 @@ func (s *Service) Lookup(ctx context.Context, refs []string) (hits []index.Hit, 
 	return x.Lookup(refs, visible), visible.Fingerprint(), nil
 }
 
+// Known is what the index knows of an entity, without its document being read.
+type Known struct {
+	Space                  string // "" where there is none, or the reader may not see it
+	Type, Owner, Lifecycle string // spec.type, reference, spec.lifecycle
+}
+
+// Known gives what the index knows of references, in their order, as far as the reader may see it (entity:read).
+func (s *Service) Known(ctx context.Context, refs []string) ([]Known, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Known, len(refs))
+	for i, v := range x.Values(refs, []string{index.KeySpace, "spec.type", index.KeyOwner, "spec.lifecycle"}, visible) {
+		all[i] = Known{Space: v[0], Type: v[1], Owner: v[2], Lifecycle: v[3]}
+	}
+	return all, nil
+}
+
+// Pointing gives the entities that declare a relation to one of some references, which need not exist, as far as the reader may
+// see them (entity:read): by reference; where there are more than most, any of them.
+func (s *Service) Pointing(ctx context.Context, refs []string, most int) ([]string, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return x.Pointing(refs, visible, most), nil
+}
+
 // Find gives a part of what matches q and the reader may see. Its order and pages are those of q; Visible is filled in.
 func (s *Service) Find(ctx context.Context, q index.Query) (Found, error) {
 	result, err := s.Hits(ctx, q)

@@ -62,7 +62,7 @@ func wireScorecard(o insight.Overview) client.Scorecard {
 	return client.Scorecard{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Owner, Title: o.Title, Description: o.Description,
 		Levels: wireLevels(o.Spec, o.Counts), Rules: wireJudged(o.Spec, o.Counts), Entities: o.Counts.Entities, None: o.Counts.Levels[""],
-		Judging: o.Judging, Judged: moment(o.Judged), Error: o.Error,
+		Judging: o.Judging, Judged: moment(o.Judged), Error: o.Error, Cut: o.Cut,
 	}
 }
 
@@ -109,16 +109,22 @@ type trendInput struct {
 	Days int `query:"days" minimum:"1" maximum:"400" default:"90" doc:"How many, to today."`
 }
 
-func (a *API) getScorecardTrend(ctx context.Context, in *trendInput) (*body[List[client.ScorecardDay]], error) {
+// ScorecardDays are what was counted day by day.
+type ScorecardDays struct {
+	Items []client.ScorecardDay `json:"items"`
+	Cut   bool                  `json:"cut,omitempty" doc:"There are more groups below the team than are counted."`
+}
+
+func (a *API) getScorecardTrend(ctx context.Context, in *trendInput) (*body[ScorecardDays], error) {
 	days, err := a.Insight.Trend(ctx, in.ref("scorecard"), in.Team, in.Days)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]client.ScorecardDay, len(days))
-	for i, d := range days {
+	out := make([]client.ScorecardDay, len(days.Items))
+	for i, d := range days.Items {
 		out[i] = client.ScorecardDay{Day: d.Day, Entities: d.Counts.Entities, Levels: namedLevels(d.Counts.Levels), Failing: orEmpty(d.Counts.Failed)}
 	}
-	return list(out, ""), nil
+	return answer(ScorecardDays{out, days.Cut}), nil
 }
 
 type scorecardEntitiesInput struct {
@@ -128,9 +134,19 @@ type scorecardEntitiesInput struct {
 	Failing string `query:"failing" maxLength:"63" doc:"Only what fails the rule of this id."`
 }
 
-func (a *API) listScorecardEntities(ctx context.Context, in *scorecardEntitiesInput) (*body[List[client.ScorecardResult]], error) {
+// ScorecardResults are a page of what a scorecard says.
+type ScorecardResults struct {
+	Items []client.ScorecardResult `json:"items"`
+	Next  string                   `json:"next,omitempty"`
+	Cut   bool                     `json:"cut,omitempty" doc:"There are more groups below the team than are looked at."`
+}
+
+func (a *API) listScorecardEntities(ctx context.Context, in *scorecardEntitiesInput) (*body[ScorecardResults], error) {
 	part, err := a.Insight.Results(ctx, in.ref("scorecard"), insight.ResultQuery{Level: in.Level, Team: in.Team, Failing: in.Failing}, in.part())
-	return listPart(part, wireResult), err
+	if err != nil {
+		return nil, err
+	}
+	return answer(ScorecardResults{listPart(part.Of, wireResult).Body.Items, part.Next, part.Cut}), nil
 }
 
 func wireResult(r insight.Result) client.ScorecardResult {
@@ -145,7 +161,7 @@ type scorecardTeamsInput struct {
 func (a *API) listScorecardTeams(ctx context.Context, in *scorecardTeamsInput) (*body[List[client.ScorecardTeam]], error) {
 	part, err := a.Insight.Teams(ctx, in.ref("scorecard"), in.part())
 	return listPart(part, func(t insight.Team) client.ScorecardTeam {
-		return client.ScorecardTeam{Owner: t.Owner, Own: t.Own.Entities, Entities: t.All.Entities, Levels: namedLevels(t.All.Levels), Failing: orEmpty(t.All.Failed)}
+		return client.ScorecardTeam{Owner: t.Owner, Own: t.Own.Entities, Entities: t.All.Entities, Levels: namedLevels(t.All.Levels), Failing: orEmpty(t.All.Failed), Cut: t.Cut}
 	}), err
 }
 

@@ -48,6 +48,9 @@ func (s *state) scorecardList() *cobra.Command {
 	return c
 }
 
+// cutNote is said of a team with more groups below it than are counted.
+const cutNote = "not all: there are more groups below the team than are looked at"
+
 func levelCounts(x client.Scorecard) string {
 	parts := make([]string, 0, len(x.Levels)+1)
 	for i := len(x.Levels) - 1; i >= 0; i-- {
@@ -70,6 +73,9 @@ func (s *state) scorecardShow() *cobra.Command {
 			}
 			if x.Error != "" {
 				fmt.Fprintf(w, "error\t%s\n", x.Error)
+			}
+			if x.Cut {
+				fmt.Fprintf(w, "counted\t%s\n", cutNote)
 			}
 			for _, r := range x.Rules {
 				fmt.Fprintf(w, "rule\t%s\t%s\t%s\t%d fail\n", r.ID, r.Level, dash(r.Title), r.Failing)
@@ -119,13 +125,16 @@ func (s *state) scorecardTrend() *cobra.Command {
 	var days int
 	c := s.verb("trend [NAMESPACE/]NAME", "How many were at which level, day by day", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		at := namedPath("scorecards", args[0])
-		x, err := client.Get[client.Scorecard](c.Context(), api, at, nil)
+		x, err := client.Get[client.Scorecard](c.Context(), api, at, url.Values{"team": {*team}})
 		if err != nil {
 			return err
 		}
 		all, err := client.Get[client.List[client.ScorecardDay]](c.Context(), api, at+"/trend", url.Values{"team": {*team}, "days": {strconv.Itoa(days)}})
 		if err != nil {
 			return err
+		}
+		if x.Cut {
+			fmt.Fprintln(c.ErrOrStderr(), cutNote)
 		}
 		return s.show(c, all.Items, func(w io.Writer) { writeTrend(w, x, all.Items) })
 	})

@@ -12,15 +12,17 @@
 // (1); results are being looked through for entities that are gone (2). A changed document begins at 1, and so does each day,
 // since rules may ask for the time.
 //
-// One job, insight.judge, does everything (reconcile.go): it follows the catalog's entries in the ledger, judges what runs
-// and docs changed, and goes on with scorecards that are not all judged, a part at a time and in turn. Never do two of it run
-// at once, so that no older answer replaces a newer one. It can be stopped at any line and done again.
+// One job, insight.judge, does everything (reconcile.go): it follows the catalog's entries in the ledger, with what changed what
+// that points at, and for rules that ask where relations lead what points at that; it judges what runs and docs changed, and goes
+// on with scorecards that are not all judged, a part at a time and in turn. Never do two of it run at once, so that no older
+// answer replaces a newer one. It can be stopped at any line and done again.
 //
 // A TechRadar (radar.go) is a document that is shown as it is, with how many use each entry.
 //
 // Rights: entity:read for an entity is what its results need, whoever may see the scorecard's document. A scorecard is seen by
 // who has entity:read in its space or in one below. Counts, trends and teams are of the entities that the reader may see.
-// Rules are evaluated as the platform.
+// Rules are evaluated as the platform; of what relations lead to they tell more than that it exists only within the scorecard's
+// space.
 //
 // What can't be read of an entity, such as its docs, leaves the rules that ask for it as they were, says so in the result, and is
 // tried again. A scorecard whose rules can't be asked any more, as by another release, says so and leaves its results. Neither holds

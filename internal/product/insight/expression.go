@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -36,7 +37,7 @@ func variables() []cel.EnvOption {
 		cel.Variable("ref", cel.StringType),                            // kind:namespace/name
 		cel.Variable("owner", cel.StringType),                          // reference; "" for none
 		cel.Variable("space", cel.StringType),                          // of the entity
-		cel.Variable("relations", objects),                             // type, target
+		cel.Variable("relations", objects),                             // type, target, to: kind, namespace, name, exists, type, owner, lifecycle
 		cel.Variable("runs", objects),                                  // kind, state, title, ended, created, finished: the newest first
 		cel.Variable("docs", cel.MapType(cel.StringType, cel.IntType)), // pages, broken
 		cel.Variable("now", cel.TimestampType),
@@ -55,12 +56,14 @@ func newEnvironment() *cel.Env {
 type compiled struct {
 	rule    string
 	program cel.Program
+	targets bool // it asks for what relations lead to
 }
 
 // compile makes the rules of a scorecard ready. What is wrong with an expression comes with its rule and place.
 func compile(env *cel.Env, d document.Document, spec Spec) (rules []compiled, wrong []fault.Detail) {
 	for i, r := range spec.Rules {
-		program, problems := compileOne(env, r.Expression)
+		ready, problems := compileOne(env, r.Expression)
+		ready.rule = r.ID
 		for _, p := range problems {
 			hint := "the variables are entity, ref, owner, space, relations, runs, docs and now"
 			if strings.Contains(p, noSource) {
@@ -68,7 +71,7 @@ func compile(env *cel.Env, d document.Document, spec Spec) (rules []compiled, wr
 			}
 			wrong = append(wrong, d.At(fmt.Sprintf("rule %s, %s", r.ID, p), hint, "spec", "rules", strconv.Itoa(i), "expression"))
 		}
-		rules = append(rules, compiled{r.ID, program})
+		rules = append(rules, ready)
 	}
 	return rules, wrong
 }
@@ -86,9 +89,9 @@ func sourceless(message string) bool {
 	return false
 }
 
-// compileOne gives a program, or what is wrong with its text, each with its line and column.
-func compileOne(env *cel.Env, expression string) (cel.Program, []string) {
-	ast, issues := env.Compile(expression)
+// compileOne gives a rule, or what is wrong with its text, each with its line and column.
+func compileOne(env *cel.Env, expression string) (compiled, []string) {
+	checked, issues := env.Compile(expression)
 	if issues.Err() != nil {
 		var problems []string
 		for _, e := range issues.Errors() {
@@ -105,16 +108,33 @@ func compileOne(env *cel.Env, expression string) (cel.Program, []string) {
 				break
 			}
 		}
-		return nil, problems
+		return compiled{}, problems
 	}
-	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, []string{fmt.Sprintf("column 1: gives %s; write what is true or false", t)}
+	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return compiled{}, []string{fmt.Sprintf("column 1: gives %s; write what is true or false", t)}
 	}
-	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEach), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEach), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		return nil, []string{"column 1: " + clipped(err.Error())}
+		return compiled{}, []string{"column 1: " + clipped(err.Error())}
 	}
-	return program, nil
+	return compiled{program: program, targets: namesTarget(checked)}, nil
+}
+
+// target is the field of a relation that has what is known of where it leads. Rules that don't name it are not judged again when
+// that changes.
+const target = "to"
+
+func namesTarget(a *cel.Ast) (yes bool) {
+	ast.PreOrderVisit(a.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.SelectKind:
+			yes = yes || e.AsSelect().FieldName() == target
+		case ast.LiteralKind:
+			yes = yes || e.AsLiteral().Value() == target // r["to"], r.?to
+		default:
+		}
+	}))
+	return yes
 }
 
 func clipped(text string) string {
@@ -131,10 +151,25 @@ type facts struct {
 	ask    map[string]func() (any, error)
 	unread map[string]error // by variable: why it can't be read now
 	missed bool             // one of them was asked for
+
+	space   string // of the scorecard that asks
+	targets bool   // the rule that asks names what relations lead to
+}
+
+// withTargets stands for relations with what they lead to.
+const withTargets = "relations." + target
+
+// seenFrom begins with what a scorecard of a space may tell of.
+func (f *facts) seenFrom(space string) {
+	f.space = space
+	delete(f.known, withTargets)
 }
 
 // ResolveName gives a variable to an expression.
 func (f *facts) ResolveName(name string) (any, bool) {
+	if name == "relations" && f.targets {
+		name = withTargets
+	}
 	if v, ok := f.known[name]; ok {
 		return v, true
 	}
@@ -178,7 +213,7 @@ func judge(ctx context.Context, spec Spec, rules []compiled, f *facts, was func(
 	failed, reasons := map[string]bool{}, map[string]string{}
 	var unread []string
 	for _, r := range rules {
-		f.missed = false
+		f.missed, f.targets = false, r.targets
 		passed, err := ask(ctx, r.program, f)
 		failed[r.rule] = !passed
 		if err == nil {

@@ -27,6 +27,11 @@ type card struct {
 	wrong              string // why they can't be asked
 }
 
+// targets tells whether a rule asks for what relations lead to.
+func (c card) targets() bool {
+	return slices.ContainsFunc(c.rules, func(r compiled) bool { return r.targets })
+}
+
 // errChanged says that a scorecard is not what it was when the judging began.
 var errChanged = errors.New("the scorecard has changed meanwhile")
 
@@ -127,6 +132,7 @@ func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, 
 				return false, err
 			}
 		}
+		f.seenFrom(c.Space)
 		k := key{c.Ref.String(), e.Ref.String()}
 		had, judged := before[k]
 		v := judge(ctx, c.Spec, c.rules, f, func(rule string) bool {
@@ -177,15 +183,14 @@ func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts,
 	if err != nil {
 		return nil, err
 	}
-	relations := make([]map[string]any, len(e.Relations))
-	for i, r := range e.Relations {
-		relations[i] = map[string]any{"type": r.Type, "target": r.Target.String()}
-	}
-	return &facts{
+	var f *facts
+	f = &facts{
 		known: map[string]any{
-			"entity": fields, "ref": e.Ref.String(), "owner": ownerOf(e), "space": e.Space, "relations": relations, "now": s.Now(),
+			"entity": fields, "ref": e.Ref.String(), "owner": ownerOf(e), "space": e.Space, "now": s.Now(),
 		},
 		ask: map[string]func() (any, error){
+			"relations": func() (any, error) { return seenRelations(e), nil },
+			withTargets: func() (any, error) { return s.withTargets(ctx, e, f.space) },
 			"runs": func() (any, error) {
 				page, err := by.runs(ctx, run.Query{Subject: e.Ref.String(), Limit: latestRuns})
 				list := []map[string]any{}
@@ -201,7 +206,47 @@ func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts,
 				return map[string]int64{"pages": int64(d.Pages), "broken": int64(d.Broken)}, err
 			},
 		},
-	}, nil
+	}
+	return f, nil
+}
+
+func seenRelations(e catalog.Entity) []map[string]any {
+	list := make([]map[string]any, len(e.Relations))
+	for i, r := range e.Relations {
+		list[i] = map[string]any{"type": r.Type, "target": r.Target.String()}
+	}
+	return list
+}
+
+// withTargets gives relations with what is known of where they lead. That something exists is no secret, since its name is taken for
+// all; the rest is told of what is in the scorecard's space or below, so that its author learns of no other.
+func (s *Service) withTargets(ctx context.Context, e catalog.Entity, space string) ([]map[string]any, error) {
+	names := make([]string, len(e.Relations))
+	for i, r := range e.Relations {
+		names[i] = r.Target.String()
+	}
+	known, err := s.Catalog.Known(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	list := seenRelations(e)
+	for i, k := range known {
+		within := k.Space == space
+		if k.Space != "" && !within {
+			if within, err = s.Access.Within(ctx, k.Space, space); err != nil {
+				return nil, err
+			}
+		}
+		to := map[string]any{
+			"kind": e.Relations[i].Target.Kind, "namespace": e.Relations[i].Target.Namespace, "name": e.Relations[i].Target.Name,
+			"exists": k.Space != "", "type": "", "owner": "", "lifecycle": "",
+		}
+		if within {
+			to["type"], to["owner"], to["lifecycle"] = k.Type, k.Owner, k.Lifecycle
+		}
+		list[i][target] = to
+	}
+	return list, nil
 }
 
 func seenRun(r run.Run) map[string]any {

@@ -102,6 +102,7 @@ func (s *Service) try(ctx context.Context, p *Preview, c card, e catalog.Entity)
 	if err != nil {
 		return err
 	}
+	f.seenFrom(c.Space)
 	v := judge(ctx, c.Spec, c.rules, f, func(string) bool { return true })
 	p.Results = append(p.Results, Result{Scorecard: c.Ref.String(), Entity: e.Ref.String(), Space: e.Space, Owner: ownerOf(e), Level: v.Level, Failed: v.Failed, Errors: v.Errors})
 	p.Counts.add(counted(v.Level, v.Failed), 1)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -35,6 +37,7 @@ const (
 	keptDays    = 400              // of history
 	everyDay    = 30 * time.Minute // between looks at what is older
 	unreadAgain = 10 * time.Minute // at the soonest, what could not be read is looked at again
+	pointing    = 5000             // entities that are judged at once for what they point at; where there are more, scorecards judge all
 )
 
 type nothing struct{}
@@ -151,7 +154,8 @@ func (s *Service) turn(cards []card) (next *card) {
 	return next
 }
 
-// follow judges what changed in the catalog since it was looked at last, and what that points at.
+// follow judges what changed in the catalog since it was looked at last, what that points at, and by rules that ask for it what
+// points at that.
 func (s *Service) follow(ctx context.Context, cards []card) error {
 	var last, head int64
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -165,11 +169,41 @@ func (s *Service) follow(ctx context.Context, cards []card) error {
 		return err
 	}
 	if len(cards) > 0 && last >= 0 {
-		if head, err = s.Catalog.Moved(ctx, last, func(names []string) error { return s.judgeNames(ctx, cards, names) }); err != nil {
+		if head, err = s.Catalog.Moved(ctx, last, func(m catalog.Movement) error { return s.moved(ctx, cards, m) }); err != nil {
 			return err
 		}
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return setPosition(ctx, tx, head) })
+}
+
+// moved judges a part of what changed.
+func (s *Service) moved(ctx context.Context, cards []card, m catalog.Movement) error {
+	if err := s.judgeNames(ctx, cards, m.Refs); err != nil || len(m.Other) == 0 {
+		return err
+	}
+	var asking []card
+	for _, c := range cards {
+		if c.targets() {
+			asking = append(asking, c)
+		}
+	}
+	if len(asking) == 0 {
+		return nil
+	}
+	names, err := s.Catalog.Pointing(ctx, m.Other, s.mostPointing+1)
+	if err != nil {
+		return err
+	}
+	if len(names) > s.mostPointing { // to a company's group, say
+		for i := range cards {
+			if cards[i].targets() {
+				cards[i].phase, cards[i].last = 1, ""
+			}
+		}
+		return s.DB.Write(ctx, func(tx *store.Tx) error { return anew(ctx, tx, asking) })
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { _, done := slices.BinarySearch(m.Refs, name); return done })
+	return s.judgeNames(ctx, asking, names)
 }
 
 func (s *Service) judgeNames(ctx context.Context, cards []card, names []string) error {

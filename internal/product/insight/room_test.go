@@ -104,8 +104,8 @@ func TestScorecard(t *testing.T) {
 			t.Errorf("the rest of the history of d is %+v, %v", rest, err)
 		}
 		days, err := b.Trend(system(), named("scorecard:default/ready"), "", 40)
-		if err != nil || len(days) != 32 || days[0].Counts.Levels["gold"] != 1 || days[31].Counts.Levels["gold"] != 0 || days[31].Counts.Levels["silver"] != 1 || days[31].Counts.Failed["used"] != 2 {
-			t.Errorf("%d days, %v: %+v", len(days), err, days)
+		if err != nil || len(days.Items) != 32 || days.Items[0].Counts.Levels["gold"] != 1 || days.Items[31].Counts.Levels["gold"] != 0 || days.Items[31].Counts.Levels["silver"] != 1 || days.Items[31].Counts.Failed["used"] != 2 {
+			t.Errorf("%d days, %v: %+v", len(days.Items), err, days)
 		}
 
 		// What is gone, or no longer chosen, has no result.
@@ -177,7 +177,7 @@ func TestRights(t *testing.T) {
 		if _, err := b.Standings(as("lea"), named(a), everything); !fault.Is(err, fault.NotFound) {
 			t.Errorf("lea is told of a: %v", err)
 		}
-		if days, err := b.Trend(as("lea"), named("scorecard:default/ready"), "", 7); err != nil || len(days) != 1 || days[0].Counts.Entities != 1 {
+		if days, err := b.Trend(as("lea"), named("scorecard:default/ready"), "", 7); err != nil || len(days.Items) != 1 || days.Items[0].Counts.Entities != 1 {
 			t.Errorf("lea sees the days %+v, %v", days, err)
 		}
 	})

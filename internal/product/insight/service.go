@@ -56,7 +56,9 @@ type Deps struct {
 // Service keeps scorecards. It is safe for concurrent use.
 type Service struct {
 	Deps
-	env *cel.Env
+	env          *cel.Env
+	mostGroups   int // that are looked at below a group, or above
+	mostPointing int // that are judged one by one when what they point at changes
 
 	mu     sync.Mutex
 	ready  map[string]readied // by the scorecard's reference
@@ -71,7 +73,7 @@ type readied struct {
 
 // New builds the room and registers its jobs and subscriptions.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, env: newEnvironment(), ready: map[string]readied{}}
+	s := &Service{Deps: d, env: newEnvironment(), mostGroups: index.MaxNodes, mostPointing: pointing, ready: map[string]readied{}}
 	s.subscribe()
 	return s
 }
@@ -132,6 +134,7 @@ func (s *Service) prepare(cards []card) {
 type reader struct {
 	spaces access.Set
 	owners []string // nil: all
+	cut    bool     // there are more of them
 }
 
 func (r reader) spaceList() []string {
@@ -150,22 +153,28 @@ func (s *Service) reader(ctx context.Context, team string) (r reader, err error)
 	if err != nil {
 		return r, err
 	}
-	r.owners, err = s.below(ctx, t.String())
+	r.owners, r.cut, err = s.below(ctx, t.String())
 	return r, err
 }
 
-const mostGroups = 1000 // that are looked at below a group
-
-// below gives a group with those below it.
-func (s *Service) below(ctx context.Context, team string) ([]string, error) {
-	g, err := s.Catalog.Walk(ctx, index.Walk{From: []string{team}, Follow: []string{"parentOf"}, Depth: index.MaxDepth, Nodes: mostGroups})
-	names := []string{team}
+// below gives a group with those below it. cut tells that there are more.
+func (s *Service) below(ctx context.Context, team string) (names []string, cut bool, err error) {
+	g, err := s.groups(ctx, team, "parentOf")
+	names = []string{team}
 	for _, n := range g.Nodes {
 		if n.Ref != team {
 			names = append(names, n.Ref)
 		}
 	}
-	return names, err
+	return names, isCut(g), err
+}
+
+func (s *Service) groups(ctx context.Context, from, way string) (index.Graph, error) {
+	return s.Catalog.Walk(ctx, index.Walk{From: []string{from}, Follow: []string{way}, Depth: index.MaxDepth, Nodes: s.mostGroups})
+}
+
+func isCut(g index.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n index.Node) bool { return n.More })
 }
 
 // sees tells whether a scorecard may be seen: who may read entities in its space or below is told what is wanted of them.
@@ -185,6 +194,7 @@ func (s *Service) sees(ctx context.Context, spaces access.Set, space string) (bo
 type Overview struct {
 	Scorecard
 	Counts Counts
+	Cut    bool // there are more groups below the team than are counted
 }
 
 // List gives the scorecards that the reader may see, by reference. team narrows their counts to what a group, with the groups
@@ -210,7 +220,7 @@ func (s *Service) List(ctx context.Context, team string, part page.Request) (pag
 			return none, err
 		}
 		if may {
-			seen = append(seen, Overview{Scorecard: c.Scorecard})
+			seen = append(seen, Overview{Scorecard: c.Scorecard, Cut: r.cut})
 		}
 	}
 	list := page.From(seen, part, func(o Overview) string { return o.Ref.String() })
@@ -256,7 +266,7 @@ func (s *Service) overview(ctx context.Context, name ref.Entity, r reader) (o Ov
 			return o, access.NotFound("scorecard " + name.String())
 		}
 	}
-	return Overview{c.Scorecard, sum(counts)}, err
+	return Overview{c.Scorecard, sum(counts), r.cut}, err
 }
 
 // Day is what was counted at the end of a day, UTC.
@@ -265,15 +275,21 @@ type Day struct {
 	Counts Counts
 }
 
+// Days are counts day by day.
+type Days struct {
+	Items []Day
+	Cut   bool // see Overview
+}
+
 // Trend gives the counts of a scorecard at the end of each of the last days, from the first that is known, at most 400. Rights
 // are those of List, today.
-func (s *Service) Trend(ctx context.Context, name ref.Entity, team string, days int) ([]Day, error) {
+func (s *Service) Trend(ctx context.Context, name ref.Entity, team string, days int) (Days, error) {
 	r, err := s.reader(ctx, team)
 	if err != nil {
-		return nil, err
+		return Days{}, err
 	}
 	if _, err := s.overview(ctx, name, r); err != nil {
-		return nil, err
+		return Days{}, err
 	}
 	to := s.Now().UTC().Truncate(24 * time.Hour)
 	from := to.AddDate(0, 0, 1-min(max(days, 1), keptDays))
@@ -282,7 +298,7 @@ func (s *Service) Trend(ctx context.Context, name ref.Entity, team string, days 
 		rows, err = daysOf(ctx, tx, name.String(), r.spaceList(), r.owners, from.Format(time.DateOnly), to.Format(time.DateOnly))
 		return err
 	})
-	return trend(rows, from, to), err
+	return Days{trend(rows, from, to), r.cut}, err
 }
 
 // ResultQuery chooses results of a scorecard.
@@ -292,9 +308,15 @@ type ResultQuery struct {
 	Failing string // id of a rule
 }
 
+// Results are a part of what a scorecard says of entities.
+type Results struct {
+	page.Of[Result]
+	Cut bool // see Overview
+}
+
 // Results gives what a scorecard says of entities, by reference. Permission: entity:read for each; others are left out.
-func (s *Service) Results(ctx context.Context, name ref.Entity, q ResultQuery, part page.Request) (page.Of[Result], error) {
-	var none page.Of[Result]
+func (s *Service) Results(ctx context.Context, name ref.Entity, q ResultQuery, part page.Request) (Results, error) {
+	var none Results
 	r, err := s.reader(ctx, q.Team)
 	if err != nil {
 		return none, err
@@ -325,7 +347,7 @@ func (s *Service) Results(ctx context.Context, name ref.Entity, q ResultQuery, p
 		list, err = store.Collect(rows, err, scanResult)
 		return err
 	})
-	return page.Cut(list, part, func(r Result) string { return r.Entity }), fault.Wrap(err, "list what %s says", name)
+	return Results{page.Cut(list, part, func(r Result) string { return r.Entity }), r.cut}, fault.Wrap(err, "list what %s says", name)
 }
 
 // Team is what a scorecard says of what an owner has.
@@ -333,6 +355,7 @@ type Team struct {
 	Owner string // reference; "" is what has none
 	Own   Counts
 	All   Counts // with the groups below
+	Cut   bool   // not all groups above this owner could be looked at, so that those count too little
 }
 
 // Teams gives what a scorecard says by owner, by reference, and by the groups above them, as far as the reader may see.
@@ -365,10 +388,11 @@ func (s *Service) Teams(ctx context.Context, name ref.Entity, part page.Request)
 		team(p.owner).Own.add(p.Counts, 1)
 	}
 	for _, owner := range owners(counts) {
-		up, err := s.above(ctx, owner)
+		up, cut, err := s.above(ctx, owner)
 		if err != nil {
 			return none, err
 		}
+		teams[owner].Cut = cut
 		for _, t := range up {
 			team(t).All.add(teams[owner].Own, 1)
 		}
@@ -388,19 +412,19 @@ func owners(counts []placed) (names []string) {
 	return slices.Compact(names)
 }
 
-// above gives an owner with the groups above.
-func (s *Service) above(ctx context.Context, owner string) ([]string, error) {
-	names := []string{owner}
+// above gives an owner with the groups above. cut tells that there are more.
+func (s *Service) above(ctx context.Context, owner string) (names []string, cut bool, err error) {
+	names = []string{owner}
 	if !strings.HasPrefix(owner, "group:") {
-		return names, nil
+		return names, false, nil
 	}
-	g, err := s.Catalog.Walk(ctx, index.Walk{From: names, Follow: []string{"childOf"}, Depth: index.MaxDepth, Nodes: mostGroups})
+	g, err := s.groups(ctx, owner, "childOf")
 	for _, n := range g.Nodes {
 		if n.Ref != owner && n.Exists {
 			names = append(names, n.Ref)
 		}
 	}
-	return names, err
+	return names, isCut(g), err
 }
 
 // Standing is what a scorecard says of an entity, and what to do about it.

@@ -36,13 +36,15 @@ type bench struct {
 type written struct {
 	docs   map[string]Documented
 	failed map[string]error
-	asked  func() // when it is
+	asked  func()   // when it is
+	read   []string // of which
 }
 
 func (w *written) Of(_ context.Context, e ref.Entity) (Documented, error) {
 	if w.asked != nil {
 		w.asked()
 	}
+	w.read = append(w.read, e.String())
 	return w.docs[e.String()], w.failed[e.String()]
 }
 

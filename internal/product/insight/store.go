@@ -100,6 +100,14 @@ func setError(ctx context.Context, tx *store.Tx, c card) error {
 	return fault.Wrap(err, "note what is wrong with %s", c.Ref)
 }
 
+// anew has scorecards judge all again.
+func anew(ctx context.Context, tx *store.Tx, cards []card) error {
+	w := &store.Where{}
+	w.Add(w.In("ref", cardNames(cards)))
+	_, err := tx.Exec(ctx, `UPDATE insight_scorecards SET phase=1, last_ref=''`+w.String(), w.Args...)
+	return fault.Wrap(err, "have scorecards judge all again")
+}
+
 func position(ctx context.Context, tx *store.Tx) (at int64, err error) {
 	err = tx.QueryRow(ctx, `SELECT COALESCE(MAX(position), -1) FROM insight_position`).Scan(&at)
 	return at, err

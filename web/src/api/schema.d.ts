@@ -4795,16 +4795,6 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
-        ListScorecardDay: {
-            items: components["schemas"]["ScorecardDay"][] | null;
-            /** @description Cursor of the next page; absent at the end. */
-            next?: string;
-        };
-        ListScorecardResult: {
-            items: components["schemas"]["ScorecardResult"][] | null;
-            /** @description Cursor of the next page; absent at the end. */
-            next?: string;
-        };
         ListScorecardTeam: {
             items: components["schemas"]["ScorecardTeam"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5886,6 +5876,8 @@ export interface components {
             repository: string;
         };
         Scorecard: {
+            /** @description There are more groups below the team than are counted. */
+            cut?: boolean;
             description?: string;
             /**
              * Format: int64
@@ -5943,6 +5935,11 @@ export interface components {
                 [key: string]: number;
             };
         };
+        ScorecardDays: {
+            /** @description There are more groups below the team than are counted. */
+            cut?: boolean;
+            items: components["schemas"]["ScorecardDay"][] | null;
+        };
         ScorecardLevel: {
             color?: string;
             /**
@@ -5995,6 +5992,12 @@ export interface components {
             since?: string;
             space: string;
         };
+        ScorecardResults: {
+            /** @description There are more groups below the team than are looked at. */
+            cut?: boolean;
+            items: components["schemas"]["ScorecardResult"][] | null;
+            next?: string;
+        };
         ScorecardRule: {
             description?: string;
             /** @description CEL. */
@@ -6008,6 +6011,8 @@ export interface components {
             title?: string;
         };
         ScorecardTeam: {
+            /** @description Not all groups above it could be looked at, so that they count too little. */
+            cut?: boolean;
             /**
              * Format: int64
              * @description With those of the groups below.
@@ -18356,7 +18361,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListScorecardResult"];
+                    "application/json": components["schemas"]["ScorecardResults"];
                 };
             };
             /** @description Unauthorized */
@@ -18502,7 +18507,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListScorecardDay"];
+                    "application/json": components["schemas"]["ScorecardDays"];
                 };
             };
             /** @description Unauthorized */

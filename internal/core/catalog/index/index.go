@@ -419,6 +419,29 @@ func (v *view) pointing(ref string, fn func(p *path, from uint32)) {
 	}
 }
 
+// Pointing gives those visible entities that declare a relation to one of some references, which need not exist: by reference;
+// where there are more than most, any of them.
+func (x *Index) Pointing(refs []string, visible access.Set, most int) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(visible)
+	found := roaring.New()
+	for _, ref := range refs {
+		for _, paths := range v.byType {
+			for _, p := range paths {
+				v.each(p.keys[scalar], ref, func(t uint32) { v.into(v.terms.at(t).post, found) })
+			}
+		}
+	}
+	found.And(v.everything())
+	names := make([]string, 0, min(most, int(found.GetCardinality())))
+	for each := found.Iterator(); each.HasNext() && len(names) < most; {
+		names = append(names, v.docs.at(each.Next()).ref)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Exists tells whether an entity is there and may be seen.
 func (v *view) Exists(ref string) bool {
 	_, ok := v.find(ref)

@@ -89,6 +89,11 @@ export function ScorecardPage() {
           Its rules have changed, and not everything has been held to them yet.
         </Alert>
       )}
+      {card.cut && (
+        <Alert color="orange" variant="light" title="Not all of the team is counted">
+          There are more groups below it than are looked at. Choose one of these.
+        </Alert>
+      )}
       <Section title={`${card.entities.toLocaleString('en')} are judged`}>
         <LevelBar
           card={card}
@@ -251,6 +256,11 @@ function Teams({ card, choose }: { card: Scorecard; choose: (team: string) => vo
       {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isPending && <Rows />}
       {query.isSuccess && items.length === 0 && <Empty title="Nothing is judged yet" />}
+      {items.some((t) => t.cut) && (
+        <Alert color="orange" variant="light" title="Not all groups are counted">
+          Some owners have more groups above them than are looked at, so that those above count too little.
+        </Alert>
+      )}
       {items.length > 0 && (
         <Table
           label="Teams"
