@@ -30,6 +30,21 @@ metadata: {name: alice-develops}
 spec: {role: developer, space: default, subjects: ["user:default/alice"]}
 ---
 apiVersion: roadbed.dev/v1
+kind: Role
+metadata: {name: planner}
+spec: {description: 'Sees and plans', permissions: ['run:read', 'stack:read', 'stack:plan', 'entity:read']}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: pia}
+spec: {memberOf: []}
+---
+apiVersion: roadbed.dev/v1
+kind: RoleBinding
+metadata: {name: pia-plans}
+spec: {role: planner, space: default, subjects: ["user:default/pia"]}
+---
+apiVersion: roadbed.dev/v1
 kind: RoleBinding
 metadata: {name: rita-reads}
 spec: {role: reader, space: default, subjects: ["user:default/rita"]}
@@ -280,6 +295,18 @@ chapter('a golden path that fails half way is continued, and another one undone'
   await rita.getByText('default/net').first().waitFor();
   for (const refused of ['Destroy', 'Plan and apply']) assert.equal(await rita.getByRole('button', { name: refused, exact: true }).count(), 0);
   await rita.context().close();
+});
+
+chapter('who may only plan is offered only that, and reads no log', async () => {
+  const pia = await told.person(browser, server.url, await link('pia'));
+  await pia.goto('/infrastructure/default/net');
+  await pia.getByRole('button', { name: 'Plan only', exact: true }).waitFor();
+  for (const refused of ['Destroy', 'Plan and apply']) assert.equal(await pia.getByRole('button', { name: refused, exact: true }).count(), 0);
+  await told.sound(pia, 'a stack for who may only plan it');
+  await pia.getByRole('button', { name: 'Plan only', exact: true }).click();
+  await pia.getByRole('heading', { level: 1, name: 'Preview of net' }).waitFor();
+  await pia.getByText(/The log can’t be read: run:log in space default is missing/).waitFor({ timeout: minute });
+  await pia.context().close();
 });
 
 chapter('the palette leads anywhere', async () => {
