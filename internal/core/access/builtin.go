@@ -26,6 +26,7 @@ func builtin() map[string]Role {
 				"stack:write", "stack:plan", "stack:apply", "stack:task",
 				"workflow:create", "workflow:write", "application:write", "application:sync", "rollout:write", "rollout:promote",
 				"artifact:write", "secret:write", "trigger:write", "alert:write",
+				"metric:write", "finding:write",
 			}, read...)},
 	}
 }
