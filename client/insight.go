@@ -182,3 +182,39 @@ type RadarMoment struct {
 	Ring        string `json:"ring"`
 	Description string `json:"description,omitempty"`
 }
+
+// Metric is a number that an outside system has measured of an entity. PUT and DELETE
+// /entities/{kind}/{namespace}/{name}/metrics/{metric}, and GET …/metrics.
+type Metric struct {
+	Name  string    `json:"name"`
+	Value float64   `json:"value"`
+	Unit  string    `json:"unit,omitempty"`
+	URL   string    `json:"url,omitempty" doc:"Where to look."`
+	At    time.Time `json:"at" doc:"When it was measured."`
+}
+
+// Finding is something that an outside system has found to be wrong with an entity. GET
+// /entities/{kind}/{namespace}/{name}/findings.
+type Finding struct {
+	Source   string    `json:"source"`
+	ID       string    `json:"id" doc:"Within the source."`
+	Severity string    `json:"severity" enum:"critical,high,medium,low,info"`
+	Title    string    `json:"title"`
+	URL      string    `json:"url,omitempty" doc:"Where to look."`
+	At       time.Time `json:"at" doc:"When it was found."`
+}
+
+// NewFinding is a finding as it is pushed. PUT /entities/{kind}/{namespace}/{name}/findings/{source}.
+type NewFinding struct {
+	ID       string     `json:"id" minLength:"1" maxLength:"200" doc:"What tells it from the others of the source."`
+	Severity string     `json:"severity" enum:"critical,high,medium,low,info"`
+	Title    string     `json:"title" minLength:"1" maxLength:"500"`
+	URL      string     `json:"url,omitempty" maxLength:"2000" doc:"Where to look: https://…"`
+	At       *time.Time `json:"at,omitempty" doc:"When it was found; without it, when it was pushed first."`
+}
+
+// FindingCounts are how many findings a source has of an entity after a push, by severity.
+type FindingCounts struct {
+	Source string         `json:"source"`
+	Counts map[string]int `json:"counts" doc:"By severity."`
+}

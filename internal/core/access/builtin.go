@@ -25,6 +25,7 @@ func builtin() map[string]Role {
 				"run:confirm", "run:cancel", "run:retry",
 				"stack:plan", "stack:apply", "stack:destroy", "workflow:create", "application:sync",
 				"artifact:write", "secret:write",
+				"metric:write", "finding:write",
 			}, read...)},
 	}
 }

@@ -132,6 +132,7 @@ func (a *API) routes() {
 	a.definitionRoutes()
 	a.searchRoutes()
 	a.scorecardRoutes()
+	a.factRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

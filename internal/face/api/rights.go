@@ -76,6 +76,8 @@ func rights() map[string]string {
 		"getScorecard":   "entity:read in the scorecard's space or below; what may not be seen is not counted", "getScorecardTrend": "entity:read in the scorecard's space or below; what may not be seen today is not counted",
 		"listScorecardEntities": "entity:read; others are left out", "listScorecardTeams": "entity:read; others are not counted",
 		"previewScorecard": "entity:read; what may not be read is not seen by its rules", "listStandings": "entity:read", "listStandingHistory": "entity:read",
+		"listMetrics": "entity:read", "listFindings": "entity:read",
+		"setMetric": "metric:write in the entity's space", "removeMetric": "metric:write in the entity's space", "pushFindings": "finding:write in the entity's space",
 		"listRadars": "entity:read; others are left out", "getRadar": "entity:read; others are not counted",
 
 		"getTemplateSchema": "entity:read, or template:use below the template's space", "lintTemplate": "none; it reads nothing but what it is given",

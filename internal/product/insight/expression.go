@@ -40,6 +40,8 @@ func variables() []cel.EnvOption {
 		cel.Variable("relations", objects),                             // type, target, to: kind, namespace, name, exists, type, owner, lifecycle
 		cel.Variable("runs", objects),                                  // kind, state, title, ended, created, finished: the newest first
 		cel.Variable("docs", cel.MapType(cel.StringType, cel.IntType)), // pages, broken
+		cel.Variable("metrics", cel.MapType(cel.StringType, object)),   // by name: value, unit, at
+		cel.Variable("findings", objects),                              // source, id, severity, title, at: the most severe first
 		cel.Variable("now", cel.TimestampType),
 	}
 }
@@ -65,28 +67,12 @@ func compile(env *cel.Env, d document.Document, spec Spec) (rules []compiled, wr
 		ready, problems := compileOne(env, r.Expression)
 		ready.rule = r.ID
 		for _, p := range problems {
-			hint := "the variables are entity, ref, owner, space, relations, runs, docs and now"
-			if strings.Contains(p, noSource) {
-				hint = "ask for what your tools write into the entity, such as entity.metadata.annotations, or for a run that ends well"
-			}
+			const hint = "the variables are entity, ref, owner, space, relations, runs, docs, metrics, findings and now"
 			wrong = append(wrong, d.At(fmt.Sprintf("rule %s, %s", r.ID, p), hint, "spec", "rules", strconv.Itoa(i), "expression"))
 		}
 		rules = append(rules, ready)
 	}
 	return rules, wrong
-}
-
-// noSource is said of names that nothing gives yet. As lists without anything in them they would pass for everything.
-const noSource = "nothing gives findings and metrics yet"
-
-// sourceless tells whether an error is about such a name.
-func sourceless(message string) bool {
-	for _, name := range []string{"findings", "metrics"} {
-		if strings.Contains(message, "undeclared reference to '"+name+"'") {
-			return true
-		}
-	}
-	return false
 }
 
 // compileOne gives a rule, or what is wrong with its text, each with its line and column.
@@ -99,12 +85,8 @@ func compileOne(env *cel.Env, expression string) (compiled, []string) {
 			if e.Location.Line() > 1 {
 				place = fmt.Sprintf("line %d, %s", e.Location.Line(), place)
 			}
-			message := clipped(e.Message)
-			if sourceless(message) {
-				message = noSource
-			}
 			const most = 5
-			if problems = append(problems, place+": "+message); len(problems) == most {
+			if problems = append(problems, place+": "+clipped(e.Message)); len(problems) == most {
 				break
 			}
 		}

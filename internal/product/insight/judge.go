@@ -62,13 +62,13 @@ func (s *Service) judge(ctx context.Context, cards []card, refs []ref.Entity, te
 	if err != nil {
 		return err
 	}
-	now := map[key]Result{}
+	now, kept := map[key]Result{}, s.keptOf(names)
 	var unread []string
 	for _, e := range entities {
 		if e == nil {
 			continue
 		}
-		all, err := s.judgeOne(ctx, cards, *e, before, now)
+		all, err := s.judgeOne(ctx, cards, *e, kept, before, now)
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func cardNames(cards []card) []string {
 
 // judgeOne adds what scorecards say of one entity: nothing where they don't choose it. all tells that everything could be read
 // that they ask for.
-func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, before, to map[key]Result) (all bool, err error) {
+func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, kept *kept, before, to map[key]Result) (all bool, err error) {
 	all = true
 	var f *facts
 	for i := range cards {
@@ -128,7 +128,7 @@ func (s *Service) judgeOne(ctx context.Context, cards []card, e catalog.Entity, 
 			continue
 		}
 		if f == nil {
-			if f, err = s.facts(ctx, e, platform{s}); err != nil {
+			if f, err = s.facts(ctx, e, kept, platform{s}); err != nil {
 				return false, err
 			}
 		}
@@ -178,7 +178,7 @@ func (p platform) docs(ctx context.Context, e ref.Entity) (Documented, error) {
 }
 
 // facts gives what rules may ask of an entity.
-func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts, error) {
+func (s *Service) facts(ctx context.Context, e catalog.Entity, kept *kept, by eyes) (*facts, error) {
 	fields, err := object(e.Document)
 	if err != nil {
 		return nil, err
@@ -204,6 +204,14 @@ func (s *Service) facts(ctx context.Context, e catalog.Entity, by eyes) (*facts,
 			"docs": func() (any, error) {
 				d, err := by.docs(ctx, e.Ref)
 				return map[string]int64{"pages": int64(d.Pages), "broken": int64(d.Broken)}, err
+			},
+			"metrics": func() (any, error) {
+				all, err := kept.metrics.of(ctx, e.Ref.String())
+				return seenMetrics(all), err
+			},
+			"findings": func() (any, error) {
+				all, err := kept.findings.of(ctx, e.Ref.String())
+				return seenFindings(all), err
 			},
 		},
 	}

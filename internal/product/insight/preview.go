@@ -98,7 +98,7 @@ func (s *Service) sample(ctx context.Context, p *Preview, c card) error {
 }
 
 func (s *Service) try(ctx context.Context, p *Preview, c card, e catalog.Entity) error {
-	f, err := s.facts(ctx, e, reading{s})
+	f, err := s.facts(ctx, e, s.keptOf([]string{e.Ref.String()}), reading{s})
 	if err != nil {
 		return err
 	}

@@ -127,8 +127,7 @@ func (m *mistakes) blip(b Blip, seen, inQuadrants, inRings map[string]bool, plac
 		m.bad(fmt.Sprintf("has more than %d links or %d moments", maxLinks, maxTimeline), "keep those that matter", at()...)
 	}
 	for i, l := range b.Links {
-		u, err := url.Parse(l.URL)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(l.URL) > maxAddress {
+		if !isAddress(l.URL) {
 			m.bad(fmt.Sprintf("%.200q is not an address", l.URL), "write https://…", at("links", strconv.Itoa(i), "url")...)
 		}
 	}
@@ -141,6 +140,11 @@ func (m *mistakes) blip(b Blip, seen, inQuadrants, inRings map[string]bool, plac
 		}
 		m.short(x.Description, maxText, at("timeline", strconv.Itoa(i), "description")...)
 	}
+}
+
+func isAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(text) <= maxAddress
 }
 
 // Radar is a TechRadar document.

@@ -66,7 +66,7 @@ func (s *Service) due(ctx context.Context, tx *store.Tx, item, stamp string) err
 // happened notes what an entry of the ledger has judged again.
 func (s *Service) happened(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	var some int
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT ref FROM insight_scorecards LIMIT 1) s`).Scan(&some); err != nil || some == 0 {
+	if err := tx.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM (SELECT ref FROM insight_scorecards LIMIT 1) s) + (SELECT COUNT(*) FROM (SELECT entity FROM insight_facts LIMIT 1) f)`).Scan(&some); err != nil || some == 0 {
 		return err
 	}
 	var data struct {
@@ -168,7 +168,7 @@ func (s *Service) follow(ctx context.Context, cards []card) error {
 	if err != nil || last == head {
 		return err
 	}
-	if len(cards) > 0 && last >= 0 {
+	if last >= 0 {
 		if head, err = s.Catalog.Moved(ctx, last, func(m catalog.Movement) error { return s.moved(ctx, cards, m) }); err != nil {
 			return err
 		}
@@ -178,6 +178,9 @@ func (s *Service) follow(ctx context.Context, cards []card) error {
 
 // moved judges a part of what changed.
 func (s *Service) moved(ctx context.Context, cards []card, m catalog.Movement) error {
+	if err := s.forgetFacts(ctx, m.Other); err != nil {
+		return err
+	}
 	if err := s.judgeNames(ctx, cards, m.Refs); err != nil || len(m.Other) == 0 {
 		return err
 	}
@@ -213,7 +216,7 @@ func (s *Service) judgeNames(ctx context.Context, cards []card, names []string) 
 			refs = append(refs, r)
 		}
 	}
-	for len(refs) > 0 {
+	for len(refs) > 0 && len(cards) > 0 {
 		n := min(len(refs), atOnce)
 		if err := s.judge(ctx, cards, refs[:n], alone, nil); err != nil {
 			return err
@@ -387,6 +390,9 @@ func (s *Service) day(ctx context.Context) error {
 		}
 		return s.wake(ctx, tx)
 	})
+	if err == nil {
+		err = s.sweepFacts(ctx)
+	}
 	for n := int64(1); n > 0 && err == nil; {
 		err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
 			n, err = forgetOld(ctx, tx, store.Micros(now.AddDate(0, 0, -keptDays)), now.AddDate(0, 0, -keptDays).UTC().Format(time.DateOnly))

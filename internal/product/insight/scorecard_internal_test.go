@@ -2,7 +2,6 @@ package insight
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -106,36 +105,6 @@ spec:
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%s is not in\n%s", want, all)
-		}
-	}
-}
-
-// What nothing gives yet is refused, since no finding in an empty list is one too many. A name of a loop is no such thing.
-func TestFindingsAndMetricsAreRefused(t *testing.T) {
-	t.Parallel()
-	const card = `apiVersion: roadbed.dev/v1
-kind: Scorecard
-metadata: {name: secure}
-spec:
-  levels: [{name: gold}]
-  rules:
-    - id: rule
-      level: gold
-      expression: %q
-`
-	for expression, refused := range map[string]bool{
-		"findings.all(f, f.severity != 'critical')":               true,
-		"metrics.size() == 0":                                     true,
-		"owner != '' && findings.exists(f, true)":                 true,
-		"runs.all(findings, findings.ended)":                      false,
-		"entity.metadata.annotations['acme.dev/findings'] == '0'": false,
-	} {
-		_, _, wrong := judges().read(parsed(t, fmt.Sprintf(card, expression)))
-		switch {
-		case !refused && len(wrong) > 0:
-			t.Errorf("%s is refused: %v", expression, wrong)
-		case refused && (len(wrong) != 1 || !strings.Contains(wrong[0].String(), "rule rule, column") || !strings.Contains(wrong[0].String(), noSource) || !strings.Contains(wrong[0].String(), "annotations")):
-			t.Errorf("of %s it is said: %v", expression, wrong)
 		}
 	}
 }

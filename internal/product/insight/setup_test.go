@@ -61,6 +61,10 @@ const people = `
 ---
 {apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: rita-reads}, spec: {role: reader, space: default, subjects: ['user:default/rita']}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: scans}, spec: {permissions: ['finding:write', 'metric:write']}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: scanner-scans}, spec: {role: scans, space: shop, subjects: ['user:default/scanner']}}
+---
 {apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: lea-reads}, spec: {role: reader, space: shop, subjects: ['user:default/lea']}}
 ---
 {apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: company}, spec: {type: company, children: [crew]}}

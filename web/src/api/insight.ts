@@ -1,6 +1,7 @@
 // What scorecards and radars say.
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, body } from './client';
+import type { Severity } from './types';
 
 const minute = 60_000;
 
@@ -105,4 +106,33 @@ export const radar = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['radar', namespace, name],
     queryFn: () => body(api.GET('/api/v1/radars/{namespace}/{name}', { params: { path: { namespace, name } } })),
+  });
+
+export const metrics = (kind: string, namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['entity', kind.toLowerCase(), namespace, name, 'metrics'],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/entities/{kind}/{namespace}/{name}/metrics', {
+          params: { path: { kind: kind.toLowerCase(), namespace, name }, query: { limit: 200 } },
+        }),
+      ),
+    refetchInterval: minute, // the ledger tells of new ones, not of each value
+  });
+
+export const findings = (kind: string, namespace: string, name: string, severity?: Severity) =>
+  infiniteQueryOptions({
+    queryKey: ['entity', kind.toLowerCase(), namespace, name, 'findings', severity],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET('/api/v1/entities/{kind}/{namespace}/{name}/findings', {
+          params: {
+            path: { kind: kind.toLowerCase(), namespace, name },
+            query: { severity, limit: 20, cursor: pageParam },
+          },
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
   });

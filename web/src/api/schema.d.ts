@@ -634,6 +634,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entities/{kind}/{namespace}/{name}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What outside systems have found wrong with an entity, the most severe first
+         * @description Permission: entity:read.
+         */
+        get: operations["listFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities/{kind}/{namespace}/{name}/findings/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell all that a source has found wrong with an entity; what is not among it goes
+         * @description Permission: finding:write in the entity's space.
+         */
+        put: operations["pushFindings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/entities/{kind}/{namespace}/{name}/history": {
         parameters: {
             query?: never;
@@ -649,6 +689,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities/{kind}/{namespace}/{name}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What outside systems have measured of an entity, by name
+         * @description Permission: entity:read.
+         */
+        get: operations["listMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities/{kind}/{namespace}/{name}/metrics/{metric}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tell what was measured of an entity
+         * @description Permission: metric:write in the entity's space.
+         */
+        put: operations["setMetric"];
+        post?: never;
+        /**
+         * Forget a metric of an entity
+         * @description Permission: metric:write in the entity's space.
+         */
+        delete: operations["removeMetric"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4401,6 +4485,36 @@ export interface components {
             line?: number;
             message: string;
         };
+        Finding: {
+            /**
+             * Format: date-time
+             * @description When it was found.
+             */
+            at: string;
+            /** @description Within the source. */
+            id: string;
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low" | "info";
+            source: string;
+            title: string;
+            /** @description Where to look. */
+            url?: string;
+        };
+        FindingCounts: {
+            /** @description By severity. */
+            counts: {
+                [key: string]: number;
+            };
+            source: string;
+        };
+        FindingList: {
+            /** @description By severity: of all pages, whatever severity is asked for. */
+            counts: {
+                [key: string]: number;
+            };
+            items: components["schemas"]["Finding"][] | null;
+            next?: string;
+        };
         Found: {
             /** @description That was looked at. */
             commit: string;
@@ -4725,6 +4839,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListMetric: {
+            items: components["schemas"]["Metric"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListMirror: {
             items: components["schemas"]["Mirror"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -4964,6 +5083,19 @@ export interface components {
              */
             way?: "merge" | "squash" | "rebase";
         };
+        Metric: {
+            /**
+             * Format: date-time
+             * @description When it was measured.
+             */
+            at: string;
+            name: string;
+            unit?: string;
+            /** @description Where to look. */
+            url?: string;
+            /** Format: double */
+            value: number;
+        };
         Mirror: {
             /**
              * Format: int64
@@ -5016,6 +5148,20 @@ export interface components {
             /** @description Branch, tag or commit that the branch begins at, which must not exist then. */
             from?: string;
             message: string;
+        };
+        NewFinding: {
+            /**
+             * Format: date-time
+             * @description When it was found; without it, when it was pushed first.
+             */
+            at?: string;
+            /** @description What tells it from the others of the source. */
+            id: string;
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low" | "info";
+            title: string;
+            /** @description Where to look: https://… */
+            url?: string;
         };
         NewProposalComment: {
             body: string;
@@ -5527,6 +5673,10 @@ export interface components {
             time: string;
             /** @enum {string} */
             verdict: "approved" | "refused" | "commented";
+        };
+        PushFindingsInputBody: {
+            /** @description All that the source has found; none clears it. */
+            findings: components["schemas"]["NewFinding"][] | null;
         };
         PutSecretInputBody: {
             /** @description No run is given it, only what the platform itself connects to, such as a forge. Absent to leave that as it is; a new secret is not. */
@@ -6098,6 +6248,18 @@ export interface components {
             state: "pending" | "passed" | "failed";
             /** Format: uri */
             url?: string;
+        };
+        SetMetricInputBody: {
+            /**
+             * Format: date-time
+             * @description When it was measured; now when left out. What was measured before what is kept changes nothing.
+             */
+            at?: string;
+            unit?: string;
+            /** @description Where to look: https://… */
+            url?: string;
+            /** Format: double */
+            value: number;
         };
         SettleInputBody: {
             settled: boolean;
@@ -9106,6 +9268,180 @@ export interface operations {
             };
         };
     };
+    listFindings: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only of this one. */
+                source?: string;
+                /** @description Only these. */
+                severity?: "critical" | "high" | "medium" | "low" | "info";
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    pushFindings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+                /** @description Letters, digits, _, . and -, a letter first. */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushFindingsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingCounts"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listEntityHistory: {
         parameters: {
             query?: {
@@ -9157,6 +9493,266 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listMetrics: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMetric"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    setMetric: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+                /** @description Letters, digits, _, . and -, a letter first. */
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMetricInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metric"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    removeMetric: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+                /** @description Letters, digits, _, . and -, a letter first. */
+                metric: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -35,6 +35,7 @@ export type Scorecard = Whole<Schemas['Scorecard']>;
 export type ScorecardRule = Schemas['ScorecardRule'];
 export type ScorecardDay = Whole<Schemas['ScorecardDay']>;
 export type Standing = Whole<Schemas['Standing']>;
+export type Severity = Schemas['Finding']['severity'];
 export type StandingRule = Schemas['StandingRule'];
 export type Radar = Whole<Schemas['Radar']>;
 export type RadarEntry = Whole<Schemas['RadarEntry']>;

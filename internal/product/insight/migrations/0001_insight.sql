@@ -62,6 +62,33 @@ CREATE TABLE insight_days (
 );
 CREATE INDEX insight_days_day ON insight_days (scorecard, day);
 
+-- Entities of which outside systems have told something. A write holds the row, so that those of one entity come one after another.
+CREATE TABLE insight_facts (
+  entity TEXT PRIMARY KEY,
+  updated BIGINT NOT NULL
+);
+
+CREATE TABLE insight_metrics (
+  entity TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value DOUBLE PRECISION NOT NULL,
+  unit TEXT NOT NULL,
+  url TEXT NOT NULL,
+  at BIGINT NOT NULL,                   -- when it was measured
+  PRIMARY KEY (entity, name)
+);
+
+CREATE TABLE insight_findings (
+  entity TEXT NOT NULL,
+  source TEXT NOT NULL,
+  id TEXT NOT NULL,
+  severity INTEGER NOT NULL,            -- 0 is critical, 4 info
+  title TEXT NOT NULL,
+  url TEXT NOT NULL,
+  at BIGINT NOT NULL,                   -- when it was found
+  PRIMARY KEY (entity, source, id)
+);
+
 -- What is to be looked at: an entity, docs:SITE, or forget:SCORECARD; again: before one that could not be read. The stamp tells
 -- one wish from a later one.
 CREATE TABLE insight_due (
@@ -78,6 +105,9 @@ CREATE TABLE insight_position (
 -- +goose Down
 DROP TABLE insight_position;
 DROP TABLE insight_due;
+DROP TABLE insight_findings;
+DROP TABLE insight_metrics;
+DROP TABLE insight_facts;
 DROP TABLE insight_days;
 DROP TABLE insight_counts;
 DROP TABLE insight_changes;

@@ -11,32 +11,32 @@ import { More } from '../../parts/More';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Table } from '../../parts/Table';
+import { Facts } from './Facts';
 import { Level } from './Levels';
 import classes from './scorecards.module.css';
 
 const MarkdownText = lazy(() => import('../../parts/Markdown'));
 
-/** What all scorecards say of an entity, and what to do for the next level of each. */
+/** What all scorecards say of an entity, what to do for the next level of each, and what outside systems tell of it. */
 export default function Standings({ entity }: { entity: Entity }) {
   const query = useQuery(standings(entity.kind, entity.namespace, entity.name));
   const items = query.data?.items ?? [];
   if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   if (query.isPending) return <Rows />;
-  if (items.length === 0) {
-    return (
-      <Section>
-        <Empty title="No scorecard judges it" action={<Link to="/scorecards">All scorecards</Link>}>
-          A scorecard whose filter takes it would say here what is wanted of it.
-        </Empty>
-      </Section>
-    );
-  }
   return (
     <div style={{ display: 'grid', gap: 24, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      {items.length === 0 && (
+        <Section>
+          <Empty title="No scorecard judges it" action={<Link to="/scorecards">All scorecards</Link>}>
+            A scorecard whose filter takes it would say here what is wanted of it.
+          </Empty>
+        </Section>
+      )}
       {items.map((s) => (
         <Card key={s.scorecard} standing={s} />
       ))}
-      <History entity={entity} />
+      <Facts entity={entity} />
+      {items.length > 0 && <History entity={entity} />}
     </div>
   );
 }
