@@ -122,6 +122,28 @@ chapter('the page of a service tells what to do for the next level, and follows 
   await history.getByRole('cell', { name: 'silver' }).waitFor();
 });
 
+chapter('what scanners and other tools tell of a service is beside its levels, the worst first', async () => {
+  const service = '/entities/component/default/service-2';
+  await server.api('PUT', `${service}/metrics/coverage`, { value: 81.5, unit: '%', url: 'https://coverage.example.com/service-2' });
+  await server.api('PUT', `${service}/findings/scanner`, {
+    findings: [
+      { id: 'crack', severity: 'low', title: 'A crack in the wall' },
+      { id: 'hole', severity: 'critical', title: 'A hole in the wall', url: 'https://example.com/hole' },
+    ],
+  });
+  await page.getByRole('heading', { name: 'Findings: 1 critical, 1 low' }).waitFor({ timeout: minute });
+  await page.getByRole('table', { name: 'Metrics' }).getByRole('cell', { name: '81.5%' }).waitFor({ timeout: minute });
+  const findings = page.getByRole('table', { name: 'Findings' });
+  assert.match(await findings.getByRole('row').nth(1).innerText(), /critical\s+A hole in the wall/);
+  assert.equal(await findings.getByRole('link', { name: 'A hole in the wall' }).getAttribute('href'), 'https://example.com/hole');
+  await told.sound(page, 'what tools tell of a service');
+  await picture(page, 'facts', 'ROADBED_INSIGHT_PICTURES');
+  await page.getByRole('combobox', { name: 'severity' }).or(page.getByRole('textbox', { name: 'severity' })).click();
+  await page.getByRole('option', { name: 'low' }).click();
+  await findings.getByText('A hole in the wall').waitFor({ state: 'detached' });
+  await findings.getByText('A crack in the wall').waitFor();
+});
+
 chapter('the radar is a picture and a list; an entry leads to who uses it', async () => {
   await page.goto(`${server.url}/radars`);
   await page.getByRole('link', { name: 'What we build with' }).click();
