@@ -264,7 +264,7 @@ func TestStatesAreRefusedWithoutAStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if response.StatusCode != http.StatusNotFound {
+		if response.StatusCode != http.StatusForbidden {
 			t.Errorf("%s of a stack that is not there = %d", method, response.StatusCode)
 		}
 	}
