@@ -287,7 +287,7 @@ chapter('a view keeps the columns that were chosen, for whoever opens it', async
   await page.getByRole('combobox', { name: 'Share it with a space' }).or(page.getByRole('textbox', { name: 'Share it with a space' })).click();
   await page.getByRole('option', { name: 'default' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await page.getByRole('button', { name: 'By system' }).waitFor();
+  await page.getByRole('button', { name: 'By system', exact: true }).waitFor();
   const saved = async () => new URLSearchParams((await server.api('GET', '/views')).items.find((v) => v.name === 'By system').query);
   assert.equal((await saved()).get('columns'), 'kind,type,owner,lifecycle,system,updated');
 
