@@ -352,7 +352,7 @@ func (s *Service) checkFindings(source string, found []Finding) error {
 		if !f.At.IsZero() {
 			var message string
 			f.At, message = s.moment(f.At)
-			bad("at", message, "leave it out for now")
+			bad("at", message, "leave it out, and it is when this arrives")
 		}
 		if len(wrong) >= page.Usual {
 			break
