@@ -47,6 +47,7 @@ func TestAProposalAtAForge(t *testing.T) {
 		b.commanded()
 		b.onLines()
 		b.edited()
+		b.polled()
 	})
 }
 
@@ -539,4 +540,17 @@ func (b between) edited() {
 	if err != nil {
 		t.Errorf("the component is %+v, %v", e, err)
 	}
+}
+
+// polled opens a proposal there of which no webhook tells: it is here after the next look.
+func (b between) polled() {
+	b.git(b.t, b.work, "fetch", "--quiet", "origin")
+	b.git(b.t, b.work, "reset", "--quiet", "--hard", "origin/main")
+	head := b.change("untold", map[string]string{"untold.txt": "one\n"})
+	opened := b.there("ann", http.MethodPost, "/pulls", map[string]any{"title": "Nobody tells", "head": "untold", "base": "main"})
+	number, _ := opened["number"].(float64)
+	if err := b.alice.Do(b.t.Context(), http.MethodPost, "/repositories/crew/shop/fetch", nil, nil, nil); err != nil {
+		b.t.Fatal(err)
+	}
+	b.stands(int(number), "it is found by asking", func(p client.ProposalDetail) bool { return p.Title == "Nobody tells" && p.Head == head })
 }

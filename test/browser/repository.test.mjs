@@ -117,10 +117,10 @@ chapter('A file is found by its name, and its lines have addresses', async () =>
   await page.goto(shop);
   await main().getByRole('table', { name: 'Files' }).waitFor();
   await page.keyboard.press('t');
-  await page.getByRole('combobox', { name: 'Characters of its path' }).fill('shopmain');
   await page.getByRole('option', { name: 'cmd/shop/main.go' }).waitFor();
   await told.sound(page, 'go to file');
-  await page.keyboard.press('Enter');
+  await page.getByRole('combobox', { name: 'Characters of its path' }).fill('shopmain');
+  await page.keyboard.press('Enter'); // at once: it is of what was typed, not of what is still shown
   await main().locator('.tok-keyword', { hasText: 'package' }).waitFor();
   await main().getByRole('link', { name: 'Line 6', exact: true }).click();
   await main().getByRole('link', { name: 'Line 8', exact: true }).click({ modifiers: ['Shift'] });

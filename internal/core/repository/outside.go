@@ -388,7 +388,7 @@ func pageOf(address string) string {
 	return address
 }
 
-// FetchSoon is Fetch that does not wait: Following tells how it goes.
+// FetchSoon is Fetch that does not wait: Following tells how it goes. What others follow there is asked for too; see Beside.
 func (s *Service) FetchSoon(ctx context.Context, fullName string) (Repository, error) {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
@@ -397,7 +397,7 @@ func (s *Service) FetchSoon(ctx context.Context, fullName string) (Repository, e
 	if r.Outside == nil {
 		return Repository{}, fault.Errorf(fault.Conflict, "%s is hosted here: there is nothing to fetch", r.FullName())
 	}
-	s.watches.with(r.ID, func(w *watch) { w.asks.forced = true })
+	s.watches.with(r.ID, func(w *watch) { w.asks.forced, w.beside = true, time.Time{} })
 	s.watches.soon(r.ID, r.Outside.Integration, s.now())
 	return r, nil
 }

@@ -507,6 +507,11 @@ func TestPolling(t *testing.T) {
 	t.Parallel()
 	outside(t, func(t *testing.T, b *bench, a *away) {
 		b.Join(repository.OutsideOptions{Forges: a, Accounts: a, Poll: time.Millisecond})
+		beside := make(chan string, 100)
+		b.Beside(time.Hour, func(_ context.Context, id string) error {
+			beside <- id
+			return fault.Errorf(fault.Unavailable, "the forge is away")
+		})
 		b.commit("work", "x", "1")
 		b.must("work", "push", "-q", "origin", "HEAD:main")
 		ctx, stop := context.WithCancel(t.Context())
@@ -536,9 +541,23 @@ func TestPolling(t *testing.T) {
 		b.must("work", "push", "-q", "origin", "HEAD:main")
 		a.set(func(a *away) { a.there.Changed = time.Unix(5000, 0) })
 		until("it is followed", func(r repository.Repository) bool { return r.Head == second })
+		r, err := b.FetchSoon(accesstest.As("alice"), "default/shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // after its first look, and because somebody asks for a fetch
+			if id := <-beside; id != r.ID {
+				t.Errorf("beside a look %s is asked for", id)
+			}
+		}
+		looked := a.asked.Load()
+		until("it is looked at again", func(repository.Repository) bool { return a.asked.Load() > looked+1 })
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+		if len(beside) > 0 {
+			t.Errorf("within the hour it is asked for %d times more", len(beside))
 		}
 		b.chain("default/shop")
 	})

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -33,6 +34,7 @@ type watch struct {
 	interval    time.Duration // of the integration; 0 when it says none
 	next        time.Time     // when it is looked at
 	looked      time.Time     // when that worked last
+	beside      time.Time     // when what is asked beside looks was asked for last
 	hooked      time.Time     // when a webhook told of it last
 	seen        int64         // what the forge said of its last change, in microseconds, before the references were compared last
 	failures    int
@@ -96,6 +98,13 @@ func (w *watches) with(id string, fn func(*watch)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fn(w.get(id))
+}
+
+// hold leaves the forge of a repository alone until a time that it named.
+func (w *watches) hold(id string, until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held[w.get(id).integration] = until.Add(spread(5 * time.Second))
 }
 
 func (w *watches) state(id string) (f Following) {
@@ -249,7 +258,9 @@ func (s *Service) follow(ctx context.Context) {
 					if !ok {
 						return
 					}
-					_ = s.look(ctx, id, ask{}) // it is in the row
+					if s.look(ctx, id, ask{}) == nil { // what is wrong is in the row
+						s.askBeside(ctx, id)
+					}
 				}
 			})
 		}
@@ -260,6 +271,33 @@ func (s *Service) follow(ctx context.Context) {
 		case <-s.watches.wake:
 		}
 	}
+}
+
+// Beside has fn ask the forge of a repository for what another room follows there: after looks of the loop that went well, and no
+// more often than every. What it costs is asked for at the same pace as looks are, and where nothing has changed fn writes
+// nothing. Call it before Run.
+func (s *Service) Beside(every time.Duration, fn func(ctx context.Context, id string) error) {
+	s.beside, s.besideEvery = fn, every
+}
+
+func (s *Service) askBeside(ctx context.Context, id string) {
+	now, due := s.now(), false
+	s.watches.with(id, func(w *watch) {
+		if due = s.beside != nil && now.Sub(w.beside) >= s.besideEvery; due {
+			w.beside = now
+		}
+	})
+	if !due {
+		return
+	}
+	err := s.beside(ctx, id)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	if until, ok := forge.Until(err); ok {
+		s.watches.hold(id, until)
+	}
+	s.log.Warn("ask for what else a repository has at its forge; it is asked for again", "repository", id, "error", err)
 }
 
 // enlist brings the watches to what the rows say.

@@ -37,7 +37,11 @@ type Service struct {
 	gate    Gate    // nil lets every push through that the repository's own rules do
 	grace   time.Duration
 
-	outside   OutsideOptions
+	outside OutsideOptions
+
+	beside      func(ctx context.Context, id string) error
+	besideEvery time.Duration
+
 	watches   *watches
 	mirrors   *mirrors
 	elsewhere Reach

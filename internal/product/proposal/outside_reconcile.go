@@ -3,7 +3,8 @@ package proposal
 import (
 	"context"
 	"encoding/json"
-	"hash/fnv"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
@@ -20,7 +21,6 @@ const (
 	jobFollow   = "proposal.follow"
 	jobOutside  = "proposal.outside"
 	jobSayCheck = "proposal.say-check"
-	jobEvery    = "proposal.every-outside"
 
 	// outsideEvery is how often the open proposals of an outside repository are asked for, whether a webhook told or not.
 	outsideEvery = 5 * time.Minute
@@ -34,9 +34,6 @@ type (
 	}
 	outsideArgs struct {
 		Repository string `json:"repository"`
-	}
-	everyArgs struct {
-		After string `json:"after,omitempty"`
 	}
 	sayArgs struct {
 		Repository string `json:"repository"`
@@ -58,8 +55,7 @@ func (s *Service) subscribeOutside() {
 	})
 	queue.Handle(s.Queue, jobSayCheck, handle, s.sayCheck)
 	queue.Handle(s.Queue, jobSayAnswers, queue.HandleOptions{Timeout: time.Minute}, s.sayAnswers)
-	queue.Handle(s.Queue, jobEvery, queue.HandleOptions{Timeout: time.Minute, MaxAttempts: 1}, s.everyOutside)
-	s.Queue.Every(jobEvery, outsideEvery, everyArgs{})
+	s.Repositories.Beside(outsideEvery, func(ctx context.Context, id string) error { return s.withRepository(ctx, id, s.listThere) })
 	s.Ledger.Subscribe("proposal.outside", []string{"repository.connected", "repository.proposal"}, s.forgeTold)
 }
 
@@ -95,7 +91,7 @@ func (s *Service) forgeTold(ctx context.Context, tx *store.Tx, e ledger.Entry) e
 		return nil
 	}
 	if e.Type == "repository.connected" {
-		return s.askOutside(ctx, tx, e.Refs[0], time.Time{})
+		return s.askOutside(ctx, tx, e.Refs[0])
 	}
 	var told repository.Happened
 	if err := json.Unmarshal(e.Data, &told); err != nil {
@@ -116,32 +112,8 @@ func (s *Service) forgeTold(ctx context.Context, tx *store.Tx, e ledger.Entry) e
 	return nil
 }
 
-func (s *Service) askOutside(ctx context.Context, tx *store.Tx, repository string, at time.Time) error {
-	return s.Queue.Insert(ctx, tx, jobOutside, outsideArgs{repository}, queue.InsertOptions{Unique: repository, RunAt: at})
-}
-
-// everyOutside asks for the open proposals of all outside repositories, each at a moment of its own within the interval.
-func (s *Service) everyOutside(ctx context.Context, a everyArgs) error {
-	const atOnce = 500
-	ids, err := s.Repositories.Platform().OutsideIDs(actor.AsSystem(ctx), a.After, atOnce)
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	now := s.Now()
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		for _, id := range ids {
-			h := fnv.New32a()
-			_, _ = h.Write([]byte(id))
-			if err := s.askOutside(ctx, tx, id, now.Add(time.Duration(h.Sum32())%outsideEvery)); err != nil {
-				return err
-			}
-		}
-		if len(ids) < atOnce {
-			return nil
-		}
-		last := ids[len(ids)-1]
-		return s.Queue.Insert(ctx, tx, jobEvery, everyArgs{last}, queue.InsertOptions{Unique: "after " + last})
-	})
+func (s *Service) askOutside(ctx context.Context, tx *store.Tx, repository string) error {
+	return s.Queue.Insert(ctx, tx, jobOutside, outsideArgs{repository}, queue.InsertOptions{Unique: repository})
 }
 
 // listThere asks a forge for the open proposals of a repository and follows those that are not as they are known here.
@@ -156,23 +128,29 @@ func (s *Service) listThere(ctx context.Context, r repository.Repository) error 
 	if err != nil {
 		return fault.Wrap(err, "list the open proposals of %s", r.FullName())
 	}
+	var known map[int]Proposal
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		known, err = outsideOpen(ctx, tx, r.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var news []int
+	for _, there := range list {
+		p, ok := known[there.Number]
+		delete(known, there.Number)
+		waits := ok && p.Auto.Way != "" // for checks, which don't change a proposal
+		if !ok || waits || p.There == nil || !p.There.Changed.Equal(there.Updated) || there.Source.Commit != "" && there.Source.Commit != p.Head {
+			news = append(news, there.Number)
+		}
+	}
+	news = append(news, slices.Collect(maps.Keys(known))...) // not open there any more
+	if len(news) == 0 {
+		return nil
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		known, err := outsideOpen(ctx, tx, r.ID)
-		if err != nil {
-			return err
-		}
-		for _, there := range list {
-			p, ok := known[there.Number]
-			delete(known, there.Number)
-			waits := ok && p.Auto.Way != "" // for checks, which don't change a proposal
-			if ok && !waits && p.There != nil && p.There.Changed.Equal(there.Updated) && (there.Source.Commit == "" || there.Source.Commit == p.Head) {
-				continue
-			}
-			if err := s.askFollow(ctx, tx, r.ID, there.Number); err != nil {
-				return err
-			}
-		}
-		for number := range known { // not open there any more
+		for _, number := range news {
 			if err := s.askFollow(ctx, tx, r.ID, number); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import { type KeyboardEvent, useState } from 'react';
 import { paths } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { Failure } from '../../parts/Failure';
+import { useEnter } from '../../parts/useEnter';
 import { placeOf } from './place';
 import classes from './repository.module.css';
 
@@ -28,16 +29,19 @@ export function GoToFile({ repo, head, at, close }: Props) {
     close();
     void navigate({ to: placeOf(repo, { ref: at, path }) });
   };
+  const enter = useEnter(text, sought !== text.trim() || query.isPlaceholderData || query.isPending, () => {
+    const path = items[chosen];
+    if (path) go(path);
+  });
   const onKey = (event: KeyboardEvent) => {
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (move) {
       event.preventDefault();
       setChosen((now) => Math.min(Math.max(now + move, 0), Math.max(items.length - 1, 0)));
     }
-    const path = items[chosen];
-    if (event.key === 'Enter' && path) {
+    if (event.key === 'Enter') {
       event.preventDefault();
-      go(path);
+      enter();
     }
   };
   return (

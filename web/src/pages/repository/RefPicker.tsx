@@ -9,6 +9,7 @@ import type { Repository } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { More } from '../../parts/More';
 import { Rows } from '../../parts/Page';
+import { useEnter } from '../../parts/useEnter';
 import { shortCommit } from '../../words/ref';
 import classes from './repository.module.css';
 
@@ -60,11 +61,15 @@ function Choices({ repo, choose, close }: { repo: Repository; choose: (ref: stri
   };
   const typed = text.trim();
   const isCommit = /^[0-9a-f]{7,64}$/.test(typed);
+  const late = sought !== typed || query.isPlaceholderData || query.isPending;
+  const enter = useEnter(text, late && !isCommit, () => {
+    const first = isCommit ? typed : names[0];
+    if (first) go(first);
+  });
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== 'Enter') return;
     event.preventDefault();
-    if (isCommit) go(typed);
-    else if (names[0]) go(names[0]);
+    enter();
   };
   return (
     <Stack gap="xs">
