@@ -296,7 +296,8 @@ func rollingUpdate(t *testing.T, h Harness) {
 	}
 	requests, failures := load()
 	if len(failures) > 0 || requests == 0 {
-		t.Errorf("%d of %d requests went wrong, such as %s", len(failures), requests, failures[0])
+		events, err := h.Cluster.Events(t.Context(), owner)
+		t.Errorf("%d of %d requests went wrong, such as %s; what happened: %+v, %v", len(failures), requests, append(failures, "none")[0], events, err)
 	}
 }
 
