@@ -39,4 +39,5 @@ type Mirror struct {
 	Pushed      *time.Time `json:"pushed,omitempty" doc:"When all was there last."`
 	Created     time.Time  `json:"created"`
 	By          Actor      `json:"by"`
+	Etag        string     `json:"etag" doc:"Changes with what it is, and not with its pushes."`
 }

@@ -69,6 +69,7 @@ type ProposalDetail struct {
 	Warnings []string         `json:"warnings,omitempty" doc:"About the file of owners."`
 	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
 	Can      []string         `json:"can" doc:"What the caller may do with it now: comment, edit, settle, review, approve, auto, merge, update, close, reopen, revert."`
+	Etag     string           `json:"etag" doc:"Changes with what people say of it, and not with pushes, reviews and checks."`
 }
 
 // ProposalReview is somebody's verdict on a head.
