@@ -21,7 +21,7 @@ type Import struct {
 }
 
 // Mirror is where the branches and tags of a repository are pushed on to. GET and POST
-// /repositories/{namespace}/{name}/mirrors (repository:admin).
+// /repositories/{namespace}/{name}/mirrors, DELETE …/mirrors/{id} (repository:admin). Its Etag is for Client.When.
 type Mirror struct {
 	ID          string     `json:"id"`
 	URL         string     `json:"url" doc:"Or OWNER/NAME at the forge of the integration."`

@@ -57,7 +57,7 @@ type ProposalCounts struct {
 	Waiting int `json:"waiting" doc:"Of the open ones for the caller's review."`
 }
 
-// ProposalDetail is a proposal with what stands in its way.
+// ProposalDetail is a proposal with what stands in its way. Its Etag is for Client.When, to edit it.
 type ProposalDetail struct {
 	Proposal
 	Reviews  []ProposalReview `json:"reviews" doc:"The oldest first."`

@@ -5,8 +5,8 @@ import (
 )
 
 // Repository is one hosted repository. GET /repositories and GET /repositories/{namespace}/{name} (repository:read); POST
-// /repositories (repository:create); DELETE /repositories/{namespace}/{name} (repository:admin, or repository:create for
-// who made it). git clones CloneURL with a token as the password.
+// /repositories (repository:create); PATCH /repositories/{namespace}/{name} (repository:admin) and DELETE (the same, or
+// repository:create for who made it). Its Etag is for Client.When. git clones CloneURL with a token as the password.
 type Repository struct {
 	ID            string     `json:"id"`
 	Namespace     string     `json:"namespace"`

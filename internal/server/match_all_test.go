@@ -15,8 +15,8 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 )
 
-// held is a change that can be held to what was seen.
-type held struct {
+// matched is a change that can be held to what was seen.
+type matched struct {
 	what, method, path string
 	body               any
 	read               func() string // etag of what it changes, as it is now
@@ -119,7 +119,7 @@ func TestEveryChangeCanBeHeldToWhatWasSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		for _, c := range []held{
+		for _, c := range []matched{
 			{
 				what: "settings of a repository", method: "PATCH", path: repo, body: map[string]any{"description": "mine", "protected": true},
 				read: at(repo), noted: push, said: func() { describe(repo, "theirs") },
