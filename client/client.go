@@ -27,7 +27,7 @@ type Client struct {
 }
 
 // When gives a client whose writes are only for a thing as it was seen: with the etag that its answer carried (of a run
-// its version, of an entity its etag, of a secret its checksum), or "*" for one that is there. Otherwise they give
+// its version, of a secret its checksum, of a branch its commit, of all else its etag), or "*" for one that is there. Otherwise they give
 // Stale and change nothing.
 func (c *Client) When(etag string) *Client {
 	when := *c

@@ -21,7 +21,7 @@ type Import struct {
 }
 
 // Mirror is where the branches and tags of a repository are pushed on to. GET and POST
-// /repositories/{namespace}/{name}/mirrors (repository:admin).
+// /repositories/{namespace}/{name}/mirrors, DELETE …/mirrors/{id} (repository:admin). Its Etag is for Client.When.
 type Mirror struct {
 	ID          string     `json:"id"`
 	URL         string     `json:"url" doc:"Or OWNER/NAME at the forge of the integration."`
@@ -39,4 +39,5 @@ type Mirror struct {
 	Pushed      *time.Time `json:"pushed,omitempty" doc:"When all was there last."`
 	Created     time.Time  `json:"created"`
 	By          Actor      `json:"by"`
+	Etag        string     `json:"etag" doc:"Changes with what it is, and not with its pushes."`
 }

@@ -57,7 +57,7 @@ type ProposalCounts struct {
 	Waiting int `json:"waiting" doc:"Of the open ones for the caller's review."`
 }
 
-// ProposalDetail is a proposal with what stands in its way.
+// ProposalDetail is a proposal with what stands in its way. Its Etag is for Client.When, to edit it.
 type ProposalDetail struct {
 	Proposal
 	Reviews  []ProposalReview `json:"reviews" doc:"The oldest first."`
@@ -69,6 +69,7 @@ type ProposalDetail struct {
 	Warnings []string         `json:"warnings,omitempty" doc:"About the file of owners."`
 	Talks    int              `json:"talks" doc:"Talks about lines that nobody settled."`
 	Can      []string         `json:"can" doc:"What the caller may do with it now: comment, edit, settle, review, approve, auto, merge, update, close, reopen, revert."`
+	Etag     string           `json:"etag" doc:"Changes with what people say of it, and not with pushes, reviews and checks."`
 }
 
 // ProposalReview is somebody's verdict on a head.

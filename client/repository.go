@@ -5,8 +5,8 @@ import (
 )
 
 // Repository is one hosted repository. GET /repositories and GET /repositories/{namespace}/{name} (repository:read); POST
-// /repositories (repository:create); DELETE /repositories/{namespace}/{name} (repository:admin, or repository:create for
-// who made it). git clones CloneURL with a token as the password.
+// /repositories (repository:create); PATCH /repositories/{namespace}/{name} (repository:admin) and DELETE (the same, or
+// repository:create for who made it). Its Etag is for Client.When. git clones CloneURL with a token as the password.
 type Repository struct {
 	ID            string     `json:"id"`
 	Namespace     string     `json:"namespace"`
@@ -23,6 +23,7 @@ type Repository struct {
 	LFSLimit      int64      `json:"lfsLimit,omitempty" doc:"Bytes of all files of Git LFS."`
 	Head          string     `json:"head,omitempty" doc:"Commit of the default branch; absent while there is none."`
 	CloneURL      string     `json:"cloneUrl"`
+	Etag          string     `json:"etag" doc:"Changes with its settings, name and space, and not with pushes."`
 	Created       time.Time  `json:"created"`
 	Pushed        *time.Time `json:"pushed,omitempty"`
 	Can           []string   `json:"can,omitempty" doc:"What the caller may do with it now: write, admin. Only of one that is asked for by its name."`
@@ -85,7 +86,7 @@ type CommitDetail struct {
 // Branch is one branch of a repository. What follows Commit is there when it was asked for by details.
 type Branch struct {
 	Name        string    `json:"name" example:"feature/login"`
-	Commit      string    `json:"commit"`
+	Commit      string    `json:"commit" doc:"For If-Match of its deletion."`
 	Updated     time.Time `json:"updated" doc:"When it was moved there."`
 	By          Actor     `json:"by" doc:"Who moved it there."`
 	Last        *Commit   `json:"last,omitempty" doc:"Its newest commit."`
@@ -106,6 +107,7 @@ type Tag struct {
 	Tagger  string     `json:"tagger,omitempty"`
 	Tagged  *time.Time `json:"tagged,omitempty"`
 	Last    *Commit    `json:"last,omitempty" doc:"The commit that it leads to."`
+	Etag    string     `json:"etag,omitempty" doc:"Changes when it is moved; lists give it."`
 }
 
 // NewRef is a branch or a tag that is to be made. POST …/branches and …/tags (repository:write).

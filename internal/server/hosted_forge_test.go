@@ -434,7 +434,7 @@ func (f hosted) CreateBranch(ctx context.Context, name, branch, commit string) e
 func (f hosted) DeleteBranch(ctx context.Context, name, branch string) error {
 	ctx, err := f.in(ctx)
 	if err == nil {
-		err = f.house.Repositories.RemoveBranch(ctx, name, branch)
+		err = f.house.Repositories.RemoveBranch(ctx, name, branch, "")
 	}
 	return err
 }

@@ -457,7 +457,8 @@ func TestWhereThingsAre(t *testing.T) {
 }
 
 // TestTheAPIDescribesItself holds the document of the API to what its readers need: each operation says what it is, what
-// it needs and how it fails; lists are paged, and what makes something can be repeated.
+// it needs and how it fails; lists are paged, what makes something can be repeated, and what changes something can be held
+// to what was seen of it.
 func TestTheAPIDescribesItself(t *testing.T) {
 	h, server := open(t)
 	operations := 0
@@ -481,6 +482,9 @@ func TestTheAPIDescribesItself(t *testing.T) {
 				t.Errorf("%s %s is a list without a cursor", method, path)
 			case has("If-Match") != (op.Responses["412"] != nil):
 				t.Errorf("%s %s takes If-Match: %v; tells of 412: %v", method, path, has("If-Match"), op.Responses["412"] != nil)
+			}
+			if _, free := unheld[op.OperationID]; (method == "PUT" || method == "PATCH" || method == "DELETE") && has("If-Match") == free {
+				t.Errorf("%s %s takes If-Match: %v; as one that needs none it is listed: %v", method, path, has("If-Match"), free)
 			}
 		}
 	}

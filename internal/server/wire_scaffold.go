@@ -88,7 +88,7 @@ func (c scaffoldCatalog) Register(ctx context.Context, space string, l scaffold.
 }
 
 func (c scaffoldCatalog) Unregister(ctx context.Context, location string) error {
-	return c.s.RemoveLocation(ctx, location)
+	return c.s.RemoveLocation(ctx, location, "")
 }
 
 // shipGoldenPaths brings the golden paths of this version; what people changed there is kept.

@@ -108,7 +108,7 @@ func badFiles(t *testing.T, b *bench) {
 			if got := inner.get("good"); got.Etag != before.Etag || got.Version != before.Version {
 				t.Errorf("what was good is %+v", got)
 			}
-			if err := b.RemoveLocation(alice, l.ID); err != nil {
+			if err := b.RemoveLocation(alice, l.ID, ""); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -275,7 +275,7 @@ func TestALocationWhoseKindIsInUseIsRemoved(t *testing.T) {
 		}
 		b.work()
 		b.apply(alice, "default", "", datasetOf("raw", "tier: gold"))
-		if err := b.RemoveLocation(adam, l.ID); err != nil {
+		if err := b.RemoveLocation(adam, l.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.work()

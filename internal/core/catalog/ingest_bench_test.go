@@ -59,7 +59,7 @@ func BenchmarkIngest(b *testing.B) {
 		if page, err := bench.List(system(), catalog.Query{Kinds: []string{"component"}}); err != nil || page.Total != 10_000 {
 			b.Fatal(page.Total, err)
 		}
-		if err := bench.RemoveLocation(system(), l.ID); err != nil {
+		if err := bench.RemoveLocation(system(), l.ID, ""); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

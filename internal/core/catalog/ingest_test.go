@@ -201,7 +201,7 @@ func TestManyChangesShareAnEntry(t *testing.T) {
 		if got := b.get("service-000345"); got.Version != 3 || got.UID != e.UID || !got.Created.Equal(e.Created) || got.Document.Spec["lifecycle"] != "deprecated" {
 			t.Errorf("updated: %+v", got)
 		}
-		if err := b.RemoveLocation(alice, l.ID); err != nil {
+		if err := b.RemoveLocation(alice, l.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		if counts, _ := sum(); counts["deleted"] != 800 { // the Location has an entry of its own

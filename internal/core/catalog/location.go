@@ -357,8 +357,9 @@ func (s *Service) ReadLocation(ctx context.Context, id string) (Location, []Enti
 }
 
 // RemoveLocation forgets a location and deletes what came from it. It needs location:write in its space, and
-// space:admin when a restricted kind goes with it. One that Location entities name gives fault.Conflict.
-func (s *Service) RemoveLocation(ctx context.Context, id string) error {
+// space:admin when a restricted kind goes with it. ifMatch is for fault.IfMatch. One that Location entities name gives
+// fault.Conflict.
+func (s *Service) RemoveLocation(ctx context.Context, id, ifMatch string) error {
 	l, err := s.GetLocation(ctx, id)
 	if err != nil {
 		return err
@@ -368,6 +369,9 @@ func (s *Service) RemoveLocation(ctx context.Context, id string) error {
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		if l, err = locationByID(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := fault.IfMatch(ifMatch, l.Etag(), "location "+l.String()); err != nil {
 			return err
 		}
 		parents, err := holders(ctx, tx, id, map[string]bool{})

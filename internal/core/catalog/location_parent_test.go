@@ -70,10 +70,10 @@ func TestALocationStaysAsLongAsSomebodyNamesIt(t *testing.T) {
 			t.Errorf("what a location led to in the past: %v", err)
 		}
 		b.apply(alice, "default", "", naming("four", "ring"))
-		refused(t, b.RemoveLocation(alice, l.ID), fault.Conflict, "named by location:default/four")
+		refused(t, b.RemoveLocation(alice, l.ID, ""), fault.Conflict, "named by location:default/four")
 		end("four")
 		b.get("ring")
-		if err := b.RemoveLocation(alice, l.ID); err != nil {
+		if err := b.RemoveLocation(alice, l.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.gone(alice, "ring")

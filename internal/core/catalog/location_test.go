@@ -191,7 +191,7 @@ func TestALocationFollowsItsRepository(t *testing.T) {
 			t.Errorf("without the file: %+v", l)
 		}
 		b.get("shop")
-		if err := b.RemoveLocation(alice, l.ID); err != nil {
+		if err := b.RemoveLocation(alice, l.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.gone(alice, "shop")
@@ -397,7 +397,7 @@ func TestARepositoryCannotMakeItselfAdministrator(t *testing.T) {
 		if e := b.get("group:friends"); !strings.Contains(e.Error, "not trusted") {
 			t.Errorf("without trust: %+v", e)
 		}
-		refused(t, b.RemoveLocation(alice, l.ID), fault.Denied, "space:admin")
+		refused(t, b.RemoveLocation(alice, l.ID, ""), fault.Denied, "space:admin")
 	})
 }
 
@@ -466,7 +466,7 @@ func TestALocationThatIsApplied(t *testing.T) {
 			if err != nil || len(list.Items) != 1 {
 				t.Fatalf("%s: %+v, %v", target, list, err)
 			}
-			refused(t, b.RemoveLocation(alice, list.Items[0].ID), fault.Conflict, "named by location:default/shop")
+			refused(t, b.RemoveLocation(alice, list.Items[0].ID, ""), fault.Conflict, "named by location:default/shop")
 		}
 		if err := b.Delete(alice, parseRef(t, "location:default/shop"), ""); err != nil {
 			t.Fatal(err)

@@ -38,6 +38,11 @@ func (r rules) take(kind document.Kind, trusted []string) bool {
 // maxRules is how many kinds are named.
 const maxRules = 100
 
+// Etag changes with what is said.
+func (r Rules) Etag() string {
+	return etag([]byte(strings.Join(r.Kinds, ",") + "\n" + r.Orphans))
+}
+
 // checkRules gives rules in the form in which they are kept.
 func (s *Service) checkRules(r Rules) (Rules, error) {
 	if r.Orphans != "" && r.Orphans != DeleteOrphans && r.Orphans != KeepOrphans {
@@ -183,30 +188,33 @@ func (s *Service) LocationDefaults(ctx context.Context, space string) (r Rules, 
 }
 
 // SetLocationDefaults says what holds for the locations of a space and of those below, where they or a space between say
-// nothing. It needs space:admin there. They are read again.
-func (s *Service) SetLocationDefaults(ctx context.Context, space string, r Rules) error {
+// nothing, and gives that as it was written. It needs space:admin there. They are read again. ifMatch is for fault.IfMatch.
+func (s *Service) SetLocationDefaults(ctx context.Context, space string, r Rules, ifMatch string) (Rules, error) {
 	if err := s.access.ReadOrNotFound(ctx, "entity:read", space, "space "+clip(space)); err != nil {
-		return err
+		return r, err
 	}
 	if err := s.access.Authorize(ctx, "space:admin", space); err != nil {
-		return err
+		return r, err
 	}
 	if exists, err := s.access.Exists(ctx, space); err != nil || !exists {
-		return orNotFound(err, "there is no space %s", clip(space))
+		return r, orNotFound(err, "there is no space %s", clip(space))
 	}
 	r, err := s.checkRules(r)
 	if err != nil {
-		return err
+		return r, err
 	}
 	kinds, err := json.Marshal(r.Kinds)
 	if err != nil {
-		return err
+		return r, err
 	}
 	data, err := json.Marshal(map[string]any{"kinds": r.Kinds, "orphans": r.Orphans})
 	if err != nil {
-		return err
+		return r, err
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error {
+	return r, s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := defaultsUnchanged(ctx, tx, space, ifMatch); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO location_defaults (space, rules, orphans) VALUES ($1, $2, $3)
 ON CONFLICT (space) DO UPDATE SET rules = excluded.rules, orphans = excluded.orphans`, space, string(kinds), r.Orphans)
 		if err != nil {
@@ -217,6 +225,27 @@ ON CONFLICT (space) DO UPDATE SET rules = excluded.rules, orphans = excluded.orp
 		}
 		return s.enqueueBelow(ctx, tx, space)
 	})
+}
+
+// defaultsUnchanged refuses with Stale to change what a space says for its locations when that is not as it was seen. A
+// space that has said nothing gets a row that says so, since only a row can be held until the commit.
+func defaultsUnchanged(ctx context.Context, tx *store.Tx, space, ifMatch string) error {
+	if ifMatch == "" {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO location_defaults (space, rules, orphans) VALUES ($1, 'null', '') ON CONFLICT (space) DO NOTHING`, space); err != nil {
+		return fault.Wrap(err, "hold what holds for the locations of %s", space)
+	}
+	var kinds string
+	var now Rules
+	err := tx.QueryRow(ctx, `SELECT rules, orphans FROM location_defaults WHERE space = $1`+tx.ForUpdate(), space).Scan(&kinds, &now.Orphans)
+	if err == nil {
+		err = json.Unmarshal([]byte(kinds), &now.Kinds)
+	}
+	if err != nil {
+		return fault.Wrap(err, "read what holds for the locations of %s", space)
+	}
+	return fault.IfMatch(ifMatch, now.Etag(), "what the locations of "+space+" may bring")
 }
 
 // enqueueBelow has the locations of a space and of those below read again.

@@ -45,13 +45,13 @@ func TestRulesSayWhatALocationMayBring(t *testing.T) {
 		if now := b.again(l); now.Error != "" {
 			t.Error(now.Error)
 		}
-		refused(t, b.SetLocationDefaults(alice, "default", catalog.Rules{}), fault.Denied, "space:admin")
-		refused(t, b.SetLocationDefaults(olga, "default", catalog.Rules{}), fault.NotFound)
-		refused(t, b.SetLocationDefaults(adam, "nowhere", catalog.Rules{}), fault.NotFound)
-		if err := b.SetLocationDefaults(adam, "default", catalog.Rules{Kinds: []string{"Resource"}, Orphans: catalog.KeepOrphans}); err != nil {
+		refused(t, second(b.SetLocationDefaults(alice, "default", catalog.Rules{}, "")), fault.Denied, "space:admin")
+		refused(t, second(b.SetLocationDefaults(olga, "default", catalog.Rules{}, "")), fault.NotFound)
+		refused(t, second(b.SetLocationDefaults(adam, "nowhere", catalog.Rules{}, "")), fault.NotFound)
+		if _, err := b.SetLocationDefaults(adam, "default", catalog.Rules{Kinds: []string{"Resource"}, Orphans: catalog.KeepOrphans}, ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.SetLocationDefaults(adam, "lab", catalog.Rules{Kinds: []string{"Component"}}); err != nil {
+		if _, err := b.SetLocationDefaults(adam, "lab", catalog.Rules{Kinds: []string{"Component"}}, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.work()
@@ -91,7 +91,7 @@ func TestOrphansAreDeletedOrKept(t *testing.T) {
 		if err := b.TrustLocation(adam, l.ID, []string{"Group"}, ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.SetLocationDefaults(adam, "default", catalog.Rules{Orphans: catalog.KeepOrphans}); err != nil {
+		if _, err := b.SetLocationDefaults(adam, "default", catalog.Rules{Orphans: catalog.KeepOrphans}, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.work()
@@ -157,10 +157,10 @@ func TestOrphansAreDeletedOrKept(t *testing.T) {
 		b.work()
 		b.gone(system(), "b")
 		// Whoever removes a location wants nothing of it.
-		if err := b.SetLocationDefaults(adam, "default", catalog.Rules{Orphans: catalog.KeepOrphans}); err != nil {
+		if _, err := b.SetLocationDefaults(adam, "default", catalog.Rules{Orphans: catalog.KeepOrphans}, ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.RemoveLocation(adam, l.ID); err != nil {
+		if err := b.RemoveLocation(adam, l.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.gone(system(), "z")
@@ -212,3 +212,5 @@ func TestAnOrphanIsTakenUpOrDeleted(t *testing.T) {
 		}
 	})
 }
+
+func second[T any](_ T, err error) error { return err }

@@ -28,18 +28,28 @@ func (s *Service) Grace(d time.Duration) { s.grace = d }
 // repository:admin; who made it needs no more than repository:create, so that what went wrong half way can
 // be undone.
 func (s *Service) Delete(ctx context.Context, fullName string) error {
+	return s.DeleteSeen(ctx, fullName, "")
+}
+
+// DeleteSeen is Delete of a repository that is as it was seen: ifMatch is for fault.IfMatch.
+func (s *Service) DeleteSeen(ctx context.Context, fullName, ifMatch string) error {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return err
 	}
-	return s.delete(ctx, fullName, s.grace <= 0 || r.Outside != nil, nil)
+	return s.delete(ctx, fullName, s.grace <= 0 || r.Outside != nil, ifMatch, nil)
 }
 
 // Purge removes a repository with everything in it for good, also one that was deleted before. It needs repository:admin.
 func (s *Service) Purge(ctx context.Context, fullName string) error {
+	return s.PurgeSeen(ctx, fullName, "")
+}
+
+// PurgeSeen is Purge of a repository that is as it was seen: ifMatch is for fault.IfMatch.
+func (s *Service) PurgeSeen(ctx context.Context, fullName, ifMatch string) error {
 	_, err := s.open(ctx, Manage, fullName)
 	if err == nil {
-		return s.delete(ctx, fullName, true, func(now Repository) error {
+		return s.delete(ctx, fullName, true, ifMatch, func(now Repository) error {
 			return s.access.AuthorizeObject(ctx, Manage, now.Space, now.FullName())
 		})
 	}
@@ -53,14 +63,14 @@ func (s *Service) Purge(ctx context.Context, fullName string) error {
 	if err := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()); err != nil {
 		return err
 	}
-	return s.purge(ctx, r.ID)
+	return s.purge(ctx, r.ID, ifMatch)
 }
 
 // DeleteUnchanged removes a repository at once and for good, if it is the one of that id (else NotFound) and all that is
 // in it is what refs say: hashes by the names of references. Conflict, which names what else is there, otherwise. It
 // needs the rights that Delete needs.
 func (s *Service) DeleteUnchanged(ctx context.Context, fullName, id string, refs map[string]string) error {
-	return s.delete(ctx, fullName, true, func(r Repository) error {
+	return s.delete(ctx, fullName, true, "", func(r Repository) error {
 		if r.ID != id {
 			return access.NotFound("repository " + fullName)
 		}
@@ -86,7 +96,7 @@ func (s *Service) DeleteUnchanged(ctx context.Context, fullName, id string, refs
 
 // delete hides a repository that check lets go, or removes it for good. The check is done under the repository's lock, so
 // that nothing is pushed between it and the end.
-func (s *Service) delete(ctx context.Context, fullName string, forGood bool, check func(r Repository) error) error {
+func (s *Service) delete(ctx context.Context, fullName string, forGood bool, ifMatch string, check func(r Repository) error) error {
 	r, err := s.deletable(ctx, fullName)
 	if err != nil {
 		return err
@@ -108,7 +118,7 @@ func (s *Service) delete(ctx context.Context, fullName string, forGood bool, che
 		if settled, err := s.isSettled(ctx, now.ID); err == nil && !settled {
 			_ = s.settle(ctx, now.ID)
 		}
-		if err := s.db.Write(ctx, func(tx *store.Tx) error { return s.hide(ctx, tx, now.ID, forGood) }); err != nil {
+		if err := s.db.Write(ctx, func(tx *store.Tx) error { return s.hide(ctx, tx, now.ID, forGood, ifMatch) }); err != nil {
 			return fault.Wrap(err, "delete repository %s", now.FullName())
 		}
 		s.expel(now.ID)
@@ -120,9 +130,12 @@ func (s *Service) delete(ctx context.Context, fullName string, forGood bool, che
 }
 
 // hide writes that a repository is deleted, and with forGood that nothing is left of it.
-func (s *Service) hide(ctx context.Context, tx *store.Tx, id string, forGood bool) error {
-	r, err := byID(ctx, tx, id)
+func (s *Service) hide(ctx context.Context, tx *store.Tx, id string, forGood bool, ifMatch string) error {
+	r, err := held(ctx, tx, id)
 	if err != nil {
+		return err
+	}
+	if err := r.unchanged(ifMatch); err != nil {
 		return err
 	}
 	at := s.now()
@@ -152,11 +165,14 @@ func (s *Service) erase(ctx context.Context, tx *store.Tx, r Repository) error {
 
 // purge removes a deleted repository for good. Its row goes first, for one that says that the folder is to go: what a crash
 // leaves of that goes when the server starts.
-func (s *Service) purge(ctx context.Context, id string) error {
+func (s *Service) purge(ctx context.Context, id, ifMatch string) error {
 	return s.emptied(ctx, id, func() error {
 		err := s.db.Write(ctx, func(tx *store.Tx) error {
 			r, err := rowByID(ctx, tx, id)
 			if err != nil || !r.gone() { // restored meanwhile
+				return err
+			}
+			if err := r.unchanged(ifMatch); err != nil {
 				return err
 			}
 			return s.erase(ctx, tx, r)
@@ -185,7 +201,7 @@ func (s *Service) purgeDue(ctx context.Context) {
 	}
 	for _, id := range ids {
 		within, cancel := context.WithTimeout(ctx, recordAtStart)
-		one := s.purge(within, id)
+		one := s.purge(within, id, "")
 		cancel()
 		if one != nil && !fault.Is(one, fault.NotFound) {
 			err = errors.Join(err, one)

@@ -235,15 +235,15 @@ func TestBranchesAndTagsAreMade(t *testing.T) {
 				_, err := b.CreateTag(accesstest.As("carol"), "default/shop", repository.NewRef{Name: "v3"})
 				return err
 			}, fault.NotFound},
-			"delete no tag":     {func() error { return b.RemoveTag(alice, "default/shop", "v3") }, fault.NotFound},
-			"delete what isn't": {func() error { return b.RemoveTag(alice, "default/shop", "../heads/main") }, fault.Invalid},
-			"rita deletes":      {func() error { return b.RemoveTag(accesstest.As("rita"), "default/shop", "v1") }, fault.Denied},
+			"delete no tag":     {func() error { return b.RemoveTag(alice, "default/shop", "v3", "") }, fault.NotFound},
+			"delete what isn't": {func() error { return b.RemoveTag(alice, "default/shop", "../heads/main", "") }, fault.Invalid},
+			"rita deletes":      {func() error { return b.RemoveTag(accesstest.As("rita"), "default/shop", "v1", "") }, fault.Denied},
 		} {
 			if err := c.do(); !fault.Is(err, c.kind) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if err := b.RemoveTag(alice, "default/shop", "v2"); err != nil {
+		if err := b.RemoveTag(alice, "default/shop", "v2", ""); err != nil {
 			t.Error(err)
 		}
 		b.chain("default/shop")

@@ -32,8 +32,9 @@ func (s *Service) Compare(ctx context.Context, fullName, target, source string, 
 	return standing.Base, to, standing, d, err
 }
 
-// RemoveBranch deletes a branch as the principal of ctx. It needs repository:write. Conflict for the default branch.
-func (s *Service) RemoveBranch(ctx context.Context, fullName, branch string) error {
+// RemoveBranch deletes a branch as the principal of ctx. It needs repository:write. Conflict for the default branch, and
+// when a push comes at the same moment. ifMatch is for fault.IfMatch, with the commit that the branch is at.
+func (s *Service) RemoveBranch(ctx context.Context, fullName, branch, ifMatch string) error {
 	r, err := s.open(ctx, Write, fullName)
 	if err != nil {
 		return err
@@ -48,6 +49,9 @@ func (s *Service) RemoveBranch(ctx context.Context, fullName, branch string) err
 	defer done()
 	at, err := s.resolve(ctx, r, "refs/heads/"+branch)
 	if err != nil {
+		return err
+	}
+	if err := fault.IfMatch(ifMatch, at, "branch "+branch); err != nil {
 		return err
 	}
 	if s.gate != nil {

@@ -330,7 +330,7 @@ func TestCommitsReachTheForge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.RemoveBranch(accesstest.As("alice"), "default/shop", "side"); err != nil {
+		if err := b.RemoveBranch(accesstest.As("alice"), "default/shop", "side", ""); err != nil {
 			t.Error(err)
 		}
 		b.same("pushes", b.pushes("default/shop"),

@@ -56,6 +56,11 @@ type Mirror struct {
 	large  string // the references whose files of Git LFS are all there
 }
 
+// Etag changes with what people say of a mirror, and not with how its pushes go.
+func (m Mirror) Etag() string {
+	return etag(m.ID, m.URL, m.Username, m.Secret, m.Integration, m.Patterns, m.Every, m.Force)
+}
+
 // host says where it is, for people.
 func (m Mirror) where() string {
 	if m.Integration != "" {
@@ -191,9 +196,12 @@ func (s *Service) mayUse(ctx context.Context, integration, remote string) error 
 	return terms.check(remote)
 }
 
-// RemoveMirror ends a mirror; what was pushed there stays there. It needs repository:admin.
-func (s *Service) RemoveMirror(ctx context.Context, fullName, id string) error {
+// RemoveMirror ends a mirror; what was pushed there stays there. It needs repository:admin. ifMatch is for fault.IfMatch.
+func (s *Service) RemoveMirror(ctx context.Context, fullName, id, ifMatch string) error {
 	return s.changeMirror(ctx, fullName, id, func(tx *store.Tx, r Repository, m Mirror) error {
+		if err := fault.IfMatch(ifMatch, m.Etag(), "the mirror to "+m.where()); err != nil {
+			return err
+		}
 		if err := removeMirror(ctx, tx, id); err != nil {
 			return err
 		}
@@ -212,7 +220,7 @@ func (s *Service) changeMirror(ctx context.Context, fullName, id string, change 
 		return err
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		m, err := mirrorByID(ctx, tx, id, "")
+		m, err := mirrorByID(ctx, tx, id, tx.ForUpdate())
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}

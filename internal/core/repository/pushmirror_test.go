@@ -106,7 +106,7 @@ func TestARepositoryIsMirrored(t *testing.T) {
 				t.Errorf("the ledger tells %s", e.Data)
 			}
 		}
-		if err := b.RemoveMirror(adam, "default/shop", m.ID); err != nil {
+		if err := b.RemoveMirror(adam, "default/shop", m.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.PushMirror(adam, "default/shop", m.ID); !fault.Is(err, fault.NotFound) {
@@ -143,7 +143,7 @@ func TestAMirrorByForceAndByPattern(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.there(forced, "default/shop")
-		if err := b.RemoveMirror(adam, "default/shop", first.ID); err != nil {
+		if err := b.RemoveMirror(adam, "default/shop", first.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		some := newFar(t)

@@ -232,8 +232,9 @@ func (s *Service) movingTo(ctx context.Context, r Repository, u git.Update, fn f
 	return s.moving(ctx, r, fn)
 }
 
-// RemoveTag deletes a tag as the principal of ctx. It needs repository:write.
-func (s *Service) RemoveTag(ctx context.Context, fullName, tag string) error {
+// RemoveTag deletes a tag as the principal of ctx. It needs repository:write. ifMatch is for fault.IfMatch, with the hash
+// that the tag is at.
+func (s *Service) RemoveTag(ctx context.Context, fullName, tag, ifMatch string) error {
 	r, err := s.open(ctx, Write, fullName)
 	if err != nil {
 		return err
@@ -251,6 +252,9 @@ func (s *Service) RemoveTag(ctx context.Context, fullName, tag string) error {
 		return fault.Errorf(fault.NotFound, "%s has no tag %s", r.FullName(), tag)
 	}
 	if err != nil {
+		return err
+	}
+	if err := fault.IfMatch(ifMatch, at, "tag "+tag); err != nil {
 		return err
 	}
 	return fault.Wrap(s.moving(ctx, r, func(g *git.Git) error {

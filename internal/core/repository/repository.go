@@ -2,6 +2,9 @@ package repository
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -61,6 +64,19 @@ func (r Repository) FullName() string { return r.Namespace + "/" + r.Name }
 // gone tells whether it was deleted.
 func (r Repository) gone() bool { return !r.Deleted.IsZero() }
 
+// Etag changes with what people say of a repository, its address, space and settings, and not with what is pushed to it.
+func (r Repository) Etag() string {
+	return etag(r.ID, r.FullName(), r.Space, r.DefaultBranch, r.Protected, r.Archived, r.SecretCheck, r.Limits, r.gone(), r.Description)
+}
+
+func etag(parts ...any) string {
+	sum := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(sum, "%q\n", fmt.Sprint(p))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:12])
+}
+
 // Subject gives what the ledger calls the repository.
 func (r Repository) Subject() string { return Subject(r.FullName()) }
 
@@ -88,6 +104,7 @@ type Change struct {
 	Name          *string // NAMESPACE/NAME
 	SecretCheck   *bool
 	Limits        LimitsChange
+	IfMatch       string // etag that it must have now, for fault.IfMatch
 }
 
 // Push is the Data of a repository.pushed entry.

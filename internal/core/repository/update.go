@@ -21,7 +21,7 @@ func (s *Service) Transfer(ctx context.Context, fullName, space string) (Reposit
 // Update changes settings, the space and the address of a repository: all of it with its entries, or nothing. It needs
 // repository:admin, and for another space or address repository:create there. A new default branch need not exist yet.
 // The old address is free at once for who made the repository, and for administrators of its space; Conflict when the
-// new one is taken.
+// new one is taken; Stale when the repository is not as c.IfMatch says.
 func (s *Service) Update(ctx context.Context, fullName string, c Change) (Repository, error) {
 	if err := c.check(); err != nil {
 		return Repository{}, err
@@ -46,14 +46,14 @@ func (s *Service) Update(ctx context.Context, fullName string, c Change) (Reposi
 		steps := c.steps(old)
 		if len(steps) == 0 {
 			r = old
-			return nil
+			return r.unchanged(c.IfMatch)
 		}
 		r = steps[len(steps)-1].after
 		r.Updated = s.now()
 		if err := s.mayMove(ctx, old, r); err != nil {
 			return err
 		}
-		if err := s.change(ctx, old, r, steps); err != nil {
+		if err := s.change(ctx, old, r, steps, c.IfMatch); err != nil {
 			return err
 		}
 		if r.DefaultBranch != old.DefaultBranch {
@@ -158,10 +158,22 @@ func (s *Service) mayMove(ctx context.Context, old, r Repository) error {
 	return nil
 }
 
+// unchanged refuses with Stale to change a repository that is not as it was seen.
+func (r Repository) unchanged(ifMatch string) error {
+	return fault.IfMatch(ifMatch, r.Etag(), "repository "+r.FullName())
+}
+
 // change writes a changed row and the entries of the steps that led to it.
-func (s *Service) change(ctx context.Context, old, r Repository, steps []step) error {
+func (s *Service) change(ctx context.Context, old, r Repository, steps []step, ifMatch string) error {
 	administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
 	return s.db.Write(ctx, func(tx *store.Tx) error {
+		now, err := held(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		if err := now.unchanged(ifMatch); err != nil {
+			return err
+		}
 		if r.FullName() != old.FullName() {
 			if err := s.checkFormer(ctx, tx, r, administers); err != nil {
 				return err

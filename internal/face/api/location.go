@@ -162,8 +162,13 @@ func (a *API) trustLocation(ctx context.Context, in *trustInput) (*struct{}, err
 	return nil, a.Catalog.TrustLocation(ctx, in.ID, in.Body.Kinds, in.etag())
 }
 
-func (a *API) removeLocation(ctx context.Context, in *LocationInput) (*struct{}, error) {
-	return nil, a.Catalog.RemoveLocation(ctx, in.ID)
+type removeLocationInput struct {
+	LocationInput
+	Match
+}
+
+func (a *API) removeLocation(ctx context.Context, in *removeLocationInput) (*struct{}, error) {
+	return nil, a.Catalog.RemoveLocation(ctx, in.ID, in.etag())
 }
 
 type ruleInput struct {
@@ -181,16 +186,18 @@ type SpaceRulesInput struct {
 	Space string `path:"space" maxLength:"63"`
 }
 
-func (a *API) getLocationRules(ctx context.Context, in *SpaceRulesInput) (*body[LocationRules], error) {
+func (a *API) getLocationRules(ctx context.Context, in *SpaceRulesInput) (*tagged[LocationRules], error) {
 	r, err := a.Catalog.LocationDefaults(ctx, in.Space)
-	return answer(wireRules(r)), err
+	return withTag(r.Etag(), wireRules(r)), err
 }
 
 type setRulesInput struct {
 	SpaceRulesInput
+	Match
 	Body LocationRules
 }
 
-func (a *API) setLocationRules(ctx context.Context, in *setRulesInput) (*struct{}, error) {
-	return nil, a.Catalog.SetLocationDefaults(ctx, in.Space, catalog.Rules(in.Body))
+func (a *API) setLocationRules(ctx context.Context, in *setRulesInput) (*tag, error) {
+	r, err := a.Catalog.SetLocationDefaults(ctx, in.Space, catalog.Rules(in.Body), in.etag())
+	return &tag{quoted(r.Etag())}, err
 }

@@ -18,4 +18,11 @@ type tagged[T any] struct {
 	Body T
 }
 
-func withTag[T any](etag string, v T) *tagged[T] { return &tagged[T]{`"` + etag + `"`, v} }
+func withTag[T any](etag string, v T) *tagged[T] { return &tagged[T]{quoted(etag), v} }
+
+// tag is the etag alone, of an answer without a body.
+type tag struct {
+	ETag string `header:"ETag"`
+}
+
+func quoted(etag string) string { return `"` + etag + `"` }

@@ -102,7 +102,7 @@ func (a *API) cancelImport(ctx context.Context, in *Named) (*body[Repository], e
 func (a *API) wireMirror(m repository.Mirror, by Actor) Mirror {
 	out := Mirror{
 		ID: m.ID, URL: m.URL, Username: m.Username, Secret: m.Secret, Integration: m.Integration, Patterns: append([]string{}, m.Patterns...), Every: m.Every.String(), Force: m.Force,
-		State: "ready", Attempts: m.Attempts, Due: moment(m.Due), Error: m.Error, Failing: moment(m.Failing), Pushed: moment(m.Pushed), Created: m.Created, By: by,
+		State: "ready", Attempts: m.Attempts, Due: moment(m.Due), Error: m.Error, Failing: moment(m.Failing), Pushed: moment(m.Pushed), Created: m.Created, By: by, Etag: m.Etag(),
 	}
 	switch {
 	case a.Repositories.Mirroring(m):
@@ -145,7 +145,7 @@ type addMirrorInput struct {
 	}
 }
 
-func (a *API) addMirror(ctx context.Context, in *addMirrorInput) (*body[Mirror], error) {
+func (a *API) addMirror(ctx context.Context, in *addMirrorInput) (*tagged[Mirror], error) {
 	if _, err := a.Repositories.Authorize(ctx, repository.Manage, in.full()); err != nil {
 		return nil, err
 	}
@@ -161,18 +161,27 @@ func (a *API) addMirror(ctx context.Context, in *addMirrorInput) (*body[Mirror],
 		return nil, err
 	}
 	who, err := a.people(ctx, []string{m.CreatedBy})
-	return answer(a.wireMirror(m, who(m.CreatedBy))), err
+	if err != nil {
+		return nil, err
+	}
+	return withTag(m.Etag(), a.wireMirror(m, who(m.CreatedBy))), nil
 }
 
-type mirrorInput struct {
+// MirrorInput names a mirror.
+type MirrorInput struct {
 	Named
 	ID string `path:"id" maxLength:"60"`
 }
 
-func (a *API) removeMirror(ctx context.Context, in *mirrorInput) (*struct{}, error) {
-	return nil, a.Repositories.RemoveMirror(ctx, in.full(), in.ID)
+type removeMirrorInput struct {
+	MirrorInput
+	Match
 }
 
-func (a *API) pushMirror(ctx context.Context, in *mirrorInput) (*struct{}, error) {
+func (a *API) removeMirror(ctx context.Context, in *removeMirrorInput) (*struct{}, error) {
+	return nil, a.Repositories.RemoveMirror(ctx, in.full(), in.ID, in.etag())
+}
+
+func (a *API) pushMirror(ctx context.Context, in *MirrorInput) (*struct{}, error) {
 	return nil, a.Repositories.PushMirror(ctx, in.full(), in.ID)
 }

@@ -126,7 +126,7 @@ func (a *API) wireProposal(ctx context.Context, d proposal.Detail, err error) (*
 	}
 	out := ProposalDetail{
 		Proposal: wired[0], Reviews: []client.ProposalReview{}, Checks: []client.ProposalCheck{}, Blockers: []client.Blocker{}, Owners: []client.ProposalOwners{},
-		Ways: append([]string{}, d.Ways...), Rules: append([]string{}, d.Demand.Rules...), Warnings: d.Warnings, Talks: d.Talks, Can: a.canPropose(ctx, wired[0].Repository, d),
+		Ways: append([]string{}, d.Ways...), Rules: append([]string{}, d.Demand.Rules...), Warnings: d.Warnings, Talks: d.Talks, Can: a.canPropose(ctx, wired[0].Repository, d), Etag: d.Etag(),
 	}
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, client.ProposalReview{ID: r.ID, Author: byLogin(who(r.Author), r.Login), Verdict: r.Verdict, Body: r.Body, Head: r.Head, Time: r.Created})
@@ -142,7 +142,7 @@ func (a *API) wireProposal(ctx context.Context, d proposal.Detail, err error) (*
 			Section: o.Section, Optional: o.Optional, Needs: max(o.Needs, 1), Owners: o.Owners, Files: o.Files, Approved: o.Approved(),
 		})
 	}
-	return withTag(strconv.FormatInt(out.Version, 10), out), nil
+	return withTag(d.Etag(), out), nil
 }
 
 func wireCheck(c proposal.Check) client.ProposalCheck {
@@ -270,6 +270,7 @@ func (a *API) getProposal(ctx context.Context, in *ProposalInput) (*tagged[Propo
 
 type editProposalInput struct {
 	ProposalInput
+	Match
 	Body struct {
 		Title  *string `json:"title,omitempty" maxLength:"250"`
 		Body   *string `json:"body,omitempty" maxLength:"65536"`
@@ -281,7 +282,10 @@ type editProposalInput struct {
 }
 
 func (a *API) editProposal(ctx context.Context, in *editProposalInput) (*tagged[ProposalDetail], error) {
-	d, err := a.Proposals.Edit(ctx, in.full(), in.Number, proposal.Edit(in.Body))
+	b := in.Body
+	d, err := a.Proposals.Edit(ctx, in.full(), in.Number, proposal.Edit{
+		Title: b.Title, Body: b.Body, Target: b.Target, Draft: b.Draft, Assignees: b.Assignees, IfMatch: in.etag(),
+	})
 	return a.wireProposal(ctx, d, err)
 }
 

@@ -31,7 +31,7 @@ func (a *API) wireRepository(ctx context.Context, r repository.Repository) Repos
 		ID: r.ID, Namespace: r.Namespace, Name: r.Name, Space: r.Space, Description: r.Description, DefaultBranch: r.DefaultBranch, Protected: r.Protected, Archived: r.Archived, Head: r.Head,
 		CloneURL: baseURL(ctx) + "/git/" + r.FullName() + ".git", Created: r.Created, Pushed: moment(r.Pushed),
 		Deleted: moment(r.Deleted), Purge: moment(r.Purge), Outside: a.wireOutside(r), Import: a.wireImport(r), SecretCheck: r.SecretCheck,
-		PushLimit: r.Limits.Push, FileLimit: r.Limits.File, LFSFileLimit: r.Limits.Object, LFSLimit: r.Limits.Large,
+		PushLimit: r.Limits.Push, FileLimit: r.Limits.File, Etag: r.Etag(), LFSFileLimit: r.Limits.Object, LFSLimit: r.Limits.Large,
 	}
 }
 
@@ -72,7 +72,7 @@ type createRepositoryInput struct {
 	}
 }
 
-func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (*body[Repository], error) {
+func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (*tagged[Repository], error) {
 	b := in.Body
 	from, err := b.Import.read()
 	if err != nil {
@@ -84,11 +84,12 @@ func (a *API) createRepository(ctx context.Context, in *createRepositoryInput) (
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireRepository(ctx, r)), nil
+	return withTag(r.Etag(), a.wireRepository(ctx, r)), nil
 }
 
 type updateRepositoryInput struct {
 	Named
+	Match
 	Body struct {
 		Description   *string `json:"description,omitempty" maxLength:"1000"`
 		DefaultBranch *string `json:"defaultBranch,omitempty" maxLength:"200"`
@@ -104,9 +105,9 @@ type updateRepositoryInput struct {
 	}
 }
 
-func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (*body[Repository], error) {
+func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (*tagged[Repository], error) {
 	b := in.Body
-	c := repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived, SecretCheck: b.SecretCheck}
+	c := repository.Change{Description: b.Description, DefaultBranch: b.DefaultBranch, Protected: b.Protected, Archived: b.Archived, SecretCheck: b.SecretCheck, IfMatch: in.etag()}
 	c.Limits = repository.LimitsChange{Push: b.PushLimit, File: b.FileLimit, Object: b.LFSFileLimit, Large: b.LFSLimit}
 	if b.Space != "" {
 		c.Space = &b.Space
@@ -118,12 +119,12 @@ func (a *API) updateRepository(ctx context.Context, in *updateRepositoryInput) (
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireRepository(ctx, r)), nil
+	return withTag(r.Etag(), a.wireRepository(ctx, r)), nil
 }
 
 func (n Named) full() string { return n.Namespace + "/" + n.Name }
 
-func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], error) {
+func (a *API) getRepository(ctx context.Context, in *Named) (*tagged[Repository], error) {
 	r, err := a.Repositories.Get(ctx, in.full())
 	if fault.Is(err, fault.NotFound) {
 		if now, moved := a.Repositories.Moved(ctx, in.full()); moved == nil {
@@ -140,25 +141,26 @@ func (a *API) getRepository(ctx context.Context, in *Named) (*body[Repository], 
 	if _, err := a.Repositories.Authorize(ctx, repository.Manage, in.full()); err == nil {
 		out.Can = append(out.Can, "admin")
 	}
-	return answer(out), nil
+	return withTag(r.Etag(), out), nil
 }
 
 type deleteRepositoryInput struct {
 	Named
+	Match
 	Now bool `query:"now" doc:"For good and at once, also one that was deleted before."`
 }
 
 func (a *API) deleteRepository(ctx context.Context, in *deleteRepositoryInput) (*struct{}, error) {
 	if in.Now {
-		return nil, a.Repositories.Purge(ctx, in.full())
+		return nil, a.Repositories.PurgeSeen(ctx, in.full(), in.etag())
 	}
-	return nil, a.Repositories.Delete(ctx, in.full())
+	return nil, a.Repositories.DeleteSeen(ctx, in.full(), in.etag())
 }
 
-func (a *API) restoreRepository(ctx context.Context, in *Named) (*body[Repository], error) {
+func (a *API) restoreRepository(ctx context.Context, in *Named) (*tagged[Repository], error) {
 	r, err := a.Repositories.Restore(ctx, in.full())
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireRepository(ctx, r)), nil
+	return withTag(r.Etag(), a.wireRepository(ctx, r)), nil
 }

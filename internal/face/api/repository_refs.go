@@ -100,7 +100,7 @@ func (a *API) listTags(ctx context.Context, in *listRefsInput) (*body[List[Tag]]
 		}
 	}
 	return listPart(part, func(r repository.Ref) Tag {
-		t := Tag{Name: strings.TrimPrefix(r.Name, prefix), Commit: r.Hash, Updated: r.Updated, By: who(r.Actor)}
+		t := Tag{Name: strings.TrimPrefix(r.Name, prefix), Commit: r.Hash, Etag: r.Hash, Updated: r.Updated, By: who(r.Actor)}
 		if said, ok := tags[t.Name]; ok {
 			t.Message, t.Tagger, t.Tagged = said.Message, said.Tagger.Name, moment(said.Tagger.When)
 			if c, ok := commits[r.Hash]; ok {
@@ -141,15 +141,16 @@ func (a *API) createTag(ctx context.Context, in *newRefInput) (*body[Tag], error
 
 type deleteRefInput struct {
 	Named
+	Match
 	Ref string `query:"name" required:"true" maxLength:"250"`
 }
 
 func (a *API) deleteBranch(ctx context.Context, in *deleteRefInput) (*struct{}, error) {
-	return nil, a.Repositories.RemoveBranch(ctx, in.full(), in.Ref)
+	return nil, a.Repositories.RemoveBranch(ctx, in.full(), in.Ref, in.etag())
 }
 
 func (a *API) deleteTag(ctx context.Context, in *deleteRefInput) (*struct{}, error) {
-	return nil, a.Repositories.RemoveTag(ctx, in.full(), in.Ref)
+	return nil, a.Repositories.RemoveTag(ctx, in.full(), in.Ref, in.etag())
 }
 
 type compareInput struct {

@@ -194,9 +194,11 @@ type Edit struct {
 	Title, Body, Target *string
 	Draft               *bool
 	Assignees           *[]string // references of users who look after it, or @name; all of them
+	IfMatch             string    // etag that it must have now, for fault.IfMatch
 }
 
-// Edit changes a proposal's words, target, readiness or who looks after it. It needs repository:write.
+// Edit changes a proposal's words, target, readiness or who looks after it. It needs repository:write. Stale when the
+// proposal is not as e.IfMatch says.
 func (s *Service) Edit(ctx context.Context, repo string, number int, e Edit) (Detail, error) {
 	return s.edit(ctx, repo, number, e)
 }
@@ -212,7 +214,10 @@ func (s *Service) edit(ctx context.Context, repo string, number int, e Edit, als
 			return Detail{}, fault.Wrap(err, "find the target")
 		}
 	}
-	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, _ repository.Repository, p *Proposal) (string, map[string]any, error) {
+	return s.change(ctx, repository.Write, repo, number, func(tx *store.Tx, r repository.Repository, p *Proposal) (string, map[string]any, error) {
+		if err := unchanged(ctx, tx, r, *p, e.IfMatch); err != nil {
+			return "", nil, err
+		}
 		var fields []string
 		if e.Title != nil {
 			p.Title, fields = strings.TrimSpace(*e.Title), append(fields, "title")
@@ -247,6 +252,18 @@ func (s *Service) edit(ctx context.Context, repo string, number int, e Edit, als
 		}
 		return "proposal.edited", map[string]any{"fields": fields}, checkTexts(*p)
 	}, also...)
+}
+
+// unchanged refuses with Stale to change a proposal that is not as it was seen.
+func unchanged(ctx context.Context, tx *store.Tx, r repository.Repository, p Proposal, ifMatch string) error {
+	if ifMatch == "" {
+		return nil
+	}
+	people, err := assignees(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	return fault.IfMatch(ifMatch, p.etag(people[p.ID]), "proposal "+Full(r.FullName(), p.Number))
 }
 
 // assigneesMost bounds who looks after one proposal.

@@ -1,6 +1,8 @@
 package proposal
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,6 +78,13 @@ type Proposal struct {
 
 	shown      string // what its references lead to: head, and the target of the trial merge
 	targetHead string // head of the target that a push told last; "" when none did since it was looked at
+}
+
+// etag changes with what people say of a proposal: its words, its target, its state, and who looks after it. What pushes,
+// reviews and checks bring, and what is worked out of that, leaves it as it is.
+func (p Proposal) etag(assignees []string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s %t %q", p.ID, p.Title, p.Body, p.Target, p.State, p.Draft, assignees))
+	return hex.EncodeToString(sum[:12])
 }
 
 // Stale tells whether the target has moved since it was worked out how the proposal stands to it.

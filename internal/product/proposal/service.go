@@ -73,6 +73,9 @@ type Detail struct {
 	Assignees []string // ids of who looks after it
 }
 
+// Etag changes with what people say of a proposal, and not with what is pushed to it.
+func (d Detail) Etag() string { return d.Proposal.etag(d.Assignees) }
+
 // find gives a proposal and its repository, for whoever has a right there; whoever may not read it gets NotFound.
 func (s *Service) find(ctx context.Context, action, repo string, number int) (r repository.Repository, p Proposal, err error) {
 	if r, err = s.Repositories.Authorize(ctx, action, repo); err != nil {

@@ -3634,6 +3634,7 @@ export interface components {
             by: components["schemas"]["Actor"];
             /** @description Rules let only proposals move it. */
             byProposals?: boolean;
+            /** @description For If-Match of its deletion. */
             commit: string;
             /** @description Its newest commit. */
             last?: components["schemas"]["Commit"];
@@ -5112,6 +5113,8 @@ export interface components {
             due?: string;
             /** @description Of the last attempt. */
             error?: string;
+            /** @description Changes with what it is, and not with its pushes. */
+            etag: string;
             /** @description How long between looks without a push, such as 1h0m0s. */
             every: string;
             /**
@@ -5501,6 +5504,8 @@ export interface components {
             draft: boolean;
             /** Format: date-time */
             ended?: string;
+            /** @description Changes with what people say of it, and not with pushes, reviews and checks. */
+            etag: string;
             /** @example payments/shop#12 */
             full: string;
             /** @description Commit of the source; of an ended one as it was. */
@@ -5845,6 +5850,8 @@ export interface components {
              */
             deleted?: string;
             description?: string;
+            /** @description Changes with its settings, name and space, and not with pushes. */
+            etag: string;
             /**
              * Format: int64
              * @description Bytes of one file in a push.
@@ -6488,6 +6495,8 @@ export interface components {
             by: components["schemas"]["Actor"];
             /** @description That it leads to; without details, the tag itself of one that has a message. */
             commit: string;
+            /** @description Changes when it is moved; lists give it. */
+            etag?: string;
             /** @description The commit that it leads to. */
             last?: components["schemas"]["Commit"];
             message?: string;
@@ -11837,6 +11846,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -11883,6 +11894,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13037,6 +13057,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13123,6 +13144,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13183,6 +13205,8 @@ export interface operations {
                 now?: boolean;
             };
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -13237,6 +13261,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -13270,6 +13303,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -13288,6 +13323,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13323,6 +13359,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13683,6 +13728,8 @@ export interface operations {
                 name: string;
             };
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -13730,6 +13777,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14837,6 +14893,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14912,6 +14969,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -14960,6 +15019,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15326,6 +15394,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -15381,6 +15451,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16765,6 +16844,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17095,6 +17175,8 @@ export interface operations {
                 name: string;
             };
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -17142,6 +17224,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20389,6 +20480,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20446,6 +20538,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -20463,6 +20557,7 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -20496,6 +20591,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

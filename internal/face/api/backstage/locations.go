@@ -506,7 +506,7 @@ func (h *Handler) putLocation(c call) error {
 }
 
 func (h *Handler) deleteLocation(c call) error {
-	err := h.catalog.RemoveLocation(c.Context(), c.PathValue("id"))
+	err := h.catalog.RemoveLocation(c.Context(), c.PathValue("id"), "")
 	if err != nil {
 		return h.answerLocation(c, catalog.Location{}, err)
 	}

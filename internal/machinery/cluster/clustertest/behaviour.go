@@ -296,7 +296,16 @@ func rollingUpdate(t *testing.T, h Harness) {
 	}
 	requests, failures := load()
 	if len(failures) > 0 || requests == 0 {
-		t.Errorf("%d of %d requests went wrong, such as %s", len(failures), requests, failures[0])
+		t.Errorf("%d of %d requests went wrong: %q", len(failures), requests, failures[:min(len(failures), 3)])
+		events, err := h.Cluster.Events(t.Context(), owner)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, e := range events {
+			if e.Warning {
+				t.Logf("%s: %s: %s", e.Key, e.Reason, e.Message)
+			}
+		}
 	}
 }
 

@@ -245,6 +245,21 @@ func TestStoppingAnswersRunningRequests(t *testing.T) {
 	}
 }
 
+// A program may hang up after any answer, also on a connection that is about to be used again.
+func TestAProgramMayHangUpAfterAnyAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	clustertest.Apply(t, b.Cluster, owner, clustertest.App(t, "program:1", "once.test", 1, "VERSION=1"))
+	clustertest.AwaitHealthy(t, b.Cluster, owner)
+	for range 50 {
+		for _, path := range []string{"/once", "POST /once", "PUT /once", "/", "POST /echo"} {
+			if status, body := b.Ask(t, "once.test", path); status != 200 {
+				t.Errorf("%s gives %d %q", path, status, body)
+			}
+		}
+	}
+}
+
 // Where a request comes from is the node's word, whatever the client says of it.
 func TestNoClientSaysWhereItsRequestComesFrom(t *testing.T) {
 	t.Parallel()

@@ -60,6 +60,7 @@ func handler() http.Handler {
 		fmt.Fprint(w, r.Host, " ", r.Header.Get(r.FormValue("name")))
 	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
+	mux.HandleFunc("/once", once)
 	mux.HandleFunc("/say", func(w http.ResponseWriter, r *http.Request) { fmt.Println(r.FormValue("what")) })
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		if what := r.FormValue("say"); what != "" {
@@ -107,6 +108,20 @@ func answer(w http.ResponseWriter) func([]byte, error) {
 		}
 		w.Write(body)
 	}
+}
+
+// once hangs up after the answer, without having said that it would.
+func once(w http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
 }
 
 // upgrade leaves HTTP and sends back what it gets.

@@ -3,6 +3,8 @@
 package sandbox
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -68,22 +70,44 @@ func connect(port int) (int, error) {
 	return fd, err
 }
 
+// connectWait bounds a connection that a full backlog holds up: each holds a thread meanwhile.
+const connectWait = 5 * time.Second
+
 func connectTo(family int, to unix.Sockaddr) (int, error) {
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
 	}
-	// A full backlog would hold connect for minutes; each connection holds a thread meanwhile.
-	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 5})
-	if err == nil {
-		err = unix.Connect(fd, to)
-	}
-	if err == nil {
-		err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{})
+	if err = unix.Connect(fd, to); err == unix.EINPROGRESS || err == unix.EINTR {
+		err = connected(fd)
 	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
+}
+
+// connected waits for a connection that was begun. A connect with a time limit of the socket's own would end with EINTR
+// at any signal (signal(7)), and the runtime sends some to a thread that it wants to take away from its goroutine.
+func connected(fd int) error {
+	for end := time.Now().Add(connectWait); ; {
+		left := time.Until(end)
+		if left <= 0 {
+			return unix.ETIMEDOUT
+		}
+		limit := unix.NsecToTimespec(int64(left))
+		n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, &limit, nil)
+		switch {
+		case err == unix.EINTR || err == nil && n == 0:
+			continue
+		case err != nil:
+			return err
+		}
+		code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			err = unix.Errno(code)
+		}
+		return err
+	}
 }
