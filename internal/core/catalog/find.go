@@ -173,7 +173,7 @@ func (s *Service) inOrder(ctx context.Context, refs []ref.Entity) ([]Entity, err
 			}
 		}
 	}
-	addInverse(x, visible, found)
+	addInverse(x, visible, pointers(found))
 	return found, nil
 }
 

@@ -198,7 +198,7 @@ FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `+in, a
 // complete makes entities of rows, of those of which may says so.
 func (s *Service) complete(ctx context.Context, ask asking, list []row, moment int64, may func(space string) bool) ([]Entity, error) {
 	list = slices.DeleteFunc(list, func(e row) bool { return !may(e.Space) })
-	if err := s.addFiles(ctx, ask, list, moment); err != nil {
+	if err := s.addFiles(ctx, ask, pointers(list), moment); err != nil {
 		return nil, err
 	}
 	entities := make([]Entity, len(list))

@@ -11,18 +11,18 @@ import (
 
 // Raw is an entity whose document is left as it is kept: for those who send it on.
 type Raw struct {
-	Entity        // without Document, Status and what tells of its versions
-	Text   []byte // of the document, in its canonical form
+	*Entity        // without Document, Status and what tells of its versions
+	Text    []byte // of the document, in its canonical form
 }
 
-// Raws is ByRefs for those who send documents on.
-func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
+// Raws is ByRefs for those who send documents on: the zero Raw where there is none.
+func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]Raw, error) {
 	x, visible, err := s.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	moment := s.db.MomentSince(ctx, x.Changed())
-	byRef := make(map[ref.Entity]*Raw, len(refs))
+	byRef := make(map[ref.Entity]Raw, len(refs))
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
 			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
@@ -30,38 +30,37 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]*Raw, error) {
 			if err != nil {
 				return err
 			}
-			seen := slices.DeleteFunc(found, func(e row) bool { return !visible.Has(e.Space) })
+			seen := slices.DeleteFunc(found, func(e *row) bool { return !visible.Has(e.Space) })
 			if err := s.addFiles(ctx, within(tx), seen, moment); err != nil {
 				return err
 			}
-			entities := make([]Entity, len(seen))
+			entities := make([]*Entity, len(seen))
 			for i, e := range seen {
-				entities[i] = e.Entity
+				entities[i] = &e.Entity
+				byRef[e.Ref] = Raw{&e.Entity, e.document}
 			}
 			addInverse(x, visible, entities)
-			for i, e := range entities {
-				byRef[e.Ref] = &Raw{e, seen[i].document}
-			}
 			return nil
 		})
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "read entities")
 	}
-	list := make([]*Raw, len(refs))
+	list := make([]Raw, len(refs))
 	for i, r := range refs {
 		list[i] = byRef[r]
 	}
 	return list, nil
 }
 
-func scanRaw(r store.Row) (e row, err error) {
-	var name, text, relations string
+func scanRaw(r store.Row) (*row, error) {
+	var name, relations string
 	var orphan int64
-	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &orphan, &text, &relations); err != nil {
+	e := &row{}
+	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &orphan, &e.document, &relations); err != nil {
 		return e, err
 	}
-	e.Ref, e.document, e.Orphan = parseStored(name), []byte(text), orphan == 1
+	e.Ref, e.Orphan = parseStored(name), orphan == 1
 	declared, err := readRelations(relations)
 	e.Relations = sorted(declared)
 	return e, err

@@ -47,7 +47,7 @@ const (
 )
 
 // addInverse adds the relations that others declare.
-func addInverse(x *index.Index, visible access.Set, entities []Entity) {
+func addInverse(x *index.Index, visible access.Set, entities []*Entity) {
 	most := mostInverse
 	if len(entities) <= fewEntities {
 		most = moreInverse
@@ -88,6 +88,15 @@ func atMostOfEach(list []index.Relation, most int) []index.Relation {
 
 func sorted(relations []document.Relation) []document.Relation { return sort(slices.Clone(relations)) }
 
+// pointers gives where the items of a list are.
+func pointers[T any](list []T) []*T {
+	all := make([]*T, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return all
+}
+
 // sort orders relations where they are, each once.
 func sort(relations []document.Relation) []document.Relation {
 	slices.SortFunc(relations, func(a, b document.Relation) int {
@@ -100,7 +109,7 @@ func sort(relations []document.Relation) []document.Relation {
 }
 
 // addFiles says where the files of entities are.
-func (s *Service) addFiles(ctx context.Context, ask asking, entities []row, moment int64) error {
+func (s *Service) addFiles(ctx context.Context, ask asking, entities []*row, moment int64) error {
 	known := map[string]Location{}
 	find := func(id string) (Location, error) {
 		l, read := known[id]

@@ -48,7 +48,7 @@ func (h *Handler) getEntities(c call) error {
 			c.ResponseWriter.Header().Set("Link", c.nextLink(limit, offset+limit))
 		}
 	}
-	out := &stream{c: c}
+	out := newStream(c)
 	out.add("[")
 	for sent := 0; sent < limit; {
 		q.Limit = min(limit-sent, atOnce)
@@ -233,7 +233,7 @@ func (h *Handler) postByRefs(c call) error {
 	if err != nil {
 		return err
 	}
-	out := &stream{c: c}
+	out := newStream(c)
 	out.add(`{"items":[`)
 	for from := 0; from < len(refs); from += atOnce {
 		hits, view, err := h.catalog.Lookup(c.Context(), refs[from:min(from+atOnce, len(refs))])
@@ -337,7 +337,7 @@ func (h *Handler) answerFacets(c call, facets []string, filter index.Filter) err
 	if err != nil {
 		return err
 	}
-	out := &stream{c: c}
+	out := newStream(c)
 	out.add(`{"facets":{`)
 	seen := map[string]bool{}
 	for _, facet := range facets {

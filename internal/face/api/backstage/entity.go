@@ -19,7 +19,8 @@ type annotation struct {
 func (h *Handler) whence(e *catalog.Entity) whence {
 	write := func(all map[string]string) (list []annotation) {
 		for _, key := range slices.Sorted(maps.Keys(all)) {
-			list = append(list, annotation{key, appendText(append(appendText(nil, key), ':'), all[key])})
+			text := make([]byte, 0, len(key)+len(all[key])+len(`"":""`))
+			list = append(list, annotation{key, appendText(append(appendText(text, key), ':'), all[key])})
 		}
 		return list
 	}
@@ -29,6 +30,20 @@ func (h *Handler) whence(e *catalog.Entity) whence {
 
 func has(list []annotation, key []byte) bool {
 	return slices.ContainsFunc(list, func(a annotation) bool { return sameText(key, a.key) })
+}
+
+// room gives about how much is written of an entity beside its document, in bytes.
+func room(e *catalog.Entity, from whence) int {
+	n := 200
+	for _, r := range e.Relations {
+		n += len(r.Type) + len(r.Target.Kind) + len(r.Target.Namespace) + len(r.Target.Name) + len(`{"type":"","targetRef":":/"},`)
+	}
+	for _, list := range [][]annotation{from.always, from.usual} {
+		for _, a := range list {
+			n += len(a.written) + 1
+		}
+	}
+	return n
 }
 
 // appendOne writes an entity whose document has been read.

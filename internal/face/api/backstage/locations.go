@@ -112,7 +112,7 @@ func (h *Handler) getAncestry(c call) error {
 		return err
 	}
 	seen := map[ref.Entity]bool{}
-	out := &stream{c: c}
+	out := newStream(c)
 	out.text = appendText(append(out.text, `{"rootEntityRef":`...), r.String())
 	out.add(`,"items":[`)
 	for i := 0; i < len(ancestors); i++ {
@@ -267,7 +267,7 @@ func (h *Handler) previewLocation(c call, space string, target catalog.Target) e
 }
 
 func (h *Handler) getLocations(c call) error {
-	out := &stream{c: c}
+	out := newStream(c)
 	out.add("[")
 	n := 0
 	err := h.eachLocation(c, func(l catalog.Location) bool {

@@ -208,7 +208,7 @@ func (h *Handler) answerListing(c call, l listing) error {
 			q.After = l.cursor.position()
 		}
 	}
-	out := &stream{c: c}
+	out := newStream(c)
 	out.add(`{"items":[`)
 	var next, previous *index.Position
 	for sent := 0; ; {

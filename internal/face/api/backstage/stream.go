@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -19,6 +20,13 @@ type stream struct {
 	done  func()
 	text  []byte
 	begun bool
+}
+
+// buffers are those of answers that were sent.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func newStream(c call) *stream {
+	return &stream{c: c, text: (*buffers.Get().(*[]byte))[:0]}
 }
 
 func (s *stream) add(text string) { s.text = append(s.text, text...) }
@@ -70,6 +78,9 @@ func (s *stream) end() error {
 	s.begin()
 	defer s.done()
 	_, _ = s.out.Write(s.text) // the client is gone when this can't be written
+	if cap(s.text) <= 2*flushed {
+		buffers.Put(&s.text)
+	}
 	return nil
 }
 

@@ -94,7 +94,7 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string, keep
 	}
 	files := map[string]whence{} // of the same file many may come
 	for i, e := range found {
-		if e == nil {
+		if e.Entity == nil {
 			continue
 		}
 		file := e.Space + " " + e.Source + " " + e.File.Path
@@ -103,10 +103,10 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string, keep
 		}
 		from, known := files[file]
 		if !known {
-			from = h.whence(&e.Entity)
+			from = h.whence(e.Entity)
 			files[file] = from
 		}
-		texts[at[i]] = appendEntity(make([]byte, 0, len(e.Text)+1000), e.Text, &e.Entity, from)
+		texts[at[i]] = appendEntity(make([]byte, 0, len(e.Text)+room(e.Entity, from)), e.Text, e.Entity, from)
 		if keep {
 			h.written.put(hits[at[i]], view, texts[at[i]])
 		}
