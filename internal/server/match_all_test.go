@@ -225,6 +225,9 @@ func TestEveryChangeCanBeHeldToWhatWasSeen(t *testing.T) {
 				t.Errorf("%s, whatever it is: %d, the etag %s, %s", c.what, status, etag, text)
 			}
 		}
+		one := func(i int) any {
+			return map[string]any{"kinds": []string{"Component", "API", "System", "Domain", "Resource", "Location"}[i : i+1]}
+		}
 		// Of several who have seen the same, one is first.
 		for _, c := range []struct {
 			method, path string
@@ -232,9 +235,8 @@ func TestEveryChangeCanBeHeldToWhatWasSeen(t *testing.T) {
 		}{
 			{"PATCH", repo, func(i int) any { return map[string]any{"description": fmt.Sprint("of ", i)} }},
 			{"PATCH", d.at(p.Number), func(i int) any { return map[string]any{"title": fmt.Sprint("of ", i)} }},
-			{"PUT", "/spaces/payments/location-rules", func(i int) any {
-				return map[string]any{"kinds": []string{"Component", "API", "System", "Domain", "Resource", "Location"}[i : i+1]}
-			}},
+			{"PUT", rules, one},
+			{"PUT", "/spaces/payments/location-rules", one}, // of which nobody has said anything yet
 		} {
 			seen := at(c.path)()
 			answers := make([]int, 6)
