@@ -143,15 +143,13 @@ func TestADiscoveredRepositoryIsReadByAPI(t *testing.T) {
 		// While the forge does not let it read, what was good stays.
 		head := repository("mono").Head
 		set("no-token-of-anybody")
-		refresh := func() client.Location {
-			t.Helper()
-			l, err := client.Post[client.Location](ctx, w.admin, "/locations/"+till.Location+"/refresh", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return l
+		refresh := func() error {
+			_, err := client.Post[client.Location](ctx, w.admin, "/locations/"+till.Location+"/refresh", nil)
+			return err
 		}
-		refresh()
+		if err := refresh(); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("read by credentials that have ended: %v", err)
+		}
 		until("trouble of the location", func() (bool, error) {
 			l, err := client.Get[client.Location](ctx, w.admin, "/locations/"+till.Location, nil)
 			return l.Error != "", err
@@ -162,7 +160,9 @@ func TestADiscoveredRepositoryIsReadByAPI(t *testing.T) {
 			}
 		}
 		set(token)
-		refresh()
+		if err := refresh(); err != nil {
+			t.Error(err)
+		}
 		until("end of the trouble", func() (bool, error) {
 			l, err := client.Get[client.Location](ctx, w.admin, "/locations/"+till.Location, nil)
 			return l.Error == "" && l.Commit == head, err

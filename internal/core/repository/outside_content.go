@@ -66,7 +66,7 @@ func (s *Service) compared(ctx context.Context, r Repository, a ask) error {
 			}
 			if told != nil {
 				moved[0].told = true
-				if moved[0].Old == Zero && git.IsHash(told.old) {
+				if moved[0].Old == Zero && git.IsHash(told.old) && !r.Outside.complete {
 					moved[0].Old = told.old
 				}
 			}

@@ -354,6 +354,7 @@ func TestAForgeThatIsAwaySaysNothing(t *testing.T) {
 			}
 		}
 		// It was there, and is not when its branches are asked for.
+		a.moved(9000)
 		a.set(func(a *away) { a.unseen, a.leaves = nil, true })
 		if _, err := b.Fetch(accesstest.As("alice"), "default/shop"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a repository that is gone: %v", err)
