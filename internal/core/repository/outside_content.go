@@ -51,44 +51,47 @@ func (s *Service) compared(ctx context.Context, r Repository, a ask) error {
 	if err != nil {
 		return err
 	}
-	tell := func(by mark, told *sent) error {
-		for range settleAttempts {
-			r, known, err := s.known(ctx, r.ID)
-			if err != nil {
-				return err
-			}
-			known = slices.DeleteFunc(known, func(k Ref) bool { return there[k.Name] == "" && !r.Outside.complete })
-			moved := slices.DeleteFunc(differences(r, known, there), func(p Push) bool {
-				return told != nil && p.Ref != told.ref || p.Old == p.New
-			})
-			if len(moved) == 0 {
-				return nil
-			}
-			if told != nil {
-				moved[0].told = true
-				if moved[0].Old == Zero && git.IsHash(told.old) && !r.Outside.complete {
-					moved[0].Old = told.old
-				}
-			}
-			r.dirty = &by
-			if err := s.touch(ctx, r, moved); err != nil {
-				return err
-			}
-			if done, err := s.record(ctx, r, moved, false); done || err != nil {
-				return err
-			}
-		}
-		return fault.Errorf(fault.Unavailable, "repository %s is changed all the time by somebody else", r.ID)
-	}
 	for _, p := range a.pushes {
 		if cmp.Or(there[p.ref], Zero) != p.hash {
 			continue // it has moved on since
 		}
-		if err := tell(p.by, &p); err != nil {
+		if err := s.recordThere(ctx, r.ID, there, p.by, &p); err != nil {
 			return fault.Wrap(err, "record a push to %s", r.FullName())
 		}
 	}
-	return fault.Wrap(tell(mark{actor: "system"}, nil), "record a push to %s", r.FullName())
+	return fault.Wrap(s.recordThere(ctx, r.ID, there, mark{actor: "system"}, nil), "record what has moved in %s", r.FullName())
+}
+
+// recordThere is settle with what references are at a forge in place of a folder: those that by moved, or the one that the forge told
+// of.
+func (s *Service) recordThere(ctx context.Context, id string, there map[string]string, by mark, told *sent) error {
+	for range settleAttempts {
+		r, known, err := s.known(ctx, id)
+		if err != nil {
+			return err
+		}
+		known = slices.DeleteFunc(known, func(k Ref) bool { return there[k.Name] == "" && !r.Outside.complete })
+		moved := slices.DeleteFunc(differences(r, known, there), func(p Push) bool {
+			return told != nil && p.Ref != told.ref || p.Old == p.New
+		})
+		if len(moved) == 0 {
+			return nil
+		}
+		if told != nil {
+			moved[0].told = true
+			if moved[0].Old == Zero && git.IsHash(told.old) && !r.Outside.complete {
+				moved[0].Old = told.old
+			}
+		}
+		r.dirty = &by
+		if err := s.touch(ctx, r, moved); err != nil {
+			return err
+		}
+		if done, err := s.record(ctx, r, moved, false); done || err != nil {
+			return err
+		}
+	}
+	return fault.Errorf(fault.Unavailable, "repository %s is changed all the time by somebody else", id)
 }
 
 // branchesThere gives where references are at the forge; Zero for one that is followed and is not there.
@@ -187,7 +190,7 @@ func (s *Service) commitByAPI(ctx context.Context, r Repository, rev string) (co
 		return "", none
 	}
 	if err := s.look(ctx, r.ID, ask{branches: []string{name}}); err != nil {
-		return "", fault.Wrap(err, "repository %s", r.FullName())
+		return "", away(err)
 	}
 	if err = row(); !fault.Is(err, fault.NotFound) {
 		return commit, err
