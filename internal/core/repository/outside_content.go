@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha1"
@@ -292,7 +293,7 @@ func (c *content) read(ctx context.Context, file string, limit int64) ([]byte, e
 
 // mayBeLink tells whether a text can be what a symbolic link says: most files end a line.
 func mayBeLink(text []byte) bool {
-	return len(text) > 0 && len(text) < linkBytes && !strings.ContainsAny(string(text), "\n\x00")
+	return len(text) > 0 && len(text) < linkBytes && !bytes.ContainsAny(text, "\n\x00")
 }
 
 // missing tells why a forge gives no file at a path: one on whose way is a symbolic link is git's to find.

@@ -17,6 +17,7 @@ export function Outside({ repo }: { repo: Repository }) {
   const o = repo.outside;
   if (!o) return null;
   const byApi = o.content === 'api' && !o.cloned;
+  const busy = byApi ? 'being looked at' : 'being fetched';
   const full = `${repo.namespace}/${repo.name}`;
   return (
     <>
@@ -33,7 +34,7 @@ export function Outside({ repo }: { repo: Repository }) {
             <Text size="sm">{o.remote}</Text>
           )}
           <Text size="sm" c="dimmed" component="span">
-            {o.fetching ? byApi ? 'being looked at' : 'being fetched' : <Looked at={o.looked ?? o.fetched} byApi={byApi} />}
+            {o.fetching ? busy : <Looked at={o.looked ?? o.fetched} byApi={byApi} />}
           </Text>
           {byApi && (
             <Text size="sm" c="dimmed" component="span">
