@@ -72,7 +72,11 @@ export function Outside({ repo }: { repo: Repository }) {
         </div>
       )}
       {o.trouble && (
-        <Alert color="red" variant="light" title={byApi ? "It can't be read at its forge" : "It can't be fetched from its forge"}>
+        <Alert
+          color="red"
+          variant="light"
+          title={byApi ? "It can't be read at its forge" : "It can't be fetched from its forge"}
+        >
           {o.trouble}
           <Text size="sm" mt="xs">
             {o.troubleSince && (
