@@ -130,7 +130,24 @@ func TestADiscoveredRepositoryIsReadByAPI(t *testing.T) {
 		if n := pushes("shop", commit); n != 1 {
 			t.Errorf("the push is told %d times", n)
 		}
-		// Without one somebody asks.
+		// What is proposed there is known here, and how far it has come.
+		g.Do(ann, http.MethodPost, "/repos/"+org+"/shop/contents/docs.md", map[string]any{
+			"branch": "main", "new_branch": "idea", "message": "idea", "content": base64.StdEncoding.EncodeToString([]byte("idea\n")),
+		})
+		g.Do(ann, http.MethodPost, "/repos/"+org+"/shop/pulls", map[string]any{"base": "main", "head": "idea", "title": "An idea"})
+		var proposed client.Proposal
+		until("the proposal", func() (bool, error) {
+			all, err := client.All[client.Proposal](ctx, w.admin, "/proposals", url.Values{"repository": {org + "/shop"}})
+			if len(all) == 1 {
+				proposed = all[0]
+			}
+			return len(all) == 1, err
+		})
+		if proposed.Title != "An idea" || proposed.Base != commit || proposed.Ahead != 1 || proposed.Behind != 0 {
+			t.Errorf("the proposal is %+v", proposed)
+		}
+		uncloned("shop")
+		// Without a webhook somebody asks.
 		commit = write("mono", "services/till/catalog-info.yaml", component("till", "two"))
 		write("mono", "services/desk/catalog-info.yaml", component("desk", "new"))
 		if _, err := client.Post[client.Repository](ctx, w.admin, "/repositories/"+org+"/mono/fetch", nil); err != nil {

@@ -130,8 +130,11 @@ func (r Repository) announces(p Push) bool {
 
 // met tells whether a reference is only seen for the first time: nobody is known to have pushed it just now.
 func (r Repository) met(p Push) bool {
-	return r.Outside != nil && !r.Outside.complete && p.Old == Zero && !p.told
+	return r.partial() && p.Old == Zero && !p.told
 }
+
+// partial tells whether the rows have never had all references.
+func (r Repository) partial() bool { return r.Outside != nil && !r.Outside.complete }
 
 // belongs refuses to change here what belongs to the forge.
 func (r Repository) belongs(c Change) error {

@@ -441,6 +441,28 @@ func TestAMirrorThatWasNotRecorded(t *testing.T) {
 	}
 }
 
+// From the clone on a branch that is new was pushed, also when the clone brought nothing that was not known, and when it was not
+// recorded.
+func TestABranchThatIsNewAfterTheClone(t *testing.T) {
+	for name, cloned := range map[string]func(b *bench, a *away, r repository.Repository){
+		"for a reader": func(b *bench, _ *away, r repository.Repository) { b.history(r) },
+		"and killed": func(b *bench, a *away, r repository.Repository) {
+			b.must("", "clone", "-q", "--mirror", a.address(), b.mirror(r))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			byAPI(t, map[string]string{"x": "1\n"}, func(t *testing.T, b *bench, a *away, r repository.Repository, first string) {
+				b.must("work", "push", "-q", "origin", ":side")
+				cloned(b, a, r)
+				b.must("work", "push", "-q", "origin", "HEAD:fresh")
+				b.fetch()
+				b.same("pushes", b.pushes("default/shop"), "system refs/heads/main "+nothing+" "+short(first), "system refs/heads/fresh "+nothing+" "+short(first))
+				b.mirrors(a, r)
+			})
+		})
+	}
+}
+
 // More branches than are asked for one by one are listed at once, and still those alone are followed that somebody asked for.
 func TestManyBranchesByAPI(t *testing.T) {
 	byAPI(t, map[string]string{"x": "1\n"}, func(t *testing.T, b *bench, a *away, r repository.Repository, first string) {

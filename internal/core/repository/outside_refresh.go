@@ -212,7 +212,7 @@ func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Dur
 	}
 	if missing {
 		err = s.filled(ctx, r, remote, refs)
-	} else if err = s.fetched(ctx, r, remote, refs, a.pushes); err == nil && !r.Outside.complete {
+	} else if err = s.fetched(ctx, r, remote, refs, a.pushes); err == nil && r.partial() {
 		err = s.Settle(ctx, r.ID) // what was filled and could not be recorded
 	}
 	if err != nil {

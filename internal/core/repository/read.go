@@ -65,7 +65,7 @@ func (s *Service) Refs(ctx context.Context, fullName string) (refs []Ref, err er
 	if err != nil {
 		return nil, err
 	}
-	if s.byAPI(r) && !r.Outside.complete {
+	if s.byAPI(r) && r.partial() {
 		done, err := s.use(ctx, r)
 		if err != nil {
 			return nil, err

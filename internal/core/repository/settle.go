@@ -53,7 +53,7 @@ func (s *Service) begin(ctx context.Context, id string, m mark) error {
 // isSettled tells whether the rows say what git's files say. Without the lock a push in between makes it false.
 func (s *Service) isSettled(ctx context.Context, id string) (bool, error) {
 	r, known, err := s.known(ctx, id)
-	if err != nil || r.dirty != nil {
+	if err != nil || r.dirty != nil || r.partial() {
 		return false, err
 	}
 	actual, err := s.git.Refs(ctx, s.folder(id))
@@ -114,7 +114,7 @@ func (s *Service) settle(ctx context.Context, id string) error {
 			return err
 		}
 		moved := differences(r, known, actual)
-		if len(moved) == 0 && r.dirty == nil {
+		if len(moved) == 0 && r.dirty == nil && !r.partial() {
 			return nil
 		}
 		if err := s.touch(ctx, r, moved); err != nil {
