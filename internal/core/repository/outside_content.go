@@ -141,6 +141,8 @@ func (s *Service) branchesThere(ctx context.Context, r Repository, known []Ref, 
 		switch {
 		case fault.Is(err, fault.NotFound), err == nil && b.Name != branch: // a forge leads from a former name to the new one
 			there[name], gone = Zero, true
+		case fault.Is(err, fault.Invalid):
+			continue // no branch can be called so there
 		case err != nil:
 			return nil, err
 		case !git.IsHash(b.Commit) || b.Commit == Zero:
