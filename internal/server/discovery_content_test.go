@@ -26,7 +26,7 @@ import (
 func TestADiscoveredRepositoryIsReadByAPI(t *testing.T) {
 	t.Parallel()
 	g := giteatest.Start(t)
-	scopes := []string{"write:repository", "write:organization", "read:user"}
+	scopes := []string{"write:repository", "write:issue", "write:organization", "read:user"}
 	ann := g.Person("ann", scopes...)
 	eachHouse(t, func(t *testing.T, h *House, server *httptest.Server) {
 		org := "apis-" + strings.ToLower(string(h.DB.Dialect()))
