@@ -39,7 +39,9 @@ type Outside struct {
 	Remote       string     `json:"remote" doc:"OWNER/NAME at the forge."`
 	URL          string     `json:"url,omitempty" doc:"Of its page at the forge."`
 	Private      bool       `json:"private"`
-	Fetched      *time.Time `json:"fetched,omitempty" doc:"When something had moved there last, and was fetched; absent until it was fetched for the first time."`
+	Content      string     `json:"content" enum:"clone,api" doc:"How it is read: clone, from a clone here; api, by the forge's API as long as nobody needed its history."`
+	Cloned       bool       `json:"cloned" doc:"A clone of it is here now."`
+	Fetched      *time.Time `json:"fetched,omitempty" doc:"When something had moved there last, and was fetched; absent until it was looked at for the first time."`
 	Looked       *time.Time `json:"looked,omitempty" doc:"When the forge was asked last with success; absent when not since the server started."`
 	Next         *time.Time `json:"next,omitempty" doc:"When it is asked next."`
 	Fetching     bool       `json:"fetching" doc:"It is being asked, or fetched, at this moment."`

@@ -241,6 +241,7 @@ func (h *House) core() (err error) {
 	h.Repositories.Touching(h.Catalog.Touched)
 	h.Repositories.Reaches(repository.Reach{Check: h.Outbound.Check, Proxy: h.Egress.URL(), HTTP: h.Outbound.Transport(), Secrets: h.Secrets, Seal: h.Keeper})
 	h.Catalog.Read(h.Repositories.Platform())
+	h.Catalog.Connects(h.connect)
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())
 	h.Runs = run.NewService(run.Deps{

@@ -197,6 +197,23 @@ chapter('A repository here is mirrored to one at the forge', async () => {
   assert.equal(head(`http://ann:${token}@${gitea.host}/acme/copy`), head('origin'));
 });
 
+chapter('A repository that is read by API says so, and is cloned for who looks at its files', async () => {
+  await gitea.api(token, 'POST', '/orgs/acme/repos', { name: 'till', private: true, default_branch: 'main', auto_init: true });
+  const connect = { remote: 'acme/till', namespace: 'crew', content: 'api' };
+  await server.api('POST', '/integrations/default/gitea/repositories', connect);
+  await page.goto('/repositories/crew/till?tab=settings');
+  await main().getByText("read by the forge's API; cloned when somebody needs its history").waitFor();
+  await main().getByText(/^looked at/).waitFor();
+  await main().getByRole('button', { name: 'Look now' }).waitFor();
+  await told.sound(page, 'a repository that is read by API');
+  await picture(page, 'outside-by-api', 'ROADBED_LOOKS');
+  await page.getByRole('tab', { name: 'Files' }).click();
+  await main().getByRole('row', { name: /^README.md/ }).waitFor();
+  await page.reload();
+  await main().getByRole('button', { name: 'Fetch now' }).waitFor();
+  assert.equal(await main().getByText("read by the forge's API").count(), 0);
+});
+
 chapter('Disconnecting forgets it here alone', async () => {
   await page.goto(`${shop}?tab=settings`);
   await main().getByText("are the forge's: change them there").waitFor();

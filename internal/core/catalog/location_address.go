@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"net/url"
 	"path"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -16,6 +18,41 @@ import (
 // known.
 func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
 	return s.targetAt(ctx, text, s.mayRead)
+}
+
+// Connector connects the repository that has its page at a forge, such as https://github.com/acme/shop, into a space, as the
+// principal of ctx; false when the principal has not one way to.
+type Connector func(ctx context.Context, space, page string) (connected bool, err error)
+
+// Connects says how TargetToAdd connects repositories. It comes before the first location.
+func (s *Service) Connects(c Connector) { s.connect = c }
+
+// TargetToAdd is TargetAt for who is about to register it in a space: a repository that is not connected is connected there, for its
+// files alone. It needs location:write in the space.
+func (s *Service) TargetToAdd(ctx context.Context, space, text string) (Target, error) {
+	t, err := s.TargetAt(ctx, text)
+	if s.connect == nil || !fault.Is(err, fault.Invalid) {
+		return t, err
+	}
+	space = cmp.Or(space, access.Root)
+	if s.access.Authorize(ctx, "location:write", space) != nil {
+		return t, err
+	}
+	address := strings.TrimPrefix(text, "url:")
+	pages := forgePages(address)
+	if u, wrong := url.Parse(address); len(pages) == 0 && wrong == nil && (u.Scheme == "https" || u.Scheme == "http") && !s.own(u.Host) && len(text) <= maxAddress {
+		pages = []forgePage{{page: repositoryPage(address)}}
+	}
+	for _, p := range pages {
+		connected, late := s.connect(ctx, space, p.page)
+		if late != nil {
+			return Target{}, late
+		}
+		if connected {
+			return s.TargetAt(ctx, text)
+		}
+	}
+	return t, err
 }
 
 // targetAt is TargetAt of the repositories that are known.

@@ -47,6 +47,7 @@ type Service struct {
 	ledger       *ledger.Ledger
 	queue        *queue.Queue
 	repositories Repositories
+	connect      Connector // nil: nothing is connected by itself
 	people       People
 	addresses    []string
 	follower     follower

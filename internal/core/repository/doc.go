@@ -34,6 +34,15 @@
 // was written down by whom: a fetch that finds it records it as theirs, whatever was killed. Only one at a time speaks with
 // the forge of a repository, so that no older list of references is taken for a newer one.
 //
+// One that is connected with ContentAPI (outside_content.go) has no mirror until somebody needs one. Until then its files are what
+// the forge's API gives, and its rows are the references that somebody asked for or was told of, which are compared by API; they move
+// in one transaction with their entries, without a mark, since no folder moves with them. Whether they are all of its references is
+// in its row (complete), from the first settlement of a mirror on: before that, a reference that is new to the rows was not pushed,
+// unless the forge told so, and no entry tells of it but for the default branch's; after that it was, also while the mirror is
+// dropped again, when git lists the references without a folder. What the API does not tell as git would (links, lists that are cut)
+// fills the mirror. A forge that does not answer as it should says nothing of files: that is fault.Unavailable and not
+// fault.NotFound.
+//
 // The mirrors are the cache of clones (outside_mirror.go): filled apart and whole before they are in their place, dropped when
 // they take too much and nobody reads them. Readers say so (reach, use), and lack nothing that the forge has.
 //

@@ -64,7 +64,18 @@ func (s *Service) RemoveBranch(ctx context.Context, fullName, branch, ifMatch st
 
 // Standing tells how a source stands to the target that it is to be brought into; see git.Standing.
 func (p Platform) Standing(ctx context.Context, repository, target, source string) (standing git.Standing, err error) {
-	err = p.at(ctx, repository, []string{target, source}, func(dir string) error {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return standing, err
+	}
+	done, err := p.s.readByAPI(ctx, r, source, func(c *content) (err error) {
+		standing, err = c.standing(ctx, target)
+		return err
+	})
+	if done {
+		return standing, err
+	}
+	err = p.s.reading(ctx, r, []string{target, source}, func(dir string) error {
 		standing, err = p.s.git.Standing(ctx, dir, target, source)
 		return err
 	})

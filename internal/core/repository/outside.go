@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"path"
@@ -23,12 +24,14 @@ type Outside struct {
 	RemoteID     string // at the forge; stays when it is renamed there
 	URL          string // of its page there
 	Private      bool
+	Content      string    // how it is read: ContentClone or ContentAPI
 	Fetched      time.Time // when something was found to have moved last; zero until it was fetched for the first time
 	Trouble      string    // why it can't be fetched; "" when it can
 	TroubleKind  string    // the fault's: unauthenticated, denied, not found, …
 	TroubleSince time.Time
 
-	view view
+	complete bool // its rows have had all references, and not only those that were asked for
+	view     view
 }
 
 // view is what was seen of a repository at its forge. It outlives a restart, so that a look at many in which nothing has
@@ -66,6 +69,9 @@ func (t Terms) lag() time.Duration {
 	}
 	return 0
 }
+
+// Covers tells whether they are for a repository (OWNER/NAME).
+func (t Terms) Covers(remote string) bool { return t.check(remote) == nil }
 
 // check refuses a repository (OWNER/NAME) that an integration is not for.
 func (t Terms) check(remote string) error {
@@ -116,10 +122,19 @@ func (s *Service) Join(o OutsideOptions) {
 func (r Repository) first() bool { return r.Outside != nil && r.Outside.Fetched.IsZero() }
 
 // announces tells whether a reference that moved is told in the ledger. What a repository had when it was connected was
-// not pushed then; the head of its default branch is told all the same, for those who look at what is on it.
+// not pushed then, nor when it was seen for the first time later; the head of its default branch is told all the same, for those
+// who look at what is on it.
 func (r Repository) announces(p Push) bool {
-	return !r.first() || p.Ref == "refs/heads/"+r.DefaultBranch
+	return !r.met(p) || p.Ref == "refs/heads/"+r.DefaultBranch
 }
+
+// met tells whether a reference is only seen for the first time: nobody is known to have pushed it just now.
+func (r Repository) met(p Push) bool {
+	return r.partial() && p.Old == Zero && !p.told
+}
+
+// partial tells whether the rows have never had all references.
+func (r Repository) partial() bool { return r.Outside != nil && !r.Outside.complete }
 
 // belongs refuses to change here what belongs to the forge.
 func (r Repository) belongs(c Change) error {
@@ -151,10 +166,11 @@ type NewOutside struct {
 	Name        string // "" is its name at the forge
 	Integration string // NAMESPACE/NAME
 	Remote      string // OWNER/NAME at the forge
+	Content     string // "" is ContentClone
 }
 
 // Connect makes a repository that lives at a forge: it is read and followed from here, and pushed to there. Nothing is
-// changed at the forge. It is fetched soon, by Run. It needs repository:create in the space and integration:use for the
+// changed at the forge. It is looked at soon, by Run: then its mirror is fetched, or in ContentAPI asked where its branches are. It needs repository:create in the space and integration:use for the
 // integration; it fails with fault.Conflict when the name is taken or the remote is connected already, and as the forge
 // does.
 func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error) {
@@ -164,6 +180,9 @@ func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error)
 	n.Integration = strings.ToLower(strings.TrimSpace(n.Integration))
 	if n.Name == "" {
 		n.Name = localName(n.Remote)
+	}
+	if n.Content = cmp.Or(n.Content, ContentClone); n.Content != ContentClone && n.Content != ContentAPI {
+		return Repository{}, fault.Errorf(fault.Invalid, "%.50q is no way to read a repository; write %s or %s", n.Content, ContentClone, ContentAPI)
 	}
 	made := NewRepository{Space: n.Space, Namespace: n.Namespace, Name: n.Name}
 	if err := made.check(); err != nil {
@@ -197,7 +216,7 @@ func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error)
 	r := Repository{
 		ID: NewID(now), Namespace: made.Namespace, Name: made.Name, Space: made.Space, Description: clip(there.Description, 1000), DefaultBranch: branch,
 		Archived: there.Archived, Created: now, CreatedBy: actor.From(ctx).ID, Updated: now,
-		Outside: &Outside{Integration: n.Integration, Remote: there.Name, RemoteID: there.ID, URL: pageOf(there.URL), Private: there.Private},
+		Outside: &Outside{Integration: n.Integration, Remote: there.Name, RemoteID: there.ID, URL: pageOf(there.URL), Private: there.Private, Content: n.Content},
 	}
 	administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
 	err = s.db.Write(ctx, func(tx *store.Tx) error {

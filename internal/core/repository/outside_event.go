@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -70,16 +71,13 @@ func (s *Service) handlePush(ctx context.Context, r Repository, e forge.Event) (
 	if !strings.HasPrefix(p.Ref, "refs/heads/") && !strings.HasPrefix(p.Ref, "refs/tags/") {
 		return p.Ref + " is not followed", nil
 	}
-	hash := p.New
-	if hash == "" {
-		hash = Zero
-	}
+	hash := cmp.Or(p.New, Zero)
 	by, err := s.senderOf(ctx, r, e)
 	if err != nil {
 		return "", err
 	}
 	m := mark{actor: by, sender: e.Sender.ID, cause: ledger.Cause(ctx)}
-	if err := s.look(ctx, r.ID, ask{forced: true, pushes: []sent{{ref: p.Ref, hash: hash, by: m}}}); err != nil {
+	if err := s.look(ctx, r.ID, ask{forced: true, pushes: []sent{{ref: p.Ref, old: p.Old, hash: hash, by: m}}}); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s was fetched into %s", p.Ref, r.FullName()), nil

@@ -80,7 +80,7 @@ func (s *Service) use(ctx context.Context, r Repository) (release func(), err er
 		if s.mirrors.take(s.folder(r.ID), r.ID, s.now()) {
 			return sync.OnceFunc(func() { s.mirrors.give(r.ID) }), nil
 		}
-		if err := s.look(ctx, r.ID, ask{}); err != nil {
+		if err := s.look(ctx, r.ID, ask{mirror: true}); err != nil {
 			return nil, fault.Wrap(err, "repository %s", r.FullName())
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // mirrored are the references that are followed.
 var mirrored = [...]string{"refs/heads/", "refs/tags/"}
 
-// look asks the forge about an outside repository and fetches what has moved there. All who ask at the same time share
+// look asks the forge about an outside repository and fetches what has moved there, or asks by the forge's API. All who ask at the same time share
 // one look. While a trouble lasts the forge is asked at the time that is set for it, unless the look is forced.
 func (s *Service) look(ctx context.Context, id string, a ask) error {
 	if s.outside.Forges == nil {
@@ -30,9 +30,7 @@ func (s *Service) look(ctx context.Context, id string, a ask) error {
 			failed = w.failed
 			return
 		}
-		w.asks.forced = w.asks.forced || a.forced
-		w.asks.commits = append(w.asks.commits, a.commits...)
-		w.asks.pushes = append(w.asks.pushes, a.pushes...)
+		w.asks.and(a)
 	})
 	if failed != nil {
 		return failed
@@ -42,7 +40,7 @@ func (s *Service) look(ctx context.Context, id string, a ask) error {
 		s.watches.with(id, func(w *watch) { a, w.asks = w.asks, ask{} })
 		err := s.refresh(actor.AsSystem(ctx), id, a)
 		if fault.Is(err, fault.Canceled) { // what was asked for is not forgotten
-			s.watches.with(id, func(w *watch) { w.asks.forced = true })
+			s.watches.with(id, func(w *watch) { w.asks.and(ask{forced: true, branches: a.branches, pushes: a.pushes}) })
 			return err
 		}
 		s.planned(id, err)
@@ -185,14 +183,24 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 	return fault.Wrap(err, "follow %s", there.Name)
 }
 
-// bring fetches what has moved, and notes in v what was seen then. behind counts the references that moved there and not
+// bring fetches what has moved, or without a mirror asks for it, and notes in v what was seen then. behind counts the references that moved there and not
 // here, when it fails.
 func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Duration, a ask) (behind int, err error) {
 	now := s.now()
 	missing := !isFolder(s.folder(r.ID))
+	byAPI := missing && r.Outside.Content == ContentAPI
 	unmoved := v.changed != 0 && v.changed == v.quiet && now.Sub(store.FromMicros(v.listed)) < relist
-	if unmoved && !missing && a.none() && !r.first() {
+	if unmoved && (!missing || byAPI) && a.none() && !r.first() {
 		return 0, nil
+	}
+	if byAPI {
+		if err := s.compared(ctx, r, a); err != nil {
+			return 0, err
+		}
+		if !a.mirror {
+			s.listed(r.ID, v, lag, now)
+			return 0, nil
+		}
 	}
 	remote, err := s.remoteOf(ctx, r)
 	if err != nil {
@@ -204,19 +212,24 @@ func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Dur
 	}
 	if missing {
 		err = s.filled(ctx, r, remote, refs)
-	} else {
-		err = s.fetched(ctx, r, remote, refs, a.pushes)
+	} else if err = s.fetched(ctx, r, remote, refs, a.pushes); err == nil && r.partial() {
+		err = s.Settle(ctx, r.ID) // what was filled and could not be recorded
 	}
 	if err != nil {
 		return s.behind(ctx, r.ID, refs), err
 	}
-	s.watches.with(r.ID, func(w *watch) {
-		if v.changed != 0 && w.seen == v.changed && now.Sub(store.FromMicros(v.changed)) > lag { // what moved in that second was seen by this list
-			v.quiet, v.listed = v.changed, store.Micros(now)
+	s.listed(r.ID, v, lag, now)
+	return 0, s.bringCommits(ctx, r, remote, a.commits)
+}
+
+// listed notes that the references were compared at a time.
+func (s *Service) listed(id string, v *view, lag time.Duration, at time.Time) {
+	s.watches.with(id, func(w *watch) {
+		if v.changed != 0 && w.seen == v.changed && at.Sub(store.FromMicros(v.changed)) > lag { // what moved in that second was seen by this list
+			v.quiet, v.listed = v.changed, store.Micros(at)
 		}
 		w.seen = v.changed
 	})
-	return 0, s.bringCommits(ctx, r, remote, a.commits)
 }
 
 // remoteOf gives how git reaches the repository now.
@@ -376,7 +389,7 @@ func (s *Service) note(ctx context.Context, r Repository, v view, failed error) 
 		} else {
 			first := o.TroubleKind == ""
 			o.Trouble, o.TroubleKind, o.TroubleSince = "", "", time.Time{}
-			if err := setFetched(ctx, tx, id, now); err != nil || first { // an empty repository
+			if err := setFetched(ctx, tx, id, now, o.Fetched.IsZero()); err != nil || first { // an empty repository
 				return err
 			}
 		}

@@ -38,6 +38,9 @@ type away struct {
 	mu       sync.Mutex
 	there    forge.Repository
 	fails    error
+	unseen   error // in place of content
+	leaves   bool  // after it said what the repository is
+	cut      bool  // lists of files are
 	terms    repository.Terms
 	password string
 	asked    atomic.Int64 // by the API
@@ -45,6 +48,7 @@ type away struct {
 	api      *http.Client
 	lists    atomic.Int64 // by git, for references
 	packs    atomic.Int64 // by git, for objects
+	spoken   atomic.Int64 // by git, for either, with the credentials that the room was given
 	gate     atomic.Pointer[func()]
 }
 
@@ -70,6 +74,9 @@ func newAway(t testing.TB) *away {
 			w.Header().Set("WWW-Authenticate", "Basic")
 			http.Error(w, "sign in", http.StatusUnauthorized)
 			return
+		}
+		if user, _, _ := r.BasicAuth(); user == "token" {
+			a.spoken.Add(1)
 		}
 		_, path, _ := strings.Cut(r.URL.Path, ".git/")
 		switch path {
@@ -176,6 +183,11 @@ func (a awayForge) GetRepository(ctx context.Context, name string) (r forge.Repo
 		return r, err
 	}
 	defer answer.Body.Close()
+	a.set(func(a *away) {
+		if a.leaves {
+			a.fails = fault.Errorf(fault.NotFound, "there is no repository %s", name)
+		}
+	})
 	return r, json.NewDecoder(answer.Body).Decode(&r)
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 func insertOutside(ctx context.Context, tx *store.Tx, id string, o Outside) error {
-	_, err := tx.Exec(ctx, `INSERT INTO repository_outsides (repository, integration, remote, remote_id, url, private, fetched, mark, changed, quiet,
-		listed, trouble, trouble_kind, trouble_since) VALUES ($1, $2, $3, $4, $5, $6, 0, '', 0, 0, 0, '', '', 0)`, id, o.Integration, o.Remote, o.RemoteID, o.URL, o.Private)
+	_, err := tx.Exec(ctx, `INSERT INTO repository_outsides (repository, integration, remote, remote_id, url, private, content, complete, fetched, mark, changed, quiet,
+		listed, trouble, trouble_kind, trouble_since) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, '', 0, 0, 0, '', '', 0)`, id, o.Integration, o.Remote, o.RemoteID, o.URL, o.Private, o.Content)
 	return err
 }
 
@@ -47,9 +47,10 @@ func setRemote(ctx context.Context, tx *store.Tx, id string, o Outside) error {
 	return err
 }
 
-// setFetched writes when something was fetched.
-func setFetched(ctx context.Context, tx *store.Tx, id string, at time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET fetched = $2 WHERE repository = $1`, id, at)
+// setFetched writes when something was fetched; complete says that all of its references are in the rows.
+func setFetched(ctx context.Context, tx *store.Tx, id string, at time.Time, complete bool) error {
+	_, err := tx.Exec(ctx, `UPDATE repository_outsides SET fetched = $2, complete = CASE WHEN $3 = 1 THEN 1 ELSE complete END WHERE repository = $1`,
+		id, at, complete)
 	return err
 }
 

@@ -15,17 +15,27 @@ import (
 
 // ask is what somebody wants of the next look at an outside repository.
 type ask struct {
-	forced  bool     // the references are compared, whatever the forge says of changes
-	commits []string // that are to be there
-	pushes  []sent   // that a forge told of
+	forced   bool     // the references are compared, whatever the forge says of changes
+	mirror   bool     // it is to be there
+	branches []string // that are to be in the rows, as full references
+	commits  []string // that are to be there
+	pushes   []sent   // that a forge told of
 }
 
-func (a ask) none() bool { return !a.forced && len(a.commits) == 0 && len(a.pushes) == 0 }
+func (a ask) none() bool {
+	return !a.forced && !a.mirror && len(a.branches) == 0 && len(a.commits) == 0 && len(a.pushes) == 0
+}
+
+// and adds what somebody else wants.
+func (a *ask) and(b ask) {
+	a.forced, a.mirror = a.forced || b.forced, a.mirror || b.mirror
+	a.branches, a.commits, a.pushes = append(a.branches, b.branches...), append(a.commits, b.commits...), append(a.pushes, b.pushes...)
+}
 
 // sent is a push as a forge tells of it.
 type sent struct {
-	ref, hash string
-	by        mark
+	ref, old, hash string // old is "" when it is not told, or there was none
+	by             mark
 }
 
 // watch is what is known of an outside repository beside its rows; it is found out again after a restart.

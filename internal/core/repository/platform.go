@@ -3,6 +3,7 @@ package repository
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -27,6 +28,12 @@ func (s *Service) Platform() Platform { return Platform{s} }
 // It is the commit that the ledger knows. NotFound when there is none.
 func (p Platform) Head(ctx context.Context, repository, branch string) (commit string, err error) {
 	r, err := p.s.find(ctx, repository)
+	if err == nil && p.s.byAPI(r) {
+		if commit, err = p.s.commitByAPI(ctx, r, branch); !errors.Is(err, errGit) {
+			return commit, err
+		}
+		err = nil
+	}
 	if err != nil || branch == "" {
 		return p.resolved(ctx, r, branch, err)
 	}
@@ -136,16 +143,23 @@ func (p Platform) Get(ctx context.Context, repository string) (Repository, error
 }
 
 // ReadFile gives a file of at most limit bytes; see git.ReadFile for its errors.
-func (p Platform) ReadFile(ctx context.Context, repository, commit, file string, limit int64) (content []byte, err error) {
+func (p Platform) ReadFile(ctx context.Context, repository, commit, file string, limit int64) (text []byte, err error) {
 	r, err := p.s.find(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
-	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
-		content, err = p.s.git.ReadFile(ctx, dir, commit, file, limit)
+	done, err := p.s.readByAPI(ctx, r, commit, func(c *content) (err error) {
+		text, err = c.read(ctx, file, limit)
 		return err
 	})
-	return content, err
+	if done {
+		return text, err
+	}
+	err = p.s.atCommit(ctx, r, commit, func(dir, commit string) error {
+		text, err = p.s.git.ReadFile(ctx, dir, commit, file, limit)
+		return err
+	})
+	return text, err
 }
 
 // filesAtOnce is how many names of files are given at a time.
@@ -180,7 +194,10 @@ func (p Platform) Interdiff(ctx context.Context, repository, target, oldHead, ne
 
 // ReadFiles reads many files of one commit; see git.ReadFiles.
 func (p Platform) ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (found map[string][]byte, err error) {
-	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+	err = p.reading(ctx, repository, commit, func(c *content) (err error) {
+		found, err = c.readAll(ctx, files, limit)
+		return err
+	}, func(dir string) error {
 		found, err = p.s.git.ReadFiles(ctx, dir, commit, files, limit)
 		return err
 	})
@@ -213,19 +230,21 @@ func (p Platform) entries(ctx context.Context, repository, commit, folder string
 		return nil, err
 	}
 	var files []git.TreeEntry
-	err = p.s.atCommit(ctx, r, commit, func(_, commit string) error {
-		files = nil
-		return p.s.walk(ctx, r.ID, commit, folder, func(e git.TreeEntry) error {
-			if e.Type != "blob" || !wanted(e.Path) {
-				return nil
-			}
-			if len(files) == filesAtOnce {
-				return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
-			}
-			files = append(files, e)
+	take := func(e git.TreeEntry) error {
+		if e.Type != "blob" || !wanted(e.Path) {
 			return nil
-		})
-	})
+		}
+		if len(files) == filesAtOnce {
+			return fault.Errorf(fault.TooLarge, "there are more than %d files; name a folder further down", filesAtOnce)
+		}
+		files = append(files, e)
+		return nil
+	}
+	done, err := p.s.readByAPI(ctx, r, commit, func(c *content) error { return c.walk(ctx, folder, take) })
+	if !done {
+		files = nil
+		err = p.s.atCommit(ctx, r, commit, func(_, commit string) error { return p.s.walk(ctx, r.ID, commit, folder, take) })
+	}
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, nil
@@ -251,6 +270,23 @@ func (p Platform) Match(ctx context.Context, repository, commit, pattern string)
 	if _, err := path.Match(pattern, ""); err != nil || strings.Count(pattern, "**") > 4 {
 		return nil, fault.Errorf(fault.Invalid, "%q is not a pattern of paths; write it like services/*/catalog-info.yaml or **/*.yaml", pattern)
 	}
+	if !strings.ContainsAny(pattern, patterned) {
+		r, err := p.s.find(ctx, repository)
+		if err != nil {
+			return nil, err
+		}
+		var one []git.TreeEntry
+		done, err := p.s.readByAPI(ctx, r, commit, func(c *content) (err error) {
+			one, err = c.match(ctx, pattern)
+			return err
+		})
+		if fault.Is(err, fault.NotFound) {
+			err = nil // no commit
+		}
+		if done {
+			return one, err
+		}
+	}
 	parts := strings.Split(pattern, "/")
 	if parts[len(parts)-1] == "**" {
 		parts = append(parts, "*") // the folder itself is no file in it
@@ -260,7 +296,10 @@ func (p Platform) Match(ctx context.Context, repository, commit, pattern string)
 
 // ReadSome reads files of a commit until together they have total bytes; see git.ReadSome.
 func (p Platform) ReadSome(ctx context.Context, repository, commit string, files []string, limit, total int64) (some []git.Content, err error) {
-	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+	err = p.reading(ctx, repository, commit, func(c *content) (err error) {
+		some, err = c.readSome(ctx, files, limit, total)
+		return err
+	}, func(dir string) error {
 		some, err = p.s.git.ReadSome(ctx, dir, commit, files, limit, total)
 		return err
 	})
@@ -269,7 +308,10 @@ func (p Platform) ReadSome(ctx context.Context, repository, commit string, files
 
 // Hashes gives the hashes of files of a commit; what is not there is left out.
 func (p Platform) Hashes(ctx context.Context, repository, commit string, files []string) (hashes map[string]string, err error) {
-	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+	err = p.reading(ctx, repository, commit, func(c *content) (err error) {
+		hashes, err = c.hashes(ctx, files)
+		return err
+	}, func(dir string) error {
 		hashes, err = p.s.git.Hashes(ctx, dir, commit, files)
 		return err
 	})
@@ -324,10 +366,13 @@ func (p Platform) HeadsOf(ctx context.Context, branches [][2]string) (heads map[
 	return heads, nil
 }
 
+// patterned are the characters that make a pattern of a path.
+const patterned = `*?[\`
+
 // fixed gives the folder that every match of a pattern lies in.
 func fixed(pattern string) string {
 	folder := path.Dir(pattern)
-	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+	if i := strings.IndexAny(pattern, patterned); i >= 0 {
 		folder = path.Dir(pattern[:i] + "x")
 	}
 	if folder == "." {
@@ -369,11 +414,30 @@ func (p Platform) ChangedPaths(ctx context.Context, repository, from, to string)
 	if err != nil {
 		return nil, err
 	}
+	done, err := p.s.readByAPI(ctx, r, to, func(c *content) (err error) {
+		paths, err = c.changed(ctx, from)
+		return err
+	})
+	if done {
+		return paths, err
+	}
 	err = p.s.reading(ctx, r, []string{from, to}, func(string) error {
 		paths, err = p.s.changedPaths(ctx, r.ID, from, to)
 		return err
 	})
 	return paths, err
+}
+
+// reading runs byAPI where a repository is read so, and byGit in its folder otherwise.
+func (p Platform) reading(ctx context.Context, repository, commit string, byAPI func(c *content) error, byGit func(dir string) error) error {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return err
+	}
+	if done, err := p.s.readByAPI(ctx, r, commit, byAPI); done {
+		return err
+	}
+	return p.s.reading(ctx, r, []string{commit}, byGit)
 }
 
 // at runs fn, which reads revisions, in the folder of a repository.

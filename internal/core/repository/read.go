@@ -59,11 +59,18 @@ func (s *Service) Resolve(ctx context.Context, fullName, rev string) (commit str
 	return commit, err
 }
 
-// Refs gives branches, tags and notes by name, as the ledger knows them.
+// Refs gives branches, tags and notes by name, as the ledger knows them. One of which they were not all asked for is cloned first.
 func (s *Service) Refs(ctx context.Context, fullName string) (refs []Ref, err error) {
 	r, err := s.open(ctx, Read, fullName)
 	if err != nil {
 		return nil, err
+	}
+	if s.byAPI(r) && r.partial() {
+		done, err := s.use(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		refs, err = listRefs(ctx, tx, r.ID)

@@ -70,6 +70,13 @@ func (s *Service) changedPaths(ctx context.Context, id, from, to string) ([]stri
 
 // walk is git.Walk in the folder of a repository, but for a folder that is not there, which may have nothing in it.
 func (s *Service) walk(ctx context.Context, id, commit, folder string, fn func(git.TreeEntry) error) error {
+	return s.walkBy(id, commit, folder, fn, func(folder string, fn func(git.TreeEntry) error) error {
+		return s.git.Walk(ctx, s.folder(id), commit, folder, fn)
+	})
+}
+
+// walkBy is walk with what gives the entries when they are not known.
+func (s *Service) walkBy(id, commit, folder string, fn func(git.TreeEntry) error, by func(folder string, fn func(git.TreeEntry) error) error) error {
 	folder, err := git.CheckPath(folder)
 	if err != nil {
 		return err
@@ -93,7 +100,7 @@ func (s *Service) walk(ctx context.Context, id, commit, folder string, fn func(g
 		return nil
 	}
 	var all []git.TreeEntry
-	err = s.git.Walk(ctx, s.folder(id), commit, folder, func(e git.TreeEntry) error {
+	err = by(folder, func(e git.TreeEntry) error {
 		if len(all) <= recentNames {
 			all = append(all, e)
 		}

@@ -133,10 +133,10 @@ func (s *Service) compareAll(ctx context.Context) {
 		if err != nil || ctx.Err() != nil {
 			break
 		}
-		settled, missing := s.isSettled(ctx, id)
-		if fault.Is(missing, fault.NotFound) && s.fillsLater(ctx, id) {
+		if !isFolder(s.folder(id)) && s.fillsLater(ctx, id) {
 			continue
 		}
+		settled, missing := s.isSettled(ctx, id)
 		if missing == nil && !settled && !s.locks.busy(id) {
 			missing = s.Settle(ctx, id)
 		}

@@ -119,6 +119,7 @@ type Push struct {
 	Options map[string]string `json:"options,omitempty"` // of git push -o that mean something; see OptionSkip and those after it
 
 	touches []string // entities
+	told    bool     // by the forge, of which not all references are known here
 }
 
 // Branch gives the short name of the branch that was pushed; ok is false for a tag or note.

@@ -53,7 +53,7 @@ func (s *Service) begin(ctx context.Context, id string, m mark) error {
 // isSettled tells whether the rows say what git's files say. Without the lock a push in between makes it false.
 func (s *Service) isSettled(ctx context.Context, id string) (bool, error) {
 	r, known, err := s.known(ctx, id)
-	if err != nil || r.dirty != nil {
+	if err != nil || r.dirty != nil || r.partial() {
 		return false, err
 	}
 	actual, err := s.git.Refs(ctx, s.folder(id))
@@ -114,13 +114,13 @@ func (s *Service) settle(ctx context.Context, id string) error {
 			return err
 		}
 		moved := differences(r, known, actual)
-		if len(moved) == 0 && r.dirty == nil {
+		if len(moved) == 0 && r.dirty == nil && !r.partial() {
 			return nil
 		}
 		if err := s.touch(ctx, r, moved); err != nil {
 			return fault.Wrap(err, "record a push to %s", r.FullName())
 		}
-		done, err := s.record(ctx, r, moved)
+		done, err := s.record(ctx, r, moved, true)
 		if done || err != nil {
 			return fault.Wrap(err, "record a push to %s", r.FullName())
 		}
@@ -149,7 +149,7 @@ func (s *Service) touch(ctx context.Context, r Repository, moved []Push) (err er
 			continue
 		}
 		var files func() ([]string, error)
-		if p.Old != Zero {
+		if p.Old != Zero && isFolder(s.folder(r.ID)) {
 			files = func() ([]string, error) { return s.changedPaths(ctx, r.ID, p.Old, p.New) }
 		}
 		if p.touches, err = s.touched(ctx, r.Space, r.FullName(), files); err != nil {
@@ -191,16 +191,17 @@ func differences(r Repository, known []Ref, actual map[string]string) []Push {
 	return moved
 }
 
-// record writes the differences in transactions of settleChunk; with the last one the mark goes. It gives false when the
-// repository is no longer at the generation at which the differences were found.
-func (s *Service) record(ctx context.Context, r Repository, moved []Push) (done bool, err error) {
+// record writes the differences in transactions of settleChunk; with the last one the mark goes. complete says that they were
+// looked for among all references. It gives false when the repository is no longer at the generation at which the differences were
+// found.
+func (s *Service) record(ctx context.Context, r Repository, moved []Push, complete bool) (done bool, err error) {
 	generation := r.generation
 	for first := true; first || len(moved) > 0; first = false {
 		chunk := moved[:min(len(moved), settleChunk)]
 		moved = moved[len(chunk):]
 		current := false
 		err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
-			current, err = s.recordChunk(ctx, tx, r, generation, chunk, len(moved) == 0)
+			current, err = s.recordChunk(ctx, tx, r, generation, chunk, len(moved) == 0, complete)
 			return err
 		})
 		if err != nil || !current {
@@ -213,7 +214,7 @@ func (s *Service) record(ctx context.Context, r Repository, moved []Push) (done 
 	return true, nil
 }
 
-func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, generation int64, chunk []Push, last bool) (bool, error) {
+func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, generation int64, chunk []Push, last, complete bool) (bool, error) {
 	now := s.now()
 	var pushed time.Time
 	if len(chunk) > 0 {
@@ -258,7 +259,7 @@ func (s *Service) recordChunk(ctx context.Context, tx *store.Tx, r Repository, g
 		}
 	}
 	if r.Outside != nil && last {
-		return true, setFetched(ctx, tx, r.ID, now)
+		return true, setFetched(ctx, tx, r.ID, now, complete)
 	}
 	return true, nil
 }
@@ -278,7 +279,7 @@ func (s *Service) mover(ctx context.Context, tx *store.Tx, r Repository, p Push)
 	if r.dirty != nil {
 		by = *r.dirty
 	}
-	if r.first() {
+	if r.met(p) {
 		by.options = map[string]string{OptionSkip: ""}
 	}
 	return by, nil

@@ -27,7 +27,7 @@ const selectRepository = `SELECT r.id, r.namespace, r.name, r.space, r.descripti
   r.created_by, r.updated, r.pushed, r.deleted, r.deleted_by, r.purge, r.generation, r.dirty, r.dirty_actor, r.dirty_platform, r.dirty_cause, r.dirty_run, r.dirty_options,
   r.secret_check, r.push_limit, r.file_limit, r.object_limit, r.large_limit,
   r.dirty_sender, COALESCE(h.hash, ''), COALESCE(o.integration, ''), COALESCE(o.remote, ''), COALESCE(o.remote_id, ''), COALESCE(o.url, ''),
-  COALESCE(o.private, 0), COALESCE(o.fetched, 0), COALESCE(o.mark, ''), COALESCE(o.changed, 0), COALESCE(o.quiet, 0), COALESCE(o.listed, 0),
+  COALESCE(o.private, 0), COALESCE(o.content, ''), COALESCE(o.complete, 0), COALESCE(o.fetched, 0), COALESCE(o.mark, ''), COALESCE(o.changed, 0), COALESCE(o.quiet, 0), COALESCE(o.listed, 0),
   COALESCE(o.trouble, ''), COALESCE(o.trouble_kind, ''), COALESCE(o.trouble_since, 0),
   COALESCE(i.state, ''), COALESCE(i.url, ''), COALESCE(i.username, ''), COALESCE(i.secret, ''), COALESCE(i.every, 0), COALESCE(i.attempts, 0),
   COALESCE(i.due, 0), COALESCE(i.error, ''), COALESCE(i.fetched, 0), COALESCE(i.refs, 0), COALESCE(i.bytes, 0)
@@ -45,7 +45,7 @@ func scanRepository(row store.Row) (r Repository, err error) {
 	err = row.Scan(&r.ID, &r.Namespace, &r.Name, &r.Space, &r.Description, &r.DefaultBranch, &r.Protected, &r.Archived, &created,
 		&r.CreatedBy, &updated, &pushed, &deleted, &r.DeletedBy, &purge, &r.generation, &dirty, &m.actor, &m.platform, &m.cause, &m.run, &options,
 		&r.SecretCheck, &r.Limits.Push, &r.Limits.File, &r.Limits.Object, &r.Limits.Large,
-		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &fetched, &o.view.mark, &o.view.changed, &o.view.quiet, &o.view.listed, &o.Trouble, &o.TroubleKind, &since,
+		&m.sender, &r.Head, &o.Integration, &o.Remote, &o.RemoteID, &o.URL, &o.Private, &o.Content, &o.complete, &fetched, &o.view.mark, &o.view.changed, &o.view.quiet, &o.view.listed, &o.Trouble, &o.TroubleKind, &since,
 		&i.State, &i.URL, &i.Username, &i.Secret, &every, &i.Attempts, &due, &i.Error, &imported, &i.Refs, &i.Bytes)
 	if o.Integration != "" {
 		o.Fetched, o.TroubleSince = store.FromMicros(fetched), store.FromMicros(since)

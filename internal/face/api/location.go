@@ -71,7 +71,7 @@ func (a *API) listLocations(ctx context.Context, in *listLocationsInput) (*body[
 
 type addLocationInput struct {
 	Body struct {
-		Target     string `json:"target,omitempty" maxLength:"2000" example:"https://github.com/acme/shop/blob/main/catalog-info.yaml" doc:"Address of a file, as one copies it from where it is looked at: at the forge of a connected repository, or here. That of a folder or a repository is of the catalog-info.yaml in it. Instead of repository, path and ref."`
+		Target     string `json:"target,omitempty" maxLength:"2000" example:"https://github.com/acme/shop/blob/main/catalog-info.yaml" doc:"Address of a file, as one copies it from where it is looked at: at the forge of a repository that is connected, or that you may connect by one integration (it is connected then), or here. That of a folder or a repository is of the catalog-info.yaml in it. Instead of repository, path and ref."`
 		Repository string `json:"repository,omitempty" maxLength:"200" example:"payments/shop"`
 		Path       string `json:"path,omitempty" maxLength:"1000" doc:"File or pattern; catalog-info.yaml when absent."`
 		Ref        string `json:"ref,omitempty" maxLength:"250" doc:"Branch; the default one when absent."`
@@ -86,8 +86,10 @@ func (a *API) addLocation(ctx context.Context, in *addLocationInput) (*created[L
 	switch {
 	case in.Body.Target != "" && target != catalog.Target{}:
 		return nil, fault.Errorf(fault.Invalid, "target names the file; leave repository, path and ref out")
-	case in.Body.Target != "":
+	case in.Body.Target != "" && in.Body.DryRun:
 		target, err = a.Catalog.TargetAt(ctx, in.Body.Target)
+	case in.Body.Target != "":
+		target, err = a.Catalog.TargetToAdd(ctx, in.Body.Space, in.Body.Target)
 	case in.Body.Repository == "":
 		err = fault.Errorf(fault.Invalid, "name a repository, or give the address of a file as target")
 	}

@@ -12,7 +12,7 @@ func (a *API) outsideRoutes() {
 	register(a, operation("listOffers", http.MethodGet, offers, "repositories", "Repositories of a forge that can be connected, and those that are"), a.listOffers)
 	op := operation("connectRepository", http.MethodPost, offers, "repositories", "Connect a repository of a forge; nothing changes there")
 	op.DefaultStatus = 201
-	op.Description = "It is fetched right after; outside.fetched tells when it was for the first time."
+	op.Description = "It is looked at right after; outside.fetched tells when it was for the first time."
 	register(a, op, a.connectRepository)
 	op = operation("fetchRepository", http.MethodPost, "/repositories/{namespace}/{name}/fetch", "repositories", "Look now whether something has moved at the forge")
 	op.Description = "It does not wait for the fetch: outside.fetching and outside.looked of the repository tell how it goes."
@@ -42,13 +42,14 @@ type connectRepositoryInput struct {
 		Space     string `json:"space,omitempty" maxLength:"63" doc:"Empty for the root space."`
 		Namespace string `json:"namespace,omitempty" maxLength:"63" doc:"Empty for default."`
 		Name      string `json:"name,omitempty" maxLength:"100" doc:"Empty for its name at the forge."`
+		Content   string `json:"content,omitempty" enum:"clone,api" doc:"How it is read: clone, when empty, has it cloned now; api reads its files by the forge's API, and clones it when somebody needs its history."`
 	}
 }
 
 func (a *API) connectRepository(ctx context.Context, in *connectRepositoryInput) (*body[Repository], error) {
 	b := in.Body
 	r, err := a.Repositories.Connect(ctx, repository.NewOutside{
-		Integration: in.full(), Remote: b.Remote, Space: b.Space, Namespace: b.Namespace, Name: b.Name,
+		Integration: in.full(), Remote: b.Remote, Space: b.Space, Namespace: b.Namespace, Name: b.Name, Content: b.Content,
 	})
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (a *API) wireOutside(r repository.Repository) *Outside {
 	}
 	f := a.Repositories.Following(r)
 	return &Outside{
-		Integration: o.Integration, Remote: o.Remote, URL: o.URL, Private: o.Private, Fetched: moment(o.Fetched), Looked: moment(f.Looked),
+		Integration: o.Integration, Remote: o.Remote, URL: o.URL, Private: o.Private, Content: o.Content, Cloned: f.Cached, Fetched: moment(o.Fetched), Looked: moment(f.Looked),
 		Next: moment(f.Next), Fetching: f.Busy, Phase: f.Progress.Phase, Done: f.Progress.Done, Total: f.Progress.Total, Behind: f.Behind,
 		Trouble: o.Trouble, TroubleKind: o.TroubleKind, TroubleSince: moment(o.TroubleSince),
 	}

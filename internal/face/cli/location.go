@@ -43,7 +43,8 @@ func (s *state) locationAdd() *cobra.Command {
 
 An address is as one copies it from where a file is looked at: at the forge of
 a connected repository, or at this server. That of a folder or of a repository
-is of the catalog-info.yaml in it.` + exitHelp
+is of the catalog-info.yaml in it. A repository that is not connected is
+connected by it, when exactly one integration that you may use is for it.` + exitHelp
 	c.Example = `  roadbed location add payments/shop
   roadbed location add payments/docs --path 'services/*.yaml' --ref main
   roadbed location add https://github.com/acme/shop/tree/main --dry-run`

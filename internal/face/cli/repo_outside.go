@@ -41,10 +41,10 @@ func (s *state) repoOffers() *cobra.Command {
 }
 
 func (s *state) repoConnect() *cobra.Command {
-	var space, as string
+	var space, as, content string
 	var noWait bool
 	c := s.verb("connect INTEGRATION OWNER/NAME", "Connect a repository of a forge; nothing changes there", cobra.ExactArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
-		body := map[string]string{"remote": args[1], "space": space}
+		body := map[string]string{"remote": args[1], "space": space, "content": content}
 		if as != "" {
 			body["namespace"], body["name"], _ = strings.Cut(named(as), "/")
 		}
@@ -60,6 +60,7 @@ func (s *state) repoConnect() *cobra.Command {
 	c.Example = "  roadbed repo connect github acme/shop\n  roadbed repo connect team-a/lab acme/web/shop --as payments/shop"
 	c.Flags().StringVar(&space, "space", "", "`space` that it belongs to; the root space when not given")
 	c.Flags().StringVar(&as, "as", "", "its `[NAMESPACE/]NAME` here; that of the forge when not given")
+	c.Flags().StringVar(&content, "content", "clone", "`way` to read it: clone, or api until its history is needed")
 	c.Flags().BoolVar(&noWait, "no-wait", false, "don't wait until it is fetched")
 	return c
 }
@@ -137,15 +138,20 @@ func showOutside(w io.Writer, o client.Outside) {
 	row := func(name string, value any) { fmt.Fprintf(w, "%s\t%s\n", name, cells([]any{value})) }
 	row("Lives at", o.URL)
 	row("Integration", o.Integration+" ("+o.Remote+")")
+	seen, now := "Fetched", "being fetched"
+	if o.Content == "api" && !o.Cloned {
+		row("Read", "by the forge's API; cloned when somebody needs its history")
+		seen, now = "Seen", "being looked at"
+	}
 	switch {
 	case o.Fetching:
-		row("Fetched", "being fetched")
+		row(seen, now)
 	case o.Looked != nil:
-		row("Fetched", "looked at "+ago(*o.Looked))
+		row(seen, "looked at "+ago(*o.Looked))
 	case o.Fetched != nil:
-		row("Fetched", ago(*o.Fetched))
+		row(seen, ago(*o.Fetched))
 	default:
-		row("Fetched", "not yet")
+		row(seen, "not yet")
 	}
 	if o.Trouble != "" {
 		row("Trouble", o.Trouble)

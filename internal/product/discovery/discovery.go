@@ -20,6 +20,7 @@ type Spec struct {
 	Space        string        `json:"space,omitempty"`
 	Interval     time.Duration `json:"interval,omitempty"`
 	MostGone     *int          `json:"mostGone,omitempty"` // percent of what is there that may go at once; 100 is all
+	Content      string        `json:"content,omitempty"`  // how the repositories that are connected are read; see repository.ContentAPI
 	Repositories *Repositories `json:"repositories,omitempty"`
 	People       *People       `json:"people,omitempty"`
 }

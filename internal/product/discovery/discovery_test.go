@@ -405,6 +405,37 @@ func TestWebhooksBringTheLookForward(t *testing.T) {
 	})
 }
 
+// What is connected is read by API, unless the document has it cloned; that holds for what comes from then on.
+func TestHowRepositoriesAreRead(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		ways := func() (all []string) {
+			t.Helper()
+			for name, f := range b.found() {
+				r, err := b.all.Repositories.Platform().Get(system(), f.Repository)
+				b.good(err)
+				if f.State != discovery.Registered || b.all.Repositories.Following(r).Cached {
+					t.Errorf("%s is %s, and a clone of it is here", name, f.State)
+				}
+				all = append(all, r.Name+" "+r.Outside.Content)
+			}
+			slices.Sort(all)
+			return all
+		}
+		b.project("acme/shop", true)
+		b.declare("repositories: {}")
+		b.look()
+		if got := ways(); !slices.Equal(got, []string{"shop api"}) {
+			t.Errorf("connected are %v", got)
+		}
+		b.declare("repositories: {}, content: clone")
+		b.project("acme/till", true)
+		b.look()
+		if got := ways(); !slices.Equal(got, []string{"shop api", "till clone"}) {
+			t.Errorf("connected are %v", got)
+		}
+	})
+}
+
 func TestBadDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	for spec, want := range map[string]string{
@@ -418,6 +449,7 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 		"{integration: a, organization: acme, repositories: {visibility: secret}}":                             "spec.repositories.visibility",
 		"{integration: a, organization: acme, people: {}}":                                                     "spec.people",
 		"{integration: a, organization: acme, repositories: {}, mostGone: 101}":                                "spec.mostGone",
+		"{integration: a, organization: acme, repositories: {}, content: ftp}":                                 "spec.content",
 		"{integration: a, organization: acme, repositories: {owner: x}}":                                       "spec.repositories.owner",
 		"{integration: a, organization: acme, repositories: {namespace: Big}, people: {users: true}}":          "spec.repositories.namespace",
 		"{integration: a, organization: acme, repositories: {}, people: {users: true, namespace: 'not good'}}": "spec.people.namespace",

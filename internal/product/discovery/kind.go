@@ -12,6 +12,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -72,6 +73,9 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	}
 	if n := spec.MostGone; n != nil && (*n < 0 || *n > 100) {
 		bad(fmt.Sprintf("%d is no percentage", *n), "write 0 to 100", "mostGone")
+	}
+	if c := spec.Content; c != "" && c != repository.ContentAPI && c != repository.ContentClone {
+		bad(fmt.Sprintf("%.100q is no way to read repositories", c), "write clone to have all of them cloned at once, or leave it out", "content")
 	}
 	if spec.Repositories == nil && spec.People == nil {
 		bad("has neither repositories nor people", "write repositories: {} for all repositories", "repositories")

@@ -425,6 +425,7 @@ func (v *visiting) connect(ctx context.Context, row Found) (r repository.Reposit
 	for _, try := range []string{name, plainName(clip(name, 50) + "-" + row.ID)} {
 		r, err = v.s.Repositories.Connect(actor.AsSystem(ctx), repository.NewOutside{
 			Space: v.d.target(), Namespace: namespace, Name: try, Integration: v.d.Spec.Integration, Remote: row.Name,
+			Content: cmp.Or(v.d.Spec.Content, repository.ContentAPI),
 		})
 		if !fault.Is(err, fault.Conflict) {
 			return r, err == nil, err

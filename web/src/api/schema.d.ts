@@ -1013,7 +1013,7 @@ export interface paths {
         put?: never;
         /**
          * Connect a repository of a forge; nothing changes there
-         * @description It is fetched right after; outside.fetched tells when it was for the first time.
+         * @description It is looked at right after; outside.fetched tells when it was for the first time.
          *
          *     Permission: repository:create, and integration:use.
          */
@@ -3446,7 +3446,7 @@ export interface components {
             /** @description Space of what it declares; the repository's when absent. */
             space?: string;
             /**
-             * @description Address of a file, as one copies it from where it is looked at: at the forge of a connected repository, or here. That of a folder or a repository is of the catalog-info.yaml in it. Instead of repository, path and ref.
+             * @description Address of a file, as one copies it from where it is looked at: at the forge of a repository that is connected, or that you may connect by one integration (it is connected then), or here. That of a folder or a repository is of the catalog-info.yaml in it. Instead of repository, path and ref.
              * @example https://github.com/acme/shop/blob/main/catalog-info.yaml
              */
             target?: string;
@@ -3726,6 +3726,11 @@ export interface components {
             truncated: boolean;
         };
         ConnectRepositoryInputBody: {
+            /**
+             * @description How it is read: clone, when empty, has it cloned now; api reads its files by the forge's API, and clones it when somebody needs its history.
+             * @enum {string}
+             */
+            content?: "clone" | "api";
             /** @description Empty for its name at the forge. */
             name?: string;
             /** @description Empty for default. */
@@ -5289,6 +5294,13 @@ export interface components {
              * @description Branches and tags that have moved there and could not be fetched.
              */
             behind?: number;
+            /** @description A clone of it is here now. */
+            cloned: boolean;
+            /**
+             * @description How it is read: clone, from a clone here; api, by the forge's API as long as nobody needed its history.
+             * @enum {string}
+             */
+            content: "clone" | "api";
             /**
              * Format: int64
              * @description Of the phase.
@@ -5296,7 +5308,7 @@ export interface components {
             done?: number;
             /**
              * Format: date-time
-             * @description When something had moved there last, and was fetched; absent until it was fetched for the first time.
+             * @description When something had moved there last, and was fetched; absent until it was looked at for the first time.
              */
             fetched?: string;
             /** @description It is being asked, or fetched, at this moment. */

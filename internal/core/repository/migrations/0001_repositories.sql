@@ -74,6 +74,8 @@ CREATE TABLE repository_outsides (
   remote_id     TEXT NOT NULL, -- at the forge, which stays when it is renamed there
   url           TEXT NOT NULL, -- of its page
   private       INTEGER NOT NULL,
+  content       TEXT NOT NULL, -- how it is read: clone, or api as long as there is no mirror
+  complete      INTEGER NOT NULL, -- 1 when repository_refs has had all of its references, and not only those that were asked for
   fetched       BIGINT NOT NULL, -- when it was found, last, that something had moved, or that a trouble was over; 0 when never
   mark          TEXT NOT NULL, -- the forge's, of what it said of the repository last; '' for none
   changed       BIGINT NOT NULL, -- what it said then of the last change

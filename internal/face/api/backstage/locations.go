@@ -1,6 +1,7 @@
 package backstage
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -180,8 +181,14 @@ func (c call) readLocation() (target string, err error) {
 }
 
 // place gives what an address names, and the space in which it would be registered: that of its repository.
-func (h *Handler) place(c call, address string) (space string, t catalog.Target, err error) {
-	if t, err = h.catalog.TargetAt(c.Context(), address); err != nil {
+func (h *Handler) place(c call, address string, adds bool) (space string, t catalog.Target, err error) {
+	at := h.catalog.TargetAt
+	if adds {
+		at = func(ctx context.Context, text string) (catalog.Target, error) {
+			return h.catalog.TargetToAdd(ctx, "", text)
+		}
+	}
+	if t, err = at(c.Context(), address); err != nil {
 		return "", t, err
 	}
 	r, err := h.repositories.Get(c.Context(), t.Repository)
@@ -201,7 +208,7 @@ func (h *Handler) postLocation(c call) error {
 	if err != nil {
 		return err
 	}
-	space, target, err := h.place(c, address)
+	space, target, err := h.place(c, address, !dryRun)
 	if err != nil {
 		return err
 	}
@@ -497,7 +504,7 @@ func (h *Handler) putLocation(c call) error {
 	if _, err := h.catalog.GetLocation(c.Context(), c.PathValue("id")); err != nil {
 		return h.answerLocation(c, catalog.Location{}, err)
 	}
-	_, target, err := h.place(c, address)
+	_, target, err := h.place(c, address, false)
 	if err != nil {
 		return err
 	}

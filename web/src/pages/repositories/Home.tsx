@@ -12,6 +12,7 @@ export function Home({ repo }: { repo: Repository }) {
       </Text>
     );
   }
+  const byApi = o.content === 'api' && !o.cloned;
   const host = o.url ? new URL(o.url).host : o.integration;
   return (
     <Group gap="xs">
@@ -25,11 +26,11 @@ export function Home({ repo }: { repo: Repository }) {
       {o.trouble ? (
         <Tooltip label={o.trouble} multiline maw={400}>
           <span>
-            <State state="error" said="can't be fetched" bare />
+            <State state="error" said={byApi ? "can't be read" : "can't be fetched"} bare />
           </span>
         </Tooltip>
       ) : (
-        !o.fetched && <State state="running" said="being fetched" bare />
+        !o.fetched && <State state="running" said={byApi ? 'being looked at' : 'being fetched'} bare />
       )}
     </Group>
   );

@@ -16,6 +16,8 @@ export function Outside({ repo }: { repo: Repository }) {
   const [leaving, setLeaving] = useState(false);
   const o = repo.outside;
   if (!o) return null;
+  const byApi = o.content === 'api' && !o.cloned;
+  const busy = byApi ? 'being looked at' : 'being fetched';
   const full = `${repo.namespace}/${repo.name}`;
   return (
     <>
@@ -32,8 +34,13 @@ export function Outside({ repo }: { repo: Repository }) {
             <Text size="sm">{o.remote}</Text>
           )}
           <Text size="sm" c="dimmed" component="span">
-            {o.fetching ? 'being fetched' : <Looked at={o.looked ?? o.fetched} />}
+            {o.fetching ? busy : <Looked at={o.looked ?? o.fetched} byApi={byApi} />}
           </Text>
+          {byApi && (
+            <Text size="sm" c="dimmed" component="span">
+              read by the forge's API; cloned when somebody needs its history
+            </Text>
+          )}
         </Group>
         <Group gap="xs">
           <Button
@@ -43,7 +50,7 @@ export function Outside({ repo }: { repo: Repository }) {
             loading={fetch.isPending || o.fetching}
             onClick={() => fetch.mutate()}
           >
-            Fetch now
+            {byApi ? 'Look now' : 'Fetch now'}
           </Button>
           <Button
             size="compact-sm"
@@ -65,7 +72,11 @@ export function Outside({ repo }: { repo: Repository }) {
         </div>
       )}
       {o.trouble && (
-        <Alert color="red" variant="light" title="It can't be fetched from its forge">
+        <Alert
+          color="red"
+          variant="light"
+          title={byApi ? "It can't be read at its forge" : "It can't be fetched from its forge"}
+        >
           {o.trouble}
           <Text size="sm" mt="xs">
             {o.troubleSince && (
@@ -99,8 +110,8 @@ export function Outside({ repo }: { repo: Repository }) {
   );
 }
 
-function Looked({ at }: { at?: string }) {
-  if (!at) return 'not fetched yet';
+function Looked({ at, byApi }: { at?: string; byApi: boolean }) {
+  if (!at) return byApi ? 'not looked at yet' : 'not fetched yet';
   return (
     <>
       looked at <Moment at={at} />
