@@ -72,6 +72,9 @@ func TestKilledBesideAForge(t *testing.T) {
 					again.Join(repository.OutsideOptions{Forges: a, Accounts: a})
 					again.settled()
 					again.fetch()
+					if _, err := again.Platform().Files(t.Context(), "default/shop", "", ""); err != nil { // which fills a mirror that is not there
+						t.Fatal(err)
+					}
 					again.mirrors(a, r)
 					told := strings.Join(again.pushes("default/shop"), "\n")
 					if at := a.refs()["refs/heads/main"]; at != before && !strings.Contains(told, short(before)+" "+short(at)+" platform") {

@@ -170,9 +170,9 @@ type NewOutside struct {
 }
 
 // Connect makes a repository that lives at a forge: it is read and followed from here, and pushed to there. Nothing is
-// changed at the forge. It is looked at soon, by Run: then its mirror is fetched, or in ContentAPI asked where its branches are. It needs repository:create in the space and integration:use for the
-// integration; it fails with fault.Conflict when the name is taken or the remote is connected already, and as the forge
-// does.
+// changed at the forge. It is looked at soon, by Run: then its mirror is fetched, or with ContentAPI it is asked where its default
+// branch is. It needs repository:create in the space and integration:use for the integration; it fails with fault.Conflict when the
+// name is taken or the remote is connected already, and as the forge does.
 func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error) {
 	if s.outside.Forges == nil {
 		return Repository{}, fault.Errorf(fault.Unavailable, "this server reaches no forges")

@@ -17,8 +17,8 @@ import (
 // mirrored are the references that are followed.
 var mirrored = [...]string{"refs/heads/", "refs/tags/"}
 
-// look asks the forge about an outside repository and fetches what has moved there, or asks by the forge's API. All who ask at the same time share
-// one look. While a trouble lasts the forge is asked at the time that is set for it, unless the look is forced.
+// look asks the forge about an outside repository and fetches what has moved there, or without a mirror asks where it is. All who ask
+// at the same time share one look. While a trouble lasts the forge is asked at the time that is set for it, unless the look is forced.
 func (s *Service) look(ctx context.Context, id string, a ask) error {
 	if s.outside.Forges == nil {
 		return fault.Errorf(fault.Unavailable, "this server reaches no forges")
@@ -183,17 +183,17 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 	return fault.Wrap(err, "follow %s", there.Name)
 }
 
-// bring fetches what has moved, or without a mirror asks for it, and notes in v what was seen then. behind counts the references that moved there and not
-// here, when it fails.
+// bring fetches what has moved, or without a mirror asks for it, and notes in v what was seen then. behind counts the references that
+// moved there and not here, when it fails.
 func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Duration, a ask) (behind int, err error) {
 	now := s.now()
 	missing := !isFolder(s.folder(r.ID))
-	byAPI := missing && r.Outside.Content == ContentAPI
+	mirrorless := missing && (r.Outside.Content == ContentAPI || r.Outside.complete) // until somebody reads it
 	unmoved := v.changed != 0 && v.changed == v.quiet && now.Sub(store.FromMicros(v.listed)) < relist
-	if unmoved && (!missing || byAPI) && a.none() && !r.first() {
+	if unmoved && (!missing || mirrorless) && a.none() && !r.first() {
 		return 0, nil
 	}
-	if byAPI {
+	if mirrorless {
 		if err := s.compared(ctx, r, a); err != nil {
 			return 0, err
 		}

@@ -253,6 +253,22 @@ func TestADroppedMirrorIsFetchedOnce(t *testing.T) {
 		if got := len(b.types()); got != entries {
 			t.Errorf("the ledger has %v", b.types())
 		}
+		// It is followed without a mirror, and comes back for a reader.
+		a.set(func(a *away) { a.fails, a.there.Changed = nil, time.Unix(9000, 0) })
+		pushes := len(b.pushes("default/shop"))
+		later := b.commit("work", "x", "later")
+		b.must("work", "push", "-q", "origin", "HEAD:main", "HEAD:later")
+		if now := b.fetch(); now.Head != later || isThere(folder) {
+			t.Errorf("without a mirror the head is %s; a mirror: %v", now.Head, isThere(folder))
+		}
+		if got, err := b.ReadFile(accesstest.As("alice"), "default/shop", "later", "x", 100); err != nil || string(got) != "later" || !isThere(folder) {
+			t.Errorf("a reader gets %q, %v", got, err)
+		}
+		b.fetch()
+		if got := b.pushes("default/shop"); len(got) != pushes+2 {
+			t.Errorf("the pushes are %v", got)
+		}
+		b.mirrors(a, r)
 	})
 }
 
