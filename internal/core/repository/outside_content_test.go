@@ -504,3 +504,35 @@ func TestConnectByAnUnknownWay(t *testing.T) {
 		}
 	})
 }
+
+// Of a repository of which only files are read, an unchanged one costs one question: what others follow there is asked for once, and
+// when somebody has it looked at.
+func TestWhatIsBesideFilesIsAskedForOnce(t *testing.T) {
+	byAPI(t, map[string]string{"x": "1\n"}, func(t *testing.T, b *bench, a *away, r repository.Repository, _ string) {
+		b.Join(repository.OutsideOptions{Forges: a, Accounts: a, Poll: time.Millisecond})
+		beside := make(chan string, 100)
+		b.Beside(0, func(_ context.Context, id string) error {
+			beside <- id
+			return nil
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		for range 2 {
+			if _, err := b.FetchSoon(accesstest.As("alice"), "default/shop"); err != nil {
+				t.Fatal(err)
+			}
+			<-beside
+		}
+		for asked := a.asked.Load(); a.asked.Load() < asked+3; {
+			time.Sleep(10 * time.Millisecond)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(beside) > 0 || isThere(b.mirror(r)) {
+			t.Errorf("it is asked for %d times more; a mirror: %v", len(beside), isThere(b.mirror(r)))
+		}
+	})
+}

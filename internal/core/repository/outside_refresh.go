@@ -112,7 +112,7 @@ func (s *Service) ask(ctx context.Context, r *Repository) (v view, lag time.Dura
 	if err != nil {
 		return v, 0, err
 	}
-	s.watches.with(r.ID, func(w *watch) { w.interval = terms.Interval })
+	s.watches.with(r.ID, func(w *watch) { w.interval, w.byAPI = terms.Interval, s.byAPI(*r) })
 	known := forge.Known{Mark: v.mark}
 	there, err := f.GetRepository(forge.Conditional(ctx, &known), r.Outside.Remote)
 	if known.Unchanged {

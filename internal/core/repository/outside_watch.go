@@ -44,7 +44,8 @@ type watch struct {
 	interval    time.Duration // of the integration; 0 when it says none
 	next        time.Time     // when it is looked at
 	looked      time.Time     // when that worked last
-	beside      time.Time     // when what is asked beside looks was asked for last
+	beside      time.Time     // when what is asked beside looks was asked for last; zero: it is to be asked for
+	byAPI       bool          // it was read by API at the last look, since nobody needed more of it
 	hooked      time.Time     // when a webhook told of it last
 	seen        int64         // what the forge said of its last change, in microseconds, before the references were compared last
 	failures    int
@@ -284,7 +285,7 @@ func (s *Service) follow(ctx context.Context) {
 }
 
 // Beside has fn ask the forge of a repository for what another room follows there: after looks of the loop that went well, and no
-// more often than every. What it costs is asked for at the same pace as looks are, and where nothing has changed fn writes
+// more often than every; of one of which only files are read, once, and when somebody has it fetched. What it costs is asked for at the same pace as looks are, and where nothing has changed fn writes
 // nothing. Call it before Run.
 func (s *Service) Beside(every time.Duration, fn func(ctx context.Context, id string) error) {
 	s.beside, s.besideEvery = fn, every
@@ -293,7 +294,7 @@ func (s *Service) Beside(every time.Duration, fn func(ctx context.Context, id st
 func (s *Service) askBeside(ctx context.Context, id string) {
 	now, due := s.now(), false
 	s.watches.with(id, func(w *watch) {
-		if due = s.beside != nil && now.Sub(w.beside) >= s.besideEvery; due {
+		if due = s.beside != nil && now.Sub(w.beside) >= s.besideEvery && (!w.byAPI || w.beside.IsZero()); due {
 			w.beside = now
 		}
 	})
