@@ -107,7 +107,7 @@ func TestAPlanOfAProviderIsReadWithItAndWithNothingElse(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		o := options(t)
 		o.Database, o.Engine = database, filepath.Join(t.TempDir(), "poisoner")
-		if err := os.WriteFile(o.Engine, []byte(poisoner), 0o755); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(o.Engine, []byte(poisoner), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		h, server := openWith(t, o)

@@ -29,7 +29,7 @@ func TestABackendThatIsNotOursIsSeen(t *testing.T) {
 			dir := t.TempDir()
 			write := func(name, content string) string {
 				file := filepath.Join(dir, name)
-				if err := os.WriteFile(file, []byte(content), 0o700); err != nil { //nolint:gosec // one is a program
+				if err := os.WriteFile(file, []byte(content), 0o700); err != nil {
 					t.Fatal(err)
 				}
 				return file
