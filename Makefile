@@ -19,7 +19,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog lint generate check-generated tools gitea clean
+.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -138,6 +138,9 @@ bench-git: build ## figures of hosted git, beside git's own server program; see 
 
 bench-catalog: build ## figures of the catalog at 100,000 entities (N=1000000: ten times that), on SQLite and PostgreSQL
 	$(GO) run ./test/bench -n $(or $(N),100000) catalog
+
+bench-stack: build engine ## figures of stacks' runs, beside the bare engine
+	$(GO) run ./test/bench stack
 
 lint: ## vet, format, the linters of .golangci.yml, the portal's types and format
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

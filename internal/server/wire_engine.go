@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"log/slog"
+	"os/exec"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,11 +19,12 @@ type engine struct {
 	dir      string // where a download goes
 	download bool
 	program  atomic.Pointer[string]
+	is       func() string // what the program says that it is; see product
 	log      *slog.Logger
 }
 
 func findEngine(o Options, dir string, log *slog.Logger) *engine {
-	e := &engine{dir: dir, download: o.Download, log: log}
+	e := &engine{dir: dir, download: o.Download, log: log, is: func() string { return downloaded }}
 	program, err := stack.FindEngine(o.Engine, dir, stack.BuiltEngine())
 	if err != nil {
 		log.Error("stacks have no engine", "error", err)
@@ -28,8 +32,30 @@ func findEngine(o Options, dir string, log *slog.Logger) *engine {
 	}
 	if program != "" {
 		e.program.Store(&program)
+		told := make(chan string, 1)
+		go func() { told <- product(program) }() // while the server starts; tool waits for it
+		e.is = sync.OnceValue(func() string { return <-told })
 	}
 	return e
+}
+
+// downloaded is what the engine is where there was none.
+const downloaded = "OpenTofu v" + stack.EngineVersion
+
+// product gives what a program says it is, such as "OpenTofu v1.12.6"; "" when it does not tell.
+func product(program string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, "version")
+	c.Dir = "/"
+	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin", "CHECKPOINT_DISABLE=1"}
+	c.WaitDelay = time.Second
+	out, err := c.Output()
+	first, _, _ := strings.Cut(string(out), "\n")
+	if err != nil || len(first) > 100 {
+		return ""
+	}
+	return strings.TrimSpace(first)
 }
 
 func (e *engine) path() string {
@@ -79,13 +105,13 @@ func (e *engine) tool() worker.Tool {
 	if program == "" {
 		return worker.Tool{
 			Mounts: []execute.Mount{{Source: e.dir, Target: toolDir, ReadOnly: true}},
-			Env:    map[string]string{"ROADBED_ENGINE": toolDir + "/tofu"}, Path: []string{toolDir},
+			Env:    map[string]string{"ROADBED_ENGINE": toolDir + "/tofu", stack.EngineIs: downloaded}, Path: []string{toolDir},
 		}
 	}
 	inside := stack.EngineIn(toolDir, program)
 	return worker.Tool{
 		Mounts: []execute.Mount{{Source: program, Target: inside, ReadOnly: true}},
-		Env:    map[string]string{"ROADBED_ENGINE": inside},
+		Env:    map[string]string{"ROADBED_ENGINE": inside, stack.EngineIs: e.is()},
 		Path:   []string{toolDir},
 	}
 }

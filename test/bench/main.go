@@ -48,6 +48,7 @@ var parts = []part{
 	{"hooks", "git", hookFigures},
 	{"catalog", "catalog", catalogFigures},
 	{"polled", "catalog", polledFigures},
+	{"stack", "stack", stackFigures},
 }
 
 func main() {

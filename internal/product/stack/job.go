@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -47,8 +50,14 @@ func (l Limits) over(d document.Document, most execute.Limits) (wrong []fault.De
 // ToolEngine is the pool's tool that holds the engine; its environment names the program in ROADBED_ENGINE.
 const ToolEngine = "engine"
 
+// EngineIs is where that tool's environment says what its program is, as `version` begins: "OpenTofu v1.12.6". It may be
+// missing.
+const EngineIs = "ROADBED_ENGINE_IS"
+
 // begin finds the engine, and has it keep its things beside the sources: programs that a repository brings along in its
-// .terraform are not run as providers.
+// .terraform are not run as providers. Each process of an engine takes tens of milliseconds only to begin, so that what
+// can be known without one is; and where no provider shares the step's memory, swift has the engine collect its garbage
+// less often, which is a quarter of its time.
 const begin = `set -eu
 trap : TERM # a shell that ends would take the engine with it
 export TF_DATA_DIR="$ROADBED_WORK/engine"
@@ -61,47 +70,94 @@ tofu) wanted=OpenTofu ;;
 terraform) wanted=Terraform ;;
 *) wanted= ;;
 esac
-if [ -n "$wanted" ] && ! "$ROADBED_ENGINE" version | head -n 1 | grep -q "^$wanted "; then
-  echo "this stack asks for $ROADBED_ENGINE_NAME, and this pool has $("$ROADBED_ENGINE" version | head -n 1); change spec.engine, or the server's --engine" >&2
-  exit 92
+if [ -n "$wanted" ]; then
+  is=${ROADBED_ENGINE_IS:-}
+  [ -n "$is" ] || is=$("$ROADBED_ENGINE" version)
+  is=${is%%"
+"*}
+  case $is in
+  "$wanted "*) ;;
+  *)
+    echo "this stack asks for $ROADBED_ENGINE_NAME, and this pool has $is; change spec.engine, or the server's --engine" >&2
+    exit 92
+    ;;
+  esac
 fi
+swift() { export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"; }
+`
+
+// backend tells the engine where its state is.
+const backend = `
+export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_STATE"
+export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
 `
 
 // prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
 // A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
 // has nothing configured, since its addresses come from the environment.
-const prepare = begin + `
-export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_STATE"
-export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
-"$ROADBED_ENGINE" init -input=false -no-color -reconfigure
-kept="$TF_DATA_DIR/terraform.tfstate"
-if ! grep -q '"type": *"http"' "$kept" 2>/dev/null || sed -n '/"config"/,/}/p' "$kept" | grep -v '"config"' | grep -v null | grep -q '"'; then
+const prepare = `
+GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
+ours= within=
+if [ -f "$TF_DATA_DIR/terraform.tfstate" ]; then
+  while IFS= read -r line; do
+    case $within$line in
+    *'"type": "http"'*) ours=yes ;;
+    *'"config": {') within=in ;;
+    in*': null' | in*': null,') ;;
+    in*'"'*) ours= && break ;;
+    in*'}'*) within= ;;
+    esac
+  done < "$TF_DATA_DIR/terraform.tfstate"
+fi
+if [ -z "$ours" ]; then
   echo "an override file of the repository (override.tf, *_override.tf and the like) names a backend or a cloud; take that out: the platform keeps the state" >&2
   exit 91
 fi
 `
 
-const planScript = prepare + `
+// planScript also tells whether OpenTofu was alone: where it has fetched no provider, it needs no preparing to read its
+// plan, nor to apply it. A plan that the configuration has encrypted is read with the configuration. Programs of the
+// repository may tell so too; then what needs a provider fails for want of it.
+const planScript = begin + backend + prepare + `
+alone=
+if [ ! -d "$TF_DATA_DIR/providers" ]; then
+  swift
+  case "${ROADBED_ENGINE_IS:-}" in
+  "OpenTofu "*) alone=yes ;;
+  esac
+fi
 code=0
 "$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
 case $code in 0|2) ;; *) exit $code ;; esac
+IFS= read -r magic < "$ROADBED_WORK/plan.bin" || :
+case "$alone $magic" in
+"yes PK"*) echo yes > "$ROADBED_WORK/alone" ;;
+esac
 `
 
 // showScript tells what is in a plan, in a folder that nothing of the planning has touched: what programs did there,
 // such as those of external data, can't change what is judged and reviewed.
 const showScript = begin + `
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
-"$ROADBED_ENGINE" init -input=false -no-color -backend=false
+if [ -n "$ROADBED_ALONE" ]; then
+  swift
+else
+  GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
+fi
 "$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
-"$ROADBED_ENGINE" show -no-color "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.txt"
 `
 
 // applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
-// brings along is nobody's.
+// brings along is nobody's. A plan names its backend, which was looked at before it was made. Where there are locked
+// providers, applying wants to see the file as planning left it.
 const applyScript = `rm -f errored.tfstate
+` + begin + backend + `
+if [ -n "$ROADBED_ALONE" ] && [ ! -e .terraform.lock.hcl ]; then
+  swift
+else
 ` + prepare + `
+fi
 "$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
-"$ROADBED_ENGINE" output -json > "$ROADBED_WORK/outputs.json"
 `
 
 // override puts the platform's own backend in place of any that the configuration names.
@@ -126,28 +182,53 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	}
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
+		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
 	}
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
 }
 
-// showStep has no door: it reads no state.
-func showStep(r *run.Run, in Input, plan string, n int) run.Step {
+// outputAlone is where a plan step says that its plan is read and applied by the engine alone.
+const outputAlone = "alone"
+
+// made is what a plan step has left for the steps after it.
+type made struct {
+	plan  string // digest
+	alone bool
+}
+
+func madeBy(plan *run.Step) made {
+	return made{plan.Result.Artifacts["plan"].Digest, strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes"}
+}
+
+// take gives a job what a plan step has made.
+func (m made) take(job *worker.Job) {
+	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: m.plan, Sealed: true, Mode: 0o600})
+	if job.Env["ROADBED_ALONE"] = ""; m.alone {
+		job.Env["ROADBED_ALONE"] = "yes"
+	}
+}
+
+// showStep has no door: it reads no state. Where the engine is alone, there is nothing of the repository either: a plan
+// holds all of the configuration.
+func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
 	job.Door, job.Scopes = false, nil
-	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Sealed: true, Mode: 0o600})
+	if m.alone {
+		job.Dir, job.Sources = execute.WorkDir, nil
+		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content == override })
+	}
+	m.take(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20},
-		{Name: "plan-text", Path: "/work/plan.txt", Kind: "file", MaxBytes: 64 << 20},
 	}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Job: job}
 }
 
 // applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
-func applyStep(r *run.Run, in Input, plan string, n int) run.Step {
+func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, applyScript)
-	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: plan, Sealed: true, Mode: 0o600})
+	m.take(&job)
 	job.Outputs = []worker.Output{
-		{Name: "outputs", Path: "/work/outputs.json", Kind: "file", MaxBytes: 16 << 20, Optional: true},
 		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
 	}
 	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", MaxAttempts: 1, Job: job}
@@ -179,6 +260,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	if memory == 0 {
 		memory = 2 << 30
 	}
+	env["ROADBED_ENGINE_MEMORY"] = strconv.FormatInt(memory/4*3, 10)
 	limit, err := in.Limits.time()
 	if err != nil { // its document was checked
 		limit = time.Hour

@@ -190,7 +190,7 @@ func advance(v *run.View) error {
 		return afterReview(v)
 	case confirmed:
 		plan := v.Step(stepKey("plan", n))
-		v.Add(applyStep(v.Run, in, plan.Result.Artifacts["plan"].Digest, n))
+		v.Add(applyStep(v.Run, in, madeBy(plan), n))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, n)
@@ -209,7 +209,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	show := v.Step(stepKey("show", n))
 	switch {
 	case show == nil:
-		v.Add(showStep(v.Run, in, step.Result.Artifacts["plan"].Digest, n))
+		v.Add(showStep(v.Run, in, madeBy(step), n))
 		return nil
 	case !show.State.Done():
 		return nil

@@ -1,0 +1,137 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+)
+
+// jobs gives the jobs of a run's steps by their keys.
+func (g *ground) jobs(id string) map[string]worker.Job {
+	g.t.Helper()
+	jobs := map[string]worker.Job{}
+	if err := g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
+		steps, err := g.house.Runs.StepsTx(g.t.Context(), tx, id)
+		for _, s := range steps {
+			jobs[s.Key] = s.Job
+		}
+		return err
+	}); err != nil {
+		g.t.Fatal(err)
+	}
+	return jobs
+}
+
+// TestAPlanWithoutProvidersNeedsNoPreparing has a configuration with a module, and a file of locked providers that it has
+// no use for, planned, read and applied: only what needs it prepares the engine.
+func TestAPlanWithoutProvidersNeedsNoPreparing(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		if !strings.HasPrefix(g.house.engine.is(), "OpenTofu v") {
+			t.Skipf("the engine is %q; only OpenTofu is known to do without", g.house.engine.is())
+		}
+		files := map[string]string{
+			"infra/main.tf":     "variable \"name\" { type = string }\nmodule \"part\" {\n  source = \"./part\"\n  name = var.name\n}\noutput \"made\" { value = module.part.made }\n",
+			"infra/part/all.tf": "variable \"name\" { type = string }\nresource \"terraform_data\" \"it\" { input = var.name }\noutput \"made\" { value = terraform_data.it.output }\n",
+		}
+		for round, prepares := range []bool{false, true} {
+			if prepares {
+				files["infra/.terraform.lock.hcl"] = "provider \"registry.opentofu.org/hashicorp/null\" {\n  version = \"3.2.4\"\n}\n"
+				files["infra/main.tf"] = strings.ReplaceAll(files["infra/main.tf"], "= var.name", "= \"other\"")
+			}
+			commit := g.push("alice", "crew/net", files)
+			g.apply(stackDocument("net", ""))
+			id := g.stackRun("net", commit)
+			g.wantRun(g.rests(id), "unconfirmed", "")
+			show := g.jobs(id)["show"]
+			var paths []string
+			for _, f := range show.Files {
+				paths = append(paths, f.Path)
+			}
+			if slices.Sort(paths); len(show.Sources) > 0 || !slices.Equal(paths, []string{"engine.rc", "plan.bin"}) {
+				t.Errorf("round %d: the plan is read beside %v and %v", round, show.Sources, paths)
+			}
+			if log := g.log(id, "show"); strings.Contains(log, "Initializing") {
+				t.Errorf("round %d: to read the plan, the engine was prepared:\n%s", round, log)
+			}
+			if _, err := g.act("bob", id, "confirm"); err != nil {
+				t.Fatal(err)
+			}
+			g.wantRun(until(t, g.admin, id, ended), "finished", "applied")
+			if log := g.log(id, "apply"); strings.Contains(log, "Initializing") != prepares {
+				t.Errorf("round %d: to apply, the engine was prepared: %v\n%s", round, !prepares, log)
+			}
+			if got, want := g.output("net", "made"), []string{`"net"`, `"other"`}[round]; got != want {
+				t.Errorf("round %d: the output is %s, want %s", round, got, want)
+			}
+		}
+	})
+}
+
+// poisoner stands for an engine whose planning runs a program of a provider that spoils all that it can reach, and, where
+// the repository has a file "lie", says that there was none. It reads a plan with the provider only, and where nothing is
+// spoilt.
+const poisoner = `#!/bin/sh
+set -eu
+for last; do :; done
+case $1 in
+version) echo "OpenTofu v9.9.9" ;;
+init)
+  mkdir -p "$TF_DATA_DIR/providers"
+  printf '{\n  "backend": {\n    "type": "http",\n    "config": {\n      "address": null\n    },\n    "hash": 1\n  }\n}\n' > "$TF_DATA_DIR/terraform.tfstate"
+  ;;
+plan)
+  echo PK > "$ROADBED_WORK/plan.bin"
+  for dir in "$TF_DATA_DIR" "$TF_DATA_DIR/providers" "$ROADBED_WORK" . /tmp; do echo bad > "$dir/spoilt"; done
+  [ ! -e lie ] || echo yes > "$ROADBED_WORK/alone"
+  exit 2
+  ;;
+show)
+  [ -d "$TF_DATA_DIR/providers" ] || { echo "Error: there is no provider" >&2; exit 1; }
+  for dir in "$TF_DATA_DIR" "$TF_DATA_DIR/providers" "$ROADBED_WORK" . /tmp; do
+    [ ! -e "$dir/spoilt" ] || { echo "Error: $dir is spoilt" >&2; exit 1; }
+  done
+  echo '{"format_version":"1.2","resource_changes":[{"address":"a.b","mode":"managed","type":"a","name":"b","change":{"actions":["create"],"before":null,"after":{}}}]}'
+  ;;
+esac
+`
+
+// TestAPlanOfAProviderIsReadWithItAndWithNothingElse has programs of the planning leave what they can, and lie.
+func TestAPlanOfAProviderIsReadWithItAndWithNothingElse(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Database, o.Engine = database, filepath.Join(t.TempDir(), "poisoner")
+		if err := os.WriteFile(o.Engine, []byte(poisoner), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		h, server := openWith(t, o)
+		g := newGround(t, h, server)
+		if got := h.engine.is(); got != "OpenTofu v9.9.9" {
+			t.Errorf("the engine is %q", got)
+		}
+		id := g.stack("net", "# nothing\n", "  engine: {name: tofu}\n")
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		if show := g.jobs(id)["show"]; fmt.Sprint(show.Sources) != fmt.Sprint(g.jobs(id)["plan"].Sources) {
+			t.Errorf("a plan with a provider is read beside %v", show.Sources)
+		}
+		if _, err := g.act("alice", id, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		commit := g.push("alice", "crew/net", map[string]string{"infra/lie": "\n"})
+		id = g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "failed", "reading the plan")
+		if log := g.log(id, "show"); !strings.Contains(log, "there is no provider") {
+			t.Errorf("a plan that was said to need no provider is read:\n%s", log)
+		}
+		id = g.stack("web", "# nothing\n", "  engine: {name: terraform}\n")
+		if r := g.rests(id); r.State != "failed" || !strings.Contains(g.log(id, "plan"), "asks for terraform, and this pool has OpenTofu v9.9.9;") {
+			t.Errorf("with another engine the run is %s: %s\n%s", r.State, r.Reason, g.log(id, "plan"))
+		}
+	})
+}
