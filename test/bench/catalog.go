@@ -339,7 +339,7 @@ func (c *catalogued) startAgain(ctx context.Context, dir, database, name string)
 // sources registers many locations in which nothing changes, and measures what a look at all of them takes: that of a start
 // more than that of one with few.
 func (c *catalogued) sources(ctx context.Context, dir, database string) error {
-	few, err := c.idleCPU(ctx)
+	few, err := c.startCPU(ctx, dir, database)
 	if err != nil {
 		return err
 	}
@@ -358,11 +358,7 @@ func (c *catalogued) sources(ctx context.Context, dir, database string) error {
 		return err
 	}
 	figure(c.name("sources_made"), time.Since(began).Seconds(), "s")
-	c.s.stop()
-	if c.s, err = startOn(ctx, dir, database); err != nil {
-		return err
-	}
-	many, err := c.idleCPU(ctx)
+	many, err := c.startCPU(ctx, dir, database)
 	if err != nil {
 		return err
 	}
@@ -406,6 +402,15 @@ func (c *catalogued) source(ctx context.Context, number, files int) error {
 	}
 	_, err = client.Post[client.List[client.Applied]](ctx, c.s.api, "/apply", map[string]string{"documents": string(text), "source": "sources"})
 	return err
+}
+
+// startCPU starts the server again, after a stop that has kept its index, and gives what it took until it does nothing more.
+func (c *catalogued) startCPU(ctx context.Context, dir, database string) (cpu float64, err error) {
+	c.s.stop()
+	if c.s, err = startOn(ctx, dir, database); err != nil {
+		return 0, err
+	}
+	return c.idleCPU(ctx)
 }
 
 // idleCPU waits until a server does nothing more, and gives what it took since its start.
