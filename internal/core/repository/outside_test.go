@@ -1,7 +1,6 @@
 package repository_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -515,89 +514,5 @@ func TestWhatHappensToProposalsIsInTheLedger(t *testing.T) {
 			`pri_bob {"repository":"default/shop","kind":"comment","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"41"}`,
 			`pri_bob {"repository":"default/shop","kind":"review","action":"opened","number":12,"source":"topic","target":"main","head":"`+strings.Repeat("a", 40)+`","state":"open","sender":"41"}`,
 			`pri_bob {"repository":"default/shop","kind":"check","head":"`+strings.Repeat("a", 40)+`","check":"build","sender":"41"}`)
-	})
-}
-
-// The loop fetches what was connected, and follows it without any webhook.
-func TestPolling(t *testing.T) {
-	t.Parallel()
-	outside(t, func(t *testing.T, b *bench, a *away) {
-		b.Join(repository.OutsideOptions{Forges: a, Accounts: a, Poll: time.Millisecond})
-		beside := make(chan string, 100)
-		b.Beside(time.Hour, func(_ context.Context, id string) error {
-			beside <- id
-			return fault.Errorf(fault.Unavailable, "the forge is away")
-		})
-		b.commit("work", "x", "1")
-		b.must("work", "push", "-q", "origin", "HEAD:main")
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- b.Run(ctx) }()
-		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Integration: "default/forge", Remote: "acme/Shop"}); err != nil {
-			t.Fatal(err)
-		}
-		until := func(what string, fn func(r repository.Repository) bool) {
-			for {
-				r, err := b.Get(accesstest.As("alice"), "default/shop")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if fn(r) {
-					return
-				}
-				select {
-				case <-t.Context().Done():
-					t.Fatal(what)
-				case <-time.After(10 * time.Millisecond):
-				}
-			}
-		}
-		until("it is fetched", func(r repository.Repository) bool { return r.Head != "" && !r.Outside.Fetched.IsZero() })
-		second := b.commit("work", "x", "2")
-		b.must("work", "push", "-q", "origin", "HEAD:main")
-		a.set(func(a *away) { a.there.Changed = time.Unix(5000, 0) })
-		until("it is followed", func(r repository.Repository) bool { return r.Head == second })
-		r, err := b.FetchSoon(accesstest.As("alice"), "default/shop")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 { // after its first look, and because somebody asks for a fetch
-			if id := <-beside; id != r.ID {
-				t.Errorf("beside a look %s is asked for", id)
-			}
-		}
-		looked := a.asked.Load()
-		until("it is looked at again", func(repository.Repository) bool { return a.asked.Load() > looked+1 })
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if len(beside) > 0 {
-			t.Errorf("within the hour it is asked for %d times more", len(beside))
-		}
-		b.chain("default/shop")
-	})
-}
-
-// What is asked for while a look runs, which may have looked before, is done by the next.
-func TestAnAskDuringALookIsNotLost(t *testing.T) {
-	t.Parallel()
-	outside(t, func(t *testing.T, b *bench, a *away) {
-		b.commit("work", "x", "1")
-		b.must("work", "push", "-q", "origin", "HEAD:main")
-		r := b.connect()
-		var once sync.Once
-		gate := func() {
-			once.Do(func() {
-				if _, err := b.FetchSoon(accesstest.As("alice"), "default/shop"); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		a.gate.Store(&gate)
-		b.fetch()
-		if due := b.Due(time.Now()); len(due) != 1 || due[0] != r.ID {
-			t.Errorf("after the look %v is looked at", due)
-		}
 	})
 }
