@@ -118,24 +118,30 @@ func (s *Service) gatherRows() {
 }
 
 // fetch gives entities by reference, those that are there and of which may says so, without the relations of others. moment is
-// that of the database before, or never. Many are of one snapshot; of few on PostgreSQL each is as it is now.
+// that of the database before, or never. Each is as it is at some time from now on: on PostgreSQL not all at the same, since a
+// snapshot takes two more questions.
 func (s *Service) fetch(ctx context.Context, names []string, moment int64, may func(space string) bool) (list []Entity, err error) {
-	if len(names) > fewNames || s.db.Dialect() != store.Postgres {
+	if s.db.Dialect() != store.Postgres {
 		err = s.db.Read(ctx, func(tx *store.Tx) error {
 			list, err = s.read(ctx, tx, names, moment, may)
 			return err
 		})
 		return list, err
 	}
-	byName, err := s.gathered.Of(ctx, s.db, names)
+	var rows []row
+	if len(names) > fewNames {
+		rows, err = s.rows(ctx, s.alone(ctx), names)
+	} else {
+		var byName map[string]row
+		byName, err = s.gathered.Of(ctx, s.db, names)
+		for _, name := range names {
+			if e, ok := byName[name]; ok {
+				rows = append(rows, e)
+			}
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	rows := make([]row, 0, len(names))
-	for _, name := range names {
-		if e, ok := byName[name]; ok {
-			rows = append(rows, e)
-		}
 	}
 	return s.complete(ctx, s.alone(ctx), rows, moment, may)
 }

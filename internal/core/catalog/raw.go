@@ -23,25 +23,27 @@ func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]Raw, error) {
 	}
 	moment := s.db.MomentSince(ctx, x.Changed())
 	byRef := make(map[ref.Entity]Raw, len(refs))
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return among(tx.Dialect(), nil, texts(refs), func(in string, args []any) error {
+	err = among(s.db.Dialect(), nil, texts(refs), func(in string, args []any) error {
+		var found []*row
+		err := s.db.ReadOne(ctx, func(tx *store.Tx) error {
 			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
-			found, err := store.Collect(rows, err, scanRaw)
-			if err != nil {
-				return err
-			}
-			seen := slices.DeleteFunc(found, func(e *row) bool { return !visible.Has(e.Space) })
-			if err := s.addFiles(ctx, within(tx), seen, moment); err != nil {
-				return err
-			}
-			entities := make([]*Entity, len(seen))
-			for i, e := range seen {
-				entities[i] = &e.Entity
-				byRef[e.Ref] = Raw{&e.Entity, e.document}
-			}
-			addInverse(x, visible, entities)
-			return nil
+			found, err = store.Collect(rows, err, scanRaw)
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		seen := slices.DeleteFunc(found, func(e *row) bool { return !visible.Has(e.Space) })
+		if err := s.addFiles(ctx, s.alone(ctx), seen, moment); err != nil {
+			return err
+		}
+		entities := make([]*Entity, len(seen))
+		for i, e := range seen {
+			entities[i] = &e.Entity
+			byRef[e.Ref] = Raw{&e.Entity, e.document}
+		}
+		addInverse(x, visible, entities)
+		return nil
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "read entities")
@@ -62,6 +64,6 @@ func scanRaw(r store.Row) (*row, error) {
 	}
 	e.Ref, e.Orphan = parseStored(name), orphan == 1
 	declared, err := readRelations(relations)
-	e.Relations = sorted(declared)
+	e.Relations = sort(declared)
 	return e, err
 }

@@ -103,6 +103,9 @@ func sort(relations []document.Relation) []document.Relation {
 		if c := strings.Compare(a.Type, b.Type); c != 0 {
 			return c
 		}
+		if a.Target.Kind == b.Target.Kind && a.Target.Namespace == b.Target.Namespace {
+			return strings.Compare(a.Target.Name, b.Target.Name) // as most are; the texts need not be made
+		}
 		return strings.Compare(a.Target.String(), b.Target.String())
 	})
 	return slices.Compact(relations)

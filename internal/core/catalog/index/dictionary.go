@@ -66,8 +66,14 @@ const (
 	maxRanked = 32
 )
 
-func (d *dictionary) hash(k *key, folded string) uint64 {
-	h := maphash.String(d.seed, folded) + k.id*0x9E3779B97F4A7C15
+// hashOf gives what values that are written alike have in common under all keys.
+func (d *dictionary) hashOf(folded string) uint64 { return maphash.String(d.seed, folded) }
+
+func (d *dictionary) hash(k *key, folded string) uint64 { return k.hash(d.hashOf(folded)) }
+
+// hash gives the place of a value under a key.
+func (k *key) hash(of uint64) uint64 {
+	h := of + k.id*0x9E3779B97F4A7C15
 	return h ^ h>>29
 }
 
@@ -125,10 +131,15 @@ func (d *dictionary) rawOf(t uint32) []byte {
 
 // each gives the terms of a value without regard to case.
 func (d *dictionary) each(k *key, folded string, fn func(t uint32)) {
+	d.eachHashed(k, d.hashOf(folded), folded, fn)
+}
+
+// eachHashed is each for who asks several keys for the same value.
+func (d *dictionary) eachHashed(k *key, hash uint64, folded string, fn func(t uint32)) {
 	if k == nil {
 		return
 	}
-	t, ok := d.byHash[d.hash(k, folded)]
+	t, ok := d.byHash[k.hash(hash)]
 	for ok && t != none {
 		at := d.terms.at(t)
 		if at.key == k && string(d.texts.folded(at.block, at.slot)) == folded {

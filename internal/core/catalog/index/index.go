@@ -1,7 +1,6 @@
 package index
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -366,18 +365,33 @@ func (x *Index) Inverse(refs []string, visible access.Set, most int) [][]Relatio
 }
 
 func (v *view) backOf(ref string, most int) (all []Relation) {
-	byType := map[string][]posting{}
+	type seen struct { // a relation as it is seen from the other side
+		relation string
+		post     posting
+	}
+	var room [16]seen
+	back := room[:0]
+	h := v.hashOf(ref)
 	for _, paths := range v.byType {
 		for _, p := range paths {
-			if back := v.pairs.Inverse(p.relation); back != "" {
-				v.each(p.keys[scalar], ref, func(t uint32) { byType[back] = append(byType[back], v.terms.at(t).post) })
-			}
+			v.eachHashed(p.keys[scalar], h, ref, func(t uint32) {
+				if relation := v.pairs.Inverse(p.relation); relation != "" {
+					back = append(back, seen{relation, v.terms.at(t).post})
+				}
+			})
 		}
 	}
-	for _, t := range slices.Sorted(maps.Keys(byType)) {
-		for _, id := range v.first(byType[t], most) {
-			all = append(all, Relation{t, v.docs.at(id).ref})
+	slices.SortFunc(back, func(a, b seen) int { return strings.Compare(a.relation, b.relation) })
+	var posts []posting
+	for i, one := range back {
+		posts = append(posts, one.post)
+		if i+1 < len(back) && back[i+1].relation == one.relation {
+			continue
 		}
+		for _, id := range v.first(posts, most) {
+			all = append(all, Relation{one.relation, v.docs.at(id).ref})
+		}
+		posts = posts[:0]
 	}
 	return all
 }
