@@ -36,7 +36,8 @@
 // its own, and all agree: it is told of this server's changes when they are committed, so that who writes reads what was
 // written, and of those of others by the ledger, whose entries lead to the versions that they made. Of a reference the
 // highest version counts, from wherever it comes. A start reads all entities, or the index that the last stop has kept. What has no version, such as a status, is not
-// in it. Documents come from the database; those that were read before are kept, as long as their facts are the same.
+// in it. Documents come from the database; those that were read before are kept, as long as their facts are the same. Lists of
+// documents as they are stored (Raws) come from a shelf in memory, where a calm server puts all of them, compressed.
 //
 // Versions tell the past: GetAt, List with At, and Changes between two times, each by an index and in bounded parts. Facets and
 // Graph with At, and who pointed at an entity, have the versions of then gone through, one after the other, within bounds of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -28,3 +29,18 @@ func (s *Service) KeepTwice(ctx context.Context, between func()) error {
 
 // GoThrough has a scan of the past end after some versions.
 func (s *Service) GoThrough(versions int) { s.scanMost = versions }
+
+// Stock puts all entities on the shelf, and tells how many are there as the index has them.
+func (s *Service) Stock(ctx context.Context) (there int, err error) {
+	if _, err := s.current(ctx); err != nil {
+		return 0, err
+	}
+	err = s.stockOnce(ctx, 0)
+	s.follower.index.Some(0, 1<<30, func(hit index.Hit) bool {
+		if !s.shelf.lacks(hit) {
+			there++
+		}
+		return true
+	})
+	return there, err
+}

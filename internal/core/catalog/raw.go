@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Raw is an entity whose document is left as it is kept: for those who send it on.
@@ -15,55 +14,58 @@ type Raw struct {
 	Text    []byte // of the document, in its canonical form
 }
 
-// Raws is ByRefs for those who send documents on: the zero Raw where there is none.
-func (s *Service) Raws(ctx context.Context, refs []ref.Entity) ([]Raw, error) {
+// Raws gives what hits are of, for those who send documents on, in their order: the zero Raw where there is nothing, or the
+// reader may not see it. A hit is as Hits or Lookup gave it; one may be zero.
+func (s *Service) Raws(ctx context.Context, hits []index.Hit) ([]Raw, error) {
 	x, visible, err := s.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	moment := s.db.MomentSince(ctx, x.Changed())
-	byRef := make(map[ref.Entity]Raw, len(refs))
-	err = among(s.db.Dialect(), nil, texts(refs), func(in string, args []any) error {
-		var found []*row
-		err := s.db.ReadOne(ctx, func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)
-			found, err = store.Collect(rows, err, scanRaw)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		seen := slices.DeleteFunc(found, func(e *row) bool { return !visible.Has(e.Space) })
-		if err := s.addFiles(ctx, s.alone(ctx), seen, moment); err != nil {
-			return err
-		}
-		entities := make([]*Entity, len(seen))
-		for i, e := range seen {
-			entities[i] = &e.Entity
-			byRef[e.Ref] = Raw{&e.Entity, e.document}
-		}
-		addInverse(x, visible, entities)
-		return nil
-	})
+	found, missing, err := s.shelf.take(hits)
 	if err != nil {
-		return nil, fault.Wrap(err, "read entities")
+		return nil, err
 	}
-	list := make([]Raw, len(refs))
-	for i, r := range refs {
-		list[i] = byRef[r]
+	lacking := make([]index.Hit, 0, len(missing))
+	for _, i := range missing {
+		if hits[i].Ref != "" {
+			lacking = append(lacking, hits[i])
+		}
+	}
+	if len(lacking) > 0 {
+		read, err := s.rawRows(ctx, lacking)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, read...)
+	}
+	found = slices.DeleteFunc(found, func(e *row) bool { return !visible.Has(e.Space) })
+	if err := s.addFiles(ctx, s.alone(ctx), found, moment); err != nil {
+		return nil, err
+	}
+	entities := make([]*Entity, len(found))
+	byRef := make(map[string]Raw, len(found))
+	for i, e := range found {
+		entities[i] = &e.Entity
+		byRef[e.Ref.String()] = Raw{&e.Entity, e.document}
+	}
+	addInverse(x, visible, entities)
+	list := make([]Raw, len(hits))
+	for i, hit := range hits {
+		list[i] = byRef[hit.Ref]
 	}
 	return list, nil
 }
 
 func scanRaw(r store.Row) (*row, error) {
-	var name, relations string
+	var name string
 	var orphan int64
 	e := &row{}
-	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &orphan, &e.document, &relations); err != nil {
+	if err := r.Scan(&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &orphan, &e.document, &e.stored); err != nil {
 		return e, err
 	}
 	e.Ref, e.Orphan = parseStored(name), orphan == 1
-	declared, err := readRelations(relations)
+	declared, err := readRelations(e.stored)
 	e.Relations = sort(declared)
 	return e, err
 }

@@ -64,6 +64,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group.Go(func() { s.follow(ctx) })
 	group.Go(func() { s.followKinds(ctx) })
 	group.Go(func() { s.keep(ctx) })
+	group.Go(func() { s.stock(ctx) })
 	if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("look at the locations of the catalog", "error", err)
 	}

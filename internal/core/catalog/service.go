@@ -53,6 +53,7 @@ type Service struct {
 	follower     follower
 	bringing     atomic.Int64 // locations from which many entities are being taken in
 	kept         kept
+	shelf        shelf
 	gathered     store.Gathered[string, row]
 	located      store.Held[string, Location]   // by id
 	marks        store.Held[string, index.Refs] // by the condition

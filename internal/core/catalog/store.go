@@ -17,6 +17,7 @@ type row struct {
 	Entity
 	document []byte
 	declared []document.Relation
+	stored   string // declared, as the table has them; not everywhere
 	path     string
 }
 

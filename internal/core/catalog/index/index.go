@@ -478,3 +478,20 @@ func (v *view) Edges(ref string) []Edge {
 	slices.SortFunc(edges, CompareEdges)
 	return slices.Compact(edges)
 }
+
+// Some goes through the entities from a place on until fn has wanted so many of them, and gives the place to go on from, and
+// whether there may be more. It misses none that is there all the time.
+func (x *Index) Some(from uint32, most int, fn func(Hit) bool) (next uint32, more bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	const looked = 10_000 // while writers wait
+	for end := from + looked; from < x.docs.n; from++ {
+		if most == 0 || from == end {
+			return from, true
+		}
+		if x.docs.at(from).ref != "" && fn(x.hit(from)) {
+			most--
+		}
+	}
+	return from, false
+}

@@ -46,6 +46,9 @@ func BenchmarkAnswers(b *testing.B) {
 		{"by-query-with-fields", func(i int) string {
 			return fmt.Sprintf("/entities/by-query?filter=kind=component,metadata.tags=t%d&limit=20&orderField=metadata.name,asc&fields=kind,metadata.name,metadata.title,spec.type,relations", i%50)
 		}, nil},
+		{"ordered-page", func(i int) string {
+			return fmt.Sprintf("/entities/by-query?filter=kind=component&limit=50&orderField=metadata.title,desc&offset=%d", i*50%(n-50))
+		}, nil},
 		{"facets", func(int) string { return "/entity-facets?facet=spec.system&filter=kind=component" }, nil},
 		{"by-refs-of-100", func(int) string { return "/entities/by-refs" }, func(i int) string {
 			var refs []string

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // written keeps entities as they are sent. One is sent again as long as its revision is the same, to readers who see the same
@@ -24,7 +23,7 @@ type writtenText struct {
 }
 
 const (
-	writtenHalf = 12 << 20  // bytes of young, and of old
+	writtenHalf = 4 << 20   // bytes of young, and of old
 	writtenMost = 256 << 10 // of one entity
 	writtenCost = 200       // of keeping one, beside its text
 )
@@ -81,14 +80,14 @@ func (h *Handler) texts(ctx context.Context, hits []index.Hit, view string, keep
 	if missing == 0 {
 		return texts, nil
 	}
-	refs := make([]ref.Entity, 0, missing)
+	wanted := make([]index.Hit, 0, missing)
 	at := make([]int, 0, missing)
 	for i, hit := range hits {
 		if texts[i] == nil && hit.Ref != "" {
-			refs, at = append(refs, hit.Entity()), append(at, i)
+			wanted, at = append(wanted, hit), append(at, i)
 		}
 	}
-	found, err := h.catalog.Raws(ctx, refs)
+	found, err := h.catalog.Raws(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
