@@ -25,6 +25,23 @@ type Stack struct {
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
 	State      *StateVersion `json:"state,omitempty"`
 	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock."`
+
+	DependsOn  []StackNeighbour `json:"dependsOn,omitempty" doc:"Stacks whose runs go first; of one stack, not in lists."`
+	Dependents []StackNeighbour `json:"dependents,omitempty" doc:"Stacks that depend on it, as far as they may be read; of one stack, not in lists."`
+}
+
+// StackNeighbour is a stack on which another one depends, or which depends on it. GET /stacks/{namespace}/{name} (stack:read).
+type StackNeighbour struct {
+	Stack   string           `json:"stack" example:"stack:default/net"`
+	Outputs []StackOutputUse `json:"outputs" doc:"That are used."`
+	Always  bool             `json:"always,omitempty" doc:"A run follows each run, also when no output has changed."`
+	Unused  bool             `json:"unused,omitempty" doc:"There is a newer state than the last run that finished was given."`
+}
+
+// StackOutputUse is an output of a stack as a variable of another one's runs.
+type StackOutputUse struct {
+	Output string `json:"output"`
+	As     string `json:"as" example:"TF_VAR_vpc_id"`
 }
 
 // StateVersion is one version of a stack's state, the newest first. GET /stacks/{namespace}/{name}/states (stack:read). The

@@ -163,9 +163,18 @@ func (v *View) Again(s *Step) {
 	if !s.State.Done() {
 		return
 	}
+	v.Hold(s)
+	v.Release(s)
+}
+
+// Hold makes a step that has ended wait once more for Release, with a new attempt and a new log.
+func (v *View) Hold(s *Step) {
+	if !s.State.Done() {
+		return
+	}
 	s.Attempt++
 	s.MaxAttempts++
-	s.State, s.Reason, s.Ready = StepReady, "", v.Now
+	s.State, s.Reason, s.Ready = StepWaiting, "", time.Time{}
 	s.Started, s.Ended, s.Worker = time.Time{}, time.Time{}, ""
 	s.Result, s.sealedResult = worker.Result{}, nil
 	s.cancelRequest = false

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -47,7 +49,23 @@ func (a *API) getStack(ctx context.Context, in *Named) (*body[Stack], error) {
 		return nil, err
 	}
 	s, err := a.wireStack(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	upstream, downstream, err := a.Stacks.Neighbours(ctx, o.Ref)
+	s.DependsOn, s.Dependents = wireNeighbours(upstream), wireNeighbours(downstream)
 	return answer(s), err
+}
+
+func wireNeighbours(all []stack.Neighbour) []StackNeighbour {
+	out := make([]StackNeighbour, len(all))
+	for i, n := range all {
+		out[i] = StackNeighbour{Stack: n.Ref.String(), Always: n.Always, Unused: n.Unused, Outputs: make([]StackOutputUse, len(n.Outputs))}
+		for k, use := range n.Outputs {
+			out[i].Outputs[k] = StackOutputUse{Output: use.Output, As: use.As}
+		}
+	}
+	return out
 }
 
 func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
@@ -127,11 +145,21 @@ type startStackRunInput struct {
 	Body struct {
 		Type   string `json:"type,omitempty" enum:"tracked,proposed,destroy" default:"tracked"`
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
+
+		Dependents bool `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
 	}
 }
 
 func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagged[RunDetail], error) {
-	r, err := a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
+	if in.Body.Dependents && (in.Body.Type != stack.Destroy || in.Body.Commit != "") {
+		return nil, fault.Errorf(fault.Invalid, "dependents go with a destroy run at the head of the branch; leave them out, or write type destroy and no commit")
+	}
+	r, err := run.Run{}, error(nil)
+	if in.Body.Dependents {
+		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
+	} else {
+		r, err = a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
+	}
 	if err != nil {
 		return nil, err
 	}

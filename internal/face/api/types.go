@@ -37,6 +37,8 @@ type (
 	KindInfo          = client.KindInfo
 	LocationRules     = client.LocationRules
 	TemplateSchema    = client.TemplateSchema
+	StackNeighbour    = client.StackNeighbour
+	StackOutputUse    = client.StackOutputUse
 	LintReport        = client.LintReport
 	LintWarning       = client.LintWarning
 	TemplatePage      = client.TemplatePage

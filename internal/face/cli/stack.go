@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,8 @@ import (
 func (s *state) stacks() *cobra.Command {
 	return group("stack", "Infrastructure as code",
 		s.stackList(), s.stackStart("plan", "proposed", "Plan without applying"), s.stackStart("apply", "tracked", "Plan, and apply after review"),
-		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stackStates(), s.stackUnlock())
+		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stackStates(), s.stackUnlock(),
+		s.stackDependencies())
 }
 
 func (s *state) stackList() *cobra.Command {
@@ -37,9 +39,9 @@ func (s *state) stackList() *cobra.Command {
 
 func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	var commit string
-	var wait bool
+	var wait, dependents bool
 	c := s.verb(use+" [NAMESPACE/]NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]string{"type": kind, "commit": commit})
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]any{"type": kind, "commit": commit, "dependents": dependents})
 		if err != nil {
 			return err
 		}
@@ -51,6 +53,9 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	c.Long = what + "." + waitHelp
 	c.Example = fmt.Sprintf("  roadbed stack %s shop-infra --wait\n  roadbed stack %[1]s payments/shop-infra --commit 1f0c2a9", use)
 	c.Flags().StringVar(&commit, "commit", "", "`commit` to plan; the head of the stack's branch when not given")
+	if kind == "destroy" {
+		c.Flags().BoolVar(&dependents, "dependents", false, "destroy what depends on it first")
+	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c
 }
@@ -89,6 +94,32 @@ func (s *state) stackStates() *cobra.Command {
 			row:  func(v client.StateVersion) []any { return []any{v.Serial, v.Resources, v.Run, ago(v.Created)} },
 			noun: "versions of its state", next: "the first `roadbed stack apply " + args[0] + "` makes one",
 		}, nil
+	})
+}
+
+func (s *state) stackDependencies() *cobra.Command {
+	return s.verb("dependencies [NAMESPACE/]NAME", "What a stack depends on, and what depends on it", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		k, err := client.Get[client.Stack](c.Context(), api, "/stacks/"+named(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		return s.show(c, map[string][]client.StackNeighbour{"dependsOn": k.DependsOn, "dependents": k.Dependents}, func(w io.Writer) {
+			if len(k.DependsOn)+len(k.Dependents) == 0 {
+				fmt.Fprintln(w, "none; name a stack in spec.dependsOn of its document")
+			}
+			for _, side := range []struct {
+				title string
+				all   []client.StackNeighbour
+			}{{"depends on", k.DependsOn}, {"used by", k.Dependents}} {
+				for _, n := range side.all {
+					uses := make([]string, len(n.Outputs))
+					for i, use := range n.Outputs {
+						uses[i] = use.Output + " as " + use.As
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\n", side.title, n.Stack, strings.Join(uses, ", "))
+				}
+			}
+		})
 	})
 }
 

@@ -26,6 +26,8 @@ type Spec struct {
 	Variables   map[string]any `json:"variables,omitempty"`
 	Environment []Variable     `json:"environment,omitempty"`
 	Limits      Limits         `json:"limits,omitzero"`
+	DependsOn   []Dependency   `json:"dependsOn,omitempty"`
+	ShareWith   []string       `json:"shareWith,omitempty"` // spaces whose stacks may use its outputs, with those below them
 }
 
 // Source is where a stack's configuration lives.
@@ -63,6 +65,7 @@ func DocumentKind(s *Service) document.Kind {
 
 var (
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	outputName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
 	repository   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}/[a-z0-9][a-z0-9._-]{0,99}$`)
 	secretRef    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
 )
@@ -124,6 +127,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			bad(fmt.Sprintf("%q is not a secret", v.SecretRef), "write SPACE/NAME", append(at, "secretRef")...)
 		}
 	}
+	spec.checkDependencies(d, bad)
 	return spec, wrong
 }
 
@@ -153,6 +157,9 @@ func relations(d document.Document) []document.Relation {
 	add("ownedBy", spec.Owner, "group")
 	add("partOf", spec.System, "system")
 	add("partOf", spec.Component, "component")
+	for _, d := range spec.DependsOn {
+		add("dependsOn", d.Stack, "stack")
+	}
 	return out
 }
 
@@ -180,8 +187,10 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		if err := s.stop(ctx, tx, c.Ref); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now()))
-		return fault.Wrap(err, "forget stack %s", c.Ref)
+		if _, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now())); err != nil {
+			return fault.Wrap(err, "forget stack %s", c.Ref)
+		}
+		return s.keepDependencies(ctx, tx, c.Ref, Spec{})
 	}
 	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -223,6 +232,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(known))
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
+	}
+	if err := s.keepDependencies(ctx, tx, c.Ref, spec); err != nil {
+		return err
 	}
 	return s.look(ctx, tx, c.Ref)
 }

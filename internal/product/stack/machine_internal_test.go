@@ -51,12 +51,18 @@ func (p *play) report() {
 		if s.State.Done() {
 			continue
 		}
-		s.State = rapid.SampledFrom([]run.StepState{run.StepSucceeded, run.StepSucceeded, run.StepSucceeded, run.StepFailed}).Draw(p.T, s.Key)
+		ends := []run.StepState{run.StepSucceeded, run.StepSucceeded, run.StepSucceeded, run.StepFailed}
+		if strings.HasPrefix(s.Key, "inputs") {
+			ends = append(ends, run.StepCanceled) // what it waited for did not come through
+		}
+		s.State = rapid.SampledFrom(ends).Draw(p.T, s.Key)
 		s.Reason, s.Ended = "said by "+s.Key, p.now
 		switch {
 		case s.State == run.StepFailed && strings.HasPrefix(s.Key, "apply") && rapid.Bool().Draw(p.T, "errored"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"errored-state": {Digest: fmt.Sprintf("state of %d", p.rounds)}}}
 		case s.State != run.StepSucceeded:
+		case strings.HasPrefix(s.Key, "inputs"):
+			s.Result.Data, _ = json.Marshal(Inputs{Env: map[string]string{"TF_VAR_net": s.Key}})
 		case strings.HasPrefix(s.Key, "plan"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{
 				"plan": {Digest: fmt.Sprintf("plan of %d", p.rounds)},
@@ -142,6 +148,15 @@ func (p *play) check() {
 			p.Fatalf("step %s may be done %d times", s.Key, s.MaxAttempts)
 		}
 	}
+	for n := 1; n <= p.rounds && len(p.in.DependsOn) > 0; n++ {
+		inputs, plan := v.Step(stepKey("inputs", n)), v.Step(stepKey("plan", n))
+		if inputs == nil || inputs.State != run.StepSucceeded {
+			p.Fatalf("round %d plans without what the stack depends on", n)
+		}
+		if got := plan.Job.Env["TF_VAR_net"]; got != inputs.Key {
+			p.Fatalf("round %d plans with %q of another stack", n, got)
+		}
+	}
 	if v.Open() > 1 {
 		p.Fatalf("%d steps are open at once", v.Open())
 	}
@@ -205,6 +220,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 			Type: rapid.SampledFrom([]string{Tracked, Proposed, Destroy}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
 			Autodeploy: rapid.Bool().Draw(rt, "autodeploy"),
 		}}
+		if rapid.Bool().Draw(rt, "depends") {
+			p.in.DependsOn = []Dependency{{Stack: "stack:default/base"}}
+		}
 		raw, err := json.Marshal(p.in)
 		if err != nil {
 			rt.Fatal(err)

@@ -25,6 +25,7 @@ func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a lookArgs) error {
 		return s.reconcile(actor.AsSystem(ctx), a.Stack)
 	})
+	s.subscribeAfter()
 	s.Ledger.Subscribe("stack.pushes", []string{"repository.pushed"}, s.pushed)
 	s.Ledger.Subscribe("stack.ends", []string{"run.state-changed"}, s.ended)
 }
@@ -64,7 +65,13 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 		Terminal bool   `json:"terminal"`
 		Kind     string `json:"run_kind"`
 	}
-	if err := json.Unmarshal(e.Data, &change); err != nil || !change.Terminal || change.Kind != RunKind {
+	if err := json.Unmarshal(e.Data, &change); err != nil || change.Kind != RunKind {
+		return nil
+	}
+	if change.To == ready {
+		return s.gate(ctx, tx, e.Run)
+	}
+	if !change.Terminal {
 		return nil
 	}
 	if change.To == finished {
@@ -74,6 +81,9 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 		if err := s.noteSettled(ctx, tx, e.Run); err != nil {
 			return err
 		}
+	}
+	if err := s.Queue.Insert(ctx, tx, jobAfter, afterArgs{e.Run}, queue.InsertOptions{Unique: e.Run}); err != nil {
+		return err
 	}
 	rows, err := tx.Query(ctx, "SELECT stack FROM stack_locks WHERE run = $1", e.Run)
 	names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
@@ -112,7 +122,10 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	}
 	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, applied_edit = $3 WHERE ref = $1 AND repository = $4",
 		in.Stack, r.Source.Commit, in.Edit, r.Source.Repository)
-	return fault.Wrap(err, "note what is applied of %s", in.Stack)
+	if err != nil {
+		return fault.Wrap(err, "note what is applied of %s", in.Stack)
+	}
+	return s.noteUsed(ctx, tx, id, in)
 }
 
 // noteSettled lets others build on the state as a run that has finished found or left it, and tells of its outputs.
@@ -177,6 +190,9 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	}
 	if head == stack.Seen {
 		return nil
+	}
+	if err := s.lookAbove(ctx, stack, head); err != nil {
+		return err
 	}
 	touched, err := s.touched(ctx, stack, head)
 	if err != nil {

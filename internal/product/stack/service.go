@@ -225,7 +225,8 @@ func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack,
 }
 
 // Start begins a run of a stack at a commit, or at the head of its branch when commit is "".
-// Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound.
+// Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound. A stack
+// on which others with resources depend is not destroyed: Conflict; see DestroyAll.
 func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
 	stack, err := s.begins(ctx, r, kind)
 	if err != nil {
@@ -236,6 +237,11 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	}
 	if err := s.mayRead(ctx, stack); err != nil {
 		return run.Run{}, err
+	}
+	if kind == Destroy {
+		if err := s.free(ctx, stack); err != nil {
+			return run.Run{}, err
+		}
 	}
 	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
 		return run.Run{}, err
@@ -289,11 +295,18 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 
 // start makes a run; with an author it is theirs, else the caller's.
 func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
+	return s.startAs(ctx, tx, stack, kind, commit, key, author, authors, func(*Input) {})
+}
+
+// startAs is start with something else in the run's input.
+func (s *Service) startAs(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, with func(*Input)) (run.Run, bool, error) {
 	in := Input{
 		Authors: authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
+		DependsOn: stack.Spec.DependsOn,
 	}
+	with(&in)
 	for _, v := range stack.Spec.Environment {
 		if v.SecretRef != "" {
 			in.SecretEnv[v.Name] = v.SecretRef
@@ -314,7 +327,11 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 	if kind != Proposed {
 		n.Lock = LockName(stack.Ref)
 	}
-	return s.Runs.Create(ctx, tx, n)
+	r, existed, err := s.Runs.Create(ctx, tx, n)
+	if err == nil && !existed && kind == Tracked && len(in.DependsOn) > 0 {
+		_, err = s.await(ctx, tx, r)
+	}
+	return r, existed, err
 }
 
 func title(kind string, r ref.Entity) string {

@@ -74,6 +74,8 @@ type Input struct {
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
+	DependsOn  []Dependency      `json:"dependsOn,omitempty"`
+	Cascade    string            `json:"cascade,omitempty"` // the stack that is destroyed with all that stands on it
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -140,6 +142,9 @@ func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
 	}
+	if step := v.Step(stepKey("inputs", round(v)+1)); step != nil {
+		v.Hold(step)
+	}
 	return v.Reopen(queued, "retried")
 }
 
@@ -190,7 +195,7 @@ func advance(v *run.View) error {
 		return afterReview(v)
 	case confirmed:
 		plan := v.Step(stepKey("plan", n))
-		v.Add(applyStep(v.Run, in, madeBy(plan), n))
+		v.Add(applyStep(v.Run, withInputs(v, in, n), madeBy(plan), n))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, n)
@@ -209,7 +214,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	show := v.Step(stepKey("show", n))
 	switch {
 	case show == nil:
-		v.Add(showStep(v.Run, in, madeBy(step), n))
+		v.Add(showStep(v.Run, withInputs(v, in, n), madeBy(step), n))
 		return nil
 	case !show.State.Done():
 		return nil
@@ -332,7 +337,11 @@ func beforePlan(v *run.View, in Input, n int) error {
 		}
 		return v.To(failed, notTakenUp+try.Reason)
 	}
-	v.Add(planStep(v.Run, in, round(v)+1))
+	next := round(v) + 1
+	if ready, err := afterInputs(v, in, next); err != nil || !ready {
+		return err
+	}
+	v.Add(planStep(v.Run, withInputs(v, in, next), next))
 	return v.To(planning, "")
 }
 

@@ -34,9 +34,12 @@ export type StackRunType = 'tracked' | 'proposed' | 'destroy';
 export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (type: StackRunType) =>
+    mutationFn: ({ type, dependents }: { type: StackRunType; dependents?: boolean }) =>
       body(
-        api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: { type } }),
+        api.POST('/api/v1/stacks/{namespace}/{name}/runs', {
+          params: { path: { namespace, name } },
+          body: { type, dependents },
+        }),
       ),
     onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
   });

@@ -43,7 +43,28 @@ CREATE TABLE stack_locks (
 );
 CREATE INDEX stack_locks_run ON stack_locks (run);
 
+CREATE TABLE stack_dependencies (
+  stack TEXT NOT NULL,
+  upstream TEXT NOT NULL, -- on which it depends
+  used TEXT NOT NULL,     -- version of its state that the newest run that finished was given
+  PRIMARY KEY (stack, upstream)
+);
+CREATE INDEX stack_dependencies_upstream ON stack_dependencies (upstream);
+
+CREATE TABLE stack_waits (
+  run TEXT NOT NULL,
+  upstream TEXT NOT NULL, -- a run that must finish first
+  PRIMARY KEY (run, upstream)
+);
+CREATE INDEX stack_waits_upstream ON stack_waits (upstream);
+
+CREATE TABLE stack_graph (edit BIGINT NOT NULL); -- one row, which is taken by who adds a dependency
+INSERT INTO stack_graph (edit) VALUES (0);
+
 -- +goose Down
+DROP TABLE stack_graph;
+DROP TABLE stack_waits;
+DROP TABLE stack_dependencies;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;
 DROP TABLE stacks;

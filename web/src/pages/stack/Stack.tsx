@@ -10,6 +10,7 @@ import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Lock } from './Lock';
+import { Neighbours } from './Neighbours';
 import { Outputs } from './Outputs';
 import { StackActions } from './StackActions';
 import { States } from './States';
@@ -70,6 +71,7 @@ export function StackPage() {
         )}
       </Section>
       {stack.state && <Outputs outputs={stack.state.outputs} />}
+      <Neighbours stack={stack} />
       <Section title="Runs" flush>
         <RunsOf
           filter={{ subject: stack.ref }}

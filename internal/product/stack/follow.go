@@ -1,0 +1,718 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// How runs follow each other along dependencies:
+//
+// A tracked run of a stack that depends on others has a step that waits until the runs of these, which were under way when
+// it began or have come of those since, have finished; then it takes their outputs. When one of them ends otherwise, it is
+// canceled. A tracked run that finishes is followed by one of each stack that depends on it, if what these use of it is
+// another than their last run was given. A run waits for runs of stacks above its own alone, or for an older one that
+// holds its stack, so that none waits for itself.
+
+// ActionInputs names the platform step that takes the outputs of other stacks.
+const ActionInputs = "stack.inputs"
+
+// InputsInput is what that step is told.
+type InputsInput struct {
+	Run string `json:"run"`
+}
+
+// Inputs is what it gives.
+type Inputs struct {
+	Env      map[string]string `json:"env"`
+	Versions map[string]string `json:"versions"` // of the states, by stack
+}
+
+const jobAfter = "stack.after"
+
+type afterArgs struct {
+	Run string `json:"run"`
+}
+
+// inputsStep waits until gate lets it go on.
+func inputsStep(r *run.Run, in Input, n int) run.Step {
+	names := make([]string, len(in.DependsOn))
+	for i, d := range in.DependsOn {
+		names[i] = stackName(d.Stack)
+	}
+	input, _ := json.Marshal(InputsInput{r.ID}) // a string always encodes
+	return run.Step{
+		Key: stepKey("inputs", n), Title: "Wait for " + strings.Join(names, ", "), Group: "plan", State: run.StepWaiting,
+		Job: worker.Job{Kind: worker.KindPlatform, Action: ActionInputs, Input: input},
+	}
+}
+
+// afterInputs tells whether a run has what it needs of other stacks; it moves the run where it can't have it.
+func afterInputs(v *run.View, in Input, n int) (ready bool, err error) {
+	if len(in.DependsOn) == 0 {
+		return true, nil
+	}
+	step := v.Step(stepKey("inputs", n))
+	switch {
+	case step == nil:
+		v.Add(inputsStep(v.Run, in, n))
+		return false, nil
+	case !step.State.Done():
+		return false, nil
+	case step.State == run.StepCanceled:
+		return false, v.To(canceled, step.Reason)
+	case step.State != run.StepSucceeded:
+		return false, v.To(failed, "taking the outputs of other stacks: "+step.Reason)
+	}
+	return true, nil
+}
+
+// withInputs gives a run's input with what its stack was given of others for a round.
+func withInputs(v *run.View, in Input, n int) Input {
+	step := v.Step(stepKey("inputs", n))
+	var given Inputs
+	if step == nil || json.Unmarshal(step.Result.Given().Data, &given) != nil {
+		return in
+	}
+	env := maps.Clone(in.Env)
+	if env == nil {
+		env = map[string]string{}
+	}
+	maps.Copy(env, given.Env)
+	in.Env = env
+	return in
+}
+
+// inputs takes the outputs of the stacks that a run's depends on.
+func (s *Service) inputs(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
+	var told InputsInput
+	if err := json.Unmarshal(l.Job.Input, &told); err != nil {
+		return worker.Result{}, fault.Wrap(err, "read the step's input")
+	}
+	r, in, err := s.runOf(ctx, told.Run)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	stack, err := s.stackOf(ctx, subject)
+	if err == nil {
+		err = stack.standsIn(r.Space)
+	}
+	if err != nil {
+		return worker.Result{}, err
+	}
+	whole := Inputs{Env: map[string]string{}, Versions: map[string]string{}}
+	shown := Inputs{Env: map[string]string{}, Versions: whole.Versions}
+	var secrets []string
+	for _, d := range in.DependsOn {
+		values, version, err := s.outputsFor(ctx, stack, d)
+		if err != nil {
+			return worker.Result{}, err
+		}
+		whole.Versions[d.Stack] = version
+		for _, use := range d.Outputs {
+			value, there := values[use.Output]
+			switch {
+			case !there:
+				return worker.Result{}, fault.Errorf(fault.Conflict, "%s has no output %s; apply it first, or take the output out of dependsOn", d.Stack, use.Output)
+			case value.Sensitive && !use.Sensitive:
+				return worker.Result{}, fault.Errorf(fault.Denied, "output %s of %s is sensitive; say sensitive: true where it is used", use.Output, d.Stack)
+			}
+			text := asText(value.Value)
+			whole.Env[use.As], shown.Env[use.As] = text, text
+			if value.Sensitive {
+				shown.Env[use.As] = "(sensitive)"
+				secrets = append(secrets, secretTexts(value.Value)...)
+			}
+			fmt.Fprintf(log, "%s is output %s of %s\n", use.As, use.Output, d.Stack)
+		}
+	}
+	result := worker.Result{Message: "took the outputs of other stacks"}
+	if result.Data, err = json.Marshal(shown); err != nil || len(secrets) == 0 {
+		return result, err
+	}
+	data, err := json.Marshal(whole)
+	result.Clear = &worker.Clear{Data: data, Secrets: secrets}
+	return result, err
+}
+
+// outputsFor gives the outputs of a stack to one that depends on it.
+func (s *Service) outputsFor(ctx context.Context, stack Stack, d Dependency) (map[string]Value, string, error) {
+	r, err := ref.Parse(d.Stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return nil, "", err
+	}
+	upstream, err := s.stackOf(ctx, r)
+	if fault.Is(err, fault.NotFound) || err == nil && upstream.Deleted {
+		return nil, "", fault.Errorf(fault.Conflict, "%s, on which %s depends, does not exist; apply its document, or take it out of dependsOn", r, stack.Ref)
+	}
+	if err == nil {
+		err = s.mayUse(ctx, stack, upstream)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return s.Outputs(ctx, r, "")
+}
+
+// asText gives an output as a variable of the environment: a text as it is, all else as JSON.
+func asText(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}
+
+// secretTexts gives what of a value is to be hidden: the whole, and each text in it.
+func secretTexts(value json.RawMessage) []string {
+	texts := []string{asText(value)}
+	var look func(v any)
+	look = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, one := range v {
+				look(one)
+			}
+		case map[string]any:
+			for _, one := range v {
+				look(one)
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(value, &v) == nil {
+		look(v)
+	}
+	slices.Sort(texts)
+	return slices.DeleteFunc(slices.Compact(texts), func(text string) bool { return text == "" })
+}
+
+func (s *Service) stackOf(ctx context.Context, r ref.Entity) (stack Stack, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	return stack, err
+}
+
+// runOf gives a run of this room, unauthorised, with its input.
+func (s *Service) runOf(ctx context.Context, id string) (r run.Run, in Input, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		r, err = s.Runs.GetTx(ctx, tx, id)
+		return err
+	})
+	if err == nil {
+		err = json.Unmarshal(r.Input, &in)
+	}
+	return r, in, fault.Wrap(err, "read run %s", id)
+}
+
+// openAbove gives the tracked runs under way of the stacks that one stands on.
+func (s *Service) openAbove(ctx context.Context, tx *store.Tx, stack string) (ids []string, err error) {
+	above, err := around(ctx, tx, "stack", stack)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range above {
+		list, err := s.openOf(ctx, tx, name, Tracked)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids, nil
+}
+
+// openOf gives the runs of a type that are under way of a stack.
+func (s *Service) openOf(ctx context.Context, tx *store.Tx, stack, kind string) (open []run.Run, err error) {
+	for cursor := ""; ; {
+		page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: stack, Open: true, Cursor: cursor, Limit: 200})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Runs {
+			var in Input
+			if json.Unmarshal(r.Input, &in) == nil && in.Type == kind {
+				open = append(open, r)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return open, nil
+		}
+	}
+}
+
+// await has a run wait for those that are under way above its stack.
+func (s *Service) await(ctx context.Context, tx *store.Tx, r run.Run) (waits int, err error) {
+	above, err := s.openAbove(ctx, tx, r.Subject)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range above {
+		other, err := s.Runs.TakeTx(ctx, tx, id) // whose end comes either before this, or sees that it is waited for
+		if err != nil {
+			return waits, err
+		}
+		if other.Terminal {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO stack_waits (run, upstream) VALUES ($1, $2) ON CONFLICT (run, upstream) DO NOTHING", r.ID, id); err != nil {
+			return waits, fault.Wrap(err, "have run %s wait", r.ID)
+		}
+		waits++
+	}
+	return waits, nil
+}
+
+// gate lets a run that is ready take its inputs, when the runs for which it waits have finished, or cancels it, when one of
+// them has ended otherwise. It can be called at any time.
+func (s *Service) gate(ctx context.Context, tx *store.Tx, id string) error {
+	r, err := s.Runs.TakeTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	var in Input
+	if err := json.Unmarshal(r.Input, &in); err != nil || len(in.DependsOn) == 0 {
+		return nil //nolint:nilerr // one that can't be read is failed as it advances
+	}
+	if r.Terminal {
+		_, err := tx.Exec(ctx, "DELETE FROM stack_waits WHERE run = $1", id)
+		return fault.Wrap(err, "end the waiting of run %s", id)
+	}
+	if r.State != ready {
+		return nil // it comes here again
+	}
+	if in.Type != Tracked {
+		return s.pass(ctx, tx, id, func(v *run.View, step *run.Step) { v.Release(step) })
+	}
+	rows, err := tx.Query(ctx, "SELECT upstream FROM stack_waits WHERE run = $1 ORDER BY upstream", id)
+	above, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+	if err != nil {
+		return fault.Wrap(err, "read for what run %s waits", id)
+	}
+	waits := 0
+	for _, up := range above {
+		other, err := s.Runs.TakeTx(ctx, tx, up)
+		switch {
+		case err != nil:
+			return err
+		case !other.Terminal:
+			waits++
+			continue
+		case other.State != finished:
+			if _, err := tx.Exec(ctx, "DELETE FROM stack_waits WHERE run = $1", id); err != nil { // a retry waits for what is under way then
+				return fault.Wrap(err, "end the waiting of run %s", id)
+			}
+			why := fmt.Sprintf("%s, on which it depends, was not applied: its run %s %s", other.Subject, other.ID, endedAs(other.State))
+			return s.pass(ctx, tx, id, func(v *run.View, step *run.Step) { v.End(step, run.StepCanceled, why) })
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM stack_waits WHERE run = $1 AND upstream = $2", id, up); err != nil {
+			return fault.Wrap(err, "end the waiting of run %s", id)
+		}
+	}
+	if waits > 0 {
+		return nil
+	}
+	if waits, err = s.await(ctx, tx, r); err != nil || waits > 0 {
+		return err
+	}
+	return s.pass(ctx, tx, id, func(v *run.View, step *run.Step) { v.Release(step) })
+}
+
+func endedAs(state string) string {
+	if state == failed {
+		return "failed"
+	}
+	return "was " + state
+}
+
+// pass does something with the step of a run that waits.
+func (s *Service) pass(ctx context.Context, tx *store.Tx, id string, fn func(v *run.View, step *run.Step)) error {
+	return s.Runs.Change(ctx, tx, id, func(v *run.View) error {
+		if step := v.Step(stepKey("inputs", round(v)+1)); step != nil && step.State == run.StepWaiting {
+			fn(v, step)
+		}
+		return nil
+	})
+}
+
+// after has what depends on a stack follow a run of it that has ended.
+func (s *Service) after(ctx context.Context, id string) error {
+	r, in, err := s.runOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.State == finished && in.Type == Tracked {
+		if err := s.followAll(ctx, r); err != nil {
+			return err
+		}
+	}
+	if r.State == finished && in.Type == Destroy && in.Cascade != "" {
+		if err := s.cascade(ctx, in.Cascade, r.Actor, id); err != nil {
+			return err
+		}
+	}
+	var waiting []string
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT run FROM stack_waits WHERE upstream = $1 ORDER BY run", id)
+		waiting, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "find what waits for run %s", id)
+	}
+	for _, other := range waiting {
+		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.gate(ctx, tx, other) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followAll begins runs of the stacks that depend on one, as far as what they use of it is another than they were given.
+func (s *Service) followAll(ctx context.Context, r run.Run) error {
+	var below []edge
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		below, err = edges(ctx, tx, "upstream", []string{r.Subject})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range below {
+		if err := s.follow(ctx, e, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
+	name, err := ref.Parse(e.Stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	stack, err := s.stackOf(ctx, name)
+	if err != nil || stack.Deleted {
+		return err
+	}
+	at := slices.IndexFunc(stack.Spec.DependsOn, func(d Dependency) bool { return d.Stack == e.Upstream })
+	if at < 0 {
+		return nil
+	}
+	changed, err := s.changedFor(ctx, stack, stack.Spec.DependsOn[at], e.Used)
+	if err != nil || !changed {
+		return s.unless(ctx, stack, err)
+	}
+	if err := s.mayRead(ctx, stack); err != nil {
+		return s.unless(ctx, stack, err)
+	}
+	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	if err != nil {
+		return s.unless(ctx, stack, err)
+	}
+	authors, err := s.authors(ctx, stack, head)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(authors, after.Actor) {
+		authors = append(authors, after.Actor)
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := getStack(ctx, tx, name, tx.ForUpdate())
+		if err != nil || now.Deleted || now.Space != stack.Space {
+			return err
+		}
+		open, err := s.openOf(ctx, tx, e.Stack, Tracked)
+		if err != nil {
+			return err
+		}
+		for _, r := range open {
+			if r.State == queued || r.State == ready { // it will take what is there then
+				return nil
+			}
+		}
+		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, authors)
+		return err
+	})
+}
+
+// unless shows on a stack's page why no run of it follows.
+func (s *Service) unless(ctx context.Context, stack Stack, err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.say(ctx, stack, err)
+}
+
+// changedFor tells whether what a stack uses of another is something else than in a version of its state.
+func (s *Service) changedFor(ctx context.Context, stack Stack, d Dependency, used string) (bool, error) {
+	now, version, err := s.outputsFor(ctx, stack, d)
+	switch {
+	case err != nil:
+		return false, err
+	case d.Always || used == "":
+		return true, nil
+	case version == used:
+		return false, nil
+	case len(d.Outputs) == 0:
+		return true, nil
+	}
+	r, err := ref.Parse(d.Stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return false, err
+	}
+	before, _, err := s.Outputs(ctx, r, used)
+	if fault.Is(err, fault.NotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(d.Outputs, func(use OutputUse) bool {
+		return !sameValue(before[use.Output].Value, now[use.Output].Value)
+	}), nil
+}
+
+func sameValue(a, b json.RawMessage) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return string(a) == string(b)
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// noteUsed keeps what a run that has finished was given.
+func (s *Service) noteUsed(ctx context.Context, tx *store.Tx, id string, in Input) error {
+	if len(in.DependsOn) == 0 {
+		return nil
+	}
+	steps, err := s.Runs.StepsTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	var given Inputs
+	for _, step := range steps {
+		if strings.HasPrefix(step.Key, "inputs") && step.State == run.StepSucceeded {
+			if err := json.Unmarshal(step.Result.Data, &given); err != nil {
+				return fault.Wrap(err, "read what run %s was given", id)
+			}
+		}
+	}
+	for upstream, version := range given.Versions {
+		_, err := tx.Exec(ctx, "UPDATE stack_dependencies SET used = $3 WHERE stack = $1 AND upstream = $2", in.Stack, upstream, version)
+		if err != nil {
+			return fault.Wrap(err, "note what run %s was given", id)
+		}
+	}
+	return nil
+}
+
+// lookAbove has the stacks considered first on which one stands and that follow the same branch, so that its run knows of
+// theirs.
+func (s *Service) lookAbove(ctx context.Context, stack Stack, head string) error {
+	for _, d := range stack.Spec.DependsOn {
+		r, err := ref.Parse(d.Stack, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return err
+		}
+		above, err := s.stackOf(ctx, r)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if above.Repository == stack.Repository && above.Branch == stack.Branch && above.Seen != head && !above.Deleted {
+			if err := s.reconcile(ctx, d.Stack); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// free refuses to destroy what others stand on.
+func (s *Service) free(ctx context.Context, stack Stack) error {
+	var names []string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		names, err = s.standing(ctx, tx, stack.Ref)
+		return err
+	})
+	if err == nil && len(names) > 0 {
+		err = fault.Errorf(fault.Conflict, "%s depends on %s and has resources; destroy it first, or destroy %s with its dependents", strings.Join(names, ", "), stack.Ref, stack.Ref.Name)
+	}
+	return err
+}
+
+// DestroyAll begins the destruction of a stack and of all that stands on it, from the far end: a stack goes when nothing that
+// has resources stands on it any more, each by a run of its own that is reviewed. It gives the newest run that it began.
+// Permission: stack:destroy in the space of each. Conflict where none has resources.
+func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error) {
+	if _, err := s.begins(ctx, r, Destroy); err != nil {
+		return run.Run{}, err
+	}
+	var all []string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		all, err = around(ctx, tx, "upstream", r.String())
+		return err
+	})
+	if err != nil {
+		return run.Run{}, err
+	}
+	for _, name := range all {
+		other, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+		if err == nil {
+			_, err = s.begins(ctx, other, Destroy)
+		}
+		if err != nil {
+			return run.Run{}, fault.Wrap(err, "destroy %s, which depends on %s", name, r)
+		}
+	}
+	if err := s.cascade(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now())); err != nil {
+		return run.Run{}, err
+	}
+	var first run.Run
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		for _, name := range append(slices.Clone(all), r.String()) {
+			open, err := s.openOf(ctx, tx, name, Destroy)
+			if err != nil {
+				return err
+			}
+			for _, one := range open {
+				if one.ID > first.ID {
+					first = one
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil && first.ID == "" {
+		err = fault.Errorf(fault.Conflict, "there is nothing to destroy: neither %s nor what depends on it has resources", r)
+	}
+	return first, err
+}
+
+// cascade begins the runs that are due of a destruction from the far end, once for each cause.
+func (s *Service) cascade(ctx context.Context, root, author, cause string) error {
+	var due []Stack
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		all, err := around(ctx, tx, "upstream", root)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(all, root) {
+			r, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+			if err != nil {
+				return err
+			}
+			stack, err := getStack(ctx, tx, r, "")
+			if fault.Is(err, fault.NotFound) || err == nil && stack.Deleted {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			there, err := hasResources(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			standing, err := s.standing(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			open, err := s.openOf(ctx, tx, name, Destroy)
+			if err != nil {
+				return err
+			}
+			if there && len(standing) == 0 && len(open) == 0 {
+				due = append(due, stack)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, stack := range due {
+		commit, err := s.commit(ctx, stack, Destroy, "")
+		if err != nil {
+			return s.unless(ctx, stack, err)
+		}
+		authors, err := s.authors(ctx, stack, commit)
+		if err != nil {
+			return err
+		}
+		err = s.DB.Write(ctx, func(tx *store.Tx) error {
+			now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
+			if err != nil || now.Deleted || now.Space != stack.Space {
+				return err
+			}
+			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
+			_, _, err = s.startAs(ctx, tx, now, Destroy, commit, key, author, authors, func(in *Input) { in.Cascade = root })
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing gives the stacks with resources that depend on one.
+func (s *Service) standing(ctx context.Context, tx *store.Tx, r ref.Entity) (names []string, err error) {
+	below, err := edgesOf(ctx, tx, "upstream", r)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range below {
+		other, err := ref.Parse(e.Stack, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return nil, err
+		}
+		there, err := hasResources(ctx, tx, other)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			names = append(names, e.Stack)
+		}
+	}
+	return names, nil
+}
+
+func hasResources(ctx context.Context, tx *store.Tx, r ref.Entity) (bool, error) {
+	v, err := currentState(ctx, tx, r)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return v.Resources > 0, err
+}
+
+func (s *Service) subscribeAfter() {
+	queue.Handle(s.Queue, jobAfter, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a afterArgs) error {
+		return s.after(actor.AsSystem(ctx), a.Run)
+	})
+}

@@ -1,0 +1,210 @@
+package server
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// below is a stack that uses what another one gives.
+const below = `variable "name" { type = string }
+variable "endpoint" { type = string }
+variable "key" { type = string }
+
+resource "terraform_data" "shop" {
+  input = "${var.name} at ${var.endpoint} with ${length(var.key)}"
+}
+
+output "says" { value = terraform_data.shop.output }
+`
+
+const above = `variable "name" { type = string }
+resource "terraform_data" "net" { input = "region-one" }
+resource "terraform_data" "note" { input = "note-one" }
+output "endpoint" { value = terraform_data.net.output }
+output "unused" { value = terraform_data.note.output }
+output "key" {
+  value     = "a-key-that-nobody-may-read"
+  sensitive = true
+}
+`
+
+const uses = `  dependsOn:
+  - stack: net
+    outputs: [{output: endpoint, as: TF_VAR_endpoint}, {output: key, as: TF_VAR_key, sensitive: true}]
+`
+
+// finish confirms a run that waits and follows it to its end.
+func (g *ground) finish(id string) {
+	g.t.Helper()
+	g.wantRun(g.rests(id), "unconfirmed", "")
+	if _, err := g.act("admin", id, "confirm"); err != nil {
+		g.t.Fatal(err)
+	}
+	g.wantRun(until(g.t, g.admin, id, ended), "finished", "applied")
+}
+
+// runsOf gives the runs of a stack of a type, the oldest first.
+func (g *ground) runsOf(name, kind string) (all []client.Run) {
+	g.t.Helper()
+	list, err := client.Get[client.List[client.Run]](g.t.Context(), g.admin, "/runs", map[string][]string{"subject": {"stack:default/" + name}})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, r := range list.Items {
+		var in struct{ Type string }
+		if json.Unmarshal(r.Input, &in) == nil && in.Type == kind {
+			all = append([]client.Run{r}, all...)
+		}
+	}
+	return all
+}
+
+// nth waits until there are so many runs of a stack, and gives the last.
+func (g *ground) nth(name, kind string, n int) (id string) {
+	g.t.Helper()
+	err := eventually(g.t.Context(), func() (bool, error) {
+		all := g.runsOf(name, kind)
+		if len(all) >= n {
+			id = all[n-1].ID
+		}
+		return id != "", nil
+	})
+	if err != nil {
+		g.t.Fatalf("%s run %d of %s: %v", kind, n, name, err)
+	}
+	return id
+}
+
+// TestAStackFollowsThoseThatItDependsOn: it waits for their runs, takes their outputs, is run again when what it uses has
+// changed and not otherwise, and a failure ends the chain.
+func TestAStackFollowsThoseThatItDependsOn(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.push("alice", "crew/shop", map[string]string{"infra/main.tf": below})
+		net := g.stack("net", above, "")
+		g.rests(net)
+		g.apply(stackDocument("shop", uses))
+		shop := g.nth("shop", "tracked", 1)
+		waiting := until(t, g.admin, shop, func(r client.RunDetail) bool { return len(r.Steps) > 0 })
+		if s := waiting.Steps[0]; s.Key != "inputs" || s.State != "waiting" || waiting.State != "ready" {
+			t.Fatalf("the run is %s with %+v", waiting.State, s)
+		}
+		g.finish(net)
+		g.finish(shop)
+		if got := g.output("shop", "says"); got != `"shop at region-one with 26"` {
+			t.Errorf("the stack was given other things: %s", got)
+		}
+		step, err := client.Get[client.RunDetail](t.Context(), g.admin, "/runs/"+shop, nil)
+		if text, _ := json.Marshal(step); err != nil || strings.Contains(string(text), "nobody-may-read") {
+			t.Errorf("a run tells a sensitive output (%v)", err)
+		}
+		k := g.stackNow("shop")
+		if len(k.DependsOn) != 1 || k.DependsOn[0].Stack != "stack:default/net" || k.DependsOn[0].Outputs[0].As != "TF_VAR_endpoint" || k.DependsOn[0].Unused {
+			t.Errorf("the stack depends on %+v", k.DependsOn)
+		}
+		if k := g.stackNow("net"); len(k.Dependents) != 1 || k.Dependents[0].Stack != "stack:default/shop" {
+			t.Errorf("on the other depends %+v", k.Dependents)
+		}
+
+		// What nobody uses changes nothing here.
+		g.finish(g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "note-one", "note-two")})))
+		changed := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")}))
+		g.finish(changed)
+		second := g.nth("shop", "tracked", 2)
+		g.finish(second)
+		if got := g.output("shop", "says"); got != `"shop at region-two with 26"` {
+			t.Errorf("after the change it says %s", got)
+		}
+		if all := g.runsOf("shop", "tracked"); len(all) != 2 {
+			t.Errorf("there are %d runs: one followed what nobody uses", len(all))
+		}
+
+		// A run that waits for one that does not come through is canceled; a retry takes what is there.
+		lost := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-three")}))
+		g.rests(lost)
+		third := g.stackRun("shop", g.push("alice", "crew/shop", map[string]string{"infra/main.tf": below + "# again\n"}))
+		until(t, g.admin, third, func(r client.RunDetail) bool { return r.State == "ready" })
+		if _, err := g.act("alice", lost, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, third, ended), "canceled", "was not applied: its run "+lost+" was discarded")
+		if _, err := g.act("alice", third, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, third, ended), "finished", "nothing to change")
+
+		// What others stand on goes last.
+		if _, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]any{"type": "destroy"}); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "stack:default/shop depends on") {
+			t.Errorf("destroying what another stands on: %v", err)
+		}
+		first, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]any{"type": "destroy", "dependents": true})
+		if err != nil || first.Subject != "stack:default/shop" {
+			t.Fatalf("the first to go is %s (%v)", first.Subject, err)
+		}
+		g.finish(first.ID)
+		g.finish(g.nth("net", "destroy", 1))
+		if k := g.stackNow("net"); k.State.Resources != 0 {
+			t.Errorf("%d resources are left", k.State.Resources)
+		}
+	})
+}
+
+// TestStacksOfOneRepositoryGoInOrder: a push to both has the upper one planned first, whichever is looked at first.
+func TestStacksOfOneRepositoryGoInOrder(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.push("alice", "crew/mono", map[string]string{"net/main.tf": above, "shop/main.tf": below})
+		in := func(name, more string) string {
+			return strings.ReplaceAll(stackDocument(name, more), "repository: crew/"+name+", branch: main, path: infra", "repository: crew/mono, branch: main, path: "+name)
+		}
+		g.apply(in("shop", uses) + "---\n" + in("net", ""))
+		net, shop := g.nth("net", "tracked", 1), g.nth("shop", "tracked", 1)
+		g.rests(net)
+		until(t, g.admin, shop, func(r client.RunDetail) bool { return r.State == "ready" })
+		g.finish(net)
+		g.finish(shop)
+		commit := g.push("alice", "crew/mono", map[string]string{"net/main.tf": strings.ReplaceAll(above, "region-one", "region-two"), "shop/main.tf": below + "# both\n"})
+		g.finish(g.stackRun("net", commit))
+		g.finish(g.stackRun("shop", commit))
+		if got := g.output("shop", "says"); got != `"shop at region-two with 26"` {
+			t.Errorf("it says %s", got)
+		}
+		if n := len(g.runsOf("shop", "tracked")); n != 2 {
+			t.Errorf("%d runs, want one for each push", n)
+		}
+	})
+}
+
+// TestWhatStacksMayNotDependOn: circles, themselves, sensitive outputs unasked, and what another space has not shared.
+func TestWhatStacksMayNotDependOn(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		refused := func(document, words string) {
+			t.Helper()
+			if err := g.try("admin", document); err == nil || !strings.Contains(fault.Message(err)+detailsOf(err), words) {
+				t.Errorf("want %q, got %v", words, err)
+			}
+		}
+		on := func(name, other string) string { return stackDocument(name, "  dependsOn: [{stack: "+other+"}]\n") }
+		g.apply(on("a", "b") + "---\n" + on("b", "c"))
+		refused(on("c", "a"), "stack:default/c → stack:default/a → stack:default/b → stack:default/c")
+		refused(on("c", "c"), "is the stack itself")
+		refused(stackDocument("c", "  dependsOn: [{stack: b}, {stack: default/b}]\n"), "is there twice")
+		refused(stackDocument("c", "  dependsOn: [{stack: d, outputs: [{output: x, as: ROADBED_URL}]}]\n"), "is set by the platform")
+
+		g.push("alice", "crew/shop", map[string]string{"infra/main.tf": below})
+		g.finish(g.stack("net", above, ""))
+		g.apply(stackDocument("shop", strings.ReplaceAll(uses, ", sensitive: true", "")))
+		g.wantRun(until(t, g.admin, g.nth("shop", "tracked", 1), ended), "failed", "output key of stack:default/net is sensitive")
+		g.apply(stackDocument("shop", strings.ReplaceAll(uses, "output: endpoint", "output: nothing")))
+		g.wantRun(until(t, g.admin, g.nth("shop", "tracked", 2), ended), "failed", "has no output nothing")
+	})
+}
+
+func detailsOf(err error) (all string) {
+	for _, d := range fault.Details(err) {
+		all += " " + d.Message
+	}
+	return all
+}
