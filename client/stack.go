@@ -7,7 +7,7 @@ import (
 
 // Stack is infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.
 // GET /stacks and GET /stacks/{namespace}/{name} (stack:read). POST /stacks/{namespace}/{name}/runs begins a run (stack:plan for
-// a proposed one, stack:apply for a tracked one, stack:destroy for one that destroys); POST
+// a proposed one and for drift, stack:apply for a tracked one, stack:destroy for one that destroys, stack:task for a command); POST
 // /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock).
 type Stack struct {
 	Ref        string        `json:"ref" example:"stack:default/shop-infra"`
@@ -24,10 +24,21 @@ type Stack struct {
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
 	State      *StateVersion `json:"state,omitempty"`
-	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock."`
+	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock."`
+
+	Drift *StackDrift `json:"drift,omitempty" doc:"What the newest look found, or the newest run that applied; absent before the first."`
+	Next  *time.Time  `json:"next,omitempty" doc:"When the first of its schedules is due."`
 
 	DependsOn  []StackNeighbour `json:"dependsOn,omitempty" doc:"Stacks whose runs go first; of one stack, not in lists."`
 	Dependents []StackNeighbour `json:"dependents,omitempty" doc:"Stacks that depend on it, as far as they may be read; of one stack, not in lists."`
+}
+
+// StackDrift is how what is there differs from what is applied. GET /stacks/{namespace}/{name} (stack:read).
+type StackDrift struct {
+	Checked time.Time `json:"checked"`
+	Found   bool      `json:"found"`
+	Run     string    `json:"run" doc:"That looked, or that applied."`
+	Summary string    `json:"summary,omitempty" doc:"What a plan would change."`
 }
 
 // StackNeighbour is a stack on which another one depends, or which depends on it. GET /stacks/{namespace}/{name} (stack:read).

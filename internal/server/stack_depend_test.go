@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -207,4 +208,111 @@ func detailsOf(err error) (all string) {
 		all += " " + d.Message
 	}
 	return all
+}
+
+// TestDriftIsFoundAndReconciled changes what is there behind the stack's back: by a task, which edits the state.
+func TestDriftIsFoundAndReconciled(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		start := func(who string, body map[string]any) (client.RunDetail, error) {
+			return client.Post[client.RunDetail](t.Context(), g.as[who], "/stacks/default/net/runs", body)
+		}
+		g.stack("net", above, "")
+		if _, err := start("admin", map[string]any{"type": "drift"}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("drift of what is not applied: %v", err)
+		}
+		g.finish(g.nth("net", "tracked", 1))
+		look := func(reason string) client.RunDetail {
+			t.Helper()
+			r, err := start("alice", map[string]any{"type": "drift"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = until(t, g.admin, r.ID, ended)
+			g.wantRun(r, "finished", reason)
+			return r
+		}
+		look("no drift")
+
+		if _, err := start("alice", map[string]any{"type": "task", "command": "true"}); !fault.Is(err, fault.Denied) {
+			t.Errorf("a developer runs a command: %v", err)
+		}
+		if _, err := start("admin", map[string]any{"type": "task"}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a task without a command: %v", err)
+		}
+		if _, err := start("admin", map[string]any{"type": "tracked", "command": "true"}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a command of a tracked run: %v", err)
+		}
+		task, err := start("admin", map[string]any{"type": "task", "command": "tofu state list && tofu state rm terraform_data.note"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, task.ID, ended), "finished", "the command is done")
+		if log := g.log(task.ID, "task"); !strings.Contains(log, "terraform_data.net") {
+			t.Errorf("the command says %s", log)
+		}
+		found := look("drifted: 1 to create")
+		err = eventually(t.Context(), func() (bool, error) {
+			d := g.stackNow("net").Drift
+			return d != nil && d.Found && d.Run == found.ID && strings.Contains(d.Summary, "1 to create"), nil
+		})
+		if err != nil {
+			t.Errorf("the stack's drift is %+v", g.stackNow("net").Drift)
+		}
+		g.wantNoted("stack:default/net", "stack.drifted", 1)
+
+		// One that is due already, since its document says a time that has passed by the time that it is looked at.
+		soon := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339)
+		g.apply(stackDocument("net", "  schedules: [{do: drift, at: '"+soon+"', reconcile: true}]\n"))
+		g.rests(g.nth("net", "tracked", 2)) // since the document has changed
+		if _, err := g.act("admin", g.nth("net", "tracked", 2), "discard"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, g.nth("net", "drift", 3), ended), "finished", "drifted: 1 to create")
+		g.finish(g.nth("net", "tracked", 3))
+		err = eventually(t.Context(), func() (bool, error) {
+			d := g.stackNow("net").Drift
+			return d != nil && !d.Found, nil
+		})
+		if err != nil {
+			t.Errorf("after it was reconciled the drift is %+v", g.stackNow("net").Drift)
+		}
+		failing, err := start("admin", map[string]any{"type": "task", "command": "exit 3"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, failing.ID, ended), "failed", "the command: ")
+	})
+}
+
+func TestSchedulesAreHeldToTheirForm(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		for schedule, words := range map[string]string{
+			"{do: sing, cron: '0 6 * * *'}":                                "is nothing that is done at times",
+			"{do: drift}":                                                  "has not one of cron and at",
+			"{do: drift, cron: '0 6 * *'}":                                 "is not a schedule",
+			"{do: drift, cron: '* * * * *'}":                               "is due every 1m0s",
+			"{do: drift, cron: '0 6 * * *', timezone: Nowhere/Land}":       "is not a time zone",
+			"{do: tracked, cron: '0 6 * * *', reconcile: true}":            "reconciles what is not drift",
+			"{do: destroy, at: tomorrow}":                                  "is not a time",
+			"{do: destroy, at: '2027-01-01T00:00:00Z', cron: '0 6 * * *'}": "has not one of cron and at",
+		} {
+			err := g.try("admin", stackDocument("net", "  schedules: ["+schedule+"]\n"))
+			if err == nil || !strings.Contains(fault.Message(err)+detailsOf(err), words) {
+				t.Errorf("%s: want %q, got %v", schedule, words, err)
+			}
+		}
+		g.apply(stackDocument("net", "  schedules: [{do: drift, cron: '0 6 * * 1-5', timezone: Europe/Berlin}]\n"))
+		if next := g.stackNow("net").Next; next == nil || next.Minute() != 0 || next.In(berlin(t)).Hour() != 6 {
+			t.Errorf("it is due at %v", next)
+		}
+	})
+}
+
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }

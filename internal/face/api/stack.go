@@ -23,7 +23,7 @@ func (a *API) stackRoutes() {
 	register(a, operation("listStacks", http.MethodGet, "/stacks", "stacks", "Stacks, by reference"), a.listStacks)
 	register(a, operation("getStack", http.MethodGet, "/stacks/{namespace}/{name}", "stacks", "One stack"), a.getStack)
 	register(a, operation("listStates", http.MethodGet, "/stacks/{namespace}/{name}/states", "stacks", "Versions of a stack's state, newest first"), a.listStates)
-	op := operation("startStackRun", http.MethodPost, "/stacks/{namespace}/{name}/runs", "stacks", "Start a run: tracked, proposed or destroy")
+	op := operation("startStackRun", http.MethodPost, "/stacks/{namespace}/{name}/runs", "stacks", "Start a run: tracked, proposed, destroy, drift or task")
 	op.DefaultStatus = 201
 	register(a, op, a.startStackRun)
 	register(a, operation("unlockStack", http.MethodPost, "/stacks/{namespace}/{name}/unlock", "stacks", "Free the lock of a stack's state, whoever holds it"), a.unlockStack)
@@ -74,7 +74,7 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, Message: o.Message, Lock: o.Lock,
 		Can: []string{},
 	}
-	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}} {
+	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}, {"task", stack.Task}} {
 		if a.Access.May(ctx, stack.Right(begin.kind), o.Space) {
 			s.Can = append(s.Can, begin.can)
 		}
@@ -100,6 +100,13 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 	if o.State != nil {
 		v := wireState(*o.State, who)
 		s.State = &v
+	}
+	if !o.Drift.Checked.IsZero() {
+		s.Drift = &StackDrift{Checked: o.Drift.Checked.UTC(), Found: o.Drift.Found, Run: o.Drift.Run, Summary: o.Drift.Summary}
+	}
+	if !o.Next.IsZero() {
+		next := o.Next.UTC()
+		s.Next = &next
 	}
 	return s, nil
 }
@@ -143,9 +150,10 @@ func (a *API) listStates(ctx context.Context, in *listStatesInput) (*body[List[S
 type startStackRunInput struct {
 	Named
 	Body struct {
-		Type   string `json:"type,omitempty" enum:"tracked,proposed,destroy" default:"tracked"`
+		Type   string `json:"type,omitempty" enum:"tracked,proposed,destroy,drift,task" default:"tracked"`
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
 
+		Command    string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
 		Dependents bool `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
 	}
 }
@@ -155,9 +163,14 @@ func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagge
 		return nil, fault.Errorf(fault.Invalid, "dependents go with a destroy run at the head of the branch; leave them out, or write type destroy and no commit")
 	}
 	r, err := run.Run{}, error(nil)
-	if in.Body.Dependents {
+	switch {
+	case in.Body.Dependents:
 		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
-	} else {
+	case in.Body.Type == stack.Task:
+		r, err = a.Stacks.Perform(ctx, in.ref("stack"), in.Body.Commit, in.Body.Command)
+	case in.Body.Command != "":
+		err = fault.Errorf(fault.Invalid, "a command goes with a task; leave it out, or write type task")
+	default:
 		r, err = a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
 	}
 	if err != nil {

@@ -37,6 +37,7 @@ type (
 	KindInfo          = client.KindInfo
 	LocationRules     = client.LocationRules
 	TemplateSchema    = client.TemplateSchema
+	StackDrift        = client.StackDrift
 	StackNeighbour    = client.StackNeighbour
 	StackOutputUse    = client.StackOutputUse
 	LintReport        = client.LintReport

@@ -15,7 +15,7 @@ func (s *state) stacks() *cobra.Command {
 	return group("stack", "Infrastructure as code",
 		s.stackList(), s.stackStart("plan", "proposed", "Plan without applying"), s.stackStart("apply", "tracked", "Plan, and apply after review"),
 		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stackStates(), s.stackUnlock(),
-		s.stackDependencies())
+		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask())
 }
 
 func (s *state) stackList() *cobra.Command {
@@ -58,6 +58,39 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c
+}
+
+func (s *state) stackTask() *cobra.Command {
+	var wait bool
+	c := s.verb("task [NAMESPACE/]NAME -- COMMAND...", "Run a command beside a stack's configuration, with its state", cobra.MinimumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]string{"type": "task", "command": shell(args[1:])})
+		if err != nil {
+			return err
+		}
+		if wait {
+			return s.await(c, api, r.ID)
+		}
+		return s.showRun(c, r)
+	})
+	c.Long = "Run a command beside a stack's configuration, with its state, under its lock.\nNobody reviews what it does: it takes stack:task." + waitHelp
+	c.Example = "  roadbed stack task shop-infra --wait -- tofu state list\n  roadbed stack task net -- tofu import aws_vpc.main vpc-1"
+	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
+	return c
+}
+
+// shell writes words as a shell reads them; a single one is a whole command.
+func shell(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = word
+		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 func (s *state) stackOutputs() *cobra.Command {

@@ -177,7 +177,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	switch in.Type {
 	case Destroy:
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
-	case Proposed: // it changes nothing, and must not hold up what does
+	case Proposed, Drift: // it changes nothing, and must not hold up what does
 		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
 	}
 	job.Outputs = []worker.Output{

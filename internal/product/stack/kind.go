@@ -27,6 +27,7 @@ type Spec struct {
 	Environment []Variable     `json:"environment,omitempty"`
 	Limits      Limits         `json:"limits,omitzero"`
 	DependsOn   []Dependency   `json:"dependsOn,omitempty"`
+	Schedules   []Schedule     `json:"schedules,omitempty"`
 	ShareWith   []string       `json:"shareWith,omitempty"` // spaces whose stacks may use its outputs, with those below them
 }
 
@@ -128,6 +129,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 		}
 	}
 	spec.checkDependencies(d, bad)
+	spec.checkSchedules(d, bad)
 	return spec, wrong
 }
 
@@ -223,9 +225,10 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode the editors of %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors)
- VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8,0,$9) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked)
+ VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8,0,$9,$7,'',0) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors,
+ scheduled = CASE WHEN stacks.spec=excluded.spec AND stacks.deleted=0 THEN stacks.scheduled ELSE excluded.scheduled END,
  applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
@@ -234,6 +237,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}
 	if err := s.keepDependencies(ctx, tx, c.Ref, spec); err != nil {
+		return err
+	}
+	if err := s.schedule(ctx, tx, c.Ref, spec, s.Now()); err != nil {
 		return err
 	}
 	return s.look(ctx, tx, c.Ref)

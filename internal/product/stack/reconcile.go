@@ -26,6 +26,7 @@ func (s *Service) subscribe() {
 		return s.reconcile(actor.AsSystem(ctx), a.Stack)
 	})
 	s.subscribeAfter()
+	s.subscribeSchedules()
 	s.Ledger.Subscribe("stack.pushes", []string{"repository.pushed"}, s.pushed)
 	s.Ledger.Subscribe("stack.ends", []string{"run.state-changed"}, s.ended)
 }
@@ -137,6 +138,11 @@ func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) erro
 	var in Input
 	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type == Proposed {
 		return err
+	}
+	if in.Type == Drift || in.Type == Tracked {
+		if err := s.noteDrift(ctx, tx, r, in); err != nil || in.Type == Drift {
+			return err
+		}
 	}
 	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
 	if err != nil {

@@ -93,6 +93,8 @@ type Overview struct {
 	Last    *run.Run // newest tracked or destroy run
 	Lock    string   // the engine's LockInfo; "" when the state is not locked
 	State   *StateVersion
+	Drift   Drifts
+	Next    time.Time // when the first of its schedules is due; zero for never
 }
 
 // List gives the stacks that the caller may read, by reference. Permission: stack:read; others are left out.
@@ -148,7 +150,7 @@ func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Over
 	}
 	for i := range page.Runs {
 		var in Input
-		if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
+		if json.Unmarshal(page.Runs[i].Input, &in) == nil && !onlyPlans(in.Type) && in.Type != Task {
 			o.Last = &page.Runs[i]
 			break
 		}
@@ -156,6 +158,10 @@ func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Over
 	if err := tx.QueryRow(ctx, "SELECT message FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&o.Message); err != nil {
 		return o, err
 	}
+	if o.Drift, err = driftOf(ctx, tx, stack.Ref.String()); err != nil {
+		return o, err
+	}
+	o.Next = stack.Spec.next(s.Now())
 	if l, err := getLock(ctx, tx, stack.Ref, ""); err == nil {
 		o.Lock = l.Info
 	} else if !fault.Is(err, fault.NotFound) {
@@ -196,6 +202,10 @@ func Right(kind string) string {
 		return "stack:apply"
 	case Destroy:
 		return "stack:destroy"
+	case Drift:
+		return "stack:plan"
+	case Task:
+		return "stack:task"
 	}
 	return ""
 }
@@ -204,7 +214,7 @@ func Right(kind string) string {
 func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack, error) {
 	right := Right(kind)
 	if right == "" {
-		return Stack{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed or destroy", kind)
+		return Stack{}, fault.Errorf(fault.Invalid, "run type %q is unknown; write tracked, proposed, destroy, drift or task", kind)
 	}
 	var stack Stack
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -228,7 +238,20 @@ func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack,
 // Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound. A stack
 // on which others with resources depend is not destroyed: Conflict; see DestroyAll.
 func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
+	return s.begin(ctx, r, kind, commit, "")
+}
+
+// Perform begins a task: a command that runs beside the configuration of a stack, with its state, under its lock. What it
+// does is judged by no plan policy and reviewed by nobody. Permission: stack:task in the stack's space; otherwise as Start.
+func (s *Service) Perform(ctx context.Context, r ref.Entity, commit, command string) (run.Run, error) {
+	return s.begin(ctx, r, Task, commit, command)
+}
+
+func (s *Service) begin(ctx context.Context, r ref.Entity, kind, commit, command string) (run.Run, error) {
 	stack, err := s.begins(ctx, r, kind)
+	if err == nil && kind == Task {
+		err = checkCommand(command)
+	}
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -252,7 +275,7 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors)
+		created, _, err = s.startAs(ctx, tx, stack, kind, commit, "", "", authors, func(in *Input) { in.Command = command })
 		return err
 	})
 	return created, err
@@ -262,6 +285,12 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 // it was reviewed by nobody.
 func (s *Service) commit(ctx context.Context, stack Stack, kind, asked string) (string, error) {
 	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	if kind == Drift {
+		if asked != "" {
+			return "", fault.Errorf(fault.Invalid, "drift is looked for at the commit that is applied; leave the commit out")
+		}
+		return s.appliedCommit(stack)
+	}
 	if asked == "" || err != nil && kind != Proposed {
 		return head, fault.Wrap(err, "find the head of %s", stack.Branch)
 	}
@@ -324,7 +353,8 @@ func (s *Service) startAs(ctx context.Context, tx *store.Tx, stack Stack, kind, 
 			n.Refs = []string{c.String()}
 		}
 	}
-	if kind != Proposed {
+	n.Priority = priority(kind)
+	if !onlyPlans(kind) {
 		n.Lock = LockName(stack.Ref)
 	}
 	r, existed, err := s.Runs.Create(ctx, tx, n)
@@ -340,6 +370,10 @@ func title(kind string, r ref.Entity) string {
 		return "Preview of " + r.Name
 	case Destroy:
 		return "Destroy " + r.Name
+	case Drift:
+		return "Drift of " + r.Name
+	case Task:
+		return "Task of " + r.Name
 	}
 	return "Change " + r.Name
 }

@@ -21,6 +21,8 @@ const (
 	Tracked  = "tracked"  // plan, review, apply
 	Proposed = "proposed" // plan only
 	Destroy  = "destroy"  // plan the removal of everything, review, apply
+	Drift    = "drift"    // plan only, at the commit that is applied
+	Task     = "task"     // a command beside the configuration
 )
 
 // States of stack runs. The names are Spacelift's; judging is where plan policies are asked.
@@ -32,6 +34,7 @@ const (
 	unconfirmed = "unconfirmed"
 	confirmed   = "confirmed"
 	applying    = "applying"
+	performing  = "performing" // of a task
 	finished    = "finished"
 	failed      = "failed"
 	discarded   = "discarded"
@@ -55,7 +58,8 @@ type Stack struct {
 	AppliedEdit int64 // the newest edit of which the newest run that finished knew
 	Editors     Editors
 
-	text string // Spec as it is kept
+	Scheduled time.Time // up to which its schedules were looked at
+	text      string    // Spec as it is kept
 }
 
 // LockName is the lock that tracked runs of a stack hold.
@@ -75,7 +79,9 @@ type Input struct {
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
 	DependsOn  []Dependency      `json:"dependsOn,omitempty"`
-	Cascade    string            `json:"cascade,omitempty"` // the stack that is destroyed with all that stands on it
+	Cascade    string            `json:"cascade,omitempty"`   // the stack that is destroyed with all that stands on it
+	Command    string            `json:"command,omitempty"`   // of a task
+	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -110,7 +116,8 @@ func Kind() run.Kind {
 		Initial: queued,
 		States: map[string]run.State{
 			queued:      {WaitsLock: true, Next: []string{ready, canceled, failed}},
-			ready:       {Next: []string{planning, canceled, failed}},
+			ready:       {Next: []string{planning, performing, canceled, failed}},
+			performing:  {Next: []string{finished, failed, canceled}},
 			planning:    {Next: []string{judging, failed, canceled}},
 			judging:     {Next: []string{finished, unconfirmed, confirmed, failed, canceled}},
 			unconfirmed: {Waiting: true, Next: []string{confirmed, discarded, canceled}},
@@ -151,7 +158,7 @@ func retry(v *run.View) error {
 // round is how often this run has planned: a retry plans again under new step keys.
 func round(v *run.View) int {
 	n := 1
-	for v.Step(stepKey("plan", n)) != nil {
+	for v.Step(stepKey("plan", n)) != nil || v.Step(stepKey("task", n)) != nil {
 		n++
 	}
 	return n - 1
@@ -199,6 +206,8 @@ func advance(v *run.View) error {
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, n)
+	case performing:
+		return afterTask(v, n)
 	}
 	return nil
 }
@@ -247,8 +256,8 @@ func afterJudge(v *run.View, in Input, n int) error {
 	switch {
 	case len(verdict.Deny) > 0:
 		return v.To(failed, "a plan policy denies: "+strings.Join(verdict.Deny, "; "))
-	case in.Type == Proposed:
-		return v.To(finished, verdict.Summary.String())
+	case onlyPlans(in.Type):
+		return v.To(finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
 		return v.To(finished, "nothing to change")
 	case in.Autodeploy && verdict.Approved && len(verdict.Warn) == 0 && in.Type == Tracked:
@@ -340,6 +349,10 @@ func beforePlan(v *run.View, in Input, n int) error {
 	next := round(v) + 1
 	if ready, err := afterInputs(v, in, next); err != nil || !ready {
 		return err
+	}
+	if in.Type == Task {
+		v.Add(taskStep(v.Run, withInputs(v, in, next), next))
+		return v.To(performing, "")
 	}
 	v.Add(planStep(v.Run, withInputs(v, in, next), next))
 	return v.To(planning, "")

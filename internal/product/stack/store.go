@@ -24,17 +24,17 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "stack", FS: files}
 }
 
-const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors"
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors, scheduled"
 
 func scanStack(row store.Row) (Stack, error) {
 	var s Stack
 	var name, editors string
 	var deleted int
-	var updated int64
-	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors); err != nil {
+	var updated, scheduled int64
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors, &scheduled); err != nil {
 		return Stack{}, err
 	}
-	s.Deleted, s.Updated = deleted == 1, store.FromMicros(updated)
+	s.Deleted, s.Updated, s.Scheduled = deleted == 1, store.FromMicros(updated), store.FromMicros(scheduled)
 	var err error
 	if s.Ref, err = ref.Parse(name, "stack", ref.DefaultNamespace); err != nil {
 		return Stack{}, err

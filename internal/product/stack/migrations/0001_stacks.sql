@@ -13,7 +13,10 @@ CREATE TABLE stacks (
   applied TEXT NOT NULL,        -- commit of the newest run that finished
   edit BIGINT NOT NULL,         -- how often what the document says was changed
   applied_edit BIGINT NOT NULL, -- the newest edit of which that run knew
-  editors TEXT NOT NULL         -- JSON: who changed the document, with the number of the newest edit of each
+  editors TEXT NOT NULL,        -- JSON: who changed the document, with the number of the newest edit of each
+  scheduled BIGINT NOT NULL,    -- up to which its schedules were looked at, in microseconds
+  drift TEXT NOT NULL,          -- JSON: what the newest look found; '' before the first
+  drift_checked BIGINT NOT NULL -- when that was, in microseconds
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 

@@ -1,0 +1,171 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// free refuses to destroy what others stand on.
+func (s *Service) free(ctx context.Context, stack Stack) error {
+	var names []string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		names, err = s.standing(ctx, tx, stack.Ref)
+		return err
+	})
+	if err == nil && len(names) > 0 {
+		err = fault.Errorf(fault.Conflict, "%s depends on %s and has resources; destroy it first, or destroy %s with its dependents", strings.Join(names, ", "), stack.Ref, stack.Ref.Name)
+	}
+	return err
+}
+
+// DestroyAll begins the destruction of a stack and of all that stands on it, from the far end: a stack goes when nothing that
+// has resources stands on it any more, each by a run of its own that is reviewed. It gives the newest run that it began.
+// Permission: stack:destroy in the space of each. Conflict where none has resources.
+func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error) {
+	if _, err := s.begins(ctx, r, Destroy); err != nil {
+		return run.Run{}, err
+	}
+	var all []string
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		all, err = around(ctx, tx, "upstream", r.String())
+		return err
+	})
+	if err != nil {
+		return run.Run{}, err
+	}
+	for _, name := range all {
+		other, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+		if err == nil {
+			_, err = s.begins(ctx, other, Destroy)
+		}
+		if err != nil {
+			return run.Run{}, fault.Wrap(err, "destroy %s, which depends on %s", name, r)
+		}
+	}
+	if err := s.cascade(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now())); err != nil {
+		return run.Run{}, err
+	}
+	var first run.Run
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		for _, name := range append(slices.Clone(all), r.String()) {
+			open, err := s.openOf(ctx, tx, name, Destroy)
+			if err != nil {
+				return err
+			}
+			for _, one := range open {
+				if one.ID > first.ID {
+					first = one
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil && first.ID == "" {
+		err = fault.Errorf(fault.Conflict, "there is nothing to destroy: neither %s nor what depends on it has resources", r)
+	}
+	return first, err
+}
+
+// cascade begins the runs that are due of a destruction from the far end, once for each cause.
+func (s *Service) cascade(ctx context.Context, root, author, cause string) error {
+	var due []Stack
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		all, err := around(ctx, tx, "upstream", root)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(all, root) {
+			r, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+			if err != nil {
+				return err
+			}
+			stack, err := getStack(ctx, tx, r, "")
+			if fault.Is(err, fault.NotFound) || err == nil && stack.Deleted {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			there, err := hasResources(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			standing, err := s.standing(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			open, err := s.openOf(ctx, tx, name, Destroy)
+			if err != nil {
+				return err
+			}
+			if there && len(standing) == 0 && len(open) == 0 {
+				due = append(due, stack)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, stack := range due {
+		commit, err := s.commit(ctx, stack, Destroy, "")
+		if err != nil {
+			return s.unless(ctx, stack, err)
+		}
+		authors, err := s.authors(ctx, stack, commit)
+		if err != nil {
+			return err
+		}
+		err = s.DB.Write(ctx, func(tx *store.Tx) error {
+			now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
+			if err != nil || now.Deleted || now.Space != stack.Space {
+				return err
+			}
+			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
+			_, _, err = s.startAs(ctx, tx, now, Destroy, commit, key, author, authors, func(in *Input) { in.Cascade = root })
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing gives the stacks with resources that depend on one.
+func (s *Service) standing(ctx context.Context, tx *store.Tx, r ref.Entity) (names []string, err error) {
+	below, err := edgesOf(ctx, tx, "upstream", r)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range below {
+		other, err := ref.Parse(e.Stack, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return nil, err
+		}
+		there, err := hasResources(ctx, tx, other)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			names = append(names, e.Stack)
+		}
+	}
+	return names, nil
+}
+
+func hasResources(ctx context.Context, tx *store.Tx, r ref.Entity) (bool, error) {
+	v, err := currentState(ctx, tx, r)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return v.Resources > 0, err
+}

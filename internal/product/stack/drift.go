@@ -1,0 +1,108 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Drifts is how what is there differs from what a stack's branch says, as the newest look found it.
+type Drifts struct {
+	Checked time.Time `json:"checked"` // zero before the first look
+	Found   bool      `json:"found"`
+	Run     string    `json:"run"`               // that looked, or that applied
+	Summary string    `json:"summary,omitempty"` // what a plan would change
+}
+
+// A run that looks for drift plans at the commit that was applied last, changes nothing, and holds up nothing.
+
+// noteDrift keeps what a run has found.
+func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Input) error {
+	var out Output
+	if len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			return fault.Wrap(err, "read output of run %s", r.ID)
+		}
+	}
+	d := Drifts{Checked: r.Ended, Run: r.ID}
+	if in.Type == Drift {
+		if d.Found = !out.Summary.Empty(); d.Found {
+			d.Summary = out.Summary.String()
+		}
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	// Of two runs that looked at the same time the one counts that ended last.
+	if _, err := tx.Exec(ctx, "UPDATE stacks SET drift = $2, drift_checked = $3 WHERE ref = $1 AND drift_checked <= $3", in.Stack, string(text), store.Micros(d.Checked)); err != nil {
+		return fault.Wrap(err, "note the drift of %s", in.Stack)
+	}
+	if in.Type != Drift || !d.Found {
+		return nil
+	}
+	subject, err := parseStack(in.Stack)
+	if err != nil {
+		return err
+	}
+	stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
+	if err != nil || stack.Deleted || stack.Space != r.Space {
+		return err
+	}
+	if err := s.note(ctx, tx, stack, "stack.drifted", r.ID, map[string]any{"summary": d.Summary}); err != nil {
+		return err
+	}
+	if !in.Reconcile || stack.Applied != r.Source.Commit {
+		return nil
+	}
+	_, _, err = s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, []string{unknownAuthor})
+	return err
+}
+
+// driftOf reads what is kept of a stack.
+func driftOf(ctx context.Context, tx *store.Tx, stack string) (d Drifts, err error) {
+	var text string
+	if err := tx.QueryRow(ctx, "SELECT drift FROM stacks WHERE ref = $1", stack).Scan(&text); err != nil || text == "" {
+		return d, err
+	}
+	return d, json.Unmarshal([]byte(text), &d)
+}
+
+// appliedCommit gives the commit at which drift is looked for.
+func (s *Service) appliedCommit(stack Stack) (string, error) {
+	if stack.Applied == "" {
+		return "", fault.Errorf(fault.Conflict, "nothing of %s is applied yet, so that nothing can have drifted; apply it first", stack.Ref)
+	}
+	return stack.Applied, nil
+}
+
+// onlyPlans tells whether runs of a type change nothing.
+func onlyPlans(kind string) bool { return slices.Contains([]string{Proposed, Drift}, kind) }
+
+// priority has what changes something go before what only plans, and that before what looks for drift.
+func priority(kind string) int {
+	switch kind {
+	case Proposed:
+		return -10
+	case Drift:
+		return -20
+	}
+	return 0
+}
+
+// planned is how a run ends that only plans.
+func planned(in Input, sum Summary) string {
+	switch {
+	case in.Type != Drift:
+		return sum.String()
+	case sum.Empty():
+		return "no drift"
+	}
+	return fmt.Sprintf("drifted: %s", sum)
+}

@@ -1,0 +1,48 @@
+package stack
+
+import (
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// maxCommand bounds the command of a task, in bytes.
+const maxCommand = 8 << 10
+
+// taskScript runs a command beside the configuration, with the stack's state at hand.
+const taskScript = begin + backend + prepare + `
+engine() { "$ROADBED_ENGINE" "$@"; }
+tofu() { engine "$@"; }
+terraform() { engine "$@"; }
+set +e
+eval "$ROADBED_TASK"
+`
+
+// taskStep has one attempt, as an apply: a command may change anything.
+func taskStep(r *run.Run, in Input, n int) run.Step {
+	job := engineJob(r, in, taskScript)
+	job.Env["ROADBED_TASK"] = in.Command
+	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", MaxAttempts: 1, Job: job}
+}
+
+func checkCommand(command string) error {
+	switch {
+	case strings.TrimSpace(command) == "":
+		return fault.Errorf(fault.Invalid, "a task needs a command, such as tofu state list")
+	case len(command) > maxCommand || strings.ContainsRune(command, 0):
+		return fault.Errorf(fault.Invalid, "the command of a task is at most %d bytes, without NUL; put a longer one into a script of the repository", maxCommand)
+	}
+	return nil
+}
+
+func afterTask(v *run.View, n int) error {
+	step := v.Step(stepKey("task", n))
+	switch {
+	case !step.State.Done():
+		return nil
+	case step.State != run.StepSucceeded:
+		return v.To(failed, "the command: "+step.Reason)
+	}
+	return v.To(finished, "the command is done")
+}
