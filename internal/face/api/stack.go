@@ -154,7 +154,7 @@ type startStackRunInput struct {
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
 
 		Command    string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
-		Dependents bool `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
+		Dependents bool   `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
 	}
 }
 
