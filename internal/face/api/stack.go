@@ -154,6 +154,7 @@ type startStackRunInput struct {
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
 
 		Command    string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
+		Reconcile  bool   `json:"reconcile,omitempty" doc:"Of drift: what is found is followed by a tracked run, which takes stack:apply."`
 		Dependents bool   `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
 	}
 }
@@ -163,15 +164,10 @@ func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagge
 		return nil, fault.Errorf(fault.Invalid, "dependents go with a destroy run at the head of the branch; leave them out, or write type destroy and no commit")
 	}
 	r, err := run.Run{}, error(nil)
-	switch {
-	case in.Body.Dependents:
+	if in.Body.Dependents {
 		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
-	case in.Body.Type == stack.Task:
-		r, err = a.Stacks.Perform(ctx, in.ref("stack"), in.Body.Commit, in.Body.Command)
-	case in.Body.Command != "":
-		err = fault.Errorf(fault.Invalid, "a command goes with a task; leave it out, or write type task")
-	default:
-		r, err = a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
+	} else {
+		r, err = a.Stacks.Begin(ctx, in.ref("stack"), stack.Order{Type: in.Body.Type, Commit: in.Body.Commit, Command: in.Body.Command, Reconcile: in.Body.Reconcile})
 	}
 	if err != nil {
 		return nil, err

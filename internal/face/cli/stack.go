@@ -39,9 +39,9 @@ func (s *state) stackList() *cobra.Command {
 
 func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	var commit string
-	var wait, dependents bool
+	var wait, dependents, reconcile bool
 	c := s.verb(use+" [NAMESPACE/]NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]any{"type": kind, "commit": commit, "dependents": dependents})
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]any{"type": kind, "commit": commit, "dependents": dependents, "reconcile": reconcile})
 		if err != nil {
 			return err
 		}
@@ -51,8 +51,14 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 		return s.showRun(c, r)
 	})
 	c.Long = what + "." + waitHelp
-	c.Example = fmt.Sprintf("  roadbed stack %s shop-infra --wait\n  roadbed stack %[1]s payments/shop-infra --commit 1f0c2a9", use)
-	c.Flags().StringVar(&commit, "commit", "", "`commit` to plan; the head of the stack's branch when not given")
+	c.Example = fmt.Sprintf("  roadbed stack %s shop-infra --wait", use)
+	if kind != "drift" {
+		c.Example += fmt.Sprintf("\n  roadbed stack %s payments/shop-infra --commit 1f0c2a9", use)
+		c.Flags().StringVar(&commit, "commit", "", "`commit` to plan; the head of the stack's branch when not given")
+	}
+	if kind == "drift" {
+		c.Flags().BoolVar(&reconcile, "reconcile", false, "begin a tracked run where something has drifted")
+	}
 	if kind == "destroy" {
 		c.Flags().BoolVar(&dependents, "dependents", false, "destroy what depends on it first")
 	}

@@ -77,8 +77,12 @@ func (s *Service) editor(ctx context.Context, tx *store.Tx, c document.Change) (
 }
 
 // authors gives whose changes a run at a commit would apply: who pushed since the last run that finished, and who
-// changed the document since that run was made.
+// changed the document since that run was made. Of a stack that is as both say it is nobody: who begins the run alone has a
+// part in it.
 func (s *Service) authors(ctx context.Context, stack Stack, commit string) ([]string, error) {
+	if stack.stands(commit) {
+		return nil, nil
+	}
 	var all []string
 	add := func(who string) {
 		if !slices.Contains(all, who) {
@@ -135,4 +139,9 @@ func (s *Service) pushedSince(ctx context.Context, stack Stack, edit, until stri
 	}
 	applied, err := within(stack.Applied)
 	return !applied, err
+}
+
+// stands tells whether a stack is as a commit and its document say.
+func (s Stack) stands(commit string) bool {
+	return s.Applied == commit && len(s.Editors.since(s.AppliedEdit)) == 0
 }

@@ -58,10 +58,10 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 	if err := s.note(ctx, tx, stack, "stack.drifted", r.ID, map[string]any{"summary": d.Summary}); err != nil {
 		return err
 	}
-	if !in.Reconcile || stack.Applied != r.Source.Commit {
+	if !in.Reconcile || !stack.stands(r.Source.Commit) { // else a run of what has changed is on its way
 		return nil
 	}
-	_, _, err = s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, []string{unknownAuthor})
+	_, _, err = s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, nil) // what is applied was reviewed
 	return err
 }
 

@@ -433,12 +433,9 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	authors, err := s.authors(ctx, stack, head)
+	authors, err := s.authorsAfter(ctx, stack, head, after)
 	if err != nil {
 		return err
-	}
-	if !slices.Contains(authors, after.Actor) {
-		authors = append(authors, after.Actor)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, name, tx.ForUpdate())
@@ -457,6 +454,24 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, authors)
 		return err
 	})
+}
+
+// authorsAfter gives whose changes a run applies that follows another: those of that one, and those of its own stack's that are
+// not applied yet.
+func (s *Service) authorsAfter(ctx context.Context, stack Stack, commit string, after run.Run) (all []string, err error) {
+	var in Input
+	if err := json.Unmarshal(after.Input, &in); err != nil {
+		return nil, fault.Wrap(err, "read the input of run %s", after.ID)
+	}
+	if all, err = s.authors(ctx, stack, commit); err != nil {
+		return nil, err
+	}
+	for _, who := range in.authors(after.Actor) {
+		if !slices.Contains(all, who) {
+			all = append(all, who)
+		}
+	}
+	return all, nil
 }
 
 // unless shows on a stack's page why no run of it follows.

@@ -238,19 +238,28 @@ func (s *Service) begins(ctx context.Context, r ref.Entity, kind string) (Stack,
 // Permission: that of the run's type, see Right, in the stack's space. Who may not even see the stack gets NotFound. A stack
 // on which others with resources depend is not destroyed: Conflict; see DestroyAll.
 func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) (run.Run, error) {
-	return s.begin(ctx, r, kind, commit, "")
+	return s.Begin(ctx, r, Order{Type: kind, Commit: commit})
 }
 
-// Perform begins a task: a command that runs beside the configuration of a stack, with its state, under its lock. What it
-// does is judged by no plan policy and reviewed by nobody. Permission: stack:task in the stack's space; otherwise as Start.
-func (s *Service) Perform(ctx context.Context, r ref.Entity, commit, command string) (run.Run, error) {
-	return s.begin(ctx, r, Task, commit, command)
+// Order is what a run is to do.
+type Order struct {
+	Type      string
+	Commit    string // "" for the head of the branch; none for drift
+	Command   string // of a task
+	Reconcile bool   // of drift: what is found is followed by a tracked run
 }
 
-func (s *Service) begin(ctx context.Context, r ref.Entity, kind, commit, command string) (run.Run, error) {
+// Begin is Start with all that can be said. A task runs a command beside the configuration of the stack, with its state,
+// under its lock: no plan policy judges what it does and nobody reviews it, so that it takes stack:task. Drift that is
+// reconciled takes stack:apply too.
+func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, error) {
+	kind, commit := o.Type, o.Commit
 	stack, err := s.begins(ctx, r, kind)
-	if err == nil && kind == Task {
-		err = checkCommand(command)
+	if err == nil && o.Reconcile {
+		_, err = s.begins(ctx, r, Tracked)
+	}
+	if err == nil {
+		err = o.check()
 	}
 	if err != nil {
 		return run.Run{}, err
@@ -275,7 +284,7 @@ func (s *Service) begin(ctx context.Context, r ref.Entity, kind, commit, command
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.startAs(ctx, tx, stack, kind, commit, "", "", authors, func(in *Input) { in.Command = command })
+		created, _, err = s.startAs(ctx, tx, stack, kind, commit, "", "", authors, func(in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
 		return err
 	})
 	return created, err

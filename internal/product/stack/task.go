@@ -26,11 +26,18 @@ func taskStep(r *run.Run, in Input, n int) run.Step {
 	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", MaxAttempts: 1, Job: job}
 }
 
-func checkCommand(command string) error {
+// check holds an order to its form.
+func (o Order) check() error {
 	switch {
-	case strings.TrimSpace(command) == "":
+	case o.Reconcile && o.Type != Drift:
+		return fault.Errorf(fault.Invalid, "only drift is reconciled; leave reconcile out, or write type drift")
+	case o.Type != Task && o.Command != "":
+		return fault.Errorf(fault.Invalid, "a command goes with a task; leave it out, or write type task")
+	case o.Type != Task:
+		return nil
+	case strings.TrimSpace(o.Command) == "":
 		return fault.Errorf(fault.Invalid, "a task needs a command, such as tofu state list")
-	case len(command) > maxCommand || strings.ContainsRune(command, 0):
+	case len(o.Command) > maxCommand || strings.ContainsRune(o.Command, 0):
 		return fault.Errorf(fault.Invalid, "the command of a task is at most %d bytes, without NUL; put a longer one into a script of the repository", maxCommand)
 	}
 	return nil

@@ -29,7 +29,7 @@ export function useRunAction({ id, version }: { id: string; version: number }) {
   });
 }
 
-export type StackRunType = 'tracked' | 'proposed' | 'destroy';
+export type StackRunType = 'tracked' | 'proposed' | 'destroy' | 'drift';
 
 export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();

@@ -3004,8 +3004,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start a run: tracked, proposed or destroy
-         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys.
+         * Start a run: tracked, proposed, destroy, drift or task
+         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task.
          */
         post: operations["startStackRun"];
         delete?: never;
@@ -6337,9 +6337,15 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
-            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock. */
+            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock. */
             can: string[] | null;
             component?: string;
+            /** @description Stacks that depend on it, as far as they may be read; of one stack, not in lists. */
+            dependents?: components["schemas"]["StackNeighbour"][] | null;
+            /** @description Stacks whose runs go first; of one stack, not in lists. */
+            dependsOn?: components["schemas"]["StackNeighbour"][] | null;
+            /** @description What the newest look found, or the newest run that applied; absent before the first. */
+            drift?: components["schemas"]["StackDrift"];
             /** @description Newest tracked or destroy run. */
             lastRun?: components["schemas"]["Run"];
             /** @description The engine's information on the lock of the state; absent when it is free. */
@@ -6348,6 +6354,11 @@ export interface components {
             message?: string;
             name: string;
             namespace: string;
+            /**
+             * Format: date-time
+             * @description When the first of its schedules is due.
+             */
+            next?: string;
             owner: string;
             path: string;
             /** @example stack:default/shop-infra */
@@ -6355,6 +6366,30 @@ export interface components {
             repository: string;
             space: string;
             state?: components["schemas"]["StateVersion"];
+        };
+        StackDrift: {
+            /** Format: date-time */
+            checked: string;
+            found: boolean;
+            /** @description That looked, or that applied. */
+            run: string;
+            /** @description What a plan would change. */
+            summary?: string;
+        };
+        StackNeighbour: {
+            /** @description A run follows each run, also when no output has changed. */
+            always?: boolean;
+            /** @description That are used. */
+            outputs: components["schemas"]["StackOutputUse"][] | null;
+            /** @example stack:default/net */
+            stack: string;
+            /** @description There is a newer state than the last run that finished was given. */
+            unused?: boolean;
+        };
+        StackOutputUse: {
+            /** @example TF_VAR_vpc_id */
+            as: string;
+            output: string;
         };
         Standing: {
             description?: string;
@@ -6402,13 +6437,19 @@ export interface components {
             position: number;
         };
         StartStackRunInputBody: {
+            /** @description Of a task: what is run beside the configuration, by sh. */
+            command?: string;
             /** @description Empty for the head of the stack's branch. */
             commit?: string;
+            /** @description Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given. */
+            dependents?: boolean;
+            /** @description Of drift: what is found is followed by a tracked run, which takes stack:apply. */
+            reconcile?: boolean;
             /**
              * @default tracked
              * @enum {string}
              */
-            type: "tracked" | "proposed" | "destroy";
+            type: "tracked" | "proposed" | "destroy" | "drift" | "task";
         };
         StateVersion: {
             actor: components["schemas"]["Actor"];
