@@ -36,7 +36,7 @@ const (
 	shelvedCost   = 80        // of one, beside its text
 	largeShelved  = 256 << 10 // an entity that is larger is read each time
 	shelfAtOnce   = 200       // entities that are read together
-	shelfRest     = 5         // how much longer it rests than it reads, so that others have the processor
+	shelfRest     = 5         // how many times as long as it reads it rests, so that others have the processor
 	shelfAgain    = 2 * time.Second
 	dictSamples   = 64
 	dictFrom      = 500 // entities, from which on it is worth one
@@ -186,7 +186,7 @@ func (s *Service) stock(ctx context.Context) {
 }
 
 // stockOnce puts on the shelf what is missing there.
-func (s *Service) stockOnce(ctx context.Context, rest time.Duration) error {
+func (s *Service) stockOnce(ctx context.Context, rest float64) error {
 	x, shelf := s.follower.index, &s.shelf
 	revision := x.Revision()
 	if shelf.looked == revision || s.bringing.Load() > 0 {
@@ -220,7 +220,7 @@ func (s *Service) stockOnce(ctx context.Context, rest time.Duration) error {
 			continue
 		}
 		select {
-		case <-time.After(time.Since(began) * rest):
+		case <-time.After(time.Duration(float64(time.Since(began)) * rest)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

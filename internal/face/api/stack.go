@@ -163,7 +163,8 @@ func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagge
 	if in.Body.Dependents && (in.Body.Type != stack.Destroy || in.Body.Commit != "") {
 		return nil, fault.Errorf(fault.Invalid, "dependents go with a destroy run at the head of the branch; leave them out, or write type destroy and no commit")
 	}
-	r, err := run.Run{}, error(nil)
+	var r run.Run
+	var err error
 	if in.Body.Dependents {
 		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
 	} else {

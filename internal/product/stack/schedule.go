@@ -168,15 +168,14 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 
 // due begins a run at its time, of nobody.
 func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string) error {
-	if err := s.mayRead(ctx, stack); err != nil {
+	err := s.mayRead(ctx, stack)
+	if err == nil && one.Do == Destroy {
+		err = s.free(ctx, stack)
+	}
+	if err != nil {
 		return err
 	}
-	if one.Do == Destroy {
-		if err := s.free(ctx, stack); err != nil {
-			return err
-		}
-	}
-	commit, err := "", error(nil)
+	var commit string
 	if one.Do == Drift {
 		commit, err = s.appliedCommit(stack)
 	} else {
