@@ -28,7 +28,7 @@ const (
 // vote asks one policy. It always gives a vote: what can't be decided is in its Error. Only the end of ctx itself,
 // and not a limit of the policy, is returned as an error.
 func (c *compiled) vote(ctx context.Context, p attached, input ast.Value) (Vote, error) {
-	v := Vote{Policy: p.Ref, Version: p.Version, Rules: c.rules, Says: map[string][]string{}}
+	v := Vote{Policy: p.Ref, Space: p.Space, Version: p.Version, Rules: c.rules, Says: map[string][]string{}}
 	limited, stop := bounded(ctx, maxTime)
 	defer stop()
 	for _, rule := range c.rules {
@@ -51,8 +51,17 @@ func (c *compiled) vote(ctx context.Context, p attached, input ast.Value) (Vote,
 		if len(results) == 0 {
 			continue // the rule is undefined
 		}
-		if messages := messagesOf(results[0].Expressions[0].Value, p.saying()); len(messages) > 0 {
-			v.Says[rule] = messages
+		value := results[0].Expressions[0].Value
+		messages := messagesOf(value, p.saying())
+		if len(messages) == 0 {
+			continue
+		}
+		v.Says[rule] = messages
+		if gives(rule) {
+			if v.Error = v.give(rule, value); v.Error != "" {
+				v.Says = map[string][]string{}
+				return v, nil
+			}
 		}
 	}
 	return v, nil

@@ -34,7 +34,6 @@ func digestOf(source string) string {
 
 // compile reads a policy for a point. What is wrong with it is a fault.Invalid whose details have the lines of source.
 func compile(ctx context.Context, at, source string) (*compiled, error) {
-	boundBuiltins()
 	module, err := parse("policy.rego", source)
 	if err != nil {
 		return nil, err
@@ -46,7 +45,11 @@ func compile(ctx context.Context, at, source string) (*compiled, error) {
 		return nil, err
 	}
 	compiler := newCompiler()
-	if compiler.Compile(map[string]*ast.Module{"policy.rego": module}); compiler.Failed() {
+	modules := map[string]*ast.Module{"policy.rego": module}
+	if at == "plan" {
+		lend(modules)
+	}
+	if compiler.Compile(modules); compiler.Failed() {
 		return nil, wrong("the policy does not compile", compiler.Errors)
 	}
 	if err := checkValues(compiler.Modules["policy.rego"]); err != nil {
@@ -82,6 +85,7 @@ func newCompiler() *ast.Compiler {
 
 // parse reads a module in version 1 of Rego, else in version 0.
 func parse(file, source string) (*ast.Module, error) {
+	boundBuiltins() // before anything reads the table of functions
 	if len(source) > maxSource {
 		return nil, fault.Errorf(fault.TooLarge, "a policy has at most %d KiB", maxSource>>10)
 	}

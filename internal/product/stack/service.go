@@ -31,6 +31,7 @@ type Repositories interface {
 	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
 	// Pushers gives those who pushed to a branch between two of its heads; whole is false when there may be others.
 	Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error)
+	Commits
 }
 
 // Documents tells of the catalog's sources, unauthorised.
@@ -57,6 +58,8 @@ type Deps struct {
 	Runs         *run.Service
 	Repositories Repositories
 	Documents    Documents
+	People       People    // nil: policies see nobody's groups
+	Proposals    Proposals // nil: push policies are not asked about proposals
 	Seal         Sealer
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
@@ -71,6 +74,8 @@ func New(d Deps) *Service {
 	s := &Service{d}
 	d.Runs.Register(Kind())
 	s.subscribe()
+	s.subscribePushes()
+	s.subscribeEnds()
 	return s
 }
 
@@ -244,6 +249,9 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	if err != nil {
 		return run.Run{}, err
 	}
+	if err := s.mayBegin(ctx, stack, kind, commit, ""); err != nil {
+		return run.Run{}, err
+	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors)
@@ -287,8 +295,8 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// start makes a run; with an author it is theirs, else the caller's.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
+// start makes a run; with an author it is theirs, else the caller's. Options change what is made.
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, options ...func(*run.New, *Input)) (run.Run, bool, error) {
 	in := Input{
 		Authors: authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
@@ -314,6 +322,10 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 	if kind != Proposed {
 		n.Lock = LockName(stack.Ref)
 	}
+	for _, option := range options {
+		option(&n, &in)
+	}
+	n.Input = in
 	return s.Runs.Create(ctx, tx, n)
 }
 

@@ -74,6 +74,10 @@ type Input struct {
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
+
+	TriggeredBy string `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
+	Workflow    string `json:"workflow,omitempty"`    // the run from which it follows by such policies
+	Depth       int    `json:"depth,omitempty"`       // how many such runs came before it
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

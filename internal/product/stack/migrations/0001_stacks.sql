@@ -13,7 +13,8 @@ CREATE TABLE stacks (
   applied TEXT NOT NULL,        -- commit of the newest run that finished
   edit BIGINT NOT NULL,         -- how often what the document says was changed
   applied_edit BIGINT NOT NULL, -- the newest edit of which that run knew
-  editors TEXT NOT NULL         -- JSON: who changed the document, with the number of the newest edit of each
+  editors TEXT NOT NULL,        -- JSON: who changed the document, with the number of the newest edit of each
+  push_lock TEXT NOT NULL DEFAULT '' -- key by which push policies hold the stack; '' for none
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 
@@ -43,7 +44,17 @@ CREATE TABLE stack_locks (
 );
 CREATE INDEX stack_locks_run ON stack_locks (run);
 
+-- Runs that trigger policies asked for.
+CREATE TABLE stack_triggered (
+  run TEXT PRIMARY KEY,
+  workflow TEXT NOT NULL, -- the run from which all of them follow
+  after TEXT NOT NULL,    -- the run at whose end it was asked for
+  stack TEXT NOT NULL
+);
+CREATE INDEX stack_triggered_workflow ON stack_triggered (workflow, run);
+
 -- +goose Down
+DROP TABLE stack_triggered;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;
 DROP TABLE stacks;
