@@ -62,7 +62,7 @@ func TestPushPoliciesSayWhatAPushDoes(t *testing.T) {
 track { affected; input.push.branch == input.stack.branch }
 propose { affected; input.push.branch != input.stack.branch }
 ignore { not affected }
-ignore { input.push.message == "an idea\n"; is_null(input.pull_request); input.push.branch == "quiet" }
+ignore { trim_space(input.push.message) == "an idea"; is_null(input.pull_request); input.push.branch == "quiet" }
 message["nothing of infra changed"] { not affected }
 prioritize { input.stack.labels[_] == "urgent" }
 affected { startswith(input.push.affected_files[_], concat("", [input.stack.project_root, "/"])) }`, "  labels: ['autoattach:urgent']\n")

@@ -45,16 +45,16 @@ type Given struct {
 	Value  any // as JSON is read
 }
 
-// Given gives what the policies gave by a rule, those of a set or list one by one, each once.
+// Given gives what the policies gave by a rule, what is in a set or list one by one, each once of each policy.
 func (d Decision) Given(rule string) []Given {
 	var all []Given
 	seen := map[string]bool{}
 	add := func(policy string, value any) {
 		key, err := json.Marshal(value)
-		if err != nil || seen[string(key)] {
+		if err != nil || seen[policy+" "+string(key)] {
 			return
 		}
-		seen[string(key)] = true
+		seen[policy+" "+string(key)] = true
 		all = append(all, Given{policy, value})
 	}
 	for _, v := range d.Votes {

@@ -1,4 +1,4 @@
-import { Button, List } from '@mantine/core';
+import { Button, List, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { decision } from '../../api/policies';
@@ -78,10 +78,27 @@ export function DecisionPage() {
         {d.input === undefined ? (
           <Empty title="It was too large to be kept" />
         ) : (
-          <Block text={JSON.stringify(d.input, null, 2)} />
+          <Input value={d.input} id={id} />
         )}
       </Section>
     </Page>
+  );
+}
+
+/** More than this of an input is not shown: a browser would be long at it. */
+const most = 200_000;
+
+function Input({ value, id }: { value: unknown; id: string }) {
+  const text = JSON.stringify(value, null, 2);
+  if (text.length <= most) return <Block text={text} />;
+  return (
+    <>
+      <Block text={`${text.slice(0, most)}…`} />
+      <Text size="sm" c="dimmed" mt="xs">
+        The beginning of {Math.round(text.length / 1000).toLocaleString('en')} kB is shown; roadbed policy decision {id} -o
+        json gives all of it.
+      </Text>
+    </>
   );
 }
 
