@@ -63,9 +63,7 @@ export function DecisionPage() {
         />
       </Section>
       <Section title="Policies that were asked">
-        {d.policies.length === 0 && (
-          <Empty title="None">No policy was attached, so that what is usual happened.</Empty>
-        )}
+        {d.policies.length === 0 && <Empty title="None">No policy was attached, so that what is usual happened.</Empty>}
         <List size="sm" listStyleType="none">
           {d.policies.map((name) => (
             <List.Item key={name} mb={6}>
@@ -75,11 +73,7 @@ export function DecisionPage() {
         </List>
       </Section>
       <Section title="Input">
-        {d.input === undefined ? (
-          <Empty title="It was too large to be kept" />
-        ) : (
-          <Input value={d.input} id={id} />
-        )}
+        {d.input === undefined ? <Empty title="It was too large to be kept" /> : <Input value={d.input} id={id} />}
       </Section>
     </Page>
   );
@@ -95,8 +89,8 @@ function Input({ value, id }: { value: unknown; id: string }) {
     <>
       <Block text={`${text.slice(0, most)}…`} />
       <Text size="sm" c="dimmed" mt="xs">
-        The beginning of {Math.round(text.length / 1000).toLocaleString('en')} kB is shown; roadbed policy decision {id} -o
-        json gives all of it.
+        The beginning of {Math.round(text.length / 1000).toLocaleString('en')} kB is shown; roadbed policy decision {id}{' '}
+        -o json gives all of it.
       </Text>
     </>
   );

@@ -76,8 +76,8 @@ function None({ filtered }: { filtered: boolean }) {
   if (filtered) return <Empty title="No policy there">Choose another point or space, or clear what is chosen.</Empty>;
   return (
     <Empty title="No policy is in effect that you may see">
-      A document of kind Policy holds Rego for a point, such as a plan or a push. An administrator of a space applies it;
-      it holds there and below.
+      A document of kind Policy holds Rego for a point, such as a plan or a push. An administrator of a space applies
+      it; it holds there and below.
     </Empty>
   );
 }

@@ -21,7 +21,11 @@ export function Workbench({ policy, decision }: { policy: PolicyDetail; decision
   const items = past.data?.pages.flatMap((p) => p.items) ?? [];
   const options = items.map((d) => ({
     value: d.id,
-    label: `${new Date(d.time).toLocaleString('en-GB')}, ${d.subject ? shortRef(d.subject) : d.space}: ${inOneLine(d.outcome)}`.slice(0, 140),
+    label:
+      `${new Date(d.time).toLocaleString('en-GB')}, ${d.subject ? shortRef(d.subject) : d.space}: ${inOneLine(d.outcome)}`.slice(
+        0,
+        140,
+      ),
   }));
   if (chosen && !options.some((o) => o.value === chosen)) options.unshift({ value: chosen, label: shortRef(chosen) });
   const changed = rego !== policy.rego;
@@ -88,7 +92,9 @@ function Outcome({ tried }: { tried: PolicyTry }) {
         <List.Item key={note}>A function failed: {note}</List.Item>
       ))}
       <List.Item>
-        {before === after ? `The decision would be the same: ${after}` : `The decision was: ${before}. It would be: ${after}`}
+        {before === after
+          ? `The decision would be the same: ${after}`
+          : `The decision was: ${before}. It would be: ${after}`}
       </List.Item>
     </List>
   );

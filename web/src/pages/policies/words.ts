@@ -4,7 +4,10 @@ import { shortRef } from '../../words/ref';
 /** What a policy is asked about, within its space and below. */
 export function attachedTo(policy: Pick<Policy, 'disabled' | 'labels' | 'subjects'>): string {
   if (policy.disabled) return 'nothing: it is disabled';
-  const some = [...(policy.labels ?? []).map((l) => (l === '*' ? 'everything' : l)), ...(policy.subjects ?? []).map(shortRef)];
+  const some = [
+    ...(policy.labels ?? []).map((l) => (l === '*' ? 'everything' : l)),
+    ...(policy.subjects ?? []).map(shortRef),
+  ];
   return some.length > 0 ? some.join(', ') : 'everything';
 }
 
