@@ -23,7 +23,7 @@ func policyTestCommand() *cobra.Command {
 that policies may use. NAME_test.rego is run with the NAME.rego beside it, and with files of other packages, since
 policies are asked apart from one another; --together has all files as one, as "opa test" does.
 
-Exit codes: 0 all passed, 1 some failed, 2 a file can't be read or compiled, 5 less is covered than --threshold.`,
+Exit codes: 0 all passed, 1 some failed, or a file can't be read or compiled, 2 wrong usage, 5 less is covered than --threshold.`,
 		Example: `  roadbed policy test policies/
   roadbed policy test names.rego names_test.rego --point plan --verbose
   roadbed policy test policies/ --coverage`,

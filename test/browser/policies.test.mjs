@@ -58,7 +58,7 @@ chapter('policies are listed by point, with what they are asked about', async ()
   await page.getByRole('table', { name: 'Decided last' }).getByRole('link', { name: /^allow: / }).first().waitFor();
   await told.sound(page, 'policies');
   await picture(page, 'policies');
-  await page.getByRole('textbox', { name: 'Point' }).click();
+  await page.getByRole('combobox', { name: 'Point' }).click();
   await page.getByRole('option', { name: 'login' }).click();
   await list.getByRole('link', { name: 'four-eyes' }).waitFor({ state: 'detached' });
   await list.getByRole('link', { name: 'doors' }).click();
@@ -70,7 +70,7 @@ chapter('a changed source is tried on a decision', async () => {
   await editor.click();
   await page.keyboard.press('Control+End');
   await page.keyboard.type('\ndeny["nobody today"] { true }\n');
-  await page.getByRole('textbox', { name: 'On the input of' }).click();
+  await page.getByRole('combobox', { name: 'On the input of' }).click();
   await page.getByRole('option').first().click();
   await page.getByRole('button', { name: 'Try', exact: true }).click();
   await page.getByText(/The decision was: allow: .*It would be: deny: nobody today/).waitFor();
