@@ -18,7 +18,7 @@ type point struct {
 // would be believed in and decide nothing, so they are refused.
 func points() map[string]point {
 	return map[string]point{
-		"login":          {"whether somebody may sign in, and what they get by it", []string{"allow", "admin", "deny_admin", "roles", "team", "space_admin", "space_write", "space_read"}},
+		"login":          {"whether somebody may sign in to the portal", []string{"allow", "admin", "deny_admin", "roles", "team", "space_admin", "space_write", "space_read"}},
 		"push":           {"what a push, a tag or a proposal does for a stack", pushRules()},
 		"plan":           {"whether a planned change of infrastructure may go on", nil},
 		"approval":       {"whether a run that waits has the approvals that it needs", []string{"approve", "reject"}},

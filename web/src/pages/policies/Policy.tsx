@@ -49,7 +49,7 @@ export function PolicyPage() {
                 ['Point', p.point],
                 ['Asks', known?.about],
                 ['Rules that are read', known?.rules.join(', ')],
-                ['Space', `${p.space} and below`],
+                ['Space', p.point === 'login' ? p.space : `${p.space} and below`],
                 ['About', attachedTo(p)],
               ]}
             />

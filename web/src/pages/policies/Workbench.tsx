@@ -91,11 +91,13 @@ function Outcome({ tried }: { tried: PolicyTry }) {
       {tried.notes?.map((note) => (
         <List.Item key={note}>A function failed: {note}</List.Item>
       ))}
-      <List.Item>
-        {before === after
-          ? `The decision would be the same: ${after}`
-          : `The decision was: ${before}. It would be: ${after}`}
-      </List.Item>
+      {before === after && <List.Item>It would be decided as it was: {after}</List.Item>}
+      {before !== after && (
+        <>
+          <List.Item>It was decided: {before}</List.Item>
+          <List.Item>It would be: {after}</List.Item>
+        </>
+      )}
     </List>
   );
 }
