@@ -23,5 +23,8 @@ func main() {
 func root() *cobra.Command {
 	c := cli.New(version)
 	c.AddCommand(server.Commands(version)...)
+	for _, group := range c.Commands() {
+		group.AddCommand(server.Within()[group.Name()]...)
+	}
 	return c
 }

@@ -27,6 +27,9 @@ func sayWords(words []string) (code int, out, problem string) {
 	var stdout, stderr bytes.Buffer
 	root := cli.New("test")
 	root.AddCommand(Commands("test")...)
+	for _, group := range root.Commands() {
+		group.AddCommand(Within()[group.Name()]...)
+	}
 	root.SetOut(&stdout)
 	root.SetErr(&stderr)
 	return cli.Run(root, words), stdout.String(), stderr.String()

@@ -211,6 +211,7 @@ func (h *House) core() (err error) {
 	h.Secrets = secret.New(h.DB, h.Access, h.Ledger, h.Keeper, time.Now)
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
+	h.Identity.JudgedBy(h.Policy)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
 	h.Catalog.KeepIndex(h.path("cache", "catalog.index"))
 	h.Integrations = integration.New(integration.Deps{
@@ -262,7 +263,7 @@ func (h *House) core() (err error) {
 func (h *House) products() error {
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Documents: h.Catalog, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
 	})
 	h.Workflows = h.wireWorkflow()
 	var err error

@@ -18,7 +18,7 @@ import (
 // itself that it leaves out what may not be seen, and give nothing.
 var granted = map[string]string{
 	"whoami": "the caller", "signOut": "the caller's own session", "listTokens": "the caller's own", "unstar": "the caller's own",
-	"getStatus": "what the server is", "listKinds": "what the server is",
+	"getStatus": "what the server is", "listKinds": "what the server is", "listPolicyPoints": "what the server is",
 	"lintWorkflow": "reads what it is given", "lintTemplate": "reads what it is given", "checkDocsFiles": "reads what it is given",
 	"getHome": "what the caller may read: here nothing", "listStars": "the caller's own: here none", "listViews": "the caller's own: here none",
 }

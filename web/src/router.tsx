@@ -211,6 +211,23 @@ const ledger = createRoute({
   component: lazyRouteComponent(() => import('./pages/ledger/Ledger'), 'Ledger'),
 });
 
+const policies = createRoute({
+  getParentRoute: parent,
+  path: '/policies',
+  validateSearch: search('point', 'space'),
+  component: lazyRouteComponent(() => import('./pages/policies/Policies'), 'Policies'),
+});
+const policy = createRoute({
+  getParentRoute: parent,
+  path: '/policies/$namespace/$name',
+  validateSearch: search('decision'),
+  component: lazyRouteComponent(() => import('./pages/policies/Policy'), 'PolicyPage'),
+});
+const decision = createRoute({
+  getParentRoute: parent,
+  path: '/decisions/$id',
+  component: lazyRouteComponent(() => import('./pages/policies/Decision'), 'DecisionPage'),
+});
 const integrations = createRoute({
   getParentRoute: parent,
   path: '/integrations',
@@ -306,6 +323,9 @@ const pages = [
   proposal,
   propose,
   ledger,
+  policies,
+  policy,
+  decision,
   integrations,
   integration,
   integrationDeliveries,

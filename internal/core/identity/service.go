@@ -21,6 +21,7 @@ type Service struct {
 	now     func() time.Time
 	log     *slog.Logger
 	limiter *Limiter
+	judge   Judge // nil: nobody is asked
 
 	bearers store.Held[[32]byte, presented] // by hash
 

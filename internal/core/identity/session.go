@@ -121,6 +121,9 @@ func (s *Service) signIn(ctx context.Context, code string) (cookie, csrf string,
 		return "", "", p, errLink()
 	}
 	now := s.now()
+	if err := s.mayEnter(ctx, code, now); err != nil {
+		return "", "", p, err
+	}
 	cookie = newSecret(sessionPrefix)
 	made := session{ID: ref.NewID(ref.Session, now), Used: now, Expires: now.Add(sessionLife)}
 	var who Principal

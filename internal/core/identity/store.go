@@ -237,6 +237,12 @@ func insertLink(ctx context.Context, tx *store.Tx, l link, hash []byte) error {
 }
 
 // takeLink uses a link up: of two transactions that take the same one, one finds nothing.
+// linked gives whose a link is, without using it up.
+func linked(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (principal string, err error) {
+	err = tx.QueryRow(ctx, `SELECT principal FROM identity_links WHERE hash = $1 AND expires > $2`, hash, store.Micros(now)).Scan(&principal)
+	return principal, err
+}
+
 func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (l link, err error) {
 	var ends int64
 	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal, via, ends`, hash, store.Micros(now)).Scan(&l.Principal, &l.Via, &ends)

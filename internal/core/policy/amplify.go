@@ -42,6 +42,8 @@ var boundBuiltins = sync.OnceFunc(func() {
 	} {
 		bounds[name] = boundWeight
 	}
+	ast.RegisterBuiltin(sanitizedFunction())
+	topdown.RegisterBuiltinFunc("sanitized", sanitized)
 	for name, check := range bounds {
 		call := topdown.GetBuiltin(name)
 		if call == nil {

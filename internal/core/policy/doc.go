@@ -6,12 +6,14 @@
 //   - What can't be decided (a runtime error, a time limit, too large an input) is denied, with the reason.
 //   - Every decision is recorded with its input, from which what an engine marks as sensitive is taken out first: the
 //     policies see what is recorded, so a changed policy can be replayed over it and gives the same answer twice.
+//   - A policy may be attached to labels or subjects within its space: it is asked about nothing else there.
 //   - Rego may be written in the syntax of version 1 or 0, in package roadbed, roadbed.POINT or spacelift. Whatever
 //     reaches out, reads a clock or throws dice is not available.
 //
 // What the shipped policies read of their input, so what the products give, besides whatever else helps:
 //
 //	plan      terraform (the plan as JSON: resource_changes[].{address, mode, change.{actions, before}}), run.type
+//	push, trigger, notification, login, initialization, task: as Spacelift has them
 //	approval  run.author, reviews.current.{approvals, rejections}[].author; authors are opaque ids (pri_…)
 //
 // A caller goes on when nothing is denied; a run that waits for approval, when "approve" is among the outcome. A rule

@@ -28,31 +28,48 @@ const (
 // vote asks one policy. It always gives a vote: what can't be decided is in its Error. Only the end of ctx itself,
 // and not a limit of the policy, is returned as an error.
 func (c *compiled) vote(ctx context.Context, p attached, input ast.Value) (Vote, error) {
-	v := Vote{Policy: p.Ref, Version: p.Version, Rules: c.rules, Says: map[string][]string{}}
+	v := Vote{Policy: p.Ref, Space: p.Space, Version: p.Version, Rules: c.rules, Says: map[string][]string{}}
 	limited, stop := bounded(ctx, maxTime)
 	defer stop()
+	var failed []topdown.Error
+	results, err := c.ask.Eval(limited, rego.EvalParsedInput(input), rego.EvalBuiltinErrorList(&failed))
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	if err != nil {
+		v.Error = why(limited, err)
+		return v, nil
+	}
+	for _, f := range failed {
+		if len(v.Notes) < maxNotes {
+			v.Notes = append(v.Notes, shorten(f.Error()))
+		}
+	}
+	if len(results) != 1 {
+		v.Error = "it gave no answer" // which the query always has
+		return v, nil
+	}
+	all, ok := results[0].Bindings[answers].(map[string]any)
+	if !ok {
+		v.Error = "it gave no answer"
+		return v, nil
+	}
 	for _, rule := range c.rules {
-		var failed []topdown.Error
-		query := c.ask[rule]
-		results, err := query.Eval(limited, rego.EvalParsedInput(input), rego.EvalBuiltinErrorList(&failed))
-		if ctx.Err() != nil {
-			return v, ctx.Err()
+		defined, _ := all[rule].([]any)
+		if len(defined) == 0 {
+			continue
 		}
-		if err != nil {
-			v.Error = why(limited, err)
-			v.Says = map[string][]string{}
-			return v, nil
+		value := defined[0]
+		messages := messagesOf(value, p.saying())
+		if len(messages) == 0 {
+			continue
 		}
-		for _, f := range failed {
-			if len(v.Notes) < maxNotes {
-				v.Notes = append(v.Notes, shorten(f.Error()))
+		v.Says[rule] = messages
+		if gives(rule) {
+			if v.Error = v.give(rule, value); v.Error != "" {
+				v.Says = map[string][]string{}
+				return v, nil
 			}
-		}
-		if len(results) == 0 {
-			continue // the rule is undefined
-		}
-		if messages := messagesOf(results[0].Expressions[0].Value, p.saying()); len(messages) > 0 {
-			v.Says[rule] = messages
 		}
 	}
 	return v, nil

@@ -16,6 +16,15 @@ type spec struct {
 	Rego        string `json:"rego"`
 	Description string `json:"description"`
 	Disabled    bool   `json:"disabled"`
+	// Labels are words of the policy; autoattach:LABEL attaches it as Attach does.
+	Labels []string `json:"labels"`
+	Attach attach   `json:"attach"`
+}
+
+// attach narrows a policy to some of what is in its space and below; empty for all of it.
+type attach struct {
+	Labels []string `json:"labels"` // of what it is asked about; "*" for all
+	Stacks []string `json:"stacks"` // by name or reference
 }
 
 // Kinds gives the documents of this room.
@@ -37,6 +46,9 @@ func (s *Service) validate(d document.Document) []fault.Detail {
 	}
 	if strings.TrimSpace(spec.Rego) == "" {
 		return []fault.Detail{d.At("a policy needs Rego", "begin with: package roadbed."+spec.Point, "spec", "rego")}
+	}
+	if _, err := spec.attachment(); err != nil {
+		return []fault.Detail{d.At(fault.Message(err), "", "spec", "attach")}
 	}
 	if _, err := s.cache.get(spec.Point, digestOf(spec.Rego), spec.Rego); err != nil {
 		return inDocument(d, spec.Rego, err)
@@ -73,7 +85,11 @@ func (s *Service) changed(ctx context.Context, tx *store.Tx, c document.Change) 
 	if err := document.Decode(*c.New, &spec); err != nil {
 		return err
 	}
-	p := attached{Ref: c.Ref.String(), Space: c.Space, Point: spec.Point, Rego: spec.Rego, Version: digestOf(spec.Rego), Description: spec.Description}
+	to, err := spec.attachment()
+	if err != nil {
+		return err
+	}
+	p := attached{Ref: c.Ref.String(), Space: c.Space, Point: spec.Point, Rego: spec.Rego, Version: digestOf(spec.Rego), Description: spec.Description, To: to}
 	if p.Description == "" {
 		p.Description = c.New.Metadata.Description
 	}

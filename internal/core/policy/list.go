@@ -18,6 +18,7 @@ type Filter struct {
 	Space   string // exactly this one
 	Run     string
 	Subject string
+	Policy  string // reference of one that was asked
 	Since   time.Time
 	Limit   int    // default 100, at most 1,000; not for Decisions, which are read by pages
 	before  string // id of a decision: only older ones

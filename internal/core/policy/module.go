@@ -21,10 +21,13 @@ const (
 	maxNesting = 500       // of brackets in it
 )
 
+// answers is the variable of a policy's query.
+const answers = "answers"
+
 // compiled is one policy, ready to be asked; it is safe for concurrent use.
 type compiled struct {
-	rules []string // those of its point that it has, in the point's order
-	ask   map[string]rego.PreparedEvalQuery
+	rules []string               // those of its point that it has, in the point's order
+	ask   rego.PreparedEvalQuery // gives an object of rule → list of its value; an empty one where it is undefined
 }
 
 func digestOf(source string) string {
@@ -34,7 +37,6 @@ func digestOf(source string) string {
 
 // compile reads a policy for a point. What is wrong with it is a fault.Invalid whose details have the lines of source.
 func compile(ctx context.Context, at, source string) (*compiled, error) {
-	boundBuiltins()
 	module, err := parse("policy.rego", source)
 	if err != nil {
 		return nil, err
@@ -46,25 +48,24 @@ func compile(ctx context.Context, at, source string) (*compiled, error) {
 		return nil, err
 	}
 	compiler := newCompiler()
-	if compiler.Compile(map[string]*ast.Module{"policy.rego": module}); compiler.Failed() {
+	modules := map[string]*ast.Module{"policy.rego": module}
+	if at == "plan" {
+		lend(modules)
+	}
+	if compiler.Compile(modules); compiler.Failed() {
 		return nil, wrong("the policy does not compile", compiler.Errors)
 	}
 	if err := checkValues(compiler.Modules["policy.rego"]); err != nil {
 		return nil, err
 	}
-	c := &compiled{ask: map[string]rego.PreparedEvalQuery{}}
+	c := &compiled{}
 	has := ruleNames(module)
+	var asks []string
 	for _, rule := range rulesOf(at) {
-		if !slices.Contains(has, rule) {
-			continue
+		if slices.Contains(has, rule) {
+			c.rules = append(c.rules, rule)
+			asks = append(asks, fmt.Sprintf("%q: [v | v := %s.%s]", rule, module.Package.Path, rule))
 		}
-		query := rego.New(rego.Compiler(compiler), rego.Query(module.Package.Path.String()+"."+rule), rego.GenerateJSON(written))
-		prepared, err := query.PrepareForEval(ctx)
-		if err != nil {
-			return nil, wrong("the policy does not compile", err)
-		}
-		c.rules = append(c.rules, rule)
-		c.ask[rule] = prepared
 	}
 	if len(c.rules) == 0 {
 		return nil, fault.At("the policy decides nothing", fault.Detail{
@@ -72,6 +73,11 @@ func compile(ctx context.Context, at, source string) (*compiled, error) {
 			Message: fmt.Sprintf("it has none of the rules that are asked at the point %s", at),
 			Hint:    "known there: " + strings.Join(rulesOf(at), ", "),
 		})
+	}
+	// All rules at once: beginning a query costs more than most rules do.
+	query := rego.New(rego.Compiler(compiler), rego.Query(answers+" := {"+strings.Join(asks, ", ")+"}"), rego.GenerateJSON(written))
+	if c.ask, err = query.PrepareForEval(ctx); err != nil {
+		return nil, wrong("the policy does not compile", err)
 	}
 	return c, nil
 }
@@ -82,6 +88,7 @@ func newCompiler() *ast.Compiler {
 
 // parse reads a module in version 1 of Rego, else in version 0.
 func parse(file, source string) (*ast.Module, error) {
+	boundBuiltins() // before anything reads the table of functions
 	if len(source) > maxSource {
 		return nil, fault.Errorf(fault.TooLarge, "a policy has at most %d KiB", maxSource>>10)
 	}

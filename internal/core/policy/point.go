@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
@@ -17,9 +18,22 @@ type point struct {
 // would be believed in and decide nothing, so they are refused.
 func points() map[string]point {
 	return map[string]point{
-		"plan":     {"whether a planned change of infrastructure may go on", nil},
-		"approval": {"whether a run that waits has the approvals that it needs", []string{"approve", "reject"}},
-		"deploy":   {"whether a revision may go to its destination", []string{"approve", "reject"}},
+		"login":          {"whether somebody may sign in to the portal", []string{"allow", "admin", "deny_admin", "roles", "team", "space_admin", "space_write", "space_read"}},
+		"push":           {"what a push, a tag or a proposal does for a stack", pushRules()},
+		"plan":           {"whether a planned change of infrastructure may go on", nil},
+		"approval":       {"whether a run that waits has the approvals that it needs", []string{"approve", "reject"}},
+		"trigger":        {"which stacks are to run when a run of another has ended", []string{"trigger"}},
+		"notification":   {"whom a change of a stack's run is told to", []string{"inbox", "slack", "webhook", "pull_request"}},
+		"initialization": {"whether a run of a stack may begin", nil},
+		"task":           {"whether a task of a stack may begin", nil},
+		"deploy":         {"whether a revision may go to its destination", []string{"approve", "reject"}},
+	}
+}
+
+func pushRules() []string {
+	return []string{
+		"track", "propose", "ignore", "ignore_track", "notrigger", "notify", "prioritize", "allow_fork", "fail", "message",
+		"cancel", "external_dependency", "lock", "unlock", "module_version",
 	}
 }
 
@@ -57,12 +71,14 @@ func grants(rule string) bool {
 
 // Vote is what one policy said. It is stored as JSON.
 type Vote struct {
-	Policy  string              `json:"policy"`          // reference of its document
-	Version string              `json:"version"`         // digest of its text
-	Rules   []string            `json:"rules,omitempty"` // those of the point's rules that it has
-	Says    map[string][]string `json:"says,omitempty"`  // rule → messages; a rule that does not hold is absent
-	Error   string              `json:"error,omitempty"` // why it could not decide
-	Notes   []string            `json:"notes,omitempty"` // built-in functions that failed, and so were taken as undefined
+	Policy  string                     `json:"policy"`          // reference of its document
+	Space   string                     `json:"space,omitempty"` // in which the policy holds, with those below
+	Version string                     `json:"version"`         // digest of its text
+	Rules   []string                   `json:"rules,omitempty"` // those of the point's rules that it has
+	Says    map[string][]string        `json:"says,omitempty"`  // rule → messages; a rule that does not hold is absent
+	Gives   map[string]json.RawMessage `json:"gives,omitempty"` // what rules gave that are more than words, in full
+	Error   string                     `json:"error,omitempty"` // why it could not decide
+	Notes   []string                   `json:"notes,omitempty"` // built-in functions that failed, and so were taken as undefined
 }
 
 // unite gives the outcome of all votes.
@@ -119,3 +135,6 @@ func nameOf(reference string) string {
 	_, name, _ := strings.Cut(reference, ":")
 	return strings.TrimPrefix(name, "default/")
 }
+
+// RulesOf gives the rules that are read at a point.
+func RulesOf(name string) []string { return rulesOf(name) }

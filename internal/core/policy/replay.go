@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,7 +30,10 @@ type Replayed struct {
 	Failed   int      // of these, how many it could not decide
 	Skipped  int      // whose input is no longer kept
 	Changed  []Change // the newest first
-	Stopped  bool     // time ran out before all were examined
+	Looked   int      // decisions at the point that were looked at
+	Total    int      // of how many in all, as a first part tells; 0 in later ones
+	Next     string   // cursor of the next part; "" when all were looked at
+	Stopped  bool     // time ran out, or enough has changed, before the limit was reached; Next goes on
 }
 
 // Change is one decision that would have come out differently.
@@ -39,12 +43,18 @@ type Change struct {
 	After    map[string][]string
 }
 
-const maxReplay = 30 * time.Second
+const (
+	maxReplay   = 10 * time.Second // of one part
+	maxReplayed = 10_000           // decisions of one part
+	maxChanged  = 500              // changes of one part
+	replayBatch = 200              // decisions that are read at once
+)
 
 // Replay asks a candidate over the inputs of recorded decisions, in place of what the policy said then, and gives what
 // would have changed. Nothing is recorded and nothing takes effect. It examines decisions of spaces in which the caller
-// has both policy:read and policy:simulate; the filter's limit defaults to 100.
-func (s *Service) Replay(ctx context.Context, c Candidate, f Filter) (Replayed, error) {
+// has both policy:read and policy:simulate, the newest first, up to the filter's limit (default and at most 10,000) and
+// for ten seconds; Next goes on from there, so that in the end all decisions are examined.
+func (s *Service) Replay(ctx context.Context, c Candidate, f Filter, cursor string) (Replayed, error) {
 	visible, err := s.simulates(ctx)
 	if err != nil {
 		return Replayed{}, err
@@ -57,34 +67,58 @@ func (s *Service) Replay(ctx context.Context, c Candidate, f Filter) (Replayed, 
 	if err != nil {
 		return Replayed{}, err
 	}
-	f.Point = p.Point
-	if f.Limit <= 0 || f.Limit > maxListed {
-		f.Limit = 100
+	if cursor != "" && !ref.IsID(cursor, ref.Decision) {
+		return Replayed{}, fault.Errorf(fault.Invalid, "cursor %q is not one that a replay gave", cursor)
 	}
-	var past []recorded
-	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		past, err = recordedDecisions(ctx, tx, f, visible)
-		return err
-	})
-	if err != nil {
-		return Replayed{}, fault.Wrap(err, "read the recorded decisions")
+	f.Point, f.before = p.Point, cursor
+	most := f.Limit
+	if most <= 0 || most > maxReplayed {
+		most = maxReplayed
+	}
+	var out Replayed
+	if cursor == "" {
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			out.Total, err = countDecisions(ctx, tx, f, visible)
+			return err
+		})
+		if err != nil {
+			return out, fault.Wrap(err, "count the recorded decisions")
+		}
 	}
 	deadline := time.Now().Add(maxReplay) // a budget of the machine, not a time of the domain
-	var out Replayed
-	for _, r := range past {
-		if time.Now().After(deadline) {
-			out.Stopped = true
-			break
+	for {
+		f.Limit = min(replayBatch, most-out.Looked)
+		var past []recorded
+		err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			past, err = recordedDecisions(ctx, tx, f, visible)
+			return err
+		})
+		if err != nil {
+			return out, fault.Wrap(err, "read the recorded decisions")
 		}
-		if err := s.replayOne(ctx, &out, r, p, compiled); err != nil {
-			return out, fault.Wrap(err, "replay decision %s", r.ID)
+		for _, r := range past {
+			if time.Now().After(deadline) || len(out.Changed) >= maxChanged {
+				out.Next, out.Stopped = f.before, true
+				return out, nil
+			}
+			if err := s.replayOne(ctx, &out, r, p, compiled); err != nil {
+				return out, fault.Wrap(err, "replay decision %s", r.ID)
+			}
+			out.Looked++
+			f.before = r.ID
+		}
+		switch {
+		case len(past) < f.Limit:
+			return out, nil
+		case out.Looked >= most:
+			out.Next = f.before
+			return out, nil
 		}
 	}
-	return out, nil
 }
 
 func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p attached, c *compiled) error {
-	if within, err := s.access.Within(ctx, r.Space, p.Space); err != nil || !within {
+	if within, err := s.access.Within(ctx, r.Space, p.Space); err != nil || !within || !p.To.holds(r.Subject, r.Labels) {
 		return err
 	}
 	raw, err := s.input(ctx, r.Decision, r.kept)
@@ -103,17 +137,22 @@ func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p at
 	if vote.Error != "" {
 		out.Failed++
 	}
-	votes := slices.Clone(r.Votes)
-	if i := slices.IndexFunc(votes, func(v Vote) bool { return v.Policy == p.Ref }); i >= 0 {
-		votes[i] = vote
-	} else {
-		votes = append(votes, vote)
-		slices.SortStableFunc(votes, func(a, b Vote) int { return strings.Compare(a.Policy, b.Policy) })
-	}
-	if after := unite(votes); !reflect.DeepEqual(after, r.Outcome) {
+	votes := withVote(r.Votes, vote)
+	if after := unite(votes); !reflect.DeepEqual(after, r.Outcome) || gave(votes) != gave(r.Votes) {
 		out.Changed = append(out.Changed, Change{Decision: r.Decision, Before: r.Outcome, After: after})
 	}
 	return nil
+}
+
+// gave writes what rules gave in full, for comparison.
+func gave(votes []Vote) string {
+	var text strings.Builder
+	for _, v := range votes {
+		for _, rule := range slices.Sorted(maps.Keys(v.Gives)) {
+			text.WriteString(v.Policy + " " + rule + " " + string(v.Gives[rule]) + "\n")
+		}
+	}
+	return text.String()
 }
 
 func (s *Service) askOne(ctx context.Context, p attached, c *compiled, raw json.RawMessage) (Vote, error) {

@@ -23,7 +23,7 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 		b.decide("deploy", "payments", `{"n": 100}`)
 		replay := func(ctx context.Context, c policy.Candidate) policy.Replayed {
 			t.Helper()
-			r, err := b.s.Replay(ctx, c, policy.Filter{})
+			r, err := b.s.Replay(ctx, c, policy.Filter{}, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,13 +57,13 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 		if mine := replay(accesstest.As("alice"), policy.Candidate{Policy: "limit", Rego: stricter}); mine.Examined != 20 || len(mine.Changed) != 3 {
 			t.Errorf("alice examines %d, sees %d changes", mine.Examined, len(mine.Changed))
 		}
-		if _, err := b.s.Replay(accesstest.As("alice"), policy.Candidate{Policy: "also"}, policy.Filter{}); !fault.Is(err, fault.NotFound) {
+		if _, err := b.s.Replay(accesstest.As("alice"), policy.Candidate{Policy: "also"}, policy.Filter{}, ""); !fault.Is(err, fault.NotFound) {
 			t.Errorf("alice replays a policy of payments: %v", err)
 		}
-		if _, err := b.s.Replay(accesstest.As("bob"), policy.Candidate{Policy: "limit"}, policy.Filter{}); !fault.Is(err, fault.Denied) {
+		if _, err := b.s.Replay(accesstest.As("bob"), policy.Candidate{Policy: "limit"}, policy.Filter{}, ""); !fault.Is(err, fault.Denied) {
 			t.Errorf("bob replays: %v", err)
 		}
-		if _, err := b.s.Replay(system(), policy.Candidate{Policy: "limit", Rego: "package roadbed.plan\ndeny contains"}, policy.Filter{}); !fault.Is(err, fault.Invalid) {
+		if _, err := b.s.Replay(system(), policy.Candidate{Policy: "limit", Rego: "package roadbed.plan\ndeny contains"}, policy.Filter{}, ""); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a broken candidate: %v", err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,8 +49,9 @@ func New(db *store.DB, blobs blob.Store, access *access.Service, ledger *ledger.
 
 // Refs says what a decision is about.
 type Refs struct {
-	Run     string // run_…
-	Subject string // an entity reference or an id
+	Run     string   // run_…
+	Subject string   // an entity reference or an id
+	Labels  []string // of the subject, to which policies attach
 }
 
 // Decision is what the policies of a space said at a point.
@@ -63,8 +65,9 @@ type Decision struct {
 	Policies []string            // references of the policies that were asked
 	Votes    []Vote              // what each of them said
 	Time     time.Time
-	Size     int64  // of the input as it was recorded, bytes
-	Digest   string // of that input
+	Size     int64    // of the input as it was recorded, bytes
+	Digest   string   // of that input
+	Labels   []string // of the subject
 }
 
 // Denied tells whether the decision forbids to go on.
@@ -73,6 +76,7 @@ func (d Decision) Denied() bool { return len(d.Outcome["deny"]) > 0 }
 // attached is a policy that holds in a space.
 type attached struct {
 	Ref, Space, Point, Rego, Version, Description string
+	To                                            attachment
 }
 
 // saying is what a rule that is only true says.
@@ -90,25 +94,52 @@ func (p attached) saying() string {
 // It asks for no right, since the platform decides and not the one who acts. Errors: Invalid (an unknown point, an input
 // that is not JSON), NotFound (the space); no error means that the decision is on record.
 func (s *Service) Decide(ctx context.Context, at, space string, input any, refs Refs) (Decision, error) {
+	asked, space, err := s.holding(ctx, at, space, refs)
+	if err != nil {
+		return Decision{}, err
+	}
+	return s.decide(ctx, at, space, asked, input, refs)
+}
+
+// Consult is Decide where nothing is recorded unless some policy holds: then input is called, once. asked tells.
+func (s *Service) Consult(ctx context.Context, at, space string, refs Refs, input func() (any, error)) (d Decision, asked bool, err error) {
+	all, space, err := s.holding(ctx, at, space, refs)
+	if err != nil || len(all) == 0 {
+		return Decision{}, false, err
+	}
+	in, err := input()
+	if err != nil {
+		return Decision{}, true, err
+	}
+	d, err = s.decide(ctx, at, space, all, in, refs)
+	return d, true, err
+}
+
+// holding gives the policies that hold for a subject at a point, and the space.
+func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]attached, string, error) {
 	if _, known := points()[at]; !known {
-		return Decision{}, fault.Errorf(fault.Invalid, "there is no policy point %q; known are %s", at, pointNames())
+		return nil, space, fault.Errorf(fault.Invalid, "there is no policy point %q; known are %s", at, pointNames())
 	}
 	if space == "" {
 		space = access.Root
 	}
 	up, err := s.access.Ancestors(ctx, space)
 	if err != nil {
-		return Decision{}, err
+		return nil, space, err
 	}
 	var asked []attached
 	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		asked, err = policiesAt(ctx, tx, at, up)
 		return err
 	})
-	if err != nil {
-		return Decision{}, fault.Wrap(err, "read the policies of space %s", space)
+	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) })
+	return asked, space, fault.Wrap(err, "read the policies of space %s", space)
+}
+
+func (s *Service) decide(ctx context.Context, at, space string, asked []attached, input any, refs Refs) (Decision, error) {
+	d := Decision{
+		ID: ref.NewID(ref.Decision, s.now()), Point: at, Space: space, Run: refs.Run, Subject: refs.Subject, Labels: refs.Labels, Time: s.now(),
 	}
-	d := Decision{ID: ref.NewID(ref.Decision, s.now()), Point: at, Space: space, Run: refs.Run, Subject: refs.Subject, Time: s.now()}
 	raw, value, err := prepare(input)
 	if err != nil && !fault.Is(err, fault.TooLarge) {
 		return Decision{}, err

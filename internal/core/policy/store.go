@@ -10,6 +10,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 //go:embed migrations/*.sql
@@ -33,11 +34,14 @@ func places(from int, values []string) (string, []any) {
 	return strings.Join(marks, ", "), args
 }
 
-const selectPolicy = `SELECT ref, space, point, rego, version, description FROM policy_policies`
+const selectPolicy = `SELECT ref, space, point, rego, version, description, attached FROM policy_policies`
 
 func scanPolicy(row store.Row) (p attached, err error) {
-	err = row.Scan(&p.Ref, &p.Space, &p.Point, &p.Rego, &p.Version, &p.Description)
-	return p, err
+	var to string
+	if err := row.Scan(&p.Ref, &p.Space, &p.Point, &p.Rego, &p.Version, &p.Description, &to); err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal([]byte(to), &p.To)
 }
 
 // policiesAt gives the policies that hold at a point in one of the spaces, in the order of their references.
@@ -52,10 +56,14 @@ func policyByRef(ctx context.Context, tx *store.Tx, reference string) (attached,
 }
 
 func savePolicy(ctx context.Context, tx *store.Tx, p attached, disabled bool) error {
-	_, err := tx.Exec(ctx, `INSERT INTO policy_policies (ref, space, point, rego, version, description, disabled) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (ref) DO UPDATE SET space = excluded.space, point = excluded.point, rego = excluded.rego,
-			version = excluded.version, description = excluded.description, disabled = excluded.disabled`,
-		p.Ref, p.Space, p.Point, p.Rego, p.Version, p.Description, disabled)
+	to, err := json.Marshal(p.To)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO policy_policies (ref, space, point, rego, version, description, disabled, attached) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (ref) DO UPDATE SET space = excluded.space, point = excluded.point, rego = excluded.rego, version = excluded.version,
+			description = excluded.description, disabled = excluded.disabled, attached = excluded.attached`,
+		p.Ref, p.Space, p.Point, p.Rego, p.Version, p.Description, disabled, string(to))
 	return err
 }
 
@@ -73,18 +81,22 @@ func insertDecision(ctx context.Context, tx *store.Tx, d Decision, input string)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO policy_decisions (id, time, point, space, run, subject, outcome, votes, input, digest, size)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		d.ID, store.Micros(d.Time), d.Point, d.Space, d.Run, d.Subject, string(outcome), string(votes), input, d.Digest, d.Size)
+	labels, err := json.Marshal(d.Labels)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO policy_decisions (id, time, point, space, run, subject, outcome, votes, input, digest, size, labels)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		d.ID, store.Micros(d.Time), d.Point, d.Space, d.Run, d.Subject, string(outcome), string(votes), input, d.Digest, d.Size, string(labels))
 	return err
 }
 
-const selectDecision = `SELECT id, time, point, space, run, subject, outcome, votes, digest, size, input FROM policy_decisions`
+const selectDecision = `SELECT id, time, point, space, run, subject, outcome, votes, digest, size, labels, input FROM policy_decisions`
 
 func scanDecisionAndInput(row store.Row) (d Decision, input string, err error) {
 	var at int64
-	var outcome, votes string
-	if err := row.Scan(&d.ID, &at, &d.Point, &d.Space, &d.Run, &d.Subject, &outcome, &votes, &d.Digest, &d.Size, &input); err != nil {
+	var outcome, votes, labels string
+	if err := row.Scan(&d.ID, &at, &d.Point, &d.Space, &d.Run, &d.Subject, &outcome, &votes, &d.Digest, &d.Size, &labels, &input); err != nil {
 		return d, "", err
 	}
 	d.Time = store.FromMicros(at)
@@ -92,6 +104,9 @@ func scanDecisionAndInput(row store.Row) (d Decision, input string, err error) {
 		return d, "", err
 	}
 	if err := json.Unmarshal([]byte(votes), &d.Votes); err != nil {
+		return d, "", err
+	}
+	if err := json.Unmarshal([]byte(labels), &d.Labels); err != nil {
 		return d, "", err
 	}
 	for _, v := range d.Votes {
@@ -110,20 +125,24 @@ type recorded struct {
 	kept string
 }
 
-func recordedDecisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) ([]recorded, error) {
-	var where []string
-	var args []any
+// conditions gives what a filter lets through; none tells that nobody may see any.
+func (f Filter) conditions(visible access.Set) (where string, args []any, none bool) {
+	var all []string
 	add := func(condition string, value any) {
 		args = append(args, value)
-		where = append(where, fmt.Sprintf(condition, len(args)))
+		all = append(all, fmt.Sprintf(condition, len(args)))
 	}
 	for _, c := range []struct{ column, value string }{{"point", f.Point}, {"space", f.Space}, {"run", f.Run}, {"subject", f.Subject}} {
 		if c.value != "" {
 			add(c.column+" = $%d", c.value)
 		}
 	}
+	if f.Policy != "" {
+		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Policy)
+		add(`votes LIKE $%d ESCAPE '\'`, `%"policy":"`+escaped+`"%`)
+	}
 	if f.Run != "" {
-		where = append(where, "run <> ''") // so that the partial index serves
+		all = append(all, "run <> ''") // so that the partial index serves
 	}
 	if !f.Since.IsZero() {
 		add("time >= $%d", store.Micros(f.Since))
@@ -134,16 +153,32 @@ func recordedDecisions(ctx context.Context, tx *store.Tx, f Filter, visible acce
 	if !visible.All {
 		spaces := visible.List()
 		if len(spaces) == 0 {
-			return nil, nil
+			return "", nil, true
 		}
 		marks, values := places(len(args)+1, spaces)
-		where, args = append(where, "space IN ("+marks+")"), append(args, values...)
+		all, args = append(all, "space IN ("+marks+")"), append(args, values...)
 	}
-	query := selectDecision
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
+	if len(all) > 0 {
+		where = " WHERE " + strings.Join(all, " AND ")
 	}
-	rows, err := tx.Query(ctx, fmt.Sprintf("%s ORDER BY id DESC LIMIT %d", query, f.Limit), args...)
+	return where, args, false
+}
+
+func countDecisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) (n int, err error) {
+	where, args, none := f.conditions(visible)
+	if none {
+		return 0, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM policy_decisions`+where, args...).Scan(&n)
+	return n, err
+}
+
+func recordedDecisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) ([]recorded, error) {
+	where, args, none := f.conditions(visible)
+	if none {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf("%s%s ORDER BY id DESC LIMIT %d", selectDecision, where, f.Limit), args...)
 	return store.Collect(rows, err, func(row store.Row) (r recorded, err error) {
 		r.Decision, r.kept, err = scanDecisionAndInput(row)
 		return r, err
@@ -157,4 +192,11 @@ func decisions(ctx context.Context, tx *store.Tx, f Filter, visible access.Set) 
 		found[i] = r.Decision
 	}
 	return found, err
+}
+
+// AnyTx tells whether any policy is in effect at a point, wherever: where there is none, nothing needs to be prepared.
+func (s *Service) AnyTx(ctx context.Context, tx *store.Tx, at string) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM policy_policies WHERE point = $1 AND disabled = 0`, at).Scan(&n)
+	return n > 0, fault.Wrap(err, "look for policies at the point %s", at)
 }

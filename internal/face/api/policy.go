@@ -22,6 +22,10 @@ func wireDecision(d policy.Decision) Decision {
 func (a *API) policyRoutes() {
 	register(a, operation("listDecisions", http.MethodGet, "/decisions", "policies", "Decisions, newest first"), a.listDecisions)
 	register(a, operation("getDecision", http.MethodGet, "/decisions/{id}", "policies", "A decision, and what it was made from"), a.getDecision)
+	register(a, operation("listPolicies", http.MethodGet, "/policies", "policies", "Policies, by reference"), a.listPolicies)
+	register(a, operation("getPolicy", http.MethodGet, "/policies/{namespace}/{name}", "policies", "A policy with its source"), a.getPolicy)
+	register(a, operation("listPolicyPoints", http.MethodGet, "/policy-points", "policies", "What policies are asked, and which rules are read there"), a.listPolicyPoints)
+	register(a, operation("tryPolicy", http.MethodPost, "/policies/try", "policies", "What a policy says of a recorded input, or of another"), a.tryPolicy)
 	register(a, operation("checkPolicy", http.MethodPost, "/policies/check", "policies", "Check a policy and run its tests"), a.checkPolicy)
 	register(a, operation("replayPolicy", http.MethodPost, "/policies/replay", "policies", "What a policy would have changed in recorded decisions"), a.replayPolicy)
 }
@@ -32,10 +36,11 @@ type listDecisionsInput struct {
 	Space   string `query:"space" maxLength:"63"`
 	Run     string `query:"run" maxLength:"64"`
 	Subject string `query:"subject" maxLength:"300"`
+	Policy  string `query:"policy" maxLength:"200" doc:"Reference of a policy that was asked."`
 }
 
 func (a *API) listDecisions(ctx context.Context, in *listDecisionsInput) (*body[List[Decision]], error) {
-	part, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject}, in.part())
+	part, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject, Policy: in.Policy}, in.part())
 	return listPart(part, wireDecision), err
 }
 
@@ -81,17 +86,20 @@ type replayPolicyInput struct {
 		Space  string    `json:"space,omitempty" maxLength:"63"`
 		Point  string    `json:"point,omitempty" maxLength:"40"`
 		Since  time.Time `json:"since,omitzero"`
-		Limit  int       `json:"limit,omitempty" minimum:"1" maximum:"1000"`
+		Limit  int       `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"How many decisions are looked at by this call; 10,000 when not given."`
+		Cursor string    `json:"cursor,omitempty" maxLength:"64" doc:"The next of the part before."`
 	}
 }
 
 func (a *API) replayPolicy(ctx context.Context, in *replayPolicyInput) (*body[Replay], error) {
 	b := in.Body
-	r, err := a.Policy.Replay(ctx, policy.Candidate{Policy: b.Policy, Rego: b.Rego, Space: b.Space, Point: b.Point}, policy.Filter{Since: b.Since, Limit: b.Limit})
+	r, err := a.Policy.Replay(ctx, policy.Candidate{Policy: b.Policy, Rego: b.Rego, Space: b.Space, Point: b.Point}, policy.Filter{Since: b.Since, Limit: b.Limit}, b.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	out := Replay{Examined: r.Examined, Failed: r.Failed, Skipped: r.Skipped, Stopped: r.Stopped, Changed: []ReplayChange{}}
+	out := Replay{
+		Examined: r.Examined, Failed: r.Failed, Skipped: r.Skipped, Stopped: r.Stopped, Looked: r.Looked, Total: r.Total, Next: r.Next, Changed: []ReplayChange{},
+	}
 	for _, c := range r.Changed {
 		out.Changed = append(out.Changed, ReplayChange{Decision: wireDecision(c.Decision), Before: c.Before, After: c.After})
 	}

@@ -98,7 +98,10 @@ func rights() map[string]string {
 		"readPodLog": "application:read", "syncApplication": "application:sync", "rollbackApplication": "application:sync",
 
 		"listSecrets": "secret:read", "putSecret": "secret:write", "deleteSecret": "secret:write",
-		"listDecisions": "policy:read; others are left out", "getDecision": "policy:read", "checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
+		"listDecisions": "policy:read; others are left out", "getDecision": "policy:read",
+		"listPolicies": "policy:read in the space or one below; others are left out", "getPolicy": "policy:read in the space or one below", "listPolicyPoints": "none",
+		"tryPolicy":   "policy:simulate, and policy:read in the space of the decision",
+		"checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
 		"listIntegrations": "integration:read; others are left out", "getIntegration": "integration:read", "testIntegration": "integration:admin",
 		"listDirectories": "directory:read; others are left out", "getDirectory": "directory:read", "lookAtDirectory": "directory:write",
 		"listSpaces": "space:read; others are left out", "getRights": "space:read",

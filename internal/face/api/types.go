@@ -63,6 +63,10 @@ type (
 	Committed         = client.Committed
 	Decision          = client.Decision
 	DecisionDetail    = client.DecisionDetail
+	Policy            = client.Policy
+	PolicyDetail      = client.PolicyDetail
+	PolicyPoint       = client.PolicyPoint
+	PolicyTry         = client.PolicyTry
 	Delivery          = client.Delivery
 	DeliveryPayload   = client.DeliveryPayload
 	Machine           = client.Machine

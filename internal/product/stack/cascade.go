@@ -17,7 +17,7 @@ import (
 func (s *Service) free(ctx context.Context, stack Stack) error {
 	var names []string
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		names, err = s.standing(ctx, tx, stack.Ref)
+		names, err = s.upon(ctx, tx, stack.Ref)
 		return err
 	})
 	if err == nil && len(names) > 0 {
@@ -98,7 +98,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 			if err != nil {
 				return err
 			}
-			standing, err := s.standing(ctx, tx, r)
+			standing, err := s.upon(ctx, tx, r)
 			if err != nil {
 				return err
 			}
@@ -130,7 +130,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 				return err
 			}
 			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
-			_, _, err = s.startAs(ctx, tx, now, Destroy, commit, key, author, authors, func(in *Input) { in.Cascade = root })
+			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, authors, func(_ *run.New, in *Input) { in.Cascade = root })
 			return err
 		})
 		if err != nil {
@@ -140,8 +140,8 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 	return nil
 }
 
-// standing gives the stacks with resources that depend on one.
-func (s *Service) standing(ctx context.Context, tx *store.Tx, r ref.Entity) (names []string, err error) {
+// upon gives the stacks with resources that depend on one.
+func (s *Service) upon(ctx context.Context, tx *store.Tx, r ref.Entity) (names []string, err error) {
 	below, err := edgesOf(ctx, tx, "upstream", r)
 	if err != nil {
 		return nil, err

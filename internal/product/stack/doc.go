@@ -19,5 +19,7 @@
 //     the run has finished.
 //   - What changes infrastructure is at a commit of the stack's branch. The state of a stack is for a stack of its name
 //     in its space alone: none changes its space while anything of it is there.
+//   - What push and trigger policies start is what anybody could: at commits of the branch, by the rules of reviews. One run
+//     of a push's commit and type, one of each stack after a run; a workflow of triggered runs has an end.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

@@ -21,6 +21,8 @@ const ActionJudge = "stack.judge"
 type JudgeInput struct {
 	Run  string `json:"run"`
 	Plan string `json:"plan"` // digest of the plan as JSON
+	// Third is what other programs say of the plan, such as infracost: name → digest of its JSON.
+	Third map[string]string `json:"third,omitempty"`
 }
 
 // Handlers gives the platform steps of this room.
@@ -49,10 +51,15 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}); err != nil {
 		return worker.Result{}, err
 	}
-	if err := s.stands(ctx, r.Subject, r.Space); err != nil {
+	stack, err := s.standing(ctx, r.Subject, r.Space)
+	if err != nil {
 		return worker.Result{}, err
 	}
-	d, err := s.Policy.Decide(ctx, "plan", r.Space, planInput(r, plan), policy.Refs{Run: r.ID, Subject: r.Subject})
+	about, err := s.planInput(ctx, r, stack, plan, in.Third)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	d, err := s.Policy.Decide(ctx, "plan", r.Space, about, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels})
 	if err != nil {
 		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
 	}
@@ -63,7 +70,7 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		return worker.Result{}, fault.Wrap(err, "read the input of run %s", r.ID)
 	}
 	if told.Autodeploy && len(v.Deny) == 0 {
-		err := s.approved(ctx, r, nil)
+		err := s.approved(ctx, r, stack, nil)
 		if err != nil && !fault.Is(err, fault.Denied) {
 			return worker.Result{}, err
 		}
@@ -84,47 +91,88 @@ func (s Stack) standsIn(space string) error {
 	return nil
 }
 
-func (s *Service) stands(ctx context.Context, subject, space string) error {
+// standing gives the stack of a run; Conflict for one that is deleted, or another by now.
+func (s *Service) standing(ctx context.Context, subject, space string) (stack Stack, err error) {
 	r, err := ref.Parse(subject, "stack", ref.DefaultNamespace)
 	if err != nil {
-		return err
+		return stack, err
 	}
-	return s.DB.Read(ctx, func(tx *store.Tx) error {
-		stack, err := getStack(ctx, tx, r, "")
-		if err != nil {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if stack, err = getStack(ctx, tx, r, ""); err != nil {
 			return err
 		}
 		return stack.standsIn(space)
 	})
+	return stack, err
 }
 
-// planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive.
-func planInput(r run.Run, p Plan) map[string]any {
+// planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive. What is
+// beside it, input.run, is the platform's own.
+func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan, third map[string]string) (map[string]any, error) {
 	outputs := map[string]any{}
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
 	}
-	changes := make([]any, 0, len(p.Changes))
+	changes, brief := make([]any, 0, len(p.Changes)), make([]any, 0, len(p.Changes))
 	for _, c := range p.Changes {
 		changes = append(changes, map[string]any{
 			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
-			"mode":   c.Mode,
+			"mode": c.Mode, "provider_name": c.Provider,
 			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
 		})
+		if word := briefly(c.Action); word != "" {
+			brief = append(brief, map[string]any{
+				"action": word, "phase": "plan",
+				"entity": map[string]any{"address": c.Address, "name": c.Name, "type": c.Type, "entity_vendor": "terraform", "entity_type": "resource"},
+			})
+		}
 	}
 	var in Input
 	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
-	about := map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor)}
-	return map[string]any{
-		"run": about,
-		"spacelift": map[string]any{
-			"run":     about,
-			"stack":   map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}, "project_root": in.Path},
-			"commit":  map[string]any{"hash": r.Source.Commit, "branch": r.Source.Ref},
-			"request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
-		},
-		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs},
+	var last *run.Run
+	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		last, err = s.previous(ctx, tx, r.Subject, r.Space, r.ID)
+		return err
+	}); err != nil {
+		return nil, err
 	}
+	now := s.runInput(ctx, r)
+	now["changes"] = brief
+	about := stackInput(stack, r.State)
+	about["terraform_version"], about["project_root"] = orNull(p.Engine), in.Path
+	spacelift := map[string]any{
+		"run": now, "stack": about, "request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
+		"commit": s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, r.Actor),
+	}
+	if last != nil {
+		spacelift["previous_run"] = s.runInput(ctx, *last)
+	}
+	said := map[string]any{}
+	for name, digest := range third {
+		data, err := s.readBlob(ctx, digest)
+		if err != nil {
+			return nil, fault.Wrap(err, "read what %s says of the plan", name)
+		}
+		said[name] = json.RawMessage(data)
+	}
+	return map[string]any{
+		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor)},
+		"spacelift": spacelift, "third_party_metadata": said,
+		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": p.Engine},
+	}, nil
+}
+
+// briefly names what happens to a resource as Spacelift does; "" for nothing.
+func briefly(action string) string {
+	switch action {
+	case "create", "import":
+		return "added"
+	case "update", "replace", "move":
+		return "changed"
+	case "delete", "forget":
+		return "deleted"
+	}
+	return ""
 }
 
 func say(log io.Writer, p Plan, d policy.Decision, v Verdict) {

@@ -29,6 +29,7 @@ type Spec struct {
 	DependsOn   []Dependency   `json:"dependsOn,omitempty"`
 	Schedules   []Schedule     `json:"schedules,omitempty"`
 	ShareWith   []string       `json:"shareWith,omitempty"` // spaces whose stacks may use its outputs, with those below them
+	Labels      []string       `json:"labels,omitempty"`    // words by which policies attach, such as production
 }
 
 // Source is where a stack's configuration lives.
@@ -109,6 +110,12 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	}
 	if m := spec.Limits.Memory; m != 0 && (m < 64<<20 || m > 1<<40) {
 		bad(fmt.Sprintf("%d bytes of memory are too few or too many", m), "write bytes, such as 2147483648 for 2 GiB", "spec", "limits", "memory")
+	}
+	for i, label := range spec.Labels {
+		if label == "" || len(label) > 200 || i >= 100 {
+			bad(fmt.Sprintf("label %q can't be used", label), "write at most 100 labels of at most 200 characters", "spec", "labels")
+			break
+		}
 	}
 	for name := range spec.Variables {
 		if !variableName.MatchString(name) {

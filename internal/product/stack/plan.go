@@ -55,6 +55,7 @@ func plural(n int, one, many string) string {
 
 // Plan is what a page shows of a plan: the engine's JSON, with sensitive values taken out.
 type Plan struct {
+	Engine  string // version
 	Summary Summary
 	Changes []Change
 	Outputs []Change
@@ -67,6 +68,7 @@ type Change struct {
 	Name         string
 	Mode         string // managed or data
 	Module       string
+	Provider     string
 	Actions      []string // create, update, delete, read, no-op, forget; replace is delete and create
 	Action       string   // one word: create, update, delete, replace, read, no-op, import, move, forget
 	Reason       string
@@ -82,6 +84,7 @@ const maskedValue = "(sensitive value)"
 
 type planFile struct {
 	FormatVersion   string                `json:"format_version"`
+	EngineVersion   string                `json:"terraform_version"`
 	ResourceChanges []planChange          `json:"resource_changes"`
 	OutputChanges   map[string]planDetail `json:"output_changes"`
 }
@@ -93,6 +96,7 @@ type planChange struct {
 	Mode            string     `json:"mode"`
 	Type            string     `json:"type"`
 	Name            string     `json:"name"`
+	ProviderName    string     `json:"provider_name"`
 	ActionReason    string     `json:"action_reason"`
 	Change          planDetail `json:"change"`
 }
@@ -116,11 +120,11 @@ func ReadPlan(data []byte) (Plan, error) {
 	if f.FormatVersion == "" {
 		return Plan{}, fault.Errorf(fault.Invalid, "read plan: no format_version; is this the output of show -json?")
 	}
-	p := Plan{Changes: []Change{}, Outputs: []Change{}}
+	p := Plan{Engine: f.EngineVersion, Changes: []Change{}, Outputs: []Change{}}
 	for _, c := range f.ResourceChanges {
 		change := detail(c.Address, c.Change)
 		change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
-		change.PreviousAddr = c.PreviousAddress
+		change.PreviousAddr, change.Provider = c.PreviousAddress, c.ProviderName
 		if change.Action == "no-op" && c.PreviousAddress != "" && c.PreviousAddress != c.Address {
 			change.Action = "move"
 		}

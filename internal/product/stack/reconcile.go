@@ -38,9 +38,12 @@ func (s *Service) look(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 
 // pushed asks for a look at every stack that follows the branch.
 func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
-	var push struct{ Repository, Ref string }
+	var push struct{ Repository, Ref, Old, New string }
 	if err := json.Unmarshal(e.Data, &push); err != nil {
 		return fault.Wrap(err, "read push %s", e.ID)
+	}
+	if err := s.beside(ctx, tx, push.Repository, pushArgs{Ref: push.Ref, Old: push.Old, New: push.New, Pusher: e.Actor}); err != nil {
+		return err
 	}
 	branch, ok := strings.CutPrefix(push.Ref, "refs/heads/")
 	if !ok {
@@ -212,6 +215,19 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	args, does := pushArgs{Ref: "refs/heads/" + stack.Branch, Old: stack.Seen, New: head, Pusher: author}, effect{Track: touched}
+	if stack.Seen != "" { // else it is the document that has changed, and not the branch
+		if does, err = s.effectOf(ctx, stack, args, nil, does); err != nil {
+			return err
+		}
+	}
+	if kind := does.kind(); kind != "" {
+		if err := s.mayBegin(ctx, stack, kind, head, ""); fault.Is(err, fault.Denied) {
+			does.Track, does.Propose, does.Message = false, false, fault.Message(err)
+		} else if err != nil {
+			return err
+		}
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, r, tx.ForUpdate())
 		if err != nil {
@@ -220,13 +236,19 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		if now.Seen != stack.Seen || now.Deleted || !now.Updated.Equal(stack.Updated) {
 			return s.look(ctx, tx, r) // it changed since it was read: look again
 		}
-		if touched {
+		if does.Decision != "" {
+			if _, err := tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = '' WHERE ref = $1", r.String(), head); err != nil {
+				return err
+			}
+			return s.takeEffect(ctx, tx, now, does, args, authors)
+		}
+		if does.Track {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
 			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, authors); err != nil {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = '' WHERE ref = $1", r.String(), head)
+		_, err = tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = $3 WHERE ref = $1", r.String(), head, does.Message)
 		return err
 	})
 }

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,8 @@ func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, e
 	if r.State != unconfirmed {
 		return r, fault.Errorf(fault.Conflict, "run %s is %s; only an unconfirmed run takes a review", runID, r.State)
 	}
-	return r, s.stands(ctx, r.Subject, r.Space)
+	_, err = s.standing(ctx, r.Subject, r.Space)
+	return r, err
 }
 
 // Confirm lets a run's plan be applied, if the approval policies agree. A confirmation counts as an approval.
@@ -43,7 +43,11 @@ func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.approved(ctx, r, current(detail)); err != nil {
+	stack, err := s.standing(ctx, r.Subject, r.Space)
+	if err != nil {
+		return err
+	}
+	if err := s.approved(ctx, r, stack, current(detail)); err != nil {
 		return err
 	}
 	return s.review(ctx, r, "confirm", note, detail.Reviews)
@@ -94,49 +98,31 @@ func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, w
 	})
 }
 
-// vote is how a policy's input names a review.
-type voteInput struct {
-	Author string `json:"author"`
-	State  string `json:"state"`
-	Note   string `json:"note,omitempty"`
-}
-
 // approved asks the approval policies. With none attached, whoever may confirm decides alone.
-func (s *Service) approved(ctx context.Context, r run.Run, reviews []run.Review) error {
+func (s *Service) approved(ctx context.Context, r run.Run, stack Stack, reviews []run.Review) error {
 	me := actor.From(ctx)
-	var approvals []voteInput
+	approvals, rejections := []any{}, []any{}
+	vote := func(by, state, note string, at any) map[string]any {
+		return map[string]any{"author": by, "state": shouted(state), "note": note, "session": s.session(ctx, by), "request": map[string]any{"timestamp_ns": at}}
+	}
 	if me.Kind != actor.System { // nobody confirms what is applied without review
-		approvals = append(approvals, voteInput{Author: me.ID, State: r.State})
+		approvals = append(approvals, vote(me.ID, r.State, "", s.Now().UnixNano()))
 	}
-	var in Input
-	if err := json.Unmarshal(r.Input, &in); err != nil {
-		return fault.Wrap(err, "read the input of run %s", r.ID)
-	}
-	var rejections []voteInput
 	for _, v := range latestVotes(reviews) {
 		switch {
 		case v.Verdict == "approve" && v.Actor != me.ID:
-			approvals = append(approvals, voteInput{v.Actor, v.State, v.Note})
+			approvals = append(approvals, vote(v.Actor, v.State, v.Note, nanos(v.Time)))
 		case v.Verdict == "reject":
-			rejections = append(rejections, voteInput{v.Actor, v.State, v.Note})
+			rejections = append(rejections, vote(v.Actor, v.State, v.Note, nanos(v.Time)))
 		}
 	}
 	input := map[string]any{
-		"run":   map[string]any{"id": r.ID, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor), "creator_session": map[string]any{"login": r.Actor}, "commit": map[string]any{"hash": r.Source.Commit}, "warnings": r.Warnings},
-		"stack": map[string]any{"ref": r.Subject, "space": map[string]any{"id": r.Space}},
-		"reviews": map[string]any{"current": map[string]any{
-			"approvals": orEmpty(approvals), "rejections": orEmpty(rejections),
-		}},
-		"session": map[string]any{"login": me.ID, "groups": me.Groups},
+		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State),
+		"reviews": map[string]any{"current": map[string]any{"approvals": approvals, "rejections": rejections}, "older": []any{}},
+		"session": map[string]any{"login": me.ID, "groups": texts(me.Groups), "teams": teams(me.Groups)},
+		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
 	}
-	return s.Policy.Approved(ctx, r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject})
-}
-
-func orEmpty(v []voteInput) []voteInput {
-	if v == nil {
-		return []voteInput{}
-	}
-	return v
+	return s.Policy.Approved(ctx, r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels})
 }
 
 // current gives the reviews of the newest plan: what somebody said of an earlier one is not said of this.

@@ -8,6 +8,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -189,7 +190,7 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.startAs(ctx, tx, stack, one.Do, commit, key, "", authors, func(in *Input) { in.Reconcile = one.Reconcile })
+		_, _, err := s.start(ctx, tx, stack, one.Do, commit, key, "", authors, func(_ *run.New, in *Input) { in.Reconcile = one.Reconcile })
 		return err
 	})
 }

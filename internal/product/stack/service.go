@@ -31,6 +31,7 @@ type Repositories interface {
 	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
 	// Pushers gives those who pushed to a branch between two of its heads; whole is false when there may be others.
 	Pushers(ctx context.Context, repository, ref, from, to string) (who []string, whole bool, err error)
+	Commits
 }
 
 // Documents tells of the catalog's sources, unauthorised.
@@ -57,6 +58,8 @@ type Deps struct {
 	Runs         *run.Service
 	Repositories Repositories
 	Documents    Documents
+	People       People    // nil: policies see nobody's groups
+	Proposals    Proposals // nil: push policies are not asked about proposals
 	Seal         Sealer
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
@@ -71,6 +74,8 @@ func New(d Deps) *Service {
 	s := &Service{d}
 	d.Runs.Register(Kind())
 	s.subscribe()
+	s.subscribePushes()
+	s.subscribeEnds()
 	return s
 }
 
@@ -282,9 +287,12 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if err != nil {
 		return run.Run{}, err
 	}
+	if err := s.mayBegin(ctx, stack, kind, commit, o.Command); err != nil {
+		return run.Run{}, err
+	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.startAs(ctx, tx, stack, kind, commit, "", "", authors, func(in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors, func(_ *run.New, in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
 		return err
 	})
 	return created, err
@@ -331,20 +339,14 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// start makes a run; with an author it is theirs, else the caller's.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
-	return s.startAs(ctx, tx, stack, kind, commit, key, author, authors, func(*Input) {})
-}
-
-// startAs is start with something else in the run's input.
-func (s *Service) startAs(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, with func(*Input)) (run.Run, bool, error) {
+// start makes a run; with an author it is theirs, else the caller's. Options change what is made.
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, options ...func(*run.New, *Input)) (run.Run, bool, error) {
 	in := Input{
 		Authors: authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 		DependsOn: stack.Spec.DependsOn,
 	}
-	with(&in)
 	for _, v := range stack.Spec.Environment {
 		if v.SecretRef != "" {
 			in.SecretEnv[v.Name] = v.SecretRef
@@ -366,6 +368,10 @@ func (s *Service) startAs(ctx context.Context, tx *store.Tx, stack Stack, kind, 
 	if !onlyPlans(kind) {
 		n.Lock = LockName(stack.Ref)
 	}
+	for _, option := range options {
+		option(&n, &in)
+	}
+	n.Input = in
 	r, existed, err := s.Runs.Create(ctx, tx, n)
 	if err == nil && !existed && kind == Tracked && len(in.DependsOn) > 0 {
 		_, err = s.await(ctx, tx, r)

@@ -82,6 +82,10 @@ type Input struct {
 	Cascade    string            `json:"cascade,omitempty"`   // the stack that is destroyed with all that stands on it
 	Command    string            `json:"command,omitempty"`   // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
+
+	TriggeredBy string `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
+	Workflow    string `json:"workflow,omitempty"`    // the run from which it follows by such policies
+	Depth       int    `json:"depth,omitempty"`       // how many such runs came before it
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

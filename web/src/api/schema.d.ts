@@ -1304,6 +1304,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Policies, by reference
+         * @description Permission: policy:read in the space or one below; others are left out.
+         */
+        get: operations["listPolicies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies/check": {
         parameters: {
             query?: never;
@@ -1338,6 +1358,66 @@ export interface paths {
          * @description Permission: policy:simulate.
          */
         post: operations["replayPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a policy says of a recorded input, or of another
+         * @description Permission: policy:simulate, and policy:read in the space of the decision.
+         */
+        post: operations["tryPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A policy with its source
+         * @description Permission: policy:read in the space or one below.
+         */
+        get: operations["getPolicy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What policies are asked, and which rules are read there
+         * @description Permission: none.
+         */
+        get: operations["listPolicyPoints"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4870,6 +4950,16 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListPolicy: {
+            items: components["schemas"]["Policy"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListPolicyPoint: {
+            items: components["schemas"]["PolicyPoint"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListPolicyTest: {
             items: components["schemas"]["PolicyTest"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5378,10 +5468,68 @@ export interface components {
             sensitive?: boolean;
             type?: string;
         };
+        Policy: {
+            description: string;
+            disabled?: boolean;
+            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
+            labels?: string[] | null;
+            /** @example plan */
+            point: string;
+            /** @example policy:default/four-eyes */
+            ref: string;
+            space: string;
+            subjects?: string[] | null;
+            /** @description Digest of its text. */
+            version: string;
+        };
+        PolicyDetail: {
+            description: string;
+            disabled?: boolean;
+            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
+            labels?: string[] | null;
+            /** @description The caller may try and replay policies. */
+            mayTry: boolean;
+            /** @example plan */
+            point: string;
+            /** @example policy:default/four-eyes */
+            ref: string;
+            rego: string;
+            space: string;
+            subjects?: string[] | null;
+            /** @description Digest of its text. */
+            version: string;
+        };
+        PolicyPoint: {
+            about: string;
+            name: string;
+            rules: string[] | null;
+        };
         PolicyTest: {
             error?: string;
             name: string;
             passed: boolean;
+        };
+        PolicyTry: {
+            /** @description What the decision was. */
+            before?: {
+                [key: string]: string[] | null;
+            };
+            /** @description Why it can't decide. */
+            error?: string;
+            /** @description What rules give that is more than words. */
+            gives?: {
+                [key: string]: unknown;
+            };
+            /** @description Functions that failed. */
+            notes?: string[] | null;
+            /** @description With what the other policies said in the decision. */
+            outcome: {
+                [key: string]: string[] | null;
+            };
+            /** @description What it says itself, by rule. */
+            says: {
+                [key: string]: string[] | null;
+            };
         };
         PreviewDiscoveryInputBody: {
             /** @description One document of kind Discovery, as YAML or JSON. */
@@ -5820,11 +5968,23 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description Decisions at the point that this part looked at.
+             */
+            looked: number;
+            /** @description Cursor of the next part; absent when all were looked at. */
+            next?: string;
+            /**
+             * Format: int64
              * @description Whose input is no longer kept.
              */
             skipped: number;
-            /** @description Time ran out before all were examined. */
+            /** @description Time ran out, or much has changed, before the limit; next goes on. */
             stopped: boolean;
+            /**
+             * Format: int64
+             * @description How many there are in all, told by the first part.
+             */
+            total?: number;
         };
         ReplayChange: {
             after: {
@@ -5836,7 +5996,12 @@ export interface components {
             decision: components["schemas"]["Decision"];
         };
         ReplayPolicyInputBody: {
-            /** Format: int64 */
+            /** @description The next of the part before. */
+            cursor?: string;
+            /**
+             * Format: int64
+             * @description How many decisions are looked at by this call; 10,000 when not given.
+             */
             limit?: number;
             point?: string;
             /** @description The policy that it replaces; empty for a further one. */
@@ -6642,6 +6807,19 @@ export interface components {
         TrustInputBody: {
             /** @description None take the trust back. */
             kinds: string[] | null;
+        };
+        TryPolicyInputBody: {
+            /** @description Whose input is tried. */
+            decision?: string;
+            /** @description An input of one's own instead. */
+            input?: unknown;
+            /** @description That of the decision when not given. */
+            point?: string;
+            /** @description The policy that it replaces; empty for a further one. */
+            policy?: string;
+            /** @description Empty: as the policy is now. */
+            rego?: string;
+            space?: string;
         };
         UpdateProposalInputBody: {
             /** @description Commit that was looked at: another one gives 412. */
@@ -7520,6 +7698,8 @@ export interface operations {
                 space?: string;
                 run?: string;
                 subject?: string;
+                /** @description Reference of a policy that was asked. */
+                policy?: string;
             };
             header?: never;
             path?: never;
@@ -12529,6 +12709,79 @@ export interface operations {
             };
         };
     };
+    listPolicies: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                point?: string;
+                /** @description Exactly this one. */
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicy"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     checkPolicy: {
         parameters: {
             query?: never;
@@ -12682,6 +12935,234 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    tryPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryPolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyTry"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listPolicyPoints: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicyPoint"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

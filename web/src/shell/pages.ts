@@ -16,6 +16,7 @@ import {
   IconRocket,
   IconSearch,
   IconServer2,
+  IconShieldCheck,
   IconTopologyStar3,
   IconTrophy,
   IconUserQuestion,
@@ -43,6 +44,7 @@ export interface PortalPage {
     | '/radars'
     | '/changes'
     | '/ledger'
+    | '/policies'
     | '/docs';
   name: string;
   about: string;
@@ -67,6 +69,7 @@ export const portalPages: PortalPage[] = [
     about: 'What is wanted of things, and how far they have come',
     icon: IconTrophy,
   },
+  { to: '/policies', name: 'Policies', about: 'What is asked before something is done', icon: IconShieldCheck },
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
   { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },
   { to: '/integrations', name: 'Integrations', about: 'GitHub, GitLab, Gitea', icon: IconPlugConnected, admin: true },

@@ -38,7 +38,9 @@ export function repositoryPath(name: string): string | undefined {
 /** Where the portal shows an entity. Stacks, applications, integrations, repositories and proposals have pages of their own. */
 export function refPath(text: string): string | undefined {
   const ref = parseRef(text);
+  if (!ref && /^dec_/.test(text)) return `/decisions/${text}`;
   if (!ref) return /^run_/.test(text) ? `/runs/${text}` : undefined;
+  if (ref.kind === 'policy') return `/policies/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'stack') return `/infrastructure/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;

@@ -7,7 +7,8 @@ CREATE TABLE policy_policies (
   rego        TEXT NOT NULL,
   version     TEXT NOT NULL,
   description TEXT NOT NULL,
-  disabled    INTEGER NOT NULL
+  disabled    INTEGER NOT NULL,
+  attached    TEXT NOT NULL -- JSON: the labels and references of what it holds for; {} for everything of its space
 );
 CREATE INDEX policy_policies_point ON policy_policies (point, space);
 
@@ -22,7 +23,8 @@ CREATE TABLE policy_decisions (
   votes   TEXT NOT NULL,
   input   TEXT NOT NULL, -- "" when it is in a blob, or was too large to keep
   digest  TEXT NOT NULL, -- of the input: the address of the blob
-  size    BIGINT NOT NULL
+  size    BIGINT NOT NULL,
+  labels  TEXT NOT NULL -- JSON: of the subject
 );
 CREATE INDEX policy_decisions_run ON policy_decisions (run, id) WHERE run <> '';
 CREATE INDEX policy_decisions_point ON policy_decisions (point, id);

@@ -16,7 +16,8 @@ CREATE TABLE stacks (
   editors TEXT NOT NULL,        -- JSON: who changed the document, with the number of the newest edit of each
   scheduled BIGINT NOT NULL,    -- up to which its schedules were looked at, in microseconds
   drift TEXT NOT NULL,          -- JSON: what the newest look found; '' before the first
-  drift_checked BIGINT NOT NULL -- when that was, in microseconds
+  drift_checked BIGINT NOT NULL, -- when that was, in microseconds
+  push_lock TEXT NOT NULL DEFAULT '' -- key by which push policies hold the stack; '' for none
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 
@@ -64,10 +65,20 @@ CREATE INDEX stack_waits_upstream ON stack_waits (upstream);
 CREATE TABLE stack_graph (edit BIGINT NOT NULL); -- one row, which is taken by who adds a dependency
 INSERT INTO stack_graph (edit) VALUES (0);
 
+-- Runs that trigger policies asked for.
+CREATE TABLE stack_triggered (
+  run TEXT PRIMARY KEY,
+  workflow TEXT NOT NULL, -- the run from which all of them follow
+  after TEXT NOT NULL,    -- the run at whose end it was asked for
+  stack TEXT NOT NULL
+);
+CREATE INDEX stack_triggered_workflow ON stack_triggered (workflow, run);
+
 -- +goose Down
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
 DROP TABLE stack_dependencies;
+DROP TABLE stack_triggered;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;
 DROP TABLE stacks;

@@ -1,0 +1,75 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Judge asks the policies; core/policy does.
+type Judge interface {
+	// Admits gives Denied when the login policies don't let a principal in. Input is called where there are any.
+	Admits(ctx context.Context, principal string, input func() (any, error)) error
+}
+
+// JudgedBy has the login policies of the root space asked before a session is made. Tokens are no sessions: whoever is
+// locked out of the portal by a policy can change it from the command line.
+func (s *Service) JudgedBy(j Judge) { s.judge = j }
+
+// mayEnter asks the login policies of the root space about somebody who holds a sign-in link. Denied with their words:
+// where there are such policies, one has to allow it, and what one denies stays denied.
+func (s *Service) mayEnter(ctx context.Context, code string, now time.Time) error {
+	if s.judge == nil {
+		return nil
+	}
+	var who Principal
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		id, err := linked(ctx, tx, hash(code), now)
+		if err != nil {
+			return err
+		}
+		who, err = livePrincipal(ctx, tx, id)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return errLink()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := s.principal(ctx, who)
+	if err != nil {
+		return err
+	}
+	return s.judge.Admits(ctx, who.ID, func() (any, error) { return s.loginInput(ctx, p, now) })
+}
+
+// loginInput is Spacelift's shape of a login policy's input. A person is an opaque id in it, since it is kept.
+func (s *Service) loginInput(ctx context.Context, p actor.Principal, now time.Time) (any, error) {
+	spaces, err := s.access.ListSpaces(actor.AsSystem(ctx))
+	if err != nil {
+		return nil, err
+	}
+	known := []any{}
+	for _, space := range spaces {
+		known = append(known, map[string]any{"id": space.Name, "name": space.Name, "labels": []string{}})
+	}
+	teams := []string{}
+	for _, g := range p.Groups {
+		teams = append(teams, g)
+		if name, usual := strings.CutPrefix(g, "group:"+ref.DefaultNamespace+"/"); usual {
+			teams = append(teams, name)
+		}
+	}
+	remote, _ := ctx.Value(remoteKey{}).(string)
+	return map[string]any{
+		"request": map[string]any{"timestamp_ns": now.UnixNano(), "remote_ip": remote},
+		"session": map[string]any{"login": p.ID, "name": "", "member": true, "teams": teams, "groups": p.Groups},
+		"spaces":  known,
+	}, nil
+}

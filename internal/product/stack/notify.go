@@ -1,0 +1,130 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Notification policies say who is told of a run's new state. What they want said in the inbox is an entry of the ledger,
+// stack.notice, which the run and the stack show; what they send elsewhere is on record in the decision.
+
+// notifyOf asks the notification policies of a run's new state.
+func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
+	ctx = asSystem(ctx)
+	r, stack, _, err := s.ofRun(ctx, args.Run)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	r.State = args.State // what is told of; it may be further by now
+	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
+	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (any, error) { return s.noticeInput(ctx, r, stack) })
+	if err != nil || !asked || d.Denied() {
+		return fault.Wrap(err, "ask the notification policies")
+	}
+	var entries []ledger.Entry
+	for _, g := range d.Given("inbox") {
+		said, ok := g.Value.(map[string]any)
+		if !ok {
+			continue
+		}
+		data, err := json.Marshal(map[string]any{
+			"title": clip(word(said["title"])), "body": clip(word(said["body"])), "severity": clip(word(said["severity"])), "policy": g.Policy, "decision": d.ID,
+		})
+		if err != nil {
+			return err
+		}
+		entries = append(entries, ledger.Entry{Type: "stack.notice", Space: r.Space, Subject: r.ID, Refs: []string{r.Subject}, Run: r.ID, Data: data})
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, e := range entries[:min(len(entries), mostNotices)] {
+			if _, err := s.Ledger.Append(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// mostNotices bounds what one state of a run is told as.
+const mostNotices = 20
+
+func word(v any) string {
+	text, ok := v.(string)
+	if !ok {
+		return ""
+	}
+	return text
+}
+
+// noticeInput is Spacelift's shape of a notification policy's input. What other policies said of the run is beside it.
+func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (any, error) {
+	said, err := s.Policy.ListDecisions(ctx, r.ID)
+	if err != nil {
+		return nil, fault.Wrap(err, "read the decisions of run %s", r.ID)
+	}
+	receipts := []any{}
+	for _, d := range said {
+		if d.Point == "notification" {
+			continue
+		}
+		for _, v := range d.Votes {
+			receipts = append(receipts, map[string]any{"name": strings.TrimPrefix(v.Policy, "policy:default/"), "policy": v.Policy, "type": shouted(d.Point), "outcome": outcomeOf(v), "flagged": false})
+		}
+	}
+	return map[string]any{
+		"account": map[string]any{"name": "roadbed"}, "webhook_endpoints": []any{},
+		"run_updated": map[string]any{
+			"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "state": shouted(r.State), "note": r.Reason, "username": r.Actor,
+			"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": fmt.Sprintf("/runs/%s", r.ID)},
+		},
+		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
+	}, nil
+}
+
+// outcomeOf gives the gravest word of a vote.
+func outcomeOf(v policy.Vote) string {
+	if v.Error != "" {
+		return "deny"
+	}
+	for _, rule := range []string{"deny", "reject", "warn", "approve"} {
+		if len(v.Says[rule]) > 0 {
+			return rule
+		}
+	}
+	return "undefined"
+}
+
+// mayBegin asks the initialization policies whether a run may begin; those of tasks, when it has a command. Denied with
+// their words.
+func (s *Service) mayBegin(ctx context.Context, stack Stack, kind, commit, command string) error {
+	at := "initialization"
+	if command != "" {
+		at = "task"
+	}
+	by := s.session(ctx, actorID(ctx))
+	d, asked, err := s.Policy.Consult(ctx, at, stack.Space, policy.Refs{Subject: stack.Ref.String(), Labels: stack.Spec.Labels}, func() (any, error) {
+		return map[string]any{
+			"request": map[string]any{"timestamp_ns": s.Now().UnixNano(), "command": command}, "session": by,
+			"commit": s.commitInput(ctx, stack.Repository, stack.Branch, commit, actorID(ctx)),
+			"run":    map[string]any{"type": shouted(kind), "creator_session": by, "triggered_by": nil}, "stack": stackInput(stack, "none"),
+		}, nil
+	})
+	if err != nil {
+		return fault.Wrap(err, "ask the %s policies", at)
+	}
+	if asked && d.Denied() {
+		return fault.Errorf(fault.Denied, "policy %s denies to begin it: %s", at, strings.Join(d.Outcome["deny"], "; "))
+	}
+	return nil
+}

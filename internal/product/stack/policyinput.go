@@ -1,0 +1,157 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// This file gives policies what they see of stacks, runs, commits and people, by Spacelift's names, so that policies that
+// were written for it run as they are. People are opaque ids here, as in the ledger: inputs are kept.
+
+// stackID is how policies name a stack: its name, with its namespace before it where that is not the usual one.
+func stackID(r ref.Entity) string {
+	if r.Namespace == ref.DefaultNamespace {
+		return r.Name
+	}
+	return r.Namespace + "/" + r.Name
+}
+
+// shouted writes types and states as Spacelift does.
+func shouted(word string) string { return strings.ToUpper(word) }
+
+func nanos(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixNano()
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func stackInput(s Stack, state string) map[string]any {
+	return map[string]any{
+		"id": stackID(s.Ref), "name": s.Ref.Name, "ref": s.Ref.String(), "labels": texts(s.Spec.Labels), "administrative": false,
+		"autodeploy": s.Spec.Autodeploy, "branch": s.Branch, "repository": s.Repository, "namespace": before(s.Repository, "/"),
+		"project_root": s.Path, "additional_project_globs": []string{}, "state": shouted(state), "locked_by": nil,
+		"terraform_version": nil, "tracked_commit": map[string]any{"hash": s.Seen, "branch": s.Branch},
+		"space":       map[string]any{"id": s.Space, "name": s.Space, "labels": []string{}},
+		"worker_pool": map[string]any{"public": true, "labels": []string{}},
+	}
+}
+
+func texts(all []string) []string {
+	if all == nil {
+		return []string{}
+	}
+	return all
+}
+
+func before(text, mark string) string {
+	part, _, _ := strings.Cut(text, mark)
+	return part
+}
+
+// runInput is a run as Spacelift shows it; authors are the platform's own.
+func (s *Service) runInput(ctx context.Context, r run.Run) map[string]any {
+	var in Input
+	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
+	return map[string]any{
+		"id": r.ID, "type": shouted(in.Type), "state": shouted(r.State), "branch": branchOf(r.Source.Ref),
+		"commit":     map[string]any{"hash": r.Source.Commit, "branch": branchOf(r.Source.Ref)},
+		"created_at": r.Created.UnixNano(), "updated_at": r.Updated.UnixNano(), "triggered_by": orNull(in.TriggeredBy),
+		"creator_session": s.session(ctx, r.Actor), "author": r.Actor, "authors": in.authors(r.Actor), "warnings": texts(r.Warnings),
+		"drift_detection": false, "based_on_local_workspace": false, "flags": []string{}, "user_provided_metadata": []string{},
+		"runtime_config": map[string]any{"project_root": in.Path, "before_init": []string{}},
+	}
+}
+
+func branchOf(name string) string {
+	branch, is := strings.CutPrefix(name, "refs/heads/")
+	if !is {
+		return ""
+	}
+	return branch
+}
+
+// session is what policies see of somebody: the opaque id, and the groups of today. A group of the usual namespace has its
+// short name beside its reference.
+func (s *Service) session(ctx context.Context, id string) map[string]any {
+	var p actor.Principal
+	switch {
+	case actor.From(ctx).ID == id:
+		p = actor.From(ctx)
+	case s.People != nil && ref.IsID(id, ref.Principal):
+		p, _ = s.People.Principal(ctx, id) // who is deleted is in no group
+	}
+	return map[string]any{"login": id, "name": "", "admin": false, "machine": p.Kind != actor.User, "teams": teams(p.Groups), "groups": texts(p.Groups)}
+}
+
+// teams gives groups by reference and, for those of the usual namespace, by name.
+func teams(groups []string) []string {
+	all := []string{}
+	for _, g := range groups {
+		all = append(all, g)
+		if name, usual := strings.CutPrefix(g, "group:"+ref.DefaultNamespace+"/"); usual {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// commitInput is a commit as policies see it; where it can't be read now, only its hash.
+func (s *Service) commitInput(ctx context.Context, repository, branch, hash, pusher string) map[string]any {
+	about := map[string]any{"hash": hash, "branch": branch, "author": pusher, "message": "", "created_at": nil}
+	if c, err := s.Repositories.CommitAt(ctx, repository, hash); err == nil {
+		about["message"], about["created_at"] = c.Message, nanos(c.Committer.When)
+	}
+	return about
+}
+
+// People tells who acts, unauthorised.
+type People interface {
+	Principal(ctx context.Context, id string) (actor.Principal, error)
+}
+
+// Commits reads commits, unauthorised.
+type Commits interface {
+	CommitAt(ctx context.Context, repository, commit string) (git.Commit, error)
+}
+
+// previous gives the newest run of a stack before another that was no preview; nil when there is none.
+func (s *Service) previous(ctx context.Context, tx *store.Tx, stack, space, than string) (*run.Run, error) {
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{space}, Subject: stack, Cursor: than, Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	for i := range page.Runs {
+		var in Input
+		if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
+			return &page.Runs[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// stateNow gives the state of a stack's newest run that was no preview; none when there is none.
+func (s *Service) stateNow(ctx context.Context, tx *store.Tx, stack Stack) (string, error) {
+	last, err := s.previous(ctx, tx, stack.Ref.String(), stack.Space, "")
+	if err != nil || last == nil {
+		return "none", err
+	}
+	return last.State, nil
+}
+
+func actorID(ctx context.Context) string { return actor.From(ctx).ID }

@@ -1,0 +1,411 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Push policies say what a push, a tag or a proposal does for a stack. Where none holds, a push to the stack's branch that
+// touches its folder starts a tracked run, and nothing else does anything.
+
+const jobPush = "stack.push"
+
+// pushArgs is one event beside the stack's branch.
+type pushArgs struct {
+	Stack    string `json:"stack"`
+	Ref      string `json:"ref,omitempty"` // refs/heads/… or refs/tags/…; "" for a proposal
+	Old      string `json:"old,omitempty"`
+	New      string `json:"new,omitempty"`
+	Pusher   string `json:"pusher,omitempty"`
+	Proposal int    `json:"proposal,omitempty"` // number
+	Event    string `json:"event,omitempty"`    // what happened to the proposal, as Spacelift calls it
+}
+
+// Proposals tells of proposals, unauthorised.
+type Proposals interface {
+	ProposalFacts(ctx context.Context, repository string, number int) (ProposalFacts, error)
+}
+
+// ProposalFacts is what push policies see of a proposal.
+type ProposalFacts struct {
+	Title, Author, Source, Target, Head, Base, State string
+	Draft, Approved, Mergeable, Undiverged           bool
+}
+
+// effect is what a push does for a stack.
+type effect struct {
+	Track, Propose, NoTrigger, Prioritize, Fail bool
+
+	Message      string
+	Cancel       []string // runs
+	Lock, Unlock string   // by whose key
+	Wait         []string // for what, before anything may run
+	Decision     string   // its id; "" when no policy was asked
+}
+
+// kind gives the type of the run that is to be started; "" for none.
+func (e effect) kind() string {
+	switch {
+	case e.Track && e.NoTrigger:
+	case e.Track:
+		return Tracked
+	case e.Propose:
+		return Proposed
+	}
+	return ""
+}
+
+func (s *Service) subscribePushes() {
+	queue.Handle(s.Queue, jobPush, queue.HandleOptions{Timeout: lookTimeout}, s.pushedBeside)
+	s.Ledger.Subscribe("stack.proposals", []string{"proposal.opened", "proposal.pushed", "proposal.reopened", "proposal.edited", "proposal.reviewed", "proposal.closed", "proposal.merged"}, s.proposed)
+}
+
+// beside asks for a decision on a push that is not to the branch of a stack, for each stack of the repository. Without a
+// push policy it does nothing.
+func (s *Service) beside(ctx context.Context, tx *store.Tx, repository string, args pushArgs) error {
+	if any, err := s.Policy.AnyTx(ctx, tx, "push"); err != nil || !any {
+		return err
+	}
+	rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 AND repository = $1", repository)
+	stacks, err := store.Collect(rows, err, scanStack)
+	if err != nil {
+		return fault.Wrap(err, "find the stacks of %s", repository)
+	}
+	for _, stack := range stacks {
+		if args.Ref == "refs/heads/"+stack.Branch {
+			continue // it is looked at on its own
+		}
+		args.Stack = stack.Ref.String()
+		key := fmt.Sprintf("%s %s %d %s", args.Stack, args.Ref+args.New, args.Proposal, args.Event)
+		if err := s.Queue.Insert(ctx, tx, jobPush, args, queue.InsertOptions{Unique: key}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proposed asks for a decision on what happened to a proposal.
+func (s *Service) proposed(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	var about struct {
+		Repository string `json:"repository"`
+		Number     int    `json:"number"`
+		Head       string `json:"head"`
+	}
+	if err := json.Unmarshal(e.Data, &about); err != nil || about.Number == 0 || s.Proposals == nil {
+		return nil // not of a proposal as they are told of here
+	}
+	event := strings.TrimPrefix(e.Type, "proposal.")
+	if event == "pushed" {
+		event = "synchronize"
+	}
+	return s.beside(ctx, tx, about.Repository, pushArgs{Proposal: about.Number, Event: event, New: about.Head, Pusher: e.Actor})
+}
+
+// pushedBeside decides on an event that is not a push to the stack's branch, and does what is decided.
+func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
+	ctx = asSystem(ctx)
+	r, err := ref.Parse(args.Stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	var stack Stack
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = getStack(ctx, tx, r, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) || stack.Deleted {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.mayRead(ctx, stack); err != nil {
+		return s.say(ctx, stack, err)
+	}
+	var about *ProposalFacts
+	if args.Proposal > 0 {
+		p, err := s.Proposals.ProposalFacts(ctx, stack.Repository, args.Proposal)
+		if fault.Is(err, fault.NotFound) || err == nil && p.Target != stack.Branch {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		about = &p
+		args.Ref, args.Old, args.New = "refs/heads/"+p.Source, p.Base, p.Head
+	}
+	e, err := s.effectOf(ctx, stack, args, about, effect{})
+	if err != nil || e.Decision == "" {
+		return err
+	}
+	if e.Track {
+		if on, err := s.onBranch(ctx, stack, args.New); err != nil || !on {
+			e.Track = false
+			e.Message = fmt.Sprintf("a push policy tracks %s, which is not on branch %s, that %s follows; merge it first", args.New, stack.Branch, stack.Ref)
+		}
+	}
+	if kind := e.kind(); kind != "" {
+		if err := s.mayBegin(ctx, stack, kind, args.New, ""); fault.Is(err, fault.Denied) {
+			e.Track, e.Propose, e.Message = false, false, fault.Message(err)
+		} else if err != nil {
+			return err
+		}
+	}
+	authors, err := s.authors(ctx, stack, args.New)
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		now, err := getStack(ctx, tx, r, tx.ForUpdate())
+		if err != nil || now.Deleted {
+			return err
+		}
+		return s.takeEffect(ctx, tx, now, e, args, authors)
+	})
+}
+
+// effectOf asks the push policies; usual is what happens where none holds.
+func (s *Service) effectOf(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts, usual effect) (effect, error) {
+	refs := policy.Refs{Subject: stack.Ref.String(), Labels: stack.Spec.Labels}
+	d, asked, err := s.Policy.Consult(ctx, "push", stack.Space, refs, func() (any, error) { return s.pushInput(ctx, stack, args, about) })
+	if err != nil {
+		return usual, fault.Wrap(err, "ask the push policies")
+	}
+	if !asked {
+		return usual, nil
+	}
+	return effectBy(d), nil
+}
+
+// effectBy reads a decision as Spacelift does: ignore wins, track goes before propose, and what no rule speaks of is
+// ignored. What is denied, or can't be decided, does nothing.
+func effectBy(d policy.Decision) effect {
+	e := effect{
+		Track: d.Holds("track") && !d.Holds("ignore_track"), Propose: d.Holds("propose"), NoTrigger: d.Holds("notrigger"),
+		Prioritize: d.Holds("prioritize"), Fail: d.Holds("fail"), Message: strings.Join(d.Names("message"), "; "),
+		Cancel: d.Names("cancel"), Wait: d.Names("external_dependency"), Decision: d.ID,
+	}
+	if keys := d.Names("lock"); len(keys) > 0 {
+		e.Lock = keys[0]
+	}
+	if keys := d.Names("unlock"); len(keys) > 0 {
+		e.Unlock = keys[0]
+	}
+	if e.Track {
+		e.Propose = false
+	}
+	switch {
+	case d.Denied():
+		e.Track, e.Propose, e.Fail = false, false, true
+		e.Message = "a push policy denies: " + strings.Join(d.Outcome["deny"], "; ")
+	case d.Holds("ignore"):
+		e.Track, e.Propose = false, false
+	case (e.Track || e.Propose) && len(e.Wait) > 0:
+		e.Track, e.Propose = false, false
+		e.Message = "a push policy waits for " + strings.Join(e.Wait, ", ") + ", which runs can't do here; start the run when that is there"
+	}
+	return e
+}
+
+// takeEffect does what is decided for a push, in the transaction in which the stack's row is held.
+func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e effect, args pushArgs, authors []string) error {
+	var started string
+	held, err := s.pushLock(ctx, tx, stack, e)
+	if err != nil {
+		return err
+	}
+	if held != "" {
+		e.Track, e.Propose = false, false
+		e.Message = fmt.Sprintf("a push policy asks for the lock %q, and %s is locked by %q", e.Lock, stack.Ref, held)
+	}
+	kind := e.kind()
+	if kind != "" {
+		if started, err = s.startPushed(ctx, tx, stack, kind, e, args, authors); err != nil {
+			return err
+		}
+	}
+	if started != "" {
+		if err := s.cancelFor(ctx, tx, stack, kind, started, e.Cancel); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(map[string]any{
+		"decision": e.Decision, "commit": args.New, "ref": args.Ref, "proposal": args.Proposal, "run": started, "message": clip(e.Message), "fail": e.Fail,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Type: "stack.push-decided", Space: stack.Space, Subject: stack.Ref.String(), Run: started, Data: data})
+	if err != nil || e.Message == "" {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), clip(e.Message))
+	return err
+}
+
+// clip bounds what a policy says.
+func clip(text string) string {
+	if len(text) <= 1000 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:1000], "") + "…"
+}
+
+// startPushed starts a run of a push, unless there is one of this commit and type already.
+func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, kind string, e effect, args pushArgs, authors []string) (string, error) {
+	key := fmt.Sprintf("stack-push:%s:%s:%s", stack.Ref, args.New, kind)
+	if args.Ref == "refs/heads/"+stack.Branch { // a branch may come back to a commit that it had left
+		last, err := s.previous(ctx, tx, stack.Ref.String(), stack.Space, "")
+		if err != nil {
+			return "", err
+		}
+		if last != nil && kind == Tracked && last.Source.Commit == args.New && last.Created.After(stack.Updated) {
+			return last.ID, nil
+		}
+		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
+	}
+	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, authors, func(n *run.New, _ *Input) {
+		if e.Prioritize {
+			n.Priority = prioritized
+		}
+		if strings.HasPrefix(args.Ref, "refs/") {
+			n.Source.Ref = args.Ref
+		}
+	})
+	return r.ID, err
+}
+
+// prioritized is the priority of runs that a push policy puts before others.
+const prioritized = 10
+
+// cancelFor cancels what a new run takes the place of: open runs of the same type that nobody works on.
+func (s *Service) cancelFor(ctx context.Context, tx *store.Tx, stack Stack, kind, started string, named []string) error {
+	if len(named) == 0 {
+		return nil
+	}
+	open, err := s.inProgress(ctx, tx, stack)
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		var in Input
+		if r.ID == started || !slices.Contains(named, r.ID) || json.Unmarshal(r.Input, &in) != nil || in.Type != kind {
+			continue
+		}
+		if err := s.Runs.CancelTx(ctx, tx, r.ID); err != nil && !fault.Is(err, fault.Conflict) {
+			return fault.Wrap(err, "cancel run %s", r.ID)
+		}
+	}
+	return nil
+}
+
+// inProgress gives the runs of a stack that a push may take the place of.
+func (s *Service) inProgress(ctx context.Context, tx *store.Tx, stack Stack) ([]run.Run, error) {
+	page, err := s.Runs.ListTx(ctx, tx, run.Query{
+		Kinds: []string{RunKind}, Spaces: []string{stack.Space}, Subject: stack.Ref.String(), Open: true, States: []string{queued, ready, unconfirmed}, Limit: 200,
+	})
+	return page.Runs, err
+}
+
+// pushLock takes or gives back the lock of push policies, and gives whose it is when another holds it.
+func (s *Service) pushLock(ctx context.Context, tx *store.Tx, stack Stack, e effect) (held string, err error) {
+	if e.Lock == "" && e.Unlock == "" {
+		return "", nil
+	}
+	if err := tx.QueryRow(ctx, "SELECT push_lock FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&held); err != nil {
+		return "", err
+	}
+	next := held
+	if e.Unlock != "" && e.Unlock == held {
+		next = ""
+	}
+	if e.Lock != "" && next != "" && next != e.Lock {
+		return next, nil
+	}
+	if e.Lock != "" {
+		next = e.Lock
+	}
+	if next == held {
+		return "", nil
+	}
+	_, err = tx.Exec(ctx, "UPDATE stacks SET push_lock = $2 WHERE ref = $1", stack.Ref.String(), clip(next))
+	return "", fault.Wrap(err, "keep the lock of %s", stack.Ref)
+}
+
+// pushInput is Spacelift's shape of a push policy's input.
+func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts) (any, error) {
+	var open []run.Run
+	state := ""
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if open, err = s.inProgress(ctx, tx, stack); err != nil {
+			return err
+		}
+		state, err = s.stateNow(ctx, tx, stack)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	progress := make([]any, len(open))
+	for i, r := range open {
+		progress[i] = s.runInput(ctx, r)
+	}
+	push := s.commitInput(ctx, stack.Repository, branchOf(args.Ref), args.New, args.Pusher)
+	push["tag"], _ = strings.CutPrefix(args.Ref, "refs/tags/")
+	if push["tag"] == args.Ref {
+		push["tag"] = ""
+	}
+	push["affected_files"] = s.affected(ctx, stack.Repository, args.Old, args.New)
+	in := map[string]any{"push": push, "stack": stackInput(stack, state), "in_progress": progress, "pull_request": nil, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}}
+	if about != nil {
+		in["pull_request"] = proposalInput(args, *about, push)
+	}
+	return in, nil
+}
+
+func proposalInput(args pushArgs, p ProposalFacts, push map[string]any) map[string]any {
+	action := args.Event
+	return map[string]any{
+		"id": args.Proposal, "action": action, "action_initiator": args.Pusher, "title": p.Title, "author": p.Author, "draft": p.Draft,
+		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": []string{}, "head_owner": "",
+		"diff": push["affected_files"], "head": push, "base": map[string]any{"branch": p.Target, "hash": p.Base},
+	}
+}
+
+// mostAffected bounds the files of a push that policies see.
+const mostAffected = 10_000
+
+// affected gives the files that changed; those of a commit that comes after none, or after one that is gone, are all in
+// doubt, and a single empty name stands for that.
+func (s *Service) affected(ctx context.Context, repository, old, commit string) []string {
+	if strings.Trim(old, "0") == "" {
+		if c, err := s.Repositories.CommitAt(ctx, repository, commit); err == nil && len(c.Parents) > 0 {
+			old = c.Parents[0]
+		}
+	}
+	paths, err := s.Repositories.ChangedPaths(ctx, repository, old, commit)
+	if err != nil {
+		return []string{}
+	}
+	return texts(paths[:min(len(paths), mostAffected)])
+}
+
+// onBranch tells whether a commit is on the branch that a stack follows.
+func (s *Service) onBranch(ctx context.Context, stack Stack, commit string) (bool, error) {
+	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	if err != nil {
+		return false, err
+	}
+	return s.Repositories.IsAncestor(ctx, stack.Repository, commit, head)
+}

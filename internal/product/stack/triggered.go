@@ -1,0 +1,251 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Trigger policies name stacks that are to run when a run of another has ended. All that follow of one first run are a
+// workflow, which is bounded in depth and number: policies may go round in circles.
+
+const (
+	jobTrigger  = "stack.trigger"
+	jobNotify   = "stack.notify"
+	lookTimeout = time.Minute
+	mostDeep    = 10  // runs after one another
+	maxWorkflow = 200 // runs of one workflow
+)
+
+func asSystem(ctx context.Context) context.Context { return actor.AsSystem(ctx) }
+
+type endedArgs struct {
+	Run     string `json:"run"`
+	State   string `json:"state,omitempty"`
+	Version int64  `json:"version,omitempty"`
+}
+
+func (s *Service) subscribeEnds() {
+	queue.Handle(s.Queue, jobTrigger, queue.HandleOptions{Timeout: lookTimeout}, s.triggerAfter)
+	queue.Handle(s.Queue, jobNotify, queue.HandleOptions{Timeout: lookTimeout}, s.notifyOf)
+	s.Ledger.Subscribe("stack.policies", []string{"run.state-changed"}, s.movedOn)
+}
+
+// movedOn asks for the decisions that follow of a run's new state, where there are policies for them.
+func (s *Service) movedOn(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
+	var change struct {
+		To       string `json:"to"`
+		Terminal bool   `json:"terminal"`
+		Kind     string `json:"run_kind"`
+	}
+	if err := json.Unmarshal(e.Data, &change); err != nil || change.Kind != RunKind {
+		return nil
+	}
+	if tell, err := s.Policy.AnyTx(ctx, tx, "notification"); err != nil {
+		return err
+	} else if tell {
+		if err := s.Queue.Insert(ctx, tx, jobNotify, endedArgs{Run: e.Run, State: change.To}, queue.InsertOptions{Unique: e.ID}); err != nil {
+			return err
+		}
+	}
+	if !change.Terminal {
+		return nil
+	}
+	any, err := s.Policy.AnyTx(ctx, tx, "trigger")
+	if err != nil || !any {
+		return err
+	}
+	return s.Queue.Insert(ctx, tx, jobTrigger, endedArgs{Run: e.Run}, queue.InsertOptions{Unique: e.Run})
+}
+
+// triggerAfter starts what the trigger policies name. Doing it twice starts nothing twice: a run is made once for each
+// run that has ended and each stack.
+func (s *Service) triggerAfter(ctx context.Context, args endedArgs) error {
+	ctx = asSystem(ctx)
+	r, stack, in, err := s.ofRun(ctx, args.Run)
+	if err != nil || in.Type == Proposed || !r.Terminal {
+		return ignoreGone(err)
+	}
+	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
+	d, asked, err := s.Policy.Consult(ctx, "trigger", r.Space, refs, func() (any, error) { return s.triggerInput(ctx, r, stack, in) })
+	if err != nil || !asked || d.Denied() {
+		return fault.Wrap(err, "ask the trigger policies")
+	}
+	for _, g := range d.Given("trigger") {
+		name, ok := g.Value.(string)
+		if !ok {
+			continue
+		}
+		if err := s.trigger(ctx, r, in, g.Policy, d.SpaceOf(g.Policy), name); err != nil {
+			if fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
+				return err // the queue tries again
+			}
+			s.Log.InfoContext(ctx, "a trigger policy names a stack that is not started", "policy", g.Policy, "stack", name, "run", r.ID, "reason", fault.Message(err))
+		}
+	}
+	return nil
+}
+
+func ignoreGone(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// ofRun gives a run with its stack and its input.
+func (s *Service) ofRun(ctx context.Context, id string) (r run.Run, stack Stack, in Input, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if r, err = s.Runs.GetTx(ctx, tx, id); err != nil {
+			return err
+		}
+		subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return err
+		}
+		if stack, err = getStack(ctx, tx, subject, ""); err != nil {
+			return err
+		}
+		return json.Unmarshal(r.Input, &in)
+	})
+	return r, stack, in, err
+}
+
+// trigger starts a tracked run of one stack, which lies in the policy's space or below.
+func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, space, name string) error {
+	target, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	var stack Stack
+	root, depth, runs := in.Workflow, in.Depth+1, 0
+	if root == "" {
+		root = after.ID
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if stack, err = getStack(ctx, tx, target, ""); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, "SELECT count(*) FROM stack_triggered WHERE workflow = $1", root).Scan(&runs)
+	})
+	if err != nil {
+		return err
+	}
+	within, err := s.Access.Within(ctx, stack.Space, space)
+	switch {
+	case err != nil:
+		return err
+	case !within:
+		return fault.Errorf(fault.Denied, "%s is in space %s, and the policy holds in %s and below", target, stack.Space, space)
+	case stack.Deleted:
+		return fault.Errorf(fault.Conflict, "the document of %s is deleted", target)
+	case depth > mostDeep:
+		return fault.Errorf(fault.Conflict, "%d runs have started one another already; the policies go round in a circle", mostDeep)
+	case runs >= maxWorkflow:
+		return fault.Errorf(fault.Conflict, "%d runs have followed of run %s already", maxWorkflow, root)
+	}
+	if err := s.mayRead(ctx, stack); err != nil {
+		return err
+	}
+	commit, err := s.commit(ctx, stack, Tracked, "")
+	if err != nil {
+		return err
+	}
+	if err := s.mayBegin(ctx, stack, Tracked, commit, ""); err != nil {
+		return err
+	}
+	authors, err := s.authors(ctx, stack, commit)
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		key := fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
+		made, existed, err := s.start(ctx, tx, stack, Tracked, commit, key, "", authors, func(_ *run.New, in *Input) {
+			in.TriggeredBy, in.Workflow, in.Depth = by, root, depth
+		})
+		if err != nil || existed {
+			return err
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO stack_triggered (workflow, run, after, stack) VALUES ($1, $2, $3, $4)", root, made.ID, after.ID, stack.Ref.String())
+		return fault.Wrap(err, "note run %s of a trigger policy", made.ID)
+	})
+}
+
+// triggerInput is Spacelift's shape of a trigger policy's input. The stacks are those of the run's space and below: whoever
+// may read the decision may see them.
+func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in Input) (any, error) {
+	stacks, workflow := []any{}, []any{}
+	root := in.Workflow
+	if root == "" {
+		root = r.ID
+	}
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 ORDER BY ref LIMIT %d", mostStacks))
+		all, err := store.Collect(rows, err, scanStack)
+		if err != nil {
+			return fault.Wrap(err, "read the stacks")
+		}
+		within := map[string]bool{}
+		for _, other := range all {
+			is, known := within[other.Space]
+			if !known {
+				if is, err = s.Access.Within(ctx, other.Space, r.Space); err != nil {
+					return err
+				}
+				within[other.Space] = is
+			}
+			if is {
+				stacks = append(stacks, stackInput(other, "none"))
+			}
+		}
+		workflow, err = s.workflowInput(ctx, tx, root)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "stacks": stacks, "workflow": workflow,
+		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
+	}, nil
+}
+
+// mostStacks bounds the stacks that trigger policies see.
+const mostStacks = 5000
+
+// workflowInput gives the runs of a workflow, the first one among them.
+func (s *Service) workflowInput(ctx context.Context, tx *store.Tx, root string) ([]any, error) {
+	rows, err := tx.Query(ctx, "SELECT run FROM stack_triggered WHERE workflow = $1 ORDER BY run LIMIT 1000", root)
+	ids, err := store.Collect(rows, err, func(row store.Row) (id string, err error) { return id, row.Scan(&id) })
+	if err != nil {
+		return nil, err
+	}
+	all := []any{}
+	for _, id := range append([]string{root}, ids...) {
+		r, err := s.Runs.GetTx(ctx, tx, id)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var in Input
+		_ = json.Unmarshal(r.Input, &in) // of a run of this room
+		subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, map[string]any{"id": r.ID, "stack_id": stackID(subject), "state": shouted(r.State), "type": shouted(in.Type)})
+	}
+	return all, nil
+}

@@ -1,0 +1,107 @@
+// Policies are looked at, a change of one is tried on what was recorded, and replayed over all of it.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { start } from './server.mjs';
+
+const told = story('policies');
+const { chapter } = told;
+let server;
+let browser;
+let page;
+
+const doors = `package spacelift
+
+allow { input.session.member }
+`;
+
+const documents = [
+  { kind: 'Policy', metadata: { name: 'doors' }, spec: { point: 'login', description: 'Who may sign in.', rego: doors } },
+  {
+    kind: 'Policy',
+    metadata: { name: 'careful' },
+    spec: {
+      point: 'plan',
+      description: 'Nothing of production is deleted.',
+      labels: ['autoattach:production'],
+      rego: 'package spacelift\n\ndeny["nothing is deleted here"] { deleted_resources[_] }\n',
+    },
+  },
+]
+  .map((d) => JSON.stringify({ apiVersion: 'roadbed.dev/v1', ...d }))
+  .join('\n---\n');
+
+before(async () => {
+  server = await start();
+  await server.api('POST', '/apply', { documents, source: 'policies' });
+  for (let i = 0; i < 30; i++) {
+    const { code } = await server.api('POST', '/signin-links', { user: 'user:default/admin' });
+    await fetch(`${server.url}/api/v1/session`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ code }),
+    });
+  }
+  browser = await launch();
+  page = await told.person(browser, server.url, server.link);
+}, { timeout: 60_000 });
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+chapter('policies are listed by point, with what they are asked about', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'Policies', exact: true }).click();
+  const list = page.getByRole('table', { name: 'Policies' });
+  await list.getByRole('link', { name: 'four-eyes' }).waitFor();
+  assert.match(await list.getByRole('row', { name: /careful/ }).innerText(), /production/);
+  await page.getByRole('table', { name: 'Decided last' }).getByRole('link', { name: /^allow: / }).first().waitFor();
+  await told.sound(page, 'policies');
+  await picture(page, 'policies');
+  await page.getByRole('combobox', { name: 'Point' }).click();
+  await page.getByRole('option', { name: 'login' }).click();
+  await list.getByRole('link', { name: 'four-eyes' }).waitFor({ state: 'detached' });
+  await list.getByRole('link', { name: 'doors' }).click();
+  await page.getByRole('heading', { name: 'doors', level: 1 }).waitFor();
+});
+
+chapter('a changed source is tried on a decision', async () => {
+  const editor = page.getByRole('textbox', { name: /^Text of / });
+  await editor.click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('\ndeny["nobody today"] { true }\n');
+  await page.getByRole('combobox', { name: 'On the input of' }).click();
+  await page.getByRole('option').first().click();
+  await page.getByRole('button', { name: 'Try', exact: true }).click();
+  await page.getByText(/It was decided: allow: /).waitFor();
+  await page.getByText(/It would be: deny: nobody today/).waitFor();
+  await told.sound(page, 'workbench');
+  await picture(page, 'policy-workbench');
+});
+
+chapter('the changed source is replayed over all decisions', async () => {
+  await page.getByRole('button', { name: 'Replay the changed source over all decisions' }).click();
+  await page.getByText(/All decisions were looked at: it takes part in 3\d, and 3\d would have come out otherwise/).waitFor();
+  const rows = page.getByRole('table', { name: 'Decisions that would have come out otherwise' });
+  assert.match(await rows.innerText(), /deny: nobody today/);
+  await told.sound(page, 'replay');
+  await picture(page, 'policy-replay');
+  await rows.getByRole('link').first().click();
+});
+
+chapter('a decision shows what it was made from', async () => {
+  await page.getByRole('heading', { name: 'Decision at login', level: 1 }).waitFor();
+  await page.getByText('"remote_ip"').waitFor();
+  await told.sound(page, 'decision');
+  await page.getByRole('link', { name: 'Try a change of doors on this' }).click();
+  await page.getByRole('heading', { name: 'doors', level: 1 }).waitFor();
+});
+
+chapter('a mistake in the source names its line', async () => {
+  await page.getByRole('textbox', { name: /^Text of / }).click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('\ndeny[x] { nothing }\n');
+  await page.getByRole('button', { name: 'Try', exact: true }).click();
+  await page.getByRole('alert').getByText(/unsafe/).first().waitFor();
+  told.end();
+});
