@@ -112,7 +112,10 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	}
 	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, applied_edit = $3 WHERE ref = $1 AND repository = $4",
 		in.Stack, r.Source.Commit, in.Edit, r.Source.Repository)
-	return fault.Wrap(err, "note what is applied of %s", in.Stack)
+	if err != nil {
+		return fault.Wrap(err, "note what is applied of %s", in.Stack)
+	}
+	return noteContexts(ctx, tx, in.Stack, in.Given.Contexts)
 }
 
 // noteSettled lets others build on the state as a run that has finished found or left it, and tells of its outputs.
@@ -186,7 +189,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return s.say(ctx, stack, err)
 	}
-	authors, err := s.authors(ctx, stack, head)
+	ready, err := s.prepare(ctx, stack, head)
 	if err != nil {
 		return err
 	}
@@ -200,7 +203,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		}
 		if touched {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
-			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, authors); err != nil {
+			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, ready); err != nil {
 				return err
 			}
 		}

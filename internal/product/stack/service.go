@@ -24,6 +24,8 @@ import (
 type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
+	// ReadFiles gives those of some files that a commit has; TooLarge when one has more than limit bytes.
+	ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (map[string][]byte, error)
 	// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
 	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
@@ -240,13 +242,13 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
 		return run.Run{}, err
 	}
-	authors, err := s.authors(ctx, stack, commit)
+	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return run.Run{}, err
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors)
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready)
 		return err
 	})
 	return created, err
@@ -287,20 +289,17 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// start makes a run; with an author it is theirs, else the caller's.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
+// start makes a run of what prepare has given; with an author it is theirs, else the caller's. Conflict when that has moved.
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, ready prepared) (run.Run, bool, error) {
+	if err := s.unmoved(ctx, tx, stack, ready); err != nil {
+		return run.Run{}, false, err
+	}
 	in := Input{
-		Authors: authors, Edit: stack.Edit,
-		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
+		Authors: ready.authors, Edit: stack.Edit,
+		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 	}
-	for _, v := range stack.Spec.Environment {
-		if v.SecretRef != "" {
-			in.SecretEnv[v.Name] = v.SecretRef
-		} else {
-			in.Env[v.Name] = v.Value
-		}
-	}
+	in.take(ready)
 	n := run.New{
 		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Actor: author,
 		Title:  title(kind, stack.Ref),
