@@ -17,6 +17,7 @@ variable "tags" {
 variable "made" {}
 variable "spacelift_stack_id" {}
 variable "spacelift_run_type" {}
+variable "spacelift_run_state" {}
 variable "spacelift_stack_labels_list" {
   type = list(string)
 }
@@ -107,7 +108,7 @@ spec:
   variables: {region: own}
   hooks:
     beforePlan: ['echo "own-before-plan $MADE"']
-    beforeApply: ['echo "own-before-apply of $TF_VAR_spacelift_stack_id"']
+    beforeApply: ['echo "own-before-apply of $TF_VAR_spacelift_stack_id $TF_VAR_spacelift_run_state"']
     afterApply: [echo own-after-apply]
 `)
 		id := g.stackRun("net", commit)
@@ -129,7 +130,7 @@ spec:
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, id, ended), "finished", "applied: 1 to create")
-		wantInOrder(t, g.log(id, "apply"), "base-before-init", "eu-before-apply of-eu", "own-before-apply of net", "Apply complete", "own-after-apply")
+		wantInOrder(t, g.log(id, "apply"), "base-before-init", "eu-before-apply of-eu", "own-before-apply of net APPLYING", "Apply complete", "own-after-apply")
 		wantInOrder(t, g.log(id, "after"), "base-after-run finished")
 		var text string
 		var got map[string]any
@@ -178,7 +179,7 @@ spec:
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.wantRun(g.rests(next.ID), "finished", "nothing to change")
+		g.wantRun(g.rests(next.ID), "finished", "1 to change") // the type of its run
 		var in struct {
 			Authors []string                            `json:"authors"`
 			Given   struct{ Contexts map[string]int64 } `json:"given"`

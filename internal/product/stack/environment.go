@@ -21,16 +21,9 @@ const (
 
 // spacelift gives what a run tells of itself under the names that Spacelift gives it, so that configurations which
 // declare these variables find them; and the same beside the platform's other names.
-func spacelift(r *run.Run, in Input, writing bool) map[string]string {
+func spacelift(r *run.Run, in Input) map[string]string {
 	id := stackID(in.Stack)
 	branch := strings.TrimPrefix(r.Source.Ref, "refs/heads/")
-	state := "PLANNING"
-	switch {
-	case writing && in.Type == Destroy:
-		state = "DESTROYING"
-	case writing:
-		state = "APPLYING"
-	}
 	list := make([]string, len(in.Given.Labels))
 	for i, l := range in.Given.Labels {
 		list[i] = fmt.Sprintf("%q", l)
@@ -43,7 +36,7 @@ func spacelift(r *run.Run, in Input, writing bool) map[string]string {
 		"TF_VAR_spacelift_project_root":      in.Path,
 		"TF_VAR_spacelift_repository":        r.Source.Repository,
 		"TF_VAR_spacelift_run_id":            r.ID,
-		"TF_VAR_spacelift_run_state":         state,
+		"TF_VAR_spacelift_run_state":         "PLANNING", // of the apply too: OpenTofu refuses another value than its plan has
 		"TF_VAR_spacelift_run_trigger":       r.Actor,
 		"TF_VAR_spacelift_run_type":          strings.ToUpper(in.Type),
 		"TF_VAR_spacelift_space_id":          r.Space,
@@ -68,7 +61,7 @@ func stackID(reference string) string {
 // give gives a job the environment and the files of its run. What writes gets what is for writing.
 func (in Input) give(r *run.Run, job *worker.Job, writing bool) {
 	job.SecretEnv = map[string]string{}
-	told := spacelift(r, in, writing)
+	told := spacelift(r, in)
 	mine, others := readOnly, writeOnly
 	if writing {
 		mine, others = writeOnly, readOnly

@@ -267,3 +267,32 @@ func TestVariablesForReadingAndWriting(t *testing.T) {
 		t.Errorf("what reads a plan is given %+v", shown.Files)
 	}
 }
+
+// FuzzConfiguration: whatever a repository says is read or refused, and what is read can be laid over a stack.
+func FuzzConfiguration(f *testing.F) {
+	for _, seed := range []string{
+		"version: \"2\"\nstack_defaults: {before_init: [a], environment: {A: 1}}\nstacks: {net: {project_root: infra, after_run: [b]}}\n",
+		"stacks:\n  a: &a {environment: {TF_CLI_ARGS_plan: -parallelism=3}}\n  net: {<<: *a}\n", "version: 1\nstacks: {default/net: {before_plan: []}}\n", "[", "{}", "a: b",
+	} {
+		f.Add(seed)
+	}
+	stack := Stack{Ref: ref.New("stack", "default", "net"), Path: "infra"}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseConfiguration(theirConfiguration, []byte(text))
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.TooLarge) {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		e := combine(stack, nil, c)
+		if strings.HasPrefix(e.Path, "..") || strings.HasPrefix(e.Path, "/") {
+			t.Fatalf("its folder is %q", e.Path)
+		}
+		for _, v := range e.Variables {
+			if isReserved(bare(v.Name)) {
+				t.Fatalf("it sets %s", v.Name)
+			}
+		}
+	})
+}

@@ -209,13 +209,21 @@ func (g Given) planning() string {
 		planAlone + planIt + g.around(atAfterPlan) + planMark
 }
 
+// runState is what hooks of an apply see of its state, and its engine as the plan has it: OpenTofu refuses another value.
+const runState = "TF_VAR_spacelift_run_state"
+
 // applying gives what an apply step runs; the hooks around it are those of before and after.
 func (g Given) applying(before, after string) string {
 	if !g.hooked(atBeforeInit, atAfterInit, before, after) {
 		return applyScript
 	}
-	return applyBegin + begin + backend + guard + hooking + g.around(atBeforeInit) + applyPrepare + g.around(atAfterInit) + g.around(before) +
-		guarded + applyIt + g.around(after) + "echo yes > \"$ROADBED_WORK/applied\"\n"
+	state := "APPLYING"
+	if before == atBeforeDestroy {
+		state = "DESTROYING"
+	}
+	return applyBegin + begin + backend + guard + hooking + "roadbed_planned=$" + runState + "\n" + runState + "=" + state + "\n" +
+		g.around(atBeforeInit) + applyPrepare + g.around(atAfterInit) + g.around(before) +
+		guarded + runState + "=$roadbed_planned\n" + applyIt + runState + "=" + state + "\n" + g.around(after) + "echo yes > \"$ROADBED_WORK/applied\"\n"
 }
 
 // applyPhases gives the phases around the apply of a run.

@@ -17,7 +17,7 @@ type shellWork struct {
 }
 
 const saysWhat = `#!/bin/sh
-echo "engine $1 X=${X:-}"
+echo "engine $1 X=${X:-} $TF_VAR_spacelift_run_state"
 case $1 in
 init) mkdir -p "$TF_DATA_DIR"; printf '{\n"backend": {\n"type": "http",\n"config": {\n"address": null\n}\n}\n}\n' > "$TF_DATA_DIR/terraform.tfstate" ;;
 plan) printf 'PK\nplan' > "$ROADBED_WORK/plan.bin"; exit "${PLAN_ENDS:-2}" ;;
@@ -55,6 +55,7 @@ func (w shellWork) run(script string, env ...string) (string, bool) {
 	sh.Env = append([]string{
 		"PATH=/usr/bin:/bin", "ROADBED_ENGINE=" + filepath.Join(w.dir, "bin"), "ROADBED_WORK=" + w.dir, "ROADBED_TOKEN=t", "ROADBED_URL=u", "ROADBED_STATE=s",
 		"ROADBED_PLAN_ARGS=", "ROADBED_ENGINE_MEMORY=1000000000", "ROADBED_ENGINE_IS=OpenTofu v1", "ROADBED_ALONE=",
+		runState + "=PLANNING",
 	}, env...)
 	out, err := sh.CombinedOutput()
 	return string(out), err == nil
@@ -151,6 +152,18 @@ func TestAHookAppliesNoOtherPlan(t *testing.T) {
 				t.Errorf("%t, applied %t, says %q:\n%s", ok, applied, w.read("applied"), out)
 			}
 		})
+	}
+}
+
+// Hooks of an apply see the state of their run, and the engine the one that its plan has.
+func TestTheEngineHasTheValuesOfItsPlan(t *testing.T) {
+	t.Parallel()
+	w := newShellWork(t)
+	w.write("plan.bin", "reviewed\n", 0o600)
+	const says = "echo hook $" + runState
+	out, ok := w.run(given(map[string][]string{atBeforeDestroy: {says}, atAfterDestroy: {says}}).applying(atBeforeDestroy, atAfterDestroy))
+	if _, rest, found := strings.Cut(out, "hook DESTROYING"); !ok || !found || !strings.Contains(rest, "engine apply X= PLANNING") || !strings.HasSuffix(rest, "hook DESTROYING\n") {
+		t.Errorf("%t:\n%s", ok, out)
 	}
 }
 

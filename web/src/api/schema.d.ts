@@ -184,6 +184,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contexts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Contexts, by reference, without what they give
+         * @description Permission: stack:read; others are left out.
+         */
+        get: operations["listContexts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contexts/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One context: its variables, files and hooks
+         * @description Permission: stack:read; checksums of secrets take secret:read where they are.
+         */
+        get: operations["getContext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contexts/{namespace}/{name}/stacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The stacks that have a context, and why
+         * @description Permission: stack:read; stacks that the caller may not read are left out.
+         */
+        get: operations["listContextStacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/decisions": {
         parameters: {
             query?: never;
@@ -2994,6 +3054,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{namespace}/{name}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a run of a stack would be given, and where it is from
+         * @description Permission: stack:read; checksums of secrets take secret:read where they are.
+         */
+        get: operations["getStackEnvironment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks/{namespace}/{name}/runs": {
         parameters: {
             query?: never;
@@ -3739,6 +3819,61 @@ export interface components {
             remote: string;
             /** @description Empty for the root space. */
             space?: string;
+        };
+        Context: {
+            /** @description Stacks that it names. */
+            attach: string[] | null;
+            description?: string;
+            /** @description autoattach:LABEL attaches it to the stacks with that label, autoattach:* to all. */
+            labels: string[] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Of two contexts that set the same, that with the greater number wins.
+             */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            /** @description It counts for stacks of this space and of those below. */
+            space: string;
+            /** Format: date-time */
+            updated: string;
+        };
+        ContextDetail: {
+            /** @description Stacks that it names. */
+            attach: string[] | null;
+            description?: string;
+            files: components["schemas"]["SetFile"][] | null;
+            hooks: components["schemas"]["SetHook"][] | null;
+            /** @description autoattach:LABEL attaches it to the stacks with that label, autoattach:* to all. */
+            labels: string[] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Of two contexts that set the same, that with the greater number wins.
+             */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            /** @description It counts for stacks of this space and of those below. */
+            space: string;
+            /** Format: date-time */
+            updated: string;
+            variables: components["schemas"]["SetVariable"][] | null;
+        };
+        ContextStack: {
+            /** @example stack:default/shop-infra */
+            ref: string;
+            space: string;
+            /**
+             * @description The label that attaches it, or who names whom.
+             * @example autoattach:eu
+             */
+            why: string;
         };
         CreateMachineInputBody: {
             description?: string;
@@ -4767,6 +4902,16 @@ export interface components {
         };
         ListCommit: {
             items: components["schemas"]["Commit"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListContext: {
+            items: components["schemas"]["Context"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListContextStack: {
+            items: components["schemas"]["ContextStack"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -6268,6 +6413,28 @@ export interface components {
             /** Format: uri */
             url?: string;
         };
+        SetFile: {
+            /** @description As of variables. */
+            checksum?: string;
+            /** @description Absent for a secret, and for a file of more than 64 KiB. */
+            content?: string;
+            from?: string;
+            over?: string[] | null;
+            /** @description Below the workspace; source/ is the repository. */
+            path: string;
+            secretRef?: string;
+            /**
+             * Format: int64
+             * @description Bytes; 0 for a secret.
+             */
+            size: number;
+        };
+        SetHook: {
+            command: string;
+            from?: string;
+            /** @example beforePlan */
+            phase: string;
+        };
         SetMetricInputBody: {
             /**
              * Format: date-time
@@ -6279,6 +6446,19 @@ export interface components {
             url?: string;
             /** Format: double */
             value: number;
+        };
+        SetVariable: {
+            /** @description Of the secret's value, for who may read secrets there: equal for equal values of one secret. */
+            checksum?: string;
+            /** @description A context, "the stack", or a file of the repository. */
+            from?: string;
+            name: string;
+            /** @description Whose values it takes the place of, the nearest first. */
+            over?: string[] | null;
+            /** @description The secret that is its value, as SPACE/NAME. */
+            secretRef?: string;
+            /** @description Empty for a secret, whose value nobody is shown. */
+            value: string;
         };
         SettleInputBody: {
             settled: boolean;
@@ -6355,6 +6535,29 @@ export interface components {
             repository: string;
             space: string;
             state?: components["schemas"]["StateVersion"];
+        };
+        StackContext: {
+            /** Format: int64 */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            space: string;
+            /** @example autoattach:eu */
+            why: string;
+        };
+        StackEnvironment: {
+            contexts: components["schemas"]["StackContext"][] | null;
+            /** @description The file of the repository that says how its stacks run, if it has one. */
+            file?: string;
+            files: components["schemas"]["SetFile"][] | null;
+            /** @description In the order in which they run. */
+            hooks: components["schemas"]["SetHook"][] | null;
+            /** @description The folder within the repository. */
+            path: string;
+            variables: components["schemas"]["SetVariable"][] | null;
+            warnings?: string[] | null;
+            /** @description Why a run would fail before it plans. */
+            wrong?: string;
         };
         Standing: {
             description?: string;
@@ -7419,6 +7622,217 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListEntityChange"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listContexts: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListContext"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getContext: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContextDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listContextStacks: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListContextStack"];
                 };
             };
             /** @description Unauthorized */
@@ -20804,6 +21218,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Stack"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getStackEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackEnvironment"];
                 };
             };
             /** @description Unauthorized */
