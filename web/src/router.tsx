@@ -156,7 +156,18 @@ const stacks = createRoute({
 const stack = createRoute({
   getParentRoute: parent,
   path: '/infrastructure/$namespace/$name',
+  validateSearch: search('tab'),
   component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
+});
+const contexts = createRoute({
+  getParentRoute: parent,
+  path: '/contexts',
+  component: lazyRouteComponent(() => import('./pages/contexts/Contexts'), 'Contexts'),
+});
+const context = createRoute({
+  getParentRoute: parent,
+  path: '/contexts/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/contexts/ContextPage'), 'ContextPage'),
 });
 const repositories = createRoute({
   getParentRoute: parent,
@@ -317,6 +328,8 @@ const pages = [
   application,
   stacks,
   stack,
+  contexts,
+  context,
   repositories,
   repository,
   proposals,

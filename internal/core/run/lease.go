@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -151,7 +150,7 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 		ID: ref.NewID(ref.Lease, now), Step: step.ID, Run: step.Run, Space: r.Space, Attempt: step.Attempt, Job: step.Job,
 		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
 	}
-	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretEnv); err != nil {
+	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretRefs()); err != nil {
 		return nil, breaks(step, err)
 	}
 	if l.Job.Masks, err = h.masks(ctx, tx, r.Space, step.Job); err != nil {
@@ -177,15 +176,10 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 	})
 }
 
-func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, env map[string]string) (map[string]string, error) {
-	if len(env) == 0 {
+func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {
+	if len(refs) == 0 {
 		return nil, nil
 	}
-	var refs []string
-	for _, r := range env {
-		refs = append(refs, r)
-	}
-	sort.Strings(refs)
 	return s.Secrets.Hand(ctx, tx, space, refs)
 }
 

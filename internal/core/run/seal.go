@@ -2,7 +2,6 @@ package run
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -23,7 +22,7 @@ type storedJob struct {
 func shownJob(job worker.Job) worker.Job {
 	hide := worker.Hiding(job.Masks)
 	shown := worker.Job{Kind: job.Kind, Action: job.Action}
-	shown.MaskRefs = slices.Concat(slices.Sorted(maps.Values(job.SecretEnv)), job.MaskRefs)
+	shown.MaskRefs = slices.Concat(job.SecretRefs(), job.MaskRefs)
 	shown.MaskRefs = slices.DeleteFunc(shown.MaskRefs, func(r string) bool { return hide(r) != r })
 	return shown
 }

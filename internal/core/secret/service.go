@@ -165,6 +165,36 @@ func (s *Service) List(ctx context.Context, space string, part page.Request) (li
 	return list, fault.Wrap(err, "list the secrets of space %s", space)
 }
 
+// Checksums gives the checksums of the secrets that references (SPACE/NAME) name, as far as the caller has secret:read where
+// they are; the others are left out.
+func (s *Service) Checksums(ctx context.Context, refs []string) (map[string]string, error) {
+	sums := map[string]string{}
+	var readable []string
+	for _, r := range refs {
+		if space, _, ok := strings.Cut(r, "/"); ok && s.access.May(ctx, "secret:read", space) && !slices.Contains(readable, r) {
+			readable = append(readable, r)
+		}
+	}
+	if len(readable) == 0 {
+		return sums, nil
+	}
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		for _, r := range readable {
+			space, name, _ := strings.Cut(r, "/")
+			var sum string
+			err := tx.QueryRow(ctx, "SELECT checksum FROM secrets WHERE space = $1 AND name = $2", space, name).Scan(&sum)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return fault.Wrap(err, "read secret %s", r)
+			}
+			if err == nil {
+				sums[r] = sum
+			}
+		}
+		return nil
+	})
+	return sums, err
+}
+
 // unchanged refuses with Stale to replace another value than the one that was seen.
 func unchanged(ctx context.Context, tx *store.Tx, space, name, ifMatch string) error {
 	if ifMatch == "" {

@@ -20,6 +20,7 @@ type Named struct {
 func (n Named) ref(kind string) ref.Entity { return ref.New(kind, n.Namespace, n.Name) }
 
 func (a *API) stackRoutes() {
+	a.contextRoutes()
 	register(a, operation("listStacks", http.MethodGet, "/stacks", "stacks", "Stacks, by reference"), a.listStacks)
 	register(a, operation("getStack", http.MethodGet, "/stacks/{namespace}/{name}", "stacks", "One stack"), a.getStack)
 	register(a, operation("listStates", http.MethodGet, "/stacks/{namespace}/{name}/states", "stacks", "Versions of a stack's state, newest first"), a.listStates)

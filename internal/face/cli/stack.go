@@ -15,7 +15,7 @@ func (s *state) stacks() *cobra.Command {
 	return group("stack", "Infrastructure as code",
 		s.stackList(), s.stackStart("plan", "proposed", "Plan without applying"), s.stackStart("apply", "tracked", "Plan, and apply after review"),
 		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stackStates(), s.stackUnlock(),
-		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask())
+		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask(), s.stackEnvironment())
 }
 
 func (s *state) stackList() *cobra.Command {

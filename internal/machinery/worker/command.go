@@ -212,6 +212,13 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 		mode = 0o644
 	}
 	var content io.Reader = strings.NewReader(f.Content)
+	if f.Secret != "" {
+		value, ok := l.Secrets[f.Secret]
+		if !ok {
+			return fault.Errorf(fault.NotFound, "the secret %s, for %s, is not there", f.Secret, f.Path)
+		}
+		content = strings.NewReader(value)
+	}
 	if f.Blob != "" {
 		r, err := w.fetch(ctx, func() (io.ReadCloser, error) { return w.Hub.GetBlob(ctx, l.ID, f.Blob) })
 		if err != nil {

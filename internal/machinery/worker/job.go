@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -39,6 +41,7 @@ type Job struct {
 	Network   bool              `json:"network,omitempty"`  // refused where the pool does not grant it
 	Limits    execute.Limits    `json:"limits,omitzero"`    // zero fields take the worker's; none passes its most
 	Masks     []string          `json:"masks,omitempty"`    // further texts to hide in the log and in what it gives; with any, the job is stored sealed
+	AddMasks  bool              `json:"addMasks,omitempty"` // a line ::add-mask VALUE of its output hides the value from then on
 	MaskRefs  []string          `json:"maskRefs,omitempty"` // refs of further secrets that are hidden so, as far as they exist
 	Sealed    bool              `json:"sealed,omitempty"`   // its artifacts are encrypted where they are stored
 }
@@ -50,6 +53,7 @@ type File struct {
 	Content string `json:"content,omitempty"` // or
 	Blob    string `json:"blob,omitempty"`    // the digest of the content
 	Sealed  bool   `json:"sealed,omitempty"`  // the blob is an artifact of a job that is Sealed
+	Secret  string `json:"secret,omitempty"`  // or the ref of a secret, which is the content
 }
 
 // Source is a tree that is unpacked into the workspace.
@@ -116,7 +120,19 @@ type Result struct {
 type Clear struct {
 	Outputs map[string]string `json:"outputs,omitempty"`
 	Data    json.RawMessage   `json:"data,omitempty"`
-	Secrets []string          `json:"secrets"` // those that are in it
+	Secrets []string          `json:"secrets"` // those that are in it, and those that the step has named by ::add-mask
+}
+
+// SecretRefs gives the refs of the secrets that a job is given, sorted.
+func (j Job) SecretRefs() []string {
+	refs := slices.Collect(maps.Values(j.SecretEnv))
+	for _, f := range j.Files {
+		if f.Secret != "" {
+			refs = append(refs, f.Secret)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
 }
 
 // Given is a result as the step gave it. It is not for people to see.

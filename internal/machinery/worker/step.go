@@ -43,8 +43,16 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	})
 	secrets := secretsOf(l)
 	clear := NewMasker(stream, secrets)
+	var told *announced
+	if l.Job.AddMasks {
+		told = announce(stream, secrets)
+		clear = told
+	}
 	result := w.perform(ctx, alive, l, clear)
 	result = withoutSecrets(result, secrets)
+	if told != nil {
+		result = told.hide(result)
+	}
 	if result.ExitCode != 0 && errors.Is(context.Cause(ctx), errStopped) {
 		result.Message = strings.TrimPrefix(result.Message+"; ", "; ") + "the worker was stopped while it ran this step; retry when you have checked what it did"
 	}

@@ -99,20 +99,29 @@ func (s *Service) authors(ctx context.Context, stack Stack, commit string) ([]st
 		}
 	}
 	for _, who := range stack.Editors.since(stack.AppliedEdit) {
-		if !strings.HasPrefix(who, commitPrefix) {
-			add(who)
-			continue
-		}
-		pushed, err := s.pushedSince(ctx, stack, who, commit)
-		if err != nil {
+		var err error
+		if all, err = s.addEditor(ctx, stack, commit, who, all); err != nil {
 			return nil, err
-		}
-		if !pushed {
-			add(unknownAuthor)
 		}
 	}
 	if len(all) == 0 { // only the platform has pushed, and what changed the document is not known here
 		add(unknownAuthor)
+	}
+	return all, nil
+}
+
+// addEditor adds who is behind an edit of a document to the authors of a run at a commit. An edit that came with a push
+// that is among theirs adds nobody.
+func (s *Service) addEditor(ctx context.Context, stack Stack, commit, who string, all []string) ([]string, error) {
+	if strings.HasPrefix(who, commitPrefix) {
+		pushed, err := s.pushedSince(ctx, stack, who, commit)
+		if err != nil || pushed {
+			return all, err
+		}
+		who = unknownAuthor
+	}
+	if !slices.Contains(all, who) {
+		all = append(all, who)
 	}
 	return all, nil
 }

@@ -35,7 +35,7 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 	}
 	var all []string
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = around(ctx, tx, "upstream", r.String())
+		all, err = reached(ctx, tx, "upstream", r.String())
 		return err
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 func (s *Service) cascade(ctx context.Context, root, author, cause string) error {
 	var due []Stack
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		all, err := around(ctx, tx, "upstream", root)
+		all, err := reached(ctx, tx, "upstream", root)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 		if err != nil {
 			return s.unless(ctx, stack, err)
 		}
-		authors, err := s.authors(ctx, stack, commit)
+		ready, err := s.prepare(ctx, stack, commit)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 				return err
 			}
 			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
-			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, authors, func(_ *run.New, in *Input) { in.Cascade = root })
+			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, ready, func(_ *run.New, in *Input) { in.Cascade = root })
 			return err
 		})
 		if err != nil {

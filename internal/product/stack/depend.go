@@ -176,9 +176,9 @@ func wayTo(ctx context.Context, tx *store.Tx, from, to string) ([]string, error)
 	return nil, nil
 }
 
-// around gives what a stack reaches along dependencies, nearest first and without itself: with "stack" what it stands on, with
+// reached gives what a stack reaches along dependencies, nearest first and without itself: with "stack" what it stands on, with
 // "upstream" what stands on it.
-func around(ctx context.Context, tx *store.Tx, end, stack string) (all []string, err error) {
+func reached(ctx context.Context, tx *store.Tx, end, stack string) (all []string, err error) {
 	seen := map[string]bool{stack: true}
 	for level := []string{stack}; len(level) > 0; {
 		next, err := edges(ctx, tx, end, level)

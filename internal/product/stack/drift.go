@@ -55,14 +55,32 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 	if err != nil || stack.Deleted || stack.Space != r.Space {
 		return err
 	}
-	if err := s.note(ctx, tx, stack, "stack.drifted", r.ID, map[string]any{"summary": d.Summary}); err != nil {
+	return s.note(ctx, tx, stack, "stack.drifted", r.ID, map[string]any{"summary": d.Summary})
+}
+
+// reconcileDrift begins a tracked run where one has found drift, unless a run of what has changed is on its way. What is
+// applied was reviewed, so that who had the look begun alone has a part in it.
+func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
+	var out Output
+	if err := json.Unmarshal(r.Output, &out); err != nil || out.Summary.Empty() {
+		return fault.Wrap(err, "read output of run %s", r.ID)
+	}
+	subject, err := parseStack(r.Subject)
+	if err != nil {
 		return err
 	}
-	if !in.Reconcile || !stack.stands(r.Source.Commit) { // else a run of what has changed is on its way
-		return nil
+	stack, err := s.stackOf(ctx, subject)
+	if err != nil || stack.Deleted || stack.Space != r.Space || !stack.stands(r.Source.Commit) {
+		return err
 	}
-	_, _, err = s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, nil) // what is applied was reviewed
-	return err
+	ready, err := s.prepare(ctx, stack, r.Source.Commit)
+	if err != nil {
+		return s.unless(ctx, stack, err)
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready)
+		return err
+	})
 }
 
 // driftOf reads what is kept of a stack.

@@ -229,7 +229,7 @@ func (s *Service) runOf(ctx context.Context, id string) (r run.Run, in Input, er
 
 // openAbove gives the tracked runs under way of the stacks that one stands on.
 func (s *Service) openAbove(ctx context.Context, tx *store.Tx, stack string) (ids []string, err error) {
-	above, err := around(ctx, tx, "stack", stack)
+	above, err := reached(ctx, tx, "stack", stack)
 	if err != nil {
 		return nil, err
 	}
@@ -369,6 +369,11 @@ func (s *Service) after(ctx context.Context, id string) error {
 			return err
 		}
 	}
+	if r.State == finished && in.Type == Drift && in.Reconcile {
+		if err := s.reconcileDrift(ctx, r); err != nil {
+			return err
+		}
+	}
 	if r.State == finished && in.Type == Destroy && in.Cascade != "" {
 		if err := s.cascade(ctx, in.Cascade, r.Actor, id); err != nil {
 			return err
@@ -433,7 +438,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	authors, err := s.authorsAfter(ctx, stack, head, after)
+	made, err := s.prepareAfter(ctx, stack, head, after)
 	if err != nil {
 		return err
 	}
@@ -451,27 +456,27 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, authors)
+		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made)
 		return err
 	})
 }
 
-// authorsAfter gives whose changes a run applies that follows another: those of that one, and those of its own stack's that are
-// not applied yet.
-func (s *Service) authorsAfter(ctx context.Context, stack Stack, commit string, after run.Run) (all []string, err error) {
+// prepareAfter is prepare for a run that follows another: it applies the changes of that one, too.
+func (s *Service) prepareAfter(ctx context.Context, stack Stack, commit string, after run.Run) (prepared, error) {
+	ready, err := s.prepare(ctx, stack, commit)
+	if err != nil {
+		return ready, err
+	}
 	var in Input
 	if err := json.Unmarshal(after.Input, &in); err != nil {
-		return nil, fault.Wrap(err, "read the input of run %s", after.ID)
-	}
-	if all, err = s.authors(ctx, stack, commit); err != nil {
-		return nil, err
+		return ready, fault.Wrap(err, "read the input of run %s", after.ID)
 	}
 	for _, who := range in.authors(after.Actor) {
-		if !slices.Contains(all, who) {
-			all = append(all, who)
+		if !slices.Contains(ready.authors, who) {
+			ready.authors = append(ready.authors, who)
 		}
 	}
-	return all, nil
+	return ready, nil
 }
 
 // unless shows on a stack's page why no run of it follows.

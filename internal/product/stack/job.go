@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -95,8 +94,14 @@ export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_
 // prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
 // A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
 // has nothing configured, since its addresses come from the environment.
-const prepare = `
+const prepare = initialize + ours
+
+// initialize and ours are its halves: what of hooks runs between them and a plan is followed by ours once more.
+const initialize = `
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
+`
+
+const ours = `
 ours= within=
 if [ -f "$TF_DATA_DIR/terraform.tfstate" ]; then
   while IFS= read -r line; do
@@ -118,7 +123,9 @@ fi
 // planScript also tells whether OpenTofu was alone: where it has fetched no provider, it needs no preparing to read its
 // plan, nor to apply it. A plan that the configuration has encrypted is read with the configuration. Programs of the
 // repository may tell so too; then what needs a provider fails for want of it.
-const planScript = begin + backend + prepare + `
+const planScript = begin + backend + prepare + planAlone + planIt + planMark
+
+const planAlone = `
 alone=
 if [ ! -d "$TF_DATA_DIR/providers" ]; then
   swift
@@ -126,9 +133,15 @@ if [ ! -d "$TF_DATA_DIR/providers" ]; then
   "OpenTofu "*) alone=yes ;;
   esac
 fi
+`
+
+const planIt = `
 code=0
 "$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
 case $code in 0|2) ;; *) exit $code ;; esac
+`
+
+const planMark = `
 IFS= read -r magic < "$ROADBED_WORK/plan.bin" || :
 case "$alone $magic" in
 "yes PK"*) echo yes > "$ROADBED_WORK/alone" ;;
@@ -150,13 +163,20 @@ fi
 // applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
 // brings along is nobody's. A plan names its backend, which was looked at before it was made. Where there are locked
 // providers, applying wants to see the file as planning left it.
-const applyScript = `rm -f errored.tfstate
-` + begin + backend + `
+const applyScript = applyBegin + begin + backend + applyPrepare + applyIt
+
+const applyBegin = `rm -f errored.tfstate
+`
+
+const applyPrepare = `
 if [ -n "$ROADBED_ALONE" ] && [ ! -e .terraform.lock.hcl ]; then
   swift
 else
 ` + prepare + `
 fi
+`
+
+const applyIt = `
 "$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
 `
 
@@ -172,7 +192,7 @@ provider_installation {
 `
 
 func planStep(r *run.Run, in Input, n int) run.Step {
-	job := engineJob(r, in, planScript)
+	job := engineJob(r, in, in.Given.planning())
 	job.Scopes = []string{mayReadState + "=" + stackName(in.Stack)}
 	switch in.Type {
 	case Destroy:
@@ -184,6 +204,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
 	}
+	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
 }
 
@@ -215,7 +236,7 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job.Door, job.Scopes = false, nil
 	if m.alone {
 		job.Dir, job.Sources = execute.WorkDir, nil
-		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content == override })
+		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content != engineConfig })
 	}
 	m.take(&job)
 	job.Outputs = []worker.Output{
@@ -226,11 +247,14 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 
 // applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
 func applyStep(r *run.Run, in Input, m made, n int) run.Step {
-	job := engineJob(r, in, applyScript)
+	before, after := applyPhases(in)
+	job := engineJob(r, in, in.Given.applying(before, after))
+	in.give(r, &job, true)
 	m.take(&job)
 	job.Outputs = []worker.Output{
 		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
 	}
+	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", MaxAttempts: 1, Job: job}
 }
 
@@ -252,10 +276,6 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		"TF_HTTP_RETRY_WAIT_MIN": "1",
 		"TF_CLI_CONFIG_FILE":     "/work/engine.rc",
 	}
-	maps.Copy(env, in.Env)
-	for k, v := range in.Variables {
-		env["TF_VAR_"+k] = variable(v)
-	}
 	memory := in.Limits.Memory
 	if memory == 0 {
 		memory = 2 << 30
@@ -265,13 +285,12 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	if err != nil { // its document was checked
 		limit = time.Hour
 	}
-	return worker.Job{
-		Kind:      "command",
-		Argv:      []string{"/bin/sh", "-c", script},
-		Dir:       path.Join("/work/source", in.Path),
-		Env:       env,
-		SecretEnv: in.SecretEnv,
-		Sources:   []worker.Source{{Path: "source", Repository: r.Source.Repository, Commit: r.Source.Commit}},
+	job := worker.Job{
+		Kind:    "command",
+		Argv:    []string{"/bin/sh", "-c", script},
+		Dir:     path.Join("/work/source", in.Path),
+		Env:     env,
+		Sources: []worker.Source{{Path: "source", Repository: r.Source.Repository, Commit: r.Source.Commit}},
 		Files: []worker.File{
 			{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
 			{Path: "engine.rc", Content: engineConfig, Mode: 0o600},
@@ -282,7 +301,12 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Scopes: []string{mayWriteState + "=" + name},
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}
+	in.give(r, &job, false)
+	return job
 }
+
+// templates keeps what looks like a template of HCL, in which an engine reads JSON, what it is.
+var templates = strings.NewReplacer("${", "$${", "%{", "%%{")
 
 // variable writes a value as an engine reads it from TF_VAR_: text as it is, anything else as JSON.
 func variable(v any) string {
@@ -293,5 +317,5 @@ func variable(v any) string {
 	if err != nil {
 		return ""
 	}
-	return string(b)
+	return templates.Replace(string(b))
 }

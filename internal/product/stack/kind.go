@@ -29,7 +29,10 @@ type Spec struct {
 	DependsOn   []Dependency   `json:"dependsOn,omitempty"`
 	Schedules   []Schedule     `json:"schedules,omitempty"`
 	ShareWith   []string       `json:"shareWith,omitempty"` // spaces whose stacks may use its outputs, with those below them
-	Labels      []string       `json:"labels,omitempty"`    // words by which policies attach, such as production
+	Labels      []string       `json:"labels,omitempty"`    // words by which policies and contexts attach, such as production
+	Contexts    []string       `json:"contexts,omitempty"`  // attached by hand
+	Files       []File         `json:"files,omitempty"`
+	Hooks       Hooks          `json:"hooks,omitzero"`
 }
 
 // Source is where a stack's configuration lives.
@@ -122,21 +125,9 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
 		}
 	}
-	for i, v := range spec.Environment {
-		at := []string{"spec", "environment", fmt.Sprint(i)}
-		switch {
-		case !variableName.MatchString(v.Name):
-			bad(fmt.Sprintf("%q is not the name of a variable", v.Name), "letters, digits and _", append(at, "name")...)
-		case isReserved(v.Name):
-			bad(fmt.Sprintf("%s is set by the platform", v.Name), "choose another name", append(at, "name")...)
-		case v.SecretRef != "" && v.Value != "":
-			bad("has both value and secretRef", "keep one of them", at...)
-		case v.SecretRef != "" && !secretRef.MatchString(v.SecretRef):
-			bad(fmt.Sprintf("%q is not a secret", v.SecretRef), "write SPACE/NAME", append(at, "secretRef")...)
-		}
-	}
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
+	wrong = append(wrong, spec.readAttached(d)...)
 	return spec, wrong
 }
 

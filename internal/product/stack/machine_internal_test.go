@@ -185,6 +185,11 @@ func (p *play) check() {
 			p.Fatalf("%q is applied, want %q as it was sealed", got, want)
 		}
 	}
+	if ended := v.Run.State == finished || v.Run.State == failed; ended && len(p.in.Given.Hooks) > 0 && p.step("plan") != nil {
+		if after := p.step("after"); after == nil || !after.State.Done() || !strings.Contains(after.Job.Env["ROADBED_FINAL_STATE"], v.Run.State) {
+			p.Fatalf("it is %s, and after it came %+v", v.Run.State, after)
+		}
+	}
 	switch v.Run.State {
 	case failed:
 		if v.Run.Reason == "" {
@@ -222,6 +227,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		}}
 		if rapid.Bool().Draw(rt, "depends") {
 			p.in.DependsOn = []Dependency{{Stack: "stack:default/base"}}
+		}
+		if rapid.Bool().Draw(rt, "after") {
+			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
 		}
 		raw, err := json.Marshal(p.in)
 		if err != nil {

@@ -16,14 +16,6 @@ import (
 // This file gives policies what they see of stacks, runs, commits and people, by Spacelift's names, so that policies that
 // were written for it run as they are. People are opaque ids here, as in the ledger: inputs are kept.
 
-// stackID is how policies name a stack: its name, with its namespace before it where that is not the usual one.
-func stackID(r ref.Entity) string {
-	if r.Namespace == ref.DefaultNamespace {
-		return r.Name
-	}
-	return r.Namespace + "/" + r.Name
-}
-
 // shouted writes types and states as Spacelift does.
 func shouted(word string) string { return strings.ToUpper(word) }
 
@@ -43,7 +35,7 @@ func orNull(text string) any {
 
 func stackInput(s Stack, state string) map[string]any {
 	return map[string]any{
-		"id": stackID(s.Ref), "name": s.Ref.Name, "ref": s.Ref.String(), "labels": texts(s.Spec.Labels), "administrative": false,
+		"id": stackID(s.Ref.String()), "name": s.Ref.Name, "ref": s.Ref.String(), "labels": texts(s.Spec.Labels), "administrative": false,
 		"autodeploy": s.Spec.Autodeploy, "branch": s.Branch, "repository": s.Repository, "namespace": before(s.Repository, "/"),
 		"project_root": s.Path, "additional_project_globs": []string{}, "state": shouted(state), "locked_by": nil,
 		"terraform_version": nil, "tracked_commit": map[string]any{"hash": s.Seen, "branch": s.Branch},

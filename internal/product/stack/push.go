@@ -162,7 +162,7 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 			return err
 		}
 	}
-	authors, err := s.authors(ctx, stack, args.New)
+	ready, err := s.prepare(ctx, stack, args.New)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 		if err != nil || now.Deleted {
 			return err
 		}
-		return s.takeEffect(ctx, tx, now, e, args, authors)
+		return s.takeEffect(ctx, tx, now, e, args, ready)
 	})
 }
 
@@ -219,7 +219,7 @@ func effectBy(d policy.Decision) effect {
 }
 
 // takeEffect does what is decided for a push, in the transaction in which the stack's row is held.
-func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e effect, args pushArgs, authors []string) error {
+func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e effect, args pushArgs, ready prepared) error {
 	var started string
 	held, err := s.pushLock(ctx, tx, stack, e)
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	}
 	kind := e.kind()
 	if kind != "" {
-		if started, err = s.startPushed(ctx, tx, stack, kind, e, args, authors); err != nil {
+		if started, err = s.startPushed(ctx, tx, stack, kind, e, args, ready); err != nil {
 			return err
 		}
 	}
@@ -263,7 +263,7 @@ func clip(text string) string {
 }
 
 // startPushed starts a run of a push, unless there is one of this commit and type already.
-func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, kind string, e effect, args pushArgs, authors []string) (string, error) {
+func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, kind string, e effect, args pushArgs, ready prepared) (string, error) {
 	key := fmt.Sprintf("stack-push:%s:%s:%s", stack.Ref, args.New, kind)
 	if args.Ref == "refs/heads/"+stack.Branch { // a branch may come back to a commit that it had left
 		last, err := s.previous(ctx, tx, stack.Ref.String(), stack.Space, "")
@@ -275,7 +275,7 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		}
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
-	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, authors, func(n *run.New, _ *Input) {
+	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, _ *Input) {
 		if e.Prioritize {
 			n.Priority = prioritized
 		}

@@ -129,7 +129,10 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 	if err != nil {
 		return fault.Wrap(err, "note what is applied of %s", in.Stack)
 	}
-	return s.noteUsed(ctx, tx, id, in)
+	if err := s.noteUsed(ctx, tx, id, in); err != nil {
+		return err
+	}
+	return noteContexts(ctx, tx, in.Stack, in.Given.Contexts)
 }
 
 // noteSettled lets others build on the state as a run that has finished found or left it, and tells of its outputs.
@@ -211,7 +214,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return s.say(ctx, stack, err)
 	}
-	authors, err := s.authors(ctx, stack, head)
+	ready, err := s.prepare(ctx, stack, head)
 	if err != nil {
 		return err
 	}
@@ -240,11 +243,11 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 			if _, err := tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = '' WHERE ref = $1", r.String(), head); err != nil {
 				return err
 			}
-			return s.takeEffect(ctx, tx, now, does, args, authors)
+			return s.takeEffect(ctx, tx, now, does, args, ready)
 		}
 		if does.Track {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
-			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, authors); err != nil {
+			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, ready); err != nil {
 				return err
 			}
 		}

@@ -185,12 +185,12 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 	if err != nil {
 		return err
 	}
-	authors, err := s.authors(ctx, stack, commit)
+	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, one.Do, commit, key, "", authors, func(_ *run.New, in *Input) { in.Reconcile = one.Reconcile })
+		_, _, err := s.start(ctx, tx, stack, one.Do, commit, key, "", ready, func(_ *run.New, in *Input) { in.Reconcile = one.Reconcile })
 		return err
 	})
 }

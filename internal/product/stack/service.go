@@ -24,6 +24,8 @@ import (
 type Repositories interface {
 	Head(ctx context.Context, repository, branch string) (commit string, err error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
+	// ReadFiles gives those of some files that a commit has; TooLarge when one has more than limit bytes.
+	ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (map[string][]byte, error)
 	// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
 	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
@@ -283,7 +285,7 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
 		return run.Run{}, err
 	}
-	authors, err := s.authors(ctx, stack, commit)
+	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -292,7 +294,7 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors, func(_ *run.New, in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
 		return err
 	})
 	return created, err
@@ -339,21 +341,19 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 	return nil
 }
 
-// start makes a run; with an author it is theirs, else the caller's. Options change what is made.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, options ...func(*run.New, *Input)) (run.Run, bool, error) {
+// start makes a run of what prepare has given; with an author it is theirs, else the caller's. Options change what is made.
+// Conflict when what was prepared has moved.
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, ready prepared, options ...func(*run.New, *Input)) (run.Run, bool, error) {
+	if err := s.unmoved(ctx, tx, stack, ready); err != nil {
+		return run.Run{}, false, err
+	}
 	in := Input{
-		Authors: authors, Edit: stack.Edit,
-		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
+		Authors: ready.authors, Edit: stack.Edit,
+		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 		DependsOn: stack.Spec.DependsOn,
 	}
-	for _, v := range stack.Spec.Environment {
-		if v.SecretRef != "" {
-			in.SecretEnv[v.Name] = v.SecretRef
-		} else {
-			in.Env[v.Name] = v.Value
-		}
-	}
+	in.take(ready)
 	n := run.New{
 		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Actor: author,
 		Title:  title(kind, stack.Ref),

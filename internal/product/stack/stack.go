@@ -86,6 +86,7 @@ type Input struct {
 	TriggeredBy string `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
 	Workflow    string `json:"workflow,omitempty"`    // the run from which it follows by such policies
 	Depth       int    `json:"depth,omitempty"`       // how many such runs came before it
+	Given       Given  `json:"given,omitzero"`        // by contexts and the repository
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -209,9 +210,9 @@ func advance(v *run.View) error {
 		v.Add(applyStep(v.Run, withInputs(v, in, n), madeBy(plan), n))
 		return v.To(applying, "")
 	case applying:
-		return afterApply(v, n)
+		return afterApply(v, in, n)
 	case performing:
-		return afterTask(v, n)
+		return afterTask(v, in, n)
 	}
 	return nil
 }
@@ -222,7 +223,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 		return nil
 	}
 	if step.State != run.StepSucceeded {
-		return v.To(failed, "planning: "+step.Reason)
+		return end(v, in, failed, "planning: "+reason(step))
 	}
 	show := v.Step(stepKey("show", n))
 	switch {
@@ -232,7 +233,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	case !show.State.Done():
 		return nil
 	case show.State != run.StepSucceeded:
-		return v.To(failed, "reading the plan: "+show.Reason)
+		return end(v, in, failed, "reading the plan: "+show.Reason)
 	}
 	v.Add(judgeStep(v.Run, in, show.Result.Artifacts["plan-json"].Digest, n))
 	return v.To(judging, "")
@@ -244,11 +245,11 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return nil
 	}
 	if step.State != run.StepSucceeded {
-		return v.To(failed, "asking the plan policies: "+step.Reason)
+		return end(v, in, failed, "asking the plan policies: "+step.Reason)
 	}
 	var verdict Verdict
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
-		return v.To(failed, "the verdict of the plan policies can't be read: "+err.Error())
+		return end(v, in, failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
 	plan := v.Step(stepKey("show", n)).Result.Artifacts["plan-json"].Digest
 	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
@@ -259,11 +260,11 @@ func afterJudge(v *run.View, in Input, n int) error {
 	}
 	switch {
 	case len(verdict.Deny) > 0:
-		return v.To(failed, "a plan policy denies: "+strings.Join(verdict.Deny, "; "))
+		return end(v, in, failed, "a plan policy denies: "+strings.Join(verdict.Deny, "; "))
 	case onlyPlans(in.Type):
-		return v.To(finished, planned(in, verdict.Summary))
+		return end(v, in, finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
-		return v.To(finished, "nothing to change")
+		return end(v, in, finished, "nothing to change")
 	case in.Autodeploy && verdict.Approved && len(verdict.Warn) == 0 && in.Type == Tracked:
 		return v.To(confirmed, "applied without review, as the stack says")
 	}
@@ -296,13 +297,13 @@ func lastEntered(v *run.View) time.Time {
 	return step.Ended
 }
 
-func afterApply(v *run.View, n int) error {
+func afterApply(v *run.View, in Input, n int) error {
 	step := v.Step(stepKey("apply", n))
 	if !step.State.Done() {
 		return nil
 	}
 	if step.State != run.StepSucceeded {
-		return afterFailure(v, step, n)
+		return afterFailure(v, in, step, n)
 	}
 	var out Output
 	if len(v.Run.Output) > 0 {
@@ -310,7 +311,7 @@ func afterApply(v *run.View, n int) error {
 			return err
 		}
 	}
-	return v.To(finished, "applied: "+out.Summary.String())
+	return end(v, in, finished, "applied: "+out.Summary.String())
 }
 
 // lostState gives the state of a failed apply that its engine could not write, until it is taken up; "" for none.
@@ -343,6 +344,12 @@ func adoption(v *run.View, state string) *run.Step {
 
 // beforePlan plans on a state that has all that was built: a retry takes up first what an apply could not write.
 func beforePlan(v *run.View, in Input, n int) error {
+	if in.Given.Wrong != "" {
+		return v.To(failed, in.Given.Wrong)
+	}
+	for _, w := range in.Given.Warnings {
+		v.Warn(w)
+	}
 	if lost := lostState(v, n); lost != "" {
 		try := adoption(v, lost)
 		if try == nil || !try.State.Done() {
@@ -366,14 +373,14 @@ func beforePlan(v *run.View, in Input, n int) error {
 const notTakenUp = "the state that the engine could not write is the artifact errored-state of the apply, and could not be taken up; a retry tries that again before it plans: "
 
 // afterFailure takes up the state that an engine could not write: what it says was built is there.
-func afterFailure(v *run.View, apply *run.Step, n int) error {
-	why := "applying: " + apply.Reason
+func afterFailure(v *run.View, in Input, apply *run.Step, n int) error {
+	why := "applying: " + reason(apply)
 	if _, ok := apply.Result.Artifacts["errored-state"]; !ok {
-		return v.To(failed, why)
+		return end(v, in, failed, why)
 	}
 	lost := lostState(v, n)
 	if lost == "" {
-		return v.To(failed, why+"; the state that the engine could not write was taken up after it")
+		return end(v, in, failed, why+"; the state that the engine could not write was taken up after it")
 	}
 	switch try := adoption(v, lost); {
 	case try == nil:
@@ -382,7 +389,7 @@ func afterFailure(v *run.View, apply *run.Step, n int) error {
 	case !try.State.Done():
 		return nil
 	default:
-		return v.To(failed, why+"; "+notTakenUp+try.Reason)
+		return end(v, in, failed, why+"; "+notTakenUp+try.Reason)
 	}
 }
 

@@ -10,19 +10,23 @@ import (
 // maxCommand bounds the command of a task, in bytes.
 const maxCommand = 8 << 10
 
-// taskScript runs a command beside the configuration, with the stack's state at hand.
-const taskScript = begin + backend + prepare + `
-engine() { "$ROADBED_ENGINE" "$@"; }
-tofu() { engine "$@"; }
-terraform() { engine "$@"; }
-set +e
+// performing gives what a task runs: a command beside the configuration, with the stack's state at hand.
+func (g Given) performing() string {
+	return begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) + performIt + g.around(atAfterPerform)
+}
+
+const performIt = `
+tofu() { "$ROADBED_ENGINE" "$@"; }
+terraform() { "$ROADBED_ENGINE" "$@"; }
 eval "$ROADBED_TASK"
 `
 
 // taskStep has one attempt, as an apply: a command may change anything.
 func taskStep(r *run.Run, in Input, n int) run.Step {
-	job := engineJob(r, in, taskScript)
+	job := engineJob(r, in, in.Given.performing())
+	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
+	job.Outputs = in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)
 	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", MaxAttempts: 1, Job: job}
 }
 
@@ -43,13 +47,13 @@ func (o Order) check() error {
 	return nil
 }
 
-func afterTask(v *run.View, n int) error {
+func afterTask(v *run.View, in Input, n int) error {
 	step := v.Step(stepKey("task", n))
 	switch {
 	case !step.State.Done():
 		return nil
 	case step.State != run.StepSucceeded:
-		return v.To(failed, "the command: "+step.Reason)
+		return end(v, in, failed, "the command: "+reason(step))
 	}
-	return v.To(finished, "the command is done")
+	return end(v, in, finished, "the command is done")
 }

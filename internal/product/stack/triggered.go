@@ -164,13 +164,13 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	if err := s.mayBegin(ctx, stack, Tracked, commit, ""); err != nil {
 		return err
 	}
-	authors, err := s.authors(ctx, stack, commit)
+	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		key := fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
-		made, existed, err := s.start(ctx, tx, stack, Tracked, commit, key, "", authors, func(_ *run.New, in *Input) {
+		made, existed, err := s.start(ctx, tx, stack, Tracked, commit, key, "", ready, func(_ *run.New, in *Input) {
 			in.TriggeredBy, in.Workflow, in.Depth = by, root, depth
 		})
 		if err != nil || existed {
@@ -245,7 +245,7 @@ func (s *Service) workflowInput(ctx context.Context, tx *store.Tx, root string) 
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, map[string]any{"id": r.ID, "stack_id": stackID(subject), "state": shouted(r.State), "type": shouted(in.Type)})
+		all = append(all, map[string]any{"id": r.ID, "stack_id": stackID(subject.String()), "state": shouted(r.State), "type": shouted(in.Type)})
 	}
 	return all, nil
 }

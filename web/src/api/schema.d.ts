@@ -184,6 +184,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contexts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Contexts, by reference, without what they give
+         * @description Permission: stack:read; others are left out.
+         */
+        get: operations["listContexts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contexts/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One context: its variables, files and hooks
+         * @description Permission: stack:read; checksums of secrets take secret:read where they are.
+         */
+        get: operations["getContext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contexts/{namespace}/{name}/stacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The stacks that have a context, and why
+         * @description Permission: stack:read; stacks that the caller may not read are left out.
+         */
+        get: operations["listContextStacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/decisions": {
         parameters: {
             query?: never;
@@ -1304,26 +1364,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/policies": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Policies, by reference
-         * @description Permission: policy:read in the space or one below; others are left out.
-         */
-        get: operations["listPolicies"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/policies/check": {
         parameters: {
             query?: never;
@@ -1358,66 +1398,6 @@ export interface paths {
          * @description Permission: policy:simulate.
          */
         post: operations["replayPolicy"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policies/try": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * What a policy says of a recorded input, or of another
-         * @description Permission: policy:simulate, and policy:read in the space of the decision.
-         */
-        post: operations["tryPolicy"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policies/{namespace}/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A policy with its source
-         * @description Permission: policy:read in the space or one below.
-         */
-        get: operations["getPolicy"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policy-points": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What policies are asked, and which rules are read there
-         * @description Permission: none.
-         */
-        get: operations["listPolicyPoints"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3074,6 +3054,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{namespace}/{name}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a run of a stack would be given, and where it is from
+         * @description Permission: stack:read; checksums of secrets take secret:read where they are.
+         */
+        get: operations["getStackEnvironment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks/{namespace}/{name}/runs": {
         parameters: {
             query?: never;
@@ -3084,8 +3084,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start a run: tracked, proposed, destroy, drift or task
-         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task.
+         * Start a run: tracked, proposed or destroy
+         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys.
          */
         post: operations["startStackRun"];
         delete?: never;
@@ -3819,6 +3819,61 @@ export interface components {
             remote: string;
             /** @description Empty for the root space. */
             space?: string;
+        };
+        Context: {
+            /** @description Stacks that it names. */
+            attach: string[] | null;
+            description?: string;
+            /** @description autoattach:LABEL attaches it to the stacks with that label, autoattach:* to all. */
+            labels: string[] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Of two contexts that set the same, that with the greater number wins.
+             */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            /** @description It counts for stacks of this space and of those below. */
+            space: string;
+            /** Format: date-time */
+            updated: string;
+        };
+        ContextDetail: {
+            /** @description Stacks that it names. */
+            attach: string[] | null;
+            description?: string;
+            files: components["schemas"]["SetFile"][] | null;
+            hooks: components["schemas"]["SetHook"][] | null;
+            /** @description autoattach:LABEL attaches it to the stacks with that label, autoattach:* to all. */
+            labels: string[] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description Of two contexts that set the same, that with the greater number wins.
+             */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            /** @description It counts for stacks of this space and of those below. */
+            space: string;
+            /** Format: date-time */
+            updated: string;
+            variables: components["schemas"]["SetVariable"][] | null;
+        };
+        ContextStack: {
+            /** @example stack:default/shop-infra */
+            ref: string;
+            space: string;
+            /**
+             * @description The label that attaches it, or who names whom.
+             * @example autoattach:eu
+             */
+            why: string;
         };
         CreateMachineInputBody: {
             description?: string;
@@ -4850,6 +4905,16 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListContext: {
+            items: components["schemas"]["Context"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListContextStack: {
+            items: components["schemas"]["ContextStack"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListDecision: {
             items: components["schemas"]["Decision"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -4947,16 +5012,6 @@ export interface components {
         };
         ListOffer: {
             items: components["schemas"]["Offer"][] | null;
-            /** @description Cursor of the next page; absent at the end. */
-            next?: string;
-        };
-        ListPolicy: {
-            items: components["schemas"]["Policy"][] | null;
-            /** @description Cursor of the next page; absent at the end. */
-            next?: string;
-        };
-        ListPolicyPoint: {
-            items: components["schemas"]["PolicyPoint"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -5468,68 +5523,10 @@ export interface components {
             sensitive?: boolean;
             type?: string;
         };
-        Policy: {
-            description: string;
-            disabled?: boolean;
-            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
-            labels?: string[] | null;
-            /** @example plan */
-            point: string;
-            /** @example policy:default/four-eyes */
-            ref: string;
-            space: string;
-            subjects?: string[] | null;
-            /** @description Digest of its text. */
-            version: string;
-        };
-        PolicyDetail: {
-            description: string;
-            disabled?: boolean;
-            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
-            labels?: string[] | null;
-            /** @description The caller may try and replay policies. */
-            mayTry: boolean;
-            /** @example plan */
-            point: string;
-            /** @example policy:default/four-eyes */
-            ref: string;
-            rego: string;
-            space: string;
-            subjects?: string[] | null;
-            /** @description Digest of its text. */
-            version: string;
-        };
-        PolicyPoint: {
-            about: string;
-            name: string;
-            rules: string[] | null;
-        };
         PolicyTest: {
             error?: string;
             name: string;
             passed: boolean;
-        };
-        PolicyTry: {
-            /** @description What the decision was. */
-            before?: {
-                [key: string]: string[] | null;
-            };
-            /** @description Why it can't decide. */
-            error?: string;
-            /** @description What rules give that is more than words. */
-            gives?: {
-                [key: string]: unknown;
-            };
-            /** @description Functions that failed. */
-            notes?: string[] | null;
-            /** @description With what the other policies said in the decision. */
-            outcome: {
-                [key: string]: string[] | null;
-            };
-            /** @description What it says itself, by rule. */
-            says: {
-                [key: string]: string[] | null;
-            };
         };
         PreviewDiscoveryInputBody: {
             /** @description One document of kind Discovery, as YAML or JSON. */
@@ -5968,23 +5965,11 @@ export interface components {
             failed: number;
             /**
              * Format: int64
-             * @description Decisions at the point that this part looked at.
-             */
-            looked: number;
-            /** @description Cursor of the next part; absent when all were looked at. */
-            next?: string;
-            /**
-             * Format: int64
              * @description Whose input is no longer kept.
              */
             skipped: number;
-            /** @description Time ran out, or much has changed, before the limit; next goes on. */
+            /** @description Time ran out before all were examined. */
             stopped: boolean;
-            /**
-             * Format: int64
-             * @description How many there are in all, told by the first part.
-             */
-            total?: number;
         };
         ReplayChange: {
             after: {
@@ -5996,12 +5981,7 @@ export interface components {
             decision: components["schemas"]["Decision"];
         };
         ReplayPolicyInputBody: {
-            /** @description The next of the part before. */
-            cursor?: string;
-            /**
-             * Format: int64
-             * @description How many decisions are looked at by this call; 10,000 when not given.
-             */
+            /** Format: int64 */
             limit?: number;
             point?: string;
             /** @description The policy that it replaces; empty for a further one. */
@@ -6433,6 +6413,28 @@ export interface components {
             /** Format: uri */
             url?: string;
         };
+        SetFile: {
+            /** @description As of variables. */
+            checksum?: string;
+            /** @description Absent for a secret, and for a file of more than 64 KiB. */
+            content?: string;
+            from?: string;
+            over?: string[] | null;
+            /** @description Below the workspace; source/ is the repository. */
+            path: string;
+            secretRef?: string;
+            /**
+             * Format: int64
+             * @description Bytes; 0 for a secret.
+             */
+            size: number;
+        };
+        SetHook: {
+            command: string;
+            from?: string;
+            /** @example beforePlan */
+            phase: string;
+        };
         SetMetricInputBody: {
             /**
              * Format: date-time
@@ -6444,6 +6446,19 @@ export interface components {
             url?: string;
             /** Format: double */
             value: number;
+        };
+        SetVariable: {
+            /** @description Of the secret's value, for who may read secrets there: equal for equal values of one secret. */
+            checksum?: string;
+            /** @description A context, "the stack", or a file of the repository. */
+            from?: string;
+            name: string;
+            /** @description Whose values it takes the place of, the nearest first. */
+            over?: string[] | null;
+            /** @description The secret that is its value, as SPACE/NAME. */
+            secretRef?: string;
+            /** @description Empty for a secret, whose value nobody is shown. */
+            value: string;
         };
         SettleInputBody: {
             settled: boolean;
@@ -6502,15 +6517,9 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
-            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock. */
+            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock. */
             can: string[] | null;
             component?: string;
-            /** @description Stacks that depend on it, as far as they may be read; of one stack, not in lists. */
-            dependents?: components["schemas"]["StackNeighbour"][] | null;
-            /** @description Stacks whose runs go first; of one stack, not in lists. */
-            dependsOn?: components["schemas"]["StackNeighbour"][] | null;
-            /** @description What the newest look found, or the newest run that applied; absent before the first. */
-            drift?: components["schemas"]["StackDrift"];
             /** @description Newest tracked or destroy run. */
             lastRun?: components["schemas"]["Run"];
             /** @description The engine's information on the lock of the state; absent when it is free. */
@@ -6519,11 +6528,6 @@ export interface components {
             message?: string;
             name: string;
             namespace: string;
-            /**
-             * Format: date-time
-             * @description When the first of its schedules is due.
-             */
-            next?: string;
             owner: string;
             path: string;
             /** @example stack:default/shop-infra */
@@ -6532,29 +6536,28 @@ export interface components {
             space: string;
             state?: components["schemas"]["StateVersion"];
         };
-        StackDrift: {
-            /** Format: date-time */
-            checked: string;
-            found: boolean;
-            /** @description That looked, or that applied. */
-            run: string;
-            /** @description What a plan would change. */
-            summary?: string;
+        StackContext: {
+            /** Format: int64 */
+            priority: number;
+            /** @example context:default/aws */
+            ref: string;
+            space: string;
+            /** @example autoattach:eu */
+            why: string;
         };
-        StackNeighbour: {
-            /** @description A run follows each run, also when no output has changed. */
-            always?: boolean;
-            /** @description That are used. */
-            outputs: components["schemas"]["StackOutputUse"][] | null;
-            /** @example stack:default/net */
-            stack: string;
-            /** @description There is a newer state than the last run that finished was given. */
-            unused?: boolean;
-        };
-        StackOutputUse: {
-            /** @example TF_VAR_vpc_id */
-            as: string;
-            output: string;
+        StackEnvironment: {
+            contexts: components["schemas"]["StackContext"][] | null;
+            /** @description The file of the repository that says how its stacks run, if it has one. */
+            file?: string;
+            files: components["schemas"]["SetFile"][] | null;
+            /** @description In the order in which they run. */
+            hooks: components["schemas"]["SetHook"][] | null;
+            /** @description The folder within the repository. */
+            path: string;
+            variables: components["schemas"]["SetVariable"][] | null;
+            warnings?: string[] | null;
+            /** @description Why a run would fail before it plans. */
+            wrong?: string;
         };
         Standing: {
             description?: string;
@@ -6602,19 +6605,13 @@ export interface components {
             position: number;
         };
         StartStackRunInputBody: {
-            /** @description Of a task: what is run beside the configuration, by sh. */
-            command?: string;
             /** @description Empty for the head of the stack's branch. */
             commit?: string;
-            /** @description Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given. */
-            dependents?: boolean;
-            /** @description Of drift: what is found is followed by a tracked run, which takes stack:apply. */
-            reconcile?: boolean;
             /**
              * @default tracked
              * @enum {string}
              */
-            type: "tracked" | "proposed" | "destroy" | "drift" | "task";
+            type: "tracked" | "proposed" | "destroy";
         };
         StateVersion: {
             actor: components["schemas"]["Actor"];
@@ -6807,19 +6804,6 @@ export interface components {
         TrustInputBody: {
             /** @description None take the trust back. */
             kinds: string[] | null;
-        };
-        TryPolicyInputBody: {
-            /** @description Whose input is tried. */
-            decision?: string;
-            /** @description An input of one's own instead. */
-            input?: unknown;
-            /** @description That of the decision when not given. */
-            point?: string;
-            /** @description The policy that it replaces; empty for a further one. */
-            policy?: string;
-            /** @description Empty: as the policy is now. */
-            rego?: string;
-            space?: string;
         };
         UpdateProposalInputBody: {
             /** @description Commit that was looked at: another one gives 412. */
@@ -7687,6 +7671,217 @@ export interface operations {
             };
         };
     };
+    listContexts: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListContext"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getContext: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContextDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listContextStacks: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListContextStack"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listDecisions: {
         parameters: {
             query?: {
@@ -7698,8 +7893,6 @@ export interface operations {
                 space?: string;
                 run?: string;
                 subject?: string;
-                /** @description Reference of a policy that was asked. */
-                policy?: string;
             };
             header?: never;
             path?: never;
@@ -12709,79 +12902,6 @@ export interface operations {
             };
         };
     };
-    listPolicies: {
-        parameters: {
-            query?: {
-                /** @description How many at most. */
-                limit?: number;
-                /** @description The next of the page before. */
-                cursor?: string;
-                point?: string;
-                /** @description Exactly this one. */
-                space?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListPolicy"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
     checkPolicy: {
         parameters: {
             query?: never;
@@ -12935,234 +13055,6 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    tryPolicy: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TryPolicyInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PolicyTry"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    getPolicy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PolicyDetail"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-        };
-    };
-    listPolicyPoints: {
-        parameters: {
-            query?: {
-                /** @description How many at most. */
-                limit?: number;
-                /** @description The next of the page before. */
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListPolicyPoint"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
-                };
-            };
-            /** @description Not Found */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21326,6 +21218,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Stack"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getStackEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackEnvironment"];
                 };
             };
             /** @description Unauthorized */

@@ -1,5 +1,6 @@
 import {
   IconBook2,
+  IconBraces,
   IconCirclePlus,
   IconDatabaseImport,
   IconFilePlus,
@@ -37,6 +38,7 @@ export interface PortalPage {
     | '/runs'
     | '/applications'
     | '/infrastructure'
+    | '/contexts'
     | '/graph'
     | '/search'
     | '/gaps'
@@ -77,6 +79,7 @@ export const portalPages: PortalPage[] = [
 
 /** Pages that the palette knows besides. */
 export const otherPages: PortalPage[] = [
+  { to: '/contexts', name: 'Contexts', about: 'What the runs of many stacks are given', icon: IconBraces },
   { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },

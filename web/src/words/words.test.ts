@@ -13,6 +13,7 @@ describe('references', () => {
   it('leads to the page of each kind', () => {
     expect(refPath('component:default/shop')).toBe('/catalog/component/default/shop');
     expect(refPath('stack:pay/infra')).toBe('/infrastructure/pay/infra');
+    expect(refPath('context:pay/aws')).toBe('/contexts/pay/aws');
     expect(refPath('application:pay/shop')).toBe('/applications/pay/shop');
     expect(refPath('run_01k2v6x8zq3m5n7p9r1s3t5v7x')).toBe('/runs/run_01k2v6x8zq3m5n7p9r1s3t5v7x');
     expect(refPath('pri_1')).toBeUndefined();

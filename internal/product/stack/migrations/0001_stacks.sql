@@ -74,11 +74,32 @@ CREATE TABLE stack_triggered (
 );
 CREATE INDEX stack_triggered_workflow ON stack_triggered (workflow, run);
 
+CREATE TABLE stack_contexts (
+  ref TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  head TEXT NOT NULL,    -- JSON: what of the spec decides which stacks have it
+  spec TEXT NOT NULL,
+  edit BIGINT NOT NULL,  -- how often what the document says was changed
+  editors TEXT NOT NULL, -- as of stacks
+  deleted INTEGER NOT NULL,
+  updated BIGINT NOT NULL
+);
+CREATE INDEX stack_contexts_space ON stack_contexts (space, ref);
+
+CREATE TABLE stack_applied_contexts ( -- those of the newest run that finished
+  stack TEXT NOT NULL,
+  context TEXT NOT NULL,
+  edit BIGINT NOT NULL,
+  PRIMARY KEY (stack, context)
+);
+
 -- +goose Down
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
 DROP TABLE stack_dependencies;
 DROP TABLE stack_triggered;
+DROP TABLE stack_applied_contexts;
+DROP TABLE stack_contexts;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;
 DROP TABLE stacks;

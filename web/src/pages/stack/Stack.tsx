@@ -1,4 +1,4 @@
-import { Alert } from '@mantine/core';
+import { Alert, Stack as Column, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { stack as stackQuery } from '../../api/queries';
@@ -9,6 +9,7 @@ import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { EnvironmentTab } from './EnvironmentTab';
 import { Lock } from './Lock';
 import { Neighbours } from './Neighbours';
 import { Outputs } from './Outputs';
@@ -19,6 +20,8 @@ const route = getRouteApi('/shell/infrastructure/$namespace/$name');
 
 export function StackPage() {
   const { namespace, name } = route.useParams();
+  const { tab = 'overview' } = route.useSearch();
+  const navigate = route.useNavigate();
   const query = useQuery(stackQuery(namespace, name));
   if (query.isLoadingError) {
     return (
@@ -55,31 +58,50 @@ export function StackPage() {
         </Alert>
       )}
       {stack.lock && <Lock stack={stack} lock={stack.lock} />}
-      <Section title="State">
-        {stack.state ? (
-          <Facts
-            items={[
-              ['Serial', stack.state.serial],
-              ['Resources', stack.state.resources],
-              ['Written by', stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name],
-              ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
-              ['Space', stack.space],
-            ]}
-          />
-        ) : (
-          <Empty title="No state yet">The first run that is applied writes it.</Empty>
-        )}
-      </Section>
-      {stack.state && <Outputs outputs={stack.state.outputs} />}
-      <Neighbours stack={stack} />
-      <Section title="Runs" flush>
-        <RunsOf
-          filter={{ subject: stack.ref }}
-          label={`Runs of ${stack.name}`}
-          none="Plan it to see what it would make."
-        />
-      </Section>
-      {stack.state && <States namespace={namespace} name={name} />}
+      <Tabs
+        value={tab}
+        onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="environment">Environment</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview">
+          <Column gap="lg">
+            <Section title="State">
+              {stack.state ? (
+                <Facts
+                  items={[
+                    ['Serial', stack.state.serial],
+                    ['Resources', stack.state.resources],
+                    ['Written by', stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name],
+                    ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
+                    ['Space', stack.space],
+                  ]}
+                />
+              ) : (
+                <Empty title="No state yet">The first run that is applied writes it.</Empty>
+              )}
+            </Section>
+            {stack.state && <Outputs outputs={stack.state.outputs} />}
+            <Neighbours stack={stack} />
+            <Section title="Runs" flush>
+              <RunsOf
+                filter={{ subject: stack.ref }}
+                label={`Runs of ${stack.name}`}
+                none="Plan it to see what it would make."
+              />
+            </Section>
+            {stack.state && <States namespace={namespace} name={name} />}
+          </Column>
+        </Tabs.Panel>
+        <Tabs.Panel value="environment">
+          <Column gap="lg">
+            <EnvironmentTab namespace={namespace} name={name} />
+          </Column>
+        </Tabs.Panel>
+      </Tabs>
     </Page>
   );
 }
