@@ -76,7 +76,7 @@ func TestAuthorsOfADocument(t *testing.T) {
 		"one person":                           {"3", 0, Editors{"pri_a": 1}, []string{"pri_a"}},
 		"all since what is applied":            {"3", 2, Editors{"pri_a": 2, "pri_b": 3, "pri_m": 4}, []string{"pri_b", "pri_m"}},
 		"with who pushed":                      {"2", 0, Editors{"pri_a": 1}, []string{"pusher3", "pri_a"}},
-		"nobody":                               {"3", 1, Editors{"pri_a": 1}, []string{unknownAuthor}},
+		"nobody":                               {"3", 1, Editors{"pri_a": 1}, nil},
 		"in the repository":                    {"1", 0, Editors{"commit:crew/net@2": 1}, []string{"pusher2", "pusher3"}},
 		"in a repository with nothing applied": {"", 0, Editors{"commit:crew/net@2": 1}, []string{"pusher1", "pusher2", "pusher3"}},
 		"in a commit that is applied":          {"2", 0, Editors{"commit:crew/net@2": 1}, []string{"pusher3", unknownAuthor}},

@@ -76,7 +76,7 @@ func afterInputs(v *run.View, in Input, n int) (ready bool, err error) {
 	case step.State == run.StepCanceled:
 		return false, v.To(canceled, step.Reason)
 	case step.State != run.StepSucceeded:
-		return false, v.To(failed, "taking the outputs of other stacks: "+step.Reason)
+		return false, end(v, in, failed, "taking the outputs of other stacks: "+step.Reason)
 	}
 	return true, nil
 }

@@ -1364,6 +1364,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Policies, by reference
+         * @description Permission: policy:read in the space or one below; others are left out.
+         */
+        get: operations["listPolicies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies/check": {
         parameters: {
             query?: never;
@@ -1398,6 +1418,66 @@ export interface paths {
          * @description Permission: policy:simulate.
          */
         post: operations["replayPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a policy says of a recorded input, or of another
+         * @description Permission: policy:simulate, and policy:read in the space of the decision.
+         */
+        post: operations["tryPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A policy with its source
+         * @description Permission: policy:read in the space or one below.
+         */
+        get: operations["getPolicy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What policies are asked, and which rules are read there
+         * @description Permission: none.
+         */
+        get: operations["listPolicyPoints"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3084,8 +3164,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start a run: tracked, proposed or destroy
-         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys.
+         * Start a run: tracked, proposed, destroy, drift or task
+         * @description Permission: stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task.
          */
         post: operations["startStackRun"];
         delete?: never;
@@ -5015,6 +5095,16 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListPolicy: {
+            items: components["schemas"]["Policy"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListPolicyPoint: {
+            items: components["schemas"]["PolicyPoint"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListPolicyTest: {
             items: components["schemas"]["PolicyTest"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5523,10 +5613,68 @@ export interface components {
             sensitive?: boolean;
             type?: string;
         };
+        Policy: {
+            description: string;
+            disabled?: boolean;
+            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
+            labels?: string[] | null;
+            /** @example plan */
+            point: string;
+            /** @example policy:default/four-eyes */
+            ref: string;
+            space: string;
+            subjects?: string[] | null;
+            /** @description Digest of its text. */
+            version: string;
+        };
+        PolicyDetail: {
+            description: string;
+            disabled?: boolean;
+            /** @description It is asked about what has one of them; with subjects, absent for all in its space and below. */
+            labels?: string[] | null;
+            /** @description The caller may try and replay policies. */
+            mayTry: boolean;
+            /** @example plan */
+            point: string;
+            /** @example policy:default/four-eyes */
+            ref: string;
+            rego: string;
+            space: string;
+            subjects?: string[] | null;
+            /** @description Digest of its text. */
+            version: string;
+        };
+        PolicyPoint: {
+            about: string;
+            name: string;
+            rules: string[] | null;
+        };
         PolicyTest: {
             error?: string;
             name: string;
             passed: boolean;
+        };
+        PolicyTry: {
+            /** @description What the decision was. */
+            before?: {
+                [key: string]: string[] | null;
+            };
+            /** @description Why it can't decide. */
+            error?: string;
+            /** @description What rules give that is more than words. */
+            gives?: {
+                [key: string]: unknown;
+            };
+            /** @description Functions that failed. */
+            notes?: string[] | null;
+            /** @description With what the other policies said in the decision. */
+            outcome: {
+                [key: string]: string[] | null;
+            };
+            /** @description What it says itself, by rule. */
+            says: {
+                [key: string]: string[] | null;
+            };
         };
         PreviewDiscoveryInputBody: {
             /** @description One document of kind Discovery, as YAML or JSON. */
@@ -5965,11 +6113,23 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description Decisions at the point that this part looked at.
+             */
+            looked: number;
+            /** @description Cursor of the next part; absent when all were looked at. */
+            next?: string;
+            /**
+             * Format: int64
              * @description Whose input is no longer kept.
              */
             skipped: number;
-            /** @description Time ran out before all were examined. */
+            /** @description Time ran out, or much has changed, before the limit; next goes on. */
             stopped: boolean;
+            /**
+             * Format: int64
+             * @description How many there are in all, told by the first part.
+             */
+            total?: number;
         };
         ReplayChange: {
             after: {
@@ -5981,7 +6141,12 @@ export interface components {
             decision: components["schemas"]["Decision"];
         };
         ReplayPolicyInputBody: {
-            /** Format: int64 */
+            /** @description The next of the part before. */
+            cursor?: string;
+            /**
+             * Format: int64
+             * @description How many decisions are looked at by this call; 10,000 when not given.
+             */
             limit?: number;
             point?: string;
             /** @description The policy that it replaces; empty for a further one. */
@@ -6517,9 +6682,15 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
-            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, unlock. */
+            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock. */
             can: string[] | null;
             component?: string;
+            /** @description Stacks that depend on it, as far as they may be read; of one stack, not in lists. */
+            dependents?: components["schemas"]["StackNeighbour"][] | null;
+            /** @description Stacks whose runs go first; of one stack, not in lists. */
+            dependsOn?: components["schemas"]["StackNeighbour"][] | null;
+            /** @description What the newest look found, or the newest run that applied; absent before the first. */
+            drift?: components["schemas"]["StackDrift"];
             /** @description Newest tracked or destroy run. */
             lastRun?: components["schemas"]["Run"];
             /** @description The engine's information on the lock of the state; absent when it is free. */
@@ -6528,6 +6699,11 @@ export interface components {
             message?: string;
             name: string;
             namespace: string;
+            /**
+             * Format: date-time
+             * @description When the first of its schedules is due.
+             */
+            next?: string;
             owner: string;
             path: string;
             /** @example stack:default/shop-infra */
@@ -6545,6 +6721,15 @@ export interface components {
             /** @example autoattach:eu */
             why: string;
         };
+        StackDrift: {
+            /** Format: date-time */
+            checked: string;
+            found: boolean;
+            /** @description That looked, or that applied. */
+            run: string;
+            /** @description What a plan would change. */
+            summary?: string;
+        };
         StackEnvironment: {
             contexts: components["schemas"]["StackContext"][] | null;
             /** @description The file of the repository that says how its stacks run, if it has one. */
@@ -6558,6 +6743,21 @@ export interface components {
             warnings?: string[] | null;
             /** @description Why a run would fail before it plans. */
             wrong?: string;
+        };
+        StackNeighbour: {
+            /** @description A run follows each run, also when no output has changed. */
+            always?: boolean;
+            /** @description That are used. */
+            outputs: components["schemas"]["StackOutputUse"][] | null;
+            /** @example stack:default/net */
+            stack: string;
+            /** @description There is a newer state than the last run that finished was given. */
+            unused?: boolean;
+        };
+        StackOutputUse: {
+            /** @example TF_VAR_vpc_id */
+            as: string;
+            output: string;
         };
         Standing: {
             description?: string;
@@ -6605,13 +6805,19 @@ export interface components {
             position: number;
         };
         StartStackRunInputBody: {
+            /** @description Of a task: what is run beside the configuration, by sh. */
+            command?: string;
             /** @description Empty for the head of the stack's branch. */
             commit?: string;
+            /** @description Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given. */
+            dependents?: boolean;
+            /** @description Of drift: what is found is followed by a tracked run, which takes stack:apply. */
+            reconcile?: boolean;
             /**
              * @default tracked
              * @enum {string}
              */
-            type: "tracked" | "proposed" | "destroy";
+            type: "tracked" | "proposed" | "destroy" | "drift" | "task";
         };
         StateVersion: {
             actor: components["schemas"]["Actor"];
@@ -6804,6 +7010,19 @@ export interface components {
         TrustInputBody: {
             /** @description None take the trust back. */
             kinds: string[] | null;
+        };
+        TryPolicyInputBody: {
+            /** @description Whose input is tried. */
+            decision?: string;
+            /** @description An input of one's own instead. */
+            input?: unknown;
+            /** @description That of the decision when not given. */
+            point?: string;
+            /** @description The policy that it replaces; empty for a further one. */
+            policy?: string;
+            /** @description Empty: as the policy is now. */
+            rego?: string;
+            space?: string;
         };
         UpdateProposalInputBody: {
             /** @description Commit that was looked at: another one gives 412. */
@@ -7893,6 +8112,8 @@ export interface operations {
                 space?: string;
                 run?: string;
                 subject?: string;
+                /** @description Reference of a policy that was asked. */
+                policy?: string;
             };
             header?: never;
             path?: never;
@@ -12902,6 +13123,79 @@ export interface operations {
             };
         };
     };
+    listPolicies: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                point?: string;
+                /** @description Exactly this one. */
+                space?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicy"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     checkPolicy: {
         parameters: {
             query?: never;
@@ -13055,6 +13349,234 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    tryPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryPolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyTry"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listPolicyPoints: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicyPoint"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
