@@ -121,7 +121,8 @@ func (p *play) cancel() {
 // confirmedBy tells whether the plan of this round was let through: by a person, or by the stack's own word.
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
-	if p.in.Autodeploy && v.Approved && p.in.Type == Tracked && len(v.Warn) == 0 {
+	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed
+	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 {
 		return true
 	}
 	judged := p.step("judge")
@@ -205,6 +206,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 			Type: rapid.SampledFrom([]string{Tracked, Proposed, Destroy}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
 			Autodeploy: rapid.Bool().Draw(rt, "autodeploy"),
 		}}
+		if rapid.Bool().Draw(rt, "uploaded") {
+			p.in.Upload = &Upload{Blob: "sha256:x", AutoApply: rapid.Bool().Draw(rt, "asked")}
+		}
 		raw, err := json.Marshal(p.in)
 		if err != nil {
 			rt.Fatal(err)

@@ -43,6 +43,7 @@ type Documents interface {
 type Sealer interface {
 	Seal(plain []byte) ([]byte, error)
 	Open(sealed []byte) ([]byte, error)
+	Sealing(plain io.Reader) io.ReadCloser
 	Opening(sealed io.Reader) (io.Reader, error)
 }
 
@@ -231,6 +232,9 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	if err != nil {
 		return run.Run{}, err
 	}
+	if stack.Remote() {
+		return s.startRemote(ctx, stack, kind, commit)
+	}
 	if stack.Deleted {
 		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
 	}
@@ -246,7 +250,7 @@ func (s *Service) Start(ctx context.Context, r ref.Entity, kind, commit string) 
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors)
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", authors, nil)
 		return err
 	})
 	return created, err
@@ -288,9 +292,9 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 }
 
 // start makes a run; with an author it is theirs, else the caller's.
-func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string) (run.Run, bool, error) {
+func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, authors []string, up *Upload) (run.Run, bool, error) {
 	in := Input{
-		Authors: authors, Edit: stack.Edit,
+		Authors: authors, Edit: stack.Edit, Upload: up,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy, Variables: stack.Spec.Variables,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 	}
@@ -305,6 +309,9 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Kind: RunKind, Space: stack.Space, Subject: stack.Ref.String(), Input: in, Key: key, Actor: author,
 		Title:  title(kind, stack.Ref),
 		Source: run.Source{Repository: stack.Repository, Commit: commit, Ref: "refs/heads/" + stack.Branch},
+	}
+	if up != nil {
+		n.Source = run.Source{}
 	}
 	if stack.Spec.Component != "" {
 		if c, err := ref.Parse(stack.Spec.Component, "component", stack.Ref.Namespace); err == nil {

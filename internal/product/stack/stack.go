@@ -58,6 +58,9 @@ type Stack struct {
 	text string // Spec as it is kept
 }
 
+// Remote tells whether the stack has no repository: what it plans and applies is uploaded.
+func (s Stack) Remote() bool { return s.Repository == "" }
+
 // LockName is the lock that tracked runs of a stack hold.
 func LockName(stack ref.Entity) string { return "stack:" + stack.String() }
 
@@ -74,6 +77,7 @@ type Input struct {
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
+	Upload     *Upload           `json:"upload,omitempty"`  // instead of the repository's commit
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -246,8 +250,8 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return v.To(finished, verdict.Summary.String())
 	case verdict.Summary.Empty():
 		return v.To(finished, "nothing to change")
-	case in.Autodeploy && verdict.Approved && len(verdict.Warn) == 0 && in.Type == Tracked:
-		return v.To(confirmed, "applied without review, as the stack says")
+	case in.unreviewed() != "" && verdict.Approved && len(verdict.Warn) == 0:
+		return v.To(confirmed, in.unreviewed())
 	}
 	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
 }
