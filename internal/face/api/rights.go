@@ -90,6 +90,7 @@ func rights() map[string]string {
 		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
 
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys",
+		"uploadConfiguration": "stack:plan", "listConfigurations": "stack:read",
 		"unlockStack":  "stack:state and stack:unlock",
 		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
 		"listTriggerEvents": "entity:read",

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -24,6 +25,7 @@ func (a *API) stackRoutes() {
 	op := operation("startStackRun", http.MethodPost, "/stacks/{namespace}/{name}/runs", "stacks", "Start a run: tracked, proposed or destroy")
 	op.DefaultStatus = 201
 	register(a, op, a.startStackRun)
+	a.stackUploadRoutes()
 	register(a, operation("unlockStack", http.MethodPost, "/stacks/{namespace}/{name}/unlock", "stacks", "Free the lock of a stack's state, whoever holds it"), a.unlockStack)
 }
 
@@ -127,11 +129,19 @@ type startStackRunInput struct {
 	Body struct {
 		Type   string `json:"type,omitempty" enum:"tracked,proposed,destroy" default:"tracked"`
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
+
+		Configuration string `json:"configuration,omitempty" maxLength:"64" doc:"Of an uploaded folder, instead of a commit."`
 	}
 }
 
 func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagged[RunDetail], error) {
-	r, err := a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
+	var r run.Run
+	var err error
+	if in.Body.Configuration == "" {
+		r, err = a.Stacks.Start(ctx, in.ref("stack"), in.Body.Type, in.Body.Commit)
+	} else {
+		r, err = a.Stacks.StartUpload(ctx, in.ref("stack"), stack.UploadRun{Type: in.Body.Type, Configuration: in.Body.Configuration, Commit: in.Body.Commit})
+	}
 	if err != nil {
 		return nil, err
 	}

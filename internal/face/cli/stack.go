@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -36,9 +37,15 @@ func (s *state) stackList() *cobra.Command {
 }
 
 func (s *state) stackStart(use, kind, what string) *cobra.Command {
-	var commit string
-	var wait bool
+	var commit, folder string
+	var wait, detailed bool
 	c := s.verb(use+" [NAMESPACE/]NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		if folder != "" {
+			if commit != "" {
+				return Usage(errors.New("--local plans a folder, and --commit a commit; keep one of them"))
+			}
+			return s.local(c, api, args[0], folder, detailed)
+		}
 		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]string{"type": kind, "commit": commit})
 		if err != nil {
 			return err
@@ -52,6 +59,12 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 	c.Example = fmt.Sprintf("  roadbed stack %s shop-infra --wait\n  roadbed stack %[1]s payments/shop-infra --commit 1f0c2a9", use)
 	c.Flags().StringVar(&commit, "commit", "", "`commit` to plan; the head of the stack's branch when not given")
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
+	if kind == "proposed" {
+		c.Long = what + ", a commit of the repository or, with --local, a folder of this machine as it is. " + localHelp + waitHelp + " With\n--detailed-exitcode, 2 the plan of the folder has changes."
+		c.Example += "\n  roadbed stack plan shop-infra --local . --detailed-exitcode"
+		c.Flags().StringVar(&folder, "local", "", "plan this `folder`, which is sent, and follow its log")
+		c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "with --local: exit with 2 when there are changes")
+	}
 	return c
 }
 
