@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +28,7 @@ import (
 func remotes(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	if built := filepath.Join(stack.BuiltEngine(), "tofu"); exec.Command(built, "version").Run() == nil {
+	if built := filepath.Join(stack.BuiltEngine(), "tofu"); exec.CommandContext(t.Context(), built, "version").Run() == nil {
 		found["tofu"] = built
 	} else {
 		lacktest.Log(t, "there is no tofu; run make tools")
@@ -49,7 +50,7 @@ type desktop struct {
 	environment   []string
 	g             *ground
 	authority     string
-	configuration string
+	configuration string // file of the engine's own
 }
 
 // eachDesktop tells a story with each client, at a server of its own that asks for no second pair of eyes.
@@ -189,7 +190,7 @@ func TestCloudBlocksPlanAndApplyHere(t *testing.T) {
 			if got := d.runs(0, "", "output", "-raw", "region"); got != `thr"ee` {
 				d.t.Errorf("the variable of the command line gives %s", got)
 			}
-			d.runs(0, "must be replaced", "plan", "-target=terraform_data.a", "-replace=terraform_data.a")
+			d.runs(0, "will be replaced, as requested", "plan", "-target=terraform_data.a", "-replace=terraform_data.a")
 			if block.name == "net" { // the older backend has none
 				d.runs(0, "", "plan", "-out=saved")
 				d.runs(0, "Apply complete", "apply", "saved")
@@ -214,7 +215,7 @@ func TestWorkspacesAreKeptApart(t *testing.T) {
 		d.runs(0, "* shop-one", "workspace", "list")
 		d.runs(0, "1 added", "apply", "-auto-approve")
 		d.runs(0, "", "workspace", "select", "shop-two")
-		d.runs(0, "", "state", "list")
+		d.runs(1, "No state file was found", "state", "list")
 		d.runs(0, "", "workspace", "select", "shop-one")
 		d.runs(0, "terraform_data.b", "state", "mv", "terraform_data.a", "terraform_data.b")
 		d.runs(0, "terraform_data.b", "state", "list")
@@ -311,10 +312,8 @@ func TestARemoteRunIsConfirmedElsewhereOrStoppedHere(t *testing.T) {
 // TestATerminalSignsIn by the browser of a person who has signed in.
 func TestATerminalSignsIn(t *testing.T) {
 	eachDesktop(t, func(d *desktop) {
-		if err := os.Remove(d.configuration); err != nil {
-			d.t.Fatal(err)
-		}
-		write(d.t, d.configuration, "")
+		// What login keeps is read where no other configuration is named.
+		d.environment = slices.DeleteFunc(d.environment, func(v string) bool { return strings.HasPrefix(v, "TF_CLI_CONFIG_FILE=") })
 		jar, err := cookiejar.New(nil)
 		if err != nil {
 			d.t.Fatal(err)
@@ -336,7 +335,8 @@ func TestATerminalSignsIn(t *testing.T) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		c.Stdout, c.Stderr = nil, nil
+		wrong := &bytes.Buffer{}
+		c.Stdout, c.Stderr = nil, wrong
 		out, err := c.StdoutPipe()
 		if err != nil {
 			d.t.Fatal(err)
@@ -363,7 +363,7 @@ func TestATerminalSignsIn(t *testing.T) {
 			d.t.Fatal(err)
 		}
 		if err := c.Wait(); err != nil {
-			d.t.Fatalf("login ends with %v\n%s%s", err, said, rest)
+			d.t.Fatalf("login ends with %v\n%s%s%s", err, said, rest, wrong)
 		}
 		d.files(map[string]string{"main.tf": d.cloud(`name = "net"`) + remoteInfra})
 		d.runs(0, "", "init")

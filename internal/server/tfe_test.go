@@ -317,7 +317,8 @@ func TestTheRemoteProtocolShowsNothingOfOtherSpaces(t *testing.T) {
 		// A link ends with the token that asked for it.
 		plan := alice.wants(200, "GET", "plans/plan-"+own, "")
 		alice.wholeLog(plan.text("log-read-url"), 65536)
-		alice.wants(404, "GET", strings.Replace(plan.text("log-read-url"), "plan-logs", "state-uploads", 1)+"x", "")
+		alice.wants(404, "GET", plan.text("log-read-url")+"x", "")
+		alice.wants(404, "PUT", strings.Replace(plan.text("log-read-url"), "plan-logs", "state-uploads", 1), "") // it opens nothing else
 		tokens, err := client.All[client.Token](t.Context(), g.admin, "/tokens", url.Values{"owner": {"user:default/alice"}})
 		if err != nil {
 			t.Fatal(err)

@@ -139,7 +139,7 @@ func packFile(archive *tar.Writer, folder, name string) error {
 		return err
 	}
 	h := &tar.Header{Name: name, Mode: 0o644, Typeflag: tar.TypeReg, Size: info.Size(), Format: tar.FormatPAX}
-	if info.Mode()&0o111 != 0 {
+	if info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 		h.Mode = 0o755
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {

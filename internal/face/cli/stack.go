@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ func (s *state) stackList() *cobra.Command {
 				if k.State != nil {
 					resources = k.State.Resources
 				}
-				return []any{k.Ref, k.Repository, k.Path, last, resources}
+				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, resources}
 			},
 			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
 		}, nil

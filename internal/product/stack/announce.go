@@ -33,6 +33,13 @@ func (s *Service) AnnounceState(ctx context.Context, r ref.Entity, serial int64,
 		if _, err := tx.Exec(ctx, "DELETE FROM stack_pending_states WHERE stack = $1 AND created < $2", r.String(), store.Micros(now.Add(-24*time.Hour))); err != nil {
 			return fault.Wrap(err, "forget old states of %s", r)
 		}
+		n := 0
+		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_pending_states WHERE stack = $1 AND state = ''", r.String()).Scan(&n); err != nil {
+			return err
+		}
+		if n >= mostPending {
+			return fault.Errorf(fault.Exhausted, "%d states of %s were announced and not sent; send one of them, or come back tomorrow", n, r)
+		}
 		_, err := tx.Exec(ctx, "INSERT INTO stack_pending_states (id, stack, serial, md5, actor, state, created) VALUES ($1,$2,$3,$4,$5,'',$6)",
 			id, r.String(), serial, sum, actor.From(ctx).ID, store.Micros(now))
 		return fault.Wrap(err, "announce a state of %s", r)

@@ -57,7 +57,7 @@ const (
 
 const (
 	configurationID      = "cfg"
-	configurationColumns = "id, stack, status, error, speculative, digest, blob, size, entries, actor, created"
+	configurationColumns = "id, stack, status, error, speculative, digest, kept, size, entries, actor, created"
 )
 
 func scanConfiguration(row store.Row) (Configuration, error) {
@@ -231,7 +231,7 @@ func (s *Service) refused(ctx context.Context, id string, why error) error {
 // of the same stack is kept once.
 func (s *Service) uploaded(ctx context.Context, sent Configuration, f io.ReadSeeker) (c Configuration, err error) {
 	same := func(tx *store.Tx) (string, error) {
-		return optionalText(tx.QueryRow(ctx, "SELECT blob FROM stack_configurations WHERE stack = $1 AND digest = $2 AND status = 'uploaded' LIMIT 1", sent.Stack.String(), sent.Digest))
+		return optionalText(tx.QueryRow(ctx, "SELECT kept FROM stack_configurations WHERE stack = $1 AND digest = $2 AND status = 'uploaded' LIMIT 1", sent.Stack.String(), sent.Digest))
 	}
 	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		sent.blob, err = same(tx)
@@ -250,7 +250,7 @@ func (s *Service) uploaded(ctx context.Context, sent Configuration, f io.ReadSee
 		}
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'uploaded', error = '', digest = $2, blob = $3, size = $4, entries = $5 WHERE id = $1 AND status <> 'uploaded'",
+		_, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'uploaded', error = '', digest = $2, kept = $3, size = $4, entries = $5 WHERE id = $1 AND status <> 'uploaded'",
 			sent.ID, sent.Digest, sent.blob, sent.Size, sent.Entries)
 		if err != nil {
 			return fault.Wrap(err, "keep configuration %s", sent.ID)

@@ -59,7 +59,7 @@ CREATE TABLE stack_configurations (
   error TEXT NOT NULL,
   speculative INTEGER NOT NULL,
   digest TEXT NOT NULL, -- of the archive as it was sent
-  blob TEXT NOT NULL,   -- of the same, sealed
+  kept TEXT NOT NULL,   -- digest of the same, sealed, in the blobs
   size BIGINT NOT NULL,
   entries INTEGER NOT NULL,
   actor TEXT NOT NULL,
