@@ -50,6 +50,7 @@ type desktop struct {
 	environment   []string
 	g             *ground
 	authority     string
+	home          string
 	configuration string // file of the engine's own
 }
 
@@ -66,8 +67,9 @@ func eachDesktop(t *testing.T, story func(d *desktop)) {
 			_, port, _ := strings.Cut(address, ":")
 			d := &desktop{t: t, program: program, dir: t.TempDir(), host: "localhost:" + port, authority: filepath.Join(o.Data, "ca.pem")}
 			d.g = groundAt(t, "http://"+address, o.AdminToken)
+			d.home = t.TempDir()
 			d.configuration = filepath.Join(t.TempDir(), "cli.rc")
-			d.environment = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SSL_CERT_FILE=" + d.authority, "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=" + d.configuration, "TF_CLI_ARGS=-no-color"}
+			d.environment = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.home, "SSL_CERT_FILE=" + d.authority, "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=" + d.configuration, "TF_CLI_ARGS=-no-color"}
 			d.as("admin")
 			story(d)
 		})
@@ -186,7 +188,13 @@ func TestCloudBlocksPlanAndApplyHere(t *testing.T) {
 			d.files(map[string]string{"zone.auto.tfvars": "region = \"two\"\n"})
 			d.told(1, "discarded", "no\n", nil, "apply")
 			d.g.wantRun(d.lastRun("stack:default/"+block.name), "discarded", "")
-			d.told(0, "1 changed", "yes\n", nil, "apply", "-var", `region=thr"ee`)
+			if block.name == "net" {
+				d.told(0, "1 changed", "yes\n", nil, "apply", "-var", `region=thr"ee`)
+			} else { // the older backend takes none
+				d.files(map[string]string{"zone.auto.tfvars": `region = "thr\"ee"`})
+				d.told(0, "1 changed", "yes\n", nil, "apply")
+				d.files(map[string]string{"zone.auto.tfvars": `region = "two"`})
+			}
 			if got := d.runs(0, "", "output", "-raw", "region"); got != `thr"ee` {
 				d.t.Errorf("the variable of the command line gives %s", got)
 			}
@@ -313,6 +321,9 @@ func TestARemoteRunIsConfirmedElsewhereOrStoppedHere(t *testing.T) {
 func TestATerminalSignsIn(t *testing.T) {
 	eachDesktop(t, func(d *desktop) {
 		// What login keeps is read where no other configuration is named.
+		if err := os.MkdirAll(filepath.Join(d.home, ".terraform.d"), 0o700); err != nil {
+			d.t.Fatal(err)
+		}
 		d.environment = slices.DeleteFunc(d.environment, func(v string) bool { return strings.HasPrefix(v, "TF_CLI_CONFIG_FILE=") })
 		jar, err := cookiejar.New(nil)
 		if err != nil {
