@@ -95,7 +95,7 @@ func (c *Client) Ready(ctx context.Context) error {
 }
 
 // Do calls the API: path is below /api/v1, with what is variable in it escaped (url.PathEscape), in becomes the body as
-// JSON (nil for none), and the answer is read into out (nil to drop it; a *[]byte takes it as it is, such as a log).
+// JSON (nil for none; a Raw as it is), and the answer is read into out (nil to drop it; a *[]byte takes it as it is, such as a log).
 //
 // Any method but GET carries a key by which the server does it once, however often it arrives. So a request whose
 // connection broke before the answer came is sent again, four times within ten seconds; a server that was not there to
@@ -132,9 +132,16 @@ func whole(r io.Reader, limit int64) ([]byte, error) {
 	return data, err
 }
 
+// Raw is a body that is sent as it is. It comes from the beginning at each call of Open.
+type Raw struct {
+	Type string // such as application/gzip
+	Open func() (io.ReadCloser, error)
+}
+
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any, accept string) (*http.Response, error) {
 	var body []byte
-	if in != nil {
+	raw, isRaw := in.(Raw)
+	if in != nil && !isRaw {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
@@ -151,12 +158,21 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if in != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	if isRaw {
+		request.Header.Set("Content-Type", raw.Type)
+		request.ContentLength, request.GetBody = -1, raw.Open
+		if request.Body, err = raw.Open(); err != nil {
+			return nil, err
+		}
+	}
 	request.Header.Set("Accept", accept)
 	if c.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	if method != http.MethodGet {
-		request.Header.Set("Idempotency-Key", rand.Text())
+		if !isRaw { // the server does not keep it to compare
+			request.Header.Set("Idempotency-Key", rand.Text())
+		}
 		if c.seen != "" {
 			request.Header.Set("If-Match", `"`+c.seen+`"`)
 		}

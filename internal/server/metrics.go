@@ -136,7 +136,7 @@ func (h *House) area(r *http.Request) string {
 	if h.Node.Serves(r.Host) {
 		return "application"
 	}
-	for _, area := range []string{"api/v1", "api/state", "api/catalog", "git", "hooks", "v2", "metrics", "healthz", "readyz"} {
+	for _, area := range []string{"api/v1", "api/v2", "api/state", "api/catalog", "git", "hooks", "v2", "metrics", "healthz", "readyz"} {
 		if strings.HasPrefix(r.URL.Path, "/"+area) {
 			return area
 		}

@@ -34,6 +34,7 @@ func (h *House) Handler() http.Handler {
 	mux, native := h.protocols()
 	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
 	mux.Handle(scimface.Prefix, h.scim())
+	h.remote(mux)
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}

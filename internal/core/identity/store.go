@@ -330,6 +330,7 @@ func saveUses(ctx context.Context, tx *store.Tx, uses map[string]time.Time) erro
 func deleteExpired(ctx context.Context, tx *store.Tx, now time.Time) error {
 	for _, statement := range []string{
 		`DELETE FROM identity_links WHERE expires <= $1`,
+		`DELETE FROM identity_grants WHERE expires <= $1`,
 		`DELETE FROM identity_workloads WHERE expires <= $1`,
 		`DELETE FROM identity_sessions WHERE expires <= $1`,
 	} {

@@ -92,8 +92,9 @@ func rights() map[string]string {
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task",
 		"unlockStack": "stack:state and stack:unlock", "getStackEnvironment": "stack:read; checksums of secrets take secret:read where they are",
 		"listContexts": "stack:read; others are left out", "getContext": "stack:read; checksums of secrets take secret:read where they are",
-		"listContextStacks": "stack:read; stacks that the caller may not read are left out",
-		"lintWorkflow":      "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
+		"listContextStacks":   "stack:read; stacks that the caller may not read are left out",
+		"uploadConfiguration": "stack:plan", "listConfigurations": "stack:read",
+		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
 		"listTriggerEvents": "entity:read",
 
 		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",

@@ -43,6 +43,12 @@ func overTLS(ctx context.Context) bool { return originOf(ctx).tls }
 
 func baseURL(ctx context.Context) string { return originOf(ctx).base }
 
+// BaseOf gives how the client reached the server, without a slash at the end, to faces that stand behind WithOrigin.
+func BaseOf(ctx context.Context) string { return baseURL(ctx) }
+
+// SecureOf tells such faces whether it did so by TLS, as browsers see it.
+func SecureOf(ctx context.Context) bool { return overTLS(ctx) }
+
 // hostOf is the server's address as the client knows it, with its port.
 func hostOf(ctx context.Context) string {
 	_, host, _ := strings.Cut(originOf(ctx).base, "://")

@@ -27,6 +27,7 @@ func (a *API) stackRoutes() {
 	op := operation("startStackRun", http.MethodPost, "/stacks/{namespace}/{name}/runs", "stacks", "Start a run: tracked, proposed, destroy, drift or task")
 	op.DefaultStatus = 201
 	register(a, op, a.startStackRun)
+	a.stackUploadRoutes()
 	register(a, operation("unlockStack", http.MethodPost, "/stacks/{namespace}/{name}/unlock", "stacks", "Free the lock of a stack's state, whoever holds it"), a.unlockStack)
 }
 
@@ -154,21 +155,27 @@ type startStackRunInput struct {
 		Type   string `json:"type,omitempty" enum:"tracked,proposed,destroy,drift,task" default:"tracked"`
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
 
-		Command    string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
-		Reconcile  bool   `json:"reconcile,omitempty" doc:"Of drift: what is found is followed by a tracked run, which takes stack:apply."`
-		Dependents bool   `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
+		Command       string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
+		Reconcile     bool   `json:"reconcile,omitempty" doc:"Of drift: what is found is followed by a tracked run, which takes stack:apply."`
+		Dependents    bool   `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
+		Configuration string `json:"configuration,omitempty" maxLength:"64" doc:"Of an uploaded folder, instead of a commit."`
 	}
 }
 
 func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagged[RunDetail], error) {
-	if in.Body.Dependents && (in.Body.Type != stack.Destroy || in.Body.Commit != "") {
+	if in.Body.Dependents && (in.Body.Type != stack.Destroy || in.Body.Commit != "" || in.Body.Configuration != "") {
 		return nil, fault.Errorf(fault.Invalid, "dependents go with a destroy run at the head of the branch; leave them out, or write type destroy and no commit")
 	}
 	var r run.Run
 	var err error
-	if in.Body.Dependents {
+	switch {
+	case in.Body.Dependents:
 		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
-	} else {
+	case in.Body.Configuration != "" && (in.Body.Command != "" || in.Body.Reconcile):
+		err = fault.Errorf(fault.Invalid, "a command goes with a task and reconcile with drift, and neither with an uploaded folder; leave them out")
+	case in.Body.Configuration != "":
+		r, err = a.Stacks.StartUpload(ctx, in.ref("stack"), stack.UploadRun{Type: in.Body.Type, Configuration: in.Body.Configuration, Commit: in.Body.Commit})
+	default:
 		r, err = a.Stacks.Begin(ctx, in.ref("stack"), stack.Order{Type: in.Body.Type, Commit: in.Body.Commit, Command: in.Body.Command, Reconcile: in.Body.Reconcile})
 	}
 	if err != nil {

@@ -121,6 +121,7 @@ type (
 	Space             = client.Space
 	SpaceRights       = client.SpaceRights
 	Stack             = client.Stack
+	Configuration     = client.Configuration
 	StateVersion      = client.StateVersion
 	Status            = client.Status
 	Step              = client.Step

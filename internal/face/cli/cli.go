@@ -30,6 +30,7 @@ const (
 	exitDenied   = 3
 	exitNotFound = 4
 	exitConflict = 5
+	exitChanges  = 2  // of a preview that was asked for it, as with the engines' own -detailed-exitcode
 	exitWaiting  = 10 // a run waits for approval
 	exitStopped  = 130
 )
@@ -115,6 +116,9 @@ func Run(root *cobra.Command, args []string) int {
 	}
 	if errors.Is(err, errWaiting) {
 		return exitWaiting
+	}
+	if errors.Is(err, errChanges) {
+		return exitChanges
 	}
 	if errors.Is(err, context.Canceled) { // by a signal: nothing else ends the context of a verb
 		fmt.Fprintln(root.ErrOrStderr(), "roadbed: stopped")

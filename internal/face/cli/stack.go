@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -30,7 +32,7 @@ func (s *state) stackList() *cobra.Command {
 				if k.State != nil {
 					resources = k.State.Resources
 				}
-				return []any{k.Ref, k.Repository, k.Path, last, resources}
+				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, resources}
 			},
 			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
 		}, nil
@@ -38,9 +40,15 @@ func (s *state) stackList() *cobra.Command {
 }
 
 func (s *state) stackStart(use, kind, what string) *cobra.Command {
-	var commit string
-	var wait, dependents, reconcile bool
+	var commit, folder string
+	var wait, detailed, dependents, reconcile bool
 	c := s.verb(use+" [NAMESPACE/]NAME", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		if folder != "" {
+			if commit != "" {
+				return Usage(errors.New("--local plans a folder, and --commit a commit; keep one of them"))
+			}
+			return s.local(c, api, args[0], folder, detailed)
+		}
 		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]any{"type": kind, "commit": commit, "dependents": dependents, "reconcile": reconcile})
 		if err != nil {
 			return err
@@ -63,6 +71,12 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 		c.Flags().BoolVar(&dependents, "dependents", false, "destroy what depends on it first")
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
+	if kind == "proposed" {
+		c.Long = what + ", a commit of the repository or, with --local, a folder of this machine as it is. " + localHelp + waitHelp + " With\n--detailed-exitcode, 2 the plan of the folder has changes."
+		c.Example += "\n  roadbed stack plan shop-infra --local . --detailed-exitcode"
+		c.Flags().StringVar(&folder, "local", "", "plan this `folder`, which is sent, and follow its log")
+		c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "with --local: exit with 2 when there are changes")
+	}
 	return c
 }
 

@@ -43,8 +43,12 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 	}
 	for _, name := range all {
 		other, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+		var depends Stack
 		if err == nil {
-			_, err = s.begins(ctx, other, Destroy)
+			depends, err = s.begins(ctx, other, Destroy)
+		}
+		if err == nil && depends.Remote() {
+			err = fault.Errorf(fault.Conflict, "it has no repository; destroy it first, with its own folder")
 		}
 		if err != nil {
 			return run.Run{}, fault.Wrap(err, "destroy %s, which depends on %s", name, r)

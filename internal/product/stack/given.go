@@ -230,6 +230,30 @@ type prepared struct {
 
 // prepare finds what a run of a stack at a commit is given, and whose changes that are.
 func (s *Service) prepare(ctx context.Context, stack Stack, commit string) (prepared, error) {
+	p, err := s.prepareGiven(ctx, stack, commit)
+	if err != nil {
+		return p, err
+	}
+	if p.authors, err = s.authors(ctx, stack, commit); err != nil {
+		return p, err
+	}
+	p.authors, err = s.contextAuthors(ctx, stack, commit, p)
+	return p, err
+}
+
+// prepareUpload is prepare for a run of an uploaded folder, in which nothing is looked for.
+func (s *Service) prepareUpload(ctx context.Context, stack Stack, c Configuration) (prepared, error) {
+	p, err := s.prepareGiven(ctx, stack, "")
+	if err != nil {
+		return p, err
+	}
+	p.authors = uploadAuthors(stack, c)
+	p.authors, err = s.contextAuthors(ctx, stack, "", p)
+	return p, err
+}
+
+// prepareGiven finds what a run is given, of which the files are kept.
+func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) (prepared, error) {
 	p := prepared{}
 	var err error
 	if p.env, p.up, err = s.environment(ctx, stack, commit); err != nil {
@@ -255,11 +279,7 @@ func (s *Service) prepare(ctx context.Context, stack Stack, commit string) (prep
 		}
 		p.given.Files = append(p.given.Files, m)
 	}
-	if p.authors, err = s.authors(ctx, stack, commit); err != nil {
-		return p, err
-	}
-	p.authors, err = s.contextAuthors(ctx, stack, commit, p)
-	return p, err
+	return p, nil
 }
 
 // environment gives what a run of a stack at a commit is given.
@@ -285,7 +305,10 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 	if err != nil {
 		return e, nil, err
 	}
-	c, err := s.readConfiguration(ctx, stack.Repository, commit)
+	var c configuration
+	if commit != "" {
+		c, err = s.readConfiguration(ctx, stack.Repository, commit)
+	}
 	wrong := ""
 	if fault.Is(err, fault.Invalid) {
 		wrong, err = fault.Message(err), nil
@@ -380,9 +403,11 @@ func (s *Service) Environment(ctx context.Context, r ref.Entity) (Environment, e
 	if err := s.mayRead(ctx, stack); err != nil {
 		return Environment{}, err
 	}
-	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
-	if err != nil {
-		return Environment{}, fault.Wrap(err, "find the head of %s", stack.Branch)
+	head := ""
+	if !stack.Remote() {
+		if head, err = s.Repositories.Head(ctx, stack.Repository, stack.Branch); err != nil {
+			return Environment{}, fault.Wrap(err, "find the head of %s", stack.Branch)
+		}
 	}
 	e, _, err := s.environment(ctx, stack, head)
 	return e, err

@@ -200,6 +200,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	case Proposed, Drift: // it changes nothing, and must not hold up what does
 		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
 	}
+	in.Upload.planArgs(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
@@ -290,11 +291,10 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Argv:    []string{"/bin/sh", "-c", script},
 		Dir:     path.Join("/work/source", in.Path),
 		Env:     env,
-		Sources: []worker.Source{{Path: "source", Repository: r.Source.Repository, Commit: r.Source.Commit}},
-		Files: []worker.File{
-			{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
-			{Path: "engine.rc", Content: engineConfig, Mode: 0o600},
-		},
+		Sources: []worker.Source{in.source(r)},
+		Files: append(in.files(),
+			worker.File{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
+			worker.File{Path: "engine.rc", Content: engineConfig, Mode: 0o600}),
 		Tools:  []string{ToolEngine},
 		Door:   true,
 		Sealed: true, // a plan holds sensitive values in the clear

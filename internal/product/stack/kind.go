@@ -37,7 +37,8 @@ type Spec struct {
 
 // Source is where a stack's configuration lives.
 type Source struct {
-	Repository string `json:"repository"` // NAMESPACE/NAME
+	Repository string `json:"repository,omitempty"` // NAMESPACE/NAME
+	Upload     bool   `json:"upload,omitempty"`     // instead of a repository: what is planned and applied is uploaded
 	Branch     string `json:"branch,omitempty"`
 	Path       string `json:"path,omitempty"`
 }
@@ -88,10 +89,14 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	if spec.Owner == "" {
 		bad("is missing", "name the group that owns it, such as group:default/payments", "spec", "owner")
 	}
-	if !repository.MatchString(spec.Source.Repository) {
-		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.Repository), "write NAMESPACE/NAME", "spec", "source", "repository")
+	switch {
+	case spec.Source.Upload && (spec.Source.Repository != "" || spec.Source.Branch != ""):
+		bad("has both upload and a repository", "keep one of them", "spec", "source")
+	case spec.Source.Upload:
+	case !repository.MatchString(spec.Source.Repository):
+		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.Repository), "write NAMESPACE/NAME, or upload: true for a stack whose folder is uploaded", "spec", "source", "repository")
 	}
-	if spec.Source.Branch == "" {
+	if spec.Source.Branch == "" && !spec.Source.Upload {
 		spec.Source.Branch = "main"
 	}
 	if p := spec.Source.Path; p != "" {
@@ -238,6 +243,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		return err
 	}
 	if err := s.schedule(ctx, tx, c.Ref, spec, s.Now()); err != nil {
+		return err
+	}
+	if err := s.keepWorkspace(ctx, tx, c); err != nil {
 		return err
 	}
 	return s.look(ctx, tx, c.Ref)

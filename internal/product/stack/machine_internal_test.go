@@ -127,7 +127,8 @@ func (p *play) cancel() {
 // confirmedBy tells whether the plan of this round was let through: by a person, or by the stack's own word.
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
-	if p.in.Autodeploy && v.Approved && p.in.Type == Tracked && len(v.Warn) == 0 {
+	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed
+	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 {
 		return true
 	}
 	judged := p.step("judge")
@@ -230,6 +231,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		}
 		if rapid.Bool().Draw(rt, "after") {
 			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
+		}
+		if rapid.Bool().Draw(rt, "uploaded") {
+			p.in.Upload = &Upload{Blob: "sha256:x", AutoApply: rapid.Bool().Draw(rt, "asked")}
 		}
 		raw, err := json.Marshal(p.in)
 		if err != nil {

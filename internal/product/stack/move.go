@@ -33,6 +33,9 @@ func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change,
 	if err != nil {
 		return fault.Wrap(err, "forget the states of %s", c.Ref)
 	}
+	if err := forgetWorkspace(ctx, tx, c.Ref); err != nil {
+		return err
+	}
 	return s.note(ctx, tx, before, "stack.forgotten", "", map[string]any{"states": versions})
 }
 

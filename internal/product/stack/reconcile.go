@@ -193,6 +193,9 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if stack.Remote() {
+		return s.say(ctx, stack, nil)
+	}
 	if err := s.mayRead(ctx, stack); err != nil {
 		return s.say(ctx, stack, err)
 	}
@@ -276,13 +279,17 @@ func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, 
 	return false, nil
 }
 
-// say shows on the stack's page why its branch can't be read. The next push looks again.
+// say shows on the stack's page why its branch can't be read; nil for nothing. The next push looks again.
 func (s *Service) say(ctx context.Context, stack Stack, why error) error {
-	if fault.KindOf(why) == fault.Internal || fault.KindOf(why) == fault.Unavailable {
+	if why != nil && (fault.KindOf(why) == fault.Internal || fault.KindOf(why) == fault.Unavailable) {
 		return why // the queue tries again
 	}
+	said := ""
+	if why != nil {
+		said = fault.Message(why)
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), fault.Message(why))
+		_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), said)
 		return err
 	})
 }

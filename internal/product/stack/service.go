@@ -46,6 +46,7 @@ type Documents interface {
 type Sealer interface {
 	Seal(plain []byte) ([]byte, error)
 	Open(sealed []byte) ([]byte, error)
+	Sealing(plain io.Reader) io.ReadCloser
 	Opening(sealed io.Reader) (io.Reader, error)
 }
 
@@ -271,6 +272,12 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if err != nil {
 		return run.Run{}, err
 	}
+	if stack.Remote() {
+		if kind == Drift || kind == Task {
+			return run.Run{}, fault.Errorf(fault.Conflict, "%s has no repository, and no %s without one; use its engine where its folder is", r, kind)
+		}
+		return s.startRemote(ctx, stack, kind, commit)
+	}
 	if stack.Deleted {
 		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
 	}
@@ -327,6 +334,9 @@ func (s *Service) commit(ctx context.Context, stack Stack, kind, asked string) (
 // mayRead holds a stack to repositories of its own space and those below: a document must not open to its readers
 // what they could not read otherwise.
 func (s *Service) mayRead(ctx context.Context, stack Stack) error {
+	if stack.Remote() {
+		return nil
+	}
 	space, err := s.Repositories.SpaceOf(ctx, stack.Repository)
 	if err != nil {
 		return fault.Wrap(err, "find repository %s", stack.Repository)

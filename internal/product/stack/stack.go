@@ -62,6 +62,9 @@ type Stack struct {
 	text      string    // Spec as it is kept
 }
 
+// Remote tells whether the stack has no repository: what it plans and applies is uploaded.
+func (s Stack) Remote() bool { return s.Repository == "" }
+
 // LockName is the lock that tracked runs of a stack hold.
 func LockName(stack ref.Entity) string { return "stack:" + stack.String() }
 
@@ -83,10 +86,11 @@ type Input struct {
 	Command    string            `json:"command,omitempty"`   // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
 
-	TriggeredBy string `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
-	Workflow    string `json:"workflow,omitempty"`    // the run from which it follows by such policies
-	Depth       int    `json:"depth,omitempty"`       // how many such runs came before it
-	Given       Given  `json:"given,omitzero"`        // by contexts and the repository
+	TriggeredBy string  `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
+	Workflow    string  `json:"workflow,omitempty"`    // the run from which it follows by such policies
+	Depth       int     `json:"depth,omitempty"`       // how many such runs came before it
+	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
+	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -265,8 +269,8 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return end(v, in, finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
 		return end(v, in, finished, "nothing to change")
-	case in.Autodeploy && verdict.Approved && len(verdict.Warn) == 0 && in.Type == Tracked:
-		return v.To(confirmed, "applied without review, as the stack says")
+	case in.unreviewed() != "" && verdict.Approved && len(verdict.Warn) == 0:
+		return v.To(confirmed, in.unreviewed())
 	}
 	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
 }

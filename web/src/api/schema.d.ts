@@ -3134,6 +3134,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{namespace}/{name}/configurations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was uploaded to a stack, newest first
+         * @description Permission: stack:read.
+         */
+        get: operations["listConfigurations"];
+        put?: never;
+        /**
+         * Upload a folder as tar.gz, to be planned, and for a stack without a repository to be applied
+         * @description Permission: stack:plan.
+         */
+        post: operations["uploadConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks/{namespace}/{name}/environment": {
         parameters: {
             query?: never;
@@ -3884,6 +3908,31 @@ export interface components {
             to: string;
             /** @description Files or patches were left out. */
             truncated: boolean;
+        };
+        Configuration: {
+            by: components["schemas"]["Actor"];
+            /** Format: date-time */
+            created: string;
+            /** @description Of the archive as it was sent. */
+            digest?: string;
+            /**
+             * Format: int64
+             * @description Files, folders and links in it.
+             */
+            entries: number;
+            /** @description Why the upload was refused. */
+            error?: string;
+            id: string;
+            /** @description Only to be planned. */
+            preview: boolean;
+            /**
+             * Format: int64
+             * @description Bytes, as it was sent.
+             */
+            size: number;
+            stack: string;
+            /** @description pending, uploaded or errored */
+            status: string;
         };
         ConnectRepositoryInputBody: {
             /**
@@ -4982,6 +5031,11 @@ export interface components {
         };
         ListCommit: {
             items: components["schemas"]["Commit"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListConfiguration: {
+            items: components["schemas"]["Configuration"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -6809,6 +6863,8 @@ export interface components {
             command?: string;
             /** @description Empty for the head of the stack's branch. */
             commit?: string;
+            /** @description Of an uploaded folder, instead of a commit. */
+            configuration?: string;
             /** @description Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given. */
             dependents?: boolean;
             /** @description Of drift: what is found is followed by a tracked run, which takes stack:apply. */
@@ -21762,6 +21818,175 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listConfigurations: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListConfiguration"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    uploadConfiguration: {
+        parameters: {
+            query?: {
+                /** @description Only to be planned; so is every upload to a stack that has a repository. */
+                preview?: boolean;
+            };
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/gzip": string;
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Configuration"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

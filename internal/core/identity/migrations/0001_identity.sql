@@ -68,3 +68,14 @@ CREATE TABLE identity_workloads (
   expires BIGINT NOT NULL
 );
 CREATE INDEX identity_workloads_step ON identity_workloads (step);
+
+-- Codes by which programs get a token that a person lets them have.
+CREATE TABLE identity_grants (
+  hash      BLOB PRIMARY KEY,
+  principal TEXT NOT NULL,
+  presented TEXT NOT NULL, -- the session or token with which it was allowed
+  challenge TEXT NOT NULL,
+  redirect  TEXT NOT NULL,
+  name      TEXT NOT NULL, -- of the token
+  expires   BIGINT NOT NULL
+);

@@ -93,6 +93,41 @@ CREATE TABLE stack_applied_contexts ( -- those of the newest run that finished
   PRIMARY KEY (stack, context)
 );
 
+-- What the clients of Terraform's remote protocol know of a stack.
+CREATE TABLE stack_workspaces (
+  stack TEXT PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tags TEXT NOT NULL, -- JSON, of the document's metadata
+  created BIGINT NOT NULL
+);
+
+-- Folders that were uploaded to be planned or applied.
+CREATE TABLE stack_configurations (
+  id TEXT PRIMARY KEY,
+  stack TEXT NOT NULL,
+  status TEXT NOT NULL,
+  error TEXT NOT NULL,
+  speculative INTEGER NOT NULL,
+  digest TEXT NOT NULL, -- of the archive as it was sent
+  kept TEXT NOT NULL,   -- digest of the same, sealed, in the blobs
+  size BIGINT NOT NULL,
+  entries INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  created BIGINT NOT NULL
+);
+CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
+
+-- States that were announced, whose content comes after.
+CREATE TABLE stack_pending_states (
+  id TEXT PRIMARY KEY,
+  stack TEXT NOT NULL,
+  serial BIGINT NOT NULL,
+  md5 TEXT NOT NULL,   -- in hex
+  actor TEXT NOT NULL,
+  state TEXT NOT NULL, -- the version that it became; '' before
+  created BIGINT NOT NULL
+);
+
 -- +goose Down
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
@@ -100,6 +135,9 @@ DROP TABLE stack_dependencies;
 DROP TABLE stack_triggered;
 DROP TABLE stack_applied_contexts;
 DROP TABLE stack_contexts;
+DROP TABLE stack_pending_states;
+DROP TABLE stack_configurations;
+DROP TABLE stack_workspaces;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;
 DROP TABLE stacks;

@@ -91,6 +91,10 @@ export function RunPage() {
   );
 }
 
+function isUploaded(run: RunDetail) {
+  return run.kind === 'stack' && (run.input as { upload?: unknown } | undefined)?.upload !== undefined;
+}
+
 function About({ run }: { run: RunDetail }) {
   return (
     <>
@@ -105,6 +109,7 @@ function About({ run }: { run: RunDetail }) {
           <RepositoryLink name={run.source.repository} /> at {shortCommit(run.source.commit)}
         </span>
       )}
+      {isUploaded(run) && <span>of an uploaded folder</span>}
       {run.started && (
         <span>
           took <Took started={run.started} ended={run.ended} />

@@ -45,9 +45,13 @@ export function StackPage() {
               owned by <RefLink to={stack.owner} />
             </span>
           )}
-          <span>
-            <RepositoryLink name={stack.repository} />, {stack.path} on {stack.branch}
-          </span>
+          {stack.repository ? (
+            <span>
+              <RepositoryLink name={stack.repository} />, {stack.path} on {stack.branch}
+            </span>
+          ) : (
+            <span>what is uploaded{stack.path && `, ${stack.path}`}</span>
+          )}
         </>
       }
       actions={<StackActions stack={stack} />}

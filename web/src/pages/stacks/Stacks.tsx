@@ -56,7 +56,7 @@ export function Stacks() {
                 cell: (s) => (s.lastRun ? <State state={s.lastRun.state} /> : 'never ran'),
               },
               { name: 'Resources', wide: true, right: true, width: 110, cell: (s) => s.state?.resources ?? '' },
-              { name: 'Repository', wide: true, cell: (s) => `${s.repository} ${s.path}` },
+              { name: 'Repository', wide: true, cell: (s) => `${s.repository || 'uploaded'} ${s.path}` },
               { name: 'Component', wide: true, cell: (s) => (s.component ? <RefLink to={s.component} /> : '') },
               {
                 name: 'Changed',

@@ -1,0 +1,145 @@
+package tfe
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+)
+
+func (h *Handler) accountRoutes() {
+	h.open("ping", func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	h.handle("account/details", h.account)
+	h.handle("organizations", h.organizations)
+	h.handle("organizations/{organization}", h.organization)
+	h.handle("organizations/{organization}/entitlement-set", h.entitlements)
+	h.handle("organizations/{organization}/capacity", h.capacity)
+	h.handle("organizations/{organization}/runs/queue", h.queue)
+	h.handle("organizations/{organization}/projects", h.projects)
+	for _, none := range []string{"teams", "agent-pools", "oauth-clients", "varsets", "run-tasks", "policies", "policy-sets"} {
+		h.handle("organizations/{organization}/"+none, h.nothing)
+	}
+}
+
+func (h *Handler) account(w http.ResponseWriter, r *http.Request) error {
+	p := actor.From(r.Context())
+	return one(w, http.StatusOK, resource("users", p.ID, object{
+		"username": p.Ref.Name, "email": nil, "avatar-url": "", "is-service-account": p.Kind != actor.User, "v2-only": true,
+		"permissions": object{"can-create-organizations": false, "can-change-email": false, "can-change-username": false},
+	}, nil))
+}
+
+func (h *Handler) organizations(w http.ResponseWriter, r *http.Request) error {
+	spaces, err := h.Access.ListSpaces(r.Context())
+	if err != nil {
+		return err
+	}
+	var all []object
+	for _, s := range spaces {
+		if strings.Contains(s.Name, r.URL.Query().Get("q")) && h.Stacks.MaySpace(r.Context(), s.Name) == nil {
+			all = append(all, h.wireOrganization(r, s.Name))
+		}
+	}
+	p := pagingOf(r)
+	return many(w, p, len(all), cut(all, p))
+}
+
+func (h *Handler) wireOrganization(r *http.Request, space string) object {
+	may := func(action string) bool { return h.Access.May(r.Context(), action, space) }
+	return resource("organizations", space, object{
+		"name": space, "external-id": space, "email": "", "collaborator-auth-policy": "password", "cost-estimation-enabled": false,
+		"plan-expired": false, "is-unified": true, "default-execution-mode": "remote", "assessments-enforced": false,
+		"permissions": object{
+			"can-create-workspace": may("entity:write"), "can-create-workspace-migration": false, "can-update": false, "can-destroy": false,
+			"can-create-team": false, "can-traverse": true, "can-update-api-token": false, "can-update-oauth": false, "can-update-sentinel": false,
+		},
+	}, object{"default-project": to("projects", projectOf(space))})
+}
+
+func (h *Handler) organization(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	return one(w, http.StatusOK, h.wireOrganization(r, space))
+}
+
+func (h *Handler) entitlements(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	return one(w, http.StatusOK, resource("entitlement-sets", space, object{
+		"operations": true, "state-storage": true, "private-module-registry": false, "teams": false, "vcs-integrations": false, "agents": false,
+		"audit-logging": true, "cost-estimation": false, "sentinel": false, "sso": false, "run-tasks": false, "configuration-designer": false,
+		"self-serve-billing": false, "usage-reporting": false,
+	}, nil))
+}
+
+// openRuns are those of a space that have not ended, newest first.
+func (h *Handler) openRuns(r *http.Request) ([]run.Run, error) {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return nil, err
+	}
+	page, err := h.Runs.List(r.Context(), run.Query{Kinds: []string{stack.RunKind}, Spaces: []string{space}, Open: true, Limit: 200})
+	return page.Runs, err
+}
+
+func (h *Handler) capacity(w http.ResponseWriter, r *http.Request) error {
+	runs, err := h.openRuns(r)
+	if err != nil {
+		return err
+	}
+	pending := 0
+	for _, k := range runs {
+		if statusOf(k) == "pending" {
+			pending++
+		}
+	}
+	return one(w, http.StatusOK, resource("organization-capacity", r.PathValue("organization"), object{"pending": pending, "running": len(runs) - pending}, nil))
+}
+
+func (h *Handler) queue(w http.ResponseWriter, r *http.Request) error {
+	runs, err := h.openRuns(r)
+	if err != nil {
+		return err
+	}
+	var all []object
+	for _, k := range runs {
+		wired, err := h.wireRun(r.Context(), k)
+		if err != nil {
+			return err
+		}
+		all = append(all, wired)
+	}
+	p := pagingOf(r)
+	return many(w, p, len(all), cut(all, p))
+}
+
+// projectOf names the one project of an organization: a space has its children instead.
+func projectOf(space string) string { return "prj-" + space }
+
+func (h *Handler) projects(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	const name = "Default Project"
+	if asked := r.URL.Query().Get("filter[names]"); asked != "" && asked != name {
+		return empty(w, r)
+	}
+	return many(w, pagingOf(r), 1, []object{resource("projects", projectOf(space), object{"name": name, "description": "Everything of the space " + space + "."}, object{"organization": to("organizations", space)})})
+}
+
+func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) error {
+	if err := h.Stacks.MaySpace(r.Context(), r.PathValue("organization")); err != nil {
+		return err
+	}
+	return empty(w, r)
+}

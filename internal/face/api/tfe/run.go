@@ -1,0 +1,293 @@
+package tfe
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+func (h *Handler) runRoutes() {
+	h.handle("POST runs", h.createRun)
+	h.handle("runs/{run}", h.readRun)
+	h.handle("workspaces/{workspace}/runs", h.listRuns)
+	h.handle("POST runs/{run}/actions/apply", h.deciding(func(ctx context.Context, r run.Run, note string) error { return h.Stacks.Confirm(ctx, r.ID, note) }))
+	h.handle("POST runs/{run}/actions/discard", h.deciding(func(ctx context.Context, r run.Run, note string) error { return h.Stacks.Discard(ctx, r.ID, note) }))
+	cancel := h.deciding(func(ctx context.Context, r run.Run, _ string) error { return h.Runs.Cancel(ctx, r.ID) })
+	h.handle("POST runs/{run}/actions/cancel", cancel)
+	h.handle("POST runs/{run}/actions/force-cancel", cancel)
+	for _, none := range []string{"run-events", "task-stages", "policy-checks", "comments"} {
+		h.handle("runs/{run}/"+none, func(w http.ResponseWriter, r *http.Request) error {
+			if _, err := h.run(r.Context(), runID(r.PathValue("run"))); err != nil {
+				return err
+			}
+			return empty(w, r)
+		})
+	}
+}
+
+// run gives a run of a stack.
+func (h *Handler) run(ctx context.Context, id string) (run.Run, error) {
+	r, err := h.Runs.Get(ctx, id)
+	if err == nil && r.Kind != stack.RunKind {
+		err = access.NotFound("run " + id)
+	}
+	return r, err
+}
+
+// statusOf gives what clients call the state of a run.
+func statusOf(r run.Run) string {
+	if r.CancelRequested && !r.Terminal {
+		return "planning"
+	}
+	switch r.State {
+	case "queued":
+		return "pending"
+	case "ready":
+		return "plan_queued"
+	case "planning", "judging":
+		return "planning"
+	case "unconfirmed":
+		return "planned"
+	case "finished":
+		if in := inputOf(r); in.Type == stack.Proposed || outputOf(r).Summary.Empty() {
+			return "planned_and_finished"
+		}
+		return "applied"
+	case "failed":
+		return "errored"
+	}
+	return r.State // confirmed, applying, discarded, canceled
+}
+
+func inputOf(r run.Run) (in stack.Input) {
+	_ = json.Unmarshal(r.Input, &in) // one that can't be read is shown as none
+	return in
+}
+
+func outputOf(r run.Run) (out stack.Output) {
+	if len(r.Output) > 0 {
+		_ = json.Unmarshal(r.Output, &out)
+	}
+	return out
+}
+
+func (h *Handler) wireRun(ctx context.Context, r run.Run) (object, error) {
+	in, out := inputOf(r), outputOf(r)
+	up := stack.Upload{}
+	if in.Upload != nil {
+		up = *in.Upload
+	}
+	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return nil, err
+	}
+	workspace := ""
+	if ws, err := h.Stacks.WorkspaceOf(ctx, subject); err == nil {
+		workspace = ws.ID
+	} else if !fault.Is(err, fault.NotFound) { // its stack is deleted, or may not be seen
+		return nil, err
+	}
+	may := func(action string) bool { return h.Access.May(ctx, action, r.Space) }
+	message := up.Message
+	if message == "" {
+		message = r.Title
+	}
+	waits := r.State == "unconfirmed" && !r.CancelRequested
+	own := strings.TrimPrefix(wireID(r.ID), "run")
+	return resource("runs", wireID(r.ID), object{
+		"status": statusOf(r), "message": message, "created-at": moment(r.Created), "has-changes": !out.Summary.Empty(), "is-destroy": in.Type == stack.Destroy || up.Destroy,
+		"plan-only": in.Type == stack.Proposed, "auto-apply": in.Autodeploy || up.AutoApply, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
+		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": []any{}, "source": "tfe-api", "trigger-reason": "manual", "position-in-queue": 0,
+		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": nil, "status-timestamps": object{},
+		"actions": object{
+			"is-cancelable": h.Runs.MayCancel(r) && r.State != "unconfirmed", "is-confirmable": waits, "is-discardable": waits, "is-force-cancelable": false,
+		},
+		"permissions": object{"can-apply": may("run:confirm"), "can-cancel": may("run:cancel"), "can-discard": may("run:confirm"), "can-force-cancel": may("run:cancel"), "can-force-execute": false},
+	}, object{
+		"workspace": to("workspaces", workspace), "plan": to("plans", "plan"+own), "apply": to("applies", "apply"+own),
+		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "cost-estimate": to("cost-estimates", ""),
+		"policy-checks": toNone(), "task-stages": toNone(), "run-events": toNone(), "comments": toNone(),
+	}), nil
+}
+
+func (h *Handler) answerRun(w http.ResponseWriter, r *http.Request, status int, k run.Run) error {
+	data, err := h.wireRun(r.Context(), k)
+	if err != nil {
+		return err
+	}
+	var included []object
+	for _, what := range words(r.URL.Query().Get("include")) {
+		part, err := h.include(r, what, k)
+		if err != nil {
+			return err
+		}
+		if part != nil {
+			included = append(included, part)
+		}
+	}
+	return one(w, status, data, included...)
+}
+
+// include gives what a client wants beside a run.
+func (h *Handler) include(r *http.Request, what string, k run.Run) (object, error) {
+	switch what {
+	case "workspace":
+		subject, err := ref.Parse(k.Subject, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return nil, err
+		}
+		ws, err := h.Stacks.WorkspaceOf(r.Context(), subject)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return h.wireWorkspace(r.Context(), ws)
+	case "plan":
+		return h.wirePlan(r, k)
+	case "apply":
+		return h.wireApply(r, k)
+	case "created_by":
+		return resource("users", k.Actor, object{"username": h.name(r.Context(), k.Actor)}, nil), nil
+	case "configuration_version":
+		in := inputOf(k)
+		if in.Upload == nil {
+			return nil, nil
+		}
+		c, err := h.Stacks.Configuration(r.Context(), in.Upload.Configuration)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		return wireConfiguration(c, nil), err
+	}
+	return nil, nil // what else there is has no parts here
+}
+
+func (h *Handler) readRun(w http.ResponseWriter, r *http.Request) error {
+	k, err := h.run(r.Context(), runID(r.PathValue("run")))
+	if err != nil {
+		return err
+	}
+	return h.answerRun(w, r, http.StatusOK, k)
+}
+
+func (h *Handler) listRuns(w http.ResponseWriter, r *http.Request) error {
+	ws, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	list, err := h.Runs.List(r.Context(), run.Query{Kinds: []string{stack.RunKind}, Spaces: []string{ws.Space}, Subject: ws.Ref.String(), Limit: mostOf})
+	if err != nil {
+		return err
+	}
+	asked := words(r.URL.Query().Get("filter[status]"))
+	var all []object
+	for _, k := range list.Runs {
+		if len(asked) > 0 && !slices.Contains(asked, statusOf(k)) {
+			continue
+		}
+		wired, err := h.wireRun(r.Context(), k)
+		if err != nil {
+			return err
+		}
+		all = append(all, wired)
+	}
+	p := pagingOf(r)
+	return many(w, p, len(all), cut(all, p))
+}
+
+type runAttributes struct {
+	Message     string   `json:"message"`
+	IsDestroy   bool     `json:"is-destroy"`
+	PlanOnly    bool     `json:"plan-only"`
+	AutoApply   bool     `json:"auto-apply"`
+	SavePlan    bool     `json:"save-plan"`
+	Refresh     *bool    `json:"refresh"`
+	RefreshOnly bool     `json:"refresh-only"`
+	Targets     []string `json:"target-addrs"`
+	Replace     []string `json:"replace-addrs"`
+	Variables   []struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	} `json:"variables"`
+}
+
+func (in runAttributes) upload() stack.Upload {
+	up := stack.Upload{
+		Targets: in.Targets, Replace: in.Replace, RefreshOnly: in.RefreshOnly, NoRefresh: in.Refresh != nil && !*in.Refresh, Message: in.Message,
+		AutoApply: in.AutoApply, Save: in.SavePlan, Destroy: in.IsDestroy,
+	}
+	for _, v := range in.Variables {
+		if up.Variables == nil {
+			up.Variables = map[string]string{}
+		}
+		up.Variables[v.Key] = v.Value
+	}
+	return up
+}
+
+func (h *Handler) createRun(w http.ResponseWriter, r *http.Request) error {
+	var in runAttributes
+	q, err := read(w, r, bodyLimit, &in)
+	if err != nil {
+		return err
+	}
+	ws, err := h.Stacks.Workspace(r.Context(), q.relation("workspace"))
+	if err != nil {
+		return err
+	}
+	configuration, kind := "", stack.Tracked
+	if id := q.relation("configuration-version"); id != "" {
+		configuration = houseID(id, "cv", "cfg")
+		c, err := h.Stacks.Configuration(r.Context(), configuration)
+		if err != nil {
+			return err
+		}
+		in.PlanOnly = in.PlanOnly || c.Speculative
+	}
+	switch {
+	case in.PlanOnly:
+		kind, in.AutoApply = stack.Proposed, false
+	case in.IsDestroy:
+		kind = stack.Destroy
+	}
+	var k run.Run
+	if configuration == "" && !ws.Remote() {
+		k, err = h.Stacks.Start(r.Context(), ws.Ref, kind, "")
+	} else {
+		k, err = h.Stacks.StartUpload(r.Context(), ws.Ref, stack.UploadRun{Type: kind, Configuration: configuration, Upload: in.upload()})
+	}
+	if err != nil {
+		return err
+	}
+	return h.answerRun(w, r, http.StatusCreated, k)
+}
+
+// deciding gives a route by which somebody decides on a run.
+func (h *Handler) deciding(do func(ctx context.Context, r run.Run, note string) error) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var in struct {
+			Comment string `json:"comment"`
+		}
+		if err := decode(w, r, bodyLimit, &in); err != nil {
+			return err
+		}
+		k, err := h.run(r.Context(), runID(r.PathValue("run")))
+		if err == nil {
+			err = do(r.Context(), k, in.Comment)
+		}
+		if err == nil {
+			w.WriteHeader(http.StatusAccepted)
+		}
+		return err
+	}
+}

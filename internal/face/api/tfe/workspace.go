@@ -1,0 +1,316 @@
+package tfe
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+func (h *Handler) workspaceRoutes() {
+	h.handle("organizations/{organization}/workspaces", h.listWorkspaces)
+	h.handle("POST organizations/{organization}/workspaces", h.createWorkspace)
+	h.handle("POST workspaces/{workspace}/actions/lock", h.lock)
+	h.handle("POST workspaces/{workspace}/actions/unlock", h.unlock)
+	h.handle("POST workspaces/{workspace}/actions/force-unlock", h.forceUnlock)
+	for _, at := range []string{"workspaces/{workspace}", "organizations/{organization}/workspaces/{name}"} {
+		h.handle(at, h.readWorkspace)
+		h.handle("PATCH "+at, h.updateWorkspace)
+		h.handle("DELETE "+at, h.deleteWorkspace)
+		h.handle("POST "+at+"/actions/safe-delete", h.safeDelete)
+	}
+}
+
+// asked gives the workspace that a path names, by its id or by its name.
+func (h *Handler) asked(r *http.Request) (stack.Workspace, error) {
+	if id := r.PathValue("workspace"); id != "" {
+		return h.Stacks.Workspace(r.Context(), id)
+	}
+	return h.Stacks.WorkspaceNamed(r.Context(), r.PathValue("organization"), r.PathValue("name"))
+}
+
+func (h *Handler) readWorkspace(w http.ResponseWriter, r *http.Request) error {
+	ws, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	return h.answerWorkspace(w, r, http.StatusOK, ws)
+}
+
+func (h *Handler) answerWorkspace(w http.ResponseWriter, r *http.Request, status int, ws stack.Workspace) error {
+	data, err := h.wireWorkspace(r.Context(), ws)
+	if err != nil {
+		return err
+	}
+	return one(w, status, data)
+}
+
+func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object, error) {
+	o, err := h.Stacks.Get(ctx, ws.Ref)
+	if err != nil {
+		return nil, err
+	}
+	may := func(action string) bool { return h.Access.May(ctx, action, ws.Space) }
+	states := may("stack:state") || may("stack:state-read")
+	attributes := object{
+		"name": ws.Name, "description": nil, "created-at": moment(ws.Created), "updated-at": moment(ws.Updated), "execution-mode": "remote", "operations": true,
+		"auto-apply": ws.Spec.Autodeploy, "locked": o.Lock != "", "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
+		"speculative-enabled": true, "structured-run-output-enabled": false, "queue-all-runs": false, "allow-destroy-plan": true, "can-queue-destroy-plan": may("stack:destroy"),
+		"file-triggers-enabled": !ws.Remote(), "global-remote-state": false, "assessments-enabled": false, "environment": "default", "source": "tfe-api",
+		"resource-count": 0, "trigger-prefixes": []string{}, "trigger-patterns": []string{}, "vcs-repo": nil,
+		"actions":            object{"is-destroyable": true},
+		"setting-overwrites": object{"execution-mode": true, "agent-pool": true},
+		"permissions": object{
+			"can-update": may("entity:write"), "can-destroy": may("entity:delete"), "can-force-delete": may("entity:delete"),
+			"can-queue-run": may("stack:plan"), "can-queue-apply": may("stack:apply"), "can-queue-destroy": may("stack:destroy"),
+			"can-lock": states, "can-unlock": states, "can-force-unlock": may("stack:unlock"), "can-read-settings": true, "can-read-variable": true,
+			"can-read-state-versions": states, "can-read-state-outputs": true, "can-create-state-versions": may("stack:state"), "can-update-variable": may("entity:write"),
+		},
+	}
+	if !ws.Remote() {
+		attributes["vcs-repo"] = object{"identifier": ws.Repository, "display-identifier": ws.Repository, "branch": ws.Branch, "service-provider": "roadbed"}
+	}
+	relations := object{"organization": to("organizations", ws.Space), "project": to("projects", projectOf(ws.Space)), "current-run": to("runs", ""), "current-state-version": to("state-versions", "")}
+	if o.State != nil {
+		attributes["resource-count"] = o.State.Resources
+		relations["current-state-version"] = to("state-versions", wireID(o.State.ID))
+	}
+	if o.Last != nil && !o.Last.Terminal {
+		relations["current-run"] = to("runs", wireID(o.Last.ID))
+	}
+	data := resource("workspaces", ws.ID, attributes, relations)
+	data["links"] = object{"self": Prefix + "organizations/" + ws.Space + "/workspaces/" + ws.Name, "self-html": "/stacks/" + ws.Ref.Namespace + "/" + ws.Ref.Name}
+	return data, nil
+}
+
+func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
+	p, q := pagingOf(r), r.URL.Query()
+	list, total, err := h.Stacks.Workspaces(r.Context(), r.PathValue("organization"), stack.WorkspaceQuery{
+		Search: q.Get("search[name]"), Wildcard: q.Get("search[wildcard-name]"), Tags: words(q.Get("search[tags]")), Without: words(q.Get("search[exclude-tags]")),
+		Offset: p.offset(), Limit: p.size,
+	})
+	if err != nil {
+		return err
+	}
+	var data []object
+	for _, ws := range list {
+		wired, err := h.wireWorkspace(r.Context(), ws)
+		if err != nil {
+			return err
+		}
+		data = append(data, wired)
+	}
+	return many(w, p, total, data)
+}
+
+func words(text string) (all []string) {
+	for _, word := range strings.Split(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// workspaceAttributes are those that mean something here. A pointer that is nil was not sent.
+type workspaceAttributes struct {
+	Name             *string         `json:"name"`
+	Description      *string         `json:"description"`
+	AutoApply        *bool           `json:"auto-apply"`
+	WorkingDirectory *string         `json:"working-directory"`
+	ExecutionMode    *string         `json:"execution-mode"`
+	VCS              json.RawMessage `json:"vcs-repo"`
+}
+
+func (a workspaceAttributes) check() error {
+	if a.ExecutionMode != nil && *a.ExecutionMode != "remote" && *a.ExecutionMode != "" {
+		return fault.Errorf(fault.Invalid, "the execution mode %q is not offered; workspaces of this server run remotely", *a.ExecutionMode)
+	}
+	if len(a.VCS) > 0 && string(a.VCS) != "null" {
+		return fault.Errorf(fault.Invalid, "a stack gets its repository by its document; declare it with spec.source.repository")
+	}
+	return nil
+}
+
+// change writes into a document what was sent, and tells whether that changes it.
+func (a workspaceAttributes) change(d *document.Document) bool {
+	before := d.JSON()
+	if a.Description != nil {
+		d.Metadata.Description = *a.Description
+	}
+	if a.AutoApply != nil {
+		if delete(d.Spec, "autodeploy"); *a.AutoApply {
+			d.Spec["autodeploy"] = true
+		}
+	}
+	if a.WorkingDirectory != nil {
+		source, _ := d.Spec["source"].(map[string]any)
+		source = clone(source)
+		if delete(source, "path"); *a.WorkingDirectory != "" {
+			source["path"] = *a.WorkingDirectory
+		}
+		d.Spec["source"] = source
+	}
+	return string(before) != string(d.JSON())
+}
+
+func clone(m map[string]any) map[string]any {
+	out := make(map[string]any, len(m)+1)
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// createWorkspace declares a stack without a repository.
+func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error {
+	var in workspaceAttributes
+	q, err := read(w, r, bodyLimit, &in)
+	if err != nil {
+		return err
+	}
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	if in.Name == nil || !ref.ValidName(*in.Name) {
+		return fault.Errorf(fault.Invalid, "the name of a workspace has letters, digits, '-', '_' and '.', at most 63")
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	name := strings.ToLower(*in.Name)
+	switch _, err := h.Stacks.WorkspaceNamed(r.Context(), space, name); {
+	case err == nil:
+		return fault.Errorf(fault.Invalid, "Name has already been taken")
+	case !fault.Is(err, fault.NotFound):
+		return err
+	}
+	d := document.Document{
+		APIVersion: "roadbed.dev/v1", Kind: "Stack", Metadata: document.Metadata{Name: name, Namespace: stack.HomeNamespace(space)},
+		Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String(), "source": map[string]any{"upload": true}},
+	}
+	for _, tag := range q.relations("tags") {
+		d.Metadata.Tags = append(d.Metadata.Tags, tag.Attributes.Name)
+	}
+	in.change(&d)
+	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
+		return err
+	}
+	ws, err := h.Stacks.WorkspaceNamed(r.Context(), space, name)
+	if err != nil {
+		return err
+	}
+	return h.answerWorkspace(w, r, http.StatusCreated, ws)
+}
+
+// source is that of the documents which this protocol declares.
+const source = "terraform"
+
+// edit changes the document of a stack as the caller. What a repository declares is changed there.
+func (h *Handler) edit(ctx context.Context, ws stack.Workspace, change func(d *document.Document) bool) error {
+	e, err := h.Catalog.Get(ctx, ws.Ref)
+	if err != nil {
+		return err
+	}
+	d := e.Document
+	d.Spec, d.Metadata.Tags = clone(d.Spec), slices.Clone(d.Metadata.Tags)
+	if !change(&d) {
+		return nil
+	}
+	if strings.Contains(e.Source, ":") {
+		return fault.Errorf(fault.Conflict, "%s is declared in a repository; change it there", ws.Ref)
+	}
+	_, err = h.Catalog.Apply(ctx, catalog.Apply{Space: ws.Space, Source: e.Source, Documents: []document.Document{d}, IfMatch: e.Etag})
+	return err
+}
+
+func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
+	var in workspaceAttributes
+	if _, err := read(w, r, bodyLimit, &in); err != nil {
+		return err
+	}
+	ws, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {
+		return fault.Errorf(fault.Invalid, "a stack keeps its name; make another one and bring the state over")
+	}
+	if err := h.edit(r.Context(), ws, in.change); err != nil {
+		return err
+	}
+	if ws, err = h.Stacks.Workspace(r.Context(), ws.ID); err != nil {
+		return err
+	}
+	return h.answerWorkspace(w, r, http.StatusOK, ws)
+}
+
+func (h *Handler) deleteWorkspace(w http.ResponseWriter, r *http.Request) error {
+	ws, err := h.asked(r)
+	if err == nil {
+		err = h.Catalog.Delete(r.Context(), ws.Ref, "")
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
+// safeDelete deletes a workspace that manages nothing.
+func (h *Handler) safeDelete(w http.ResponseWriter, r *http.Request) error {
+	ws, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	o, err := h.Stacks.Get(r.Context(), ws.Ref)
+	switch {
+	case err != nil:
+		return err
+	case o.Lock != "":
+		return fault.Errorf(fault.Conflict, "the workspace is locked; unlock it first")
+	case o.State != nil && o.State.Resources > 0:
+		return fault.Errorf(fault.Conflict, "the workspace manages %d resources; destroy them first, or delete it with -force", o.State.Resources)
+	}
+	return h.deleteWorkspace(w, r)
+}
+
+func (h *Handler) lock(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := decode(w, r, bodyLimit, &in); err != nil {
+		return err
+	}
+	return h.locking(w, r, func(ws stack.Workspace) error { return h.Stacks.LockWorkspace(r.Context(), ws.Ref, in.Reason) })
+}
+
+func (h *Handler) unlock(w http.ResponseWriter, r *http.Request) error {
+	return h.locking(w, r, func(ws stack.Workspace) error { return h.Stacks.UnlockWorkspace(r.Context(), ws.Ref) })
+}
+
+func (h *Handler) forceUnlock(w http.ResponseWriter, r *http.Request) error {
+	return h.locking(w, r, func(ws stack.Workspace) error { return h.Stacks.Unlock(r.Context(), ws.Ref, nil, true) })
+}
+
+func (h *Handler) locking(w http.ResponseWriter, r *http.Request, do func(ws stack.Workspace) error) error {
+	ws, err := h.asked(r)
+	if err == nil {
+		err = do(ws)
+	}
+	if err != nil {
+		return err
+	}
+	return h.answerWorkspace(w, r, http.StatusOK, ws)
+}

@@ -1,0 +1,397 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Workspace is a stack as the clients of Terraform's remote protocol know it: by an id that tells nothing, and by a name
+// within its space.
+type Workspace struct {
+	Stack
+	ID      string // ws_…
+	Name    string
+	Tags    []string
+	Created time.Time
+}
+
+const workspaceID = "ws"
+
+// HomeNamespace gives the namespace of the catalog in which the workspaces that are made in a space have their documents,
+// so that two spaces may use the same name.
+func HomeNamespace(space string) string {
+	if space == access.Root {
+		return ref.DefaultNamespace
+	}
+	return space
+}
+
+// keepWorkspace keeps what workspaces have beside their stack, in the transaction of its document.
+func (s *Service) keepWorkspace(ctx context.Context, tx *store.Tx, c document.Change) error {
+	tags, err := json.Marshal(append([]string{}, c.New.Metadata.Tags...))
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	_, err = tx.Exec(ctx, "INSERT INTO stack_workspaces (stack, id, tags, created) VALUES ($1,$2,$3,$4) ON CONFLICT (stack) DO UPDATE SET tags = excluded.tags",
+		c.Ref.String(), opaqueID(workspaceID), string(tags), store.Micros(now))
+	return fault.Wrap(err, "keep the workspace of %s", c.Ref)
+}
+
+// opaqueID gives an id that can't be guessed.
+func opaqueID(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()) }
+
+// forgetWorkspace takes away what others had of a stack whose name goes to another space.
+func forgetWorkspace(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	for _, table := range []string{"stack_workspaces", "stack_configurations", "stack_pending_states"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE stack = $1", r.String()); err != nil {
+			return fault.Wrap(err, "forget the workspace of %s", r)
+		}
+	}
+	return nil
+}
+
+const workspaceColumns = "w.id, w.tags, w.created, s.ref, s.space, s.repository, s.branch, s.path, s.spec, s.seen, s.deleted, s.updated, s.applied, s.edit, s.applied_edit, s.editors"
+
+const fromWorkspaces = " FROM stacks s JOIN stack_workspaces w ON w.stack = s.ref "
+
+func scanWorkspace(row store.Row) (w Workspace, err error) {
+	var tags string
+	var created int64
+	w.Stack, err = scanStack(ahead{row, []any{&w.ID, &tags, &created}})
+	if err != nil {
+		return w, err
+	}
+	w.Name, w.Created = w.Ref.Name, store.FromMicros(created)
+	return w, json.Unmarshal([]byte(tags), &w.Tags)
+}
+
+// ahead is a row that begins with columns of somebody else.
+type ahead struct {
+	store.Row
+	first []any
+}
+
+func (a ahead) Scan(rest ...any) error { return a.Row.Scan(append(a.first, rest...)...) }
+
+// WorkspaceQuery chooses workspaces of a space.
+type WorkspaceQuery struct {
+	Search   string   // a part of the name
+	Wildcard string   // the whole name, with * for any text at its beginning or end
+	Tags     []string // all of them
+	Without  []string // none of them
+	Offset   int
+	Limit    int // 1 to 200
+}
+
+// mostWorkspaces bounds how many stacks of a space are looked at for a list.
+const mostWorkspaces = 20_000
+
+func (q WorkspaceQuery) takes(w Workspace) bool {
+	if q.Search != "" && !strings.Contains(w.Name, strings.ToLower(q.Search)) {
+		return false
+	}
+	if q.Wildcard != "" && !wild(strings.ToLower(q.Wildcard), w.Name) {
+		return false
+	}
+	for _, tag := range q.Tags {
+		if !slices.Contains(w.Tags, tag) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(q.Without, func(tag string) bool { return slices.Contains(w.Tags, tag) })
+}
+
+func wild(pattern, name string) bool {
+	open, shut := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
+	part := strings.Trim(pattern, "*")
+	switch {
+	case open && shut:
+		return strings.Contains(name, part)
+	case open:
+		return strings.HasSuffix(name, part)
+	case shut:
+		return strings.HasPrefix(name, part)
+	}
+	return name == part
+}
+
+// Workspaces gives the stacks of a space, by name, and how many there are of them.
+// Permission: stack:read in the space; otherwise NotFound, as for a space that is not there.
+func (s *Service) Workspaces(ctx context.Context, space string, q WorkspaceQuery) (list []Workspace, total int, err error) {
+	if err := s.MaySpace(ctx, space); err != nil {
+		return nil, 0, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		list, total = nil, 0
+		rows, err := tx.Query(ctx, "SELECT "+workspaceColumns+fromWorkspaces+"WHERE s.deleted = 0 AND s.space = $1 ORDER BY s.ref LIMIT $2", space, mostWorkspaces)
+		all, err := store.Collect(rows, err, scanWorkspace)
+		if err != nil {
+			return fault.Wrap(err, "list the workspaces of %s", space)
+		}
+		for _, w := range all {
+			if !q.takes(w) {
+				continue
+			}
+			if total >= q.Offset && len(list) < q.Limit {
+				list = append(list, w)
+			}
+			total++
+		}
+		return nil
+	})
+	return list, total, err
+}
+
+// MaySpace tells whether the caller may see the stacks of a space. Who may not gets NotFound, as for one that is not there.
+func (s *Service) MaySpace(ctx context.Context, space string) error {
+	if actor.From(ctx).Kind == actor.Anonymous {
+		return fault.Errorf(fault.Unauthenticated, "sign in to see the stacks of a space")
+	}
+	there, err := s.Access.Exists(ctx, space)
+	if err != nil {
+		return err
+	}
+	if !there || !s.Access.May(ctx, "stack:read", space) {
+		return access.NotFound("space " + space)
+	}
+	return nil
+}
+
+// WorkspaceNamed gives the stack of a name in a space. Of two, in different namespaces of the catalog, it is that in the
+// space's own, see HomeNamespace. Permission: stack:read in the space; otherwise NotFound.
+func (s *Service) WorkspaceNamed(ctx context.Context, space, name string) (Workspace, error) {
+	if err := s.MaySpace(ctx, space); err != nil {
+		return Workspace{}, err
+	}
+	var found []Workspace
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT "+workspaceColumns+fromWorkspaces+"WHERE s.deleted = 0 AND s.space = $1 AND s.ref IN ($2, $3)",
+			space, ref.New("stack", HomeNamespace(space), name).String(), ref.New("stack", ref.DefaultNamespace, name).String())
+		found, err = store.Collect(rows, err, scanWorkspace)
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = access.NotFound("workspace " + name)
+	}
+	if err != nil {
+		return Workspace{}, err
+	}
+	for _, w := range found {
+		if w.Ref.Namespace == HomeNamespace(space) {
+			return w, nil
+		}
+	}
+	return found[0], nil
+}
+
+// Workspace gives a stack by its id as a workspace. Permission: stack:read in its space; otherwise NotFound.
+func (s *Service) Workspace(ctx context.Context, id string) (Workspace, error) {
+	return s.workspace(ctx, "workspace "+id, "w.id = $1", id)
+}
+
+// WorkspaceOf gives the workspace of a stack. Permission: stack:read in its space; otherwise NotFound.
+func (s *Service) WorkspaceOf(ctx context.Context, r ref.Entity) (Workspace, error) {
+	return s.workspace(ctx, r.String(), "s.ref = $1", r.String())
+}
+
+func (s *Service) workspace(ctx context.Context, what, where, arg string) (w Workspace, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		w, err = store.One(tx.QueryRow(ctx, "SELECT "+workspaceColumns+fromWorkspaces+"WHERE s.deleted = 0 AND "+where, arg), scanWorkspace, "workspace")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return w, access.NotFound(what)
+	}
+	if err != nil {
+		return w, err
+	}
+	return w, s.Access.ReadOrNotFound(ctx, "stack:read", w.Space, what)
+}
+
+// startRemote begins a run of a stack without a repository, of what was uploaded last to be applied.
+func (s *Service) startRemote(ctx context.Context, stack Stack, kind, commit string) (run.Run, error) {
+	if commit != "" {
+		return run.Run{}, fault.Errorf(fault.Invalid, "%s has no repository, so that it has no commits; upload a folder", stack.Ref)
+	}
+	return s.StartUpload(ctx, stack.Ref, UploadRun{Type: kind})
+}
+
+// handLock begins the ids of locks that people take on a workspace.
+const handLock = "hand:"
+
+// LockWorkspace takes the lock of a stack's state for the caller, also against others of the caller's own programs.
+// A *LockedError when it is held. Permission: stack:state or stack:state-read in the stack's space.
+func (s *Service) LockWorkspace(ctx context.Context, r ref.Entity, reason string) error {
+	if len(reason) > 4<<10 {
+		return fault.Errorf(fault.TooLarge, "the reason is longer than %d bytes; shorten it", 4<<10)
+	}
+	me := actor.From(ctx)
+	info, err := json.Marshal(map[string]any{"ID": handLock + rand.Text(), "Operation": "workspace", "Info": reason, "Who": me.Name, "Created": s.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	return s.Lock(ctx, r, info)
+}
+
+// ownLock gives the lock that the caller holds on a workspace; the zero row when there is none, a *LockedError when it is
+// somebody else's.
+func (s *Service) ownLock(ctx context.Context, r ref.Entity) (l lockRow, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		l, err = getLock(ctx, tx, r, "")
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return lockRow{}, nil
+	}
+	if err == nil && (l.Actor != actor.From(ctx).ID || !strings.HasPrefix(l.ID, handLock)) {
+		err = &LockedError{[]byte(l.Info)}
+	}
+	return l, err
+}
+
+// UnlockWorkspace frees the lock that the caller took with LockWorkspace. Conflict when nobody holds it, a *LockedError
+// when somebody else does. Permission: stack:state or stack:state-read in the stack's space.
+func (s *Service) UnlockWorkspace(ctx context.Context, r ref.Entity) error {
+	if _, err := s.authorizeState(ctx, r, mayReadState); err != nil {
+		return err
+	}
+	l, err := s.ownLock(ctx, r)
+	if err == nil && l.ID == "" {
+		err = fault.Errorf(fault.Conflict, "the state of %s is not locked", r)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Unlock(ctx, r, []byte(l.Info), false)
+}
+
+// WriteWorkspaceState is WriteState for who locks with LockWorkspace, and gives the version that there is then.
+// Permission: stack:state in the stack's space.
+func (s *Service) WriteWorkspaceState(ctx context.Context, r ref.Entity, data []byte) (v StateVersion, err error) {
+	if err := s.MayWriteState(ctx, r); err != nil {
+		return v, err
+	}
+	l, err := s.ownLock(ctx, r)
+	if err != nil {
+		return v, err
+	}
+	if err := s.WriteState(ctx, r, l.ID, "", data); err != nil {
+		return v, err
+	}
+	f, err := readState(data)
+	if err != nil {
+		return v, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND serial = $2 AND lineage = $3 ORDER BY id DESC LIMIT 1",
+			r.String(), f.Serial, f.Lineage), scanState, "state of %s", r)
+		return err
+	})
+	return v, err
+}
+
+// StateVersion gives one version of a state, and the stack that it is of.
+// Permission: stack:read in the stack's space; otherwise NotFound.
+func (s *Service) StateVersion(ctx context.Context, id string) (r ref.Entity, v StateVersion, err error) {
+	none := access.NotFound("state " + id)
+	if !ref.IsID(id, ref.State) {
+		return r, v, none
+	}
+	name := ""
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if name, err = optionalText(tx.QueryRow(ctx, "SELECT stack FROM stack_states WHERE id = $1", id)); err != nil || name == "" {
+			return err
+		}
+		if r, err = ref.Parse(name, "stack", ref.DefaultNamespace); err == nil {
+			v, err = getState(ctx, tx, r, id)
+		}
+		return err
+	})
+	if err == nil && name == "" {
+		err = none
+	}
+	if err != nil {
+		return r, v, err
+	}
+	if _, err := s.read(ctx, r); fault.Is(err, fault.NotFound) {
+		return r, v, none
+	} else if err != nil {
+		return r, v, err
+	}
+	return r, v, nil
+}
+
+// StateContent gives a version of a state as the engine wrote it.
+// Permission: stack:state or stack:state-read in the stack's space; NotFound for who may not see the stack.
+func (s *Service) StateContent(ctx context.Context, id string) ([]byte, error) {
+	r, v, err := s.StateVersion(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.authorizeState(ctx, r, mayReadState); err != nil {
+		return nil, err
+	}
+	return s.openState(ctx, v)
+}
+
+// StateOutputs gives the outputs of a version of a state; sensitive ones have their values for who may read the state.
+// Permission: stack:read in the stack's space; otherwise NotFound.
+func (s *Service) StateOutputs(ctx context.Context, id string) (map[string]Value, error) {
+	r, v, err := s.StateVersion(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.authorizeState(ctx, r, mayReadState); err != nil {
+		return v.Outputs, nil // who may not read the state sees what everybody sees
+	}
+	data, err := s.openState(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	f, err := readState(data)
+	return f.Outputs, err
+}
+
+// PlanJSON gives the plan of a run as the engine tells it, sensitive values included.
+// Permission: run:read in the run's space, and stack:state or stack:state-read; otherwise NotFound.
+func (s *Service) PlanJSON(ctx context.Context, runID string) ([]byte, error) {
+	r, err := s.Runs.Get(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	var out Output
+	if r.Kind == RunKind && len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			return nil, fault.Wrap(err, "read output of run %s", runID)
+		}
+	}
+	none := access.NotFound("plan of run " + runID)
+	if out.Plan == "" {
+		return nil, none
+	}
+	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := s.authorizeState(ctx, subject, mayReadState)
+	if err != nil {
+		return nil, err
+	}
+	if stack.Space != r.Space {
+		return nil, none
+	}
+	return s.readBlob(ctx, out.Plan)
+}

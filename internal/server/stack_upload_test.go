@@ -1,0 +1,198 @@
+package server
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// uploadedStack gives a stack without a repository.
+func uploadedStack(name, more string) string {
+	return fmt.Sprintf("apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: %s}\nspec:\n  owner: group:default/crew\n  source: {upload: true}\n  variables: {name: %[1]s}\n%s", name, more)
+}
+
+func tarball(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zip)
+	for name, content := range files {
+		h := &tar.Header{Name: name, Mode: 0o644, Typeflag: tar.TypeReg, Size: int64(len(content))}
+		if to, link := strings.CutPrefix(content, "-> "); link {
+			h.Typeflag, h.Linkname, h.Size, content = tar.TypeSymlink, to, 0, ""
+		}
+		if err := archive.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func (g *ground) upload(who, name string, archive []byte) (c client.Configuration, err error) {
+	body := client.Raw{Type: "application/gzip", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }}
+	err = g.as[who].Do(g.t.Context(), http.MethodPost, "/stacks/default/"+name+"/configurations", nil, body, &c)
+	return c, err
+}
+
+func (g *ground) startUpload(who, name, kind, configuration string) (client.RunDetail, error) {
+	return client.Post[client.RunDetail](g.t.Context(), g.as[who], "/stacks/default/"+name+"/runs", map[string]string{"type": kind, "configuration": configuration})
+}
+
+// TestAnUploadedFolderIsPlannedInPlaceOfACommit previews a folder that nobody has committed.
+func TestAnUploadedFolderIsPlannedInPlaceOfACommit(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.rests(g.stack("net", lightInfra, ""))
+		more := strings.ReplaceAll(lightInfra, "region-one", "region-two") + "\nresource \"terraform_data\" \"more\" {}\n"
+		sent, err := g.upload("alice", "net", tarball(t, map[string]string{"infra/main.tf": more}))
+		if err != nil || sent.Status != "uploaded" || !sent.Preview || sent.Entries != 1 || !strings.HasPrefix(sent.Digest, "sha256:") {
+			t.Fatalf("the upload is %+v, %v", sent, err)
+		}
+		r, err := g.startUpload("alice", "net", "proposed", sent.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "finished", "2 to create")
+		for _, kind := range []string{"tracked", "destroy"} {
+			if _, err := g.startUpload("alice", "net", kind, sent.ID); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "applies nothing that is uploaded") {
+				t.Errorf("a %s run of an upload: %v", kind, err)
+			}
+		}
+		for who, kind := range map[string]fault.Kind{"rita": fault.Denied, "mallory": fault.NotFound} {
+			if _, err := g.upload(who, "net", tarball(t, map[string]string{"main.tf": ""})); !fault.Is(err, kind) {
+				t.Errorf("%s uploads: %v", who, err)
+			}
+			if _, err := g.startUpload(who, "net", "proposed", sent.ID); !fault.Is(err, kind) {
+				t.Errorf("%s plans an upload: %v", who, err)
+			}
+		}
+		// What belongs to another stack is not there.
+		g.apply(uploadedStack("other", ""))
+		if _, err := g.startUpload("alice", "other", "proposed", sent.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("an upload to another stack is planned: %v", err)
+		}
+		for what, c := range map[string]struct {
+			files map[string]string
+			says  string
+		}{
+			"parent":   {map[string]string{"../main.tf": ""}, "outside"},
+			"absolute": {map[string]string{"/etc/main.tf": ""}, "outside"},
+			"link":     {map[string]string{"l": "-> ../../etc/passwd"}, "leads out"},
+			"bomb":     {map[string]string{"zeros": strings.Repeat("\x00", 513<<20)}, "too large when unpacked"},
+		} {
+			if what == "bomb" && testing.Short() {
+				continue
+			}
+			if _, err := g.upload("alice", "net", tarball(t, c.files)); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v; want %q", what, err, c.says)
+			}
+		}
+		if _, err := g.upload("alice", "net", []byte("no archive")); !fault.Is(err, fault.Invalid) {
+			t.Errorf("no archive: %v", err)
+		}
+		all, err := client.All[client.Configuration](t.Context(), g.alice, "/stacks/default/net/configurations", nil)
+		if err != nil || len(all) < 5 || all[0].Status != "errored" || all[0].Error == "" || all[len(all)-1].ID != sent.ID {
+			t.Errorf("the uploads are %+v, %v", all, err)
+		}
+	})
+}
+
+// TestAStackWithoutARepositoryAppliesWhatIsUploaded from its first upload to its destruction.
+func TestAStackWithoutARepositoryAppliesWhatIsUploaded(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.apply(uploadedStack("net", ""))
+		begin := map[string]string{"type": "tracked"}
+		if _, err := client.Post[client.RunDetail](t.Context(), g.alice, "/stacks/default/net/runs", begin); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "nothing was uploaded") {
+			t.Errorf("a run of nothing: %v", err)
+		}
+		sent, err := g.upload("alice", "net", tarball(t, map[string]string{"main.tf": lightInfra}))
+		if err != nil || sent.Preview {
+			t.Fatalf("%+v, %v", sent, err)
+		}
+		r, err := g.startUpload("alice", "net", "tracked", sent.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "unconfirmed", "1 to create")
+		if _, err := g.act("alice", r.ID, "confirm"); !fault.Is(err, fault.Denied) {
+			t.Errorf("who uploaded confirms alone: %v", err)
+		}
+		if _, err := g.act("bob", r.ID, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, r.ID, ended), "finished", "applied: 1 to create")
+		if g.output("net", "region") != `"region-one"` {
+			t.Errorf("the output is %s", g.output("net", "region"))
+		}
+		// The same archive is kept once; what bob begins of it is still alice's.
+		again, err := g.upload("alice", "net", tarball(t, map[string]string{"main.tf": lightInfra}))
+		if err != nil || again.Digest != sent.Digest || again.ID == sent.ID {
+			t.Errorf("again: %+v, %v", again, err)
+		}
+		destroy, err := client.Post[client.RunDetail](t.Context(), g.bob, "/stacks/default/net/runs", map[string]string{"type": "destroy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(destroy.ID), "unconfirmed", "1 to destroy")
+		if _, err := g.act("alice", destroy.ID, "confirm"); !fault.Is(err, fault.Denied) {
+			t.Errorf("whose upload it is confirms: %v", err)
+		}
+		if _, err := g.act("admin", destroy.ID, "confirm"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, destroy.ID, ended), "finished", "applied: 1 to destroy")
+	})
+}
+
+// TestAFolderIsPreviewedAtTheTerminal packs a work tree, follows the run, and ends with the exit code of what is planned.
+func TestAFolderIsPreviewedAtTheTerminal(t *testing.T) {
+	h, server := open(t)
+	needs(t, h.engine.path())
+	previewAtTerminal(t, h, server)
+}
+
+func previewAtTerminal(t *testing.T, h *House, server *httptest.Server) {
+	t.Helper()
+	g := newGround(t, h, server)
+	g.rests(g.stack("net", lightInfra, ""))
+	atTerminal(t, server.URL, g.as["alice"].Token)
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"infra/main.tf": lightInfra, "infra/secret.tf": "this is { no configuration", ".gitignore": "secret.tf\n", ".terraformignore": "*.bad.tf\n",
+		"infra/x.bad.tf": "neither is { this", "infra/.terraform/modules/y.tf": "nor { this",
+	} {
+		write(t, filepath.Join(dir, filepath.FromSlash(name)), content)
+	}
+	if out, err := exec.CommandContext(t.Context(), "git", "init", "--quiet", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	sayAll(t, []said{
+		{"stack plan net --local " + dir, 0, "1 to create"},
+		{"stack plan net --local " + filepath.Join(dir, "infra"), 0, "terraform_data"},
+		{"stack plan net --detailed-exitcode --local " + dir, 2, "1 to create"},
+		{"stack plan net --local " + t.TempDir(), 2, "the stack's folder is infra"},
+		{"stack plan net --commit main --local " + dir, 2, "keep one of them"},
+		{"stack plan nothing --local " + dir, 4, "nothing"},
+	})
+	write(t, filepath.Join(dir, "infra", "broken.tf"), "resource {")
+	sayAll(t, []said{{"stack plan net --local " + dir, 1, "broken.tf"}})
+}
