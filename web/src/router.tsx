@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { catalogWords } from './pages/catalog/filter';
+import { resourceWords } from './pages/resources/filter';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
@@ -156,7 +157,14 @@ const stacks = createRoute({
 const stack = createRoute({
   getParentRoute: parent,
   path: '/infrastructure/$namespace/$name',
+  validateSearch: search('tab', 'from', 'to', 'action', 'text'),
   component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
+});
+const resources = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure/resources',
+  validateSearch: search(...resourceWords),
+  component: lazyRouteComponent(() => import('./pages/resources/Resources'), 'Resources'),
 });
 const repositories = createRoute({
   getParentRoute: parent,
@@ -300,6 +308,7 @@ const pages = [
   application,
   stacks,
   stack,
+  resources,
   repositories,
   repository,
   proposals,

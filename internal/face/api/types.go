@@ -118,6 +118,11 @@ type (
 	SpaceRights       = client.SpaceRights
 	Stack             = client.Stack
 	StateVersion      = client.StateVersion
+	StateResource     = client.StateResource
+	StateDiff         = client.StateDiff
+	StateChange       = client.StateChange
+	MovedResources    = client.MovedResources
+	Resource          = client.Resource
 	Status            = client.Status
 	Step              = client.Step
 	Summary           = client.Summary

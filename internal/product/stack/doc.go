@@ -19,5 +19,9 @@
 //     the run has finished.
 //   - What changes infrastructure is at a commit of the stack's branch. The state of a stack is for a stack of its name
 //     in its space alone: none changes its space while anything of it is there.
+//   - What people do to a state (roll back, push, move) is a new version with a higher serial, in a transaction that holds
+//     its lock while no run holds the stack.
+//   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no
+//     value of a sensitive attribute.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

@@ -64,7 +64,27 @@ CREATE INDEX stack_waits_upstream ON stack_waits (upstream);
 CREATE TABLE stack_graph (edit BIGINT NOT NULL); -- one row, which is taken by who adds a dependency
 INSERT INTO stack_graph (edit) VALUES (0);
 
+-- What is under management, of the newest state of each stack.
+CREATE TABLE stack_resources (
+  stack TEXT NOT NULL,
+  key TEXT NOT NULL,         -- the address; of a long one its beginning with a hash
+  address TEXT NOT NULL,
+  type TEXT NOT NULL,
+  name TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  module TEXT NOT NULL,
+  identity TEXT NOT NULL,    -- the value by which people know it, such as an ARN; none that is sensitive
+  words TEXT NOT NULL,       -- in lower case: what a search looks at
+  first_seen BIGINT NOT NULL,
+  changed BIGINT NOT NULL,
+  run TEXT NOT NULL,         -- that changed it last; '' when a person did
+  actor TEXT NOT NULL,
+  PRIMARY KEY (stack, key)
+);
+CREATE INDEX stack_resources_type ON stack_resources (type, stack, key);
+
 -- +goose Down
+DROP TABLE stack_resources;
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
 DROP TABLE stack_dependencies;

@@ -19,7 +19,14 @@ export function Stacks() {
       title="Infrastructure"
       query={query}
       about="Stacks: folders of code that are planned, judged, reviewed and applied."
-      actions={<CopyCommand command="roadbed stack list" />}
+      actions={
+        <>
+          <CopyCommand command="roadbed stack list" />
+          <Button component={Link} to="/infrastructure/resources" variant="default">
+            Resources
+          </Button>
+        </>
+      }
     >
       <Section flush>
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
