@@ -8,7 +8,8 @@ import (
 // Stack is infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.
 // GET /stacks and GET /stacks/{namespace}/{name} (stack:read). POST /stacks/{namespace}/{name}/runs begins a run (stack:plan for
 // a proposed one and for drift, stack:apply for a tracked one, stack:destroy for one that destroys, stack:task for a command); POST
-// /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock).
+// /stacks/{namespace}/{name}/unlock frees a state that nobody holds any more (stack:state and stack:unlock; with mine=true the
+// caller's own lock, for which stack:state is enough), POST /stacks/{namespace}/{name}/lock takes the lock, with a reason.
 type Stack struct {
 	Ref        string        `json:"ref" example:"stack:default/shop-infra"`
 	Namespace  string        `json:"namespace"`
@@ -24,7 +25,7 @@ type Stack struct {
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`
 	State      *StateVersion `json:"state,omitempty"`
-	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock."`
+	Can        []string      `json:"can" doc:"What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock, state (write its state), state-read (read it)."`
 
 	Drift *StackDrift `json:"drift,omitempty" doc:"What the newest look found, or the newest run that applied; absent before the first."`
 	Next  *time.Time  `json:"next,omitempty" doc:"When the first of its schedules is due."`
@@ -55,11 +56,14 @@ type StackOutputUse struct {
 	As     string `json:"as" example:"TF_VAR_vpc_id"`
 }
 
-// StateVersion is one version of a stack's state, the newest first. GET /stacks/{namespace}/{name}/states (stack:read). The
-// state itself is served to engines alone.
+// StateVersion is one version of a stack's state. GET /stacks/{namespace}/{name}/states lists them, the newest first, and GET
+// /stacks/{namespace}/{name}/states/{id} gives one by its id, its serial, or "latest" (stack:read). POST
+// /stacks/{namespace}/{name}/states/{id}/rollback makes its content the newest version (stack:state). The state itself is what
+// PullState gives.
 type StateVersion struct {
 	ID        string           `json:"id"`
 	Serial    int64            `json:"serial"`
+	Lineage   string           `json:"lineage" doc:"What it descends from: states of two lineages are of two things."`
 	Resources int              `json:"resources"`
 	Size      int64            `json:"size" doc:"Bytes."`
 	Run       string           `json:"run,omitempty"`

@@ -83,12 +83,18 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	if status, answer := deliver(t, server.URL, "default/none", "hidden", "push", "1", `{"ref":"refs/heads/main","repository":{"id":1,"full_name":"acme/shop"}}`); status != http.StatusAccepted {
 		t.Fatalf("a delivery = %d %s", status, answer)
 	}
+	state := `{"version": 4, "serial": 1, "lineage": "none", "resources": [{"mode": "managed", "type": "terraform_data", "name": "one", "provider": "provider[\"terraform.io/builtin/terraform\"]",
+ "instances": [{"attributes": {"id": "one"}}]}]}`
+	if code, answer := do(t, server, http.MethodPost, "/api/state/default/none?push=true", h.Options.AdminToken, state); code != http.StatusOK {
+		t.Fatalf("push a state = %d %s", code, answer)
+	}
 	ids := map[string]string{
 		"runs": post("/workflows/runs", `{"document":`+text(waiting)+`}`), "tokens": post("/tokens", `{"name":"other"}`),
 		"commits": trunk, "proposals": post("/repositories/default/none/proposals", `{"source":"feature","target":"trunk"}`),
 		"comments":  post("/repositories/default/none/proposals/1/comments", `{"body":"why?","path":"feature","line":1}`),
 		"views":     post("/views", `{"name":"none","query":"kind=component","space":"default"}`),
 		"locations": post("/locations", `{"repository":"default/none","path":"catalog-info.yaml"}`),
+		"stacks":    "latest", // version of the state of one
 	}
 	post("/repositories", `{"namespace":"default","name":"gone"}`)
 	if code, answer := do(t, server, http.MethodDelete, "/api/v1/repositories/default/gone", h.Options.AdminToken, ""); code >= 300 {

@@ -217,6 +217,7 @@ var queries = map[string]string{
 	"downloadFile": "?path=trunk&ref=trunk", "listTree": "?ref=trunk", "lastCommits": "?ref=trunk", "findFiles": "?ref=trunk",
 	"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk",
 	"listCommits": "?ref=trunk", "searchDocs": "?text=install", "search": "?facets=kind,type,owner,lifecycle,space", "downloadDocsFile": "?path=trunk",
+	"getStateResource": "?address=terraform_data.one",
 }
 
 // bodyOf gives a body that the schema accepts, so that the request comes as far as its rights.
@@ -240,6 +241,7 @@ var fieldTexts = map[string]string{
 	"documents": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {type: a, lifecycle: b, owner: c}}",
 	"document":  waiting, "repository": "default/none", "commit": "trunk", "user": "user:default/admin", "owner": "user:default/admin", "path": "catalog-info.yaml",
 	"refs": "component:default/none", "rego": "package roadbed.plan", "point": "plan", "space": "default",
+	"addresses": "terraform_data.one",
 }
 
 func valueOf(h *House, name string, s *huma.Schema, depth int) any {

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { catalogWords } from './pages/catalog/filter';
+import { resourceWords } from './pages/resources/filter';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
@@ -156,7 +157,7 @@ const stacks = createRoute({
 const stack = createRoute({
   getParentRoute: parent,
   path: '/infrastructure/$namespace/$name',
-  validateSearch: search('tab'),
+  validateSearch: search('tab', 'from', 'to', 'action', 'text'),
   component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
 });
 const contexts = createRoute({
@@ -168,6 +169,12 @@ const context = createRoute({
   getParentRoute: parent,
   path: '/contexts/$namespace/$name',
   component: lazyRouteComponent(() => import('./pages/contexts/ContextPage'), 'ContextPage'),
+});
+const resources = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure/resources',
+  validateSearch: search(...resourceWords),
+  component: lazyRouteComponent(() => import('./pages/resources/Resources'), 'Resources'),
 });
 const repositories = createRoute({
   getParentRoute: parent,
@@ -330,6 +337,7 @@ const pages = [
   stack,
   contexts,
   context,
+  resources,
   repositories,
   repository,
   proposals,

@@ -71,6 +71,11 @@ func (s *Service) TakeTx(ctx context.Context, tx *store.Tx, id string) (Run, err
 	return getRun(ctx, tx, id, tx.ForUpdate())
 }
 
+// HolderTx gives the run that holds a lock, "" for none, unauthorised.
+func (s *Service) HolderTx(ctx context.Context, tx *store.Tx, lock string) (run string, err error) {
+	return lockHolder(ctx, tx, lock)
+}
+
 // StepsTx gives a run's steps to a product, unauthorised, in its transaction.
 func (s *Service) StepsTx(ctx context.Context, tx *store.Tx, id string) ([]Step, error) {
 	list, err := getSteps(ctx, tx, id)

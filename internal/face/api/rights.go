@@ -90,11 +90,14 @@ func rights() map[string]string {
 		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
 
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task",
-		"unlockStack": "stack:state and stack:unlock", "getStackEnvironment": "stack:read; checksums of secrets take secret:read where they are",
+		"unlockStack": "stack:state and stack:unlock; of the caller's own lock stack:state", "lockStack": "stack:state", "getStackEnvironment": "stack:read; checksums of secrets take secret:read where they are",
 		"listContexts": "stack:read; others are left out", "getContext": "stack:read; checksums of secrets take secret:read where they are",
 		"listContextStacks":   "stack:read; stacks that the caller may not read are left out",
 		"uploadConfiguration": "stack:plan", "listConfigurations": "stack:read",
-		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
+		"getState": "stack:read", "listStateResources": "stack:read", "getStateResource": "stack:read; its attributes for stack:state or stack:state-read",
+		"diffStates": "stack:read; values for stack:state or stack:state-read", "rollbackState": "stack:state", "moveResources": "stack:state in the spaces of both stacks",
+		"listResources": "stack:read; others are left out",
+		"lintWorkflow":  "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
 		"listTriggerEvents": "entity:read",
 
 		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",

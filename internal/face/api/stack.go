@@ -29,6 +29,7 @@ func (a *API) stackRoutes() {
 	register(a, op, a.startStackRun)
 	a.stackUploadRoutes()
 	register(a, operation("unlockStack", http.MethodPost, "/stacks/{namespace}/{name}/unlock", "stacks", "Free the lock of a stack's state, whoever holds it"), a.unlockStack)
+	a.stateRoutes()
 }
 
 func (a *API) listStacks(ctx context.Context, in *Paging) (*body[List[Stack]], error) {
@@ -81,6 +82,7 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 			s.Can = append(s.Can, begin.can)
 		}
 	}
+	s.Can = append(s.Can, a.mayState(ctx, o.Space)...)
 	if o.Lock != "" && a.Access.May(ctx, "stack:state", o.Space) && a.Access.May(ctx, "stack:unlock", o.Space) {
 		s.Can = append(s.Can, "unlock")
 	}
@@ -115,7 +117,7 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 
 func wireState(v stack.StateVersion, who func(string) Actor) StateVersion {
 	return StateVersion{
-		ID: v.ID, Serial: v.Serial, Resources: v.Resources, Size: v.Size, Run: v.Run, Actor: who(v.Actor), Outputs: wireOutputs(v.Outputs),
+		ID: v.ID, Serial: v.Serial, Lineage: v.Lineage, Resources: v.Resources, Size: v.Size, Run: v.Run, Actor: who(v.Actor), Outputs: wireOutputs(v.Outputs),
 		Created: time.UnixMicro(v.Created).UTC(),
 	}
 }
@@ -184,7 +186,15 @@ func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagge
 	return a.getRun(ctx, &RunInput{r.ID})
 }
 
-func (a *API) unlockStack(ctx context.Context, in *Named) (*struct{}, error) {
+type unlockStackInput struct {
+	Named
+	Mine bool `query:"mine" doc:"Only a lock that the caller took."`
+}
+
+func (a *API) unlockStack(ctx context.Context, in *unlockStackInput) (*struct{}, error) {
+	if in.Mine {
+		return nil, a.Stacks.UnlockOwn(ctx, in.ref("stack"))
+	}
 	return nil, a.Stacks.Unlock(ctx, in.ref("stack"), nil, true)
 }
 

@@ -123,6 +123,11 @@ type (
 	Stack             = client.Stack
 	Configuration     = client.Configuration
 	StateVersion      = client.StateVersion
+	StateResource     = client.StateResource
+	StateDiff         = client.StateDiff
+	StateChange       = client.StateChange
+	MovedResources    = client.MovedResources
+	Resource          = client.Resource
 	Status            = client.Status
 	Step              = client.Step
 	Summary           = client.Summary

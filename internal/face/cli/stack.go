@@ -16,7 +16,7 @@ import (
 func (s *state) stacks() *cobra.Command {
 	return group("stack", "Infrastructure as code",
 		s.stackList(), s.stackStart("plan", "proposed", "Plan without applying"), s.stackStart("apply", "tracked", "Plan, and apply after review"),
-		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stackStates(), s.stackUnlock(),
+		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stateList("state"), s.stackUnlock(),
 		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask(), s.stackEnvironment())
 }
 
@@ -137,16 +137,6 @@ func (s *state) stackOutputs() *cobra.Command {
 				fmt.Fprintf(w, "%s\t%s\n", name, value)
 			}
 		})
-	})
-}
-
-func (s *state) stackStates() *cobra.Command {
-	return listing(s, "state [NAMESPACE/]NAME", "Versions of a stack's state, the newest first", cobra.ExactArgs(1), newest, func(args []string) (list[client.StateVersion], error) {
-		return list[client.StateVersion]{
-			path: "/stacks/" + named(args[0]) + "/states", head: "SERIAL\tRESOURCES\tRUN\tCREATED",
-			row:  func(v client.StateVersion) []any { return []any{v.Serial, v.Resources, v.Run, ago(v.Created)} },
-			noun: "versions of its state", next: "the first `roadbed stack apply " + args[0] + "` makes one",
-		}, nil
 	})
 }
 

@@ -66,7 +66,7 @@ func (line) Pushers(_ context.Context, _, _, from, to string) (who []string, who
 
 func TestAuthorsOfADocument(t *testing.T) {
 	t.Parallel()
-	s := &Service{Deps{Repositories: line{}}}
+	s := &Service{Deps: Deps{Repositories: line{}}}
 	for name, c := range map[string]struct {
 		applied string
 		edit    int64

@@ -21,5 +21,9 @@
 //     in its space alone: none changes its space while anything of it is there.
 //   - What push and trigger policies start is what anybody could: at commits of the branch, by the rules of reviews. One run
 //     of a push's commit and type, one of each stack after a run; a workflow of triggered runs has an end.
+//   - What people do to a state (roll back, push, move) is a new version with a higher serial, in a transaction that holds
+//     its lock while no run holds the stack.
+//   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no
+//     value of a sensitive attribute.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

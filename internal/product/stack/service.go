@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -70,11 +72,14 @@ type Deps struct {
 }
 
 // Service keeps stacks.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	states *semaphore.Weighted // bytes of states that are looked into at a time
+}
 
 // New builds the room and registers its kind of run, its jobs and its subscriptions.
 func New(d Deps) *Service {
-	s := &Service{d}
+	s := &Service{Deps: d, states: semaphore.NewWeighted(StateLimit)}
 	d.Runs.Register(Kind())
 	s.subscribe()
 	s.subscribePushes()

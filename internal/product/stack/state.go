@@ -99,30 +99,6 @@ func (s *Service) openState(ctx context.Context, v StateVersion) ([]byte, error)
 	return data, fault.Wrap(err, "unseal state %s", v.ID)
 }
 
-type stateFile struct {
-	Version   int              `json:"version"`
-	Serial    int64            `json:"serial"`
-	Lineage   string           `json:"lineage"`
-	Outputs   map[string]Value `json:"outputs"`
-	Resources []struct {
-		Instances []json.RawMessage `json:"instances"`
-	} `json:"resources"`
-}
-
-func readState(data []byte) (stateFile, error) {
-	var f stateFile
-	if err := json.Unmarshal(data, &f); err != nil {
-		return f, fault.Errorf(fault.Invalid, "the state is not JSON: %w", err)
-	}
-	if f.Version != 4 {
-		return f, fault.Errorf(fault.Invalid, "the state is of version %d; version 4 is needed (Terraform 0.12 and later, any OpenTofu)", f.Version)
-	}
-	if f.Lineage == "" {
-		return f, fault.Errorf(fault.Invalid, "the state has no lineage, so nobody can tell to which stack it belongs")
-	}
-	return f, nil
-}
-
 // WriteState adds a version. lockID is what the engine says it holds; contentMD5 may be empty.
 // Conflict for an older serial or another lineage; a *LockedError when somebody else holds the lock; TooLarge.
 // Permission: stack:state in the stack's space.
@@ -140,15 +116,33 @@ func (s *Service) WriteState(ctx context.Context, r ref.Entity, lockID, contentM
 	}
 	p := actor.From(ctx)
 	v.Run, v.Actor = p.Run, p.ID
-	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.addState(ctx, tx, stack, lockID, v, data) })
+	return s.DB.Write(long(ctx, v.delta), func(tx *store.Tx) error { return s.addState(ctx, tx, stack, lockID, v, data) })
 }
 
 // keep reads a state, and stores it sealed; it is nobody's yet.
 func (s *Service) keep(ctx context.Context, r ref.Entity, data []byte) (StateVersion, error) {
+	last, err := s.newest(ctx, r)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	done, err := s.reading(ctx, last.Size)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	defer done()
+	return s.store(ctx, r, last, data)
+}
+
+// store is keep of what comes after a version, for a caller who may read that.
+func (s *Service) store(ctx context.Context, r ref.Entity, last StateVersion, data []byte) (StateVersion, error) {
 	if len(data) > StateLimit {
 		return StateVersion{}, fault.Errorf(fault.TooLarge, "the state is larger than %d bytes", StateLimit)
 	}
 	f, err := readState(data)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	changes, err := s.deltaTo(ctx, last, f)
 	if err != nil {
 		return StateVersion{}, err
 	}
@@ -160,7 +154,7 @@ func (s *Service) keep(ctx context.Context, r ref.Entity, data []byte) (StateVer
 	if err != nil {
 		return StateVersion{}, fault.Wrap(err, "store state of %s", r)
 	}
-	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Outputs: f.Outputs}
+	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Outputs: f.Outputs, delta: changes}
 	for _, res := range f.Resources {
 		v.Resources += len(res.Instances)
 	}
@@ -204,7 +198,7 @@ func (s *Service) adopt(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		return worker.Result{}, err
 	}
 	v.Run, v.Actor = r.ID, "system"
-	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+	err = s.DB.Write(long(ctx, v.delta), func(tx *store.Tx) error {
 		stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
 		if err != nil {
 			return err
@@ -246,25 +240,47 @@ func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockI
 	case v.Serial == last.Serial:
 		return s.sameState(ctx, last, data) // the same write again, after its answer was lost
 	}
+	_, err = s.insertState(ctx, tx, stack, last, v, data, "stack.state-written", nil)
+	return err
+}
+
+// insertState adds a version after the newest one, with what it changes in the table of resources, and says so in the ledger.
+func (s *Service) insertState(ctx context.Context, tx *store.Tx, stack Stack, last, v StateVersion, data []byte, kind string, more map[string]any) (StateVersion, error) {
 	outputs, err := json.Marshal(shown(v.Outputs))
 	if err != nil {
-		return err
+		return v, err
+	}
+	if v.delta == nil || v.delta.base != last.ID { // another came in between
+		f, err := readState(data)
+		if err != nil {
+			return v, err
+		}
+		if v.delta, err = s.deltaTo(ctx, last, f); err != nil {
+			return v, err
+		}
 	}
 	now := s.Now()
-	v.ID = ref.NewID(ref.State, now)
+	v.ID, v.Created = ref.NewID(ref.State, now), store.Micros(now)
 	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created, settled)
  VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
-		string(outputs), v.Resources, store.Micros(now), btoi(v.Run == ""))
+		string(outputs), v.Resources, v.Created, btoi(v.Run == ""))
 	if err != nil {
-		return fault.Wrap(err, "record state of %s", stack.Ref)
+		return v, fault.Wrap(err, "record state of %s", stack.Ref)
 	}
-	if err := s.note(ctx, tx, stack, "stack.state-written", v.Run, map[string]any{"serial": v.Serial, "resources": v.Resources, "state": v.ID}); err != nil {
-		return err
+	if err := s.index(ctx, tx, stack.Ref, v, v.delta); err != nil {
+		return v, err
+	}
+	about := map[string]any{"serial": v.Serial, "resources": v.Resources, "state": v.ID}
+	for name, value := range more {
+		about[name] = value
+	}
+	if err := s.note(ctx, tx, stack, kind, v.Run, about); err != nil {
+		return v, err
 	}
 	if v.Run != "" { // they count when the run has finished
-		return nil
+		return v, nil
 	}
-	return s.noteOutputs(ctx, tx, stack, last, v)
+	return v, s.noteOutputs(ctx, tx, stack, last, v)
 }
 
 // noteOutputs tells those who use a stack's outputs that they may be others: values that are sensitive are not compared.

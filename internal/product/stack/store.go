@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -67,6 +68,8 @@ type StateVersion struct {
 	Outputs   map[string]Value
 	Resources int
 	Created   int64 // microseconds
+
+	delta *delta // of one that is to be written
 }
 
 // Value is one output of a stack.
@@ -92,6 +95,18 @@ func scanState(row store.Row) (StateVersion, error) {
 func currentState(ctx context.Context, tx *store.Tx, stack ref.Entity) (StateVersion, error) {
 	return store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 ORDER BY id DESC LIMIT 1",
 		stack.String()), scanState, "state of %s", stack)
+}
+
+// newest is currentState in a transaction of its own; the zero version when there is none.
+func (s *Service) newest(ctx context.Context, stack ref.Entity) (v StateVersion, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = currentState(ctx, tx, stack)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return StateVersion{}, nil
+	}
+	return v, err
 }
 
 // getState gives one version of a stack's state.

@@ -2414,6 +2414,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is under management in the newest states of all stacks, by stack and address
+         * @description Permission: stack:read; others are left out.
+         */
+        get: operations["listResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -3178,6 +3198,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{namespace}/{name}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the lock of a stack's state as a person
+         * @description Permission: stack:state.
+         */
+        post: operations["lockStack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/move-resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move resources from the state of one stack to that of another
+         * @description Permission: stack:state in the spaces of both stacks.
+         */
+        post: operations["moveResources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks/{namespace}/{name}/runs": {
         parameters: {
             query?: never;
@@ -3218,6 +3278,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stacks/{namespace}/{name}/states/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One version of a stack's state
+         * @description Permission: stack:read.
+         */
+        get: operations["getState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/states/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between two versions of a state, by address
+         * @description Permission: stack:read; values for stack:state or stack:state-read.
+         */
+        get: operations["diffStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/states/{id}/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One resource in a version of a state
+         * @description Permission: stack:read; its attributes for stack:state or stack:state-read.
+         */
+        get: operations["getStateResource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/states/{id}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a version of a state holds, by address
+         * @description Permission: stack:read.
+         */
+        get: operations["listStateResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/states/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the content of an earlier version the newest version
+         * @description Permission: stack:state.
+         */
+        post: operations["rollbackState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks/{namespace}/{name}/unlock": {
         parameters: {
             query?: never;
@@ -3229,7 +3389,7 @@ export interface paths {
         put?: never;
         /**
          * Free the lock of a stack's state, whoever holds it
-         * @description Permission: stack:state and stack:unlock.
+         * @description Permission: stack:state and stack:unlock; of the caller's own lock stack:state.
          */
         post: operations["unlockStack"];
         delete?: never;
@@ -5194,6 +5354,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListResource: {
+            items: components["schemas"]["Resource"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListRun: {
             items: components["schemas"]["Run"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5241,6 +5406,11 @@ export interface components {
         };
         ListStar: {
             items: components["schemas"]["Star"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListStateResource: {
+            items: components["schemas"]["StateResource"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -5313,6 +5483,10 @@ export interface components {
              * @enum {string}
              */
             orphans?: "delete" | "keep";
+        };
+        LockStackInputBody: {
+            /** @description Shown to whoever is held back by it. */
+            reason?: string;
         };
         LogChunk: {
             /**
@@ -5437,6 +5611,25 @@ export interface components {
             /** @description Or OWNER/NAME at the forge of the integration. */
             url: string;
             username?: string;
+        };
+        MoveResourcesInputBody: {
+            /** @description Each is of an instance, of a resource with all its instances, or of a module with all in it. */
+            addresses: string[] | null;
+            /** @description The other stack: NAMESPACE/NAME, or its reference. */
+            to: string;
+            /** @description Tell what would move, and write nothing. */
+            try?: boolean;
+        };
+        MovedResources: {
+            /** @description Of the instances; the first 1,000. */
+            addresses: string[] | null;
+            /** Format: int64 */
+            count: number;
+            /** @description The newest version, after the move unless it was only tried. */
+            from: components["schemas"]["StateVersion"];
+            to?: components["schemas"]["StateVersion"];
+            /** @description Nothing was written. */
+            tried?: boolean;
         };
         NewCommit: {
             /** @description Empty for the default one. */
@@ -6270,6 +6463,30 @@ export interface components {
             secretCheck: boolean;
             space: string;
         };
+        Resource: {
+            actor: components["schemas"]["Actor"];
+            address: string;
+            /** Format: date-time */
+            changed: string;
+            /** Format: date-time */
+            firstSeen: string;
+            /** @description The value by which people know it, such as an ARN; none that is sensitive. */
+            identity?: string;
+            module?: string;
+            name: string;
+            /** @description The document of the stack is deleted. */
+            orphan?: boolean;
+            /** @description Of the stack. */
+            owner: string;
+            /** @example hashicorp/aws */
+            provider: string;
+            /** @description That changed it last; absent when a person did. */
+            run?: string;
+            space: string;
+            /** @example stack:default/shop-infra */
+            stack: string;
+            type: string;
+        };
         Review: {
             actor: components["schemas"]["Actor"];
             id: string;
@@ -6317,6 +6534,9 @@ export interface components {
         RollbackInputBody: {
             /** @description Id in the application's history. */
             revision: string;
+        };
+        RollbackStateInputBody: {
+            reason?: string;
         };
         Run: {
             actor: components["schemas"]["Actor"];
@@ -6736,7 +6956,7 @@ export interface components {
         Stack: {
             autodeploy: boolean;
             branch: string;
-            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock. */
+            /** @description What the caller may do with it now, as far as rights go: plan, apply, destroy, task, unlock, state (write its state), state-read (read it). */
             can: string[] | null;
             component?: string;
             /** @description Stacks that depend on it, as far as they may be read; of one stack, not in lists. */
@@ -6875,11 +7095,70 @@ export interface components {
              */
             type: "tracked" | "proposed" | "destroy" | "drift" | "task";
         };
+        StateChange: {
+            /** @enum {string} */
+            action: "create" | "update" | "delete";
+            address: string;
+            after?: unknown;
+            before?: unknown;
+            /** @description Attributes whose values differ, of an update. */
+            changed?: string[] | null;
+            mode?: string;
+            module?: string;
+            name?: string;
+            provider?: string;
+            /** @description Some value was taken out. */
+            sensitive?: boolean;
+            type?: string;
+        };
+        StateDiff: {
+            /**
+             * Format: int64
+             * @description Resources, of all that differs.
+             */
+            created: number;
+            /** Format: int64 */
+            deleted: number;
+            /** @description Absent where there is no version before. */
+            from?: components["schemas"]["StateVersion"];
+            items: components["schemas"]["StateChange"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+            /** @description All that differ, with each page. */
+            outputs: components["schemas"]["StateChange"][] | null;
+            to: components["schemas"]["StateVersion"];
+            /** Format: int64 */
+            updated: number;
+            /** @description Whether the caller may see values of attributes. */
+            values: boolean;
+        };
+        StateResource: {
+            address: string;
+            /** @description Without sensitive values; absent in lists, and for whoever may not read the state. */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /** @description The value by which people know it, such as an ARN; none that is sensitive. */
+            identity?: string;
+            /** @description Of the instance: 0, or "blue". */
+            key?: string;
+            /** @description managed, or data for what the engine only reads. */
+            mode: string;
+            module?: string;
+            name: string;
+            /** @example hashicorp/aws */
+            provider: string;
+            /** @description tainted, deposed, or absent. */
+            status?: string;
+            type: string;
+        };
         StateVersion: {
             actor: components["schemas"]["Actor"];
             /** Format: date-time */
             created: string;
             id: string;
+            /** @description What it descends from: states of two lineages are of two things. */
+            lineage: string;
             /** @description Sensitive ones without their value. */
             outputs: {
                 [key: string]: components["schemas"]["Value"];
@@ -18417,6 +18696,88 @@ export interface operations {
             };
         };
     };
+    listResources: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Words, each in the address or an identifying value such as an id, an ARN or a name. */
+                text?: string;
+                /** @description NAMESPACE/NAME, or its reference. */
+                stack?: string;
+                type?: string;
+                /** @description hashicorp/aws, or its last part. */
+                provider?: string;
+                /** @description Of the stack, such as group:default/payments. */
+                owner?: string;
+                space?: string;
+                /** @description Only of stacks whose document is deleted. */
+                orphan?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListResource"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listRuns: {
         parameters: {
             query?: {
@@ -22082,6 +22443,190 @@ export interface operations {
             };
         };
     };
+    lockStack: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LockStackInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    moveResources: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveResourcesInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovedResources"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     startStackRun: {
         parameters: {
             query?: never;
@@ -22249,9 +22794,406 @@ export interface operations {
             };
         };
     };
-    unlockStack: {
+    getState: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                /** @description The id of a version, its serial, or latest. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    diffStates: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description The version to compare with, like id; when it is not given, the one before. */
+                from?: string;
+                action?: "create" | "update" | "delete";
+                /** @description In the address. */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                /** @description The id of a version, its serial, or latest. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateDiff"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getStateResource: {
+        parameters: {
+            query: {
+                address: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                /** @description The id of a version, its serial, or latest. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateResource"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listStateResources: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description In the address, or an identifying value. */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                /** @description The id of a version, its serial, or latest. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStateResource"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    rollbackState: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description The id of a version, its serial, or latest. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackStateInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    unlockStack: {
+        parameters: {
+            query?: {
+                /** @description Only a lock that the caller took. */
+                mine?: boolean;
+            };
             header?: {
                 /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
                 "Idempotency-Key"?: string;

@@ -1,5 +1,6 @@
 import {
   IconBook2,
+  IconBoxMultiple,
   IconBraces,
   IconCirclePlus,
   IconDatabaseImport,
@@ -39,6 +40,7 @@ export interface PortalPage {
     | '/applications'
     | '/infrastructure'
     | '/contexts'
+    | '/infrastructure/resources'
     | '/graph'
     | '/search'
     | '/gaps'
@@ -81,6 +83,12 @@ export const portalPages: PortalPage[] = [
 export const otherPages: PortalPage[] = [
   { to: '/contexts', name: 'Contexts', about: 'What the runs of many stacks are given', icon: IconBraces },
   { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
+  {
+    to: '/infrastructure/resources',
+    name: 'Resources',
+    about: 'What is under management, whose it is, and what changed it',
+    icon: IconBoxMultiple,
+  },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },

@@ -1,5 +1,6 @@
 // Package state speaks the HTTP state backend of Terraform and OpenTofu at /api/state/NAMESPACE/NAME: GET, POST,
-// LOCK and UNLOCK, with a token as the password of basic authentication.
+// LOCK and UNLOCK, with a token as the password of basic authentication. Besides, people pull a version with
+// GET ?version=ID, and push a state from outside with POST ?push=true, and force=true where it would be refused.
 package state
 
 import (
@@ -67,6 +68,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, stackRef ref.Entity) error {
+	version := r.URL.Query().Get("version")
+	if len(version) > 60 {
+		return fault.Errorf(fault.Invalid, "a version is named by its id, its serial, or latest")
+	}
+	if version != "" {
+		_, data, err := h.stacks.StateOf(r.Context(), stackRef, version)
+		if err != nil {
+			return err
+		}
+		send(w, data)
+		return nil
+	}
 	_, data, err := h.stacks.State(r.Context(), stackRef)
 	if fault.Is(err, fault.NotFound) {
 		// A stack that the caller may not see is refused before; this one has no state so far.
@@ -76,11 +89,15 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, stackRef ref.Entit
 	if err != nil {
 		return err
 	}
+	send(w, data)
+	return nil
+}
+
+func send(w http.ResponseWriter, data []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(data) //nolint:gosec // JSON with its content type, never taken for a page
-	return nil
 }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request, stackRef ref.Entity) error {
@@ -98,6 +115,10 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, stackRef ref.Enti
 	defer h.bodies.Release(size)
 	data, err := read(w, r, stack.StateLimit)
 	if err != nil {
+		return err
+	}
+	if query := r.URL.Query(); query.Get("push") == "true" {
+		_, err := h.stacks.Import(r.Context(), stackRef, data, query.Get("force") == "true")
 		return err
 	}
 	return h.stacks.WriteState(r.Context(), stackRef, r.URL.Query().Get("ID"), r.Header.Get("Content-MD5"), data)

@@ -128,7 +128,27 @@ CREATE TABLE stack_pending_states (
   created BIGINT NOT NULL
 );
 
+-- What is under management, of the newest state of each stack.
+CREATE TABLE stack_resources (
+  stack TEXT NOT NULL,
+  key TEXT NOT NULL,         -- the address; of a long one its beginning with a hash
+  address TEXT NOT NULL,
+  type TEXT NOT NULL,
+  name TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  module TEXT NOT NULL,
+  identity TEXT NOT NULL,    -- the value by which people know it, such as an ARN; none that is sensitive
+  words TEXT NOT NULL,       -- in lower case: what a search looks at
+  first_seen BIGINT NOT NULL,
+  changed BIGINT NOT NULL,
+  run TEXT NOT NULL,         -- that changed it last; '' when a person did
+  actor TEXT NOT NULL,
+  PRIMARY KEY (stack, key)
+);
+CREATE INDEX stack_resources_type ON stack_resources (type, stack, key);
+
 -- +goose Down
+DROP TABLE stack_resources;
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
 DROP TABLE stack_dependencies;

@@ -34,7 +34,7 @@ export function Change({
 
 function Attributes({ change }: { change: PlanChange }) {
   const rows = attributes(change.before, change.after, change.afterUnknown);
-  if (rows.length === 0) return <p>No attribute to show differs.</p>;
+  if (rows.length === 0) return change.reason ? null : <p>No attribute to show differs.</p>;
   return (
     <table className={classes.attributes}>
       <thead>

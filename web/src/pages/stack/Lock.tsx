@@ -10,7 +10,7 @@ import { holderOf } from './lock';
 export function Lock({ stack, lock }: { stack: Stack; lock: string }) {
   const [asking, setAsking] = useState(false);
   const unlock = useUnlock(stack.namespace, stack.name);
-  const { who, since } = holderOf(lock);
+  const { who, since, reason } = holderOf(lock);
   return (
     <Alert color="gray" variant="light" title="Its state is locked">
       <Group justify="space-between" gap="xs">
@@ -21,7 +21,7 @@ export function Lock({ stack, lock }: { stack: Stack; lock: string }) {
               , <Moment at={since} />
             </>
           )}
-          . Runs wait until it is free.
+          . {reason && <>“{reason}” </>}A run that comes to plan waits a minute for it.
         </Text>
         {stack.can.includes('unlock') && (
           <Button size="compact-sm" variant="default" onClick={() => setAsking(true)}>
@@ -35,7 +35,7 @@ export function Lock({ stack, lock }: { stack: Stack; lock: string }) {
           says="Whoever holds the lock may still write the state. Free it only when that engine is surely gone."
           label="Unlock"
           name={stack.name}
-          command={`roadbed stack unlock ${stack.namespace}/${stack.name}`}
+          command={`roadbed state unlock ${stack.namespace}/${stack.name} --force`}
           busy={unlock.isPending}
           error={unlock.error}
           close={() => setAsking(false)}

@@ -3,18 +3,16 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { stack as stackQuery } from '../../api/queries';
 import { Failure } from '../../parts/Failure';
-import { Empty, Facts, Page, Section } from '../../parts/Page';
+import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
-import { RunsOf } from '../../parts/RunsOf';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { EnvironmentTab } from './EnvironmentTab';
 import { Lock } from './Lock';
-import { Neighbours } from './Neighbours';
-import { Outputs } from './Outputs';
+import { Overview } from './Overview';
 import { StackActions } from './StackActions';
-import { States } from './States';
+import { StateTab } from './StateTab';
 
 const route = getRouteApi('/shell/infrastructure/$namespace/$name');
 
@@ -64,40 +62,24 @@ export function StackPage() {
       {stack.lock && <Lock stack={stack} lock={stack.lock} />}
       <Tabs
         value={tab}
-        onChange={(value) => navigate({ search: { tab: value ?? undefined }, replace: true })}
+        onChange={(value) =>
+          navigate({ search: { tab: value === 'overview' ? undefined : (value ?? undefined) }, replace: true })
+        }
         keepMounted={false}
       >
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="state">State</Tabs.Tab>
           <Tabs.Tab value="environment">Environment</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
           <Column gap="lg">
-            <Section title="State">
-              {stack.state ? (
-                <Facts
-                  items={[
-                    ['Serial', stack.state.serial],
-                    ['Resources', stack.state.resources],
-                    ['Written by', stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name],
-                    ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
-                    ['Space', stack.space],
-                  ]}
-                />
-              ) : (
-                <Empty title="No state yet">The first run that is applied writes it.</Empty>
-              )}
-            </Section>
-            {stack.state && <Outputs outputs={stack.state.outputs} />}
-            <Neighbours stack={stack} />
-            <Section title="Runs" flush>
-              <RunsOf
-                filter={{ subject: stack.ref }}
-                label={`Runs of ${stack.name}`}
-                none="Plan it to see what it would make."
-              />
-            </Section>
-            {stack.state && <States namespace={namespace} name={name} />}
+            <Overview stack={stack} />
+          </Column>
+        </Tabs.Panel>
+        <Tabs.Panel value="state">
+          <Column gap="lg">
+            <StateTab stack={stack} />
           </Column>
         </Tabs.Panel>
         <Tabs.Panel value="environment">

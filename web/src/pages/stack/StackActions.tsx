@@ -29,6 +29,11 @@ export function StackActions({ stack }: { stack: Stack }) {
           Destroy
         </Button>
       )}
+      {may('plan') && stack.state && (
+        <Button variant="default" disabled={start.isPending} onClick={() => go('drift')}>
+          Look for drift
+        </Button>
+      )}
       {may('plan') && (
         <Button variant="default" disabled={start.isPending} onClick={() => go('proposed')}>
           Plan only

@@ -1,12 +1,21 @@
 /** Who holds the lock of a state, by what the engine wrote down: "alice@laptop, to apply". */
-export function holderOf(lock: string): { who: string; since?: string } {
+export function holderOf(lock: string): { who: string; since?: string; reason?: string } {
   try {
-    const info = JSON.parse(lock) as { Who?: unknown; Operation?: unknown; Created?: unknown };
+    const info = JSON.parse(lock) as { Who?: unknown; Operation?: unknown; Created?: unknown; Info?: unknown };
     const operation = String(info.Operation ?? '')
       .replace(/^OperationType/, '')
       .toLowerCase();
-    const who = [info.Who ? String(info.Who) : 'an engine', operation && `for ${operation}`].filter(Boolean).join(', ');
-    return { who, since: typeof info.Created === 'string' ? info.Created : undefined };
+    const who = [
+      info.Who ? String(info.Who) : 'an engine',
+      operation && (operation === 'by hand' ? operation : `for ${operation}`),
+    ]
+      .filter(Boolean)
+      .join(', ');
+    return {
+      who,
+      since: typeof info.Created === 'string' ? info.Created : undefined,
+      reason: typeof info.Info === 'string' && info.Info ? info.Info : undefined,
+    };
   } catch {
     return { who: lock };
   }

@@ -25,6 +25,9 @@ export function Stacks() {
           <Button variant="default" component={Link} to="/contexts">
             Contexts
           </Button>
+          <Button component={Link} to="/infrastructure/resources" variant="default">
+            Resources
+          </Button>
         </>
       }
     >

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { asPlanChange } from './diff';
+import { holderOf } from './lock';
+
+describe('a change between two versions of a state', () => {
+  const change = { address: 'a.b', action: 'update' as const, changed: ['tag', 'key'] };
+  it('tells its values to whoever may see them', () => {
+    expect(asPlanChange({ ...change, before: { tag: 1 }, after: { tag: 2 } })).toMatchObject({
+      before: { tag: 1 },
+      after: { tag: 2 },
+      reason: undefined,
+    });
+  });
+  it('tells names to others', () => {
+    expect(asPlanChange(change).reason).toBe('Differs in tag, key');
+  });
+});
+
+describe('who holds the lock of a state', () => {
+  it('is told by what an engine wrote', () => {
+    expect(
+      holderOf('{"Who":"alice@laptop","Operation":"OperationTypeApply","Created":"2026-01-02T03:04:05Z"}'),
+    ).toEqual({
+      who: 'alice@laptop, for apply',
+      since: '2026-01-02T03:04:05Z',
+      reason: undefined,
+    });
+  });
+  it('is told by what a person wrote', () => {
+    expect(holderOf('{"Who":"Otto","Operation":"by hand","Info":"I look at it"}')).toMatchObject({
+      who: 'Otto, by hand',
+      reason: 'I look at it',
+    });
+  });
+});
