@@ -20,7 +20,9 @@ export function Given({ variables, files, hooks, from }: Props) {
     <>
       <Section title="Variables" flush>
         {variables.length === 0 ? (
-          <Empty title="No variables">A variable whose name begins with TF_VAR_ is an input of the configuration.</Empty>
+          <Empty title="No variables">
+            A variable whose name begins with TF_VAR_ is an input of the configuration.
+          </Empty>
         ) : (
           <Table
             label="Variables"

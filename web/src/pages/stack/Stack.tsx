@@ -74,7 +74,10 @@ export function StackPage() {
                   items={[
                     ['Serial', stack.state.serial],
                     ['Resources', stack.state.resources],
-                    ['Written by', stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name],
+                    [
+                      'Written by',
+                      stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name,
+                    ],
                     ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
                     ['Space', stack.space],
                   ]}
