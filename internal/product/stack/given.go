@@ -262,7 +262,7 @@ func (s *Service) prepare(ctx context.Context, stack Stack, commit string) (prep
 	return p, err
 }
 
-// environment gives what a run of a stack at a commit is given.
+// environment gives what a run of a stack at a commit is given; with "" what the repository says is left out.
 func (s *Service) environment(ctx context.Context, stack Stack, commit string) (e Environment, up []string, err error) {
 	if up, err = s.Access.Ancestors(ctx, stack.Space); err != nil {
 		return e, nil, err
@@ -285,7 +285,10 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 	if err != nil {
 		return e, nil, err
 	}
-	c, err := s.readConfiguration(ctx, stack.Repository, commit)
+	var c configuration
+	if commit != "" {
+		c, err = s.readConfiguration(ctx, stack.Repository, commit)
+	}
 	wrong := ""
 	if fault.Is(err, fault.Invalid) {
 		wrong, err = fault.Message(err), nil
@@ -381,10 +384,14 @@ func (s *Service) Environment(ctx context.Context, r ref.Entity) (Environment, e
 		return Environment{}, err
 	}
 	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
-	if err != nil {
+	none := fault.Is(err, fault.NotFound)
+	if err != nil && !none {
 		return Environment{}, fault.Wrap(err, "find the head of %s", stack.Branch)
 	}
 	e, _, err := s.environment(ctx, stack, head)
+	if none {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("branch %s of %s has no commit; push one, and what it says counts too", stack.Branch, stack.Repository))
+	}
 	return e, err
 }
 
