@@ -17,6 +17,7 @@ func ownKinds() map[string]string {
 	return map[string]string{
 		"Application":      "source: [deploy]",
 		"BranchRule":       "approvals: many",
+		"Context":          "variables: none",
 		"Directory":        "ldap: [ldap.example.com]",
 		"Discovery":        "repositories: [shop]",
 		"Integration":      "token: not-a-reference",

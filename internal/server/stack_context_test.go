@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,7 +185,7 @@ spec:
 			Authors []string                            `json:"authors"`
 			Given   struct{ Contexts map[string]int64 } `json:"given"`
 		}
-		if err := json.Unmarshal(next.Input, &in); err != nil || len(in.Authors) != 1 || in.Authors[0] == "unknown" || in.Given.Contexts["context:default/eu"] != 2 {
+		if err := json.Unmarshal(next.Input, &in); err != nil || !slices.ContainsFunc(in.Authors, func(who string) bool { return who != "unknown" }) || in.Given.Contexts["context:default/eu"] != 2 {
 			t.Errorf("the next run has the authors %v and the contexts %v: %v", in.Authors, in.Given, err)
 		}
 	})

@@ -282,7 +282,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	return p, nil
 }
 
-// environment gives what a run of a stack at a commit is given.
+// environment gives what a run of a stack at a commit is given; with "" what the repository says is left out.
 func (s *Service) environment(ctx context.Context, stack Stack, commit string) (e Environment, up []string, err error) {
 	if up, err = s.Access.Ancestors(ctx, stack.Space); err != nil {
 		return e, nil, err
@@ -403,13 +403,17 @@ func (s *Service) Environment(ctx context.Context, r ref.Entity) (Environment, e
 	if err := s.mayRead(ctx, stack); err != nil {
 		return Environment{}, err
 	}
-	head := ""
+	head, none := "", false
 	if !stack.Remote() {
-		if head, err = s.Repositories.Head(ctx, stack.Repository, stack.Branch); err != nil {
+		head, err = s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+		if none = fault.Is(err, fault.NotFound); err != nil && !none {
 			return Environment{}, fault.Wrap(err, "find the head of %s", stack.Branch)
 		}
 	}
 	e, _, err := s.environment(ctx, stack, head)
+	if none {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("branch %s of %s has no commit; push one, and what it says counts too", stack.Branch, stack.Repository))
+	}
 	return e, err
 }
 
