@@ -33,7 +33,6 @@ func CheckArchive(r io.Reader, most Bounds) (Contents, error) {
 	if err != nil {
 		return c, fault.Errorf(fault.Invalid, "the archive is not a tar.gz: %w", err)
 	}
-	defer plain.Close()
 	limited := &io.LimitedReader{R: plain, N: most.Bytes + int64(most.Entries+2)*padding}
 	archive := tar.NewReader(limited)
 	for {

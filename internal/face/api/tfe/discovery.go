@@ -25,7 +25,7 @@ const Pages = "/app/"
 func (h *Handler) ServePages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Pages+"{organization}/{workspace}/runs/{run}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/runs/"+runID(r.PathValue("run")), http.StatusFound)
+		http.Redirect(w, r, "/runs/"+runID(r.PathValue("run")), http.StatusFound) //nolint:gosec // to a page of this server, whatever its name
 	})
 	mux.HandleFunc("GET "+Pages+"settings/tokens", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/tokens", http.StatusFound) })
 	mux.HandleFunc("GET "+Pages, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/stacks", http.StatusFound) })

@@ -113,7 +113,7 @@ func (h *Handler) log(compose func(ctx context.Context, d run.Detail) composed) 
 			if len(part) > 0 || end || h.Now().After(deadline) {
 				w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 				w.Header().Set("Cache-Control", "no-store")
-				_, _ = w.Write(part) //nolint:gosec // plain text
+				_, _ = w.Write(part)
 				return nil
 			}
 			if err := h.await(ctx, d, grows, deadline); err != nil {
