@@ -69,7 +69,7 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err := json.Unmarshal(r.Input, &told); err != nil {
 		return worker.Result{}, fault.Wrap(err, "read the input of run %s", r.ID)
 	}
-	if told.unreviewed() != "" && len(v.Deny) == 0 {
+	if told.unreviewed(1) != "" && len(v.Deny) == 0 {
 		err := s.approved(ctx, r, stack, nil)
 		if err != nil && !fault.Is(err, fault.Denied) {
 			return worker.Result{}, err

@@ -127,7 +127,7 @@ func (p *play) cancel() {
 // confirmedBy tells whether the plan of this round was let through: by a person, or by the stack's own word.
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
-	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed
+	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed && p.rounds == 1
 	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 {
 		return true
 	}

@@ -269,8 +269,8 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return end(v, in, finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
 		return end(v, in, finished, "nothing to change")
-	case in.unreviewed() != "" && verdict.Approved && len(verdict.Warn) == 0:
-		return v.To(confirmed, in.unreviewed())
+	case in.unreviewed(n) != "" && verdict.Approved && len(verdict.Warn) == 0:
+		return v.To(confirmed, in.unreviewed(n))
 	}
 	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
 }

@@ -327,9 +327,9 @@ func (u Upload) check() error {
 }
 
 // unreviewed tells why a run is applied without review where the policies agree; "" when it is not.
-func (in Input) unreviewed() string {
+func (in Input) unreviewed(round int) string {
 	switch {
-	case in.Upload != nil && in.Upload.AutoApply && in.Type != Proposed:
+	case in.Upload != nil && in.Upload.AutoApply && in.Type != Proposed && round == 1: // who retries it may not be who asked
 		return "applied without review, as whoever began it asked"
 	case in.Autodeploy && in.Type == Tracked:
 		return "applied without review, as the stack says"
