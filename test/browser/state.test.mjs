@@ -97,7 +97,7 @@ chapter('two versions are compared', async () => {
   await admin.goto(admin.url()); // the address leads there
   await admin.getByText('arn:aws:s3:::media').waitFor();
   assert.equal(await admin.getByText('aws_s3_bucket.logs').count(), 0);
-  await admin.getByRole('button', { name: 'What serial 3 changed' }).click();
+  await admin.getByRole('button', { name: 'What it changed: serial 3' }).click();
   await admin.getByText('arn:aws:s3:::dumps').waitFor();
 });
 
@@ -131,7 +131,7 @@ chapter('an earlier version becomes the newest', async () => {
   await told.sound(admin, 'the dialog of a rollback');
   await dialog.getByRole('button', { name: 'Roll back', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
-  await admin.getByRole('button', { name: 'What serial 5 changed' }).waitFor();
+  await admin.getByRole('button', { name: 'What it changed: serial 5' }).waitFor();
   await admin.getByText('arn:aws:s3:::dumps').waitFor();
 });
 
@@ -170,6 +170,8 @@ chapter('a reader sees what differs, and neither how nor a way to change it', as
   for (const refused of ['Lock', /^Roll back/]) assert.equal(await rita.getByRole('button', { name: refused, exact: typeof refused === 'string' }).count(), 0);
   await told.sound(rita, 'the state for a reader');
   await rita.setViewportSize({ width: 390, height: 800 });
+  await rita.goto(rita.url()); // the menu is folded at once
+  await rita.getByText('Differs in key, tag').waitFor();
   await picture(rita, 'state-narrow');
   await rita.context().close();
 });

@@ -101,19 +101,19 @@ export function Resources() {
           value={search.text}
           set={set('text')}
         />
-        <FilterText aria-label="Type" placeholder="Type: aws_s3_bucket" w={180} value={search.type} set={set('type')} />
+        <FilterText aria-label="Type" placeholder="Type: aws_s3_bucket" w={165} value={search.type} set={set('type')} />
         <FilterText
           aria-label="Owner"
           placeholder="Owner: group:default/crew"
-          w={200}
+          w={190}
           value={search.owner}
           set={set('owner')}
         />
-        <FilterText aria-label="Stack" placeholder="Stack" w={140} value={search.stack} set={set('stack')} />
+        <FilterText aria-label="Stack" placeholder="Stack" w={120} value={search.stack} set={set('stack')} />
         <FilterText
           aria-label="Provider"
           placeholder="Provider"
-          w={140}
+          w={120}
           value={search.provider}
           set={set('provider')}
         />
@@ -125,7 +125,7 @@ export function Resources() {
           data={known.map((s) => s.name)}
           value={search.space ?? null}
           onChange={set('space')}
-          w={140}
+          w={130}
         />
         <Checkbox
           pb={8}

@@ -50,7 +50,7 @@ export function States({ stack }: { stack: Stack }) {
                     size="compact-xs"
                     variant="default"
                     onClick={() => compare(s)}
-                    aria-label={`What serial ${s.serial} changed`}
+                    aria-label={`What it changed: serial ${s.serial}`}
                   >
                     What it changed
                   </Button>
