@@ -128,7 +128,7 @@ func TestApprovalPoliciesAreAskedOfWorkflowsThatWait(t *testing.T) {
 		if _, err := g.act("bob", forbidden, "reject"); err != nil {
 			t.Errorf("to reject asks no policy: %v", err)
 		}
-		if err := g.try("admin", strings.ReplaceAll(strings.ReplaceAll(twoApprove, "point: approval", "point: login"), "two-for-workflows", "login")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "something is asked at approval, deploy, plan") {
+		if err := g.try("admin", strings.ReplaceAll(strings.ReplaceAll(twoApprove, "point: approval", "point: breakfast"), "two-for-workflows", "breakfast")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "something is asked at approval, deploy, initialization") {
 			t.Errorf("a policy at a point where nothing is asked: %v", err)
 		}
 	})

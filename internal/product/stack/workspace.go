@@ -63,7 +63,7 @@ func forgetWorkspace(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 	return nil
 }
 
-const workspaceColumns = "w.id, w.tags, w.created, s.ref, s.space, s.repository, s.branch, s.path, s.spec, s.seen, s.deleted, s.updated, s.applied, s.edit, s.applied_edit, s.editors"
+var workspaceColumns = "w.id, w.tags, w.created, s." + strings.ReplaceAll(stackColumns, ", ", ", s.")
 
 const fromWorkspaces = " FROM stacks s JOIN stack_workspaces w ON w.stack = s.ref "
 
