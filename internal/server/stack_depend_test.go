@@ -343,3 +343,33 @@ func berlin(t *testing.T) *time.Location {
 	}
 	return zone
 }
+
+// TestAPolicyKeepsBackWhatWouldFollow: what begins by itself is asked about as what a person begins.
+func TestAPolicyKeepsBackWhatWouldFollow(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.push("alice", "crew/shop", map[string]string{"infra/main.tf": below})
+		net := g.stack("net", above, "")
+		g.rests(net)
+		g.apply(stackDocument("shop", uses))
+		shop := g.nth("shop", "tracked", 1)
+		g.finish(net)
+		g.finish(shop)
+		g.applied("shop", shop)
+		g.apply(`apiVersion: roadbed.dev/v1
+kind: Policy
+metadata: {name: frozen}
+spec:
+  point: initialization
+  rego: |
+    package spacelift
+    deny["the shop is frozen"] { input.stack.name == "shop" }
+`)
+		g.finish(g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")})))
+		err := eventually(t.Context(), func() (bool, error) {
+			return strings.Contains(g.stackNow("shop").Message, "the shop is frozen"), nil
+		})
+		if err != nil || len(g.runsOf("shop", "tracked")) != 1 {
+			t.Errorf("the stack says %q, and has %d runs", g.stackNow("shop").Message, len(g.runsOf("shop", "tracked")))
+		}
+	})
+}

@@ -124,6 +124,9 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 		if err != nil {
 			return s.unless(ctx, stack, err)
 		}
+		if err := s.mayBegin(ctx, stack, Destroy, commit, ""); err != nil {
+			return s.unless(ctx, stack, err)
+		}
 		ready, err := s.prepare(ctx, stack, commit)
 		if err != nil {
 			return err

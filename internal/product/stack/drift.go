@@ -74,6 +74,9 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
 		return err
 	}
 	ready, err := s.prepare(ctx, stack, r.Source.Commit)
+	if err == nil {
+		err = s.mayBegin(ctx, stack, Tracked, r.Source.Commit, "")
+	}
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}

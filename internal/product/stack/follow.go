@@ -438,6 +438,9 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
+	if err := s.mayBegin(ctx, stack, Tracked, head, ""); err != nil {
+		return s.unless(ctx, stack, err)
+	}
 	made, err := s.prepareAfter(ctx, stack, head, after)
 	if err != nil {
 		return err

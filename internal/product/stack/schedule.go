@@ -185,6 +185,9 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 	if err != nil {
 		return err
 	}
+	if err := s.mayBegin(ctx, stack, one.Do, commit, ""); err != nil {
+		return err
+	}
 	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return err
