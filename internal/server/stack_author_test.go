@@ -194,12 +194,16 @@ func (g *ground) applied(name, id string) {
 	if err := json.Unmarshal(r.Input, &in); err != nil || in.Edit == 0 {
 		g.t.Fatalf("the edit of run %s is %d: %v", id, in.Edit, err)
 	}
+	made := ""
+	if r.Source != nil { // else of an upload
+		made = r.Source.Commit
+	}
 	err := eventually(g.t.Context(), func() (known bool, err error) {
 		err = g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
 			var commit string
 			var edit int64
 			err := tx.QueryRow(g.t.Context(), "SELECT applied, applied_edit FROM stacks WHERE ref = $1", "stack:default/"+name).Scan(&commit, &edit)
-			known = commit == r.Source.Commit && edit == in.Edit
+			known = commit == made && edit == in.Edit
 			return err
 		})
 		return known, err

@@ -140,6 +140,7 @@ func TestAStackWithoutARepositoryAppliesWhatIsUploaded(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, r.ID, ended), "finished", "applied: 1 to create")
+		g.applied("net", r.ID)
 		if g.output("net", "region") != `"region-one"` {
 			t.Errorf("the output is %s", g.output("net", "region"))
 		}
