@@ -305,7 +305,7 @@ func TestDriftIsFoundAndReconciled(t *testing.T) {
 		g.wantRun(until(t, g.admin, failing.ID, ended), "failed", "the command: ")
 
 		// By a schedule, of nobody.
-		soon := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339)
+		soon := time.Now().Add(6 * time.Second).UTC().Format(time.RFC3339)
 		g.apply(stackDocument("net", "  schedules: [{do: drift, at: '"+soon+"'}]\n"))
 		g.wantRun(until(t, g.admin, g.nth("net", "drift", 4), ended), "finished", "no drift")
 	})
