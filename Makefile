@@ -8,7 +8,7 @@ TOFU_VERSION := 1.12.6
 GITEA_VERSION := 1.27.3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-HELPER := internal/machinery/execute/process/helper
+HELPER := internal/machinery/execute/process/builtinit
 # PORTAL= builds, tests and lints without the portal, for machines without npm.
 PORTAL ?= 1
 CONTAINERS ?= podman

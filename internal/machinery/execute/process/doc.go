@@ -13,4 +13,4 @@
 // and Capabilities says so.
 package process
 
-//go:generate sh -c "CGO_ENABLED=0 GOOS=linux GOARCH=$(go env GOARCH) go build -trimpath -ldflags '-s -w' -o helper/init_linux_$(go env GOARCH) ./sandboxinit"
+//go:generate sh -c "CGO_ENABLED=0 GOOS=linux GOARCH=$(go env GOARCH) go build -trimpath -ldflags '-s -w' -o builtinit/init_linux_$(go env GOARCH) ./sandboxinit"

@@ -27,7 +27,7 @@ import (
 // services, below what container runtimes give to user namespaces by default.
 const stepUser = 70000
 
-//go:embed helper
+//go:embed builtinit
 var helpers embed.FS
 
 // platform is what this machine offers.
@@ -63,7 +63,7 @@ func (e *Executor) openPlatform() error {
 		return fmt.Errorf("read which boot of the machine this is: %w", err)
 	}
 	p.boot = strings.TrimSpace(string(boot))
-	program, err := helpers.ReadFile("helper/init_linux_" + runtime.GOARCH)
+	program, err := helpers.ReadFile("builtinit/init_linux_" + runtime.GOARCH)
 	if err == nil {
 		if p.helper, err = seal(program); err != nil {
 			e.log.Warn("the server's own program starts the steps, a little slower", "error", err)
