@@ -135,7 +135,10 @@ func (s *Service) inputs(ctx context.Context, l worker.Lease, log io.Writer) (wo
 			case value.Sensitive && !use.Sensitive:
 				return worker.Result{}, fault.Errorf(fault.Denied, "output %s of %s is sensitive; say sensitive: true where it is used", use.Output, d.Stack)
 			}
-			text := asText(value.Value)
+			text, err := fitting(d.Stack, use.Output, value.Value)
+			if err != nil {
+				return worker.Result{}, err
+			}
 			whole.Env[use.As], shown.Env[use.As] = text, text
 			if value.Sensitive {
 				shown.Env[use.As] = "(sensitive)"
@@ -170,6 +173,18 @@ func (s *Service) outputsFor(ctx context.Context, stack Stack, d Dependency) (ma
 		return nil, "", err
 	}
 	return s.Outputs(ctx, r, "")
+}
+
+// mostOutput bounds an output that becomes a variable, in bytes: systems start no program with a longer one than 128 KiB.
+const mostOutput = 100 << 10
+
+// fitting gives an output as a variable, if it fits into one.
+func fitting(stack, output string, value json.RawMessage) (string, error) {
+	text := asText(value)
+	if len(text) > mostOutput || strings.ContainsRune(text, 0) {
+		return "", fault.Errorf(fault.TooLarge, "output %s of %s has %d bytes; a variable takes at most %d, and no NUL: give an address of it instead", output, stack, len(text), mostOutput)
+	}
+	return text, nil
 }
 
 // asText gives an output as a variable of the environment: a text as it is, all else as JSON.
