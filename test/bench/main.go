@@ -49,7 +49,10 @@ var parts = []part{
 	{"catalog", "catalog", catalogFigures},
 	{"polled", "catalog", polledFigures},
 	{"stack", "stack", stackFigures},
+	{"stacks", "stack", manyStackFigures},
+	{"plan", "stack", largePlanFigures},
 	{"policies", "stack", policyFigures},
+	{"dispatch", "stack", dispatchFigures},
 }
 
 func main() {
@@ -205,7 +208,7 @@ type server struct {
 func start(ctx context.Context, dir string) (*server, error) { return startOn(ctx, dir, "") }
 
 // startOn starts a server on a database; "" is SQLite in its folder. With the same folder it is the server of before.
-func startOn(ctx context.Context, dir, database string) (*server, error) {
+func startOn(ctx context.Context, dir, database string, options ...string) (*server, error) {
 	address, err := remembered(dir, "address", func() (string, error) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -222,6 +225,7 @@ func startOn(ctx context.Context, dir, database string) (*server, error) {
 	}
 	s := &server{command: exec.CommandContext(ctx, program, "server", "--listen", address, "--data", filepath.Join(dir, "data")), api: client.New("http://"+address, token)}
 	s.command.Env = append(os.Environ(), "ROADBED_ADMIN_TOKEN="+token)
+	s.command.Args = append(s.command.Args, options...)
 	if database != "" {
 		s.command.Args = append(s.command.Args, "--database", database)
 	}

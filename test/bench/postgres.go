@@ -47,8 +47,9 @@ func newPostgres(ctx context.Context, dir string) (*postgres, error) {
 	as := func(program string, args ...string) *exec.Cmd {
 		c := exec.CommandContext(ctx, filepath.Join(filepath.Dir(initdb), program), args...)
 		c.Dir, c.Env = p.dir, []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C"}
+		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT} // a benchmark that is killed leaves no server
 		if os.Getuid() == 0 {
-			c.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+			c.SysProcAttr.Credential = who
 		}
 		return c
 	}

@@ -44,12 +44,12 @@ func stackFigures(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
-	engine, err := exec.CommandContext(ctx, program, "engine").Output() // the one that the server takes
+	engine, err := enginePath(ctx)
 	if err != nil {
-		return fmt.Errorf("find the engine: %w; run make engine first", err)
+		return err
 	}
 	files := map[string]string{"main.tf": manyResources(stackResources)}
-	bare := &bareEngine{program: strings.TrimSpace(string(engine)), dir: filepath.Join(b.dir, "bare"), files: files}
+	bare := &bareEngine{program: engine, dir: filepath.Join(b.dir, "bare"), files: files}
 	runs := &stackRuns{api: s.api, steps: map[string]spread{}}
 	if err := runs.prepare(ctx, b.dir, files); err != nil {
 		return err
@@ -79,6 +79,15 @@ func stackFigures(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// enginePath gives the engine that the server takes.
+func enginePath(ctx context.Context) (string, error) {
+	engine, err := exec.CommandContext(ctx, program, "engine").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the engine: %w; run make engine first", err)
+	}
+	return strings.TrimSpace(string(engine)), nil
+}
+
 func manyResources(n int) string {
 	var out strings.Builder
 	for i := range n {
@@ -95,6 +104,21 @@ type bareEngine struct {
 }
 
 func (e *bareEngine) round(ctx context.Context) error {
+	if err := e.fresh(); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := e.plan(ctx); err != nil {
+		return err
+	}
+	e.planned = append(e.planned, time.Since(began))
+	err := e.run(ctx, "apply", "-input=false", "-no-color", "-auto-approve", "plan.bin")
+	e.applied = append(e.applied, time.Since(began))
+	return err
+}
+
+// fresh makes a folder with nothing but the files.
+func (e *bareEngine) fresh() error {
 	if err := os.RemoveAll(e.dir); err != nil {
 		return err
 	}
@@ -106,16 +130,17 @@ func (e *bareEngine) round(ctx context.Context) error {
 			return err
 		}
 	}
-	began := time.Now()
+	return nil
+}
+
+// plan makes a plan and reads it.
+func (e *bareEngine) plan(ctx context.Context) error {
 	for _, args := range [][]string{{"init", "-input=false", "-no-color"}, {"plan", "-input=false", "-no-color", "-out=plan.bin"}, {"show", "-json", "plan.bin"}} {
 		if err := e.run(ctx, args...); err != nil {
 			return err
 		}
 	}
-	e.planned = append(e.planned, time.Since(began))
-	err := e.run(ctx, "apply", "-input=false", "-no-color", "-auto-approve", "plan.bin")
-	e.applied = append(e.applied, time.Since(began))
-	return err
+	return nil
 }
 
 // run runs a command whose words go to a file, as a shell's > does.
@@ -153,17 +178,17 @@ func (r *stackRuns) somebody(ctx context.Context, name string) (*client.Client, 
 	return client.New(r.api.URL, token.Secret), err
 }
 
-// prepare pushes the files and declares the stack, whose first run, which begins by itself, is not measured.
-func (r *stackRuns) prepare(ctx context.Context, dir string, files map[string]string) error {
+// push makes a repository with files.
+func (r *stackRuns) push(ctx context.Context, dir, name string, files map[string]string) error {
 	me, err := newPerson(filepath.Join(dir, "home"), r.api.Token)
 	if err != nil {
 		return err
 	}
-	made, err := client.Post[client.Repository](ctx, r.api, "/repositories", map[string]string{"name": "measured"})
+	made, err := client.Post[client.Repository](ctx, r.api, "/repositories", map[string]string{"name": name})
 	if err != nil {
 		return err
 	}
-	work := filepath.Join(me.home, "measured")
+	work := filepath.Join(me.home, name)
 	if _, err := me.git(ctx, "", "init", "--quiet", work); err != nil {
 		return err
 	}
@@ -177,6 +202,14 @@ func (r *stackRuns) prepare(ctx context.Context, dir string, files map[string]st
 			return err
 		}
 	}
+	return nil
+}
+
+// prepare pushes the files and declares the stack, whose first run, which begins by itself, is not measured.
+func (r *stackRuns) prepare(ctx context.Context, dir string, files map[string]string) (err error) {
+	if err := r.push(ctx, dir, "measured", files); err != nil {
+		return err
+	}
 	if _, err := client.Post[client.List[client.Applied]](ctx, r.api, "/apply", map[string]any{"documents": stackDocument, "source": "bench"}); err != nil {
 		return err
 	}
@@ -185,21 +218,31 @@ func (r *stackRuns) prepare(ctx context.Context, dir string, files map[string]st
 			return err
 		}
 	}
-	for late := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	return r.discardFirst(ctx, 1)
+}
+
+// discardFirst discards the runs that begin by the declaration of n stacks.
+func (r *stackRuns) discardFirst(ctx context.Context, n int) error {
+	for late := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		page, err := client.Get[client.List[client.Run]](ctx, r.api, "/runs", url.Values{"kind": {"stack"}})
 		if err != nil {
 			return err
 		}
-		if len(page.Items) > 0 {
-			if _, err := r.until(ctx, page.Items[0].ID, "unconfirmed"); err != nil {
+		if len(page.Items) < n {
+			if time.Now().After(late) {
+				return fmt.Errorf("of %d stacks %d have started a run within two minutes", n, len(page.Items))
+			}
+			continue
+		}
+		for _, first := range page.Items {
+			if _, err := r.until(ctx, first.ID, "unconfirmed"); err != nil {
 				return err
 			}
-			_, err := client.Post[client.RunDetail](ctx, r.api, "/runs/"+page.Items[0].ID+"/discard", nil)
-			return err
+			if _, err := client.Post[client.RunDetail](ctx, r.api, "/runs/"+first.ID+"/discard", nil); err != nil {
+				return err
+			}
 		}
-		if time.Now().After(late) {
-			return fmt.Errorf("the stack has started no run within a minute")
-		}
+		return nil
 	}
 }
 

@@ -1,10 +1,8 @@
 package access
 
 import (
-	"crypto/sha256"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -205,20 +203,6 @@ func (s Set) Has(space string) bool { return s.All || s.Names[space] }
 
 // Empty tells whether no space is in the set.
 func (s Set) Empty() bool { return !s.All && len(s.Names) == 0 }
-
-// Fingerprint tells sets apart: "*" for all.
-func (s Set) Fingerprint() string {
-	if s.All {
-		return "*"
-	}
-	if len(s.Names) == 1 {
-		for name := range s.Names {
-			return name
-		}
-	}
-	sum := sha256.Sum256([]byte(strings.Join(s.List(), "\n")))
-	return string(sum[:])
-}
 
 // List gives the names, sorted; nil when the set holds all spaces, so ask All first.
 func (s Set) List() []string {

@@ -43,19 +43,17 @@ func (s *Service) Hits(ctx context.Context, q index.Query) (index.Result, error)
 		return index.Result{}, err
 	}
 	q.Visible = visible
-	r := x.Find(q)
-	r.View = visible.Fingerprint()
-	return r, nil
+	return x.Find(q), nil
 }
 
 // Lookup gives what the index knows of references, in their order, as far as the reader may see it: the zero Hit where
-// there is nothing. view is that of index.Result.
-func (s *Service) Lookup(ctx context.Context, refs []string) (hits []index.Hit, view string, err error) {
+// there is nothing.
+func (s *Service) Lookup(ctx context.Context, refs []string) ([]index.Hit, error) {
 	x, visible, err := s.seen(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return x.Lookup(refs, visible), visible.Fingerprint(), nil
+	return x.Lookup(refs, visible), nil
 }
 
 // Known is what the index knows of an entity, without its document being read.

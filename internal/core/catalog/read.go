@@ -46,30 +46,42 @@ const (
 	fewEntities = 10
 )
 
+// mostRelations gives how many of each type of n entities are shown.
+func mostRelations(n int) int {
+	if n <= fewEntities {
+		return moreInverse
+	}
+	return mostInverse
+}
+
 // addInverse adds the relations that others declare.
 func addInverse(x *index.Index, visible access.Set, entities []*Entity) {
-	most := mostInverse
-	if len(entities) <= fewEntities {
-		most = moreInverse
-	}
+	most := mostRelations(len(entities))
 	refs := make([]string, len(entities))
 	for i := range entities {
 		refs[i] = entities[i].Ref.String()
 	}
 	for i, back := range x.Inverse(refs, visible, most+1) {
-		if len(back) == 0 {
-			continue
-		}
-		whole := len(back)
-		back = atMostOfEach(back, most)
-		entities[i].Cut = len(back) < whole
-		all := make([]document.Relation, 0, len(entities[i].Relations)+len(back))
-		all = append(all, entities[i].Relations...)
-		for _, r := range back {
-			all = append(all, document.Relation{Type: r.Type, Target: parseStored(r.Target)})
-		}
-		entities[i].Relations = sort(all)
+		entities[i].addInverse(make([]document.Relation, 0, len(entities[i].Relations)+len(back)), back, most)
 	}
+}
+
+// addInverse adds what is declared by others, at most so many of each type. The relations stand in room then, which is
+// given back with them.
+func (e *Entity) addInverse(room []document.Relation, back []index.Relation, most int) []document.Relation {
+	if len(back) == 0 {
+		return room
+	}
+	whole := len(back)
+	back = atMostOfEach(back, most)
+	e.Cut = len(back) < whole
+	from := len(room)
+	room = append(room, e.Relations...)
+	for _, r := range back {
+		room = append(room, document.Relation{Type: r.Type, Target: parseStored(r.Target)})
+	}
+	e.Relations = slices.Clip(sort(room[from:]))
+	return room
 }
 
 // atMostOfEach keeps the first relations of each type, which stand together.

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -43,65 +44,89 @@ const (
 	mostDictBytes = 64 << 10
 )
 
-// pack writes a row; unpack reads it.
+// pack writes a row: whether it is an orphan, how long its fields are, the fields, and the document. unpack reads it.
 func (e *row) pack(to []byte) []byte {
-	for _, field := range []string{e.Ref.String(), e.UID, e.Space, e.Source, e.path, e.Etag, e.Error, e.stored} {
-		to = binary.AppendUvarint(to, uint64(len(field)))
-		to = append(to, field...)
-	}
 	orphan := byte(0)
 	if e.Orphan {
 		orphan = 1
 	}
-	return append(append(to, orphan), e.document...)
+	to = append(to, orphan)
+	fields := [...]string{e.Ref.String(), e.UID, e.Space, e.Source, e.path, e.Etag, e.Error, e.stored}
+	for _, field := range fields {
+		to = binary.AppendUvarint(to, uint64(len(field)))
+	}
+	for _, field := range fields {
+		to = append(to, field...)
+	}
+	return append(to, e.document...)
 }
 
-func unpack(text []byte) (*row, error) {
-	e := &row{}
-	var name string
-	for _, field := range []*string{&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &e.stored} {
-		n, size := binary.Uvarint(text)
-		if size <= 0 || n > uint64(len(text)-size) {
-			return nil, fault.Errorf(fault.Internal, "an entity on the shelf is cut off")
-		}
-		*field, text = string(text[size:size+int(n)]), text[size+int(n):]
-	}
+func cutOff() error { return fault.Errorf(fault.Internal, "an entity on the shelf is cut off") }
+
+// unpack gives a row whose document is a part of text. Its relations are put behind others.
+func unpack(text []byte, relations []document.Relation) (e row, _ []document.Relation, err error) {
 	if len(text) == 0 {
-		return nil, fault.Errorf(fault.Internal, "an entity on the shelf is cut off")
+		return e, nil, cutOff()
 	}
-	e.Ref, e.Orphan, e.document = parseStored(name), text[0] == 1, text[1:]
-	declared, err := readRelations(e.stored)
-	e.Relations = sort(declared)
-	return e, err
+	e.Orphan, text = text[0] == 1, text[1:]
+	var name string
+	fields := [...]*string{&name, &e.UID, &e.Space, &e.Source, &e.path, &e.Etag, &e.Error, &e.stored}
+	var long [len(fields)]int
+	whole := 0
+	for i := range fields {
+		n, size := binary.Uvarint(text)
+		if size <= 0 || n > uint64(len(text)) {
+			return e, nil, cutOff()
+		}
+		long[i], text = int(n), text[size:]
+		whole += long[i]
+	}
+	if whole > len(text) {
+		return e, nil, cutOff()
+	}
+	head := string(text[:whole]) // once for all
+	for i, field := range fields {
+		*field, head = head[:long[i]], head[long[i]:]
+	}
+	e.Ref, e.document = parseStored(name), text[whole:]
+	from := len(relations)
+	if relations, err = appendRelations(relations, e.stored); err != nil {
+		return e, nil, err
+	}
+	e.Relations = slices.Clip(sort(relations[from:]))
+	return e, relations, nil
 }
 
 // take gives the entities of hits that are there, and the places of those that are not.
-func (s *shelf) take(hits []index.Hit) (found []*row, missing []int, err error) {
-	texts := make([][]byte, len(hits))
+func (s *shelf) take(l *Raws, hits []index.Hit) error {
+	l.texts = slices.Grow(l.texts, len(hits))[:len(hits)]
 	s.mu.RLock()
 	dict := s.dict
 	for i, hit := range hits {
 		if one, ok := s.all[hit.Ref]; ok && one.revision == hit.Revision {
-			texts[i] = one.text
+			l.texts[i] = one.text
 		}
 	}
 	s.mu.RUnlock()
-	for i, text := range texts {
-		if text == nil {
-			missing = append(missing, i)
-			continue
+	for i, text := range l.texts {
+		switch {
+		case text != nil:
+			plain, err := unfold(dict, text, l.plain)
+			if err != nil {
+				return err
+			}
+			from := len(l.plain)
+			l.plain = plain
+			var e row
+			if e, l.relations, err = unpack(plain[from:], l.relations); err != nil {
+				return err
+			}
+			l.rows, l.at = append(l.rows, e), append(l.at, i)
+		case hits[i].Ref != "":
+			l.missing = append(l.missing, i)
 		}
-		plain, err := unfold(dict, text)
-		if err != nil {
-			return nil, nil, err
-		}
-		e, err := unpack(plain)
-		if err != nil {
-			return nil, nil, err
-		}
-		found = append(found, e)
 	}
-	return found, missing, nil
+	return nil
 }
 
 // Before a text stands whether it needs the dictionary.
@@ -117,13 +142,24 @@ func fold(dict *s2.Dict, plain []byte) []byte {
 	return append([]byte{withDict}, dict.Encode(nil, plain)...)
 }
 
-func unfold(dict *s2.Dict, text []byte) (plain []byte, err error) {
-	if text[0] == withDict {
-		plain, err = dict.Decode(nil, text[1:])
-	} else {
-		plain, err = s2.Decode(nil, text[1:])
+// unfold appends what was folded.
+func unfold(dict *s2.Dict, text, to []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(text[1:])
+	if err != nil {
+		return nil, fault.Wrap(err, "read an entity from the shelf")
 	}
-	return plain, fault.Wrap(err, "read an entity from the shelf")
+	from := len(to)
+	to = slices.Grow(to, n)[:from+n]
+	var plain []byte
+	if text[0] == withDict {
+		plain, err = dict.Decode(to[from:], text[1:])
+	} else {
+		plain, err = s2.Decode(to[from:], text[1:])
+	}
+	if err == nil && n > 0 && &plain[0] != &to[from] {
+		copy(to[from:], plain)
+	}
+	return to, fault.Wrap(err, "read an entity from the shelf")
 }
 
 // put keeps an entity as it was read at a revision, or after it.
@@ -232,7 +268,7 @@ func (s *Service) stockOnce(ctx context.Context, rest float64) error {
 
 // shelve reads entities and puts them on the shelf.
 func (s *Service) shelve(ctx context.Context, hits []index.Hit) error {
-	rows, err := s.rawRows(ctx, hits)
+	rows, err := s.rawRows(ctx, refsOf(hits))
 	if err != nil {
 		return err
 	}
@@ -261,7 +297,7 @@ func (s *Service) learn(ctx context.Context) error {
 			return true
 		})
 	}
-	rows, err := s.rawRows(ctx, sample)
+	rows, err := s.rawRows(ctx, refsOf(sample))
 	if err != nil {
 		return err
 	}
@@ -279,12 +315,16 @@ func (s *Service) learn(ctx context.Context) error {
 	return nil
 }
 
-// rawRows reads entities as lists of documents need them; those that are there.
-func (s *Service) rawRows(ctx context.Context, hits []index.Hit) (all []*row, err error) {
+func refsOf(hits []index.Hit) []string {
 	names := make([]string, len(hits))
 	for i, hit := range hits {
 		names[i] = hit.Ref
 	}
+	return names
+}
+
+// rawRows reads entities as lists of documents need them; those that are there.
+func (s *Service) rawRows(ctx context.Context, names []string) (all []*row, err error) {
 	err = among(s.db.Dialect(), nil, names, func(in string, args []any) error {
 		return s.db.ReadOne(ctx, func(tx *store.Tx) error {
 			rows, err := tx.Query(ctx, `SELECT ref, uid, space, source, path, etag, error, orphan, document, relations FROM entities WHERE ref `+in, args...)

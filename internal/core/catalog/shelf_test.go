@@ -25,11 +25,12 @@ func raws(t *testing.T, s *catalog.Service, who string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all[0].Entity != nil || all[1].Entity == nil {
+	defer all.Release()
+	if all.All[0].Entity != nil || all.All[1].Entity == nil {
 		t.Error("a hit of nothing gives something, or one that is there twice nothing")
 	}
 	var text strings.Builder
-	for _, one := range all[2:] {
+	for _, one := range all.All[2:] {
 		if one.Entity == nil {
 			t.Error("a hit gives nothing")
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -63,27 +64,29 @@ func writeRelations(relations []document.Relation) (string, error) {
 	return string(data), err
 }
 
-func readRelations(text string) ([]document.Relation, error) {
-	if relations, ok := plainRelations(text); ok {
+func readRelations(text string) ([]document.Relation, error) { return appendRelations(nil, text) }
+
+// appendRelations appends those that are stored.
+func appendRelations(to []document.Relation, text string) ([]document.Relation, error) {
+	if relations, ok := plainRelations(to, text); ok {
 		return relations, nil
 	}
 	var pairs [][2]string
 	if err := json.Unmarshal([]byte(text), &pairs); err != nil {
 		return nil, fmt.Errorf("read relations: %w", err)
 	}
-	relations := make([]document.Relation, len(pairs))
-	for i, p := range pairs {
-		relations[i] = document.Relation{Type: p[0], Target: parseStored(p[1])}
+	for _, p := range pairs {
+		to = append(to, document.Relation{Type: p[0], Target: parseStored(p[1])})
 	}
-	return relations, nil
+	return to, nil
 }
 
 // plainRelations reads what has no escapes, which is all but little; each entity that is read or indexed comes by here.
-func plainRelations(text string) ([]document.Relation, bool) {
+func plainRelations(to []document.Relation, text string) ([]document.Relation, bool) {
 	if strings.Contains(text, `\`) || !strings.HasPrefix(text, "[") || !strings.HasSuffix(text, "]") {
 		return nil, false
 	}
-	relations := make([]document.Relation, 0, strings.Count(text, "],")+1)
+	relations := slices.Grow(to, strings.Count(text, "],")+1)
 	for rest := text[1 : len(text)-1]; rest != ""; {
 		pair, found := strings.CutPrefix(rest, `["`)
 		kind, pair, split := strings.Cut(pair, `","`)

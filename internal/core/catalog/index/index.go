@@ -356,15 +356,21 @@ func (x *Index) Inverse(refs []string, visible access.Set, most int) [][]Relatio
 	defer x.mu.RUnlock()
 	v := x.view(visible)
 	all := make([][]Relation, len(refs))
+	found := make([]Relation, 0, 4*len(refs))
+	var room [64]uint32
+	ids := room[:0]
 	for i, ref := range refs {
 		if _, ok := v.find(ref); ok {
-			all[i] = v.backOf(ref, most)
+			from := len(found)
+			found, ids = v.backOf(ref, most, found, ids)
+			all[i] = slices.Clip(found[from:])
 		}
 	}
 	return all
 }
 
-func (v *view) backOf(ref string, most int) (all []Relation) {
+// backOf puts the relations of an entity that others declare behind all; ids is room.
+func (v *view) backOf(ref string, most int, all []Relation, ids []uint32) ([]Relation, []uint32) {
 	type seen struct { // a relation as it is seen from the other side
 		relation string
 		post     posting
@@ -382,24 +388,26 @@ func (v *view) backOf(ref string, most int) (all []Relation) {
 		}
 	}
 	slices.SortFunc(back, func(a, b seen) int { return strings.Compare(a.relation, b.relation) })
-	var posts []posting
+	var few [4]posting
+	posts := few[:0]
 	for i, one := range back {
 		posts = append(posts, one.post)
 		if i+1 < len(back) && back[i+1].relation == one.relation {
 			continue
 		}
-		for _, id := range v.first(posts, most) {
+		ids = v.first(posts, most, ids[:0])
+		for _, id := range ids {
 			all = append(all, Relation{one.relation, v.docs.at(id).ref})
 		}
 		posts = posts[:0]
 	}
-	return all
+	return all, ids
 }
 
-// first gives the first visible entities of postings, by reference.
-func (v *view) first(of []posting, most int) (ids []uint32) {
+// first gives the first visible entities of postings, by reference; ids is room.
+func (v *view) first(of []posting, most int, ids []uint32) []uint32 {
 	if len(of) == 1 && v.size(of[0]) <= fewMost {
-		ids = slices.Clone(v.docsOf(of[0]))
+		ids = append(ids, v.docsOf(of[0])...)
 	} else {
 		all := roaring.New()
 		for _, p := range of {

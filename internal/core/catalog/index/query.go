@@ -121,7 +121,6 @@ type Result struct {
 	Total int // of the whole; 0 with NoTotal
 	Next  *Position
 	Prev  *Position
-	View  string // filled in by whoever knows the reader: equal for readers who see the same spaces
 }
 
 // Count is one value of a key, in the case of its author, and how many entities have it.

@@ -56,7 +56,7 @@ func (h *Handler) getEntities(c call) error {
 		if err != nil {
 			return out.fail(err)
 		}
-		if err := h.items(out, fields, found, sent > 0); err != nil {
+		if err := h.items(out, fields, found.Hits, sent > 0, ""); err != nil {
 			return err
 		}
 		if sent += q.Limit; found.Next == nil {
@@ -167,17 +167,16 @@ func (c call) entity() ref.Entity {
 
 func (h *Handler) getByName(c call) error {
 	r := c.entity()
-	hits, view, err := h.catalog.Lookup(c.Context(), []string{r.String()})
+	hits, err := h.catalog.Lookup(c.Context(), []string{r.String()})
 	if err != nil {
 		return err
 	}
-	texts, err := h.texts(c.Context(), hits, view, true)
-	if err != nil {
+	out := newStream(c)
+	if err := h.items(out, nil, hits, false, ""); err != nil {
 		return err
 	}
-	if texts[0] != nil {
-		c.send(texts[0])
-		return nil
+	if len(out.text) > 0 {
+		return out.end()
 	}
 	e, err := h.byName(c, r)
 	if fault.Is(err, fault.NotFound) {
@@ -236,25 +235,12 @@ func (h *Handler) postByRefs(c call) error {
 	out := newStream(c)
 	out.add(`{"items":[`)
 	for from := 0; from < len(refs); from += atOnce {
-		hits, view, err := h.catalog.Lookup(c.Context(), refs[from:min(from+atOnce, len(refs))])
+		hits, err := h.catalog.Lookup(c.Context(), refs[from:min(from+atOnce, len(refs))])
 		if err != nil {
 			return out.fail(err)
 		}
-		texts, err := h.texts(c.Context(), hits, view, len(refs) <= atOnce)
-		if err != nil {
-			return out.fail(err)
-		}
-		out.room(texts)
-		for i, text := range texts {
-			if from+i > 0 {
-				out.add(",")
-			}
-			if text == nil {
-				out.add("null")
-			} else {
-				out.text = fields.pick(out.text, text)
-			}
-			out.flush()
+		if err := h.items(out, fields, hits, from > 0, "null"); err != nil {
+			return err
 		}
 	}
 	out.add("]}")

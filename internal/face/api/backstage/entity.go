@@ -32,20 +32,6 @@ func has(list []annotation, key []byte) bool {
 	return slices.ContainsFunc(list, func(a annotation) bool { return sameText(key, a.key) })
 }
 
-// room gives about how much is written of an entity beside its document, in bytes.
-func room(e *catalog.Entity, from whence) int {
-	n := 200
-	for _, r := range e.Relations {
-		n += len(r.Type) + len(r.Target.Kind) + len(r.Target.Namespace) + len(r.Target.Name) + len(`{"type":"","targetRef":":/"},`)
-	}
-	for _, list := range [][]annotation{from.always, from.usual} {
-		for _, a := range list {
-			n += len(a.written) + 1
-		}
-	}
-	return n
-}
-
 // appendOne writes an entity whose document has been read.
 func (h *Handler) appendOne(to []byte, e *catalog.Entity) []byte {
 	return appendEntity(to, e.Text(), e, h.whence(e))

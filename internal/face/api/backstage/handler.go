@@ -22,7 +22,6 @@ type Handler struct {
 	authenticate func(ctx context.Context, token string) (actor.Principal, error)
 	base         string
 	mux          *http.ServeMux
-	written      written
 	Log          *slog.Logger
 }
 

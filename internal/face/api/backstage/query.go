@@ -226,7 +226,7 @@ func (h *Handler) answerListing(c call, l listing) error {
 		if l.limit == 0 {
 			break
 		}
-		if err := h.items(out, l.fields, found, sent > 0); err != nil {
+		if err := h.items(out, l.fields, found.Hits, sent > 0, ""); err != nil {
 			return err
 		}
 		if sent == 0 {

@@ -2,10 +2,10 @@ package backstage
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 )
@@ -30,15 +30,6 @@ func newStream(c call) *stream {
 }
 
 func (s *stream) add(text string) { s.text = append(s.text, text...) }
-
-// room makes room for texts, so that it is made once.
-func (s *stream) room(texts [][]byte) {
-	room := 0
-	for _, text := range texts {
-		room += len(text) + 1
-	}
-	s.text = slices.Grow(s.text, min(room, flushed))
-}
 
 // flush sends what there is of a long answer.
 func (s *stream) flush() {
@@ -84,23 +75,65 @@ func (s *stream) end() error {
 	return nil
 }
 
-// items writes the entities of a result; others may have been written before.
-func (h *Handler) items(out *stream, fields selection, found index.Result, before bool) error {
-	texts, err := h.texts(out.c.Context(), found.Hits, found.View, !before && len(found.Hits) < atOnce)
+// items writes the entities of hits, and whole ones where no fields are named; others may have been written before. What
+// stands for one that is not there, or was deleted just now, is none: "" for nothing.
+func (h *Handler) items(out *stream, fields selection, hits []index.Hit, before bool, none string) error {
+	list, err := h.catalog.Raws(out.c.Context(), hits)
 	if err != nil {
 		return out.fail(err)
 	}
-	out.room(texts)
-	for _, text := range texts {
-		if text == nil {
+	defer list.Release()
+	files := origins{h: h}
+	for _, e := range list.All {
+		if e.Entity == nil && none == "" {
 			continue
 		}
 		if before {
 			out.add(",")
 		}
 		before = true
-		out.text = fields.pick(out.text, text)
+		switch {
+		case e.Entity == nil:
+			out.add(none)
+		case len(fields) == 0:
+			out.text = appendEntity(out.text, e.Text, e.Entity, files.of(e.Entity))
+		default:
+			whole := buffers.Get().(*[]byte)
+			*whole = appendEntity((*whole)[:0], e.Text, e.Entity, files.of(e.Entity))
+			out.text = fields.pick(out.text, *whole)
+			buffers.Put(whole)
+		}
 		out.flush()
 	}
 	return nil
+}
+
+// origins has where entities are from, once for those of a file.
+type origins struct {
+	h     *Handler
+	last  origin
+	known map[origin]whence
+	from  whence // of last
+}
+
+type origin struct {
+	space, source, path string
+	orphan              bool
+}
+
+func (o *origins) of(e *catalog.Entity) whence {
+	file := origin{e.Space, e.Source, e.File.Path, e.Orphan}
+	if o.known != nil && file == o.last {
+		return o.from
+	}
+	from, ok := o.known[file]
+	if !ok {
+		if o.known == nil {
+			o.known = map[origin]whence{}
+		}
+		from = o.h.whence(e)
+		o.known[file] = from
+	}
+	o.last, o.from = file, from
+	return from
 }
