@@ -48,7 +48,7 @@ var parts = []part{
 	{"hooks", "git", hookFigures},
 	{"catalog", "catalog", catalogFigures},
 	{"polled", "catalog", polledFigures},
-	{"stack", "stack", stackFigures},
+	{"run", "stack", stackFigures},
 	{"stacks", "stack", manyStackFigures},
 	{"plan", "stack", largePlanFigures},
 	{"policies", "stack", policyFigures},

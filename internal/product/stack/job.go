@@ -130,7 +130,7 @@ alone=
 if [ ! -d "$TF_DATA_DIR/providers" ]; then
   swift
   case "${ROADBED_ENGINE_IS:-}" in
-  "OpenTofu "*) alone=yes ;;
+  "OpenTofu "* | "Terraform "*) alone=yes ;;
   esac
 fi
 `
