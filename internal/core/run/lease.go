@@ -42,14 +42,23 @@ var _ worker.Hub = (*hub)(nil)
 
 // Lease gives the next ready step of the pool and kind, waiting up to wait for one; nil when there was none.
 func (h *hub) Lease(ctx context.Context, name, pool, kind string, wait time.Duration) (*worker.Lease, error) {
+	all, err := h.Leases(ctx, name, pool, kind, 1, wait)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// Leases is Lease for at most so many steps, as they are ready.
+func (h *hub) Leases(ctx context.Context, name, pool, kind string, most int, wait time.Duration) ([]worker.Lease, error) {
 	wake, stop := h.DB.Listen(channelReady)
 	defer stop()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		lease, busy, err := h.tryLease(ctx, name, pool, kind)
-		if err != nil || lease != nil {
-			return lease, err
+		leases, busy, err := h.tryLease(ctx, name, pool, kind, most)
+		if err != nil || len(leases) > 0 {
+			return leases, err
 		}
 		var soon <-chan time.Time
 		if busy {
@@ -71,7 +80,7 @@ const busyWait = 25 * time.Millisecond
 
 // tryLease reads first, so that idle workers never take the writer. busy tells that a step is ready that could not be
 // taken just now.
-func (h *hub) tryLease(ctx context.Context, name, pool, kind string) (lease *worker.Lease, busy bool, err error) {
+func (h *hub) tryLease(ctx context.Context, name, pool, kind string, most int) (leases []worker.Lease, busy bool, err error) {
 	found := ""
 	err = h.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 AND kind = $2 LIMIT 1", pool, kind))
@@ -82,14 +91,17 @@ func (h *hub) tryLease(ctx context.Context, name, pool, kind string) (lease *wor
 	}
 	var broken *brokenStep
 	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		lease, err = h.lease(ctx, tx, name, pool, kind)
+		leases, err = h.lease(ctx, tx, name, pool, kind, most)
 		return err
 	})
 	if errors.As(err, &broken) { // it can't be handed out, for a reason that its run must show
 		h.Deps.Log.WarnContext(ctx, "a step can't be handed to a worker", "run", broken.run, "step", broken.step, "error", broken.err)
 		return nil, true, h.fail(ctx, broken)
 	}
-	return lease, err == nil && lease == nil, err
+	if err != nil {
+		return nil, false, err
+	}
+	return leases, len(leases) == 0, nil
 }
 
 // brokenStep is a step that can't be handed to a worker, such as one whose secret is gone. It ends as failed, or it
@@ -124,16 +136,32 @@ func (s *Service) fail(ctx context.Context, b *brokenStep) error {
 	})
 }
 
-func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) (*worker.Lease, error) {
+// lease leases steps in one transaction, in their order.
+func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string, most int) (all []worker.Lease, err error) {
 	lock := ""
 	if tx.Dialect() == store.Postgres {
 		lock = " FOR UPDATE OF r SKIP LOCKED"
 	}
-	id, err := optional(tx.QueryRow(ctx, `SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run
- WHERE s.state = 'ready' AND s.pool = $1 AND s.kind = $2 ORDER BY s.priority, s.ready, s.id LIMIT 1`+lock, pool, kind))
-	if err != nil || id == "" {
+	rows, err := tx.Query(ctx, `SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run
+ WHERE s.state = 'ready' AND s.pool = $1 AND s.kind = $2 ORDER BY s.priority, s.ready, s.id LIMIT $3`+lock, pool, kind, most)
+	ids, err := store.Collect(rows, err, func(row store.Row) (id string, err error) { return id, row.Scan(&id) })
+	if err != nil {
 		return nil, err
 	}
+	for _, id := range ids {
+		l, err := h.leaseStep(ctx, tx, name, id)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			all = append(all, *l)
+		}
+	}
+	return all, nil
+}
+
+// leaseStep leases a step; nil for one that is not ready any more.
+func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, id string) (*worker.Lease, error) {
 	step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.id = $1", id))
 	if err != nil || step.State != StepReady { // another worker was quicker
 		return nil, err

@@ -534,15 +534,17 @@ func TestManyWorkersTakeEachStepOnce(t *testing.T) {
 		for w := range workers {
 			group.Go(func() error {
 				for {
-					l, err := b.hub.Lease(b.ctx, fmt.Sprint("w", w), run.DefaultPool, worker.KindCommand, 300*time.Millisecond)
-					if err != nil || l == nil {
+					all, err := b.hub.(worker.Several).Leases(b.ctx, fmt.Sprint("w", w), run.DefaultPool, worker.KindCommand, 1+w, 300*time.Millisecond)
+					if err != nil || len(all) == 0 {
 						return err
 					}
-					mu.Lock()
-					taken[l.Step]++
-					mu.Unlock()
-					if err := b.hub.Report(b.ctx, l.ID, worker.Result{}); err != nil {
-						return err
+					for _, l := range all {
+						mu.Lock()
+						taken[l.Step]++
+						mu.Unlock()
+						if err := b.hub.Report(b.ctx, l.ID, worker.Result{}); err != nil {
+							return err
+						}
 					}
 				}
 			})

@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,42 @@ func TestAStepWhoseTokenCantBeMadeHoldsNobodyUp(t *testing.T) {
 		if d := b.want(t, wrong.ID, "failed"); !strings.Contains(d.Run.Reason, "wrong is no scope") {
 			t.Errorf("reason = %q", d.Run.Reason)
 		}
+	}, rooms()...)
+}
+
+func TestStepsAreLeasedTogetherInTheirOrder(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		var want []string
+		wrong := ""
+		for i := range 5 {
+			scope := ""
+			if i == 1 {
+				scope = "wrong"
+			}
+			r := b.create(t, run.New{}, plan{Steps: []string{"one"}, Scope: scope})
+			if i == 1 {
+				wrong = r.ID
+			} else {
+				want = append(want, r.ID)
+			}
+			b.clock.add(time.Second)
+		}
+		var got []string
+		for _, most := range []int{3, 3, 1} {
+			all, err := b.hub.(worker.Several).Leases(b.ctx, "w", run.DefaultPool, worker.KindCommand, most, 0)
+			if err != nil || len(all) > most {
+				t.Fatalf("%d leases of at most %d, %v", len(all), most, err)
+			}
+			for _, l := range all {
+				got = append(got, l.Run)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("leased are %v, want %v", got, want)
+		}
+		b.want(t, wrong, "failed")
 	}, rooms()...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -49,6 +50,11 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 		return failed(log, fmt.Errorf("open the workspace: %w", err))
 	}
 	defer root.Close()
+	begun, err := w.begin(ctx) // many that are leased at once are prepared one after another, or all would be late
+	if err != nil {
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
+	}
+	defer begun()
 	if err := w.fill(ctx, l, root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
@@ -63,7 +69,7 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 	for _, less := range held(l.Job.Limits, spec.Limits) {
 		fmt.Fprintf(log, "roadbed: this step asks for %s\n", less)
 	}
-	ended, err := w.execute(ctx, spec, log)
+	ended, err := w.execute(ctx, spec, log, begun)
 	if err != nil {
 		return failed(log, fmt.Errorf("run the command: %w", err))
 	}
@@ -90,8 +96,18 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 	return result
 }
 
-// execute runs the command. A canceled one is asked to end first; a lost one is killed.
-func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) (execute.Result, error) {
+// begin waits for a place among the steps that are being prepared; begun gives it back, once.
+func (w *Worker) begin(ctx context.Context) (begun func(), err error) {
+	select {
+	case w.begins <- struct{}{}:
+		return sync.OnceFunc(func() { <-w.begins }), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// execute runs the command and calls started when it runs. A canceled one is asked to end first; a lost one is killed.
+func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, started func()) (execute.Result, error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	grace := func() time.Duration { // 0: nobody wants it any more
@@ -110,6 +126,7 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) 
 	})
 	defer stop()
 	p, err := w.Executor.Start(life, spec, log)
+	started()
 	if err != nil {
 		return execute.Result{}, err
 	}

@@ -185,6 +185,13 @@ type Hub interface {
 	Archive(ctx context.Context, leaseID, repository, commit, subpath string) (io.ReadCloser, error)
 }
 
+// Several is a Hub that hands out more than one step at a time, so that many steps that become ready together don't wait
+// for each other.
+type Several interface {
+	// Leases is Lease for at most so many steps.
+	Leases(ctx context.Context, worker, pool, kind string, most int, wait time.Duration) ([]Lease, error)
+}
+
 // Handler does a platform action. It may run again for the same step, after any of its lines. An error fails the
 // step; its message, as package fault shows it, becomes the result's. The context ends when the step is
 // canceled, its lease is lost, or the worker must end.

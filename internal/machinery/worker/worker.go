@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -38,7 +39,8 @@ type Options struct {
 type Worker struct {
 	Options
 	steps  sync.WaitGroup
-	caches sync.Mutex // guards the making and pruning of caches
+	begins chan struct{} // places for those that are being prepared; see command
+	caches sync.Mutex    // guards the making and pruning of caches
 	uses   map[string]int
 	pruned time.Time // when the caches were looked at last
 }
@@ -74,7 +76,7 @@ func New(o Options) *Worker {
 	o.Most = withDefaults(o.Most, execute.Limits{
 		Memory: 16 << 30, Processes: execute.DefaultProcesses, Output: 64 << 20, Time: 12 * time.Hour, Disk: 20 << 30,
 	})
-	return &Worker{Options: o, uses: map[string]int{}}
+	return &Worker{Options: o, uses: map[string]int{}, begins: make(chan struct{}, max(4, 2*runtime.NumCPU()))}
 }
 
 // withDefaults fills the zero fields of l.
@@ -224,12 +226,23 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 		case <-ctx.Done():
 			return
 		}
-		lease, err := w.Hub.Lease(ctx, w.Name, w.Pool, kind, leaseWait)
-		if ctx.Err() != nil && lease == nil {
+		taken := 1
+		for more := true; more && taken < leasedAtOnce; {
+			select {
+			case free <- struct{}{}:
+				taken++
+			default:
+				more = false
+			}
+		}
+		leases, err := w.lease(ctx, kind, taken)
+		for range taken - len(leases) {
+			<-free
+		}
+		if ctx.Err() != nil && len(leases) == 0 {
 			return
 		}
-		if err != nil || lease == nil {
-			<-free
+		if len(leases) == 0 {
 			if err == nil {
 				wait = 0
 				continue
@@ -244,11 +257,28 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 			continue
 		}
 		wait = 0
-		w.steps.Go(func() {
-			defer func() { <-free }()
-			w.step(ctx, work, *lease)
-		})
+		for _, l := range leases {
+			w.steps.Go(func() {
+				defer func() { <-free }()
+				w.step(ctx, work, l)
+			})
+		}
 	}
+}
+
+// leasedAtOnce bounds the steps of one question.
+const leasedAtOnce = 32
+
+// lease asks for steps, for as many as the hub gives at a time.
+func (w *Worker) lease(ctx context.Context, kind string, most int) ([]Lease, error) {
+	if several, ok := w.Hub.(Several); ok {
+		return several.Leases(ctx, w.Name, w.Pool, kind, most, leaseWait)
+	}
+	l, err := w.Hub.Lease(ctx, w.Name, w.Pool, kind, leaseWait)
+	if err != nil || l == nil {
+		return nil, err
+	}
+	return []Lease{*l}, nil
 }
 
 // removeAll removes a folder, also where a step left folders without write permission.
