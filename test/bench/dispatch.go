@@ -242,6 +242,13 @@ func (d *dispatched) queued(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.most("dispatch_idle_place_max", idle(plans).Seconds()*1000, 100, "ms")
+	first, last := plans[0].created, plans[0].over
+	for _, p := range plans {
+		if p.over.After(last) {
+			last = p.over
+		}
+	}
+	figure("dispatch_runs_per_second", dispatchQueued/last.Sub(first).Seconds(), "1/s")
 	// A stack's runs are one after another, in their order.
 	before := map[string]planned{}
 	slices.SortStableFunc(plans, func(a, b planned) int { return a.created.Compare(b.created) })
@@ -254,7 +261,8 @@ func (d *dispatched) queued(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// idle gives the longest time for which a place had nothing to do while a step waited for one.
+// idle gives the longest time for which a place had nothing to do while a step waited for one: from the end of a step to the
+// next that is begun by the place that has been free for longest.
 func idle(plans []planned) time.Duration {
 	type event struct {
 		at           time.Time
@@ -277,19 +285,27 @@ func idle(plans []planned) time.Duration {
 	slices.SortStableFunc(events, func(a, b event) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(b.queued, a.queued))
 	})
+	free := make([]time.Time, dispatchPlaces) // since when there was something to do for each of them; zero: since there was nothing
 	var longest time.Duration
-	var since time.Time
-	busy, queued := 0, 0
+	queued := 0
 	for _, e := range events {
-		if !since.IsZero() {
-			longest = max(longest, e.at.Sub(since))
-		}
-		busy, queued = busy+e.busy, queued+e.queued
 		switch {
-		case busy >= dispatchPlaces || queued == 0:
-			since = time.Time{}
-		case since.IsZero():
-			since = e.at
+		case e.busy < 0:
+			free = append(free, time.Time{})
+		case e.busy > 0 && len(free) > 0:
+			if since := free[0]; !since.IsZero() {
+				longest = max(longest, e.at.Sub(since))
+			}
+			free = free[1:]
+		}
+		queued += e.queued
+		for i := range free {
+			switch {
+			case queued <= i: // for this one nothing is left
+				free[i] = time.Time{}
+			case free[i].IsZero():
+				free[i] = e.at
+			}
 		}
 	}
 	return longest
