@@ -27,38 +27,64 @@ const doorPort = 7070
 
 var stepName = regexp.MustCompile(`[^a-z0-9_-]+`)
 
-// command prepares a workspace, runs the job's command in it, and takes the outputs. ctx ends when the step is
-// canceled, alive only when nobody wants it from this worker any more.
+// command prepares a workspace, runs the job's command in it, and takes the outputs; then the same with the command that
+// comes after it, when there is one. ctx ends when the step is canceled, alive only when nobody wants it from this worker any
+// more.
 func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Result {
 	id := stepName.ReplaceAllString(strings.ToLower(l.Step), "-")
 	id = fmt.Sprintf("%.50s-%d", id, l.Attempt)
+	first, err := w.workspace(id)
+	if err != nil {
+		return failed(log, err)
+	}
+	defer first.remove(w, l)
+	result := w.stage(ctx, alive, l, first, log)
+	if l.Job.Then.follows(result) {
+		w.then(ctx, alive, l, first, log, &result)
+	}
+	return result
+}
+
+// workspace is the folder of one command.
+type workspace struct {
+	id, dir string
+	root    *os.Root
+}
+
+func (w *Worker) workspace(id string) (*workspace, error) {
 	dir := filepath.Join(w.Dir, "work", id)
 	err := removeAll(dir)
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return failed(log, fmt.Errorf("make a workspace: %w", err))
+		return nil, fmt.Errorf("make a workspace: %w", err)
 	}
-	defer func() {
-		if err := removeAll(dir); err != nil {
-			w.Log.Warn("remove a workspace", "step", l.Step, "error", err)
-		}
-	}()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return failed(log, fmt.Errorf("open the workspace: %w", err))
+		return nil, fmt.Errorf("open the workspace: %w", err)
 	}
-	defer root.Close()
+	return &workspace{id, dir, root}, nil
+}
+
+func (s *workspace) remove(w *Worker, l Lease) {
+	s.root.Close()
+	if err := removeAll(s.dir); err != nil {
+		w.Log.Warn("remove a workspace", "step", l.Step, "error", err)
+	}
+}
+
+// stage fills a workspace, runs the job's command in it, and takes the outputs.
+func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log io.Writer) Result {
 	begun, err := w.begin(ctx) // many that are leased at once are prepared one after another, or all would be late
 	if err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
 	defer begun()
-	if err := w.fill(ctx, l, root); err != nil {
+	if err := w.fill(ctx, l, in.root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
-	spec, release, err := w.spec(l, id, dir)
+	spec, release, err := w.spec(l, in.id, in.dir)
 	if err != nil {
 		return failed(log, err)
 	}
@@ -84,7 +110,7 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 			_, _ = io.WriteString(log, line)
 		}
 	}
-	c := collector{root: root, note: note, sealed: l.Job.Sealed,
+	c := collector{root: in.root, note: note, sealed: l.Job.Sealed,
 		put:       func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) },
 		patiently: func(ctx context.Context, do func() error) error { return patiently(ctx, w.Patience, do) }}
 	// A canceled step's outputs are wanted too; only a lost one's are not.
@@ -244,6 +270,11 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 		defer r.Close()
 		content = r
 	}
+	return write(root, name, mode, content, left)
+}
+
+// write makes a file, in place of what is there.
+func write(root *os.Root, name string, mode os.FileMode, content io.Reader, left *bounds) error {
 	if err := replace(root, name); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type Job struct {
 	Caches    []Cache           `json:"caches,omitempty"`
 	Tools     []string          `json:"tools,omitempty"` // read-only tools of the pool, by name
 	Outputs   []Output          `json:"outputs,omitempty"`
+	Then      *Then             `json:"then,omitempty"`     // a second command
 	Door      bool              `json:"door,omitempty"`     // the platform's API at $ROADBED_URL with $ROADBED_TOKEN
 	Scopes    []string          `json:"scopes,omitempty"`   // what that token may do
 	Network   bool              `json:"network,omitempty"`  // refused where the pool does not grant it
