@@ -262,9 +262,11 @@ func TestVariablesForReadingAndWriting(t *testing.T) {
 	if f := apply.Files[0]; f.Path != "kubeconfig" || f.Secret != "default/k" || len(apply.Files) != 4 {
 		t.Errorf("files are %+v", apply.Files)
 	}
-	shown := showStep(r, in, made{alone: true}, 1).Job
-	if len(shown.Files) != 2 || slices.Sorted(maps.Keys(shown.SecretEnv))[0] != "ONLY" {
-		t.Errorf("what reads a plan is given %+v", shown.Files)
+	if read := showStep(r, in, made{}, 1).Job; slices.Sorted(maps.Keys(read.SecretEnv))[0] != "ONLY" {
+		t.Errorf("what reads a plan is given %+v", read.SecretEnv)
+	}
+	if then := plan.Then; len(then.Files) != 1 || then.Files[0].Content != engineConfig || len(then.Env) != 6 || !slices.Equal(then.Takes, []string{"plan.bin"}) {
+		t.Errorf("what reads a plan of the engine alone is given %+v", then)
 	}
 }
 

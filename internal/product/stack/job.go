@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,16 +148,17 @@ esac
 `
 
 // showScript tells what is in a plan, in a folder that nothing of the planning has touched: what programs did there,
-// such as those of external data, can't change what is judged and reviewed.
-const showScript = begin + `
+// such as those of external data, can't change what is judged and reviewed. showAlone does so where the engine was alone,
+// in a sandbox of the same step: a plan holds all of the configuration.
+const (
+	showScript = begin + `
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
-if [ -n "$ROADBED_ALONE" ]; then
-  swift
-else
-  GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
-fi
-"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
+GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
+` + showIt
+	showAlone = begin + "swift\n" + showIt
+	showIt    = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
 `
+)
 
 // applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
 // brings along is nobody's. A plan names its backend, which was looked at before it was made. Where there are locked
@@ -206,11 +206,31 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
+	job.Then = &worker.Then{
+		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin"}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
+		Files: []worker.File{{Path: "engine.rc", Content: engineConfig, Mode: 0o600}}, Env: map[string]string{},
+	}
+	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_NAME", "ROADBED_ENGINE_MEMORY"} {
+		job.Then.Env[name] = job.Env[name]
+	}
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
 }
 
-// outputAlone is where a plan step says that its plan is read and applied by the engine alone.
+// outputAlone is where a plan step says that its plan is read and applied by the engine alone. Then it gives planJSON, too.
 const outputAlone = "alone"
+
+// planJSON is what is in a plan, as the engine tells it.
+var planJSON = worker.Output{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20}
+
+// planRead gives the digest of what is in a plan; "" while no step has told.
+func planRead(steps ...*run.Step) string {
+	for _, s := range steps {
+		if s != nil && s.State == run.StepSucceeded && s.Result.Artifacts[planJSON.Name].Digest != "" {
+			return s.Result.Artifacts[planJSON.Name].Digest
+		}
+	}
+	return ""
+}
 
 // made is what a plan step has left for the steps after it.
 type made struct {
@@ -230,19 +250,12 @@ func (m made) take(job *worker.Job) {
 	}
 }
 
-// showStep has no door: it reads no state. Where the engine is alone, there is nothing of the repository either: a plan
-// holds all of the configuration.
+// showStep has no door: it reads no state.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
 	job.Door, job.Scopes = false, nil
-	if m.alone {
-		job.Dir, job.Sources = execute.WorkDir, nil
-		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content != engineConfig })
-	}
 	m.take(&job)
-	job.Outputs = []worker.Output{
-		{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20},
-	}
+	job.Outputs = []worker.Output{planJSON}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Job: job}
 }
 

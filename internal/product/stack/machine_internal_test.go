@@ -67,6 +67,9 @@ func (p *play) report() {
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{
 				"plan": {Digest: fmt.Sprintf("plan of %d", p.rounds)},
 			}}
+			if rapid.Bool().Draw(p.T, "alone") { // it was read at once
+				s.Result.Artifacts["plan-json"] = worker.Artifact{Digest: fmt.Sprintf("json of %d", p.rounds)}
+			}
 		case strings.HasPrefix(s.Key, "show"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"plan-json": {Digest: fmt.Sprintf("json of %d", p.rounds)}}}
 		case strings.HasPrefix(s.Key, "judge"):

@@ -231,6 +231,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	}
 	show := v.Step(stepKey("show", n))
 	switch {
+	case planRead(step) != "":
 	case show == nil:
 		v.Add(showStep(v.Run, withInputs(v, in, n), madeBy(step), n))
 		return nil
@@ -239,7 +240,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	case show.State != run.StepSucceeded:
 		return end(v, in, failed, "reading the plan: "+show.Reason)
 	}
-	v.Add(judgeStep(v.Run, in, show.Result.Artifacts["plan-json"].Digest, n))
+	v.Add(judgeStep(v.Run, in, planRead(step, show), n))
 	return v.To(judging, "")
 }
 
@@ -255,7 +256,7 @@ func afterJudge(v *run.View, in Input, n int) error {
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
 		return end(v, in, failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
-	plan := v.Step(stepKey("show", n)).Result.Artifacts["plan-json"].Digest
+	plan := planRead(v.Step(stepKey("plan", n)), v.Step(stepKey("show", n)))
 	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
 		return err
 	}
