@@ -1,11 +1,13 @@
 package repository
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -192,16 +194,37 @@ func (p Platform) Interdiff(ctx context.Context, repository, target, oldHead, ne
 	return d, err
 }
 
-// ReadFiles reads many files of one commit; see git.ReadFiles.
+// ReadFiles reads many files of one commit; see git.ReadFiles. What it gives is not to be changed.
 func (p Platform) ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (found map[string][]byte, err error) {
-	err = p.reading(ctx, repository, commit, func(c *content) (err error) {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	q := filesAsked(r, commit, files)
+	if known, ok := p.s.recall.find(q); ok {
+		for name, text := range known.(map[string][]byte) {
+			if int64(len(text)) > limit {
+				return nil, fault.Errorf(fault.TooLarge, "%s at %s has more than %d bytes", name, commit, limit)
+			}
+		}
+		return maps.Clone(known.(map[string][]byte)), nil
+	}
+	err = p.readingOf(ctx, r, commit, func(c *content) (err error) {
 		found, err = c.readAll(ctx, files, limit)
 		return err
 	}, func(dir string) error {
 		found, err = p.s.git.ReadFiles(ctx, dir, commit, files, limit)
 		return err
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for name, text := range found {
+		size += len(name) + len(text)
+	}
+	p.s.recall.keep(q, maps.Clone(found), size)
+	return found, nil
 }
 
 // Files lists the files below a folder, with their paths from the root. Without such a folder there are none. It fails
@@ -434,6 +457,10 @@ func (p Platform) reading(ctx context.Context, repository, commit string, byAPI 
 	if err != nil {
 		return err
 	}
+	return p.readingOf(ctx, r, commit, byAPI, byGit)
+}
+
+func (p Platform) readingOf(ctx context.Context, r Repository, commit string, byAPI func(c *content) error, byGit func(dir string) error) error {
 	if done, err := p.s.readByAPI(ctx, r, commit, byAPI); done {
 		return err
 	}
@@ -451,19 +478,40 @@ func (p Platform) at(ctx context.Context, repository string, revisions []string,
 
 // CommitAt gives one commit.
 func (p Platform) CommitAt(ctx context.Context, repository, commit string) (git.Commit, error) {
-	log, err := p.Commits(ctx, repository, commit, 1)
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return git.Commit{}, err
+	}
+	q := commitAsked(r, commit)
+	if known, ok := p.s.recall.find(q); ok {
+		c := known.(git.Commit)
+		c.Parents = slices.Clone(c.Parents)
+		return c, nil
+	}
+	log, err := p.commits(ctx, r, commit, 1)
 	if err == nil && len(log) == 0 {
 		err = fault.Errorf(fault.NotFound, "the repository has no commit %s", commit)
 	}
 	if err != nil {
 		return git.Commit{}, err
 	}
+	kept := log[0]
+	kept.Parents = slices.Clone(kept.Parents)
+	p.s.recall.keep(q, kept, len(kept.Message)+50*len(kept.Parents)+500)
 	return log[0], nil
 }
 
 // Commits gives up to limit commits from one back, the newest first.
 func (p Platform) Commits(ctx context.Context, repository, commit string, limit int) (commits []git.Commit, err error) {
-	err = p.at(ctx, repository, []string{commit}, func(dir string) error {
+	r, err := p.s.find(ctx, repository)
+	if err != nil {
+		return nil, err
+	}
+	return p.commits(ctx, r, commit, limit)
+}
+
+func (p Platform) commits(ctx context.Context, r Repository, commit string, limit int) (commits []git.Commit, err error) {
+	err = p.s.reading(ctx, r, []string{commit}, func(dir string) error {
 		commits, err = p.s.git.Log(ctx, dir, commit, "", 0, limit)
 		return err
 	})
@@ -506,12 +554,19 @@ func (p Platform) ArchiveAt(ctx context.Context, repository, commit, subpath str
 	if err != nil {
 		return nil, err
 	}
+	q := archiveAsked(r, commit, subpath)
+	if known, ok := p.s.recall.find(q); ok {
+		return io.NopCloser(bytes.NewReader(known.([]byte))), nil
+	}
 	dir, commit, done, err := p.s.atOf(ctx, r, commit)
 	if err != nil {
 		return nil, err
 	}
 	stream, err := p.s.git.Archive(ctx, dir, commit, subpath)
-	return until(stream, done, err)
+	if stream, err = until(stream, done, err); err != nil {
+		return nil, err
+	}
+	return &recording{ReadCloser: stream, whole: func(content []byte) { p.s.recall.keep(q, content, len(content)) }}, nil
 }
 
 // Commit commits as the platform itself: its push is marked as such, so that it starts no pipeline. The ledger names

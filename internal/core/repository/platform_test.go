@@ -1,6 +1,11 @@
 package repository_test
 
 import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +166,69 @@ func TestPlatformView(t *testing.T) {
 		}
 		if space, err := p.SpaceOf(ctx, "default/shop"); err != nil || space != "default" {
 			t.Error(space, err)
+		}
+	})
+}
+
+// TestWhatStepsAreGivenOfACommitIsRecalled takes the folder away after the first time.
+func TestWhatStepsAreGivenOfACommitIsRecalled(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		r := b.create("default/shop")
+		p := b.Platform()
+		first, err := b.CommitFiles(accesstest.As("alice"), "default/shop", files("", "infra/main.tf", "# one"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tell := func(commit string) (string, error) {
+			c, err := p.CommitAt(ctx, "default/shop", commit)
+			if err != nil {
+				return "", err
+			}
+			found, err := p.ReadFiles(ctx, "default/shop", commit, []string{"infra/main.tf", "none"}, 100)
+			if err != nil {
+				return "", err
+			}
+			archive, err := p.ArchiveAt(ctx, "default/shop", commit, "infra")
+			if err != nil {
+				return "", err
+			}
+			defer archive.Close()
+			files := tar.NewReader(archive)
+			var all []string
+			for {
+				h, err := files.Next()
+				if err == io.EOF {
+					return fmt.Sprint(c, found, all), nil
+				}
+				if err != nil {
+					return "", err
+				}
+				all = append(all, h.Name)
+			}
+		}
+		want, err := tell(first)
+		if err != nil || !strings.Contains(want, "main.tf") {
+			t.Fatal(want, err)
+		}
+		if err := os.Rename(filepath.Join(b.dir, r.ID+".git"), filepath.Join(b.dir, "away")); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tell(first); err != nil || got != want {
+			t.Errorf("the second time it is %s, %v; want %s", got, err, want)
+		}
+		if _, err := p.ReadFiles(ctx, "default/shop", first, []string{"infra/main.tf", "none"}, 2); !fault.Is(err, fault.TooLarge) {
+			t.Errorf("a file of more bytes than are wanted: %v", err)
+		}
+		if got, err := tell(strings.Repeat("a", 40)); err == nil {
+			t.Errorf("of a commit that nobody has asked for it tells %s", got)
+		}
+		if err := b.Delete(accesstest.As("adam"), "default/shop"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tell(first); !fault.Is(err, fault.NotFound) {
+			t.Errorf("of a deleted repository it tells %s, %v", got, err)
 		}
 	})
 }

@@ -48,6 +48,7 @@ type Service struct {
 	exchanges *exchanges
 	changes   recent[string]        // paths between two commits
 	listings  recent[git.TreeEntry] // files below a folder of a commit
+	recall    recall                // what steps of runs are given of commits
 
 	started time.Time // by the clock of the file system, whose files it is compared with
 	locks   locks
