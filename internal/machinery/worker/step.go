@@ -38,7 +38,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 		}
 	})
 
-	stream := openLog(alive, l.LogOffset, w.Patience, log, func(ctx context.Context, offset int64, p []byte) error {
+	stream := openLog(alive, l.LogOffset, w.Patience, w.spool(), log, func(ctx context.Context, offset int64, p []byte) error {
 		return w.Hub.Log(ctx, l.ID, offset, p)
 	})
 	secrets := secretsOf(l)
@@ -69,6 +69,14 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
+}
+
+// spool gives a log the room on disk that it may take.
+func (w *Worker) spool() *spool {
+	if w.Spool <= 0 {
+		return nil
+	}
+	return &spool{dir: w.Dir, most: w.Spool}
 }
 
 // withoutSecrets takes a step's secrets out of what it gives. What it gave goes along when that changed something, since

@@ -30,6 +30,7 @@ type Options struct {
 	CacheBytes int64              // that caches may hold together before the least lately used go; default 20 GiB
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
 	Patience   time.Duration      // how long a platform action, a source or an output is tried again while something that it needs is away; default 30 s
+	Spool      int64              // bytes of a step's log that are kept on disk while the Hub is away, before the step waits
 	Now        func() time.Time
 	Log        *slog.Logger
 }
