@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -89,4 +90,28 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
 			return n > 0, err
 		},
 	}), nil
+}
+
+// Known fails with Unauthenticated for what is no good token of a pool.
+func (s *Service) Known(ctx context.Context, secret string) (pool string, err error) {
+	p, err := s.authenticate(ctx, secret)
+	return p.Name, err
+}
+
+// Bye notes that an agent has ended: what it still held is given to others.
+func (s *Service) Bye(ctx context.Context, secret, name, life string) error {
+	p, err := s.authenticate(ctx, secret)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		n, err = tx.Exec(ctx, "UPDATE pool_agents SET leaving = 1, seen = $4 WHERE pool = $1 AND name = $2 AND life = $3",
+			p.Name, name, life, store.Micros(s.Now().Add(-silence-time.Second)))
+		return err
+	})
+	if err != nil || n == 0 {
+		return fault.Wrap(err, "note the end of agent %s", name)
+	}
+	return s.Runs.Release(actor.AsSystem(ctx), worker(p.Name, name))
 }

@@ -185,3 +185,15 @@ func (h *hub) serves(space string) error {
 }
 
 var _ worker.Hub = (*AgentHub)(nil)
+
+// Check fails with NotFound when the agent holds no such lease, and has reported none.
+func (h *AgentHub) Check(ctx context.Context, leaseID string) error {
+	mine, args := h.mine(leaseID)
+	return h.DB.Read(ctx, func(tx *store.Tx) error {
+		id, err := optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE lease=$1"+mine, args...))
+		if err == nil && id == "" {
+			err = lost(leaseID)
+		}
+		return err
+	})
+}
