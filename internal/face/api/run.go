@@ -143,6 +143,9 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], err
 	for i, s := range d.Steps {
 		out.Steps[i] = wireStep(s)
 	}
+	if err := a.tellWaits(ctx, &out.Run, d.Steps, out.Steps); err != nil {
+		return nil, err
+	}
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, Review{ID: r.ID, Actor: who(r.Actor), Verdict: r.Verdict, Note: r.Note, State: r.State, Time: r.Time})
 	}

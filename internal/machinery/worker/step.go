@@ -28,7 +28,17 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	ctx, cancel := context.WithCancelCause(alive)
 	defer cancel(nil)
 	if l.Last && l.Job.Kind == KindCommand { // to give it back would lose it: it is asked to end while it can still save and tell
-		defer context.AfterFunc(asked, func() { cancel(errStopped) })()
+		defer context.AfterFunc(asked, func() {
+			if w.Ask <= 0 {
+				cancel(errStopped)
+				return
+			}
+			select {
+			case <-time.After(w.Ask):
+				cancel(errStopped)
+			case <-ctx.Done():
+			}
+		})()
 	}
 	var watch sync.WaitGroup
 	watch.Go(func() { w.beat(alive, l, lose, cancel) })
