@@ -206,7 +206,7 @@ func filled(path string, ids map[string]string) string {
 		id = "run_00000000000000000000000000"
 	}
 	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", name, "{kind}", "component",
-		"{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
+		"{agent}", "none", "{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
 }
 
 // queries are what routes need besides their path, about what furnish makes.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/pool"
@@ -166,3 +167,31 @@ func (a *API) tellWaits(ctx context.Context, r *Run, steps []run.Step, wire []St
 	}
 	return nil
 }
+
+// waitRun waits until a run has changed. Where it waits for an agent it looks again now and then: that one has come is no
+// change of the run.
+func (a *API) waitRun(ctx context.Context, id string, seen int64, waits string) (run.Run, error) {
+	if waits == "" {
+		return a.Runs.Wait(ctx, id, seen)
+	}
+	within, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	r, err := a.Runs.Wait(within, id, seen)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return a.Runs.Get(ctx, id)
+	}
+	return r, err
+}
+
+// waitsFor tells what a run says of steps that no agent has taken.
+func waitsFor(d RunDetail) string {
+	for _, s := range d.Steps {
+		if s.State == string(run.StepReady) && s.Reason != "" {
+			return s.Reason
+		}
+	}
+	return ""
+}
+
+// poolTokens is where tokens of pools are made.
+var poolTokens = regexp.MustCompile(`^` + Prefix + `/pools/[^/]+/[^/]+/tokens$`)

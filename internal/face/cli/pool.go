@@ -27,7 +27,7 @@ func (s *state) poolList() *cobra.Command {
 		return list[client.Pool]{
 			path: "/pools", query: query, head: "POOL\tSPACE\tSHARED\tSTATE\tAGENTS\tRUNNING\tWAITING",
 			row: func(p client.Pool) []any {
-				return []any{p.Namespace + "/" + p.Name, p.Space, yes(p.Shared), poolState(p), fmt.Sprintf("%d of %d", p.Connected, p.Agents), p.Running, p.Waiting}
+				return []any{p.Namespace + "/" + p.Name, p.Space, yesNo(p.Shared), poolState(p), fmt.Sprintf("%d of %d", p.Connected, p.Agents), p.Running, p.Waiting}
 			},
 			noun: "worker pools", next: "declare one with `roadbed apply -f FILE`; docs/agents.md has a document to begin with",
 		}, nil
@@ -36,7 +36,7 @@ func (s *state) poolList() *cobra.Command {
 	return c
 }
 
-func yes(b bool) string {
+func yesNo(b bool) string {
 	if b {
 		return "yes"
 	}
@@ -69,7 +69,7 @@ func (s *state) poolShow() *cobra.Command {
 			All []client.Agent `json:"agentList"`
 		}
 		return s.show(c, shown{p, agents}, func(w io.Writer) {
-			fmt.Fprintf(w, "pool\t%s/%s\nspace\t%s\nshared\t%s\nstate\t%s\nrunning\t%d\nwaiting\t%d\n", p.Namespace, p.Name, p.Space, yes(p.Shared), poolState(p), p.Running, p.Waiting)
+			fmt.Fprintf(w, "pool\t%s/%s\nspace\t%s\nshared\t%s\nstate\t%s\nrunning\t%d\nwaiting\t%d\n", p.Namespace, p.Name, p.Space, yesNo(p.Shared), poolState(p), p.Running, p.Waiting)
 			if p.Description != "" {
 				fmt.Fprintf(w, "description\t%s\n", cells([]any{p.Description}))
 			}
