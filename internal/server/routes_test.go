@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "roadbed" || len(os.Args) > 1 && os.Args[1] == "git-credential" { // as a tool of a pipeline's steps, or of git
 		os.Exit(crashTool(os.Args[1:]))
 	}
+	if args := os.Getenv(agentArgs); args != "" {
+		os.Exit(crashTool(strings.Split(args, "\n")))
+	}
 	if data := os.Getenv(crashData); data != "" {
 		os.Exit(crashServer(data))
 	}

@@ -17,6 +17,7 @@ type Pool struct {
 	Shared      bool // with the spaces below
 	Drained     bool // its agents are given nothing
 	Connected   int  // agents that answer
+	Taking      int  // of these, those that are not drained
 	Agents      int  // that are known
 	Waiting     int  // steps that nobody has taken
 	Running     int  // steps that agents have
@@ -124,6 +125,8 @@ func waits(p Pool) string {
 		return fmt.Sprintf("waits for an agent of the worker pool %s; none has ever connected", p.Name)
 	case p.Connected == 0:
 		return fmt.Sprintf("waits for an agent of the worker pool %s; none is connected", p.Name)
+	case p.Taking == 0:
+		return fmt.Sprintf("waits for an agent of the worker pool %s; those that are connected are drained", p.Name)
 	case p.Running > 0:
 		return fmt.Sprintf("waits for a free agent of the worker pool %s, which runs %d %s", p.Name, p.Running, plural(p.Running, "step"))
 	}

@@ -100,7 +100,8 @@ func (s *Service) lookup(ctx context.Context, name string) (p Pool, err error) {
 // count tells how a pool does.
 func (s *Service) count(ctx context.Context, tx *store.Tx, p *Pool) error {
 	now := store.Micros(s.Now().Add(-silence))
-	err := tx.QueryRow(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN seen >= $2 THEN 1 ELSE 0 END), 0) FROM pool_agents WHERE pool = $1", p.Name, now).Scan(&p.Agents, &p.Connected)
+	err := tx.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN seen >= $2 THEN 1 ELSE 0 END), 0),
+ COALESCE(SUM(CASE WHEN seen >= $2 AND drained = 0 AND leaving = 0 THEN 1 ELSE 0 END), 0) FROM pool_agents WHERE pool = $1`, p.Name, now).Scan(&p.Agents, &p.Connected, &p.Taking)
 	if err != nil {
 		return err
 	}
