@@ -50,6 +50,7 @@ var parts = []part{
 	{"polled", "catalog", polledFigures},
 	{"stack", "stack", stackFigures},
 	{"policies", "stack", policyFigures},
+	{"agent", "stack", agentFigures},
 }
 
 func main() {

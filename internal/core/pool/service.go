@@ -256,7 +256,7 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, p Pool, kind string, d
 func (s *Service) Waits(ctx context.Context, name string) (string, error) {
 	p, err := s.lookup(ctx, name)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
-		return "waits for the worker pool " + name + ", which is not there any more; name another one and retry", nil
+		return "waits for the worker pool " + name + ", which is not there any more; name another one and start a new run", nil
 	}
 	return waits(p), err
 }
