@@ -83,3 +83,5 @@ chapter('an agent is drained after a question, and takes steps again', async () 
   await told.sound(admin, 'pools');
   await picture(admin, 'pools', 'ROADBED_SEEN');
 });
+
+chapter('nothing broke', () => told.end());

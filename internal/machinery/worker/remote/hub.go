@@ -313,7 +313,9 @@ func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}) {
 				h.Log.Warn("the server does not take this agent's hello; it is said again", "error", err)
 			}
 			away = true
-			tick.Reset(time.Second)
+			if tick.Reset(every); fault.Is(err, fault.Unavailable) {
+				tick.Reset(time.Second)
+			}
 			continue
 		case away:
 			away = false
