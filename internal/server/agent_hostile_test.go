@@ -12,13 +12,13 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
+	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // asAgent says hello by a token and gives what the agent works by.
-func (g *ground) asAgent(name, token string) *remote.Hub {
+func (g *ground) asAgent(name, token string) *workerremote.Hub {
 	g.t.Helper()
 	h := g.asStranger(name, token)
 	if _, err := h.Greet(g.t.Context(), false); err != nil {
@@ -27,15 +27,15 @@ func (g *ground) asAgent(name, token string) *remote.Hub {
 	return h
 }
 
-func (g *ground) asStranger(name, token string) *remote.Hub {
-	return remote.New(remote.Options{
+func (g *ground) asStranger(name, token string) *workerremote.Hub {
+	return workerremote.New(workerremote.Options{
 		Server: g.url, Token: func() (string, error) { return token, nil }, HTTP: http.DefaultTransport, Now: time.Now, Log: g.house.Log,
-		Hello: remote.Hello{Name: name, Home: "home-" + name, Version: "test", System: "linux/amd64", Executor: "process", Parallel: 1},
+		Hello: workerremote.Hello{Name: name, Home: "home-" + name, Version: "test", System: "linux/amd64", Executor: "process", Parallel: 1},
 	})
 }
 
 // taken waits for a step of a pool.
-func (g *ground) taken(h *remote.Hub) *worker.Lease {
+func (g *ground) taken(h *workerremote.Hub) *worker.Lease {
 	g.t.Helper()
 	l, err := h.Lease(g.t.Context(), "", "", worker.KindCommand, 15*time.Second)
 	if err != nil || l == nil {
@@ -74,7 +74,7 @@ func TestAnAgentReachesNothingButWhatItHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for who, h := range map[string]*remote.Hub{"of another pool": one, "of another pool, too": beside} {
+		for who, h := range map[string]*workerremote.Hub{"of another pool": one, "of another pool, too": beside} {
 			for what, do := range map[string]func() error{
 				"renews":                          func() error { _, err := h.Heartbeat(ctx, theirs.ID); return err },
 				"reports":                         func() error { return h.Report(ctx, theirs.ID, worker.Result{}) },
@@ -128,7 +128,7 @@ func TestAnAgentReachesNothingButWhatItHolds(t *testing.T) {
 		}
 		for what, token := range map[string]string{"nobody": "", "the administrator": g.admin.Token, "a step": mine.Token, "another prefix": "rbt_" + strings.TrimPrefix(eu.Secret, "rba_"), "a wrong end": eu.Secret[:len(eu.Secret)-1] + "-"} {
 			for _, path := range []string{"hello", "lease?id=" + ref.NewID(ref.Lease, time.Now()), "leases/" + mine.ID + "/renew"} {
-				if status, said := ask("POST", remote.Prefix+path, bearer(token), "{}"); status != http.StatusUnauthorized {
+				if status, said := ask("POST", workerremote.Prefix+path, bearer(token), "{}"); status != http.StatusUnauthorized {
 					t.Errorf("%s answers %s with %d %.200s", path, what, status, said)
 				}
 			}
@@ -136,9 +136,9 @@ func TestAnAgentReachesNothingButWhatItHolds(t *testing.T) {
 
 		// At the door, both tokens must fit, and the step be the agent's.
 		life := func(agentToken, name, stepToken string) map[string]string {
-			return map[string]string{remote.HeaderToken: agentToken, remote.HeaderName: name, remote.HeaderLife: lifeOf(t, g, name), "Authorization": "Bearer " + stepToken}
+			return map[string]string{workerremote.HeaderToken: agentToken, workerremote.HeaderName: name, workerremote.HeaderLife: lifeOf(t, g, name), "Authorization": "Bearer " + stepToken}
 		}
-		state := remote.Prefix + "door/api/state/default/first"
+		state := workerremote.Prefix + "door/api/state/default/first"
 		for what, c := range map[string]struct {
 			header map[string]string
 			want   int
@@ -161,13 +161,13 @@ func TestAnAgentReachesNothingButWhatItHolds(t *testing.T) {
 		}
 
 		// Of what is sent, no more is taken than there is room for.
-		if err := one.Log(ctx, mine.ID, 0, make([]byte, remote.MaxChunk+1)); !fault.Is(err, fault.TooLarge) {
+		if err := one.Log(ctx, mine.ID, 0, make([]byte, workerremote.MaxChunk+1)); !fault.Is(err, fault.TooLarge) {
 			t.Errorf("a long piece of a log: %v", err)
 		}
 		if err := one.Log(ctx, mine.ID, 5, []byte("behind the end")); !fault.Is(err, fault.Conflict) {
 			t.Errorf("a piece of a log behind its end: %v", err)
 		}
-		if status, _ := ask("POST", remote.Prefix+"hello", bearer(eu.Secret), strings.Repeat(" ", remote.MaxHello+1)); status != http.StatusRequestEntityTooLarge {
+		if status, _ := ask("POST", workerremote.Prefix+"hello", bearer(eu.Secret), strings.Repeat(" ", workerremote.MaxHello+1)); status != http.StatusRequestEntityTooLarge {
 			t.Errorf("a long hello is answered with %d", status)
 		}
 

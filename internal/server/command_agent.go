@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -17,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/face/cli"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
+	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -82,7 +81,7 @@ func (o *AgentOptions) complete() (err error) {
 	if o.Server == "" || o.TokenFile == "" {
 		return fault.Errorf(fault.Invalid, "an agent needs --server and --token-file; the page Pools of the portal has the command to copy")
 	}
-	if o.Server, err = remote.CleanServer(o.Server); err != nil {
+	if o.Server, err = workerremote.CleanServer(o.Server); err != nil {
 		return err
 	}
 	if u, err := url.Parse(o.Server); err == nil && u.Scheme == "http" && !o.InClear && !loopback(u.Hostname()) {

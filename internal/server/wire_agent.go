@@ -22,7 +22,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
+	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -75,7 +75,7 @@ type agent struct {
 	executor execute.Executor
 	engine   *engine
 	tools    map[string]worker.Tool
-	hub      *remote.Hub
+	hub      *workerremote.Hub
 }
 
 func (a *agent) prepare(ctx context.Context, version string) error {
@@ -100,10 +100,10 @@ func (a *agent) prepare(ctx context.Context, version string) error {
 		return fault.Errorf(fault.Invalid, "read the token: %w", err)
 	}
 	host, _ := os.Hostname()
-	a.hub = remote.New(remote.Options{
+	a.hub = workerremote.New(workerremote.Options{
 		Server: a.Server, HTTP: transport, Now: time.Now, Log: a.log,
 		Token: func() (string, error) { return agentToken(a.TokenFile) },
-		Hello: remote.Hello{
+		Hello: workerremote.Hello{
 			Name: a.Name, Home: home, Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, Executor: a.executor.Capabilities().Name,
 			Host: host, Parallel: a.Parallel, Tools: slices.Sorted(maps.Keys(a.tools)),
 		},
@@ -196,7 +196,7 @@ func (a *agent) run(ctx context.Context) error {
 const agentPatience = 5 * time.Minute
 
 // greet says the first hello, and waits for a server that is away.
-func (a *agent) greet(ctx context.Context) (remote.Welcome, error) {
+func (a *agent) greet(ctx context.Context) (workerremote.Welcome, error) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		first, err := a.hub.Greet(ctx, false)
 		if err == nil || !fault.Is(err, fault.Unavailable) && !fault.Is(err, fault.Internal) && !fault.Is(err, fault.Exhausted) {

@@ -7,7 +7,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	agentface "github.com/roadbed-dev/roadbed/internal/face/api/agent"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
+	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 )
 
 func (h *House) wirePools() {
@@ -19,7 +19,7 @@ func (h *House) wirePools() {
 
 // agents serves the agents of worker pools, and through them the steps that these have.
 func (h *House) agents(mux *http.ServeMux) {
-	mux.Handle(remote.Prefix, agentface.New(agentface.Deps{
+	mux.Handle(workerremote.Prefix, agentface.New(agentface.Deps{
 		Pools: h.Pools, Identity: h.Identity, Archives: h.Repositories.Platform(), Door: h.DoorHandler(), Status: api.HTTPStatus, Now: time.Now, Log: h.Log,
 	}))
 }

@@ -19,7 +19,7 @@ const awaits = 60 * time.Second
 // Door gives what serves steps the platform's API: it hands their requests to the server, each with the step's own token.
 // A server that can't be reached is waited for, as nothing of the request has been sent then.
 func (h *Hub) Door() (http.Handler, error) {
-	server, err := url.Parse(h.Server)
+	server, err := url.Parse(h.o.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -30,23 +30,23 @@ func (h *Hub) Door() (http.Handler, error) {
 			if r.In.URL.RawPath != "" {
 				r.Out.URL.RawPath = Prefix + "door" + r.In.URL.RawPath
 			}
-			r.Out.Header.Set(HeaderName, h.Hello.Name)
+			r.Out.Header.Set(HeaderName, h.o.Hello.Name)
 			r.Out.Header.Set(HeaderLife, h.life)
 			r.Out.Header.Del(HeaderToken)
-			if token, err := h.Token(); err == nil {
+			if token, err := h.o.Token(); err == nil {
 				r.Out.Header.Set(HeaderToken, token)
 			}
 		},
-		Transport:     waiting{h.HTTP},
+		Transport:     waiting{h.o.HTTP},
 		FlushInterval: -1,
-		ErrorLog:      slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
+		ErrorLog:      slog.NewLogLogger(h.o.Log.Handler(), slog.LevelDebug),
 		ModifyResponse: func(r *http.Response) error {
 			r.Header.Del(HeaderToken)
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() == nil {
-				h.Log.Warn("a step does not reach the server", "error", err)
+				h.o.Log.Warn("a step does not reach the server", "error", err)
 			}
 			http.Error(w, "the agent does not reach the server: "+strings.TrimSpace(err.Error()), http.StatusBadGateway)
 		},

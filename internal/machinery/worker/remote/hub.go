@@ -33,7 +33,7 @@ type Options struct {
 
 // Hub asks a server. It is safe for concurrent use.
 type Hub struct {
-	Options
+	o      Options
 	life   string
 	client *http.Client
 
@@ -46,7 +46,7 @@ var _ worker.Hub = (*Hub)(nil)
 
 // New gives a hub. It asks for nothing yet.
 func New(o Options) *Hub {
-	return &Hub{Options: o, life: rand.Text(), unsure: map[string]bool{}, client: &http.Client{
+	return &Hub{o: o, life: rand.Text(), unsure: map[string]bool{}, client: &http.Client{
 		Transport: o.HTTP,
 		CheckRedirect: func(next *http.Request, _ []*http.Request) error {
 			return fault.Errorf(fault.Invalid, "the server sends to %s; give that as --server", next.URL.Host)
@@ -62,20 +62,20 @@ const (
 
 // request sends one and gives the answer of a server that did what was asked.
 func (h *Hub) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
-	address := h.Server + Prefix + path
+	address := h.o.Server + Prefix + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
 	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "%q is not the address of a server: %w", h.Server, err)
+		return nil, fault.Errorf(fault.Invalid, "%q is not the address of a server: %w", h.o.Server, err)
 	}
-	token, err := h.Token()
+	token, err := h.o.Token()
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "read the token: %w", err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set(HeaderName, h.Hello.Name)
+	r.Header.Set(HeaderName, h.o.Hello.Name)
 	r.Header.Set(HeaderLife, h.life)
 	answer, err := h.client.Do(r)
 	if err != nil {
@@ -86,7 +86,7 @@ func (h *Hub) request(ctx context.Context, method, path string, query url.Values
 		if errors.As(err, &own) {
 			return nil, own
 		}
-		return nil, fault.Errorf(fault.Unavailable, "%s does not answer: %w", h.Server, errors.Unwrap(err))
+		return nil, fault.Errorf(fault.Unavailable, "%s does not answer: %w", h.o.Server, errors.Unwrap(err))
 	}
 	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusNoContent {
 		return answer, nil
@@ -94,7 +94,7 @@ func (h *Hub) request(ctx context.Context, method, path string, query url.Values
 	defer answer.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.Server, err)
+		return nil, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.o.Server, err)
 	}
 	return nil, faultOf(answer.Header.Get(HeaderFault), answer.Status, said)
 }
@@ -117,7 +117,7 @@ func (h *Hub) call(ctx context.Context, limit time.Duration, method, path string
 	}
 	answer, err := h.request(ctx, method, path, query, body)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fault.Errorf(fault.Unavailable, "%s does not answer in %s", h.Server, limit)
+		err = fault.Errorf(fault.Unavailable, "%s does not answer in %s", h.o.Server, limit)
 	}
 	if err != nil {
 		return false, err
@@ -134,14 +134,14 @@ func (h *Hub) call(ctx context.Context, limit time.Duration, method, path string
 		err = json.Unmarshal(raw, out)
 	}
 	if err != nil { // it was cut
-		return false, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.Server, err)
+		return false, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.o.Server, err)
 	}
 	return true, nil
 }
 
 // Greet says hello.
 func (h *Hub) Greet(ctx context.Context, leaving bool) (w Welcome, err error) {
-	hello := h.Hello
+	hello := h.o.Hello
 	hello.Life, hello.Leaving = h.life, leaving
 	_, err = h.call(ctx, quick, http.MethodPost, "hello", nil, hello, &w)
 	return w, err
@@ -160,7 +160,7 @@ func (h *Hub) Lease(ctx context.Context, _, _, kind string, wait time.Duration) 
 	}
 	h.mu.Lock()
 	if h.asked == "" {
-		h.asked = ref.NewID(ref.Lease, h.Now())
+		h.asked = ref.NewID(ref.Lease, h.o.Now())
 	}
 	id := h.asked
 	h.mu.Unlock()
@@ -179,13 +179,13 @@ func (h *Hub) Lease(ctx context.Context, _, _, kind string, wait time.Duration) 
 	case err != nil || !found:
 		return nil, err
 	}
-	return l.lease(h.Now()), nil
+	return l.lease(h.o.Now()), nil
 }
 
 // giveBack returns a lease of which it is not known whether it was given. A server that is away finds the lease run out.
 func (h *Hub) giveBack(ctx context.Context, id string) {
 	if _, err := h.call(ctx, quick, http.MethodPost, "leases/"+id+"/return", nil, nil, nil); err != nil {
-		h.Log.Warn("give back what was not begun", "lease", id, "error", err)
+		h.o.Log.Warn("give back what was not begun", "lease", id, "error", err)
 	}
 }
 
@@ -264,7 +264,7 @@ func (h *Hub) PutBlob(ctx context.Context, lease string, r io.Reader) (string, i
 	defer answer.Body.Close()
 	var s Stored
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&s); err != nil {
-		return "", 0, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.Server, err)
+		return "", 0, fault.Errorf(fault.Unavailable, "read what %s answers: %w", h.o.Server, err)
 	}
 	return s.Digest, s.Size, nil
 }
@@ -310,7 +310,7 @@ func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}) {
 			return
 		case err != nil:
 			if !away || !fault.Is(err, fault.Unavailable) {
-				h.Log.Warn("the server does not take this agent's hello; it is said again", "error", err)
+				h.o.Log.Warn("the server does not take this agent's hello; it is said again", "error", err)
 			}
 			away = true
 			if tick.Reset(every); fault.Is(err, fault.Unavailable) {
@@ -319,14 +319,14 @@ func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}) {
 			continue
 		case away:
 			away = false
-			h.Log.Info("the server is back", "pool", w.Pool)
+			h.o.Log.Info("the server is back", "pool", w.Pool)
 		}
 		if w.Drained != drained {
 			drained = w.Drained
 			if drained {
-				h.Log.Info("the server drains this agent: it ends what it has and is given nothing more", "pool", w.Pool)
+				h.o.Log.Info("the server drains this agent: it ends what it has and is given nothing more", "pool", w.Pool)
 			} else {
-				h.Log.Info("the server gives steps to this agent again", "pool", w.Pool)
+				h.o.Log.Info("the server gives steps to this agent again", "pool", w.Pool)
 			}
 		}
 		tick.Reset(every)
