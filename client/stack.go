@@ -21,6 +21,7 @@ type Stack struct {
 	Branch     string        `json:"branch"`
 	Path       string        `json:"path"`
 	Autodeploy bool          `json:"autodeploy"`
+	WorkerPool string        `json:"workerPool,omitempty" doc:"Where its runs run; absent for the server itself." example:"payments/eu"`
 	Message    string        `json:"message,omitempty" doc:"Why its branch can't be read, if it can't."`
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
 	Lock       string        `json:"lock,omitempty" doc:"The engine's information on the lock of the state; absent when it is free."`

@@ -26,7 +26,7 @@ import (
 // Commands gives the verbs that need the house in process.
 func Commands(version string) []*cobra.Command {
 	all := []*cobra.Command{
-		serverCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
+		serverCommand(version), agentCommand(version), demoCommand(version), migrateCommand(version), backupCommand(version), restoreCommand(version),
 		doctorCommand(version), auditCommand(version), openapiCommand(version), imageCommand(), engineCommand(version), warmCommand(version),
 	}
 	for _, c := range all {

@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
@@ -81,6 +82,7 @@ type House struct {
 	Hooks        *hook.Service
 	Repositories *repository.Service
 	Runs         *run.Service
+	Pools        *pool.Service
 
 	Scaffold  *scaffold.Service
 	Stacks    *stack.Service
@@ -108,7 +110,7 @@ func (h *House) path(parts ...string) string {
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
-		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), scaffold.Migrations(), stack.Migrations(),
+		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), pool.Migrations(), scaffold.Migrations(), stack.Migrations(),
 		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
@@ -248,6 +250,7 @@ func (h *House) core() (err error) {
 	h.Runs = run.NewService(run.Deps{
 		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Seal: h.Keeper, Now: time.Now, Log: h.Log,
 	})
+	h.wirePools()
 	for _, k := range access.Kinds(h.Access) {
 		h.Kinds.Register(k)
 	}
@@ -263,7 +266,7 @@ func (h *House) core() (err error) {
 func (h *House) products() error {
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
 	})
 	h.Workflows = h.wireWorkflow()
 	var err error
@@ -306,7 +309,7 @@ func (h *House) products() error {
 func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
-		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
+		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Pools: h.Pools, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
 		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
@@ -322,7 +325,7 @@ func (h *House) Run(ctx context.Context) error {
 	system := actor.AsSystem(ctx)
 	for name, run := range map[string]func(context.Context) error{
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
-		"runs": h.Runs.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
+		"runs": h.Runs.Run, "pools": h.Pools.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
 		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "search": h.Search.Run, "discovery": h.Discovery.Run, "egress": h.Egress.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })

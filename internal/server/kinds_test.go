@@ -31,6 +31,7 @@ func ownKinds() map[string]string {
 		"TechRadar":        "rings: adopt",
 		"Template":         "steps: none",
 		"Trigger":          "run: always",
+		"WorkerPool":       "shared: perhaps",
 		"WorkflowTemplate": "templates: none",
 	}
 }

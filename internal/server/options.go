@@ -179,10 +179,13 @@ func (g *given) Type() string {
 }
 
 // bind adds the options to a command's flags. The result reads them all, in their order, when the command runs.
-func bind(flags *pflag.FlagSet) func() (Options, error) {
+func bind(flags *pflag.FlagSet) func() (Options, error) { return bindRows(flags, "server", table()) }
+
+// bindRows is bind of some of the options, for a verb.
+func bindRows(flags *pflag.FlagSet, verb string, rows []option) func() (Options, error) {
 	all := map[string]*given{}
 	defaults := Defaults()
-	for _, row := range table() {
+	for _, row := range rows {
 		if row.secret {
 			continue
 		}
@@ -200,7 +203,7 @@ func bind(flags *pflag.FlagSet) func() (Options, error) {
 		if err != nil {
 			return o, err
 		}
-		for _, row := range table() {
+		for _, row := range rows {
 			value, from := "", ""
 			if v, ok := file[row.name]; ok {
 				value, from = v, *config+": "+row.name
@@ -220,7 +223,7 @@ func bind(flags *pflag.FlagSet) func() (Options, error) {
 			}
 		}
 		for name := range file {
-			return o, fault.Errorf(fault.Invalid, "%s: %s is not an option; `roadbed server --help` lists them", *config, name)
+			return o, fault.Errorf(fault.Invalid, "%s: %s is not an option; `roadbed %s --help` lists them", *config, name, verb)
 		}
 		return o.complete()
 	}

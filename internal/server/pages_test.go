@@ -31,6 +31,8 @@ func TestListsAreReadByPages(t *testing.T) {
 			}
 			g.apply(fmt.Sprintf("{apiVersion: backstage.io/v1alpha1, kind: System, metadata: {name: tills}, spec: {owner: alice, domain: d%d}}", i))
 			g.apply(fmt.Sprintf("{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: part%d}, spec: {}}", i))
+			g.apply(poolDocument(fmt.Sprint("pool", i), ""))
+			g.asAgent(fmt.Sprint("agent", i), g.poolToken("pool0").Secret)
 		}
 		for _, path := range []string{"catalog-info.yaml", "other.yaml"} {
 			if _, err := client.Post[client.Location](ctx, g.admin, "/locations", map[string]string{"repository": "crew/shop", "path": path}); err != nil {
@@ -40,6 +42,7 @@ func TestListsAreReadByPages(t *testing.T) {
 		for path, least := range map[string]int{
 			"/spaces": 4, "/kinds": 10, "/tokens": 3, "/machines": 3, "/secrets/default": 3, "/locations": 2, "/repositories/crew/shop/commits": 3,
 			"/entities/system/default/tills/history": 3, "/entities": 5, "/runs": 3, "/ledger": 20,
+			"/pools": 3, "/pools/default/pool0/agents": 3, "/pools/default/pool0/tokens": 3,
 		} {
 			whole := read(t, g.admin, path, 200)
 			if len(whole) < least {

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "roadbed" || len(os.Args) > 1 && os.Args[1] == "git-credential" { // as a tool of a pipeline's steps, or of git
 		os.Exit(crashTool(os.Args[1:]))
 	}
+	if args := os.Getenv(agentArgs); args != "" {
+		os.Exit(crashTool(strings.Split(args, "\n")))
+	}
 	if data := os.Getenv(crashData); data != "" {
 		os.Exit(crashServer(data))
 	}
@@ -206,7 +209,7 @@ func filled(path string, ids map[string]string) string {
 		id = "run_00000000000000000000000000"
 	}
 	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", name, "{kind}", "component",
-		"{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
+		"{agent}", "none", "{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
 }
 
 // queries are what routes need besides their path, about what furnish makes.

@@ -16,6 +16,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
+	agentface "github.com/roadbed-dev/roadbed/internal/face/api/agent"
 	backstageface "github.com/roadbed-dev/roadbed/internal/face/api/backstage"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	hooksface "github.com/roadbed-dev/roadbed/internal/face/api/hooks"
@@ -35,6 +36,7 @@ func (h *House) Handler() http.Handler {
 	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
 	mux.Handle(scimface.Prefix, h.scim())
 	h.remote(mux)
+	h.agents(mux)
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}
@@ -238,4 +240,6 @@ func (h *House) streamsUntil(ctx context.Context, handler http.Handler) http.Han
 }
 
 // streams tells whether a request is for a live stream of the platform itself.
-func (h *House) streams(r *http.Request) bool { return !h.Node.Serves(r.Host) && h.API.Streams(r) }
+func (h *House) streams(r *http.Request) bool {
+	return !h.Node.Serves(r.Host) && (h.API.Streams(r) || agentface.Waits(r))
+}

@@ -42,8 +42,10 @@ func serverName(path string) (string, error) {
 }
 
 // most is what no step gets past.
-func (h *House) most() execute.Limits {
-	return execute.Limits{Memory: int64(h.Options.StepMemory) << 30, Time: h.Options.StepTime}
+func (h *House) most() execute.Limits { return h.Options.most() }
+
+func (o Options) most() execute.Limits {
+	return execute.Limits{Memory: int64(o.StepMemory) << 30, Time: o.StepTime}
 }
 
 // workers gives the server's own worker, for platform steps, and the one of the default pool.

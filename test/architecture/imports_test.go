@@ -13,7 +13,7 @@ import (
 const module = "github.com/roadbed-dev/roadbed/"
 
 // core lists the rooms of the core in their order: each may import those above it.
-var core = []string{"document", "access", "secret", "policy", "identity", "catalog", "integration", "hook", "repository", "run"}
+var core = []string{"document", "access", "secret", "policy", "identity", "catalog", "integration", "hook", "repository", "run", "pool"}
 
 // heavy names the one room that each heavy dependency lives in.
 var heavy = map[string]string{

@@ -53,6 +53,7 @@ var parts = []part{
 	{"plan", "stack", largePlanFigures},
 	{"policies", "stack", policyFigures},
 	{"dispatch", "stack", dispatchFigures},
+	{"agent", "stack", agentFigures},
 }
 
 func main() {

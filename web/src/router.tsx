@@ -262,6 +262,16 @@ const integration = createRoute({
   path: '/integrations/$namespace/$name',
   component: lazyRouteComponent(() => import('./pages/integrations/Integration'), 'IntegrationPage'),
 });
+const pools = createRoute({
+  getParentRoute: parent,
+  path: '/pools',
+  component: lazyRouteComponent(() => import('./pages/pools/Pools'), 'Pools'),
+});
+const pool = createRoute({
+  getParentRoute: parent,
+  path: '/pools/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/pools/Pool'), 'PoolPage'),
+});
 const connect = createRoute({
   getParentRoute: parent,
   path: '/integrations/connect',
@@ -351,6 +361,8 @@ const pages = [
   integration,
   integrationDeliveries,
   connect,
+  pools,
+  pool,
   sources,
   discovery,
   directory,

@@ -8,7 +8,8 @@
 // entries in that one transaction. So a crash at any line leaves a run that the next change carries on.
 //
 // Steps are work as data (worker.Job). Workers take them by leases through a worker.Hub; a lease that is not
-// renewed runs out, and the step is given to another worker while it has attempts left.
+// renewed runs out, and the step is given to another worker while it has attempts left. An agent (AgentHub) is held to
+// the steps of its pool and to the leases that it holds itself.
 //
 // Invariants:
 //   - A terminal run has no open step, holds no lock and waits for no timer.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,13 @@ type Archives interface {
 
 // Hub is the door of the workers: it gives the worker.Hub that leases this service's steps.
 // The caller (the server, or the face of agents) has checked that the worker may serve the pool.
-func (s *Service) Hub(archives Archives) worker.Hub { return &hub{s, archives} }
+func (s *Service) Hub(archives Archives) worker.Hub { return &hub{Service: s, archives: archives} }
 
 type hub struct {
 	*Service
 	archives Archives
+	agent    *Agent // nil: the server's own worker, which serves each pool and may do with each lease
+	asked    string // id of the lease that is to be given; "" for a new one
 }
 
 var _ worker.Hub = (*hub)(nil)
@@ -51,6 +54,9 @@ func (h *hub) Lease(ctx context.Context, name, pool, kind string, wait time.Dura
 
 // Leases is Lease for at most so many steps, as they are ready.
 func (h *hub) Leases(ctx context.Context, name, pool, kind string, most int, wait time.Duration) ([]worker.Lease, error) {
+	if h.asked != "" {
+		most = 1
+	}
 	wake, stop := h.DB.Listen(channelReady)
 	defer stop()
 	timer := time.NewTimer(wait)
@@ -84,13 +90,24 @@ func (h *hub) tryLease(ctx context.Context, name, pool, kind string, most int) (
 	found := ""
 	err = h.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		found, err = optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE state = 'ready' AND pool = $1 AND kind = $2 LIMIT 1", pool, kind))
-		return err
+		if err != nil || found == "" {
+			return err
+		}
+		if admitted, err := h.admits(ctx, tx); err != nil || !admitted {
+			found = ""
+			return err
+		}
+		return nil
 	})
 	if err != nil || found == "" {
 		return nil, false, err
 	}
 	var broken *brokenStep
 	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		leases = nil
+		if admitted, err := h.admits(ctx, tx); err != nil || !admitted {
+			return err
+		}
 		leases, err = h.lease(ctx, tx, name, pool, kind, most)
 		return err
 	})
@@ -170,25 +187,13 @@ func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, id string) (*wo
 	if err != nil {
 		return nil, err
 	}
-	if step.Job, err = h.jobOf(step); err != nil {
+	if err := h.serves(r.Space); err != nil {
 		return nil, breaks(step, err)
 	}
 	now := h.Now()
-	l := &worker.Lease{
-		ID: ref.NewID(ref.Lease, now), Step: step.ID, Run: step.Run, Space: r.Space, Attempt: step.Attempt, Job: step.Job,
-		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
-	}
-	if l.Secrets, err = h.secrets(ctx, tx, r.Space, step.Job.SecretRefs()); err != nil {
-		return nil, breaks(step, err)
-	}
-	if l.Job.Masks, err = h.masks(ctx, tx, r.Space, step.Job); err != nil {
-		return nil, breaks(step, err)
-	}
-	if step.Job.Door {
-		l.Token, err = h.Tokens.Workload(ctx, tx, step.Run, step.ID, r.Space, step.Job.Scopes, tokenTime)
-		if err != nil {
-			return nil, breaks(step, fault.Wrap(err, "make a token for the step"))
-		}
+	l, err := h.fill(ctx, tx, step, r.Space, cmp.Or(h.asked, ref.NewID(ref.Lease, now)), now)
+	if err != nil {
+		return nil, err
 	}
 	_, err = tx.Exec(ctx, "UPDATE run_steps SET state='leased', lease=$2, lease_expires=$3, worker=$4, started=$5 WHERE id=$1",
 		step.ID, l.ID, store.Micros(l.Expires), name, store.Micros(now))
@@ -202,6 +207,30 @@ func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, id string) (*wo
 		v.dirty = true
 		return nil
 	})
+}
+
+// fill gives a lease with all that its step needs.
+func (h *hub) fill(ctx context.Context, tx *store.Tx, step *Step, space, id string, now time.Time) (l *worker.Lease, err error) {
+	if step.Job, err = h.jobOf(step); err != nil {
+		return nil, breaks(step, err)
+	}
+	l = &worker.Lease{
+		ID: id, Step: step.ID, Run: step.Run, Space: space, Attempt: step.Attempt, Job: step.Job,
+		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
+	}
+	if l.Secrets, err = h.secrets(ctx, tx, space, step.Job.SecretRefs()); err != nil {
+		return nil, breaks(step, err)
+	}
+	if l.Job.Masks, err = h.masks(ctx, tx, space, step.Job); err != nil {
+		return nil, breaks(step, err)
+	}
+	if step.Job.Door {
+		l.Token, err = h.Tokens.Workload(ctx, tx, step.Run, step.ID, space, step.Job.Scopes, tokenTime)
+		if err != nil {
+			return nil, breaks(step, fault.Wrap(err, "make a token for the step"))
+		}
+	}
+	return l, nil
 }
 
 func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {
@@ -229,8 +258,8 @@ func (s *Service) masks(ctx context.Context, tx *store.Tx, space string, job wor
 // Heartbeat renews a lease; canceled tells the worker to stop the step. NotFound when the lease is lost.
 func (h *hub) Heartbeat(ctx context.Context, leaseID string) (canceled bool, err error) {
 	err = h.DB.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE run_steps SET lease_expires=$2 WHERE lease=$1 AND state='leased'",
-			leaseID, store.Micros(h.Now().Add(LeaseTime)))
+		mine, args := h.mine(leaseID, store.Micros(h.Now().Add(LeaseTime)))
+		n, err := tx.Exec(ctx, "UPDATE run_steps SET lease_expires=$2 WHERE lease=$1 AND state='leased'"+mine, args...)
 		if err != nil {
 			return err
 		}
@@ -268,7 +297,8 @@ func lost(leaseID string) error {
 
 func (h *hub) held(ctx context.Context, leaseID string) (step *Step, err error) {
 	err = h.DB.Read(ctx, func(tx *store.Tx) error {
-		step, err = scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1 AND s.state='leased'", leaseID))
+		mine, args := h.mine(leaseID)
+		step, err = scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1 AND s.state='leased'"+mine, args...))
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {
@@ -292,7 +322,8 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 	stream := ""
 	err := h.DB.Write(ctx, func(tx *store.Tx) error {
 		stream = ""
-		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1", leaseID))
+		mine, args := h.mine(leaseID)
+		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1"+mine, args...))
 		if fault.Is(err, fault.NotFound) {
 			return lost(leaseID)
 		}

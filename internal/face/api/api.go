@@ -19,6 +19,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
+	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
@@ -56,6 +57,7 @@ type Rooms struct {
 	Hooks        *hook.Service
 	Repositories *repository.Service
 	Runs         *run.Service
+	Pools        *pool.Service
 	Stacks       *stack.Service
 	Workflows    *workflow.Service
 	Scaffold     *scaffold.Service
@@ -141,6 +143,7 @@ func (a *API) routes() {
 	a.applicationRoutes()
 	a.triggerRoutes()
 	a.integrationRoutes()
+	a.poolRoutes()
 	a.directoryRoutes()
 	a.ledgerRoutes()
 	a.eventRoutes()

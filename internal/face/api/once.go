@@ -105,7 +105,7 @@ func (a *API) answerOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	next.ServeHTTP(answer, r.WithContext(a.Once.Mark(r.Context(), request)))
 	if answer.status/100 == 2 {
 		kept := once.Answer{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
-		kept.Secret = slices.Contains(showsSecret, r.URL.Path) || answer.body.Len() > maxKeptAnswer
+		kept.Secret = slices.Contains(showsSecret, r.URL.Path) || poolTokens.MatchString(r.URL.Path) || answer.body.Len() > maxKeptAnswer
 		for _, name := range keptHeaders {
 			if value := answer.header.Get(name); value != "" {
 				kept.Header[name] = value

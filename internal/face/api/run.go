@@ -143,6 +143,9 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], err
 	for i, s := range d.Steps {
 		out.Steps[i] = wireStep(s)
 	}
+	if err := a.tellWaits(ctx, &out.Run, d.Steps, out.Steps); err != nil {
+		return nil, err
+	}
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, Review{ID: r.ID, Actor: who(r.Actor), Verdict: r.Verdict, Note: r.Note, State: r.State, Time: r.Time})
 	}
@@ -230,9 +233,9 @@ type followInput struct {
 
 // followRun tells a run as it changes, also after its end: a retry or an undo opens it again.
 func (a *API) followRun(ctx context.Context, in *followInput, send sse.Sender) {
-	seen := int64(number(in.LastEventID))
+	seen, waits := int64(number(in.LastEventID)), ""
 	for {
-		r, err := a.Runs.Wait(ctx, in.ID, seen)
+		r, err := a.waitRun(ctx, in.ID, seen, waits)
 		if err != nil {
 			a.sendProblem(ctx, send, err)
 			return
@@ -242,7 +245,11 @@ func (a *API) followRun(ctx context.Context, in *followInput, send sse.Sender) {
 			a.sendProblem(ctx, send, err)
 			return
 		}
-		seen = max(r.Version, d.Body.Version)
+		now := waitsFor(d.Body)
+		if r.Version <= seen && now == waits {
+			continue
+		}
+		seen, waits = max(r.Version, d.Body.Version), now
 		if err := send(sse.Message{ID: int(seen), Data: d.Body}); err != nil {
 			return
 		}

@@ -74,7 +74,7 @@ func wireNeighbours(all []stack.Neighbour) []StackNeighbour {
 func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 	s := Stack{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Spec.Owner, Component: o.Spec.Component,
-		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, Message: o.Message, Lock: o.Lock,
+		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, WorkerPool: o.Spec.WorkerPool, Message: o.Message, Lock: o.Lock,
 		Can: []string{},
 	}
 	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}, {"task", stack.Task}} {

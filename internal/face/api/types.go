@@ -102,6 +102,11 @@ type (
 	Offer             = client.Offer
 	Outside           = client.Outside
 	Plan              = client.Plan
+	Pool              = client.Pool
+	Agent             = client.Agent
+	AgentStep         = client.AgentStep
+	PoolToken         = client.PoolToken
+	NewPoolToken      = client.NewPoolToken
 	PlanChange        = client.PlanChange
 	PolicyTest        = client.PolicyTest
 	Refusals          = client.Refusals

@@ -141,7 +141,7 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, 
 		case errors.Is(cause, errCanceled):
 			return cancelGrace
 		case errors.Is(cause, errStopped):
-			return w.Grace * 4 / 5
+			return max(w.Grace-w.Ask, 0) * 4 / 5
 		}
 		return 0
 	}

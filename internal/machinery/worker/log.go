@@ -17,7 +17,8 @@ const (
 	maxChunk   = 256 << 10
 )
 
-// logStream sends what is written to it to the Hub, in order, within moments, and again until it holds.
+// logStream sends what is written to it to the Hub, in order, within moments, and again until it holds. What waits is in
+// memory, and beyond that in a spool where there is one; then whoever writes waits.
 type logStream struct {
 	send     func(ctx context.Context, offset int64, p []byte) error
 	patience time.Duration // for one chunk
@@ -25,6 +26,7 @@ type logStream struct {
 
 	mu      sync.Mutex
 	pending []byte
+	disk    *spool // of what comes after pending; nil for none
 	closed  bool
 	lost    error         // why the rest is not kept
 	room    *sync.Cond    // signaled when pending shrinks or the stream ends
@@ -34,8 +36,8 @@ type logStream struct {
 
 // openLog starts sending at offset. The context bounds all sending, and patience that of a chunk: when the Hub has not
 // taken it by then, the rest of the log is dropped, so that neither the step nor its end waits for it.
-func openLog(ctx context.Context, offset int64, patience time.Duration, log *slog.Logger, send func(context.Context, int64, []byte) error) *logStream {
-	s := &logStream{send: send, patience: patience, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func openLog(ctx context.Context, offset int64, patience time.Duration, disk *spool, log *slog.Logger, send func(context.Context, int64, []byte) error) *logStream {
+	s := &logStream{send: send, patience: patience, disk: disk, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	s.room = sync.NewCond(&s.mu)
 	go s.run(ctx, offset)
 	return s
@@ -49,18 +51,40 @@ func (s *logStream) Write(p []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	for rest := p; len(rest) > 0; {
-		for len(s.pending) >= maxPending && s.lost == nil {
-			s.room.Wait()
-		}
+		n := s.put(rest)
 		if s.lost != nil {
 			break
 		}
-		n := min(len(rest), maxPending-len(s.pending))
-		s.pending = append(s.pending, rest[:n]...)
+		if n == 0 {
+			s.room.Wait()
+			continue
+		}
 		rest = rest[n:]
 		s.rouse()
 	}
 	return len(p), nil
+}
+
+// put takes the beginning of p as far as there is room, and tells how much that is.
+func (s *logStream) put(p []byte) int {
+	if s.lost != nil {
+		return 0
+	}
+	if s.disk.empty() {
+		if n := min(len(p), maxPending-len(s.pending)); n > 0 {
+			s.pending = append(s.pending, p[:n]...)
+			return n
+		}
+	}
+	n := int(min(int64(len(p)), s.disk.room()))
+	if n == 0 {
+		return 0
+	}
+	if err := s.disk.put(p[:n]); err != nil {
+		s.log.Warn("a step's log can't be kept on disk while the server is away; the step waits", "error", err)
+		return 0
+	}
+	return n
 }
 
 func (s *logStream) rouse() {
@@ -118,7 +142,9 @@ func (s *logStream) sendAll(ctx context.Context, offset int64) error {
 				return err
 			}
 			offset += int64(len(chunk))
-			s.taken(len(chunk))
+			if err := s.taken(len(chunk)); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -135,18 +161,27 @@ func (s *logStream) next() ([]byte, bool) {
 	return s.pending[:min(len(s.pending), maxChunk)], s.closed
 }
 
-func (s *logStream) taken(n int) {
+// taken forgets what was sent, and goes on with what is on disk.
+func (s *logStream) taken(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// A fresh slice: the chunk that was sent may still be in the hands of the Hub.
 	s.pending = append([]byte(nil), s.pending[n:]...)
+	if len(s.pending) == 0 && !s.disk.empty() {
+		var err error
+		if s.pending, err = s.disk.take(maxPending); err != nil {
+			return err
+		}
+	}
 	s.room.Broadcast()
+	return nil
 }
 
 func (s *logStream) abandon(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost, s.pending = why, nil
+	s.disk.close()
 	s.room.Broadcast()
 }
 

@@ -28,7 +28,17 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	ctx, cancel := context.WithCancelCause(alive)
 	defer cancel(nil)
 	if l.Last && l.Job.Kind == KindCommand { // to give it back would lose it: it is asked to end while it can still save and tell
-		defer context.AfterFunc(asked, func() { cancel(errStopped) })()
+		defer context.AfterFunc(asked, func() {
+			if w.Ask <= 0 {
+				cancel(errStopped)
+				return
+			}
+			select {
+			case <-time.After(w.Ask):
+				cancel(errStopped)
+			case <-ctx.Done():
+			}
+		})()
 	}
 	var watch sync.WaitGroup
 	watch.Go(func() { w.beat(alive, l, lose, cancel) })
@@ -38,7 +48,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 		}
 	})
 
-	stream := openLog(alive, l.LogOffset, w.Patience, log, func(ctx context.Context, offset int64, p []byte) error {
+	stream := openLog(alive, l.LogOffset, w.Patience, w.spool(), log, func(ctx context.Context, offset int64, p []byte) error {
 		return w.Hub.Log(ctx, l.ID, offset, p)
 	})
 	secrets := secretsOf(l)
@@ -69,6 +79,14 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
+}
+
+// spool gives a log the room on disk that it may take.
+func (w *Worker) spool() *spool {
+	if w.Spool <= 0 {
+		return nil
+	}
+	return &spool{dir: w.Dir, most: w.Spool}
 }
 
 // withoutSecrets takes a step's secrets out of what it gives. What it gave goes along when that changed something, since

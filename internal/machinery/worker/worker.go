@@ -30,7 +30,9 @@ type Options struct {
 	Most       execute.Limits     // which no job gets past, whatever it says; see limits
 	CacheBytes int64              // that caches may hold together before the least lately used go; default 20 GiB
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
+	Ask        time.Duration      // of the grace, in which commands on their last attempt are not asked to end yet
 	Patience   time.Duration      // how long a platform action, a source or an output is tried again while something that it needs is away; default 30 s
+	Spool      int64              // bytes of a step's log that are kept on disk while the Hub is away, before the step waits
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -137,8 +139,9 @@ func within[T int | int64 | time.Duration](l, most T) T {
 //
 // When ctx ends it takes no more steps and gives the running ones Options.Grace to end by themselves. Those that
 // have not ended then are killed and given back: nothing is reported of them, so that another worker takes
-// them when their lease expires. Commands on their last attempt, which nobody would take, are asked to end at once, and
-// have four fifths of the grace for it, so that what they saved is kept and their end is told. Run returns when nothing of any step is left here.
+// them when their lease expires. Commands on their last attempt, which nobody would take, are asked to end before that,
+// after Options.Ask, and have four fifths of what is left of the grace for it, so that what they saved is kept and their end
+// is told. Run returns when nothing of any step is left here.
 func (w *Worker) Run(ctx context.Context) error {
 	unlock, err := w.own()
 	if err != nil {

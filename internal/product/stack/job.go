@@ -213,7 +213,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_NAME", "ROADBED_ENGINE_MEMORY"} {
 		job.Then.Env[name] = job.Env[name]
 	}
-	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 // outputAlone is where a plan step says that its plan is read and applied by the engine alone. Then it gives planJSON, too.
@@ -256,7 +256,7 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job.Door, job.Scopes = false, nil
 	m.take(&job)
 	job.Outputs = []worker.Output{planJSON}
-	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 // applyStep has one attempt: an apply whose worker was lost may have changed something, so a person looks first.
@@ -269,7 +269,7 @@ func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
-	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 func engineJob(r *run.Run, in Input, script string) worker.Job {

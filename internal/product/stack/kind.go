@@ -33,6 +33,7 @@ type Spec struct {
 	Contexts    []string       `json:"contexts,omitempty"`  // attached by hand
 	Files       []File         `json:"files,omitempty"`
 	Hooks       Hooks          `json:"hooks,omitzero"`
+	WorkerPool  string         `json:"workerPool,omitempty"` // where its runs run; "" for the server itself
 }
 
 // Source is where a stack's configuration lives.
@@ -132,6 +133,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	}
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
+	spec.checkPool(d, bad)
 	wrong = append(wrong, spec.readAttached(d)...)
 	return spec, wrong
 }
@@ -210,6 +212,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	spec, wrong := read(*c.New)
 	if len(wrong) > 0 {
 		return fault.At(fmt.Sprintf("Stack %s is not valid", c.New.Metadata.Name), wrong...)
+	}
+	if err := s.mayUsePool(ctx, tx, c, spec); err != nil {
+		return err
 	}
 	raw, err := json.Marshal(spec)
 	if err != nil {

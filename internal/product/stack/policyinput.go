@@ -40,7 +40,7 @@ func stackInput(s Stack, state string) map[string]any {
 		"project_root": s.Path, "additional_project_globs": []string{}, "state": shouted(state), "locked_by": nil,
 		"terraform_version": nil, "tracked_commit": map[string]any{"hash": s.Seen, "branch": s.Branch},
 		"space":       map[string]any{"id": s.Space, "name": s.Space, "labels": []string{}},
-		"worker_pool": map[string]any{"public": true, "labels": []string{}},
+		"worker_pool": poolInput(s.Spec.WorkerPool),
 	}
 }
 

@@ -63,7 +63,8 @@ type Deps struct {
 	Runs         *run.Service
 	Repositories Repositories
 	Documents    Documents
-	People       People    // nil: policies see nobody's groups
+	People       People // nil: policies see nobody's groups
+	Pools        Pools
 	Proposals    Proposals // nil: push policies are not asked about proposals
 	Seal         Sealer
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
@@ -366,7 +367,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Authors: ready.authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
-		DependsOn: stack.Spec.DependsOn,
+		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool,
 	}
 	in.take(ready)
 	n := run.New{

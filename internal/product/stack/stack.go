@@ -82,6 +82,7 @@ type Input struct {
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
 	DependsOn  []Dependency      `json:"dependsOn,omitempty"`
+	Pool       string            `json:"pool,omitempty"`      // worker pool that runs its commands; "" for the server itself
 	Cascade    string            `json:"cascade,omitempty"`   // the stack that is destroyed with all that stands on it
 	Command    string            `json:"command,omitempty"`   // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run

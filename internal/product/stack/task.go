@@ -27,7 +27,7 @@ func taskStep(r *run.Run, in Input, n int) run.Step {
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
 	job.Outputs = in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)
-	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 // check holds an order to its form.

@@ -21,6 +21,7 @@ const (
 	Delivery  = "dlv"
 	State     = "sta"
 	Lease     = "lea"
+	PoolToken = "ptk"
 )
 
 var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -40,6 +40,7 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     if (kind === 'directory') out.push({ queryKey: ['directories'] }, { queryKey: ['directory', namespace, name] });
     if (kind === 'scorecard') out.push({ queryKey: ['scorecards'] }, { queryKey: ['scorecard', namespace, name] });
     if (kind === 'techradar') out.push({ queryKey: ['radars'] }, { queryKey: ['radar', namespace, name] });
+    if (kind === 'workerpool') out.push({ queryKey: ['pools'] }, { queryKey: ['pool', namespace, name] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

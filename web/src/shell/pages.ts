@@ -18,6 +18,7 @@ import {
   IconRocket,
   IconSearch,
   IconServer2,
+  IconServerBolt,
   IconShieldCheck,
   IconTopologyStar3,
   IconTrophy,
@@ -32,6 +33,7 @@ export interface PortalPage {
     | '/declare'
     | '/tokens'
     | '/integrations'
+    | '/pools'
     | '/sources'
     | '/'
     | '/catalog'
@@ -77,6 +79,7 @@ export const portalPages: PortalPage[] = [
   { to: '/ledger', name: 'Ledger', about: 'Every change, by whom and why', icon: IconBook2 },
   { to: '/sources', name: 'Sources', about: 'Where the catalog comes from', icon: IconDatabaseImport },
   { to: '/integrations', name: 'Integrations', about: 'GitHub, GitLab, Gitea', icon: IconPlugConnected, admin: true },
+  { to: '/pools', name: 'Pools', about: 'Machines of your own that run steps', icon: IconServerBolt, admin: true },
 ];
 
 /** Pages that the palette knows besides. */

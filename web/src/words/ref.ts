@@ -45,6 +45,7 @@ export function refPath(text: string): string | undefined {
   if (ref.kind === 'context') return `/contexts/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;
+  if (ref.kind === 'workerpool') return `/pools/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'integration') return `/integrations/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'discovery') return `/sources/discoveries/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'directory') return `/sources/directories/${ref.namespace}/${ref.name}`;

@@ -31,6 +31,7 @@ export function Overview({ stack }: { stack: Stack }) {
               ['Drift', <Drift key="drift" stack={stack} />],
               ['Next by schedule', stack.next ? <Moment key="next" at={stack.next} /> : 'nothing'],
               ['Space', stack.space],
+              ['Runs on', stack.workerPool ? <RefLink key="pool" to={`workerpool:${stack.workerPool}`} /> : 'the server'],
             ]}
           />
         ) : (

@@ -1,0 +1,117 @@
+package pool
+
+import (
+	"context"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Welcome is what an agent is told when it has said that it is there.
+type Welcome struct {
+	Pool    string
+	Drained bool // it is given nothing for now
+}
+
+// Greet notes that an agent is there. What an earlier life of it held is given back. Unauthenticated for a token that is
+// not good; Conflict while another agent of the pool has the name.
+func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome, error) {
+	p, err := s.authenticate(ctx, secret)
+	if err != nil {
+		return Welcome{}, err
+	}
+	if err := g.check(); err != nil {
+		return Welcome{}, err
+	}
+	now, reborn := s.Now(), false
+	a := Agent{Pool: p.Name, Name: g.Name, About: g.About, Leaving: g.Leaving, Joined: now, Seen: now, home: g.Home, life: g.Life}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		if p, err = byName(ctx, tx, p.Name); err != nil {
+			return err
+		}
+		before, err := agentByName(ctx, tx, p.Name, g.Name, tx.ForUpdate())
+		switch {
+		case fault.Is(err, fault.NotFound):
+			reborn = false
+			return saveAgent(ctx, tx, a)
+		case err != nil:
+			return err
+		case before.home != g.Home && now.Sub(before.Seen) <= silence && !before.Leaving:
+			return fault.Errorf(fault.Conflict, "worker pool %s has an agent %s already, which works in another folder; give this one another name with --name", p.Name, g.Name)
+		}
+		reborn = before.life != g.Life
+		a.Drained = before.Drained
+		return saveAgent(ctx, tx, a)
+	})
+	if err != nil {
+		return Welcome{}, fault.Wrap(err, "greet agent %s", g.Name)
+	}
+	if reborn {
+		if err := s.Runs.Release(actor.AsSystem(ctx), worker(p.Name, g.Name)); err != nil {
+			return Welcome{}, err
+		}
+	}
+	return Welcome{Pool: p.Name, Drained: p.Drained || a.Drained}, nil
+}
+
+// Hub gives what an agent works by, once its token has been looked at: Unauthenticated when that is not good, Conflict
+// when the process that asks is not the one that has greeted last, NotFound of kind Stale when it has never greeted.
+func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, life string) (*run.AgentHub, error) {
+	p, err := s.authenticate(ctx, secret)
+	if err != nil {
+		return nil, err
+	}
+	var a Agent
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		a, err = agentByName(ctx, tx, p.Name, name, "")
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.Errorf(fault.Stale, "worker pool %s does not know the agent %.63s; it has to say hello first", p.Name, name)
+	case err != nil:
+		return nil, fault.Wrap(err, "look for agent %s", name)
+	case a.life != life:
+		return nil, fault.Errorf(fault.Stale, "another process is the agent %s of worker pool %s by now", name, p.Name)
+	}
+	return s.Runs.AgentHub(archives, run.Agent{
+		Worker: worker(p.Name, name), Pool: p.Name,
+		Serves: func(space string) bool {
+			served, err := s.serves(ctx, p, space)
+			return err == nil && served
+		},
+		Admits: func(ctx context.Context, tx *store.Tx) (bool, error) {
+			n := 0
+			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pool_agents a JOIN pools p ON p.name = a.pool
+ WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND p.drained = 0`, p.Name, name, life).Scan(&n)
+			return n > 0, err
+		},
+	}), nil
+}
+
+// Known fails with Unauthenticated for what is no good token of a pool.
+func (s *Service) Known(ctx context.Context, secret string) (pool string, err error) {
+	p, err := s.authenticate(ctx, secret)
+	return p.Name, err
+}
+
+// Bye notes that an agent has ended: what it still held is given to others.
+func (s *Service) Bye(ctx context.Context, secret, name, life string) error {
+	p, err := s.authenticate(ctx, secret)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		n, err = tx.Exec(ctx, "UPDATE pool_agents SET leaving = 1, seen = $4 WHERE pool = $1 AND name = $2 AND life = $3",
+			p.Name, name, life, store.Micros(s.Now().Add(-silence-time.Second)))
+		return err
+	})
+	if err != nil || n == 0 {
+		return fault.Wrap(err, "note the end of agent %s", name)
+	}
+	return s.Runs.Release(actor.AsSystem(ctx), worker(p.Name, name))
+}

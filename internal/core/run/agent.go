@@ -1,0 +1,199 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Agent is a worker outside of the server. It is given steps of its pool alone, and may do something with those leases
+// alone that it holds.
+type Agent struct {
+	Worker string // as steps name it; it holds a slash, which the name of no server does
+	Pool   string
+	// Serves tells whether steps of a space may be given to the pool.
+	Serves func(space string) bool
+	// Admits tells, in the transaction of a lease, whether the agent is to be given anything now.
+	Admits func(ctx context.Context, tx *store.Tx) (bool, error)
+}
+
+// AgentHub is what an agent elsewhere works by.
+type AgentHub struct{ hub }
+
+// AgentHub gives the hub of an agent whose token was looked at.
+func (s *Service) AgentHub(archives Archives, a Agent) *AgentHub {
+	return &AgentHub{hub{Service: s, archives: archives, agent: &a}}
+}
+
+// LeaseAs is Lease with an id that the agent has chosen: to ask again with it, since the answer was lost, gives the same
+// step again, as long as the lease holds.
+func (h *AgentHub) LeaseAs(ctx context.Context, id string, wait time.Duration) (*worker.Lease, error) {
+	if !ref.IsID(id, ref.Lease) {
+		return nil, fault.Errorf(fault.Invalid, "%.64q is not the id of a lease", id)
+	}
+	asked := h.hub
+	asked.asked = id
+	l, err := asked.again(ctx)
+	if err != nil || l != nil {
+		return l, err
+	}
+	return asked.Lease(ctx, h.agent.Worker, h.agent.Pool, worker.KindCommand, wait)
+}
+
+// again gives the lease of the asked id once more; nil when there is none. What the step is given is made anew.
+func (h *hub) again(ctx context.Context) (l *worker.Lease, err error) {
+	if _, err := h.held(ctx, h.asked); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	err = h.DB.Write(ctx, func(tx *store.Tx) error {
+		mine, args := h.mine(h.asked)
+		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1 AND s.state='leased'"+mine, args...))
+		if err != nil {
+			return err
+		}
+		r, err := getRun(ctx, tx, step.Run, "")
+		if err != nil {
+			return err
+		}
+		if err := h.Tokens.EndWorkload(ctx, tx, step.ID); err != nil {
+			return err
+		}
+		now := h.Now()
+		if l, err = h.fill(ctx, tx, step, r.Space, h.asked, now); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE run_steps SET lease_expires=$2 WHERE id=$1", step.ID, store.Micros(l.Expires))
+		return err
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, "give lease %s again", h.asked)
+	}
+	if l.LogOffset, err = h.LogSize(ctx, l.ID); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Return gives back a step that the agent has not begun: it is as if it had not been leased. What is not held is returned
+// already.
+func (h *AgentHub) Return(ctx context.Context, leaseID string) error {
+	step, err := h.held(ctx, leaseID)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fault.Wrap(h.DB.Write(ctx, func(tx *store.Tx) error {
+		return h.Change(ctx, tx, step.Run, func(v *View) error {
+			for _, p := range v.Steps {
+				if p.ID != step.ID || p.State != StepLeased || p.lease != leaseID {
+					continue
+				}
+				p.State, p.Reason, p.lease, p.Worker, p.Started = StepReady, "", "", "", time.Time{}
+				if p.cancelRequest {
+					p.State, p.Reason, p.Ended = StepCanceled, "canceled", v.Now
+				}
+				v.touch(p)
+				return h.Tokens.EndWorkload(ctx, tx, p.ID)
+			}
+			return nil
+		})
+	}), "give back step %s", step.ID)
+}
+
+// LogSize tells how many bytes of the log of a leased step are kept.
+func (h *hub) LogSize(ctx context.Context, leaseID string) (int64, error) {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return 0, err
+	}
+	_, size, _, err := h.Blob.ReadAt(ctx, step.LogStream(), 0, nil)
+	if fault.Is(err, fault.NotFound) {
+		return 0, nil
+	}
+	return size, err
+}
+
+// Holds tells whether a step is leased to the agent.
+func (h *AgentHub) Holds(ctx context.Context, step string) (held bool, err error) {
+	mine, args := h.mine(step)
+	err = h.DB.Read(ctx, func(tx *store.Tx) error {
+		id, err := optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE id=$1 AND state='leased'"+mine, args...))
+		held = id != ""
+		return err
+	})
+	return held, err
+}
+
+// Leased is a step that a worker has.
+type Leased struct {
+	Worker, Run, Space, Step, Title string
+	Started                         time.Time
+}
+
+// LeasedTx gives the steps of a pool that workers have, the oldest first, unauthorised.
+func (s *Service) LeasedTx(ctx context.Context, tx *store.Tx, pool string) ([]Leased, error) {
+	rows, err := tx.Query(ctx, `SELECT s.worker, s.run, r.space, s.id, s.title, s.started FROM run_steps s JOIN runs r ON r.id = s.run
+ WHERE s.state = 'leased' AND s.pool = $1 ORDER BY s.started, s.id LIMIT 1000`, pool)
+	return store.Collect(rows, err, func(row store.Row) (l Leased, err error) {
+		var started int64
+		err = row.Scan(&l.Worker, &l.Run, &l.Space, &l.Step, &l.Title, &started)
+		l.Started = store.FromMicros(started)
+		return l, err
+	})
+}
+
+// WaitingTx counts the steps that are ready for a pool, unauthorised.
+func (s *Service) WaitingTx(ctx context.Context, tx *store.Tx, pool string) (n int, err error) {
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM run_steps WHERE state = 'ready' AND pool = $1", pool).Scan(&n)
+	return n, err
+}
+
+// Rouse has idle workers look again for steps, after the transaction.
+func (s *Service) Rouse(tx *store.Tx) { s.DB.Notify(tx, channelReady) }
+
+// mine gives a condition that holds what is asked for to the agent, with its arguments behind the others.
+func (h *hub) mine(args ...any) (condition string, all []any) {
+	if h.agent == nil {
+		return "", args
+	}
+	n := len(args)
+	return fmt.Sprintf(" AND pool = $%d AND worker = $%d", n+1, n+2), append(args, h.agent.Pool, h.agent.Worker)
+}
+
+func (h *hub) admits(ctx context.Context, tx *store.Tx) (bool, error) {
+	if h.agent == nil {
+		return true, nil
+	}
+	return h.agent.Admits(ctx, tx)
+}
+
+func (h *hub) serves(space string) error {
+	if h.agent == nil || h.agent.Serves(space) {
+		return nil
+	}
+	return fault.Errorf(fault.Denied, "the worker pool %s does not serve the space %s any more; name another one, or have an administrator share it", h.agent.Pool, space)
+}
+
+var _ worker.Hub = (*AgentHub)(nil)
+
+// Check fails with NotFound when the agent holds no such lease, and has reported none.
+func (h *AgentHub) Check(ctx context.Context, leaseID string) error {
+	mine, args := h.mine(leaseID)
+	return h.DB.Read(ctx, func(tx *store.Tx) error {
+		id, err := optional(tx.QueryRow(ctx, "SELECT id FROM run_steps WHERE lease=$1"+mine, args...))
+		if err == nil && id == "" {
+			err = lost(leaseID)
+		}
+		return err
+	})
+}
