@@ -13,8 +13,8 @@ import (
 const noteLimit = 4 << 10
 
 // Review records what the caller says of a run and lets the run go on. The product has authorised the caller and
-// asked the policies; the verdict's meaning is its own.
-func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error {
+// asked the policies; the verdict's meaning is its own. Some may change the view with it.
+func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string, with ...func(v *View) error) error {
 	if len(note) > noteLimit {
 		return fault.Errorf(fault.TooLarge, "the note is longer than %d bytes; shorten it", noteLimit)
 	}
@@ -33,6 +33,11 @@ func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note st
 		}
 		v.Reviews = append(v.Reviews, r)
 		v.dirty = true
+		for _, fn := range with {
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
 		return s.note(ctx, tx, v.Run, "run.reviewed", "", map[string]any{"verdict": verdict, "state": v.Run.State})
 	})
 }

@@ -158,7 +158,7 @@ else
   GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
 fi
 "$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
-`
+` + askInfracost
 
 // applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
 // brings along is nobody's. A plan names its backend, which was looked at before it was made. Where there are locked
@@ -200,7 +200,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	case Proposed, Drift: // it changes nothing, and must not hold up what does
 		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
 	}
-	in.Upload.planArgs(&job)
+	in.Upload.chosen(replanOf(r)).planArgs(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
@@ -242,6 +242,7 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	m.take(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20},
+		{Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true},
 	}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Job: job}
 }
