@@ -13,8 +13,13 @@ import (
 const noteLimit = 4 << 10
 
 // Review records what the caller says of a run and lets the run go on. The product has authorised the caller and
-// asked the policies; the verdict's meaning is its own. Some may change the view with it.
-func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string, with ...func(v *View) error) error {
+// asked the policies; the verdict's meaning is its own.
+func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error {
+	return s.ReviewWith(ctx, tx, id, verdict, note, nil)
+}
+
+// ReviewWith is Review that changes the view with it; nil for nothing.
+func (s *Service) ReviewWith(ctx context.Context, tx *store.Tx, id, verdict, note string, with func(v *View) error) error {
 	if len(note) > noteLimit {
 		return fault.Errorf(fault.TooLarge, "the note is longer than %d bytes; shorten it", noteLimit)
 	}
@@ -33,8 +38,8 @@ func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note st
 		}
 		v.Reviews = append(v.Reviews, r)
 		v.dirty = true
-		for _, fn := range with {
-			if err := fn(v); err != nil {
+		if with != nil {
+			if err := with(v); err != nil {
 				return err
 			}
 		}

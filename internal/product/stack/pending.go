@@ -52,5 +52,5 @@ func (s *Service) answer(ctx context.Context, r run.Run, verdict, note string) e
 	case said != nil && verdict == "reject" && !errors.Is(said, policy.ErrMoreApprovals):
 		verdict = verdictRefuse
 	}
-	return s.review(ctx, r, verdict, note, detail.Reviews)
+	return s.review(ctx, r, verdict, note, detail.Reviews, nil)
 }

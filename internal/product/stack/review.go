@@ -50,7 +50,7 @@ func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	if err := s.approved(ctx, r, stack, current(detail)); err != nil {
 		return err
 	}
-	return s.review(ctx, r, "confirm", note, detail.Reviews)
+	return s.review(ctx, r, "confirm", note, detail.Reviews, nil)
 }
 
 // Discard ends a run that waits for review. Permission: run:confirm in the run's space.
@@ -77,12 +77,12 @@ func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
 	if r.State == pending && verdict != "discard" {
 		return s.answer(ctx, r, verdict, note)
 	}
-	return s.review(ctx, r, verdict, note, nil)
+	return s.review(ctx, r, verdict, note, nil, nil)
 }
 
 // review records a verdict on the run as it was read: if it moved on in between, or somebody voted after the votes that
 // the verdict was weighed with, nothing is recorded.
-func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review, with ...func(v *run.View) error) error {
+func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review, with func(v *run.View) error) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := s.Runs.TakeTx(ctx, tx, r.ID)
 		if err != nil {
@@ -98,7 +98,7 @@ func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, w
 		if (verdict == "confirm" || verdict == verdictRefuse) && len(votes) != len(weighed) {
 			return fault.Errorf(fault.Conflict, "somebody reviewed run %s at this moment; look at it again", r.ID)
 		}
-		return s.Runs.Review(ctx, tx, r.ID, verdict, note, with...)
+		return s.Runs.ReviewWith(ctx, tx, r.ID, verdict, note, with)
 	})
 }
 
