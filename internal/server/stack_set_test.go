@@ -200,12 +200,19 @@ func TestASetTakesAwayOnlyWhatHoldsNothing(t *testing.T) {
 			t.Errorf("when many are gone it came to %+v", set)
 		}
 
-		// With the set goes what holds nothing; what is more than may go at once stays.
+		// With the set goes what holds nothing.
 		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stackset/default/mono", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := client.Get[client.StackSet](t.Context(), g.admin, "/stack-sets/default/mono", nil); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a deleted set is there: %v", err)
+		}
+		err = eventually(t.Context(), func() (bool, error) {
+			list, err := client.Get[client.List[client.Stack]](t.Context(), g.admin, "/stacks", nil)
+			return len(list.Items) == 1, err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 		if s := g.stackNow("stacks-s00"); s.State == nil || s.State.Resources != 1 {
 			t.Errorf("after the set its state is %+v", s.State)

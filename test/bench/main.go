@@ -49,6 +49,7 @@ var parts = []part{
 	{"catalog", "catalog", catalogFigures},
 	{"polled", "catalog", polledFigures},
 	{"stack", "stack", stackFigures},
+	{"sets", "stack", setFigures},
 	{"policies", "stack", policyFigures},
 }
 

@@ -106,27 +106,40 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if len(members) == 0 && t.Seen == "" && !t.Spec.PlanFirst {
 		adopt = head
 	}
-	if err := s.keepReport(ctx, t, head, adopt, t.Brought, t.Report, nil); err != nil { // what is brought asks for it
-		return ignoreTakenOver(err)
-	}
 	now := map[string]string{}
 	for _, d := range docs {
 		now[d.Ref().String()] = d.Origin.File
+	}
+	all := slices.Clone(members) // what a look that is cut off has brought is known, too
+	for _, d := range docs {
+		if m := (member{d.Ref().String(), d.Origin.File}); !slices.Contains(members, m) {
+			all = append(all, m)
+		}
+	}
+	if err := s.keepReport(ctx, t, head, adopt, t.Brought, t.Report, &all); err != nil { // what is brought asks for it
+		return ignoreTakenOver(err)
 	}
 	kept, err := s.stay(ctx, t, members, now, found)
 	if err != nil {
 		return err
 	}
+	most := goneAtOnce
+	if t.Deleted {
+		most = 0 // all
+	}
 	out, err := s.Documents.Bring(ctx, catalog.Set{
-		Space: t.Space, Source: setPrefix + r.Namespace + "/" + r.Name, Documents: docs, Keep: kept, Whole: true, MostGone: goneAtOnce,
+		Space: t.Space, Source: setPrefix + r.Namespace + "/" + r.Name, Documents: docs, Keep: kept, Whole: true, MostGone: most,
 		Still: func(ctx context.Context, tx *store.Tx) error { return s.stillLooks(ctx, tx, t) },
 	})
 	if err != nil {
 		return ignoreTakenOver(err)
 	}
-	next := make([]member, 0, len(now))
-	for _, d := range docs {
-		if stack := d.Ref(); out.Taken[stack] {
+	next, had := make([]member, 0, len(now)), map[string]bool{}
+	for _, m := range members {
+		had[m.Stack] = true
+	}
+	for _, d := range docs { // one that is there stays, also when its newest text can't be taken
+		if stack := d.Ref(); out.Taken[stack] || had[stack.String()] {
 			next = append(next, member{stack.String(), d.Origin.File})
 		}
 	}
@@ -196,22 +209,23 @@ func (s *Service) keepReport(ctx context.Context, t Set, seen, adopt string, bro
 		if err != nil {
 			return err
 		}
-		for _, m := range before {
-			if !slices.Contains(*members, m) {
-				if _, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack = $1", m.Stack); err != nil {
-					return err
-				}
-			}
+		had, keep := map[member]bool{}, map[string]bool{}
+		for _, m := range *members {
+			keep[m.Stack] = true
 		}
-		had := map[member]bool{}
 		for _, m := range before {
-			had[m] = true
+			if had[m] = true; keep[m.Stack] {
+				continue
+			}
+			if _, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack = $1", m.Stack); err != nil {
+				return fault.Wrap(err, "keep the stacks of %s", t.Ref)
+			}
 		}
 		for _, m := range *members {
 			if had[m] {
 				continue
 			}
-			_, err := tx.Exec(ctx, "INSERT INTO stack_set_members (stack, stack_set, folder) VALUES ($1,$2,$3) ON CONFLICT (stack) DO UPDATE SET stack_set=excluded.stack_set, folder=excluded.folder", m.Stack, t.Ref.String(), m.Folder)
+			_, err := tx.Exec(ctx, "INSERT INTO stack_set_members (stack, stack_set, folder) VALUES ($1,$2,$3) ON CONFLICT (stack) DO UPDATE SET folder=excluded.folder WHERE stack_set_members.stack_set=excluded.stack_set", m.Stack, t.Ref.String(), m.Folder)
 			if err != nil {
 				return fault.Wrap(err, "keep the stacks of %s", t.Ref)
 			}

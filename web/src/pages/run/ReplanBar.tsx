@@ -1,5 +1,4 @@
 import { Button, Group, Paper, Text } from '@mantine/core';
-import { useState } from 'react';
 import { useReplan } from '../../api/actions';
 import type { PlanChange, RunDetail } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
@@ -15,8 +14,7 @@ interface Props {
 
 /** What can be done with the resources that are chosen of a plan. It has its place before any is. */
 export function ReplanBar({ run, changes, chosen, clear }: Props) {
-  const [seen] = useState(run); // the choice is of the plan as it was seen
-  const replan = useReplan(seen.id === run.id && seen.version === run.version ? seen : run);
+  const replan = useReplan(run);
   const addresses = changes.filter((c) => chosen.has(c.address)).map((c) => c.address);
   const there = changes.every((c) => !chosen.has(c.address) || (c.before !== undefined && c.before !== null));
   const ask = (what: 'targets' | 'replace') => replan.mutate({ [what]: addresses }, { onSuccess: clear });
