@@ -29,7 +29,9 @@ type Run struct {
 	Ended    *time.Time      `json:"ended,omitempty"`
 	Updated  time.Time       `json:"updated"`
 	Version  int64           `json:"version"`
-	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo."`
+	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize."`
+
+	Prioritized bool `json:"prioritized,omitempty" doc:"It goes before others in its queues."`
 }
 
 // RunSource is the commit that a run works on; Ref is the branch or tag that brought it.
@@ -76,9 +78,11 @@ type Review struct {
 }
 
 // RunDetail is a run with all that its page shows. GET /runs/{id}, and live Client.FollowRun (run:read). POST
-// /runs/{id}/cancel (run:cancel), POST /runs/{id}/retry (run:retry) and POST /runs/{id}/undo, of a golden path, give it too.
+// /runs/{id}/cancel (run:cancel), POST /runs/{id}/retry (run:retry) and POST /runs/{id}/undo, of a golden path, give it too. POST
+// /runs/{id}/promote begins a tracked run at the commit of a preview (stack:apply), and gives that one.
 type RunDetail struct {
 	Run
+	Wait      *RunWait   `json:"wait,omitempty" doc:"Of a stack's run: what it waits for, unless that is a person."`
 	Steps     []Step     `json:"steps"`
 	Reviews   []Review   `json:"reviews"`
 	Decisions []Decision `json:"decisions"`

@@ -31,6 +31,8 @@ type Stack struct {
 	Drift *StackDrift `json:"drift,omitempty" doc:"What the newest look found, or the newest run that applied; absent before the first."`
 	Next  *time.Time  `json:"next,omitempty" doc:"When the first of its schedules is due."`
 
+	Queued int `json:"queued,omitempty" doc:"Runs that wait for the stack, or for a worker."`
+
 	DependsOn  []StackNeighbour `json:"dependsOn,omitempty" doc:"Stacks whose runs go first; of one stack, not in lists."`
 	Dependents []StackNeighbour `json:"dependents,omitempty" doc:"Stacks that depend on it, as far as they may be read; of one stack, not in lists."`
 }
@@ -78,6 +80,7 @@ type Plan struct {
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`
 	Outputs []PlanChange `json:"outputs"`
+	Cost    *PlanCost    `json:"cost,omitempty" doc:"Absent where no price list counts, and the pool has no infracost."`
 }
 
 // PlanChange is what a plan would do to one resource or output.

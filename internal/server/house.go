@@ -294,7 +294,7 @@ func (h *House) products() error {
 	h.Directories = h.wireDirectory()
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
-		stack.DocumentKind(h.Stacks), stack.ContextKind(h.Stacks), scaffold.DocumentKind(),
+		stack.DocumentKind(h.Stacks), stack.ContextKind(h.Stacks), stack.SetKind(h.Stacks), stack.PriceKind(h.Stacks), scaffold.DocumentKind(),
 		delivery.DocumentKind(h.Delivery), trigger.DocumentKind(h.Triggers), proposal.DocumentKind(h.Proposals),
 		discovery.DocumentKind(h.Discovery),
 	} {

@@ -30,7 +30,7 @@ var heavy = map[string]string{
 	"github.com/prometheus/client_golang":      "internal/server",
 	"github.com/santhosh-tekuri/jsonschema/v6": "internal/product/scaffold internal/core/catalog internal/core/document internal/machinery/forge/github/githubtest",
 	"github.com/expr-lang/expr":                "internal/product/workflow",
-	"github.com/google/cel-go":                 "internal/product/insight",
+	"github.com/google/cel-go":                 "internal/product/insight internal/product/stack", // rules of scorecards, and prices
 	"github.com/google/go-github/v75":          "internal/machinery/forge/github",
 	"gitlab.com/gitlab-org/api/client-go":      "internal/machinery/forge/gitlab",
 	"github.com/pressly/goose/v3":              "internal/machinery/store",

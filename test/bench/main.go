@@ -51,6 +51,7 @@ var parts = []part{
 	{"run", "stack", stackFigures},
 	{"stacks", "stack", manyStackFigures},
 	{"plan", "stack", largePlanFigures},
+	{"sets", "stack", setFigures},
 	{"policies", "stack", policyFigures},
 	{"dispatch", "stack", dispatchFigures},
 	{"agent", "stack", agentFigures},

@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { catalogWords } from './pages/catalog/filter';
 import { resourceWords } from './pages/resources/filter';
+import { stackWords } from './pages/stacks/filter';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
@@ -152,6 +153,7 @@ const application = createRoute({
 const stacks = createRoute({
   getParentRoute: parent,
   path: '/infrastructure',
+  validateSearch: search(...stackWords),
   component: lazyRouteComponent(() => import('./pages/stacks/Stacks'), 'Stacks'),
 });
 const stack = createRoute({

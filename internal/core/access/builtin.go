@@ -22,7 +22,7 @@ func builtin() map[string]Role {
 			Permissions: append([]string{
 				"entity:write", "entity:delete", "location:write", "source:push", "template:use",
 				"repository:create", "repository:write",
-				"run:confirm", "run:cancel", "run:retry",
+				"run:confirm", "run:cancel", "run:retry", "run:prioritize",
 				"stack:plan", "stack:apply", "stack:destroy", "workflow:create", "application:sync",
 				"artifact:write", "secret:write",
 				"metric:write", "finding:write",

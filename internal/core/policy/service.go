@@ -115,6 +115,12 @@ func (s *Service) Consult(ctx context.Context, at, space string, refs Refs, inpu
 	return d, true, err
 }
 
+// Attached tells whether some policy holds for a subject at a point. It asks for no right, and nothing is recorded.
+func (s *Service) Attached(ctx context.Context, at, space string, refs Refs) (bool, error) {
+	all, _, err := s.holding(ctx, at, space, refs)
+	return len(all) > 0, err
+}
+
 // holding gives the policies that hold for a subject at a point, and the space.
 func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]attached, string, error) {
 	if _, known := points()[at]; !known {

@@ -13,7 +13,7 @@
 //
 // Invariants:
 //   - A terminal run has no open step, holds no lock and waits for no timer.
-//   - A lock name is held by at most one run.
+//   - A lock name is held by at most one run, or by somebody for whom a product holds it.
 //   - A step is leased to at most one worker; a report is taken once, and only from the lease that holds the step.
 //   - Log lines never pass through the database: they go to the blob store, one sealed stream per attempt.
 package run

@@ -71,7 +71,7 @@ func (s *Service) TakeTx(ctx context.Context, tx *store.Tx, id string) (Run, err
 	return getRun(ctx, tx, id, tx.ForUpdate())
 }
 
-// HolderTx gives the run that holds a lock, "" for none, unauthorised.
+// HolderTx gives the run that holds a lock, or the name by which HoldTx took it, "" for none, unauthorised.
 func (s *Service) HolderTx(ctx context.Context, tx *store.Tx, lock string) (run string, err error) {
 	return lockHolder(ctx, tx, lock)
 }

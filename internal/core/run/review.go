@@ -15,6 +15,11 @@ const noteLimit = 4 << 10
 // Review records what the caller says of a run and lets the run go on. The product has authorised the caller and
 // asked the policies; the verdict's meaning is its own.
 func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note string) error {
+	return s.ReviewWith(ctx, tx, id, verdict, note, nil)
+}
+
+// ReviewWith is Review that changes the view with it; nil for nothing.
+func (s *Service) ReviewWith(ctx context.Context, tx *store.Tx, id, verdict, note string, with func(v *View) error) error {
 	if len(note) > noteLimit {
 		return fault.Errorf(fault.TooLarge, "the note is longer than %d bytes; shorten it", noteLimit)
 	}
@@ -33,6 +38,11 @@ func (s *Service) Review(ctx context.Context, tx *store.Tx, id, verdict, note st
 		}
 		v.Reviews = append(v.Reviews, r)
 		v.dirty = true
+		if with != nil {
+			if err := with(v); err != nil {
+				return err
+			}
+		}
 		return s.note(ctx, tx, v.Run, "run.reviewed", "", map[string]any{"verdict": verdict, "state": v.Run.State})
 	})
 }

@@ -218,11 +218,15 @@ func firstWaiter(ctx context.Context, tx *store.Tx, name string) (string, error)
 
 // dropLock frees the run's lock and wakes the next run that waits for it.
 func dropLock(ctx context.Context, tx *store.Tx, r *Run, now time.Time) error {
-	n, err := tx.Exec(ctx, "DELETE FROM run_locks WHERE name = $1 AND run = $2", r.Lock, r.ID)
+	return freeLock(ctx, tx, r.Lock, r.ID, now)
+}
+
+func freeLock(ctx context.Context, tx *store.Tx, name, holder string, now time.Time) error {
+	n, err := tx.Exec(ctx, "DELETE FROM run_locks WHERE name = $1 AND run = $2", name, holder)
 	if err != nil || n == 0 {
 		return err
 	}
-	next, err := firstWaiter(ctx, tx, r.Lock)
+	next, err := firstWaiter(ctx, tx, name)
 	if err != nil || next == "" {
 		return err
 	}

@@ -89,6 +89,8 @@ func rights() map[string]string {
 		"confirmRun": "run:confirm, and the approval policies agree", "discardRun": "run:confirm", "approveRun": "run:confirm, and for a workflow the approval policies agree",
 		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
 
+		"promoteRun": "run:read and stack:apply", "replanRun": "run:confirm, and stack:apply, or stack:destroy for a run that destroys", "prioritizeRun": "run:prioritize",
+		"listStackQueue": "stack:read and run:read", "listStackSets": "stack:read; others are left out", "getStackSet": "stack:read",
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task",
 		"unlockStack": "stack:state and stack:unlock; of the caller's own lock stack:state", "lockStack": "stack:state", "getStackEnvironment": "stack:read; checksums of secrets take secret:read where they are",
 		"listContexts": "stack:read; others are left out", "getContext": "stack:read; checksums of secrets take secret:read where they are",

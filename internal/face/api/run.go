@@ -89,7 +89,7 @@ func (a *API) wireRun(ctx context.Context, r run.Run, who func(string) Actor) Ru
 		ID: r.ID, Kind: r.Kind, Space: r.Space, Subject: r.Subject, Refs: r.Refs, Title: r.Title, State: r.State, Reason: r.Reason,
 		Terminal: r.Terminal, Waiting: r.Waiting, Actor: who(r.Actor), Cause: r.Cause, Input: r.Input, Output: r.Output,
 		Warnings: r.Warnings, Created: r.Created, Started: moment(r.Started), Ended: moment(r.Ended), Updated: r.Updated,
-		Version: r.Version, Can: a.can(ctx, r, nil),
+		Version: r.Version, Can: a.can(ctx, r, nil), Prioritized: !r.Terminal && stack.Prioritized(r),
 	}
 	if r.Source.Repository != "" {
 		w.Source = &RunSource{Repository: r.Source.Repository, Commit: r.Source.Commit, Ref: r.Source.Ref}
@@ -105,6 +105,9 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 		switch r.Kind {
 		case stack.RunKind:
 			out = append(out, "confirm", "discard", "approve", "reject")
+			if stack.MayReplan(r) && a.Access.May(ctx, stack.RightOf(r), r.Space) {
+				out = append(out, "replan")
+			}
 		case workflow.RunKind:
 			out = append(out, "approve", "reject")
 		}
@@ -115,6 +118,7 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:retry", r.Space) && (r.Kind != scaffold.RunKind || a.Access.May(ctx, "template:use", r.Space)) {
 		out = append(out, "retry")
 	}
+	out = append(out, a.canOrder(ctx, r)...)
 	if scaffold.MayUndo(r) && a.Access.May(ctx, "run:cancel", r.Space) && a.Access.May(ctx, "template:use", r.Space) {
 		out = append(out, "undo")
 	}
@@ -146,6 +150,11 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], err
 	if err := a.tellWaits(ctx, &out.Run, d.Steps, out.Steps); err != nil {
 		return nil, err
 	}
+	wait, err := a.Stacks.WaitOf(ctx, d.Run, d.Steps)
+	if err != nil {
+		return nil, err
+	}
+	out.Wait = wireWait(wait)
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, Review{ID: r.ID, Actor: who(r.Actor), Verdict: r.Verdict, Note: r.Note, State: r.State, Time: r.Time})
 	}
@@ -179,6 +188,10 @@ type reviewInput struct {
 }
 
 func (in *reviewInput) seen(ctx context.Context) (context.Context, error) {
+	return seenRun(ctx, in.Match)
+}
+
+func seenRun(ctx context.Context, in Match) (context.Context, error) {
 	etag := in.etag()
 	if etag == "" || etag == "*" {
 		return ctx, nil

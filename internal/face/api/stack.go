@@ -28,12 +28,25 @@ func (a *API) stackRoutes() {
 	op.DefaultStatus = 201
 	register(a, op, a.startStackRun)
 	a.stackUploadRoutes()
+	a.queueRoutes()
 	register(a, operation("unlockStack", http.MethodPost, "/stacks/{namespace}/{name}/unlock", "stacks", "Free the lock of a stack's state, whoever holds it"), a.unlockStack)
 	a.stateRoutes()
 }
 
-func (a *API) listStacks(ctx context.Context, in *Paging) (*body[List[Stack]], error) {
-	stacks, err := a.Stacks.List(ctx, in.part())
+type listStacksInput struct {
+	Paging
+	Text    string `query:"text" maxLength:"1000" doc:"Each of its words is in the reference, the repository or the folder."`
+	Space   string `query:"space" maxLength:"63"`
+	State   string `query:"state" maxLength:"300" doc:"Of the newest run that is no preview, with commas for several; none for stacks that never ran."`
+	Drifted bool   `query:"drifted" doc:"Only those that differ from what was applied."`
+	Queued  bool   `query:"queued" doc:"Only those with runs that wait."`
+	Set     string `query:"set" maxLength:"200" doc:"Only those of a StackSet: NAMESPACE/NAME."`
+}
+
+func (a *API) listStacks(ctx context.Context, in *listStacksInput) (*body[List[Stack]], error) {
+	stacks, err := a.Stacks.List(ctx, stack.Query{
+		Text: in.Text, Space: in.Space, States: words(in.State), Drifted: in.Drifted, Queued: in.Queued, Set: in.Set,
+	}, in.part())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +88,7 @@ func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 	s := Stack{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Spec.Owner, Component: o.Spec.Component,
 		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, WorkerPool: o.Spec.WorkerPool, Message: o.Message, Lock: o.Lock,
-		Can: []string{},
+		Can: []string{}, Queued: o.Queued,
 	}
 	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}, {"task", stack.Task}} {
 		if a.Access.May(ctx, stack.Right(begin.kind), o.Space) {
@@ -203,7 +216,7 @@ func (a *API) getPlan(ctx context.Context, in *RunInput) (*body[Plan], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Plan{Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs)}), nil
+	return answer(Plan{Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs), Cost: wireCost(p.Cost)}), nil
 }
 
 func wireChanges(changes []stack.Change) []PlanChange {

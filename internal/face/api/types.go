@@ -121,6 +121,13 @@ type (
 	Role              = client.Role
 	Run               = client.Run
 	RunDetail         = client.RunDetail
+	RunWait           = client.RunWait
+	QueuedRun         = client.QueuedRun
+	Replan            = client.Replan
+	PlanCost          = client.PlanCost
+	ResourceCost      = client.ResourceCost
+	CostPart          = client.CostPart
+	StackSet          = client.StackSet
 	RunSource         = client.RunSource
 	SignInLink        = client.SignInLink
 	Space             = client.Space

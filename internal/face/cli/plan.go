@@ -72,6 +72,7 @@ func writePlan(w io.Writer, p client.Plan) {
 	if none {
 		fmt.Fprintln(w, "nothing would change")
 	}
+	writeCost(w, p.Cost)
 }
 
 func about(c client.PlanChange) string {

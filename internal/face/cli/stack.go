@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"sort"
 	"strings"
 
@@ -17,26 +18,48 @@ func (s *state) stacks() *cobra.Command {
 	return group("stack", "Infrastructure as code",
 		s.stackList(), s.stackStart("plan", "proposed", "Plan without applying"), s.stackStart("apply", "tracked", "Plan, and apply after review"),
 		s.stackStart("destroy", "destroy", "Plan the removal of everything, and apply it after review"), s.stackOutputs(), s.stateList("state"), s.stackUnlock(),
-		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask(), s.stackEnvironment())
+		s.stackDependencies(), s.stackStart("drift", "drift", "Look whether what is there is what was applied"), s.stackTask(), s.stackEnvironment(), s.stackQueue(), s.stackSets())
 }
 
 func (s *state) stackList() *cobra.Command {
-	return listing(s, "list", "Stacks with their state", cobra.NoArgs, whole, func([]string) (list[client.Stack], error) {
+	var text, space, states, set string
+	var drifted, queued bool
+	c := listing(s, "list", "Stacks with their state, drift and queue", cobra.NoArgs, whole, func([]string) (list[client.Stack], error) {
+		q := url.Values{"text": {text}, "space": {space}, "state": {states}, "set": {set}}
+		if drifted {
+			q.Set("drifted", "true")
+		}
+		if queued {
+			q.Set("queued", "true")
+		}
 		return list[client.Stack]{
-			path: "/stacks", head: "STACK\tREPOSITORY\tPATH\tLAST RUN\tRESOURCES",
+			path: "/stacks", query: q, head: "STACK\tREPOSITORY\tPATH\tLAST RUN\tDRIFT\tQUEUED\tRESOURCES\tCHANGED",
 			row: func(k client.Stack) []any {
-				last, resources := "", 0
+				last, drift, resources, changed := "", "", 0, ""
 				if k.LastRun != nil {
 					last = k.LastRun.State
 				}
-				if k.State != nil {
-					resources = k.State.Resources
+				if k.Drift != nil {
+					if drift = "none"; k.Drift.Found {
+						drift = "found"
+					}
 				}
-				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, resources}
+				if k.State != nil {
+					resources, changed = k.State.Resources, ago(k.State.Created)
+				}
+				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, drift, k.Queued, resources, changed}
 			},
 			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
 		}, nil
 	})
+	c.Example = "  roadbed stack list --drifted\n  roadbed stack list --state failed,unconfirmed --text network\n  roadbed stack list --set mono"
+	c.Flags().StringVar(&text, "text", "", "only with these `words` in reference, repository or folder")
+	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
+	c.Flags().StringVar(&states, "state", "", "only whose newest run has one of these `states`; none: never ran")
+	c.Flags().StringVar(&set, "set", "", "only those of a StackSet: [NAMESPACE/]`NAME`")
+	c.Flags().BoolVar(&drifted, "drifted", false, "only those that differ from what was applied")
+	c.Flags().BoolVar(&queued, "queued", false, "only those with runs that wait")
+	return c
 }
 
 func (s *state) stackStart(use, kind, what string) *cobra.Command {

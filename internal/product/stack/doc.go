@@ -6,9 +6,14 @@
 //	queued → ready → planning → judging → finished                       nothing to change
 //	                                    → unconfirmed → confirmed → applying → finished
 //	                                    → failed                         a policy denies
+//	                                    → pending_review → finished      a preview that a policy warns of
+//	unconfirmed → replan_requested → planning                            of what somebody chose of the plan
 //
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.
+//
+// A StackSet makes a stack of each folder of a branch that fits (set.go); its stacks are documents of its own source. A
+// PriceList tells what plans cost (price.go, cost.go).
 //
 // Invariants:
 //   - An apply runs exactly the plan that was judged and confirmed, by its digest, and at most once: a lost worker
@@ -25,5 +30,9 @@
 //     its lock while no run holds the stack.
 //   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no
 //     value of a sensitive attribute.
+//   - A replanned run is confirmed by somebody, however its stack is deployed. Who chose is among its authors; where a part is
+//     applied, what counts as applied, and by whose changes, stays as it was.
+//   - A set takes no stack away whose state holds something. Stacks whose folders would get one name are not made.
+//   - A lock that a person takes holds the stack too, so that runs wait for it in the queue.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

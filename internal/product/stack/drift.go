@@ -41,7 +41,7 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 		return err
 	}
 	// Of two runs that looked at the same time the one counts that ended last.
-	if _, err := tx.Exec(ctx, "UPDATE stacks SET drift = $2, drift_checked = $3 WHERE ref = $1 AND drift_checked <= $3", in.Stack, string(text), store.Micros(d.Checked)); err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE stacks SET drift = $2, drift_checked = $3, drifted = $4 WHERE ref = $1 AND drift_checked <= $3", in.Stack, string(text), store.Micros(d.Checked), btoi(d.Found)); err != nil {
 		return fault.Wrap(err, "note the drift of %s", in.Stack)
 	}
 	if in.Type != Drift || !d.Found {

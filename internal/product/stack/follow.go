@@ -316,7 +316,7 @@ func (s *Service) gate(ctx context.Context, tx *store.Tx, id string) error {
 		_, err := tx.Exec(ctx, "DELETE FROM stack_waits WHERE run = $1", id)
 		return fault.Wrap(err, "end the waiting of run %s", id)
 	}
-	if r.State != ready {
+	if r.State != ready && r.State != replanning {
 		return nil // it comes here again
 	}
 	if in.Type != Tracked {
@@ -489,7 +489,7 @@ func (s *Service) prepareAfter(ctx context.Context, stack Stack, commit string, 
 	if err := json.Unmarshal(after.Input, &in); err != nil {
 		return ready, fault.Wrap(err, "read the input of run %s", after.ID)
 	}
-	for _, who := range in.authors(after.Actor) {
+	for _, who := range in.authorsOf(after) {
 		if !slices.Contains(ready.authors, who) {
 			ready.authors = append(ready.authors, who)
 		}

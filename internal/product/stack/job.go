@@ -154,7 +154,7 @@ const (
 	showScript = begin + `
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
-` + showIt
+` + showIt + askInfracost
 	showAlone = begin + "swift\n" + showIt
 	showIt    = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
 `
@@ -200,7 +200,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	case Proposed, Drift: // it changes nothing, and must not hold up what does
 		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
 	}
-	in.Upload.planArgs(&job)
+	in.Upload.chosen(replanOf(r)).planArgs(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
@@ -222,14 +222,14 @@ const outputAlone = "alone"
 // planJSON is what is in a plan, as the engine tells it.
 var planJSON = worker.Output{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20}
 
-// planRead gives the digest of what is in a plan; "" while no step has told.
-func planRead(steps ...*run.Step) string {
+// planRead gives the step that has told what is in a plan; nil while none has.
+func planRead(steps ...*run.Step) *run.Step {
 	for _, s := range steps {
 		if s != nil && s.State == run.StepSucceeded && s.Result.Artifacts[planJSON.Name].Digest != "" {
-			return s.Result.Artifacts[planJSON.Name].Digest
+			return s
 		}
 	}
-	return ""
+	return nil
 }
 
 // made is what a plan step has left for the steps after it.
@@ -255,7 +255,7 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
 	job.Door, job.Scopes = false, nil
 	m.take(&job)
-	job.Outputs = []worker.Output{planJSON}
+	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
 }
 

@@ -55,7 +55,11 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, err
 	}
-	about, err := s.planInput(ctx, r, stack, plan, in.Third)
+	cost, err := s.costs(ctx, r.Space, plan, in.Third[ByInfracost], log)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	about, err := s.planInput(ctx, r, stack, plan, in.Third, cost)
 	if err != nil {
 		return worker.Result{}, err
 	}
@@ -64,6 +68,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
 	}
 	v := Verdict{Summary: plan.Summary, Deny: d.Outcome["deny"], Warn: d.Outcome["warn"]}
+	if v.Cost, err = s.keepCost(ctx, cost); err != nil {
+		return worker.Result{}, err
+	}
 	say(log, plan, d, v)
 	var told Input
 	if err := json.Unmarshal(r.Input, &told); err != nil {
@@ -76,6 +83,11 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		}
 		if v.Approved = err == nil; !v.Approved {
 			fmt.Fprintf(log, "not applied without review: %s\n", fault.Message(err))
+		}
+	}
+	if told.Type == Proposed && len(v.Warn) > 0 && len(v.Deny) == 0 {
+		if v.Review, err = s.Policy.Attached(ctx, "approval", r.Space, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}); err != nil {
+			return worker.Result{}, fault.Wrap(err, "look for approval policies")
 		}
 	}
 	out, err := json.Marshal(v)
@@ -108,7 +120,7 @@ func (s *Service) standing(ctx context.Context, subject, space string) (stack St
 
 // planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive. What is
 // beside it, input.run, is the platform's own.
-func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan, third map[string]string) (map[string]any, error) {
+func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan, third map[string]string, cost *Cost) (map[string]any, error) {
 	outputs := map[string]any{}
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
@@ -155,8 +167,11 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 		}
 		said[name] = json.RawMessage(data)
 	}
+	if _, there := said[ByInfracost]; !there && cost != nil {
+		said[ByInfracost] = cost.infracost(stackID(stack.Ref.String()))
+	}
 	return map[string]any{
-		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor)},
+		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
 		"spacelift": spacelift, "third_party_metadata": said,
 		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": p.Engine},
 	}, nil

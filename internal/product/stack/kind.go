@@ -34,6 +34,7 @@ type Spec struct {
 	Files       []File         `json:"files,omitempty"`
 	Hooks       Hooks          `json:"hooks,omitzero"`
 	WorkerPool  string         `json:"workerPool,omitempty"` // where its runs run; "" for the server itself
+	Watch       []string       `json:"watch,omitempty"`      // patterns of files beside its folder whose change is one of it, too
 }
 
 // Source is where a stack's configuration lives.
@@ -71,10 +72,10 @@ func DocumentKind(s *Service) document.Kind {
 }
 
 var (
-	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-	outputName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
-	repository   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}/[a-z0-9][a-z0-9._-]{0,99}$`)
-	secretRef    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
+	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	outputName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
+	repositoryName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}/[a-z0-9][a-z0-9._-]{0,99}$`)
+	secretRef      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
 )
 
 // reserved are the beginnings of names that the platform sets in a step's environment.
@@ -94,7 +95,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	case spec.Source.Upload && (spec.Source.Repository != "" || spec.Source.Branch != ""):
 		bad("has both upload and a repository", "keep one of them", "spec", "source")
 	case spec.Source.Upload:
-	case !repository.MatchString(spec.Source.Repository):
+	case !repositoryName.MatchString(spec.Source.Repository):
 		bad(fmt.Sprintf("%q is not a hosted repository", spec.Source.Repository), "write NAMESPACE/NAME, or upload: true for a stack whose folder is uploaded", "spec", "source", "repository")
 	}
 	if spec.Source.Branch == "" && !spec.Source.Upload {
@@ -129,6 +130,14 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	for name := range spec.Variables {
 		if !variableName.MatchString(name) {
 			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
+		}
+	}
+	if len(spec.Watch) > mostPatterns {
+		bad(fmt.Sprintf("watches %d patterns", len(spec.Watch)), fmt.Sprintf("write at most %d", mostPatterns), "spec", "watch")
+	}
+	for i, p := range spec.Watch {
+		if problem := badPattern(p); problem != "" {
+			bad(fmt.Sprintf("%q %s", p, problem), "write a pattern of files from the repository's root, such as modules/network/**", "spec", "watch", fmt.Sprint(i))
 		}
 	}
 	spec.checkDependencies(d, bad)
@@ -221,26 +230,35 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		return fault.Wrap(err, "encode stack %s", c.Ref)
 	}
 	edit, editors := before.Edit, before.Editors
+	born, who, err := s.bornAt(ctx, tx, c)
+	if err != nil {
+		return err
+	}
 	if !there || before.Deleted || before.Space != c.Space || before.text != string(raw) {
-		who, err := s.editor(ctx, tx, c)
-		if err != nil {
-			return err
+		if len(who) == 0 {
+			one, err := s.editor(ctx, tx, c)
+			if err != nil {
+				return err
+			}
+			who = []string{one}
 		}
 		edit++
-		editors = editors.with(who, edit)
+		for _, one := range who {
+			editors = editors.with(one, edit)
+		}
 	}
 	known, err := json.Marshal(editors)
 	if err != nil {
 		return fault.Wrap(err, "encode the editors of %s", c.Ref)
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked)
- VALUES ($1,$2,$3,$4,$5,$6,'','',0,$7,'',$8,0,$9,$7,'',0) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ VALUES ($1,$2,$3,$4,$5,$6,$10,'',0,$7,'',$8,0,$9,$7,'',0) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors,
  scheduled = CASE WHEN stacks.spec=excluded.spec AND stacks.deleted=0 THEN stacks.scheduled ELSE excluded.scheduled END,
  applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
-		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(known))
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(known), born)
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}
@@ -252,6 +270,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	}
 	if err := s.keepWorkspace(ctx, tx, c); err != nil {
 		return err
+	}
+	if born != "" && !there { // it counts as looked at
+		return nil
 	}
 	return s.look(ctx, tx, c.Ref)
 }

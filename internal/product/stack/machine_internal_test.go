@@ -22,6 +22,8 @@ type play struct {
 	now     time.Time
 	rounds  int
 	verdict map[int]Verdict // of each round that was judged
+	replans int
+	chosen  map[int]int // by the round: the replan that it plans
 }
 
 // settle calls Advance until it rests, as core/run does; a move that the table does not have is an error.
@@ -81,6 +83,7 @@ func (p *play) report() {
 				v.Warn = []string{"beware"}
 			}
 			v.Approved = rapid.Bool().Draw(p.T, "approved")
+			v.Review = rapid.Bool().Draw(p.T, "review")
 			p.verdict[p.rounds] = v
 			s.Result.Data, _ = json.Marshal(v)
 			if rapid.IntRange(0, 9).Draw(p.T, "garbled") == 0 {
@@ -96,6 +99,30 @@ func (p *play) review(verdict string) {
 	p.view.Now = p.now
 	p.view.Reviews = append(p.view.Reviews, run.Review{Verdict: verdict, State: p.view.Run.State, Time: p.now})
 	p.settle()
+}
+
+// replan chooses resources of a plan, as Service.Replan does.
+func (p *play) replan() {
+	p.now = p.now.Add(time.Second)
+	p.view.Now = p.now
+	var out Output
+	if err := json.Unmarshal(p.view.Run.Output, &out); err != nil {
+		p.Fatal(err)
+	}
+	p.replans++
+	out.Replan = &Replan{Targets: []string{fmt.Sprintf("res.n%d", p.replans)}, By: []string{"bob"}}
+	if err := p.view.Output(out); err != nil {
+		p.Fatal(err)
+	}
+	p.view.Reviews = append(p.view.Reviews, run.Review{Verdict: verdictReplan, State: p.view.Run.State, Time: p.now})
+	before := p.rounds
+	p.settle()
+	if p.view.Run.State != replanning && p.view.Run.State != planning {
+		p.Fatalf("after a replan was asked for it is %s", p.view.Run.State)
+	}
+	if round(p.view) > before+1 {
+		p.Fatalf("a replan planned %d times", round(p.view)-before)
+	}
 }
 
 func (p *play) retry() {
@@ -131,7 +158,7 @@ func (p *play) cancel() {
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
 	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed && p.rounds == 1
-	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 {
+	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 && p.chosen[p.rounds] == 0 {
 		return true
 	}
 	judged := p.step("judge")
@@ -159,6 +186,15 @@ func (p *play) check() {
 		}
 		if got := plan.Job.Env["TF_VAR_net"]; got != inputs.Key {
 			p.Fatalf("round %d plans with %q of another stack", n, got)
+		}
+	}
+	for n := 1; n <= p.rounds; n++ { // each plan is of what was chosen when it began
+		if _, known := p.chosen[n]; !known {
+			p.chosen[n] = p.replans
+		}
+		args := v.Step(stepKey("plan", n)).Job.Env["TF_CLI_ARGS_plan"]
+		if want := fmt.Sprintf("-target=res.n%d", p.chosen[n]); (p.chosen[n] > 0) != strings.Contains(args, want) {
+			p.Fatalf("plan %d has the arguments %q after %d replans", n, args, p.chosen[n])
 		}
 	}
 	if v.Open() > 1 {
@@ -208,11 +244,27 @@ func (p *play) check() {
 		if !done && p.in.Type != Proposed && !verdict.Summary.Empty() {
 			p.Fatalf("it finished, and its apply is %+v", applied)
 		}
-	case unconfirmed:
+	case unconfirmed, pending:
 		if !v.Run.Waiting {
-			p.Fatal("an unconfirmed run is not among those that wait")
+			p.Fatalf("a run that is %s is not among those that wait", v.Run.State)
+		}
+		if verdict := p.verdict[p.rounds]; (v.Run.State == pending) != (p.in.Type == Proposed) || v.Run.State == pending && !verdict.Review {
+			p.Fatalf("a %s run with %+v is %s", p.in.Type, verdict, v.Run.State)
 		}
 	}
+	if v.Run.State == finished && p.in.Type == Proposed && p.verdict[p.rounds].Review && !p.passed() {
+		p.Fatal("a preview that needs a review finished without one")
+	}
+}
+
+// passed tells whether somebody let the preview of this round pass.
+func (p *play) passed() bool {
+	for _, r := range p.view.Reviews {
+		if r.Verdict == "confirm" && r.State == pending && !r.Time.Before(p.step("judge").Ended) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestAnyStackRunAppliesOnlyWhatWasLetThrough plays runs with any ends of their steps, reviews, cancellations and
@@ -225,7 +277,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 	}
 	ends := map[string]int{}
 	play := func(rt *rapid.T) {
-		p := &play{T: rt, kind: k, now: time.Unix(1000, 0), verdict: map[int]Verdict{}, in: Input{
+		p := &play{T: rt, kind: k, now: time.Unix(1000, 0), verdict: map[int]Verdict{}, chosen: map[int]int{}, in: Input{
 			Type: rapid.SampledFrom([]string{Tracked, Proposed, Destroy}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
 			Autodeploy: rapid.Bool().Draw(rt, "autodeploy"),
 		}}
@@ -255,7 +307,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		p.settle()
 		p.check()
 		for range rapid.IntRange(1, 25).Draw(rt, "moves") {
-			switch move := rapid.SampledFrom([]string{"report", "report", "report", "confirm", "discard", "discard", "approve", "cancel", "retry"}).Draw(rt, "move"); {
+			switch move := rapid.SampledFrom([]string{"report", "report", "report", "confirm", "discard", "discard", "approve", "cancel", "retry", "replan", verdictRefuse}).Draw(rt, "move"); {
 			case p.view.Run.Terminal:
 				ends[p.view.Run.State]++
 				if move == "retry" {
@@ -266,7 +318,11 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 			case move == "cancel":
 				p.cancel()
 			case move == "retry":
-			case p.view.Run.State == unconfirmed: // nobody else takes a review, see Service.waiting
+			case move == "replan":
+				if p.view.Run.State == unconfirmed {
+					p.replan()
+				}
+			case p.view.Run.State == pending, p.view.Run.State == unconfirmed && move != verdictRefuse: // nobody else takes a review, see Service.waiting
 				p.review(move)
 			}
 			p.check()

@@ -59,6 +59,7 @@ type Plan struct {
 	Summary Summary
 	Changes []Change
 	Outputs []Change
+	Cost    *Cost // of a run's plan; nil when it is not known
 }
 
 // Change is what a plan would do to one resource or output.

@@ -37,7 +37,7 @@ func stackInput(s Stack, state string) map[string]any {
 	return map[string]any{
 		"id": stackID(s.Ref.String()), "name": s.Ref.Name, "ref": s.Ref.String(), "labels": texts(s.Spec.Labels), "administrative": false,
 		"autodeploy": s.Spec.Autodeploy, "branch": s.Branch, "repository": s.Repository, "namespace": before(s.Repository, "/"),
-		"project_root": s.Path, "additional_project_globs": []string{}, "state": shouted(state), "locked_by": nil,
+		"project_root": s.Path, "additional_project_globs": texts(s.Spec.Watch), "state": shouted(state), "locked_by": nil,
 		"terraform_version": nil, "tracked_commit": map[string]any{"hash": s.Seen, "branch": s.Branch},
 		"space":       map[string]any{"id": s.Space, "name": s.Space, "labels": []string{}},
 		"worker_pool": poolInput(s.Spec.WorkerPool),
@@ -64,7 +64,7 @@ func (s *Service) runInput(ctx context.Context, r run.Run) map[string]any {
 		"id": r.ID, "type": shouted(in.Type), "state": shouted(r.State), "branch": branchOf(r.Source.Ref),
 		"commit":     map[string]any{"hash": r.Source.Commit, "branch": branchOf(r.Source.Ref)},
 		"created_at": r.Created.UnixNano(), "updated_at": r.Updated.UnixNano(), "triggered_by": orNull(in.TriggeredBy),
-		"creator_session": s.session(ctx, r.Actor), "author": r.Actor, "authors": in.authors(r.Actor), "warnings": texts(r.Warnings),
+		"creator_session": s.session(ctx, r.Actor), "author": r.Actor, "authors": in.authorsOf(r), "warnings": texts(r.Warnings),
 		"drift_detection": false, "based_on_local_workspace": false, "flags": []string{}, "user_provided_metadata": []string{},
 		"runtime_config": map[string]any{"project_root": in.Path, "before_init": []string{}},
 	}

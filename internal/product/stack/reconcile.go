@@ -27,6 +27,7 @@ func (s *Service) subscribe() {
 	})
 	s.subscribeAfter()
 	s.subscribeSchedules()
+	s.subscribeSets()
 	s.Ledger.Subscribe("stack.pushes", []string{"repository.pushed"}, s.pushed)
 	s.Ledger.Subscribe("stack.ends", []string{"run.state-changed"}, s.ended)
 }
@@ -54,12 +55,10 @@ func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) erro
 	if err != nil {
 		return fault.Wrap(err, "find the stacks of %s", push.Repository)
 	}
-	for _, stack := range stacks {
-		if err := s.look(ctx, tx, stack.Ref); err != nil {
-			return err
-		}
+	if err := s.lookAll(ctx, tx, stacks); err != nil {
+		return err
 	}
-	return nil
+	return s.lookSets(ctx, tx, push.Repository, branch)
 }
 
 // ended frees the state lock that a step of an ended run still holds: its token died with it, so it can write no more.
@@ -72,7 +71,7 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 	if err := json.Unmarshal(e.Data, &change); err != nil || change.Kind != RunKind {
 		return nil
 	}
-	if change.To == ready {
+	if change.To == ready || change.To == replanning {
 		return s.gate(ctx, tx, e.Run)
 	}
 	if !change.Terminal {
@@ -121,7 +120,7 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 		return err
 	}
 	var in Input
-	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked {
+	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked || replanOf(&r).partial() {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, applied_edit = $3 WHERE ref = $1 AND repository = $4",
@@ -145,7 +144,7 @@ func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) erro
 	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type == Proposed {
 		return err
 	}
-	if in.Type == Drift || in.Type == Tracked {
+	if in.Type == Drift || in.Type == Tracked && !replanOf(&r).partial() {
 		if err := s.noteDrift(ctx, tx, r, in); err != nil || in.Type == Drift {
 			return err
 		}
@@ -259,24 +258,16 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 	})
 }
 
-// touched tells whether what changed since the last considered commit lies in the stack's folder.
+// touched tells whether what changed since the last considered commit lies in the stack's folder, or in what it watches.
 func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, error) {
 	if stack.Seen == "" || stack.Path == "" {
 		return true, nil
 	}
-	paths, err := s.Repositories.ChangedPaths(ctx, stack.Repository, stack.Seen, head)
-	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.TooLarge) {
-		return true, nil // the old commit is gone, such as after a forced push, or too much changed: plan anew
-	}
+	p, err := s.pushedPaths(ctx, stack.Repository, stack.Seen, head)
 	if err != nil {
 		return false, err
 	}
-	for _, p := range paths {
-		if strings.HasPrefix(p, stack.Path+"/") {
-			return true, nil
-		}
-	}
-	return false, nil
+	return p.touches(stack), nil
 }
 
 // say shows on the stack's page why its branch can't be read; nil for nothing. The next push looks again.

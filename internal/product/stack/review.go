@@ -25,8 +25,8 @@ func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, e
 	if r.Kind != RunKind {
 		return r, fault.Errorf(fault.Conflict, "run %s is a %s, not a stack run", runID, r.Kind)
 	}
-	if r.State != unconfirmed {
-		return r, fault.Errorf(fault.Conflict, "run %s is %s; only an unconfirmed run takes a review", runID, r.State)
+	if r.State != unconfirmed && r.State != pending {
+		return r, fault.Errorf(fault.Conflict, "run %s is %s; only a run that is unconfirmed or pending_review takes a review", runID, r.State)
 	}
 	_, err = s.standing(ctx, r.Subject, r.Space)
 	return r, err
@@ -50,7 +50,7 @@ func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	if err := s.approved(ctx, r, stack, current(detail)); err != nil {
 		return err
 	}
-	return s.review(ctx, r, "confirm", note, detail.Reviews)
+	return s.review(ctx, r, "confirm", note, detail.Reviews, nil)
 }
 
 // Discard ends a run that waits for review. Permission: run:confirm in the run's space.
@@ -58,7 +58,8 @@ func (s *Service) Discard(ctx context.Context, runID, note string) error {
 	return s.vote(ctx, runID, "discard", note)
 }
 
-// Approve and Reject are votes that the approval policies weigh. Permission: run:confirm in the run's space.
+// Approve and Reject are votes that the approval policies weigh. Of a preview that is pending review they decide at once, if
+// the policies do. Permission: run:confirm in the run's space.
 func (s *Service) Approve(ctx context.Context, runID, note string) error {
 	return s.vote(ctx, runID, "approve", note)
 }
@@ -73,12 +74,15 @@ func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
 	if err != nil {
 		return err
 	}
-	return s.review(ctx, r, verdict, note, nil)
+	if r.State == pending && verdict != "discard" {
+		return s.answer(ctx, r, verdict, note)
+	}
+	return s.review(ctx, r, verdict, note, nil, nil)
 }
 
 // review records a verdict on the run as it was read: if it moved on in between, or somebody voted after the votes that
 // the verdict was weighed with, nothing is recorded.
-func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review) error {
+func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, weighed []run.Review, with func(v *run.View) error) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := s.Runs.TakeTx(ctx, tx, r.ID)
 		if err != nil {
@@ -91,28 +95,37 @@ func (s *Service) review(ctx context.Context, r run.Run, verdict, note string, w
 		if err != nil {
 			return err
 		}
-		if verdict == "confirm" && len(votes) != len(weighed) {
+		if (verdict == "confirm" || verdict == verdictRefuse) && len(votes) != len(weighed) {
 			return fault.Errorf(fault.Conflict, "somebody reviewed run %s at this moment; look at it again", r.ID)
 		}
-		return s.Runs.Review(ctx, tx, r.ID, verdict, note)
+		return s.Runs.ReviewWith(ctx, tx, r.ID, verdict, note, with)
 	})
 }
 
 // approved asks the approval policies. With none attached, whoever may confirm decides alone.
 func (s *Service) approved(ctx context.Context, r run.Run, stack Stack, reviews []run.Review) error {
+	return s.weigh(ctx, r, stack, reviews, "approve")
+}
+
+// weigh asks the approval policies with the caller's vote beside those of others.
+func (s *Service) weigh(ctx context.Context, r run.Run, stack Stack, reviews []run.Review, mine string) error {
 	me := actor.From(ctx)
 	approvals, rejections := []any{}, []any{}
 	vote := func(by, state, note string, at any) map[string]any {
 		return map[string]any{"author": by, "state": shouted(state), "note": note, "session": s.session(ctx, by), "request": map[string]any{"timestamp_ns": at}}
 	}
-	if me.Kind != actor.System { // nobody confirms what is applied without review
-		approvals = append(approvals, vote(me.ID, r.State, "", s.Now().UnixNano()))
+	switch own := vote(me.ID, r.State, "", s.Now().UnixNano()); {
+	case me.Kind == actor.System: // nobody confirms what is applied without review
+	case mine == "approve":
+		approvals = append(approvals, own)
+	default:
+		rejections = append(rejections, own)
 	}
 	for _, v := range latestVotes(reviews) {
 		switch {
 		case v.Verdict == "approve" && v.Actor != me.ID:
 			approvals = append(approvals, vote(v.Actor, v.State, v.Note, nanos(v.Time)))
-		case v.Verdict == "reject":
+		case v.Verdict == "reject" && (mine == "approve" || v.Actor != me.ID):
 			rejections = append(rejections, vote(v.Actor, v.State, v.Note, nanos(v.Time)))
 		}
 	}
@@ -133,7 +146,7 @@ func current(d run.Detail) []run.Review {
 			judged = step.Ended
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(d.Reviews), func(v run.Review) bool { return v.State != unconfirmed || v.Time.Before(judged) })
+	return slices.DeleteFunc(slices.Clone(d.Reviews), func(v run.Review) bool { return v.State != d.Run.State || v.Time.Before(judged) })
 }
 
 // latestVotes gives each person's newest vote.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
@@ -28,6 +29,8 @@ type Repositories interface {
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
 	// ReadFiles gives those of some files that a commit has; TooLarge when one has more than limit bytes.
 	ReadFiles(ctx context.Context, repository, commit string, files []string, limit int64) (map[string][]byte, error)
+	// Glob lists the files of a commit that match a pattern: * within a folder's name, ** for any folders.
+	Glob(ctx context.Context, repository, commit, pattern string) ([]string, error)
 	// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
 	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
@@ -38,10 +41,12 @@ type Repositories interface {
 	Commits
 }
 
-// Documents tells of the catalog's sources, unauthorised.
+// Documents tells of the catalog's sources, and is one, unauthorised.
 type Documents interface {
 	// RepositoryOf gives the repository that a source of documents reads; "" for one that reads none.
 	RepositoryOf(ctx context.Context, tx *store.Tx, source string) (repository string, err error)
+	// Bring makes what a source has brought what it says now.
+	Bring(ctx context.Context, set catalog.Set) (catalog.Brought, error)
 }
 
 // Sealer encrypts states at rest, and opens the plans that core/run has sealed; core/secret does.
@@ -85,6 +90,7 @@ func New(d Deps) *Service {
 	s.subscribe()
 	s.subscribePushes()
 	s.subscribeEnds()
+	s.subscribeBoard()
 	return s
 }
 
@@ -109,38 +115,7 @@ type Overview struct {
 	State   *StateVersion
 	Drift   Drifts
 	Next    time.Time // when the first of its schedules is due; zero for never
-}
-
-// List gives the stacks that the caller may read, by reference. Permission: stack:read; others are left out.
-func (s *Service) List(ctx context.Context, part page.Request) (list page.Of[Overview], err error) {
-	readable, err := s.Access.Spaces(ctx, "stack:read")
-	if err != nil || readable.Empty() {
-		return list, err
-	}
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		w := &store.Where{}
-		w.Add("deleted = 0")
-		w.After("ref", part.Cursor)
-		if !readable.All {
-			w.Add(w.In("space", readable.List()))
-		}
-		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+" ORDER BY ref LIMIT "+w.Arg(part.Window()), w.Args...)
-		stacks, err := store.Collect(rows, err, scanStack)
-		if err != nil {
-			return fault.Wrap(err, "list stacks")
-		}
-		seen := page.Cut(stacks, part, func(k Stack) string { return k.Ref.String() })
-		list = page.Of[Overview]{Next: seen.Next}
-		for _, stack := range seen.Items {
-			o, err := s.overview(ctx, tx, stack)
-			if err != nil {
-				return err
-			}
-			list.Items = append(list.Items, o)
-		}
-		return nil
-	})
-	return list, err
+	Queued  int       // runs that wait for the stack, or for a worker
 }
 
 // Get gives one stack. Permission: stack:read in its space; otherwise NotFound.
@@ -169,7 +144,7 @@ func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Over
 			break
 		}
 	}
-	if err := tx.QueryRow(ctx, "SELECT message FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&o.Message); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT message, queued FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&o.Message, &o.Queued); err != nil {
 		return o, err
 	}
 	if o.Drift, err = driftOf(ctx, tx, stack.Ref.String()); err != nil {
@@ -429,7 +404,12 @@ func (s *Service) ReadPlan(ctx context.Context, runID string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return ReadPlan(data)
+	p, err := ReadPlan(data)
+	if err != nil {
+		return p, err
+	}
+	p.Cost, err = s.costOf(ctx, out.Cost)
+	return p, err
 }
 
 func (s *Service) readBlob(ctx context.Context, digest string) ([]byte, error) {

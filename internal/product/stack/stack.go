@@ -32,6 +32,8 @@ const (
 	planning    = "planning"
 	judging     = "judging"
 	unconfirmed = "unconfirmed"
+	pending     = "pending_review"   // a proposed run whose plan a policy warns of
+	replanning  = "replan_requested" // of what somebody chose of the plan
 	confirmed   = "confirmed"
 	applying    = "applying"
 	performing  = "performing" // of a task
@@ -92,6 +94,7 @@ type Input struct {
 	Depth       int     `json:"depth,omitempty"`       // how many such runs came before it
 	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
 	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
+	Promotes    string  `json:"promotes,omitempty"`    // the proposed run that it was promoted from
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -108,6 +111,8 @@ type Output struct {
 	Deny    []string `json:"deny,omitempty"`
 	Warn    []string `json:"warn,omitempty"`
 	Plan    string   `json:"plan,omitempty"` // digest of the plan as JSON
+	Replan  *Replan  `json:"replan,omitempty"`
+	Cost    *Cost    `json:"cost,omitempty"` // without its resources
 }
 
 // Verdict is what the judge step gives.
@@ -117,6 +122,9 @@ type Verdict struct {
 	Warn    []string `json:"warn,omitempty"`
 	// Approved tells of a stack that is deployed without review whether the approval policies agree.
 	Approved bool `json:"approved,omitempty"`
+	// Review tells of a proposed run that somebody has to approve what a plan policy warns of.
+	Review bool  `json:"review,omitempty"`
+	Cost   *Cost `json:"cost,omitempty"`
 }
 
 // Kind gives the table of states and the transition function of stack runs.
@@ -129,8 +137,10 @@ func Kind() run.Kind {
 			ready:       {Next: []string{planning, performing, canceled, failed}},
 			performing:  {Next: []string{finished, failed, canceled}},
 			planning:    {Next: []string{judging, failed, canceled}},
-			judging:     {Next: []string{finished, unconfirmed, confirmed, failed, canceled}},
-			unconfirmed: {Waiting: true, Next: []string{confirmed, discarded, canceled}},
+			judging:     {Next: []string{finished, unconfirmed, pending, confirmed, failed, canceled}},
+			unconfirmed: {Waiting: true, Next: []string{confirmed, replanning, discarded, canceled}},
+			pending:     {Waiting: true, Next: []string{finished, failed, discarded, canceled}},
+			replanning:  {Next: []string{planning, canceled, failed}},
 			confirmed:   {Next: []string{applying, failed}},
 			applying:    {Next: []string{finished, failed}},
 			finished:    {Terminal: true},
@@ -202,7 +212,7 @@ func advance(v *run.View) error {
 			v.Add(adoptStep(v, lost))
 		}
 		return v.To(ready, "")
-	case ready:
+	case ready, replanning:
 		return beforePlan(v, in, n)
 	case planning:
 		return afterPlan(v, in, n)
@@ -210,6 +220,8 @@ func advance(v *run.View) error {
 		return afterJudge(v, in, n)
 	case unconfirmed:
 		return afterReview(v)
+	case pending:
+		return afterPending(v, in)
 	case confirmed:
 		plan := v.Step(stepKey("plan", n))
 		v.Add(applyStep(v.Run, withInputs(v, in, n), madeBy(plan), n))
@@ -232,7 +244,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	}
 	show := v.Step(stepKey("show", n))
 	switch {
-	case planRead(step) != "":
+	case planRead(step) != nil:
 	case show == nil:
 		v.Add(showStep(v.Run, withInputs(v, in, n), madeBy(step), n))
 		return nil
@@ -241,7 +253,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	case show.State != run.StepSucceeded:
 		return end(v, in, failed, "reading the plan: "+show.Reason)
 	}
-	v.Add(judgeStep(v.Run, in, planRead(step, show), n))
+	v.Add(judgeStep(v.Run, planRead(step, show), n))
 	return v.To(judging, "")
 }
 
@@ -257,8 +269,9 @@ func afterJudge(v *run.View, in Input, n int) error {
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
 		return end(v, in, failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
-	plan := planRead(v.Step(stepKey("plan", n)), v.Step(stepKey("show", n)))
-	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
+	read := planRead(v.Step(stepKey("plan", n)), v.Step(stepKey("show", n)))
+	again := replanOf(v.Run)
+	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: read.Result.Artifacts[planJSON.Name].Digest, Replan: again, Cost: verdict.Cost}); err != nil {
 		return err
 	}
 	for _, w := range verdict.Warn {
@@ -267,11 +280,13 @@ func afterJudge(v *run.View, in Input, n int) error {
 	switch {
 	case len(verdict.Deny) > 0:
 		return end(v, in, failed, "a plan policy denies: "+strings.Join(verdict.Deny, "; "))
+	case verdict.Review && in.Type == Proposed:
+		return v.To(pending, verdict.Summary.String()+"; a plan policy warns, so that the approval policies are asked")
 	case onlyPlans(in.Type):
 		return end(v, in, finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
 		return end(v, in, finished, "nothing to change")
-	case in.unreviewed(n) != "" && verdict.Approved && len(verdict.Warn) == 0:
+	case in.unreviewed(n) != "" && again == nil && verdict.Approved && len(verdict.Warn) == 0:
 		return v.To(confirmed, in.unreviewed(n))
 	}
 	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
@@ -289,6 +304,8 @@ func afterReview(v *run.View) error {
 			return v.To(confirmed, "confirmed")
 		case "discard":
 			return v.To(discarded, "discarded")
+		case verdictReplan:
+			return v.To(replanning, replanOf(v.Run).String())
 		}
 	}
 	return nil
@@ -411,8 +428,13 @@ func adoptStep(v *run.View, state string) run.Step {
 	}
 }
 
-func judgeStep(r *run.Run, in Input, plan string, n int) run.Step {
-	input, _ := json.Marshal(JudgeInput{Run: r.ID, Plan: plan}) // two strings always encode
+// judgeStep is about the plan that a step has read.
+func judgeStep(r *run.Run, read *run.Step, n int) run.Step {
+	ask := JudgeInput{Run: r.ID, Plan: read.Result.Artifacts[planJSON.Name].Digest}
+	if said := read.Result.Artifacts[ByInfracost].Digest; said != "" {
+		ask.Third = map[string]string{ByInfracost: said}
+	}
+	input, _ := json.Marshal(ask) // strings always encode
 	return run.Step{
 		Key: stepKey("judge", n), Title: "Ask the plan policies", Group: "plan",
 		Job: worker.Job{Kind: "platform", Action: ActionJudge, Input: input},

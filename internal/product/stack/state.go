@@ -382,6 +382,9 @@ func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
 		if n == 0 {
 			return s.heldBy(ctx, tx, r, id)
 		}
+		if err := s.holdByHand(ctx, tx, stack, id); err != nil {
+			return err
+		}
 		return s.note(ctx, tx, stack, "stack.state-locked", p.Run, map[string]any{"lock": id})
 	})
 }
@@ -453,6 +456,9 @@ func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force b
 func (s *Service) unlock(ctx context.Context, tx *store.Tx, stack Stack, l lockRow, force bool) error {
 	if _, err := tx.Exec(ctx, "DELETE FROM stack_locks WHERE stack = $1", stack.Ref.String()); err != nil {
 		return fault.Wrap(err, "unlock %s", stack.Ref)
+	}
+	if err := s.freeByHand(ctx, tx, stack, l.ID); err != nil {
+		return err
 	}
 	return s.note(ctx, tx, stack, "stack.state-unlocked", l.Run, map[string]any{"lock": l.ID, "forced": force})
 }

@@ -39,7 +39,7 @@ func (s *Service) alone(ctx context.Context, tx *store.Tx, stack Stack, do func(
 	if err != nil {
 		return fault.Wrap(err, "look who holds %s", stack.Ref)
 	}
-	if holder != "" {
+	if ref.IsID(holder, ref.Run) {
 		return fault.Errorf(fault.Conflict, "run %s holds %s; wait until it has ended, or discard or cancel it", holder, stack.Ref)
 	}
 	if err := s.unlockStale(ctx, tx, stack); err != nil {
@@ -94,7 +94,7 @@ func (s *Service) LockByHand(ctx context.Context, r ref.Entity, reason string) e
 		name = p.Ref.Name
 	}
 	now := s.Now()
-	id := "hand-" + strings.ToLower(rand.Text())
+	id := handLock + strings.ToLower(rand.Text())
 	info, err := json.Marshal(map[string]string{
 		"ID": id, "Operation": "by hand", "Info": reason, "Who": cut(name, 200), "Version": "", "Path": r.String(), "Created": now.UTC().Format(time.RFC3339Nano),
 	})
@@ -106,6 +106,9 @@ func (s *Service) LockByHand(ctx context.Context, r ref.Entity, reason string) e
 			_, err := tx.Exec(ctx, "UPDATE stack_locks SET lock_id = $3, info = $4, run = $5 WHERE stack = $1 AND lock_id = $2", r.String(), own, id, string(info), p.Run)
 			if err != nil {
 				return fault.Wrap(err, "lock %s", r)
+			}
+			if err := s.holdByHand(ctx, tx, stack, id); err != nil {
+				return err
 			}
 			return s.note(ctx, tx, stack, "stack.state-locked", p.Run, map[string]any{"lock": id, "reason": reason})
 		})

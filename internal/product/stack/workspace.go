@@ -229,9 +229,6 @@ func (s *Service) startRemote(ctx context.Context, stack Stack, kind, commit str
 	return s.StartUpload(ctx, stack.Ref, UploadRun{Type: kind})
 }
 
-// handLock begins the ids of locks that people take on a workspace.
-const handLock = "hand:"
-
 // LockWorkspace takes the lock of a stack's state for the caller, also against others of the caller's own programs.
 // A *LockedError when it is held. Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) LockWorkspace(ctx context.Context, r ref.Entity, reason string) error {

@@ -4,14 +4,30 @@ import { asProblem } from './problem';
 import { forget, tellWindows } from './session';
 import type { RunDetail } from './types';
 
-export const verbs = ['confirm', 'discard', 'approve', 'reject', 'cancel', 'retry', 'undo'] as const;
+export const verbs = [
+  'confirm',
+  'discard',
+  'approve',
+  'reject',
+  'promote',
+  'prioritize',
+  'unprioritize',
+  'cancel',
+  'retry',
+  'undo',
+] as const;
 export type Verb = (typeof verbs)[number];
 
 /** A verdict is on the run as it was seen; to stop or repeat one it may have moved on. */
 const verdicts: readonly Verb[] = ['confirm', 'discard', 'approve', 'reject'];
 
 function act(id: string, verb: Verb, note: string, seen: number) {
-  if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params: { path: { id } } }));
+  const of = { path: { id } };
+  if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params: of }));
+  if (verb === 'promote') return body(api.POST('/api/v1/runs/{id}/promote', { params: of }));
+  if (verb === 'prioritize' || verb === 'unprioritize') {
+    return body(api.POST('/api/v1/runs/{id}/prioritize', { params: of, body: { off: verb === 'unprioritize' } }));
+  }
   const header = verdicts.includes(verb) ? { 'If-Match': `"${seen}"` } : {};
   const params = { path: { id }, header };
   return body(api.POST(`/api/v1/runs/{id}/${verb}`, { params, body: { note } }));
@@ -23,8 +39,26 @@ export function useRunAction({ id, version }: { id: string; version: number }) {
   return useMutation({
     mutationFn: ({ verb, note = '' }: { verb: Verb; note?: string }) => act(id, verb, note, version),
     onSuccess: (run: RunDetail) => {
-      client.setQueryData(['run', id], run);
+      client.setQueryData(['run', run.id], run); // which is another one when it was promoted
       for (const key of ['home', 'runs', 'stacks', 'stack']) void client.invalidateQueries({ queryKey: [key] });
+    },
+  });
+}
+
+/** Has a run that waits for review plan anew, for what was chosen of the plan as it was seen. */
+export function useReplan({ id, version }: { id: string; version: number }) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (ask: { targets?: string[]; replace?: string[]; note?: string }) =>
+      body(
+        api.POST('/api/v1/runs/{id}/replan', {
+          params: { path: { id }, header: { 'If-Match': `"${version}"` } },
+          body: ask,
+        }),
+      ),
+    onSuccess: (run) => {
+      client.setQueryData(['run', id], run);
+      for (const key of ['runs', 'stacks', 'stack']) void client.invalidateQueries({ queryKey: [key] });
     },
   });
 }

@@ -252,14 +252,45 @@ export const runGraph = (id: string, version: number) =>
     placeholderData: keepPreviousData,
   });
 
-export const stacks = infiniteQueryOptions({
-  queryKey: ['stacks'],
-  queryFn: ({ pageParam, signal }) =>
-    body(api.GET('/api/v1/stacks', { params: { query: { limit: 100, cursor: pageParam } }, signal })),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: (last) => last.next || undefined,
-  refetchInterval: minute,
+export interface StackFilter {
+  text?: string;
+  space?: string;
+  state?: string;
+  drifted?: boolean;
+  queued?: boolean;
+  set?: string;
+}
+
+export const stacks = (filter: StackFilter = {}) =>
+  infiniteQueryOptions({
+    queryKey: ['stacks', 'list', filter],
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/stacks', { params: { query: { ...filter, limit: 100, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: minute,
+  });
+
+export const stackSets = queryOptions({
+  queryKey: ['stacks', 'sets'],
+  queryFn: () => body(api.GET('/api/v1/stack-sets', { params: { query: { limit: 100 } } })),
+  staleTime: minute,
 });
+
+/** The runs of a stack that are under way, in the order in which they go on. */
+export const stackQueue = (namespace: string, name: string) =>
+  queryOptions({
+    queryKey: ['stack', namespace, name, 'queue'],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/stacks/{namespace}/{name}/queue', {
+          params: { path: { namespace, name }, query: { limit: 50 } },
+        }),
+      ),
+    refetchInterval: minute,
+    retry: false,
+  });
 
 export const stack = (namespace: string, name: string) =>
   queryOptions({

@@ -15,6 +15,10 @@ export type Whole<T> = unknown extends T
 
 type Schemas = components['schemas'];
 
+export type RunWait = Schemas['RunWait'];
+export type QueuedRun = Whole<Schemas['QueuedRun']>;
+export type PlanCost = Whole<Schemas['PlanCost']>;
+export type StackSet = Whole<Schemas['StackSet']>;
 export type Actor = Schemas['Actor'];
 export type Me = Whole<Schemas['Me']>;
 export type Entity = Whole<Schemas['Entity']>;

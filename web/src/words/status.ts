@@ -30,8 +30,8 @@ const tones: Record<Tone, string[]> = {
     'conflicts',
     'away',
   ],
-  busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
-  wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended', 'open', 'limited'],
+  busy: ['replan_requested', 'running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
+  wait: ['pending_review', 'unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended', 'open', 'limited'],
   warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone', 'lacking', 'held'],
   quiet: [
     'draft',
@@ -51,6 +51,8 @@ const words: Record<string, string> = {
   leased: 'running',
   ready: 'queued',
   unconfirmed: 'waits for review',
+  pending_review: 'waits for review',
+  replan_requested: 'plans anew',
   outofsync: 'out of sync',
 };
 

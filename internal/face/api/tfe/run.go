@@ -52,10 +52,12 @@ func statusOf(r run.Run) string {
 		return "pending"
 	case "ready":
 		return "plan_queued"
-	case "planning", "judging":
+	case "planning", "judging", "replan_requested":
 		return "planning"
 	case "unconfirmed":
 		return "planned"
+	case "pending_review": // of a preview, whose plan is there
+		return "planned_and_finished"
 	case "finished":
 		if in := inputOf(r); in.Type == stack.Proposed || outputOf(r).Summary.Empty() {
 			return "planned_and_finished"

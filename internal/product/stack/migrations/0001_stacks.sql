@@ -17,7 +17,11 @@ CREATE TABLE stacks (
   scheduled BIGINT NOT NULL,    -- up to which its schedules were looked at, in microseconds
   drift TEXT NOT NULL,          -- JSON: what the newest look found; '' before the first
   drift_checked BIGINT NOT NULL, -- when that was, in microseconds
-  push_lock TEXT NOT NULL DEFAULT '' -- key by which push policies hold the stack; '' for none
+  push_lock TEXT NOT NULL DEFAULT '', -- key by which push policies hold the stack; '' for none
+  drifted INTEGER NOT NULL DEFAULT 0, -- what the newest look says of drift
+  last_run TEXT NOT NULL DEFAULT '',  -- the newest that is no preview and no task, for lists that are narrowed
+  last_state TEXT NOT NULL DEFAULT '',
+  queued INTEGER NOT NULL DEFAULT 0   -- runs that wait for the stack, or for a worker
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 
@@ -147,7 +151,41 @@ CREATE TABLE stack_resources (
 );
 CREATE INDEX stack_resources_type ON stack_resources (type, stack, key);
 
+-- Documents of the kind StackSet, and what their newest look came to.
+CREATE TABLE stack_sets (
+  ref TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  seen TEXT NOT NULL,     -- commit that was looked at last
+  adopt TEXT NOT NULL,    -- commit at which stacks that are new count as looked at; '' to plan them
+  deleted INTEGER NOT NULL,
+  updated BIGINT NOT NULL,
+  edit BIGINT NOT NULL,
+  brought BIGINT NOT NULL, -- the edit of which the stacks know
+  editors TEXT NOT NULL,   -- as of stacks
+  report TEXT NOT NULL,    -- JSON; '' before the first look
+  generation BIGINT NOT NULL
+);
+
+CREATE TABLE stack_set_members (
+  stack TEXT PRIMARY KEY,
+  stack_set TEXT NOT NULL,
+  folder TEXT NOT NULL
+);
+CREATE INDEX stack_set_members_set ON stack_set_members (stack_set, stack);
+
+-- Documents of the kind PriceList.
+CREATE TABLE stack_prices (
+  ref TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  spec TEXT NOT NULL
+);
+CREATE INDEX stack_prices_space ON stack_prices (space, ref);
+
 -- +goose Down
+DROP TABLE stack_prices;
+DROP TABLE stack_set_members;
+DROP TABLE stack_sets;
 DROP TABLE stack_resources;
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;

@@ -1,4 +1,5 @@
 import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { useRunAction, type Verb } from '../../api/actions';
 import type { Run } from '../../api/types';
@@ -11,6 +12,7 @@ export default function ActionDialog({ run, verb, close }: { run: Run; verb: Ver
   const [note, setNote] = useState('');
   const [seen] = useState(run); // what comes while the dialog is open was not seen
   const action = useRunAction(seen);
+  const navigate = useNavigate();
   const words = verbWords[verb];
   if (verb === 'undo') {
     return (
@@ -29,7 +31,15 @@ export default function ActionDialog({ run, verb, close }: { run: Run; verb: Ver
   }
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    action.mutate({ verb, note }, { onSuccess: close });
+    action.mutate(
+      { verb, note },
+      {
+        onSuccess: (made) => {
+          close();
+          if (made.id !== run.id) void navigate({ to: '/runs/$id', params: { id: made.id } });
+        },
+      },
+    );
   };
   return (
     <Modal opened onClose={close} title={`${words.label}: ${run.title}`} centered>

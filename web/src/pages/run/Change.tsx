@@ -1,17 +1,38 @@
+import { Checkbox } from '@mantine/core';
 import type { PlanChange } from '../../api/types';
 import classes from './Change.module.css';
 import { type Attribute, attributes, groupOf, planGroups } from './plan';
 
 /** One resource of a plan; its attributes before and after are shown when it is opened. */
-export function Change({
-  change,
-  open,
-  turned,
-}: {
+export function Change({ change, open, turned, pick }: Props) {
+  if (!pick) return <Details change={change} open={open} turned={turned} />;
+  return (
+    <div className={classes.pick}>
+      <Checkbox
+        size="xs"
+        aria-label={`Choose ${change.address}`}
+        checked={pick.chosen.has(change.address)}
+        onChange={() => pick.turn(change.address)}
+      />
+      <Details change={change} open={open} turned={turned} />
+    </div>
+  );
+}
+
+/** What is chosen of a plan, by address. */
+export interface Pick {
+  chosen: ReadonlySet<string>;
+  turn: (address: string) => void;
+}
+
+interface Props {
   change: PlanChange;
   open: boolean;
   turned?: (open: boolean) => void;
-}) {
+  pick?: Pick;
+}
+
+function Details({ change, open, turned }: Props) {
   const group = planGroups.find((g) => g.name === groupOf(change.action));
   return (
     <details className={classes.change} open={open} onToggle={(e) => turned?.(e.currentTarget.open)}>

@@ -1,18 +1,20 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef, useState } from 'react';
 import type { PlanChange } from '../../api/types';
-import { Change } from './Change';
+import { Change, type Pick } from './Change';
 import classes from './Change.module.css';
 
 /** Beyond this many changes only those in sight are drawn, in a box that scrolls. */
 const plain = 500;
 
-export function ChangeList({ changes }: { changes: PlanChange[] }) {
-  if (changes.length > plain) return <Long changes={changes} />;
-  return changes.map((change) => <Change key={change.address} change={change} open={changes.length <= 3} />);
+export function ChangeList({ changes, pick }: { changes: PlanChange[]; pick?: Pick }) {
+  if (changes.length > plain) return <Long changes={changes} pick={pick} />;
+  return changes.map((change) => (
+    <Change key={change.address} change={change} open={changes.length <= 3} pick={pick} />
+  ));
 }
 
-function Long({ changes }: { changes: PlanChange[] }) {
+function Long({ changes, pick }: { changes: PlanChange[]; pick?: Pick }) {
   const box = useRef<HTMLDivElement>(null);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const rows = useVirtualizer({
@@ -43,7 +45,12 @@ function Long({ changes }: { changes: PlanChange[] }) {
               className={classes.row}
               style={{ transform: `translateY(${row.start}px)` }}
             >
-              <Change change={change} open={opened.has(change.address)} turned={(open) => turn(change.address, open)} />
+              <Change
+                change={change}
+                open={opened.has(change.address)}
+                turned={(open) => turn(change.address, open)}
+                pick={pick}
+              />
             </div>
           );
         })}

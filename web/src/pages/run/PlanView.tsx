@@ -2,14 +2,18 @@ import { Group, SegmentedControl, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import { useState } from 'react';
 import { asProblem } from '../../api/problem';
 import { plan as planQuery } from '../../api/queries';
 import type { PlanChange, RunDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
 import { Empty, Rows, Section } from '../../parts/Page';
+import type { Pick } from './Change';
 import { ChangeList } from './ChangeList';
+import { Cost } from './Cost';
 import { counts, filterPlan, planGroups } from './plan';
+import { ReplanBar } from './ReplanBar';
 
 const route = getRouteApi('/shell/runs/$id');
 
@@ -40,13 +44,39 @@ export function PlanView({ run }: { run: RunDetail }) {
   }
   return (
     <div style={{ display: 'grid', gap: 24 }}>
-      <Changes title="Resources" changes={plan.data.changes ?? []} filtered />
+      <Cost cost={plan.data.cost} />
+      <Resources run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
     </div>
   );
 }
 
-function Changes({ title, changes, filtered }: { title: string; changes: PlanChange[]; filtered?: boolean }) {
+/** The resources of a plan; of one that waits for review some can be chosen, to be planned anew. */
+function Resources({ run, changes }: { run: RunDetail; changes: PlanChange[] }) {
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const turn = (address: string) =>
+    setChosen((before) => {
+      const now = new Set(before);
+      if (!now.delete(address)) now.add(address);
+      return now;
+    });
+  const may = run.can.includes('replan');
+  return (
+    <>
+      <Changes title="Resources" changes={changes} filtered pick={may ? { chosen, turn } : undefined} />
+      {may && <ReplanBar run={run} changes={changes} chosen={chosen} clear={() => setChosen(new Set())} />}
+    </>
+  );
+}
+
+interface ChangesProps {
+  title: string;
+  changes: PlanChange[];
+  filtered?: boolean;
+  pick?: Pick;
+}
+
+function Changes({ title, changes, filtered, pick }: ChangesProps) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { action, text = '' } = filtered ? search : {};
@@ -83,7 +113,7 @@ function Changes({ title, changes, filtered }: { title: string; changes: PlanCha
           />
         </Group>
       )}
-      <ChangeList changes={shown} />
+      <ChangeList changes={shown} pick={pick} />
       {shown.length === 0 && (
         <Empty title={total === 0 ? 'Nothing changes' : 'No change is like that'}>
           {total === 0 ? 'What is there is what the code says.' : 'Take the filter away to see all.'}

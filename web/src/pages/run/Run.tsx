@@ -19,6 +19,7 @@ import { PlanView } from './PlanView';
 import { Review } from './Review';
 import { RunOutcome } from './RunOutcome';
 import { mayChange } from './steps';
+import { Waits } from './Waits';
 import { Work } from './Work';
 
 const route = getRouteApi('/shell/runs/$id');
@@ -63,6 +64,7 @@ export function RunPage() {
           {warning}
         </Alert>
       ))}
+      <Waits wait={run.wait} />
       <RunOutcome run={run} />
       <Review run={run} />
       <Tabs

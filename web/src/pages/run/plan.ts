@@ -63,3 +63,21 @@ export function attributes(before: unknown, after: unknown, unknown: unknown, pa
   const y = show(after ?? undefined);
   return x === y ? [] : [{ path, before: x, after: y }];
 }
+
+const bare = /^[\w.:/@-]+$/;
+
+/** The command that plans anew what is chosen. */
+export function replanCommand(id: string, addresses: string[]): string {
+  const quoted = addresses.map((a) => (bare.test(a) ? a : `'${a.replaceAll("'", `'\\''`)}'`));
+  return ['roadbed run replan', id, ...(quoted.length ? quoted : ['ADDRESS']).map((a) => `--target ${a}`)].join(' ');
+}
+
+/** Money as people read it, with its sign where it is a difference. */
+export function money(amount: number, currency: string, signed = false): string {
+  const text = new Intl.NumberFormat('en', {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+    signDisplay: signed ? 'exceptZero' : 'auto',
+  }).format(amount);
+  return `${text} ${currency}`;
+}

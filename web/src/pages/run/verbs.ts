@@ -27,6 +27,12 @@ export const verbWords: Record<Verb, Words> = {
     says: 'Work that goes on is stopped. What it has done until now stays.',
     destructive: true,
   },
+  promote: {
+    label: 'Promote',
+    says: 'A tracked run begins at the same commit. It plans anew, and is reviewed as any other.',
+  },
+  prioritize: { label: 'Prioritize', says: 'The run goes before others that wait for the stack, or for a worker.' },
+  unprioritize: { label: 'Take the priority back', says: 'The run waits for its turn again.' },
   retry: { label: 'Retry', says: 'The run goes on from where it failed.' },
   undo: {
     label: 'Undo',
@@ -35,7 +41,18 @@ export const verbWords: Record<Verb, Words> = {
   },
 };
 
-const order: Verb[] = ['confirm', 'approve', 'retry', 'discard', 'reject', 'cancel', 'undo'];
+const order: Verb[] = [
+  'confirm',
+  'approve',
+  'retry',
+  'promote',
+  'discard',
+  'reject',
+  'cancel',
+  'undo',
+  'prioritize',
+  'unprioritize',
+];
 
 /** What may be done with a run: the one main action first, then the others in a settled order. */
 export function offered(run: { can: string[] }): Verb[] {
@@ -48,5 +65,5 @@ export function undoName(run: { title: string; output?: unknown }): string {
 }
 
 export function command(verb: Verb, id: string): string {
-  return `roadbed run ${verb} ${id}`;
+  return verb === 'unprioritize' ? `roadbed run prioritize ${id} --off` : `roadbed run ${verb} ${id}`;
 }

@@ -5,6 +5,7 @@ import { RefLink } from '../../parts/RefLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { Neighbours } from './Neighbours';
 import { Outputs } from './Outputs';
+import { Queue } from './Queue';
 
 /** How what is there differs from what was applied. */
 function Drift({ stack: { drift } }: { stack: Stack }) {
@@ -38,6 +39,7 @@ export function Overview({ stack }: { stack: Stack }) {
           <Empty title="No state yet">The first run that is applied writes it.</Empty>
         )}
       </Section>
+      <Queue stack={stack} />
       {stack.state && <Outputs outputs={stack.state.outputs} />}
       <Neighbours stack={stack} />
       <Section title="Runs" flush>

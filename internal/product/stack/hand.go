@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// A person locks a state by `roadbed state lock`, or as a workspace is locked. Both are the same lock, and hold the stack too, so
+// that runs wait for it in the queue and say so. A lock that an engine takes is none of these: it is gone in a moment.
+
+// handLock begins the ids of locks that people take.
+const handLock = "hand:"
+
+// holdByHand has runs wait for a lock that a person has taken. Conflict when a run holds the stack.
+func (s *Service) holdByHand(ctx context.Context, tx *store.Tx, stack Stack, id string) error {
+	if !strings.HasPrefix(id, handLock) || actor.From(ctx).Run != "" {
+		return nil
+	}
+	held, err := s.Runs.HoldTx(ctx, tx, LockName(stack.Ref), id)
+	if err != nil || held {
+		return err
+	}
+	return fault.Errorf(fault.Conflict, "a run holds %s; wait until it has ended, or discard or cancel it", stack.Ref)
+}
+
+// freeByHand lets runs go on that waited for such a lock.
+func (s *Service) freeByHand(ctx context.Context, tx *store.Tx, stack Stack, id string) error {
+	if !strings.HasPrefix(id, handLock) {
+		return nil
+	}
+	return s.Runs.FreeTx(ctx, tx, LockName(stack.Ref), id)
+}
+
+// lockedByHand tells who holds the lock of a state, and why; "" when no person does.
+func (s *Service) lockedByHand(ctx context.Context, tx *store.Tx, stack string) (string, error) {
+	r, err := ref.Parse(stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return "", err
+	}
+	l, err := getLock(ctx, tx, r, "")
+	if fault.Is(err, fault.NotFound) || err == nil && !strings.HasPrefix(l.ID, handLock) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var info struct{ Who, Info string }
+	_ = json.Unmarshal([]byte(l.Info), &info) // it was written here; without it the lock is told by its id
+	switch {
+	case info.Who == "":
+		return l.ID, nil
+	case info.Info == "":
+		return cut(info.Who, 200), nil
+	}
+	return cut(info.Who, 200) + ", " + cut(info.Info, 500), nil
+}

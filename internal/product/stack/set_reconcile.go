@@ -1,0 +1,326 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// A set is level-triggered: each look reads the folders at the head of its branch, and makes the stacks what these say. The
+// stacks are documents of the set's source, in its space. What goes away never takes infrastructure along: a stack whose state
+// holds something stays, and says that its folder is gone.
+
+const jobSet = "stack.set"
+
+type setArgs struct {
+	Set string `json:"set"`
+}
+
+func (s *Service) subscribeSets() {
+	queue.Handle(s.Queue, jobSet, queue.HandleOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, a setArgs) error {
+		return s.reconcileSet(actor.AsSystem(ctx), a.Set)
+	})
+	queue.Handle(s.Queue, jobMany, queue.HandleOptions{Timeout: 5 * time.Minute}, func(ctx context.Context, a manyArgs) error {
+		return s.lookMany(actor.AsSystem(ctx), a)
+	})
+}
+
+func (s *Service) lookSet(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	return s.Queue.Insert(ctx, tx, jobSet, setArgs{r.String()}, queue.InsertOptions{Unique: r.String()})
+}
+
+// lookSets asks for a look at the sets that follow a branch.
+func (s *Service) lookSets(ctx context.Context, tx *store.Tx, repository, branch string) error {
+	rows, err := tx.Query(ctx, "SELECT "+setColumns+" FROM stack_sets WHERE deleted = 0")
+	all, err := store.Collect(rows, err, scanSet)
+	if err != nil {
+		return fault.Wrap(err, "find the stack sets of %s", repository)
+	}
+	for _, t := range all {
+		if t.Spec.Source.Repository == repository && t.Spec.Source.Branch == branch {
+			if err := s.lookSet(ctx, tx, t.Ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var errTakenOver = errors.New("a later look has taken over")
+
+// reconcileSet makes the stacks of a set what the folders of its branch say. It can be called at any time.
+func (s *Service) reconcileSet(ctx context.Context, name string) error {
+	r, err := ref.Parse(name, "stackset", ref.DefaultNamespace)
+	if err != nil {
+		return err
+	}
+	began := s.Now()
+	var t Set
+	var members []member
+	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) { // each look takes over from those before
+		if _, err := tx.Exec(ctx, "UPDATE stack_sets SET generation = generation + 1 WHERE ref = $1", r.String()); err != nil {
+			return err
+		}
+		if t, err = getSet(ctx, tx, r, ""); err != nil {
+			return err
+		}
+		members, err = membersOf(ctx, tx, r)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if t.Deleted && len(members) == 0 {
+		return nil
+	}
+	report := SetReport{Looked: began, Problem: []string{}}
+	head, found, err := s.foldersOf(ctx, t)
+	if err != nil {
+		if kind := fault.KindOf(err); kind == fault.Internal || kind == fault.Unavailable {
+			return err // the queue tries again
+		}
+		report = t.Report
+		report.Looked, report.Message = began, fault.Message(err)
+		return s.keepReport(ctx, t, t.Seen, t.Adopt, t.Brought, report, nil)
+	}
+	docs, problems := t.Spec.stacks(r, found)
+	if t.Deleted {
+		docs, problems = nil, nil
+	}
+	adopt := ""
+	if len(members) == 0 && t.Seen == "" && !t.Spec.PlanFirst {
+		adopt = head
+	}
+	now := map[string]string{}
+	for _, d := range docs {
+		now[d.Ref().String()] = d.Origin.File
+	}
+	all := slices.Clone(members) // what a look that is cut off has brought is known, too
+	for _, d := range docs {
+		if m := (member{d.Ref().String(), d.Origin.File}); !slices.Contains(members, m) {
+			all = append(all, m)
+		}
+	}
+	if err := s.keepReport(ctx, t, head, adopt, t.Brought, t.Report, &all); err != nil { // what is brought asks for it
+		return ignoreTakenOver(err)
+	}
+	kept, err := s.stay(ctx, t, members, now, found)
+	if err != nil {
+		return err
+	}
+	most := goneAtOnce
+	if t.Deleted {
+		most = 0 // all
+	}
+	out, err := s.Documents.Bring(ctx, catalog.Set{
+		Space: t.Space, Source: setPrefix + r.Namespace + "/" + r.Name, Documents: docs, Keep: kept, Whole: true, MostGone: most,
+		Still: func(ctx context.Context, tx *store.Tx) error { return s.stillLooks(ctx, tx, t) },
+	})
+	if err != nil {
+		return ignoreTakenOver(err)
+	}
+	next, had := make([]member, 0, len(now)), map[string]bool{}
+	for _, m := range members {
+		had[m.Stack] = true
+	}
+	for _, d := range docs { // one that is there stays, also when its newest text can't be taken
+		if stack := d.Ref(); out.Taken[stack] || had[stack.String()] {
+			next = append(next, member{stack.String(), d.Origin.File})
+		}
+	}
+	for _, m := range members {
+		if _, still := now[m.Stack]; still {
+			continue
+		}
+		if e, err := parseStack(m.Stack); err == nil && (kept[e] != "" || out.Held > 0) {
+			next = append(next, m)
+		}
+	}
+	for _, detail := range out.Details {
+		if _, is := kept[mayParse(detail.Field)]; !is {
+			problems = append(problems, strings.TrimSpace(detail.File+" "+detail.Message))
+		}
+	}
+	report.Stacks, report.Kept, report.Held, report.Wrong = len(next), len(kept), out.Held, len(problems)
+	report.Problem, report.Took = append(report.Problem, problems[:min(len(problems), mostProblems)]...), s.Now().Sub(began).Milliseconds()
+	if out.Held > 0 {
+		report.Message = fmt.Sprintf("%d stacks would go at once, which is more than a quarter; they stay until their folders are back, or are ignored in smaller parts", out.Held)
+	}
+	return ignoreTakenOver(s.keepReport(ctx, t, head, "", t.Edit, report, &next))
+}
+
+func mayParse(text string) ref.Entity {
+	r, err := ref.Parse(text, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return ref.Entity{}
+	}
+	return r
+}
+
+func ignoreTakenOver(err error) error {
+	if errors.Is(err, errTakenOver) {
+		return nil
+	}
+	return err
+}
+
+// stillLooks fails when a later look of a set, or a change of it, has taken over.
+func (s *Service) stillLooks(ctx context.Context, tx *store.Tx, t Set) error {
+	generation := int64(0)
+	if err := tx.QueryRow(ctx, "SELECT generation FROM stack_sets WHERE ref = $1"+tx.ForUpdate(), t.Ref.String()).Scan(&generation); err != nil {
+		return err
+	}
+	if generation != t.generation {
+		return errTakenOver
+	}
+	return nil
+}
+
+// keepReport writes what a look came to; with members, which stacks the set has.
+func (s *Service) keepReport(ctx context.Context, t Set, seen, adopt string, brought int64, report SetReport, members *[]member) error {
+	text, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.stillLooks(ctx, tx, t); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE stack_sets SET seen = $2, adopt = $3, brought = $4, report = $5 WHERE ref = $1", t.Ref.String(), seen, adopt, brought, string(text))
+		if err != nil || members == nil {
+			return fault.Wrap(err, "keep what became of %s", t.Ref)
+		}
+		before, err := membersOf(ctx, tx, t.Ref)
+		if err != nil {
+			return err
+		}
+		had, keep := map[member]bool{}, map[string]bool{}
+		for _, m := range *members {
+			keep[m.Stack] = true
+		}
+		for _, m := range before {
+			if had[m] = true; keep[m.Stack] {
+				continue
+			}
+			if _, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack = $1", m.Stack); err != nil {
+				return fault.Wrap(err, "keep the stacks of %s", t.Ref)
+			}
+		}
+		for _, m := range *members {
+			if had[m] {
+				continue
+			}
+			_, err := tx.Exec(ctx, "INSERT INTO stack_set_members (stack, stack_set, folder) VALUES ($1,$2,$3) ON CONFLICT (stack) DO UPDATE SET folder=excluded.folder WHERE stack_set_members.stack_set=excluded.stack_set", m.Stack, t.Ref.String(), m.Folder)
+			if err != nil {
+				return fault.Wrap(err, "keep the stacks of %s", t.Ref)
+			}
+		}
+		return nil
+	})
+}
+
+// foldersOf gives the folders of a set at the head of its branch.
+func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []string, err error) {
+	if t.Deleted {
+		return t.Seen, nil, nil
+	}
+	from := t.Spec.Source
+	if err := s.mayRead(ctx, Stack{Ref: t.Ref, Space: t.Space, Repository: from.Repository}); err != nil {
+		return "", nil, err
+	}
+	if head, err = s.Repositories.Head(ctx, from.Repository, from.Branch); err != nil {
+		return "", nil, fault.Wrap(err, "find the head of %s", from.Branch)
+	}
+	names := t.Spec.Files
+	if len(names) == 0 {
+		names = engineFiles()
+	}
+	var files []string
+	for _, folder := range t.Spec.Folders {
+		for _, name := range names {
+			some, err := s.Repositories.Glob(ctx, from.Repository, head, folder+"/"+name)
+			if err != nil {
+				return "", nil, fault.Wrap(err, "list %s/%s", folder, name)
+			}
+			files = append(files, some...)
+		}
+	}
+	if found = t.Spec.folders(files); len(found) > mostFolders {
+		err = fault.Errorf(fault.TooLarge, "%d folders fit; a set takes at most %d: narrow spec.folders, or make two sets of it", len(found), mostFolders)
+	}
+	return head, found, err
+}
+
+// stay gives the stacks of a set that are not named any more and are not taken away, and why.
+func (s *Service) stay(ctx context.Context, t Set, members []member, now map[string]string, found []string) (map[ref.Entity]string, error) {
+	kept := map[ref.Entity]string{}
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		for _, m := range members {
+			if _, still := now[m.Stack]; still {
+				continue
+			}
+			r, err := parseStack(m.Stack)
+			if err != nil {
+				return err
+			}
+			stack, err := getStack(ctx, tx, r, "")
+			if fault.Is(err, fault.NotFound) || err == nil && (stack.Deleted || stack.Space != t.Space) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			why := "folder " + m.Folder + " is gone"
+			switch _, there := slices.BinarySearch(found, m.Folder); {
+			case t.Deleted:
+				why = "its stack set is deleted"
+			case there:
+				why = "folder " + m.Folder + " has another name now, or none"
+			}
+			if t.Spec.Removed != Delete {
+				kept[r] = why + "; it stays, as the set says: destroy it, and delete it"
+				continue
+			}
+			holds, err := s.holds(ctx, tx, stack)
+			if err != nil {
+				return err
+			}
+			if holds != "" {
+				kept[r] = why + "; it stays, since " + holds
+			}
+		}
+		return nil
+	})
+	return kept, err
+}
+
+// holds tells what keeps a stack from being taken away; "" for nothing.
+func (s *Service) holds(ctx context.Context, tx *store.Tx, stack Stack) (string, error) {
+	v, err := currentState(ctx, tx, stack.Ref)
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return "", err
+	case v.Resources > 0:
+		return fmt.Sprintf("its state holds %s: destroy them with `roadbed stack destroy %s`", plural(v.Resources, "resource", "resources"), stackID(stack.Ref.String())), nil
+	}
+	open, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: stack.Ref.String(), Open: true, Limit: 1})
+	if err != nil || len(open.Runs) > 0 {
+		return "a run of it is under way", err
+	}
+	return "", nil
+}

@@ -1,0 +1,141 @@
+// Which runs of stacks go next, what they wait for, and a part of a plan.
+import assert from 'node:assert/strict';
+import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { after, before } from 'node:test';
+import { launch, picture, story } from './browser.mjs';
+import { start } from './server.mjs';
+
+const told = story('order');
+const { chapter } = told;
+let server;
+let browser;
+let admin;
+let first;
+let second;
+let third;
+
+const code = `resource "terraform_data" "one" {
+  input = "first"
+}
+
+resource "terraform_data" "two" {
+  input = "second"
+}
+`;
+
+const documents = `apiVersion: roadbed.dev/v1
+kind: PriceList
+metadata: {name: data}
+spec:
+  currency: EUR
+  prices: [{resource: terraform_data, name: letters, unit: letter, monthly: 2.5, quantity: "double(values.input.size())"}]
+---
+apiVersion: roadbed.dev/v1
+kind: Stack
+metadata: {name: net}
+spec:
+  owner: group:default/crew
+  source: {repository: default/net, branch: main, path: infra}
+`;
+
+/** Waits until a run is in a state. */
+async function until(id, state) {
+  for (let i = 0; i < 600; i++) {
+    const run = await server.api('GET', `/runs/${id}`);
+    if (run.state === state) return run;
+    if (run.terminal) assert.fail(`run ${id} is ${run.state}: ${run.reason}`);
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  assert.fail(`run ${id} does not become ${state}`);
+}
+
+before(async () => {
+  server = await start();
+  browser = await launch();
+  await server.api('POST', '/repositories', { namespace: 'default', name: 'net' });
+  const dir = await mkdtemp(join(tmpdir(), 'roadbed-order-'));
+  await mkdir(join(dir, 'infra'));
+  await writeFile(join(dir, 'infra', 'main.tf'), code);
+  const remote = server.url.replace('://', `://admin:${server.token}@`);
+  for (const args of [
+    ['init', '--quiet', '--initial-branch=main'],
+    ['add', '--all'],
+    ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', 'commit', '--quiet', '--message', 'a network'],
+    ['push', '--quiet', `${remote}/git/default/net.git`, 'main'],
+  ]) {
+    execFileSync('git', args, { cwd: dir });
+  }
+  await server.api('POST', '/apply', { documents, source: 'test' });
+  for (let i = 0; i < 300 && !first; i++) {
+    first = (await server.api('GET', '/runs?subject=stack:default/net')).items[0]?.id;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  await until(first, 'unconfirmed');
+  second = (await server.api('POST', '/stacks/default/net/runs', { type: 'tracked' })).id;
+  third = (await server.api('POST', '/stacks/default/net/runs', { type: 'tracked' })).id;
+  admin = await told.person(browser, server.url, server.link);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+chapter('the list of stacks is narrowed', async () => {
+  await admin.goto('/infrastructure');
+  await admin.getByRole('row', { name: /net/ }).getByText('not looked for').waitFor();
+  await admin.getByLabel('With a queue').check();
+  await admin.getByRole('row', { name: /net/ }).waitFor();
+  await picture(admin, 'stacks');
+  await told.sound(admin, 'the list of stacks');
+  await admin.getByLabel('Drifted').check();
+  await admin.getByText('No stack is like that').waitFor();
+  await told.sound(admin, 'no stack is like that');
+  await admin.getByRole('link', { name: 'Show all' }).click();
+  await admin.getByRole('row', { name: /net/ }).waitFor();
+});
+
+chapter('a run goes before another', async () => {
+  await admin.goto('/infrastructure/default/net');
+  const rows = admin.getByRole('table', { name: 'Queue of net' }).getByRole('row');
+  await rows.filter({ hasText: 'holds the stack' }).waitFor();
+  assert.equal(await rows.count(), 4); // with its head
+  await picture(admin, 'queue');
+  await told.sound(admin, 'the queue of a stack');
+  await admin.goto(`/runs/${third}`);
+  await admin.getByText('2 of 2 in the queue').waitFor();
+  await admin.getByRole('button', { name: 'More' }).click();
+  await admin.getByRole('menuitem', { name: 'Prioritize' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Prioritize' }).click();
+  await admin.getByText('1 of 2 in the queue').waitFor();
+  await told.sound(admin, 'a run that waits');
+});
+
+chapter('a part of a plan is planned anew', async () => {
+  await admin.goto(`/runs/${first}?tab=plan`);
+  await admin.getByText('Cost in a month').waitFor();
+  await admin.getByText('+27.50 EUR').first().waitFor();
+  const bar = admin.getByRole('region', { name: 'Plan anew' });
+  assert.ok(await bar.getByRole('button', { name: 'Plan only these' }).isDisabled());
+  await admin.getByLabel('Choose terraform_data.one').check();
+  await bar.getByText('1 chosen').waitFor();
+  await picture(admin, 'replan');
+  await told.sound(admin, 'a choice of a plan');
+  await bar.getByRole('button', { name: 'Plan only these' }).click();
+  await admin.getByText('+12.50 EUR').first().waitFor({ timeout: 30_000 });
+  await admin.getByText('1 to create; waits for somebody to confirm it').waitFor();
+  assert.equal(await admin.getByLabel('Choose terraform_data.two').count(), 0);
+});
+
+chapter('a preview is promoted', async () => {
+  for (const id of [first, third, second]) await server.api('POST', `/runs/${id}/${id === first ? 'discard' : 'cancel'}`, {});
+  const preview = (await server.api('POST', '/stacks/default/net/runs', { type: 'proposed' })).id;
+  await until(preview, 'finished');
+  await admin.goto(`/runs/${preview}`);
+  await admin.getByRole('button', { name: 'Promote' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Promote' }).click();
+  await admin.getByRole('heading', { name: 'Change net' }).waitFor();
+});
