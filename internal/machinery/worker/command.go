@@ -52,7 +52,7 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 	if err := w.fill(ctx, l, root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
-	spec, release, err := w.spec(l, id, dir)
+	spec, release, err := w.spec(ctx, l, id, dir, log)
 	if err != nil {
 		return failed(log, err)
 	}
@@ -242,7 +242,7 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 }
 
 // spec gives what the executor is to run. release is called when it has ended.
-func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), err error) {
+func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Writer) (_ execute.Spec, release func(), err error) {
 	j := l.Job
 	if j.Network && !w.Network {
 		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
@@ -268,7 +268,7 @@ func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), 
 			return s, nil, err
 		}
 	}
-	places, err := w.tools(j, &s)
+	places, err := w.tools(ctx, j, &s, log)
 	if err != nil {
 		return s, nil, err
 	}
@@ -311,10 +311,17 @@ func (w *Worker) door(l Lease, s *execute.Spec) error {
 }
 
 // tools shows the tools of a job and gives what goes before PATH.
-func (w *Worker) tools(j Job, s *execute.Spec) ([]string, error) {
+func (w *Worker) tools(ctx context.Context, j Job, s *execute.Spec, log io.Writer) ([]string, error) {
 	var places []string
 	for _, name := range j.Tools {
 		t, ok := w.Tools[name]
+		if !ok && w.Lend != nil {
+			lent, err := w.Lend(ctx, name, log)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return nil, err
+			}
+			t, ok = lent, err == nil
+		}
 		if !ok {
 			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
