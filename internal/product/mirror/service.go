@@ -14,12 +14,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
-// Rights of this room.
-const (
-	MayRead  = "mirror:read"
-	mayWrite = "mirror:write"
-)
-
 // Deps are the rooms this one stands on.
 type Deps struct {
 	DB     *store.DB
@@ -36,9 +30,9 @@ func New(d Deps) *Service { return &Service{d} }
 
 // readable asks for mirror:read in any space.
 func (s *Service) readable(ctx context.Context) error {
-	where, err := s.Access.Spaces(ctx, MayRead)
+	where, err := s.Access.Spaces(ctx, "mirror:read")
 	if err == nil && where.Empty() {
-		err = fault.Errorf(fault.Denied, "%s is missing; ask an administrator for a role that has it, such as reader", MayRead)
+		err = fault.Errorf(fault.Denied, "mirror:read is missing; ask an administrator for a role that has it, such as reader")
 	}
 	return err
 }
@@ -79,7 +73,7 @@ func (s *Service) List(ctx context.Context, part page.Request) (page.Of[provider
 // Add keeps a package that the caller brings; the same again changes nothing. Permission: mirror:write in space default.
 // Invalid when it is no archive of a provider, Conflict when there is another archive of it.
 func (s *Service) Add(ctx context.Context, p provider.Package, content io.Reader) (provider.Kept, error) {
-	if err := s.Access.Authorize(ctx, mayWrite, access.Root); err != nil {
+	if err := s.Access.Authorize(ctx, "mirror:write", access.Root); err != nil {
 		return provider.Kept{}, err
 	}
 	r, err := s.Store.Add(p, content)
@@ -91,7 +85,7 @@ func (s *Service) Add(ctx context.Context, p provider.Package, content io.Reader
 
 // Remove takes a package away. Permission: mirror:write in space default. NotFound when it is not kept.
 func (s *Service) Remove(ctx context.Context, p provider.Package) error {
-	if err := s.Access.Authorize(ctx, mayWrite, access.Root); err != nil {
+	if err := s.Access.Authorize(ctx, "mirror:write", access.Root); err != nil {
 		return err
 	}
 	if err := s.Store.Remove(p); err != nil {
