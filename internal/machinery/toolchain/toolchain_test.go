@@ -1,193 +1,27 @@
 package toolchain_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp"
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
-	"github.com/ProtonMail/gopenpgp/v2/crypto"
-	"github.com/opentofu/tofudl"
-
 	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain/toolchaintest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// site is a server with the layout of both makers' releases, and their keys.
-type site struct {
-	*httptest.Server
-	terraformKey, tofuKey string
-	asked                 atomic.Int64 // requests for archives
-	lock                  sync.Mutex
-	files                 map[string][]byte // that are there, by path
-	wrong                 map[string]bool   // of which a byte is changed on the way
-}
-
-func newSite(t *testing.T, terraform, tofu []string) *site {
-	t.Helper()
-	s := &site{files: map[string][]byte{}, wrong: map[string]bool{}}
-	s.terraform(t, terraform)
-	s.opentofu(t, tofu)
-	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.lock.Lock()
-		data, ok := s.files[strings.TrimPrefix(r.URL.Path, "/")]
-		wrong := s.wrong[filepath.Base(r.URL.Path)]
-		s.lock.Unlock()
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
-		if strings.HasSuffix(r.URL.Path, ".zip") || strings.HasSuffix(r.URL.Path, ".tar.gz") {
-			s.asked.Add(1)
-		}
-		if wrong {
-			data = bytes.Clone(data)
-			data[len(data)/2] ^= 1
-		}
-		_, _ = w.Write(data)
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func program(name, version string) []byte {
-	return fmt.Appendf(nil, "#!/bin/sh\necho '%s v%s'\necho 'on %s_%s'\n", toolchain.Title(name), version, runtime.GOOS, runtime.GOARCH)
-}
-
-func (s *site) terraform(t *testing.T, versions []string) {
-	t.Helper()
-	key, err := openpgp.NewEntity("Releases", "", "releases@example.com", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var public bytes.Buffer
-	w, err := armor.Encode(&public, openpgp.PublicKeyType, nil)
-	if err == nil {
-		err = key.Serialize(w)
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.terraformKey = public.String()
-	type build struct{ OS, Arch string }
-	index := map[string]map[string][]build{}
-	for _, v := range versions {
-		var archive bytes.Buffer
-		z := zip.NewWriter(&archive)
-		for name, content := range map[string][]byte{"LICENSE.txt": []byte("words\n"), "terraform": program(toolchain.Terraform, v)} {
-			f, err := z.Create(name)
-			if err == nil {
-				_, err = f.Write(content)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
-		}
-		prefix := "terraform/" + v + "/terraform_" + v + "_"
-		file := prefix + runtime.GOOS + "_" + runtime.GOARCH + ".zip"
-		sum := sha256.Sum256(archive.Bytes())
-		sums := fmt.Appendf(nil, "%s  %s\n%064d  terraform_%s_plan9_386.zip\n", hex.EncodeToString(sum[:]), filepath.Base(file), 7, v)
-		var signature bytes.Buffer
-		if err := openpgp.DetachSign(&signature, key, bytes.NewReader(sums), nil); err != nil {
-			t.Fatal(err)
-		}
-		s.files[file], s.files[prefix+"SHA256SUMS"], s.files[prefix+"SHA256SUMS.sig"] = archive.Bytes(), sums, signature.Bytes()
-		index[v] = map[string][]build{"builds": {{runtime.GOOS, runtime.GOARCH}, {"plan9", "386"}}}
-	}
-	index["9.9.9"] = map[string][]build{"builds": {{"plan9", "386"}}} // for others alone
-	if s.files["terraform/index.json"], err = json.Marshal(map[string]any{"name": "terraform", "versions": index}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (s *site) opentofu(t *testing.T, versions []string) {
-	t.Helper()
-	key, err := crypto.GenerateKey("Releases", "releases@example.com", "x25519", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.tofuKey, err = key.GetArmoredPublicKey(); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	storage, err := tofudl.NewFilesystemStorage(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mirror, err := tofudl.NewMirror(tofudl.MirrorConfig{GPGKey: s.tofuKey}, storage, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range versions {
-		builder, err := tofudl.NewReleaseBuilder(key)
-		if err == nil {
-			err = builder.PackageBinary(tofudl.PlatformAuto, tofudl.ArchitectureAuto, program(toolchain.OpenTofu, v), map[string][]byte{})
-		}
-		if err == nil {
-			err = builder.Build(t.Context(), tofudl.Version(v), mirror)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	front := httptest.NewServer(mirror)
-	defer front.Close()
-	take := func(path string) []byte {
-		answer, err := http.Get(front.URL + "/" + path) //nolint:noctx // it is in this process
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		data, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s, %v", path, answer.Status, err)
-		}
-		return data
-	}
-	s.files["api.json"] = take("api.json")
-	var list struct {
-		Versions []struct {
-			ID    string
-			Files []string
-		}
-	}
-	if err := json.Unmarshal(s.files["api.json"], &list); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range list.Versions {
-		for _, f := range v.Files {
-			s.files["v"+v.ID+"/"+f] = take("v" + v.ID + "/" + f)
-		}
-	}
-}
-
 // cache gives one in a folder, which may download from the site.
-func (s *site) cache(dir string, change ...func(*toolchain.Options)) *toolchain.Cache {
+func cache(s *toolchaintest.Site, dir string, change ...func(*toolchain.Options)) *toolchain.Cache {
 	o := toolchain.Options{
-		Dir: dir, Download: true, OpenTofu: s.URL + "/", Terraform: s.URL, OpenTofuKey: s.tofuKey, TerraformKey: s.terraformKey,
-		HTTP: s.Client().Transport.(*http.Transport),
+		Dir: dir, Download: true, OpenTofu: s.URL + "/", Terraform: s.URL, OpenTofuKey: s.OpenTofuKey, TerraformKey: s.TerraformKey,
+		HTTP: s.Transport(),
 	}
 	for _, c := range change {
 		c(&o)
@@ -195,10 +29,11 @@ func (s *site) cache(dir string, change ...func(*toolchain.Options)) *toolchain.
 	return toolchain.New(o)
 }
 
-// versions is one site for all tests: making keys takes a while.
-var versions = sync.OnceValue(func() [2][]string {
-	return [2][]string{{"1.5.7", "1.9.0", "1.9.8", "1.11.4"}, {"1.10.0", "1.11.1", "1.11.5", "1.12.6"}}
-})
+// site has these versions of Terraform, and of OpenTofu.
+func site(t *testing.T) *toolchaintest.Site {
+	t.Helper()
+	return toolchaintest.New(t, []string{"1.5.7", "1.9.0", "1.9.8", "1.11.4"}, []string{"1.10.0", "1.11.1", "1.11.5", "1.12.6"})
+}
 
 func wanted(t *testing.T, text string) toolchain.Wanted {
 	t.Helper()
@@ -211,14 +46,13 @@ func wanted(t *testing.T, text string) toolchain.Wanted {
 
 func TestVersionsAreFoundThenDownloadedAndKept(t *testing.T) {
 	t.Parallel()
-	v := versions()
-	s := newSite(t, v[0], v[1])
+	s := site(t)
 	dir := t.TempDir()
 	found := filepath.Join(t.TempDir(), "tofu")
-	if err := os.WriteFile(found, program(toolchain.OpenTofu, "1.10.0"), 0o755); err != nil {
+	if err := os.WriteFile(found, toolchaintest.Program(toolchain.OpenTofu, "1.10.0"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := s.cache(dir, func(o *toolchain.Options) { o.Found = []string{found, "/nonexistent"} })
+	c := cache(s, dir, func(o *toolchain.Options) { o.Found = []string{found, "/nonexistent"} })
 	for _, x := range []struct{ name, wanted, want string }{
 		{"tofu", "", "1.10.0"}, // it is here
 		{"tofu", "~> 1.10", "1.10.0"},
@@ -247,12 +81,12 @@ func TestVersionsAreFoundThenDownloadedAndKept(t *testing.T) {
 			t.Errorf("%v: found %v, and %q", x, p.Found, log.String())
 		}
 	}
-	if n := s.asked.Load(); n != 2 {
+	if n := s.Asked.Load(); n != 2 {
 		t.Errorf("%d archives were downloaded", n)
 	}
-	again := s.cache(dir) // as another process later
-	if p, err := again.Get(t.Context(), "terraform", "1.5.7", io.Discard); err != nil || p.From != s.URL || s.asked.Load() != 2 {
-		t.Errorf("later: %+v, %v, %d downloads", p, err, s.asked.Load())
+	again := cache(s, dir) // as another process later
+	if p, err := again.Get(t.Context(), "terraform", "1.5.7", io.Discard); err != nil || p.From != s.URL || s.Asked.Load() != 2 {
+		t.Errorf("later: %+v, %v, %d downloads", p, err, s.Asked.Load())
 	}
 	if got, err := again.Resolve(t.Context(), "terraform", wanted(t, "")); err != nil || got != "1.5.7" {
 		t.Errorf("what is here comes before what is newer: %s, %v", got, err)
@@ -270,8 +104,7 @@ func TestVersionsAreFoundThenDownloadedAndKept(t *testing.T) {
 func TestWhatIsNotAsItWasSignedIsNotKept(t *testing.T) {
 	t.Parallel()
 	platform := runtime.GOOS + "_" + runtime.GOARCH
-	v := versions()
-	s, other := newSite(t, v[0], v[1]), newSite(t, nil, nil)
+	s, other := site(t), toolchaintest.New(t, nil, nil)
 	for _, x := range []struct{ what, name, version, wrong string }{
 		{"Terraform's archive", "terraform", "1.9.8", "terraform_1.9.8_" + platform + ".zip"},
 		{"Terraform's checksums", "terraform", "1.9.8", "terraform_1.9.8_SHA256SUMS"},
@@ -282,12 +115,10 @@ func TestWhatIsNotAsItWasSignedIsNotKept(t *testing.T) {
 		{"OpenTofu, signed by another", "tofu", "1.11.5", ""},
 	} {
 		dir := t.TempDir()
-		s.lock.Lock()
-		s.wrong = map[string]bool{x.wrong: true}
-		s.lock.Unlock()
-		c := s.cache(dir, func(o *toolchain.Options) {
+		s.Wrong(x.wrong)
+		c := cache(s, dir, func(o *toolchain.Options) {
 			if x.wrong == "" {
-				o.TerraformKey, o.OpenTofuKey = other.terraformKey, other.tofuKey
+				o.TerraformKey, o.OpenTofuKey = other.TerraformKey, other.OpenTofuKey
 			}
 		})
 		p, err := c.Get(t.Context(), x.name, x.version, io.Discard)
@@ -304,26 +135,25 @@ func TestWhatIsNotAsItWasSignedIsNotKept(t *testing.T) {
 // TestWhatWasChangedSinceIsRemoved: a program that somebody has changed is not run; it is downloaded again.
 func TestWhatWasChangedSinceIsRemoved(t *testing.T) {
 	t.Parallel()
-	v := versions()
-	s := newSite(t, v[0], v[1])
+	s := site(t)
 	dir := t.TempDir()
-	p, err := s.cache(dir).Get(t.Context(), "tofu", "1.11.1", io.Discard)
+	p, err := cache(s, dir).Get(t.Context(), "tofu", "1.11.1", io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	damage := func() {
 		t.Helper()
-		if err := os.WriteFile(p.Path, program(toolchain.OpenTofu, "6.6.6"), 0o755); err != nil {
+		if err := os.WriteFile(p.Path, toolchaintest.Program(toolchain.OpenTofu, "6.6.6"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	damage()
 	var log bytes.Buffer
-	got, err := s.cache(dir).Get(t.Context(), "tofu", "1.11.1", &log)
+	got, err := cache(s, dir).Get(t.Context(), "tofu", "1.11.1", &log)
 	if err != nil || toolchain.Says(t.Context(), got.Path) != "OpenTofu v1.11.1" || !strings.Contains(log.String(), "was changed since it was kept") {
 		t.Errorf("%+v, %v, %s", got, err, log.String())
 	}
-	c := s.cache(dir, func(o *toolchain.Options) { o.Download = false })
+	c := cache(s, dir, func(o *toolchain.Options) { o.Download = false })
 	if _, err := c.Get(t.Context(), "tofu", "1.11.1", io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -344,10 +174,9 @@ func TestWhatWasChangedSinceIsRemoved(t *testing.T) {
 // TestAVersionIsDownloadedOnce by two caches of one folder, as two servers have, which many ask at the same time.
 func TestAVersionIsDownloadedOnce(t *testing.T) {
 	t.Parallel()
-	v := versions()
-	s := newSite(t, v[0], v[1])
+	s := site(t)
 	dir := t.TempDir()
-	caches := []*toolchain.Cache{s.cache(dir), s.cache(dir)}
+	caches := []*toolchain.Cache{cache(s, dir), cache(s, dir)}
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
@@ -358,26 +187,25 @@ func TestAVersionIsDownloadedOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := s.asked.Load(); n != 1 {
+	if n := s.Asked.Load(); n != 1 {
 		t.Errorf("it was downloaded %d times", n)
 	}
 }
 
 func TestWhatWasUsedLongestAgoGoes(t *testing.T) {
 	t.Parallel()
-	v := versions()
-	s := newSite(t, v[0], v[1])
+	s := site(t)
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	c := s.cache(dir, func(o *toolchain.Options) {
-		o.Room = int64(len(program(toolchain.Terraform, "1.9.0"))) * 5 / 2
+	c := cache(s, dir, func(o *toolchain.Options) {
+		o.Room = int64(len(toolchaintest.Program(toolchain.Terraform, "1.9.0"))) * 5 / 2
 		o.Now = func() time.Time { now = now.Add(time.Minute); return now }
 	})
 	carried := filepath.Join(dir, "tofu", "1.0.0", "tofu")
 	if err := os.MkdirAll(filepath.Dir(carried), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(carried, program(toolchain.OpenTofu, "1.0.0"), 0o755); err != nil {
+	if err := os.WriteFile(carried, toolchaintest.Program(toolchain.OpenTofu, "1.0.0"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, version := range []string{"1.5.7", "1.9.0", "1.5.7", "1.9.8"} {
@@ -418,10 +246,9 @@ func TestWhoDownloadsNothingSaysWhy(t *testing.T) {
 // TestALastListCounts when the site is away.
 func TestALastListCounts(t *testing.T) {
 	t.Parallel()
-	v := versions()
-	s := newSite(t, v[0], v[1])
+	s := site(t)
 	now := time.Now()
-	c := s.cache(t.TempDir(), func(o *toolchain.Options) { o.Now = func() time.Time { return now } })
+	c := cache(s, t.TempDir(), func(o *toolchain.Options) { o.Now = func() time.Time { return now } })
 	before, err := c.Available(t.Context(), "terraform")
 	if err != nil || strings.Join(before, " ") != "1.11.4 1.9.8 1.9.0 1.5.7" {
 		t.Fatalf("%v, %v", before, err)
