@@ -135,7 +135,7 @@ func engineDownload() *cobra.Command {
 signature. VERSION is a version, a constraint such as "~> 1.9", or latest. A version that is there already is
 verified again, and nothing is downloaded. From 1.6 on, Terraform's licence is the BUSL.
 
-Exit codes: 0 it is there, 1 it can't be had, 2 wrong options.`
+Exit codes: 0 it is there, 1 it could not be brought, 2 wrong options, 5 there is no such version.`
 	c.Example = "  roadbed engine download tofu 1.11.5 --data ./roadbed-data"
 	return c
 }

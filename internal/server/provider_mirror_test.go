@@ -226,7 +226,7 @@ func TestTheMirrorIsForWhoMayRead(t *testing.T) {
 			{"rita", "registry.opentofu.org/hashicorp/none/index.json", http.StatusNotFound, ""},
 			{"rita", "elsewhere.example/hashicorp/time/index.json", http.StatusNotFound, "may not ask elsewhere.example"},
 			{"rita", time + "9.9.9.json", http.StatusNotFound, ""}, {"rita", time + "x.zip", http.StatusNotFound, ""},
-			{"rita", "registry.opentofu.org/..%2f..%2f/x/index.json", http.StatusNotFound, ""}, {"rita", time + "..%2f..%2frecords%2fx.json", http.StatusNotFound, ""},
+			{"rita", "registry.opentofu.org/hashicorp%5c..%5cx/time/index.json", http.StatusNotFound, ""}, {"rita", time + "..%5c..%5crecords%5cx.json", http.StatusNotFound, ""},
 			{"rita", "registry.opentofu.org/hashicorp/local/" + archive, http.StatusNotFound, ""},
 		} {
 			if status, body := get(c.who, c.path); status != c.status || !strings.Contains(body, c.want) {
@@ -261,7 +261,7 @@ func TestManyInitsAtOnce(t *testing.T) {
 			g := groundAt(t, "http://"+address, o.AdminToken)
 			shared := filepath.Join(o.Data, "providers", "unpacked")
 			_, port, _ := strings.Cut(address, ":")
-			init := func(configuration string) string {
+			initialize := func(configuration string) string {
 				dir := t.TempDir()
 				write(t, filepath.Join(dir, "main.tf"), timeInfra)
 				write(t, filepath.Join(dir, "cli.rc"), configuration)
@@ -289,7 +289,7 @@ func TestManyInitsAtOnce(t *testing.T) {
 					if i%2 == 1 {
 						configuration = begin + link + network + "}\n"
 					}
-					locks[i] = init(configuration)
+					locks[i] = initialize(configuration)
 				})
 			}
 			all.Wait()

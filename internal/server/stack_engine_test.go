@@ -10,8 +10,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
-// said gives what the first step of a run says that its engine is.
-func said(r client.RunDetail) string {
+// engineSaid gives what the first step of a run says that its engine is.
+func engineSaid(r client.RunDetail) string {
 	for _, s := range r.Steps {
 		if is := s.Outputs[stack.OutputEngine]; is != "" {
 			return is
@@ -39,8 +39,8 @@ func TestStacksChooseTheirEngines(t *testing.T) {
 		id := g.stackRun("net", "")
 		r := g.rests(id)
 		g.wantRun(r, "unconfirmed", "1 to create")
-		if said(r) != own || !strings.Contains(g.log(id, "plan"), "roadbed: "+own+"\n") {
-			t.Errorf("a stack that asks for nothing is planned by %q, want %q", said(r), own)
+		if engineSaid(r) != own || !strings.Contains(g.log(id, "plan"), "roadbed: "+own+"\n") {
+			t.Errorf("a stack that asks for nothing is planned by %q, want %q", engineSaid(r), own)
 		}
 
 		// What the machine has is found by its name and version.
@@ -50,8 +50,8 @@ func TestStacksChooseTheirEngines(t *testing.T) {
 			g.apply(stackDocument(name, fmt.Sprintf("  engine: {name: %s, version: %q}\n", p.Name, p.Version)))
 			r := g.rests(g.stackRun(name, commit))
 			g.wantRun(r, "unconfirmed", "1 to create")
-			if said(r) != p.String() {
-				t.Errorf("%s is planned by %q", p, said(r))
+			if engineSaid(r) != p.String() {
+				t.Errorf("%s is planned by %q", p, engineSaid(r))
 			}
 			if _, err := g.act("bob", r.ID, "confirm"); err != nil {
 				t.Fatal(err)

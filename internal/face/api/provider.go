@@ -23,8 +23,8 @@ func (a *API) providerRoutes() {
 	register(a, operation("removeProvider", http.MethodDelete, one, "providers", "Take a package of a provider out of the mirror"), a.removeProvider)
 }
 
-// providerPath names a package.
-type providerPath struct {
+// ProviderPath names a package of a provider.
+type ProviderPath struct {
 	Host      string `path:"host" maxLength:"253" example:"registry.opentofu.org"`
 	Namespace string `path:"namespace" maxLength:"64" example:"hashicorp"`
 	Type      string `path:"type" maxLength:"64" example:"time"`
@@ -32,7 +32,7 @@ type providerPath struct {
 	Platform  string `path:"platform" maxLength:"41" example:"linux_amd64"`
 }
 
-func (p providerPath) read() provider.Package {
+func (p ProviderPath) read() provider.Package {
 	return provider.Package{Name: provider.Name{Host: p.Host, Namespace: p.Namespace, Type: p.Type}, Version: p.Version, Platform: p.Platform}
 }
 
@@ -48,7 +48,7 @@ func (a *API) listMirroredProviders(ctx context.Context, in *Paging) (*body[List
 }
 
 type addProviderInput struct {
-	providerPath
+	ProviderPath
 	archive io.Reader
 }
 
@@ -67,6 +67,6 @@ func (a *API) addProvider(ctx context.Context, in *addProviderInput) (*body[clie
 	return answer(wireProvider(k)), nil
 }
 
-func (a *API) removeProvider(ctx context.Context, in *providerPath) (*struct{}, error) {
+func (a *API) removeProvider(ctx context.Context, in *ProviderPath) (*struct{}, error) {
 	return nil, a.Mirror.Remove(ctx, in.read())
 }

@@ -17,10 +17,10 @@ import (
 )
 
 func (s *state) mirror() *cobra.Command {
-	return group("mirror", "Providers that the server keeps for engines", s.mirrorList(), s.mirrorAdd(), s.mirrorRemove())
+	return group("mirror", "Providers that the server keeps for engines", s.providerList(), s.providerAdd(), s.providerRemove())
 }
 
-func (s *state) mirrorList() *cobra.Command {
+func (s *state) providerList() *cobra.Command {
 	return listing(s, "list", "Packages that the mirror has", cobra.NoArgs, whole, func([]string) (list[client.MirroredProvider], error) {
 		return list[client.MirroredProvider]{
 			path: "/providers", head: "PROVIDER\tVERSION\tPLATFORM\tMIB\tFROM\tKEPT",
@@ -72,7 +72,7 @@ func providersBelow(root string) (found []providerFile, err error) {
 	return found, err
 }
 
-func (s *state) mirrorAdd() *cobra.Command {
+func (s *state) providerAdd() *cobra.Command {
 	var source string
 	c := s.verb("add FILE|FOLDER...", "Add packages of providers", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		var all []providerFile
@@ -128,7 +128,7 @@ package that is there is left as it is; another archive of it is refused.` + exi
 	return c
 }
 
-func (s *state) mirrorRemove() *cobra.Command {
+func (s *state) providerRemove() *cobra.Command {
 	c := s.verb("remove HOST/NAMESPACE/TYPE VERSION [PLATFORM...]", "Take packages of a provider away", cobra.MinimumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
 		all, err := client.All[client.MirroredProvider](c.Context(), api, "/providers", nil)
 		if err != nil {
@@ -145,7 +145,7 @@ func (s *state) mirrorRemove() *cobra.Command {
 			removed++
 		}
 		if removed == 0 {
-			return fmt.Errorf("the mirror has no such package; roadbed mirror list tells what it has")
+			return errors.New("the mirror has no such package; roadbed mirror list tells what it has")
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "removed %d\n", removed)
 		return nil

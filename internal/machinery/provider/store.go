@@ -213,7 +213,7 @@ func (s *Store) Open(ctx context.Context, p Package) (*os.File, Record, error) {
 		return nil, Record{}, fault.Errorf(fault.NotFound, "%w", err)
 	}
 	for {
-		r, err := s.recordOf(p)
+		r, err := s.known(p, true)
 		if err == nil {
 			f, err := os.Open(s.archive(p))
 			if err == nil {
@@ -251,17 +251,24 @@ func (s *Store) readRecord(p Package) (r Record, err error) {
 }
 
 // recordOf gives what is known of a package that is kept; NotFound when it is not. One that was put there by hand is looked
-// at first, and so is one whose file has changed: it is removed where it was fetched, and refused else.
-func (s *Store) recordOf(p Package) (Record, error) {
+// at first, and so is one whose file has changed since it was: see look.
+func (s *Store) recordOf(p Package) (Record, error) { return s.known(p, false) }
+
+// known is recordOf; with verify a package is looked at once in each life of the process, whatever its record says.
+func (s *Store) known(p Package, verify bool) (Record, error) {
 	file := s.archive(p)
 	info, err := os.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {
 		return Record{}, fault.Errorf(fault.NotFound, "the mirror has no %s", p)
 	}
 	s.lock.Lock()
-	r, known := s.records[file]
+	r, right := s.records[file]
 	s.lock.Unlock()
-	if known && r.Size == info.Size() && r.Time.Equal(info.ModTime()) {
+	if !right && !verify {
+		r, err = s.readRecord(p)
+		right = err == nil
+	}
+	if right && r.Size == info.Size() && r.Time.Equal(info.ModTime()) {
 		return r, nil
 	}
 	v, err, _ := s.flights.Do("look "+file, func() (any, error) { return s.look(p, info) })
@@ -271,7 +278,7 @@ func (s *Store) recordOf(p Package) (Record, error) {
 	return v.(Record), nil
 }
 
-// look hashes a package once in a life of the process.
+// look hashes a package. One that is not as its record says is removed where it was fetched, and refused else.
 func (s *Store) look(p Package, info fs.FileInfo) (Record, error) {
 	file := s.archive(p)
 	sum, err := hashFile(file)

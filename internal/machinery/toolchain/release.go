@@ -50,14 +50,20 @@ const TerraformReleases = "https://releases.hashicorp.com"
 //go:embed hashicorp.asc
 var hashicorpKey string
 
-// keptFor is how long a list of versions counts as the newest.
-const keptFor = time.Hour
+// How long a list of versions counts as the newest, and that it could not be read.
+const (
+	keptFor = time.Hour
+	awayFor = time.Minute
+)
 
 // list is what a releases' site has told last.
 type list struct {
 	From     string    `json:"from"`
 	At       time.Time `json:"at"`
 	Versions []string  `json:"versions"` // with a build for this platform, the newest first
+
+	tried time.Time // when it could not be read last
+	away  error
 }
 
 // Available gives the versions of a program that can be downloaded, the newest first. A list that is an hour old at most
@@ -77,29 +83,39 @@ func (c *Cache) Available(ctx context.Context, name string) ([]string, error) {
 		}
 	}
 	from := c.site(name)
-	known = known && l.From == from
-	if known && c.Now().Sub(l.At) < keptFor {
+	known = known && l.From == from && l.Versions != nil
+	if known && (c.Now().Sub(l.At) < keptFor || c.Now().Sub(l.tried) < awayFor) {
 		return l.Versions, nil
+	}
+	if l.away != nil && c.Now().Sub(l.tried) < awayFor {
+		return nil, l.away
 	}
 	ctx, stop := context.WithTimeout(ctx, listing)
 	defer stop()
 	versions, err := c.list(ctx, name)
 	if err != nil {
+		err = fault.Errorf(fault.Unavailable, "read which versions of %s there are at %s: %w", Title(name), from, err)
+		l.tried, l.away = c.Now(), err
+		c.remember(name, l)
 		if known {
 			c.Log.Warn("the list of an engine's versions can't be read; the last one counts", "name", name, "from", from, "error", err)
 			return l.Versions, nil
 		}
-		return nil, fault.Errorf(fault.Unavailable, "read which versions of %s there are at %s: %w", Title(name), from, err)
+		return nil, err
 	}
 	Sort(versions)
 	l = list{From: from, At: c.Now().UTC(), Versions: versions}
-	c.lock.Lock()
-	c.lists[name] = l
-	c.lock.Unlock()
+	c.remember(name, l)
 	if data, err := json.Marshal(l); err == nil && os.MkdirAll(filepath.Dir(file), 0o755) == nil {
 		_ = writeWhole(file, data) // it is asked for again
 	}
 	return versions, nil
+}
+
+func (c *Cache) remember(name string, l list) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.lists[name] = l
 }
 
 // site gives from where a program is downloaded.
