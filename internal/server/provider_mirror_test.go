@@ -17,7 +17,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
-	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
+	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/machinery/provider/providertest"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -45,9 +45,9 @@ func timeRegistry(t *testing.T, program []byte) *providertest.Registry {
 	t.Helper()
 	r := providertest.New(t)
 	archive := providertest.Archive(t, "time", timeVersion, program, map[string]string{"LICENSE": "MPL-2.0\n"})
-	r.Add("hashicorp/time", timeVersion, provider.Here(), archive)
+	r.Add("hashicorp/time", timeVersion, packages.Here(), archive)
 	r.Add("hashicorp/time", timeVersion, "darwin_arm64", providertest.Archive(t, "time", timeVersion, []byte("of another system"), nil))
-	r.Add("hashicorp/time", "0.13.0", provider.Here(), archive)
+	r.Add("hashicorp/time", "0.13.0", packages.Here(), archive)
 	return r
 }
 
@@ -105,15 +105,15 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 			g.wantRun(until(t, g.admin, run.ID, ended), "finished", "applied")
 			// A lock file of another system has no hash for what is shared; the archive is taken then.
 			host := map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}[p.Name]
-			n, err := provider.ParseName(host + "/hashicorp/time")
+			n, err := packages.ParseName(host + "/hashicorp/time")
 			if err != nil {
 				t.Fatal(err)
 			}
 			all, err := g.house.Mirror.Store.Archives(t.Context(), n, timeVersion)
-			if err != nil || len(all[provider.Here()]) != 2 {
+			if err != nil || len(all[packages.Here()]) != 2 {
 				t.Fatalf("%v, %v", all, err)
 			}
-			zh := all[provider.Here()][1]
+			zh := all[packages.Here()][1]
 			lock := fmt.Sprintf("provider %q {\n  version = %q\n  hashes = [\n    \"h1:%s=\",\n    %q,\n  ]\n}\n", n, timeVersion, strings.Repeat("A", 43), zh)
 			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lock})
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")
@@ -141,7 +141,7 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 			t.Errorf("it says:\n%s", log)
 		}
 		host := map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}[p.Name]
-		path := "/providers/" + host + "/hashicorp/time/" + timeVersion + "/" + provider.Here()
+		path := "/providers/" + host + "/hashicorp/time/" + timeVersion + "/" + packages.Here()
 		archive := providertest.Archive(t, "time", timeVersion, program, nil)
 		add := func(who string, content []byte) error {
 			raw := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }}
@@ -213,7 +213,7 @@ func TestTheMirrorIsForWhoMayRead(t *testing.T) {
 			return answer.StatusCode, string(body)
 		}
 		const time = "registry.opentofu.org/hashicorp/time/"
-		archive := "terraform-provider-time_" + timeVersion + "_" + provider.Here() + ".zip"
+		archive := "terraform-provider-time_" + timeVersion + "_" + packages.Here() + ".zip"
 		for _, c := range []struct {
 			who, path string
 			status    int
@@ -240,7 +240,7 @@ func TestTheMirrorIsForWhoMayRead(t *testing.T) {
 				Hashes []string
 			}
 		}
-		if err := json.Unmarshal([]byte(body), &version); err != nil || len(version.Archives) != 2 || len(version.Archives[provider.Here()].Hashes) != 2 || len(version.Archives["darwin_arm64"].Hashes) != 1 {
+		if err := json.Unmarshal([]byte(body), &version); err != nil || len(version.Archives) != 2 || len(version.Archives[packages.Here()].Hashes) != 2 || len(version.Archives["darwin_arm64"].Hashes) != 1 {
 			t.Errorf("%+v, %v", version, err)
 		}
 	})

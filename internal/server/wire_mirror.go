@@ -12,7 +12,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/listen"
-	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
+	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -41,7 +41,7 @@ func (o Options) checkProviders() error {
 		return fault.Errorf(fault.Invalid, "provider-mirror: %q is none of off, on and only", o.ProviderMirror)
 	}
 	for _, host := range o.providerHosts() {
-		if !provider.ValidHost(host) {
+		if !packages.ValidHost(host) {
 			return fault.Errorf(fault.Invalid, "provider-hosts: %q is not the name of a registry's host, such as registry.opentofu.org", host)
 		}
 	}
@@ -58,14 +58,14 @@ func (o Options) checkProviders() error {
 
 // wireMirror opens the mirror. What is off is fetched by nobody; what was added can be read all the same.
 func (h *House) wireMirror() (*mirror.Service, error) {
-	o := provider.Options{Dir: h.path("providers"), Room: int64(h.Options.ProviderSpace) << 30, HTTP: h.Outbound.Transport(), Now: time.Now, Log: h.Log}
+	o := packages.Options{Dir: h.path("providers"), Room: int64(h.Options.ProviderSpace) << 30, HTTP: h.Outbound.Transport(), Now: time.Now, Log: h.Log}
 	if h.Options.releases.http != nil {
 		o.HTTP = h.Options.releases.http
 	}
 	if h.Options.ProviderMirror == mirrorOn {
 		o.Upstreams = h.Options.providerHosts()
 	}
-	store, err := provider.Open(o)
+	store, err := packages.Open(o)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (p providers) Mirrors() (on, only bool, hosts []string) {
 }
 
 func (p providers) Hash(name, version string) string {
-	n, err := provider.ParseName(name)
+	n, err := packages.ParseName(name)
 	if err != nil {
 		return ""
 	}

@@ -140,6 +140,9 @@ func (s *Site) opentofu(t testing.TB, versions []string) {
 	if s.OpenTofuKey, err = key.GetArmoredPublicKey(); err != nil {
 		t.Fatal(err)
 	}
+	if len(versions) == 0 {
+		return
+	}
 	dir := t.TempDir()
 	storage, err := tofudl.NewFilesystemStorage(dir)
 	if err != nil {
