@@ -6,6 +6,7 @@ GO ?= go
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
 TOFU_VERSION := 1.12.6
 GITEA_VERSION := 1.27.3
+TIME_VERSION := 0.14.2
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/builtinit
@@ -19,7 +20,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea clean
+.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea provider clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -65,6 +66,14 @@ $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
 	@echo "building OpenTofu $(TOFU_VERSION) from its module; this takes some minutes, once"
 	mkdir -p $(@D)
 	cd tools/tofu && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@.part github.com/opentofu/opentofu/cmd/tofu
+	mv $@.part $@
+
+provider: $(CACHE)/provider-time-$(TIME_VERSION)/terraform-provider-time ## a real provider for the tests, built from its module (about a CPU minute, once)
+
+$(CACHE)/provider-time-$(TIME_VERSION)/terraform-provider-time:
+	@echo "building terraform-provider-time $(TIME_VERSION) from its module, once"
+	mkdir -p $(@D)
+	cd tools/provider && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@.part github.com/hashicorp/terraform-provider-time
 	mv $@.part $@
 
 gitea: $(CACHE)/gitea-$(GITEA_VERSION)/gitea ## a real forge for the tests, built from its module (about 4 CPU minutes, once)

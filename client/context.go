@@ -77,6 +77,7 @@ type StackEnvironment struct {
 	Hooks     []SetHook      `json:"hooks" doc:"In the order in which they run."`
 	Path      string         `json:"path" doc:"The folder within the repository."`
 	File      string         `json:"file,omitempty" doc:"The file of the repository that says how its stacks run, if it has one."`
+	Engine    StackEngine    `json:"engine" doc:"Which engine runs would use now."`
 	Wrong     string         `json:"wrong,omitempty" doc:"Why a run would fail before it plans."`
 	Warnings  []string       `json:"warnings,omitempty"`
 }

@@ -20,11 +20,12 @@ func TestTheVerbEngineFindsOneOrSaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
+	verb := []string{"roadbed", "engine"}
 	ask := func(configured string) (program, problem string, code int) {
 		t.Helper()
 		var out, problems bytes.Buffer
 		c := exec.CommandContext(t.Context(), self)
-		c.Args = []string{"roadbed", "engine"} // by this name, this binary is the whole program
+		c.Args = verb // by this name, this binary is the whole program
 		c.Env = append(os.Environ(), "PATH="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "HTTPS_PROXY=http://127.0.0.1:1", "ROADBED_ENGINE="+configured)
 		c.Stdout, c.Stderr = &out, &problems
 		_ = c.Run() // its exit code is given
@@ -54,5 +55,31 @@ func TestTheVerbEngineFindsOneOrSaysWhatToDo(t *testing.T) {
 	}
 	if program, problem, code := ask(dir); code != 1 || program != "" || !strings.Contains(problem, "the configured engine can't be used") {
 		t.Errorf("a folder that is configured: %q, %q, %d", program, problem, code)
+	}
+	// Versions that stacks may ask for are in the data folder.
+	data := filepath.Join(dir, "data")
+	carried := filepath.Join(data, "tools", "engines", "tofu", "1.11.5", "tofu")
+	if err := os.MkdirAll(filepath.Dir(carried), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(carried, []byte("#!/bin/sh\necho OpenTofu v1.11.5\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		args          string
+		said, problem string
+		code          int
+	}{
+		{"list", carried, "", 0},
+		{"list --available", "tofu: read which versions of OpenTofu there are", "", 0},
+		{"download tofu 1.11.5", carried, "", 0},
+		{"download opentofu ~>1.11.0", carried, "", 0},
+		{"download tofu 1.11.4", "", "there is no OpenTofu 1.11.4 here: this server has 1.11.5", 5},
+		{"download tofu newest", "", "no constraint of versions", 2},
+	} {
+		verb = append([]string{"roadbed", "engine"}, append(strings.Fields(x.args), "--data", data)...)
+		if said, problem, code := ask(""); code != x.code || !strings.Contains(said, x.said) || !strings.Contains(problem, x.problem) {
+			t.Errorf("%s: %q, %q, %d", x.args, said, problem, code)
+		}
 	}
 }

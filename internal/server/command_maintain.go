@@ -117,7 +117,7 @@ func doctorCommand(version string) *cobra.Command {
 		} else {
 			fmt.Fprintf(out, "git          %s\n", program)
 		}
-		program, err := stack.FindEngine(o.Engine, filepath.Join(o.Data, "tools"), stack.BuiltEngine())
+		program, err := stack.FindEngine(o.Engine, engineFolders(filepath.Join(o.Data, "tools"))...)
 		switch {
 		case err != nil:
 			fmt.Fprintf(out, "engine       %s\n", fault.Message(err))

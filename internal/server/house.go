@@ -42,6 +42,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/insight"
+	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
@@ -96,6 +97,7 @@ type House struct {
 	Insight   *insight.Service
 
 	Directories *directory.Service
+	Mirror      *mirror.Service
 
 	API    *api.API
 	engine *engine
@@ -264,12 +266,16 @@ func (h *House) core() (err error) {
 }
 
 func (h *House) products() error {
+	var err error
+	if h.Mirror, err = h.wireMirror(); err != nil {
+		return err
+	}
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
 		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
+		Engines: h.engine, Providers: providers{h},
 	})
 	h.Workflows = h.wireWorkflow()
-	var err error
 	if h.Scaffold, err = h.wireScaffold(); err != nil {
 		return fault.Wrap(err, "prepare golden paths")
 	}
@@ -310,7 +316,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Pools: h.Pools, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

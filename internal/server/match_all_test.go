@@ -258,6 +258,7 @@ var unheld = map[string]string{
 	"star": "the caller's own", "unstar": "the caller's own", "signOut": "the caller's own", "signOutEverywhere": "it ends what there is, whatever it is",
 	"revokeToken": "a token never changes", "revokePoolToken": "a token never changes", "deleteMachine": "a machine never changes",
 	"setMetric": "what was measured last holds", "removeMetric": "what was measured last holds", "pushFindings": "what was found last holds",
+	"addProvider": "a package never changes; another one is refused", "removeProvider": "a package never changes",
 	"setCheck": "what is said last of a check holds", "autoMergeProposal": "the whole of what it says is one word",
 	"editProposalComment": "only its author changes it", "settleProposalTalk": "the whole of what it says is yes or no",
 }

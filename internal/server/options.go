@@ -37,6 +37,14 @@ type Options struct {
 	AdminToken string
 	Engine     string
 	Download   bool
+
+	OpenTofuReleases  string // addresses
+	TerraformReleases string
+	ProviderMirror    string // see the words below
+	ProviderHosts     string
+	ProviderSpace     int // GiB
+	releases          releases
+
 	Workers    int
 	StepMemory int // GiB
 	PushLimit  int // MiB, and so are those below
@@ -96,6 +104,13 @@ func table() []option {
 	add("tls-key", "`file` with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "`program` that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
 	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
+	add("opentofu-releases", "`address` of a mirror of OpenTofu's releases: api.json, and vVERSION/ with its files; empty for OpenTofu's own")(text(func(o *Options) *string { return &o.OpenTofuReleases }))
+	add("terraform-releases", "`address` of Terraform's releases, https://releases.hashicorp.com or a mirror of it, for stacks that ask for Terraform; empty to download none (from 1.6 on, its licence is the BUSL)")(text(func(o *Options) *string { return &o.TerraformReleases }))
+	add("provider-mirror", "`word`; off: engines ask registries for providers; on: they ask this server, which fetches and keeps them; only: they get nothing but what was added here")(text(func(o *Options) *string { return &o.ProviderMirror }))
+	add("provider-hosts", "`hosts`, with commas, of registries from which the provider mirror fetches")(text(func(o *Options) *string { return &o.ProviderHosts }))
+	add("provider-space", "most disk that providers which the mirror fetched take, in `GiB`; those that were asked for last are kept")(
+		func(o *Options, v string) (err error) { o.ProviderSpace, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.ProviderSpace) })
 	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
 	add("isolation", "`word`; require: start only where steps and applications are isolated; prefer: also without; empty for require, with --dev prefer")(text(func(o *Options) *string { return &o.Isolation }))
 	add("log-level", "`level`: debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
@@ -148,10 +163,18 @@ const (
 	preferIsolation  = "prefer"
 )
 
+// What --provider-mirror may be.
+const (
+	mirrorOff  = "off"
+	mirrorOn   = "on"
+	mirrorOnly = "only"
+)
+
 // Defaults are the options that nobody set.
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
-		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10}
+		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10,
+		ProviderMirror: mirrorOff, ProviderHosts: "registry.opentofu.org,registry.terraform.io", ProviderSpace: 20}
 }
 
 // limits are what repositories take.
@@ -278,6 +301,9 @@ func (o Options) complete() (Options, error) {
 		return o, err
 	}
 	if _, err := o.guard(); err != nil {
+		return o, err
+	}
+	if err := o.checkProviders(); err != nil {
 		return o, err
 	}
 	if (o.TLSCert == "") != (o.TLSKey == "") {

@@ -94,6 +94,9 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if door, err = h.secureDoor(door); err != nil {
+		t.Fatal(err)
+	}
 	inside := &httptest.Server{Listener: door, Config: &http.Server{Handler: h.DoorHandler()}}
 	inside.Start()
 	t.Cleanup(func() {

@@ -21,6 +21,7 @@ import (
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	hooksface "github.com/roadbed-dev/roadbed/internal/face/api/hooks"
 	ociface "github.com/roadbed-dev/roadbed/internal/face/api/oci"
+	providersface "github.com/roadbed-dev/roadbed/internal/face/api/providers"
 	scimface "github.com/roadbed-dev/roadbed/internal/face/api/scim"
 	"github.com/roadbed-dev/roadbed/internal/face/api/state"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -66,6 +67,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	})
 	mux.Handle(backstageface.Prefix+"/", backstageface.New(h.Catalog, h.Repositories, h.Identity.Authenticate, h.baseURL(), h.Log))
 	mux.Handle(backstageface.SearchPrefix+"/", backstageface.NewSearch(h.Search, h.Identity.Authenticate, h.Log))
+	mux.Handle(providersface.Prefix, h.API.WithOrigin(h.API.Authenticate(providersface.New(h.Mirror, api.HTTPStatus, h.Log))))
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }
@@ -193,6 +195,9 @@ func (h *House) ServeDoor(ctx context.Context) error {
 		return fault.Errorf(fault.Unavailable, "open the door: %w", err)
 	}
 	defer os.Remove(filepath.Dir(h.door())) // of which there may be many beside other temporary files
+	if door, err = h.secureDoor(door); err != nil {
+		return err
+	}
 	return h.serve(ctx, door, h.DoorHandler())
 }
 

@@ -2,30 +2,85 @@ package server
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os/exec"
-	"strings"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// engine is the program that plans and applies, as soon as there is one.
+// engine is the program that plans and applies what asks for no other, as soon as there is one, and where those are that
+// stacks ask for.
 type engine struct {
-	dir      string // where a download goes
+	dir      string // of tools in the data folder, which is shown to steps until there is a program
+	cache    *toolchain.Cache
 	download bool
 	program  atomic.Pointer[string]
-	is       func() string // what the program says that it is; see product
+	is       func() string // what the program says that it is
 	log      *slog.Logger
 }
 
+// engineFolders are those in which an engine of the usual version may be: of a data folder's tools, "" for none, and of
+// the user.
+func engineFolders(tools string) (folders []string) {
+	usual := filepath.Join(toolchain.OpenTofu, stack.EngineVersion)
+	if tools != "" {
+		folders = append(folders, tools, filepath.Join(tools, "engines", usual))
+	}
+	folders = append(folders, stack.BuiltEngine())
+	if own := stack.OwnEngines(); own != "" {
+		folders = append(folders, filepath.Join(own, usual))
+	}
+	return folders
+}
+
+// toolchainOf gives where a server keeps engines. Programs that the machine has count too: what is configured, those on the
+// PATH, and those that were built or downloaded for its user.
+func toolchainOf(o Options, tools string, log *slog.Logger) *toolchain.Cache {
+	var found []string
+	add := func(path string) {
+		if path == "" {
+			return
+		}
+		if path, err := filepath.Abs(path); err == nil {
+			found = append(found, path)
+		}
+	}
+	add(o.Engine)
+	for _, name := range toolchain.Names() {
+		if path, err := exec.LookPath(name); err == nil {
+			add(path)
+		}
+	}
+	add(filepath.Join(tools, toolchain.OpenTofu))
+	if built := stack.BuiltEngine(); built != "" {
+		add(filepath.Join(built, toolchain.OpenTofu))
+	}
+	if own := stack.OwnEngines(); own != "" {
+		for _, name := range toolchain.Names() {
+			all, _ := filepath.Glob(filepath.Join(own, name, "*", name)) // the pattern is right
+			for _, path := range all {
+				add(path)
+			}
+		}
+	}
+	return toolchain.New(toolchain.Options{
+		Dir: filepath.Join(tools, "engines"), Found: found, Download: o.Download, OpenTofu: o.OpenTofuReleases, Terraform: o.TerraformReleases,
+		OpenTofuKey: o.releases.openTofuKey, TerraformKey: o.releases.terraformKey, HTTP: o.releases.http, Log: log,
+	})
+}
+
 func findEngine(o Options, dir string, log *slog.Logger) *engine {
-	e := &engine{dir: dir, download: o.Download, log: log, is: func() string { return downloaded }}
-	program, err := stack.FindEngine(o.Engine, dir, stack.BuiltEngine())
+	e := &engine{dir: dir, cache: toolchainOf(o, dir, log), download: o.Download, log: log, is: func() string { return downloaded }}
+	program, err := stack.FindEngine(o.Engine, engineFolders(dir)...)
 	if err != nil {
 		log.Error("stacks have no engine", "error", err)
 		e.download = false // what was configured is meant
@@ -33,36 +88,41 @@ func findEngine(o Options, dir string, log *slog.Logger) *engine {
 	if program != "" {
 		e.program.Store(&program)
 		told := make(chan string, 1)
-		go func() { told <- product(program) }() // while the server starts; tool waits for it
+		go func() { told <- e.told(program) }() // while the server starts; tool waits for it
 		e.is = sync.OnceValue(func() string { return <-told })
 	}
 	return e
 }
 
+// told gives what a program says that it is. One that was downloaded is looked at first: it has to be as it was kept.
+func (e *engine) told(program string) string {
+	if program == e.cache.Path(toolchain.OpenTofu, stack.EngineVersion) {
+		if _, err := e.cache.Get(context.Background(), toolchain.OpenTofu, stack.EngineVersion, io.Discard); err != nil {
+			e.log.Error("the engine that was downloaded can't be used", "error", err)
+		}
+	}
+	return toolchain.Says(context.Background(), program)
+}
+
 // downloaded is what the engine is where there was none.
 const downloaded = "OpenTofu v" + stack.EngineVersion
-
-// product gives what a program says it is, such as "OpenTofu v1.12.6"; "" when it does not tell.
-func product(program string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	c := exec.CommandContext(ctx, program, "version")
-	c.Dir = "/"
-	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin", "CHECKPOINT_DISABLE=1"}
-	c.WaitDelay = time.Second
-	out, err := c.Output()
-	first, _, _ := strings.Cut(string(out), "\n")
-	if err != nil || len(first) > 100 {
-		return ""
-	}
-	return strings.TrimSpace(first)
-}
 
 func (e *engine) path() string {
 	if p := e.program.Load(); p != nil {
 		return *p
 	}
 	return ""
+}
+
+// Own gives the engine that runs what asks for none.
+func (e *engine) Own(context.Context) (name, version string) {
+	name, version, _ = toolchain.Parse(e.is())
+	return name, version
+}
+
+// Resolve gives the version of an engine that is used of those that will do.
+func (e *engine) Resolve(ctx context.Context, name string, wanted toolchain.Wanted) (string, error) {
+	return e.cache.Resolve(ctx, name, wanted)
 }
 
 // run downloads an engine when there is none. Without a network, stacks fail with words that tell what to do.
@@ -77,10 +137,9 @@ func (e *engine) run(ctx context.Context) error {
 // fetch downloads until it has the engine. A network that is away may come.
 func (e *engine) fetch(ctx context.Context) {
 	for pause := time.Minute; ; pause = min(2*pause, time.Hour) {
-		program, err := stack.Download(ctx, e.dir)
+		p, err := e.cache.Get(ctx, toolchain.OpenTofu, stack.EngineVersion, io.Discard)
 		if err == nil {
-			e.program.Store(&program)
-			e.log.Info("downloaded the engine of stacks", "path", program)
+			e.program.Store(&p.Path)
 			return
 		}
 		if ctx.Err() != nil {
@@ -103,15 +162,37 @@ const toolDir = "/tools/engine"
 func (e *engine) tool() worker.Tool {
 	program := e.path()
 	if program == "" {
+		inside, err := filepath.Rel(e.dir, e.cache.Path(toolchain.OpenTofu, stack.EngineVersion))
+		if err != nil { // the one is below the other
+			inside = toolchain.OpenTofu
+		}
 		return worker.Tool{
 			Mounts: []execute.Mount{{Source: e.dir, Target: toolDir, ReadOnly: true}},
-			Env:    map[string]string{"ROADBED_ENGINE": toolDir + "/tofu", stack.EngineIs: downloaded}, Path: []string{toolDir},
+			Env:    map[string]string{"ROADBED_ENGINE": toolDir + "/" + filepath.ToSlash(inside), stack.EngineIs: downloaded},
+			Path:   []string{toolDir + "/" + filepath.ToSlash(filepath.Dir(inside))},
 		}
 	}
+	return shown(program, e.is())
+}
+
+func shown(program, is string) worker.Tool {
 	inside := stack.EngineIn(toolDir, program)
 	return worker.Tool{
 		Mounts: []execute.Mount{{Source: program, Target: inside, ReadOnly: true}},
-		Env:    map[string]string{"ROADBED_ENGINE": inside, stack.EngineIs: e.is()},
+		Env:    map[string]string{"ROADBED_ENGINE": inside, stack.EngineIs: is},
 		Path:   []string{toolDir},
 	}
+}
+
+// lend gives the engine that a step asks for by its version, which is downloaded first where it is not here.
+func (e *engine) lend(ctx context.Context, tool string, log io.Writer) (worker.Tool, error) {
+	name, version, ok := stack.ParseTool(tool)
+	if !ok {
+		return worker.Tool{}, fault.Errorf(fault.NotFound, "this pool has no tool %s", tool)
+	}
+	p, err := e.cache.Get(ctx, name, version, log)
+	if err != nil {
+		return worker.Tool{}, err
+	}
+	return shown(p.Path, p.String()), nil
 }

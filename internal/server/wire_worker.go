@@ -61,14 +61,14 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
-	tools[stack.ToolEngine] = h.engine.tool()
+	tools[stack.ToolEngine] = h.withMirror(h.engine.tool())
 	return []*worker.Worker{
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),
 			Most: h.most(), Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 		worker.New(worker.Options{
-			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Network: h.Options.Network,
+			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Lend: h.lend, Network: h.Options.Network,
 			Most: h.most(), Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 	}

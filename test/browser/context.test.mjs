@@ -45,6 +45,7 @@ metadata: {name: net}
 spec:
   owner: user:default/alice
   labels: [eu]
+  engine: {version: ">= 1"}
   source: {repository: default/net, branch: main, path: infra}
   variables: {size: 5}
   hooks: {beforePlan: [tflint]}
@@ -101,6 +102,7 @@ chapter('a stack shows what its runs are given, and where it is from', async () 
   await alice.getByRole('table', { name: 'Variables' }).getByText('TF_VAR_size').waitFor();
   await alice.getByText('in the place of').waitFor();
   await alice.getByText('from the stack').first().waitFor();
+  await alice.getByText('>= 1, by the stack').waitFor(); // of its engine
   assert.equal(await alice.getByRole('tab', { name: 'Environment' }).getAttribute('aria-selected'), 'true');
   await told.sound(alice, 'the environment of a stack');
   await picture(alice, 'environment', 'ROADBED_SEEN');

@@ -31,6 +31,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/discovery"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/insight"
+	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
@@ -70,6 +71,7 @@ type Rooms struct {
 	Discovery    *discovery.Service
 	Insight      *insight.Service
 	Directories  *directory.Service
+	Mirror       *mirror.Service
 	Once         *once.Answers
 }
 
@@ -139,6 +141,7 @@ func (a *API) routes() {
 	a.runRoutes()
 	a.logRoutes()
 	a.stackRoutes()
+	a.providerRoutes()
 	a.workflowRoutes()
 	a.applicationRoutes()
 	a.triggerRoutes()

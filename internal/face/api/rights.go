@@ -98,8 +98,9 @@ func rights() map[string]string {
 		"uploadConfiguration": "stack:plan", "listConfigurations": "stack:read",
 		"getState": "stack:read", "listStateResources": "stack:read", "getStateResource": "stack:read; its attributes for stack:state or stack:state-read",
 		"diffStates": "stack:read; values for stack:state or stack:state-read", "rollbackState": "stack:state", "moveResources": "stack:state in the spaces of both stacks",
-		"listResources": "stack:read; others are left out",
-		"lintWorkflow":  "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
+		"listResources":         "stack:read; others are left out",
+		"listMirroredProviders": "mirror:read in any space", "addProvider": "mirror:write in space default", "removeProvider": "mirror:write in space default",
+		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
 		"listTriggerEvents": "entity:read",
 
 		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",

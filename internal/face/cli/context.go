@@ -78,6 +78,18 @@ func secretWord(name, checksum string) string {
 	return fmt.Sprintf("(secret %s, checksum %s)", name, cmp.Or(checksum, "not shown"))
 }
 
+// engineOf tells which engine runs use, and why.
+func engineOf(e client.StackEngine) string {
+	text := cmp.Or(e.Name, "the pool's own")
+	if e.Version != "" {
+		text += " " + e.Version
+	}
+	if e.Wanted != "" {
+		text += fmt.Sprintf(", for %q from %s", e.Wanted, e.From)
+	}
+	return text
+}
+
 func (s *state) stackEnvironment() *cobra.Command {
 	return s.verb("environment [NAMESPACE/]NAME", "What runs of a stack are given, and where it is from", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
 		e, err := client.Get[client.StackEnvironment](c.Context(), api, "/stacks/"+named(args[0])+"/environment", nil)
@@ -91,7 +103,7 @@ func (s *state) stackEnvironment() *cobra.Command {
 			for _, text := range e.Warnings {
 				fmt.Fprintf(w, "warning\t%s\n", text)
 			}
-			fmt.Fprintf(w, "folder\t%s\nfile\t%s\n", dash(e.Path), dash(e.File))
+			fmt.Fprintf(w, "folder\t%s\nfile\t%s\nengine\t%s\n", dash(e.Path), dash(e.File), engineOf(e.Engine))
 			for _, x := range e.Contexts {
 				fmt.Fprintf(w, "context %s\tpriority %d, %s\n", x.Ref, x.Priority, x.Why)
 			}

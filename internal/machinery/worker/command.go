@@ -76,7 +76,12 @@ func (s *workspace) remove(w *Worker, l Lease) {
 
 // stage fills a workspace, runs the job's command in it, and takes the outputs.
 func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log io.Writer) Result {
-	begun, err := w.begin(ctx) // many that are leased at once are prepared one after another, or all would be late
+	spec, release, err := w.spec(ctx, l, in.id, in.dir, log)
+	if err != nil {
+		return failed(log, err)
+	}
+	defer release()
+	begun, err := w.begin(ctx) // many that are leased at once are prepared a few at a time, or all would be late
 	if err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
@@ -84,11 +89,6 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 	if err := w.fill(ctx, l, in.root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
-	spec, release, err := w.spec(l, in.id, in.dir)
-	if err != nil {
-		return failed(log, err)
-	}
-	defer release()
 	if l.Job.Image != "" && w.Executor.Capabilities().Name == "process" {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
 	}
@@ -290,7 +290,7 @@ func write(root *os.Root, name string, mode os.FileMode, content io.Reader, left
 }
 
 // spec gives what the executor is to run. release is called when it has ended.
-func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), err error) {
+func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Writer) (_ execute.Spec, release func(), err error) {
 	j := l.Job
 	if j.Network && !w.Network {
 		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
@@ -316,7 +316,7 @@ func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), 
 			return s, nil, err
 		}
 	}
-	places, err := w.tools(j, &s)
+	places, err := w.tools(ctx, j, &s, log)
 	if err != nil {
 		return s, nil, err
 	}
@@ -359,10 +359,17 @@ func (w *Worker) door(l Lease, s *execute.Spec) error {
 }
 
 // tools shows the tools of a job and gives what goes before PATH.
-func (w *Worker) tools(j Job, s *execute.Spec) ([]string, error) {
+func (w *Worker) tools(ctx context.Context, j Job, s *execute.Spec, log io.Writer) ([]string, error) {
 	var places []string
 	for _, name := range j.Tools {
 		t, ok := w.Tools[name]
+		if !ok && w.Lend != nil {
+			lent, err := w.Lend(ctx, name, log)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return nil, err
+			}
+			t, ok = lent, err == nil
+		}
 		if !ok {
 			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))

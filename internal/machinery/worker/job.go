@@ -207,6 +207,10 @@ type Tool struct {
 	Seeds    []Seed            // what new caches begin with, in jobs that ask for the tool
 }
 
+// Lender brings a tool that a job asks for by a name that the pool does not keep ready, such as one version of a program,
+// and tells log what takes long. NotFound when it knows no such tool.
+type Lender func(ctx context.Context, name string, log io.Writer) (Tool, error)
+
 // Seed is content that a new cache of a space begins with, as a copy.
 type Seed struct {
 	Cache string // name of the cache

@@ -22,6 +22,7 @@ type Options struct {
 	Executor   execute.Executor   // nil: takes no commands
 	Dir        string             // of this worker alone: workspaces and caches
 	Tools      map[string]Tool    // what jobs may ask for
+	Lend       Lender             // brings tools that are not among them; nil for none
 	Parallel   int                // commands at a time; default 2. Platform actions have as many places of their own, at least 4
 	Handlers   map[string]Handler // platform actions; none: takes no platform steps
 	Door       string             // unix socket of the platform's API; "": jobs that want it are refused

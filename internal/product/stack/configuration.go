@@ -53,11 +53,13 @@ type settings struct {
 	Environment map[string]any `json:"environment"`
 	ProjectRoot *string        `json:"project_root"`
 
-	// What this platform decides elsewhere; a run tells that they are not read.
-	RunnerImage      any `json:"runner_image"`
+	// Of the engine; see asked.
 	TerraformVersion any `json:"terraform_version"`
 	OpenTofuVersion  any `json:"opentofu_version"`
-	WorkflowTool     any `json:"terraform_workflow_tool"`
+	WorkflowTool     any `json:"terraform_workflow_tool"` // OPEN_TOFU or TERRAFORM_FOSS
+
+	// What this platform decides elsewhere; a run tells that it is not read.
+	RunnerImage any `json:"runner_image"`
 }
 
 func (s *settings) hooks() *Hooks {
@@ -70,37 +72,38 @@ func (s *settings) hooks() *Hooks {
 
 // unread gives the fields that are there and not read.
 func (s *settings) unread() (names []string) {
-	for _, f := range []struct {
-		name  string
-		value any
-	}{
-		{"runner_image", s.RunnerImage}, {"terraform_version", s.TerraformVersion}, {"opentofu_version", s.OpenTofuVersion},
-		{"terraform_workflow_tool", s.WorkflowTool},
-	} {
-		if f.value != nil {
-			names = append(names, f.name)
-		}
+	if s.RunnerImage != nil {
+		names = append(names, "runner_image")
+	}
+	if s.WorkflowTool != nil && workflowTools[fmt.Sprint(s.WorkflowTool)] == "" {
+		names = append(names, "terraform_workflow_tool")
 	}
 	return names
 }
 
-// readConfiguration gives what a repository says at a commit; the zero value when it says nothing. What is wrong with a
-// file is Invalid.
-func (s *Service) readConfiguration(ctx context.Context, repository, commit string) (configuration, error) {
+// readConfiguration gives what a repository says at a commit of how it is run, and the files that have a say in the
+// engine of what is in a folder; the zero value when it says nothing. What is wrong with a file is Invalid.
+func (s *Service) readConfiguration(ctx context.Context, repository, commit, folder string) (configuration, map[string][]byte, error) {
 	files := []string{ourConfiguration, theirConfiguration}
-	found, err := s.Repositories.ReadFiles(ctx, repository, commit, files, mostConfiguration)
-	if fault.Is(err, fault.TooLarge) {
-		return configuration{}, fault.Errorf(fault.Invalid, "%s has more than %d bytes; put what is long into scripts", strings.Join(files, " or "), mostConfiguration)
+	found, err := s.Repositories.ReadFiles(ctx, repository, commit, append(engineFiles(folder), files...), mostCode)
+	if fault.Is(err, fault.TooLarge) { // one of code, perhaps: then it has no say
+		found, err = s.Repositories.ReadFiles(ctx, repository, commit, files, mostCode)
 	}
-	if err != nil {
-		return configuration{}, fault.Wrap(err, "read how the repository has its stacks run")
+	tooLong := fault.Is(err, fault.TooLarge)
+	if err != nil && !tooLong {
+		return configuration{}, nil, fault.Wrap(err, "read how the repository has its stacks run")
 	}
 	for _, file := range files {
-		if data, ok := found[file]; ok {
-			return parseConfiguration(file, data)
+		data, ok := found[file]
+		if tooLong || len(data) > mostConfiguration {
+			return configuration{}, found, fault.Errorf(fault.Invalid, "%s has more than %d bytes; put what is long into scripts", strings.Join(files, " or "), mostConfiguration)
+		}
+		if ok {
+			c, err := parseConfiguration(file, data)
+			return c, found, err
 		}
 	}
-	return configuration{}, nil
+	return configuration{}, found, nil
 }
 
 func parseConfiguration(file string, data []byte) (configuration, error) {
@@ -169,6 +172,7 @@ func (s *settings) check(file, name string) (err error) {
 		}
 	}
 	s.hooks().check(bad)
+	s.checkEngine(bad)
 	if _, wrong := s.variables(); wrong != nil {
 		bad(wrong.Error(), "", "environment")
 	}

@@ -23,6 +23,8 @@ type Given struct {
 	Contexts map[string]int64  `json:"contexts,omitempty"` // with the edit of each
 	Labels   []string          `json:"labels,omitempty"`   // of the stack
 	File     string            `json:"file,omitempty"`     // of the repository, which had a say
+	Engine   EngineChoice      `json:"engine,omitzero"`    // which runs it
+	Mirror   *Mirror           `json:"mirror,omitempty"`   // from which its engine takes providers; nil for their registries
 	Wrong    string            `json:"wrong,omitempty"`    // why the run can't begin
 	Warnings []string          `json:"warnings,omitempty"`
 }
@@ -60,8 +62,12 @@ type Environment struct {
 	Path      string         // folder within the repository
 	Terraform map[string]any // spec.variables that nothing overrides
 	File      string         // of the repository, which had a say; "" for none
+	Engine    EngineChoice
 	Wrong     string
 	Warnings  []string
+
+	asks   asks
+	mirror *Mirror
 }
 
 // combine lays contexts, in their order, what the repository says and what the stack's document says over one another.
@@ -98,6 +104,7 @@ func combine(stack Stack, contexts []attachment, c configuration) Environment {
 	for _, s := range before {
 		e.lay(c.file, s, set)
 	}
+	e.said(asked{name: stack.Spec.Engine.Name, version: stack.Spec.Engine.Version, from: fromStack})
 	set(fromStack, stack.Spec.Environment)
 	set(fromStack, inputs(stack.Spec.Variables))
 	mount(fromStack, stack.Spec.Files)
@@ -141,8 +148,9 @@ func (e *Environment) lay(file string, s settings, set func(from string, all []V
 			e.Path = ""
 		}
 	}
+	e.said(s.engineSaid(file))
 	for _, name := range s.unread() {
-		w := fmt.Sprintf("%s: %s is not read here: the pool's engine runs the stack", file, name)
+		w := fmt.Sprintf("%s: %s is not read here: the pool's engines run stacks", file, name)
 		if !slices.Contains(e.Warnings, w) {
 			e.Warnings = append(e.Warnings, w)
 		}
@@ -261,6 +269,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	}
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
+		Engine: p.env.Engine, Mirror: p.env.mirror,
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {
@@ -306,8 +315,9 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		return e, nil, err
 	}
 	var c configuration
+	var files map[string][]byte
 	if commit != "" {
-		c, err = s.readConfiguration(ctx, stack.Repository, commit)
+		c, files, err = s.readConfiguration(ctx, stack.Repository, commit, stack.Path)
 	}
 	wrong := ""
 	if fault.Is(err, fault.Invalid) {
@@ -328,7 +338,13 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 			e.wrong(fmt.Sprintf("%s, which the stack names, is not in space %s, nor in one above; declare it there, or take it out of the stack", name, stack.Space))
 		}
 	}
-	return e, up, nil
+	if commit != "" && e.Path != stack.Path { // the repository has moved it
+		if files, err = s.Repositories.ReadFiles(ctx, stack.Repository, commit, engineFiles(e.Path), mostCode); err != nil && !fault.Is(err, fault.TooLarge) {
+			return e, nil, fault.Wrap(err, "read which engine %s wants", e.Path)
+		}
+	}
+	e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	return e, up, s.choose(ctx, &e, files)
 }
 
 // unmoved fails when a context came, went or was changed since a run was prepared.
@@ -419,6 +435,9 @@ func (s *Service) Environment(ctx context.Context, r ref.Entity) (Environment, e
 
 // take fills a run's input with what was prepared.
 func (in *Input) take(p prepared) {
+	if p.given.Engine.Name != "" {
+		in.Engine = p.given.Engine.Name
+	}
 	in.Given, in.Path, in.Variables = p.given, p.env.Path, p.env.Terraform
 	for _, v := range p.env.Variables {
 		if _, own := in.Variables[strings.TrimPrefix(v.Name, "TF_VAR_")]; own && v.From == fromStack && strings.HasPrefix(v.Name, "TF_VAR_") {

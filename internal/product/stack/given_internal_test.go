@@ -28,17 +28,23 @@ func contextOf(t *testing.T, text string) attachment {
 	return attachment{Context: Context{Ref: all[0].Ref(), Space: "default", Spec: spec}}
 }
 
-func stackOf(t *testing.T, spec string) Stack {
+func documentOf(t *testing.T, spec string) document.Document {
 	t.Helper()
 	all, err := document.Parse("stack.yaml", []byte("apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: net}\nspec:\n  owner: a\n  source: {repository: crew/net}\n"+spec), document.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, wrong := read(all[0])
+	return all[0]
+}
+
+func stackOf(t *testing.T, spec string) Stack {
+	t.Helper()
+	d := documentOf(t, spec)
+	read, wrong := read(d)
 	if len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	return Stack{Ref: all[0].Ref(), Space: "default", Spec: read, Path: read.Source.Path}
+	return Stack{Ref: d.Ref(), Space: "default", Spec: read, Path: read.Source.Path}
 }
 
 func configurationOf(t *testing.T, file, text string) configuration {
@@ -185,7 +191,7 @@ func TestWhatAFileSaysWrongIsTold(t *testing.T) {
 	}
 	c := configurationOf(t, theirConfiguration, "version: \"1\"\nstack_defaults:\n  runner_image: x\n  environment: {N: 5, B: true}\nstacks:\n  a: &shared\n    terraform_version: 0.12.4\n    project_root: infra/\n  net: {<<: *shared}\nmodule_version: 1.0.0\n")
 	e := combine(stackOf(t, ""), nil, c)
-	if e.Path != "infra" || len(e.Warnings) != 2 || len(e.Variables) != 2 || e.Variables[0].Value != "true" {
+	if e.Path != "infra" || len(e.Warnings) != 1 || len(e.Variables) != 2 || e.Variables[0].Value != "true" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -265,7 +271,7 @@ func TestVariablesForReadingAndWriting(t *testing.T) {
 	if read := showStep(r, in, made{}, 1).Job; slices.Sorted(maps.Keys(read.SecretEnv))[0] != "ONLY" {
 		t.Errorf("what reads a plan is given %+v", read.SecretEnv)
 	}
-	if then := plan.Then; len(then.Files) != 1 || then.Files[0].Content != engineConfig || len(then.Env) != 6 || !slices.Equal(then.Takes, []string{"plan.bin"}) {
+	if then := plan.Then; len(then.Files) != 1 || then.Files[0].Content != engineConfig || len(then.Env) != 5 || !slices.Equal(then.Takes, []string{"plan.bin"}) {
 		t.Errorf("what reads a plan of the engine alone is given %+v", then)
 	}
 }

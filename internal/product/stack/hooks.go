@@ -303,6 +303,7 @@ trap : TERM
 func afterStep(r *run.Run, in Input, state string, n int) run.Step {
 	job := engineJob(r, in, afterScript+hooking+in.Given.around(atAfterRun))
 	job.Door, job.Scopes = false, nil
+	delete(job.Env, "ROADBED_MIRROR")
 	job.Env["ROADBED_FINAL_STATE"] = state
 	job.Env["TF_VAR_spacelift_final_run_state"] = strings.ToUpper(state)
 	job.Outputs = in.Given.hookOutputs(atAfterRun)

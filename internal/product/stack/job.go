@@ -81,8 +81,16 @@ if [ -n "$wanted" ]; then
     ;;
   esac
 fi
+if [ -n "${ROADBED_ENGINE_IS:-}" ]; then
+  if [ "${ROADBED_ENGINE_PLANNED:-$ROADBED_ENGINE_IS}" != "$ROADBED_ENGINE_IS" ]; then
+    echo "this run was planned by $ROADBED_ENGINE_PLANNED, and the pool has $ROADBED_ENGINE_IS by now; start a new run" >&2
+    exit 96
+  fi
+  echo "roadbed: $ROADBED_ENGINE_IS"
+  printf '%s' "$ROADBED_ENGINE_IS" > "$ROADBED_WORK/engine-is"
+fi
 swift() { export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"; }
-`
+` + mirroring
 
 // backend tells the engine where its state is.
 const backend = `
@@ -155,8 +163,11 @@ const (
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
 ` + showIt + askInfracost
-	showAlone = begin + "swift\n" + showIt
-	showIt    = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
+	showAlone = `set -eu
+trap : TERM # as above
+export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
+` + showIt
+	showIt = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
 `
 )
 
@@ -193,7 +204,7 @@ provider_installation {
 
 func planStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, in.Given.planning())
-	job.Scopes = []string{mayReadState + "=" + stackName(in.Stack)}
+	job.Scopes = in.scopes(mayReadState)
 	switch in.Type {
 	case Destroy:
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
@@ -203,14 +214,14 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	in.Upload.chosen(replanOf(r)).planArgs(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
-		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true},
+		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true}, engineSaid,
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	job.Then = &worker.Then{
 		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin"}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
 		Files: []worker.File{{Path: "engine.rc", Content: engineConfig, Mode: 0o600}}, Env: map[string]string{},
 	}
-	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_NAME", "ROADBED_ENGINE_MEMORY"} {
+	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_MEMORY"} {
 		job.Then.Env[name] = job.Env[name]
 	}
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Pool: in.Pool, Job: job}
@@ -232,14 +243,24 @@ func planRead(steps ...*run.Step) *run.Step {
 	return nil
 }
 
+// engineSaid is where a step says what its engine is, such as "OpenTofu v1.12.6"; missing where the pool does not know.
+var engineSaid = worker.Output{Name: OutputEngine, Path: "/work/engine-is", Kind: worker.OutputText, MaxBytes: 200, Optional: true}
+
+// OutputEngine is the name of that output.
+const OutputEngine = "engine"
+
 // made is what a plan step has left for the steps after it.
 type made struct {
-	plan  string // digest
-	alone bool
+	plan   string // digest
+	alone  bool
+	engine string // as it calls itself; "" when it is not known
 }
 
 func madeBy(plan *run.Step) made {
-	return made{plan.Result.Artifacts["plan"].Digest, strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes"}
+	return made{
+		plan.Result.Artifacts["plan"].Digest, strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes",
+		strings.TrimSpace(plan.Result.Outputs[OutputEngine]),
+	}
 }
 
 // take gives a job what a plan step has made.
@@ -248,12 +269,13 @@ func (m made) take(job *worker.Job) {
 	if job.Env["ROADBED_ALONE"] = ""; m.alone {
 		job.Env["ROADBED_ALONE"] = "yes"
 	}
+	job.Env["ROADBED_ENGINE_PLANNED"] = m.engine
 }
 
-// showStep has no door: it reads no state.
+// showStep has no door, save for a mirror of providers: it reads no state.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
-	job.Door, job.Scopes = false, nil
+	job.Door, job.Scopes = in.Given.Mirror != nil, in.scopes("")
 	m.take(&job)
 	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
@@ -266,7 +288,7 @@ func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	in.give(r, &job, true)
 	m.take(&job)
 	job.Outputs = []worker.Output{
-		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true},
+		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true}, engineSaid,
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
@@ -308,14 +330,28 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Files: append(in.files(),
 			worker.File{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
 			worker.File{Path: "engine.rc", Content: engineConfig, Mode: 0o600}),
-		Tools:  []string{ToolEngine},
+		Tools:  []string{in.Given.Engine.Tool()},
 		Door:   true,
 		Sealed: true, // a plan holds sensitive values in the clear
-		Scopes: []string{mayWriteState + "=" + name},
+		Scopes: in.scopes(mayWriteState),
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
+	}
+	if in.Given.Mirror != nil {
+		in.Given.Mirror.environment(job.Env)
 	}
 	in.give(r, &job, false)
 	return job
+}
+
+// scopes gives what the token of a step may do: something with its stack's state, "" for nothing, and read the mirror.
+func (in Input) scopes(state string) (all []string) {
+	if state != "" {
+		all = append(all, state+"="+stackName(in.Stack))
+	}
+	if in.Given.Mirror != nil {
+		all = append(all, scopeMirror)
+	}
+	return all
 }
 
 // templates keeps what looks like a template of HCL, in which an engine reads JSON, what it is.

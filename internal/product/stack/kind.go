@@ -47,7 +47,8 @@ type Source struct {
 
 // Engine chooses what runs the configuration.
 type Engine struct {
-	Name string `json:"name,omitempty"` // tofu or terraform; "" for what the pool has
+	Name    string `json:"name,omitempty"`    // tofu or terraform; "" for what the pool has
+	Version string `json:"version,omitempty"` // a constraint, or latest; "" for what the pool has, or the repository says
 }
 
 // Variable is one variable of the environment of a stack's runs.
@@ -110,11 +111,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			spec.Source.Path = ""
 		}
 	}
-	switch spec.Engine.Name {
-	case "", "tofu", "terraform":
-	default:
-		bad(fmt.Sprintf("engine %q is unknown", spec.Engine.Name), "write tofu or terraform", "spec", "engine", "name")
-	}
+	spec.Engine.check(bad)
 	if _, err := spec.Limits.time(); err != nil {
 		bad(fmt.Sprintf("%q is not a duration between a minute and a day", spec.Limits.Time), "write it like 30m or 2h", "spec", "limits", "time")
 	}

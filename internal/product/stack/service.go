@@ -72,6 +72,8 @@ type Deps struct {
 	Pools        Pools
 	Proposals    Proposals // nil: push policies are not asked about proposals
 	Seal         Sealer
+	Engines      Engines        // nil: the pool's engine runs everything
+	Providers    Providers      // nil: engines take providers from their registries
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
 	Log          *slog.Logger

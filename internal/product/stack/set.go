@@ -79,7 +79,7 @@ const (
 	setPrefix    = "stackset:"
 )
 
-func engineFiles() []string {
+func codePatterns() []string {
 	return []string{"*.tf", "*.tofu", "*.tf.json", "*.tofu.json"}
 }
 

@@ -248,7 +248,7 @@ func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []st
 	}
 	names := t.Spec.Files
 	if len(names) == 0 {
-		names = engineFiles()
+		names = codePatterns()
 	}
 	var files []string
 	for _, folder := range t.Spec.Folders {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -26,7 +27,7 @@ func taskStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, in.Given.performing())
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
-	job.Outputs = in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)
+	job.Outputs = append([]worker.Output{engineSaid}, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
 	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 

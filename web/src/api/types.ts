@@ -64,6 +64,7 @@ export type GraphNode = Whole<Schemas['Node']>;
 export type Plan = Whole<Schemas['Plan']>;
 export type PlanChange = Whole<Schemas['PlanChange']>;
 export type PlanSummary = Schemas['Summary'];
+export type StackEngine = Schemas['StackEngine'];
 export type Stack = Whole<Schemas['Stack']>;
 export type StateVersion = Whole<Schemas['StateVersion']>;
 export type StateChange = Whole<Schemas['StateChange']>;

@@ -6,6 +6,7 @@ import { Moment } from '../../parts/Moment';
 import { Facts, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { toYAML } from '../../words/yaml';
+import { engineOf } from './engine';
 
 const Changes = lazy(() => import('../ledger/Changes'));
 
@@ -23,6 +24,7 @@ export function Details({ run }: { run: RunDetail }) {
             ['Created', <Moment key="created" at={run.created} />],
             ['Commit', run.source?.commit && `${run.source.repository}@${run.source.commit}`],
             ['Branch', run.source?.ref],
+            ['Engine', engineOf(run.steps)],
           ]}
         />
       </Section>

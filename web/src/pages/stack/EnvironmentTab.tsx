@@ -2,11 +2,12 @@ import { Alert } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { stackEnvironment } from '../../api/contexts';
 import { Failure } from '../../parts/Failure';
-import { Empty, Rows, Section } from '../../parts/Page';
+import { Empty, Facts, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Table } from '../../parts/Table';
 import { Given } from '../contexts/Given';
 import { whyAttached } from '../contexts/order';
+import { engineName, whyEngine } from './engine';
 
 /** What a run of a stack would be given now, and where each of it is from. */
 export function EnvironmentTab({ namespace, name }: { namespace: string; name: string }) {
@@ -25,6 +26,14 @@ export function EnvironmentTab({ namespace, name }: { namespace: string; name: s
           {text}
         </Alert>
       ))}
+      <Section title="Engine">
+        <Facts
+          items={[
+            ['Runs use', engineName(found.engine)],
+            ['Asked for', whyEngine(found.engine)],
+          ]}
+        />
+      </Section>
       <Section title="Contexts, the last one wins" flush>
         {found.contexts.length === 0 ? (
           <Empty title="No contexts">

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { asPlanChange } from './diff';
+import { engineName, whyEngine } from './engine';
 import { holderOf } from './lock';
 
 describe('a change between two versions of a state', () => {
@@ -31,5 +32,18 @@ describe('who holds the lock of a state', () => {
       who: 'Otto, by hand',
       reason: 'I look at it',
     });
+  });
+});
+
+describe('the engine of a stack', () => {
+  it('is told with its version where one is asked for', () => {
+    const engine = { name: 'tofu' as const, version: '1.11.5', wanted: '~> 1.11.0', from: '.opentofu-version' };
+    expect(engineName(engine)).toBe('OpenTofu 1.11.5');
+    expect(whyEngine(engine)).toBe('~> 1.11.0, by .opentofu-version');
+  });
+  it('is the pool\'s where nobody asks', () => {
+    expect(engineName({})).toBe("the pool's own engine");
+    expect(engineName({ name: 'terraform' })).toBe('Terraform, in the version that the pool has');
+    expect(whyEngine({})).toBe('no version');
   });
 });

@@ -1,0 +1,135 @@
+// Package providers speaks the provider network mirror protocol of Terraform and OpenTofu at /v1/providers-mirror/:
+// HOST/NAMESPACE/TYPE/index.json, VERSION.json and the archives beside them. Engines send a token as their credentials for the host say.
+package providers
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
+	"github.com/roadbed-dev/roadbed/internal/product/mirror"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Prefix is where the mirror is.
+const Prefix = "/v1/providers-mirror/"
+
+// Handler serves the mirror. Whoever asks has been identified before.
+type Handler struct {
+	mirror *mirror.Service
+	status func(err error) int
+	log    *slog.Logger
+}
+
+// New gives the handler. status gives the HTTP status of a fault.
+func New(m *mirror.Service, status func(err error) int, log *slog.Logger) *Handler {
+	return &Handler{m, status, log}
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the mirror takes GET; add packages with roadbed mirror add", http.StatusMethodNotAllowed)
+		return
+	}
+	if err := h.answer(w, r); err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
+	path := strings.TrimPrefix(r.URL.Path, Prefix)
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return fault.Errorf(fault.NotFound, "the mirror has HOST/NAMESPACE/TYPE/index.json, VERSION.json and archives")
+	}
+	n, err := provider.ParseName(path[:i])
+	if err != nil {
+		return fault.Errorf(fault.NotFound, "%s", fault.Message(err))
+	}
+	file := path[i+1:]
+	if version, ok := strings.CutSuffix(file, ".json"); ok {
+		if version == "index" {
+			return h.index(w, r, n)
+		}
+		return h.version(w, r, n, version)
+	}
+	kind, version, platform, err := provider.ParseFile(file)
+	if err != nil || kind != n.Type {
+		return fault.Errorf(fault.NotFound, "%.250q is no archive of %s", file, n)
+	}
+	return h.archive(w, r, provider.Package{Name: n, Version: version, Platform: platform})
+}
+
+func (h *Handler) index(w http.ResponseWriter, r *http.Request, n provider.Name) error {
+	versions, err := h.mirror.Versions(r.Context(), n)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Versions map[string]struct{} `json:"versions"`
+	}{map[string]struct{}{}}
+	for v := range versions {
+		out.Versions[v] = struct{}{}
+	}
+	return send(w, out)
+}
+
+type archive struct {
+	URL    string   `json:"url"`
+	Hashes []string `json:"hashes,omitempty"`
+}
+
+func (h *Handler) version(w http.ResponseWriter, r *http.Request, n provider.Name, version string) error {
+	all, err := h.mirror.Archives(r.Context(), n, version)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Archives map[string]archive `json:"archives"`
+	}{map[string]archive{}}
+	for platform, hashes := range all {
+		p := provider.Package{Name: n, Version: version, Platform: platform}
+		out.Archives[platform] = archive{p.File(), hashes}
+	}
+	return send(w, out)
+}
+
+func (h *Handler) archive(w http.ResponseWriter, r *http.Request, p provider.Package) error {
+	f, record, err := h.mirror.Open(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w.Header().Set("Content-Type", "application/zip")
+	w.Header().Set("Etag", strconv.Quote(record.SHA256))
+	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	http.ServeContent(w, r, p.File(), record.Time, f)
+	return nil
+}
+
+func send(w http.ResponseWriter, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(data)
+	return nil
+}
+
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := h.status(err)
+	if status >= 500 {
+		h.log.Error("give a provider", "path", r.URL.Path, "error", err)
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="Roadbed"`)
+	}
+	http.Error(w, fault.Message(err), status)
+}

@@ -1,0 +1,68 @@
+package toolchain
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Resolve gives the newest version that will do and is here; when none is, the newest that can be downloaded. With latest
+// it is the newest that there is; where nobody can tell, the newest that is here. Conflict when there is none: the
+// message names those that there are.
+func (c *Cache) Resolve(ctx context.Context, name string, w Wanted) (string, error) {
+	if !slices.Contains(Names(), name) {
+		return "", fault.Errorf(fault.Invalid, "%q is no engine; write %s", name, strings.Join(Names(), " or "))
+	}
+	var here []string
+	for _, p := range c.Local(ctx) {
+		if p.Name == name {
+			here = append(here, p.Version)
+		}
+	}
+	found := w.Newest(here)
+	if found != "" && !w.Latest() {
+		return found, nil
+	}
+	available, err := c.Available(ctx, name)
+	if v := w.Newest(available); v != "" && (found == "" || Compare(v, found) > 0) {
+		return v, nil
+	}
+	if found != "" {
+		return found, nil
+	}
+	asked := Title(name)
+	if !w.Any() {
+		asked += " " + w.String()
+	}
+	why := fmt.Sprintf("there is no %s here: %s", asked, told(name, here))
+	if err != nil {
+		return "", fault.Errorf(fault.Conflict, "%s; and %s; ask for one of these, or have it brought (docs/engines.md)", why, fault.Message(err))
+	}
+	return "", fault.Errorf(fault.Conflict, "%s; to be downloaded are %s", why, some(available))
+}
+
+func told(name string, here []string) string {
+	if len(here) == 0 {
+		return "this server has no " + Title(name)
+	}
+	return "this server has " + some(here)
+}
+
+// some names versions without being long; they are in their order, the newest first.
+func some(versions []string) string {
+	const most = 12
+	if len(versions) == 0 {
+		return "none"
+	}
+	released := slices.DeleteFunc(slices.Clone(versions), func(v string) bool { return strings.Contains(v, "-") })
+	if len(released) > 0 {
+		versions = released
+	}
+	if len(versions) <= most {
+		return strings.Join(versions, ", ")
+	}
+	return fmt.Sprintf("%s and %d older ones down to %s", strings.Join(versions[:most], ", "), len(versions)-most, versions[len(versions)-1])
+}
