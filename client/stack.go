@@ -20,6 +20,7 @@ type Stack struct {
 	Repository string        `json:"repository"`
 	Branch     string        `json:"branch"`
 	Path       string        `json:"path"`
+	Vendor     string        `json:"vendor" enum:"terraform,terragrunt,ansible,kubernetes,pulumi" doc:"What plans and applies it; terraform is OpenTofu too."`
 	Autodeploy bool          `json:"autodeploy"`
 	Message    string        `json:"message,omitempty" doc:"Why its branch can't be read, if it can't."`
 	LastRun    *Run          `json:"lastRun,omitempty" doc:"Newest tracked or destroy run."`
@@ -74,6 +75,7 @@ type StateVersion struct {
 
 // Plan is what a run would change. GET /runs/{id}/plan (run:read). Sensitive values are taken out.
 type Plan struct {
+	Vendor  string       `json:"vendor" enum:"terraform,terragrunt,ansible,kubernetes,pulumi" doc:"Whose plan it is. Of all but terraform and terragrunt it was put into the form of an engine's plan."`
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`
 	Outputs []PlanChange `json:"outputs"`

@@ -23,7 +23,7 @@ func (s *state) stacks() *cobra.Command {
 func (s *state) stackList() *cobra.Command {
 	return listing(s, "list", "Stacks with their state", cobra.NoArgs, whole, func([]string) (list[client.Stack], error) {
 		return list[client.Stack]{
-			path: "/stacks", head: "STACK\tREPOSITORY\tPATH\tLAST RUN\tRESOURCES",
+			path: "/stacks", head: "STACK\tTOOL\tREPOSITORY\tPATH\tLAST RUN\tRESOURCES",
 			row: func(k client.Stack) []any {
 				last, resources := "", 0
 				if k.LastRun != nil {
@@ -32,7 +32,7 @@ func (s *state) stackList() *cobra.Command {
 				if k.State != nil {
 					resources = k.State.Resources
 				}
-				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, resources}
+				return []any{k.Ref, k.Vendor, cmp.Or(k.Repository, "uploaded"), k.Path, last, resources}
 			},
 			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
 		}, nil

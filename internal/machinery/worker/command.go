@@ -316,7 +316,7 @@ func (w *Worker) tools(j Job, s *execute.Spec) ([]string, error) {
 	for _, name := range j.Tools {
 		t, ok := w.Tools[name]
 		if !ok {
-			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
+			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; install it on the pool's machine and start its worker again. It has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
 		}
 		for _, m := range t.Mounts {

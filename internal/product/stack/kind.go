@@ -22,6 +22,8 @@ type Spec struct {
 	Component   string         `json:"component,omitempty"` // the component it belongs to
 	Source      Source         `json:"source"`
 	Engine      Engine         `json:"engine,omitzero"`
+	Vendor      Vendor         `json:"vendor,omitzero"`
+	Network     bool           `json:"network,omitempty"` // steps ask for the pool's network
 	Autodeploy  bool           `json:"autodeploy,omitempty"`
 	Variables   map[string]any `json:"variables,omitempty"`
 	Environment []Variable     `json:"environment,omitempty"`
@@ -130,6 +132,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
 		}
 	}
+	spec.checkVendor(bad)
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
 	wrong = append(wrong, spec.readAttached(d)...)

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -79,6 +80,8 @@ type Input struct {
 	SecretEnv  map[string]string `json:"secretEnv,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
+	Vendor     Vendor            `json:"vendor,omitzero"`   // instead of these
+	Network    bool              `json:"network,omitempty"` // of the pool, if it grants that
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
 	DependsOn  []Dependency      `json:"dependsOn,omitempty"`
@@ -116,6 +119,11 @@ type Verdict struct {
 	Warn    []string `json:"warn,omitempty"`
 	// Approved tells of a stack that is deployed without review whether the approval policies agree.
 	Approved bool `json:"approved,omitempty"`
+
+	// Of a tool whose plan was put into the form of an engine's: digests of what is sealed.
+	Plan   string `json:"plan,omitempty"`
+	Delete string `json:"delete,omitempty"`
+	Keep   string `json:"keep,omitempty"`
 }
 
 // Kind gives the table of states and the transition function of stack runs.
@@ -158,8 +166,10 @@ func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
 	}
-	if step := v.Step(stepKey("inputs", round(v)+1)); step != nil {
-		v.Hold(step)
+	for _, name := range []string{"inputs", "state"} {
+		if step := v.Step(stepKey(name, round(v)+1)); step != nil {
+			v.Hold(step)
+		}
 	}
 	return v.Reopen(queued, "retried")
 }
@@ -210,8 +220,7 @@ func advance(v *run.View) error {
 	case unconfirmed:
 		return afterReview(v)
 	case confirmed:
-		plan := v.Step(stepKey("plan", n))
-		v.Add(applyStep(v.Run, withInputs(v, in, n), madeBy(plan), n))
+		v.Add(in.tool().applyStep(v.Run, withInputs(v, in, n), madeIn(v, n), n))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, in, n)
@@ -230,17 +239,30 @@ func afterPlan(v *run.View, in Input, n int) error {
 		return end(v, in, failed, "planning: "+reason(step))
 	}
 	show := v.Step(stepKey("show", n))
+	var how *run.Step
+	if show == nil {
+		how = in.tool().showStep(v.Run, withInputs(v, in, n), madeIn(v, n), n)
+	}
 	switch {
-	case show == nil:
-		v.Add(showStep(v.Run, withInputs(v, in, n), madeBy(step), n))
+	case how != nil:
+		v.Add(*how)
 		return nil
+	case show == nil: // the plan tells itself
 	case !show.State.Done():
 		return nil
 	case show.State != run.StepSucceeded:
 		return end(v, in, failed, "reading the plan: "+show.Reason)
 	}
-	v.Add(judgeStep(v.Run, in, show.Result.Artifacts["plan-json"].Digest, n))
+	v.Add(judgeStep(v.Run, in, told(v, n), n))
 	return v.To(judging, "")
+}
+
+// told gives the digest of what tells what is in a plan.
+func told(v *run.View, n int) string {
+	if show := v.Step(stepKey("show", n)); show != nil {
+		return show.Result.Artifacts["plan-json"].Digest
+	}
+	return v.Step(stepKey("plan", n)).Result.Artifacts["plan"].Digest
 }
 
 func afterJudge(v *run.View, in Input, n int) error {
@@ -255,7 +277,7 @@ func afterJudge(v *run.View, in Input, n int) error {
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
 		return end(v, in, failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
-	plan := v.Step(stepKey("show", n)).Result.Artifacts["plan-json"].Digest
+	plan := cmp.Or(verdict.Plan, told(v, n))
 	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: plan}); err != nil {
 		return err
 	}
@@ -305,6 +327,9 @@ func afterApply(v *run.View, in Input, n int) error {
 	step := v.Step(stepKey("apply", n))
 	if !step.State.Done() {
 		return nil
+	}
+	if kept, err := afterKeep(v, in, step, n); err != nil || !kept {
+		return err
 	}
 	if step.State != run.StepSucceeded {
 		return afterFailure(v, in, step, n)
@@ -365,11 +390,14 @@ func beforePlan(v *run.View, in Input, n int) error {
 	if ready, err := afterInputs(v, in, next); err != nil || !ready {
 		return err
 	}
+	if ready, err := afterRecall(v, in, next); err != nil || !ready {
+		return err
+	}
 	if in.Type == Task {
-		v.Add(taskStep(v.Run, withInputs(v, in, next), next))
+		v.Add(in.tool().taskStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
 		return v.To(performing, "")
 	}
-	v.Add(planStep(v.Run, withInputs(v, in, next), next))
+	v.Add(in.tool().planStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
 	return v.To(planning, "")
 }
 

@@ -8,6 +8,7 @@ import type { PlanChange, RunDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
 import { Empty, Rows, Section } from '../../parts/Page';
+import { partsOf } from '../../words/vendor';
 import { ChangeList } from './ChangeList';
 import { counts, filterPlan, planGroups } from './plan';
 
@@ -40,7 +41,7 @@ export function PlanView({ run }: { run: RunDetail }) {
   }
   return (
     <div style={{ display: 'grid', gap: 24 }}>
-      <Changes title="Resources" changes={plan.data.changes ?? []} filtered />
+      <Changes title={partsOf(plan.data.vendor)} changes={plan.data.changes ?? []} filtered />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
     </div>
   );
