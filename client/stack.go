@@ -75,7 +75,7 @@ type StateVersion struct {
 
 // Plan is what a run would change. GET /runs/{id}/plan (run:read). Sensitive values are taken out.
 type Plan struct {
-	Vendor  string       `json:"vendor" enum:"terraform,terragrunt,ansible,kubernetes,pulumi" doc:"Whose plan it is. Of all but terraform and terragrunt it was put into the form of an engine's plan."`
+	Vendor  string       `json:"vendor" enum:"terraform,ansible,kubernetes,pulumi" doc:"Whose plan it is. Of all but terraform it was put into the form of an engine's plan."`
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`
 	Outputs []PlanChange `json:"outputs"`

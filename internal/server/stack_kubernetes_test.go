@@ -43,7 +43,7 @@ spec: {cars: 3}
 `
 
 // TestManifestsArePlannedReviewedAndApplied tells the life of a stack of manifests in a real cluster, which
-// ROADBED_TEST_KUBECONFIG names; `make cluster` starts one.
+// ROADBED_TEST_KUBECONFIG names: one for tests alone, which can be reached from here.
 func TestManifestsArePlannedReviewedAndApplied(t *testing.T) {
 	config := os.Getenv("ROADBED_TEST_KUBECONFIG")
 	if config == "" {

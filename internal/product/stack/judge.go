@@ -158,7 +158,11 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	now := s.runInput(ctx, r)
 	now["changes"] = brief
 	about := stackInput(stack, r.State)
-	about["terraform_version"], about["project_root"] = orNull(p.Engine), in.Path
+	version := p.Engine
+	if p.Vendor != vendorEngine {
+		version = "" // it is another program's
+	}
+	about["terraform_version"], about["project_root"] = orNull(version), in.Path
 	spacelift := map[string]any{
 		"run": now, "stack": about, "request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
 		"commit": s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, r.Actor),
@@ -177,7 +181,7 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authors(r.Actor)},
 		"spacelift": spacelift, "third_party_metadata": said,
-		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": p.Engine},
+		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": version},
 	}
 	maps.Copy(all, p.beside())
 	return all, nil

@@ -56,7 +56,7 @@ func plural(n int, one, many string) string {
 
 // Plan is what a page shows of a plan: the engine's JSON, with sensitive values taken out.
 type Plan struct {
-	Vendor  string // see Vendor.Word
+	Vendor  string // see Vendor.Word; Terragrunt's plans are the engine's
 	Engine  string // version
 	Summary Summary
 	Changes []Change

@@ -90,13 +90,13 @@ func (in Input) configured() string {
 	var b strings.Builder
 	b.WriteString(pulumiInit)
 	for _, name := range slices.Sorted(maps.Keys(in.Variables)) {
-		b.WriteString("p config set -- " + quoted(name) + " " + quoted(plainText(in.Variables[name])) + "\n")
+		b.WriteString("p config set -- " + quoted(name) + " " + quoted(asConfig(in.Variables[name])) + "\n")
 	}
 	return b.String()
 }
 
-// plainText gives a text as it is, and all else as JSON.
-func plainText(v any) string {
+// asConfig gives a text as it is, and all else as JSON.
+func asConfig(v any) string {
 	if text, ok := v.(string); ok {
 		return text
 	}

@@ -41,7 +41,7 @@ class CallbackModule(CallbackBase):
         self.play = play.get_name().strip()
 
     def task(self, result, status):
-        told = result._result
+        told, task = result._result, result._task
         items = [told]
         if isinstance(told.get("results"), list):
             items = [i for i in told["results"] if isinstance(i, dict)]
@@ -54,12 +54,14 @@ class CallbackModule(CallbackBase):
                 if "prepared" in d:
                     diffs.append({"header": "", "before": None, "after": short(d["prepared"])})
                 elif "before" in d or "after" in d:
-                    header = d.get("after_header") or d.get("before_header") or ""
+                    header = item.get("path") or item.get("dest") or d.get("before_header") or ""
+                    header = header or item.get("invocation", {}).get("dest") or d.get("after_header") or ""
                     diffs.append({"header": str(header)[:500], "before": short(d.get("before")), "after": short(d.get("after"))})
-            # A module that can't tell is skipped when the playbook is checked, and so is a command.
-            if item.get("skipped") and "check mode" in str(item.get("msg", "")):
-                checked = False
-        task = result._task
+            # What its "when" leaves out says so; else a module is skipped that can't tell what it would do.
+            if item.get("skipped") or item is told and status == "skipped":
+                checked = checked and any(name in item for name in ("skip_reason", "skipped_reason", "false_condition"))
+        if "censored" in told and status == "skipped":
+            checked = bool(task.when)
         self.tell(
             host=result._host.get_name(), play=self.play, task=task.get_name().strip()[:500], action=str(task.action),
             role=task._role.get_name() if task._role else "", status=status, changed=bool(told.get("changed")),
