@@ -172,6 +172,9 @@ func (ansibleTool) read(in Input, told []byte) (*reading, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fault.Wrap(err, "read what was told of the playbook")
 	}
+	if out.plan.About == nil {
+		return nil, fault.Errorf(fault.Invalid, "the check of the playbook has not told how it ended; read its log")
+	}
 	return &out, nil
 }
 

@@ -217,8 +217,10 @@ func TestAPlanOfAPlaybookTellsItsTasks(t *testing.T) {
 	if got := string(p.beside()[vendorAnsible].(json.RawMessage)); got != `{"ok":{"a":2},"dark":{}}` {
 		t.Errorf("policies see %s", got)
 	}
-	if _, err := (ansibleTool{}).read(in, []byte("{\n")); !fault.Is(err, fault.Invalid) {
-		t.Errorf("what is no JSON gives %v", err)
+	for _, wrong := range []string{"{\n", "", `{"host":"a","task":"x","status":"ok","checked":true}`} { // the last has no end
+		if _, err := (ansibleTool{}).read(in, []byte(wrong)); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s gives %v", wrong, err)
+		}
 	}
 }
 

@@ -41,6 +41,13 @@ class CallbackModule(CallbackBase):
         self.play = play.get_name().strip()
 
     def task(self, result, status):
+        try:
+            self.tell_task(result, status)
+        except Exception as e:  # a task that is not told would be taken for one that does nothing
+            name = result._task.get_name().strip()[:500]
+            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=str(e)[:2000])
+
+    def tell_task(self, result, status):
         told, task = result._result, result._task
         items = [told]
         if isinstance(told.get("results"), list):
@@ -55,7 +62,7 @@ class CallbackModule(CallbackBase):
                     diffs.append({"header": "", "before": None, "after": short(d["prepared"])})
                 elif "before" in d or "after" in d:
                     header = item.get("path") or item.get("dest") or d.get("before_header") or ""
-                    header = header or item.get("invocation", {}).get("dest") or d.get("after_header") or ""
+                    header = header or (item.get("invocation") or {}).get("dest") or d.get("after_header") or ""
                     diffs.append({"header": str(header)[:500], "before": short(d.get("before")), "after": short(d.get("after"))})
             # What its "when" leaves out says so; else a module is skipped that can't tell what it would do.
             if item.get("skipped") or item is told and status == "skipped":
