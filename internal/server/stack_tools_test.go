@@ -179,8 +179,8 @@ func TestAPlaybookIsCheckedReviewedAndRun(t *testing.T) {
 	})
 }
 
-// TestAToolThatThePoolLacksIsNamed has stacks of programs that are not here.
-func TestAToolThatThePoolLacksIsNamed(t *testing.T) {
+// TestWhatThePoolLacksIsNamed has stacks of programs that are not here, and of a network that is not granted.
+func TestWhatThePoolLacksIsNamed(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		for tool, vendor := range map[string]string{
 			"terragrunt": "  vendor: {terragrunt: {}}\n",
@@ -191,6 +191,10 @@ func TestAToolThatThePoolLacksIsNamed(t *testing.T) {
 			}
 			id := g.tool("with-"+tool, vendor, map[string]string{"main.tf": "# nothing\n", "terragrunt.hcl": "", "Pulumi.yaml": "name: x\nruntime: yaml\n"})
 			g.wantRun(g.rests(id), "failed", "the pool default has no tool "+tool+"; install it on the pool's machine")
+		}
+		for name, more := range map[string]string{"cluster": "  vendor: {kubernetes: {}}\n", "cloud": "  network: true\n"} {
+			id := g.tool(name, more, map[string]string{"main.tf": "# nothing\n"})
+			g.wantRun(g.rests(id), "failed", "the pool default grants its steps no network")
 		}
 	})
 }

@@ -245,7 +245,7 @@ func (w *Worker) file(ctx context.Context, l Lease, f File, root *os.Root, left 
 func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), err error) {
 	j := l.Job
 	if j.Network && !w.Network {
-		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
+		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network; who runs its server can, by --network", w.Pool)
 	}
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,

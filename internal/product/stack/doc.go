@@ -7,6 +7,8 @@
 //	                                    → unconfirmed → confirmed → applying → finished
 //	                                    → failed                         a policy denies
 //
+// What plans and applies is OpenTofu or Terraform, or another tool by the same contract (tool, in vendor.go).
+//
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.
 //
@@ -25,5 +27,7 @@
 //     its lock while no run holds the stack.
 //   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no
 //     value of a sensitive attribute.
+//   - Of a tool that writes no state at the door, the platform writes one after each apply, also one that failed, within the
+//     run that holds the stack: what may be there is never forgotten.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack
