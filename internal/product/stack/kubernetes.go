@@ -105,20 +105,26 @@ ask() { # FILE OUT UNKNOWN COMMAND...
   for one in "$beside"/apart/*.json; do
     if "$@" --filename="$one" --output=json >> "$out" 2> "$beside/said"; then continue; fi
     case $(cat "$beside/said") in
-    *"no matches for kind"* | *"namespaces "*" not found"*) [ "$unknown" = drop ] || cat "$one" >> "$out" ;;
+    *"no matches for kind"*) lacks=kind ;;
+    *"namespaces "*" not found"*) lacks=namespace ;;
     *)
       cat "$beside/said" >&2
       exit 1
       ;;
     esac
+    if [ "$unknown" = write ]; then
+      printf '{"lacks":"%s"}\n' "$lacks" >> "$out"
+      cat "$one" >> "$out"
+    fi
   done
 }
 plan="$ROADBED_WORK/plan.bin"
 ask "$plan" "$beside/after" write within apply --server-side --dry-run=server --field-manager=roadbed --force-conflicts
 ask "$plan" "$beside/live" drop within get --ignore-not-found
 ask "$beside/held.json" "$beside/held" drop k get --ignore-not-found
+ns=${ROADBED_NAMESPACE:-$(k config view --minify --output='jsonpath={.contexts[0].context.namespace}')}
 {
-  printf '{"kubectl":"%s"}\n{"part":"after"}\n' "$is"
+  printf '{"kubectl":"%s","namespace":"%s"}\n{"part":"after"}\n' "$is" "${ns:-default}"
   cat "$beside/after"
   echo '{"part":"live"}'
   cat "$beside/live"

@@ -106,14 +106,16 @@ const mostObjects = 20_000
 
 // clusterTold is what was told of a plan: objects by the part that they are of.
 type clusterTold struct {
-	Kubectl string
-	parts   map[string][]object
+	Kubectl   string
+	namespace string // of what names none
+	parts     map[string][]object
+	written   []object // of them, those that the server does not know yet
 }
 
 // readTold reads a row of JSON values: words on what comes next, objects, and lists of them.
 func readTold(data []byte) (clusterTold, error) {
 	out := clusterTold{parts: map[string][]object{}}
-	part, n := "", 0
+	part, lacks, n := "", "", 0
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	for {
@@ -126,8 +128,8 @@ func readTold(data []byte) (clusterTold, error) {
 			return out, fault.Errorf(fault.Invalid, "what was told of the manifests can't be read: %w", err)
 		}
 		if o["apiVersion"] == nil {
-			out.Kubectl = cmp.Or(o.text("kubectl"), out.Kubectl)
-			part = cmp.Or(o.text("part"), part)
+			out.Kubectl, out.namespace = cmp.Or(o.text("kubectl"), out.Kubectl), cmp.Or(o.text("namespace"), out.namespace)
+			part, lacks = cmp.Or(o.text("part"), part), o.text("lacks")
 			continue
 		}
 		all := []object{o}
@@ -147,7 +149,35 @@ func readTold(data []byte) (clusterTold, error) {
 		if n += len(all); n > 3*mostObjects {
 			return out, fault.Errorf(fault.TooLarge, "a stack has at most %d objects; split it", mostObjects)
 		}
+		if lacks == "kind" { // its scope is known by then
+			out.written = append(out.written, all...)
+		}
+		for _, one := range all {
+			if lacks == "namespace" {
+				one.within(out.namespace)
+			}
+		}
+		lacks = ""
 		out.parts[part] = append(out.parts[part], all...)
+	}
+}
+
+// within has an object that names no namespace be of one.
+func (o object) within(namespace string) {
+	if m, ok := o["metadata"].(map[string]any); ok && m["namespace"] == nil {
+		m["namespace"] = namespace
+	}
+}
+
+// place gives objects of kinds that come with the same plan the namespace that they will have.
+func (t clusterTold) place() {
+	for _, o := range t.written {
+		for _, kind := range t.parts["after"] {
+			if kind.text("kind") == "CustomResourceDefinition" && kind.text("spec", "scope") == "Namespaced" &&
+				kind.text("spec", "group") == o.key().group && kind.text("spec", "names", "kind") == o.key().kind {
+				o.within(t.namespace)
+			}
+		}
 	}
 }
 
@@ -158,6 +188,7 @@ func (kubernetesTool) read(in Input, told []byte) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.place()
 	out := reading{plan: planFile{Vendor: vendorKubernetes, EngineVersion: t.Kubectl}}
 	live, planned := map[objectKey]object{}, map[objectKey]bool{}
 	for _, o := range t.parts["live"] {

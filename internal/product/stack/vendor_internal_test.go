@@ -164,6 +164,30 @@ func TestAPlanOfManifestsTellsWhatComesAndGoes(t *testing.T) {
 	}
 }
 
+// TestWhatAClusterCantKnowYetHasItsNamespace plans objects whose kind and namespace come with them.
+func TestWhatAClusterCantKnowYetHasItsNamespace(t *testing.T) {
+	t.Parallel()
+	_, in := vendorRun(Vendor{Kubernetes: &Kubernetes{}})
+	is, err := kubernetesTool{}.read(in, []byte(`{"kubectl":"1.32","namespace":"n"}{"part":"after"}
+{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"trains.x.org"},"spec":{"group":"x.org","scope":"Namespaced","names":{"kind":"Train"}}}
+{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"express"}}
+{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Planet","metadata":{"name":"earth"}}
+{"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}
+{"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"m"}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, c := range is.plan.ResourceChanges {
+		said = append(said, c.Address)
+	}
+	want := []string{"apiextensions.k8s.io/CustomResourceDefinition trains.x.org", "x.org/Train n/express", "x.org/Planet earth", "ConfigMap n/a", "ConfigMap m/a"}
+	if !slices.Equal(said, want) {
+		t.Errorf("the plan has %q, want %q", said, want)
+	}
+}
+
 func TestAPlanOfManifestsIsRefusedWhereItIsNone(t *testing.T) {
 	t.Parallel()
 	_, in := vendorRun(Vendor{Kubernetes: &Kubernetes{}})
@@ -241,6 +265,7 @@ func TestOutputsOfAFile(t *testing.T) {
 func FuzzReadTold(f *testing.F) {
 	f.Add([]byte(clusterSaid))
 	f.Add([]byte(`{"host":"a","task":"x","status":"ok","changed":true,"checked":true,"diff":[{"header":"","before":[],"after":{}}]}`))
+	f.Add([]byte(`{"lacks":"namespace"}{"apiVersion":"v1","kind":"List","items":[]}{"lacks":"kind"}{"apiVersion":"v1","kind":"A","metadata":{"name":"b"}}`))
 	f.Add([]byte(`{"part":"after"}{"apiVersion":1,"kind":[],"metadata":{"name":{}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range all() {
