@@ -5843,6 +5843,11 @@ export interface components {
             changes: components["schemas"]["PlanChange"][] | null;
             outputs: components["schemas"]["PlanChange"][] | null;
             summary: components["schemas"]["Summary"];
+            /**
+             * @description Whose plan it is. Of all but terraform it was put into the form of an engine's plan.
+             * @enum {string}
+             */
+            vendor: "terraform" | "ansible" | "kubernetes" | "pulumi";
         };
         PlanChange: {
             /** @enum {string} */
@@ -6985,6 +6990,11 @@ export interface components {
             repository: string;
             space: string;
             state?: components["schemas"]["StateVersion"];
+            /**
+             * @description What plans and applies it; terraform is OpenTofu too.
+             * @enum {string}
+             */
+            vendor: "terraform" | "terragrunt" | "ansible" | "kubernetes" | "pulumi";
         };
         StackContext: {
             /** Format: int64 */
