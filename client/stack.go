@@ -20,6 +20,7 @@ type Stack struct {
 	Repository string        `json:"repository"`
 	Branch     string        `json:"branch"`
 	Path       string        `json:"path"`
+	Vendor     string        `json:"vendor" enum:"terraform,terragrunt,ansible,kubernetes,pulumi" doc:"What plans and applies it; terraform is OpenTofu too."`
 	Autodeploy bool          `json:"autodeploy"`
 	WorkerPool string        `json:"workerPool,omitempty" doc:"Where its runs run; absent for the server itself." example:"payments/eu"`
 	Message    string        `json:"message,omitempty" doc:"Why its branch can't be read, if it can't."`
@@ -77,6 +78,7 @@ type StateVersion struct {
 
 // Plan is what a run would change. GET /runs/{id}/plan (run:read). Sensitive values are taken out.
 type Plan struct {
+	Vendor  string       `json:"vendor" enum:"terraform,ansible,kubernetes,pulumi" doc:"Whose plan it is. Of all but terraform it was put into the form of an engine's plan."`
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`
 	Outputs []PlanChange `json:"outputs"`

@@ -87,7 +87,7 @@ func wireNeighbours(all []stack.Neighbour) []StackNeighbour {
 func (a *API) wireStack(ctx context.Context, o stack.Overview) (Stack, error) {
 	s := Stack{
 		Ref: o.Ref.String(), Namespace: o.Ref.Namespace, Name: o.Ref.Name, Space: o.Space, Owner: o.Spec.Owner, Component: o.Spec.Component,
-		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Autodeploy: o.Spec.Autodeploy, WorkerPool: o.Spec.WorkerPool, Message: o.Message, Lock: o.Lock,
+		Repository: o.Repository, Branch: o.Branch, Path: o.Path, Vendor: o.Spec.Vendor.Word(), Autodeploy: o.Spec.Autodeploy, WorkerPool: o.Spec.WorkerPool, Message: o.Message, Lock: o.Lock,
 		Can: []string{}, Queued: o.Queued,
 	}
 	for _, begin := range []struct{ can, kind string }{{"plan", stack.Proposed}, {"apply", stack.Tracked}, {"destroy", stack.Destroy}, {"task", stack.Task}} {
@@ -216,7 +216,7 @@ func (a *API) getPlan(ctx context.Context, in *RunInput) (*body[Plan], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Plan{Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs), Cost: wireCost(p.Cost)}), nil
+	return answer(Plan{Vendor: p.Vendor, Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs), Cost: wireCost(p.Cost)}), nil
 }
 
 func wireChanges(changes []stack.Change) []PlanChange {

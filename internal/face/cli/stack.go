@@ -33,7 +33,7 @@ func (s *state) stackList() *cobra.Command {
 			q.Set("queued", "true")
 		}
 		return list[client.Stack]{
-			path: "/stacks", query: q, head: "STACK\tREPOSITORY\tPATH\tLAST RUN\tDRIFT\tQUEUED\tRESOURCES\tCHANGED",
+			path: "/stacks", query: q, head: "STACK\tTOOL\tREPOSITORY\tPATH\tLAST RUN\tDRIFT\tQUEUED\tRESOURCES\tCHANGED",
 			row: func(k client.Stack) []any {
 				last, drift, resources, changed := "", "", 0, ""
 				if k.LastRun != nil {
@@ -47,7 +47,7 @@ func (s *state) stackList() *cobra.Command {
 				if k.State != nil {
 					resources, changed = k.State.Resources, ago(k.State.Created)
 				}
-				return []any{k.Ref, cmp.Or(k.Repository, "uploaded"), k.Path, last, drift, k.Queued, resources, changed}
+				return []any{k.Ref, k.Vendor, cmp.Or(k.Repository, "uploaded"), k.Path, last, drift, k.Queued, resources, changed}
 			},
 			noun: "stacks", next: "declare one with `roadbed apply -f FILE`, or use a golden path: `roadbed template list`",
 		}, nil

@@ -293,7 +293,7 @@ func write(root *os.Root, name string, mode os.FileMode, content io.Reader, left
 func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Writer) (_ execute.Spec, release func(), err error) {
 	j := l.Job
 	if j.Network && !w.Network {
-		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
+		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network; who runs its server can, by --network", w.Pool)
 	}
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
@@ -371,7 +371,7 @@ func (w *Worker) tools(ctx context.Context, j Job, s *execute.Spec, log io.Write
 			t, ok = lent, err == nil
 		}
 		if !ok {
-			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; it has: %s", w.Pool, name,
+			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; install it on the pool's machine and start its worker again. It has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
 		}
 		for _, m := range t.Mounts {

@@ -12,7 +12,8 @@ import (
 )
 
 // FindTools gives the tools that this machine can lend to steps: "go" where Go is installed, "roadbed" (the
-// running program, whose path is given), and "tofu" where engine, the path of an OpenTofu or Terraform, is not "".
+// running program, whose path is given), "tofu" where engine, the path of an OpenTofu or Terraform, is not "", and what of
+// kubectl, terragrunt, pulumi and ansible is on PATH.
 func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 	tools := map[string]Tool{}
 	if program != "" {
@@ -24,6 +25,17 @@ func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 		t.Env = map[string]string{"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
 		t.CacheEnv = map[string]string{"TF_PLUGIN_CACHE_DIR": "{cache}"}
 		tools["tofu"] = t
+	}
+	for _, name := range []string{"kubectl", "terragrunt", "pulumi"} {
+		if found, err := exec.LookPath(name); err == nil {
+			if found, err = filepath.Abs(found); err == nil {
+				tools[name] = beside(name, found)
+			}
+		}
+	}
+	// Ansible is many files, so that only one that steps see anyway, as the system's, can be lent.
+	if found, err := exec.LookPath("ansible-playbook"); err == nil && strings.HasPrefix(found, "/usr/") {
+		tools["ansible"] = Tool{}
 	}
 	if goroot := findGo(ctx); goroot != "" {
 		env := goEnv()
@@ -51,6 +63,19 @@ func goEnv() map[string]string {
 func single(name, program string) Tool {
 	dir := "/tools/" + name
 	return Tool{Mounts: []execute.Mount{{Source: program, Target: dir + "/" + name, ReadOnly: true}}, Path: []string{dir}}
+}
+
+// beside is single with what belongs to the program and stands in its folder: NAME-*, as the languages of Pulumi.
+func beside(name, program string) Tool {
+	t := single(name, program)
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(program), name+"-*"))
+	if err != nil { // the folder's name is a pattern
+		return t
+	}
+	for _, other := range others {
+		t.Mounts = append(t.Mounts, execute.Mount{Source: other, Target: "/tools/" + name + "/" + filepath.Base(other), ReadOnly: true})
+	}
+	return t
 }
 
 // findGo gives the root of an installed Go, or "".

@@ -9,6 +9,8 @@
 //	                                    → pending_review → finished      a preview that a policy warns of
 //	unconfirmed → replan_requested → planning                            of what somebody chose of the plan
 //
+// What plans and applies is OpenTofu or Terraform, or another tool by the same contract (tool, in vendor.go).
+//
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.
 //
@@ -34,5 +36,7 @@
 //     applied, what counts as applied, and by whose changes, stays as it was.
 //   - A set takes no stack away whose state holds something. Stacks whose folders would get one name are not made.
 //   - A lock that a person takes holds the stack too, so that runs wait for it in the queue.
+//   - Of a tool that writes no state at the door, the platform writes one after each apply, also one that failed, within the
+//     run that holds the stack: what may be there is never forgotten.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

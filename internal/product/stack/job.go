@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -254,13 +255,28 @@ type made struct {
 	plan   string // digest
 	alone  bool
 	engine string // as it calls itself; "" when it is not known
+	held   string // digest of what the platform keeps for the tool; "" for nothing
+	delete string // digest of what is deleted besides, by what was judged; "" for nothing
 }
 
 func madeBy(plan *run.Step) made {
 	return made{
-		plan.Result.Artifacts["plan"].Digest, strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes",
-		strings.TrimSpace(plan.Result.Outputs[OutputEngine]),
+		plan: plan.Result.Artifacts["plan"].Digest, alone: strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes",
+		engine: strings.TrimSpace(plan.Result.Outputs[OutputEngine]),
 	}
+}
+
+// madeIn gives what the steps of a round have left so far.
+func madeIn(v *run.View, n int) made {
+	m := made{}
+	if plan := v.Step(stepKey("plan", n)); plan != nil {
+		m = madeBy(plan)
+	}
+	m.held = heldFor(v, n).held
+	if verdict, err := verdictOf(v, n); err == nil {
+		m.delete = verdict.Delete
+	}
+	return m
 }
 
 // take gives a job what a plan step has made.
@@ -296,46 +312,24 @@ func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 
 func engineJob(r *run.Run, in Input, script string) worker.Job {
 	name := stackName(in.Stack)
-	env := map[string]string{
+	job := base(r, in, script)
+	maps.Copy(job.Env, map[string]string{
 		"TF_IN_AUTOMATION":       "1",
 		"TF_INPUT":               "0",
 		"CHECKPOINT_DISABLE":     "1",
 		"ROADBED_PLAN_ARGS":      "",
 		"ROADBED_ENGINE_NAME":    in.Engine,
-		"ROADBED_RUN":            r.ID,
-		"ROADBED_STACK":          in.Stack,
-		"ROADBED_COMMIT":         r.Source.Commit,
+		"ROADBED_ENGINE_MEMORY":  strconv.FormatInt(job.Limits.Memory/4*3, 10),
 		"ROADBED_STATE":          "/api/state/" + name, // at the door
-		"ROADBED_WORK":           execute.WorkDir,
 		"TF_HTTP_USERNAME":       "run",
 		"TF_HTTP_RETRY_MAX":      "5",
 		"TF_HTTP_RETRY_WAIT_MIN": "1",
 		"TF_CLI_CONFIG_FILE":     "/work/engine.rc",
-	}
-	memory := in.Limits.Memory
-	if memory == 0 {
-		memory = 2 << 30
-	}
-	env["ROADBED_ENGINE_MEMORY"] = strconv.FormatInt(memory/4*3, 10)
-	limit, err := in.Limits.time()
-	if err != nil { // its document was checked
-		limit = time.Hour
-	}
-	job := worker.Job{
-		Kind:    "command",
-		Argv:    []string{"/bin/sh", "-c", script},
-		Dir:     path.Join("/work/source", in.Path),
-		Env:     env,
-		Sources: []worker.Source{in.source(r)},
-		Files: append(in.files(),
-			worker.File{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
-			worker.File{Path: "engine.rc", Content: engineConfig, Mode: 0o600}),
-		Tools:  []string{in.Given.Engine.Tool()},
-		Door:   true,
-		Sealed: true, // a plan holds sensitive values in the clear
-		Scopes: in.scopes(mayWriteState),
-		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
-	}
+	})
+	job.Files = append(in.files(),
+		worker.File{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
+		worker.File{Path: "engine.rc", Content: engineConfig, Mode: 0o600})
+	job.Tools, job.Door, job.Scopes = []string{in.Given.Engine.Tool()}, true, in.scopes(mayWriteState)
 	if in.Given.Mirror != nil {
 		in.Given.Mirror.environment(job.Env)
 	}

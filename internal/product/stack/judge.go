@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -27,7 +28,7 @@ type JudgeInput struct {
 
 // Handlers gives the platform steps of this room.
 func (s *Service) Handlers() map[string]worker.Handler {
-	return map[string]worker.Handler{ActionJudge: s.judge, ActionAdopt: s.adopt, ActionInputs: s.inputs}
+	return map[string]worker.Handler{ActionJudge: s.judge, ActionAdopt: s.adopt, ActionInputs: s.inputs, ActionRecall: s.recall, ActionKeep: s.keepAfter}
 }
 
 // judge asks the plan policies about a plan. Doing it twice only records the decision twice.
@@ -40,15 +41,16 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, fault.Wrap(err, "read the plan")
 	}
-	plan, err := ReadPlan(data)
+	r, told, err := s.runOf(ctx, in.Run)
 	if err != nil {
 		return worker.Result{}, err
 	}
-	var r run.Run
-	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		r, err = s.Runs.GetTx(ctx, tx, in.Run)
-		return err
-	}); err != nil {
+	var v Verdict
+	if data, err = s.put(ctx, told, data, &v); err != nil {
+		return worker.Result{}, err
+	}
+	plan, err := ReadPlan(data)
+	if err != nil {
 		return worker.Result{}, err
 	}
 	stack, err := s.standing(ctx, r.Subject, r.Space)
@@ -67,15 +69,11 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
 	}
-	v := Verdict{Summary: plan.Summary, Deny: d.Outcome["deny"], Warn: d.Outcome["warn"]}
+	v.Summary, v.Deny, v.Warn = plan.Summary, d.Outcome["deny"], d.Outcome["warn"]
 	if v.Cost, err = s.keepCost(ctx, cost); err != nil {
 		return worker.Result{}, err
 	}
 	say(log, plan, d, v)
-	var told Input
-	if err := json.Unmarshal(r.Input, &told); err != nil {
-		return worker.Result{}, fault.Wrap(err, "read the input of run %s", r.ID)
-	}
 	if told.unreviewed(1) != "" && len(v.Deny) == 0 {
 		err := s.approved(ctx, r, stack, nil)
 		if err != nil && !fault.Is(err, fault.Denied) {
@@ -92,6 +90,27 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}
 	out, err := json.Marshal(v)
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
+}
+
+// put gives what a tool has told of a plan in the form of an engine's, and keeps that.
+func (s *Service) put(ctx context.Context, in Input, told []byte, v *Verdict) ([]byte, error) {
+	is, err := in.tool().read(in, told)
+	if err != nil || is == nil {
+		return told, err
+	}
+	data, err := is.plan.encode()
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []struct {
+		data []byte
+		into *string
+	}{{data, &v.Plan}, {is.delete, &v.Delete}, {is.keep, &v.Keep}} {
+		if *part.into, err = s.sealed(ctx, part.data); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
 }
 
 // standsIn fails for a stack whose document is deleted, or is another one by now in another space: nothing is done in its
@@ -135,7 +154,7 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 		if word := briefly(c.Action); word != "" {
 			brief = append(brief, map[string]any{
 				"action": word, "phase": "plan",
-				"entity": map[string]any{"address": c.Address, "name": c.Name, "type": c.Type, "entity_vendor": "terraform", "entity_type": "resource"},
+				"entity": map[string]any{"address": c.Address, "name": c.Name, "type": c.Type, "entity_vendor": p.Vendor, "entity_type": "resource"},
 			})
 		}
 	}
@@ -151,7 +170,11 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	now := s.runInput(ctx, r)
 	now["changes"] = brief
 	about := stackInput(stack, r.State)
-	about["terraform_version"], about["project_root"] = orNull(p.Engine), in.Path
+	version := p.Engine
+	if p.Vendor != vendorEngine {
+		version = "" // it is another program's
+	}
+	about["terraform_version"], about["project_root"] = orNull(version), in.Path
 	spacelift := map[string]any{
 		"run": now, "stack": about, "request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
 		"commit": s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, r.Actor),
@@ -170,11 +193,13 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	if _, there := said[ByInfracost]; !there && cost != nil {
 		said[ByInfracost] = cost.infracost(stackID(stack.Ref.String()))
 	}
-	return map[string]any{
+	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
 		"spacelift": spacelift, "third_party_metadata": said,
-		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": p.Engine},
-	}, nil
+		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": version},
+	}
+	maps.Copy(all, p.beside())
+	return all, nil
 }
 
 // briefly names what happens to a resource as Spacelift does; "" for nothing.

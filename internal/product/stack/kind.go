@@ -22,6 +22,8 @@ type Spec struct {
 	Component   string         `json:"component,omitempty"` // the component it belongs to
 	Source      Source         `json:"source"`
 	Engine      Engine         `json:"engine,omitzero"`
+	Vendor      Vendor         `json:"vendor,omitzero"`
+	Network     bool           `json:"network,omitempty"` // steps ask for the pool's network
 	Autodeploy  bool           `json:"autodeploy,omitempty"`
 	Variables   map[string]any `json:"variables,omitempty"`
 	Environment []Variable     `json:"environment,omitempty"`
@@ -137,6 +139,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			bad(fmt.Sprintf("%q %s", p, problem), "write a pattern of files from the repository's root, such as modules/network/**", "spec", "watch", fmt.Sprint(i))
 		}
 	}
+	spec.checkVendor(bad)
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
 	spec.checkPool(d, bad)

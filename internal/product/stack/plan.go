@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -55,11 +56,14 @@ func plural(n int, one, many string) string {
 
 // Plan is what a page shows of a plan: the engine's JSON, with sensitive values taken out.
 type Plan struct {
+	Vendor  string // see Vendor.Word; Terragrunt's plans are the engine's
 	Engine  string // version
 	Summary Summary
 	Changes []Change
 	Outputs []Change
 	Cost    *Cost // of a run's plan; nil when it is not known
+
+	about json.RawMessage // what a tool says of the whole, for policies
 }
 
 // Change is what a plan would do to one resource or output.
@@ -88,6 +92,8 @@ type planFile struct {
 	EngineVersion   string                `json:"terraform_version"`
 	ResourceChanges []planChange          `json:"resource_changes"`
 	OutputChanges   map[string]planDetail `json:"output_changes"`
+	Vendor          string                `json:"roadbed_vendor,omitempty"` // of a tool that is no engine
+	About           json.RawMessage       `json:"roadbed_about,omitempty"`  // what it says of the whole
 }
 
 type planChange struct {
@@ -121,7 +127,7 @@ func ReadPlan(data []byte) (Plan, error) {
 	if f.FormatVersion == "" {
 		return Plan{}, fault.Errorf(fault.Invalid, "read plan: no format_version; is this the output of show -json?")
 	}
-	p := Plan{Engine: f.EngineVersion, Changes: []Change{}, Outputs: []Change{}}
+	p := Plan{Vendor: cmp.Or(f.Vendor, vendorEngine), Engine: f.EngineVersion, about: f.About, Changes: []Change{}, Outputs: []Change{}}
 	for _, c := range f.ResourceChanges {
 		change := detail(c.Address, c.Change)
 		change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
@@ -234,4 +240,21 @@ func redact(value, mark any, depth int) (any, bool) {
 		return out, hidden
 	}
 	return value, false
+}
+
+// beside gives what policies see of a plan under the name of its tool, by Spacelift's names.
+func (p Plan) beside() map[string]any {
+	switch p.Vendor {
+	case vendorKubernetes:
+		items := make([]any, 0, len(p.Changes))
+		for _, c := range p.Changes {
+			items = append(items, map[string]any{"id": c.Address, "action": c.Action, "before": c.Before, "after": c.After})
+		}
+		return map[string]any{vendorKubernetes: map[string]any{"items": items}}
+	case vendorAnsible, vendorPulumi:
+		if len(p.about) > 0 {
+			return map[string]any{p.Vendor: p.about}
+		}
+	}
+	return nil
 }

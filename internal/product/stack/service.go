@@ -252,6 +252,9 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if err == nil {
 		err = o.check()
 	}
+	if err == nil {
+		err = stack.Spec.Vendor.can(kind)
+	}
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -344,6 +347,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Authors: ready.authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
+		Vendor: stack.Spec.Vendor, Network: stack.Spec.Network || stack.Spec.Vendor.needsNetwork(),
 		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool,
 	}
 	in.take(ready)

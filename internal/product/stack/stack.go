@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -81,6 +82,8 @@ type Input struct {
 	SecretEnv  map[string]string `json:"secretEnv,omitempty"`
 	Limits     Limits            `json:"limits,omitzero"`
 	Engine     string            `json:"engine,omitempty"`  // tofu or terraform; "" for what the pool has
+	Vendor     Vendor            `json:"vendor,omitzero"`   // instead of these
+	Network    bool              `json:"network,omitempty"` // of the pool, if it grants that
 	Authors    []string          `json:"authors,omitempty"` // whose changes it applies, by their ids
 	Edit       int64             `json:"edit,omitempty"`    // of the document that it is made of
 	DependsOn  []Dependency      `json:"dependsOn,omitempty"`
@@ -125,6 +128,11 @@ type Verdict struct {
 	// Review tells of a proposed run that somebody has to approve what a plan policy warns of.
 	Review bool  `json:"review,omitempty"`
 	Cost   *Cost `json:"cost,omitempty"`
+
+	// Of a tool whose plan was put into the form of an engine's: digests of what is sealed.
+	Plan   string `json:"plan,omitempty"`
+	Delete string `json:"delete,omitempty"`
+	Keep   string `json:"keep,omitempty"`
 }
 
 // Kind gives the table of states and the transition function of stack runs.
@@ -169,8 +177,10 @@ func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
 	}
-	if step := v.Step(stepKey("inputs", round(v)+1)); step != nil {
-		v.Hold(step)
+	for _, name := range []string{"inputs", "state"} {
+		if step := v.Step(stepKey(name, round(v)+1)); step != nil {
+			v.Hold(step)
+		}
 	}
 	return v.Reopen(queued, "retried")
 }
@@ -223,8 +233,7 @@ func advance(v *run.View) error {
 	case pending:
 		return afterPending(v, in)
 	case confirmed:
-		plan := v.Step(stepKey("plan", n))
-		v.Add(applyStep(v.Run, withInputs(v, in, n), madeBy(plan), n))
+		v.Add(in.tool().applyStep(v.Run, withInputs(v, in, n), madeIn(v, n), n))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, in, n)
@@ -243,18 +252,35 @@ func afterPlan(v *run.View, in Input, n int) error {
 		return end(v, in, failed, "planning: "+reason(step))
 	}
 	show := v.Step(stepKey("show", n))
+	var how *run.Step
+	if show == nil && planRead(step) == nil {
+		how = in.tool().showStep(v.Run, withInputs(v, in, n), madeIn(v, n), n)
+	}
 	switch {
-	case planRead(step) != nil:
-	case show == nil:
-		v.Add(showStep(v.Run, withInputs(v, in, n), madeBy(step), n))
+	case how != nil:
+		v.Add(*how)
 		return nil
+	case show == nil: // the plan tells itself
 	case !show.State.Done():
 		return nil
 	case show.State != run.StepSucceeded:
 		return end(v, in, failed, "reading the plan: "+show.Reason)
 	}
-	v.Add(judgeStep(v.Run, planRead(step, show), n))
+	v.Add(judgeStep(told(v, n), n))
 	return v.To(judging, "")
+}
+
+// told gives what tells what is in a plan, for those who judge it.
+func told(v *run.View, n int) JudgeInput {
+	plan := v.Step(stepKey("plan", n))
+	in := JudgeInput{Run: v.Run.ID, Plan: plan.Result.Artifacts["plan"].Digest} // it tells itself
+	if read := planRead(plan, v.Step(stepKey("show", n))); read != nil {
+		in.Plan = read.Result.Artifacts[planJSON.Name].Digest
+		if said := read.Result.Artifacts[ByInfracost].Digest; said != "" {
+			in.Third = map[string]string{ByInfracost: said}
+		}
+	}
+	return in
 }
 
 func afterJudge(v *run.View, in Input, n int) error {
@@ -269,9 +295,9 @@ func afterJudge(v *run.View, in Input, n int) error {
 	if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
 		return end(v, in, failed, "the verdict of the plan policies can't be read: "+err.Error())
 	}
-	read := planRead(v.Step(stepKey("plan", n)), v.Step(stepKey("show", n)))
 	again := replanOf(v.Run)
-	if err := v.Output(Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: read.Result.Artifacts[planJSON.Name].Digest, Replan: again, Cost: verdict.Cost}); err != nil {
+	out := Output{Summary: verdict.Summary, Deny: verdict.Deny, Warn: verdict.Warn, Plan: cmp.Or(verdict.Plan, told(v, n).Plan), Replan: again, Cost: verdict.Cost}
+	if err := v.Output(out); err != nil {
 		return err
 	}
 	for _, w := range verdict.Warn {
@@ -324,6 +350,9 @@ func afterApply(v *run.View, in Input, n int) error {
 	step := v.Step(stepKey("apply", n))
 	if !step.State.Done() {
 		return nil
+	}
+	if kept, err := afterKeep(v, in, step, n); err != nil || !kept {
+		return err
 	}
 	if step.State != run.StepSucceeded {
 		return afterFailure(v, in, step, n)
@@ -384,11 +413,14 @@ func beforePlan(v *run.View, in Input, n int) error {
 	if ready, err := afterInputs(v, in, next); err != nil || !ready {
 		return err
 	}
+	if ready, err := afterRecall(v, in, next); err != nil || !ready {
+		return err
+	}
 	if in.Type == Task {
-		v.Add(taskStep(v.Run, withInputs(v, in, next), next))
+		v.Add(in.tool().taskStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
 		return v.To(performing, "")
 	}
-	v.Add(planStep(v.Run, withInputs(v, in, next), next))
+	v.Add(in.tool().planStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
 	return v.To(planning, "")
 }
 
@@ -428,12 +460,7 @@ func adoptStep(v *run.View, state string) run.Step {
 	}
 }
 
-// judgeStep is about the plan that a step has read.
-func judgeStep(r *run.Run, read *run.Step, n int) run.Step {
-	ask := JudgeInput{Run: r.ID, Plan: read.Result.Artifacts[planJSON.Name].Digest}
-	if said := read.Result.Artifacts[ByInfracost].Digest; said != "" {
-		ask.Third = map[string]string{ByInfracost: said}
-	}
+func judgeStep(ask JudgeInput, n int) run.Step {
 	input, _ := json.Marshal(ask) // strings always encode
 	return run.Step{
 		Key: stepKey("judge", n), Title: "Ask the plan policies", Group: "plan",

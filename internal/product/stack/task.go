@@ -50,9 +50,13 @@ func (o Order) check() error {
 
 func afterTask(v *run.View, in Input, n int) error {
 	step := v.Step(stepKey("task", n))
-	switch {
-	case !step.State.Done():
+	if !step.State.Done() {
 		return nil
+	}
+	if kept, err := afterKeep(v, in, step, n); err != nil || !kept {
+		return err
+	}
+	switch {
 	case step.State != run.StepSucceeded:
 		return end(v, in, failed, "the command: "+reason(step))
 	}

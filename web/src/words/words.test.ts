@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseRef, plain, refPath, shortCommit, shortRef } from './ref';
 import { tone, word } from './status';
+import { partsOf, vendorName } from './vendor';
 import { toYAML } from './yaml';
 
 describe('references', () => {
@@ -77,4 +78,19 @@ describe('toYAML', () => {
     expect(toYAML({ text: '  one\ntwo' })).toBe('text: "  one\\ntwo"');
     expect(toYAML({ text: 'one\r\ntwo' })).toBe('text: "one\\r\\ntwo"');
   });
+});
+
+it('names what plans a stack, and the parts of its plan', () => {
+  expect(['terraform', 'ansible', 'kubernetes', 'another'].map(vendorName)).toEqual([
+    'OpenTofu or Terraform',
+    'Ansible',
+    'Kubernetes',
+    'another',
+  ]);
+  expect(['terraform', 'ansible', 'kubernetes', 'pulumi'].map(partsOf)).toEqual([
+    'Resources',
+    'Tasks',
+    'Objects',
+    'Resources',
+  ]);
 });

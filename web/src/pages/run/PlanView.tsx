@@ -10,6 +10,7 @@ import { Failure } from '../../parts/Failure';
 import { FilterText } from '../../parts/FilterText';
 import { Empty, Rows, Section } from '../../parts/Page';
 import type { Pick } from './Change';
+import { partsOf } from '../../words/vendor';
 import { ChangeList } from './ChangeList';
 import { Cost } from './Cost';
 import { counts, filterPlan, planGroups } from './plan';
@@ -45,14 +46,14 @@ export function PlanView({ run }: { run: RunDetail }) {
   return (
     <div style={{ display: 'grid', gap: 24 }}>
       <Cost cost={plan.data.cost} />
-      <Resources run={run} changes={plan.data.changes ?? []} />
+      <Resources title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
     </div>
   );
 }
 
 /** The resources of a plan; of one that waits for review some can be chosen, to be planned anew. */
-function Resources({ run, changes }: { run: RunDetail; changes: PlanChange[] }) {
+function Resources({ title, run, changes }: { title: string; run: RunDetail; changes: PlanChange[] }) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const turn = (address: string) =>
     setChosen((before) => {
@@ -63,7 +64,7 @@ function Resources({ run, changes }: { run: RunDetail; changes: PlanChange[] }) 
   const may = run.can.includes('replan');
   return (
     <>
-      <Changes title="Resources" changes={changes} filtered pick={may ? { chosen, turn } : undefined} />
+      <Changes title={title} changes={changes} filtered pick={may ? { chosen, turn } : undefined} />
       {may && <ReplanBar run={run} changes={changes} chosen={chosen} clear={() => setChosen(new Set())} />}
     </>
   );

@@ -8,6 +8,7 @@ import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { vendorName } from '../../words/vendor';
 import { EnvironmentTab } from './EnvironmentTab';
 import { Lock } from './Lock';
 import { Overview } from './Overview';
@@ -37,6 +38,7 @@ export function StackPage() {
       marks={stack.lastRun && <State state={stack.lastRun.state} of="last run" />}
       about={
         <>
+          <span>{vendorName(stack.vendor)}</span>
           {stack.component && <RefLink to={stack.component} kind />}
           {stack.owner && (
             <span>

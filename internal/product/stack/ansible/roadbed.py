@@ -1,0 +1,95 @@
+# Tells what tasks did, or would do, as a line of JSON each. It says nothing of tasks whose results are not to be logged.
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: roadbed
+type: aggregate
+short_description: tells the platform what tasks did
+description: [Writes a line of JSON for each task of each host.]
+"""
+
+MOST = 32 * 1024  # characters of a text
+
+
+def short(value):
+    if isinstance(value, str):
+        return value if len(value) <= MOST else value[:MOST] + "\n(cut short)"
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = json.dumps(value, default=str, sort_keys=True)
+    return json.loads(text) if len(text) <= MOST else text[:MOST] + " (cut short)"
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "roadbed"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.to = open(os.environ["ROADBED_TOLD"], "a", encoding="utf-8")
+        self.play = ""
+
+    def tell(self, **what):
+        self.to.write(json.dumps(what, default=str) + "\n")
+        self.to.flush()
+
+    def v2_playbook_on_play_start(self, play):
+        self.play = play.get_name().strip()
+
+    def task(self, result, status):
+        try:
+            self.tell_task(result, status)
+        except Exception as e:  # a task that is not told would be taken for one that does nothing
+            name = result._task.get_name().strip()[:500]
+            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=str(e)[:2000])
+
+    def tell_task(self, result, status):
+        told, task = result._result, result._task
+        items = [told]
+        if isinstance(told.get("results"), list):
+            items = [i for i in told["results"] if isinstance(i, dict)]
+        diffs, checked = [], True
+        for item in items:
+            diff = item.get("diff") or []
+            for d in diff if isinstance(diff, list) else [diff]:
+                if not isinstance(d, dict):
+                    continue
+                if "prepared" in d:
+                    diffs.append({"header": "", "before": None, "after": short(d["prepared"])})
+                elif "before" in d or "after" in d:
+                    header = item.get("path") or item.get("dest") or d.get("before_header") or ""
+                    header = header or (item.get("invocation") or {}).get("dest") or d.get("after_header") or ""
+                    diffs.append({"header": str(header)[:500], "before": short(d.get("before")), "after": short(d.get("after"))})
+            # What its "when" leaves out says so; else a module is skipped that can't tell what it would do.
+            if item.get("skipped") or item is told and status == "skipped":
+                checked = checked and any(name in item for name in ("skip_reason", "skipped_reason", "false_condition"))
+        if "censored" in told and status == "skipped":
+            checked = bool(task.when)
+        self.tell(
+            host=result._host.get_name(), play=self.play, task=task.get_name().strip()[:500], action=str(task.action),
+            role=task._role.get_name() if task._role else "", status=status, changed=bool(told.get("changed")),
+            checked=checked, diff=diffs[:100], message="" if status == "ok" else str(told.get("msg", ""))[:2000],
+        )
+
+    def v2_runner_on_ok(self, result):
+        self.task(result, "ok")
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self.task(result, "ignored" if ignore_errors else "failed")
+
+    def v2_runner_on_skipped(self, result):
+        self.task(result, "skipped")
+
+    def v2_runner_on_unreachable(self, result):
+        self.task(result, "unreachable")
+
+    def v2_playbook_on_stats(self, stats):
+        self.tell(stats={
+            name: dict(getattr(stats, name))
+            for name in ("processed", "ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
+        })
+        self.to.close()
