@@ -262,8 +262,8 @@ func checkOf(c forge.Check, now time.Time) Check {
 	return out
 }
 
-// ofFork tells whether the source is in another repository of the forge.
-func (p Proposal) ofFork() bool { return p.There != nil && strings.Contains(p.Source, ":") }
+// OfFork tells whether the source is in another repository of the forge.
+func (p Proposal) OfFork() bool { return p.There != nil && strings.Contains(p.Source, ":") }
 
 // upToDate brings a proposal up to where its truth is: its branches, or its forge.
 func (s *Service) upToDate(ctx context.Context, r repository.Repository, p Proposal) (Proposal, error) {

@@ -65,6 +65,8 @@ type Deps struct {
 	Documents    Documents
 	People       People    // nil: policies see nobody's groups
 	Proposals    Proposals // nil: push policies are not asked about proposals
+	Costs        Costs     // nil: nobody says what a plan costs
+	BaseURL      string    // by which people reach the portal
 	Seal         Sealer
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time

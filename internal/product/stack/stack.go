@@ -91,6 +91,7 @@ type Input struct {
 	Depth       int     `json:"depth,omitempty"`       // how many such runs came before it
 	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
 	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
+	Proposal    string  `json:"proposal,omitempty"`    // NAMESPACE/NAME#NUMBER that it is a preview of
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

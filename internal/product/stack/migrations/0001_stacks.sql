@@ -147,7 +147,23 @@ CREATE TABLE stack_resources (
 );
 CREATE INDEX stack_resources_type ON stack_resources (type, stack, key);
 
+-- What proposals have of stacks: the run at their newest head.
+CREATE TABLE stack_previews (
+  repository TEXT NOT NULL, -- NAMESPACE/NAME
+  number BIGINT NOT NULL,
+  stack TEXT NOT NULL,
+  head TEXT NOT NULL,
+  run TEXT NOT NULL,    -- '' for none
+  why TEXT NOT NULL,    -- there is none
+  merged TEXT NOT NULL, -- commit that merged the proposal
+  turn BIGINT NOT NULL, -- how often it changed
+  PRIMARY KEY (repository, number, stack)
+);
+CREATE INDEX stack_previews_run ON stack_previews (run);
+CREATE INDEX stack_previews_stack ON stack_previews (stack, merged);
+
 -- +goose Down
+DROP TABLE stack_previews;
 DROP TABLE stack_resources;
 DROP TABLE stack_graph;
 DROP TABLE stack_waits;
