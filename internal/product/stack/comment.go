@@ -415,7 +415,7 @@ func (s *Service) ForProposal(ctx context.Context, repository string, number int
 		return nil
 	})
 	return slices.DeleteFunc(all, func(w Standing) bool {
-		if r := w.current(); r != nil {
+		if r := w.Current(); r != nil {
 			return !s.Access.May(ctx, "run:read", r.Space)
 		}
 		return spaces[w.Stack] == "" || !s.Access.May(ctx, "stack:read", spaces[w.Stack])

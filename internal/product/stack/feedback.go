@@ -151,8 +151,8 @@ type Standing struct {
 	Summary *Summary // of the newer run's plan; nil when there is none yet
 }
 
-// current gives the run that counts now.
-func (w Standing) current() *run.Run {
+// Current gives the run that counts now.
+func (w Standing) Current() *run.Run {
 	if w.Applied != nil {
 		return w.Applied
 	}
@@ -185,7 +185,7 @@ func (s *Service) standings(ctx context.Context, repository string, number int) 
 					return err
 				}
 			}
-			w.Summary = planOf(w.current())
+			w.Summary = planOf(w.Current())
 			all = append(all, w)
 		}
 		return nil
@@ -226,7 +226,7 @@ func planOf(r *run.Run) *Summary {
 
 // state says in a few words how it stands.
 func (w Standing) state() string {
-	r := w.current()
+	r := w.Current()
 	if r == nil {
 		return "not planned"
 	}
@@ -284,7 +284,7 @@ func (s *Service) speech(ctx context.Context, all []Standing) (Speech, error) {
 func (s *Service) row(w Standing) string {
 	commit, plan := w.Head, cell(w.Why)
 	state := w.state()
-	if r := w.current(); r != nil {
+	if r := w.Current(); r != nil {
 		commit = r.Source.Commit
 		switch {
 		case r.State == failed || r.State == canceled || r.State == discarded:
@@ -303,7 +303,7 @@ func (s *Service) row(w Standing) string {
 
 // fold tells more of a stack's plan; without text when there is none.
 func (s *Service) fold(ctx context.Context, w Standing) (Fold, error) {
-	out := outputOf(w.current())
+	out := outputOf(w.Current())
 	if out == nil {
 		return Fold{}, nil
 	}
@@ -312,22 +312,22 @@ func (s *Service) fold(ctx context.Context, w Standing) (Fold, error) {
 		if fault.Is(err, fault.NotFound) {
 			return Fold{}, nil // it was kept long enough
 		}
-		return Fold{}, fault.Wrap(err, "read the plan of run %s", w.current().ID)
+		return Fold{}, fault.Wrap(err, "read the plan of run %s", w.Current().ID)
 	}
 	plan, err := ReadPlan(data)
 	if err != nil {
 		return Fold{}, err
 	}
 	parts := []string{changesText(plan)}
-	verdicts, err := s.verdicts(ctx, w.current().ID)
+	verdicts, err := s.verdicts(ctx, w.Current().ID)
 	if err != nil {
 		return Fold{}, err
 	}
 	parts = append(parts, verdicts)
 	if s.Costs != nil {
-		line, err := s.Costs.CostOf(ctx, *w.current())
+		line, err := s.Costs.CostOf(ctx, *w.Current())
 		if err != nil {
-			return Fold{}, fault.Wrap(err, "ask what the plan of run %s costs", w.current().ID)
+			return Fold{}, fault.Wrap(err, "ask what the plan of run %s costs", w.Current().ID)
 		}
 		if line != "" {
 			parts = append(parts, "Cost: "+cell(clipTo(line, 300)))
