@@ -10,6 +10,10 @@
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.
 //
+// A proposal into the stack's branch that touches its folder has a proposed run at its head (preview.go), which takes the
+// place of that of an older head. How its stacks stand is said in the platform's one comment of it (feedback.go), and
+// comments command them (comment.go).
+//
 // Invariants:
 //   - An apply runs exactly the plan that was judged and confirmed, by its digest, and at most once: a lost worker
 //     fails the run and never repeats the apply by itself.
@@ -25,5 +29,6 @@
 //     its lock while no run holds the stack.
 //   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no
 //     value of a sensitive attribute.
+//   - What comes from a fork is planned when a policy allows it, or at the very head that somebody who may plan has seen.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack
