@@ -121,6 +121,24 @@ func (b between) sayThere(who string, number int, body string) {
 	b.there(who, http.MethodPost, fmt.Sprintf("/issues/%d/comments", number), map[string]any{"body": body})
 }
 
+// answeredThere waits until all that was asked of a proposal there is answered.
+func (b between) answeredThere(number, want int) {
+	b.t.Helper()
+	err := within(b.t, func() (bool, error) {
+		said, err := client.All[client.ProposalComment](b.t.Context(), b.admin, b.desk.at(number, "comments"), nil)
+		given, waits := 0, false
+		for _, c := range said {
+			for _, k := range c.Commands {
+				given, waits = given+1, waits || k.State == "passed" || k.State == "waiting"
+			}
+		}
+		return given >= want && !waits, err
+	})
+	if err != nil {
+		b.t.Fatalf("what was asked is not answered: %v", err)
+	}
+}
+
 // planned follows a pull request of the repository's own.
 func (b between) planned() {
 	t := b.t
@@ -182,7 +200,11 @@ func (b between) forked() {
 	if runs := b.runsAt("shop", head); len(runs) != 0 {
 		t.Errorf("what a fork brings is planned: %+v", runs)
 	}
-	b.sayThere("bea", 2, "/roadbed plan -stack shop")
+	// A word of the second in which the head became known may be older than that.
+	for said := 1; b.desk.stacks("admin", 2)[0].Run == ""; said++ {
+		b.sayThere("bea", 2, "/roadbed plan -stack shop")
+		b.answeredThere(2, said)
+	}
 	b.toldThere(2, "terraform_data.theirs", "`roadbed plan -stack shop`: default/shop: run run_")
 	b.checkThere(head, forge.CheckPassed, "1 to create")
 }

@@ -163,6 +163,9 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Reposi
 			return nil, err
 		}
 		data := map[string]any{"comment": comment.ID, "ordinal": c.Ordinal, "name": c.Name, "arguments": c.Arguments, "state": c.State, "head": p.Head, "source": p.Source, "target": p.Target}
+		if abroad && p.There != nil && !comment.Created.After(p.There.Pushed) {
+			data["unseen"] = true // the head may be newer than the comment
+		}
 		if err := s.tell(ctx, tx, r, p, "proposal.commanded", data); err != nil {
 			return nil, err
 		}

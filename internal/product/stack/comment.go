@@ -46,7 +46,8 @@ type commandArgs struct {
 	Name       string `json:"name"`
 	Arguments  string `json:"arguments"`
 	State      string `json:"state,omitempty"`
-	Head       string `json:"head"` // of the proposal as the comment was read
+	Head       string `json:"head"`             // of the proposal as the comment was read
+	Unseen     bool   `json:"unseen,omitempty"` // that head may be newer than the comment
 	Repository string `json:"repository"`
 	Number     int    `json:"number"`
 }
@@ -200,8 +201,8 @@ func (s *Service) doPlan(ctx context.Context, a commandArgs, what asked, p Propo
 	switch {
 	case p.State != "open":
 		return done, fault.Errorf(fault.Conflict, "it is %s; there is nothing to plan of it any more", p.State)
-	case p.Fork && a.Head != p.Head:
-		return done, fault.Errorf(fault.Conflict, "it comes from a fork and has moved to %.8s since; look at that, and say it again", p.Head)
+	case p.Fork && (a.Unseen || a.Head != p.Head):
+		return done, fault.Errorf(fault.Conflict, "it comes from a fork, and its head %.8s may be newer than what was said; look at that, and say it again", p.Head)
 	}
 	var stacks []Stack
 	var known map[string]preview

@@ -56,6 +56,19 @@ func (a proposalArgs) begins() bool {
 	return false
 }
 
+// matters tells whether what happened to a proposal could do something for a stack.
+func (s *Service) matters(ctx context.Context, tx *store.Tx, a proposalArgs) (bool, error) {
+	if a.Event == "reviewed" {
+		if policies, err := s.Policy.AnyTx(ctx, tx, "push"); err != nil || !policies {
+			return false, err
+		}
+	}
+	n := 0
+	err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM stacks WHERE repository = $1 AND deleted = 0)
+ + (SELECT count(*) FROM stack_previews WHERE repository = $1 AND number = $2)`, a.Repository, a.Number).Scan(&n)
+	return n > 0, fault.Wrap(err, "find the stacks of %s", a.Repository)
+}
+
 // lookAtProposal asks for a decision on what happened to a proposal, for each stack that it touches, and for all that it
 // could go into where push policies may decide otherwise.
 func (s *Service) lookAtProposal(ctx context.Context, a proposalArgs) error {

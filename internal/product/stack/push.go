@@ -109,6 +109,9 @@ func (s *Service) proposed(ctx context.Context, tx *store.Tx, e ledger.Entry) er
 	if a.Event == "pushed" {
 		a.Event = "synchronize"
 	}
+	if matters, err := s.matters(ctx, tx, a); err != nil || !matters {
+		return err
+	}
 	return s.Queue.Insert(ctx, tx, jobProposal, a, queue.InsertOptions{Unique: e.ID})
 }
 
