@@ -164,7 +164,7 @@ func (b between) planned() {
 	}
 	before := b.desk.stacks("admin", 1)[0].Run
 	b.sayThere("bea", 1, "Again, please.\n\n/roadbed plan")
-	now = b.toldThere(1, "**What was asked**", "`roadbed plan`: default/shop: run run_")
+	now = b.toldThere(1, "**What was asked**", "`roadbed plan`: `default/shop: run run_")
 	again := b.desk.stacks("admin", 1)[0].Run
 	if again == before || now.ID != first.ID {
 		t.Errorf("after the word it is run %s, told in %+v", again, now)
@@ -205,7 +205,7 @@ func (b between) forked() {
 		b.sayThere("bea", 2, "/roadbed plan -stack shop")
 		b.answeredThere(2, said)
 	}
-	b.toldThere(2, "terraform_data.theirs", "`roadbed plan -stack shop`: default/shop: run run_")
+	b.toldThere(2, "terraform_data.theirs", "`roadbed plan -stack shop`: `default/shop: run run_")
 	b.checkThere(head, forge.CheckPassed, "1 to create")
 }
 
@@ -215,7 +215,7 @@ func (b between) mergedThere() {
 	b.there("ann", http.MethodPost, "/pulls/1/merge", map[string]any{"Do": "merge"})
 	b.toldThere(1, "waits for somebody to confirm it")
 	b.sayThere("bea", 1, "/roadbed apply")
-	b.toldThere(1, "[applied](", "`roadbed apply`: default/shop: confirmed run run_")
+	b.toldThere(1, "[applied](", "`roadbed apply`: `default/shop: confirmed run run_")
 	if s := b.stackNow("shop"); s.State == nil || s.State.Resources != 2 {
 		t.Errorf("the stack is %+v", s)
 	}

@@ -74,8 +74,8 @@ func added(name string) map[string]string {
 	return map[string]string{"infra/main.tf": lightInfra + fmt.Sprintf("resource \"terraform_data\" %q {\n  input = \"x\"\n}\n", name)}
 }
 
-// applied is a stack whose first run was applied, of a repository with proposals.
-func (g *ground) applied(name string) desk {
+// built is a stack whose first run was applied, of a repository with proposals.
+func (g *ground) built(name string) desk {
 	g.t.Helper()
 	id := g.stack(name, lightInfra, "")
 	g.wantRun(g.rests(id), "unconfirmed", "1 to create")
@@ -90,7 +90,7 @@ func (g *ground) applied(name string) desk {
 // applies.
 func TestAProposalIsPlannedAndTold(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
-		d := g.applied("net")
+		d := g.built("net")
 		g.policy("sizes", "plan", `
 warn[sprintf("adds <%d> of @everyone's", [n])] { n := count([r | r := input.terraform.resource_changes[_]; r.change.actions[_] == "create"]); n > 0 }`, "")
 		p := d.propose("alice", "idea", added("second"))

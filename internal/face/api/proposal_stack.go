@@ -20,10 +20,10 @@ func (a *API) listProposalStacks(ctx context.Context, in *proposalPartInput) (*b
 		return nil, err
 	}
 	all, err := a.Stacks.ForProposal(ctx, in.full(), d.Number)
-	return listPart(page.From(all, in.part(), func(w stack.Standing) string { return w.Stack }), wireStanding), err
+	return listPart(page.From(all, in.part(), func(w stack.Standing) string { return w.Stack }), wireProposalStack), err
 }
 
-func wireStanding(w stack.Standing) ProposalStack {
+func wireProposalStack(w stack.Standing) ProposalStack {
 	out := ProposalStack{Stack: w.Stack, Commit: w.Head, Reason: w.Why, Applied: w.Applied != nil}
 	if r := w.Current(); r != nil {
 		out.Run, out.State, out.Reason, out.Commit = r.ID, r.State, r.Reason, r.Source.Commit

@@ -86,26 +86,29 @@ func (s *Service) Speak(ctx context.Context, repo string, number int, topic stri
 	})
 }
 
-// fit cuts a speech to a number of bytes, at the end of a fold or of a line.
+// fit cuts a speech to a number of bytes, at the end of a fold or of a line, and says so.
 func (w *Speech) fit(limit int) {
 	const cut = "\n\n*The rest does not fit here; the pages behind the links have all of it.*"
 	w.Text = strings.ReplaceAll(strings.ToValidUTF8(w.Text, "�"), "\x00", "")
-	if len(w.Text) > limit {
-		short := w.Text[:limit-len(cut)]
+	kept, left := 0, limit-len(w.Text)
+	for _, f := range w.Folds {
+		const around = 100 // what folds it, or makes its title one
+		if left -= len(f.Text) + len(escaped(f.Title)) + around; left < len(cut) {
+			break
+		}
+		kept++
+	}
+	if kept == len(w.Folds) && len(w.Text) <= limit {
+		return
+	}
+	if w.Folds = w.Folds[:kept]; len(w.Text) > limit-len(cut) {
+		short := w.Text[:max(limit-len(cut), 0)]
 		if i := strings.LastIndexByte(short, '\n'); i > 0 {
 			short = short[:i]
 		}
-		w.Text, w.Folds = strings.ToValidUTF8(short, "")+cut, nil
-		return
+		w.Text = strings.ToValidUTF8(short, "")
 	}
-	left := limit - len(w.Text)
-	for i, f := range w.Folds {
-		if left -= len(f.Title) + len(f.Text) + 100; left < len(cut) {
-			w.Folds = w.Folds[:i]
-			w.Text += cut
-			return
-		}
-	}
+	w.Text += cut
 }
 
 // askVoice has the platform's comment of a proposal be as it should, soon.
