@@ -62,6 +62,10 @@ func (b between) connect(main string) {
 	if _, err := client.Post[client.RegisteredWebhook](ctx, b.admin, "/integrations/default/forge/webhook", map[string]string{"repository": b.name}); err != nil {
 		t.Fatal(err)
 	}
+	// Who pushed before the repository was known here is nobody known, so that one person alone could confirm nothing.
+	if err := b.admin.Do(ctx, "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	b.apply(stackDocument("shop", ""))
 	id := b.stackRun("shop", main)
 	b.wantRun(b.rests(id), "unconfirmed", "1 to create")

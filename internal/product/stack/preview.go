@@ -294,7 +294,7 @@ func (s *Service) askCheck(ctx context.Context, tx *store.Tx, stack Stack, commi
 }
 
 func (s *Service) sayCheck(ctx context.Context, a checkArgs) error {
-	err := s.Proposals.SayCheck(asSystem(ctx), a.Repository, a.Commit, ProposalCheck{Name: a.Name, State: a.State, Text: a.Text, URL: s.page("/stacks/" + stackName(a.Stack))})
+	err := s.Proposals.SayCheck(asSystem(ctx), a.Repository, a.Commit, ProposalCheck{Name: a.Name, State: a.State, Text: a.Text, URL: s.page("/infrastructure/" + stackName(a.Stack))})
 	switch {
 	case fault.Is(err, fault.Conflict), fault.Is(err, fault.TooLarge): // a run says it, or there is no place for another
 		return nil
