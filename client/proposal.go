@@ -165,3 +165,14 @@ type FileDiff struct {
 	NewHash   string `json:"newHash"`
 	Patch     string `json:"patch,omitempty" doc:"Hunks of a unified diff, from the first @@ line; absent for a binary or a folded one."`
 }
+
+// ProposalStack is what a proposal would do to a stack, or what its merge has done.
+type ProposalStack struct {
+	Stack   string   `json:"stack" doc:"Its reference."`
+	Commit  string   `json:"commit" doc:"That this is of."`
+	Run     string   `json:"run,omitempty" doc:"Missing when there is none."`
+	State   string   `json:"state,omitempty" doc:"Of the run."`
+	Applied bool     `json:"applied,omitempty" doc:"The run is that of the merge, and no preview."`
+	Reason  string   `json:"reason,omitempty" doc:"Why the run is in its state, or why there is none."`
+	Summary *Summary `json:"summary,omitempty" doc:"What its plan counts; missing when there is none."`
+}

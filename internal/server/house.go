@@ -272,7 +272,8 @@ func (h *House) products() error {
 	}
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(), Now: time.Now, Log: h.Log,
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(),
+		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 		Engines: h.engine, Providers: providers{h},
 	})
 	h.Workflows = h.wireWorkflow()
@@ -285,7 +286,7 @@ func (h *House) products() error {
 	})
 	h.Proposals = proposal.New(proposal.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Repositories: h.Repositories, Catalog: h.Catalog, Runs: h.Runs, People: h.Identity,
-		Outside: outsiders{h}, BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
+		Outside: outsiders{h}, BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Words: stackWords(), Now: time.Now, Log: h.Log,
 	})
 	h.Docs = docs.New(docs.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Access: h.Access, Catalog: h.Catalog, Repositories: h.Repositories,

@@ -22,7 +22,18 @@ func (f proposalFacts) ProposalFacts(ctx context.Context, repository string, num
 			approved = approved || r.Verdict == proposal.Approved
 		}
 	}
+	ref, fork := "refs/heads/"+d.Source, false
+	if d.There != nil {
+		if fork = d.OfFork(); fork {
+			ref = d.There.Ref
+		}
+	}
+	merge := ""
+	if d.State == proposal.Merged {
+		merge = d.Merge
+	}
 	return stack.ProposalFacts{
+		Common: d.Standing.Base, Merge: merge, Ref: ref, Fork: fork,
 		Title: d.Title, Author: d.Author, Source: d.Source, Target: d.Target, Head: d.Head, Base: d.Base, State: d.State, Draft: d.Draft,
 		Approved: approved, Mergeable: d.State == proposal.Open && len(d.Blockers) == 0, Undiverged: d.Standing.Behind == 0,
 	}, nil

@@ -31,6 +31,7 @@ func (a *API) proposalRoutes() {
 	register(a, operation("mergeProposal", http.MethodPost, one+"/merge", noun, "Merge it"), a.mergeProposal)
 	register(a, operation("autoMergeProposal", http.MethodPut, one+"/auto", noun, "Merge it as soon as nothing is in the way, in the caller's name"), a.autoMergeProposal)
 	register(a, operation("diffProposal", http.MethodGet, one+"/diff", noun, "What it changes"), a.diffProposal)
+	a.proposalStackRoutes()
 	register(a, operation("listProposalCommits", http.MethodGet, one+"/commits", noun, "The commits that it brings, newest first"), a.listProposalCommits)
 	register(a, operation("listProposalComments", http.MethodGet, one+"/comments", noun, "What was said of it, oldest first"), a.listProposalComments)
 	op = operation("commentProposal", http.MethodPost, one+"/comments", noun, "Say something of it, or of a line of it")

@@ -52,6 +52,7 @@ func rights() map[string]string {
 		"updateRepository": "repository:admin; repository:create in the new space, or for a new name",
 
 		"listProposals": "repository:read; others are left out", "countProposals": "repository:read; others are not counted", "getProposal": "repository:read", "diffProposal": "repository:read",
+		"listProposalStacks":  "repository:read, and run:read in the space of a run; others are left out",
 		"listProposalCommits": "repository:read", "listProposalComments": "repository:read", "listChecks": "repository:read",
 		"openProposal": "repository:write", "editProposal": "repository:write", "closeProposal": "repository:write", "reopenProposal": "repository:write",
 		"mergeProposal":     "repository:write, and the BranchRules of the target agree",

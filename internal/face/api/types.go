@@ -89,6 +89,7 @@ type (
 	ProposalDetail    = client.ProposalDetail
 	ProposalComment   = client.ProposalComment
 	ProposalCheck     = client.ProposalCheck
+	ProposalStack     = client.ProposalStack
 	Diff              = client.Diff
 	Docs              = client.Docs
 	DocsItem          = client.DocsItem

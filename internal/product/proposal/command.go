@@ -48,7 +48,22 @@ type Command struct {
 }
 
 // Word is a command that another product carries out: it follows the entries proposal.commanded that name it.
-type Word struct{ Name, Arguments, Help string }
+type Word struct {
+	Name, Arguments, Help string
+	Logged                bool // at a forge, the answer stands in the platform's one comment, see Speak
+}
+
+// loggedWords gives the words whose answers stand in the platform's one comment.
+func (s *Service) loggedWords() (names []string) {
+	for _, w := range s.Words {
+		if w.Logged {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+func (s *Service) isLogged(c Command) bool { return slices.Contains(s.loggedWords(), c.Name) }
 
 // deed is a command of this room. do gives what to answer; record goes into the transaction of what it changes, where
 // that is one.
@@ -67,31 +82,38 @@ type order struct {
 
 func deeds() []deed {
 	return []deed{
-		{Word{"approve", "", "approve the head"}, (*Service).doApprove},
-		{Word{"merge", "[squash|rebase|merge]", "merge it, in the first way that the rules let when none is said"}, (*Service).doMerge},
-		{Word{"auto-merge", "[squash|rebase|merge|off]", "merge it when nothing is in the way any more"}, (*Service).doAuto},
-		{Word{"close", "", "end it without merging it"}, (*Service).doClose},
-		{Word{"reopen", "", "open it again"}, (*Service).doReopen},
-		{Word{"retry", "[CHECK]", "run what failed again: all failed checks of runs, or the one named; also /rerun"}, (*Service).doRetry},
-		{Word{"rerun", "[CHECK]", ""}, (*Service).doRetry},
-		{Word{"rebase", "", "make its commits anew on its target"}, (*Service).doRebase},
-		{Word{"update", "", "merge its target into its source"}, (*Service).doUpdate},
-		{Word{"assign", "[@NAME]...", "have these people look after it, or oneself"}, (*Service).doAssign},
-		{Word{"unassign", "[@NAME]...", "no longer these people, or oneself"}, (*Service).doUnassign},
-		{Word{"title", "TEXT", "call it otherwise"}, (*Service).doTitle},
-		{Word{"draft", "", "it is not ready yet"}, (*Service).doDraft},
-		{Word{"ready", "", "it is ready"}, (*Service).doReady},
-		{Word{"help", "", "say these words"}, (*Service).doHelp},
+		{Word{Name: "approve", Help: "approve the head"}, (*Service).doApprove},
+		{Word{Name: "merge", Arguments: "[squash|rebase|merge]", Help: "merge it, in the first way that the rules let when none is said"}, (*Service).doMerge},
+		{Word{Name: "auto-merge", Arguments: "[squash|rebase|merge|off]", Help: "merge it when nothing is in the way any more"}, (*Service).doAuto},
+		{Word{Name: "close", Help: "end it without merging it"}, (*Service).doClose},
+		{Word{Name: "reopen", Help: "open it again"}, (*Service).doReopen},
+		{Word{Name: "retry", Arguments: "[CHECK]", Help: "run what failed again: all failed checks of runs, or the one named; also /rerun"}, (*Service).doRetry},
+		{Word{Name: "rerun", Arguments: "[CHECK]"}, (*Service).doRetry},
+		{Word{Name: "rebase", Help: "make its commits anew on its target"}, (*Service).doRebase},
+		{Word{Name: "update", Help: "merge its target into its source"}, (*Service).doUpdate},
+		{Word{Name: "assign", Arguments: "[@NAME]...", Help: "have these people look after it, or oneself"}, (*Service).doAssign},
+		{Word{Name: "unassign", Arguments: "[@NAME]...", Help: "no longer these people, or oneself"}, (*Service).doUnassign},
+		{Word{Name: "title", Arguments: "TEXT", Help: "call it otherwise"}, (*Service).doTitle},
+		{Word{Name: "draft", Help: "it is not ready yet"}, (*Service).doDraft},
+		{Word{Name: "ready", Help: "it is ready"}, (*Service).doReady},
+		{Word{Name: "help", Help: "say these words"}, (*Service).doHelp},
 	}
 }
 
 var commandLine = regexp.MustCompile(`^/([a-z][a-z-]{0,30})(?:[ \t]+(.*))?$`)
 
+// habit is a line that commands without the stroke, as people say it to Atlantis.
+var habit = regexp.MustCompile(`^(atlantis)[ \t]+((?:plan|apply|unlock|help)(?:[ \t].*)?)$`)
+
 // commandsIn gives what a text commands, and whether it says nothing else. Code and quotes command nothing.
 func commandsIn(text string) (out []Command, alone bool) {
 	alone = true
 	for _, l := range linesOf(text) {
-		m := commandLine.FindStringSubmatch(strings.TrimRight(l.text, " \t"))
+		line := strings.TrimRight(l.text, " \t")
+		m := commandLine.FindStringSubmatch(line)
+		if m == nil {
+			m = habit.FindStringSubmatch(line)
+		}
 		switch {
 		case m != nil && !l.code && !l.mute:
 			out = append(out, Command{Ordinal: len(out), Name: m[1], Arguments: strings.TrimSpace(m[2])})
@@ -141,17 +163,24 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, r repository.Reposi
 			return nil, err
 		}
 		data := map[string]any{"comment": comment.ID, "ordinal": c.Ordinal, "name": c.Name, "arguments": c.Arguments, "state": c.State, "head": p.Head, "source": p.Source, "target": p.Target}
+		if abroad && p.There != nil && !comment.Created.After(p.There.Pushed) {
+			data["unseen"] = true // the head may be newer than the comment
+		}
 		if err := s.tell(ctx, tx, r, p, "proposal.commanded", data); err != nil {
 			return nil, err
 		}
 	}
 	if slices.ContainsFunc(kept, func(c Command) bool { return c.State == CommandWaiting }) {
-		return kept, s.Queue.Insert(ctx, tx, jobObey, obeyArgs{comment.ID}, queue.InsertOptions{Unique: comment.ID})
+		if err := s.Queue.Insert(ctx, tx, jobObey, obeyArgs{comment.ID}, queue.InsertOptions{Unique: comment.ID}); err != nil {
+			return nil, err
+		}
 	}
-	if len(kept) > 0 {
-		return kept, s.askAnswers(ctx, tx, kept[0])
+	for _, c := range kept {
+		if err := s.askAnswers(ctx, tx, c); err != nil {
+			return nil, err
+		}
 	}
-	return nil, nil
+	return kept, nil
 }
 
 // obey carries out what a comment commands, in its order. Each command's record is in the transaction of its change; what
@@ -246,6 +275,28 @@ func (s *Service) asAuthor(ctx context.Context, o order) (string, error) {
 		return "", err
 	}
 	return all[i].do(s, ctx, o)
+}
+
+// Commander gives who gave a command that was passed on, held to what their token was held to; NotFound when it does not
+// wait for an answer any more. Denied when they are not there any more. It asks for no right, as Answer.
+func (s *Service) Commander(ctx context.Context, comment string, ordinal int) (who actor.Principal, err error) {
+	var given []Command
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		given, err = commandsOf(ctx, tx, []string{comment})
+		return err
+	})
+	if err != nil {
+		return who, fault.Wrap(err, "read the commands of %.100s", comment)
+	}
+	i := slices.IndexFunc(given, func(c Command) bool { return c.Ordinal == ordinal && c.State == CommandPassed })
+	if i < 0 {
+		return who, fault.Errorf(fault.NotFound, "nothing that comment %.100s commands waits for an answer", comment)
+	}
+	if who, err = s.People.Principal(ctx, given[i].Author); fault.Is(err, fault.NotFound) {
+		return who, fault.Errorf(fault.Denied, "commands are for users and machines that are there")
+	}
+	who.Scopes = given[i].scopes
+	return who, err
 }
 
 // Answer says what became of a command that was passed on. It asks for no right: it is for the rooms of products.

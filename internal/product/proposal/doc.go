@@ -25,6 +25,9 @@
 // account there, the comment is new and nobody changed it (outside_command.go); the forge is answered by one comment. The
 // platform's own account commands nothing there, and nothing is approved there by a comment, which names no head.
 //
+// The platform has one comment of a proposal (voice.go), in which products say how things stand (Speak), each under a
+// topic. What is to be said is kept, and a job has the comment be that, here or at the forge.
+//
 // What is declared of entities is edited where that is (declare.go): by a commit to the branch that the catalog reads, by a
 // branch and a proposal where rules or a forge ask for one, or by an apply.
 //
@@ -48,6 +51,7 @@
 //   - A review counts for the head that it was given to; a push ends it, where a rule says so.
 //   - One open proposal for one source and target.
 //   - Pushes reach a proposal through the ledger, in its order, each once.
+//   - The platform's comment is edited and not repeated, also when the answer of a forge was lost.
 //   - A comment commands once, whatever ends the server meanwhile, and however often a forge tells of it.
 //
 // Rights: repository:read to see a proposal and to comment, repository:write to open, review, merge and revert one, and

@@ -37,6 +37,7 @@ type There struct {
 	Writers   []string        `json:"writers,omitempty"` // ids of the users who wrote its commits
 	Changed   time.Time       `json:"changed"`           // as the forge told last
 	Heard     time.Time       `json:"heard,omitzero"`    // when all that was said before it was known here had been read
+	Pushed    time.Time       `json:"pushed,omitzero"`   // as the forge told when its head was seen first, by the forge's clock
 }
 
 // told is all that a forge says of a proposal at one moment.
@@ -193,8 +194,10 @@ func (t told) state(known Proposal, now time.Time) (p Proposal, entries []entry)
 	there := There{
 		URL: webAddress(f.URL), Author: f.Author.Login, Labels: f.Labels, Mergeable: f.Mergeable, Ref: f.Ref, Writers: t.writers, Changed: f.Updated,
 	}
-	if p.There != nil {
-		there.Heard = p.There.Heard
+	if there.Pushed = f.Updated; p.There != nil {
+		if there.Heard = p.There.Heard; p.Head == known.Head {
+			there.Pushed = p.There.Pushed
+		}
 		if f.State != forge.StateOpen {
 			there.Writers = p.There.Writers
 		}
@@ -262,8 +265,8 @@ func checkOf(c forge.Check, now time.Time) Check {
 	return out
 }
 
-// ofFork tells whether the source is in another repository of the forge.
-func (p Proposal) ofFork() bool { return p.There != nil && strings.Contains(p.Source, ":") }
+// OfFork tells whether the source is in another repository of the forge.
+func (p Proposal) OfFork() bool { return p.There != nil && strings.Contains(p.Source, ":") }
 
 // upToDate brings a proposal up to where its truth is: its branches, or its forge.
 func (s *Service) upToDate(ctx context.Context, r repository.Repository, p Proposal) (Proposal, error) {

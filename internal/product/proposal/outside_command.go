@@ -49,10 +49,11 @@ func (s *Service) heard(ctx context.Context, p Proposal, t told) error {
 // commander gives who commands by a comment of a forge that was not known; nobody for most.
 func (s *Service) commander(ctx context.Context, r repository.Repository, p Proposal, c forge.Comment, n Comment, t *told) (nobody actor.Principal, err error) {
 	since := p.There.Heard.Truncate(time.Second) // forges tell seconds
-	if n.Author == "" || c.Author.Bot || since.IsZero() || c.Created.Before(since) {
+	if c.Author.Bot || since.IsZero() || c.Created.Before(since) {
 		return nobody, nil
 	}
-	if given, _ := commandsIn(n.Body); len(given) == 0 {
+	given, _ := commandsIn(n.Body)
+	if len(given) == 0 || n.Author == "" && !slices.ContainsFunc(given, s.isLogged) {
 		return nobody, nil
 	}
 	if t.own == "" {
@@ -67,11 +68,25 @@ func (s *Service) commander(ctx context.Context, r repository.Repository, p Prop
 	if t.own == "" || strings.EqualFold(c.Author.Login, t.own) {
 		return nobody, nil
 	}
+	if n.Author == "" {
+		return nobody, s.tellStranger(ctx, p, c.Author.Login)
+	}
 	who, err := s.People.Principal(ctx, n.Author)
 	if fault.Is(err, fault.NotFound) {
 		return nobody, nil
 	}
 	return who, err
+}
+
+// tellStranger has the platform's comment say once that an account commands nothing.
+func (s *Service) tellStranger(ctx context.Context, p Proposal, login string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		fresh, err := keepStranger(ctx, tx, p.ID, clean(login, 100))
+		if err != nil || !fresh {
+			return err
+		}
+		return s.askVoice(ctx, tx, p.ID)
+	})
 }
 
 // ownLogin gives the login of the account that the platform speaks by; "" when the forge does not tell.
@@ -107,6 +122,9 @@ func (s *Service) askAnswers(ctx context.Context, tx *store.Tx, c Command) error
 	if c.there == "" {
 		return nil
 	}
+	if s.isLogged(c) {
+		return s.askVoice(ctx, tx, c.Proposal)
+	}
 	return s.Queue.Insert(ctx, tx, jobSayAnswers, obeyArgs{c.Comment}, queue.InsertOptions{Unique: c.Comment})
 }
 
@@ -125,6 +143,10 @@ func (s *Service) sayAnswers(ctx context.Context, a obeyArgs) error {
 	}
 	if err != nil {
 		return fault.Wrap(err, "read the commands of %s", a.Comment)
+	}
+	given = slices.DeleteFunc(given, s.isLogged)
+	if len(given) == 0 {
+		return nil
 	}
 	return s.withRepository(ctx, p.Repository, func(ctx context.Context, r repository.Repository) error {
 		return s.answerThere(ctx, r, p, given)

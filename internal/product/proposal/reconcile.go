@@ -55,6 +55,7 @@ func (s *Service) subscribe() {
 	})
 	s.Ledger.Subscribe("proposal.repositories", []string{"repository.pushed", "repository.transferred", "repository.restored", "repository.purged"}, s.repositoryChanged)
 	s.subscribeOutside()
+	s.subscribeVoice()
 	s.Ledger.Subscribe("proposal.runs", []string{"run.created", "run.state-changed"}, s.runChanged)
 }
 
@@ -157,6 +158,9 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 func forget(ctx context.Context, tx *store.Tx, repository string) error {
 	for _, query := range []string{
 		"DELETE FROM proposal_comments WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_speeches WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_voices WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
+		"DELETE FROM proposal_strangers WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_commands WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_asked WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",
 		"DELETE FROM proposal_assignees WHERE proposal IN (SELECT id FROM proposals WHERE repository = $1)",

@@ -34,7 +34,7 @@ func (s *Service) Update(ctx context.Context, repo string, number int, u UpdateR
 	switch {
 	case p.State != Open:
 		return Detail{}, fault.Errorf(fault.Conflict, "it is %s", p.State)
-	case p.ofFork():
+	case p.OfFork():
 		return Detail{}, inThere(p, "changing its branch")
 	case u.Head != "" && u.Head != p.Head:
 		return Detail{}, stale(p)

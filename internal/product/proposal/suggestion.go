@@ -53,7 +53,7 @@ func (s *Service) Apply(ctx context.Context, repo string, number int, a ApplyReq
 	switch {
 	case p.State != Open:
 		return Detail{}, fault.Errorf(fault.Conflict, "it is %s", p.State)
-	case p.ofFork():
+	case p.OfFork():
 		return Detail{}, inThere(p, "changing its branch")
 	case a.Head != "" && a.Head != p.Head:
 		return Detail{}, stale(p)

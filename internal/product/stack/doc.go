@@ -17,6 +17,10 @@
 // A StackSet makes a stack of each folder of a branch that fits (set.go); its stacks are documents of its own source. A
 // PriceList tells what plans cost (price.go, cost.go).
 //
+// A proposal into the stack's branch that touches its folder has a proposed run at its head (preview.go), which takes the
+// place of that of an older head. How its stacks stand is said in the platform's one comment of it (feedback.go), and
+// comments command them (comment.go).
+//
 // Invariants:
 //   - An apply runs exactly the plan that was judged and confirmed, by its digest, and at most once: a lost worker
 //     fails the run and never repeats the apply by itself.
@@ -38,5 +42,6 @@
 //   - A lock that a person takes holds the stack too, so that runs wait for it in the queue.
 //   - Of a tool that writes no state at the door, the platform writes one after each apply, also one that failed, within the
 //     run that holds the stack: what may be there is never forgotten.
+//   - What comes from a fork is planned when a policy allows it, or at the very head that somebody who may plan has seen.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

@@ -14,7 +14,8 @@ import (
 )
 
 // Notification policies say who is told of a run's new state. What they want said in the inbox is an entry of the ledger,
-// stack.notice, which the run and the stack show; what they send elsewhere is on record in the decision.
+// stack.notice, which the run and the stack show; what they say of a proposal (pull_request) stands in the platform's one
+// comment of it, see tellProposals; what they send elsewhere is on record in the decision.
 
 // notifyOf asks the notification policies of a run's new state.
 func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
@@ -28,6 +29,9 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (any, error) { return s.noticeInput(ctx, r, stack) })
 	if err != nil || !asked || d.Denied() {
 		return fault.Wrap(err, "ask the notification policies")
+	}
+	if err := s.tellProposals(ctx, r, stack, d); err != nil {
+		return err
 	}
 	var entries []ledger.Entry
 	for _, g := range d.Given("inbox") {

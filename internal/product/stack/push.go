@@ -30,22 +30,24 @@ type pushArgs struct {
 	Pusher   string `json:"pusher,omitempty"`
 	Proposal int    `json:"proposal,omitempty"` // number
 	Event    string `json:"event,omitempty"`    // what happened to the proposal, as Spacelift calls it
-}
-
-// Proposals tells of proposals, unauthorised.
-type Proposals interface {
-	ProposalFacts(ctx context.Context, repository string, number int) (ProposalFacts, error)
+	Touched  bool   `json:"touched,omitempty"`  // the proposal changes something of the stack
 }
 
 // ProposalFacts is what push policies see of a proposal.
 type ProposalFacts struct {
 	Title, Author, Source, Target, Head, Base, State string
 	Draft, Approved, Mergeable, Undiverged           bool
+
+	Common string // commit that head and target have in common; "" for none
+	Merge  string // commit that merged it; "" as long as it is not
+	Ref    string // by which git knows the head
+	Fork   bool   // its source is in another repository
 }
 
 // effect is what a push does for a stack.
 type effect struct {
 	Track, Propose, NoTrigger, Prioritize, Fail bool
+	AllowFork, Notify                           bool
 
 	Message      string
 	Cancel       []string // runs
@@ -68,6 +70,8 @@ func (e effect) kind() string {
 
 func (s *Service) subscribePushes() {
 	queue.Handle(s.Queue, jobPush, queue.HandleOptions{Timeout: lookTimeout}, s.pushedBeside)
+	s.subscribePreviews()
+	s.subscribeFeedback()
 	s.Ledger.Subscribe("stack.proposals", []string{"proposal.opened", "proposal.pushed", "proposal.reopened", "proposal.edited", "proposal.reviewed", "proposal.closed", "proposal.merged"}, s.proposed)
 }
 
@@ -87,7 +91,7 @@ func (s *Service) beside(ctx context.Context, tx *store.Tx, repository string, a
 			continue // it is looked at on its own
 		}
 		args.Stack = stack.Ref.String()
-		key := fmt.Sprintf("%s %s %d %s", args.Stack, args.Ref+args.New, args.Proposal, args.Event)
+		key := fmt.Sprintf("%s %s", args.Stack, args.Ref+args.New)
 		if err := s.Queue.Insert(ctx, tx, jobPush, args, queue.InsertOptions{Unique: key}); err != nil {
 			return err
 		}
@@ -97,19 +101,18 @@ func (s *Service) beside(ctx context.Context, tx *store.Tx, repository string, a
 
 // proposed asks for a decision on what happened to a proposal.
 func (s *Service) proposed(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
-	var about struct {
-		Repository string `json:"repository"`
-		Number     int    `json:"number"`
-		Head       string `json:"head"`
-	}
-	if err := json.Unmarshal(e.Data, &about); err != nil || about.Number == 0 || s.Proposals == nil {
+	a, ok := toldOf(e.Data)
+	if !ok || s.Proposals == nil {
 		return nil // not of a proposal as they are told of here
 	}
-	event := strings.TrimPrefix(e.Type, "proposal.")
-	if event == "pushed" {
-		event = "synchronize"
+	a.Event, a.Pusher = strings.TrimPrefix(e.Type, "proposal."), e.Actor
+	if a.Event == "pushed" {
+		a.Event = "synchronize"
 	}
-	return s.beside(ctx, tx, about.Repository, pushArgs{Proposal: about.Number, Event: event, New: about.Head, Pusher: e.Actor})
+	if matters, err := s.matters(ctx, tx, a); err != nil || !matters {
+		return err
+	}
+	return s.Queue.Insert(ctx, tx, jobProposal, a, queue.InsertOptions{Unique: e.ID})
 }
 
 // pushedBeside decides on an event that is not a push to the stack's branch, and does what is decided.
@@ -143,11 +146,16 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 			return err
 		}
 		about = &p
-		args.Ref, args.Old, args.New = "refs/heads/"+p.Source, p.Base, p.Head
+		args.Ref, args.Old, args.New = p.Ref, p.since(), p.Head
 	}
-	e, err := s.effectOf(ctx, stack, args, about, effect{})
-	if err != nil || e.Decision == "" {
+	usual := effect{Propose: about != nil && about.State == "open" && args.Touched}
+	e, err := s.effectOf(ctx, stack, args, about, usual)
+	if err != nil || e.Decision == "" && e.kind() == "" {
 		return err
+	}
+	why := s.forFork(stack, e, about) // a proposal is not planned
+	if why != "" {
+		e.Track, e.Propose, e.Message = false, false, why
 	}
 	if e.Track {
 		if on, err := s.onBranch(ctx, stack, args.New); err != nil || !on {
@@ -157,7 +165,10 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 	}
 	if kind := e.kind(); kind != "" {
 		if err := s.mayBegin(ctx, stack, kind, args.New, ""); fault.Is(err, fault.Denied) {
-			e.Track, e.Propose, e.Message = false, false, fault.Message(err)
+			if e.Message = fault.Message(err); kind == Proposed && about != nil {
+				why = e.Message
+			}
+			e.Track, e.Propose = false, false
 		} else if err != nil {
 			return err
 		}
@@ -171,7 +182,18 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 		if err != nil || now.Deleted {
 			return err
 		}
-		return s.takeEffect(ctx, tx, now, e, args, ready)
+		if why != "" {
+			if err := s.noPreview(ctx, tx, now, args, why); err != nil {
+				return err
+			}
+		}
+		switch {
+		case e.Decision != "":
+			return s.takeEffect(ctx, tx, now, e, args, ready)
+		case e.kind() != "":
+			_, err = s.startPreview(ctx, tx, now, e, args, ready)
+		}
+		return err
 	})
 }
 
@@ -194,6 +216,7 @@ func effectBy(d policy.Decision) effect {
 	e := effect{
 		Track: d.Holds("track") && !d.Holds("ignore_track"), Propose: d.Holds("propose"), NoTrigger: d.Holds("notrigger"),
 		Prioritize: d.Holds("prioritize"), Fail: d.Holds("fail"), Message: strings.Join(d.Names("message"), "; "),
+		AllowFork: d.Holds("allow_fork"), Notify: d.Holds("notify"),
 		Cancel: d.Names("cancel"), Wait: d.Names("external_dependency"), Decision: d.ID,
 	}
 	if keys := d.Names("lock"); len(keys) > 0 {
@@ -231,7 +254,13 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	}
 	kind := e.kind()
 	if kind != "" {
-		if started, err = s.startPushed(ctx, tx, stack, kind, e, args, ready); err != nil {
+		begin := s.startPushed
+		if kind == Proposed && args.Proposal > 0 {
+			begin = func(ctx context.Context, tx *store.Tx, stack Stack, _ string, e effect, args pushArgs, ready prepared) (string, error) {
+				return s.startPreview(ctx, tx, stack, e, args, ready)
+			}
+		}
+		if started, err = begin(ctx, tx, stack, kind, e, args, ready); err != nil {
 			return err
 		}
 	}
@@ -239,6 +268,9 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 		if err := s.cancelFor(ctx, tx, stack, kind, started, e.Cancel); err != nil {
 			return err
 		}
+	}
+	if err := s.ofDecision(ctx, tx, stack, e, args, started); err != nil {
+		return err
 	}
 	data, err := json.Marshal(map[string]any{
 		"decision": e.Decision, "commit": args.New, "ref": args.Ref, "proposal": args.Proposal, "run": started, "message": clip(e.Message), "fail": e.Fail,
@@ -264,7 +296,7 @@ func clip(text string) string {
 
 // startPushed starts a run of a push, unless there is one of this commit and type already.
 func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, kind string, e effect, args pushArgs, ready prepared) (string, error) {
-	key := fmt.Sprintf("stack-push:%s:%s:%s", stack.Ref, args.New, kind)
+	key := pushKey(stack, args.New, kind)
 	if args.Ref == "refs/heads/"+stack.Branch { // a branch may come back to a commit that it had left
 		last, err := s.previous(ctx, tx, stack.Ref.String(), stack.Space, "")
 		if err != nil {
@@ -378,7 +410,7 @@ func proposalInput(args pushArgs, p ProposalFacts, push map[string]any) map[stri
 	action := args.Event
 	return map[string]any{
 		"id": args.Proposal, "action": action, "action_initiator": args.Pusher, "title": p.Title, "author": p.Author, "draft": p.Draft,
-		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": []string{}, "head_owner": "",
+		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": []string{}, "head_owner": p.owner(),
 		"diff": push["affected_files"], "head": push, "base": map[string]any{"branch": p.Target, "hash": p.Base},
 	}
 }

@@ -98,6 +98,7 @@ type Input struct {
 	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
 	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
 	Promotes    string  `json:"promotes,omitempty"`    // the proposed run that it was promoted from
+	Proposal    string  `json:"proposal,omitempty"`    // NAMESPACE/NAME#NUMBER that it is a preview of
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

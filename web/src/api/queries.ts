@@ -517,6 +517,21 @@ export const linesOf = (namespace: string, name: string, ref: string, file: stri
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+export const proposalStacks = (path: ProposalPath) =>
+  infiniteQueryOptions({
+    queryKey: [...proposalKey(path), 'stacks'],
+    queryFn: ({ pageParam, signal }) =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/proposals/{number}/stacks', {
+          params: { path: { ...path }, query: { cursor: pageParam } },
+          signal,
+        }),
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next || undefined,
+    refetchInterval: minute,
+  });
+
 export const proposalCommits = (path: ProposalPath, head: string) =>
   infiniteQueryOptions({
     queryKey: ['commits', ...proposalKey(path), head],

@@ -88,6 +88,7 @@ export type ProposalLine = Whole<Schemas['ProposalLine']>;
 export type ProposalDetail = Whole<Schemas['ProposalDetail']>;
 export type ProposalComment = Whole<Schemas['ProposalComment']>;
 export type ProposalReview = Schemas['ProposalReview'];
+export type ProposalStack = Schemas['ProposalStack'];
 export type Commit = Whole<Schemas['Commit']>;
 export type Blocker = Schemas['Blocker'];
 export type FileDiff = Schemas['FileDiff'];

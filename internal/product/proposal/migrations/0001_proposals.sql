@@ -132,7 +132,32 @@ CREATE TABLE branch_rules (
 );
 CREATE INDEX branch_rules_space ON branch_rules (space);
 
+-- What products say of a proposal, each under a topic of its own, in the platform's one comment.
+CREATE TABLE proposal_speeches (
+  proposal TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  speech TEXT NOT NULL, -- JSON
+  PRIMARY KEY (proposal, topic)
+);
+
+-- That comment.
+CREATE TABLE proposal_voices (
+  proposal TEXT PRIMARY KEY,
+  comment TEXT NOT NULL, -- id here, of a hosted proposal; the forge's id of another; "" for none yet
+  said TEXT NOT NULL     -- SHA-256 of its text as it is known to stand
+);
+
+-- Accounts of a forge that commanded and are nobody's here, who were told so.
+CREATE TABLE proposal_strangers (
+  proposal TEXT NOT NULL,
+  login TEXT NOT NULL,
+  PRIMARY KEY (proposal, login)
+);
+
 -- +goose Down
+DROP TABLE proposal_strangers;
+DROP TABLE proposal_voices;
+DROP TABLE proposal_speeches;
 DROP TABLE branch_rules;
 DROP TABLE proposal_checks;
 DROP TABLE proposal_commands;

@@ -182,7 +182,23 @@ CREATE TABLE stack_prices (
 );
 CREATE INDEX stack_prices_space ON stack_prices (space, ref);
 
+-- What proposals have of stacks: the run at their newest head.
+CREATE TABLE stack_previews (
+  repository TEXT NOT NULL, -- NAMESPACE/NAME
+  number BIGINT NOT NULL,
+  stack TEXT NOT NULL,
+  head TEXT NOT NULL,
+  run TEXT NOT NULL,    -- '' for none
+  why TEXT NOT NULL,    -- there is none
+  merged TEXT NOT NULL, -- commit that merged the proposal
+  turn BIGINT NOT NULL, -- how often it changed
+  PRIMARY KEY (repository, number, stack)
+);
+CREATE INDEX stack_previews_run ON stack_previews (run);
+CREATE INDEX stack_previews_stack ON stack_previews (stack, merged);
+
 -- +goose Down
+DROP TABLE stack_previews;
 DROP TABLE stack_prices;
 DROP TABLE stack_set_members;
 DROP TABLE stack_sets;

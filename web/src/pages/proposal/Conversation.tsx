@@ -12,6 +12,7 @@ import { shortCommit } from '../../words/ref';
 import { MergeBox } from './MergeBox';
 import { People } from './People';
 import classes from './proposal.module.css';
+import { Stacks } from './Stacks';
 import { linesAbout, Say, Saying, Talk, talks, Words } from './Talk';
 import { Touches } from './Touches';
 
@@ -103,6 +104,7 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
             </ul>
           </Alert>
         )}
+        <Stacks path={path} head={proposal.head} />
         <Touches refs={proposal.touches ?? []} />
         <Section title="Checks">
           {proposal.checks.length === 0 ? (

@@ -7,6 +7,7 @@ import type { ProposalComment, ProposalDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { State } from '../../parts/State';
+import { unfolded } from './planned';
 import classes from './proposal.module.css';
 import { type Batch, Suggested } from './Suggested';
 
@@ -40,7 +41,7 @@ export function Saying({ comment, about, path, proposal, batch }: SayingProps) {
   const edit = useEditComment(path);
   const mine = who.data && comment.author.id === who.data.id;
   const suggests = comment.suggestion !== undefined && proposal;
-  const words = suggests ? withoutSuggestion(comment.body) : comment.body;
+  const words = suggests ? withoutSuggestion(comment.body) : unfolded(comment.body);
   return (
     <article aria-label={`${comment.author.name} said`}>
       <div className={classes.who}>

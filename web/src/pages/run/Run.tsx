@@ -1,7 +1,7 @@
-import { Alert, Tabs } from '@mantine/core';
+import { Alert, Anchor, Tabs } from '@mantine/core';
 import { IconAlertTriangle, IconGitCommit } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { useFollowed } from '../../api/live';
 import { run as runQuery } from '../../api/queries';
 import type { RunDetail } from '../../api/types';
@@ -13,6 +13,7 @@ import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
+import { proposalOf } from '../proposal/planned';
 import { Actions } from './Actions';
 import { Details } from './Details';
 import { PlanView } from './PlanView';
@@ -98,6 +99,7 @@ function isUploaded(run: RunDetail) {
 }
 
 function About({ run }: { run: RunDetail }) {
+  const of = run.kind === 'stack' ? proposalOf(run.input) : undefined;
   return (
     <>
       <span>{run.kind}</span>
@@ -109,6 +111,14 @@ function About({ run }: { run: RunDetail }) {
         <span title={run.source.commit}>
           <IconGitCommit size={14} aria-hidden style={{ verticalAlign: -2 }} />{' '}
           <RepositoryLink name={run.source.repository} /> at {shortCommit(run.source.commit)}
+        </span>
+      )}
+      {of && (
+        <span>
+          for proposal{' '}
+          <Anchor component={Link} to={of.path} size="sm">
+            {of.full}
+          </Anchor>
         </span>
       )}
       {isUploaded(run) && <span>of an uploaded folder</span>}
