@@ -53,7 +53,7 @@ type settings struct {
 	Environment map[string]any `json:"environment"`
 	ProjectRoot *string        `json:"project_root"`
 
-	// Of the engine; see asked.
+	// Of the engine; see engineAsked.
 	TerraformVersion any `json:"terraform_version"`
 	OpenTofuVersion  any `json:"opentofu_version"`
 	WorkflowTool     any `json:"terraform_workflow_tool"` // OPEN_TOFU or TERRAFORM_FOSS

@@ -104,7 +104,7 @@ func combine(stack Stack, contexts []attachment, c configuration) Environment {
 	for _, s := range before {
 		e.lay(c.file, s, set)
 	}
-	e.said(asked{name: stack.Spec.Engine.Name, version: stack.Spec.Engine.Version, from: fromStack})
+	e.said(engineAsked{name: stack.Spec.Engine.Name, version: stack.Spec.Engine.Version, from: fromStack})
 	set(fromStack, stack.Spec.Environment)
 	set(fromStack, inputs(stack.Spec.Variables))
 	mount(fromStack, stack.Spec.Files)

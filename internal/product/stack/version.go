@@ -83,8 +83,8 @@ func (e *Engine) check(bad func(message, hint string, at ...string)) {
 // workflowTools are Spacelift's names of engines.
 var workflowTools = map[string]string{"OPEN_TOFU": toolchain.OpenTofu, "TERRAFORM_FOSS": toolchain.Terraform}
 
-// asked is what one source says of the engine.
-type asked struct {
+// engineAsked is what one source says of the engine.
+type engineAsked struct {
 	name, version string
 	// versions that a repository's file says of one engine, whichever is used in the end
 	terraform, tofu string
@@ -92,8 +92,8 @@ type asked struct {
 }
 
 // engineSaid gives what settings of a repository say, as far as it is read here.
-func (s *settings) engineSaid(file string) asked {
-	a := asked{from: file}
+func (s *settings) engineSaid(file string) engineAsked {
+	a := engineAsked{from: file}
 	if s.WorkflowTool != nil {
 		a.name = workflowTools[fmt.Sprint(s.WorkflowTool)]
 	}
@@ -119,7 +119,7 @@ func (s *settings) checkEngine(bad func(message, hint string, at ...string)) {
 }
 
 // said adds what a source says of the engine; it comes over what was said before.
-func (e *Environment) said(a asked) {
+func (e *Environment) said(a engineAsked) {
 	if a.name != "" {
 		e.asks.name, e.asks.named = a.name, a.from
 	}
@@ -135,7 +135,7 @@ func (e *Environment) said(a asked) {
 
 // asks is what all sources together say of the engine.
 type asks struct {
-	asked
+	engineAsked
 	named string // who said the name
 }
 
