@@ -187,8 +187,10 @@ func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, id string) (*wo
 	if err != nil {
 		return nil, err
 	}
-	if err := h.serves(r.Space); err != nil {
+	if err := h.serves(ctx, tx, r.Space); fault.Is(err, fault.Denied) {
 		return nil, breaks(step, err)
+	} else if err != nil {
+		return nil, err
 	}
 	now := h.Now()
 	l, err := h.fill(ctx, tx, step, r.Space, cmp.Or(h.asked, ref.NewID(ref.Lease, now)), now)
