@@ -308,8 +308,16 @@ func TestFetchedPackagesTakeBoundedRoom(t *testing.T) {
 	if got := strings.Join(left, ", "); got != "thing 1.1.0, kept 1.0.0" {
 		t.Errorf("left are %s", got)
 	}
-	if s.Hash(name(t, host+"/acme/thing"), "1.0.0") != "" {
+	thing := name(t, host+"/acme/thing")
+	if s.Hash(thing, "1.0.0") != "" {
 		t.Error("what went is still shown to engines")
+	}
+	// What somebody takes out by hand leaves nothing behind.
+	if err := os.Remove(filepath.Join(s.Dir, "packages", host, "own", "kept", own.File())); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Tidy(); n != 2 || s.Hash(own.Name, "1.0.0") != "" || len(s.List()) != 0 {
+		t.Errorf("tidied %d; left are %v", n, s.List())
 	}
 }
 
