@@ -178,7 +178,7 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 		if n := r.Count(); n != 0 {
 			t.Errorf("a registry was asked %d times", n)
 		}
-		g.wantNoted("provider:"+host+"/hashicorp/time", "mirror.added", 2)
+		g.wantNoted("provider:"+host+"/hashicorp/time", "mirror.added", 1)
 		if err := g.admin.Do(t.Context(), "DELETE", path, nil, nil, nil); err != nil {
 			t.Error(err)
 		}

@@ -354,14 +354,15 @@ func (s *Store) keep(p Package, temp string, r Record) (Record, error) {
 	return r, nil
 }
 
-// Add keeps a package that somebody brings; the same again is kept once. Conflict when there is another archive of it.
-func (s *Store) Add(p Package, content io.Reader) (Record, error) {
+// Add keeps a package that somebody brings; the same again is kept once, and is not fresh. Conflict when there is another
+// archive of it.
+func (s *Store) Add(p Package, content io.Reader) (r Record, fresh bool, err error) {
 	if err := p.Check(); err != nil {
-		return Record{}, err
+		return r, false, err
 	}
 	temp, sum, _, err := s.receive(content)
 	if err != nil {
-		return Record{}, err
+		return r, false, err
 	}
 	defer os.Remove(temp)
 	v, err, _ := s.flights.Do("add "+s.archive(p), func() (any, error) {
@@ -370,18 +371,21 @@ func (s *Store) Add(p Package, content io.Reader) (Record, error) {
 		case err == nil && r.SHA256 != sum:
 			return r, fault.Errorf(fault.Conflict, "the mirror has another archive of %s (its SHA-256 is %s; this one's is %s); remove it first", p, r.SHA256, sum)
 		case err == nil && r.From != "": // from now on it stays
-			r.From, r.Signed = "", false
+			r.From, r.Signed, fresh = "", false, true
 			return r, s.note(p, r, s.archive(p))
 		case err == nil || !fault.Is(err, fault.NotFound):
 			return r, err
 		}
+		fresh = true
 		return s.keep(p, temp, Record{SHA256: sum})
 	})
 	if err == nil && v.(Record).SHA256 != sum {
-		return Record{}, fault.Errorf(fault.Conflict, "another archive of %s was added at this moment", p)
+		err = fault.Errorf(fault.Conflict, "another archive of %s was added at this moment", p)
 	}
-	r, _ := v.(Record)
-	return r, err
+	if err != nil {
+		return Record{}, false, err
+	}
+	return v.(Record), fresh, nil
 }
 
 // Remove takes a package away. NotFound when it is not kept.

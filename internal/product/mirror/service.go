@@ -77,9 +77,9 @@ func (s *Service) Add(ctx context.Context, p provider.Package, content io.Reader
 	if err := s.Access.Authorize(ctx, "mirror:write", access.Root); err != nil {
 		return Kept{}, err
 	}
-	r, err := s.Packages.Add(p, content)
-	if err != nil {
-		return Kept{}, err
+	r, fresh, err := s.Packages.Add(p, content)
+	if err != nil || !fresh {
+		return Kept{Package: p, Record: r}, err
 	}
 	return Kept{Package: p, Record: r}, s.tell(ctx, "mirror.added", p, r)
 }

@@ -14,7 +14,7 @@ type Packages interface {
 	Archives(ctx context.Context, n provider.Name, version string) (map[string][]string, error)
 	Open(ctx context.Context, p provider.Package) (*os.File, provider.Record, error)
 	List() []Kept
-	Add(p provider.Package, content io.Reader) (provider.Record, error)
+	Add(p provider.Package, content io.Reader) (r provider.Record, fresh bool, err error)
 	Remove(p provider.Package) error
 	Hash(n provider.Name, version string) string
 	Shared() string
