@@ -334,6 +334,7 @@ func (h *House) Run(ctx context.Context) error {
 		"access": h.Access.Run, "identity": h.Identity.Run, "ledger": h.Ledger.Run, "queue": h.Queue.Run, "repositories": h.Repositories.Run,
 		"runs": h.Runs.Run, "pools": h.Pools.Run, "node": h.Node.Run, "delivery": h.Delivery.Run, "catalog": h.Catalog.Run, "engine": h.engine.run, "scaffold": h.Scaffold.Run,
 		"registry": h.tidyRegistry, "integrations": h.Integrations.Run, "hooks": h.Hooks.Run, "search": h.Search.Run, "discovery": h.Discovery.Run, "egress": h.Egress.Run,
+		"mirror": h.Mirror.Run,
 	} {
 		group.Go(func() error { return fault.Wrap(run(system), "%s", name) })
 	}

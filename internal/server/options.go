@@ -107,7 +107,7 @@ func table() []option {
 	add("opentofu-releases", "`address` of a mirror of OpenTofu's releases: api.json, and vVERSION/ with its files; empty for OpenTofu's own")(text(func(o *Options) *string { return &o.OpenTofuReleases }))
 	add("terraform-releases", "`address` of Terraform's releases, https://releases.hashicorp.com or a mirror of it, for stacks that ask for Terraform; empty to download none (from 1.6 on, its licence is the BUSL)")(text(func(o *Options) *string { return &o.TerraformReleases }))
 	add("provider-mirror", "`word`; off: engines ask registries for providers; on: they ask this server, which fetches and keeps them; only: they get nothing but what was added here")(text(func(o *Options) *string { return &o.ProviderMirror }))
-	add("provider-hosts", "`hosts`, with commas, of registries from which the provider mirror fetches")(text(func(o *Options) *string { return &o.ProviderHosts }))
+	add("provider-hosts", "`hosts`, with commas, of registries from which the provider mirror fetches; empty for registry.opentofu.org and registry.terraform.io")(text(func(o *Options) *string { return &o.ProviderHosts }))
 	add("provider-space", "most disk that providers which the mirror fetched take, in `GiB`; those that were asked for last are kept")(
 		func(o *Options, v string) (err error) { o.ProviderSpace, err = strconv.Atoi(v); return err },
 		func(o *Options) string { return strconv.Itoa(o.ProviderSpace) })
@@ -174,7 +174,7 @@ const (
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
 		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10,
-		ProviderMirror: mirrorOff, ProviderHosts: "registry.opentofu.org,registry.terraform.io", ProviderSpace: 20}
+		ProviderMirror: mirrorOff, ProviderSpace: 20}
 }
 
 // limits are what repositories take.

@@ -109,7 +109,7 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all, err := g.house.Mirror.Store.Archives(t.Context(), n, timeVersion)
+			all, err := g.house.Mirror.Packages.Archives(t.Context(), n, timeVersion)
 			if err != nil || len(all[packages.Here()]) != 2 {
 				t.Fatalf("%v, %v", all, err)
 			}
@@ -178,7 +178,7 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 		if n := r.Count(); n != 0 {
 			t.Errorf("a registry was asked %d times", n)
 		}
-		g.wantNoted("provider:"+host+"/hashicorp/time", "mirror.added", 2)
+		g.wantNoted("provider:"+host+"/hashicorp/time", "mirror.added", 1)
 		if err := g.admin.Do(t.Context(), "DELETE", path, nil, nil, nil); err != nil {
 			t.Error(err)
 		}
@@ -233,6 +233,7 @@ func TestTheMirrorIsForWhoMayRead(t *testing.T) {
 				t.Errorf("%s gets %s: %d %.300s", c.who, c.path, status, body)
 			}
 		}
+		// An archive is fetched by its address alone, which is good for its provider and no other.
 		_, body := get("rita", time+timeVersion+".json")
 		var version struct {
 			Archives map[string]struct {
@@ -242,6 +243,19 @@ func TestTheMirrorIsForWhoMayRead(t *testing.T) {
 		}
 		if err := json.Unmarshal([]byte(body), &version); err != nil || len(version.Archives) != 2 || len(version.Archives[packages.Here()].Hashes) != 2 || len(version.Archives["darwin_arm64"].Hashes) != 1 {
 			t.Errorf("%+v, %v", version, err)
+		}
+		address := version.Archives[packages.Here()].URL
+		if status, body := get("", time+address); status != http.StatusOK || !strings.HasPrefix(body, "PK") {
+			t.Errorf("without a token its address %s gives %d %.300s", address, status, body)
+		}
+		sealed, _, _ := strings.Cut(address, "/")
+		for _, path := range []string{"registry.opentofu.org/hashicorp/local/" + address, time + sealed[1:] + "/" + archive, time + "AAAA/" + archive, "registry.terraform.io/hashicorp/time/" + address} {
+			if status, body := get("", path); status != http.StatusNotFound {
+				t.Errorf("%s gives %d %.300s", path, status, body)
+			}
+		}
+		if _, body := get("mallory", time+timeVersion+".json"); strings.Contains(body, "archives") {
+			t.Error("who may not read the mirror is given addresses")
 		}
 	})
 }

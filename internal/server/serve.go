@@ -67,7 +67,9 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	})
 	mux.Handle(backstageface.Prefix+"/", backstageface.New(h.Catalog, h.Repositories, h.Identity.Authenticate, h.baseURL(), h.Log))
 	mux.Handle(backstageface.SearchPrefix+"/", backstageface.NewSearch(h.Search, h.Identity.Authenticate, h.Log))
-	mux.Handle(providersface.Prefix, h.API.WithOrigin(h.API.Authenticate(providersface.New(h.Mirror, api.HTTPStatus, h.Log))))
+	mux.Handle(providersface.Prefix, h.API.WithOrigin(h.API.Authenticate(&providersface.Handler{
+		Mirror: h.Mirror, Seal: h.Keeper, Authenticate: h.Identity.Authenticate, Status: api.HTTPStatus, Now: time.Now, Log: h.Log,
+	})))
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }

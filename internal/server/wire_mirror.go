@@ -31,6 +31,9 @@ func (o Options) providerHosts() (hosts []string) {
 			hosts = append(hosts, host)
 		}
 	}
+	if len(hosts) == 0 {
+		return []string{"registry.opentofu.org", "registry.terraform.io"}
+	}
 	return hosts
 }
 
@@ -69,7 +72,7 @@ func (h *House) wireMirror() (*mirror.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mirror.New(mirror.Deps{DB: h.DB, Ledger: h.Ledger, Access: h.Access, Store: store}), nil
+	return mirror.New(mirror.Deps{DB: h.DB, Ledger: h.Ledger, Access: h.Access, Packages: store, Log: h.Log}), nil
 }
 
 // providers tells the room of stacks from where engines take their providers.
@@ -85,7 +88,7 @@ func (p providers) Hash(name, version string) string {
 	if err != nil {
 		return ""
 	}
-	return p.h.Mirror.Store.Hash(n, version)
+	return p.h.Mirror.Packages.Hash(n, version)
 }
 
 // Where a step finds the authority that vouches for the door, and the providers that it may link to.
@@ -120,7 +123,7 @@ func (h *House) withMirror(t worker.Tool) worker.Tool {
 	t.Mounts = append(t.Mounts, execute.Mount{Source: h.path("authority"), Target: authorityDir, ReadOnly: true})
 	t.Env["ROADBED_AUTHORITY"] = authorityDir
 	if h.Executor.Capabilities().Isolated { // else steps could change what others run
-		t.Mounts = append(t.Mounts, execute.Mount{Source: filepath.Clean(h.Mirror.Store.Shared()), Target: sharedDir, ReadOnly: true})
+		t.Mounts = append(t.Mounts, execute.Mount{Source: filepath.Clean(h.Mirror.Packages.Shared()), Target: sharedDir, ReadOnly: true})
 		t.Env["ROADBED_SHARED"] = sharedDir
 	}
 	return t

@@ -161,15 +161,15 @@ func TestWhatPeopleAdd(t *testing.T) {
 	if _, err := s.Versions(t.Context(), thing.Name); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "roadbed mirror add") {
 		t.Errorf("before: %v", err)
 	}
-	first, err := s.Add(thing, bytes.NewReader(archive))
-	if err != nil {
-		t.Fatal(err)
+	first, fresh, err := s.Add(thing, bytes.NewReader(archive))
+	if err != nil || !fresh {
+		t.Fatal(fresh, err)
 	}
-	if again, err := s.Add(thing, bytes.NewReader(archive)); err != nil || again.H1 != first.H1 {
+	if again, fresh, err := s.Add(thing, bytes.NewReader(archive)); err != nil || fresh || again.H1 != first.H1 {
 		t.Errorf("the same again: %+v, %v", again, err)
 	}
 	other := providertest.Archive(t, "thing", "2.0.0", []byte("#!/bin/sh\nother\n"), nil)
-	if _, err := s.Add(thing, bytes.NewReader(other)); !fault.Is(err, fault.Conflict) {
+	if _, _, err := s.Add(thing, bytes.NewReader(other)); !fault.Is(err, fault.Conflict) {
 		t.Errorf("another of the same name: %v", err)
 	}
 	// One that is put into the folder counts as one that was added.
@@ -256,7 +256,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 		"half of it":   {made("terraform-provider-thing")[:40], fault.Invalid},
 		"with a slash": {made("terraform-provider-thing", "a//b"), fault.Invalid},
 	} {
-		if _, err := s.Add(thing, bytes.NewReader(c.archive)); !fault.Is(err, c.want) {
+		if _, _, err := s.Add(thing, bytes.NewReader(c.archive)); !fault.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -291,7 +291,7 @@ func TestFetchedPackagesTakeBoundedRoom(t *testing.T) {
 		o.Now = func() time.Time { now = now.Add(time.Second); return now }
 	})
 	own := provider.Package{Name: name(t, host+"/own/kept"), Version: "1.0.0", Platform: provider.Here()}
-	if _, err := s.Add(own, bytes.NewReader(providertest.Archive(t, "kept", "1.0.0", []byte("x"), nil))); err != nil {
+	if _, _, err := s.Add(own, bytes.NewReader(providertest.Archive(t, "kept", "1.0.0", []byte("x"), nil))); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []string{"1.0.0", "1.1.0"} {
@@ -308,8 +308,16 @@ func TestFetchedPackagesTakeBoundedRoom(t *testing.T) {
 	if got := strings.Join(left, ", "); got != "thing 1.1.0, kept 1.0.0" {
 		t.Errorf("left are %s", got)
 	}
-	if s.Hash(name(t, host+"/acme/thing"), "1.0.0") != "" {
+	thing := name(t, host+"/acme/thing")
+	if s.Hash(thing, "1.0.0") != "" {
 		t.Error("what went is still shown to engines")
+	}
+	// What somebody takes out by hand leaves nothing behind.
+	if err := os.Remove(filepath.Join(s.Dir, "packages", host, "own", "kept", own.File())); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Tidy(); n != 2 || s.Hash(own.Name, "1.0.0") != "" || len(s.List()) != 0 {
+		t.Errorf("tidied %d; left are %v", n, s.List())
 	}
 }
 

@@ -38,7 +38,8 @@ type Options struct {
 type Store struct {
 	Options
 	flights  singleflight.Group
-	lock     sync.Mutex // guards what follows, and the making and removing of packages
+	tidying  sync.RWMutex // is held for writing while Tidy looks for what has no package, which one that is being kept has not yet
+	lock     sync.Mutex   // guards what follows
 	records  map[string]Record
 	services map[string]service // of registries, by host
 }
@@ -327,6 +328,8 @@ func (s *Store) note(p Package, r Record, archive string) error {
 
 // keep puts an archive that was received into its place.
 func (s *Store) keep(p Package, temp string, r Record) (Record, error) {
+	s.tidying.RLock()
+	defer s.tidying.RUnlock()
 	var err error
 	if r.H1, err = examine(temp, p.Type); err != nil {
 		return r, fault.Wrap(err, "%s", p)
@@ -351,14 +354,15 @@ func (s *Store) keep(p Package, temp string, r Record) (Record, error) {
 	return r, nil
 }
 
-// Add keeps a package that somebody brings; the same again is kept once. Conflict when there is another archive of it.
-func (s *Store) Add(p Package, content io.Reader) (Record, error) {
+// Add keeps a package that somebody brings; the same again is kept once, and is not fresh. Conflict when there is another
+// archive of it.
+func (s *Store) Add(p Package, content io.Reader) (r Record, fresh bool, err error) {
 	if err := p.Check(); err != nil {
-		return Record{}, err
+		return r, false, err
 	}
 	temp, sum, _, err := s.receive(content)
 	if err != nil {
-		return Record{}, err
+		return r, false, err
 	}
 	defer os.Remove(temp)
 	v, err, _ := s.flights.Do("add "+s.archive(p), func() (any, error) {
@@ -367,18 +371,21 @@ func (s *Store) Add(p Package, content io.Reader) (Record, error) {
 		case err == nil && r.SHA256 != sum:
 			return r, fault.Errorf(fault.Conflict, "the mirror has another archive of %s (its SHA-256 is %s; this one's is %s); remove it first", p, r.SHA256, sum)
 		case err == nil && r.From != "": // from now on it stays
-			r.From, r.Signed = "", false
+			r.From, r.Signed, fresh = "", false, true
 			return r, s.note(p, r, s.archive(p))
 		case err == nil || !fault.Is(err, fault.NotFound):
 			return r, err
 		}
+		fresh = true
 		return s.keep(p, temp, Record{SHA256: sum})
 	})
 	if err == nil && v.(Record).SHA256 != sum {
-		return Record{}, fault.Errorf(fault.Conflict, "another archive of %s was added at this moment", p)
+		err = fault.Errorf(fault.Conflict, "another archive of %s was added at this moment", p)
 	}
-	r, _ := v.(Record)
-	return r, err
+	if err != nil {
+		return Record{}, false, err
+	}
+	return v.(Record), fresh, nil
 }
 
 // Remove takes a package away. NotFound when it is not kept.
@@ -423,6 +430,46 @@ func (s *Store) List() (all []Kept) {
 		}
 	}
 	return all
+}
+
+// Tidy removes what is over the room, and what is unpacked or noted of packages that are not there any more, as when
+// somebody has taken them out by hand. It tells how much.
+func (s *Store) Tidy() (removed int) {
+	before := len(s.List())
+	s.prune(Package{})
+	removed = before - len(s.List())
+	s.tidying.Lock()
+	defer s.tidying.Unlock()
+	for _, pattern := range []string{"unpacked/*/*/*/*/*", "records/*/*/*/*.json"} {
+		paths, _ := filepath.Glob(s.folder(filepath.FromSlash(pattern))) // the pattern is right
+		for _, path := range paths {
+			p, ok := s.packageOf(path)
+			if !ok {
+				continue
+			}
+			if _, err := os.Lstat(s.archive(p)); errors.Is(err, fs.ErrNotExist) {
+				s.remove(p)
+				removed++
+			}
+		}
+	}
+	return removed
+}
+
+// packageOf reads of which package something unpacked or noted is.
+func (s *Store) packageOf(path string) (Package, bool) {
+	relative, err := filepath.Rel(s.Dir, path)
+	parts := strings.Split(filepath.ToSlash(relative), "/")
+	if err != nil || len(parts) < 5 {
+		return Package{}, false
+	}
+	p := Package{Name: Name{parts[1], parts[2], parts[3]}}
+	if len(parts) == 6 {
+		p.Version, p.Platform = parts[4], parts[5]
+	} else if _, p.Version, p.Platform, err = ParseFile(strings.TrimSuffix(parts[4], ".json")); err != nil {
+		return Package{}, false
+	}
+	return p, p.Check() == nil
 }
 
 // prune removes what was fetched and asked for longest ago until the rest fits, save one.

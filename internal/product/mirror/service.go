@@ -2,8 +2,8 @@ package mirror
 
 import (
 	"context"
-	"encoding/json"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -16,10 +16,11 @@ import (
 
 // Deps are the rooms this one stands on.
 type Deps struct {
-	DB     *store.DB
-	Ledger *ledger.Ledger
-	Access *access.Service
-	Store  *provider.Store
+	DB       *store.DB
+	Ledger   *ledger.Ledger
+	Access   *access.Service
+	Packages Packages
+	Log      *slog.Logger
 }
 
 // Service gives and keeps providers.
@@ -43,7 +44,7 @@ func (s *Service) Versions(ctx context.Context, n provider.Name) (map[string][]s
 	if err := s.readable(ctx); err != nil {
 		return nil, err
 	}
-	return s.Store.Versions(ctx, n)
+	return s.Packages.Versions(ctx, n)
 }
 
 // Archives gives the hashes of each platform's package of a version. Permission: mirror:read in any space.
@@ -51,7 +52,7 @@ func (s *Service) Archives(ctx context.Context, n provider.Name, version string)
 	if err := s.readable(ctx); err != nil {
 		return nil, err
 	}
-	return s.Store.Archives(ctx, n, version)
+	return s.Packages.Archives(ctx, n, version)
 }
 
 // Open gives an archive, which may be fetched first. Permission: mirror:read in any space.
@@ -59,28 +60,28 @@ func (s *Service) Open(ctx context.Context, p provider.Package) (*os.File, provi
 	if err := s.readable(ctx); err != nil {
 		return nil, provider.Record{}, err
 	}
-	return s.Store.Open(ctx, p)
+	return s.Packages.Open(ctx, p)
 }
 
 // List gives what is kept, by provider, version and platform. Permission: mirror:read in any space.
-func (s *Service) List(ctx context.Context, part page.Request) (page.Of[provider.Kept], error) {
+func (s *Service) List(ctx context.Context, part page.Request) (page.Of[Kept], error) {
 	if err := s.readable(ctx); err != nil {
-		return page.Of[provider.Kept]{}, err
+		return page.Of[Kept]{}, err
 	}
-	return page.From(s.Store.List(), part, func(k provider.Kept) string { return k.Package.String() }), nil
+	return page.From(s.Packages.List(), part, key), nil
 }
 
 // Add keeps a package that the caller brings; the same again changes nothing. Permission: mirror:write in space default.
 // Invalid when it is no archive of a provider, Conflict when there is another archive of it.
-func (s *Service) Add(ctx context.Context, p provider.Package, content io.Reader) (provider.Kept, error) {
+func (s *Service) Add(ctx context.Context, p provider.Package, content io.Reader) (Kept, error) {
 	if err := s.Access.Authorize(ctx, "mirror:write", access.Root); err != nil {
-		return provider.Kept{}, err
+		return Kept{}, err
 	}
-	r, err := s.Store.Add(p, content)
-	if err != nil {
-		return provider.Kept{}, err
+	r, fresh, err := s.Packages.Add(p, content)
+	if err != nil || !fresh {
+		return Kept{Package: p, Record: r}, err
 	}
-	return provider.Kept{Package: p, Record: r}, s.tell(ctx, "mirror.added", p, r)
+	return Kept{Package: p, Record: r}, s.tell(ctx, "mirror.added", p, r)
 }
 
 // Remove takes a package away. Permission: mirror:write in space default. NotFound when it is not kept.
@@ -88,19 +89,8 @@ func (s *Service) Remove(ctx context.Context, p provider.Package) error {
 	if err := s.Access.Authorize(ctx, "mirror:write", access.Root); err != nil {
 		return err
 	}
-	if err := s.Store.Remove(p); err != nil {
+	if err := s.Packages.Remove(p); err != nil {
 		return err
 	}
 	return s.tell(ctx, "mirror.removed", p, provider.Record{})
-}
-
-func (s *Service) tell(ctx context.Context, what string, p provider.Package, r provider.Record) error {
-	data, err := json.Marshal(map[string]any{"version": p.Version, "platform": p.Platform, "sha256": r.SHA256})
-	if err != nil {
-		return err
-	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := s.Ledger.Append(ctx, tx, ledger.Entry{Type: what, Space: access.Root, Subject: "provider:" + p.Name.String(), Data: data})
-		return err
-	})
 }

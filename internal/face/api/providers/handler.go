@@ -1,32 +1,35 @@
 // Package providers speaks the provider network mirror protocol of Terraform and OpenTofu at /v1/providers-mirror/:
-// HOST/NAMESPACE/TYPE/index.json, VERSION.json and the archives beside them. Engines send a token as their credentials for the host say.
+// HOST/NAMESPACE/TYPE/index.json, VERSION.json and the archives below them. Engines send the token that their credentials
+// for the host have, but not when they fetch an archive: its address has a pass in it.
 package providers
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // Prefix is where the mirror is.
 const Prefix = "/v1/providers-mirror/"
 
-// Handler serves the mirror. Whoever asks has been identified before.
+// Handler serves the mirror. Whoever asks has been identified before, or has a pass.
 type Handler struct {
-	mirror *mirror.Service
-	status func(err error) int
-	log    *slog.Logger
-}
-
-// New gives the handler. status gives the HTTP status of a fault.
-func New(m *mirror.Service, status func(err error) int, log *slog.Logger) *Handler {
-	return &Handler{m, status, log}
+	Mirror *mirror.Service
+	Seal   Sealer
+	// Authenticate gives who presents a token; Unauthenticated when nobody does.
+	Authenticate func(ctx context.Context, token string) (actor.Principal, error)
+	Status       func(err error) int // HTTP status of a fault
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,16 +45,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
-	path := strings.TrimPrefix(r.URL.Path, Prefix)
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 {
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, Prefix), "/")
+	if len(parts) != 4 && len(parts) != 5 {
 		return fault.Errorf(fault.NotFound, "the mirror has HOST/NAMESPACE/TYPE/index.json, VERSION.json and archives")
 	}
-	n, err := provider.ParseName(path[:i])
+	n, err := provider.ParseName(strings.Join(parts[:3], "/"))
 	if err != nil {
 		return fault.Errorf(fault.NotFound, "%s", fault.Message(err))
 	}
-	file := path[i+1:]
+	file := parts[len(parts)-1]
+	if len(parts) == 5 {
+		ctx, err := h.admit(r.Context(), parts[3], n)
+		if err != nil {
+			return err
+		}
+		r = r.WithContext(ctx)
+	}
 	if version, ok := strings.CutSuffix(file, ".json"); ok {
 		if version == "index" {
 			return h.index(w, r, n)
@@ -66,7 +75,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) index(w http.ResponseWriter, r *http.Request, n provider.Name) error {
-	versions, err := h.mirror.Versions(r.Context(), n)
+	versions, err := h.Mirror.Versions(r.Context(), n)
 	if err != nil {
 		return err
 	}
@@ -85,22 +94,26 @@ type archive struct {
 }
 
 func (h *Handler) version(w http.ResponseWriter, r *http.Request, n provider.Name, version string) error {
-	all, err := h.mirror.Archives(r.Context(), n, version)
+	all, err := h.Mirror.Archives(r.Context(), n, version)
 	if err != nil {
 		return err
 	}
 	out := struct {
 		Archives map[string]archive `json:"archives"`
 	}{map[string]archive{}}
+	before, err := h.pass(r, n)
+	if err != nil {
+		return err
+	}
 	for platform, hashes := range all {
 		p := provider.Package{Name: n, Version: version, Platform: platform}
-		out.Archives[platform] = archive{p.File(), hashes}
+		out.Archives[platform] = archive{before + p.File(), hashes}
 	}
 	return send(w, out)
 }
 
 func (h *Handler) archive(w http.ResponseWriter, r *http.Request, p provider.Package) error {
-	f, record, err := h.mirror.Open(r.Context(), p)
+	f, record, err := h.Mirror.Open(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -124,9 +137,9 @@ func send(w http.ResponseWriter, v any) error {
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := h.status(err)
+	status := h.Status(err)
 	if status >= 500 {
-		h.log.Error("give a provider", "path", r.URL.Path, "error", err)
+		h.Log.Error("give a provider", "path", r.URL.Path, "error", err)
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="Roadbed"`)

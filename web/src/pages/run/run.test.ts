@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GraphNode, PlanChange, Step } from '../../api/types';
 import { plainText, spans } from './ansi';
+import { engineOf } from './engine';
 import { append, emptyLog, type LogText, search } from './log';
 import { hostedPath, outcomeOf } from './outcome';
 import { attributes, counts, filterPlan } from './plan';
@@ -202,4 +203,14 @@ it('reads the outcome of a golden path, and lets no link run a script', () => {
   expect(outcome.links.map((l) => l.title)).toEqual(['Catalog', 'Code']);
   expect(outcome.texts).toHaveLength(1);
   expect(outcome.made).toEqual([]);
+});
+
+describe('the engine of a run', () => {
+  const step = (group: string, outputs?: Record<string, string>) => ({ group, outputs }) as Step;
+  it('is what its steps have told', () => {
+    expect(engineOf([step('plan', { alone: 'yes', engine: 'OpenTofu v1.12.6' }), step('apply')])).toBe('OpenTofu v1.12.6');
+  });
+  it('is none where no step has one', () => {
+    expect(engineOf([step('plan'), step('build', { engine: 'steam' })])).toBeUndefined();
+  });
 });
