@@ -94,7 +94,7 @@ func TestManifestsArePlannedReviewedAndApplied(t *testing.T) {
 		if got := kubectl("get", "-n", ns, "configmap/settings", "-o", "jsonpath={.data.level} {.metadata.labels}"); got != `info {"roadbed.dev/stack":"default.shop"}` {
 			t.Errorf("the ConfigMap has %s", got)
 		}
-		if got := kubectl("get", "-n", ns, "trains", "express", "-o", "jsonpath={.spec.cars}"); got != "3" {
+		if got := kubectl("get", "-n", ns, "trains."+ns+".example.org/express", "-o", "jsonpath={.spec.cars}"); got != "3" {
 			t.Errorf("the train has %s cars", got)
 		}
 		if s := g.stackNow("shop"); s.State == nil || s.State.Resources != 6 {
