@@ -230,10 +230,10 @@ func urnParts(urn string) (kind, name string) {
 	return cmp.Or(kind, "unknown"), cmp.Or(parts[3], urn)
 }
 
-// pulumiSecret is the field by which Pulumi marks an object that stands for a secret.
+// markField is where Pulumi says what an object stands for, and markHidden what it says of one for a value that is hidden.
 const (
-	pulumiSecret = "4dabf18193072939515e22adb298388d"
-	isSecret     = "1b47061264138c4ac30d75fd1eb44270"
+	markField  = "4dabf18193072939515e22adb298388d"
+	markHidden = "1b47061264138c4ac30d75fd1eb44270"
 )
 
 func secretMarks(v any, depth int) any {
@@ -242,7 +242,7 @@ func secretMarks(v any, depth int) any {
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		if v[pulumiSecret] == isSecret {
+		if v[markField] == markHidden {
 			return true
 		}
 		marks := map[string]any{}
@@ -298,9 +298,9 @@ func (pulumiKeeper) state(_ Input, _ stateFile, a applied) (*keptState, error) {
 		return nil, fault.Errorf(fault.Invalid, "what Pulumi has exported can't be read: %w", err)
 	}
 	out := keptState{Held: a.left, Outputs: map[string]Value{}}
-	var clear map[string]json.RawMessage
+	var values map[string]json.RawMessage
 	if a.outputs != nil {
-		if err := json.Unmarshal(a.outputs, &clear); err != nil {
+		if err := json.Unmarshal(a.outputs, &values); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "the outputs of Pulumi can't be read: %w", err)
 		}
 	}
@@ -308,7 +308,7 @@ func (pulumiKeeper) state(_ Input, _ stateFile, a applied) (*keptState, error) {
 		kind, name := urnParts(res.URN)
 		if res.Type == "pulumi:pulumi:Stack" {
 			for output, value := range res.Outputs {
-				if raw, ok := clear[output]; ok && outputName.MatchString(output) {
+				if raw, ok := values[output]; ok && outputName.MatchString(output) {
 					out.Outputs[output] = Value{Value: raw, Sensitive: hasSecret(value, 0)}
 				}
 			}
@@ -330,7 +330,7 @@ func hasSecret(v any, depth int) bool {
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		if v[pulumiSecret] == isSecret {
+		if v[markField] == markHidden {
 			return true
 		}
 		for _, one := range v {
