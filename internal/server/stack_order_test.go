@@ -377,7 +377,7 @@ func TestARunWaitsForALockByHand(t *testing.T) {
 		if err := lock(); !fault.Is(err, fault.Conflict) {
 			t.Errorf("while a run holds the stack it is locked: %v", err)
 		}
-		if _, err := g.act("admin", g.everyRunOf("net")[0].ID, "discard"); err != nil {
+		if _, err := g.act("admin", g.runsOf("net", stack.Tracked)[0].ID, "discard"); err != nil {
 			t.Fatal(err)
 		}
 		if err := lock(); err != nil {
@@ -398,14 +398,4 @@ func TestARunWaitsForALockByHand(t *testing.T) {
 		}
 		g.wantRun(g.rests(r.ID), "unconfirmed", "1 to create")
 	})
-}
-
-// everyRunOf gives the runs of a stack, the newest first.
-func (g *ground) everyRunOf(name string) []client.Run {
-	g.t.Helper()
-	list, err := client.Get[client.List[client.Run]](g.t.Context(), g.admin, "/runs", map[string][]string{"subject": {"stack:default/" + name}})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return list.Items
 }

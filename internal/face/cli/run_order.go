@@ -24,7 +24,7 @@ func (s *state) runPromote() *cobra.Command {
 		}
 		return s.showRun(c, r)
 	})
-	c.Long = "Begin a tracked run at the commit of a preview that has finished. The commit has to\nbe on the stack's branch, and newer than what the stack has tracked. The run plans\nanew, and is reviewed as any other." + waitHelp
+	c.Long = "Begin a tracked run at the commit of a preview that has finished. The commit\nhas to be on the stack's branch, and newer than what the stack has tracked. The\nrun plans anew, and is reviewed as any other." + waitHelp
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c
 }
@@ -45,10 +45,10 @@ func (s *state) runReplan() *cobra.Command {
 		}
 		return s.showRun(c, r)
 	})
-	c.Long = "Have a run that waits for review plan anew, for resources of its plan alone. The new\nplan is judged anew, and needs a confirmation of its own." + waitHelp
+	c.Long = "Have a run that waits for review plan anew, for resources of its plan alone.\nThe new plan is judged anew, and needs a confirmation of its own." + waitHelp
 	c.Example = "  roadbed run replan ID --target aws_instance.web --target module.network\n  roadbed run replan ID --replace 'aws_instance.web[0]'"
-	c.Flags().StringArrayVar(&ask.Targets, "target", nil, "plan only this `address`, with what it needs; again for more")
-	c.Flags().StringArrayVar(&ask.Replace, "replace", nil, "make the resource at this `address` anew; again for more")
+	c.Flags().StringArrayVar(&ask.Targets, "target", nil, "plan only this `address`, and what it needs")
+	c.Flags().StringArrayVar(&ask.Replace, "replace", nil, "make the resource at this `address` anew")
 	c.Flags().StringVar(&ask.Note, "note", "", "why, as a `text` for those who look later")
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended or waits for approval")
 	return c

@@ -53,11 +53,11 @@ func (s *state) stackList() *cobra.Command {
 		}, nil
 	})
 	c.Example = "  roadbed stack list --drifted\n  roadbed stack list --state failed,unconfirmed --text network\n  roadbed stack list --set mono"
-	c.Flags().StringVar(&text, "text", "", "only with these `words` in reference, repository or folder")
+	c.Flags().StringVar(&text, "text", "", "only with these `words` in name or folder")
 	c.Flags().StringVar(&space, "space", "", "only those of a `space`")
-	c.Flags().StringVar(&states, "state", "", "only whose newest run has one of these `states`; none: never ran")
-	c.Flags().StringVar(&set, "set", "", "only those of a StackSet: [NAMESPACE/]`NAME`")
-	c.Flags().BoolVar(&drifted, "drifted", false, "only those that differ from what was applied")
+	c.Flags().StringVar(&states, "state", "", "only with such a newest run; none: never ran")
+	c.Flags().StringVar(&set, "set", "", "only those of the StackSet with this `name`")
+	c.Flags().BoolVar(&drifted, "drifted", false, "only those that differ from what is applied")
 	c.Flags().BoolVar(&queued, "queued", false, "only those with runs that wait")
 	return c
 }

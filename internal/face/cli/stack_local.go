@@ -80,6 +80,9 @@ func (s *state) planned(c *cobra.Command, r client.RunDetail, detailed bool) err
 	if err != nil {
 		return err
 	}
+	if r.Waiting {
+		return errWaiting
+	}
 	if !good[r.State] {
 		return fmt.Errorf("run %s ended as %s: %s", r.ID, r.State, r.Reason)
 	}

@@ -28,7 +28,7 @@ const someprices = `
   prices:
     - {resource: vm, name: compute, match: {size: [small, tiny]}, monthly: 10}
     - {resource: vm, name: compute, match: {size: large}, monthly: 40}
-    - {resource: vm, name: disk, unit: GB, monthly: 0.1, quantity: "values.disk[0].size * 2"}
+    - {resource: vm, name: disk, unit: GB, monthly: 0.1, quantity: "values.disk[0].size * 2.0"}
     - {resource: vm, name: address, monthly: 3, when: "has(values.public) && values.public"}
     - {resource: bucket, monthly: 5, quantity: "values.name.size() > 3 ? 1.0 : 0.5"}
 `
@@ -99,7 +99,7 @@ func TestPricingIsBounded(t *testing.T) {
   prices:
     - {resource: vm, name: slow, monthly: 1, quantity: "values.all.map(a, values.all.map(b, values.all.map(c, 1))).size()"}
     - {resource: vm, name: endless, monthly: 1, quantity: "values.n / 0.0"}
-    - {resource: vm, name: below, monthly: 1, quantity: "0 - values.n"}
+    - {resource: vm, name: below, monthly: 1, quantity: "0.0 - values.n"}
     - {resource: vm, name: good, monthly: 1, quantity: "values.n"}
 `)
 	if wrong != "" {

@@ -94,19 +94,24 @@ func (s *Service) newer(ctx context.Context, stack Stack, commit string) (tracke
 		tracked, err = s.trackedCommit(ctx, tx, stack)
 		return err
 	})
-	if err != nil || tracked == "" {
+	if err != nil {
 		return tracked, err
 	}
-	after := commit != tracked
-	if after {
-		if after, err = s.Repositories.IsAncestor(ctx, stack.Repository, tracked, commit); fault.Is(err, fault.NotFound) {
-			err = nil // it is gone, such as after a forced push
+	for _, before := range []string{tracked, stack.Applied} {
+		after := commit != before
+		if after && before != "" {
+			if after, err = s.Repositories.IsAncestor(ctx, stack.Repository, before, commit); fault.Is(err, fault.NotFound) {
+				err = nil // it is gone, such as after a forced push
+			}
+		}
+		if err == nil && !after {
+			err = fault.Errorf(fault.Conflict, "commit %.12s is not newer than %.12s, which %s has tracked already; start a tracked run if you want to go back to it", commit, before, stack.Ref)
+		}
+		if err != nil {
+			return tracked, err
 		}
 	}
-	if err == nil && !after {
-		err = fault.Errorf(fault.Conflict, "commit %.12s is not newer than %.12s, which %s has tracked already; start a tracked run if you want to go back to it", commit, tracked, stack.Ref)
-	}
-	return tracked, err
+	return tracked, nil
 }
 
 // trackedCommit gives the commit of a stack's newest tracked run that is under way or has finished, or else the one that is
@@ -118,7 +123,8 @@ func (s *Service) trackedCommit(ctx context.Context, tx *store.Tx, stack Stack) 
 	}
 	for _, r := range list.Runs {
 		var in Input
-		if (!r.Terminal || r.State == finished) && r.Source.Ref == "refs/heads/"+stack.Branch && json.Unmarshal(r.Input, &in) == nil && in.Type == Tracked {
+		branch := branchOf(r.Source.Ref)
+		if (!r.Terminal || r.State == finished) && (branch == "" || branch == stack.Branch) && json.Unmarshal(r.Input, &in) == nil && in.Type == Tracked {
 			return r.Source.Commit, nil
 		}
 	}

@@ -236,7 +236,7 @@ export const run = (id: string) =>
     structuralSharing: newer,
   });
 
-/** The plan of a stack run; asked for anew when the run's state has changed. */
+/** The plan of a stack run; asked for anew when the run's state, or the plan that it has, is another. */
 export const plan = (id: string, state: string) =>
   queryOptions({
     queryKey: ['run', id, 'plan', state],

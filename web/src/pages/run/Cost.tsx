@@ -24,8 +24,7 @@ export function Cost({ cost }: { cost?: PlanCost }) {
       <Text p="md" size="sm">
         <b>{money(cost.after, cost.currency)}</b> after it, {money(cost.before, cost.currency)} before:{' '}
         <b>{money(cost.delta, cost.currency, true)}</b>
-        {cost.unpriced > 0 &&
-          `. No price speaks of ${cost.unpriced} ${cost.unpriced === 1 ? 'resource' : 'resources'}`}
+        {cost.unpriced > 0 && `. No price speaks of ${cost.unpriced} ${cost.unpriced === 1 ? 'resource' : 'resources'}`}
       </Text>
       {changed.length > 0 && (
         <Table

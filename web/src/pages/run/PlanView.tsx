@@ -19,7 +19,8 @@ import { ReplanBar } from './ReplanBar';
 const route = getRouteApi('/shell/runs/$id');
 
 export function PlanView({ run }: { run: RunDetail }) {
-  const plan = useQuery(planQuery(run.id, run.state));
+  const digest = planDigest(run);
+  const plan = useQuery(planQuery(run.id, `${run.state} ${digest}`));
   if (plan.isPending) {
     return (
       <Section>
@@ -46,10 +47,15 @@ export function PlanView({ run }: { run: RunDetail }) {
   return (
     <div style={{ display: 'grid', gap: 24 }}>
       <Cost cost={plan.data.cost} />
-      <Resources title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
+      <Resources key={digest} title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
     </div>
   );
+}
+
+/** Which plan a run has now: one that is planned anew has another in the same state. */
+function planDigest(run: RunDetail): string {
+  return (run.output as { plan?: string } | undefined)?.plan ?? '';
 }
 
 /** The resources of a plan; of one that waits for review some can be chosen, to be planned anew. */

@@ -178,8 +178,8 @@ function None({ narrowed }: { narrowed: boolean }) {
         </Button>
       }
     >
-      A golden path makes one; or declare a Stack whose source is a folder of OpenTofu code, or a StackSet for all folders
-      of a repository.
+      A golden path makes one; or declare a Stack whose source is a folder of OpenTofu code, or a StackSet for all
+      folders of a repository.
     </Empty>
   );
 }
