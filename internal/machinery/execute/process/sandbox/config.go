@@ -14,7 +14,7 @@ import (
 const Arg0 = "roadbed-sandbox"
 
 // ControlFD is the descriptor of the control socket: a stream of frames in both directions. Its end is the
-// end of the sandbox.
+// end of the sandbox. A program that is started with an argument connects to the unix socket at that path instead.
 const ControlFD = 3
 
 // Mount is a host path shown inside.
@@ -33,6 +33,7 @@ type Rlimit struct {
 // there is a step for it.
 type Base struct {
 	Isolated bool   // in namespaces of its own; otherwise only a reaper of what the step starts
+	Held     bool   // by somebody else, a container engine: namespaces, root, user and bounds are there already
 	Become   bool   // started as root: continue as UID and GID
 	UserNS   bool   // put the step into a user namespace in which only UID and GID exist
 	Network  bool   // the host's network is kept
@@ -66,6 +67,7 @@ const (
 	FrameBase    = 'B'
 	FrameConfig  = 'C'
 	FrameConnect = 'D' // ID, Code: the port to connect to
+	FrameTerm    = 'T' // the step is asked to end
 )
 
 // Frame is any later message.
@@ -110,7 +112,7 @@ func DecodeFrame(b []byte) (Frame, error) {
 // Encode gives the bytes of the first frame without its length.
 func (c Base) Encode() []byte {
 	e := encoder{b: []byte{FrameBase}}
-	for _, v := range []bool{c.Isolated, c.Become, c.UserNS, c.Network} {
+	for _, v := range []bool{c.Isolated, c.Held, c.Become, c.UserNS, c.Network} {
 		e.flag(v)
 	}
 	e.num(int64(c.UID))
@@ -125,7 +127,7 @@ func DecodeBase(b []byte) (Base, error) {
 		return Base{}, errors.New("the first frame is not the base")
 	}
 	d := decoder{b: b[1:]}
-	c := Base{Isolated: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(), Root: d.str()}
+	c := Base{Isolated: d.flag(), Held: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(), Root: d.str()}
 	return c, d.end()
 }
 

@@ -16,6 +16,12 @@ import (
 // Main is the life of a sandbox's first process. It never returns.
 func Main() {
 	s := &sandbox{control: &control{fd: ControlFD}, terminate: make(chan os.Signal, 1)}
+	if len(os.Args) > 1 {
+		if err := call(os.Args[1]); err != nil {
+			_, _ = os.Stderr.WriteString("roadbed: reach the server at " + os.Args[1] + ": " + err.Error() + "\n")
+			os.Exit(2)
+		}
+	}
 	unix.CloseOnExec(ControlFD)
 	signal.Notify(make(chan os.Signal, 1)) // a step can send its first process any signal, which then has no effect
 	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
@@ -25,6 +31,24 @@ func Main() {
 		code = 2
 	}
 	os.Exit(code)
+}
+
+// call makes the control socket a connection to the server's.
+func call(path string) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		return err
+	}
+	if fd == ControlFD {
+		return nil
+	}
+	if err := unix.Dup3(fd, ControlFD, unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	return unix.Close(fd)
 }
 
 type sandbox struct {
@@ -56,7 +80,7 @@ func (s *sandbox) run() (int, error) {
 	if len(fds) != 2+s.config.Cgroups {
 		return 0, failure("take the step's files", syscall.EBADMSG)
 	}
-	if s.base.Isolated {
+	if s.base.Isolated && !s.base.Held {
 		if err := enterRoot(s.base, s.config); err != nil {
 			return 0, err
 		}
@@ -72,6 +96,10 @@ func (s *sandbox) run() (int, error) {
 func (s *sandbox) prepare() error {
 	if !s.base.Isolated {
 		return failure("become the reaper", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	}
+	if s.base.Held {
+		unix.Umask(0o022)
+		return nil
 	}
 	if err := unix.Sethostname([]byte("step")); err != nil {
 		return failure("set the host name", err)
@@ -197,6 +225,12 @@ func (s *sandbox) serve() {
 			os.Exit(2)
 		}
 		f, err := DecodeFrame(body)
+		if err == nil && f.Kind == FrameTerm {
+			select {
+			case s.terminate <- syscall.SIGTERM:
+			default: // it is asked already
+			}
+		}
 		if err != nil || f.Kind != FrameConnect {
 			continue
 		}
