@@ -162,6 +162,9 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 			return nil, breaks(step, fault.Wrap(err, "make a token for the step"))
 		}
 	}
+	if l.IDToken, err = h.idToken(ctx, tx, r.Space, step); err != nil {
+		return nil, breaks(step, err)
+	}
 	_, err = tx.Exec(ctx, "UPDATE run_steps SET state='leased', lease=$2, lease_expires=$3, worker=$4, started=$5 WHERE id=$1",
 		step.ID, l.ID, store.Micros(l.Expires), name, store.Micros(now))
 	if err != nil {
@@ -174,6 +177,18 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 		v.dirty = true
 		return nil
 	})
+}
+
+// idToken makes what a step shows a cloud, if its job asks for that.
+func (s *Service) idToken(ctx context.Context, tx *store.Tx, space string, step *Step) (string, error) {
+	if step.Job.IDToken == nil {
+		return "", nil
+	}
+	if s.IDs == nil {
+		return "", fault.Errorf(fault.Invalid, "this server gives steps no OIDC tokens")
+	}
+	token, err := s.IDs.IDToken(ctx, tx, step.Run, step.ID, space, *step.Job.IDToken)
+	return token, fault.Wrap(err, "make an OIDC token for the step")
 }
 
 func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {

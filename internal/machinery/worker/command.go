@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -57,7 +58,7 @@ func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Res
 		return failed(log, err)
 	}
 	defer release()
-	if l.Job.Image != "" && w.Executor.Capabilities().Name == "process" {
+	if l.Job.Image != "" && !w.Executor.Capabilities().Images {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
 	}
 	for _, less := range held(l.Job.Limits, spec.Limits) {
@@ -103,8 +104,9 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) 
 		}
 		return 0
 	}
+	var started atomic.Bool // what is still being started, as while its image is pulled, has nothing to save
 	stop := context.AfterFunc(ctx, func() {
-		if grace() == 0 {
+		if grace() == 0 || !started.Load() {
 			kill()
 		}
 	})
@@ -113,6 +115,7 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer) 
 	if err != nil {
 		return execute.Result{}, err
 	}
+	started.Store(true)
 	unwatch := context.AfterFunc(ctx, func() {
 		if g := grace(); g > 0 {
 			p.Stop(g)
@@ -159,7 +162,7 @@ func (w *Worker) fill(ctx context.Context, l Lease, root *os.Root) error {
 			return fault.Wrap(err, "source %s%s", s.Repository, s.Blob)
 		}
 	}
-	for _, f := range l.Job.Files {
+	for _, f := range slices.Concat(l.Job.Files, idTokenFile(l)) {
 		if err := w.file(ctx, l, f, root, &left); err != nil {
 			return fault.Wrap(err, "file %s", f.Path)
 		}
@@ -247,6 +250,9 @@ func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), 
 	if j.Network && !w.Network {
 		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network", w.Pool)
 	}
+	if j.OwnImage && !w.Executor.Capabilities().Images {
+		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the image %s can't be used: the pool %s runs steps as processes of its machine; take the image out, or have the pool run containers (--executor container)", j.Image, w.Pool)
+	}
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
 		Env: maps.Clone(j.Env), Limits: w.limits(j.Limits),
@@ -263,6 +269,7 @@ func (w *Worker) spec(l Lease, id, dir string) (_ execute.Spec, release func(), 
 		}
 		s.Env[name] = value
 	}
+	giveIDToken(l, &s)
 	if j.Door {
 		if err := w.door(l, &s); err != nil {
 			return s, nil, err
