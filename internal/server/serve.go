@@ -15,6 +15,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/oidc"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	backstageface "github.com/roadbed-dev/roadbed/internal/face/api/backstage"
 	gitface "github.com/roadbed-dev/roadbed/internal/face/api/git"
@@ -35,6 +36,8 @@ func (h *House) Handler() http.Handler {
 	mux.Handle(hook.Prefix, hooksface.New(h.Hooks, time.Now, h.Log))
 	mux.Handle(scimface.Prefix, h.scim())
 	h.remote(mux)
+	mux.Handle(oidc.Discovery, h.OIDC.Handler())
+	mux.Handle(oidc.JWKS, h.OIDC.Handler())
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}

@@ -52,9 +52,9 @@ type settings struct {
 
 	Environment map[string]any `json:"environment"`
 	ProjectRoot *string        `json:"project_root"`
+	RunnerImage string         `json:"runner_image"` // where the pool has containers
 
 	// What this platform decides elsewhere; a run tells that they are not read.
-	RunnerImage      any `json:"runner_image"`
 	TerraformVersion any `json:"terraform_version"`
 	OpenTofuVersion  any `json:"opentofu_version"`
 	WorkflowTool     any `json:"terraform_workflow_tool"`
@@ -74,7 +74,7 @@ func (s *settings) unread() (names []string) {
 		name  string
 		value any
 	}{
-		{"runner_image", s.RunnerImage}, {"terraform_version", s.TerraformVersion}, {"opentofu_version", s.OpenTofuVersion},
+		{"terraform_version", s.TerraformVersion}, {"opentofu_version", s.OpenTofuVersion},
 		{"terraform_workflow_tool", s.WorkflowTool},
 	} {
 		if f.value != nil {

@@ -60,6 +60,8 @@ type Environment struct {
 	Path      string         // folder within the repository
 	Terraform map[string]any // spec.variables that nothing overrides
 	File      string         // of the repository, which had a say; "" for none
+	Image     string         // in which steps run; "" for what the pool has
+	ImageFrom string
 	Wrong     string
 	Warnings  []string
 }
@@ -97,6 +99,9 @@ func combine(stack Stack, contexts []attachment, c configuration) Environment {
 	}
 	for _, s := range before {
 		e.lay(c.file, s, set)
+	}
+	if stack.Spec.Image != "" {
+		e.Image, e.ImageFrom = stack.Spec.Image, fromStack
 	}
 	set(fromStack, stack.Spec.Environment)
 	set(fromStack, inputs(stack.Spec.Variables))
@@ -140,6 +145,9 @@ func (e *Environment) lay(file string, s settings, set func(from string, all []V
 		if e.Path = path.Clean(*s.ProjectRoot); e.Path == "." {
 			e.Path = ""
 		}
+	}
+	if s.RunnerImage != "" {
+		e.Image, e.ImageFrom = s.RunnerImage, file
 	}
 	for _, name := range s.unread() {
 		w := fmt.Sprintf("%s: %s is not read here: the pool's engine runs the stack", file, name)
@@ -317,6 +325,7 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		return e, nil, err
 	}
 	e = combine(stack, contexts[:min(len(contexts), mostContexts)], c)
+	s.settleImage(&e)
 	if wrong != "" {
 		e.wrong(wrong)
 	}
@@ -419,7 +428,7 @@ func (s *Service) Environment(ctx context.Context, r ref.Entity) (Environment, e
 
 // take fills a run's input with what was prepared.
 func (in *Input) take(p prepared) {
-	in.Given, in.Path, in.Variables = p.given, p.env.Path, p.env.Terraform
+	in.Given, in.Path, in.Variables, in.Image = p.given, p.env.Path, p.env.Terraform, p.env.Image
 	for _, v := range p.env.Variables {
 		if _, own := in.Variables[strings.TrimPrefix(v.Name, "TF_VAR_")]; own && v.From == fromStack && strings.HasPrefix(v.Name, "TF_VAR_") {
 			continue // as its own type

@@ -234,7 +234,7 @@ func (m made) take(job *worker.Job) {
 // holds all of the configuration.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
-	job.Door, job.Scopes = false, nil
+	job.Door, job.Scopes, job.IDToken = false, nil, nil
 	if m.alone {
 		job.Dir, job.Sources = execute.WorkDir, nil
 		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content != engineConfig })
@@ -302,6 +302,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}
 	in.give(r, &job, false)
+	in.inImage(&job)
 	return job
 }
 

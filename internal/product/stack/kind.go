@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -33,6 +34,8 @@ type Spec struct {
 	Contexts    []string       `json:"contexts,omitempty"`  // attached by hand
 	Files       []File         `json:"files,omitempty"`
 	Hooks       Hooks          `json:"hooks,omitzero"`
+	Image       string         `json:"image,omitempty"` // in which steps run, where the pool has containers
+	OIDC        OIDC           `json:"oidc,omitzero"`
 }
 
 // Source is where a stack's configuration lives.
@@ -62,7 +65,7 @@ func DocumentKind(s *Service) document.Kind {
 		Description: "Infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.",
 		Validate: func(d document.Document) []fault.Detail {
 			spec, wrong := read(d)
-			return append(wrong, spec.Limits.over(d, s.Most)...)
+			return slices.Concat(wrong, spec.Limits.over(d, s.Most), s.checkImage(d, spec))
 		},
 		Relations: relations,
 		Changed:   s.documentChanged,
@@ -77,7 +80,7 @@ var (
 )
 
 // reserved are the beginnings of names that the platform sets in a step's environment.
-var reserved = []string{"ROADBED_", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "LD_", "PATH"}
+var reserved = []string{"ROADBED_", "SPACELIFT_OIDC_TOKEN", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "LD_", "PATH"}
 
 func read(d document.Document) (Spec, []fault.Detail) {
 	var spec Spec
@@ -130,6 +133,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
 		}
 	}
+	spec.OIDC.check(bad)
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
 	wrong = append(wrong, spec.readAttached(d)...)

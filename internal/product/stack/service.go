@@ -66,6 +66,7 @@ type Deps struct {
 	People       People    // nil: policies see nobody's groups
 	Proposals    Proposals // nil: push policies are not asked about proposals
 	Seal         Sealer
+	Images       Images         // nil: steps are processes, and no stack names an image
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -366,7 +367,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Authors: ready.authors, Edit: stack.Edit,
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
-		DependsOn: stack.Spec.DependsOn,
+		DependsOn: stack.Spec.DependsOn, OIDC: stack.Spec.OIDC,
 	}
 	in.take(ready)
 	n := run.New{

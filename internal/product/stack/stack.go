@@ -91,6 +91,8 @@ type Input struct {
 	Depth       int     `json:"depth,omitempty"`       // how many such runs came before it
 	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
 	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
+	Image       string  `json:"image,omitempty"`       // in which its steps run
+	OIDC        OIDC    `json:"oidc,omitzero"`
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
