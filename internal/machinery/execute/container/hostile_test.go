@@ -315,7 +315,8 @@ func newLines() (wait func(line string), to *os.File) {
 	}, writer
 }
 
-func imageVariables(t *testing.T, e *Executor, _ *containertest.Engine, _ string) {
+func imageVariables(t *testing.T, _ *Executor, engine *containertest.Engine, _ string) {
+	e := open(t, engine, func(o *Options) { o.Image = containertest.Variables })
 	if _, out := e.script(t, "echo $FROM_IMAGE; of-image"); out != "yes\nfound\n" {
 		t.Errorf("got %q", out)
 	}

@@ -5,6 +5,8 @@ package container
 import (
 	"bytes"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,17 +82,19 @@ func allowedImages(t *testing.T, e *Executor, engine *containertest.Engine, _ st
 	}
 }
 
-// An image that is not there is pulled: from a registry that refuses, and from one that never answers.
+// An image that is not there is pulled: from a registry that has none, and from one that never answers.
 func missingImage(t *testing.T, _ *Executor, engine *containertest.Engine, _ string) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	e := open(t, engine, func(o *Options) { o.Allow, o.Pull = []string{"**"}, 2*time.Second })
+	empty := httptest.NewServer(http.NotFoundHandler())
+	defer empty.Close()
+	e := open(t, engine, func(o *Options) { o.Allow, o.Pull = []string{"**"}, 3*time.Second })
 	for registry, want := range map[string]string{
-		"127.0.0.1:1":          "can't be pulled",
-		silent.Addr().String(): "could not be pulled within 2s",
+		strings.TrimPrefix(empty.URL, "http://"): "can't be pulled",
+		silent.Addr().String():                   "could not be pulled within 3s",
 	} {
 		var out bytes.Buffer
 		_, err := execute.Run(t.Context(), e, execute.Spec{ID: "away", Image: registry + "/away:1", Argv: []string{"true"}}, &out)

@@ -336,7 +336,7 @@ func (s *session) wait() (execute.Result, bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	memory, why := false, ""
-	if exit == nil || exit.Code != 0 { // engines notice an end a moment later, which a success need not wait for
+	if exit == nil { // engines notice an end a moment later, which is not waited for where the first process has told it
 		memory, why = s.end(ctx)
 	}
 	if err := e.remove(ctx, s.id); err != nil {
@@ -353,7 +353,7 @@ func (s *session) wait() (execute.Result, bool, error) {
 	if exit.Signal != 0 {
 		result.Signal = signalName(exit.Signal)
 	}
-	return result, memory, nil
+	return result, exit.Short > 0, nil
 }
 
 // ending is how long a first process may take to end when all is told.

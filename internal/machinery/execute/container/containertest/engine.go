@@ -18,8 +18,11 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 )
 
-// Shell is the image that each engine has: a POSIX shell and its usual tools, nothing else.
-const Shell = "roadbed.test/shell:1"
+// Images that each engine has.
+const (
+	Shell     = "roadbed.test/shell:1"     // a POSIX shell and its usual tools, nothing else
+	Variables = "roadbed.test/variables:1" // the same with FROM_IMAGE=yes, and /opt/bin before the usual PATH
+)
 
 // Engine is one that runs.
 type Engine struct {
@@ -64,7 +67,8 @@ func Open(t testing.TB) *Engine {
 			t.Errorf("the engine leaves something: %v", err)
 		}
 	})
-	e.Import(t, Shell, busyboxTree(t, busybox), "--change", "ENV FROM_IMAGE=yes", "--change", "ENV PATH=/opt/bin:/usr/bin:/bin")
+	e.Import(t, Shell, busyboxTree(t, busybox))
+	e.Import(t, Variables, busyboxTree(t, busybox), "--change", "ENV FROM_IMAGE=yes", "--change", "ENV PATH=/opt/bin:/usr/bin:/bin")
 	e.serve(t)
 	return e
 }

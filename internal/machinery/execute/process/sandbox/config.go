@@ -58,7 +58,7 @@ type Config struct {
 const (
 	FrameReady     = 'r' // the step runs; the listeners of Config.Ports come along
 	FrameFailed    = 'f' // Text: why the step could not be set up; the sandbox ends
-	FrameExit      = 'x' // Code, Signal, MaxRSS, CPU
+	FrameExit      = 'x' // Code, Signal, MaxRSS, CPU, and of one that is held Short
 	FrameConnected = 'c' // ID, Code (an errno, 0 with the connection as descriptor)
 )
 
@@ -76,6 +76,7 @@ type Frame struct {
 	ID     int
 	Code   int
 	Signal int
+	Short  int   // processes that the kernel ended for want of memory
 	MaxRSS int64 // bytes
 	CPU    int64 // nanoseconds
 	Text   string
@@ -93,6 +94,7 @@ func (f Frame) Encode() []byte {
 	e.num(int64(f.ID))
 	e.num(int64(f.Code))
 	e.num(int64(f.Signal))
+	e.num(int64(f.Short))
 	e.num(f.MaxRSS)
 	e.num(f.CPU)
 	e.str(f.Text)
@@ -105,7 +107,7 @@ func DecodeFrame(b []byte) (Frame, error) {
 		return Frame{}, errShort
 	}
 	d := decoder{b: b[1:]}
-	f := Frame{Kind: b[0], ID: d.int(), Code: d.int(), Signal: d.int(), MaxRSS: d.num(), CPU: d.num(), Text: d.str()}
+	f := Frame{Kind: b[0], ID: d.int(), Code: d.int(), Signal: d.int(), Short: d.int(), MaxRSS: d.num(), CPU: d.num(), Text: d.str()}
 	return f, d.end()
 }
 

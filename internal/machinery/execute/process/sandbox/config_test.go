@@ -31,7 +31,7 @@ func TestFramesComeBackAsTheyWere(t *testing.T) {
 		if got, err := DecodeBase(b.Encode()); err != nil || got != b {
 			t.Fatalf("got %+v, %v of %+v", got, err, b)
 		}
-		f := Frame{Kind: rapid.Byte().Draw(t, "kind"), ID: number.Draw(t, "id"), Code: number.Draw(t, "code"), MaxRSS: rapid.Int64().Draw(t, "rss"), Text: text.Draw(t, "text")}
+		f := Frame{Kind: rapid.Byte().Draw(t, "kind"), ID: number.Draw(t, "id"), Code: number.Draw(t, "code"), Short: number.Draw(t, "short"), MaxRSS: rapid.Int64().Draw(t, "rss"), Text: text.Draw(t, "text")}
 		if got, err := DecodeFrame(f.Encode()); err != nil || got != f {
 			t.Fatalf("got %+v, %v of %+v", got, err, f)
 		}

@@ -15,14 +15,17 @@ import (
 
 // Main is the life of a sandbox's first process. It never returns.
 func Main() {
-	s := &sandbox{control: &control{fd: ControlFD}, terminate: make(chan os.Signal, 1)}
+	fd := ControlFD
 	if len(os.Args) > 1 {
-		if err := call(os.Args[1]); err != nil {
+		called, err := call(os.Args[1])
+		if err != nil {
 			_, _ = os.Stderr.WriteString("roadbed: reach the server at " + os.Args[1] + ": " + err.Error() + "\n")
 			os.Exit(2)
 		}
+		fd = called
 	}
-	unix.CloseOnExec(ControlFD)
+	s := &sandbox{control: &control{fd: fd}, terminate: make(chan os.Signal, 1)}
+	unix.CloseOnExec(fd)
 	signal.Notify(make(chan os.Signal, 1)) // a step can send its first process any signal, which then has no effect
 	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
 	code, err := s.run()
@@ -33,22 +36,13 @@ func Main() {
 	os.Exit(code)
 }
 
-// call makes the control socket a connection to the server's.
-func call(path string) error {
+// call gives a connection to the server's socket.
+func call(path string) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return -1, err
 	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		return err
-	}
-	if fd == ControlFD {
-		return nil
-	}
-	if err := unix.Dup3(fd, ControlFD, unix.O_CLOEXEC); err != nil {
-		return err
-	}
-	return unix.Close(fd)
+	return fd, unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 }
 
 type sandbox struct {
@@ -195,6 +189,9 @@ func (s *sandbox) attend(pid int, listeners []int) (int, error) {
 	f := Frame{Kind: FrameExit, Code: status.ExitStatus(), MaxRSS: usage.Maxrss << 10, CPU: usage.Utime.Nano() + usage.Stime.Nano()}
 	if status.Signaled() {
 		f.Signal, f.Code = int(status.Signal()), 128+int(status.Signal())
+	}
+	if s.base.Held {
+		measure(&f)
 	}
 	s.end(waitForOne)
 	_ = s.control.write(f)
