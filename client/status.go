@@ -4,6 +4,7 @@ package client
 type Features struct {
 	Isolated  bool     `json:"isolated" doc:"Whether steps run isolated."`
 	Isolation []string `json:"isolation,omitempty" doc:"What isolation lacks, if anything."`
+	Executor  string   `json:"executor" enum:"process,container" doc:"What runs the steps of workflows and stacks."`
 	Engine    string   `json:"engine,omitempty" doc:"Program that plans and applies stacks."`
 	Database  string   `json:"database" enum:"sqlite,postgres"`
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -129,8 +130,29 @@ func doctorCommand(version string) *cobra.Command {
 		if err := tellIsolation(out, log); err != nil {
 			return err
 		}
+		if o.Executor == containerExecutor {
+			tellContainers(c.Context(), out, o)
+		}
 		return tellLedger(c.Context(), out, o, log)
-	}, "engine")
+	}, "engine", "executor", "container-host", "container-image", "container-allow")
+}
+
+// tellContainers tries the engine as a server that starts would, without an image being pulled.
+func tellContainers(ctx context.Context, out io.Writer, o Options) {
+	dir, err := os.MkdirTemp("", "roadbed-doctor-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		var executor *container.Executor
+		if executor, err = container.New(ctx, o.containers(dir, nil)); err == nil {
+			defer executor.Close()
+			fmt.Fprintf(out, "containers   %s\n", executor.Engine())
+			for _, missing := range executor.Capabilities().Missing {
+				fmt.Fprintf(out, "             %s\n", missing)
+			}
+			return
+		}
+	}
+	fmt.Fprintf(out, "containers   none: %s\n", fault.Message(err))
 }
 
 func tellIsolation(out io.Writer, log *slog.Logger) error {

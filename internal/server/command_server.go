@@ -86,7 +86,7 @@ func Serve(ctx context.Context, o Options, version string) error {
 			log.Error("close", "error", err)
 		}
 	}()
-	if err := o.accept(h.Executor.Capabilities(), log); err != nil {
+	if err := o.accept(h.capabilities(), log); err != nil {
 		return err
 	}
 	if err := h.SetUp(ctx); err != nil {

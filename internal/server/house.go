@@ -19,6 +19,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
+	"github.com/roadbed-dev/roadbed/internal/core/oidc"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
@@ -29,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster"
 	"github.com/roadbed-dev/roadbed/internal/machinery/cluster/node"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -67,7 +69,8 @@ type House struct {
 	Queue    *queue.Queue
 	Blob     *blob.Files
 	Registry *oci.Registry
-	Executor *process.Executor
+	Executor *process.Executor // applications, and steps unless they are containers
+	Steps    execute.Executor
 	Outbound *outbound.Guard // dials what users name
 	Egress   *outbound.Proxy // the same for git
 	Node     *node.Node
@@ -76,6 +79,7 @@ type House struct {
 	Access       *access.Service
 	Keeper       *secret.Keeper
 	Secrets      *secret.Service
+	OIDC         *oidc.Service
 	Policy       *policy.Service
 	Identity     *identity.Service
 	Catalog      *catalog.Service
@@ -111,7 +115,7 @@ func (h *House) path(parts ...string) string {
 // Migrations gives the tables of all rooms, in the order in which they are made.
 func Migrations() []store.Migrations {
 	return []store.Migrations{
-		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), policy.Migrations(), identity.Migrations(),
+		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), oidc.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), pool.Migrations(), scaffold.Migrations(), stack.Migrations(),
 		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
 	}
@@ -142,6 +146,9 @@ func (h *House) Close() error {
 	if h.Executor != nil {
 		h.Executor.Close()
 	}
+	if e, ok := h.Steps.(*container.Executor); ok {
+		all = append(all, e.Close())
+	}
 	if h.Registry != nil {
 		all = append(all, h.Registry.Close())
 	}
@@ -155,7 +162,7 @@ func (h *House) build(ctx context.Context) error {
 	var both errgroup.Group // each takes a good part of a start
 	both.Go(func() error { return fault.Wrap(h.DB.Migrate(ctx, Migrations()...), "bring the database up to date") })
 	both.Go(func() (err error) {
-		h.Executor, err = process.New(h.path("sandboxes"), h.Log)
+		h.Executor, h.Steps, err = h.Options.executors(ctx, h.path("sandboxes"), h.path("containers"), h.Log)
 		return fault.Wrap(err, "prepare to run steps")
 	})
 	if err := both.Wait(); err != nil {
@@ -213,6 +220,7 @@ func (h *House) core() (err error) {
 		return err
 	}
 	h.Secrets = secret.New(h.DB, h.Access, h.Ledger, h.Keeper, time.Now)
+	h.OIDC = oidc.New(h.DB, h.Access, h.Ledger, h.Keeper, strings.TrimSuffix(h.baseURL(), "/"), time.Now)
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity.JudgedBy(h.Policy)
@@ -250,7 +258,7 @@ func (h *House) core() (err error) {
 	h.Catalog.Know(h.Identity)
 	h.Catalog.Addresses(h.baseURL())
 	h.Runs = run.NewService(run.Deps{
-		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, Secrets: h.Secrets, Seal: h.Keeper, Now: time.Now, Log: h.Log,
+		DB: h.DB, Ledger: h.Ledger, Blob: h.Blob, Access: h.Access, Tokens: h.Identity, IDs: h.OIDC, Secrets: h.Secrets, Seal: h.Keeper, Now: time.Now, Log: h.Log,
 	})
 	h.wirePools()
 	for _, k := range access.Kinds(h.Access) {
@@ -274,7 +282,7 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
 		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(),
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
-		Engines: h.engine, Providers: providers{h},
+		Engines: h.engine, Providers: providers{h}, Images: h.stepImages(),
 	})
 	h.Workflows = h.wireWorkflow()
 	if h.Scaffold, err = h.wireScaffold(); err != nil {
@@ -315,15 +323,15 @@ func (h *House) products() error {
 
 func (h *House) faces() {
 	h.API = api.New(api.Rooms{
-		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
+		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, OIDC: h.OIDC, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Pools: h.Pools, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
 		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 
 func (h *House) features() api.Features {
-	c := h.Executor.Capabilities()
-	return api.Features{Isolated: c.Isolated, Isolation: c.Missing, Engine: h.engine.path(), Database: string(h.DB.Dialect())}
+	c := h.capabilities()
+	return api.Features{Isolated: c.Isolated, Isolation: c.Missing, Executor: c.Name, Engine: h.engine.path(), Database: string(h.DB.Dialect())}
 }
 
 // Run keeps every actor of the house going until ctx ends or one of them fails.

@@ -56,6 +56,8 @@ type Options struct {
 	HookSpace  int // MiB
 	Network    bool
 	Isolation  string
+	Executor   string
+	Containers Containers
 	LogLevel   string
 	LogFormat  string
 	Drain      time.Duration
@@ -113,6 +115,7 @@ func table() []option {
 		func(o *Options) string { return strconv.Itoa(o.ProviderSpace) })
 	add("network", "let steps that ask for it use this machine's network")(flag(func(o *Options) *bool { return &o.Network }))
 	add("isolation", "`word`; require: start only where steps and applications are isolated; prefer: also without; empty for require, with --dev prefer")(text(func(o *Options) *string { return &o.Isolation }))
+	containerRows(add)
 	add("log-level", "`level`: debug, info, warn or error")(text(func(o *Options) *string { return &o.LogLevel }))
 	add("log-format", "`format`: text or json")(text(func(o *Options) *string { return &o.LogFormat }))
 	add("workers", "`number` of steps that run at once in this process; 0 for one a core, at least 4")(
@@ -172,7 +175,7 @@ const (
 
 // Defaults are the options that nobody set.
 func Defaults() Options {
-	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
+	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Executor: processExecutor, Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
 		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10,
 		ProviderMirror: mirrorOff, ProviderSpace: 20}
 }
@@ -291,6 +294,9 @@ func (o Options) complete() (Options, error) {
 		}
 	default:
 		return o, fault.Errorf(fault.Invalid, "isolation: %q is neither require nor prefer", o.Isolation)
+	}
+	if err := o.checkContainers(); err != nil {
+		return o, err
 	}
 	for _, domain := range o.domains() {
 		if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 || net.ParseIP(domain) != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/oidc"
 	"github.com/roadbed-dev/roadbed/internal/face/api"
 	agentface "github.com/roadbed-dev/roadbed/internal/face/api/agent"
 	backstageface "github.com/roadbed-dev/roadbed/internal/face/api/backstage"
@@ -38,6 +39,8 @@ func (h *House) Handler() http.Handler {
 	mux.Handle(scimface.Prefix, h.scim())
 	h.remote(mux)
 	h.agents(mux)
+	mux.Handle(oidc.Discovery, h.OIDC.Handler())
+	mux.Handle(oidc.JWKS, h.OIDC.Handler())
 	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/api/docs", "/schemas/"} {
 		mux.Handle(path, native)
 	}

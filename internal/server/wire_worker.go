@@ -68,7 +68,7 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 			Most: h.most(), Parallel: 4 * h.Options.Workers, Handlers: handlers, Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 		worker.New(worker.Options{
-			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "default"), Tools: tools, Lend: h.lend, Network: h.Options.Network,
+			Name: h.name, Pool: run.DefaultPool, Hub: hub, Executor: h.Steps, Dir: h.path("work", "default"), Tools: tools, Lend: h.lend, Network: h.Options.Network,
 			Most: h.most(), Parallel: h.Options.Workers, Door: h.door(), Grace: h.Options.Drain, Patience: h.Options.patience, Now: time.Now, Log: h.Log,
 		}),
 	}

@@ -13,10 +13,11 @@ import (
 const module = "github.com/roadbed-dev/roadbed/"
 
 // core lists the rooms of the core in their order: each may import those above it.
-var core = []string{"document", "access", "secret", "policy", "identity", "catalog", "integration", "hook", "repository", "run", "pool"}
+var core = []string{"document", "access", "secret", "oidc", "policy", "identity", "catalog", "integration", "hook", "repository", "run", "pool"}
 
 // heavy names the one room that each heavy dependency lives in.
 var heavy = map[string]string{
+	"github.com/moby/moby":                     "internal/machinery/execute/container",
 	"github.com/open-policy-agent/opa":         "internal/core/policy",
 	"github.com/dop251/goja":                   "internal/machinery/nunjucks",
 	"modernc.org/sqlite":                       "internal/machinery/store",

@@ -232,7 +232,22 @@ func (h *hub) fill(ctx context.Context, tx *store.Tx, step *Step, space, id stri
 			return nil, breaks(step, fault.Wrap(err, "make a token for the step"))
 		}
 	}
+	if l.IDToken, err = h.idToken(ctx, tx, space, step); err != nil {
+		return nil, breaks(step, err)
+	}
 	return l, nil
+}
+
+// idToken makes what a step shows a cloud, if its job asks for that.
+func (s *Service) idToken(ctx context.Context, tx *store.Tx, space string, step *Step) (string, error) {
+	if step.Job.IDToken == nil {
+		return "", nil
+	}
+	if s.IDs == nil {
+		return "", fault.Errorf(fault.Invalid, "this server gives steps no OIDC tokens")
+	}
+	token, err := s.IDs.IDToken(ctx, tx, step.Run, step.ID, space, *step.Job.IDToken)
+	return token, fault.Wrap(err, "make an OIDC token for the step")
 }
 
 func (s *Service) secrets(ctx context.Context, tx *store.Tx, space string, refs []string) (map[string]string, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -27,6 +28,11 @@ type Access interface {
 type Tokens interface {
 	Workload(ctx context.Context, tx *store.Tx, run, step, space string, scopes []string, ttl time.Duration) (string, error)
 	EndWorkload(ctx context.Context, tx *store.Tx, step string) error
+}
+
+// IDTokens is what this room asks of core/oidc: what a cloud is shown of one step.
+type IDTokens interface {
+	IDToken(ctx context.Context, tx *store.Tx, run, step, space string, asked worker.IDToken) (string, error)
 }
 
 // Secrets is what this room asks of core/secret: the values that a leased step needs, by reference.
@@ -49,6 +55,7 @@ type Deps struct {
 	Blob    blob.Store
 	Access  Access
 	Tokens  Tokens
+	IDs     IDTokens // nil: no step is given any
 	Secrets Secrets
 	Seal    Sealer
 	Now     func() time.Time

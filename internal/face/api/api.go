@@ -18,6 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/hook"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/integration"
+	"github.com/roadbed-dev/roadbed/internal/core/oidc"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
@@ -52,6 +53,7 @@ type Rooms struct {
 	Access       *access.Service
 	Identity     *identity.Service
 	Secrets      *secret.Service
+	OIDC         *oidc.Service
 	Policy       *policy.Service
 	Kinds        *document.Registry
 	Catalog      *catalog.Service
@@ -120,6 +122,7 @@ func (a *API) routes() {
 	a.sessionRoutes()
 	a.tokenRoutes()
 	a.machineRoutes()
+	a.oidcRoutes()
 	a.entityRoutes()
 	a.pastRoutes()
 	a.graphRoutes()

@@ -17,6 +17,7 @@ func rights() map[string]string {
 		"createToken":       "none for oneself; space:admin in the root space for others, in its space for a machine. It reaches no further and lasts no longer than the token it is made with",
 		"revokeToken":       "none for one's own; space:admin in the root space for others', in its space for a machine's",
 		"listMachines":      "space:read in the machine's space; others are left out", "createMachine": "space:admin", "deleteMachine": "space:admin",
+		"listOIDCKeys": "space:admin in the root space", "rotateOIDCKey": "space:admin in the root space",
 
 		"listEntities": "entity:read; others are left out", "listFacets": "entity:read; others are not counted", "listKinds": "none",
 		"getEntity": "entity:read", "listEntityHistory": "entity:read",

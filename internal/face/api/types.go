@@ -45,6 +45,7 @@ type (
 	TemplatePage      = client.TemplatePage
 	PreviewFile       = client.PreviewFile
 	SecretInfo        = client.SecretInfo
+	OIDCKey           = client.OIDCKey
 	Home              = client.Home
 	Integration       = client.Integration
 	Directory         = client.Directory

@@ -205,8 +205,8 @@ func (s *state) status() *cobra.Command {
 			return err
 		}
 		return s.show(c, st, func(w io.Writer) {
-			fmt.Fprintf(w, "server\t%s %s\ngit\t%s\nregistry\t%s\ndatabase\t%s\nengine\t%s\nisolated steps\t%t\n",
-				api.URL, st.Version, st.GitURL, st.Registry, st.Features.Database, dash(st.Features.Engine), st.Features.Isolated)
+			fmt.Fprintf(w, "server\t%s %s\ngit\t%s\nregistry\t%s\ndatabase\t%s\nengine\t%s\nsteps run as\t%s\nisolated steps\t%t\n",
+				api.URL, st.Version, st.GitURL, st.Registry, st.Features.Database, dash(st.Features.Engine), st.Features.Executor, st.Features.Isolated)
 		})
 	})
 }

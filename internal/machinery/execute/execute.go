@@ -107,6 +107,7 @@ type Process interface {
 type Capabilities struct {
 	Name     string
 	Isolated bool     // a command sees nothing of the host but what its Spec shows
+	Images   bool     // Spec.Image is used
 	Missing  []string // what is not enforced here, in words for doctor
 	Cgroup   string   // "v1", "v2" or "" when limits are rlimits of each process
 }

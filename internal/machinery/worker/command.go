@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
@@ -89,7 +90,7 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 	if err := w.fill(ctx, l, in.root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
-	if l.Job.Image != "" && w.Executor.Capabilities().Name == "process" {
+	if l.Job.Image != "" && !w.Executor.Capabilities().Images {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
 	}
 	for _, less := range held(l.Job.Limits, spec.Limits) {
@@ -132,8 +133,8 @@ func (w *Worker) begin(ctx context.Context) (begun func(), err error) {
 	}
 }
 
-// execute runs the command and calls started when it runs. A canceled one is asked to end first; a lost one is killed.
-func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, started func()) (execute.Result, error) {
+// execute runs the command and calls begun when it runs. A canceled one is asked to end first; a lost one is killed.
+func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, begun func()) (execute.Result, error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
 	grace := func() time.Duration { // 0: nobody wants it any more
@@ -145,17 +146,22 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, 
 		}
 		return 0
 	}
+	var started atomic.Bool // what is still being started, as while its image is pulled, has nothing to save
 	stop := context.AfterFunc(ctx, func() {
-		if grace() == 0 {
+		if grace() == 0 || !started.Load() {
 			kill()
 		}
 	})
 	defer stop()
+	if w.Executor.Capabilities().Images { // one may have to be pulled, which holds up nobody
+		begun()
+	}
 	p, err := w.Executor.Start(life, spec, log)
-	started()
+	begun()
 	if err != nil {
 		return execute.Result{}, err
 	}
+	started.Store(true)
 	unwatch := context.AfterFunc(ctx, func() {
 		if g := grace(); g > 0 {
 			p.Stop(g)
@@ -202,7 +208,7 @@ func (w *Worker) fill(ctx context.Context, l Lease, root *os.Root) error {
 			return fault.Wrap(err, "source %s%s", s.Repository, s.Blob)
 		}
 	}
-	for _, f := range l.Job.Files {
+	for _, f := range slices.Concat(l.Job.Files, idTokenFile(l)) {
 		if err := w.file(ctx, l, f, root, &left); err != nil {
 			return fault.Wrap(err, "file %s", f.Path)
 		}
@@ -295,6 +301,9 @@ func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Write
 	if j.Network && !w.Network {
 		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the pool %s grants its steps no network; who runs its server can, by --network", w.Pool)
 	}
+	if j.OwnImage && !w.Executor.Capabilities().Images {
+		return execute.Spec{}, nil, fault.Errorf(fault.Denied, "the image %s can't be used: the pool %s runs steps as processes of its machine; take the image out, or have the pool run containers (--executor container)", j.Image, w.Pool)
+	}
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
 		Env: maps.Clone(j.Env), Limits: w.limits(j.Limits),
@@ -311,6 +320,7 @@ func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Write
 		}
 		s.Env[name] = value
 	}
+	giveIDToken(l, &s)
 	if j.Door {
 		if err := w.door(l, &s); err != nil {
 			return s, nil, err

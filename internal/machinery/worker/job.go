@@ -45,6 +45,8 @@ type Job struct {
 	AddMasks  bool              `json:"addMasks,omitempty"` // a line ::add-mask VALUE of its output hides the value from then on
 	MaskRefs  []string          `json:"maskRefs,omitempty"` // refs of further secrets that are hidden so, as far as they exist
 	Sealed    bool              `json:"sealed,omitempty"`   // its artifacts are encrypted where they are stored
+	IDToken   *IDToken          `json:"idToken,omitempty"`  // what a cloud is shown; see identity.go
+	OwnImage  bool              `json:"ownImage,omitempty"` // refused where Image is not used
 }
 
 // File is written into the workspace after the sources.
@@ -163,6 +165,7 @@ type Lease struct {
 	LogOffset int64 // bytes of the log that earlier holders of the attempt have written
 	Token     string
 	Secrets   map[string]string // secret ref to value
+	IDToken   string            // as the job asks for it
 	Space     string
 	Last      bool // a lost worker fails the step: nobody tries it again
 }

@@ -125,7 +125,7 @@ func secretsOf(l Lease) []string {
 	for _, value := range l.Secrets {
 		secrets = append(secrets, value)
 	}
-	return append(secrets, l.Token)
+	return append(secrets, l.Token, l.IDToken)
 }
 
 // perform gives the result of a job, whatever happens.

@@ -32,8 +32,8 @@ func (t *Then) follows(r Result) bool {
 func (w *Worker) then(ctx, alive context.Context, l Lease, first *workspace, log io.Writer, result *Result) {
 	t := l.Job.Then
 	next := l
-	next.Token, next.Secrets = "", nil
-	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Env: t.Env, Image: l.Job.Image, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
+	next.Token, next.IDToken, next.Secrets = "", "", nil
+	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Env: t.Env, Image: l.Job.Image, OwnImage: l.Job.OwnImage, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
 	second, err := w.workspace(first.id + "-then")
 	if err != nil {
 		*result = failed(log, err)

@@ -52,14 +52,12 @@ type settings struct {
 
 	Environment map[string]any `json:"environment"`
 	ProjectRoot *string        `json:"project_root"`
+	RunnerImage string         `json:"runner_image"` // where the pool has containers
 
 	// Of the engine; see engineAsked.
 	TerraformVersion any `json:"terraform_version"`
 	OpenTofuVersion  any `json:"opentofu_version"`
 	WorkflowTool     any `json:"terraform_workflow_tool"` // OPEN_TOFU or TERRAFORM_FOSS
-
-	// What this platform decides elsewhere; a run tells that it is not read.
-	RunnerImage any `json:"runner_image"`
 }
 
 func (s *settings) hooks() *Hooks {
@@ -72,9 +70,6 @@ func (s *settings) hooks() *Hooks {
 
 // unread gives the fields that are there and not read.
 func (s *settings) unread() (names []string) {
-	if s.RunnerImage != nil {
-		names = append(names, "runner_image")
-	}
 	if s.WorkflowTool != nil && workflowTools[fmt.Sprint(s.WorkflowTool)] == "" {
 		names = append(names, "terraform_workflow_tool")
 	}

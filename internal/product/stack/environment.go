@@ -61,6 +61,7 @@ func stackID(reference string) string {
 // give gives a job the environment and the files of its run. What writes gets what is for writing.
 func (in Input) give(r *run.Run, job *worker.Job, writing bool) {
 	job.SecretEnv = map[string]string{}
+	in.identify(r, job, writing)
 	told := spacelift(r, in)
 	mine, others := readOnly, writeOnly
 	if writing {
@@ -251,7 +252,7 @@ func checkFiles(all []File, bad func(message, hint string, at ...string)) {
 func isOurs(p string) bool {
 	first, rest, below := strings.Cut(p, "/")
 	switch first {
-	case "engine", "engine.rc", "plan.bin", "plan.json", "infracost.json", "alone", "applied", "why", "engine-is":
+	case "engine", "engine.rc", "plan.bin", "plan.json", "infracost.json", "alone", "applied", "why", "engine-is", "roadbed.oidc":
 		return true
 	case "source":
 		if !below {

@@ -63,6 +63,8 @@ type Environment struct {
 	Terraform map[string]any // spec.variables that nothing overrides
 	File      string         // of the repository, which had a say; "" for none
 	Engine    EngineChoice
+	Image     string // in which steps run; "" for what the pool has
+	ImageFrom string
 	Wrong     string
 	Warnings  []string
 
@@ -105,6 +107,9 @@ func combine(stack Stack, contexts []attachment, c configuration) Environment {
 		e.lay(c.file, s, set)
 	}
 	e.said(engineAsked{name: stack.Spec.Engine.Name, version: stack.Spec.Engine.Version, from: fromStack})
+	if stack.Spec.Image != "" {
+		e.Image, e.ImageFrom = stack.Spec.Image, fromStack
+	}
 	set(fromStack, stack.Spec.Environment)
 	set(fromStack, inputs(stack.Spec.Variables))
 	mount(fromStack, stack.Spec.Files)
@@ -149,6 +154,9 @@ func (e *Environment) lay(file string, s settings, set func(from string, all []V
 		}
 	}
 	e.said(s.engineSaid(file))
+	if s.RunnerImage != "" {
+		e.Image, e.ImageFrom = s.RunnerImage, file
+	}
 	for _, name := range s.unread() {
 		w := fmt.Sprintf("%s: %s is not read here: the pool's engines run stacks", file, name)
 		if !slices.Contains(e.Warnings, w) {
@@ -327,6 +335,7 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		return e, nil, err
 	}
 	e = combine(stack, contexts[:min(len(contexts), mostContexts)], c)
+	s.settleImage(&e)
 	if wrong != "" {
 		e.wrong(wrong)
 	}
@@ -438,7 +447,7 @@ func (in *Input) take(p prepared) {
 	if p.given.Engine.Name != "" {
 		in.Engine = p.given.Engine.Name
 	}
-	in.Given, in.Path, in.Variables = p.given, p.env.Path, p.env.Terraform
+	in.Given, in.Path, in.Variables, in.Image = p.given, p.env.Path, p.env.Terraform, p.env.Image
 	for _, v := range p.env.Variables {
 		if _, own := in.Variables[strings.TrimPrefix(v.Name, "TF_VAR_")]; own && v.From == fromStack && strings.HasPrefix(v.Name, "TF_VAR_") {
 			continue // as its own type

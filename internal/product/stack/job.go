@@ -291,7 +291,7 @@ func (m made) take(job *worker.Job) {
 // showStep has no door, save for a mirror of providers: it reads no state.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
-	job.Door, job.Scopes = in.Given.Mirror != nil, in.scopes("")
+	job.Door, job.Scopes, job.IDToken = in.Given.Mirror != nil, in.scopes(""), nil
 	m.take(&job)
 	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
@@ -334,6 +334,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		in.Given.Mirror.environment(job.Env)
 	}
 	in.give(r, &job, false)
+	in.inImage(&job)
 	return job
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -37,6 +38,8 @@ type Spec struct {
 	Hooks       Hooks          `json:"hooks,omitzero"`
 	WorkerPool  string         `json:"workerPool,omitempty"` // where its runs run; "" for the server itself
 	Watch       []string       `json:"watch,omitempty"`      // patterns of files beside its folder whose change is one of it, too
+	Image       string         `json:"image,omitempty"`      // in which steps run, where the pool has containers
+	OIDC        OIDC           `json:"oidc,omitzero"`
 }
 
 // Source is where a stack's configuration lives.
@@ -67,7 +70,7 @@ func DocumentKind(s *Service) document.Kind {
 		Description: "Infrastructure as code: a folder of a repository that is planned, judged, reviewed and applied.",
 		Validate: func(d document.Document) []fault.Detail {
 			spec, wrong := read(d)
-			return append(wrong, spec.Limits.over(d, s.Most)...)
+			return slices.Concat(wrong, spec.Limits.over(d, s.Most), s.checkImage(d, spec))
 		},
 		Relations: relations,
 		Changed:   s.documentChanged,
@@ -82,7 +85,7 @@ var (
 )
 
 // reserved are the beginnings of names that the platform sets in a step's environment.
-var reserved = []string{"ROADBED_", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "LD_", "PATH"}
+var reserved = []string{"ROADBED_", "SPACELIFT_OIDC_TOKEN", "TF_HTTP_", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "LD_", "PATH"}
 
 func read(d document.Document) (Spec, []fault.Detail) {
 	var spec Spec
@@ -140,6 +143,7 @@ func read(d document.Document) (Spec, []fault.Detail) {
 		}
 	}
 	spec.checkVendor(bad)
+	spec.OIDC.check(bad)
 	spec.checkDependencies(d, bad)
 	spec.checkSchedules(d, bad)
 	spec.checkPool(d, bad)

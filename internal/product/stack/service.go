@@ -76,6 +76,7 @@ type Deps struct {
 	Seal         Sealer
 	Engines      Engines        // nil: the pool's engine runs everything
 	Providers    Providers      // nil: engines take providers from their registries
+	Images       Images         // nil: steps are processes, and no stack names an image
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -350,7 +351,7 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 		Vendor: stack.Spec.Vendor, Network: stack.Spec.Network || stack.Spec.Vendor.needsNetwork(),
-		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool,
+		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool, OIDC: stack.Spec.OIDC,
 	}
 	in.take(ready)
 	n := run.New{

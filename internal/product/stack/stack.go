@@ -99,6 +99,8 @@ type Input struct {
 	Upload      *Upload `json:"upload,omitempty"`      // instead of the repository's commit
 	Promotes    string  `json:"promotes,omitempty"`    // the proposed run that it was promoted from
 	Proposal    string  `json:"proposal,omitempty"`    // NAMESPACE/NAME#NUMBER that it is a preview of
+	Image       string  `json:"image,omitempty"`       // in which its steps run
+	OIDC        OIDC    `json:"oidc,omitzero"`
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

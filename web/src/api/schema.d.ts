@@ -1364,6 +1364,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/oidc/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Keys that sign the tokens which clouds are shown, the newest first
+         * @description Permission: space:admin in the root space.
+         */
+        get: operations["listOIDCKeys"];
+        put?: never;
+        /**
+         * A new key for the tokens which clouds are shown; those that are signed stay valid
+         * @description Permission: space:admin in the root space.
+         */
+        post: operations["rotateOIDCKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies": {
         parameters: {
             query?: never;
@@ -5254,6 +5278,11 @@ export interface components {
             database: "sqlite" | "postgres";
             /** @description Program that plans and applies stacks. */
             engine?: string;
+            /**
+             * @description What runs the steps of workflows and stacks.
+             * @enum {string}
+             */
+            executor: "process" | "container";
             /** @description Whether steps run isolated. */
             isolated: boolean;
             /** @description What isolation lacks, if anything. */
@@ -5722,6 +5751,11 @@ export interface components {
         };
         ListNode: {
             items: components["schemas"]["Node"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListOIDCKey: {
+            items: components["schemas"]["OIDCKey"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -6205,6 +6239,22 @@ export interface components {
             template?: string;
             /** @example Container */
             type: string;
+        };
+        OIDCKey: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When the last token that it has signed ends, and verifiers are no more shown it.
+             */
+            ends?: string;
+            /** @description The kid of the tokens that it signs. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Since when it signs nothing more.
+             */
+            replaced?: string;
         };
         Object: {
             /** Format: date-time */
@@ -14093,6 +14143,162 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listOIDCKeys: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOIDCKey"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    rotateOIDCKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OIDCKey"];
+                };
             };
             /** @description Unauthorized */
             401: {

@@ -93,11 +93,23 @@ func Build(t *testing.T) string {
 	if built := os.Getenv("ROADBED_TEST_PEER"); built != "" {
 		return built
 	}
-	program := filepath.Join(t.TempDir(), "peer")
-	cmd := exec.Command("go", "build", "-o", program, "github.com/roadbed-dev/roadbed/internal/machinery/execute/executetest/testdata/peer")
+	return build(t, "peer")
+}
+
+// BuildHostile gives the path of a static program, built from testdata/hostile: its argument is a role of hostiletest.
+func BuildHostile(t *testing.T) string {
+	t.Helper()
+	lacktest.Programs()
+	return build(t, "hostile")
+}
+
+func build(t *testing.T, name string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/roadbed-dev/roadbed/internal/machinery/execute/executetest/testdata/"+name)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the peer: %v\n%s", err, out)
+		t.Fatalf("build %s: %v\n%s", name, err, out)
 	}
 	return program
 }

@@ -168,16 +168,16 @@ func writable(dir, prefix string) bool {
 	return os.Remove(probe) == nil
 }
 
-// group is the control group of one command.
-type group struct {
+// cgroup is the control group of one command.
+type cgroup struct {
 	version string
 	dirs    map[string]string // controller to folder
 	files   []*os.File        // by which the command joins each folder
 }
 
 // create makes the group of a command and sets its limits. Without the controllers that it needs it is empty.
-func (c *cgroups) create(id string, l execute.Limits) (g *group, err error) {
-	g = &group{version: c.version, dirs: map[string]string{}}
+func (c *cgroups) create(id string, l execute.Limits) (g *cgroup, err error) {
+	g = &cgroup{version: c.version, dirs: map[string]string{}}
 	defer func() {
 		if err != nil {
 			g.remove()
@@ -211,7 +211,7 @@ func (c *cgroups) create(id string, l execute.Limits) (g *group, err error) {
 	return g, g.open()
 }
 
-func (g *group) open() error {
+func (g *cgroup) open() error {
 	seen := map[string]bool{}
 	for _, dir := range g.dirs {
 		if seen[dir] {
@@ -234,7 +234,7 @@ func (g *group) open() error {
 }
 
 // set writes the limits of one controller; a name with '?' may be missing in this kernel.
-func (g *group) set(c *cgroups, id, controller string, v1, v2 [][2]string) error {
+func (g *cgroup) set(c *cgroups, id, controller string, v1, v2 [][2]string) error {
 	parent := c.parents[controller]
 	if parent == "" {
 		return nil
@@ -258,7 +258,7 @@ func (g *group) set(c *cgroups, id, controller string, v1, v2 [][2]string) error
 }
 
 // outOfMemory tells whether the kernel ended a process of the group for its memory.
-func (g *group) outOfMemory() bool {
+func (g *cgroup) outOfMemory() bool {
 	file := "memory.oom_control"
 	if g.version == "v2" {
 		file = "memory.events"
@@ -267,7 +267,7 @@ func (g *group) outOfMemory() bool {
 }
 
 // maxMemory gives the most that the group held at a time, in bytes; 0 when unknown.
-func (g *group) maxMemory() int64 {
+func (g *cgroup) maxMemory() int64 {
 	if g.dirs["memory"] == "" {
 		return 0
 	}
@@ -281,7 +281,7 @@ func (g *group) maxMemory() int64 {
 }
 
 // cpuTime gives what the group used; 0 when unknown.
-func (g *group) cpuTime() time.Duration {
+func (g *cgroup) cpuTime() time.Duration {
 	for _, dir := range g.dirs {
 		if g.version == "v2" {
 			return time.Duration(field(filepath.Join(dir, "cpu.stat"), "usage_usec")) * time.Microsecond
@@ -291,7 +291,7 @@ func (g *group) cpuTime() time.Duration {
 }
 
 // kill ends every process in the group.
-func (g *group) kill() {
+func (g *cgroup) kill() {
 	for _, dir := range g.dirs {
 		killGroup(dir)
 	}
@@ -314,7 +314,7 @@ func killGroup(dir string) {
 }
 
 // release closes the files by which the group is joined.
-func (g *group) release() {
+func (g *cgroup) release() {
 	for _, f := range g.files {
 		f.Close()
 	}
@@ -322,7 +322,7 @@ func (g *group) release() {
 }
 
 // remove ends what is in the group and removes it.
-func (g *group) remove() {
+func (g *cgroup) remove() {
 	g.release()
 	for _, dir := range g.dirs {
 		removeGroup(dir)

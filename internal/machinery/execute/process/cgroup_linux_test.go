@@ -109,7 +109,7 @@ func TestAGroupOfVersion2IsJoinedCountedAndEnded(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		without(t, "no group can be made: ", err)
 	}
-	g := &group{version: "v2", dirs: map[string]string{"cpu": dir}}
+	g := &cgroup{version: "v2", dirs: map[string]string{"cpu": dir}}
 	t.Cleanup(g.remove)
 	if err := g.open(); err != nil {
 		t.Fatal(err)

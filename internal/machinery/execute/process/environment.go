@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/group"
 )
 
 // marker is the variable by which a step that is not isolated is found again. Its value names server and step.
@@ -24,8 +25,8 @@ func environment(s execute.Spec) map[string]string {
 
 // onHost gives the arguments, the folder and the variables of a step that sees the host's files: paths of the sandbox,
 // alone or in lists, become those that they stand for.
-func onHost(q *request, dir string, env map[string]string) ([]string, string, map[string]string) {
-	places := map[string]string{execute.WorkDir: q.Workspace, "/tmp": q.tmp}
+func onHost(q *group.Request, dir string, env map[string]string) ([]string, string, map[string]string) {
+	places := map[string]string{execute.WorkDir: q.Workspace, "/tmp": q.Tmp}
 	for _, m := range q.Mounts {
 		places[m.Target] = m.Source
 	}

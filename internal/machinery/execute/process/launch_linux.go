@@ -20,14 +20,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/group"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process/sandbox"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// launch starts the sandbox of a command and returns when the command runs in it.
-func (e *Executor) launch(life context.Context, q *request) (_ *launched, err error) {
+// Launch starts the sandbox of a command; see group.Body.
+func (e *Executor) Launch(life context.Context, q *group.Request) (_ *group.Launched, err error) {
 	p := e.platform
-	if err := errors.Join(p.give(q.tmp, false), p.give(q.Workspace, true)); err != nil {
+	if err := errors.Join(p.give(q.Tmp, false), p.give(q.Workspace, true)); err != nil {
 		return nil, fmt.Errorf("give the workspace to the step: %w", err)
 	}
 	for _, m := range q.Mounts {
@@ -37,45 +38,45 @@ func (e *Executor) launch(life context.Context, q *request) (_ *launched, err er
 			}
 		}
 	}
-	group, err := p.cgroups.create(q.ID, q.Limits)
+	bounds, err := p.cgroups.create(q.ID, q.Limits)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "bound the step: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			group.remove()
+			bounds.remove()
 		}
 	}()
-	inbound, err := listenUnix(q.Listen)
+	inbound, err := group.ListenUnix(q.Listen)
 	if err != nil {
 		return nil, err
 	}
 	s, err := e.take(q.Network)
 	if err != nil {
-		closeAll(inbound)
+		group.CloseAll(inbound)
 		return nil, err
 	}
-	s.group = group
+	s.group = bounds
 	outbound, err := s.begin(life, q)
 	if err != nil {
-		closeAll(inbound)
+		group.CloseAll(inbound)
 		return nil, err
 	}
 	e.refill()
 	for i, l := range inbound {
-		q.forwards.serve(l, s.dial(q.Listen[i].Port, q.Network))
+		q.Forwards.Serve(l, s.dial(q.Listen[i].Port, q.Network))
 	}
 	for i, l := range outbound {
-		q.forwards.serve(l, dialUnix(q.Dial[i].Socket))
+		q.Forwards.Serve(l, group.DialUnix(q.Dial[i].Socket))
 	}
-	return &launched{pid: s.cmd.Process.Pid, term: s.term, kill: s.kill, wait: s.wait}, nil
+	return &group.Launched{PID: s.cmd.Process.Pid, Term: s.term, Kill: s.kill, Wait: s.wait}, nil
 }
 
 // session is the server's side of one sandbox.
 type session struct {
 	executor *Executor
-	group    *group
-	client   *client
+	group    *cgroup
+	client   *group.Control
 	cmd      *exec.Cmd
 	stderr   *tail
 	killed   atomic.Bool
@@ -83,10 +84,10 @@ type session struct {
 
 // open starts the first process of a sandbox and tells it what all steps have in common.
 func (e *Executor) open(network bool) (*session, error) {
-	s := &session{executor: e, stderr: &tail{}, group: &group{}}
+	s := &session{executor: e, stderr: &tail{}, group: &cgroup{}}
 	var theirs *os.File
 	var err error
-	if s.client, theirs, err = newClient(); err != nil {
+	if s.client, theirs, err = group.NewControl(); err != nil {
 		return nil, err
 	}
 	s.cmd = e.platform.command(theirs, network)
@@ -95,10 +96,10 @@ func (e *Executor) open(network bool) (*session, error) {
 	err = s.cmd.Start()
 	theirs.Close()
 	if err != nil {
-		_ = s.client.conn.Close()
+		_ = s.client.Conn.Close()
 		return nil, fault.Errorf(fault.Unavailable, "start the sandbox: %w", err)
 	}
-	if err := s.client.send(e.base(network).Encode()); err != nil {
+	if err := s.client.Send(e.base(network).Encode()); err != nil {
 		s.discard()
 		return nil, fault.Errorf(fault.Unavailable, "start the sandbox: %w: %s", err, s.stderr)
 	}
@@ -107,13 +108,13 @@ func (e *Executor) open(network bool) (*session, error) {
 
 // discard ends a sandbox that has no step.
 func (s *session) discard() {
-	_ = s.client.conn.Close()
+	_ = s.client.Conn.Close()
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
 
 // begin starts the step of a request and gives the listeners that were opened for it inside.
-func (s *session) begin(life context.Context, q *request) ([]net.Listener, error) {
+func (s *session) begin(life context.Context, q *group.Request) ([]net.Listener, error) {
 	unwatch := context.AfterFunc(life, s.kill)
 	defer unwatch()
 	listeners, err := s.configure(q)
@@ -128,39 +129,15 @@ func (s *session) begin(life context.Context, q *request) ([]net.Listener, error
 	return nil, fault.Errorf(fault.Unavailable, "set up the sandbox: %w", err)
 }
 
-func (s *session) configure(q *request) ([]net.Listener, error) {
+func (s *session) configure(q *group.Request) ([]net.Listener, error) {
 	if err := s.executor.remember(q.ID, s.cmd.Process.Pid, s.group); err != nil {
 		return nil, err
 	}
-	fds := []int{int(q.stdin.Fd()), int(q.out.Fd())}
+	fds := []int{int(q.In.Fd()), int(q.Out.Fd())}
 	for _, f := range s.group.files {
 		fds = append(fds, int(f.Fd()))
 	}
-	if err := s.client.send(s.executor.config(q, len(s.group.files)).Encode(), fds...); err != nil {
-		return nil, fmt.Errorf("tell it what to do: %w", err)
-	}
-	if err := s.client.conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return nil, err
-	}
-	f, got, err := s.client.read()
-	if err != nil {
-		return nil, fmt.Errorf("wait for it: %w", err)
-	}
-	if f.Kind != sandbox.FrameReady || len(got) != len(q.Dial) {
-		closeFDs(got)
-		return nil, errors.New(f.Text)
-	}
-	var listeners []net.Listener
-	for i, fd := range got {
-		l, err := fileListener(fd)
-		if err != nil {
-			closeFDs(got[i+1:])
-			closeAll(listeners)
-			return nil, fmt.Errorf("take over a listener: %w", err)
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, s.client.conn.SetReadDeadline(time.Time{})
+	return s.client.Begin(s.executor.config(q, len(s.group.files)), fds...)
 }
 
 // base is what all steps have in common.
@@ -177,10 +154,10 @@ func (e *Executor) base(network bool) sandbox.Base {
 }
 
 // config is the Spec as the sandbox needs it.
-func (e *Executor) config(q *request, cgroups int) sandbox.Config {
+func (e *Executor) config(q *group.Request, cgroups int) sandbox.Config {
 	p := e.platform
 	c := sandbox.Config{
-		Workspace: q.Workspace, Tmp: q.tmp, Argv: q.Argv, Dir: q.Dir, Cgroups: cgroups, Rlimits: e.rlimits(q.Limits),
+		Workspace: q.Workspace, Tmp: q.Tmp, Argv: q.Argv, Dir: q.Dir, Cgroups: cgroups, Rlimits: e.rlimits(q.Limits),
 	}
 	if c.Dir == "" {
 		c.Dir = execute.WorkDir
@@ -195,7 +172,7 @@ func (e *Executor) config(q *request, cgroups int) sandbox.Config {
 	env := environment(q.Spec)
 	if !p.isolated {
 		c.Argv, c.Dir, env = onHost(q, c.Dir, env)
-		env[marker] = e.prefix() + q.ID
+		env[marker] = e.Prefix() + q.ID
 	}
 	for name, value := range env {
 		c.Env = append(c.Env, name+"="+value)
@@ -232,9 +209,9 @@ func (e *Executor) rlimits(l execute.Limits) []sandbox.Rlimit {
 // dial gives a function that connects to a port of the step.
 func (s *session) dial(port int, network bool) func(context.Context) (net.Conn, error) {
 	if network || !s.executor.platform.isolated {
-		return dialHost(port)
+		return group.DialHost(port)
 	}
-	return s.client.dial(port)
+	return s.client.Dial(port)
 }
 
 func (s *session) term() { _ = s.cmd.Process.Signal(syscall.SIGTERM) }
@@ -247,14 +224,14 @@ func (s *session) kill() {
 		_ = s.cmd.Process.Kill()
 		return
 	}
-	_ = s.client.conn.CloseWrite()
+	_ = s.client.Conn.CloseWrite()
 	s.group.kill()
 }
 
 // wait reads what the sandbox tells until it is gone.
 func (s *session) wait() (execute.Result, bool, error) {
-	exit, failed := s.client.serve()
-	_ = s.client.conn.Close()
+	exit, failed := s.client.Serve()
+	_ = s.client.Conn.Close()
 	err := s.cmd.Wait()
 	memory := s.group.outOfMemory()
 	result := execute.Result{MaxMemory: s.group.maxMemory(), CPUTime: s.group.cpuTime()}

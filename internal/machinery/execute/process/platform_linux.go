@@ -7,7 +7,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/group"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process/sandbox"
 )
 
@@ -29,6 +29,9 @@ const stepUser = 70000
 
 //go:embed builtinit
 var helpers embed.FS
+
+// Helper gives the small program that is the first process of a sandbox; an error where it was not built.
+func Helper() ([]byte, error) { return helpers.ReadFile("builtinit/init_linux_" + runtime.GOARCH) }
 
 // platform is what this machine offers.
 type platform struct {
@@ -49,7 +52,7 @@ type platform struct {
 // Child must be the first call of main, and of TestMain where executors are used: it does not return when this process
 // is to be the first of a sandbox.
 func Child() {
-	if len(os.Args) > 0 && os.Args[0] == sandbox.Arg0 {
+	if len(os.Args) > 0 && filepath.Base(os.Args[0]) == sandbox.Arg0 {
 		sandbox.Main()
 	}
 }
@@ -63,14 +66,14 @@ func (e *Executor) openPlatform() error {
 		return fmt.Errorf("read which boot of the machine this is: %w", err)
 	}
 	p.boot = strings.TrimSpace(string(boot))
-	program, err := helpers.ReadFile("builtinit/init_linux_" + runtime.GOARCH)
+	program, err := Helper()
 	if err == nil {
 		if p.helper, err = seal(program); err != nil {
 			e.log.Warn("the server's own program starts the steps, a little slower", "error", err)
 		}
 	}
 	var missing []string
-	p.cgroups, missing = findCgroups(e.prefix())
+	p.cgroups, missing = findCgroups(e.Prefix())
 	e.caps.Cgroup = p.cgroups.version
 	e.isolate()
 	e.caps.Missing = append(e.caps.Missing, missing...)
@@ -168,29 +171,5 @@ func (p *platform) give(dir string, deep bool) error {
 	if !p.root || !p.isolated {
 		return nil
 	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Uid != stepUser || st.Gid != stepUser {
-			if err := os.Lchown(path, stepUser, stepUser); err != nil {
-				return err
-			}
-		}
-		if !deep && d.IsDir() {
-			return filepath.SkipDir
-		}
-		return nil
-	})
-}
-
-func allocated(info fs.FileInfo) int64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Blocks * 512
-	}
-	return info.Size()
+	return group.Give(dir, stepUser, stepUser, deep)
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/group"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -37,37 +38,37 @@ func (e *Executor) openPlatform() error {
 	return nil
 }
 
-// launch starts a command as a process group of its own.
-func (e *Executor) launch(life context.Context, q *request) (*launched, error) {
+// Launch starts a command as a process group of its own.
+func (e *Executor) Launch(life context.Context, q *group.Request) (*group.Launched, error) {
 	dir := q.Dir
 	if dir == "" {
 		dir = execute.WorkDir
 	}
 	argv, dir, env := onHost(q, dir, environment(q.Spec))
-	env[marker] = e.prefix() + q.ID
+	env[marker] = e.Prefix() + q.ID
 	program, err := lookPath(argv[0], env["PATH"])
 	if err != nil {
 		return e.refuse(q, err), nil
 	}
-	cmd := &exec.Cmd{Path: program, Args: argv, Dir: dir, Stdin: q.stdin, Stdout: q.out, Stderr: q.out,
+	cmd := &exec.Cmd{Path: program, Args: argv, Dir: dir, Stdin: q.In, Stdout: q.Out, Stderr: q.Out,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 	cmd.Env = []string{}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	inbound, err := listenUnix(q.Listen)
+	inbound, err := group.ListenUnix(q.Listen)
 	if err != nil {
 		return nil, err
 	}
 	for i, l := range inbound {
-		q.forwards.serve(l, dialHost(q.Listen[i].Port))
+		q.Forwards.Serve(l, group.DialHost(q.Listen[i].Port))
 	}
 	for _, f := range q.Dial {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", f.Port))
 		if err != nil {
 			return nil, fault.Errorf(fault.Unavailable, "listen for the step: %w", err)
 		}
-		q.forwards.serve(l, dialUnix(f.Socket))
+		q.Forwards.Serve(l, group.DialUnix(f.Socket))
 	}
 	if err := cmd.Start(); err != nil {
 		return e.refuse(q, err), nil
@@ -78,11 +79,11 @@ func (e *Executor) launch(life context.Context, q *request) (*launched, error) {
 		_ = cmd.Wait()
 		return nil, err
 	}
-	return &launched{
-		pid:  pid,
-		term: func() { _ = syscall.Kill(-pid, syscall.SIGTERM) },
-		kill: func() { _ = syscall.Kill(-pid, syscall.SIGKILL) },
-		wait: func() (execute.Result, bool, error) {
+	return &group.Launched{
+		PID:  pid,
+		Term: func() { _ = syscall.Kill(-pid, syscall.SIGTERM) },
+		Kill: func() { _ = syscall.Kill(-pid, syscall.SIGKILL) },
+		Wait: func() (execute.Result, bool, error) {
 			err := cmd.Wait()
 			_ = syscall.Kill(-pid, syscall.SIGKILL)
 			return outcome(cmd.ProcessState), false, unlessExit(err)
@@ -107,14 +108,14 @@ func outcome(s *os.ProcessState) execute.Result {
 }
 
 // refuse ends a command that can't be started, with the reason in its output.
-func (e *Executor) refuse(q *request, err error) *launched {
+func (e *Executor) refuse(q *group.Request, err error) *group.Launched {
 	code := 126
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
 		code = 127
 	}
-	fmt.Fprintf(q.out, "roadbed: %s: %v\n", q.Argv[0], err)
+	fmt.Fprintf(q.Out, "roadbed: %s: %v\n", q.Argv[0], err)
 	none := func() {}
-	return &launched{term: none, kill: none, wait: func() (execute.Result, bool, error) {
+	return &group.Launched{Term: none, Kill: none, Wait: func() (execute.Result, bool, error) {
 		return execute.Result{ExitCode: code}, false, nil
 	}}
 }
@@ -140,12 +141,13 @@ type state struct {
 func (e *Executor) remember(id string, pid int) error {
 	b, err := json.Marshal(state{PID: pid, Started: time.Now()})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(e.dir, "run", id, "state.json"), b, 0o600)
+		err = os.WriteFile(filepath.Join(e.Home(id), "state.json"), b, 0o600)
 	}
 	return fault.Wrap(err, "remember %s", id)
 }
 
-func (e *Executor) leftovers() ([]string, error) {
+// Leftovers gives the ids of which something may be left.
+func (e *Executor) Leftovers(context.Context) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(e.dir, "run"))
 	ids := make([]string, 0, len(entries))
 	for _, entry := range entries {
@@ -154,9 +156,9 @@ func (e *Executor) leftovers() ([]string, error) {
 	return ids, err
 }
 
-// clear kills the process group that an earlier life left, if its leader still has that id and started no later.
-func (e *Executor) clear(ctx context.Context, id string) error {
-	home := filepath.Join(e.dir, "run", id)
+// Clear kills the process group that an earlier life left, if its leader still has that id and started no later.
+func (e *Executor) Clear(ctx context.Context, id string) error {
+	home := e.Home(id)
 	b, err := os.ReadFile(filepath.Join(home, "state.json"))
 	var s state
 	if err == nil && json.Unmarshal(b, &s) == nil && s.PID > 1 && e.leads(ctx, id, s.PID) {
@@ -168,10 +170,8 @@ func (e *Executor) clear(ctx context.Context, id string) error {
 // leads tells whether a process carries the marker of a step.
 func (e *Executor) leads(ctx context.Context, id string, pid int) bool {
 	out, err := exec.CommandContext(ctx, "ps", "-E", "-ww", "-o", "command=", "-p", fmt.Sprint(pid)).Output()
-	return err == nil && slices.Contains(strings.Fields(string(out)), marker+"="+e.prefix()+id)
+	return err == nil && slices.Contains(strings.Fields(string(out)), marker+"="+e.Prefix()+id)
 }
-
-func allocated(info fs.FileInfo) int64 { return info.Size() }
 
 // Close is for systems that keep something ready for the next step.
 func (e *Executor) Close() {}

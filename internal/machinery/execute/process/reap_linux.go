@@ -26,7 +26,7 @@ type state struct {
 }
 
 // remember is called before the step can do anything.
-func (e *Executor) remember(id string, pid int, g *group) error {
+func (e *Executor) remember(id string, pid int, g *cgroup) error {
 	start, err := startTime(pid)
 	if err != nil {
 		return fmt.Errorf("look at the sandbox: %w", err)
@@ -45,8 +45,8 @@ func (e *Executor) remember(id string, pid int, g *group) error {
 	return nil
 }
 
-// leftovers gives the ids that have something on this machine, whoever started them.
-func (e *Executor) leftovers() ([]string, error) {
+// Leftovers gives the ids that have something on this machine; see group.Body.
+func (e *Executor) Leftovers(context.Context) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(e.dir, "run"))
 	if err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func (e *Executor) leftovers() ([]string, error) {
 	return ids, nil
 }
 
-// clear ends what an earlier life started with this id, and removes what it left. Nothing there is no error.
-func (e *Executor) clear(ctx context.Context, id string) error {
+// Clear ends what an earlier life started with this id; see group.Body.
+func (e *Executor) Clear(ctx context.Context, id string) error {
 	home := filepath.Join(e.dir, "run", id)
 	groups := e.platform.cgroups.leftovers()[id]
 	b, err := os.ReadFile(filepath.Join(home, "state.json"))
@@ -83,7 +83,7 @@ func (e *Executor) clear(ctx context.Context, id string) error {
 		groups = append(groups, s.Cgroups...)
 	}
 	if !e.platform.isolated {
-		endMarked(e.prefix() + id)
+		endMarked(e.Prefix() + id)
 	}
 	for _, dir := range groups {
 		killGroup(dir)

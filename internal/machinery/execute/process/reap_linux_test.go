@@ -70,7 +70,7 @@ func TestKilledServerLeavesNoProcess(t *testing.T) {
 			if left := beats(work); len(left) > 0 {
 				t.Errorf("processes are left: %v", left)
 			}
-			if left, _ := next.leftovers(); len(left) > 0 {
+			if left, _ := next.Leftovers(t.Context()); len(left) > 0 {
 				t.Errorf("reap left %v", left)
 			}
 		})

@@ -2,6 +2,8 @@
 
 package process
 
+import "golang.org/x/sys/unix"
+
 // One sandbox is kept ready: a program of its own has begun, its namespaces are made and its root is built. A
 // step that takes it starts in a third of the time. The next is made when that step runs.
 
@@ -25,7 +27,7 @@ func (e *Executor) take(network bool) (*session, error) {
 
 // broken tells whether a spare has said something, which it only does when it fails, or has ended.
 func (s *session) broken() bool {
-	raw, err := s.client.conn.SyscallConn()
+	raw, err := s.client.Conn.SyscallConn()
 	if err != nil {
 		return true
 	}
@@ -73,4 +75,11 @@ func (e *Executor) Close() {
 		s.discard()
 	}
 	p.fillings.Wait()
+}
+
+// peekEmpty tells whether a socket is open and has nothing to read.
+func peekEmpty(fd int) bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
 }

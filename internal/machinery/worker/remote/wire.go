@@ -62,6 +62,7 @@ type Lease struct {
 	LogStream string            `json:"logStream"`
 	LogOffset int64             `json:"logOffset,omitempty"`
 	Token     string            `json:"token,omitempty"`
+	IDToken   string            `json:"idToken,omitempty"`
 	Secrets   map[string]string `json:"secrets,omitempty"`
 	Last      bool              `json:"last,omitempty"`
 }
@@ -70,14 +71,14 @@ type Lease struct {
 func FromLease(l worker.Lease, now time.Time) Lease {
 	return Lease{
 		ID: l.ID, Step: l.Step, Run: l.Run, Space: l.Space, Attempt: l.Attempt, Job: l.Job, Left: l.Expires.Sub(now).Milliseconds(),
-		LogStream: l.LogStream, LogOffset: l.LogOffset, Token: l.Token, Secrets: l.Secrets, Last: l.Last,
+		LogStream: l.LogStream, LogOffset: l.LogOffset, Token: l.Token, IDToken: l.IDToken, Secrets: l.Secrets, Last: l.Last,
 	}
 }
 
 func (l Lease) lease(now time.Time) *worker.Lease {
 	return &worker.Lease{
 		ID: l.ID, Step: l.Step, Run: l.Run, Space: l.Space, Attempt: l.Attempt, Job: l.Job, Expires: now.Add(time.Duration(l.Left) * time.Millisecond),
-		LogStream: l.LogStream, LogOffset: l.LogOffset, Token: l.Token, Secrets: l.Secrets, Last: l.Last,
+		LogStream: l.LogStream, LogOffset: l.LogOffset, Token: l.Token, IDToken: l.IDToken, Secrets: l.Secrets, Last: l.Last,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const Arg0 = "roadbed-sandbox"
 
 // ControlFD is the descriptor of the control socket: a stream of frames in both directions. Its end is the
-// end of the sandbox.
+// end of the sandbox. A program that is started with an argument connects to the unix socket at that path instead.
 const ControlFD = 3
 
 // Mount is a host path shown inside.
@@ -33,6 +33,7 @@ type Rlimit struct {
 // there is a step for it.
 type Base struct {
 	Isolated bool   // in namespaces of its own; otherwise only a reaper of what the step starts
+	Held     bool   // by somebody else, a container engine: namespaces, root, user and bounds are there already
 	Become   bool   // started as root: continue as UID and GID
 	UserNS   bool   // put the step into a user namespace in which only UID and GID exist
 	Network  bool   // the host's network is kept
@@ -57,7 +58,7 @@ type Config struct {
 const (
 	FrameReady     = 'r' // the step runs; the listeners of Config.Ports come along
 	FrameFailed    = 'f' // Text: why the step could not be set up; the sandbox ends
-	FrameExit      = 'x' // Code, Signal, MaxRSS, CPU
+	FrameExit      = 'x' // Code, Signal, MaxRSS, CPU, and of one that is held Short
 	FrameConnected = 'c' // ID, Code (an errno, 0 with the connection as descriptor)
 )
 
@@ -66,6 +67,7 @@ const (
 	FrameBase    = 'B'
 	FrameConfig  = 'C'
 	FrameConnect = 'D' // ID, Code: the port to connect to
+	FrameTerm    = 'T' // the step is asked to end
 )
 
 // Frame is any later message.
@@ -74,6 +76,7 @@ type Frame struct {
 	ID     int
 	Code   int
 	Signal int
+	Short  int   // processes that the kernel ended for want of memory
 	MaxRSS int64 // bytes
 	CPU    int64 // nanoseconds
 	Text   string
@@ -91,6 +94,7 @@ func (f Frame) Encode() []byte {
 	e.num(int64(f.ID))
 	e.num(int64(f.Code))
 	e.num(int64(f.Signal))
+	e.num(int64(f.Short))
 	e.num(f.MaxRSS)
 	e.num(f.CPU)
 	e.str(f.Text)
@@ -103,14 +107,14 @@ func DecodeFrame(b []byte) (Frame, error) {
 		return Frame{}, errShort
 	}
 	d := decoder{b: b[1:]}
-	f := Frame{Kind: b[0], ID: d.int(), Code: d.int(), Signal: d.int(), MaxRSS: d.num(), CPU: d.num(), Text: d.str()}
+	f := Frame{Kind: b[0], ID: d.int(), Code: d.int(), Signal: d.int(), Short: d.int(), MaxRSS: d.num(), CPU: d.num(), Text: d.str()}
 	return f, d.end()
 }
 
 // Encode gives the bytes of the first frame without its length.
 func (c Base) Encode() []byte {
 	e := encoder{b: []byte{FrameBase}}
-	for _, v := range []bool{c.Isolated, c.Become, c.UserNS, c.Network} {
+	for _, v := range []bool{c.Isolated, c.Held, c.Become, c.UserNS, c.Network} {
 		e.flag(v)
 	}
 	e.num(int64(c.UID))
@@ -125,7 +129,7 @@ func DecodeBase(b []byte) (Base, error) {
 		return Base{}, errors.New("the first frame is not the base")
 	}
 	d := decoder{b: b[1:]}
-	c := Base{Isolated: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(), Root: d.str()}
+	c := Base{Isolated: d.flag(), Held: d.flag(), Become: d.flag(), UserNS: d.flag(), Network: d.flag(), UID: d.int(), GID: d.int(), Root: d.str()}
 	return c, d.end()
 }
 

@@ -27,11 +27,11 @@ func TestFramesComeBackAsTheyWere(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(normal(got), normal(c)) {
 			t.Fatalf("got %+v, %v of %+v", got, err, c)
 		}
-		b := Base{Isolated: rapid.Bool().Draw(t, "isolated"), Network: rapid.Bool().Draw(t, "network"), UID: number.Draw(t, "uid"), Root: text.Draw(t, "root")}
+		b := Base{Isolated: rapid.Bool().Draw(t, "isolated"), Held: rapid.Bool().Draw(t, "held"), Network: rapid.Bool().Draw(t, "network"), UID: number.Draw(t, "uid"), Root: text.Draw(t, "root")}
 		if got, err := DecodeBase(b.Encode()); err != nil || got != b {
 			t.Fatalf("got %+v, %v of %+v", got, err, b)
 		}
-		f := Frame{Kind: rapid.Byte().Draw(t, "kind"), ID: number.Draw(t, "id"), Code: number.Draw(t, "code"), MaxRSS: rapid.Int64().Draw(t, "rss"), Text: text.Draw(t, "text")}
+		f := Frame{Kind: rapid.Byte().Draw(t, "kind"), ID: number.Draw(t, "id"), Code: number.Draw(t, "code"), Short: number.Draw(t, "short"), MaxRSS: rapid.Int64().Draw(t, "rss"), Text: text.Draw(t, "text")}
 		if got, err := DecodeFrame(f.Encode()); err != nil || got != f {
 			t.Fatalf("got %+v, %v of %+v", got, err, f)
 		}

@@ -54,6 +54,14 @@ func prepare(b Base, c Config, path string, stdio [3]int, cgroups []int) (*launc
 		stdio: stdio, cgroups: cgroups, limits: c.Rlimits, uid: b.UID, gid: b.GID,
 		confine: b.Isolated, become: b.Become, zero: []byte("0"), points: []byte("500"),
 	}
+	if b.Held { // by whom only less can be taken
+		for i, limit := range l.limits {
+			var now unix.Rlimit
+			if unix.Getrlimit(limit.Resource, &now) == nil {
+				l.limits[i].Value = min(limit.Value, now.Max)
+			}
+		}
+	}
 	l.flags = uintptr(unix.SIGCHLD)
 	if b.UserNS {
 		l.flags |= unix.CLONE_NEWUSER

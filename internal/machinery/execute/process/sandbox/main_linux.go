@@ -15,8 +15,17 @@ import (
 
 // Main is the life of a sandbox's first process. It never returns.
 func Main() {
-	s := &sandbox{control: &control{fd: ControlFD}, terminate: make(chan os.Signal, 1)}
-	unix.CloseOnExec(ControlFD)
+	fd := ControlFD
+	if len(os.Args) > 1 {
+		called, err := call(os.Args[1])
+		if err != nil {
+			_, _ = os.Stderr.WriteString("roadbed: reach the server at " + os.Args[1] + ": " + err.Error() + "\n")
+			os.Exit(2)
+		}
+		fd = called
+	}
+	s := &sandbox{control: &control{fd: fd}, terminate: make(chan os.Signal, 1)}
+	unix.CloseOnExec(fd)
 	signal.Notify(make(chan os.Signal, 1)) // a step can send its first process any signal, which then has no effect
 	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
 	code, err := s.run()
@@ -25,6 +34,15 @@ func Main() {
 		code = 2
 	}
 	os.Exit(code)
+}
+
+// call gives a connection to the server's socket.
+func call(path string) (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	return fd, unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 }
 
 type sandbox struct {
@@ -56,7 +74,7 @@ func (s *sandbox) run() (int, error) {
 	if len(fds) != 2+s.config.Cgroups {
 		return 0, failure("take the step's files", syscall.EBADMSG)
 	}
-	if s.base.Isolated {
+	if s.base.Isolated && !s.base.Held {
 		if err := enterRoot(s.base, s.config); err != nil {
 			return 0, err
 		}
@@ -72,6 +90,10 @@ func (s *sandbox) run() (int, error) {
 func (s *sandbox) prepare() error {
 	if !s.base.Isolated {
 		return failure("become the reaper", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	}
+	if s.base.Held {
+		unix.Umask(0o022)
+		return nil
 	}
 	if err := unix.Sethostname([]byte("step")); err != nil {
 		return failure("set the host name", err)
@@ -168,6 +190,9 @@ func (s *sandbox) attend(pid int, listeners []int) (int, error) {
 	if status.Signaled() {
 		f.Signal, f.Code = int(status.Signal()), 128+int(status.Signal())
 	}
+	if s.base.Held {
+		measure(&f)
+	}
 	s.end(waitForOne)
 	_ = s.control.write(f)
 	return f.Code, nil
@@ -197,6 +222,12 @@ func (s *sandbox) serve() {
 			os.Exit(2)
 		}
 		f, err := DecodeFrame(body)
+		if err == nil && f.Kind == FrameTerm {
+			select {
+			case s.terminate <- syscall.SIGTERM:
+			default: // it is asked already
+			}
+		}
 		if err != nil || f.Kind != FrameConnect {
 			continue
 		}

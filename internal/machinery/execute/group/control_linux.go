@@ -1,6 +1,6 @@
 //go:build linux && (amd64 || arm64)
 
-package process
+package group
 
 import (
 	"context"
@@ -11,15 +11,16 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process/sandbox"
 )
 
-// client is the server's end of a sandbox's control socket.
-type client struct {
-	conn  *net.UnixConn
+// Control is the server's end of a sandbox's control socket.
+type Control struct {
+	Conn  *net.UnixConn
 	write sync.Mutex
 	mu    sync.Mutex
 	next  int
@@ -32,8 +33,8 @@ type answer struct {
 	err  error
 }
 
-// newClient makes the socket and gives its other end for the sandbox.
-func newClient() (*client, *os.File, error) {
+// NewControl makes the socket and gives its other end for the sandbox.
+func NewControl() (*Control, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a control socket: %w", err)
@@ -46,10 +47,16 @@ func newClient() (*client, *os.File, error) {
 		theirs.Close()
 		return nil, nil, fmt.Errorf("open the control socket: %w", err)
 	}
-	return &client{conn: conn.(*net.UnixConn), wait: map[int]chan answer{}}, theirs, nil
+	return ControlOf(conn.(*net.UnixConn)), theirs, nil
 }
 
-func (c *client) send(body []byte, fds ...int) error {
+// ControlOf is the end of a connection whose other end a sandbox has.
+func ControlOf(conn *net.UnixConn) *Control {
+	return &Control{Conn: conn, wait: map[int]chan answer{}}
+}
+
+// Send writes one frame with its descriptors.
+func (c *Control) Send(body []byte, fds ...int) error {
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
 	b = append(b, body...)
 	var oob []byte
@@ -58,20 +65,20 @@ func (c *client) send(body []byte, fds ...int) error {
 	}
 	c.write.Lock()
 	defer c.write.Unlock()
-	n, _, err := c.conn.WriteMsgUnix(b, oob, nil)
+	n, _, err := c.Conn.WriteMsgUnix(b, oob, nil)
 	for err == nil && n < len(b) {
 		var more int
-		more, err = c.conn.Write(b[n:])
+		more, err = c.Conn.Write(b[n:])
 		n += more
 	}
 	return err
 }
 
-// read gives the next frame and the descriptors that came with it.
-func (c *client) read() (sandbox.Frame, []int, error) {
+// Read gives the next frame and the descriptors that came with it.
+func (c *Control) Read() (sandbox.Frame, []int, error) {
 	var head [4]byte
 	oob := make([]byte, unix.CmsgSpace(4*64))
-	n, oobn, _, _, err := c.conn.ReadMsgUnix(head[:], oob)
+	n, oobn, _, _, err := c.Conn.ReadMsgUnix(head[:], oob)
 	if err != nil {
 		return sandbox.Frame{}, nil, err
 	}
@@ -111,9 +118,9 @@ func (c *client) read() (sandbox.Frame, []int, error) {
 	return f, fds, err
 }
 
-func (c *client) fill(b []byte) error {
+func (c *Control) fill(b []byte) error {
 	for len(b) > 0 {
-		n, err := c.conn.Read(b)
+		n, err := c.Conn.Read(b)
 		if err != nil {
 			return err
 		}
@@ -122,11 +129,40 @@ func (c *client) fill(b []byte) error {
 	return nil
 }
 
-// serve reads frames until the sandbox is gone, and gives the last that told how the step ended.
-func (c *client) serve() (exit *sandbox.Frame, failed string) {
+// Begin tells the sandbox what to run, and gives the listeners that were opened for it inside, one for each port.
+func (c *Control) Begin(config sandbox.Config, fds ...int) ([]net.Listener, error) {
+	if err := c.Send(config.Encode(), fds...); err != nil {
+		return nil, fmt.Errorf("tell it what to do: %w", err)
+	}
+	if err := c.Conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return nil, err
+	}
+	f, got, err := c.Read()
+	if err != nil {
+		return nil, fmt.Errorf("wait for it: %w", err)
+	}
+	if f.Kind != sandbox.FrameReady || len(got) != len(config.Ports) {
+		closeFDs(got)
+		return nil, errors.New(f.Text)
+	}
+	var listeners []net.Listener
+	for i, fd := range got {
+		l, err := fileListener(fd)
+		if err != nil {
+			closeFDs(got[i+1:])
+			CloseAll(listeners)
+			return nil, fmt.Errorf("take over a listener: %w", err)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, c.Conn.SetReadDeadline(time.Time{})
+}
+
+// Serve reads frames until the sandbox is gone, and gives the last that told how the step ended.
+func (c *Control) Serve() (exit *sandbox.Frame, failed string) {
 	defer c.hangUp()
 	for {
-		f, fds, err := c.read()
+		f, fds, err := c.Read()
 		if err != nil {
 			return exit, failed
 		}
@@ -143,7 +179,7 @@ func (c *client) serve() (exit *sandbox.Frame, failed string) {
 	}
 }
 
-func (c *client) deliver(f sandbox.Frame, fds []int) {
+func (c *Control) deliver(f sandbox.Frame, fds []int) {
 	c.mu.Lock()
 	waiting, ok := c.wait[f.ID]
 	delete(c.wait, f.ID)
@@ -161,7 +197,7 @@ func (c *client) deliver(f sandbox.Frame, fds []int) {
 }
 
 // hangUp tells all who wait for a connection that none will come.
-func (c *client) hangUp() {
+func (c *Control) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = true
@@ -171,8 +207,8 @@ func (c *client) hangUp() {
 	}
 }
 
-// dial gives a function that connects to a port of the sandbox's loopback.
-func (c *client) dial(port int) func(context.Context) (net.Conn, error) {
+// Dial gives a function that connects to a port of the sandbox's loopback.
+func (c *Control) Dial(port int) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		waiting := make(chan answer, 1)
 		c.mu.Lock()
@@ -184,7 +220,7 @@ func (c *client) dial(port int) func(context.Context) (net.Conn, error) {
 		id := c.next
 		c.wait[id] = waiting
 		c.mu.Unlock()
-		if err := c.send(sandbox.Frame{Kind: sandbox.FrameConnect, ID: id, Code: port}.Encode()); err != nil {
+		if err := c.Send(sandbox.Frame{Kind: sandbox.FrameConnect, ID: id, Code: port}.Encode()); err != nil {
 			c.mu.Lock()
 			delete(c.wait, id)
 			c.mu.Unlock()
@@ -201,7 +237,7 @@ func (c *client) dial(port int) func(context.Context) (net.Conn, error) {
 }
 
 // abandon takes back a wait; a connection that came meanwhile is closed.
-func (c *client) abandon(id int, waiting chan answer) {
+func (c *Control) abandon(id int, waiting chan answer) {
 	c.mu.Lock()
 	_, pending := c.wait[id]
 	delete(c.wait, id)
@@ -229,11 +265,4 @@ func closeFDs(fds []int) {
 	for _, fd := range fds {
 		unix.Close(fd)
 	}
-}
-
-// peekEmpty tells whether a socket is open and has nothing to read.
-func peekEmpty(fd int) bool {
-	var b [1]byte
-	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == unix.EAGAIN
 }

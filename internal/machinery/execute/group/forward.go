@@ -1,4 +1,4 @@
-package process
+package group
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 // maxConnections bounds the open connections of one forward; more wait in the listener's backlog.
 const maxConnections = 256
 
-// forwards are the open doors of one command. They end with it.
-type forwards struct {
+// Forwards are the open doors of one command. They end with it.
+type Forwards struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -26,13 +26,14 @@ type forwards struct {
 	closed bool
 }
 
-func newForwards() *forwards {
+// NewForwards gives none that is open yet.
+func NewForwards() *Forwards {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &forwards{ctx: ctx, cancel: cancel, open: map[interface{ Close() error }]struct{}{}}
+	return &Forwards{ctx: ctx, cancel: cancel, open: map[interface{ Close() error }]struct{}{}}
 }
 
 // keep remembers what is to be closed at the end; false when the end has come.
-func (f *forwards) keep(c interface{ Close() error }) bool {
+func (f *Forwards) keep(c interface{ Close() error }) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -43,15 +44,15 @@ func (f *forwards) keep(c interface{ Close() error }) bool {
 	return true
 }
 
-func (f *forwards) drop(c interface{ Close() error }) {
+func (f *Forwards) drop(c interface{ Close() error }) {
 	_ = c.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.open, c)
 }
 
-// serve joins each connection that l accepts with one that dial gives. It takes l over.
-func (f *forwards) serve(l net.Listener, dial func(context.Context) (net.Conn, error)) {
+// Serve joins each connection that l accepts with one that dial gives. It takes l over.
+func (f *Forwards) Serve(l net.Listener, dial func(context.Context) (net.Conn, error)) {
 	if !f.keep(l) {
 		return
 	}
@@ -77,7 +78,7 @@ func (f *forwards) serve(l net.Listener, dial func(context.Context) (net.Conn, e
 	})
 }
 
-func (f *forwards) join(conn net.Conn, dial func(context.Context) (net.Conn, error)) {
+func (f *Forwards) join(conn net.Conn, dial func(context.Context) (net.Conn, error)) {
 	if !f.keep(conn) {
 		return
 	}
@@ -94,8 +95,8 @@ func (f *forwards) join(conn net.Conn, dial func(context.Context) (net.Conn, err
 	}
 }
 
-// close ends all connections and waits for what serves them.
-func (f *forwards) close() {
+// Close ends all connections and waits for what serves them.
+func (f *Forwards) Close() {
 	f.cancel()
 	f.mu.Lock()
 	f.closed = true
@@ -106,18 +107,18 @@ func (f *forwards) close() {
 	f.group.Wait()
 }
 
-// listenUnix listens at the sockets of a Spec. A socket that an earlier life left is replaced.
-func listenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
+// ListenUnix listens at the sockets of a Spec. A socket that an earlier life left is replaced.
+func ListenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
 	defer func() {
 		if err != nil {
-			closeAll(listeners)
+			CloseAll(listeners)
 		}
 	}()
 	for _, f := range list {
 		if info, err := os.Lstat(f.Socket); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			os.Remove(f.Socket)
 		}
-		l, err := listenAt(f.Socket)
+		l, err := ListenAt(f.Socket)
 		if err != nil {
 			return listeners, fault.Errorf(fault.Invalid, "listen at the socket %s: %w", f.Socket, err)
 		}
@@ -129,8 +130,8 @@ func listenUnix(list []execute.Forward) (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
-// listenAt listens at a socket that is removed with the listener.
-func listenAt(path string) (net.Listener, error) {
+// ListenAt listens at a socket that is removed with the listener.
+func ListenAt(path string) (net.Listener, error) {
 	address, release, err := unixAddress(path)
 	if err != nil {
 		return nil, err
@@ -154,14 +155,15 @@ func (s socketFile) Close() error {
 	return s.Listener.Close()
 }
 
-func closeAll(listeners []net.Listener) {
+// CloseAll closes listeners that nothing serves yet.
+func CloseAll(listeners []net.Listener) {
 	for _, l := range listeners {
 		l.Close()
 	}
 }
 
-// dialUnix gives a function that connects to a host's socket.
-func dialUnix(socket string) func(context.Context) (net.Conn, error) {
+// DialUnix gives a function that connects to a host's socket.
+func DialUnix(socket string) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		address, release, err := unixAddress(socket)
 		if err != nil {
@@ -177,8 +179,8 @@ func dialUnix(socket string) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// dialHost gives a function that connects to a port of this host, for commands without a network of their own.
-func dialHost(port int) func(context.Context) (net.Conn, error) {
+// DialHost gives a function that connects to a port of this host, for commands without a network of their own.
+func DialHost(port int) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package process
+package group
 
 // unixAddress gives the path of a socket; a path that is too long fails when it is used.
 func unixAddress(path string) (address string, release func(), err error) {
