@@ -33,6 +33,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: roadbed.dev/v1, kind: TechRadar, metadata: {name: none}, spec: {quadrants: [{id: a}, {id: b}, {id: c}, {id: d}], rings: [{id: adopt}], entries: []}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Module, metadata: {name: none}, spec: {owner: crew, provider: none, source: {repository: default/none}}}
+---
 {apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: none}, spec: {scim: {}}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Policy, metadata: {name: none}, spec: {point: plan, rego: "package spacelift\n\nwarn[\"never\"] { false }"}}

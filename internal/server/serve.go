@@ -64,6 +64,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	})
 	mux.Handle(backstageface.Prefix+"/", backstageface.New(h.Catalog, h.Repositories, h.Identity.Authenticate, h.baseURL(), h.Log))
 	mux.Handle(backstageface.SearchPrefix+"/", backstageface.NewSearch(h.Search, h.Identity.Authenticate, h.Log))
+	h.registries(mux)
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
 	"github.com/roadbed-dev/roadbed/internal/product/insight"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
+	"github.com/roadbed-dev/roadbed/internal/product/registry"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -67,6 +68,7 @@ type Rooms struct {
 	Search       *search.Service
 	Discovery    *discovery.Service
 	Insight      *insight.Service
+	Modules      *registry.Service
 	Directories  *directory.Service
 	Once         *once.Answers
 }
@@ -133,6 +135,8 @@ func (a *API) routes() {
 	a.searchRoutes()
 	a.scorecardRoutes()
 	a.factRoutes()
+	a.moduleRoutes()
+	a.providerRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -83,7 +83,7 @@ if [ -n "$wanted" ]; then
   esac
 fi
 swift() { export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"; }
-`
+` + reach
 
 // backend tells the engine where its state is.
 const backend = `
@@ -193,7 +193,7 @@ provider_installation {
 
 func planStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, in.Given.planning())
-	job.Scopes = []string{mayReadState + "=" + stackName(in.Stack)}
+	job.Scopes = append(registryScopes(), mayReadState+"="+stackName(in.Stack))
 	switch in.Type {
 	case Destroy:
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
@@ -230,11 +230,11 @@ func (m made) take(job *worker.Job) {
 	}
 }
 
-// showStep has no door: it reads no state. Where the engine is alone, there is nothing of the repository either: a plan
+// showStep reads no state: its token lets it install modules and providers and nothing else. Where the engine is alone, there is nothing of the repository either: a plan
 // holds all of the configuration.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
-	job.Door, job.Scopes = false, nil
+	job.Scopes = registryScopes()
 	if m.alone {
 		job.Dir, job.Sources = execute.WorkDir, nil
 		job.Files = slices.DeleteFunc(job.Files, func(f worker.File) bool { return f.Content != engineConfig })
@@ -298,7 +298,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		Tools:  []string{ToolEngine},
 		Door:   true,
 		Sealed: true, // a plan holds sensitive values in the clear
-		Scopes: []string{mayWriteState + "=" + name},
+		Scopes: append(registryScopes(), mayWriteState+"="+name),
 		Limits: execute.Limits{Memory: memory, Time: limit, Processes: 512, Output: 64 << 20},
 	}
 	in.give(r, &job, false)
