@@ -75,7 +75,7 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	if feature == trunk {
 		t.Fatal("two branches with different files are the same")
 	}
-	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
+	post("/apply", `{"source":"test","documents":`+text(documents+"---\n"+providerDocument("none", newReleaseKey(t).public))+`}`)
 	put := func(path, body string) {
 		t.Helper()
 		if code, answer := do(t, server, http.MethodPut, "/api/v1"+path, h.Options.AdminToken, body); code >= 300 {

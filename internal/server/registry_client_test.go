@@ -77,8 +77,8 @@ func (k releaseKey) release(t *testing.T, version string) string {
 	return dir
 }
 
-func providerDocument(keys ...string) string {
-	text := "apiVersion: roadbed.dev/v1\nkind: Provider\nmetadata: {name: cloud}\nspec:\n  owner: group:default/crew\n  signingKeys:\n"
+func providerDocument(name string, keys ...string) string {
+	text := "apiVersion: roadbed.dev/v1\nkind: Provider\nmetadata: {name: " + name + "}\nspec:\n  owner: group:default/crew\n  signingKeys:\n"
 	for _, key := range keys {
 		text += "    - |\n      " + strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n      ") + "\n"
 	}
@@ -151,7 +151,7 @@ func TestEnginesInstallModulesAndProvidersFromHere(t *testing.T) {
 		d.runs(1, "", "init")
 
 		key := newReleaseKey(d.t)
-		g.apply(providerDocument(newReleaseKey(d.t).public, key.public))
+		g.apply(providerDocument("cloud", newReleaseKey(d.t).public, key.public))
 		if err := g.publish("alice", key.release(d.t, "1.0.0"), "1.0.0"); err != nil {
 			d.t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestEnginesInstallModulesAndProvidersFromHere(t *testing.T) {
 func TestAProviderIsPublishedBySignedSums(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		key, other := newReleaseKey(t), newReleaseKey(t)
-		g.apply(providerDocument(key.public))
+		g.apply(providerDocument("cloud", key.public))
 		dir := key.release(t, "1.0.0")
 		for who, want := range map[string]fault.Kind{"rita": fault.Denied, "mallory": fault.NotFound} {
 			if err := g.publish(who, dir, "1.0.0"); !fault.Is(err, want) {
@@ -260,7 +260,7 @@ func TestAProviderIsPublishedBySignedSums(t *testing.T) {
 		offered(false, "yanked")
 		post("restore", nil)
 		offered(true, "restored")
-		g.apply(providerDocument(other.public))
+		g.apply(providerDocument("cloud", other.public))
 		offered(false, "its key is not listed any more")
 		if status, _, _ := g.protocol(g.as["rita"].Token, "/v1/providers/default/cloud/1.0.0/download/plan9/arm"); status != 404 {
 			t.Errorf("its archive = %d", status)

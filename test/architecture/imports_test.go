@@ -27,6 +27,8 @@ var heavy = map[string]string{
 	"github.com/danielgtaylor/huma/v2":         "internal/face/api",
 	"github.com/spf13/cobra":                   "internal/face/cli internal/server cmd/roadbed",
 	"github.com/opentofu/tofudl":               "internal/product/stack",
+	"github.com/hashicorp/hcl/v2":              "internal/product/registry",
+	"github.com/ProtonMail/go-crypto":          "internal/product/registry",
 	"github.com/prometheus/client_golang":      "internal/server",
 	"github.com/santhosh-tekuri/jsonschema/v6": "internal/product/scaffold internal/core/catalog internal/core/document internal/machinery/forge/github/githubtest",
 	"github.com/expr-lang/expr":                "internal/product/workflow",

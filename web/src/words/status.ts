@@ -30,7 +30,7 @@ const tones: Record<Tone, string[]> = {
     'conflicts',
     'away',
   ],
-  busy: ['running', 'planning', 'applying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
+  busy: ['running', 'planning', 'applying', 'destroying', 'judging', 'syncing', 'progressing', 'leased', 'undoing', 'preparing'],
   wait: ['unconfirmed', 'waiting-for-review', 'queued', 'pending', 'ready', 'waiting', 'suspended', 'open', 'limited'],
   warn: ['outofsync', 'rolling-back', 'rollingback', 'rolled-back', 'warn', 'discarded', 'undone', 'lacking', 'held'],
   quiet: [
