@@ -405,11 +405,14 @@ func TestModulesOfOtherSpacesAreNotSeen(t *testing.T) {
 			t.Errorf("the link of who sees it no more = %d", response.StatusCode)
 		}
 		// A repository of another space is not read, and says so.
-		place("lab", "")
+		far := strings.Replace(moduleDocument("net", ""), "{name: net}", "{name: far}", 1)
+		if _, err := client.Post[client.List[client.Applied]](t.Context(), g.admin, "/apply", map[string]any{"documents": far, "source": "far", "space": "lab"}); err != nil {
+			t.Fatal(err)
+		}
 		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 		defer stop()
 		if err := eventually(ctx, func() (bool, error) {
-			m, err := client.Get[client.Module](ctx, g.admin, "/modules/default/net", nil)
+			m, err := client.Get[client.Module](ctx, g.admin, "/modules/default/far", nil)
 			return strings.Contains(m.Error, "may not use repository crew/net"), err
 		}); err != nil {
 			t.Errorf("a module of another space than its repository: %v", err)

@@ -117,12 +117,12 @@ func parseConfiguration(file string, data []byte) (c configuration, err error) {
 		}
 		c.Tests = append(c.Tests, test)
 	}
-	c.Warnings = unread(spec)
+	c.Warnings = ignored(spec)
 	return c, ordered(file, c.Tests)
 }
 
-// unread tells of what Spacelift knows and is not read here.
-func unread(spec map[string]any) (names []string) {
+// ignored tells of what Spacelift knows and is not read here.
+func ignored(spec map[string]any) (names []string) {
 	seen := map[string]bool{}
 	look := func(v any) {
 		m, _ := v.(map[string]any)

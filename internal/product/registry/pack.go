@@ -42,14 +42,15 @@ func pack(stream io.Reader) (packed, error) {
 	p := packed{texts: map[string][]byte{}}
 	var files []packedFile
 	total := int64(0)
-	archive := tar.NewReader(&io.LimitedReader{R: stream, N: mostBytes + (mostFiles+2)*(16<<10)})
+	limited := &io.LimitedReader{R: stream, N: mostBytes + (mostFiles+2)*(16<<10)}
+	archive := tar.NewReader(limited)
 	for {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return p, fault.Errorf(fault.Invalid, "the folder can't be packed: %w", err)
+			return p, unread(limited, err)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader || h.Typeflag == tar.TypeDir {
 			continue
@@ -69,7 +70,7 @@ func pack(stream io.Reader) (packed, error) {
 		}
 		data, err := io.ReadAll(archive)
 		if err != nil {
-			return p, fault.Errorf(fault.Invalid, "the folder can't be packed: %w", err)
+			return p, unread(limited, err)
 		}
 		f := packedFile{name, 0o644, data}
 		if h.Mode&0o111 != 0 {
@@ -80,6 +81,9 @@ func pack(stream io.Reader) (packed, error) {
 			p.texts[name] = data
 		}
 	}
+	if _, err := io.CopyN(io.Discard, stream, 1<<20); err != nil && !errors.Is(err, io.EOF) { // what fills it up, so that who writes it comes to an end
+		return p, fault.Wrap(err, "read the folder of the module")
+	}
 	if !slices.ContainsFunc(files, func(f packedFile) bool { return path.Dir(f.name) == "." && isConfiguration(f.name) }) {
 		return p, fault.Errorf(fault.Invalid, "the folder has no configuration of its own (*.tf, *.tofu or *.tf.json); name the module's folder as spec.source.path")
 	}
@@ -88,6 +92,14 @@ func pack(stream io.Reader) (packed, error) {
 	var err error
 	p.archive, err = write(files)
 	return p, err
+}
+
+// unread tells of a folder that is too large by itself from one that could not be read now.
+func unread(limited *io.LimitedReader, err error) error {
+	if limited.N <= 0 {
+		return fault.Errorf(fault.Invalid, "the folder is larger than %d MiB; move what is no part of the module elsewhere", mostBytes>>20)
+	}
+	return fault.Wrap(err, "read the folder of the module")
 }
 
 // within gives the clean form of a name in an archive.

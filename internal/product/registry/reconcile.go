@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -249,7 +250,7 @@ func (s *Service) makeVersion(ctx context.Context, m Module, f found) (err error
 	}
 	now := s.Now()
 	v := Version{ID: ref.NewID(versionID, now), Module: m.Ref, Version: f.version, State: Testing, Tag: f.tag, tagHash: f.hash, Commit: f.commit, Round: 1, Created: now}
-	if v.Actor, err = s.Repositories.Pusher(ctx, m.Spec.Source.Repository, f.ref, f.commit); err != nil && !fault.Is(err, fault.NotFound) {
+	if v.Actor, err = s.Repositories.Pusher(ctx, m.Spec.Source.Repository, f.ref, cmp.Or(f.hash, f.commit)); err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	tests, err := s.content(ctx, m, &v)
@@ -289,9 +290,7 @@ func (s *Service) content(ctx context.Context, m Module, v *Version) ([]Test, er
 		return nil, fault.Wrap(err, "read the folder of the module")
 	}
 	p, err := pack(stream)
-	if closed := stream.Close(); err == nil && closed != nil {
-		err = fault.Wrap(closed, "read the folder of the module")
-	}
+	_ = stream.Close() // it was read to its end, or is not wanted
 	if err != nil {
 		return nil, err
 	}
