@@ -74,7 +74,7 @@ func getProviderVersion(ctx context.Context, tx *store.Tx, p Provider, version, 
 func (v *ProviderVersion) complete(ctx context.Context, tx *store.Tx, p Provider) error {
 	_, _, listed := p.Spec.key(v.Fingerprint)
 	v.Revoked = !listed
-	rows, err := tx.Query(ctx, "SELECT os, arch, filename, sum, size, blob FROM registry_platforms WHERE version = $1 ORDER BY os, arch", v.ID)
+	rows, err := tx.Query(ctx, "SELECT os, arch, filename, sum, size, digest FROM registry_platforms WHERE version = $1 ORDER BY os, arch", v.ID)
 	v.Platforms, err = store.Collect(rows, err, func(r store.Row) (p Platform, err error) {
 		return p, r.Scan(&p.OS, &p.Arch, &p.Filename, &p.Sum, &p.Size, &p.Blob)
 	})
@@ -259,7 +259,7 @@ func (s *Service) Upload(ctx context.Context, r ref.Entity, version, system, arc
 			return err
 		}
 		at.Blob, at.Size = digest, size
-		if _, err := tx.Exec(ctx, "UPDATE registry_platforms SET blob = $4, size = $5 WHERE version = $1 AND os = $2 AND arch = $3", v.ID, system, arch, digest, size); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE registry_platforms SET digest = $4, size = $5 WHERE version = $1 AND os = $2 AND arch = $3", v.ID, system, arch, digest, size); err != nil {
 			return fault.Wrap(err, "keep %s", at.Filename)
 		}
 		for _, f := range v.Platforms {

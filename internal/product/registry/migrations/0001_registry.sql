@@ -84,7 +84,7 @@ CREATE TABLE registry_platforms (
   arch TEXT NOT NULL,
   filename TEXT NOT NULL,
   sum TEXT NOT NULL,                    -- SHA-256, in hex
-  blob TEXT NOT NULL DEFAULT '',        -- digest; '' until it is uploaded
+  digest TEXT NOT NULL DEFAULT '',        -- digest; '' until it is uploaded
   size BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (version, os, arch)
 );

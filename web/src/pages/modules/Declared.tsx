@@ -26,7 +26,10 @@ export function Declared({ content, submodules }: { content: ModulePart; submodu
 }
 
 function Part({ part, prefix }: { part: ModulePart; prefix: string }) {
-  const needs = [...part.providers.map((p) => ({ ...p, what: 'provider' })), ...part.calls.map((c) => ({ ...c, what: 'module' }))];
+  const needs = [
+    ...part.providers.map((p) => ({ ...p, what: 'provider' })),
+    ...part.calls.map((c) => ({ ...c, what: 'module' })),
+  ];
   return (
     <>
       {part.inputs.length > 0 && (

@@ -2,7 +2,7 @@ import { Alert, Button, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { moduleVersion, moduleVersions, module as moduleQuery, useModuleVersion } from '../../api/registry';
+import { module as moduleQuery, moduleVersion, moduleVersions, useModuleVersion } from '../../api/registry';
 import type { ModuleVersionDetail, TerraformModule } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
@@ -94,8 +94,8 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
       )}
       {v.moved && (
         <Alert color="yellow" title={`The tag ${v.tag} leads elsewhere now`}>
-          The version stays what it was when the tag came, commit {v.commit.slice(0, 8)}. To release something else, push
-          a tag of a new version.
+          The version stays what it was when the tag came, commit {v.commit.slice(0, 8)}. To release something else,
+          push a tag of a new version.
         </Alert>
       )}
       <Section
@@ -183,7 +183,11 @@ function Versions({ m, shown }: { m: TerraformModule; shown: string }) {
               width: 150,
               cell: (v) => <Standing state={v.state} yanked={Boolean(v.yanked)} />,
             },
-            { name: 'Note', wide: true, cell: (v) => v.yanked?.reason || v.message || (v.moved ? 'its tag has moved' : '') },
+            {
+              name: 'Note',
+              wide: true,
+              cell: (v) => v.yanked?.reason || v.message || (v.moved ? 'its tag has moved' : ''),
+            },
             { name: 'Released', right: true, width: 130, cell: (v) => <Moment at={v.created} /> },
           ]}
         />

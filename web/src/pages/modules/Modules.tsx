@@ -63,8 +63,8 @@ export function Modules() {
               </Button>
             }
           >
-            Apply a document of the kind Module that names a repository and a folder, and push a tag such as v1.0.0: that
-            makes its first version.
+            Apply a document of the kind Module that names a repository and a folder, and push a tag such as v1.0.0:
+            that makes its first version.
           </Empty>
         )}
         {items.length > 0 && (

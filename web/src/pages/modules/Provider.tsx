@@ -1,7 +1,7 @@
 import { Code } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { providerVersions, provider as providerQuery } from '../../api/registry';
+import { provider as providerQuery, providerVersions } from '../../api/registry';
 import type { ProviderVersion } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';

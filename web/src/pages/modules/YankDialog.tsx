@@ -18,8 +18,8 @@ export function YankDialog({ m, version, close }: { m: TerraformModule; version:
       <form onSubmit={submit}>
         <Column>
           <Text size="sm">
-            Configurations that install anew are not offered it any more, also those that name exactly this version. What
-            is applied stays as it is.
+            Configurations that install anew are not offered it any more, also those that name exactly this version.
+            What is applied stays as it is.
           </Text>
           <TextInput
             label="Why"
