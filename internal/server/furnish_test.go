@@ -35,6 +35,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: roadbed.dev/v1, kind: TechRadar, metadata: {name: none}, spec: {quadrants: [{id: a}, {id: b}, {id: c}, {id: d}], rings: [{id: adopt}], entries: []}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Module, metadata: {name: none}, spec: {owner: crew, provider: none, source: {repository: default/none}}}
+---
 {apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: none}, spec: {scim: {}}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Policy, metadata: {name: none}, spec: {point: plan, rego: "package spacelift\n\nwarn[\"never\"] { false }"}}
@@ -75,7 +77,7 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 	if feature == trunk {
 		t.Fatal("two branches with different files are the same")
 	}
-	post("/apply", `{"source":"test","documents":`+text(documents)+`}`)
+	post("/apply", `{"source":"test","documents":`+text(documents+"---\n"+providerDocument("none", newReleaseKey(t).public))+`}`)
 	put := func(path, body string) {
 		t.Helper()
 		if code, answer := do(t, server, http.MethodPut, "/api/v1"+path, h.Options.AdminToken, body); code >= 300 {

@@ -46,6 +46,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/insight"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
+	"github.com/roadbed-dev/roadbed/internal/product/registry"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -99,6 +100,7 @@ type House struct {
 	Search    *search.Service
 	Discovery *discovery.Service
 	Insight   *insight.Service
+	Modules   *registry.Service
 
 	Directories *directory.Service
 	Mirror      *mirror.Service
@@ -117,7 +119,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), oidc.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), pool.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), registry.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -306,6 +308,7 @@ func (h *House) products() error {
 	})
 	h.Hooks.Connect("discoveries", h.Discovery)
 	h.Insight = h.wireInsight()
+	h.Modules = h.wireRegistry()
 	h.Directories = h.wireDirectory()
 	h.Delivery = h.wireDelivery(map[string]cluster.Cluster{delivery.LocalCluster: h.Node})
 	for _, k := range []document.Kind{
@@ -315,7 +318,7 @@ func (h *House) products() error {
 	} {
 		h.Kinds.Register(k)
 	}
-	for _, k := range slices.Concat(workflow.Kinds(h.Workflows), insight.Kinds(h.Insight), directory.Kinds(h.Directories)) {
+	for _, k := range slices.Concat(workflow.Kinds(h.Workflows), insight.Kinds(h.Insight), registry.Kinds(h.Modules), directory.Kinds(h.Directories)) {
 		h.Kinds.Register(k)
 	}
 	return nil
@@ -325,7 +328,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, OIDC: h.OIDC, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Pools: h.Pools, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Modules: h.Modules, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

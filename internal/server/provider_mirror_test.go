@@ -141,7 +141,7 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 			t.Errorf("it says:\n%s", log)
 		}
 		host := map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}[p.Name]
-		path := "/providers/" + host + "/hashicorp/time/" + timeVersion + "/" + packages.Here()
+		path := "/mirror/providers/" + host + "/hashicorp/time/" + timeVersion + "/" + packages.Here()
 		archive := providertest.Archive(t, "time", timeVersion, program, nil)
 		add := func(who string, content []byte) error {
 			raw := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }}
@@ -163,11 +163,11 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 		if err := add("admin", providertest.Archive(t, "time", timeVersion, []byte("another"), nil)); !fault.Is(err, fault.Conflict) {
 			t.Errorf("another of the same name: %v", err)
 		}
-		all, err := client.All[client.MirroredProvider](t.Context(), g.as["rita"], "/providers", nil)
+		all, err := client.All[client.MirroredProvider](t.Context(), g.as["rita"], "/mirror/providers", nil)
 		if err != nil || len(all) != 1 || len(all[0].Hashes) != 2 || all[0].From != "" {
 			t.Errorf("%+v, %v", all, err)
 		}
-		if _, err := client.All[client.MirroredProvider](t.Context(), g.as["mallory"], "/providers", nil); !fault.Is(err, fault.Denied) {
+		if _, err := client.All[client.MirroredProvider](t.Context(), g.as["mallory"], "/mirror/providers", nil); !fault.Is(err, fault.Denied) {
 			t.Errorf("who may read nothing: %v", err)
 		}
 		retried, err := client.Post[client.RunDetail](t.Context(), g.alice, "/stacks/default/net/runs", map[string]string{"type": "proposed"})
@@ -310,7 +310,7 @@ func TestManyInitsAtOnce(t *testing.T) {
 			if n := r.Count(); n != 1 {
 				t.Errorf("the registry gave it %d times", n)
 			}
-			kept, err := client.All[client.MirroredProvider](t.Context(), g.admin, "/providers", nil)
+			kept, err := client.All[client.MirroredProvider](t.Context(), g.admin, "/mirror/providers", nil)
 			if err != nil || len(kept) != 1 {
 				t.Fatalf("%+v, %v", kept, err)
 			}

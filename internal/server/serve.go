@@ -73,6 +73,7 @@ func (h *House) protocols() (mux *http.ServeMux, native http.Handler) {
 	mux.Handle(providersface.Prefix, h.API.WithOrigin(h.API.Authenticate(&providersface.Handler{
 		Mirror: h.Mirror, Seal: h.Keeper, Authenticate: h.Identity.Authenticate, Status: api.HTTPStatus, Now: time.Now, Log: h.Log,
 	})))
+	h.registries(mux)
 	mux.Handle("/v2/", &ociface.Handler{Registry: h.Registry, Authenticate: h.Identity.Authenticate, Authorize: h.authorizeImage, Log: h.Log})
 	return mux, native
 }

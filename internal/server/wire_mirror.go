@@ -135,5 +135,5 @@ func (h *House) lend(ctx context.Context, tool string, log io.Writer) (worker.To
 	if err != nil {
 		return t, err
 	}
-	return h.withMirror(t), nil
+	return h.reachingRegistry(h.withMirror(t)), nil
 }

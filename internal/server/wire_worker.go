@@ -61,7 +61,7 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
-	tools[stack.ToolEngine] = h.withMirror(h.engine.tool())
+	tools[stack.ToolEngine] = h.reachingRegistry(h.withMirror(h.engine.tool()))
 	return []*worker.Worker{
 		worker.New(worker.Options{
 			Name: h.name, Pool: run.ServerPool, Hub: hub, Executor: h.Executor, Dir: h.path("work", "server"),

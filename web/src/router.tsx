@@ -77,6 +77,27 @@ const radar = createRoute({
   validateSearch: search('entry'),
   component: lazyRouteComponent(() => import('./pages/radar/Radar'), 'RadarPage'),
 });
+const modules = createRoute({
+  getParentRoute: parent,
+  path: '/modules',
+  component: lazyRouteComponent(() => import('./pages/modules/Modules'), 'Modules'),
+});
+const module = createRoute({
+  getParentRoute: parent,
+  path: '/modules/$namespace/$name',
+  validateSearch: search('version'),
+  component: lazyRouteComponent(() => import('./pages/modules/Module'), 'ModulePage'),
+});
+const providers = createRoute({
+  getParentRoute: parent,
+  path: '/providers',
+  component: lazyRouteComponent(() => import('./pages/modules/Providers'), 'Providers'),
+});
+const provider = createRoute({
+  getParentRoute: parent,
+  path: '/providers/$namespace/$name',
+  component: lazyRouteComponent(() => import('./pages/modules/Provider'), 'ProviderPage'),
+});
 const graph = createRoute({
   getParentRoute: parent,
   path: '/graph',
@@ -335,6 +356,10 @@ const pages = [
   scorecard,
   radars,
   radar,
+  modules,
+  module,
+  providers,
+  provider,
   graph,
   changes,
   create,

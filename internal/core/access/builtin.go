@@ -26,6 +26,7 @@ func builtin() map[string]Role {
 				"stack:plan", "stack:apply", "stack:destroy", "workflow:create", "application:sync",
 				"artifact:write", "secret:write",
 				"metric:write", "finding:write",
+				"module:write", "provider:write",
 			}, read...)},
 	}
 }

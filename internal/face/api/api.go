@@ -34,6 +34,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/insight"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/product/proposal"
+	"github.com/roadbed-dev/roadbed/internal/product/registry"
 	"github.com/roadbed-dev/roadbed/internal/product/scaffold"
 	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -72,6 +73,7 @@ type Rooms struct {
 	Search       *search.Service
 	Discovery    *discovery.Service
 	Insight      *insight.Service
+	Modules      *registry.Service
 	Directories  *directory.Service
 	Mirror       *mirror.Service
 	Once         *once.Answers
@@ -140,6 +142,8 @@ func (a *API) routes() {
 	a.searchRoutes()
 	a.scorecardRoutes()
 	a.factRoutes()
+	a.moduleRoutes()
+	a.providerMirrorRoutes()
 	a.templateRoutes()
 	a.runRoutes()
 	a.logRoutes()

@@ -1,14 +1,13 @@
 package cli
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,140 +15,176 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 )
 
-func (s *state) mirror() *cobra.Command {
-	return group("mirror", "Providers that the server keeps for engines", s.providerList(), s.providerAdd(), s.providerRemove())
+func (s *state) providers() *cobra.Command {
+	return group("provider", "Terraform providers: signed versions and their archives", s.providerList(), s.providerShow(), s.providerPublish(), s.providerYank(), s.providerRestore())
 }
 
 func (s *state) providerList() *cobra.Command {
-	return listing(s, "list", "Packages that the mirror has", cobra.NoArgs, whole, func([]string) (list[client.MirroredProvider], error) {
-		return list[client.MirroredProvider]{
-			path: "/providers", head: "PROVIDER\tVERSION\tPLATFORM\tMIB\tFROM\tKEPT",
-			row: func(p client.MirroredProvider) []any {
-				from := "added"
-				if p.From != "" {
-					from = p.From
-				}
-				return []any{p.Provider, p.Version, p.Platform, (p.Size + 1<<20 - 1) >> 20, from, ago(p.Kept)}
-			},
-			noun: "providers", next: "add what `tofu providers mirror FOLDER` has fetched: `roadbed mirror add FOLDER`",
+	return listing(s, "list", "Providers", cobra.NoArgs, whole, func([]string) (list[client.Provider], error) {
+		return list[client.Provider]{
+			path: "/providers", head: "PROVIDER\tADDRESS\tKEYS", row: func(p client.Provider) []any { return []any{p.Namespace + "/" + p.Name, p.Address, len(p.Keys)} },
+			noun: "providers", next: "apply a document of the kind Provider with the public keys that sign it",
 		}, nil
 	})
 }
 
-// providerArchive is the name of a provider's archive.
-var providerArchive = regexp.MustCompile(`^terraform-provider-([a-z0-9][a-z0-9_-]*)_([0-9][0-9A-Za-z.-]*)_([a-z0-9]+_[a-z0-9]+)\.zip$`)
-
-// providerFile is an archive of this machine and the path that it gets.
-type providerFile struct{ file, path string }
-
-// providerPath gives the path of an archive of HOST/NAMESPACE.
-func providerPath(source, file string) (string, error) {
-	m := providerArchive.FindStringSubmatch(filepath.Base(file))
-	if m == nil {
-		return "", fmt.Errorf("%s is not called as an archive of a provider: terraform-provider-TYPE_VERSION_OS_ARCH.zip", file)
-	}
-	return "/providers/" + strings.Join([]string{source, m[1], m[2], m[3]}, "/"), nil
+func (s *state) providerShow() *cobra.Command {
+	return listing(s, "show [NAMESPACE/]NAME", "Versions of a provider, the newest first", cobra.ExactArgs(1), newest, func(args []string) (list[client.ProviderVersion], error) {
+		return list[client.ProviderVersion]{
+			path: namedPath("providers", args[0]) + "/versions", head: "VERSION\tPROTOCOLS\tPLATFORMS\tPUBLISHED\tNOTE",
+			row: func(v client.ProviderVersion) []any {
+				return []any{v.Version, strings.Join(v.Protocols, " "), platformsOf(v), ago(v.Created), noteOf(v)}
+			},
+			noun: "versions", next: "`roadbed provider publish` sends one",
+		}, nil
+	})
 }
 
-// providersBelow finds archives in a folder, as `tofu providers mirror` writes it: HOST/NAMESPACE/TYPE/FILE.
-func providersBelow(root string) (found []providerFile, err error) {
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !providerArchive.MatchString(d.Name()) {
-			return err
+func platformsOf(v client.ProviderVersion) string {
+	names := make([]string, len(v.Platforms))
+	for i, p := range v.Platforms {
+		names[i] = p.OS + "_" + p.Arch
+	}
+	return strings.Join(names, " ")
+}
+
+func noteOf(v client.ProviderVersion) string {
+	switch {
+	case v.Yanked != nil:
+		return "yanked: " + v.Yanked.Reason
+	case v.Revoked:
+		return "its key is not listed any more"
+	case !v.Complete:
+		return "not all archives are there"
+	}
+	return ""
+}
+
+func (s *state) providerPublish() *cobra.Command {
+	c := s.verb("publish [NAMESPACE/]NAME DIR", "Publish a version from a folder of signed archives", cobra.ExactArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
+		r, err := readRelease(args[1])
+		if err != nil {
+			return Usage(err)
 		}
-		absolute, err := filepath.Abs(file)
+		at := namedPath("providers", args[0]) + "/versions"
+		v, err := client.Post[client.ProviderVersion](c.Context(), api, at, map[string]any{"version": r.version, "protocols": r.protocols, "sums": string(r.sums), "signature": r.signature})
 		if err != nil {
 			return err
 		}
-		parts := strings.Split(filepath.ToSlash(absolute), "/")
-		if len(parts) < 5 {
-			return fmt.Errorf("%s does not lie in a folder HOST/NAMESPACE/TYPE", file)
-		}
-		path, err := providerPath(strings.Join(parts[len(parts)-4:len(parts)-2], "/"), file)
-		found = append(found, providerFile{file, path})
-		return err
-	})
-	return found, err
-}
-
-func (s *state) providerAdd() *cobra.Command {
-	var source string
-	c := s.verb("add FILE|FOLDER...", "Add packages of providers", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		var all []providerFile
-		for _, arg := range args {
-			info, err := os.Stat(arg)
-			if err != nil {
-				return Usage(err)
-			}
-			if info.IsDir() {
-				found, err := providersBelow(arg)
-				if err == nil && len(found) == 0 {
-					err = fmt.Errorf("%s holds no archives of providers", arg)
-				}
-				if err != nil {
-					return Usage(err)
-				}
-				all = append(all, found...)
+		for _, p := range v.Platforms {
+			if p.Uploaded {
 				continue
 			}
-			if strings.Count(source, "/") != 1 {
-				return Usage(errors.New("a file says not whose it is; give --source HOST/NAMESPACE, such as registry.opentofu.org/hashicorp, or a folder that tofu providers mirror has written"))
+			file := filepath.Join(args[1], p.Filename)
+			body := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return os.Open(file) }}
+			if err := api.Do(c.Context(), "POST", at+"/"+url.PathEscape(v.Version)+"/platforms/"+p.OS+"/"+p.Arch, nil, body, &v); err != nil {
+				return fmt.Errorf("send %s: %w; the same command goes on where this one ended", file, err)
 			}
-			path, err := providerPath(source, arg)
-			if err != nil {
-				return Usage(err)
-			}
-			all = append(all, providerFile{arg, path})
+			fmt.Fprintf(c.ErrOrStderr(), "sent %s\n", p.Filename)
 		}
-		var added []client.MirroredProvider
-		for _, f := range all {
-			var p client.MirroredProvider
-			content := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return os.Open(f.file) }}
-			if err := api.Do(c.Context(), "PUT", f.path, nil, content, &p); err != nil {
-				return fmt.Errorf("%s: %w", f.file, err)
-			}
-			added = append(added, p)
-		}
-		return s.show(c, added, func(w io.Writer) {
-			for _, p := range added {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Provider, p.Version, p.Platform, strings.Join(p.Hashes, " "))
-			}
+		return s.show(c, v, func(w io.Writer) {
+			fmt.Fprintf(w, "version\t%s\nplatforms\t%s\nkey\t%s\n", v.Version, platformsOf(v), v.Key)
 		})
 	})
-	c.Long = `Add packages of providers to the server's mirror, for engines that have no network.
-A folder is one that tofu providers mirror or terraform providers mirror has
-written: HOST/NAMESPACE/TYPE/terraform-provider-TYPE_VERSION_OS_ARCH.zip. A
-package that is there is left as it is; another archive of it is refused.` + exitHelp
-	c.Example = `  tofu providers mirror -platform=linux_amd64 mirrored
-  roadbed mirror add mirrored
-  roadbed mirror add --source registry.opentofu.org/hashicorp \
-    terraform-provider-time_0.14.2_linux_amd64.zip`
-	c.Flags().StringVar(&source, "source", "", "`HOST/NAMESPACE` of files that are given by themselves")
+	c.Long = "Publishes what a release of a provider consists of:\n" +
+		"  terraform-provider-TYPE_VERSION_OS_ARCH.zip    for each platform\n" +
+		"  terraform-provider-TYPE_VERSION_SHA256SUMS     their sums\n" +
+		"  terraform-provider-TYPE_VERSION_SHA256SUMS.sig signed by a key of the provider\n" +
+		"  terraform-provider-TYPE_VERSION_manifest.json  protocols; 5.0 without it\n" +
+		"It may be done again, and goes on where it was cut off." + exitHelp
+	c.Example = "  roadbed provider publish cloud ./dist"
 	return c
 }
 
-func (s *state) providerRemove() *cobra.Command {
-	c := s.verb("remove HOST/NAMESPACE/TYPE VERSION [PLATFORM...]", "Take packages of a provider away", cobra.MinimumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
-		all, err := client.All[client.MirroredProvider](c.Context(), api, "/providers", nil)
+// release is a folder of a provider's version.
+type release struct {
+	version         string
+	protocols       []string
+	sums, signature []byte
+}
+
+var sumsName = regexp.MustCompile(`^terraform-provider-[0-9a-z-]+_(.+)_SHA256SUMS$`)
+
+// mostRelease bounds the small files of a release, in bytes.
+const mostRelease = 64 << 10
+
+func readRelease(dir string) (r release, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return r, err
+	}
+	found := ""
+	for _, e := range entries {
+		m := sumsName.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		if found != "" {
+			return r, fmt.Errorf("%s holds more than one version: %s and %s", dir, found, e.Name())
+		}
+		found, r.version = e.Name(), m[1]
+	}
+	if found == "" {
+		return r, fmt.Errorf("%s has no terraform-provider-TYPE_VERSION_SHA256SUMS", dir)
+	}
+	if r.sums, err = readSmall(filepath.Join(dir, found)); err != nil {
+		return r, err
+	}
+	if r.signature, err = readSmall(filepath.Join(dir, found+".sig")); err != nil {
+		return r, fmt.Errorf("%w; sign the sums by gpg --detach-sign %s", err, found)
+	}
+	manifest, err := readSmall(filepath.Join(dir, strings.TrimSuffix(found, "SHA256SUMS")+"manifest.json"))
+	if os.IsNotExist(err) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	var m struct {
+		Metadata struct {
+			Protocols []string `json:"protocol_versions"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		return r, fmt.Errorf("read the manifest: %w", err)
+	}
+	r.protocols = m.Metadata.Protocols
+	return r, nil
+}
+
+func readSmall(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, mostRelease+1))
+	if err == nil && len(data) > mostRelease {
+		err = fmt.Errorf("%s is longer than %d bytes", file, mostRelease)
+	}
+	return data, err
+}
+
+// providerChange makes a verb that changes a version of a provider.
+func (s *state) providerChange(verb, short string, body func() any) *cobra.Command {
+	return s.verb(verb+" [NAMESPACE/]NAME VERSION", short, cobra.ExactArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
+		at := namedPath("providers", args[0]) + "/versions/" + url.PathEscape(strings.TrimPrefix(args[1], "v")) + "/" + verb
+		v, err := client.Post[client.ProviderVersion](c.Context(), api, at, body())
 		if err != nil {
 			return err
 		}
-		removed := 0
-		for _, p := range all {
-			if p.Provider != args[0] || p.Version != args[1] || len(args) > 2 && !slices.Contains(args[2:], p.Platform) {
-				continue
-			}
-			if err := api.Do(c.Context(), "DELETE", "/providers/"+p.Provider+"/"+p.Version+"/"+p.Platform, nil, nil, nil); err != nil {
-				return err
-			}
-			removed++
-		}
-		if removed == 0 {
-			return errors.New("the mirror has no such package; roadbed mirror list tells what it has")
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "removed %d\n", removed)
-		return nil
+		return s.show(c, v, func(w io.Writer) { fmt.Fprintf(w, "version\t%s\nnote\t%s\n", v.Version, dash(noteOf(v))) })
 	})
-	c.Example = "  roadbed mirror remove registry.opentofu.org/hashicorp/time 0.14.2"
+}
+
+func (s *state) providerYank() *cobra.Command {
+	var reason string
+	c := s.providerChange("yank", "Take a version back, so that engines are not offered it", func() any { return map[string]string{"reason": reason} })
+	c.Flags().StringVar(&reason, "reason", "", "`why`; whoever uses the version reads it")
+	_ = c.MarkFlagRequired("reason") // the flag is there
 	return c
+}
+
+func (s *state) providerRestore() *cobra.Command {
+	return s.providerChange("restore", "Take a yank back", func() any { return nil })
 }

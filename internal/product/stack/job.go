@@ -91,7 +91,7 @@ if [ -n "${ROADBED_ENGINE_IS:-}" ]; then
   printf '%s' "$ROADBED_ENGINE_IS" > "$ROADBED_WORK/engine-is"
 fi
 swift() { export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"; }
-` + mirroring
+` + mirroring + reach
 
 // backend tells the engine where its state is.
 const backend = `
@@ -288,10 +288,10 @@ func (m made) take(job *worker.Job) {
 	job.Env["ROADBED_ENGINE_PLANNED"] = m.engine
 }
 
-// showStep has no door, save for a mirror of providers: it reads no state.
+// showStep reads no state: its token lets it install modules and providers, and nothing else.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
-	job.Door, job.Scopes, job.IDToken = in.Given.Mirror != nil, in.scopes(""), nil
+	job.Scopes, job.IDToken = in.scopes(""), nil
 	m.take(&job)
 	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
@@ -338,8 +338,10 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 	return job
 }
 
-// scopes gives what the token of a step may do: something with its stack's state, "" for nothing, and read the mirror.
-func (in Input) scopes(state string) (all []string) {
+// scopes gives what the token of a step may do: install modules and providers, and something with its stack's state, ""
+// for nothing.
+func (in Input) scopes(state string) []string {
+	all := registryScopes()
 	if state != "" {
 		all = append(all, state+"="+stackName(in.Stack))
 	}

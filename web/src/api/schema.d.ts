@@ -1364,6 +1364,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mirror/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Packages of providers that the mirror keeps, by provider, version and platform
+         * @description Permission: mirror:read in any space.
+         */
+        get: operations["listMirroredProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mirror/providers/{host}/{namespace}/{type}/{version}/{platform}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a package of a provider to the mirror; the same again changes nothing, and another one is refused
+         * @description Permission: mirror:write in space default.
+         */
+        put: operations["addProvider"];
+        post?: never;
+        /**
+         * Take a package of a provider out of the mirror
+         * @description Permission: mirror:write in space default.
+         */
+        delete: operations["removeProvider"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Terraform modules, by reference
+         * @description Permission: module:read in the module's space, in one that it is shared with, or in one below that; others are left out.
+         */
+        get: operations["listModules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A module and where it stands
+         * @description Permission: module:read in the module's space, in one that it is shared with, or in one below that.
+         */
+        get: operations["getModule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions of a module, newest first
+         * @description Permission: module:read, as for the module.
+         */
+        get: operations["listModuleVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A version: its tests, its README, inputs and outputs
+         * @description Permission: module:read, as for the module; run:read in the module's space to see which runs test it.
+         */
+        get: operations["getModuleVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a yank back
+         * @description Permission: module:write.
+         */
+        post: operations["restoreModuleVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}/versions/{version}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run the tests of a version that failed once more
+         * @description Permission: module:write.
+         */
+        post: operations["testModuleVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{namespace}/{name}/versions/{version}/yank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a version back, so that engines are not offered it
+         * @description Permission: module:write.
+         */
+        post: operations["yankModuleVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/oidc/keys": {
         parameters: {
             query?: never;
@@ -1740,10 +1924,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Packages of providers that the mirror keeps, by provider, version and platform
-         * @description Permission: mirror:read in any space.
+         * Terraform providers, by reference
+         * @description Permission: provider:read in the provider's space, in one that it is shared with, or in one below that; others are left out.
          */
-        get: operations["listMirroredProviders"];
+        get: operations["listProviders"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1752,7 +1936,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/providers/{host}/{namespace}/{type}/{version}/{platform}": {
+    "/api/v1/providers/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A provider and the keys by which its versions are signed
+         * @description Permission: provider:read in the provider's space, in one that it is shared with, or in one below that.
+         */
+        get: operations["getProvider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{namespace}/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions of a provider, newest first
+         * @description Permission: provider:read, as for the provider.
+         */
+        get: operations["listProviderVersions"];
+        put?: never;
+        /**
+         * Begin a version by its signed sums; it is offered when all archives that they name are sent
+         * @description Permission: provider:write, and a signature by a key that the provider lists.
+         */
+        post: operations["publishProviderVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{namespace}/{name}/versions/{version}/platforms/{os}/{arch}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1760,17 +1988,53 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
         /**
-         * Add a package of a provider to the mirror; the same again changes nothing, and another one is refused
-         * @description Permission: mirror:write in space default.
+         * Send an archive of a version, as its sums name it
+         * @description Permission: provider:write.
          */
-        put: operations["addProvider"];
-        post?: never;
+        post: operations["uploadProviderPlatform"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{namespace}/{name}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
         /**
-         * Take a package of a provider out of the mirror
-         * @description Permission: mirror:write in space default.
+         * Take a yank back
+         * @description Permission: provider:write.
          */
-        delete: operations["removeProvider"];
+        post: operations["restoreProviderVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{namespace}/{name}/versions/{version}/yank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a version back, so that engines are not offered it
+         * @description Permission: provider:write.
+         */
+        post: operations["yankProviderVersion"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2492,6 +2756,26 @@ export interface paths {
          * @description Permission: repository:write; who opened it gives no verdict.
          */
         post: operations["reviewProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{namespace}/{name}/proposals/{number}/stacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What it does to stacks, by reference
+         * @description Permission: repository:read, and run:read in the space of a run; others are left out.
+         */
+        get: operations["listProposalStacks"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -5749,6 +6033,16 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListModule: {
+            items: components["schemas"]["Module"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListModuleVersion: {
+            items: components["schemas"]["ModuleVersion"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListNode: {
             items: components["schemas"]["Node"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5811,6 +6105,21 @@ export interface components {
         };
         ListProposalLine: {
             items: components["schemas"]["ProposalLine"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListProposalStack: {
+            items: components["schemas"]["ProposalStack"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListProvider: {
+            items: components["schemas"]["Provider"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListProviderVersion: {
+            items: components["schemas"]["ProviderVersion"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -6112,6 +6421,145 @@ export interface components {
             size: number;
             /** @example 0.14.2 */
             version: string;
+        };
+        Module: {
+            /** @description HOST/SPACE/NAME/PROVIDER, as a configuration writes it. */
+            address: string;
+            branch: string;
+            description?: string;
+            /** @description Why its repository could not be looked at. */
+            error?: string;
+            labels: string[] | null;
+            /** @description The greatest version that engines may choose. */
+            latest?: string;
+            name: string;
+            namespace: string;
+            /** @description The greatest version of all. */
+            newest?: string;
+            owner?: string;
+            /** @description Folder within the repository; absent for its root. */
+            path?: string;
+            ref: string;
+            repository: string;
+            /** @description Spaces that may use it, with those below them. */
+            shareWith: string[] | null;
+            space: string;
+            /** @description Of the newest version: testing, ready or failed. */
+            state?: string;
+            tagPrefix?: string;
+            title?: string;
+            /** Format: int64 */
+            versions: number;
+        };
+        ModuleInput: {
+            /** @description As it is written; absent for one that is required. */
+            default?: string;
+            description?: string;
+            name: string;
+            sensitive?: boolean;
+            type?: string;
+        };
+        ModuleOutput: {
+            description?: string;
+            name: string;
+            sensitive?: boolean;
+        };
+        ModulePart: {
+            /** @description Modules that it uses. */
+            calls: components["schemas"]["ModuleRequired"][] | null;
+            inputs: components["schemas"]["ModuleInput"][] | null;
+            outputs: components["schemas"]["ModuleOutput"][] | null;
+            /** @description Absent for the module itself. */
+            path?: string;
+            providers: components["schemas"]["ModuleRequired"][] | null;
+            /** @description Markdown. */
+            readme?: string;
+            /** @description Of the engine. */
+            requiredVersion?: string;
+            /** @description TYPE.NAME */
+            resources: string[] | null;
+        };
+        ModuleRequired: {
+            name: string;
+            source?: string;
+            /** @description Which versions will do. */
+            version?: string;
+        };
+        ModuleTest: {
+            /** @description Ids of tests. */
+            dependsOn?: string[] | null;
+            id: string;
+            name: string;
+            /** @description It passes when it can't be applied. */
+            negative?: boolean;
+            reason?: string;
+            /** @description Folder within the module. */
+            root?: string;
+            /** @description For who may see runs of the module's space. */
+            run?: string;
+            /** @description waiting, running, passed, failed or skipped */
+            state: string;
+        };
+        ModuleVersion: {
+            by: components["schemas"]["Actor"];
+            commit: string;
+            /** Format: date-time */
+            created: string;
+            /** @description Of its archive. */
+            digest?: string;
+            /** Format: int64 */
+            files: number;
+            /** @description Why it failed. */
+            message?: string;
+            /** @description Where its tag leads now, which is elsewhere; the version stays what it was. */
+            moved?: string;
+            /** @description Engines may choose it: it is ready, and not yanked. */
+            offered: boolean;
+            /**
+             * Format: int64
+             * @description Of its archive, in bytes.
+             */
+            size: number;
+            /** @description testing, ready or failed */
+            state: string;
+            /** @description That made it; absent when the repository's configuration did. */
+            tag?: string;
+            version: string;
+            yanked?: components["schemas"]["Yanked"];
+        };
+        ModuleVersionDetail: {
+            by: components["schemas"]["Actor"];
+            commit: string;
+            content: components["schemas"]["ModulePart"];
+            /** Format: date-time */
+            created: string;
+            /** @description Of its archive. */
+            digest?: string;
+            /** @description Folders. */
+            examples: string[] | null;
+            /** Format: int64 */
+            files: number;
+            /** @description Why it failed. */
+            message?: string;
+            /** @description Where its tag leads now, which is elsewhere; the version stays what it was. */
+            moved?: string;
+            /** @description Engines may choose it: it is ready, and not yanked. */
+            offered: boolean;
+            /**
+             * Format: int64
+             * @description Of its archive, in bytes.
+             */
+            size: number;
+            /** @description testing, ready or failed */
+            state: string;
+            submodules: components["schemas"]["ModulePart"][] | null;
+            /** @description That made it; absent when the repository's configuration did. */
+            tag?: string;
+            tests: components["schemas"]["ModuleTest"][] | null;
+            version: string;
+            /** @description Of what could not be read, or is not. */
+            warnings: string[] | null;
+            yanked?: components["schemas"]["Yanked"];
         };
         MoveResourcesInputBody: {
             /** @description Each is of an instance, of a resource with all its instances, or of a module with all in it. */
@@ -6856,6 +7304,86 @@ export interface components {
             time: string;
             /** @enum {string} */
             verdict: "approved" | "refused" | "commented";
+        };
+        ProposalStack: {
+            /** @description The run is that of the merge, and no preview. */
+            applied?: boolean;
+            /** @description That this is of. */
+            commit: string;
+            /** @description Why the run is in its state, or why there is none. */
+            reason?: string;
+            /** @description Missing when there is none. */
+            run?: string;
+            /** @description Its reference. */
+            stack: string;
+            /** @description Of the run. */
+            state?: string;
+            /** @description What its plan counts; missing when there is none. */
+            summary?: components["schemas"]["Summary"];
+        };
+        Provider: {
+            /** @description HOST/SPACE/TYPE, as a configuration writes it. */
+            address: string;
+            description?: string;
+            /** @description By which its versions may be signed. */
+            keys: components["schemas"]["ProviderKey"][] | null;
+            name: string;
+            namespace: string;
+            owner?: string;
+            ref: string;
+            /** @description Spaces that may use it, with those below them. */
+            shareWith: string[] | null;
+            space: string;
+            title?: string;
+            /** @description The last part of its address. */
+            type: string;
+        };
+        ProviderKey: {
+            fingerprint: string;
+            id: string;
+            /** @description Whose it says that it is. */
+            identity?: string;
+        };
+        ProviderPlatform: {
+            arch: string;
+            filename: string;
+            os: string;
+            /**
+             * Format: int64
+             * @description Bytes; 0 until it is uploaded.
+             */
+            size: number;
+            /** @description SHA-256, in hex. */
+            sum: string;
+            uploaded: boolean;
+        };
+        ProviderVersion: {
+            by: components["schemas"]["Actor"];
+            /** @description All archives that its sums name are there. */
+            complete: boolean;
+            /** Format: date-time */
+            created: string;
+            /** @description Fingerprint of the key that signed it. */
+            key: string;
+            /** @description Engines may choose it. */
+            offered: boolean;
+            platforms: components["schemas"]["ProviderPlatform"][] | null;
+            /** @description Of plugins. */
+            protocols: string[] | null;
+            /** @description The provider lists its key no more, so that it is not offered. */
+            revoked?: boolean;
+            version: string;
+            yanked?: components["schemas"]["Yanked"];
+        };
+        PublishProviderInputBody: {
+            /** @description Of plugins, such as 5.0 or 6.0; 5.0 when left out. */
+            protocols?: string[] | null;
+            /** @description The file SHA256SUMS.sig, which is not in ASCII armor, in base64. */
+            signature: string;
+            /** @description The file SHA256SUMS as it was signed: lines of a SHA-256 and terraform-provider-TYPE_VERSION_OS_ARCH.zip. */
+            sums: string;
+            /** @description Such as 1.2.0. */
+            version: string;
         };
         PushFindingsInputBody: {
             /** @description All that the source has found; none clears it. */
@@ -8215,6 +8743,16 @@ export interface components {
              * @description Deliveries that are not handled yet.
              */
             waiting: number;
+        };
+        YankInput: {
+            /** @description Why; whoever uses the version reads it. */
+            reason: string;
+        };
+        Yanked: {
+            by: components["schemas"]["Actor"];
+            reason: string;
+            /** Format: date-time */
+            time: string;
         };
     };
     responses: never;
@@ -14209,6 +14747,822 @@ export interface operations {
             };
         };
     };
+    listMirroredProviders: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMirroredProvider"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    addProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                namespace: string;
+                type: string;
+                version: string;
+                platform: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MirroredProvider"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    removeProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                namespace: string;
+                type: string;
+                version: string;
+                platform: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listModules: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Only what has this in its address, its title or its description. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListModule"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getModule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Module"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listModuleVersions: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListModuleVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getModuleVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleVersionDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    restoreModuleVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleVersionDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    testModuleVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleVersionDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    yankModuleVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YankInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleVersionDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listOIDCKeys: {
         parameters: {
             query?: {
@@ -15829,7 +17183,7 @@ export interface operations {
             };
         };
     };
-    listMirroredProviders: {
+    listProviders: {
         parameters: {
             query?: {
                 /** @description How many at most. */
@@ -15849,7 +17203,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListMirroredProvider"];
+                    "application/json": components["schemas"]["ListProvider"];
                 };
             };
             /** @description Unauthorized */
@@ -15899,7 +17253,148 @@ export interface operations {
             };
         };
     };
-    addProvider: {
+    getProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listProviderVersions: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProviderVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    publishProviderVersion: {
         parameters: {
             query?: never;
             header?: {
@@ -15907,17 +17402,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                host: string;
                 namespace: string;
-                type: string;
-                version: string;
-                platform: string;
+                name: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/zip": string;
+                "application/json": components["schemas"]["PublishProviderInputBody"];
             };
         };
         responses: {
@@ -15927,7 +17419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MirroredProvider"];
+                    "application/json": components["schemas"]["ProviderVersion"];
                 };
             };
             /** @description Unauthorized */
@@ -15995,7 +17487,7 @@ export interface operations {
             };
         };
     };
-    removeProvider: {
+    uploadProviderPlatform: {
         parameters: {
             query?: never;
             header?: {
@@ -16003,22 +17495,215 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                host: string;
                 namespace: string;
-                type: string;
+                name: string;
+                /** @description Such as 1.2.0. */
                 version: string;
-                platform: string;
+                os: string;
+                arch: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    restoreProviderVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ProviderVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    yankProviderVersion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+                /** @description Such as 1.2.0. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YankInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderVersion"];
+                };
             };
             /** @description Unauthorized */
             401: {
@@ -19802,6 +21487,80 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listProposalStacks: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProposalStack"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -41,6 +41,8 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     if (kind === 'scorecard') out.push({ queryKey: ['scorecards'] }, { queryKey: ['scorecard', namespace, name] });
     if (kind === 'techradar') out.push({ queryKey: ['radars'] }, { queryKey: ['radar', namespace, name] });
     if (kind === 'workerpool') out.push({ queryKey: ['pools'] }, { queryKey: ['pool', namespace, name] });
+    if (kind === 'module') out.push({ queryKey: ['modules'] }, { queryKey: ['module', namespace, name] });
+    if (kind === 'provider') out.push({ queryKey: ['providers'] }, { queryKey: ['provider', namespace, name] });
     if (kind === 'space') out.push({ queryKey: ['spaces'] });
   }
   return out;

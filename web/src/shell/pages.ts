@@ -12,6 +12,8 @@ import {
   IconKey,
   IconLayersLinked,
   IconNotebook,
+  IconPackage,
+  IconPackages,
   IconPlayerPlay,
   IconPlugConnected,
   IconRadar,
@@ -48,6 +50,8 @@ export interface PortalPage {
     | '/gaps'
     | '/scorecards'
     | '/radars'
+    | '/modules'
+    | '/providers'
     | '/changes'
     | '/ledger'
     | '/policies'
@@ -69,6 +73,7 @@ export const portalPages: PortalPage[] = [
   { to: '/runs', name: 'Runs', about: 'Everything the platform does', icon: IconPlayerPlay },
   { to: '/applications', name: 'Applications', about: 'What is deployed, and its health', icon: IconRocket },
   { to: '/infrastructure', name: 'Infrastructure', about: 'Stacks and their state', icon: IconServer2 },
+  { to: '/modules', name: 'Modules', about: 'Terraform modules and their tested versions', icon: IconPackages },
   {
     to: '/scorecards',
     name: 'Scorecards',
@@ -94,6 +99,7 @@ export const otherPages: PortalPage[] = [
   },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
+  { to: '/providers', name: 'Providers', about: 'Terraform providers and their signed versions', icon: IconPackage },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },

@@ -51,6 +51,8 @@ export function refPath(text: string): string | undefined {
   if (ref.kind === 'directory') return `/sources/directories/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'scorecard') return `/scorecards/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'techradar') return `/radars/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'module') return `/modules/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'provider') return `/providers/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'repository') return `/repositories/${ref.namespace}/${ref.name}`;
   return entityPath(ref);
 }

@@ -35,6 +35,7 @@ const tones: Record<Tone, string[]> = {
     'running',
     'planning',
     'applying',
+    'destroying',
     'judging',
     'syncing',
     'progressing',

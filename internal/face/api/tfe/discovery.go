@@ -3,6 +3,8 @@ package tfe
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/roadbed-dev/roadbed/internal/face/api/registry"
 )
 
 // Discovery is where clients look which protocols a host speaks.
@@ -15,6 +17,7 @@ func (h *Handler) ServeDiscovery(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(object{
 		"login.v1": object{"client": clientID, "grant_types": []string{"authz_code"}, "authz": Authorize, "token": TokenPath, "ports": []int{firstPort, lastPort}},
 		"tfe.v2":   Prefix, "tfe.v2.1": Prefix, "tfe.v2.2": Prefix, "state.v2": Prefix,
+		"modules.v1": registry.Modules, "providers.v1": registry.Providers,
 	})
 }
 
