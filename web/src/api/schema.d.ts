@@ -1524,6 +1524,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Packages of providers that the mirror keeps, by provider, version and platform
+         * @description Permission: mirror:read in any space.
+         */
+        get: operations["listMirroredProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{host}/{namespace}/{type}/{version}/{platform}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add a package of a provider to the mirror; the same again changes nothing, and another one is refused
+         * @description Permission: mirror:write in space default.
+         */
+        put: operations["addProvider"];
+        post?: never;
+        /**
+         * Take a package of a provider out of the mirror
+         * @description Permission: mirror:write in space default.
+         */
+        delete: operations["removeProvider"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/radars": {
         parameters: {
             query?: never;
@@ -5294,6 +5338,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListMirroredProvider: {
+            items: components["schemas"]["MirroredProvider"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListNode: {
             items: components["schemas"]["Node"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5611,6 +5660,27 @@ export interface components {
             /** @description Or OWNER/NAME at the forge of the integration. */
             url: string;
             username?: string;
+        };
+        MirroredProvider: {
+            /** @description The registry it was fetched from; absent for what somebody has added. */
+            from?: string;
+            /** @description As lock files have them: h1: of what is in it, zh: of the archive. */
+            hashes: string[] | null;
+            /** Format: date-time */
+            kept: string;
+            /** @example linux_amd64 */
+            platform: string;
+            /** @example registry.opentofu.org/hashicorp/time */
+            provider: string;
+            /** @description The registry's list of checksums was, by a key that it names. */
+            signed?: boolean;
+            /**
+             * Format: int64
+             * @description Bytes of the archive.
+             */
+            size: number;
+            /** @example 0.14.2 */
+            version: string;
         };
         MoveResourcesInputBody: {
             /** @description Each is of an instance, of a resource with all its instances, or of a module with all in it. */
@@ -7004,8 +7074,23 @@ export interface components {
             /** @description What a plan would change. */
             summary?: string;
         };
+        StackEngine: {
+            /** @description Who asks for it: the stack, or a file of the repository. */
+            from?: string;
+            /**
+             * @description Absent where it is not known: the pool's own.
+             * @enum {string}
+             */
+            name?: "tofu" | "terraform";
+            /** @description That a run would use now, where a version is asked for; else it is that of the pool's own engine. */
+            version?: string;
+            /** @description The version that is asked for, as it is written: a constraint, or latest. */
+            wanted?: string;
+        };
         StackEnvironment: {
             contexts: components["schemas"]["StackContext"][] | null;
+            /** @description Which engine runs would use now. */
+            engine: components["schemas"]["StackEngine"];
             /** @description The file of the repository that says how its stacks run, if it has one. */
             file?: string;
             files: components["schemas"]["SetFile"][] | null;
@@ -14074,6 +14159,262 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listMirroredProviders: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMirroredProvider"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    addProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                namespace: string;
+                type: string;
+                version: string;
+                platform: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MirroredProvider"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    removeProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                host: string;
+                namespace: string;
+                type: string;
+                version: string;
+                platform: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
