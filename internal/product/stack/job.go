@@ -212,7 +212,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true}, engineSaid,
-		{Name: outputLock, Path: "/work/" + in.lockPath(), Kind: worker.OutputFile, MaxBytes: mostCode, Optional: true},
+		{Name: outputLock, Path: "/work/" + in.lockPath(), Kind: worker.OutputFile, MaxBytes: 16 << 20, Optional: true},
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Job: job}
