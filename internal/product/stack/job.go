@@ -216,6 +216,7 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
 		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true}, engineSaid,
+		{Name: outputLock, Path: "/work/" + in.lockPath(), Kind: worker.OutputFile, MaxBytes: 16 << 20, Optional: true},
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	job.Then = &worker.Then{
@@ -250,6 +251,13 @@ var engineSaid = worker.Output{Name: OutputEngine, Path: "/work/engine-is", Kind
 // OutputEngine is the name of that output.
 const OutputEngine = "engine"
 
+// outputLock is the lock file of providers as planning leaves it. The steps after it get that one: each would find other
+// versions or hashes else, and an engine applies no plan that was made with others.
+const outputLock = "lock"
+
+// lockPath is where it stands in the workspace.
+func (in Input) lockPath() string { return path.Join("source", in.Path, lockFile) }
+
 // made is what a plan step has left for the steps after it.
 type made struct {
 	plan   string // digest
@@ -257,12 +265,14 @@ type made struct {
 	engine string // as it calls itself; "" when it is not known
 	held   string // digest of what the platform keeps for the tool; "" for nothing
 	delete string // digest of what is deleted besides, by what was judged; "" for nothing
+	lock   string // digest; "" for none
 }
 
 func madeBy(plan *run.Step) made {
 	return made{
 		plan: plan.Result.Artifacts["plan"].Digest, alone: strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes",
 		engine: strings.TrimSpace(plan.Result.Outputs[OutputEngine]),
+		lock:   plan.Result.Artifacts[outputLock].Digest,
 	}
 }
 
@@ -280,8 +290,11 @@ func madeIn(v *run.View, n int) made {
 }
 
 // take gives a job what a plan step has made.
-func (m made) take(job *worker.Job) {
+func (m made) take(in Input, job *worker.Job) {
 	job.Files = append(job.Files, worker.File{Path: "plan.bin", Blob: m.plan, Sealed: true, Mode: 0o600})
+	if m.lock != "" && len(job.Sources) > 0 {
+		job.Files = append(job.Files, worker.File{Path: in.lockPath(), Blob: m.lock, Sealed: true, Mode: 0o600})
+	}
 	if job.Env["ROADBED_ALONE"] = ""; m.alone {
 		job.Env["ROADBED_ALONE"] = "yes"
 	}
@@ -292,7 +305,7 @@ func (m made) take(job *worker.Job) {
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
 	job.Scopes, job.IDToken = in.scopes(""), nil
-	m.take(&job)
+	m.take(in, &job)
 	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
 }
@@ -302,7 +315,7 @@ func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	before, after := applyPhases(in)
 	job := engineJob(r, in, in.Given.applying(before, after))
 	in.give(r, &job, true)
-	m.take(&job)
+	m.take(in, &job)
 	job.Outputs = []worker.Output{
 		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true}, engineSaid,
 	}

@@ -41,7 +41,7 @@ describe('the engine of a stack', () => {
     expect(engineName(engine)).toBe('OpenTofu 1.11.5');
     expect(whyEngine(engine)).toBe('~> 1.11.0, by .opentofu-version');
   });
-  it('is the pool\'s where nobody asks', () => {
+  it("is the pool's where nobody asks", () => {
     expect(engineName({})).toBe("the pool's own engine");
     expect(engineName({ name: 'terraform' })).toBe('Terraform, in the version that the pool has');
     expect(whyEngine({})).toBe('no version');

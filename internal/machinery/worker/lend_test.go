@@ -1,0 +1,49 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// TestToolsAreLent: what the pool keeps ready comes first; what it can't bring says why.
+func TestToolsAreLent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	asked := ""
+	w := New(Options{Pool: "default", Tools: map[string]Tool{"go": {Env: map[string]string{"IS": "kept"}}}, Lend: func(_ context.Context, name string, log io.Writer) (Tool, error) {
+		asked += name + " "
+		switch name {
+		case "engine:tofu@1.9.0":
+			fmt.Fprintln(log, "fetched")
+			return Tool{Mounts: []execute.Mount{{Source: dir, Target: "/tools/engine"}}, Env: map[string]string{"IS": "lent"}, Path: []string{"/tools/engine"}}, nil
+		case "engine:tofu@2.0.0":
+			return Tool{}, fault.Errorf(fault.Unavailable, "there is no network")
+		}
+		return Tool{}, fault.Errorf(fault.NotFound, "nothing of the kind")
+	}})
+	for _, c := range []struct{ tool, is, says, wrong string }{
+		{"go", "kept", "", ""},
+		{"engine:tofu@1.9.0", "lent", "fetched", ""},
+		{"engine:tofu@2.0.0", "", "", "there is no network"},
+		{"cobol", "", "", "has no tool cobol; it has: go"},
+	} {
+		spec := execute.Spec{Env: map[string]string{}}
+		var log strings.Builder
+		places, err := w.tools(t.Context(), Job{Tools: []string{c.tool}}, &spec, &log)
+		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: %v", c.tool, err)
+		}
+		if spec.Env["IS"] != c.is || !strings.Contains(log.String(), c.says) || c.is == "lent" && (len(places) != 1 || len(spec.Mounts) != 1) {
+			t.Errorf("%s: %v, %v, %q", c.tool, spec, places, log.String())
+		}
+	}
+	if asked != "engine:tofu@1.9.0 engine:tofu@2.0.0 cobol " {
+		t.Errorf("asked for %s", asked)
+	}
+}
