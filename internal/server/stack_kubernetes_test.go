@@ -105,17 +105,9 @@ func TestManifestsArePlannedReviewedAndApplied(t *testing.T) {
 			as("shop apiextensions.k8s.io/CustomResourceDefinition.trains.NS.example.org"), as("shop NS.example.org/Train.NS/express"))
 
 		// Nothing has drifted, until somebody edits it by hand.
-		look := func(want string) {
-			t.Helper()
-			drift, err := g.begins("shop", "drift")
-			if err != nil {
-				t.Fatal(err)
-			}
-			g.wantRun(g.rests(drift.ID), "finished", want)
-		}
-		look("no drift")
+		g.wantRun(g.drifts("shop"), "finished", "no drift")
 		kubectl("patch", "-n", ns, "configmap/settings", "--type=merge", "-p", `{"data":{"level":"debug"}}`, "--field-manager=roadbed")
-		look("drifted: 1 to change")
+		g.wantRun(g.drifts("shop"), "finished", "drifted: 1 to change")
 
 		// What has no manifest any more goes, and nothing else.
 		kubectl("create", "-n", ns, "configmap", "of-others")

@@ -34,7 +34,7 @@ func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 		}
 	}
 	// Ansible is many files, so that only one that steps see anyway, as the system's, can be lent.
-	if found, err := exec.LookPath("ansible-playbook"); err == nil && strings.HasPrefix(found, "/usr/") {
+	if found, err := exec.LookPath("ansible-playbook"); err == nil && (strings.HasPrefix(found, "/usr/") || strings.HasPrefix(found, "/bin/")) {
 		tools["ansible"] = Tool{}
 	}
 	if goroot := findGo(ctx); goroot != "" {

@@ -162,8 +162,21 @@ type pulumiPlan struct {
 // read shows the resources of a plan. What is before is not in it; what is in it is what changes.
 func (pulumiTool) read(_ Input, told []byte) (*reading, error) {
 	var p pulumiPlan
-	if err := json.Unmarshal(told, &p); err != nil {
+	var versioned struct {
+		Plan *pulumiPlan `json:"plan"`
+	}
+	err := json.Unmarshal(told, &p)
+	if err == nil {
+		err = json.Unmarshal(told, &versioned)
+	}
+	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi can't be read: %w", err)
+	}
+	if versioned.Plan != nil {
+		p = *versioned.Plan
+	}
+	if p.ResourcePlans == nil && p.Steps == nil {
+		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi has neither resources nor steps")
 	}
 	out := reading{plan: planFile{Vendor: vendorPulumi}}
 	steps := []any{}
