@@ -135,6 +135,10 @@ func TestASetKeepsAStackForEachFolder(t *testing.T) {
 		if err != nil || !strings.Contains(e.Error, "folder stacks/s00 is gone; it stays, as the set says") {
 			t.Errorf("one that stays says %q, %v", e.Error, err)
 		}
+		g.seenAll("mono", fourth)
+		if of := runs(fourth); len(of) != 0 {
+			t.Errorf("folders that are gone planned %q", of)
+		}
 		fifth := g.push("alice", "crew/mono", map[string]string{"stacks/S 02/main.tf": "", "stacks/s.02/main.tf": "", "stacks/s 02/main.tf": ""})
 		set = g.set("mono", fifth, func(t client.StackSet) bool { return t.Wrong == 1 })
 		if !strings.Contains(set.Problems[0], "folders stacks/S 02, stacks/s 02 would all be stack stacks-s-02; say spec.name") {
@@ -168,12 +172,17 @@ func TestASetTakesAwayOnlyWhatHoldsNothing(t *testing.T) {
 		first := g.push("alice", "crew/mono", files)
 		g.apply(fmt.Sprintf(monoDocument, "  removed: delete\n"))
 		g.set("mono", first, func(t client.StackSet) bool { return t.Stacks == 12 })
-		r, err := client.Post[client.RunDetail](t.Context(), g.as["bob"], "/stacks/default/stacks-s00/runs", map[string]string{"type": "tracked"})
+		r, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/stacks-s00/runs", map[string]string{"type": "tracked"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.rests(r.ID)
-		if _, err := g.act("admin", r.ID, "confirm"); err != nil {
+		for _, who := range []string{"admin", "alice"} { // who declared the set, and who pushed
+			if _, err := g.act(who, r.ID, "confirm"); !fault.Is(err, fault.Denied) {
+				t.Errorf("%s confirms: %v", who, err)
+			}
+		}
+		if _, err := g.act("bob", r.ID, "confirm"); err != nil {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, r.ID, ended), "finished", "applied")

@@ -267,7 +267,11 @@ func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, 
 	if err != nil {
 		return false, err
 	}
-	return p.touches(stack), nil
+	if !p.touches(stack) {
+		return false, nil
+	}
+	gone, err := s.goneFrom(ctx, stack, head)
+	return !gone, err
 }
 
 // say shows on the stack's page why its branch can't be read; nil for nothing. The next push looks again.

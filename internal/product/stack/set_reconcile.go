@@ -161,8 +161,21 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if out.Held > 0 {
 		report.Message = fmt.Sprintf("%d stacks would go at once, which is more than a quarter; they stay until their folders are back, or are ignored in smaller parts", out.Held)
 	}
-	return ignoreTakenOver(s.keepReport(ctx, t, head, "", t.Edit, report, &next))
+	if err := s.keepReport(ctx, t, head, "", t.Edit, report, &next); err != nil {
+		return ignoreTakenOver(err)
+	}
+	for _, why := range kept {
+		if strings.HasSuffix(why, underWay) { // it may go soon
+			return s.DB.Write(ctx, func(tx *store.Tx) error {
+				return s.Queue.Insert(ctx, tx, jobSet, setArgs{name}, queue.InsertOptions{Unique: name, RunAt: s.Now().Add(time.Minute)})
+			})
+		}
+	}
+	return nil
 }
+
+// underWay ends why a stack stays that may go soon.
+const underWay = "a run of it is under way"
 
 func mayParse(text string) ref.Entity {
 	r, err := ref.Parse(text, "stack", ref.DefaultNamespace)
@@ -266,6 +279,24 @@ func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []st
 	return head, found, err
 }
 
+// goneFrom tells whether a stack of a set has no folder at a commit: there is nothing to plan, and the set says what becomes of it.
+func (s *Service) goneFrom(ctx context.Context, stack Stack, commit string) (bool, error) {
+	n := 0
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_set_members WHERE stack = $1", stack.Ref.String()).Scan(&n)
+	})
+	if err != nil || n == 0 {
+		return false, fault.Wrap(err, "find the set of %s", stack.Ref)
+	}
+	files, err := s.Repositories.Glob(ctx, stack.Repository, commit, literal(stack.Path)+"/*")
+	return err == nil && len(files) == 0, fault.Wrap(err, "list %s", stack.Path)
+}
+
+// literal writes a path as a pattern that matches it alone.
+func literal(folder string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(folder)
+}
+
 // stay gives the stacks of a set that are not named any more and are not taken away, and why.
 func (s *Service) stay(ctx context.Context, t Set, members []member, now map[string]string, found []string) (map[ref.Entity]string, error) {
 	kept := map[ref.Entity]string{}
@@ -320,7 +351,7 @@ func (s *Service) holds(ctx context.Context, tx *store.Tx, stack Stack) (string,
 	}
 	open, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: stack.Ref.String(), Open: true, Limit: 1})
 	if err != nil || len(open.Runs) > 0 {
-		return "a run of it is under way", err
+		return underWay, err
 	}
 	return "", nil
 }
