@@ -58,7 +58,12 @@ export function Stacks({ path, head }: { path: ProposalPath; head: string }) {
 function RunLink({ of }: { of: ProposalStack }) {
   if (!of.run) return null;
   return (
-    <Anchor component={Link} to={`/runs/${of.run}`} size="sm" aria-label={`${of.applied ? 'Run' : 'Plan'} of ${of.stack}`}>
+    <Anchor
+      component={Link}
+      to={`/runs/${of.run}`}
+      size="sm"
+      aria-label={`${of.applied ? 'Run' : 'Plan'} of ${of.stack}`}
+    >
       {of.applied ? 'run' : 'plan'}
     </Anchor>
   );

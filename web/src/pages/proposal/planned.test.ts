@@ -35,7 +35,8 @@ describe('the proposal of a run', () => {
 
 describe('what the platform says at a forge', () => {
   it('reads without HTML', () => {
-    const text = 'Plans\n\n<details><summary>net: 1 to create</summary>\n\nmore\n\n</details>\n\n<!-- roadbed speaks: http://x -->';
+    const text =
+      'Plans\n\n<details><summary>net: 1 to create</summary>\n\nmore\n\n</details>\n\n<!-- roadbed speaks: http://x -->';
     expect(unfolded(text)).toBe('Plans\n\n**net: 1 to create**\n\nmore');
     expect(unfolded('<details>of somebody else')).toBe('<details>of somebody else');
   });
