@@ -34,7 +34,7 @@ var (
 	inline   = regexp.MustCompile("`([^`]+)`")
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	others   = regexp.MustCompile(`^\s*(podman|docker|helm|kubectl)\s`)
-	call     = regexp.MustCompile(`(?:^|[\s/(])roadbed((?:\s+\S+)+)`)
+	call     = regexp.MustCompile(`(?:^|[\s(]|[\w.]/)roadbed((?:\s+\S+)+)`) // not `/roadbed help`, which is a comment of a proposal
 	flagOnly = regexp.MustCompile(`^--([a-z][a-z-]*)`)
 	target   = regexp.MustCompile(`(?:^|\s)make ([a-z][a-z -]*)`)
 	rule     = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)

@@ -31,7 +31,7 @@ func TestToolsAreLent(t *testing.T) {
 		{"go", "kept", "", ""},
 		{"engine:tofu@1.9.0", "lent", "fetched", ""},
 		{"engine:tofu@2.0.0", "", "", "there is no network"},
-		{"cobol", "", "", "has no tool cobol; it has: go"},
+		{"cobol", "", "", "has no tool cobol; install it"},
 	} {
 		spec := execute.Spec{Env: map[string]string{}}
 		var log strings.Builder
