@@ -52,6 +52,14 @@ func TestTheCommandLineOfAdministrators(t *testing.T) {
 	want(admin, "machine delete robot", 0, "")
 	want(robot, "whoami", 3, "")
 
+	want(alice, "oidc rotate", 3, "space:admin")
+	want(alice, "oidc keys", 3, "space:admin")
+	want(admin, "oidc keys", 0, "roadbed oidc rotate")
+	want(admin, "oidc rotate", 0, "")
+	want(admin, "oidc rotate", 0, "")
+	want(admin, "oidc keys", 0, "signs")
+	want(admin, "oidc keys", 0, "shown until")
+
 	link := func() string {
 		made, err := client.Post[client.SignInLink](t.Context(), client.New(server.URL, alice), "/signin-links", map[string]string{"user": "user:default/alice"})
 		if err != nil {

@@ -47,6 +47,21 @@ func TestStacksRunInContainers(t *testing.T) {
 			}
 		}
 
+		// A step of a workflow is in the image of its template.
+		flow, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "IMAGE", named)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, flow.ID, ended), "succeeded", "")
+		refused, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "IMAGE", "evil.test/x:1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused = until(t, g.admin, refused.ID, ended)
+		if len(refused.Steps) == 0 || !strings.Contains(g.log(refused.ID, refused.Steps[0].Key), "evil.test/x:1 is not among those") {
+			t.Errorf("a workflow in an image that is not allowed is %+v", refused)
+		}
+
 		// A repository names an image too; one that is not allowed is refused with a word, wherever it stands.
 		if err := g.try("alice", stackDocument("net", "  image: evil.test/x:1\n")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "evil.test/x:1 is not among those") {
 			t.Errorf("an image that is not allowed: %v", err)
@@ -58,6 +73,15 @@ func TestStacksRunInContainers(t *testing.T) {
 		g.wantRun(g.rests(g.stackRun("other", commit)), "unconfirmed", "1 to create")
 	})
 }
+
+const inImages = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: image-}
+spec:
+  entrypoint: main
+  templates:
+  - {name: main, container: {image: "IMAGE", command: [sh, -c, 'test "$FROM_IMAGE" = yes && of-image']}}
+`
 
 // TestProcessesRefuseImages says how a server without containers treats those who ask for an image.
 func TestProcessesRefuseImages(t *testing.T) {
