@@ -208,7 +208,9 @@ it('reads the outcome of a golden path, and lets no link run a script', () => {
 describe('the engine of a run', () => {
   const step = (group: string, outputs?: Record<string, string>) => ({ group, outputs }) as Step;
   it('is what its steps have told', () => {
-    expect(engineOf([step('plan', { alone: 'yes', engine: 'OpenTofu v1.12.6' }), step('apply')])).toBe('OpenTofu v1.12.6');
+    expect(engineOf([step('plan', { alone: 'yes', engine: 'OpenTofu v1.12.6' }), step('apply')])).toBe(
+      'OpenTofu v1.12.6',
+    );
   });
   it('is none where no step has one', () => {
     expect(engineOf([step('plan'), step('build', { engine: 'steam' })])).toBeUndefined();
