@@ -161,7 +161,7 @@ func (c *Cache) client() *http.Client {
 		t = &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connecting}).DialContext}
 	}
 	if t.TLSClientConfig == nil {
-		t.TLSClientConfig = &tls.Config{}
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	t.TLSClientConfig.MinVersion = max(t.TLSClientConfig.MinVersion, tls.VersionTLS12)
 	t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connecting, answering

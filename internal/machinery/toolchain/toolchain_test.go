@@ -2,7 +2,6 @@ package toolchain_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -234,10 +233,10 @@ func TestWhoDownloadsNothingSaysWhy(t *testing.T) {
 	} {
 		x.options.Dir = t.TempDir()
 		c := toolchain.New(x.options)
-		if _, err := c.Get(context.Background(), x.name, "1.9.0", io.Discard); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), x.want) {
+		if _, err := c.Get(t.Context(), x.name, "1.9.0", io.Discard); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v", x.name, err)
 		}
-		if _, err := c.Resolve(context.Background(), x.name, wanted(t, "1.9.0")); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), x.want) {
+		if _, err := c.Resolve(t.Context(), x.name, wanted(t, "1.9.0")); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	}

@@ -167,7 +167,11 @@ func (s *Site) opentofu(t testing.TB, versions []string) {
 	front := httptest.NewServer(mirror)
 	defer front.Close()
 	take := func(path string) []byte {
-		answer, err := http.Get(front.URL + "/" + path) //nolint:noctx // it is in this process
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := front.Client().Do(q)
 		if err != nil {
 			t.Fatal(err)
 		}
