@@ -65,8 +65,8 @@ type Call struct {
 
 // Bounds of what is kept. A parser of expressions calls itself for what is nested, so that what it is given is short.
 const (
-	mostParsed   = 256 << 10 // bytes of a file
-	mostLooked   = 8 << 20   // bytes of all files together
+	mostParsed   = 128 << 10 // bytes of a file
+	mostLooked   = 2 << 20   // bytes of all files together
 	mostNesting  = 200
 	mostReadme   = 128 << 10 // bytes
 	mostItems    = 500       // of each kind, in a folder
@@ -136,7 +136,8 @@ func configuredFolders(texts map[string][]byte) []string {
 	return sortedKeys(folders)
 }
 
-// nesting gives how deep brackets are nested, those in texts and comments too.
+// nesting gives how deep brackets are nested, those in texts and comments too. Many of what else has a parser call itself, or
+// read on to the end, count as deep.
 func nesting(src []byte) (most int) {
 	depth := 0
 	for _, b := range src {
@@ -148,7 +149,8 @@ func nesting(src []byte) (most int) {
 			depth = max(depth-1, 0)
 		}
 	}
-	return max(most, bytes.Count(src, []byte("%{"))/10, bytes.Count(src, []byte("?"))/10)
+	const each = 10
+	return max(most, bytes.Count(src, []byte("%{"))/each, bytes.Count(src, []byte("?"))/each, bytes.Count(src, []byte("<<"))/each)
 }
 
 func (c *Content) warn(text string) {
