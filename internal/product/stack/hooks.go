@@ -274,17 +274,16 @@ func (g Given) tooMuch() error {
 	return nil
 }
 
-// end moves a run to its end. Before that the hooks afterRun run once for each round, whatever the outcome; that they
+// end moves a run to its end. Before that the hooks afterRun run, once for each end, whatever the outcome; that they
 // fail is told, and changes nothing. What ends without a worker, by a person who discards or cancels, has no such hooks.
 func end(v *run.View, in Input, state, why string) error {
 	if len(in.Given.Hooks[atAfterRun]) == 0 {
 		return v.To(state, why)
 	}
-	n := max(round(v), 1)
-	step := v.Step(stepKey("after", n))
+	step, n := lastAfter(v)
 	switch {
-	case step == nil:
-		v.Add(afterStep(v.Run, in, state, n))
+	case step == nil || goneOn(v, step):
+		v.Add(afterStep(v.Run, in, state, n+1))
 		return nil
 	case !step.State.Done():
 		return nil
@@ -292,6 +291,21 @@ func end(v *run.View, in Input, state, why string) error {
 		v.Warn("after the run: " + reason(step))
 	}
 	return v.To(state, why)
+}
+
+// lastAfter gives the newest step with hooks of an end, and how many there are.
+func lastAfter(v *run.View) (last *run.Step, n int) {
+	for step := v.Step("after"); step != nil; step = v.Step(stepKey("after", n+1)) {
+		last, n = step, n+1
+	}
+	return last, n
+}
+
+// goneOn tells whether a run has done something since a step of it ended, as after a retry.
+func goneOn(v *run.View, since *run.Step) bool {
+	return since.State.Done() && slices.ContainsFunc(v.Steps, func(s *run.Step) bool {
+		return s.Position > since.Position || s.Ended.After(since.Ended)
+	})
 }
 
 // afterScript needs no engine.

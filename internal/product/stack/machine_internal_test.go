@@ -226,7 +226,7 @@ func (p *play) check() {
 		}
 	}
 	if ended := v.Run.State == finished || v.Run.State == failed; ended && len(p.in.Given.Hooks) > 0 && p.step("plan") != nil {
-		if after := p.step("after"); after == nil || !after.State.Done() || !strings.Contains(after.Job.Env["ROADBED_FINAL_STATE"], v.Run.State) {
+		if after, _ := lastAfter(v); after == nil || !after.State.Done() || goneOn(v, after) || !strings.Contains(after.Job.Env["ROADBED_FINAL_STATE"], v.Run.State) {
 			p.Fatalf("it is %s, and after it came %+v", v.Run.State, after)
 		}
 	}
