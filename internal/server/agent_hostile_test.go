@@ -239,6 +239,9 @@ func TestPoolsAreForTheirSpaces(t *testing.T) {
 			t.Errorf("a stack of the space above names a shared pool: %v", err)
 		}
 
+		if _, err := client.Post[client.Repository](ctx, g.admin, "/repositories", map[string]string{"namespace": "crew", "name": "below", "space": "cards"}); err != nil {
+			t.Fatal(err)
+		}
 		g.push("alice", "crew/below", map[string]string{"infra/main.tf": lightInfra})
 		r, err := client.Post[client.RunDetail](ctx, g.admin, "/stacks/default/below/runs", map[string]string{"type": "proposed"})
 		if err != nil {
