@@ -68,7 +68,7 @@ func New() *Finder {
 	for _, word := range []string{"sk_live_", "rk_live_"} {
 		add("Stripe key", word, `\b`+word+`([0-9a-zA-Z]{24,200})\b`, 3)
 	}
-	for _, word := range []string{"rbt_", "rbw_", "rbs_", "rbl_"} {
+	for _, word := range []string{"rbt_", "rbw_", "rbs_", "rbl_", "rba_"} {
 		add("Roadbed token", word, `\b`+word+`([0-9A-Za-z]{43})\b`, 3.5)
 	}
 	for _, word := range []string{"Bearer", "bearer"} {

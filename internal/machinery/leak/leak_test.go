@@ -46,6 +46,7 @@ func TestFind(t *testing.T) {
 		"a webhook of Slack":     {"https://hooks.slack.com/services/T0ABCDEFG/B0ABCDEFG/" + random(24, letters), "Slack webhook"},
 		"a token of npm":         {"//registry.example/:_authToken=npm_" + random(36, letters), "npm token"},
 		"a token of ours":        {"ROADBED_TOKEN=rbt_" + random(43, letters), "Roadbed token"},
+		"a token of an agent":    {"token: rba_" + random(43, letters), "Roadbed token"},
 		"a password":             {`DB_PASSWORD = "` + random(32, letters) + `"`, "secret value"},
 		"a secret in YAML":       {`  client-secret: '` + random(40, letters) + `'`, "secret value"},
 		"a JSON web token":       {"curl -H 'Authorization: Bearer eyJ" + random(30, letters) + ".eyJ" + random(60, letters) + "." + random(43, letters) + "'", "JSON web token"},
