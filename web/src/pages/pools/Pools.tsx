@@ -44,11 +44,7 @@ export function Pools() {
                     size="sm"
                     fw={500}
                     renderRoot={(props) => (
-                      <Link
-                        to="/pools/$namespace/$name"
-                        params={{ namespace: p.namespace, name: p.name }}
-                        {...props}
-                      />
+                      <Link to="/pools/$namespace/$name" params={{ namespace: p.namespace, name: p.name }} {...props} />
                     )}
                   >
                     {p.namespace === 'default' ? p.name : `${p.namespace}/${p.name}`}

@@ -22,7 +22,9 @@ export function agentState(a: Pick<Agent, 'state'>): { state: string; said: stri
 /** The command that connects an agent, for a server at an address. */
 export function command(server: string): string {
   const clear =
-    server.startsWith('http://') && !/^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$)/.test(server) ? ' --in-clear' : '';
+    server.startsWith('http://') && !/^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$)/.test(server)
+      ? ' --in-clear'
+      : '';
   return `roadbed agent --server ${server} --token-file agent.token --dir ./roadbed-agent${clear}`;
 }
 

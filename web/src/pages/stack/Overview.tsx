@@ -31,7 +31,10 @@ export function Overview({ stack }: { stack: Stack }) {
               ['Drift', <Drift key="drift" stack={stack} />],
               ['Next by schedule', stack.next ? <Moment key="next" at={stack.next} /> : 'nothing'],
               ['Space', stack.space],
-              ['Runs on', stack.workerPool ? <RefLink key="pool" to={`workerpool:${stack.workerPool}`} /> : 'the server'],
+              [
+                'Runs on',
+                stack.workerPool ? <RefLink key="pool" to={`workerpool:${stack.workerPool}`} /> : 'the server',
+              ],
             ]}
           />
         ) : (
