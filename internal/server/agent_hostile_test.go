@@ -182,8 +182,20 @@ func TestAnAgentReachesNothingButWhatItHolds(t *testing.T) {
 			t.Errorf("the token of a step that has ended is taken: %d", status)
 		}
 
+		waits := make(chan error, 1)
+		go func() {
+			l, err := other.Lease(ctx, "", "", worker.KindCommand, 8*time.Second)
+			if l != nil {
+				err = fault.Errorf(fault.Internal, "the step %s is given out", l.Step)
+			}
+			waits <- err
+		}()
 		if err := g.admin.Do(ctx, http.MethodDelete, "/pools/default/us/tokens/"+us.ID, nil, nil, nil); err != nil {
 			t.Fatal(err)
+		}
+		g.stack("late", lightInfra, "  workerPool: us\n")
+		if err := <-waits; err != nil && !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("what waits while its token is revoked: %v", err)
 		}
 		for what, do := range map[string]func() error{
 			"says hello": func() error { _, err := other.Greet(ctx, false); return err },

@@ -19,7 +19,7 @@ type Welcome struct {
 // Greet notes that an agent is there. What an earlier life of it held is given back. Unauthenticated for a token that is
 // not good; Conflict while another agent of the pool has the name.
 func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome, error) {
-	p, err := s.authenticate(ctx, secret)
+	p, _, err := s.authenticate(ctx, secret)
 	if err != nil {
 		return Welcome{}, err
 	}
@@ -57,10 +57,10 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 	return Welcome{Pool: p.Name, Drained: p.Drained || a.Drained}, nil
 }
 
-// Hub gives what an agent works by, once its token has been looked at: Unauthenticated when that is not good, Conflict
-// when the process that asks is not the one that has greeted last, NotFound of kind Stale when it has never greeted.
+// Hub gives what an agent works by, once its token has been looked at: Unauthenticated when that is not good, Stale when
+// the process that asks has never greeted, or another one has since.
 func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, life string) (*run.AgentHub, error) {
-	p, err := s.authenticate(ctx, secret)
+	p, token, err := s.authenticate(ctx, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +79,18 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
 	}
 	return s.Runs.AgentHub(archives, run.Agent{
 		Worker: worker(p.Name, name), Pool: p.Name,
-		Serves: func(space string) bool {
-			served, err := s.serves(ctx, p, space)
-			return err == nil && served
+		Serves: func(ctx context.Context, tx *store.Tx, space string) (bool, error) {
+			now, err := byName(ctx, tx, p.Name)
+			if err != nil {
+				return false, err
+			}
+			return s.serves(ctx, now, space)
 		},
-		Admits: func(ctx context.Context, tx *store.Tx) (bool, error) {
+		Admits: func(ctx context.Context, tx *store.Tx) (bool, error) { // as it is now: the request may have waited for a while
 			n := 0
-			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pool_agents a JOIN pools p ON p.name = a.pool
- WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND p.drained = 0`, p.Name, name, life).Scan(&n)
+			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pool_agents a JOIN pools p ON p.name = a.pool JOIN pool_tokens t ON t.pool = a.pool
+ WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND p.drained = 0
+ AND t.id = $4 AND t.revoked = 0 AND (t.expires = 0 OR t.expires > $5)`, p.Name, name, life, token, store.Micros(s.Now())).Scan(&n)
 			return n > 0, err
 		},
 	}), nil
@@ -94,13 +98,13 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
 
 // Known fails with Unauthenticated for what is no good token of a pool.
 func (s *Service) Known(ctx context.Context, secret string) (pool string, err error) {
-	p, err := s.authenticate(ctx, secret)
+	p, _, err := s.authenticate(ctx, secret)
 	return p.Name, err
 }
 
 // Bye notes that an agent has ended: what it still held is given to others.
 func (s *Service) Bye(ctx context.Context, secret, name, life string) error {
-	p, err := s.authenticate(ctx, secret)
+	p, _, err := s.authenticate(ctx, secret)
 	if err != nil {
 		return err
 	}

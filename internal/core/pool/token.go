@@ -123,12 +123,12 @@ func (s *Service) RevokeToken(ctx context.Context, pool, id string) error {
 	return fault.Wrap(err, "revoke a token of worker pool %s", pool)
 }
 
-// authenticate gives the pool that a token is of. Anything else than one that is good now is Unauthenticated.
-func (s *Service) authenticate(ctx context.Context, secret string) (Pool, error) {
+// authenticate gives the pool that a token is of, and its id. Anything else than one that is good now is Unauthenticated.
+func (s *Service) authenticate(ctx context.Context, secret string) (Pool, string, error) {
 	wrong := fault.Errorf(fault.Unauthenticated, "this is no token of a worker pool; make one with `roadbed pool token create POOL NAME`")
 	lookup, hash, ok := identity.ReadProof(secret, tokenPrefix)
 	if !ok {
-		return Pool{}, wrong
+		return Pool{}, "", wrong
 	}
 	var t Token
 	var p Pool
@@ -142,16 +142,16 @@ func (s *Service) authenticate(ctx context.Context, secret string) (Pool, error)
 	now := s.Now()
 	switch {
 	case fault.Is(err, fault.NotFound) || err == nil && !identity.SameProof(t.hash, hash):
-		return Pool{}, wrong
+		return Pool{}, "", wrong
 	case err != nil:
-		return Pool{}, fault.Wrap(err, "authenticate an agent")
+		return Pool{}, "", fault.Wrap(err, "authenticate an agent")
 	case !t.Revoked.IsZero():
-		return Pool{}, fault.Errorf(fault.Unauthenticated, "the token %q of worker pool %s was revoked; give the agent another one", t.Name, p.Name)
+		return Pool{}, "", fault.Errorf(fault.Unauthenticated, "the token %q of worker pool %s was revoked; give the agent another one", t.Name, p.Name)
 	case !t.Expires.IsZero() && !now.Before(t.Expires):
-		return Pool{}, fault.Errorf(fault.Unauthenticated, "the token %q of worker pool %s expired on %s; give the agent another one", t.Name, p.Name, t.Expires.UTC().Format(time.RFC3339))
+		return Pool{}, "", fault.Errorf(fault.Unauthenticated, "the token %q of worker pool %s expired on %s; give the agent another one", t.Name, p.Name, t.Expires.UTC().Format(time.RFC3339))
 	}
 	s.mu.Lock()
 	s.used[t.ID] = now
 	s.mu.Unlock()
-	return p, nil
+	return p, t.ID, nil
 }

@@ -16,8 +16,8 @@ import (
 type Agent struct {
 	Worker string // as steps name it; it holds a slash, which the name of no server does
 	Pool   string
-	// Serves tells whether steps of a space may be given to the pool.
-	Serves func(space string) bool
+	// Serves tells, in the transaction of a lease, whether steps of a space may be given to the pool.
+	Serves func(ctx context.Context, tx *store.Tx, space string) (bool, error)
 	// Admits tells, in the transaction of a lease, whether the agent is to be given anything now.
 	Admits func(ctx context.Context, tx *store.Tx) (bool, error)
 }
@@ -177,9 +177,12 @@ func (h *hub) admits(ctx context.Context, tx *store.Tx) (bool, error) {
 	return h.agent.Admits(ctx, tx)
 }
 
-func (h *hub) serves(space string) error {
-	if h.agent == nil || h.agent.Serves(space) {
+func (h *hub) serves(ctx context.Context, tx *store.Tx, space string) error {
+	if h.agent == nil {
 		return nil
+	}
+	if served, err := h.agent.Serves(ctx, tx, space); err != nil || served {
+		return err
 	}
 	return fault.Errorf(fault.Denied, "the worker pool %s does not serve the space %s any more; name another one, or have an administrator share it", h.agent.Pool, space)
 }

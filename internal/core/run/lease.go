@@ -156,8 +156,10 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.serves(r.Space); err != nil {
+	if err := h.serves(ctx, tx, r.Space); fault.Is(err, fault.Denied) {
 		return nil, breaks(step, err)
+	} else if err != nil {
+		return nil, err
 	}
 	now := h.Now()
 	l, err := h.fill(ctx, tx, step, r.Space, cmp.Or(h.asked, ref.NewID(ref.Lease, now)), now)
