@@ -102,7 +102,7 @@ func (s *Store) unpack(ctx context.Context, p Package, archive, h1 string) error
 	if err != nil {
 		return err
 	}
-	defer func() { _ = z.Close() }() // it was only read
+	defer func() { _ = z.Close() }()                 // it was only read
 	if err := sound(&z.Reader, p.Type); err != nil { // the file may be another by now
 		return err
 	}
