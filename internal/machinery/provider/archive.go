@@ -53,7 +53,7 @@ func examine(file, kind string) (h1 string, err error) {
 	if err != nil {
 		return "", fault.Errorf(fault.Invalid, "it is no zip archive: %w", err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }() // it was only read
 	if err := sound(&z.Reader, kind); err != nil {
 		return "", err
 	}
@@ -102,7 +102,7 @@ func (s *Store) unpack(ctx context.Context, p Package, archive, h1 string) error
 	if err != nil {
 		return err
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()                 // it was only read
 	if err := sound(&z.Reader, p.Type); err != nil { // the file may be another by now
 		return err
 	}

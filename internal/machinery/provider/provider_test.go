@@ -238,9 +238,9 @@ func TestArchivesThatAreNone(t *testing.T) {
 		}
 		return out.Bytes()
 	}
-	many := make([]string, 10_001)
-	for i := range many {
-		many[i] = "f" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + time.Duration(i).String()
+	many := []string{"terraform-provider-thing"}
+	for i := range 10_001 {
+		many = append(many, time.Duration(i).String())
 	}
 	thing := provider.Package{Name: name(t, host+"/acme/thing"), Version: "1.0.0", Platform: provider.Here()}
 	for what, c := range map[string]struct {
@@ -252,7 +252,7 @@ func TestArchivesThatAreNone(t *testing.T) {
 		"out of it":    {made("terraform-provider-thing", "../x"), fault.Invalid},
 		"absolute":     {made("terraform-provider-thing", "/etc/x"), fault.Invalid},
 		"a link":       {link(), fault.Invalid},
-		"too many":     {made(append(many, "terraform-provider-thing")...), fault.TooLarge},
+		"too many":     {made(many...), fault.TooLarge},
 		"half of it":   {made("terraform-provider-thing")[:40], fault.Invalid},
 		"with a slash": {made("terraform-provider-thing", "a//b"), fault.Invalid},
 	} {

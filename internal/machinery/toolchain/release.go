@@ -350,7 +350,7 @@ func programOf(archive []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the archive has no %s: %w", name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	program, err := io.ReadAll(io.LimitReader(f, mostProgram+1))
 	switch {
 	case err != nil:

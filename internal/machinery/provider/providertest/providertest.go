@@ -218,7 +218,7 @@ func (r *Registry) give(w http.ResponseWriter, name string) {
 		data = bytes.Clone(data)
 		data[len(data)/2] ^= 1
 	}
-	_, _ = w.Write(data)
+	_, _ = w.Write(data) //nolint:gosec // archives and lists that the test has made, for engines
 }
 
 func (r *Registry) sign(data []byte) []byte {
