@@ -2614,6 +2614,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/prioritize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a run go before others in its queues
+         * @description Permission: run:prioritize.
+         */
+        post: operations["prioritizeRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a tracked run at the commit of a preview
+         * @description Permission: run:read and stack:apply.
+         */
+        post: operations["promoteRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/reject": {
         parameters: {
             query?: never;
@@ -2628,6 +2668,26 @@ export interface paths {
          * @description Permission: run:confirm.
          */
         post: operations["rejectRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/replan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan anew, for resources that are chosen of the plan
+         * @description Permission: run:confirm, and stack:apply, or stack:destroy for a run that destroys.
+         */
+        post: operations["replanRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3114,6 +3174,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stack-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stack sets, by reference
+         * @description Permission: stack:read; others are left out.
+         */
+        get: operations["listStackSets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stack-sets/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One stack set, and what its newest look came to
+         * @description Permission: stack:read.
+         */
+        get: operations["getStackSet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks": {
         parameters: {
             query?: never;
@@ -3232,6 +3332,26 @@ export interface paths {
          * @description Permission: stack:state in the spaces of both stacks.
          */
         post: operations["moveResources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stacks/{namespace}/{name}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs of a stack that are under way, in the order in which they go on
+         * @description Permission: stack:read and run:read.
+         */
+        get: operations["listStackQueue"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4163,6 +4283,23 @@ export interface components {
              * @example autoattach:eu
              */
             why: string;
+        };
+        CostPart: {
+            /** Format: double */
+            after: number;
+            /** Format: double */
+            before: number;
+            name: string;
+            /**
+             * Format: double
+             * @description Of one unit.
+             */
+            price: number;
+            /** Format: double */
+            quantity: number;
+            /** Format: double */
+            quantityBefore: number;
+            unit?: string;
         };
         CreateMachineInputBody: {
             description?: string;
@@ -5344,6 +5481,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListQueuedRun: {
+            items: components["schemas"]["QueuedRun"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListRadar: {
             items: components["schemas"]["Radar"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -5396,6 +5538,11 @@ export interface components {
         };
         ListStack: {
             items: components["schemas"]["Stack"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
+        ListStackSet: {
+            items: components["schemas"]["StackSet"][] | null;
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
@@ -5841,6 +5988,8 @@ export interface components {
         };
         Plan: {
             changes: components["schemas"]["PlanChange"][] | null;
+            /** @description Absent where no price list counts, and the pool has no infracost. */
+            cost?: components["schemas"]["PlanCost"];
             outputs: components["schemas"]["PlanChange"][] | null;
             summary: components["schemas"]["Summary"];
         };
@@ -5859,6 +6008,37 @@ export interface components {
             /** @description Some value was taken out. */
             sensitive?: boolean;
             type?: string;
+        };
+        PlanCost: {
+            /** Format: double */
+            after: number;
+            /**
+             * Format: double
+             * @description In a month.
+             */
+            before: number;
+            /** @example EUR */
+            currency: string;
+            /** Format: double */
+            delta: number;
+            /** @description Price lists, the nearest first. */
+            lists?: string[] | null;
+            /** @description What could not be told. */
+            notes?: string[] | null;
+            /**
+             * Format: int64
+             * @description Resources.
+             */
+            priced: number;
+            /** @description That cost something before or after. */
+            resources: components["schemas"]["ResourceCost"][] | null;
+            /** @enum {string} */
+            source: "prices" | "infracost";
+            /**
+             * Format: int64
+             * @description Resources of which no price speaks.
+             */
+            unpriced: number;
         };
         Policy: {
             description: string;
@@ -5940,6 +6120,10 @@ export interface components {
             entity?: string;
             /** @description Where it would be; the root space when left out. */
             space?: string;
+        };
+        PrioritizeInputBody: {
+            /** @description Take the priority back. */
+            off?: boolean;
         };
         ProposalCheck: {
             description?: string;
@@ -6247,6 +6431,13 @@ export interface components {
             id: string;
             title?: string;
         };
+        QueuedRun: {
+            /** @description It holds the stack. */
+            holds: boolean;
+            run: components["schemas"]["Run"];
+            /** @description Absent when it goes on, or waits for a person. */
+            wait?: components["schemas"]["RunWait"];
+        };
         Radar: {
             description?: string;
             entries: components["schemas"]["RadarEntry"][] | null;
@@ -6351,6 +6542,13 @@ export interface components {
             documents: string;
             /** @description Of a new source; empty for the root space. */
             space?: string;
+        };
+        Replan: {
+            note?: string;
+            /** @description Are made anew: addresses of resources. */
+            replace?: string[] | null;
+            /** @description Only these, with what they need: addresses of resources, or of modules. */
+            targets?: string[] | null;
         };
         Replay: {
             changed: components["schemas"]["ReplayChange"][] | null;
@@ -6487,6 +6685,16 @@ export interface components {
             stack: string;
             type: string;
         };
+        ResourceCost: {
+            address: string;
+            /** Format: double */
+            after: number;
+            /** Format: double */
+            before: number;
+            /** Format: double */
+            delta: number;
+            parts?: components["schemas"]["CostPart"][] | null;
+        };
         Review: {
             actor: components["schemas"]["Actor"];
             id: string;
@@ -6540,7 +6748,7 @@ export interface components {
         };
         Run: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -6554,6 +6762,8 @@ export interface components {
             /** @example stack */
             kind: string;
             output?: unknown;
+            /** @description It goes before others in its queues. */
+            prioritized?: boolean;
             /** @description Why it is in that state, for people. */
             reason?: string;
             /** @description Other entities it touches. */
@@ -6581,7 +6791,7 @@ export interface components {
         };
         RunDetail: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize. */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -6596,6 +6806,8 @@ export interface components {
             /** @example stack */
             kind: string;
             output?: unknown;
+            /** @description It goes before others in its queues. */
+            prioritized?: boolean;
             /** @description Why it is in that state, for people. */
             reason?: string;
             /** @description Other entities it touches. */
@@ -6619,6 +6831,8 @@ export interface components {
             updated: string;
             /** Format: int64 */
             version: number;
+            /** @description Of a stack's run: what it waits for, unless that is a person. */
+            wait?: components["schemas"]["RunWait"];
             /** @description For a person's review. */
             waiting: boolean;
             warnings?: string[] | null;
@@ -6627,6 +6841,26 @@ export interface components {
             commit?: string;
             ref?: string;
             repository: string;
+        };
+        RunWait: {
+            /** @description Run that holds the stack, or goes right before it. */
+            behind?: string;
+            /**
+             * @description The stack's lock, that of its state, runs of other stacks, or a worker.
+             * @enum {string}
+             */
+            for: "lock" | "state" | "runs" | "worker";
+            /**
+             * Format: int64
+             * @description In its queue, from 1.
+             */
+            position?: number;
+            /**
+             * Format: int64
+             * @description How many are in the queue; of a worker, up to it.
+             */
+            queued?: number;
+            reason: string;
         };
         Scorecard: {
             /** @description There are more groups below the team than are counted. */
@@ -6980,6 +7214,11 @@ export interface components {
             next?: string;
             owner: string;
             path: string;
+            /**
+             * Format: int64
+             * @description Runs that wait for the stack, or for a worker.
+             */
+            queued?: number;
             /** @example stack:default/shop-infra */
             ref: string;
             repository: string;
@@ -7032,6 +7271,51 @@ export interface components {
             /** @example TF_VAR_vpc_id */
             as: string;
             output: string;
+        };
+        StackSet: {
+            branch: string;
+            folders: string[] | null;
+            /**
+             * Format: int64
+             * @description Stacks that would go, but are more than may go at once.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Stacks whose folder is gone.
+             */
+            kept: number;
+            /** Format: date-time */
+            looked?: string;
+            /** @description Why nothing could be looked at, or what is held back. */
+            message?: string;
+            name: string;
+            namespace: string;
+            /** @description At most 50. */
+            problems: string[] | null;
+            /** @example stackset:default/mono */
+            ref: string;
+            /**
+             * @description What becomes of a stack whose folder is gone; one whose state holds something stays.
+             * @enum {string}
+             */
+            removed: "keep" | "delete";
+            repository: string;
+            /** @description Commit that was looked at last. */
+            seen?: string;
+            space: string;
+            /** Format: int64 */
+            stacks: number;
+            /**
+             * Format: int64
+             * @description How long the newest look took, in milliseconds.
+             */
+            took: number;
+            /**
+             * Format: int64
+             * @description Folders that could not become a stack.
+             */
+            wrong: number;
         };
         Standing: {
             description?: string;
@@ -19584,6 +19868,188 @@ export interface operations {
             };
         };
     };
+    prioritizeRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrioritizeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    promoteRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     rejectRun: {
         parameters: {
             query?: never;
@@ -19601,6 +20067,110 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ReviewInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    replanRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The etag that it must have now, or * for any; otherwise the answer is 412. */
+                "If-Match"?: string;
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replan"];
             };
         };
         responses: {
@@ -22068,6 +22638,144 @@ export interface operations {
             };
         };
     };
+    listStackSets: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStackSet"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    getStackSet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackSet"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
     listStacks: {
         parameters: {
             query?: {
@@ -22075,6 +22783,17 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
+                /** @description Each of its words is in the reference, the repository or the folder. */
+                text?: string;
+                space?: string;
+                /** @description Of the newest run that is no preview, with commas for several; none for stacks that never ran. */
+                state?: string;
+                /** @description Only those that differ from what was applied. */
+                drifted?: boolean;
+                /** @description Only those with runs that wait. */
+                queued?: boolean;
+                /** @description Only those of a StackSet: NAMESPACE/NAME. */
+                set?: string;
             };
             header?: never;
             path?: never;
@@ -22600,6 +23319,79 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listStackQueue: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListQueuedRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
