@@ -43,6 +43,13 @@ func (s *Service) Promote(ctx context.Context, runID string) (run.Run, error) {
 	if err := s.mayRead(ctx, stack); err != nil {
 		return run.Run{}, err
 	}
+	var open *run.Run
+	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		open, err = s.promotion(ctx, tx, stack, runID)
+		return err
+	}); err != nil || open != nil {
+		return orNone(open), err
+	}
 	commit, err := s.commit(ctx, stack, Tracked, r.Source.Commit)
 	if err != nil {
 		return run.Run{}, err
@@ -64,16 +71,9 @@ func (s *Service) Promote(ctx context.Context, runID string) (run.Run, error) {
 		if err != nil {
 			return err
 		}
-		open, err := s.openOf(ctx, tx, stack.Ref.String(), Tracked)
-		if err != nil {
+		if open, err := s.promotion(ctx, tx, stack, runID); err != nil || open != nil {
+			made = orNone(open)
 			return err
-		}
-		for _, other := range open {
-			var in Input
-			if json.Unmarshal(other.Input, &in) == nil && in.Promotes == runID {
-				made = other
-				return nil
-			}
 		}
 		tracked, err := s.trackedCommit(ctx, tx, now)
 		if err != nil {
@@ -86,6 +86,28 @@ func (s *Service) Promote(ctx context.Context, runID string) (run.Run, error) {
 		return err
 	})
 	return made, err
+}
+
+// promotion gives the run under way that was promoted from another; nil for none.
+func (s *Service) promotion(ctx context.Context, tx *store.Tx, stack Stack, runID string) (*run.Run, error) {
+	open, err := s.openOf(ctx, tx, stack.Ref.String(), Tracked)
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		var in Input
+		if json.Unmarshal(open[i].Input, &in) == nil && in.Promotes == runID {
+			return &open[i], nil
+		}
+	}
+	return nil, nil
+}
+
+func orNone(r *run.Run) run.Run {
+	if r == nil {
+		return run.Run{}
+	}
+	return *r
 }
 
 // newer holds a commit to being newer than what a stack has tracked, which it gives.
