@@ -144,7 +144,7 @@ func tellContainers(ctx context.Context, out io.Writer, o Options) {
 		defer os.RemoveAll(dir)
 		var executor *container.Executor
 		if executor, err = container.New(ctx, o.containers(dir, nil)); err == nil {
-			defer executor.Close()
+			defer func() { _ = executor.Close() }()
 			fmt.Fprintf(out, "containers   %s\n", executor.Engine())
 			for _, missing := range executor.Capabilities().Missing {
 				fmt.Fprintf(out, "             %s\n", missing)

@@ -396,7 +396,7 @@ func TestModulesOfOtherSpacesAreNotSeen(t *testing.T) {
 		}
 		place("shop", "")
 		sees("no more", map[string]bool{"rita": true, "otto": true, "shop": true})
-		response, err := http.Get(g.url + link) //nolint:noctx // of a test
+		response, err := http.Get(g.url + link)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -433,7 +433,7 @@ func TestTheRegistryAnswersNobodyWithoutAToken(t *testing.T) {
 			"/v1/modules/" + url.PathEscape("../..") + "/a/b/versions":   http.StatusUnauthorized,
 			"/v1/modules/": http.StatusNotFound,
 		} {
-			response, err := http.Get(g.url + path) //nolint:noctx // of a test
+			response, err := http.Get(g.url + path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -448,7 +448,7 @@ func TestTheRegistryAnswersNobodyWithoutAToken(t *testing.T) {
 			}
 		}
 		var found map[string]any
-		response, err := http.Get(g.url + "/.well-known/terraform.json") //nolint:noctx // of a test
+		response, err := http.Get(g.url + "/.well-known/terraform.json")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -218,11 +218,11 @@ func TestAPlanIsMadeAnewForWhatSomebodyChooses(t *testing.T) {
 		if _, err := g.act("alice", next.ID, "confirm"); !fault.Is(err, fault.Denied) {
 			t.Errorf("alice confirms the rest: %v", err)
 		}
-		if r, err = replan("bob", next.ID, client.Replan{Replace: []string{"terraform_data.one"}}); err != nil {
+		if _, err = replan("bob", next.ID, client.Replan{Replace: []string{"terraform_data.one"}}); err != nil {
 			t.Fatal(err)
 		}
 		g.wantRun(g.rests(next.ID), "unconfirmed", "1 to create, 1 to replace")
-		if r, err = replan("admin", next.ID, client.Replan{Targets: []string{"terraform_data.two"}}); err != nil {
+		if _, err = replan("admin", next.ID, client.Replan{Targets: []string{"terraform_data.two"}}); err != nil {
 			t.Fatal(err)
 		}
 		g.wantRun(g.rests(next.ID), "unconfirmed", "1 to create; waits")

@@ -235,7 +235,7 @@ func (a *agent) openDoor() (socket string, close func(), err error) {
 	go func() { ended <- server.Serve(door) }()
 	return socket, func() {
 		_ = server.Close() // no step is left that it could serve
-		<-ended
+		<-ended            //nolint:errcheck // it was closed
 		_ = os.Remove(filepath.Dir(socket))
 	}, nil
 }

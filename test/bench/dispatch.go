@@ -64,7 +64,7 @@ type dispatched struct {
 // start starts the server of the folder with so many places, and an engine that takes so long.
 func (d *dispatched) start(ctx context.Context, places int, takes string) (err error) {
 	engine := filepath.Join(d.dir, "tofu")
-	if err := os.WriteFile(engine, fmt.Appendf(nil, stubEngine, takes), 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(engine, fmt.Appendf(nil, stubEngine, takes), 0o755); err != nil {
 		return err
 	}
 	d.s, err = startOn(ctx, d.dir, "", "--workers", fmt.Sprint(places), "--engine", engine, "--drain", "1s")
@@ -285,7 +285,10 @@ func idle(plans []planned) time.Duration {
 	slices.SortStableFunc(events, func(a, b event) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(b.queued, a.queued))
 	})
-	free := make([]time.Time, dispatchPlaces) // since when there was something to do for each of them; zero: since there was nothing
+	var free []time.Time // since when there was something to do for each of them; zero: since there was nothing
+	for range dispatchPlaces {
+		free = append(free, time.Time{})
+	}
 	var longest time.Duration
 	queued := 0
 	for _, e := range events {

@@ -126,7 +126,7 @@ func (m *mono) push(ctx context.Context, files map[string]string) (string, error
 		}
 	}
 	out, err := m.me.git(ctx, m.work, "rev-parse", "HEAD")
-	return strings.TrimSpace(string(out)), err
+	return strings.TrimSpace(out), err
 }
 
 func (m *mono) until(ctx context.Context, done func() (bool, error)) error {

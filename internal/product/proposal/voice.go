@@ -347,10 +347,10 @@ func commandLog(given []Command, strangers []string) string {
 	for _, c := range given {
 		said := strings.TrimSpace(c.Name + " " + c.Arguments)
 		fmt.Fprintf(&b, "\n- `%s`: ", clip(inCode(said), 200))
-		switch answer := clip(strings.TrimSpace(c.Answer), answerLimit); {
-		case c.State == CommandWaiting || c.State == CommandPassed:
+		switch answer := clip(strings.TrimSpace(c.Answer), answerLimit); c.State {
+		case CommandWaiting, CommandPassed:
 			b.WriteString("it is looked at")
-		case c.State == CommandRefused:
+		case CommandRefused:
 			b.WriteString("not done: " + unnoticed(answer))
 		default:
 			b.WriteString(unnoticed(answer))

@@ -185,7 +185,7 @@ func (s *session) begin(life context.Context, q *group.Request, calls net.Listen
 			return
 		}
 		if s.control != nil {
-			s.control.Conn.Close()
+			_ = s.control.Conn.Close() // it is no step
 		}
 		if gone := e.remove(life, s.id); gone != nil {
 			e.Log().Warn("a container is left until the next start", "step", q.ID, "error", gone)
@@ -202,7 +202,7 @@ func (s *session) begin(life context.Context, q *group.Request, calls net.Listen
 	if err := s.control.Send(base.Encode()); err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "set up the container: %w", err)
 	}
-	unwatch := context.AfterFunc(life, func() { s.control.Conn.Close() })
+	unwatch := context.AfterFunc(life, func() { _ = s.control.Conn.Close() })
 	defer unwatch()
 	listeners, err := s.control.Begin(e.config(q, variables), int(q.In.Fd()), int(q.Out.Fd()))
 	if err != nil {
@@ -226,7 +226,7 @@ func (s *session) answer(ctx context.Context, calls net.Listener) (*group.Contro
 		select {
 		case <-wait.Result:
 			calls.Close()
-		case <-wait.Error:
+		case <-wait.Error: //nolint:errcheck // the end is what is waited for
 		case <-ctx.Done():
 		}
 	}()
@@ -366,7 +366,7 @@ func (s *session) end(ctx context.Context) (memory bool, why string) {
 	wait := s.executor.api.ContainerWait(waiting, s.id, client.ContainerWaitOptions{Condition: docker.WaitConditionNotRunning})
 	select {
 	case <-wait.Result:
-	case <-wait.Error:
+	case <-wait.Error: //nolint:errcheck // the end is what is waited for
 	case <-waiting.Done():
 	}
 	state := s.state(ctx)

@@ -5,6 +5,7 @@ package containertest
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -87,7 +88,7 @@ func (e *Engine) serve(t testing.TB) {
 		_ = service.Wait()
 	})
 	for range 500 {
-		if conn, err := net.Dial("unix", strings.TrimPrefix(e.Host, "unix://")); err == nil {
+		if conn, err := (&net.Dialer{}).DialContext(context.Background(), "unix", strings.TrimPrefix(e.Host, "unix://")); err == nil {
 			conn.Close()
 			return
 		}
