@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -91,7 +92,7 @@ func (a *agent) prepare(ctx context.Context, version string) error {
 		a.log.Warn("steps have no tools but the engine", "error", err)
 		a.tools = map[string]worker.Tool{}
 	}
-	a.tools[stack.ToolEngine] = a.engine.tool()
+	a.tools[stack.ToolEngine] = reachingRegistry(a.engine.tool(), registryHostOf(a.Server))
 	transport, err := a.transport()
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	defer close()
 	w := worker.New(worker.Options{
-		Name: a.Name, Pool: first.Pool, Hub: a.hub, Executor: a.executor, Dir: filepath.Join(a.Dir, "work"), Tools: a.tools, Network: a.Network,
+		Name: a.Name, Pool: first.Pool, Hub: a.hub, Executor: a.executor, Dir: filepath.Join(a.Dir, "work"), Tools: a.tools, Lend: a.lend, Network: a.Network,
 		Most: a.most(), Parallel: a.Parallel, Door: socket, Grace: a.Ends, Ask: a.Ends * 3 / 4, Patience: agentPatience, Spool: int64(a.Spool) << 20,
 		Now: time.Now, Log: a.log,
 	})
@@ -190,6 +191,15 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	a.log.Info("ended", "agent", a.Name)
 	return err
+}
+
+// lend brings the versions of engines that steps ask for. Modules and providers are named by the server's address, as the agent has it.
+func (a *agent) lend(ctx context.Context, tool string, log io.Writer) (worker.Tool, error) {
+	t, err := a.engine.lend(ctx, tool, log)
+	if err != nil {
+		return t, err
+	}
+	return reachingRegistry(t, registryHostOf(a.Server)), nil
 }
 
 // agentPatience is how long a log, a source or an output waits for the server; a lease that runs out meanwhile ends all of it.

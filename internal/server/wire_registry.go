@@ -23,8 +23,10 @@ func (h *House) wireRegistry() *registry.Service {
 }
 
 // registryHost is the host by which engines name this server's modules and providers. They want a dot in it.
-func (h *House) registryHost() string {
-	u, err := url.Parse(h.baseURL())
+func (h *House) registryHost() string { return registryHostOf(h.baseURL()) }
+
+func registryHostOf(server string) string {
+	u, err := url.Parse(server)
 	if err != nil {
 		return ""
 	}
@@ -39,7 +41,11 @@ func (h *House) registryHost() string {
 
 // reachingRegistry tells a tool that is an engine the host by which modules and providers of this server are named.
 func (h *House) reachingRegistry(engine worker.Tool) worker.Tool {
-	engine.Env["ROADBED_REGISTRY"] = h.registryHost()
+	return reachingRegistry(engine, h.registryHost())
+}
+
+func reachingRegistry(engine worker.Tool, host string) worker.Tool {
+	engine.Env["ROADBED_REGISTRY"] = host
 	return engine
 }
 

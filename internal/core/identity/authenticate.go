@@ -27,11 +27,11 @@ func From(ctx context.Context, remote string) context.Context {
 }
 
 // slowed holds an attempt back where its address has failed too often and the secret could be guessed: those that this
-// room makes can't, and those that were right there before need not, so that nobody is locked out by what others at the
+// room makes can't, at the door none can, and those that were right there before need not, so that nobody is locked out by what others at the
 // address do.
 func (s *Service) slowed(ctx context.Context, secret string, attempt func() error) error {
 	remote, known := ctx.Value(remoteKey{}).(string)
-	if !known || wellFormed(secret, tokenPrefix) || wellFormed(secret, linkPrefix) {
+	if !known || ctx.Value(doorKey{}) != nil || wellFormed(secret, tokenPrefix) || wellFormed(secret, linkPrefix) {
 		return attempt()
 	}
 	proved := s.limiter.Proved(remote, secret)

@@ -32,6 +32,11 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 		if p, err = byName(ctx, tx, p.Name); err != nil {
 			return err
 		}
+		if lock := tx.ForUpdate(); lock != "" { // of two first greetings under one name, one is the second
+			if _, err := store.One(tx.QueryRow(ctx, columns+" WHERE name = $1"+lock, p.Name), scan, "worker pool %s", p.Name); err != nil {
+				return err
+			}
+		}
 		before, err := agentByName(ctx, tx, p.Name, g.Name, tx.ForUpdate())
 		switch {
 		case fault.Is(err, fault.NotFound):
@@ -39,7 +44,7 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 			return saveAgent(ctx, tx, a)
 		case err != nil:
 			return err
-		case before.home != g.Home && now.Sub(before.Seen) <= silence && !before.Leaving:
+		case before.home != g.Home && now.Sub(before.Seen) <= silence: // one that is leaving ends what it has
 			return fault.Errorf(fault.Conflict, "worker pool %s has an agent %s already, which works in another folder; give this one another name with --name", p.Name, g.Name)
 		}
 		reborn = before.life != g.Life

@@ -3,10 +3,12 @@ package run
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -36,26 +38,45 @@ func (h *AgentHub) LeaseAs(ctx context.Context, id string, wait time.Duration) (
 	if !ref.IsID(id, ref.Lease) {
 		return nil, fault.Errorf(fault.Invalid, "%.64q is not the id of a lease", id)
 	}
+	ctx = actor.AsSystem(ctx)
 	asked := h.hub
 	asked.asked = id
 	l, err := asked.again(ctx)
 	if err != nil || l != nil {
 		return l, err
 	}
-	return asked.Lease(ctx, h.agent.Worker, h.agent.Pool, worker.KindCommand, wait)
+	l, err = asked.Lease(ctx, h.agent.Worker, h.agent.Pool, worker.KindCommand, wait)
+	if ctx.Err() != nil { // nobody hears the answer, and the step may have been given all the same
+		if err := h.Return(context.WithoutCancel(ctx), id); err != nil {
+			return nil, err
+		}
+		return nil, ctx.Err()
+	}
+	if err == nil && l == nil { // an earlier request with this id may have got it meanwhile
+		return asked.again(ctx)
+	}
+	return l, err
 }
 
 // again gives the lease of the asked id once more; nil when there is none. What the step is given is made anew.
 func (h *hub) again(ctx context.Context) (l *worker.Lease, err error) {
-	if _, err := h.held(ctx, h.asked); err != nil {
+	has, err := h.held(ctx, h.asked)
+	if err != nil {
 		if fault.Is(err, fault.NotFound) {
 			return nil, nil
 		}
 		return nil, err
 	}
 	err = h.DB.Write(ctx, func(tx *store.Tx) error {
+		l = nil
+		if _, err := getRun(ctx, tx, has.Run, tx.ForUpdate()); err != nil { // nobody takes the step meanwhile
+			return err
+		}
 		mine, args := h.mine(h.asked)
 		step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.lease=$1 AND s.state='leased'"+mine, args...))
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -73,7 +94,7 @@ func (h *hub) again(ctx context.Context) (l *worker.Lease, err error) {
 		_, err = tx.Exec(ctx, "UPDATE run_steps SET lease_expires=$2 WHERE id=$1", step.ID, store.Micros(l.Expires))
 		return err
 	})
-	if err != nil {
+	if err != nil || l == nil {
 		return nil, fault.Wrap(err, "give lease %s again", h.asked)
 	}
 	if l.LogOffset, err = h.LogSize(ctx, l.ID); err != nil {
@@ -85,6 +106,7 @@ func (h *hub) again(ctx context.Context) (l *worker.Lease, err error) {
 // Return gives back a step that the agent has not begun: it is as if it had not been leased. What is not held is returned
 // already.
 func (h *AgentHub) Return(ctx context.Context, leaseID string) error {
+	ctx = actor.AsSystem(ctx)
 	step, err := h.held(ctx, leaseID)
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -108,6 +130,115 @@ func (h *AgentHub) Return(ctx context.Context, leaseID string) error {
 			return nil
 		})
 	}), "give back step %s", step.ID)
+}
+
+// agentLog is how much an agent may say of a step, in bytes: the worker's own bound is below it.
+const agentLog = 256 << 20
+
+// Log is worker.Hub's, with a bound of this server's own.
+func (h *AgentHub) Log(ctx context.Context, leaseID string, offset int64, p []byte) error {
+	if offset > agentLog {
+		return fault.Errorf(fault.TooLarge, "the log of a step has at most %d bytes", agentLog)
+	}
+	return h.hub.Log(ctx, leaseID, offset, p)
+}
+
+// PutBlob is worker.Hub's; the step may name what was put as an artifact, and nothing else.
+func (h *AgentHub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (digest string, size int64, err error) {
+	if digest, size, err = h.hub.PutBlob(ctx, leaseID, r); err != nil {
+		return "", 0, err
+	}
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return "", 0, err
+	}
+	return digest, size, fault.Wrap(h.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO run_step_blobs (step, digest) VALUES ($1,$2) ON CONFLICT (step, digest) DO NOTHING", step.ID, digest)
+		return err
+	}), "note an artifact of step %s", step.ID)
+}
+
+// Report is worker.Hub's. An agent is believed what its job asks for, and no artifacts but those that it has put.
+func (h *AgentHub) Report(ctx context.Context, leaseID string, r worker.Result) error {
+	ctx = actor.AsSystem(ctx)
+	step, err := h.held(ctx, leaseID)
+	if fault.Is(err, fault.NotFound) { // lost, or told before
+		return h.hub.Report(ctx, leaseID, r)
+	}
+	if err != nil {
+		return err
+	}
+	if r, err = h.own(ctx, step, r); err != nil {
+		return err
+	}
+	if err := h.hub.Report(ctx, leaseID, r); err != nil {
+		return err
+	}
+	return fault.Wrap(h.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM run_step_blobs WHERE step=$1", step.ID)
+		return err
+	}), "forget what step %s has put", step.ID)
+}
+
+// own leaves of a result what its job asks for. Invalid for an artifact that the step has not put: it would be another's.
+func (h *hub) own(ctx context.Context, step *Step, r worker.Result) (worker.Result, error) {
+	job, err := h.jobOf(step)
+	if err != nil {
+		return r, err
+	}
+	asked := map[string]bool{}
+	for _, o := range job.Outputs {
+		asked[o.Name] = true
+	}
+	if job.Then != nil {
+		for _, o := range job.Then.Outputs {
+			asked[o.Name] = true
+		}
+	}
+	texts := func(all map[string]string) (map[string]string, error) {
+		kept := map[string]string{}
+		for name, text := range all {
+			if len(text) > worker.MaxText {
+				return nil, fault.Errorf(fault.TooLarge, "output %.100q has more than %d bytes", name, worker.MaxText)
+			}
+			if asked[name] {
+				kept[name] = text
+			}
+		}
+		return kept, nil
+	}
+	r.Data = nil // of platform actions
+	if r.Outputs, err = texts(r.Outputs); err != nil {
+		return r, err
+	}
+	if r.Clear != nil {
+		clear := *r.Clear
+		clear.Data = nil
+		if clear.Outputs, err = texts(clear.Outputs); err != nil {
+			return r, err
+		}
+		r.Clear = &clear
+	}
+	artifacts := map[string]worker.Artifact{}
+	err = h.DB.Read(ctx, func(tx *store.Tx) error {
+		for name, a := range r.Artifacts {
+			if !asked[name] {
+				continue
+			}
+			put, err := optional(tx.QueryRow(ctx, "SELECT digest FROM run_step_blobs WHERE step=$1 AND digest=$2", step.ID, a.Digest))
+			if err != nil {
+				return err
+			}
+			if put == "" {
+				return fault.Errorf(fault.Invalid, "step %s has put no artifact %.100s", step.ID, a.Digest)
+			}
+			a.Sealed = job.Sealed
+			artifacts[name] = a
+		}
+		return nil
+	})
+	r.Artifacts = artifacts
+	return r, err
 }
 
 // LogSize tells how many bytes of the log of a leased step are kept.

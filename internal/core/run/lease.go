@@ -373,7 +373,7 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 // finish sets what a worker reports. The lease stays with the step, so that a repeated report finds it.
 func finish(v *View, s *Step, result worker.Result) {
 	v.logs = append(v.logs, s.LogStream())
-	result.Message = plain(result.Message)
+	result.Message, result.Reason = plain(result.Message), clip(plain(result.Reason), 100)
 	s.Result, s.sealedResult, s.Ended = result, nil, v.Now
 	switch {
 	case result.Reason == "canceled":

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -298,7 +301,7 @@ func (s *Store) verified(ctx context.Context, n Name, version string, o offer) (
 			if err != nil {
 				continue
 			}
-			if _, err := openpgp.CheckDetachedSignature(ring, bytes.NewReader(list), bytes.NewReader(signature), nil); err == nil {
+			if Signed(ring, list, signature) == nil {
 				l.Signed = true
 				break
 			}
@@ -318,6 +321,17 @@ func (s *Store) verified(ctx context.Context, n Name, version string, o offer) (
 		}
 	}
 	return l, nil
+}
+
+// Signed checks a detached signature. One of a key that has expired since is good, as it is to engines: what was released
+// does not change by that.
+func Signed(ring openpgp.EntityList, text, signature []byte) error {
+	sig, _, err := openpgp.VerifyDetachedSignature(ring, bytes.NewReader(text), bytes.NewReader(signature), nil)
+	if errors.Is(err, pgperrors.ErrKeyExpired) && sig != nil {
+		then := &packet.Config{Time: func() time.Time { return sig.CreationTime }}
+		_, _, err = openpgp.VerifyDetachedSignature(ring, bytes.NewReader(text), bytes.NewReader(signature), then)
+	}
+	return err
 }
 
 // fetch brings a package from its registry, once for all who ask for it meanwhile.

@@ -22,8 +22,10 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/opentofu/tofudl"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -322,12 +324,16 @@ func signedBy(key string, signed, signature []byte) error {
 	if err != nil {
 		return fmt.Errorf("the key can't be read: %w", err)
 	}
-	check := openpgp.CheckDetachedSignature
 	if bytes.HasPrefix(signature, []byte("-----BEGIN")) {
-		check = openpgp.CheckArmoredDetachedSignature
+		block, err := armor.Decode(bytes.NewReader(signature))
+		if err != nil {
+			return fmt.Errorf("the signature can't be read: %w", err)
+		}
+		if signature, err = io.ReadAll(block.Body); err != nil {
+			return fmt.Errorf("the signature can't be read: %w", err)
+		}
 	}
-	_, err = check(ring, bytes.NewReader(signed), bytes.NewReader(signature), nil)
-	return err
+	return provider.Signed(ring, signed, signature)
 }
 
 // sumOf finds the checksum of a file in a list as sha256sum writes it.

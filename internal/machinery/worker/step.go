@@ -213,7 +213,7 @@ func (w *Worker) beat(ctx context.Context, l Lease, lose, cancel context.CancelC
 			if canceled {
 				cancel(errCanceled)
 			}
-		case fault.Is(err, fault.NotFound) || !time.Now().Before(expires):
+		case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Stale) || !time.Now().Before(expires):
 			lose(errLost)
 			return
 		default:

@@ -12,7 +12,7 @@ import (
 
 // Then is a command that a step runs after its first one, in a workspace and a sandbox of its own: it sees nothing of what the
 // first did but the files that it takes. It is for what must not be touched by programs of the first, and need not wait for
-// a step of its own.
+// a step of its own. It runs in the pool's own image, whatever that of the first is.
 type Then struct {
 	If      string            `json:"if"`   // name of a text output of the first, which must be "yes"
 	Argv    []string          `json:"argv"` // run in /work
@@ -33,7 +33,7 @@ func (w *Worker) then(ctx, alive context.Context, l Lease, first *workspace, log
 	t := l.Job.Then
 	next := l
 	next.Token, next.IDToken, next.Secrets = "", "", nil
-	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Env: t.Env, Image: l.Job.Image, OwnImage: l.Job.OwnImage, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
+	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Env: t.Env, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
 	second, err := w.workspace(first.id + "-then")
 	if err != nil {
 		*result = failed(log, err)

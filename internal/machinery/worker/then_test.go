@@ -22,7 +22,7 @@ func TestASecondCommandSeesNothingOfTheFirst(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)
 	b.hub.offer("a", thenOf(`echo one; echo the plan > plan; echo hidden > other; echo yes > alone; echo x > /tmp/left; FIRST=1; export FIRST
-(while :; do echo changed > /work/plan; sleep 0.01; done) &
+(while :; do echo changed > /work/p; mv /work/p /work/plan; sleep 0.01; done) &
 echo the plan > plan`,
 		`echo two; { ls; ls /tmp; cat plan rc; env; } > seen; pwd >> seen`))
 	got, log := b.hub.result(t, "a")

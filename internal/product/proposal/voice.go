@@ -303,12 +303,9 @@ func (s *Service) voiceText(ctx context.Context, p Proposal) (string, error) {
 
 // muted gives a text in which no line is a command.
 func muted(text string) string {
-	if given, _ := commandsIn(text); len(given) == 0 {
-		return text
-	}
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
 	for i, line := range lines {
-		if commandLine.MatchString(line) || habit.MatchString(line) {
+		if strings.HasPrefix(line, "/") || habit.MatchString(line) { // forges have commands of their own, too
 			lines[i] = " " + line
 		}
 	}

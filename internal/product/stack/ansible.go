@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
@@ -74,16 +76,18 @@ func (t ansibleTool) job(r *run.Run, in Input, script string) worker.Job {
 	if err != nil { // they were read from a document
 		text = []byte("{}")
 	}
-	return toolJob(r, in, ToolAnsible, script, map[string]string{"ROADBED_PLAYBOOK": playbook, "ROADBED_INVENTORY": a.Inventory},
+	job := toolJob(r, in, ToolAnsible, script, map[string]string{"ROADBED_PLAYBOOK": playbook, "ROADBED_INVENTORY": a.Inventory},
 		worker.File{Path: path.Join(aside, "callback", "roadbed.py"), Content: ansibleTells},
 		worker.File{Path: path.Join(aside, "variables.json"), Content: string(text), Mode: 0o600})
+	job.Env["ROADBED_HIDE"] = strings.Join(slices.Sorted(maps.Keys(job.SecretEnv)), " ")
+	return job
 }
 
 func (t ansibleTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	job := t.job(r, in, in.Given.laid(parts{begin: ansibleBegin, initialize: ansibleInit, do: ansiblePlan}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/engine/told", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
 		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
-	return run.Step{Key: stepKey("plan", n), Title: "Check the playbook", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("plan", n), Title: "Check the playbook", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 func (ansibleTool) showStep(*run.Run, Input, made, int) *run.Step { return nil }
@@ -97,7 +101,7 @@ func (t ansibleTool) applyStep(r *run.Run, in Input, _ made, n int) run.Step {
 		job.Outputs = append(job.Outputs, worker.Output{Name: "outputs", Path: path.Join("/work/source", in.Path, file), Kind: worker.OutputFile, MaxBytes: 1 << 20, Optional: in.Type == Destroy})
 	}
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
-	return run.Step{Key: stepKey("apply", n), Title: "Run the playbook", Group: "apply", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("apply", n), Title: "Run the playbook", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 func (t ansibleTool) taskStep(r *run.Run, in Input, _ made, n int) run.Step {
@@ -114,7 +118,7 @@ func toolTask(r *run.Run, in Input, job worker.Job, n int) run.Step {
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
-	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 // ansibleEvent is a line of what is told.

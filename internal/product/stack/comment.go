@@ -259,6 +259,13 @@ func (s *Service) planOnce(ctx context.Context, stack Stack, a commandArgs, p Pr
 	if err != nil {
 		return "", err
 	}
+	latest, err := s.Proposals.ProposalFacts(ctx, a.Repository, a.Number)
+	if err != nil {
+		return "", err
+	}
+	if latest.Head != p.Head || latest.State != p.State {
+		return "", fault.Errorf(fault.Stale, "its head is %.8s by now; say it again", latest.Head)
+	}
 	return id, s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
 		if err != nil {
@@ -267,7 +274,7 @@ func (s *Service) planOnce(ctx context.Context, stack Stack, a commandArgs, p Pr
 		if err := now.standsIn(stack.Space); err != nil {
 			return err
 		}
-		key := fmt.Sprintf("stack-command:%s:%d:%s", a.Comment, a.Ordinal, stack.Ref)
+		key := fmt.Sprintf("stack-command:%s:%d:%s:%s", a.Comment, a.Ordinal, stack.Ref, p.Head)
 		r, _, err := s.start(ctx, tx, now, Proposed, p.Head, key, "", ready, func(n *run.New, in *Input) {
 			in.Proposal = fmt.Sprintf("%s#%d", a.Repository, a.Number)
 			if strings.HasPrefix(p.Ref, "refs/") {

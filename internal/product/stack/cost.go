@@ -62,7 +62,8 @@ const (
 
 // Bounds of pricing one plan.
 const (
-	mostPriced   = 20_000 // resources
+	mostPriced   = 20_000  // resources
+	mostMatched  = 4 << 10 // bytes of an attribute that a price may be of
 	mostCostTime = 10 * time.Second
 	mostNotes    = 20
 )
@@ -138,6 +139,9 @@ func (p *pricing) resource(ctx context.Context, c Change, prices []Price) {
 		}
 		taken := map[string]bool{}
 		for _, price := range prices {
+			if ctx.Err() != nil { // who prices the next resource says so
+				return
+			}
 			name := cmp.Or(price.Name, c.Type)
 			if taken[name] || !price.matches(object) {
 				continue
@@ -188,6 +192,13 @@ func (p Price) matches(values map[string]any) bool {
 		accepted, several := want.([]any)
 		if !several {
 			accepted = []any{want}
+		}
+		if text, is := have.(string); is && len(text) > mostMatched {
+			return false
+		}
+		switch have.(type) {
+		case []any, map[string]any: // no price is of one
+			return false
 		}
 		if !slices.ContainsFunc(accepted, func(one any) bool { return sameText(have, one) }) {
 			return false

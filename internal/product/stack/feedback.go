@@ -65,12 +65,6 @@ type Fold struct{ Title, Text string }
 // ProposalCheck is what is said of a commit: pending, passed or failed.
 type ProposalCheck struct{ Name, State, Text, URL string }
 
-// Costs tells what plans cost.
-type Costs interface {
-	// CostOf gives a line of plain text on what a run's plan changes in what is paid; "" when that is not known.
-	CostOf(ctx context.Context, r run.Run) (string, error)
-}
-
 // feedbackArgs names a proposal.
 type feedbackArgs struct {
 	Repository string `json:"repository"`
@@ -324,14 +318,8 @@ func (s *Service) fold(ctx context.Context, w Standing) (Fold, error) {
 		return Fold{}, err
 	}
 	parts = append(parts, verdicts)
-	if s.Costs != nil {
-		line, err := s.Costs.CostOf(ctx, *w.Current())
-		if err != nil {
-			return Fold{}, fault.Wrap(err, "ask what the plan of run %s costs", w.Current().ID)
-		}
-		if line != "" {
-			parts = append(parts, "Cost: "+cell(clipTo(line, 300)))
-		}
+	if out.Cost != nil {
+		parts = append(parts, "Cost: "+cell(clipTo(out.Cost.String(), 300)))
 	}
 	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
 	return Fold{Title: fmt.Sprintf("%s: %s", stackName(w.Stack), plan.Summary), Text: strings.Join(parts, "\n\n")}, nil

@@ -97,9 +97,10 @@ func TestAStackIsTouchedByItsFolder(t *testing.T) {
 		{"infra", []string{"README.md", "infra/main.tf"}, true},
 		{"infra", []string{"infrastructure/main.tf", "infra"}, false},
 		{"", []string{"README.md"}, true},
-		{"", nil, false},
+		{"infra", []string{"modules/net/main.tf"}, true},
 	} {
-		if got := (Stack{Path: c.folder}).has(c.paths); got != c.want {
+		stack := Stack{Path: c.folder, Spec: Spec{Watch: []string{"modules/**"}}}
+		if got := between(c.paths).touches(stack); got != c.want {
 			t.Errorf("%q by %v: %t", c.folder, c.paths, got)
 		}
 	}

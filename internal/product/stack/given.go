@@ -352,7 +352,9 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 			return e, nil, fault.Wrap(err, "read which engine %s wants", e.Path)
 		}
 	}
-	e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	if stack.Spec.WorkerPool == "" { // agents have no way to it
+		e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	}
 	return e, up, s.choose(ctx, &e, files)
 }
 

@@ -321,7 +321,7 @@ func afterStep(r *run.Run, in Input, state string, n int) run.Step {
 	job.Env["ROADBED_FINAL_STATE"] = state
 	job.Env["TF_VAR_spacelift_final_run_state"] = strings.ToUpper(state)
 	job.Outputs = in.Given.hookOutputs(atAfterRun)
-	return run.Step{Key: stepKey("after", n), Title: "After the run", Group: "after", Job: job}
+	return run.Step{Key: stepKey("after", n), Title: "After the run", Group: "after", Pool: in.Pool, Job: job}
 }
 
 // All gives the commands of a document by phase.

@@ -20,6 +20,8 @@ else
 fi
 `
 
+const mostParts = 1000 // of a resource
+
 // infracostDocument is what of infracost's JSON is read, and written for policies: those that were written for it find the
 // costs of price lists where infracost's are.
 type infracostDocument struct {
@@ -88,9 +90,14 @@ func readInfracost(data []byte) (*Cost, error) {
 		}
 		return &c.Resources[i]
 	}
+	tooMuch := func(parts []infracostPart) bool { return len(c.Resources) > mostPriced || len(parts) > mostParts }
+	many := fault.Errorf(fault.TooLarge, "infracost tells of more than %d resources, or of more than %d parts of one", mostPriced, mostParts)
 	before, after := 0.0, 0.0
 	for _, p := range d.Projects {
 		for _, r := range p.Past.Resources {
+			if tooMuch(r.Parts) {
+				return nil, many
+			}
 			one := of(r.Name)
 			one.Before += number(r.Monthly)
 			for _, part := range r.Parts {
@@ -98,6 +105,9 @@ func readInfracost(data []byte) (*Cost, error) {
 			}
 		}
 		for _, r := range p.Now.Resources {
+			if tooMuch(r.Parts) {
+				return nil, many
+			}
 			one := of(r.Name)
 			one.After += number(r.Monthly)
 			for _, part := range r.Parts {
@@ -113,7 +123,7 @@ func readInfracost(data []byte) (*Cost, error) {
 		c.After = after
 	}
 	if len(c.Resources) > mostPriced {
-		return nil, fault.Errorf(fault.TooLarge, "infracost tells of %d resources; at most %d are read", len(c.Resources), mostPriced)
+		return nil, many
 	}
 	c.Priced = len(c.Resources)
 	return c.rounded(), nil

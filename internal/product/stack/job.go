@@ -306,6 +306,7 @@ func showStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, showScript)
 	job.Scopes, job.IDToken = in.scopes(""), nil
 	m.take(in, &job)
+	job.Image, job.OwnImage = "", false // what the repository names is not asked what is in the plan
 	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
 }

@@ -147,9 +147,20 @@ func afterKeep(v *run.View, in Input, step *run.Step, n int) (done bool, err err
 		if step.State != run.StepSucceeded {
 			why = "applying: " + reason(step) + "; " + why
 		}
-		return false, end(v, in, failed, why+"; retry the run once that is mended: it plans and applies again, and keeps it then")
+		return false, end(v, in, failed, why+"; retry the run once that is mended: that is tried again before it plans")
 	}
 	return true, nil
+}
+
+// notKept comes before why what an apply has left could not be kept.
+const notKept = "what the last apply has left could not be kept; a retry tries that again before it plans: "
+
+// unkept gives the step that was to keep what the newest apply, or task, has left, where it has not.
+func unkept(v *run.View) *run.Step {
+	if keep := v.Step(stepKey("keep", max(round(v), 1))); keep != nil && keep.State != run.StepSucceeded {
+		return keep
+	}
+	return nil
 }
 
 // verdictOf reads what was judged in a round.

@@ -171,7 +171,17 @@ put() { [ ! -s "$1" ] || within apply --server-side --field-manager=roadbed --fo
 put "$beside/first"
 [ ! -s "$beside/kinds" ] || k wait --for=condition=Established --timeout=60s --filename="$beside/kinds"
 put "$beside/rest"
-[ ! -s "$beside/delete.json" ] || k delete --ignore-not-found --filename="$beside/delete.json"
+if [ -s "$beside/delete.json" ]; then
+  while IFS= read -r one; do # it may have become another stack's since it was judged
+    printf '%s\n' "$one" > "$beside/one.json"
+    whose=$(k get --ignore-not-found --filename="$beside/one.json" --output='jsonpath={.metadata.labels.roadbed\.dev/stack}' < /dev/null)
+    if [ -z "$whose" ] || [ "$whose" != "${ROADBED_LABEL#*=}" ]; then
+      echo "roadbed: left alone, since it has not this stack's label: $one" >&2
+    else
+      k delete --ignore-not-found --filename="$beside/one.json" < /dev/null
+    fi
+  done < "$beside/delete.json"
+fi
 if [ -n "$ROADBED_OUTPUTS" ]; then
   within get configmap "$ROADBED_OUTPUTS" --output=json > "$beside/outputs.json"
 fi
@@ -192,7 +202,7 @@ func (t kubernetesTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	job := t.job(r, in, in.Given.laid(parts{begin: kubernetesBegin, do: kubernetesRender}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
 		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
-	return run.Step{Key: stepKey("plan", n), Title: "Build the manifests", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("plan", n), Title: "Build the manifests", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 // file gives a job a blob as a file; an empty one where there is none.
@@ -207,7 +217,7 @@ func (t kubernetesTool) showStep(r *run.Run, in Input, m made, n int) *run.Step 
 	m.file(&job, "plan.bin", m.plan)
 	m.file(&job, path.Join(aside, "held.json"), m.held)
 	job.Outputs = []worker.Output{{Name: "plan-json", Path: "/work/plan.json", Kind: worker.OutputFile, MaxBytes: StateLimit}}
-	return &run.Step{Key: stepKey("show", n), Title: "Compare with the cluster", Group: "plan", Job: job}
+	return &run.Step{Key: stepKey("show", n), Title: "Compare with the cluster", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 func (t kubernetesTool) applyStep(r *run.Run, in Input, m made, n int) run.Step {
@@ -218,7 +228,7 @@ func (t kubernetesTool) applyStep(r *run.Run, in Input, m made, n int) run.Step 
 	m.file(&job, path.Join(aside, "delete.json"), m.delete)
 	job.Outputs = append([]worker.Output{{Name: "outputs", Path: "/work/engine/outputs.json", Kind: worker.OutputFile, MaxBytes: 4 << 20, Optional: true}},
 		in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
-	return run.Step{Key: stepKey("apply", n), Title: "Apply the manifests", Group: "apply", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("apply", n), Title: "Apply the manifests", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 func (t kubernetesTool) taskStep(r *run.Run, in Input, _ made, n int) run.Step {

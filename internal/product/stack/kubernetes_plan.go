@@ -332,9 +332,9 @@ func (k kubernetesKeeper) state(in Input, before stateFile, a applied) (*keptSta
 			return nil, err
 		}
 		all = append(all, was...)
-	} else if out.Outputs, err = configOutputs(a.outputs); err != nil {
-		return nil, err
-	}
+	} else if outputs, err := configOutputs(a.outputs); err == nil {
+		out.Outputs = outputs
+	} // else those from before stay: what was applied is kept in any case
 	seen := map[objectKey]bool{}
 	for _, o := range all {
 		key := o.key()

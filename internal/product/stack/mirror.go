@@ -56,7 +56,7 @@ func (s *Service) mirrored(lock []byte, known bool) *Mirror {
 		}
 		hash := s.Providers.Hash(provider, string(version[1]))
 		right := slices.ContainsFunc(lockedHash.FindAllSubmatch(block[2], 200), func(h [][]byte) bool { return string(h[1]) == hash })
-		if hash != "" && !right && plainProvider.MatchString(provider) {
+		if !right && plainProvider.MatchString(provider) {
 			m.Unshared = append(m.Unshared, provider)
 		}
 	}
@@ -96,7 +96,7 @@ if [ -n "${ROADBED_MIRROR:-}" ]; then
     echo "no mirror: this pool has no way to the platform's providers, which its operator wants runs to use" >&2
     exit 95
   fi
-  export SSL_CERT_DIR="$ROADBED_AUTHORITY"
+  export SSL_CERT_DIR="$ROADBED_AUTHORITY:${SSL_CERT_DIR:-/etc/ssl/certs}"
   {
     printf 'disable_checkpoint = true\ncredentials "%s" {\n  token = "%s"\n}\nprovider_installation {\n' "${ROADBED_URL#http://}" "$ROADBED_TOKEN"
     if [ -n "${ROADBED_SHARED:-}" ]; then
@@ -105,6 +105,8 @@ if [ -n "${ROADBED_MIRROR:-}" ]; then
     printf '  network_mirror {\n    url = "https://%s/v1/providers-mirror/"\n' "${ROADBED_URL#http://}"
     if [ -n "$ROADBED_DIRECT" ]; then
       printf '    include = [%s]\n  }\n  direct {\n    exclude = [%s]\n  }\n}\n' "$ROADBED_MIRRORED" "$ROADBED_DIRECT"
+    elif [ -n "${ROADBED_REGISTRY:-}" ]; then # what this server's registry has is no mirror's
+      printf '    exclude = ["%s/*/*"]\n  }\n  direct {\n    include = ["%s/*/*"]\n  }\n}\n' "$ROADBED_REGISTRY" "$ROADBED_REGISTRY"
     else
       printf '  }\n}\n'
     fi

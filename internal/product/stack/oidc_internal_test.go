@@ -37,15 +37,18 @@ func TestATokenSaysWhatItsStepDoes(t *testing.T) {
 	}
 }
 
-// Each command of a run is in its image, and a pool without images refuses it.
+// Each command of a run is in its image, and a pool without images refuses it; what is judged is read in the pool's own.
 func TestStepsRunInTheImageOfTheirRun(t *testing.T) {
 	t.Parallel()
 	r := &run.Run{ID: "run_1", Space: "payments"}
 	in := Input{Stack: "stack:payments/net", Type: Tracked, Image: "registry.example.com/ci/base:1"}
-	for _, step := range []run.Step{planStep(r, in, 1), showStep(r, in, made{plan: "x"}, 1), applyStep(r, in, made{plan: "x"}, 1)} {
+	for _, step := range []run.Step{planStep(r, in, 1), applyStep(r, in, made{plan: "x"}, 1)} {
 		if step.Job.Image != in.Image || !step.Job.OwnImage {
 			t.Errorf("step %s runs in %q, %t", step.Key, step.Job.Image, step.Job.OwnImage)
 		}
+	}
+	if job := showStep(r, in, made{plan: "x"}, 1).Job; job.Image != "" || job.OwnImage {
+		t.Errorf("the plan is read in %q", job.Image)
 	}
 	in.Image = ""
 	if job := planStep(r, in, 1).Job; job.Image != "" || job.OwnImage {

@@ -151,11 +151,11 @@ func (s *Service) settlePreviews(ctx context.Context, tx *store.Tx, a proposalAr
 
 // touchedBy gives whether a proposal changes something of a stack.
 func (s *Service) touchedBy(ctx context.Context, repository string, p ProposalFacts) (func(Stack) bool, error) {
-	paths, err := s.Repositories.ChangedPaths(ctx, repository, p.since(), p.Head)
-	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.TooLarge) {
-		return func(Stack) bool { return true }, nil // they have nothing in common, or too much changed
+	changed, err := s.pushedPaths(ctx, repository, p.since(), p.Head)
+	if err != nil {
+		return nil, err
 	}
-	return func(stack Stack) bool { return stack.has(paths) }, err
+	return changed.touches, nil
 }
 
 // since gives the commit from which a proposal's changes are counted.
@@ -164,16 +164,6 @@ func (p ProposalFacts) since() string {
 		return p.Common
 	}
 	return p.Base
-}
-
-// has tells whether one of some paths lies in a stack's folder.
-func (s Stack) has(paths []string) bool {
-	for _, p := range paths {
-		if s.Path == "" || strings.HasPrefix(p, s.Path+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // forFork says why what a fork brings is not planned; "" when it is.
@@ -229,9 +219,9 @@ func (s *Service) startPreview(ctx context.Context, tx *store.Tx, stack Stack, e
 	}
 	key := pushKey(stack, args.New, Proposed)
 	r, existed, err := s.start(ctx, tx, stack, Proposed, args.New, key, args.Pusher, ready, option)
-	if err == nil && existed && (r.State == canceled || r.CancelRequested) { // a head may come back
-		key = fmt.Sprintf("%s:%s#%d:%d", key, stack.Repository, args.Proposal, row.Turn+1)
-		r, _, err = s.start(ctx, tx, stack, Proposed, args.New, key, args.Pusher, ready, option)
+	for err == nil && existed && (r.State == canceled || r.CancelRequested) { // a head may come back
+		key = pushKey(stack, args.New, Proposed) + ":after:" + r.ID
+		r, existed, err = s.start(ctx, tx, stack, Proposed, args.New, key, args.Pusher, ready, option)
 	}
 	if err != nil {
 		return "", err

@@ -111,7 +111,7 @@ func (t pulumiTool) planStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: pulumiPreview}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 256 << 20}},
 		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
-	return run.Step{Key: stepKey("plan", n), Title: "Preview", Group: "plan", Job: job}
+	return run.Step{Key: stepKey("plan", n), Title: "Preview", Group: "plan", Pool: in.Pool, Job: job}
 }
 
 func (pulumiTool) showStep(*run.Run, Input, made, int) *run.Step { return nil }
@@ -122,7 +122,7 @@ func (t pulumiTool) applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	in.give(r, &job, true)
 	m.file(&job, "plan.bin", m.plan)
 	job.Outputs = append(pulumiLeft(), in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
-	return run.Step{Key: stepKey("apply", n), Title: "Update", Group: "apply", MaxAttempts: 1, Job: job}
+	return run.Step{Key: stepKey("apply", n), Title: "Update", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
 func pulumiLeft() []worker.Output {
@@ -173,7 +173,7 @@ func (pulumiTool) read(_ Input, told []byte) (*reading, error) {
 		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi can't be read: %w", err)
 	}
 	if versioned.Plan != nil {
-		p = *versioned.Plan
+		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi is of a form that an update doesn't read")
 	}
 	if p.ResourcePlans == nil && p.Steps == nil {
 		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi has neither resources nor steps")

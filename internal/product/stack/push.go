@@ -150,6 +150,9 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 	}
 	usual := effect{Propose: about != nil && about.State == "open" && args.Touched}
 	e, err := s.effectOf(ctx, stack, args, about, usual)
+	if about != nil && about.State != "open" { // what is closed or merged has no preview, whatever a policy says of it
+		e.Propose = false
+	}
 	if err != nil || e.Decision == "" && e.kind() == "" {
 		return err
 	}
@@ -176,6 +179,18 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 	ready, err := s.prepare(ctx, stack, args.New)
 	if err != nil {
 		return err
+	}
+	if about != nil { // a newer head may have come while this was prepared
+		now, err := s.Proposals.ProposalFacts(ctx, stack.Repository, args.Proposal)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if now.Head != about.Head || now.State != about.State || now.Target != about.Target {
+			return queue.Again(0)
+		}
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, r, tx.ForUpdate())
@@ -237,7 +252,9 @@ func effectBy(d policy.Decision) effect {
 	case (e.Track || e.Propose) && len(e.Wait) > 0:
 		e.Track, e.Propose = false, false
 		e.Message = "a push policy waits for " + strings.Join(e.Wait, ", ") + ", which runs can't do here; start the run when that is there"
+		e.Notify = false
 	}
+	e.Notify = e.Notify && e.kind() == "" // of what the policy itself leaves out: what the platform withholds has not passed
 	return e
 }
 

@@ -153,6 +153,11 @@ func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) erro
 	if err != nil {
 		return err
 	}
+	if in.Type == Destroy {
+		if err := s.lookAtSetOf(ctx, tx, r.Subject); err != nil {
+			return err
+		}
+	}
 	stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
 	if err != nil {
 		return err

@@ -71,7 +71,6 @@ type Deps struct {
 	People       People // nil: policies see nobody's groups
 	Pools        Pools
 	Proposals    Proposals // nil: push policies are not asked about proposals
-	Costs        Costs     // nil: nobody says what a plan costs
 	BaseURL      string    // by which people reach the portal
 	Seal         Sealer
 	Engines      Engines        // nil: the pool's engine runs everything

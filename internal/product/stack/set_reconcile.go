@@ -103,7 +103,7 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 		docs, problems = nil, nil
 	}
 	adopt := ""
-	if len(members) == 0 && t.Seen == "" && !t.Spec.PlanFirst {
+	if !t.Deleted && !t.Spec.PlanFirst && (t.Adopt != "" || len(members) == 0 && t.Seen == "") { // a first look that was cut off is one still
 		adopt = head
 	}
 	now := map[string]string{}
@@ -161,7 +161,11 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if out.Held > 0 {
 		report.Message = fmt.Sprintf("%d stacks would go at once, which is more than a quarter; they stay until their folders are back, or are ignored in smaller parts", out.Held)
 	}
-	if err := s.keepReport(ctx, t, head, "", t.Edit, report, &next); err != nil {
+	brought := t.Edit
+	if out.Wrong > len(kept) { // some of the stacks don't know of it yet: who edited it is an author of what comes
+		brought = t.Brought
+	}
+	if err := s.keepReport(ctx, t, head, "", brought, report, &next); err != nil {
 		return ignoreTakenOver(err)
 	}
 	for _, why := range kept {
@@ -354,4 +358,19 @@ func (s *Service) holds(ctx context.Context, tx *store.Tx, stack Stack) (string,
 		return underWay, err
 	}
 	return "", nil
+}
+
+// lookAtSetOf has the set look again that a stack is of: now that the stack holds nothing, the set may take it away.
+func (s *Service) lookAtSetOf(ctx context.Context, tx *store.Tx, stack string) error {
+	rows, err := tx.Query(ctx, "SELECT stack_set FROM stack_set_members WHERE stack = $1", stack)
+	sets, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
+	if err != nil {
+		return fault.Wrap(err, "find the set of %s", stack)
+	}
+	for _, name := range sets {
+		if err := s.Queue.Insert(ctx, tx, jobSet, setArgs{name}, queue.InsertOptions{Unique: name}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -185,6 +185,9 @@ func retry(v *run.View) error {
 			v.Hold(step)
 		}
 	}
+	if keep := unkept(v); keep != nil {
+		v.Hold(keep)
+	}
 	return v.Reopen(queued, "retried")
 }
 
@@ -212,6 +215,11 @@ func advance(v *run.View) error {
 	if v.Run.CancelRequested && v.Run.State != confirmed && v.Run.State != applying {
 		if v.Open() > 0 {
 			return nil
+		}
+		if task := v.Step(stepKey("task", max(round(v), 1))); task != nil && v.Run.State == performing { // it may have changed the state
+			if kept, err := afterKeep(v, in, task, max(round(v), 1)); err != nil || !kept {
+				return err
+			}
 		}
 		return v.To(canceled, "canceled")
 	}
@@ -411,6 +419,15 @@ func beforePlan(v *run.View, in Input, n int) error {
 			return nil
 		}
 		return v.To(failed, notTakenUp+try.Reason)
+	}
+	if keep := unkept(v); keep != nil { // of a run that is retried
+		if keep.State == run.StepWaiting {
+			v.Release(keep)
+		}
+		if !keep.State.Done() {
+			return nil
+		}
+		return v.To(failed, notKept+keep.Reason)
 	}
 	next := round(v) + 1
 	if ready, err := afterInputs(v, in, next); err != nil || !ready {

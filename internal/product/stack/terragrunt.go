@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 )
 
 // ToolTerragrunt is the pool's tool that is terragrunt.
@@ -43,9 +45,34 @@ func (t terragruntTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	return t.by(in, planStep(r, in, n), "Plan by Terragrunt")
 }
 
-func (t terragruntTool) showStep(r *run.Run, in Input, m made, n int) *run.Step {
-	m.alone = false
-	step := t.by(in, showStep(r, in, m, n), "Read the plan")
+// lockedOnly prepares an engine for the providers of a lock file, and for nothing else.
+const lockedOnly = `
+mkdir -p "$ROADBED_WORK/shown"
+cd "$ROADBED_WORK/shown"
+{
+  echo 'terraform {'
+  echo '  required_providers {'
+  [ ! -e .terraform.lock.hcl ] ||
+    sed -n 's/^provider "\([^"]*\)" {$/\1/p' .terraform.lock.hcl | awk '{printf "    p%d = { source = \"%s\" }\n", NR, $1}'
+  echo '  }'
+  echo '}'
+} > main.tf
+GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
+`
+
+// showStep is the engine's own, with nothing of the repository: Terragrunt would run programs that it names, and what they
+// did would be judged in place of the plan. A plan has its configuration; to be read it needs its providers alone.
+func (terragruntTool) showStep(r *run.Run, in Input, m made, n int) *run.Step {
+	step := showStep(r, in, m, n)
+	job := &step.Job
+	job.Argv[len(job.Argv)-1] = begin + "unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show\n" + lockedOnly + showIt + askInfracost
+	job.Dir, job.Sources = execute.WorkDir, nil
+	job.Files = []worker.File{
+		{Path: "engine.rc", Content: engineConfig, Mode: 0o600}, {Path: "plan.bin", Blob: m.plan, Sealed: true, Mode: 0o600},
+	}
+	if m.lock != "" {
+		job.Files = append(job.Files, worker.File{Path: "shown/.terraform.lock.hcl", Blob: m.lock, Sealed: true, Mode: 0o600})
+	}
 	return &step
 }
 

@@ -154,6 +154,7 @@ func toolJob(r *run.Run, in Input, tool, script string, env map[string]string, f
 	maps.Copy(job.Env, env)
 	job.Tools, job.Files = []string{tool}, files
 	in.give(r, &job, false)
+	in.inImage(&job)
 	return job
 }
 

@@ -256,7 +256,10 @@ func TestAPlanOfPulumiTellsItsResources(t *testing.T) {
  "urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod":{"goal":{"type":"pulumi:pulumi:Stack","name":"shop-prod","inputDiff":{}},"steps":["same"]},
  "urn:pulumi:prod::shop::a:b:Group$aws:s3/bucket:Bucket::logs":{"goal":{"type":"aws:s3/bucket:Bucket","name":"logs","inputDiff":{"adds":{"acl":"private","key":{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"v1:hidden"}},"deletes":["tags"]}},"steps":["create-replacement","replace","delete-replaced"]},
  "urn:pulumi:prod::shop::aws:s3/bucket:Bucket::old":{"steps":["delete"]}}}`
-	for _, told := range []string{saved, `{"version":1,"plan":` + saved + `}`} {
+	if _, err := (pulumiTool{}).read(in, []byte(`{"version":1,"plan":`+saved+`,"resourcePlans":{}}`)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a plan of which an update reads another part: %v", err)
+	}
+	for _, told := range []string{saved} {
 		is, err := pulumiTool{}.read(in, []byte(told))
 		if err != nil {
 			t.Fatal(err)

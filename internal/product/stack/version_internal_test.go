@@ -160,10 +160,10 @@ func TestALockFileSaysWhatIsShared(t *testing.T) {
 	for name, c := range map[string]struct{ lock, want string }{
 		"none":                     {"", ""},
 		"its hash":                 {block(time, "1.0.0", one, "zh:00"), ""},
-		"among others":             {block(local, "2.0.0", "zh:00") + block(time, "1.0.0", other, one), ""},
+		"among others":             {block(local, "2.0.0", "zh:00") + block(time, "1.0.0", other, one), local},
 		"of another system":        {"# made by tofu\n" + block(time, "1.0.0", other, "zh:00"), time},
-		"of the archive alone":     {block(local, "2.0.0", one) + block(time, "1.0.0", "zh:00"), time},
-		"a version that is not":    {block(time, "1.1.0", other), ""},
+		"of the archive alone":     {block(local, "2.0.0", one) + block(time, "1.0.0", "zh:00"), local + " " + time},
+		"a version that is not":    {block(time, "1.1.0", other), time}, // yet: another run may bring it meanwhile
 		"a name that is something": {block("a\", \"b", "1.0.0", other), ""},
 	} {
 		if got := s.mirrored([]byte(c.lock), true); strings.Join(got.Unshared, " ") != c.want {

@@ -9,7 +9,7 @@ CREATE TABLE pools (
 
 CREATE TABLE pool_tokens (
   id TEXT PRIMARY KEY,
-  pool TEXT NOT NULL,
+  pool TEXT NOT NULL REFERENCES pools (name) ON DELETE CASCADE,
   name TEXT NOT NULL,
   lookup TEXT NOT NULL, -- the first characters of the token
   hash BLOB NOT NULL,
@@ -23,7 +23,7 @@ CREATE UNIQUE INDEX pool_tokens_lookup ON pool_tokens (lookup);
 CREATE INDEX pool_tokens_pool ON pool_tokens (pool, id);
 
 CREATE TABLE pool_agents (
-  pool TEXT NOT NULL,
+  pool TEXT NOT NULL REFERENCES pools (name) ON DELETE CASCADE,
   name TEXT NOT NULL,
   home TEXT NOT NULL, -- of its folder
   life TEXT NOT NULL, -- of its process

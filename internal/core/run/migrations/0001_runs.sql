@@ -95,7 +95,15 @@ CREATE TABLE run_reviews (
 );
 CREATE INDEX run_reviews_run ON run_reviews (run, id);
 
+-- What an agent has put for a step that it has: the artifacts that it may name.
+CREATE TABLE run_step_blobs (
+  step TEXT NOT NULL REFERENCES run_steps (id) ON DELETE CASCADE,
+  digest TEXT NOT NULL,
+  PRIMARY KEY (step, digest)
+);
+
 -- +goose Down
+DROP TABLE run_step_blobs;
 DROP TABLE run_reviews;
 DROP TABLE run_steps;
 DROP TABLE run_ended_logs;

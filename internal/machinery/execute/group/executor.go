@@ -132,6 +132,7 @@ func (e *Executor) enter(ctx context.Context, r *running) error {
 			e.mu.Unlock()
 			if err := e.body.Clear(ctx, r.id); err != nil {
 				e.leave(r)
+				r.finish(execute.Result{}, false, err)
 				return err
 			}
 			return nil

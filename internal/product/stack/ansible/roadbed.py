@@ -14,12 +14,24 @@ description: [Writes a line of JSON for each task of each host.]
 MOST = 32 * 1024  # characters of a text
 
 
+# The values of the stack's secrets, the longest first: what is told is shown to reviewers and policies.
+HIDE = sorted((os.environ.get(n, "") for n in os.environ.get("ROADBED_HIDE", "").split()), key=len, reverse=True)
+
+
+def hidden(text):
+    for secret in HIDE:
+        if len(secret) >= 4:
+            text = text.replace(secret, "(secret)")
+    return text
+
+
 def short(value):
     if isinstance(value, str):
+        value = hidden(value)
         return value if len(value) <= MOST else value[:MOST] + "\n(cut short)"
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    text = json.dumps(value, default=str, sort_keys=True)
+    text = hidden(json.dumps(value, default=str, sort_keys=True))
     return json.loads(text) if len(text) <= MOST else text[:MOST] + " (cut short)"
 
 
@@ -45,7 +57,7 @@ class CallbackModule(CallbackBase):
             self.tell_task(result, status)
         except Exception as e:  # a task that is not told would be taken for one that does nothing
             name = result._task.get_name().strip()[:500]
-            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=str(e)[:2000])
+            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=hidden(str(e))[:2000])
 
     def tell_task(self, result, status):
         told, task = result._result, result._task
@@ -72,7 +84,7 @@ class CallbackModule(CallbackBase):
         self.tell(
             host=result._host.get_name(), play=self.play, task=task.get_name().strip()[:500], action=str(task.action),
             role=task._role.get_name() if task._role else "", status=status, changed=bool(told.get("changed")),
-            checked=checked, diff=diffs[:100], message="" if status == "ok" else str(told.get("msg", ""))[:2000],
+            checked=checked, diff=diffs[:100], message="" if status == "ok" else hidden(str(told.get("msg", "")))[:2000],
         )
 
     def v2_runner_on_ok(self, result):
