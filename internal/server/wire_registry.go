@@ -17,7 +17,7 @@ import (
 func (h *House) wireRegistry() *registry.Service {
 	return registry.New(registry.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Runs: h.Runs, Repositories: h.Repositories.Platform(),
-		Engine: registry.Engine{Tool: stack.ToolEngine, Begin: stack.EngineBegin(), Config: stack.EngineConfig(), Host: h.registryHost()},
+		Engine: registry.Engine{Tool: stack.ToolEngine, Begin: stack.EngineBegin(), Config: stack.EngineConfig(), Host: h.registryHost(), Mirror: h.Stacks.EngineMirror},
 		Now:    time.Now, Log: h.Log,
 	})
 }

@@ -32,6 +32,8 @@ type Engine struct {
 	Begin  string // of a script: it leaves the program in ROADBED_ENGINE, and lets it reach this registry
 	Config string // file of the engine's own
 	Host   string // of the server, by which modules name it
+	// Mirror has a script take providers as the operator wants, and gives what its token needs for it; nil: from their registries.
+	Mirror func(env map[string]string) (scopes []string)
 }
 
 // RunInput is what a test run is asked to do.
@@ -181,6 +183,10 @@ func engineJob(r *run.Run, in RunInput, e Engine, script string) worker.Job {
 	} {
 		env[name] = value
 	}
+	scopes := []string{mayReadModules, mayReadProviders}
+	if e.Mirror != nil {
+		scopes = append(scopes, e.Mirror(env)...)
+	}
 	return worker.Job{
 		Kind: "command", Argv: []string{"/bin/sh", "-c", script}, Dir: path.Join("/work/source", in.Test.Root), Env: env,
 		Sources: []worker.Source{{Path: "source", Blob: in.Archive}},
@@ -189,7 +195,7 @@ func engineJob(r *run.Run, in RunInput, e Engine, script string) worker.Job {
 			{Path: "engine.rc", Content: e.Config, Mode: 0o600},
 		},
 		Tools: []string{e.Tool}, Door: true, Sealed: true, // a state holds sensitive values in the clear
-		Scopes: []string{mayReadModules, mayReadProviders},
+		Scopes: scopes,
 		Limits: execute.Limits{Memory: 2 << 30, Time: time.Hour, Processes: 512, Output: 64 << 20},
 	}
 }

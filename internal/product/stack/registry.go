@@ -7,6 +7,16 @@ func EngineBegin() string { return begin }
 // EngineConfig is the engine's own file, which stands at TF_CLI_CONFIG_FILE when a script begins.
 func EngineConfig() string { return engineConfig }
 
+// EngineMirror has such a script take providers as stacks do, and gives what its token needs for it.
+func (s *Service) EngineMirror(env map[string]string) (scopes []string) {
+	m := s.mirrored(nil, false)
+	if m == nil {
+		return nil
+	}
+	m.environment(env)
+	return []string{scopeMirror}
+}
+
 // registryScopes are what a step's token needs to install modules and providers of this server.
 func registryScopes() []string { return []string{"module:read", "provider:read"} }
 
