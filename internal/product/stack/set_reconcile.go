@@ -111,10 +111,26 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 		now[d.Ref().String()] = d.Origin.File
 	}
 	all := slices.Clone(members) // what a look that is cut off has brought is known, too
-	for _, d := range docs {
-		if m := (member{d.Ref().String(), d.Origin.File}); !slices.Contains(members, m) {
-			all = append(all, m)
+	isMember := map[string]bool{}
+	for _, m := range members {
+		isMember[m.Stack] = true
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		for _, d := range docs {
+			name := d.Ref().String()
+			there, err := getStack(ctx, tx, d.Ref(), "")
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+			foreign := err == nil && !there.Deleted && !isMember[name]
+			if m := (member{name, d.Origin.File}); !foreign && !slices.Contains(members, m) {
+				all = append(all, m)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := s.keepReport(ctx, t, head, adopt, t.Brought, t.Report, &all); err != nil { // what is brought asks for it
 		return ignoreTakenOver(err)
