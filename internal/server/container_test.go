@@ -48,12 +48,12 @@ func TestStacksRunInContainers(t *testing.T) {
 		}
 
 		// A step of a workflow is in the image of its template.
-		flow, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "IMAGE", named)})
+		flow, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "@WHICH@", named)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, flow.ID, ended), "succeeded", "")
-		refused, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "IMAGE", "evil.test/x:1")})
+		refused, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"document": strings.ReplaceAll(inImages, "@WHICH@", "evil.test/x:1")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ metadata: {generateName: image-}
 spec:
   entrypoint: main
   templates:
-  - {name: main, container: {image: "IMAGE", command: [sh, -c, 'test "$FROM_IMAGE" = yes && of-image']}}
+  - {name: main, container: {image: "@WHICH@", command: [sh, -c, 'test "$FROM_IMAGE" = yes && of-image']}}
 `
 
 // TestProcessesRefuseImages says how a server without containers treats those who ask for an image.

@@ -94,15 +94,21 @@ func TestAProposalIsPlannedAndTold(t *testing.T) {
 		g.policy("sizes", "plan", `
 warn[sprintf("adds <%d> of @everyone's", [n])] { n := count([r | r := input.terraform.resource_changes[_]; r.change.actions[_] == "create"]); n > 0 }`, "")
 		p := d.propose("alice", "idea", added("second"))
-		first := d.told(p.Number, "`default/net`", "[planned](", "1 to create", "+ create  terraform_data.second", "policy `default/sizes` **warns**: `adds <1> of @everyone's`")
+		first := d.told(p.Number, "`default/net`", "[pending_review](", "1 to create", "+ create  terraform_data.second", "policy `default/sizes` **warns**: `adds <1> of @everyone's`")
 		if first.Author.ID != "system" || strings.Contains(first.Body, "<details>") || !strings.Contains(first.Body, p.Head[:8]) {
 			t.Errorf("the comment is %+v", first)
 		}
 		all := d.stacks("rita", p.Number)
-		if len(all) != 1 || all[0].Stack != "stack:default/net" || all[0].Commit != p.Head || all[0].State != "finished" || all[0].Summary == nil || all[0].Summary.Create != 1 || all[0].Applied {
+		if len(all) != 1 || all[0].Stack != "stack:default/net" || all[0].Commit != p.Head || all[0].State != "pending_review" || all[0].Summary == nil || all[0].Summary.Create != 1 || all[0].Applied {
 			t.Fatalf("it does %+v", all)
 		}
+		if _, err := g.act("bob", all[0].Run, "approve"); err != nil { // which a policy warns of
+			t.Fatal(err)
+		}
 		run := until(t, g.admin, all[0].Run, ended)
+		g.wantRun(run, "finished", "")
+		g.policy("sizes", "plan", `
+warn["never"] { false }`, "")
 		if !strings.Contains(string(run.Input), `"proposal":"crew/net#`) || run.Title != "Preview of net" || run.Actor.Name != "alice" {
 			t.Errorf("its run is %+v with %s", run.Run, run.Input)
 		}

@@ -21,6 +21,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: roadbed.dev/v1, kind: Stack, metadata: {name: none}, spec: {owner: crew, source: {repository: default/none, branch: main, path: infra}}}
 ---
+{apiVersion: roadbed.dev/v1, kind: StackSet, metadata: {name: none}, spec: {owner: crew, source: {repository: default/none, branch: main}, folders: ["stacks/*/"], template: {}}}
+---
 {apiVersion: roadbed.dev/v1, kind: WorkerPool, metadata: {name: none}, spec: {}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Context, metadata: {name: none}, spec: {variables: [{name: A, value: a}]}}

@@ -205,14 +205,14 @@ func filled(path string, ids map[string]string) string {
 	if strings.Contains(path, "/comments/") {
 		id = ids["comments"]
 	}
-	if strings.HasSuffix(path, "/restore") {
+	if head == "repositories" && strings.HasSuffix(path, "/restore") {
 		name = "gone"
 	}
 	if id == "" {
 		id = "run_00000000000000000000000000"
 	}
 	return strings.NewReplacer("{id}", id, "{namespace}", "default", "{name}", name, "{kind}", "component",
-		"{agent}", "none", "{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
+		"{agent}", "none", "{version}", "1.0.0", "{space}", "default", "{step}", cmp.Or(ids["steps"], "one"), "{number}", "1", "{commit}", ids["commits"]).Replace(path)
 }
 
 // queries are what routes need besides their path, about what furnish makes.

@@ -154,7 +154,7 @@ func TestTheRemoteProtocol(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		m := remote{g, "alice"}
 		code, said := m.send("GET", g.url+"/.well-known/terraform.json", nil)
-		if code != 200 || !strings.Contains(string(said), `"tfe.v2":"/api/v2/"`) || strings.Contains(string(said), "modules.v1") {
+		if code != 200 || !strings.Contains(string(said), `"tfe.v2":"/api/v2/"`) || !strings.Contains(string(said), `"modules.v1":"/v1/modules/"`) {
 			t.Errorf("the discovery is %d %s", code, said)
 		}
 		m.wants(204, "GET", "ping", "")

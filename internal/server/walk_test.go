@@ -39,7 +39,7 @@ var leavesOut = regexp.MustCompile(`others are (left out|not counted|neither fou
 // absent are operations that have nothing to give to the administrator either, with the status of their answer.
 var absent = map[string]int{
 	"listOffers":      http.StatusServiceUnavailable, // its forge does not answer
-	"diffApplication": http.StatusNotFound, "readPodLog": http.StatusNotFound, "getPlan": http.StatusNotFound, "getDecision": http.StatusNotFound,
+	"diffApplication": http.StatusNotFound, "readPodLog": http.StatusNotFound, "getPlan": http.StatusNotFound, "getDecision": http.StatusNotFound, "getModuleVersion": http.StatusNotFound,
 	"readLog": http.StatusNotFound, "downloadLog": http.StatusNotFound, // the run waits, before its first step
 	"getDocs": http.StatusNotFound, "getDocsPage": http.StatusNotFound, "searchDocs": http.StatusNotFound, "checkDocs": http.StatusNotFound, "downloadDocsFile": http.StatusNotFound,
 }

@@ -109,7 +109,7 @@ chapter('a run goes before another', async () => {
   await admin.getByText('2 of 2 in the queue').waitFor();
   await admin.getByRole('button', { name: 'More' }).click();
   await admin.getByRole('menuitem', { name: 'Prioritize' }).click();
-  await admin.getByRole('dialog').getByRole('button', { name: 'Prioritize' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Prioritize', exact: true }).click();
   await admin.getByText('1 of 2 in the queue').waitFor();
   await told.sound(admin, 'a run that waits');
 });
@@ -136,6 +136,6 @@ chapter('a preview is promoted', async () => {
   await until(preview, 'finished');
   await admin.goto(`/runs/${preview}`);
   await admin.getByRole('button', { name: 'Promote' }).click();
-  await admin.getByRole('dialog').getByRole('button', { name: 'Promote' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('heading', { name: 'Change net' }).waitFor();
 });

@@ -46,7 +46,7 @@ chapter('a pool without an agent says how one is connected', async () => {
   await admin.getByRole('link', { name: 'eu', exact: true }).click();
   await admin.getByRole('heading', { level: 1, name: 'eu' }).waitFor();
   await admin.getByText('No agent has connected').waitFor();
-  assert.match(await admin.getByLabel('The command').inputValue(), /^roadbed agent --server http\S+ --token-file/);
+  assert.match(await admin.getByRole('textbox', { name: 'The command' }).inputValue(), /^roadbed agent --server http\S+ --token-file/);
   await told.sound(admin, 'a pool without an agent');
 });
 
@@ -57,7 +57,7 @@ chapter('an agent is connected by a token that is made there, and is seen', asyn
   assert.match(token, /^rba_/);
   const folder = path.join(server.folder, 'agent');
   fs.writeFileSync(`${folder}.token`, token, { mode: 0o600 });
-  const [, ...args] = (await admin.getByLabel('The command').inputValue())
+  const [, ...args] = (await admin.getByRole('textbox', { name: 'The command' }).inputValue())
     .replace('agent.token', `${folder}.token`)
     .replace('./roadbed-agent', folder)
     .split(' ');

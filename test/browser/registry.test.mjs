@@ -89,9 +89,9 @@ chapter('a version is tested, and says how to use it', async () => {
 chapter('a version is taken back, and given again', async () => {
   await admin.getByRole('button', { name: 'Yank' }).click();
   const dialog = admin.getByRole('dialog');
-  await dialog.getByLabel('Why').fill('Its zones overlap.');
+  await dialog.getByRole('textbox', { name: 'Why' }).fill('Its zones overlap.');
   await told.sound(admin, 'a yank');
-  await dialog.getByRole('button', { name: 'Yank' }).click();
+  await dialog.getByRole('button', { name: 'Yank', exact: true }).click();
   await admin.getByText('Version 1.0.0 is yanked').waitFor();
   await admin.getByText('Its zones overlap.').first().waitFor();
   assert.equal(await admin.getByText('source  = "').count(), 0);

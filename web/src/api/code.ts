@@ -266,3 +266,46 @@ export async function branchRules(at: RepositoryPath, branch: string) {
   );
   return found.items.find((b) => b.name === branch) ?? null;
 }
+
+/** A folder at a commit, which never changes. */
+export const tree = (namespace: string, name: string, commit: string, path: string) =>
+  queryOptions({
+    queryKey: ['code', namespace, name, 'tree', commit, path],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/tree', {
+          params: { path: { namespace, name }, query: { ref: commit, path } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  });
+
+/** A file at a commit, which never changes. */
+export const file = (namespace: string, name: string, commit: string, path: string) =>
+  queryOptions({
+    queryKey: ['code', namespace, name, 'file', commit, path],
+    queryFn: () =>
+      body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
+          params: { path: { namespace, name }, query: { ref: commit, path } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The lines of a file at a commit, for what a diff leaves out. */
+export const linesOf = (namespace: string, name: string, ref: string, file: string) =>
+  queryOptions({
+    queryKey: ['lines', namespace, name, ref, file],
+    queryFn: async ({ signal }) => {
+      const found = await body(
+        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
+          params: { path: { namespace, name }, query: { ref, path: file } },
+          signal,
+        }),
+      );
+      return (found.text ?? '').replace(/\n$/, '').split('\n');
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });

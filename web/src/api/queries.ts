@@ -501,22 +501,6 @@ export const proposalDiff = (path: ProposalPath, base: string, head: string, wis
     placeholderData: file ? undefined : keepPreviousData,
   });
 
-/** The lines of a file at a commit, for what a diff leaves out. */
-export const linesOf = (namespace: string, name: string, ref: string, file: string) =>
-  queryOptions({
-    queryKey: ['lines', namespace, name, ref, file],
-    queryFn: async ({ signal }) => {
-      const found = await body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
-          params: { path: { namespace, name }, query: { ref, path: file } },
-          signal,
-        }),
-      );
-      return (found.text ?? '').replace(/\n$/, '').split('\n');
-    },
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-
 export const proposalStacks = (path: ProposalPath) =>
   infiniteQueryOptions({
     queryKey: [...proposalKey(path), 'stacks'],
@@ -593,31 +577,4 @@ export const troubles = (namespace: string, name: string) =>
         bad.map(({ id }) => body(api.GET('/api/v1/locations/{id}', { params: { path: { id } }, signal }))),
       );
     },
-  });
-
-/** A folder at a commit, which never changes. */
-export const tree = (namespace: string, name: string, commit: string, path: string) =>
-  queryOptions({
-    queryKey: ['code', namespace, name, 'tree', commit, path],
-    queryFn: () =>
-      body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/tree', {
-          params: { path: { namespace, name }, query: { ref: commit, path } },
-        }),
-      ),
-    staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: keepPreviousData,
-  });
-
-/** A file at a commit, which never changes. */
-export const file = (namespace: string, name: string, commit: string, path: string) =>
-  queryOptions({
-    queryKey: ['code', namespace, name, 'file', commit, path],
-    queryFn: () =>
-      body(
-        api.GET('/api/v1/repositories/{namespace}/{name}/file', {
-          params: { path: { namespace, name }, query: { ref: commit, path } },
-        }),
-      ),
-    staleTime: Number.POSITIVE_INFINITY,
   });

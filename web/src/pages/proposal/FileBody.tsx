@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
-import { linesOf } from '../../api/queries';
+import { linesOf } from '../../api/code';
 import type { FileDiff } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { type DiffLine, type Gap, gapLines, lineKey, type Part, parseHunks, partsOf, sideBySide } from './hunks';

@@ -2,9 +2,9 @@ import { Alert, Button, Group, Radio, Stack, Textarea, TextInput } from '@mantin
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useState } from 'react';
-import { branchRules, commitOf, type FileChange, useCommit } from '../../api/code';
+import { branchRules, commitOf, type FileChange, file, useCommit } from '../../api/code';
 import { asProblem } from '../../api/problem';
-import { file, me } from '../../api/queries';
+import { me } from '../../api/queries';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Section } from '../../parts/Page';

@@ -2,7 +2,7 @@ import { Alert, Button, Group, SegmentedControl, Stack, TextInput } from '@manti
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useMemo, useState } from 'react';
-import { file } from '../../api/queries';
+import { file } from '../../api/code';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { FileView } from '../proposal/FileView';

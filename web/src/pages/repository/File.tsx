@@ -3,9 +3,8 @@ import { IconCheck, IconCopy, IconDownload, IconPencil, IconTrash } from '@table
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { lazy } from 'react';
-import { rawAddress } from '../../api/code';
+import { file, rawAddress } from '../../api/code';
 import { asProblem } from '../../api/problem';
-import { file } from '../../api/queries';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { useCopy } from '../../parts/useCopy';

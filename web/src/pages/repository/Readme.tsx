@@ -1,8 +1,7 @@
 import { Code } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
-import { rawAddress } from '../../api/code';
-import { file } from '../../api/queries';
+import { file, rawAddress } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { Section } from '../../parts/Page';
 import { within } from './lines';

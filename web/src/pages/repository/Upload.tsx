@@ -2,7 +2,7 @@ import { Alert, Button, FileButton, List, Stack, Text, TextInput } from '@mantin
 import { IconUpload } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { tree } from '../../api/queries';
+import { tree } from '../../api/code';
 import type { Repository } from '../../api/types';
 import { Section } from '../../parts/Page';
 import { Table } from '../../parts/Table';
