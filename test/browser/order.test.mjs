@@ -135,7 +135,7 @@ chapter('a preview is promoted', async () => {
   const preview = (await server.api('POST', '/stacks/default/net/runs', { type: 'proposed' })).id;
   await until(preview, 'finished');
   await admin.goto(`/runs/${preview}`);
-  await admin.getByRole('button', { name: 'Promote' }).click();
+  await admin.getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('heading', { name: 'Change net' }).waitFor();
 });

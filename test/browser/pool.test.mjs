@@ -51,9 +51,9 @@ chapter('a pool without an agent says how one is connected', async () => {
 });
 
 chapter('an agent is connected by a token that is made there, and is seen', async () => {
-  await admin.getByLabel('Name').fill('rack-1');
+  await admin.getByRole('textbox', { name: 'Name' }).fill('rack-1');
   await admin.getByRole('button', { name: 'Make token' }).click();
-  const token = await admin.getByLabel('Token', { exact: true }).inputValue();
+  const token = await admin.getByRole('textbox', { name: 'Token', exact: true }).inputValue();
   assert.match(token, /^rba_/);
   const folder = path.join(server.folder, 'agent');
   fs.writeFileSync(`${folder}.token`, token, { mode: 0o600 });
