@@ -9,7 +9,7 @@ export function Change({ change, open, turned, pick }: Props) {
   return (
     <div className={classes.pick}>
       <Checkbox
-        size="xs"
+        size="md"
         aria-label={`Choose ${change.address}`}
         checked={pick.chosen.has(change.address)}
         onChange={() => pick.turn(change.address)}
