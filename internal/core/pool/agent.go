@@ -13,7 +13,7 @@ import (
 // Welcome is what an agent is told when it has said that it is there.
 type Welcome struct {
 	Pool    string
-	Drained bool // it is given nothing for now
+	Drained bool // it is given nothing until its pool, or it, is resumed
 }
 
 // Greet notes that an agent is there. What an earlier life of it held is given back. Unauthenticated for a token that is

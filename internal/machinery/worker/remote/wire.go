@@ -46,7 +46,7 @@ type Hello struct {
 // Welcome is the answer.
 type Welcome struct {
 	Pool    string `json:"pool"`
-	Drained bool   `json:"drained,omitempty"` // nothing is given for now
+	Drained bool   `json:"drained,omitempty"` // nothing is given until it is resumed
 	Hello   int    `json:"hello"`             // seconds until the next
 }
 
