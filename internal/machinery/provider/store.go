@@ -244,7 +244,7 @@ func (s *Store) touch(p Package) {
 }
 
 func (s *Store) readRecord(p Package) (r Record, err error) {
-	data, err := readBounded(s.noted(p), 64<<10)
+	data, err := ReadBounded(s.noted(p), 64<<10)
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
@@ -512,7 +512,8 @@ func hashFile(path string) (string, error) {
 	return sumOf(f)
 }
 
-func readBounded(path string, limit int64) ([]byte, error) {
+// ReadBounded reads a file of at most so many bytes.
+func ReadBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

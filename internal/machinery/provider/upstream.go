@@ -149,7 +149,7 @@ func resolve(from, to string) (string, error) {
 func (s *Store) index(ctx context.Context, n Name) (map[string][]string, error) {
 	file := s.folder("upstream", n.path(), "index.json")
 	var last told
-	if data, err := readBounded(file, mostAnswer); err == nil && json.Unmarshal(data, &last) == nil && s.Now().Sub(last.At) < indexFor {
+	if data, err := ReadBounded(file, mostAnswer); err == nil && json.Unmarshal(data, &last) == nil && s.Now().Sub(last.At) < indexFor {
 		return last.Versions, nil
 	}
 	v, err := s.once(ctx, "index "+n.String(), askingTime, func(ctx context.Context) (any, error) {
@@ -247,7 +247,7 @@ func (s *Store) offer(ctx context.Context, p Package) (o offer, err error) {
 // sums gives the checksums of a version: the list that its registry names, signed by a key that the registry names.
 func (s *Store) sums(ctx context.Context, n Name, version string) (l release, err error) {
 	file := s.folder("upstream", n.path(), version+".json")
-	if data, err := readBounded(file, mostAnswer); err == nil && json.Unmarshal(data, &l) == nil {
+	if data, err := ReadBounded(file, mostAnswer); err == nil && json.Unmarshal(data, &l) == nil {
 		return l, nil
 	}
 	v, err := s.once(ctx, "sums "+n.String()+" "+version, 3*askingTime, func(ctx context.Context) (any, error) {

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -152,7 +153,7 @@ func (c *Cache) kept(name, version string) (Program, error) {
 }
 
 func (c *Cache) record(name, version string) (r record, err error) {
-	data, err := readBounded(filepath.Join(c.dir(name, version), "record.json"), 64<<10)
+	data, err := provider.ReadBounded(filepath.Join(c.dir(name, version), "record.json"), 64<<10)
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
@@ -384,19 +385,6 @@ func hashFile(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-func readBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return data, err
 }
 
 // writeWhole writes a file that is there whole or as it was.

@@ -80,7 +80,7 @@ func (c *Cache) Available(ctx context.Context, name string) ([]string, error) {
 	c.lock.Unlock()
 	file := filepath.Join(c.Dir, name, "versions.json")
 	if !known {
-		if data, err := readBounded(file, mostList); err == nil {
+		if data, err := provider.ReadBounded(file, mostList); err == nil {
 			known = json.Unmarshal(data, &l) == nil
 		}
 	}
