@@ -17,6 +17,12 @@ type Store interface {
 	// bytes give fault.TooLarge and leave nothing; a limit of 0 means DefaultLimit. The same content again is
 	// kept once. Errors of r come back as they are.
 	Put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, err error)
+	// Bring is Put, and tells when the content that it has kept was put (Info.Modified), and when it had been put before: zero
+	// for content that was not there.
+	Bring(ctx context.Context, r io.Reader, limit int64) (kept Info, before time.Time, err error)
+	// Drop removes content that nobody has put since it was brought, and tells whether it did. Content that somebody has, or
+	// that is not there, is left alone.
+	Drop(ctx context.Context, brought Info) (dropped bool, err error)
 	// Open gives the content of an address; fault.NotFound when there is none.
 	Open(ctx context.Context, digest string) (content io.ReadSeekCloser, size int64, err error)
 	// Delete removes content. What is not there is already deleted; who has it open may read on.

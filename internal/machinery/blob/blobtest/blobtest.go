@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t testing.TB) blob.Store) {
 		"content over the limit leaves none":  contentOverTheLimit,
 		"content whose reader fails":          contentWhoseReaderFails,
 		"the same content at the same time":   sameContent,
+		"what nobody put since is dropped":    dropping,
 		"names outside the folder":            hostileNames,
 		"a stream is appended to by offset":   appendByOffset,
 		"a sealed stream takes no more":       sealedStream,
