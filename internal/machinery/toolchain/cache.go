@@ -166,10 +166,8 @@ func (c *Cache) Get(ctx context.Context, name, version string, log io.Writer) (P
 	if err := Check(name, version); err != nil {
 		return Program{}, err
 	}
-	for _, path := range c.Found {
-		if p, ok := c.ask(ctx, path); ok && p.Name == name && p.Version == version {
-			return p, nil
-		}
+	if p, ok := c.among(ctx, name, version); ok {
+		return p, nil
 	}
 	p, err := c.take(name, version)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !fault.Is(err, fault.Conflict) {
@@ -182,6 +180,16 @@ func (c *Cache) Get(ctx context.Context, name, version string, log io.Writer) (P
 		return Program{}, fault.Errorf(fault.Unavailable, "%s %s is not here, and %w; %s", Title(name), version, err, c.carry(name, version))
 	}
 	return c.bring(ctx, name, version, log)
+}
+
+// among gives a version that the machine has anyway.
+func (c *Cache) among(ctx context.Context, name, version string) (Program, bool) {
+	for _, path := range c.Found {
+		if p, ok := c.ask(ctx, path); ok && p.Name == name && p.Version == version {
+			return p, true
+		}
+	}
+	return Program{}, false
 }
 
 // carry says how a version comes here by hand.
@@ -273,6 +281,15 @@ func (c *Cache) bring(ctx context.Context, name, version string, log io.Writer) 
 	if err != nil {
 		return Program{}, err
 	}
+	p, err := c.keep(name, version, program, from)
+	if err == nil {
+		fmt.Fprintf(log, "roadbed: downloaded %s %s from %s in %s; its signature and checksum are right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
+	}
+	return p, err
+}
+
+// keep puts a program into the folder with the record of its checksum. Whoever calls it holds the version.
+func (c *Cache) keep(name, version string, program []byte, from string) (Program, error) {
 	temp, err := os.MkdirTemp(filepath.Join(c.Dir, name), ".part-*")
 	if err != nil {
 		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
@@ -293,8 +310,7 @@ func (c *Cache) bring(ctx context.Context, name, version string, log io.Writer) 
 	if err != nil {
 		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
 	}
-	fmt.Fprintf(log, "roadbed: downloaded %s %s from %s in %s; its signature and checksum are right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
-	c.Log.Info("downloaded an engine", "name", name, "version", version, "from", from, "sha256", hex.EncodeToString(sum[:]))
+	c.Log.Info("keeps an engine that was not here", "name", name, "version", version, "from", from, "sha256", hex.EncodeToString(sum[:]))
 	c.prune(dir)
 	return c.take(name, version)
 }

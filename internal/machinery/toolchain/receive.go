@@ -1,0 +1,107 @@
+package toolchain
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// Here gives a version of a program that is on this machine; NotFound for one that is not.
+func (c *Cache) Here(ctx context.Context, name, version string) (Program, error) {
+	if err := Check(name, version); err != nil {
+		return Program{}, err
+	}
+	if p, ok := c.among(ctx, name, version); ok {
+		return p, nil
+	}
+	p, err := c.take(name, version)
+	if errors.Is(err, fs.ErrNotExist) || fault.Is(err, fault.Conflict) {
+		return Program{}, fault.Errorf(fault.NotFound, "%s %s is not here", Title(name), version)
+	}
+	return p, err
+}
+
+// Read opens a program and gives its SHA-256 in hex.
+func (p Program) Read() (f *os.File, sum string, err error) {
+	if f, err = os.Open(p.Path); err != nil {
+		return nil, "", fault.Errorf(fault.Unavailable, "read %s: %w", p.Path, err)
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", fault.Errorf(fault.Unavailable, "read %s: %w", p.Path, err)
+	}
+	return f, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Received is a program that comes from somewhere, with the SHA-256 that it has to have.
+type Received struct {
+	Body io.ReadCloser
+	Sum  string // in hex
+}
+
+// Receive keeps a version of a program that comes from another machine of the caller's, such as its server, once for all who
+// ask meanwhile. Conflict when what comes has not the checksum that was told with it, or is another program.
+func (c *Cache) Receive(ctx context.Context, name, version, from string, log io.Writer, open func(ctx context.Context) (Received, error)) (Program, error) {
+	if err := Check(name, version); err != nil {
+		return Program{}, err
+	}
+	unlock, err := c.hold(ctx, name, version, log)
+	if err != nil {
+		return Program{}, err
+	}
+	defer unlock()
+	if p, err := c.take(name, version); err == nil {
+		return p, nil
+	}
+	begun := c.Now()
+	ctx, stop := context.WithTimeout(ctx, complete)
+	defer stop()
+	r, err := open(ctx)
+	if err != nil {
+		return Program{}, err
+	}
+	defer r.Body.Close()
+	program, err := io.ReadAll(io.LimitReader(r.Body, mostProgram+1))
+	switch {
+	case err != nil:
+		return Program{}, fault.Errorf(fault.Unavailable, "fetch %s %s from %s: %w", Title(name), version, from, err)
+	case len(program) > mostProgram:
+		return Program{}, fault.Errorf(fault.TooLarge, "%s %s, as %s gives it, has more than %d MiB", Title(name), version, from, mostProgram>>20)
+	}
+	sum := sha256.Sum256(program)
+	if got := hex.EncodeToString(sum[:]); got != r.Sum {
+		return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s and not %s; it is not taken", Title(name), version, from, got, r.Sum)
+	}
+	p, err := c.keep(name, version, program, from)
+	if err != nil {
+		return Program{}, err
+	}
+	is := Says(ctx, p.Path)
+	for range 5 { // a process that is being started may hold the file that was written a moment ago
+		if is != "" || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		is = Says(ctx, p.Path)
+	}
+	if n, v, ok := Parse(is); !ok || n != name || v != version {
+		err := os.RemoveAll(filepath.Dir(p.Path))
+		return Program{}, errors.Join(fault.Errorf(fault.Conflict, "what %s gives as %s %s calls itself %q on this machine; it is not taken", from, Title(name), version, is), err)
+	}
+	fmt.Fprintf(log, "roadbed: fetched %s %s from %s in %s; its checksum is right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
+	return p, nil
+}
