@@ -19,7 +19,7 @@ import (
 // built later, so its plugin finds it when it is called.
 func (h *House) wireWorkflow() *workflow.Service {
 	return workflow.New(workflow.Deps{
-		DB: h.DB, Access: h.Access, Runs: h.Runs, Templates: templates{h.Catalog}, Most: h.most(), Policy: h.Policy, Now: time.Now, Log: h.Log,
+		DB: h.DB, Access: h.Access, Runs: h.Runs, Templates: templates{h.Catalog}, Most: h.most(), Policy: h.Policy, Pools: h.Pools, Now: time.Now, Log: h.Log,
 		Plugins: map[string]workflow.Plugin{
 			delivery.PluginDeployImage: {Check: delivery.CheckDeployImage, Do: func(ctx context.Context, l worker.Lease, log io.Writer) (worker.Result, error) {
 				return h.Delivery.DeployImage(ctx, l, log)

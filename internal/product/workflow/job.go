@@ -42,6 +42,9 @@ func (s Start) step(r *run.Run, p *Plan) (run.Step, error) {
 		return step, err
 	}
 	job, err := s.commandJob(r, p)
+	if err == nil {
+		step.Pool, err = s.pool(p)
+	}
 	step.Job = job
 	return step, err
 }
@@ -83,7 +86,7 @@ func (s Start) commandJob(r *run.Run, p *Plan) (worker.Job, error) {
 		b.job.Files = append(b.job.Files, worker.File{Path: file, Mode: 0o755, Content: script})
 		b.job.Argv = append([]string{"/bin/sh", path.Join(execute.WorkDir, file)}, argv...)
 	}
-	b.job.Sealed = len(b.job.SecretEnv) > 0
+	b.job.Sealed = len(b.job.SecretEnv) > 0 || b.job.IDToken != nil
 	if len(b.job.SecretEnv) == 0 {
 		b.job.SecretEnv = nil
 	}
@@ -129,6 +132,7 @@ func (b *jobBuilder) wishes(*Container) error {
 	for i := range b.job.Caches {
 		b.job.Caches[i].Scope = b.cacheScope()
 	}
+	b.identify(w.audience)
 	own := b.run.Source.Repository
 	if b.job.Scopes, err = b.plan.given(w.scopes, own); err != nil {
 		return err
@@ -161,6 +165,7 @@ type wishes struct {
 	caches        []worker.Cache
 	checkout      string
 	scopes        []string
+	audience      string
 	door, network bool
 }
 
@@ -200,6 +205,14 @@ func readWishes(annotations map[string]string) (wishes, error) {
 		default:
 			return bad(name, `%q is neither "true" nor "false"`, clip(text, 50))
 		}
+	}
+	if w.audience = annotations[AnnotationOIDC]; w.audience != "" {
+		if err := checkAudience(w.audience); err != nil {
+			return bad(AnnotationOIDC, "%s", fault.Message(err))
+		}
+	}
+	if _, err := poolOf(annotations); err != nil {
+		return w, err
 	}
 	for _, scope := range fields(annotations[AnnotationScopes]) {
 		action, _, _ := strings.Cut(scope, "=")

@@ -18,7 +18,7 @@ func Kinds(s *Service) []document.Kind {
 			_, wrong := s.check(d, func(string) (*Spec, bool) { return nil, false }, nil)
 			return wrong
 		},
-		Relations: relations,
+		Relations: relations, Changed: s.documentChanged,
 	}}
 }
 

@@ -190,7 +190,7 @@ func (e *engine) attempt(at place, t *Template, inputs Values, task string, n in
 		sc.extra["lastRetry.duration"] = strconv.FormatFloat(last.ended.Sub(last.started).Seconds(), 'f', 0, 64)
 		sc.extra["lastRetry.message"] = last.message
 	}
-	start := Start{Key: at.key, Name: at.name, Group: at.parent, Type: kind, Template: *t, Inputs: inputs, Attempt: n}
+	start := Start{Key: at.key, Name: at.name, Group: at.parent, Type: kind, Template: *t, Inputs: inputs, Attempt: n, home: at.home}
 	start.Capture = e.captures[task]
 	e.candidates = append(e.candidates, candidate{start: start, scope: sc, gate: at.gate, node: e.node(node)})
 	return &state{key: at.key, phase: Pending}

@@ -57,6 +57,7 @@ var workflowName = regexp.MustCompile(`^[a-zA-Z0-9]([-_a-zA-Z0-9]*[a-zA-Z0-9])?$
 func (l *linter) run() {
 	spec := &l.def.spec
 	at := []string{"spec"}
+	l.document()
 	l.header(spec, at)
 	l.exits = map[string]bool{}
 	for _, name := range []string{spec.OnExit, spec.Hooks["exit"].Template} {
@@ -231,6 +232,9 @@ func (l *linter) template(t *Template, raw map[string]any, at []string) {
 				l.text(value, &scope{run: sc.run}, join(at, "inputs", "parameters", strconv.Itoa(i), key))
 			}
 		}
+	}
+	if t.Container == nil && t.Script == nil {
+		l.forCommands(t.Metadata.Annotations, t.kind(), at)
 	}
 	switch {
 	case t.DAG != nil:

@@ -101,6 +101,8 @@ type Start struct {
 	Capture  bool   // standard output is asked for
 	Attempt  int    // of its retry strategy, from 0
 	Err      error  // why it can't start after all; it then ends as Error
+
+	home string // the WorkflowTemplate in which the template stands; "" is the workflow itself
 }
 
 // Outcome is what follows from the facts.

@@ -67,6 +67,7 @@ type Deps struct {
 	Plugins   map[string]Plugin // by NAME of roadbed/NAME
 	Most      execute.Limits    // memory and time that a step may ask for; 0 for any
 	Policy    Policy
+	Pools     Pools // nil: no workflow may name one
 	Now       func() time.Time
 	Log       *slog.Logger
 }

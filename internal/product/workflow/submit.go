@@ -109,7 +109,7 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 	if err != nil {
 		return nil, "", err
 	}
-	b := &binder{service: s, tx: tx, spaces: spaces, refs: map[string]*Spec{}}
+	b := &binder{service: s, tx: tx, spaces: spaces, refs: map[string]*Spec{}, annotations: map[string]map[string]string{}}
 	def, wrong := read(d)
 	if len(wrong) == 0 {
 		if err := b.fetch(ctx, referenced(&def.spec), 0); err != nil {
@@ -122,7 +122,7 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 	}
 	p := &Plan{
 		Name: nameOf(d), Space: n.Space, Spec: def.spec, Refs: map[string]Spec{},
-		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File, Most: s.Most,
+		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File, Most: s.Most, Catalog: catalogName(n),
 	}
 	if ref := def.spec.WorkflowTemplateRef; ref != nil {
 		p.Spec = merge(*b.refs[ref.Name], def.spec)
@@ -137,6 +137,9 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 		return nil, "", fault.At(fmt.Sprintf("%s can't be submitted", orDocument(d.Origin.File)), d.At("entrypoint is missing", "name the template to start with", "spec"))
 	}
 	if err := p.bind(n); err != nil {
+		return nil, "", err
+	}
+	if err := s.pools(ctx, tx, p, def, b); err != nil {
 		return nil, "", err
 	}
 	if n.may != nil {
@@ -179,6 +182,8 @@ type binder struct {
 	tx      *store.Tx
 	spaces  []string
 	refs    map[string]*Spec
+
+	annotations map[string]map[string]string // of the same documents
 }
 
 func (b *binder) fetch(ctx context.Context, names []string, depth int) error {
@@ -200,7 +205,7 @@ func (b *binder) fetch(ctx context.Context, names []string, depth int) error {
 		if len(wrong) > 0 {
 			return fault.At("WorkflowTemplate "+name+" can't be used", wrong...)
 		}
-		b.refs[name] = &def.spec
+		b.refs[name], b.annotations[name] = &def.spec, d.Metadata.Annotations
 		if err := b.fetch(ctx, referenced(&def.spec), depth+1); err != nil {
 			return err
 		}
