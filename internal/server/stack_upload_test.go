@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -196,4 +199,84 @@ func previewAtTerminal(t *testing.T, h *House, server *httptest.Server) {
 	})
 	write(t, filepath.Join(dir, "infra", "broken.tf"), "resource {")
 	sayAll(t, []said{{"stack plan net --local " + dir, 1, "broken.tf"}})
+}
+
+// TestUploadsThatNobodyUsesGo forgets what was uploaded long ago and never planned, and nothing that somebody may want still.
+func TestUploadsThatNobodyUsesGo(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		ctx := t.Context()
+		g.rests(g.stack("net", lightInfra, ""))
+		g.apply(uploadedStack("alone", ""))
+		sent := func(name, text string) (client.Configuration, string) {
+			t.Helper()
+			c, err := g.upload("alice", name, tarball(t, map[string]string{"infra/main.tf": lightInfra, "main.tf": lightInfra, "x": text}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := ""
+			if err := g.house.DB.Read(ctx, func(tx *store.Tx) error {
+				return tx.QueryRow(ctx, "SELECT kept FROM stack_configurations WHERE id = $1", c.ID).Scan(&kept)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return c, kept
+		}
+		unused, ofUnused := sent("net", "unused")
+		used, ofUsed := sent("net", "used")
+		twice, ofTwice := sent("net", "twice")
+		first, ofFirst := sent("alone", "first")
+		last, ofLast := sent("alone", "last")
+		r, err := g.startUpload("alice", "net", "proposed", used.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "finished", "to create")
+		drop := func() {
+			t.Helper()
+			if err := g.house.Stacks.DropUploads(actor.AsSystem(ctx)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drop()
+		if c, err := g.house.Stacks.Configuration(actor.AsSystem(ctx), unused.ID); err != nil || c.Status != "uploaded" {
+			t.Errorf("a new upload is %+v, %v", c, err)
+		}
+		if err := g.house.DB.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE stack_configurations SET created = created - $1", int64(8*24*time.Hour/time.Microsecond))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		again, same := sent("net", "twice") // is kept once, by the older one
+		if same != ofTwice {
+			t.Errorf("the same archive is kept as %s and %s", ofTwice, same)
+		}
+		drop()
+		for what, c := range map[string]struct {
+			id, kept    string
+			there, blob bool
+		}{
+			"unused": {unused.ID, ofUnused, false, false}, "used": {used.ID, ofUsed, true, true}, "twice": {twice.ID, ofTwice, false, true}, "twice, again": {again.ID, ofTwice, true, true},
+			"of a stack that applies": {first.ID, ofFirst, false, false}, "its newest": {last.ID, ofLast, true, true},
+		} {
+			_, err := g.house.Stacks.Configuration(actor.AsSystem(ctx), c.id)
+			if c.there != (err == nil) || !c.there && !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s: %v", what, err)
+			}
+			content, _, err := g.house.Blob.Open(ctx, c.kept)
+			if err == nil {
+				content.Close()
+			}
+			if c.blob != (err == nil) {
+				t.Errorf("%s: its content: %v", what, err)
+			}
+		}
+		if _, err := g.startUpload("alice", "net", "proposed", unused.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a forgotten upload is planned: %v", err)
+		}
+		if r, err = g.startUpload("alice", "net", "proposed", again.ID); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "finished", "to create")
+	})
 }

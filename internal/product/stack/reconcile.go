@@ -28,6 +28,7 @@ func (s *Service) subscribe() {
 	s.subscribeAfter()
 	s.subscribeSchedules()
 	s.subscribeSets()
+	s.subscribeUploads()
 	s.Ledger.Subscribe("stack.pushes", []string{"repository.pushed"}, s.pushed)
 	s.Ledger.Subscribe("stack.ends", []string{"run.state-changed"}, s.ended)
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -230,16 +231,17 @@ func (s *Service) refused(ctx context.Context, id string, why error) error {
 // uploaded keeps an archive that was looked at, sealed, since a folder may hold more than its owner thinks. The same one
 // of the same stack is kept once.
 func (s *Service) uploaded(ctx context.Context, sent Configuration, f io.ReadSeeker) (c Configuration, err error) {
-	same := func(tx *store.Tx) (string, error) {
-		return optionalText(tx.QueryRow(ctx, "SELECT kept FROM stack_configurations WHERE stack = $1 AND digest = $2 AND status = 'uploaded' LIMIT 1", sent.Stack.String(), sent.Digest))
+	same := func(tx *store.Tx, lock string) (string, error) {
+		return optionalText(tx.QueryRow(ctx, "SELECT kept FROM stack_configurations WHERE stack = $1 AND digest = $2 AND status = 'uploaded' LIMIT 1"+lock, sent.Stack.String(), sent.Digest))
 	}
 	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		sent.blob, err = same(tx)
+		sent.blob, err = same(tx, "")
 		return err
 	}); err != nil {
 		return c, err
 	}
-	if sent.blob == "" {
+	reused := sent.blob != ""
+	if !reused {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return c, fault.Wrap(err, "read the upload again")
 		}
@@ -250,6 +252,11 @@ func (s *Service) uploaded(ctx context.Context, sent Configuration, f io.ReadSee
 		}
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		if reused {
+			if still, err := same(tx, tx.ForUpdate()); err != nil || still != sent.blob {
+				return cmp.Or(err, fault.Errorf(fault.Unavailable, "the same archive was forgotten at this moment; upload it again"))
+			}
+		}
 		_, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'uploaded', error = '', digest = $2, kept = $3, size = $4, entries = $5 WHERE id = $1 AND status <> 'uploaded'",
 			sent.ID, sent.Digest, sent.blob, sent.Size, sent.Entries)
 		if err != nil {
@@ -458,7 +465,10 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 	up.Configuration, up.Blob, up.Digest = c.ID, c.blob, c.Digest
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		var err error
+		err := s.useUpload(ctx, tx, c, r)
+		if err != nil {
+			return err
+		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
 		return err
 	})

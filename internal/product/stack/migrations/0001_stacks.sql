@@ -117,9 +117,12 @@ CREATE TABLE stack_configurations (
   size BIGINT NOT NULL,
   entries INTEGER NOT NULL,
   actor TEXT NOT NULL,
-  created BIGINT NOT NULL
+  created BIGINT NOT NULL,
+  used BIGINT NOT NULL DEFAULT 0 -- when the last run of it was begun
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
+CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
+CREATE INDEX stack_configurations_unused ON stack_configurations (created) WHERE used = 0;
 
 -- States that were announced, whose content comes after.
 CREATE TABLE stack_pending_states (
