@@ -12,6 +12,7 @@ type Pool struct {
 	Space       string   `json:"space"`
 	Description string   `json:"description,omitempty"`
 	Shared      bool     `json:"shared" doc:"Stacks of the spaces below may use it, too."`
+	Image       string   `json:"image,omitempty" doc:"In which steps run that name none, on agents that run containers."`
 	Drained     bool     `json:"drained" doc:"Its agents are given nothing."`
 	Agents      int      `json:"agents" doc:"That are known."`
 	Connected   int      `json:"connected" doc:"Of these."`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 )
 
 // agentArgs is the variable by which the test binary becomes `roadbed` with these arguments, one on a line.
@@ -26,6 +27,7 @@ type helper struct {
 	server    string
 	token     string // file
 	more      []string
+	bare      bool // it finds no engine on its machine
 	command   *exec.Cmd
 	ended     chan struct{}
 }
@@ -49,6 +51,13 @@ func (g *ground) poolToken(pool string) client.NewPoolToken {
 func (g *ground) helper(name, server, token string, more ...string) *helper {
 	g.t.Helper()
 	a := &helper{t: g.t, name: name, dir: filepath.Join(g.t.TempDir(), name), server: server, more: more}
+	g.started(a, token)
+	return a
+}
+
+// started starts an agent by a token, and ends it with the test.
+func (g *ground) started(a *helper, token string) {
+	g.t.Helper()
 	a.token = a.dir + ".token"
 	if err := os.WriteFile(a.token, []byte(token+"\n"), 0o600); err != nil {
 		g.t.Fatal(err)
@@ -58,10 +67,25 @@ func (g *ground) helper(name, server, token string, more ...string) *helper {
 		a.kill()
 		if g.t.Failed() {
 			said, _ := os.ReadFile(a.dir + ".log")
-			g.t.Logf("agent %s said:\n%s", name, said)
+			g.t.Logf("agent %s said:\n%s", a.name, said)
 		}
 	})
-	return a
+}
+
+// withoutEngines is an environment in which no engine is found.
+func withoutEngines(home string) []string {
+	var paths []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		found := false
+		for _, name := range toolchain.Names() {
+			_, err := os.Stat(filepath.Join(dir, name))
+			found = found || err == nil
+		}
+		if !found {
+			paths = append(paths, dir)
+		}
+	}
+	return append(os.Environ(), "PATH="+strings.Join(paths, string(filepath.ListSeparator)), "HOME="+home, "XDG_CACHE_HOME="+home)
 }
 
 func (a *helper) start() {
@@ -76,7 +100,11 @@ func (a *helper) start() {
 		"--isolation", "prefer", "--download-engine=false", "--drain", "20s",
 	}, a.more...)
 	a.command = exec.Command(os.Args[0])
-	a.command.Env = append(os.Environ(), agentArgs+"="+strings.Join(args, "\n"))
+	a.command.Env = os.Environ()
+	if a.bare {
+		a.command.Env = withoutEngines(a.dir + ".home")
+	}
+	a.command.Env = append(a.command.Env, agentArgs+"="+strings.Join(args, "\n"))
 	a.command.Stdout, a.command.Stderr = log, log
 	a.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := a.command.Start(); err != nil {

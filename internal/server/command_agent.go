@@ -35,7 +35,8 @@ type AgentOptions struct {
 }
 
 // sharedOptions are those of a server that an agent has, too.
-var sharedOptions = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "network", "isolation", "step-memory", "step-time", "log-level", "log-format"}
+var sharedOptions = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "provider-space", "network", "isolation",
+	"executor", "container-host", "container-image", "container-allow", "step-memory", "step-time", "log-level", "log-format"}
 
 func agentCommand(version string) *cobra.Command {
 	c := &cobra.Command{

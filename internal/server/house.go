@@ -284,7 +284,7 @@ func (h *House) products() error {
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
 		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(),
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
-		Engines: h.engine, Providers: providers{h}, Images: h.stepImages(),
+		Engines: h.engine, Providers: providers{h}, Images: h.stepImages(), PoolImages: h.agentImages(),
 	})
 	h.Workflows = h.wireWorkflow()
 	if h.Scaffold, err = h.wireScaffold(); err != nil {

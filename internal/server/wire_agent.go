@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -16,12 +15,16 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -29,7 +32,14 @@ import (
 )
 
 // agentExecutor gives what runs the steps of an agent. It is the one place that chooses.
-func (o AgentOptions) agentExecutor(log *slog.Logger) (execute.Executor, func(), error) {
+func (o AgentOptions) agentExecutor(ctx context.Context, log *slog.Logger) (execute.Executor, func(), error) {
+	if o.Executor == containerExecutor {
+		e, err := container.New(ctx, o.containers(filepath.Join(o.Dir, "containers"), log))
+		if err != nil {
+			return nil, nil, fault.Wrap(err, "prepare to run steps")
+		}
+		return e, func() { _ = e.Close() }, nil // no step runs any more
+	}
 	e, err := process.New(filepath.Join(o.Dir, "sandboxes"), log)
 	if err != nil {
 		return nil, nil, fault.Wrap(err, "prepare to run steps")
@@ -54,7 +64,7 @@ func RunAgent(ctx context.Context, o AgentOptions, version string) error {
 		return err
 	}
 	defer lock.Close()
-	executor, end, err := o.agentExecutor(log)
+	executor, end, err := o.agentExecutor(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -77,6 +87,10 @@ type agent struct {
 	engine   *engine
 	tools    map[string]worker.Tool
 	hub      *workerremote.Hub
+	mirror   *packages.Store // what steps were given of the server's mirror
+	door     *workerremote.Providers
+	shares   bool                              // steps are shown what is unpacked of it
+	given    atomic.Pointer[toolchain.Program] // the server's own engine, where there is none here
 }
 
 func (a *agent) prepare(ctx context.Context, version string) error {
@@ -92,7 +106,9 @@ func (a *agent) prepare(ctx context.Context, version string) error {
 		a.log.Warn("steps have no tools but the engine", "error", err)
 		a.tools = map[string]worker.Tool{}
 	}
-	a.tools[stack.ToolEngine] = reachingRegistry(a.engine.tool(), registryHostOf(a.Server))
+	if a.mirror, err = packages.Open(packages.Options{Dir: filepath.Join(a.Dir, "providers"), Room: int64(a.ProviderSpace) << 30, Now: time.Now, Log: a.log}); err != nil {
+		return err
+	}
 	transport, err := a.transport()
 	if err != nil {
 		return err
@@ -106,7 +122,7 @@ func (a *agent) prepare(ctx context.Context, version string) error {
 		Token: func() (string, error) { return agentToken(a.TokenFile) },
 		Hello: workerremote.Hello{
 			Name: a.Name, Home: home, Version: version, System: runtime.GOOS + "/" + runtime.GOARCH, Executor: a.executor.Capabilities().Name,
-			Host: host, Parallel: a.Parallel, Tools: slices.Sorted(maps.Keys(a.tools)),
+			Host: host, Parallel: a.Parallel, Tools: slices.Sorted(slices.Values(slices.AppendSeq([]string{stack.ToolEngine}, maps.Keys(a.tools)))),
 		},
 	})
 	return nil
@@ -161,6 +177,8 @@ func (a *agent) run(ctx context.Context) error {
 		return err
 	}
 	a.log.Info("ready", "pool", first.Pool, "agent", a.Name, "server", a.Server, "parallel", a.Parallel, "drained", first.Drained)
+	// An engine compares what is unpacked with hashes that are of one system alone, and it is the server that knows which are right.
+	a.shares = a.executor.Capabilities().Isolated && first.System == runtime.GOOS+"/"+runtime.GOARCH
 	socket, close, err := a.openDoor()
 	if err != nil {
 		return err
@@ -179,6 +197,12 @@ func (a *agent) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return a.engine.run(beside) })
+	group.Go(func() error {
+		if n := a.mirror.Tidy(); n > 0 {
+			a.log.Info("tidied the kept providers", "removed", n)
+		}
+		return nil
+	})
 	err = w.Run(ctx)
 	stop()
 	if err := group.Wait(); err != nil {
@@ -191,15 +215,6 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	a.log.Info("ended", "agent", a.Name)
 	return err
-}
-
-// lend brings the versions of engines that steps ask for. Modules and providers are named by the server's address, as the agent has it.
-func (a *agent) lend(ctx context.Context, tool string, log io.Writer) (worker.Tool, error) {
-	t, err := a.engine.lend(ctx, tool, log)
-	if err != nil {
-		return t, err
-	}
-	return reachingRegistry(t, registryHostOf(a.Server)), nil
 }
 
 // agentPatience is how long a log, a source or an output waits for the server; a lease that runs out meanwhile ends all of it.
@@ -226,10 +241,11 @@ func (a *agent) openDoor() (socket string, close func(), err error) {
 	if socket = filepath.Join(a.Dir, "door", "api.sock"); len(socket) >= 100 {
 		socket = filepath.Join(os.TempDir(), "roadbed-agent-"+shortHash(a.Dir), "api.sock")
 	}
-	handler, err := a.hub.Door()
+	api, err := a.hub.Door()
 	if err != nil {
 		return "", nil, err
 	}
+	a.door = &workerremote.Providers{Kept: a.mirror, Door: api, Now: time.Now, Log: a.log}
 	if err := ownFolder(filepath.Dir(socket)); err != nil {
 		return "", nil, fault.Errorf(fault.Unavailable, "make the folder of the door: %w", err)
 	}
@@ -240,7 +256,10 @@ func (a *agent) openDoor() (socket string, close func(), err error) {
 	if err != nil {
 		return "", nil, fault.Errorf(fault.Unavailable, "open the door: %w", err)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	if door, err = a.secureDoor(door); err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: a.door, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(door) }()
 	return socket, func() {

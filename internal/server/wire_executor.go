@@ -37,12 +37,31 @@ func containerRows(add func(name, usage string) func(set func(*Options, string) 
 func (o Options) checkContainers() error {
 	switch o.Executor {
 	case processExecutor:
-		return nil
+		_, err := o.allowedImages()
+		return err
 	case containerExecutor:
 	default:
 		return fault.Errorf(fault.Invalid, "executor: %q is neither process nor container", o.Executor)
 	}
 	return container.Check(o.containers("", nil))
+}
+
+// allowedImages tells in which images steps may run, here or on agents; nil where none is named.
+func (o Options) allowedImages() (func(image string) error, error) {
+	c := o.containers("", nil)
+	if c.Image == "" && len(c.Allow) == 0 {
+		return nil, nil
+	}
+	return container.Allowing(c.Image, c.Allow)
+}
+
+// agentImages are those in which steps may run on agents: what the server allows, whatever runs its own steps.
+func (h *House) agentImages() func(image string) error {
+	may, err := h.Options.allowedImages()
+	if err != nil { // they were looked at when they were read
+		return func(string) error { return err }
+	}
+	return may
 }
 
 func (o Options) containers(dir string, log *slog.Logger) container.Options {

@@ -105,10 +105,17 @@ func (h *House) secureDoor(door net.Listener) (net.Listener, error) {
 	if !h.mirrors() {
 		return door, nil
 	}
-	if err := os.MkdirAll(h.path("authority"), 0o755); err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "make the folder of the door's authority: %w", err)
+	return secured(door, h.path("authority"), h.path("keys"), time.Now)
+}
+
+// secured has a door speak TLS beside HTTP, with an authority whose certificate is alone in a folder that steps are shown.
+func secured(door net.Listener, authority, keys string, now func() time.Time) (net.Listener, error) {
+	for folder, mode := range map[string]os.FileMode{authority: 0o755, keys: 0o700} {
+		if err := os.MkdirAll(folder, mode); err != nil {
+			return nil, fault.Errorf(fault.Unavailable, "make the folder of the door's authority: %w", err)
+		}
 	}
-	config, err := listen.Own(h.path("authority", "door.pem"), h.path("keys", "door.key"), []string{"127.0.0.1"}, time.Now)
+	config, err := listen.Own(filepath.Join(authority, "door.pem"), filepath.Join(keys, "door.key"), []string{"127.0.0.1"}, now)
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "make a certificate for the door: %w", err)
 	}
@@ -130,7 +137,7 @@ func (h *House) withMirror(t worker.Tool) worker.Tool {
 }
 
 // lend brings the tools that the default pool does not keep ready.
-func (h *House) lend(ctx context.Context, tool string, log io.Writer) (worker.Tool, error) {
+func (h *House) lend(ctx context.Context, _ worker.Lease, tool string, log io.Writer) (worker.Tool, error) {
 	t, err := h.engine.lend(ctx, tool, log)
 	if err != nil {
 		return t, err

@@ -11,7 +11,7 @@ import (
 )
 
 func (h *House) wirePools() {
-	h.Pools = pool.New(pool.Deps{DB: h.DB, Access: h.Access, Ledger: h.Ledger, Runs: h.Runs, Now: time.Now, Log: h.Log})
+	h.Pools = pool.New(pool.Deps{DB: h.DB, Access: h.Access, Ledger: h.Ledger, Runs: h.Runs, Images: h.agentImages(), Now: time.Now, Log: h.Log})
 	for _, k := range pool.Kinds(h.Pools) {
 		h.Kinds.Register(k)
 	}
@@ -20,6 +20,6 @@ func (h *House) wirePools() {
 // agents serves the agents of worker pools, and through them the steps that these have.
 func (h *House) agents(mux *http.ServeMux) {
 	mux.Handle(workerremote.Prefix, agentface.New(agentface.Deps{
-		Pools: h.Pools, Identity: h.Identity, Archives: h.Repositories.Platform(), Door: h.DoorHandler(), Status: api.HTTPStatus, Now: time.Now, Log: h.Log,
+		Pools: h.Pools, Identity: h.Identity, Archives: h.Repositories.Platform(), Door: h.DoorHandler(), Engines: givenEngines{h.engine}, Status: api.HTTPStatus, Now: time.Now, Log: h.Log,
 	}))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	workers "github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -82,6 +83,7 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
 	case a.life != life:
 		return nil, fault.Errorf(fault.Stale, "another process is the agent %s of worker pool %s by now", name, p.Name)
 	}
+	containers := a.About.Executor == Containers
 	return s.Runs.AgentHub(archives, run.Agent{
 		Worker: worker(p.Name, name), Pool: p.Name,
 		Serves: func(ctx context.Context, tx *store.Tx, space string) (bool, error) {
@@ -97,6 +99,13 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
  WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND p.drained = 0
  AND t.id = $4 AND t.revoked = 0 AND (t.expires = 0 OR t.expires > $5)`, p.Name, name, life, token, store.Micros(s.Now())).Scan(&n)
 			return n > 0, err
+		},
+		Fits: func(ctx context.Context, tx *store.Tx, job *workers.Job) error {
+			now, err := byName(ctx, tx, p.Name)
+			if err != nil {
+				return err
+			}
+			return s.fits(now, containers, job)
 		},
 	}), nil
 }

@@ -15,6 +15,8 @@ import (
 type Spec struct {
 	// Shared lets stacks of the spaces below use the pool, too.
 	Shared bool `json:"shared,omitempty"`
+	// Image is in what steps run that name none, on agents that run containers.
+	Image string `json:"image,omitempty"`
 }
 
 // Right is what it takes to declare a pool and to work with its agents and tokens.
@@ -26,8 +28,8 @@ func Kinds(s *Service) []document.Kind {
 		APIVersions: []string{"roadbed.dev/v1"}, Name: "WorkerPool", Plural: "workerpools", Restricted: true, Right: Right,
 		Description: "Machines of your own that run steps: agents that dial out and show a token of the pool.",
 		Validate: func(d document.Document) []fault.Detail {
-			_, wrong := read(d)
-			return wrong
+			spec, wrong := read(d)
+			return append(wrong, s.checkImage(d, spec)...)
 		},
 		Changed: s.documentChanged,
 	}}
@@ -69,9 +71,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if spec.Shared {
 		shared = 1
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO pools (name, space, description, shared, drained) VALUES ($1, $2, $3, $4, 0)
- ON CONFLICT (name) DO UPDATE SET space=excluded.space, description=excluded.description, shared=excluded.shared`,
-		name, c.Space, strings.TrimSpace(c.New.Metadata.Description), shared)
+	_, err := tx.Exec(ctx, `INSERT INTO pools (name, space, description, shared, drained, image) VALUES ($1, $2, $3, $4, 0, $5)
+ ON CONFLICT (name) DO UPDATE SET space=excluded.space, description=excluded.description, shared=excluded.shared, image=excluded.image`,
+		name, c.Space, strings.TrimSpace(c.New.Metadata.Description), shared, spec.Image)
 	return fault.Wrap(err, "keep worker pool %s", name)
 }
 

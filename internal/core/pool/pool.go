@@ -14,13 +14,14 @@ type Pool struct {
 	Name        string // NAMESPACE/NAME
 	Space       string
 	Description string
-	Shared      bool // with the spaces below
-	Drained     bool // its agents are given nothing
-	Connected   int  // agents that answer
-	Taking      int  // of these, those that are not drained
-	Agents      int  // that are known
-	Waiting     int  // steps that nobody has taken
-	Running     int  // steps that agents have
+	Shared      bool   // with the spaces below
+	Image       string // of steps that name none, on agents that run containers; "" for the agent's own
+	Drained     bool   // its agents are given nothing
+	Connected   int    // agents that answer
+	Taking      int    // of these, those that are not drained
+	Agents      int    // that are known
+	Waiting     int    // steps that nobody has taken
+	Running     int    // steps that agents have
 }
 
 // About is what an agent says of itself.

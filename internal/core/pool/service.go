@@ -23,6 +23,7 @@ type Deps struct {
 	Access *access.Service
 	Ledger *ledger.Ledger
 	Runs   *run.Service
+	Images func(image string) error // whether steps may run in an image, as the server has it; nil: in none
 	Now    func() time.Time
 	Log    *slog.Logger
 }

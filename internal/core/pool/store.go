@@ -23,11 +23,11 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "pool", FS: sub}
 }
 
-const columns = "SELECT name, space, description, shared, drained FROM pools"
+const columns = "SELECT name, space, description, shared, drained, image FROM pools"
 
 func scan(row store.Row) (p Pool, err error) {
 	var shared, drained int
-	err = row.Scan(&p.Name, &p.Space, &p.Description, &shared, &drained)
+	err = row.Scan(&p.Name, &p.Space, &p.Description, &shared, &drained, &p.Image)
 	p.Shared, p.Drained = shared == 1, drained == 1
 	return p, err
 }

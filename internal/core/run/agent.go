@@ -3,7 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
-	"io"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -22,6 +22,9 @@ type Agent struct {
 	Serves func(ctx context.Context, tx *store.Tx, space string) (bool, error)
 	// Admits tells, in the transaction of a lease, whether the agent is to be given anything now.
 	Admits func(ctx context.Context, tx *store.Tx) (bool, error)
+	// Fits holds a job that is given out to what the server and the pool say of images. Denied, with words for the run, for
+	// one that may not run there.
+	Fits func(ctx context.Context, tx *store.Tx, job *worker.Job) error
 }
 
 // AgentHub is what an agent elsewhere works by.
@@ -143,21 +146,6 @@ func (h *AgentHub) Log(ctx context.Context, leaseID string, offset int64, p []by
 	return h.hub.Log(ctx, leaseID, offset, p)
 }
 
-// PutBlob is worker.Hub's; the step may name what was put as an artifact, and nothing else.
-func (h *AgentHub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (digest string, size int64, err error) {
-	if digest, size, err = h.hub.PutBlob(ctx, leaseID, r); err != nil {
-		return "", 0, err
-	}
-	step, err := h.held(ctx, leaseID)
-	if err != nil {
-		return "", 0, err
-	}
-	return digest, size, fault.Wrap(h.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO run_step_blobs (step, digest) VALUES ($1,$2) ON CONFLICT (step, digest) DO NOTHING", step.ID, digest)
-		return err
-	}), "note an artifact of step %s", step.ID)
-}
-
 // Report is worker.Hub's. An agent is believed what its job asks for, and no artifacts but those that it has put.
 func (h *AgentHub) Report(ctx context.Context, leaseID string, r worker.Result) error {
 	ctx = actor.AsSystem(ctx)
@@ -171,13 +159,7 @@ func (h *AgentHub) Report(ctx context.Context, leaseID string, r worker.Result) 
 	if r, err = h.own(ctx, step, r); err != nil {
 		return err
 	}
-	if err := h.hub.Report(ctx, leaseID, r); err != nil {
-		return err
-	}
-	return fault.Wrap(h.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM run_step_blobs WHERE step=$1", step.ID)
-		return err
-	}), "forget what step %s has put", step.ID)
+	return h.hub.Report(ctx, leaseID, r)
 }
 
 // own leaves of a result what its job asks for. Invalid for an artifact that the step has not put: it would be another's.
@@ -239,6 +221,22 @@ func (h *hub) own(ctx context.Context, step *Step, r worker.Result) (worker.Resu
 	})
 	r.Artifacts = artifacts
 	return r, err
+}
+
+// Asks fails with NotFound unless the job of a leased step asks for a tool.
+func (h *AgentHub) Asks(ctx context.Context, leaseID, tool string) error {
+	step, err := h.held(ctx, leaseID)
+	if err != nil {
+		return err
+	}
+	job, err := h.jobOf(step)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(job.Tools, tool) || job.Then != nil && slices.Contains(job.Then.Tools, tool) {
+		return nil
+	}
+	return fault.Errorf(fault.NotFound, "step %s asks for no tool %.100s", step.ID, tool)
 }
 
 // LogSize tells how many bytes of the log of a leased step are kept.

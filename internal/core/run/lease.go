@@ -220,6 +220,11 @@ func (h *hub) fill(ctx context.Context, tx *store.Tx, step *Step, space, id stri
 		ID: id, Step: step.ID, Run: step.Run, Space: space, Attempt: step.Attempt, Job: step.Job,
 		Expires: now.Add(LeaseTime), LogStream: step.LogStream(), Last: step.Attempt >= step.MaxAttempts,
 	}
+	if h.agent != nil {
+		if err := h.agent.Fits(ctx, tx, &l.Job); err != nil {
+			return nil, breaks(step, err)
+		}
+	}
 	if l.Secrets, err = h.secrets(ctx, tx, space, step.Job.SecretRefs()); err != nil {
 		return nil, breaks(step, err)
 	}
@@ -361,6 +366,9 @@ func (h *hub) Report(ctx context.Context, leaseID string, result worker.Result) 
 				stream = p.LogStream()
 				if p.State == StepLeased {
 					finish(v, p, result)
+					if err := h.named(ctx, tx, p.ID, result); err != nil {
+						return err
+					}
 				}
 				return h.Tokens.EndWorkload(ctx, tx, step.ID)
 			}
@@ -423,16 +431,24 @@ func (h *hub) PutBlob(ctx context.Context, leaseID string, r io.Reader) (string,
 		return "", 0, err
 	}
 	if !job.Sealed {
-		return h.Blob.Put(ctx, r, blobLimit)
+		return h.keep(ctx, step.ID, r)
 	}
 	plain := &counted{Reader: r}
 	sealed := h.Seal.Sealing(plain)
 	defer sealed.Close()
-	digest, _, err := h.Blob.Put(ctx, sealed, blobLimit)
+	digest, _, err := h.keep(ctx, step.ID, sealed)
 	if err != nil {
 		return "", 0, err
 	}
 	return digest, plain.n, nil
+}
+
+// keep puts an artifact of a step; of an agent's it is noted, so that it goes when the step does not name it in the end.
+func (h *hub) keep(ctx context.Context, step string, r io.Reader) (digest string, size int64, err error) {
+	if h.agent == nil {
+		return h.Blob.Put(ctx, r, blobLimit)
+	}
+	return h.put(ctx, step, r)
 }
 
 // counted counts what is read through it, in bytes.

@@ -24,8 +24,17 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	tidy := time.NewTicker(leftoverEvery)
+	defer tidy.Stop()
 	for {
 		select {
+		case <-tidy.C:
+			if n, err := s.DropLeftovers(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Error("runs: tidy up", "error", err)
+			} else if n > 0 {
+				s.Log.Info("removed what agents have put and no step names", "blobs", n)
+			}
+			continue
 		case <-wake:
 		case <-timer.C:
 		case <-ctx.Done():

@@ -118,6 +118,7 @@ type plan struct {
 	MaxAttempts int
 	Secret      string
 	Scope       string
+	Output      string // name of a file that each step gives
 	Review      bool
 	WakeAfter   time.Duration
 }
@@ -157,6 +158,9 @@ func kind() run.Kind {
 					s := run.Step{Key: key, Title: key, MaxAttempts: p.MaxAttempts, Job: worker.Job{Kind: worker.KindCommand, Argv: []string{"true"}, Door: true}}
 					if p.Scope != "" {
 						s.Job.Scopes = []string{p.Scope}
+					}
+					if p.Output != "" {
+						s.Job.Outputs = []worker.Output{{Name: p.Output, Path: "out", Kind: worker.OutputFile}}
 					}
 					if p.Secret != "" {
 						s.Job.SecretEnv = map[string]string{"PASSWORD": p.Secret}

@@ -68,7 +68,7 @@ func (a *API) wirePool(ctx context.Context, p pool.Pool) Pool {
 		r = ref.New("workerpool", "", p.Name)
 	}
 	w := Pool{
-		Ref: r.String(), Namespace: r.Namespace, Name: r.Name, Space: p.Space, Description: p.Description, Shared: p.Shared, Drained: p.Drained,
+		Ref: r.String(), Namespace: r.Namespace, Name: r.Name, Space: p.Space, Description: p.Description, Shared: p.Shared, Image: p.Image, Drained: p.Drained,
 		Agents: p.Agents, Connected: p.Connected, Running: p.Running, Waiting: p.Waiting, Can: []string{},
 	}
 	if a.Access.May(ctx, pool.Right, p.Space) {

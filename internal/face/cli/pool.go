@@ -70,6 +70,9 @@ func (s *state) poolShow() *cobra.Command {
 		}
 		return s.show(c, shown{p, agents}, func(w io.Writer) {
 			fmt.Fprintf(w, "pool\t%s/%s\nspace\t%s\nshared\t%s\nstate\t%s\nrunning\t%d\nwaiting\t%d\n", p.Namespace, p.Name, p.Space, yesNo(p.Shared), poolState(p), p.Running, p.Waiting)
+			if p.Image != "" {
+				fmt.Fprintf(w, "image\t%s\n", cells([]any{p.Image}))
+			}
 			if p.Description != "" {
 				fmt.Fprintf(w, "description\t%s\n", cells([]any{p.Description}))
 			}

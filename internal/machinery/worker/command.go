@@ -326,7 +326,7 @@ func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Write
 			return s, nil, err
 		}
 	}
-	places, err := w.tools(ctx, j, &s, log)
+	places, err := w.tools(ctx, l, &s, log)
 	if err != nil {
 		return s, nil, err
 	}
@@ -369,12 +369,13 @@ func (w *Worker) door(l Lease, s *execute.Spec) error {
 }
 
 // tools shows the tools of a job and gives what goes before PATH.
-func (w *Worker) tools(ctx context.Context, j Job, s *execute.Spec, log io.Writer) ([]string, error) {
+func (w *Worker) tools(ctx context.Context, l Lease, s *execute.Spec, log io.Writer) ([]string, error) {
 	var places []string
+	j := l.Job
 	for _, name := range j.Tools {
 		t, ok := w.Tools[name]
 		if !ok && w.Lend != nil {
-			lent, err := w.Lend(ctx, name, log)
+			lent, err := w.Lend(ctx, l, name, log)
 			if err != nil && !fault.Is(err, fault.NotFound) {
 				return nil, err
 			}

@@ -211,8 +211,8 @@ type Tool struct {
 }
 
 // Lender brings a tool that a job asks for by a name that the pool does not keep ready, such as one version of a program,
-// and tells log what takes long. NotFound when it knows no such tool.
-type Lender func(ctx context.Context, name string, log io.Writer) (Tool, error)
+// and tells log what takes long. The lease is of the step that asks. NotFound when it knows no such tool.
+type Lender func(ctx context.Context, l Lease, name string, log io.Writer) (Tool, error)
 
 // Seed is content that a new cache of a space begins with, as a copy.
 type Seed struct {

@@ -16,7 +16,7 @@ func TestToolsAreLent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	asked := ""
-	w := New(Options{Pool: "default", Tools: map[string]Tool{"go": {Env: map[string]string{"IS": "kept"}}}, Lend: func(_ context.Context, name string, log io.Writer) (Tool, error) {
+	w := New(Options{Pool: "default", Tools: map[string]Tool{"go": {Env: map[string]string{"IS": "kept"}}}, Lend: func(_ context.Context, _ Lease, name string, log io.Writer) (Tool, error) {
 		asked += name + " "
 		switch name {
 		case "engine:tofu@1.9.0":
@@ -35,7 +35,7 @@ func TestToolsAreLent(t *testing.T) {
 	} {
 		spec := execute.Spec{Env: map[string]string{}}
 		var log strings.Builder
-		places, err := w.tools(t.Context(), Job{Tools: []string{c.tool}}, &spec, &log)
+		places, err := w.tools(t.Context(), Lease{Job: Job{Tools: []string{c.tool}}}, &spec, &log)
 		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 			t.Errorf("%s: %v", c.tool, err)
 		}

@@ -14,8 +14,9 @@ import (
 // first did but the files that it takes. It is for what must not be touched by programs of the first, and need not wait for
 // a step of its own. It runs in the pool's own image, whatever that of the first is.
 type Then struct {
-	If      string            `json:"if"`   // name of a text output of the first, which must be "yes"
-	Argv    []string          `json:"argv"` // run in /work
+	If      string            `json:"if"`              // name of a text output of the first, which must be "yes"
+	Argv    []string          `json:"argv"`            // run in /work
+	Image   string            `json:"image,omitempty"` // of a pool that names one
 	Env     map[string]string `json:"env,omitempty"`
 	Files   []File            `json:"files,omitempty"` // with their content
 	Takes   []string          `json:"takes,omitempty"` // files directly in /work that the first has left
@@ -33,7 +34,7 @@ func (w *Worker) then(ctx, alive context.Context, l Lease, first *workspace, log
 	t := l.Job.Then
 	next := l
 	next.Token, next.IDToken, next.Secrets = "", "", nil
-	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Env: t.Env, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
+	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Image: t.Image, OwnImage: t.Image != "", Env: t.Env, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
 	second, err := w.workspace(first.id + "-then")
 	if err != nil {
 		*result = failed(log, err)

@@ -335,7 +335,7 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		return e, nil, err
 	}
 	e = combine(stack, contexts[:min(len(contexts), mostContexts)], c)
-	s.settleImage(&e)
+	s.settleImage(&e, stack.Spec.WorkerPool)
 	if wrong != "" {
 		e.wrong(wrong)
 	}
@@ -352,10 +352,8 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 			return e, nil, fault.Wrap(err, "read which engine %s wants", e.Path)
 		}
 	}
-	if stack.Spec.WorkerPool == "" { // agents have no way to it
-		e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
-	}
-	return e, up, s.choose(ctx, &e, files)
+	e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	return e, up, s.choose(ctx, &e, files, stack.Spec.WorkerPool != "")
 }
 
 // unmoved fails when a context came, went or was changed since a run was prepared.

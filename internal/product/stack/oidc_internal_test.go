@@ -73,11 +73,11 @@ func TestWhichImageCounts(t *testing.T) {
 	}
 	s := &Service{}
 	e := Environment{Image: "x", ImageFrom: ourConfiguration}
-	if s.settleImage(&e); e.Image != "" || e.Wrong != "" || len(e.Warnings) != 1 {
+	if s.settleImage(&e, ""); e.Image != "" || e.Wrong != "" || len(e.Warnings) != 1 {
 		t.Errorf("where there are none, a repository's is %+v", e)
 	}
 	e = Environment{Image: "x", ImageFrom: fromStack}
-	if s.settleImage(&e); e.Wrong == "" {
+	if s.settleImage(&e, ""); e.Wrong == "" {
 		t.Errorf("where there are none, a stack's is %+v", e)
 	}
 }

@@ -76,6 +76,7 @@ type Deps struct {
 	Engines      Engines        // nil: the pool's engine runs everything
 	Providers    Providers      // nil: engines take providers from their registries
 	Images       Images         // nil: steps are processes, and no stack names an image
+	PoolImages   Images         // the same for stacks of worker pools, whose agents may run containers
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
 	Now          func() time.Time
 	Log          *slog.Logger

@@ -163,8 +163,9 @@ func engineFiles(folder string) []string {
 	return files
 }
 
-// choose finds the engine of a run. What can't be had is why it does not begin.
-func (s *Service) choose(ctx context.Context, e *Environment, files map[string][]byte) error {
+// choose finds the engine of a run. What can't be had is why it does not begin. On agents, which have engines of their own, one
+// that was asked for is named with its version.
+func (s *Service) choose(ctx context.Context, e *Environment, files map[string][]byte, onAgents bool) error {
 	c := EngineChoice{Name: e.asks.name}
 	own, ownVersion := "", ""
 	if s.Engines != nil {
@@ -185,7 +186,7 @@ func (s *Service) choose(ctx context.Context, e *Environment, files map[string][
 		return nil
 	}
 	if name == own && !wanted.Latest() && (wanted.Any() || wanted.Allows(ownVersion)) {
-		if e.Engine.Name = name; !wanted.Any() {
+		if e.Engine.Name = name; !wanted.Any() || onAgents && c.Name != "" {
 			e.Engine.Version = ownVersion
 		}
 		return nil

@@ -105,7 +105,7 @@ func TestWhoSaysWhichEngine(t *testing.T) {
 					t.Errorf("%s is not read", file)
 				}
 			}
-			if err := s.choose(t.Context(), &e, files); err != nil {
+			if err := s.choose(t.Context(), &e, files, false); err != nil {
 				t.Fatal(err)
 			}
 			if got := e.Engine.Tool(); got != c.want || e.Engine.From != c.from {

@@ -6959,6 +6959,8 @@ export interface components {
             description?: string;
             /** @description Its agents are given nothing. */
             drained: boolean;
+            /** @description In which steps run that name none, on agents that run containers. */
+            image?: string;
             name: string;
             namespace: string;
             /** @example workerpool:payments/eu */

@@ -4,7 +4,8 @@ CREATE TABLE pools (
   space TEXT NOT NULL,
   description TEXT NOT NULL,
   shared INTEGER NOT NULL, -- with the spaces below
-  drained INTEGER NOT NULL
+  drained INTEGER NOT NULL,
+  image TEXT NOT NULL -- of steps that name none; '' for the agent's own
 );
 
 CREATE TABLE pool_tokens (

@@ -95,12 +95,16 @@ CREATE TABLE run_reviews (
 );
 CREATE INDEX run_reviews_run ON run_reviews (run, id);
 
--- What an agent has put for a step that it has: the artifacts that it may name.
+-- What an agent has put for a step that it has: the artifacts that it may name. What is left of it when the step has ended
+-- is not named, and goes.
 CREATE TABLE run_step_blobs (
-  step TEXT NOT NULL REFERENCES run_steps (id) ON DELETE CASCADE,
+  step TEXT NOT NULL, -- its row may be gone
   digest TEXT NOT NULL,
+  put BIGINT NOT NULL,
+  modified BIGINT NOT NULL, -- nanoseconds: as the content is until somebody puts it again; 0 for what somebody had put before
   PRIMARY KEY (step, digest)
 );
+CREATE INDEX run_step_blobs_put ON run_step_blobs (put);
 
 -- +goose Down
 DROP TABLE run_step_blobs;

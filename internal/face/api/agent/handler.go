@@ -26,6 +26,7 @@ type Deps struct {
 	Identity *identity.Service
 	Archives run.Archives
 	Door     http.Handler // the API as steps have it; it is told by identity.AtDoor
+	Engines  Engines
 	Status   func(err error) int
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -53,6 +54,7 @@ func New(d Deps) *Handler {
 		"PUT leases/{lease}/blobs":        putBlob,
 		"GET leases/{lease}/blobs/{blob}": getBlob,
 		"GET leases/{lease}/archive":      archive,
+		"GET leases/{lease}/engine":       h.engine,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		h.mux.HandleFunc(method+" "+remote.Prefix+path, h.answering(func(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -192,7 +194,7 @@ func (h *Handler) hello(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote.Welcome{Pool: got.Pool, Drained: got.Drained, Hello: int(pool.Hello.Seconds())}, nil
+	return remote.Welcome{Pool: got.Pool, Drained: got.Drained, Hello: int(pool.Hello.Seconds()), System: system()}, nil
 }
 
 func (h *Handler) bye(c call) (any, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/provider"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -144,5 +145,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="Roadbed"`)
 	}
+	w.Header().Set(remote.HeaderFault, fault.KindOf(err).String()) // agents keep what this mirror has
 	http.Error(w, fault.Message(err), status)
 }

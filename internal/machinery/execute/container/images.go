@@ -25,12 +25,27 @@ type pattern struct {
 	tagged bool
 }
 
-func allow(image string, list []string) (*allowed, error) {
-	full, err := fullName(image)
+// Allowing gives what tells whether steps may run in an image, for whoever has no engine and answers for others that have
+// one. The usual image may be "".
+func Allowing(image string, list []string) (func(image string) error, error) {
+	a, err := allow(image, list)
 	if err != nil {
-		return nil, fault.Wrap(err, "the image of steps that ask for none")
+		return nil, err
 	}
-	a := &allowed{image: full}
+	return func(image string) error {
+		_, err := a.take(image)
+		return err
+	}, nil
+}
+
+func allow(image string, list []string) (*allowed, error) {
+	a := &allowed{}
+	if image != "" {
+		var err error
+		if a.image, err = fullName(image); err != nil {
+			return nil, fault.Wrap(err, "the image of steps that ask for none")
+		}
+	}
 	for _, text := range list {
 		p, err := patternOf(text)
 		if err != nil {
@@ -83,9 +98,15 @@ func (a *allowed) take(image string) (string, error) {
 }
 
 func (a *allowed) String() string {
-	list := []string{a.image}
+	var list []string
+	if a.image != "" {
+		list = append(list, a.image)
+	}
 	for _, p := range a.patterns {
 		list = append(list, p.text)
+	}
+	if len(list) == 0 {
+		return "none"
 	}
 	if len(list) > 10 {
 		list = append(list[:10], fmt.Sprintf("and %d more", len(list)-10))

@@ -48,6 +48,7 @@ type Welcome struct {
 	Pool    string `json:"pool"`
 	Drained bool   `json:"drained,omitempty"` // nothing is given until it is resumed
 	Hello   int    `json:"hello"`             // seconds until the next
+	System  string `json:"system,omitempty"`  // of the server, as Hello has it
 }
 
 // Lease is a worker.Lease.

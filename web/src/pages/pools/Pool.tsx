@@ -41,6 +41,7 @@ export function PoolPage() {
         <>
           <span>worker pool of the space {p.shared ? `${p.space}, and of those below` : p.space}</span>
           {p.description && <span>{p.description}</span>}
+          {p.image && <span>steps that name no image run in {p.image}</span>}
           <span>
             {p.running} running, {p.waiting} waiting
           </span>
