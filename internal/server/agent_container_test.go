@@ -94,3 +94,19 @@ func TestAgentsRunStepsInContainers(t *testing.T) {
 		}
 	})
 }
+
+// TestAnAgentsOptionsOfContainersAreAServers gives an agent what can't be right.
+func TestAnAgentsOptionsOfContainersAreAServers(t *testing.T) {
+	t.Parallel()
+	for want, more := range map[string][]string{
+		"neither process nor container": {"--executor", "vm"},
+		"container-image":               {"--executor", "container"},
+		"on this machine":               {"--executor", "container", "--container-image", "a", "--container-host", "tcp://10.0.0.1:2375"},
+		"is not the name of an image":   {"--container-allow", "Not:A:Name"},
+	} {
+		args := append([]string{"--server", "https://roadbed.test", "--token-file", "x"}, more...)
+		if _, err := typed(t, agentCommand("test"), args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v; want %q", more, err, want)
+		}
+	}
+}

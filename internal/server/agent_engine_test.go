@@ -54,6 +54,10 @@ func TestAgentsTakeEnginesAndProvidersFromTheServer(t *testing.T) {
 			if log := g.log(run.ID, "apply"); strings.Contains(log, "roadbed: fetched") {
 				t.Errorf("the engine is fetched again:\n%s", log)
 			}
+			wantInOrder(t, g.log(run.ID, "plan"), "Installed hashicorp/time v"+timeVersion+" (verified checksum)")
+			if g.house.capabilities().Isolated { // the next step links to what this one has brought
+				wantInOrder(t, g.log(run.ID, "apply"), "Installed hashicorp/time v"+timeVersion+" (unauthenticated)")
+			}
 			for _, s := range run.Steps {
 				if (s.Key == "plan" || s.Key == "apply") && s.Worker != "default/eu/one" {
 					t.Errorf("step %s is by %s", s.Key, s.Worker)
