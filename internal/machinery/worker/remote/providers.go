@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ const MirrorPrefix = "/v1/providers-mirror/"
 const (
 	mostMirror = 4 << 20          // bytes of an answer that is no archive
 	offerTime  = 50 * time.Minute // the server's own addresses are good for an hour
-	mostOffers = 20_000
+	mostOffers = 5_000
 )
 
 // Providers is the door's mirror of providers: the server's, with a cache of archives in between. What it tells is what the server
@@ -40,15 +41,16 @@ type Providers struct {
 	Log  *slog.Logger
 
 	mu     sync.Mutex
-	offers map[string]offer // by the path of an archive
+	offers map[string]offer // by the folder of their archives' paths, which has a pass in it
 }
 
-// offer is an archive that the server has offered a step.
+// offer is a version of a provider that the server has offered a step.
 type offer struct {
-	provider.Package
-	sum   string // SHA-256 in hex
-	token string // Authorization of the step
-	until time.Time
+	name    provider.Name
+	version string
+	sums    map[string]string // SHA-256 in hex, by platform
+	token   string            // Authorization of the step
+	until   time.Time
 }
 
 func (p *Providers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -133,24 +135,63 @@ func (p *Providers) version(w http.ResponseWriter, r *http.Request, n provider.N
 }
 
 func (p *Providers) remember(r *http.Request, n provider.Name, version string, archives map[string]archived) {
-	base := r.URL.Path[:strings.LastIndex(r.URL.Path, "/")+1]
+	base := path.Dir(r.URL.Path)
 	now := p.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.offers == nil {
 		p.offers = map[string]offer{}
 	}
-	if len(p.offers) >= mostOffers {
-		maps.DeleteFunc(p.offers, func(_ string, o offer) bool { return !now.Before(o.until) })
-	}
 	for platform, a := range archives {
 		one := provider.Package{Name: n, Version: version, Platform: platform}
+		folder, file := path.Split(a.URL)
 		sum := zipHash(a.Hashes)
-		if one.Check() != nil || sum == "" || strings.Contains(a.URL, ":") || strings.HasPrefix(a.URL, "/") || len(p.offers) >= mostOffers {
+		if one.Check() != nil || file != one.File() || folder == "" || strings.Count(folder, "/") != 1 || sum == "" {
 			continue
 		}
-		p.offers[base+a.URL] = offer{one, sum, r.Header.Get("Authorization"), now.Add(offerTime)}
+		at := base + "/" + folder
+		o, known := p.offers[at]
+		if !known {
+			p.forget(now)
+			o = offer{n, version, map[string]string{}, r.Header.Get("Authorization"), now.Add(offerTime)}
+		}
+		o.sums[platform] = sum
+		p.offers[at] = o
 	}
+}
+
+// forget makes room for one more offer: those that have ended go, else the oldest.
+func (p *Providers) forget(now time.Time) {
+	if len(p.offers) < mostOffers {
+		return
+	}
+	oldest, first := "", time.Time{}
+	for at, o := range p.offers {
+		switch {
+		case !now.Before(o.until):
+			delete(p.offers, at)
+		case oldest == "" || o.until.Before(first):
+			oldest, first = at, o.until
+		}
+	}
+	if len(p.offers) >= mostOffers {
+		delete(p.offers, oldest)
+	}
+}
+
+// offered gives the package that an address is of, as it was offered, with its SHA-256 and the token of the step.
+func (p *Providers) offered(address string) (one provider.Package, sum, token string, ok bool) {
+	folder, file := path.Split(address)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o, ok := p.offers[folder]
+	if !ok || !p.Now().Before(o.until) {
+		return one, "", "", false
+	}
+	_, version, platform, err := provider.ParseFile(file)
+	one = provider.Package{Name: o.name, Version: version, Platform: platform}
+	sum = o.sums[platform]
+	return one, sum, o.token, err == nil && version == o.version && file == one.File() && sum != ""
 }
 
 // zipHash gives the SHA-256 of an archive among the hashes of a package.
@@ -165,35 +206,42 @@ func zipHash(hashes []string) string {
 
 // archive gives one that was offered, from what is kept; engines send no token for it. One that was not is the server's to refuse.
 func (p *Providers) archive(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	o, ok := p.offers[r.URL.Path]
-	p.mu.Unlock()
-	if !ok || !p.Now().Before(o.until) {
+	one, sum, token, ok := p.offered(r.URL.Path)
+	if !ok {
 		p.Door.ServeHTTP(w, r)
 		return
 	}
-	err := p.Kept.Bring(r.Context(), o.Package, o.sum, "the server's mirror", func(ctx context.Context) (io.ReadCloser, error) { return p.fetch(ctx, r, o) })
+	err := p.Kept.Bring(r.Context(), one, sum, "the server's mirror", func(ctx context.Context) (io.ReadCloser, error) { return p.fetch(ctx, r, one, token) })
 	if err == nil {
-		if f, record, failed := p.Kept.Open(r.Context(), o.Package); failed == nil && record.SHA256 == o.sum {
-			defer f.Close()
-			w.Header().Set("Content-Type", "application/zip")
-			http.ServeContent(w, r, o.File(), record.Time, f)
+		if err = p.give(w, r, one, sum); err == nil {
 			return
-		} else if err = failed; failed == nil {
-			f.Close()
-			err = fault.Errorf(fault.Unavailable, "%s was replaced at this moment", o.Package)
 		}
 	}
 	if r.Context().Err() == nil {
-		p.Log.Warn("give a step a provider", "package", o.String(), "error", err)
+		p.Log.Warn("give a step a provider", "package", one.String(), "error", err)
 	}
 	http.Error(w, fault.Message(err), http.StatusBadGateway)
 }
 
+// give answers with an archive that is kept.
+func (p *Providers) give(w http.ResponseWriter, r *http.Request, one provider.Package, sum string) error {
+	f, record, err := p.Kept.Open(r.Context(), one)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if record.SHA256 != sum {
+		return fault.Errorf(fault.Unavailable, "%s was replaced at this moment", one)
+	}
+	w.Header().Set("Content-Type", "application/zip")
+	http.ServeContent(w, r, one.File(), record.Time, f)
+	return nil
+}
+
 // fetch asks the server for an archive with the token of the step to which it was offered.
-func (p *Providers) fetch(ctx context.Context, r *http.Request, o offer) (io.ReadCloser, error) {
+func (p *Providers) fetch(ctx context.Context, r *http.Request, one provider.Package, token string) (io.ReadCloser, error) {
 	q := r.Clone(ctx)
-	q.Method, q.Body, q.Header = http.MethodGet, http.NoBody, http.Header{"Authorization": {o.token}}
+	q.Method, q.Body, q.Header = http.MethodGet, http.NoBody, http.Header{"Authorization": {token}}
 	read, write := io.Pipe()
 	s := &streamed{header: http.Header{}, to: write, begun: make(chan int, 1)}
 	go func() {
@@ -215,7 +263,7 @@ func (p *Providers) fetch(ctx context.Context, r *http.Request, o offer) (io.Rea
 	if status == http.StatusNotFound || status == http.StatusForbidden || status == http.StatusUnauthorized {
 		kind = fault.NotFound
 	}
-	return nil, fault.Errorf(kind, "the server does not give %s: %s", o.Package, strings.TrimSpace(string(said)))
+	return nil, fault.Errorf(kind, "the server does not give %s: %s", one, strings.TrimSpace(string(said)))
 }
 
 // streamed is an answer that is read while it comes.

@@ -102,13 +102,13 @@ func TestAnAgentKeepsTheArchivesThatItsServerVouchesFor(t *testing.T) {
 	if status, _ := get(file, ""); status != http.StatusUnauthorized {
 		t.Errorf("an archive that was refused: %d", status)
 	}
-	offer := func() {
+	offers := func() {
 		t.Helper()
 		if status, body := get(at+"1.0.0.json", "rbw_step"); status != http.StatusOK || !strings.Contains(body, "zh:") {
 			t.Fatalf("a version: %d %s", status, body)
 		}
 	}
-	offer()
+	offers()
 	m.mu.Lock()
 	m.archive = other // it lies
 	m.mu.Unlock()
@@ -139,7 +139,7 @@ func TestAnAgentKeepsTheArchivesThatItsServerVouchesFor(t *testing.T) {
 	if len(kept.List()) != 0 {
 		t.Error("what the server has otherwise is left")
 	}
-	offer()
+	offers()
 	if status, body := get(file, ""); status != http.StatusOK || body != string(other) {
 		t.Errorf("the other archive: %d, %d bytes", status, len(body))
 	}
@@ -149,6 +149,26 @@ func TestAnAgentKeepsTheArchivesThatItsServerVouchesFor(t *testing.T) {
 	p.Compare(t.Context(), "rbw_step")
 	if len(kept.List()) != 0 {
 		t.Error("what the server has no more is left")
+	}
+	// Of more offers than are remembered the oldest go.
+	m.mu.Lock()
+	m.gone = false
+	m.mu.Unlock()
+	offers()
+	p.mu.Lock()
+	for i := range mostOffers {
+		now := p.Now()
+		p.forget(now)
+		p.offers[fmt.Sprint(i)] = offer{until: now.Add(offerTime + time.Duration(i))}
+	}
+	n := len(p.offers)
+	p.mu.Unlock()
+	if status, _ := get(file, ""); n != mostOffers || status != http.StatusUnauthorized {
+		t.Errorf("%d offers are remembered, and the oldest is answered %d", n, status)
+	}
+	offers()
+	if status, _ := get(file, ""); status != http.StatusOK {
+		t.Errorf("the newest offer: %d", status)
 	}
 	later.Store(int64(2 * time.Hour))
 	if status, _ := get(file, ""); status != http.StatusUnauthorized {
