@@ -58,7 +58,8 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 		told = announce(stream, secrets)
 		clear = told
 	}
-	result := w.perform(ctx, alive, l, clear)
+	result, remove := w.perform(ctx, alive, l, clear)
+	defer remove()
 	result = withoutSecrets(result, secrets)
 	if told != nil {
 		result = told.hide(result)
@@ -128,21 +129,22 @@ func secretsOf(l Lease) []string {
 	return append(secrets, l.Token, l.IDToken)
 }
 
-// perform gives the result of a job, whatever happens.
-func (w *Worker) perform(ctx, alive context.Context, l Lease, log io.Writer) (result Result) {
+// perform gives the result of a job, whatever happens, and what removes the job's workspaces.
+func (w *Worker) perform(ctx, alive context.Context, l Lease, log io.Writer) (result Result, remove func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.Log.Error("a step broke the worker's code", "step", l.Step, "panic", p, "stack", string(debug.Stack()))
 			result = Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: "a defect of the platform; the server's log has the details"}
+			remove = nothing
 		}
 	}()
 	switch l.Job.Kind {
 	case KindCommand:
 		return w.command(ctx, alive, l, log)
 	case KindPlatform:
-		return w.platform(ctx, l, log)
+		return w.platform(ctx, l, log), nothing
 	}
-	return failed(log, fault.Errorf(fault.Invalid, "this worker does not know jobs of kind %q", l.Job.Kind))
+	return failed(log, fault.Errorf(fault.Invalid, "this worker does not know jobs of kind %q", l.Job.Kind)), nothing
 }
 
 func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {
