@@ -18,8 +18,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// step runs one lease to its end. asked ends when the worker is asked to end, work when it must.
-func (w *Worker) step(asked, work context.Context, l Lease) {
+// step runs one lease to its end. asked ends when the worker is asked to end, work when it must. remove removes what the step
+// had on the disk.
+func (w *Worker) step(asked, work context.Context, l Lease) (remove func()) {
 	log := w.Log.With("step", l.Step, "run", l.Run, "attempt", l.Attempt)
 	// alive ends when nobody wants the step any more from this worker; ctx also when it is canceled, which is
 	// still to be reported.
@@ -59,7 +60,6 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 		clear = told
 	}
 	result, remove := w.perform(ctx, alive, l, clear)
-	defer remove()
 	result = withoutSecrets(result, secrets)
 	if told != nil {
 		result = told.hide(result)
@@ -80,6 +80,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
+	return remove
 }
 
 // spool gives a log the room on disk that it may take.
