@@ -19,7 +19,7 @@ import (
 const (
 	perFile       = 100
 	catalogPushes = 40
-	catalogRounds = 400
+	catalogRounds = 1500
 	throughputFor = 3 * time.Second
 	sweptSources  = 10_000
 )

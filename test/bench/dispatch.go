@@ -40,7 +40,7 @@ esac
 
 // dispatchFigures measures how soon queued runs get their places: as many places as runs, all free, at the moment that
 // runs are asked for, and when a server starts that finds them queued; and whether a place is ever idle while many more
-// runs are queued than there are places.
+// runs are queued than there are places: while they are being asked for, which takes the processors too, and after that.
 func dispatchFigures(ctx context.Context, b *bench) error {
 	d := &dispatched{dir: b.dir}
 	if err := d.prepare(ctx); err != nil {
@@ -241,13 +241,17 @@ func (d *dispatched) queued(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.most("dispatch_idle_place_max", idle(plans).Seconds()*1000, 100, "ms")
-	first, last := plans[0].created, plans[0].over
+	first, asked, last := plans[0].created, plans[0].created, plans[0].over
 	for _, p := range plans {
+		if p.created.After(asked) {
+			asked = p.created
+		}
 		if p.over.After(last) {
 			last = p.over
 		}
 	}
+	figure("dispatch_idle_place_while_asked_max", idle(plans, first, asked).Seconds()*1000, "ms")
+	b.most("dispatch_idle_place_max", idle(plans, asked, last).Seconds()*1000, 100, "ms")
 	figure("dispatch_runs_per_second", dispatchQueued/last.Sub(first).Seconds(), "1/s")
 	// A stack's runs are one after another, in their order.
 	before := map[string]planned{}
@@ -261,9 +265,9 @@ func (d *dispatched) queued(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// idle gives the longest time for which a place had nothing to do while a step waited for one: from the end of a step to the
-// next that is begun by the place that has been free for longest.
-func idle(plans []planned) time.Duration {
+// idle gives the longest time, of those that ended between two moments, for which a place had nothing to do while a step
+// waited for one: from the end of a step to the next that is begun by the place that has been free for longest.
+func idle(plans []planned, from, to time.Time) time.Duration {
 	type event struct {
 		at           time.Time
 		busy, queued int
@@ -296,7 +300,7 @@ func idle(plans []planned) time.Duration {
 		case e.busy < 0:
 			free = append(free, time.Time{})
 		case e.busy > 0 && len(free) > 0:
-			if since := free[0]; !since.IsZero() {
+			if since := free[0]; !since.IsZero() && !e.at.Before(from) && !e.at.After(to) {
 				longest = max(longest, e.at.Sub(since))
 			}
 			free = free[1:]

@@ -23,8 +23,8 @@ const (
 	firstChunk   = 200
 	leastChunk   = 20
 	mostChunk    = 2000
-	chunkTime    = 15 * time.Millisecond
-	aloneTime    = 200 * time.Millisecond // where no other writer waits for a chunk
+	chunkTime    = 10 * time.Millisecond
+	aloneTime    = 75 * time.Millisecond // where no other writer waits for a chunk
 	mostOwnEntry = 50                     // changes of a refresh that have an entry each; more share one for each chunk
 )
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -150,6 +151,11 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	if err != nil && !fault.Is(err, fault.TooLarge) {
 		return Decision{}, err
 	}
+	d.Size, d.Digest = int64(len(raw)), digestOf(string(raw))
+	var keeping sync.WaitGroup
+	var notKept error
+	keeping.Go(func() { notKept = s.keep(ctx, d, raw) }) // while the policies are asked
+	defer keeping.Wait()
 	for _, p := range asked {
 		d.Policies = append(d.Policies, p.Ref)
 		if err != nil {
@@ -162,7 +168,9 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 		}
 	}
 	d.Outcome = unite(d.Votes)
-	d.Size, d.Digest = int64(len(raw)), digestOf(string(raw))
+	if keeping.Wait(); notKept != nil {
+		return d, notKept
+	}
 	return d, s.record(ctx, d, raw)
 }
 
@@ -220,18 +228,26 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 	return votes, nil
 }
 
-// record keeps a decision, with its entry in the ledger.
+// keep keeps the input of a decision that its row has no room for.
+func (s *Service) keep(ctx context.Context, d Decision, raw []byte) error {
+	if len(raw) <= inRow {
+		return nil
+	}
+	digest, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
+	if err != nil {
+		return fault.Wrap(err, "keep the input of decision %s", d.ID)
+	}
+	if digest != d.Digest {
+		return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", d.ID, digest, d.Digest)
+	}
+	return nil
+}
+
+// record writes a decision, with its entry in the ledger.
 func (s *Service) record(ctx context.Context, d Decision, raw []byte) error {
-	kept := string(raw)
-	if len(raw) > inRow {
-		digest, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
-		if err != nil {
-			return fault.Wrap(err, "keep the input of decision %s", d.ID)
-		}
-		if digest != d.Digest {
-			return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", d.ID, digest, d.Digest)
-		}
-		kept = ""
+	kept := ""
+	if len(raw) <= inRow {
+		kept = string(raw)
 	}
 	counts := map[string]int{}
 	for rule, messages := range d.Outcome {

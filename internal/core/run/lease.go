@@ -159,14 +159,15 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string, 
 	if tx.Dialect() == store.Postgres {
 		lock = " FOR UPDATE OF r SKIP LOCKED"
 	}
-	rows, err := tx.Query(ctx, `SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run
+	rows, err := tx.Query(ctx, `SELECT s.id, s.run FROM run_steps s JOIN runs r ON r.id = s.run
  WHERE s.state = 'ready' AND s.pool = $1 AND s.kind = $2 ORDER BY s.priority, s.ready, s.id LIMIT $3`+lock, pool, kind, most)
-	ids, err := store.Collect(rows, err, func(row store.Row) (id string, err error) { return id, row.Scan(&id) })
+	type ready struct{ id, run string }
+	steps, err := store.Collect(rows, err, func(row store.Row) (s ready, err error) { return s, row.Scan(&s.id, &s.run) })
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
-		l, err := h.leaseStep(ctx, tx, name, id)
+	for _, s := range steps {
+		l, err := h.leaseStep(ctx, tx, name, s.run, s.id)
 		if err != nil {
 			return nil, err
 		}
@@ -177,36 +178,28 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string, 
 	return all, nil
 }
 
-// leaseStep leases a step; nil for one that is not ready any more.
-func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, id string) (*worker.Lease, error) {
-	step, err := scanStep(tx.QueryRow(ctx, "SELECT "+stepColumns+" FROM run_steps s WHERE s.id = $1", id))
-	if err != nil || step.State != StepReady { // another worker was quicker
-		return nil, err
-	}
-	r, err := getRun(ctx, tx, step.Run, "")
-	if err != nil {
-		return nil, err
-	}
-	if err := h.serves(ctx, tx, r.Space); fault.Is(err, fault.Denied) {
-		return nil, breaks(step, err)
-	} else if err != nil {
-		return nil, err
-	}
-	now := h.Now()
-	l, err := h.fill(ctx, tx, step, r.Space, cmp.Or(h.asked, ref.NewID(ref.Lease, now)), now)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.Exec(ctx, "UPDATE run_steps SET state='leased', lease=$2, lease_expires=$3, worker=$4, started=$5 WHERE id=$1",
-		step.ID, l.ID, store.Micros(l.Expires), name, store.Micros(now))
-	if err != nil {
-		return nil, fault.Wrap(err, "lease step %s", step.ID)
-	}
-	return l, h.Change(ctx, tx, step.Run, func(v *View) error {
-		if v.Run.Started.IsZero() {
-			v.Run.Started = now
+// leaseStep leases a step; nil for one that is not ready any more, because another worker was quicker.
+func (h *hub) leaseStep(ctx context.Context, tx *store.Tx, name, run, id string) (l *worker.Lease, err error) {
+	return l, h.Change(ctx, tx, run, func(v *View) error {
+		i := slices.IndexFunc(v.Steps, func(s *Step) bool { return s.ID == id && s.State == StepReady })
+		if i < 0 {
+			return nil
 		}
-		v.dirty = true
+		step := v.Steps[i]
+		if err := h.serves(ctx, tx, v.Run.Space); fault.Is(err, fault.Denied) {
+			return breaks(step, err)
+		} else if err != nil {
+			return err
+		}
+		given := *step // whose job is not hidden
+		if l, err = h.fill(ctx, tx, &given, v.Run.Space, cmp.Or(h.asked, ref.NewID(ref.Lease, v.Now)), v.Now); err != nil {
+			return err
+		}
+		step.State, step.lease, step.LeaseExpires, step.Worker, step.Started = StepLeased, l.ID, l.Expires, name, v.Now
+		v.touch(step)
+		if v.Run.Started.IsZero() {
+			v.Run.Started = v.Now
+		}
 		return nil
 	})
 }

@@ -32,9 +32,33 @@ type collector struct {
 	patiently func(ctx context.Context, do func() error) error
 }
 
-// collect puts all outputs into result. It goes on after an error, and gives all.
+// texts parts outputs into those that are texts, which are taken at once, and the others.
+func texts(outputs []Output) (said, rest []Output) {
+	for _, o := range outputs {
+		if o.Kind == OutputText {
+			said = append(said, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	return said, rest
+}
+
+// into collects outputs; where that fails, so does a step that had succeeded. A canceled step's outputs are wanted, too: ctx
+// is that of one whose step is lost.
+func (c collector) into(ctx context.Context, outputs []Output, result *Result) {
+	err := c.collect(ctx, outputs, result)
+	if err != nil && result.ExitCode == 0 {
+		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
+		c.note("%s", result.Message)
+	}
+}
+
+// collect puts outputs into result. It goes on after an error, and gives all.
 func (c collector) collect(ctx context.Context, outputs []Output, result *Result) error {
-	result.Outputs, result.Artifacts = map[string]string{}, map[string]Artifact{}
+	if result.Outputs == nil {
+		result.Outputs, result.Artifacts = map[string]string{}, map[string]Artifact{}
+	}
 	var all []error
 	for _, o := range outputs {
 		err := c.patiently(ctx, func() error { return c.one(ctx, o, result) })

@@ -31,20 +31,50 @@ var stepName = regexp.MustCompile(`[^a-z0-9_-]+`)
 // command prepares a workspace, runs the job's command in it, and takes the outputs; then the same with the command that
 // comes after it, when there is one. ctx ends when the step is canceled, alive only when nobody wants it from this worker any
 // more.
-func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) Result {
+// command runs a job's command, and the one that follows, if any. remove removes the workspaces, which nobody waits for.
+func (w *Worker) command(ctx, alive context.Context, l Lease, log io.Writer) (result Result, remove func()) {
 	id := stepName.ReplaceAllString(strings.ToLower(l.Step), "-")
 	id = fmt.Sprintf("%.50s-%d", id, l.Attempt)
 	first, err := w.workspace(id)
 	if err != nil {
-		return failed(log, err)
+		return failed(log, err), nothing
 	}
-	defer first.remove(w, l)
-	result := w.stage(ctx, alive, l, first, log)
-	if l.Job.Then.follows(result) {
-		w.then(ctx, alive, l, first, log, &result)
+	remove = func() { first.remove(w, l) }
+	result, c := w.stage(ctx, alive, l, first, log)
+	if c == nil {
+		return result, remove
 	}
-	return result
+	said, rest := texts(l.Job.Outputs)
+	c.into(alive, said, &result)
+	if !l.Job.Then.follows(result) {
+		c.into(alive, rest, &result)
+		return result, remove
+	}
+	second, err := w.workspace(id + "-then")
+	if err != nil {
+		return failed(log, err), remove
+	}
+	// What the first has left is taken while the second runs.
+	var taking sync.WaitGroup
+	var broke any
+	taking.Go(func() {
+		defer func() { broke = recover() }()
+		c.into(alive, rest, &result)
+	})
+	then := w.then(ctx, alive, l, first, second, log)
+	if taking.Wait(); broke != nil {
+		panic(broke)
+	}
+	if result.ExitCode == 0 {
+		maps.Copy(result.Outputs, then.Outputs)
+		maps.Copy(result.Artifacts, then.Artifacts)
+		then.Outputs, then.Artifacts = result.Outputs, result.Artifacts
+		result = then
+	}
+	return result, func() { first.remove(w, l); second.remove(w, l) }
 }
+
+func nothing() {}
 
 // workspace is the folder of one command.
 type workspace struct {
@@ -75,20 +105,20 @@ func (s *workspace) remove(w *Worker, l Lease) {
 	}
 }
 
-// stage fills a workspace, runs the job's command in it, and takes the outputs.
-func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log io.Writer) Result {
+// stage fills a workspace and runs the job's command in it. The collector takes the outputs; nil where none can be.
+func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log io.Writer) (Result, *collector) {
 	spec, release, err := w.spec(ctx, l, in.id, in.dir, log)
 	if err != nil {
-		return failed(log, err)
+		return failed(log, err), nil
 	}
 	defer release()
 	begun, err := w.begin(ctx) // many that are leased at once are prepared a few at a time, or all would be late
 	if err != nil {
-		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err)), nil
 	}
 	defer begun()
 	if err := w.fill(ctx, l, in.root); err != nil {
-		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err)), nil
 	}
 	if l.Job.Image != "" && !w.Executor.Capabilities().Images {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
@@ -98,7 +128,7 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 	}
 	ended, err := w.execute(ctx, spec, log, begun)
 	if err != nil {
-		return failed(log, fmt.Errorf("run the command: %w", err))
+		return failed(log, fmt.Errorf("run the command: %w", err)), nil
 	}
 	result := Result{ExitCode: ended.ExitCode, Reason: ended.Reason, Message: explain(ended, spec.Limits)}
 	if result.Message != "" {
@@ -111,16 +141,9 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 			_, _ = io.WriteString(log, line)
 		}
 	}
-	c := collector{root: in.root, note: note, sealed: l.Job.Sealed,
+	return result, &collector{root: in.root, note: note, sealed: l.Job.Sealed,
 		put:       func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) },
 		patiently: func(ctx context.Context, do func() error) error { return patiently(ctx, w.Patience, do) }}
-	// A canceled step's outputs are wanted too; only a lost one's are not.
-	err = c.collect(alive, l.Job.Outputs, &result)
-	if err != nil && result.ExitCode == 0 {
-		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
-		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
-	}
-	return result
 }
 
 // begin waits for a place among the steps that are being prepared; begun gives it back, once.

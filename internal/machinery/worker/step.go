@@ -18,8 +18,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// step runs one lease to its end. asked ends when the worker is asked to end, work when it must.
-func (w *Worker) step(asked, work context.Context, l Lease) {
+// step runs one lease to its end. asked ends when the worker is asked to end, work when it must. remove removes what the step
+// had on the disk.
+func (w *Worker) step(asked, work context.Context, l Lease) (remove func()) {
 	log := w.Log.With("step", l.Step, "run", l.Run, "attempt", l.Attempt)
 	// alive ends when nobody wants the step any more from this worker; ctx also when it is canceled, which is
 	// still to be reported.
@@ -58,7 +59,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 		told = announce(stream, secrets)
 		clear = told
 	}
-	result := w.perform(ctx, alive, l, clear)
+	result, remove := w.perform(ctx, alive, l, clear)
 	result = withoutSecrets(result, secrets)
 	if told != nil {
 		result = told.hide(result)
@@ -79,6 +80,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
+	return remove
 }
 
 // spool gives a log the room on disk that it may take.
@@ -128,21 +130,22 @@ func secretsOf(l Lease) []string {
 	return append(secrets, l.Token, l.IDToken)
 }
 
-// perform gives the result of a job, whatever happens.
-func (w *Worker) perform(ctx, alive context.Context, l Lease, log io.Writer) (result Result) {
+// perform gives the result of a job, whatever happens, and what removes the job's workspaces.
+func (w *Worker) perform(ctx, alive context.Context, l Lease, log io.Writer) (result Result, remove func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.Log.Error("a step broke the worker's code", "step", l.Step, "panic", p, "stack", string(debug.Stack()))
 			result = Result{ExitCode: ExitSetup, Reason: ReasonSetup, Message: "a defect of the platform; the server's log has the details"}
+			remove = nothing
 		}
 	}()
 	switch l.Job.Kind {
 	case KindCommand:
 		return w.command(ctx, alive, l, log)
 	case KindPlatform:
-		return w.platform(ctx, l, log)
+		return w.platform(ctx, l, log), nothing
 	}
-	return failed(log, fault.Errorf(fault.Invalid, "this worker does not know jobs of kind %q", l.Job.Kind))
+	return failed(log, fault.Errorf(fault.Invalid, "this worker does not know jobs of kind %q", l.Job.Kind)), nothing
 }
 
 func (w *Worker) platform(ctx context.Context, l Lease, log io.Writer) Result {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -29,27 +28,20 @@ func (t *Then) follows(r Result) bool {
 	return t != nil && r.ExitCode == 0 && r.Reason == "" && strings.TrimSpace(r.Outputs[t.If]) == "yes"
 }
 
-// then runs the second command, and adds to the result what it gives. Its limits are those of the step.
-func (w *Worker) then(ctx, alive context.Context, l Lease, first *workspace, log io.Writer, result *Result) {
+// then runs the second command, and gives what comes of it. Its limits are those of the step.
+func (w *Worker) then(ctx, alive context.Context, l Lease, first, second *workspace, log io.Writer) Result {
 	t := l.Job.Then
 	next := l
 	next.Token, next.IDToken, next.Secrets = "", "", nil
 	next.Job = Job{Kind: l.Job.Kind, Argv: t.Argv, Image: t.Image, OwnImage: t.Image != "", Env: t.Env, Files: t.Files, Tools: t.Tools, Outputs: t.Outputs, Limits: l.Job.Limits, Sealed: l.Job.Sealed}
-	second, err := w.workspace(first.id + "-then")
-	if err != nil {
-		*result = failed(log, err)
-		return
-	}
-	defer second.remove(w, l)
 	if err := second.take(t.Takes, first); err != nil {
-		*result = failed(log, fmt.Errorf("prepare the workspace: %w", err))
-		return
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err))
 	}
-	r := w.stage(ctx, alive, next, second, log)
-	maps.Copy(result.Outputs, r.Outputs)
-	maps.Copy(result.Artifacts, r.Artifacts)
-	r.Outputs, r.Artifacts = result.Outputs, result.Artifacts
-	*result = r
+	result, c := w.stage(ctx, alive, next, second, log)
+	if c != nil {
+		c.into(alive, next.Job.Outputs, &result)
+	}
+	return result
 }
 
 // take copies files of another workspace, in which nothing runs any more.

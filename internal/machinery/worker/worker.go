@@ -263,15 +263,16 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 		wait = 0
 		for _, l := range leases {
 			w.steps.Go(func() {
-				defer func() { <-free }()
-				w.step(ctx, work, l)
+				remove := w.step(ctx, work, l)
+				<-free
+				remove()
 			})
 		}
 	}
 }
 
-// leasedAtOnce bounds the steps of one question.
-const leasedAtOnce = 32
+// leasedAtOnce bounds the steps of one question: they are leased in one transaction, before any of them begins.
+const leasedAtOnce = 128
 
 // lease asks for steps, for as many as the hub gives at a time.
 func (w *Worker) lease(ctx context.Context, kind string, most int) ([]Lease, error) {

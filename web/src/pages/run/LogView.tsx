@@ -1,7 +1,7 @@
 import { ActionIcon, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { address } from '../../api/address';
 import { useFollowed } from '../../api/live';
 import type { Problem } from '../../api/problem';
@@ -22,6 +22,8 @@ interface Props {
 
 /** How near to its end a reader counts as following, in pixels. */
 const nearEnd = 24;
+/** The height of a line that has not been shown yet, in pixels. */
+const lineHeight = 20;
 
 /** A step's log, live, with search, follow and download. It starts anew when given another key. */
 export function LogView({ run, step, attempt, title, line, choose }: Props) {
@@ -39,9 +41,20 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
   const rows = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
-    estimateSize: () => 20,
+    estimateSize: () => lineHeight,
+    getItemKey: (i) => lines[i]?.number ?? i,
     overscan: 30,
   });
+
+  // Lines that are dropped from the beginning don't move what is read.
+  const dropped = useRef(0);
+  useLayoutEffect(() => {
+    const gone = log.dropped - dropped.current;
+    dropped.current = log.dropped;
+    if (gone === 0 || follow || text || !box.current) return;
+    top.current = Math.max(0, box.current.scrollTop - gone * lineHeight);
+    box.current.scrollTop = top.current;
+  }, [log.dropped, follow, text]);
 
   useEffect(() => {
     if (follow && lines.length > 0) rows.scrollToIndex(lines.length - 1, { align: 'end' });
@@ -49,10 +62,12 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
   useEffect(() => {
     const at = sought ? lines.findIndex((l) => l.number === sought) : -1;
     if (at < 0) return;
-    setSought(undefined); // the address leads there once; then the reader goes where they like
+    if (log.done) setSought(undefined);
     rows.scrollToIndex(at, { align: 'center' });
-  }, [sought, lines, rows]);
+  }, [sought, lines, log.done, rows]);
 
+  // The address leads to its line until all has come, or its reader goes elsewhere.
+  const leave = () => setSought(undefined);
   const stay = () => {
     setFollow(false);
     choose(line ? String(line) : undefined);
@@ -113,6 +128,9 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         onScroll={scrolled}
+        onWheel={leave}
+        onPointerDown={leave}
+        onKeyDown={leave}
       >
         {lines.length === 0 ? (
           <p className={classes.none}>{silence(text, log.done, refused)}</p>
