@@ -148,49 +148,51 @@ func TestGoTFEsOwnTestsPass(t *testing.T) {
 	}
 	archive := nullProvider(t)
 	program, dir := goTFETests(t)
-	o := options(t)
-	o.Dev, o.Isolation, o.Engine, o.ProviderMirror = true, preferIsolation, engine, mirrorOnly
-	address := running(t, o)
-	g := groundAt(t, "http://"+address, o.AdminToken)
-	// The tests confirm what they began themselves.
-	if err := g.admin.Do(t.Context(), "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	raw := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }}
-	if err := g.admin.Do(t.Context(), "PUT", "/mirror/providers/"+host+"/hashicorp/null/"+nullVersion+"/"+packages.Here(), nil, raw, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := strings.Cut(address, ":")
-	environment := append(os.Environ(), "TFE_ADDRESS=https://localhost:"+port, "TFE_TOKEN="+g.token("user:default/admin"),
-		"SSL_CERT_FILE="+filepath.Join(o.Data, "ca.pem"), "ENABLE_TFE=1", "ENABLE_BETA=1")
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Dev, o.Isolation, o.Engine, o.ProviderMirror, o.Database = true, preferIsolation, engine, mirrorOnly, database
+		address := running(t, o)
+		g := groundAt(t, "http://"+address, o.AdminToken)
+		// The tests confirm what they began themselves.
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		raw := client.Raw{Type: "application/zip", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }}
+		if err := g.admin.Do(t.Context(), "PUT", "/mirror/providers/"+host+"/hashicorp/null/"+nullVersion+"/"+packages.Here(), nil, raw, nil); err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := strings.Cut(address, ":")
+		environment := append(os.Environ(), "TFE_ADDRESS=https://localhost:"+port, "TFE_TOKEN="+g.token("user:default/admin"),
+			"SSL_CERT_FILE="+filepath.Join(o.Data, "ca.pem"), "ENABLE_TFE=1", "ENABLE_BETA=1")
 
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	said := map[string]string{} // by each test, in what its program has written
-	var all sync.WaitGroup
-	var lock sync.Mutex
-	for _, group := range suiteGroups(names) {
-		all.Go(func() {
-			c := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=5m", "-test.parallel=4", "-test.run="+pattern(group))
-			c.Dir, c.Env = dir, environment
-			out, _ := c.CombinedOutput() // what failed is told by its name
-			lock.Lock()
-			defer lock.Unlock()
-			for _, name := range group {
-				said[name] = string(out)
-			}
-		})
-	}
-	all.Wait()
-	told := map[string]bool{}
-	for _, name := range names {
-		if result := resultOf(name, said[name]); result != "PASS" {
-			if t.Errorf("%s: %q, and has to pass", name, result); !told[said[name]] {
-				told[said[name]] = true
-				t.Log(said[name])
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		said := map[string]string{} // by each test, in what its program has written
+		var all sync.WaitGroup
+		var lock sync.Mutex
+		for _, group := range suiteGroups(names) {
+			all.Go(func() {
+				c := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=5m", "-test.parallel=4", "-test.run="+pattern(group))
+				c.Dir, c.Env = dir, environment
+				out, _ := c.CombinedOutput() // what failed is told by its name
+				lock.Lock()
+				defer lock.Unlock()
+				for _, name := range group {
+					said[name] = string(out)
+				}
+			})
+		}
+		all.Wait()
+		told := map[string]bool{}
+		for _, name := range names {
+			if result := resultOf(name, said[name]); result != "PASS" {
+				if t.Errorf("%s: %q, and has to pass", name, result); !told[said[name]] {
+					told[said[name]] = true
+					t.Log(said[name])
+				}
 			}
 		}
-	}
+	})
 }
 
 // resultOf gives how a test ended by what go test has written: "" when it did not run to its end.
