@@ -7,6 +7,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
 TOFU_VERSION := 1.12.6
 GITEA_VERSION := 1.27.3
 TIME_VERSION := 0.14.2
+NULL_VERSION := 3.2.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/builtinit
@@ -20,7 +21,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea provider clean
+.PHONY: help demo build helper image web test test-tfe test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea provider clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -68,12 +69,18 @@ $(CACHE)/tofu-$(TOFU_VERSION)/tofu:
 	cd tools/tofu && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@.part github.com/opentofu/opentofu/cmd/tofu
 	mv $@.part $@
 
-provider: $(CACHE)/provider-time-$(TIME_VERSION)/terraform-provider-time ## a real provider for the tests, built from its module (about a CPU minute, once)
+provider: $(CACHE)/provider-time-$(TIME_VERSION)/terraform-provider-time $(CACHE)/provider-null-$(NULL_VERSION)/terraform-provider-null ## real providers for the tests, built from their modules (about two CPU minutes, once)
 
 $(CACHE)/provider-time-$(TIME_VERSION)/terraform-provider-time:
 	@echo "building terraform-provider-time $(TIME_VERSION) from its module, once"
 	mkdir -p $(@D)
 	cd tools/provider && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@.part github.com/hashicorp/terraform-provider-time
+	mv $@.part $@
+
+$(CACHE)/provider-null-$(NULL_VERSION)/terraform-provider-null: tools/provider/null/main.go
+	@echo "building a provider of null_resource, once"
+	mkdir -p $(@D)
+	cd tools/provider && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@.part ./null
 	mv $@.part $@
 
 gitea: $(CACHE)/gitea-$(GITEA_VERSION)/gitea ## a real forge for the tests, built from its module (about 4 CPU minutes, once)
@@ -103,6 +110,9 @@ test: helper ## vet, all Go tests, the portal's tests; what a machine lacks is s
 	$(GO) vet ./...
 	$(GO) test -timeout 40m ./...
 	$(if $(PORTAL),cd web && { [ -d node_modules ] || $(NPM_CI); } && npm test)
+
+test-tfe: helper engine provider ## the tests that go-tfe ships with, against a server; a part of make test
+	$(GO) test ./internal/server -run TestGoTFEsOwnTestsPass -count=1 -v
 
 # Left out is what would take the longest and whose goroutines are mostly those of rooms that are here: core/catalog and
 # core/repository (minutes without the detector already), machinery/git and execute (programs of others), the products, and

@@ -8,7 +8,7 @@ import "time"
 type Configuration struct {
 	ID      string    `json:"id"`
 	Stack   string    `json:"stack"`
-	Status  string    `json:"status" doc:"pending, uploaded or errored"`
+	Status  string    `json:"status" doc:"pending, uploaded, errored or archived"`
 	Error   string    `json:"error,omitempty" doc:"Why the upload was refused."`
 	Preview bool      `json:"preview" doc:"Only to be planned."`
 	Digest  string    `json:"digest,omitempty" doc:"Of the archive as it was sent."`

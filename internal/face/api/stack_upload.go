@@ -35,7 +35,7 @@ func (in *uploadInput) Resolve(c huma.Context) []error {
 }
 
 func (a *API) uploadConfiguration(ctx context.Context, in *uploadInput) (*body[Configuration], error) {
-	c, err := a.Stacks.NewConfiguration(ctx, in.ref("stack"), in.Preview)
+	c, err := a.Stacks.NewConfiguration(ctx, in.ref("stack"), in.Preview, false)
 	if err == nil {
 		c, err = a.Stacks.Upload(ctx, c.ID, in.archive)
 	}

@@ -91,14 +91,10 @@ func (s *Service) WriteAnnounced(ctx context.Context, id string, data []byte) (v
 	if err != nil {
 		return v, err
 	}
-	f, err := readState(data)
-	if err != nil {
-		return v, err
+	if sum := md5.Sum(data); hex.EncodeToString(sum[:]) != a.md5 {
+		return v, fault.Errorf(fault.Invalid, "the state is not the one that was announced, by its md5; send it again")
 	}
-	if sum := md5.Sum(data); hex.EncodeToString(sum[:]) != a.md5 || f.Serial != a.serial {
-		return v, fault.Errorf(fault.Invalid, "the state is not the one that was announced, by its md5 and serial; send it again")
-	}
-	if v, err = s.WriteWorkspaceState(ctx, a.stack, data); err != nil {
+	if v, err = s.WriteWorkspaceState(ctx, a.stack, a.serial, data); err != nil {
 		return v, err
 	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {

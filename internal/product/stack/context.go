@@ -167,7 +167,11 @@ func (s *Service) contextChanged(ctx context.Context, tx *store.Tx, c document.C
 		return err
 	}
 	next := Context{Ref: c.Ref, Space: c.Space, Deleted: c.New == nil, Edit: before.Edit, Editors: before.Editors, Spec: before.Spec}
-	if c.New != nil {
+	if c.New == nil {
+		if err := forgetNotes(ctx, tx, c.Ref); err != nil {
+			return err
+		}
+	} else {
 		spec, wrong := readContext(*c.New)
 		if len(wrong) > 0 {
 			return fault.At(fmt.Sprintf("Context %s is not valid", c.New.Metadata.Name), wrong...)

@@ -72,6 +72,9 @@ func (in Input) give(r *run.Run, job *worker.Job, writing bool) {
 	}
 	maps.Copy(job.Env, told)
 	set := func(name, value, secret string) {
+		if oddInput(name) { // it comes as a file, see unshelled
+			return
+		}
 		delete(job.SecretEnv, name)
 		if secret == "" {
 			job.Env[name] = value
@@ -140,6 +143,10 @@ func checkVariables(all []Variable, bad func(message, hint string, at ...string)
 	for i, v := range all {
 		at := fmt.Sprint(i)
 		switch {
+		case oddInput(v.Name) && v.SecretRef == "":
+			if len(v.Value) > mostValue || strings.ContainsRune(v.Value, 0) {
+				bad(fmt.Sprintf("has %d bytes, or a zero byte in it; a variable has at most %d", len(v.Value), mostValue), "mount a file instead", at, "value")
+			}
 		case !variableName.MatchString(v.Name) || !variableName.MatchString(bare(v.Name)):
 			bad(fmt.Sprintf("%q is not the name of a variable", v.Name), "letters, digits and _", at, "name")
 		case isReserved(bare(v.Name)):

@@ -340,7 +340,7 @@ func engineJob(r *run.Run, in Input, script string) worker.Job {
 		"TF_HTTP_RETRY_WAIT_MIN": "1",
 		"TF_CLI_CONFIG_FILE":     "/work/engine.rc",
 	})
-	job.Files = append(in.files(),
+	job.Files = append(append(in.files(), in.unshelled()...),
 		worker.File{Path: path.Join("source", in.Path, "roadbed_backend_override.tf.json"), Content: override, Mode: 0o600},
 		worker.File{Path: "engine.rc", Content: engineConfig, Mode: 0o600})
 	job.Tools, job.Door, job.Scopes = []string{in.Given.Engine.Tool()}, true, in.scopes(mayWriteState)

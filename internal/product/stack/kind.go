@@ -79,6 +79,7 @@ func DocumentKind(s *Service) document.Kind {
 
 var (
 	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	inputName      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`) // of an engine's variable
 	outputName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
 	repositoryName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}/[a-z0-9][a-z0-9._-]{0,99}$`)
 	secretRef      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
@@ -130,8 +131,8 @@ func read(d document.Document) (Spec, []fault.Detail) {
 		}
 	}
 	for name := range spec.Variables {
-		if !variableName.MatchString(name) {
-			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits and _", "spec", "variables", name)
+		if !inputName.MatchString(name) {
+			bad(fmt.Sprintf("%q is not the name of a variable", name), "letters, digits, _ and -", "spec", "variables", name)
 		}
 	}
 	if len(spec.Watch) > mostPatterns {

@@ -103,16 +103,27 @@ func (s *Service) openState(ctx context.Context, v StateVersion) ([]byte, error)
 // Conflict for an older serial or another lineage; a *LockedError when somebody else holds the lock; TooLarge.
 // Permission: stack:state in the stack's space.
 func (s *Service) WriteState(ctx context.Context, r ref.Entity, lockID, contentMD5 string, data []byte) error {
-	stack, err := s.authorizeState(ctx, r, mayWriteState)
-	if err != nil {
+	if err := s.MayWriteState(ctx, r); err != nil {
 		return err
 	}
 	if sum := md5.Sum(data); contentMD5 != "" && contentMD5 != base64.StdEncoding.EncodeToString(sum[:]) {
 		return fault.Errorf(fault.Invalid, "the state came with another Content-MD5 than it has; send it again")
 	}
+	return s.writeState(ctx, r, lockID, nil, data)
+}
+
+// writeState adds a version, with a serial of its own where one is given.
+func (s *Service) writeState(ctx context.Context, r ref.Entity, lockID string, serial *int64, data []byte) error {
+	stack, err := s.authorizeState(ctx, r, mayWriteState)
+	if err != nil {
+		return err
+	}
 	v, err := s.keep(ctx, r, data)
 	if err != nil {
 		return err
+	}
+	if serial != nil {
+		v.Serial = *serial
 	}
 	p := actor.From(ctx)
 	v.Run, v.Actor = p.Run, p.ID

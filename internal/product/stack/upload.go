@@ -37,9 +37,10 @@ func uploadBounds() worker.Bounds {
 type Configuration struct {
 	ID          string // cfg_…
 	Stack       ref.Entity
-	Status      string // pending, uploaded or errored
+	Status      string // pending, uploaded, errored or archived
 	Error       string // why an upload was refused
 	Speculative bool   // only to be planned
+	Provisional bool   // not what a run is of that names none, until a run that may apply it was begun
 	Digest      string // sha256: of the archive as it was sent
 	Size        int64  // bytes, as it was sent
 	Entries     int
@@ -54,23 +55,24 @@ const (
 	ConfigurationPending  = "pending"
 	ConfigurationUploaded = "uploaded"
 	ConfigurationErrored  = "errored"
+	ConfigurationArchived = "archived" // what was uploaded is not kept for new runs
 )
 
 const (
 	configurationID      = "cfg"
-	configurationColumns = "id, stack, status, error, speculative, digest, kept, size, entries, actor, created"
+	configurationColumns = "id, stack, status, error, speculative, digest, kept, size, entries, actor, created, provisional"
 )
 
 func scanConfiguration(row store.Row) (Configuration, error) {
 	var c Configuration
 	var name string
-	var speculative int
+	var speculative, provisional int
 	var created int64
-	err := row.Scan(&c.ID, &name, &c.Status, &c.Error, &speculative, &c.Digest, &c.blob, &c.Size, &c.Entries, &c.Actor, &created)
+	err := row.Scan(&c.ID, &name, &c.Status, &c.Error, &speculative, &c.Digest, &c.blob, &c.Size, &c.Entries, &c.Actor, &created, &provisional)
 	if err != nil {
 		return c, err
 	}
-	c.Speculative, c.Created = speculative == 1, store.FromMicros(created)
+	c.Speculative, c.Provisional, c.Created = speculative == 1, provisional == 1, store.FromMicros(created)
 	c.Stack, err = ref.Parse(name, "stack", ref.DefaultNamespace)
 	return c, err
 }
@@ -84,7 +86,7 @@ const mostPending = 100
 
 // NewConfiguration makes room for an upload, which Upload brings.
 // Permission: stack:plan in the stack's space. Who may not even see the stack gets NotFound.
-func (s *Service) NewConfiguration(ctx context.Context, r ref.Entity, speculative bool) (Configuration, error) {
+func (s *Service) NewConfiguration(ctx context.Context, r ref.Entity, speculative, provisional bool) (Configuration, error) {
 	stack, err := s.begins(ctx, r, Proposed)
 	if err != nil {
 		return Configuration{}, err
@@ -93,10 +95,10 @@ func (s *Service) NewConfiguration(ctx context.Context, r ref.Entity, speculativ
 		return Configuration{}, gone(r)
 	}
 	now := s.Now()
-	c := Configuration{ID: ref.NewID(configurationID, now), Stack: r, Status: ConfigurationPending, Speculative: speculative || !stack.Remote(), Actor: actor.From(ctx).ID, Created: now}
+	c := Configuration{ID: ref.NewID(configurationID, now), Stack: r, Status: ConfigurationPending, Speculative: speculative || !stack.Remote(), Provisional: provisional, Actor: actor.From(ctx).ID, Created: now}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		// What was never sent, or refused, is kept for a day.
-		if _, err := tx.Exec(ctx, "DELETE FROM stack_configurations WHERE stack = $1 AND status <> 'uploaded' AND created < $2", r.String(), store.Micros(now.Add(-24*time.Hour))); err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM stack_configurations WHERE stack = $1 AND status IN ('pending', 'errored') AND created < $2", r.String(), store.Micros(now.Add(-24*time.Hour))); err != nil {
 			return fault.Wrap(err, "forget old uploads of %s", r)
 		}
 		n := 0
@@ -106,8 +108,8 @@ func (s *Service) NewConfiguration(ctx context.Context, r ref.Entity, speculativ
 		if n >= mostPending {
 			return fault.Errorf(fault.Exhausted, "%d uploads to %s were begun and not sent; send one of them, or come back tomorrow", n, r)
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO stack_configurations ("+configurationColumns+") VALUES ($1,$2,$3,'',$4,'','',0,0,$5,$6)",
-			c.ID, r.String(), c.Status, btoi(c.Speculative), c.Actor, store.Micros(now))
+		_, err := tx.Exec(ctx, "INSERT INTO stack_configurations ("+configurationColumns+") VALUES ($1,$2,$3,'',$4,'','',0,0,$5,$6,$7)",
+			c.ID, r.String(), c.Status, btoi(c.Speculative), c.Actor, store.Micros(now), btoi(c.Provisional))
 		return fault.Wrap(err, "begin an upload to %s", r)
 	})
 	return c, err
@@ -181,6 +183,9 @@ func (s *Service) Upload(ctx context.Context, id string, archive io.Reader) (Con
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
+	if c.Status == ConfigurationArchived {
+		return c, fault.Errorf(fault.Conflict, "configuration %s is archived; begin another one", id)
+	}
 	if c.Status == ConfigurationUploaded {
 		if c.Digest == sent.Digest {
 			return c, nil
@@ -257,7 +262,7 @@ func (s *Service) uploaded(ctx context.Context, sent Configuration, f io.ReadSee
 				return cmp.Or(err, fault.Errorf(fault.Unavailable, "the same archive was forgotten at this moment; upload it again"))
 			}
 		}
-		_, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'uploaded', error = '', digest = $2, kept = $3, size = $4, entries = $5 WHERE id = $1 AND status <> 'uploaded'",
+		_, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'uploaded', error = '', digest = $2, kept = $3, size = $4, entries = $5 WHERE id = $1 AND status IN ('pending', 'errored')",
 			sent.ID, sent.Digest, sent.blob, sent.Size, sent.Entries)
 		if err != nil {
 			return fault.Wrap(err, "keep configuration %s", sent.ID)
@@ -320,8 +325,8 @@ func (u Upload) check() error {
 		}
 	}
 	for name, value := range u.Variables {
-		if !variableName.MatchString(name) {
-			return fault.Errorf(fault.Invalid, "%.100q is not the name of a variable; letters, digits and _", name)
+		if !outputName.MatchString(name) {
+			return fault.Errorf(fault.Invalid, "%.100q is not the name of a variable; letters, digits, _ and -", name)
 		}
 		if total += len(value); len(value) > valueLimit {
 			return fault.Errorf(fault.TooLarge, "the value of variable %s has more than %d bytes", name, valueLimit)
@@ -470,6 +475,9 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 			return err
 		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
+		if err == nil && c.Provisional && ask.Type != Proposed {
+			_, err = tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1", c.ID)
+		}
 		return err
 	})
 	return created, err
@@ -478,7 +486,7 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 // chosen gives the configuration of a run.
 func chosen(ctx context.Context, tx *store.Tx, r ref.Entity, ask UploadRun) (Configuration, error) {
 	if ask.Configuration == "" {
-		c, err := store.One(tx.QueryRow(ctx, "SELECT "+configurationColumns+" FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 ORDER BY id DESC LIMIT 1", r.String()),
+		c, err := store.One(tx.QueryRow(ctx, "SELECT "+configurationColumns+" FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", r.String()),
 			scanConfiguration, "configuration of %s", r)
 		if fault.Is(err, fault.NotFound) {
 			err = fault.Errorf(fault.Conflict, "nothing was uploaded to %s so far; run `tofu apply` with its cloud block, or upload its folder", r)

@@ -36,7 +36,7 @@ func (s *Service) DropUploads(ctx context.Context) error {
 		err := s.DB.Write(ctx, func(tx *store.Tx) error {
 			gone = nil
 			rows, err := tx.Query(ctx, `SELECT c.id, c.kept FROM stack_configurations c WHERE c.used = 0 AND c.created < $1
- AND (c.speculative = 1 OR c.status <> 'uploaded' OR EXISTS (SELECT 1 FROM stack_configurations n WHERE n.stack = c.stack AND n.status = 'uploaded' AND n.speculative = 0 AND n.id > c.id))
+ AND (c.speculative = 1 OR c.status <> 'uploaded' OR EXISTS (SELECT 1 FROM stack_configurations n WHERE n.stack = c.stack AND n.status = 'uploaded' AND n.speculative = 0 AND n.provisional = 0 AND n.id > c.id))
  ORDER BY c.created, c.id LIMIT $2`, before, uploadsBatch)
 			all, err := store.Collect(rows, err, func(row store.Row) (c [2]string, err error) { return c, row.Scan(&c[0], &c[1]) })
 			if err != nil {

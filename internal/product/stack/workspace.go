@@ -21,10 +21,12 @@ import (
 // within its space.
 type Workspace struct {
 	Stack
-	ID      string // ws_…
-	Name    string
-	Tags    []string
-	Created time.Time
+	ID          string // ws_…
+	Name        string
+	Description string
+	Tags        []string
+	Labels      map[string]string // those without a prefix
+	Created     time.Time
 }
 
 const workspaceID = "ws"
@@ -44,9 +46,19 @@ func (s *Service) keepWorkspace(ctx context.Context, tx *store.Tx, c document.Ch
 	if err != nil {
 		return err
 	}
-	now := s.Now()
-	_, err = tx.Exec(ctx, "INSERT INTO stack_workspaces (stack, id, tags, created) VALUES ($1,$2,$3,$4) ON CONFLICT (stack) DO UPDATE SET tags = excluded.tags",
-		c.Ref.String(), opaqueID(workspaceID), string(tags), store.Micros(now))
+	own := map[string]string{}
+	for key, value := range c.New.Metadata.Labels {
+		if !strings.Contains(key, "/") {
+			own[key] = value
+		}
+	}
+	labels, err := json.Marshal(own)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO stack_workspaces (stack, id, tags, labels, description, created) VALUES ($1,$2,$3,$4,$5,$6)
+ ON CONFLICT (stack) DO UPDATE SET tags = excluded.tags, labels = excluded.labels, description = excluded.description`,
+		c.Ref.String(), opaqueID(workspaceID), string(tags), string(labels), c.New.Metadata.Description, store.Micros(s.Now()))
 	return fault.Wrap(err, "keep the workspace of %s", c.Ref)
 }
 
@@ -55,7 +67,7 @@ func opaqueID(prefix string) string { return prefix + "-" + strings.ToLower(rand
 
 // forgetWorkspace takes away what others had of a stack whose name goes to another space.
 func forgetWorkspace(ctx context.Context, tx *store.Tx, r ref.Entity) error {
-	for _, table := range []string{"stack_workspaces", "stack_configurations", "stack_pending_states"} {
+	for _, table := range []string{"stack_workspaces", "stack_workspace_variables", "stack_configurations", "stack_pending_states"} {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE stack = $1", r.String()); err != nil {
 			return fault.Wrap(err, "forget the workspace of %s", r)
 		}
@@ -63,18 +75,21 @@ func forgetWorkspace(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 	return nil
 }
 
-var workspaceColumns = "w.id, w.tags, w.created, s." + strings.ReplaceAll(stackColumns, ", ", ", s.")
+var workspaceColumns = "w.id, w.tags, w.labels, w.description, w.created, s." + strings.ReplaceAll(stackColumns, ", ", ", s.")
 
 const fromWorkspaces = " FROM stacks s JOIN stack_workspaces w ON w.stack = s.ref "
 
 func scanWorkspace(row store.Row) (w Workspace, err error) {
-	var tags string
+	var tags, labels string
 	var created int64
-	w.Stack, err = scanStack(ahead{row, []any{&w.ID, &tags, &created}})
+	w.Stack, err = scanStack(ahead{row, []any{&w.ID, &tags, &labels, &w.Description, &created}})
 	if err != nil {
 		return w, err
 	}
 	w.Name, w.Created = w.Ref.Name, store.FromMicros(created)
+	if err := json.Unmarshal([]byte(labels), &w.Labels); err != nil {
+		return w, err
+	}
 	return w, json.Unmarshal([]byte(tags), &w.Tags)
 }
 
@@ -88,10 +103,11 @@ func (a ahead) Scan(rest ...any) error { return a.Row.Scan(append(a.first, rest.
 
 // WorkspaceQuery chooses workspaces of a space.
 type WorkspaceQuery struct {
-	Search   string   // a part of the name
-	Wildcard string   // the whole name, with * for any text at its beginning or end
-	Tags     []string // all of them
-	Without  []string // none of them
+	Search   string            // a part of the name
+	Wildcard string            // the whole name, with * for any text at its beginning or end
+	Tags     []string          // all of them
+	Without  []string          // none of them
+	Labels   map[string]string // all of them, with any value for ""
 	Offset   int
 	Limit    int // 1 to 200
 }
@@ -108,6 +124,11 @@ func (q WorkspaceQuery) takes(w Workspace) bool {
 	}
 	for _, tag := range q.Tags {
 		if !slices.Contains(w.Tags, tag) {
+			return false
+		}
+	}
+	for key, value := range q.Labels {
+		if have, ok := w.Labels[key]; !ok || value != "" && have != value {
 			return false
 		}
 	}
@@ -275,9 +296,11 @@ func (s *Service) UnlockWorkspace(ctx context.Context, r ref.Entity) error {
 	return s.Unlock(ctx, r, []byte(l.Info), false)
 }
 
-// WriteWorkspaceState is WriteState for who locks with LockWorkspace, and gives the version that there is then.
+// WriteWorkspaceState is WriteState for who locks with LockWorkspace, and gives the version that there is then. Its serial is
+// what the client says, which may be lower than that in the state; a higher one is Invalid, since what an engine writes next
+// would count as older.
 // Permission: stack:state in the stack's space.
-func (s *Service) WriteWorkspaceState(ctx context.Context, r ref.Entity, data []byte) (v StateVersion, err error) {
+func (s *Service) WriteWorkspaceState(ctx context.Context, r ref.Entity, serial int64, data []byte) (v StateVersion, err error) {
 	if err := s.MayWriteState(ctx, r); err != nil {
 		return v, err
 	}
@@ -285,16 +308,19 @@ func (s *Service) WriteWorkspaceState(ctx context.Context, r ref.Entity, data []
 	if err != nil {
 		return v, err
 	}
-	if err := s.WriteState(ctx, r, l.ID, "", data); err != nil {
-		return v, err
-	}
 	f, err := readState(data)
 	if err != nil {
 		return v, err
 	}
+	if serial < 0 || serial > f.Serial {
+		return v, fault.Errorf(fault.Invalid, "the state has serial %d, and %d was announced", f.Serial, serial)
+	}
+	if err := s.writeState(ctx, r, l.ID, &serial, data); err != nil {
+		return v, err
+	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		v, err = store.One(tx.QueryRow(ctx, "SELECT "+stateColumns+" FROM stack_states WHERE stack = $1 AND serial = $2 AND lineage = $3 ORDER BY id DESC LIMIT 1",
-			r.String(), f.Serial, f.Lineage), scanState, "state of %s", r)
+			r.String(), serial, f.Lineage), scanState, "state of %s", r)
 		return err
 	})
 	return v, err

@@ -4790,7 +4790,7 @@ export interface components {
              */
             size: number;
             stack: string;
-            /** @description pending, uploaded or errored */
+            /** @description pending, uploaded, errored or archived */
             status: string;
         };
         ConnectRepositoryInputBody: {

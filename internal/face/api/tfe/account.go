@@ -2,8 +2,8 @@ package tfe
 
 import (
 	"net/http"
-	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -15,13 +15,11 @@ func (h *Handler) accountRoutes() {
 		return nil
 	})
 	h.handle("account/details", h.account)
-	h.handle("organizations", h.organizations)
-	h.handle("organizations/{organization}", h.organization)
 	h.handle("organizations/{organization}/entitlement-set", h.entitlements)
 	h.handle("organizations/{organization}/capacity", h.capacity)
 	h.handle("organizations/{organization}/runs/queue", h.queue)
 	h.handle("organizations/{organization}/projects", h.projects)
-	for _, none := range []string{"teams", "agent-pools", "oauth-clients", "varsets", "run-tasks", "policies", "policy-sets"} {
+	for _, none := range []string{"teams", "agent-pools", "oauth-clients", "run-tasks", "policies", "policy-sets"} {
 		h.handle("organizations/{organization}/"+none, h.nothing)
 	}
 }
@@ -30,43 +28,8 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request) error {
 	p := actor.From(r.Context())
 	return one(w, http.StatusOK, resource("users", p.ID, object{
 		"username": p.Ref.Name, "email": nil, "avatar-url": "", "is-service-account": p.Kind != actor.User, "v2-only": true,
-		"permissions": object{"can-create-organizations": false, "can-change-email": false, "can-change-username": false},
+		"permissions": object{"can-create-organizations": h.Access.May(r.Context(), "space:admin", access.Root), "can-change-email": false, "can-change-username": false},
 	}, nil))
-}
-
-func (h *Handler) organizations(w http.ResponseWriter, r *http.Request) error {
-	spaces, err := h.Access.ListSpaces(r.Context())
-	if err != nil {
-		return err
-	}
-	var all []object
-	for _, s := range spaces {
-		if strings.Contains(s.Name, r.URL.Query().Get("q")) && h.Stacks.MaySpace(r.Context(), s.Name) == nil {
-			all = append(all, h.wireOrganization(r, s.Name))
-		}
-	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
-}
-
-func (h *Handler) wireOrganization(r *http.Request, space string) object {
-	may := func(action string) bool { return h.Access.May(r.Context(), action, space) }
-	return resource("organizations", space, object{
-		"name": space, "external-id": space, "email": "", "collaborator-auth-policy": "password", "cost-estimation-enabled": false,
-		"plan-expired": false, "is-unified": true, "default-execution-mode": "remote", "assessments-enforced": false,
-		"permissions": object{
-			"can-create-workspace": may("entity:write"), "can-create-workspace-migration": false, "can-update": false, "can-destroy": false,
-			"can-create-team": false, "can-traverse": true, "can-update-api-token": false, "can-update-oauth": false, "can-update-sentinel": false,
-		},
-	}, object{"default-project": to("projects", projectOf(space))})
-}
-
-func (h *Handler) organization(w http.ResponseWriter, r *http.Request) error {
-	space := r.PathValue("organization")
-	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
-		return err
-	}
-	return one(w, http.StatusOK, h.wireOrganization(r, space))
 }
 
 func (h *Handler) entitlements(w http.ResponseWriter, r *http.Request) error {
@@ -130,11 +93,16 @@ func (h *Handler) projects(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
 		return err
 	}
-	const name = "Default Project"
-	if asked := r.URL.Query().Get("filter[names]"); asked != "" && asked != name {
+	if asked := r.URL.Query().Get("filter[names]"); asked != "" && asked != projectName {
 		return empty(w, r)
 	}
-	return many(w, pagingOf(r), 1, []object{resource("projects", projectOf(space), object{"name": name, "description": "Everything of the space " + space + "."}, object{"organization": to("organizations", space)})})
+	return many(w, pagingOf(r), 1, []object{wireProject(space)})
+}
+
+const projectName = "Default Project"
+
+func wireProject(space string) object {
+	return resource("projects", projectOf(space), object{"name": projectName, "description": "Everything of the space " + space + "."}, object{"organization": to("organizations", space)})
 }
 
 func (h *Handler) nothing(w http.ResponseWriter, r *http.Request) error {

@@ -1,6 +1,7 @@
 package tfe
 
 import (
+	"io"
 	"net/http"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -12,6 +13,8 @@ func (h *Handler) configurationRoutes() {
 	h.handle("workspaces/{workspace}/configuration-versions", h.listConfigurations)
 	h.handle("POST workspaces/{workspace}/configuration-versions", h.createConfiguration)
 	h.handle("configuration-versions/{configuration}", h.readConfiguration)
+	h.handle("configuration-versions/{configuration}/download", h.downloadConfiguration)
+	h.handle("POST configuration-versions/{configuration}/actions/archive", h.archiveConfiguration)
 	h.open("PUT configuration-uploads/{pass}", h.upload)
 }
 
@@ -22,7 +25,7 @@ func wireConfiguration(c stack.Configuration, upload any) object {
 		refused = c.Error
 	}
 	return resource("configuration-versions", wireID(c.ID), object{
-		"status": status, "speculative": c.Speculative, "provisional": false, "auto-queue-runs": false, "source": "tfe-api", "error": refused,
+		"status": status, "speculative": c.Speculative, "provisional": c.Provisional, "auto-queue-runs": false, "source": "tfe-api", "error": refused,
 		"error-message": refused, "upload-url": upload, "status-timestamps": object{}, "changed-files": []string{},
 	}, object{"ingress-attributes": to("ingress-attributes", "")})
 }
@@ -30,6 +33,7 @@ func wireConfiguration(c stack.Configuration, upload any) object {
 func (h *Handler) createConfiguration(w http.ResponseWriter, r *http.Request) error {
 	in := struct {
 		Speculative bool `json:"speculative"`
+		Provisional bool `json:"provisional"`
 	}{}
 	if _, err := read(w, r, bodyLimit, &in); err != nil {
 		return err
@@ -38,7 +42,7 @@ func (h *Handler) createConfiguration(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	c, err := h.Stacks.NewConfiguration(r.Context(), ws.Ref, in.Speculative)
+	c, err := h.Stacks.NewConfiguration(r.Context(), ws.Ref, in.Speculative, in.Provisional)
 	if err != nil {
 		return err
 	}
@@ -55,6 +59,26 @@ func (h *Handler) readConfiguration(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	return one(w, http.StatusOK, wireConfiguration(c, nil))
+}
+
+func (h *Handler) downloadConfiguration(w http.ResponseWriter, r *http.Request) error {
+	content, err := h.Stacks.ConfigurationContent(r.Context(), houseID(r.PathValue("configuration"), "cv", "cfg"))
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	w.Header().Set("Content-Type", "application/gzip")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.Copy(w, content) // the client sees that it is cut short
+	return nil
+}
+
+func (h *Handler) archiveConfiguration(w http.ResponseWriter, r *http.Request) error {
+	err := h.Stacks.ArchiveConfiguration(r.Context(), houseID(r.PathValue("configuration"), "cv", "cfg"))
+	if err == nil {
+		w.WriteHeader(http.StatusAccepted)
+	}
+	return err
 }
 
 // mostOf bounds how many of a list, which clients page by numbers, are looked at.

@@ -3,8 +3,10 @@ package tfe
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 
 	"github.com/roadbed-dev/roadbed/internal/face/api/registry"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
 // Discovery is where clients look which protocols a host speaks.
@@ -29,6 +31,10 @@ func (h *Handler) ServePages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Pages+"{organization}/{workspace}/runs/{run}", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/runs/"+runID(r.PathValue("run")), http.StatusFound) //nolint:gosec // to a page of this server, whatever its name
+	})
+	mux.HandleFunc("GET "+Pages+"{organization}/workspaces/{workspace}", func(w http.ResponseWriter, r *http.Request) {
+		space, name := r.PathValue("organization"), r.PathValue("workspace")
+		http.Redirect(w, r, "/stacks/"+url.PathEscape(stack.HomeNamespace(space))+"/"+url.PathEscape(name), http.StatusFound)
 	})
 	mux.HandleFunc("GET "+Pages+"settings/tokens", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/tokens", http.StatusFound) })
 	mux.HandleFunc("GET "+Pages, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/stacks", http.StatusFound) })

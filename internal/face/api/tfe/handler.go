@@ -60,11 +60,18 @@ type Handler struct {
 func New(d Deps) *Handler {
 	h := &Handler{Deps: d, mux: http.NewServeMux(), bodies: semaphore.NewWeighted(2 * stack.StateLimit)}
 	h.accountRoutes()
+	h.organizationRoutes()
 	h.workspaceRoutes()
 	h.tagRoutes()
+	h.bindingRoutes()
 	h.variableRoutes()
+	h.varsetRoutes()
+	h.varsetVariableRoutes()
 	h.configurationRoutes()
 	h.runRoutes()
+	h.runPastRoutes()
+	h.resourceRoutes()
+	h.tokenRoutes()
 	h.planRoutes()
 	h.stateRoutes()
 	return h

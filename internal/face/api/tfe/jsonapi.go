@@ -84,8 +84,8 @@ func pagingOf(r *http.Request) paging {
 
 func (p paging) offset() int { return (p.number - 1) * p.size }
 
-// many answers with a part of a list of total.
-func many(w http.ResponseWriter, p paging, total int, data []object) error {
+// many answers with a part of a list of total, and what is wanted beside it.
+func many(w http.ResponseWriter, p paging, total int, data []object, included ...object) error {
 	if data == nil {
 		data = []object{}
 	}
@@ -97,7 +97,41 @@ func many(w http.ResponseWriter, p paging, total int, data []object) error {
 	if p.number < pages {
 		at["next-page"] = p.number + 1
 	}
-	return write(w, http.StatusOK, object{"data": data, "meta": object{"pagination": at}})
+	document := object{"data": data, "meta": object{"pagination": at}}
+	if len(included) > 0 {
+		document["included"] = included
+	}
+	return write(w, http.StatusOK, document)
+}
+
+// beside gathers resources that come with an answer, each once.
+type beside struct {
+	all  []object
+	seen map[[2]string]bool
+}
+
+// has tells whether a resource is there, and counts it as being there from then on.
+func (b *beside) has(kind, id string) bool {
+	key := [2]string{kind, id}
+	if b.seen[key] {
+		return true
+	}
+	if b.seen == nil {
+		b.seen = map[[2]string]bool{}
+	}
+	b.seen[key] = true
+	return false
+}
+
+func (b *beside) add(o object) {
+	if o != nil {
+		b.all = append(b.all, o)
+	}
+}
+
+// asksFor gives what a client wants beside what it asks for, such as current_run: some write it with dashes.
+func asksFor(r *http.Request) []string {
+	return words(strings.ReplaceAll(r.URL.Query().Get("include"), "-", "_"))
 }
 
 // cut gives the part of a whole list.
@@ -119,7 +153,9 @@ type identifier struct {
 	Type       string `json:"type"`
 	ID         string `json:"id"`
 	Attributes struct {
-		Name string `json:"name"`
+		Name  string `json:"name"`
+		Key   string `json:"key"`
+		Value string `json:"value"`
 	} `json:"attributes"`
 }
 
@@ -146,6 +182,12 @@ func (q request) relation(name string) string {
 		return to.ID
 	}
 	return ""
+}
+
+// says tells whether a request says anything of a relation.
+func (q request) says(name string) bool {
+	raw := q.Relations[name].Data
+	return len(raw) > 0 && string(raw) != "null"
 }
 
 // relations gives related resources, at most 1000.

@@ -39,10 +39,10 @@ func (h *Handler) part(w http.ResponseWriter, r *http.Request, id string, wire f
 	return one(w, http.StatusOK, data)
 }
 
-func counted(k run.Run, more object) object {
+func counted(k run.Run, more object, at object) object {
 	s := outputOf(k).Summary
 	more["resource-additions"], more["resource-changes"], more["resource-destructions"], more["resource-imports"] = s.Create+s.Replace, s.Update, s.Delete+s.Replace, s.Import
-	more["status-timestamps"] = object{}
+	more["status-timestamps"] = at
 	return more
 }
 
@@ -64,8 +64,12 @@ func (h *Handler) wirePlan(r *http.Request, k run.Run) (object, error) {
 	case out.Plan == "":
 		status = "errored"
 	}
+	d, err := h.Runs.Detail(r.Context(), k.ID)
+	if err != nil {
+		return nil, err
+	}
 	own := wireID(k.ID)[len("run"):]
-	data := resource("plans", "plan"+own, counted(k, object{"status": status, "has-changes": !out.Summary.Empty(), "log-read-url": read, "generated-configuration": false}), nil)
+	data := resource("plans", "plan"+own, counted(k, object{"status": status, "has-changes": !out.Summary.Empty(), "log-read-url": read, "generated-configuration": false}, stepTimes(newest(d.Steps, "plan"))), nil)
 	data["links"] = object{"self": Prefix + "plans/plan" + own, "json-output": Prefix + "plans/plan" + own + "/json-output"}
 	return data, nil
 }
@@ -79,7 +83,8 @@ func (h *Handler) wireApply(r *http.Request, k run.Run) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun := newest(detail.Steps, "apply") != nil
+	step := newest(detail.Steps, "apply")
+	begun := step != nil
 	status := "pending"
 	switch {
 	case k.State == "confirmed":
@@ -95,9 +100,9 @@ func (h *Handler) wireApply(r *http.Request, k run.Run) (object, error) {
 	case k.Terminal:
 		status = "unreachable"
 	}
-	attributes := object{"status": status, "log-read-url": read}
+	attributes := object{"status": status, "log-read-url": read, "status-timestamps": stepTimes(step)}
 	if status == "finished" {
-		attributes = counted(k, attributes)
+		attributes = counted(k, attributes, stepTimes(step))
 	}
 	return resource("applies", "apply"+wireID(k.ID)[len("run"):], attributes, nil), nil
 }

@@ -18,12 +18,13 @@ func (h *Handler) runRoutes() {
 	h.handle("POST runs", h.createRun)
 	h.handle("runs/{run}", h.readRun)
 	h.handle("workspaces/{workspace}/runs", h.listRuns)
+	h.handle("organizations/{organization}/runs", h.listOrganizationRuns)
 	h.handle("POST runs/{run}/actions/apply", h.deciding(func(ctx context.Context, r run.Run, note string) error { return h.Stacks.Confirm(ctx, r.ID, note) }))
 	h.handle("POST runs/{run}/actions/discard", h.deciding(func(ctx context.Context, r run.Run, note string) error { return h.Stacks.Discard(ctx, r.ID, note) }))
 	cancel := h.deciding(func(ctx context.Context, r run.Run, _ string) error { return h.Runs.Cancel(ctx, r.ID) })
 	h.handle("POST runs/{run}/actions/cancel", cancel)
 	h.handle("POST runs/{run}/actions/force-cancel", cancel)
-	for _, none := range []string{"run-events", "task-stages", "policy-checks", "comments"} {
+	for _, none := range []string{"task-stages", "policy-checks"} {
 		h.handle("runs/{run}/"+none, func(w http.ResponseWriter, r *http.Request) error {
 			if _, err := h.run(r.Context(), runID(r.PathValue("run"))); err != nil {
 				return err
@@ -97,26 +98,45 @@ func (h *Handler) wireRun(ctx context.Context, r run.Run) (object, error) {
 	} else if !fault.Is(err, fault.NotFound) { // its stack is deleted, or may not be seen
 		return nil, err
 	}
+	d, err := h.Runs.Detail(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
 	may := func(action string) bool { return h.Access.May(ctx, action, r.Space) }
 	message := up.Message
 	if message == "" {
 		message = r.Title
+	}
+	var canceled any // what is canceled is stopped by force as soon as it can be
+	if r.State == "canceled" {
+		canceled = moment(r.Ended)
+	}
+	confirmed := ""
+	if v := confirmation(d); v != nil {
+		confirmed = v.Actor
+	}
+	events, comments := []object{}, []object{}
+	for _, e := range eventsOf(d) {
+		events = append(events, object{"type": "run-events", "id": e.id})
+	}
+	for _, v := range commentsOf(d) {
+		comments = append(comments, object{"type": "comments", "id": partID(commentKind, r.ID, reviewPart(v))})
 	}
 	waits := r.State == "unconfirmed" && !r.CancelRequested
 	own := strings.TrimPrefix(wireID(r.ID), "run")
 	return resource("runs", wireID(r.ID), object{
 		"status": statusOf(r), "message": message, "created-at": moment(r.Created), "has-changes": !out.Summary.Empty(), "is-destroy": in.Type == stack.Destroy || up.Destroy,
 		"plan-only": in.Type == stack.Proposed, "auto-apply": in.Autodeploy || up.AutoApply, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
-		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": []any{}, "source": "tfe-api", "trigger-reason": "manual", "position-in-queue": 0,
-		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": nil, "status-timestamps": object{},
+		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": nil, "source": runSource, "trigger-reason": "manual", "position-in-queue": 0,
+		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": canceled, "force-cancel-available-at": canceled, "status-timestamps": times(d),
 		"actions": object{
 			"is-cancelable": h.Runs.MayCancel(r) && r.State != "unconfirmed", "is-confirmable": waits, "is-discardable": waits, "is-force-cancelable": false,
 		},
 		"permissions": object{"can-apply": may("run:confirm"), "can-cancel": may("run:cancel"), "can-discard": may("run:confirm"), "can-force-cancel": may("run:cancel"), "can-force-execute": false},
 	}, object{
 		"workspace": to("workspaces", workspace), "plan": to("plans", "plan"+own), "apply": to("applies", "apply"+own),
-		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "cost-estimate": to("cost-estimates", ""),
-		"policy-checks": toNone(), "task-stages": toNone(), "run-events": toNone(), "comments": toNone(),
+		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "confirmed-by": to("users", confirmed), "cost-estimate": to("cost-estimates", ""),
+		"policy-checks": toNone(), "task-stages": toNone(), "run-events": object{"data": events}, "comments": object{"data": comments},
 	}), nil
 }
 
@@ -125,20 +145,36 @@ func (h *Handler) answerRun(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	var included []object
-	for _, what := range words(r.URL.Query().Get("include")) {
+	parts := beside{}
+	if err := h.besideRun(r, &parts, k); err != nil {
+		return err
+	}
+	return one(w, status, data, parts.all...)
+}
+
+// besideRun gathers what a client wants beside a run.
+func (h *Handler) besideRun(r *http.Request, parts *beside, k run.Run) error {
+	for _, what := range asksFor(r) {
+		id := k.ID
+		switch what {
+		case "workspace":
+			id = k.Subject
+		case "created_by":
+			id = k.Actor
+		}
+		if parts.has(what, id) {
+			continue
+		}
 		part, err := h.include(r, what, k)
 		if err != nil {
 			return err
 		}
-		if part != nil {
-			included = append(included, part)
-		}
+		parts.add(part)
 	}
-	return one(w, status, data, included...)
+	return nil
 }
 
-// include gives what a client wants beside a run.
+// include gives a part of a run; nil for what else there may be, which has no parts here.
 func (h *Handler) include(r *http.Request, what string, k run.Run) (object, error) {
 	switch what {
 	case "workspace":
@@ -153,13 +189,14 @@ func (h *Handler) include(r *http.Request, what string, k run.Run) (object, erro
 		if err != nil {
 			return nil, err
 		}
-		return h.wireWorkspace(r.Context(), ws)
+		data, _, err := h.wireWorkspace(r.Context(), ws)
+		return data, err
 	case "plan":
 		return h.wirePlan(r, k)
 	case "apply":
 		return h.wireApply(r, k)
 	case "created_by":
-		return resource("users", k.Actor, object{"username": h.name(r.Context(), k.Actor)}, nil), nil
+		return h.wireUser(r.Context(), k.Actor), nil
 	case "configuration_version":
 		in := inputOf(k)
 		if in.Upload == nil {
@@ -171,7 +208,7 @@ func (h *Handler) include(r *http.Request, what string, k run.Run) (object, erro
 		}
 		return wireConfiguration(c, nil), err
 	}
-	return nil, nil // what else there is has no parts here
+	return nil, nil
 }
 
 func (h *Handler) readRun(w http.ResponseWriter, r *http.Request) error {
@@ -187,24 +224,83 @@ func (h *Handler) listRuns(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := h.Runs.List(r.Context(), run.Query{Kinds: []string{stack.RunKind}, Spaces: []string{ws.Space}, Subject: ws.Ref.String(), Limit: mostOf})
+	return h.answerRuns(w, r, run.Query{Spaces: []string{ws.Space}, Subject: ws.Ref.String()})
+}
+
+func (h *Handler) listOrganizationRuns(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	return h.answerRuns(w, r, run.Query{Spaces: []string{space}})
+}
+
+// answerRuns answers with the newest runs of stacks that are asked for.
+func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query) error {
+	q.Kinds, q.Limit = []string{stack.RunKind}, mostOf
+	list, err := h.Runs.List(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	asked := words(r.URL.Query().Get("filter[status]"))
-	var all []object
+	var left []run.Run
 	for _, k := range list.Runs {
-		if len(asked) > 0 && !slices.Contains(asked, statusOf(k)) {
-			continue
+		if h.wanted(r, k) {
+			left = append(left, k)
 		}
+	}
+	p := pagingOf(r)
+	from := min(p.offset(), len(left))
+	var all []object
+	parts := beside{}
+	for _, k := range left[from:min(from+p.size, len(left))] {
 		wired, err := h.wireRun(r.Context(), k)
+		if err == nil {
+			err = h.besideRun(r, &parts, k)
+		}
 		if err != nil {
 			return err
 		}
 		all = append(all, wired)
 	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	return many(w, p, len(left), all, parts.all...)
+}
+
+// wanted tells whether a run is among those that a list is narrowed to.
+func (h *Handler) wanted(r *http.Request, k run.Run) bool {
+	q := r.URL.Query()
+	among := func(name string, have ...string) bool {
+		asked := words(q.Get(name))
+		return len(asked) == 0 || slices.ContainsFunc(asked, func(a string) bool { return slices.Contains(have, a) })
+	}
+	in := inputOf(k)
+	up := stack.Upload{}
+	if in.Upload != nil {
+		up = *in.Upload
+	}
+	operations := []string{"plan_and_apply"}
+	if in.Type == stack.Proposed {
+		operations = []string{"plan_only"}
+	}
+	for name, is := range map[string]bool{"save_plan": up.Save, "refresh_only": up.RefreshOnly, "destroy": in.Type == stack.Destroy || up.Destroy, "empty_apply": false} {
+		if is {
+			operations = append(operations, name)
+		}
+	}
+	_, name, _ := strings.Cut(stackOf(k), "/")
+	user, commit, text := q.Get("search[user]"), q.Get("search[commit]"), strings.ToLower(q.Get("search[basic]"))
+	return among("filter[status]", statusOf(k)) && among("filter[source]", runSource) && among("filter[operation]", operations...) && among("filter[workspace_names]", name) &&
+		among("filter[agent_pool_names]", in.Pool) &&
+		(user == "" || strings.Contains(h.name(r.Context(), k.Actor), user)) && (commit == "" || k.Source.Commit != "" && strings.HasPrefix(k.Source.Commit, commit)) &&
+		(text == "" || strings.Contains(strings.ToLower(k.ID+" "+wireID(k.ID)+" "+up.Message+" "+k.Title+" "+k.Source.Commit), text))
+}
+
+// runSource is what clients know runs by that this protocol begins.
+const runSource = "tfe-api"
+
+// stackOf gives NAMESPACE/NAME of a run's stack.
+func stackOf(k run.Run) string {
+	_, name, _ := strings.Cut(k.Subject, ":")
+	return name
 }
 
 type runAttributes struct {

@@ -56,7 +56,7 @@ func (h *Handler) wireState(r *http.Request, v stack.StateVersion) object {
 
 func (h *Handler) answerState(w http.ResponseWriter, r *http.Request, status int, v stack.StateVersion) error {
 	if slices.Contains(words(r.URL.Query().Get("include")), "outputs") {
-		outputs, err := h.outputs(r, v.ID)
+		outputs, err := h.outputs(r, v.ID, false)
 		if err != nil {
 			return err
 		}
@@ -110,11 +110,7 @@ func (h *Handler) write(r *http.Request, ws stack.Workspace, sum string, serial 
 	if have := md5.Sum(data); !strings.EqualFold(hex.EncodeToString(have[:]), sum) {
 		return v, fault.Errorf(fault.Invalid, "the state came with another md5 than it has; send it again")
 	}
-	v, err = h.Stacks.WriteWorkspaceState(r.Context(), ws.Ref, data)
-	if err == nil && v.Serial != serial {
-		err = fault.Errorf(fault.Invalid, "the state has serial %d, and %d was announced", v.Serial, serial)
-	}
-	return v, err
+	return h.Stacks.WriteWorkspaceState(r.Context(), ws.Ref, serial, data)
 }
 
 // announce answers with the link by which a state is to come.
@@ -252,20 +248,21 @@ func outputID(state, name string) string {
 	return "wsout-" + strings.TrimPrefix(state, "sta_") + "-" + hex.EncodeToString([]byte(name))
 }
 
-// outputs gives those of a version of a state.
-func (h *Handler) outputs(r *http.Request, state string) ([]object, error) {
+// outputs gives those of a version of a state; sensitive ones with their values where they are wanted so, and the caller may
+// read states.
+func (h *Handler) outputs(r *http.Request, state string, reveal bool) ([]object, error) {
 	values, err := h.Stacks.StateOutputs(r.Context(), state)
 	if err != nil {
 		return nil, err
 	}
 	all := []object{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		all = append(all, wireOutput(state, name, values[name], false))
+		all = append(all, wireOutput(state, name, values[name], reveal))
 	}
 	return all, nil
 }
 
-// wireOutput gives an output; a sensitive one has its value only where it is asked for by itself.
+// wireOutput gives an output; a sensitive one has its value only where it is asked for by itself, or by its version.
 func wireOutput(state, name string, v stack.Value, reveal bool) object {
 	var value, detailed any
 	if len(v.Value) > 0 && (reveal || !v.Sensitive) {
@@ -294,18 +291,22 @@ func (h *Handler) currentOutputs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.answerOutputs(w, r, v.ID)
+	return h.answerOutputs(w, r, v.ID, false)
 }
 
 func (h *Handler) stateOutputs(w http.ResponseWriter, r *http.Request) error {
-	return h.answerOutputs(w, r, stateID(r.PathValue("state")))
+	return h.answerOutputs(w, r, stateID(r.PathValue("state")), true)
 }
 
-// answerOutputs gives all in one page: clients that page these stop after the first.
-func (h *Handler) answerOutputs(w http.ResponseWriter, r *http.Request, state string) error {
-	all, err := h.outputs(r, state)
+// answerOutputs gives all in one page to who names none: clients of these stop after the first.
+func (h *Handler) answerOutputs(w http.ResponseWriter, r *http.Request, state string, reveal bool) error {
+	all, err := h.outputs(r, state, reveal)
 	if err != nil {
 		return err
+	}
+	if r.URL.Query().Has("page[number]") {
+		p := pagingOf(r)
+		return many(w, p, len(all), cut(all, p))
 	}
 	return many(w, paging{1, max(len(all), 1)}, len(all), all)
 }

@@ -1,18 +1,23 @@
 package tfe
 
 import (
+	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 func (h *Handler) variableRoutes() {
@@ -31,30 +36,84 @@ const (
 )
 
 // variable is one of a workspace: spec.variables are Terraform's, spec.environment the environment's. A sensitive one is a
-// secret that the environment names.
+// secret that the environment names. What the protocol says of it besides is noted beside the document.
 type variable struct {
-	Key       string `json:"key"`
-	Value     string `json:"value"`
-	Category  string `json:"category"`
-	HCL       bool   `json:"hcl"`
-	Sensitive bool   `json:"sensitive"`
+	Key         string `json:"key"`
+	Value       string `json:"value"`
+	Description string `json:"description"`
+	Category    string `json:"category"`
+	HCL         bool   `json:"hcl"`
+	Sensitive   bool   `json:"sensitive"`
+
+	id, version, secret string // SPACE/NAME of a sensitive one
 }
 
-func (v variable) id(ws stack.Workspace) string {
-	sum := sha256.Sum256([]byte(ws.ID + "\x00" + v.Category + "\x00" + v.Key))
+func (v variable) check() error {
+	switch {
+	case v.Category != ofTerraform && v.Category != ofEnvironment:
+		return fault.Errorf(fault.Invalid, "the category %.100q is neither terraform nor env", v.Category)
+	case utf8.RuneCountInString(v.Description) > stack.MostDescription:
+		return fault.Errorf(fault.Invalid, "Description is too long (maximum is %d characters)", stack.MostDescription)
+	}
+	return nil
+}
+
+// declaredID gives the id of a variable of which nothing is noted: it has the same as long as it is called so.
+func declaredID(of ref.Entity, v variable, n int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", of, v.Category, v.Key, n))
 	return "var-" + hex.EncodeToString(sum[:12])
 }
 
-func (v variable) wire(ws stack.Workspace) object {
+// versionID changes with the value too, which a document may bring.
+func (v variable) versionID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%t", v.version, v.Key, v.Value, v.Sensitive))
+	return hex.EncodeToString(sum[:12])
+}
+
+func (v variable) wire(owner string, of object) object {
 	var value any = v.Value
 	if v.Sensitive {
 		value = nil
 	}
-	return resource("vars", v.id(ws), object{"key": v.Key, "value": value, "category": v.Category, "hcl": v.HCL, "sensitive": v.Sensitive, "description": ""},
-		object{"configurable": to("workspaces", ws.ID)})
+	return resource("vars", v.id, object{
+		"key": v.Key, "value": value, "category": v.Category, "hcl": v.HCL, "sensitive": v.Sensitive, "description": v.Description, "version-id": v.versionID(),
+	}, object{owner: of})
 }
 
-func variablesOf(ws stack.Workspace) (all []variable) {
+func (v variable) wireIn(ws stack.Workspace) object {
+	return v.wire("configurable", to("workspaces", ws.ID))
+}
+
+// variables gives those of a workspace.
+func (h *Handler) variables(ctx context.Context, ws stack.Workspace) ([]variable, error) {
+	return h.noted(ctx, ws.Ref, declared(ws))
+}
+
+// noted gives the variables that a document has with what is noted of them.
+func (h *Handler) noted(ctx context.Context, of ref.Entity, all []variable) ([]variable, error) {
+	notes, err := h.Stacks.VariableNotes(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	noted, taken := map[[2]string]stack.VariableNote{}, map[string]bool{}
+	for _, n := range notes {
+		noted[[2]string{n.Category, n.Name}], taken[n.ID] = n, true
+	}
+	for i := range all {
+		v := &all[i]
+		if n, ok := noted[[2]string{v.Category, v.Key}]; ok {
+			v.id, v.Description, v.version, v.HCL = n.ID, n.Description, n.Version, v.HCL || n.HCL
+			continue
+		}
+		for n := 0; v.id == "" || taken[v.id]; n++ {
+			v.id = declaredID(of, *v, n)
+		}
+	}
+	return all, nil
+}
+
+// declared gives the variables that a stack's document has.
+func declared(ws stack.Workspace) (all []variable) {
 	for _, name := range slices.Sorted(maps.Keys(ws.Spec.Variables)) {
 		v := variable{Key: name, Category: ofTerraform}
 		text, isText := ws.Spec.Variables[name].(string)
@@ -64,8 +123,13 @@ func variablesOf(ws stack.Workspace) (all []variable) {
 		}
 		all = append(all, v)
 	}
-	for _, e := range ws.Spec.Environment {
-		v := variable{Key: e.Name, Value: e.Value, Category: ofEnvironment, Sensitive: e.SecretRef != ""}
+	return append(all, inEnvironment(ws.Spec.Environment)...)
+}
+
+// inEnvironment gives the variables that an environment has.
+func inEnvironment(list []stack.Variable) (all []variable) {
+	for _, e := range list {
+		v := variable{Key: e.Name, Value: e.Value, Category: ofEnvironment, Sensitive: e.SecretRef != "", secret: e.SecretRef}
 		if key, ok := strings.CutPrefix(e.Name, asVariable); ok {
 			v.Key, v.Category = key, ofTerraform
 		}
@@ -79,9 +143,13 @@ func (h *Handler) listVariables(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	list, err := h.variables(r.Context(), ws)
+	if err != nil {
+		return err
+	}
 	var all []object
-	for _, v := range variablesOf(ws) {
-		all = append(all, v.wire(ws))
+	for _, v := range list {
+		all = append(all, v.wireIn(ws))
 	}
 	return many(w, paging{1, max(len(all), 1)}, len(all), all)
 }
@@ -92,8 +160,12 @@ func (h *Handler) variable(r *http.Request) (stack.Workspace, variable, error) {
 	if err != nil {
 		return ws, variable{}, err
 	}
-	for _, v := range variablesOf(ws) {
-		if v.id(ws) == r.PathValue("variable") {
+	all, err := h.variables(r.Context(), ws)
+	if err != nil {
+		return ws, variable{}, err
+	}
+	for _, v := range all {
+		if v.id == r.PathValue("variable") {
 			return ws, v, nil
 		}
 	}
@@ -105,7 +177,7 @@ func (h *Handler) readVariable(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return one(w, http.StatusOK, v.wire(ws))
+	return one(w, http.StatusOK, v.wireIn(ws))
 }
 
 func (h *Handler) createVariable(w http.ResponseWriter, r *http.Request) error {
@@ -117,15 +189,24 @@ func (h *Handler) createVariable(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, have := range variablesOf(ws) {
-		if have.id(ws) == v.id(ws) {
+	if err := free(declared(ws), v); err != nil {
+		return err
+	}
+	v.id = "var-" + strings.ToLower(rand.Text())
+	if v, err = h.setVariable(r, ws, nil, v); err != nil {
+		return err
+	}
+	return one(w, http.StatusCreated, v.wireIn(ws))
+}
+
+// free tells whether none has the name of a variable.
+func free(all []variable, v variable) error {
+	for _, have := range all {
+		if have.Category == v.Category && have.Key == v.Key {
 			return fault.Errorf(fault.Invalid, "Key has already been taken")
 		}
 	}
-	if err := h.setVariable(r, ws, nil, v); err != nil {
-		return err
-	}
-	return one(w, http.StatusCreated, v.wire(ws))
+	return nil
 }
 
 func (h *Handler) updateVariable(w http.ResponseWriter, r *http.Request) error {
@@ -140,41 +221,54 @@ func (h *Handler) updateVariable(w http.ResponseWriter, r *http.Request) error {
 	if before.Sensitive && !v.Sensitive {
 		return fault.Errorf(fault.Invalid, "a variable that is sensitive stays so; delete it and make it anew")
 	}
-	if err := h.setVariable(r, ws, &before, v); err != nil {
+	if v.Category != before.Category || v.Key != before.Key {
+		if err := free(declared(ws), v); err != nil {
+			return err
+		}
+	}
+	if v, err = h.setVariable(r, ws, &before, v); err != nil {
 		return err
 	}
-	return one(w, http.StatusOK, v.wire(ws))
+	return one(w, http.StatusOK, v.wireIn(ws))
 }
 
 func (h *Handler) deleteVariable(w http.ResponseWriter, r *http.Request) error {
 	ws, v, err := h.variable(r)
-	if err != nil {
-		return err
+	if err == nil {
+		err = h.edit(r.Context(), ws, func(d *document.Document) bool { return dropVariable(d, v) })
 	}
-	err = h.edit(r.Context(), ws, func(d *document.Document) bool { return dropVariable(d, v) })
+	if err == nil {
+		err = h.Stacks.ForgetVariable(r.Context(), ws.Ref, v.id)
+	}
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	return err
 }
 
-// setVariable writes a variable into the stack's document, in place of one that there was.
-func (h *Handler) setVariable(r *http.Request, ws stack.Workspace, before *variable, v variable) error {
-	if v.Category != ofTerraform && v.Category != ofEnvironment {
-		return fault.Errorf(fault.Invalid, "the category %q is neither terraform nor env", v.Category)
+// setVariable writes a variable into the stack's document, in place of one that there was, and notes what has no place there.
+func (h *Handler) setVariable(r *http.Request, ws stack.Workspace, before *variable, v variable) (variable, error) {
+	if err := v.check(); err != nil {
+		return v, err
 	}
-	name := v.Key
-	if v.Category == ofTerraform {
-		name = asVariable + v.Key
+	if err := h.writeVariable(r, ws, before, v); err != nil {
+		return v, err
 	}
-	from := ""
-	if v.Sensitive {
-		from = ws.Ref.Namespace + "." + ws.Name + "." + v.Key
-		if v.Value != "" { // an update that leaves it as it is sends none
-			if err := h.Secrets.Put(r.Context(), ws.Space, from, secret.Change{Value: []byte(v.Value)}); err != nil {
-				return err
-			}
-		}
+	return h.note(r.Context(), ws.Ref, v)
+}
+
+// note keeps what a document has no place for, and gives the variable as it is shown.
+func (h *Handler) note(ctx context.Context, of ref.Entity, v variable) (variable, error) {
+	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableNote{ID: v.id, Category: v.Category, Name: v.Key, Description: v.Description, HCL: v.HCL})
+	if v.version = n.Version; v.Sensitive {
+		v.Value = ""
+	}
+	return v, err
+}
+
+func (h *Handler) writeVariable(r *http.Request, ws stack.Workspace, before *variable, v variable) error {
+	if err := h.keepSecret(r.Context(), ws.Space, ws.Ref.Namespace+"."+ws.Name, &v); err != nil {
+		return err
 	}
 	return h.edit(r.Context(), ws, func(d *document.Document) bool {
 		if before != nil {
@@ -187,14 +281,43 @@ func (h *Handler) setVariable(r *http.Request, ws stack.Workspace, before *varia
 			d.Spec["variables"] = all
 			return true
 		}
-		entry := map[string]any{"name": name, "value": v.Value}
-		if v.Sensitive {
-			entry = map[string]any{"name": name, "secretRef": ws.Space + "/" + from}
-		}
 		all, _ := d.Spec["environment"].([]any)
-		d.Spec["environment"] = append(slices.Clone(all), entry)
+		d.Spec["environment"] = append(slices.Clone(all), v.entry())
 		return true
 	})
+}
+
+// name is that of a variable in an environment.
+func (v variable) name() string {
+	if v.Category == ofTerraform {
+		return asVariable + v.Key
+	}
+	return v.Key
+}
+
+// entry is how a document's environment has a variable.
+func (v variable) entry() map[string]any {
+	if v.Sensitive {
+		return map[string]any{"name": v.name(), "secretRef": v.secret}
+	}
+	return map[string]any{"name": v.name(), "value": v.Value}
+}
+
+// keepSecret makes the value of a sensitive variable a secret of a space. Of a value that an update leaves as it is, none is
+// sent.
+func (h *Handler) keepSecret(ctx context.Context, space, of string, v *variable) error {
+	if !v.Sensitive || v.Value == "" && v.secret != "" {
+		return nil
+	}
+	where, name, own := strings.Cut(v.secret, "/")
+	if !own || where != space {
+		name = of + "." + v.Key + "." + v.id[len("var-"):][:6] // another variable had this name, perhaps
+	}
+	if err := h.Secrets.Put(ctx, space, name, secret.Change{Value: []byte(v.Value)}); err != nil {
+		return err
+	}
+	v.secret = space + "/" + name
+	return nil
 }
 
 func dropVariable(d *document.Document, v variable) bool {
@@ -206,15 +329,16 @@ func dropVariable(d *document.Document, v variable) bool {
 			return true
 		}
 	}
-	name := v.Key
-	if v.Category == ofTerraform {
-		name = asVariable + v.Key
-	}
 	all, _ := d.Spec["environment"].([]any)
-	left := slices.DeleteFunc(slices.Clone(all), func(e any) bool {
-		entry, _ := e.(map[string]any)
-		return entry["name"] == name
-	})
+	left := without(all, v)
 	d.Spec["environment"] = left
 	return len(left) < len(all)
+}
+
+// without gives the entries of an environment but that of a variable.
+func without(all []any, v variable) []any {
+	return slices.DeleteFunc(slices.Clone(all), func(e any) bool {
+		entry, _ := e.(map[string]any)
+		return entry["name"] == v.name()
+	})
 }

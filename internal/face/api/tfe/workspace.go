@@ -3,9 +3,12 @@ package tfe
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -46,26 +49,30 @@ func (h *Handler) readWorkspace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) answerWorkspace(w http.ResponseWriter, r *http.Request, status int, ws stack.Workspace) error {
-	data, err := h.wireWorkspace(r.Context(), ws)
+	data, st, err := h.wireWorkspace(r.Context(), ws)
 	if err != nil {
 		return err
 	}
-	return one(w, status, data)
+	parts := beside{}
+	if err := h.besideWorkspace(r, &parts, ws, st); err != nil {
+		return err
+	}
+	return one(w, status, data, parts.all...)
 }
 
-func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object, error) {
-	o, err := h.Stacks.Get(ctx, ws.Ref)
+func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object, stack.WorkspaceStatus, error) {
+	st, err := h.Stacks.WorkspaceStatus(ctx, ws)
 	if err != nil {
-		return nil, err
+		return nil, st, err
 	}
 	may := func(action string) bool { return h.Access.May(ctx, action, ws.Space) }
 	states := may("stack:state") || may("stack:state-read")
 	attributes := object{
-		"name": ws.Name, "description": nil, "created-at": moment(ws.Created), "updated-at": moment(ws.Updated), "execution-mode": "remote", "operations": true,
-		"auto-apply": ws.Spec.Autodeploy, "locked": o.Lock != "", "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
+		"name": ws.Name, "description": ws.Description, "created-at": moment(ws.Created), "updated-at": moment(ws.Updated), "execution-mode": "remote", "operations": true,
+		"auto-apply": ws.Spec.Autodeploy, "locked": st.Locked(), "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
 		"speculative-enabled": true, "structured-run-output-enabled": false, "queue-all-runs": false, "allow-destroy-plan": true, "can-queue-destroy-plan": may("stack:destroy"),
 		"file-triggers-enabled": !ws.Remote(), "global-remote-state": false, "assessments-enabled": false, "environment": "default", "source": "tfe-api",
-		"resource-count": 0, "trigger-prefixes": []string{}, "trigger-patterns": []string{}, "vcs-repo": nil,
+		"resource-count": 0, "workspace-kpis-runs-count": st.Runs, "trigger-prefixes": []string{}, "trigger-patterns": []string{}, "vcs-repo": nil,
 		"actions":            object{"is-destroyable": true},
 		"setting-overwrites": object{"execution-mode": true, "agent-pool": true},
 		"permissions": object{
@@ -78,37 +85,129 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object
 	if !ws.Remote() {
 		attributes["vcs-repo"] = object{"identifier": ws.Repository, "display-identifier": ws.Repository, "branch": ws.Branch, "service-provider": "roadbed"}
 	}
-	relations := object{"organization": to("organizations", ws.Space), "project": to("projects", projectOf(ws.Space)), "current-run": to("runs", ""), "current-state-version": to("state-versions", "")}
-	if o.State != nil {
-		attributes["resource-count"] = o.State.Resources
-		relations["current-state-version"] = to("state-versions", wireID(o.State.ID))
+	relations := object{
+		"organization": to("organizations", ws.Space), "project": to("projects", projectOf(ws.Space)), "current-run": to("runs", ""), "current-state-version": to("state-versions", ""),
+		"current-configuration-version": to("configuration-versions", wireID(st.Configuration)), "locked-by": to("users", st.LockedBy),
+		"tag-bindings": bindingsOf(ws),
 	}
-	if o.Last != nil && !o.Last.Terminal {
-		relations["current-run"] = to("runs", wireID(o.Last.ID))
+	variables, err := h.variables(ctx, ws)
+	if err != nil {
+		return nil, st, err
+	}
+	listed := make([]object, len(variables))
+	for i, v := range variables {
+		listed[i] = object{"type": "vars", "id": v.id}
+	}
+	relations["vars"] = object{"data": listed}
+	outputs := []object{}
+	if st.State != nil {
+		attributes["resource-count"] = st.State.Resources
+		relations["current-state-version"] = to("state-versions", wireID(st.State.ID))
+		for _, name := range slices.Sorted(maps.Keys(st.State.Outputs)) {
+			outputs = append(outputs, object{"type": workspaceOutputs, "id": outputID(st.State.ID, name)})
+		}
+	}
+	relations["outputs"] = object{"data": outputs}
+	if st.Current != nil {
+		relations["current-run"] = to("runs", wireID(st.Current.ID))
+	}
+	if st.Holds && !st.LockedByHand() {
+		relations["locked-by"] = to("runs", wireID(st.Current.ID))
 	}
 	data := resource("workspaces", ws.ID, attributes, relations)
-	data["links"] = object{"self": Prefix + "organizations/" + ws.Space + "/workspaces/" + ws.Name, "self-html": "/stacks/" + ws.Ref.Namespace + "/" + ws.Ref.Name}
-	return data, nil
+	data["links"] = object{"self": Prefix + "organizations/" + ws.Space + "/workspaces/" + ws.Name, "self-html": Pages + ws.Space + "/workspaces/" + ws.Name}
+	return data, st, nil
 }
 
 func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	p, q := pagingOf(r), r.URL.Query()
-	list, total, err := h.Stacks.Workspaces(r.Context(), r.PathValue("organization"), stack.WorkspaceQuery{
+	query := stack.WorkspaceQuery{
 		Search: q.Get("search[name]"), Wildcard: q.Get("search[wildcard-name]"), Tags: words(q.Get("search[tags]")), Without: words(q.Get("search[exclude-tags]")),
-		Offset: p.offset(), Limit: p.size,
-	})
+		Labels: boundTo(q), Offset: p.offset(), Limit: p.size,
+	}
+	order, status := q.Get("sort"), q.Get("filter[current-run][status]")
+	if order != "" && order != "name" || status != "" {
+		query.Offset, query.Limit = 0, mostSorted
+	}
+	if project := q.Get("filter[project][id]"); project != "" && project != projectOf(r.PathValue("organization")) {
+		query.Limit = 0
+	}
+	list, total, err := h.Stacks.Workspaces(r.Context(), r.PathValue("organization"), query)
 	if err != nil {
 		return err
 	}
+	if query.Limit == 0 {
+		return many(w, p, 0, nil)
+	}
+	if query.Limit == mostSorted {
+		if list, err = h.sorted(r.Context(), list, total, order, status); err != nil {
+			return err
+		}
+		total = len(list)
+		from := min(p.offset(), total)
+		list = list[from:min(from+p.size, total)]
+	}
 	var data []object
+	parts := beside{}
 	for _, ws := range list {
-		wired, err := h.wireWorkspace(r.Context(), ws)
+		wired, st, err := h.wireWorkspace(r.Context(), ws)
+		if err == nil {
+			err = h.besideWorkspace(r, &parts, ws, st)
+		}
 		if err != nil {
 			return err
 		}
 		data = append(data, wired)
 	}
-	return many(w, p, total, data)
+	return many(w, p, total, data, parts.all...)
+}
+
+// mostSorted bounds how many workspaces are put in another order than that of their names.
+const mostSorted = 1000
+
+// sorted gives workspaces in an order, those alone whose current run has one of some states.
+func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int, order, status string) ([]stack.Workspace, error) {
+	if total > mostSorted {
+		return nil, fault.Errorf(fault.Invalid, "%d workspaces are too many to be sorted or narrowed by their runs; search for at most %d", total, mostSorted)
+	}
+	begun := map[string]time.Time{}
+	wanted := words(status)
+	var left []stack.Workspace
+	for _, ws := range list {
+		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
+		if err != nil {
+			return nil, err
+		}
+		if st.Current != nil {
+			begun[ws.ID] = st.Current.Created
+		}
+		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
+			left = append(left, ws)
+		}
+	}
+	key, down := strings.CutPrefix(order, "-")
+	switch key {
+	case "", "name":
+	case "current-run.created-at": // those that never ran come last
+		slices.SortStableFunc(left, func(a, b stack.Workspace) int {
+			x, y := begun[a.ID], begun[b.ID]
+			if x.IsZero() != y.IsZero() {
+				if down == x.IsZero() {
+					return -1
+				}
+				return 1
+			}
+			return x.Compare(y)
+		})
+	case "latest-change-at":
+		slices.SortStableFunc(left, func(a, b stack.Workspace) int { return a.Updated.Compare(b.Updated) })
+	default:
+		return nil, fault.Errorf(fault.Invalid, "workspaces are not sorted by %.100q; by name, current-run.created-at or latest-change-at, with - in front for the other way round", order)
+	}
+	if down {
+		slices.Reverse(left)
+	}
+	return left, nil
 }
 
 func words(text string) (all []string) {
@@ -201,6 +300,9 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 	for _, tag := range q.relations("tags") {
 		d.Metadata.Tags = append(d.Metadata.Tags, tag.Attributes.Name)
 	}
+	if err := bind(&d, q.relations("tag-bindings"), true); err != nil {
+		return err
+	}
 	in.change(&d)
 	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
 		return err
@@ -215,9 +317,14 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 // source is that of the documents which this protocol declares.
 const source = "terraform"
 
-// edit changes the document of a stack as the caller. What a repository declares is changed there.
+// edit changes the document of a stack as the caller.
 func (h *Handler) edit(ctx context.Context, ws stack.Workspace, change func(d *document.Document) bool) error {
-	e, err := h.Catalog.Get(ctx, ws.Ref)
+	return h.editDocument(ctx, ws.Ref, change)
+}
+
+// editDocument changes a document as the caller. What a repository declares is changed there.
+func (h *Handler) editDocument(ctx context.Context, which ref.Entity, change func(d *document.Document) bool) error {
+	e, err := h.Catalog.Get(ctx, which)
 	if err != nil {
 		return err
 	}
@@ -227,15 +334,16 @@ func (h *Handler) edit(ctx context.Context, ws stack.Workspace, change func(d *d
 		return nil
 	}
 	if strings.Contains(e.Source, ":") {
-		return fault.Errorf(fault.Conflict, "%s is declared in a repository; change it there", ws.Ref)
+		return fault.Errorf(fault.Conflict, "%s is declared in a repository; change it there", which)
 	}
-	_, err = h.Catalog.Apply(ctx, catalog.Apply{Space: ws.Space, Source: e.Source, Documents: []document.Document{d}, IfMatch: e.Etag})
+	_, err = h.Catalog.Apply(ctx, catalog.Apply{Space: e.Space, Source: e.Source, Documents: []document.Document{d}, IfMatch: e.Etag})
 	return err
 }
 
 func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 	var in workspaceAttributes
-	if _, err := read(w, r, bodyLimit, &in); err != nil {
+	q, err := read(w, r, bodyLimit, &in)
+	if err != nil {
 		return err
 	}
 	ws, err := h.asked(r)
@@ -248,7 +356,19 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {
 		return fault.Errorf(fault.Invalid, "a stack keeps its name; make another one and bring the state over")
 	}
-	if err := h.edit(r.Context(), ws, in.change); err != nil {
+	var wrong error
+	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+		before := d.Metadata.Labels
+		if q.says("tag-bindings") {
+			wrong = bind(d, q.relations("tag-bindings"), true)
+		}
+		changed := in.change(d)
+		return wrong == nil && (changed || !maps.Equal(before, d.Metadata.Labels))
+	})
+	if wrong != nil {
+		err = wrong
+	}
+	if err != nil {
 		return err
 	}
 	if ws, err = h.Stacks.Workspace(r.Context(), ws.ID); err != nil {
@@ -274,11 +394,11 @@ func (h *Handler) safeDelete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o, err := h.Stacks.Get(r.Context(), ws.Ref)
+	o, err := h.Stacks.WorkspaceStatus(r.Context(), ws)
 	switch {
 	case err != nil:
 		return err
-	case o.Lock != "":
+	case o.Locked():
 		return fault.Errorf(fault.Conflict, "the workspace is locked; unlock it first")
 	case o.State != nil && o.State.Resources > 0:
 		return fault.Errorf(fault.Conflict, "the workspace manages %d resources; destroy them first, or delete it with -force", o.State.Resources)
@@ -297,11 +417,29 @@ func (h *Handler) lock(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) unlock(w http.ResponseWriter, r *http.Request) error {
-	return h.locking(w, r, func(ws stack.Workspace) error { return h.Stacks.UnlockWorkspace(r.Context(), ws.Ref) })
+	return h.locking(w, r, func(ws stack.Workspace) error {
+		err := h.Stacks.UnlockWorkspace(r.Context(), ws.Ref)
+		if held := (*stack.LockedError)(nil); !errors.As(err, &held) && !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		if st, wrong := h.Stacks.WorkspaceStatus(r.Context(), ws); wrong == nil && st.Holds && !st.LockedByHand() {
+			return fault.Errorf(fault.Conflict, "the workspace is locked by Run %s; apply, discard or cancel it", wireID(st.Current.ID))
+		}
+		return err
+	})
 }
 
 func (h *Handler) forceUnlock(w http.ResponseWriter, r *http.Request) error {
-	return h.locking(w, r, func(ws stack.Workspace) error { return h.Stacks.Unlock(r.Context(), ws.Ref, nil, true) })
+	return h.locking(w, r, func(ws stack.Workspace) error {
+		st, err := h.Stacks.WorkspaceStatus(r.Context(), ws)
+		if err != nil {
+			return err
+		}
+		if st.Lock == "" {
+			return fault.Errorf(fault.Conflict, "the workspace is not locked")
+		}
+		return h.Stacks.Unlock(r.Context(), ws.Ref, nil, true)
+	})
 }
 
 func (h *Handler) locking(w http.ResponseWriter, r *http.Request, do func(ws stack.Workspace) error) error {

@@ -102,7 +102,22 @@ CREATE TABLE stack_workspaces (
   stack TEXT PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
   tags TEXT NOT NULL, -- JSON, of the document's metadata
+  labels TEXT NOT NULL, -- JSON, of the same: those without a prefix
+  description TEXT NOT NULL, -- of the same
   created BIGINT NOT NULL
+);
+
+-- What those clients say of a variable besides its value, which is in the document.
+CREATE TABLE stack_workspace_variables (
+  stack TEXT NOT NULL,
+  id TEXT NOT NULL,
+  category TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  hcl INTEGER NOT NULL,
+  version TEXT NOT NULL, -- another one after each change
+  PRIMARY KEY (stack, id),
+  UNIQUE (stack, category, name)
 );
 
 -- Folders that were uploaded to be planned or applied.
@@ -118,7 +133,8 @@ CREATE TABLE stack_configurations (
   entries INTEGER NOT NULL,
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
-  used BIGINT NOT NULL DEFAULT 0 -- when the last run of it was begun
+  used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
+  provisional INTEGER NOT NULL -- 1 until a run that may apply it was begun
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
@@ -214,6 +230,7 @@ DROP TABLE stack_applied_contexts;
 DROP TABLE stack_contexts;
 DROP TABLE stack_pending_states;
 DROP TABLE stack_configurations;
+DROP TABLE stack_workspace_variables;
 DROP TABLE stack_workspaces;
 DROP TABLE stack_locks;
 DROP TABLE stack_states;

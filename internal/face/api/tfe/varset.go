@@ -1,0 +1,433 @@
+package tfe
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+func (h *Handler) varsetRoutes() {
+	h.handle("organizations/{organization}/varsets", h.listVarsets)
+	h.handle("POST organizations/{organization}/varsets", h.createVarset)
+	h.handle("workspaces/{workspace}/varsets", h.listVarsetsOfWorkspace)
+	h.handle("varsets/{varset}", h.readVarset)
+	h.handle("PATCH varsets/{varset}", h.updateVarset)
+	h.handle("DELETE varsets/{varset}", h.deleteVarset)
+	h.handle("POST varsets/{varset}/relationships/workspaces", func(w http.ResponseWriter, r *http.Request) error { return h.attach(w, r, true) })
+	h.handle("DELETE varsets/{varset}/relationships/workspaces", func(w http.ResponseWriter, r *http.Request) error { return h.attach(w, r, false) })
+}
+
+// varset is a set of variables: a Context document of a space, which may have files and hooks besides.
+type varset struct {
+	catalog.Entity
+	context stack.Context
+}
+
+const (
+	varsetKind = "varset-"
+	toAll      = stack.Autoattach + "*"
+)
+
+func varsetID(r ref.Entity) string { return varsetKind + r.Namespace + "~" + r.Name }
+
+func (s varset) name() string {
+	if title := s.Document.Metadata.Title; title != "" {
+		return title
+	}
+	return s.Ref.Name
+}
+
+// varset gives the one that a path names.
+func (h *Handler) varset(r *http.Request) (varset, error) {
+	none := access.NotFound("variable set " + r.PathValue("varset"))
+	rest, ok := strings.CutPrefix(r.PathValue("varset"), varsetKind)
+	namespace, name, cut := strings.Cut(rest, "~")
+	if !ok || !cut || !ref.ValidName(namespace) || !ref.ValidName(name) {
+		return varset{}, none
+	}
+	return h.varsetOf(r.Context(), ref.New("context", namespace, name))
+}
+
+func (h *Handler) varsetOf(ctx context.Context, r ref.Entity) (s varset, err error) {
+	if s.context, err = h.Stacks.Context(ctx, r); err != nil {
+		return s, err
+	}
+	s.Entity, err = h.Catalog.Get(ctx, r)
+	return s, err
+}
+
+// mostVarsets bounds how many contexts are looked at.
+const mostVarsets = 10_000
+
+// varsetsOf gives those of a space that the caller may see.
+func (h *Handler) varsetsOf(ctx context.Context, space string) (all []varset, err error) {
+	for part, seen := (page.Request{Limit: page.Most}), 0; ; {
+		some, err := h.Stacks.Contexts(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range some.Items {
+			if c.Space != space {
+				continue
+			}
+			s, err := h.varsetOf(ctx, c.Ref)
+			if fault.Is(err, fault.NotFound) { // at this moment, or its document may not be seen
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+		seen += len(some.Items)
+		if part.Cursor = some.Next; part.Cursor == "" || seen >= mostVarsets {
+			return all, nil
+		}
+	}
+}
+
+// attachedTo gives the ids of the workspaces that a set is attached to by name.
+func (h *Handler) attachedTo(ctx context.Context, s varset) (ids []string, err error) {
+	for part := (page.Request{Limit: page.Most}); ; {
+		some, err := h.Stacks.AttachedTo(ctx, s.Ref, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range some.Items {
+			if a.Why != stack.NamedByContext && a.Why != stack.NamedByStack {
+				continue
+			}
+			ws, err := h.Stacks.WorkspaceOf(ctx, a.Stack)
+			if fault.Is(err, fault.NotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, ws.ID)
+		}
+		if part.Cursor = some.Next; part.Cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
+func (h *Handler) wireVarset(ctx context.Context, s varset) (object, error) {
+	ids, err := h.attachedTo(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	variables, err := h.noted(ctx, s.Ref, inEnvironment(s.context.Spec.Variables))
+	if err != nil {
+		return nil, err
+	}
+	workspaces, vars := []object{}, []object{}
+	for _, id := range ids {
+		workspaces = append(workspaces, object{"type": "workspaces", "id": id})
+	}
+	for _, v := range variables {
+		vars = append(vars, object{"type": "vars", "id": v.id})
+	}
+	return resource("varsets", varsetID(s.Ref), object{
+		"name": s.name(), "description": s.context.Spec.Description, "global": slices.Contains(s.context.Spec.Labels, toAll), "priority": false,
+		"created-at": moment(s.Created), "updated-at": moment(s.Updated), "var-count": len(vars), "workspace-count": len(workspaces), "project-count": 0,
+	}, object{
+		"organization": to("organizations", s.Space), "parent": to("organizations", s.Space), "projects": toNone(),
+		"workspaces": object{"data": workspaces}, "vars": object{"data": vars},
+	}), nil
+}
+
+func (h *Handler) answerVarset(w http.ResponseWriter, r *http.Request, status int, which ref.Entity) error {
+	s, err := h.varsetOf(r.Context(), which)
+	if err != nil {
+		return err
+	}
+	data, err := h.wireVarset(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	return one(w, status, data)
+}
+
+// answerVarsets answers with those whose name has the text that is asked for.
+func (h *Handler) answerVarsets(w http.ResponseWriter, r *http.Request, all []varset) error {
+	text := strings.ToLower(r.URL.Query().Get("q"))
+	all = slices.DeleteFunc(all, func(s varset) bool { return !strings.Contains(strings.ToLower(s.name()), text) })
+	p := pagingOf(r)
+	from := min(p.offset(), len(all))
+	var data []object
+	for _, s := range all[from:min(from+p.size, len(all))] {
+		wired, err := h.wireVarset(r.Context(), s)
+		if err != nil {
+			return err
+		}
+		data = append(data, wired)
+	}
+	return many(w, p, len(all), data)
+}
+
+func (h *Handler) listVarsets(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	all, err := h.varsetsOf(r.Context(), space)
+	if err != nil {
+		return err
+	}
+	return h.answerVarsets(w, r, all)
+}
+
+// listVarsetsOfWorkspace lists those that a workspace has, of its space and those above as far as the caller may see them.
+func (h *Handler) listVarsetsOfWorkspace(w http.ResponseWriter, r *http.Request) error {
+	ws, err := h.asked(r)
+	if err != nil {
+		return err
+	}
+	given, err := h.Stacks.Environment(r.Context(), ws.Ref)
+	if err != nil {
+		return err
+	}
+	var all []varset
+	for _, c := range given.Contexts {
+		s, err := h.varsetOf(r.Context(), c.Ref)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+	}
+	return h.answerVarsets(w, r, all)
+}
+
+func (h *Handler) readVarset(w http.ResponseWriter, r *http.Request) error {
+	s, err := h.varset(r)
+	if err != nil {
+		return err
+	}
+	return h.answerVarset(w, r, http.StatusOK, s.Ref)
+}
+
+type varsetAttributes struct {
+	Name        *string `json:"name"`
+	Description *string `json:"description"`
+	Global      *bool   `json:"global"`
+	Priority    *bool   `json:"priority"`
+}
+
+func (a varsetAttributes) check(q request) error {
+	switch {
+	case a.Priority != nil && *a.Priority:
+		return fault.Errorf(fault.Invalid, "a set that has priority is not offered: what a stack's document says counts before its contexts")
+	case a.Name != nil && (strings.TrimSpace(*a.Name) == "" || len(*a.Name) > 90):
+		return fault.Errorf(fault.Invalid, "Name has between 1 and 90 characters")
+	case len(q.relations("projects")) > 0:
+		return fault.Errorf(fault.Invalid, "an organization has one project; apply the set to workspaces, or to all of them by global")
+	}
+	var parent identifier
+	if raw := q.Relations["parent"].Data; len(raw) > 0 && json.Unmarshal(raw, &parent) == nil && parent.Type == "projects" {
+		return fault.Errorf(fault.Invalid, "a set belongs to an organization; projects have none here")
+	}
+	return nil
+}
+
+// change writes into a document what was sent, and the workspaces that it is to be attached to, unless that is nil.
+func (a varsetAttributes) change(d *document.Document, attach []any) bool {
+	before := d.JSON()
+	if a.Name != nil {
+		d.Metadata.Title = *a.Name
+	}
+	if a.Description != nil {
+		d.Metadata.Description = *a.Description
+		delete(d.Spec, "description")
+	}
+	if a.Global != nil {
+		labels, _ := d.Spec["labels"].([]any)
+		labels = slices.DeleteFunc(slices.Clone(labels), func(l any) bool { return l == toAll })
+		if *a.Global {
+			labels = append(labels, toAll)
+		}
+		if delete(d.Spec, "labels"); len(labels) > 0 {
+			d.Spec["labels"] = labels
+		}
+	}
+	if attach != nil {
+		if delete(d.Spec, "attach"); len(attach) > 0 {
+			d.Spec["attach"] = attach
+		}
+	}
+	return string(before) != string(d.JSON())
+}
+
+// stacksOf gives the references of the workspaces that a request relates to; nil where it says nothing of them.
+func (h *Handler) stacksOf(ctx context.Context, q request) ([]any, error) {
+	if !q.says("workspaces") {
+		return nil, nil
+	}
+	attach := []any{}
+	for _, to := range q.relations("workspaces") {
+		ws, err := h.Stacks.Workspace(ctx, to.ID)
+		if err != nil {
+			return nil, err
+		}
+		attach = append(attach, ws.Ref.String())
+	}
+	return attach, nil
+}
+
+// createVarset declares a context.
+func (h *Handler) createVarset(w http.ResponseWriter, r *http.Request) error {
+	space := r.PathValue("organization")
+	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
+		return err
+	}
+	var in varsetAttributes
+	q, err := read(w, r, bodyLimit, &in)
+	if err == nil {
+		err = in.check(q)
+	}
+	if err == nil && in.Name == nil {
+		err = fault.Errorf(fault.Invalid, "Name can't be blank")
+	}
+	if err != nil {
+		return err
+	}
+	attach, err := h.stacksOf(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	if err := h.freeName(r.Context(), space, *in.Name, ref.Entity{}); err != nil {
+		return err
+	}
+	d := document.Document{
+		APIVersion: "roadbed.dev/v1", Kind: "Context", Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String()},
+		Metadata: document.Metadata{Name: plainName(*in.Name), Namespace: stack.HomeNamespace(space)},
+	}
+	if _, err := h.Catalog.Get(r.Context(), d.Ref()); !fault.Is(err, fault.NotFound) {
+		d.Metadata.Name += "-" + strings.ToLower(rand.Text())[:6]
+	}
+	in.change(&d, attach)
+	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
+		return err
+	}
+	return h.answerVarset(w, r, http.StatusCreated, d.Ref())
+}
+
+// freeName tells whether no other set of a space has a name.
+func (h *Handler) freeName(ctx context.Context, space, name string, but ref.Entity) error {
+	all, err := h.varsetsOf(ctx, space)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.name() == name && s.Ref != but {
+			return fault.Errorf(fault.Invalid, "Name has already been taken")
+		}
+	}
+	return nil
+}
+
+// plainName makes of a name one that a document may have.
+func plainName(text string) string {
+	plain := strings.Trim(strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(text)), "-")
+	if plain = strings.Trim(plain[:min(len(plain), 50)], "-"); plain == "" {
+		return "variables"
+	}
+	return plain
+}
+
+func (h *Handler) updateVarset(w http.ResponseWriter, r *http.Request) error {
+	s, err := h.varset(r)
+	if err != nil {
+		return err
+	}
+	var in varsetAttributes
+	q, err := read(w, r, bodyLimit, &in)
+	if err == nil {
+		err = in.check(q)
+	}
+	if err != nil {
+		return err
+	}
+	attach, err := h.stacksOf(r.Context(), q)
+	if err == nil && in.Name != nil {
+		err = h.freeName(r.Context(), s.Space, *in.Name, s.Ref)
+	}
+	if err == nil {
+		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool { return in.change(d, attach) })
+	}
+	if err != nil {
+		return err
+	}
+	return h.answerVarset(w, r, http.StatusOK, s.Ref)
+}
+
+func (h *Handler) deleteVarset(w http.ResponseWriter, r *http.Request) error {
+	s, err := h.varset(r)
+	if err == nil {
+		err = h.Catalog.Delete(r.Context(), s.Ref, "")
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
+// attach attaches a set to workspaces, or takes it from them.
+func (h *Handler) attach(w http.ResponseWriter, r *http.Request, on bool) error {
+	s, err := h.varset(r)
+	if err != nil {
+		return err
+	}
+	ids, err := identifiers(w, r)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		ws, err := h.Stacks.Workspace(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		name := ws.Ref.String()
+		if !on && slices.Contains(ws.Spec.Contexts, s.Ref.String()) {
+			return fault.Errorf(fault.Conflict, "workspace %s names the set in its document; take it out there", ws.Name)
+		}
+		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool {
+			all, _ := d.Spec["attach"].([]any)
+			left := slices.DeleteFunc(slices.Clone(all), func(have any) bool {
+				text, _ := have.(string)
+				at, err := ref.Parse(text, "stack", d.Ref().Namespace)
+				return err == nil && at == ws.Ref
+			})
+			if on {
+				left = append(left, name)
+			}
+			d.Spec["attach"] = left
+			return len(left) != len(all)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

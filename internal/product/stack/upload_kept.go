@@ -1,0 +1,73 @@
+package stack
+
+import (
+	"context"
+	"io"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// ConfigurationContent gives the archive of a configuration as it was sent. NotFound while it was not, and once it is
+// archived. Permission: stack:plan in the stack's space, which shows as much; otherwise NotFound.
+func (s *Service) ConfigurationContent(ctx context.Context, id string) (io.ReadCloser, error) {
+	c, stack, err := s.configuration(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	none := access.NotFound("content of configuration " + id)
+	if err := s.Access.ReadOrNotFound(ctx, Right(Proposed), stack.Space, "content of configuration "+id); err != nil {
+		return nil, err
+	}
+	if c.Status != ConfigurationUploaded {
+		return nil, none
+	}
+	f, _, err := s.Blob.Open(ctx, c.blob)
+	if err != nil {
+		return nil, fault.Wrap(err, "open configuration %s", id)
+	}
+	plain, err := s.Seal.Opening(f)
+	if err != nil {
+		f.Close()
+		return nil, fault.Wrap(err, "unseal configuration %s", id)
+	}
+	return opened{io.LimitReader(plain, UploadLimit), f}, nil
+}
+
+type opened struct {
+	io.Reader
+	io.Closer
+}
+
+// ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have. Conflict for
+// the newest one, which the next run is of. Permission: stack:plan in the stack's space; otherwise as Configuration.
+func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
+	c, stack, err := s.configuration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.Access.Authorize(ctx, Right(Proposed), stack.Space); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if c, err = getConfiguration(ctx, tx, id); err != nil {
+			return err
+		}
+		current, err := optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 ORDER BY id DESC LIMIT 1", c.Stack.String()))
+		switch {
+		case err != nil:
+			return err
+		case c.Status == ConfigurationArchived:
+			return nil
+		case c.Status != ConfigurationUploaded:
+			return fault.Errorf(fault.Conflict, "transition not allowed: configuration could not be archived because it is %s", c.Status)
+		case c.ID == current:
+			return fault.Errorf(fault.Conflict, "transition not allowed: configuration could not be archived because it is current")
+		}
+		if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'archived', kept = '' WHERE id = $1", id); err != nil {
+			return fault.Wrap(err, "archive configuration %s", id)
+		}
+		return s.note(ctx, tx, stack, "stack.configuration-archived", "", map[string]any{"configuration": c.ID})
+	})
+}
