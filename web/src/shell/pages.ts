@@ -13,6 +13,7 @@ import {
   IconLayersLinked,
   IconNotebook,
   IconPackage,
+  IconPackageImport,
   IconPackages,
   IconPlayerPlay,
   IconPlugConnected,
@@ -22,6 +23,7 @@ import {
   IconServer2,
   IconServerBolt,
   IconShieldCheck,
+  IconStack2,
   IconTopologyStar3,
   IconTrophy,
   IconUserQuestion,
@@ -45,6 +47,7 @@ export interface PortalPage {
     | '/infrastructure'
     | '/contexts'
     | '/infrastructure/resources'
+    | '/infrastructure/sets'
     | '/graph'
     | '/search'
     | '/gaps'
@@ -52,6 +55,7 @@ export interface PortalPage {
     | '/radars'
     | '/modules'
     | '/providers'
+    | '/providers/mirror'
     | '/changes'
     | '/ledger'
     | '/policies'
@@ -97,9 +101,21 @@ export const otherPages: PortalPage[] = [
     about: 'What is under management, whose it is, and what changed it',
     icon: IconBoxMultiple,
   },
+  {
+    to: '/infrastructure/sets',
+    name: 'Stack sets',
+    about: 'A stack for each folder of a repository',
+    icon: IconStack2,
+  },
   { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
   { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
   { to: '/providers', name: 'Providers', about: 'Terraform providers and their signed versions', icon: IconPackage },
+  {
+    to: '/providers/mirror',
+    name: 'Provider mirror',
+    about: 'Packages of public providers that this server keeps',
+    icon: IconPackageImport,
+  },
   { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
   { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
   { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },

@@ -6,6 +6,7 @@ import { module as moduleQuery, moduleVersion, moduleVersions, useModuleVersion 
 import type { ModuleVersionDetail, TerraformModule } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Facts, Page, Rows, Section } from '../../parts/Page';
@@ -13,6 +14,7 @@ import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Declared } from './Declared';
 import { Standing } from './Standing';
@@ -33,9 +35,14 @@ export function ModulePage() {
   const detail = useQuery(moduleVersion(namespace, name, shown));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="module"
+        list="/modules"
+        all="All modules"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   if (!m) return <PageSkeleton />;
@@ -54,7 +61,12 @@ export function ModulePage() {
           )}
         </>
       }
-      actions={<CopyCommand command={`roadbed module show ${namespace}/${name}`} />}
+      actions={
+        <>
+          <CopyCommand command={`roadbed module show ${namespace}/${name}`} />
+          <ItsDocument of={m.ref} />
+        </>
+      }
     >
       {m.error && (
         <Alert color="red" title="Its repository can't be read">
@@ -80,6 +92,7 @@ export function ModulePage() {
 function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
   const [yanking, setYanking] = useState(false);
   const act = useModuleVersion(m.namespace, m.name, v.version);
+  const may = (what: string) => (m.can ?? []).includes(what);
   return (
     <>
       {v.yanked && (
@@ -102,12 +115,12 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
         title={`Version ${v.version}`}
         actions={
           <>
-            {v.state === 'failed' && v.digest && (
+            {may('test') && v.state === 'failed' && v.digest && (
               <Button size="xs" variant="default" loading={act.isPending} onClick={() => act.mutate({ verb: 'test' })}>
                 Test again
               </Button>
             )}
-            {v.yanked ? (
+            {may('yank') && v.yanked && (
               <Button
                 size="xs"
                 variant="default"
@@ -116,7 +129,8 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
               >
                 Restore
               </Button>
-            ) : (
+            )}
+            {may('yank') && !v.yanked && (
               <Button size="xs" variant="default" onClick={() => setYanking(true)}>
                 Yank
               </Button>
@@ -124,7 +138,7 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
           </>
         }
       >
-        <Failure error={act.error} />
+        {!yanking && <Failure error={act.error} />}
         {v.offered && <Usage label="How to use it" text={usage(m, v)} />}
         <Facts
           items={[
@@ -146,7 +160,16 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
         ))}
       </Section>
       <Tests tests={v.tests} />
-      {yanking && <YankDialog m={m} version={v.version} close={() => setYanking(false)} />}
+      {yanking && (
+        <YankDialog
+          what={`${m.name} ${v.version}`}
+          command={`roadbed module yank ${m.namespace}/${m.name} ${v.version}`}
+          busy={act.isPending}
+          error={act.error}
+          close={() => setYanking(false)}
+          yank={(reason) => act.mutate({ verb: 'yank', reason }, { onSuccess: () => setYanking(false) })}
+        />
+      )}
     </>
   );
 }

@@ -21,6 +21,9 @@ export function Providers() {
       actions={
         <>
           <CopyCommand command="roadbed provider list" />
+          <Button variant="default" component={Link} to="/providers/mirror">
+            Mirror
+          </Button>
           <Button variant="default" component={Link} to="/modules">
             Modules
           </Button>

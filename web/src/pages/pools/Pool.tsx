@@ -12,6 +12,7 @@ import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { PoolTokens } from './PoolTokens';
 import { agentState, command, stateOf } from './say';
@@ -24,9 +25,14 @@ export function PoolPage() {
   const query = useQuery(poolQuery(namespace, name));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="worker pool"
+        list="/pools"
+        all="All pools"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   const p = query.data;
@@ -182,7 +188,7 @@ function Runs({ agent }: { agent: Agent }) {
             {s.title}
           </Anchor>{' '}
           <Text span size="sm" c="dimmed">
-            since <Moment at={s.started} />
+            begun <Moment at={s.started} />
           </Text>
         </div>
       ))}

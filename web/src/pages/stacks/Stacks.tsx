@@ -81,6 +81,9 @@ export function Stacks() {
           <Button variant="default" component={Link} to="/contexts">
             Contexts
           </Button>
+          <Button component={Link} to="/infrastructure/sets" variant="default">
+            Stack sets
+          </Button>
           <Button component={Link} to="/infrastructure/resources" variant="default">
             Resources
           </Button>
