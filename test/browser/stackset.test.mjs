@@ -107,7 +107,7 @@ chapter('every folder is there, with its stack or why it has none', async () => 
 });
 
 chapter('the folders are narrowed, and the address leads there', async () => {
-  await admin.getByRole('button', { name: '2 in the way of another' }).click();
+  await admin.getByRole('button', { name: '2 that can’t be made' }).click();
   await row('stacks/pay/r00').waitFor({ state: 'detached' });
   assert.equal(await rows().count(), 3);
   assert.match(admin.url(), /standing=wrong/);

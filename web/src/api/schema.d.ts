@@ -5006,6 +5006,8 @@ export interface components {
             subject?: string;
             /** Format: date-time */
             time: string;
+            /** @description Who the subject is, when it is somebody. */
+            who?: components["schemas"]["Actor"];
         };
         DecisionDetail: {
             id: string;
@@ -5024,6 +5026,8 @@ export interface components {
             subject?: string;
             /** Format: date-time */
             time: string;
+            /** @description Who the subject is, when it is somebody. */
+            who?: components["schemas"]["Actor"];
         };
         Deed: {
             /** @description That is committed to. */

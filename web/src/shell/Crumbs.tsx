@@ -19,7 +19,7 @@ export function leaf(section: string, rest: string[]): string | undefined {
   if (part && rest.length === 1) return part.name;
   if (part) return leaf(section, rest.slice(1));
   if (rest.length === 2) return shortRef(`${section}:${rest[0]}/${rest[1]}`);
-  return rest.join('/');
+  return rest.length === 1 ? shortRef(rest[0] ?? '') : rest.join('/');
 }
 
 export function Crumbs() {

@@ -1,9 +1,10 @@
-import { Alert, Button, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { module as moduleQuery, moduleVersion, moduleVersions, useModuleVersion } from '../../api/registry';
 import type { ModuleVersionDetail, TerraformModule } from '../../api/types';
+import { CommitLink } from '../../parts/CommitLink';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { ItsDocument } from '../../parts/ItsDocument';
@@ -11,11 +12,11 @@ import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Facts, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
-import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
 import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { bytes } from '../../words/time';
 import { Declared } from './Declared';
 import { Standing } from './Standing';
 import { Tests } from './Tests';
@@ -144,12 +145,11 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
           items={[
             ['State', <Standing key="state" state={v.state} yanked={Boolean(v.yanked)} />],
             ['Tag', v.tag],
-            ['Commit', v.commit.slice(0, 8)],
-            ['Repository', <RepositoryLink key="repository" name={m.repository} />],
+            ['Commit', <CommitLink key="commit" repository={m.repository} commit={v.commit} />],
             ['Folder', m.path],
             ['Released', <Moment key="released" at={v.created} />],
             ['By', v.by.name],
-            ['Archive', v.digest ? `${v.files} files, ${Math.ceil(v.size / 1024)} KiB` : ''],
+            ['Archive', v.digest ? `${v.files} ${v.files === 1 ? 'file' : 'files'}, ${bytes(v.size)}` : ''],
             ['Shared with', m.shareWith.join(', ')],
           ]}
         />
@@ -191,14 +191,21 @@ function Versions({ m, shown }: { m: TerraformModule; shown: string }) {
             {
               name: 'Version',
               cell: (v) => (
-                <Link
-                  to="/modules/$namespace/$name"
-                  params={{ namespace: m.namespace, name: m.name }}
-                  search={{ version: v.version }}
+                <Anchor
+                  size="sm"
+                  fw={v.version === shown ? 600 : undefined}
                   aria-current={v.version === shown ? 'true' : undefined}
+                  renderRoot={(props) => (
+                    <Link
+                      to="/modules/$namespace/$name"
+                      params={{ namespace: m.namespace, name: m.name }}
+                      search={{ version: v.version }}
+                      {...props}
+                    />
+                  )}
                 >
                   {v.version}
-                </Link>
+                </Anchor>
               ),
             },
             {

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Anchor, Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { providers } from '../../api/registry';
@@ -55,9 +55,18 @@ export function Providers() {
               {
                 name: 'Provider',
                 cell: (p) => (
-                  <Link to="/providers/$namespace/$name" params={{ namespace: p.namespace, name: p.name }}>
+                  <Anchor
+                    size="sm"
+                    renderRoot={(props) => (
+                      <Link
+                        to="/providers/$namespace/$name"
+                        params={{ namespace: p.namespace, name: p.name }}
+                        {...props}
+                      />
+                    )}
+                  >
                     {p.title || p.name}
-                  </Link>
+                  </Anchor>
                 ),
               },
               { name: 'Address', cell: (p) => p.address },

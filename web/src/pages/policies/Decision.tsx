@@ -62,7 +62,7 @@ export function DecisionPage() {
         <Facts
           items={[
             ['Space', d.space],
-            ['Of', d.subject && <RefLink to={d.subject} kind />],
+            ['Of', d.who?.name || (d.subject && <RefLink to={d.subject} kind />)],
             ['Run', d.run && <RefLink to={d.run} />],
           ]}
         />

@@ -7,6 +7,7 @@ import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
@@ -55,6 +56,7 @@ export function PoolPage() {
       actions={
         <>
           <CopyCommand command={`roadbed pool show ${p.namespace}/${p.name}`} />
+          <ItsDocument of={p.ref} />
           {admin && <Drain pool={p} />}
         </>
       }
@@ -69,20 +71,6 @@ export function PoolPage() {
         <CopyText label="The command" text={command(window.location.origin)} />
       </Section>
       {admin && <PoolTokens pool={p} />}
-      <Text size="sm">
-        <Anchor
-          size="sm"
-          renderRoot={(props) => (
-            <Link
-              to="/catalog/$kind/$namespace/$name"
-              params={{ kind: 'workerpool', namespace: p.namespace, name: p.name }}
-              {...props}
-            />
-          )}
-        >
-          The document, its relations and its history
-        </Anchor>
-      </Text>
     </Page>
   );
 }

@@ -1,4 +1,4 @@
-import { Group, List, Stack, Text } from '@mantine/core';
+import { Anchor, Group, List, Stack, Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { Decision, RunDetail } from '../../api/types';
 import { Moment } from '../../parts/Moment';
@@ -52,9 +52,12 @@ function Verdict({ decision }: { decision: Decision }) {
       <Group gap="xs">
         <State state={verdict} of="verdict" />
         <Text size="sm">
-          <Link to="/decisions/$id" params={{ id: decision.id }}>
+          <Anchor
+            size="sm"
+            renderRoot={(props) => <Link to="/decisions/$id" params={{ id: decision.id }} {...props} />}
+          >
             {decision.point}
-          </Link>{' '}
+          </Anchor>{' '}
           {decision.policies.length > 0 ? 'by ' : 'had no policy to ask'}
           {decision.policies.map((policy, i) => (
             <span key={policy}>

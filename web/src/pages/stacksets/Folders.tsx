@@ -20,7 +20,7 @@ const route = getRouteApi('/shell/infrastructure/sets/$namespace/$name');
 
 const columns = (set: StackSet): Column<StackSetFolder>[] => [
   { name: 'Folder', cell: (f) => <Folder set={set} folder={f} /> },
-  { name: 'Stack', width: '24%', cell: (f) => (f.stack ? <RefLink to={f.stack.ref} /> : '') },
+  { name: 'Stack', wide: true, width: '24%', cell: (f) => (f.stack ? <RefLink to={f.stack.ref} /> : '') },
   { name: 'Stands', width: 170, cell: (f) => <Stands folder={f} /> },
   { name: 'Resources', wide: true, right: true, width: 110, cell: (f) => f.stack?.state?.resources ?? '' },
   {
@@ -55,6 +55,11 @@ function Folder({ set, folder: f }: { set: StackSet; folder: StackSetFolder }) {
         >
           {f.folder}
         </Anchor>
+      )}
+      {f.stack && (
+        <div data-narrow>
+          <RefLink to={f.stack.ref} />
+        </div>
       )}
       {f.why && (
         <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>

@@ -53,7 +53,7 @@ export function shares(set: StackSet): Share[] {
     {
       standing: 'wrong',
       count: set.wrong,
-      name: 'in the way of another',
+      name: 'that can’t be made',
       next: 'Each would become a stack, once what is wrong with it is mended; the list says what.',
     },
     { standing: 'ignored', count: set.ignored, name: 'ignored', next: '' },
