@@ -58,7 +58,7 @@ after(async () => {
 });
 
 const rows = () => admin.getByRole('table', { name: 'Folders' }).getByRole('row');
-const row = (text) => rows().filter({ hasText: text });
+const row = (folder) => rows().filter({ has: admin.getByText(folder, { exact: true }) });
 
 chapter('without a set the page says what one is for, and how it is declared', async () => {
   await admin.goto('/infrastructure');
@@ -150,9 +150,9 @@ chapter('a set looks again when it is asked to, and its history says what came o
 
 chapter('a change of its patterns is tried before it is written', async () => {
   await admin.getByRole('tab', { name: 'Try a change' }).click();
-  await admin.getByRole('textbox', { name: 'But not' }).fill('stacks/pay/r1*');
+  await admin.getByRole('combobox', { name: 'But not' }).fill('stacks/pay/r1*');
   await admin.keyboard.press('Enter');
-  await admin.getByLabel('When a folder is gone').click();
+  await admin.getByRole('combobox', { name: 'When a folder is gone' }).click();
   await admin.getByRole('option', { name: 'its stack goes, once empty' }).click();
   await admin.getByRole('button', { name: 'See what would change' }).click();
   await admin.getByRole('status').filter({ hasText: /41 stacks in all: 11 stacks removed, 2 folders without a stack/ }).waitFor();
@@ -174,6 +174,18 @@ chapter('a reader sees it all, and nothing to do', async () => {
   await told.sound(rita, 'a stack set on a small screen');
   await picture(rita, 'stackset-narrow');
   await rita.context().close();
+});
+
+chapter('what is not there leads to what is', async () => {
+  await admin.goto('/infrastructure/sets/default/none');
+  await admin.getByText('There is no such stack set').waitFor();
+  await told.sound(admin, 'no such stack set');
+  await admin.getByRole('link', { name: 'All stack sets' }).click();
+  await admin.getByRole('row', { name: /live/ }).waitFor();
+  await admin.goto('/infrastructure/default/none');
+  await admin.getByText('There is no such stack', { exact: true }).waitFor();
+  await admin.goto('/pools/default/none');
+  await admin.getByText('There is no such worker pool').waitFor();
 });
 
 chapter('nothing broke', () => told.end());

@@ -77,7 +77,11 @@ function columns(remove?: (p: MirroredProvider) => void): Column<MirroredProvide
         </span>
       ),
     },
-    { name: 'Platform', width: 140, cell: (p) => p.platform.replace('_', '/') },
+    {
+      name: 'Platform',
+      width: 140,
+      cell: (p) => <span style={{ whiteSpace: 'nowrap' }}>{p.platform.replace('_', '/')}</span>,
+    },
     { name: 'Size', wide: true, right: true, width: 110, cell: (p) => bytes(p.size) },
     {
       name: 'Whence',

@@ -89,7 +89,7 @@ export function ProviderPage() {
               { name: 'Platforms', wide: true, cell: (v) => v.platforms.map((x) => `${x.os}/${x.arch}`).join(', ') },
               { name: 'Protocols', wide: true, width: 120, cell: (v) => v.protocols.join(', ') },
               { name: 'Note', wide: true, cell: (v) => v.yanked?.reason },
-              { name: 'Published', right: true, width: 130, cell: (v) => <Moment at={v.created} /> },
+              { name: 'Published', wide: true, right: true, width: 130, cell: (v) => <Moment at={v.created} /> },
               ...(may
                 ? [{ name: 'Do', right: true, width: 110, cell: (v: ProviderVersion) => <Yank p={p} v={v} /> }]
                 : []),

@@ -35,7 +35,7 @@ export function States({ stack }: { stack: Stack }) {
           id={(s) => s.id}
           columns={[
             { name: 'Serial', width: 90, cell: (s) => s.serial },
-            { name: 'Resources', right: true, width: 110, cell: (s) => s.resources },
+            { name: 'Resources', wide: true, right: true, width: 110, cell: (s) => s.resources },
             { name: 'Size', wide: true, right: true, width: 110, cell: (s) => bytes(s.size) },
             { name: 'By', wide: true, cell: (s) => s.actor.name },
             { name: 'Run', wide: true, cell: (s) => (s.run ? <RefLink to={s.run} /> : '') },

@@ -57,7 +57,7 @@ function Folder({ set, folder: f }: { set: StackSet; folder: StackSetFolder }) {
         </Anchor>
       )}
       {f.stack && (
-        <div data-narrow>
+        <div data-narrow style={{ paddingTop: 10 }}>
           <RefLink to={f.stack.ref} />
         </div>
       )}
