@@ -1,12 +1,20 @@
 import { Link, useLocation } from '@tanstack/react-router';
 import { docsPath } from '../pages/docs/place';
 import { shortRef } from '../words/ref';
-import { otherPages, type PortalPage, portalPages } from './pages';
+import { otherNames, type PortalPage, portalPages } from './pages';
 import classes from './Shell.module.css';
 
+type Named = Pick<PortalPage, 'to' | 'name'>;
+
+/** A page by its address, as far as it has a name. */
+function named(address: string): Named | undefined {
+  const name = otherNames[address as Named['to']];
+  return name ? { to: address as Named['to'], name } : portalPages.find((p) => p.to === address);
+}
+
 /** A page below a section that has a name of its own, such as the resources of the infrastructure. */
-export function below(section: string, rest: string[]): PortalPage | undefined {
-  return otherPages.find((p) => p.to === `/${section}/${rest[0]}`);
+function below(section: string, rest: string[]): Named | undefined {
+  return rest.length > 0 ? named(`/${section}/${rest[0]}`) : undefined;
 }
 
 /** The last part of an address as people call it. */
@@ -24,7 +32,7 @@ export function leaf(section: string, rest: string[]): string | undefined {
 
 export function Crumbs() {
   const [section = '', ...rest] = useLocation().pathname.split('/').filter(Boolean).map(decodeURIComponent);
-  const page = [...portalPages, ...otherPages].find((p) => p.to === `/${section}`);
+  const page = named(`/${section}`);
   const [namespace = '', name = ''] = rest;
   const part = below(section, rest);
   const repository = section === 'repositories' && rest.length > 2 ? `${namespace}/${name}` : undefined;
