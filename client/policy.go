@@ -12,6 +12,7 @@ type Decision struct {
 	Space    string              `json:"space"`
 	Run      string              `json:"run,omitempty"`
 	Subject  string              `json:"subject,omitempty"`
+	Who      *Actor              `json:"who,omitempty" doc:"Who the subject is, when it is somebody."`
 	Outcome  map[string][]string `json:"outcome" doc:"Rule to messages: deny, warn, approve, reject, …"`
 	Policies []string            `json:"policies" doc:"Those that were asked."`
 	Time     time.Time           `json:"time"`

@@ -23,6 +23,7 @@ type Module struct {
 	State       string   `json:"state,omitempty" doc:"Of the newest version: testing, ready or failed."`
 	Versions    int      `json:"versions"`
 	Error       string   `json:"error,omitempty" doc:"Why its repository could not be looked at."`
+	Can         []string `json:"can,omitempty" doc:"What the caller may do with its versions: yank, test; of one module, not in lists."`
 }
 
 // ModuleVersion is a version of a module. GET /modules/{namespace}/{name}/versions.
@@ -120,6 +121,7 @@ type Provider struct {
 	Address     string        `json:"address" doc:"HOST/SPACE/TYPE, as a configuration writes it."`
 	Keys        []ProviderKey `json:"keys" doc:"By which its versions may be signed."`
 	ShareWith   []string      `json:"shareWith" doc:"Spaces that may use it, with those below them."`
+	Can         []string      `json:"can,omitempty" doc:"What the caller may do with its versions: yank; of one provider, not in lists."`
 }
 
 // ProviderKey is a key of OpenPGP.

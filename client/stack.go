@@ -34,6 +34,8 @@ type Stack struct {
 
 	Queued int `json:"queued,omitempty" doc:"Runs that wait for the stack, or for a worker."`
 
+	Set *StackMembership `json:"set,omitempty" doc:"The stack set that made it; of one stack, not in lists."`
+
 	DependsOn  []StackNeighbour `json:"dependsOn,omitempty" doc:"Stacks whose runs go first; of one stack, not in lists."`
 	Dependents []StackNeighbour `json:"dependents,omitempty" doc:"Stacks that depend on it, as far as they may be read; of one stack, not in lists."`
 }

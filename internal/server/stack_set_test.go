@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,9 +88,23 @@ func TestASetKeepsAStackForEachFolder(t *testing.T) {
 		if s.Path != "stacks/s03" || s.Repository != "crew/mono" || s.Owner != "group:default/crew" || s.Space != "default" {
 			t.Errorf("a stack is %+v", s)
 		}
+		if set.Made != many || set.Ignored != 1 || set.Bare != 1 {
+			t.Errorf("its first look came to %+v", set)
+		}
+		g.wantFolders("mono", "wrong,ignored,bare,kept", "stacks/_draft ignored: the pattern stacks/_* of spec.ignore leaves it out",
+			"stacks/readme bare: it has no file of its own that fits *.tf, *.tofu, *.tf.json, *.tofu.json")
+		if s.Set == nil || s.Set.Set != "stackset:default/mono" || s.Set.Standing != "made" {
+			t.Errorf("a stack is of %+v", s.Set)
+		}
 		for who, kind := range map[string]fault.Kind{"rita": 0, "mallory": fault.NotFound} {
 			if _, err := client.Get[client.StackSet](t.Context(), g.as[who], "/stack-sets/default/mono", nil); kind != 0 && !fault.Is(err, kind) || kind == 0 && err != nil {
 				t.Errorf("%s reads the set: %v", who, err)
+			}
+			if _, err := client.All[client.StackSetFolder](t.Context(), g.as[who], "/stack-sets/default/mono/folders", nil); kind != 0 && !fault.Is(err, kind) || kind == 0 && err != nil {
+				t.Errorf("%s reads its folders: %v", who, err)
+			}
+			if _, err := client.Post[client.StackSet](t.Context(), g.as[who], "/stack-sets/default/mono/look", nil); !fault.Is(err, cmp.Or(kind, fault.Denied)) {
+				t.Errorf("%s has it look: %v", who, err)
 			}
 		}
 		if err := g.try("rita", fmt.Sprintf(monoDocument, "  planFirst: true\n")); !fault.Is(err, fault.Denied) {
@@ -135,16 +152,92 @@ func TestASetKeepsAStackForEachFolder(t *testing.T) {
 		if err != nil || !strings.Contains(e.Error, "folder stacks/s00 is gone; it stays, as the set says") {
 			t.Errorf("one that stays says %q, %v", e.Error, err)
 		}
+		g.wantFolders("mono", "kept", "stacks/s00 kept stacks-s00: folder stacks/s00 is gone; it stays, as the set says: destroy it, and delete it",
+			"stacks/s01 kept stacks-s01: folder stacks/s01 is gone; it stays, as the set says: destroy it, and delete it")
+		if s := g.stackNow("stacks-s00"); s.Set == nil || s.Set.Standing != "kept" || !strings.Contains(s.Set.Why, "is gone") {
+			t.Errorf("one that stays is of %+v", s.Set)
+		}
 		g.seenAll("mono", fourth)
 		if of := runs(fourth); len(of) != 0 {
 			t.Errorf("folders that are gone planned %q", of)
 		}
 		fifth := g.push("alice", "crew/mono", map[string]string{"stacks/S 02/main.tf": "", "stacks/s.02/main.tf": "", "stacks/s 02/main.tf": ""})
-		set = g.set("mono", fifth, func(t client.StackSet) bool { return t.Wrong == 1 })
+		set = g.set("mono", fifth, func(t client.StackSet) bool { return t.Wrong == 2 })
 		if !strings.Contains(set.Problems[0], "folders stacks/S 02, stacks/s 02 would all be stack stacks-s-02; say spec.name") {
 			t.Errorf("the problems are %q", set.Problems)
 		}
+		why := "wrong: folders stacks/S 02, stacks/s 02 would all be stack stacks-s-02; say spec.name so that their names differ, or have one of them ignored"
+		g.wantFolders("mono", "wrong", "stacks/S 02 "+why, "stacks/s 02 "+why)
+		all := g.folders("mono", "")
+		if len(all) != many+1+1+2+2 { // with one more stack, s.02, the two without one, the ignored one and the bare one
+			t.Errorf("the folders are %q", all)
+		}
+
+		tried, err := client.Post[client.StackSetTried](t.Context(), g.admin, "/stack-sets/default/mono/try", client.StackSetTry{Folders: []string{"stacks/*", "deep/*"}, Ignore: []string{"stacks/_*", "stacks/s1*"}})
+		if err != nil || tried.Made != 1 || tried.Gone != 0 || tried.Kept != 6 || tried.Wrong != 2 || tried.Stacks != many+1+1+1 {
+			t.Errorf("tried with other patterns it is %+v, %v", tried, err)
+		}
+		if _, err := client.Post[client.StackSetTried](t.Context(), g.as["rita"], "/stack-sets/default/mono/try", client.StackSetTry{Folders: []string{"*"}}); !fault.Is(err, fault.Denied) {
+			t.Errorf("rita tries patterns: %v", err)
+		}
+		if _, err := client.Post[client.StackSetTried](t.Context(), g.admin, "/stack-sets/default/mono/try", client.StackSetTry{Folders: []string{"../*"}}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a pattern that leaves the repository: %v", err)
+		}
+
+		// A look that comes to nothing new is told to who asks for it, and to nobody else.
+		entries := func() int {
+			t.Helper()
+			told, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"ref": {"stackset:default/mono"}, "type": {"stackset.looked"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(told)
+		}
+		before := entries()
+		again, err := client.Post[client.StackSet](t.Context(), g.admin, "/stack-sets/default/mono/look", nil)
+		if err != nil || !again.Looked.After(*set.Looked) || again.Made != 0 {
+			t.Errorf("looked at again it is %+v, %v", again, err)
+		}
+		if after := entries(); before != 4 || after != before {
+			t.Errorf("the ledger has %d looks, and then %d", before, after)
+		}
 	})
+}
+
+// folders gives the folders of a set as lines, a few at a time.
+func (g *ground) folders(set, standing string) (lines []string) {
+	g.t.Helper()
+	query := url.Values{"limit": {"3"}}
+	if standing != "" {
+		query.Set("standing", standing)
+	}
+	var all []client.StackSetFolder
+	for first := true; first || query.Get("cursor") != ""; first = false {
+		part, err := client.Get[client.List[client.StackSetFolder]](g.t.Context(), g.admin, "/stack-sets/default/"+set+"/folders", query)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		all = append(all, part.Items...)
+		query.Set("cursor", part.Next)
+	}
+	for _, f := range all {
+		line := f.Folder + " " + f.Standing
+		if f.Stack != nil {
+			line += " " + f.Stack.Name
+		}
+		if f.Why != "" {
+			line += ": " + f.Why
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (g *ground) wantFolders(set, standing string, want ...string) {
+	g.t.Helper()
+	if got := g.folders(set, standing); !slices.Equal(got, want) {
+		g.t.Errorf("folders that are %s:\n%s\nwant\n%s", standing, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 // seenAll waits until the stacks of a set have taken note of a commit.
@@ -207,6 +300,9 @@ func TestASetTakesAwayOnlyWhatHoldsNothing(t *testing.T) {
 		set = g.set("mono", third, func(t client.StackSet) bool { return t.Held == 6 })
 		if set.Stacks != 11 || !strings.Contains(set.Message, "6 stacks would go at once") {
 			t.Errorf("when many are gone it came to %+v", set)
+		}
+		if held := g.folders("mono", "held"); len(held) != 6 || !strings.HasPrefix(held[0], "stacks/s02 held stacks-s02: its folder is gone, and more than a quarter") {
+			t.Errorf("held are %q", held)
 		}
 
 		// With the set goes what holds nothing.

@@ -107,6 +107,8 @@ chapter('a run goes before another', async () => {
   await told.sound(admin, 'the queue of a stack');
   await admin.goto(`/runs/${third}`);
   await admin.getByText('2 of 2 in the queue').waitFor();
+  await admin.getByRole('main').getByRole('link', { name: 'Change net, by Administrator' }).waitFor();
+  assert.match(await admin.getByRole('navigation', { name: 'Breadcrumb' }).innerText(), /run …\w{6}$/);
   await admin.getByRole('button', { name: 'More' }).click();
   await admin.getByRole('menuitem', { name: 'Prioritize' }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Prioritize', exact: true }).click();

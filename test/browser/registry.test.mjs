@@ -1,6 +1,7 @@
 // Modules and providers as people find, read and take back what engines install.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { launch, picture, story } from './browser.mjs';
 import { start } from './server.mjs';
 
@@ -39,6 +40,25 @@ const example = `module "network" {
   zones  = ["a", "b"]
 }
 `;
+
+/** An archive of one file, as it is. */
+function zip(name, text) {
+  const content = Buffer.from(text);
+  const about = Buffer.alloc(26);
+  about.writeUInt16LE(20, 0);
+  about.writeUInt32LE(crc32(content), 10);
+  about.writeUInt32LE(content.length, 14);
+  about.writeUInt32LE(content.length, 18);
+  about.writeUInt16LE(name.length, 22);
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), about, Buffer.from(name), content]);
+  const entry = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), about, Buffer.alloc(14), Buffer.from(name)]);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(1, 4);
+  end.writeUInt16LE(1, 6);
+  end.writeUInt32LE(entry.length, 8);
+  end.writeUInt32LE(local.length, 12);
+  return Buffer.concat([local, entry, Buffer.from('PK\x05\x06'), end]);
+}
 
 before(async () => {
   server = await start();
@@ -97,6 +117,29 @@ chapter('a version is taken back, and given again', async () => {
   assert.equal(await admin.getByText('source  = "').count(), 0);
   await admin.getByRole('button', { name: 'Restore' }).click();
   await admin.getByText('latest 1.0.0').waitFor();
+});
+
+chapter('the mirror says what it has, and gives a package up after a question', async () => {
+  await admin.goto('/providers');
+  await admin.getByRole('main').getByRole('link', { name: 'Mirror' }).click();
+  await admin.getByText('The mirror is empty').waitFor();
+  await admin.getByText('roadbed mirror add mirrored').waitFor();
+  await told.sound(admin, 'an empty mirror');
+  const answer = await fetch(`${server.url}/api/v1/mirror/providers/registry.opentofu.org/hashicorp/time/0.14.2/linux_amd64`, {
+    method: 'PUT',
+    headers: { Authorization: `Bearer ${server.token}`, 'Content-Type': 'application/zip' },
+    body: zip('terraform-provider-time_v0.14.2', 'no program'),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+  await admin.goto('/providers/mirror');
+  const row = admin.getByRole('row', { name: /hashicorp\/time.*0\.14\.2/ });
+  await row.getByText('somebody added it').waitFor();
+  await row.getByText('linux/amd64').waitFor();
+  await told.sound(admin, 'the mirror');
+  await picture(admin, 'mirror');
+  await row.getByRole('button', { name: /^Remove/ }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Remove it' }).click();
+  await admin.getByText('The mirror is empty').waitFor();
 });
 
 chapter('nothing broke on the way', async () => told.end());

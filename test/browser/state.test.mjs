@@ -172,6 +172,8 @@ chapter('a reader sees what differs, and neither how nor a way to change it', as
   await rita.setViewportSize({ width: 390, height: 800 });
   await rita.goto(rita.url()); // the menu is folded at once
   await rita.getByText('Differs in key, tag').waitFor();
+  const cut = await rita.evaluate(() => [...document.querySelectorAll('main table')].filter((t) => t.scrollWidth > t.parentElement.clientWidth).map((t) => t.ariaLabel));
+  assert.deepEqual(cut, [], 'tables that are wider than the screen');
   await picture(rita, 'state-narrow');
   await rita.context().close();
 });

@@ -98,6 +98,11 @@ const provider = createRoute({
   path: '/providers/$namespace/$name',
   component: lazyRouteComponent(() => import('./pages/modules/Provider'), 'ProviderPage'),
 });
+const mirror = createRoute({
+  getParentRoute: parent,
+  path: '/providers/mirror',
+  component: lazyRouteComponent(() => import('./pages/modules/Mirror'), 'Mirror'),
+});
 const graph = createRoute({
   getParentRoute: parent,
   path: '/graph',
@@ -182,6 +187,17 @@ const stack = createRoute({
   path: '/infrastructure/$namespace/$name',
   validateSearch: search('tab', 'from', 'to', 'action', 'text'),
   component: lazyRouteComponent(() => import('./pages/stack/Stack'), 'StackPage'),
+});
+const stackSets = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure/sets',
+  component: lazyRouteComponent(() => import('./pages/stacksets/StackSets'), 'StackSets'),
+});
+const stackSet = createRoute({
+  getParentRoute: parent,
+  path: '/infrastructure/sets/$namespace/$name',
+  validateSearch: search('tab', 'standing', 'text'),
+  component: lazyRouteComponent(() => import('./pages/stacksets/StackSet'), 'StackSetPage'),
 });
 const contexts = createRoute({
   getParentRoute: parent,
@@ -360,6 +376,7 @@ const pages = [
   module,
   providers,
   provider,
+  mirror,
   graph,
   changes,
   create,
@@ -372,6 +389,8 @@ const pages = [
   application,
   stacks,
   stack,
+  stackSets,
+  stackSet,
   contexts,
   context,
   resources,

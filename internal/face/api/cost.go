@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
@@ -22,23 +20,4 @@ func wireCost(c *stack.Cost) *PlanCost {
 		out.Resources[i] = one
 	}
 	return out
-}
-
-func (a *API) listStackSets(ctx context.Context, in *Paging) (*body[List[StackSet]], error) {
-	part, err := a.Stacks.Sets(ctx, in.part())
-	return listPart(part, wireSet), err
-}
-
-func (a *API) getStackSet(ctx context.Context, in *Named) (*body[StackSet], error) {
-	t, err := a.Stacks.GetSet(ctx, in.ref("stackset"))
-	return answer(wireSet(t)), err
-}
-
-func wireSet(t stack.Set) StackSet {
-	r := t.Report
-	return StackSet{
-		Ref: t.Ref.String(), Namespace: t.Ref.Namespace, Name: t.Ref.Name, Space: t.Space, Repository: t.Spec.Source.Repository, Branch: t.Spec.Source.Branch,
-		Folders: append([]string{}, t.Spec.Folders...), Removed: t.Spec.Removed, Seen: t.Seen, Looked: moment(r.Looked), Took: r.Took, Stacks: r.Stacks,
-		Kept: r.Kept, Held: r.Held, Wrong: r.Wrong, Problems: append([]string{}, r.Problem...), Message: r.Message,
-	}
 }

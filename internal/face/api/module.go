@@ -36,7 +36,11 @@ func (a *API) getModule(ctx context.Context, in *moduleInput) (*body[client.Modu
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireModule(o)), nil
+	m := a.wireModule(o)
+	if a.Access.May(ctx, "module:write", o.Space) {
+		m.Can = []string{"yank", "test"}
+	}
+	return answer(m), nil
 }
 
 func (a *API) wireModule(o registry.Overview) client.Module {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
@@ -17,6 +18,29 @@ func wireDecision(d policy.Decision) Decision {
 		w.Policies = []string{}
 	}
 	return w
+}
+
+// named gives what writes decisions as wireDecision does, with who those are that they are about.
+func (a *API) named(ctx context.Context, all ...policy.Decision) (func(policy.Decision) Decision, error) {
+	isOne := func(id string) bool { return strings.HasPrefix(id, "pri_") }
+	var ids []string
+	for _, d := range all {
+		if isOne(d.Subject) {
+			ids = append(ids, d.Subject)
+		}
+	}
+	who, err := a.people(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return func(d policy.Decision) Decision {
+		w := wireDecision(d)
+		if isOne(d.Subject) {
+			one := who(d.Subject)
+			w.Who = &one
+		}
+		return w
+	}, nil
 }
 
 func (a *API) policyRoutes() {
@@ -41,7 +65,14 @@ type listDecisionsInput struct {
 
 func (a *API) listDecisions(ctx context.Context, in *listDecisionsInput) (*body[List[Decision]], error) {
 	part, err := a.Policy.Decisions(ctx, policy.Filter{Point: in.Point, Space: in.Space, Run: in.Run, Subject: in.Subject, Policy: in.Policy}, in.part())
-	return listPart(part, wireDecision), err
+	if err != nil {
+		return nil, err
+	}
+	named, err := a.named(ctx, part.Items...)
+	if err != nil {
+		return nil, err
+	}
+	return listPart(part, named), nil
 }
 
 type decisionInput struct {
@@ -53,7 +84,11 @@ func (a *API) getDecision(ctx context.Context, in *decisionInput) (*body[Decisio
 	if err != nil {
 		return nil, err
 	}
-	return answer(DecisionDetail{Decision: wireDecision(d), Input: input}), nil
+	named, err := a.named(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return answer(DecisionDetail{Decision: named(d), Input: input}), nil
 }
 
 type checkPolicyInput struct {

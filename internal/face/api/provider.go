@@ -41,7 +41,11 @@ func (a *API) getProvider(ctx context.Context, in *providerInput) (*body[client.
 	if err != nil {
 		return nil, err
 	}
-	return answer(a.wireProvider(p)), nil
+	out := a.wireProvider(p)
+	if a.Access.May(ctx, "provider:write", p.Space) {
+		out.Can = []string{"yank"}
+	}
+	return answer(out), nil
 }
 
 func (a *API) wireProvider(p registry.Provider) client.Provider {

@@ -15,8 +15,7 @@ func (a *API) queueRoutes() {
 	op.DefaultStatus = 201
 	register(a, op, a.promoteRun)
 	register(a, operation("replanRun", http.MethodPost, "/runs/{id}/replan", "runs", "Plan anew, for resources that are chosen of the plan"), a.replanRun)
-	register(a, operation("listStackSets", http.MethodGet, "/stack-sets", "stacks", "Stack sets, by reference"), a.listStackSets)
-	register(a, operation("getStackSet", http.MethodGet, "/stack-sets/{namespace}/{name}", "stacks", "One stack set, and what its newest look came to"), a.getStackSet)
+	a.stackSetRoutes()
 	register(a, operation("prioritizeRun", http.MethodPost, "/runs/{id}/prioritize", "runs", "Have a run go before others in its queues"), a.prioritizeRun)
 }
 

@@ -102,6 +102,7 @@ func rights() map[string]string {
 
 		"promoteRun": "run:read and stack:apply", "replanRun": "run:confirm, and stack:apply, or stack:destroy for a run that destroys", "prioritizeRun": "run:prioritize",
 		"listStackQueue": "stack:read and run:read", "listStackSets": "stack:read; others are left out", "getStackSet": "stack:read",
+		"listStackSetFolders": "stack:read", "lookAtStackSet": "stack:read and entity:write", "tryStackSet": "stack:read and entity:write",
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task",
 		"unlockStack": "stack:state and stack:unlock; of the caller's own lock stack:state", "lockStack": "stack:state", "getStackEnvironment": "stack:read; checksums of secrets take secret:read where they are",
 		"listContexts": "stack:read; others are left out", "getContext": "stack:read; checksums of secrets take secret:read where they are",

@@ -68,6 +68,11 @@ func (a *API) getStack(ctx context.Context, in *Named) (*body[Stack], error) {
 	if err != nil {
 		return nil, err
 	}
+	set, err := a.Stacks.MembershipOf(ctx, o.Ref)
+	if err != nil {
+		return nil, err
+	}
+	s.Set = wireMembership(set)
 	upstream, downstream, err := a.Stacks.Neighbours(ctx, o.Ref)
 	s.DependsOn, s.Dependents = wireNeighbours(upstream), wireNeighbours(downstream)
 	return answer(s), err

@@ -130,6 +130,10 @@ type (
 	ResourceCost      = client.ResourceCost
 	CostPart          = client.CostPart
 	StackSet          = client.StackSet
+	StackSetFolder    = client.StackSetFolder
+	StackMembership   = client.StackMembership
+	StackSetTry       = client.StackSetTry
+	StackSetTried     = client.StackSetTried
 	RunSource         = client.RunSource
 	SignInLink        = client.SignInLink
 	Space             = client.Space

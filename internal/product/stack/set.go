@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
-	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -67,9 +66,17 @@ type SetReport struct {
 	Kept    int       `json:"kept"`    // whose folder is gone
 	Held    int       `json:"held"`    // that would go, but are more than may go at once
 	Wrong   int       `json:"wrong"`   // folders that could not become one
+	Stale   int       `json:"stale"`   // stacks that are not as the set says, since that could not be taken
+	Ignored int       `json:"ignored"` // folders that a pattern leaves out
+	Bare    int       `json:"bare"`    // folders without a file of their own
+	Made    int       `json:"made"`    // stacks that are new since the look before
+	Gone    int       `json:"gone"`    // stacks that were taken away
 	Problem []string  `json:"problem"` // at most 50
 	Message string    `json:"message"` // why nothing could be looked at
 }
+
+// UsualName is how the stacks of a set are called that says nothing of it.
+const UsualName = "{{path.slug}}"
 
 const (
 	mostFolders  = 5000
@@ -253,7 +260,7 @@ func slug(text string) string {
 
 // stack makes the document of a folder, or tells why it can't.
 func (spec SetSpec) stack(set ref.Entity, folder string) (d document.Document, wrong []string) {
-	name, wrong := filled(cmp.Or(spec.Name, "{{path.slug}}"), folder)
+	name, wrong := filled(cmp.Or(spec.Name, UsualName), folder)
 	if name = slug(name); len(wrong) == 0 && (name == "" || len(name) > 63) {
 		wrong = append(wrong, fmt.Sprintf("folder %s gives the name %q, which has not 1 to 63 characters; say spec.name, such as {{path.basename}}", folder, name))
 	}
@@ -276,33 +283,35 @@ func (spec SetSpec) stack(set ref.Entity, folder string) (d document.Document, w
 	}, nil
 }
 
-// folders gives those that files lie in, and that no pattern leaves out, sorted.
-func (spec SetSpec) folders(files []string) []string {
+// folders gives those that files lie in, and beside them those that a pattern leaves out, sorted.
+func (spec SetSpec) folders(files []string) (out, ignored []string) {
 	seen := map[string]bool{}
-	var out []string
 	for _, f := range files {
 		folder := path.Dir(f)
 		if seen[folder] || folder == "." {
 			continue
 		}
 		seen[folder] = true
-		if !slices.ContainsFunc(spec.Ignore, func(p string) bool { return repository.Matches(p, folder) }) {
-			out = append(out, folder)
+		if _, yes := spec.leavesOut(folder); yes {
+			ignored = append(ignored, folder)
+			continue
 		}
+		out = append(out, folder)
 	}
 	slices.Sort(out)
-	return out
+	slices.Sort(ignored)
+	return out, ignored
 }
 
 // stacks makes the documents of folders. Of those that would have the same name none is made: which of them a stack's state
 // belongs to is not for the order of folders to say.
-func (spec SetSpec) stacks(set ref.Entity, folders []string) (docs []document.Document, problems []string) {
+func (spec SetSpec) stacks(set ref.Entity, folders []string) (docs []document.Document, skipped []skip) {
 	byName := map[string][]document.Document{}
 	var names []string
 	for _, folder := range folders {
 		d, wrong := spec.stack(set, folder)
 		if len(wrong) > 0 {
-			problems = append(problems, strings.Join(wrong, "; "))
+			skipped = append(skipped, skip{[]string{folder}, strings.Join(wrong, "; ")})
 			continue
 		}
 		if _, there := byName[d.Metadata.Name]; !there {
@@ -320,7 +329,7 @@ func (spec SetSpec) stacks(set ref.Entity, folders []string) (docs []document.Do
 		for i, d := range same {
 			where[i] = d.Origin.File
 		}
-		problems = append(problems, fmt.Sprintf("folders %s would all be stack %s; say spec.name so that their names differ, or have one of them ignored", strings.Join(where[:min(len(where), 5)], ", "), name))
+		skipped = append(skipped, skip{where, fmt.Sprintf("folders %s would all be stack %s; say spec.name so that their names differ, or have one of them ignored", strings.Join(where[:min(len(where), 5)], ", "), name)})
 	}
-	return docs, problems
+	return docs, skipped
 }

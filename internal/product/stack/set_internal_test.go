@@ -38,9 +38,12 @@ func TestAFolderBecomesAStack(t *testing.T) {
 	if len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	folders := spec.folders([]string{"stacks/pay/prod/main.tf", "stacks/pay/prod/out.tf", "stacks/old/x/main.tf", "main.tf", "stacks/Data Lake/eu/main.tf"})
+	folders, ignored := spec.folders([]string{"stacks/pay/prod/main.tf", "stacks/pay/prod/out.tf", "stacks/old/x/main.tf", "main.tf", "stacks/Data Lake/eu/main.tf"})
 	if got := strings.Join(folders, " "); got != "stacks/Data Lake/eu stacks/pay/prod" {
 		t.Fatalf("the folders are %s", got)
+	}
+	if got := strings.Join(ignored, " "); got != "stacks/old/x" {
+		t.Errorf("left out are %s", got)
 	}
 	docs, problems := spec.stacks(ref.New("stackset", "default", "mono"), folders)
 	if len(problems) > 0 || len(docs) != 2 || docs[0].Metadata.Name != "stacks-data-lake-eu" || docs[1].Metadata.Name != "stacks-pay-prod" {
@@ -63,11 +66,14 @@ func TestFoldersOfOneNameBecomeNoStack(t *testing.T) {
 		t.Fatal(wrong)
 	}
 	long := "stacks/a/" + strings.Repeat("x", 64)
-	docs, problems := spec.stacks(ref.New("stackset", "default", "mono"), []string{"stacks/a/eu", "stacks/a/us", "stacks/b/eu", long, "stacks/c/---"})
+	docs, skipped := spec.stacks(ref.New("stackset", "default", "mono"), []string{"stacks/a/eu", "stacks/a/us", "stacks/b/eu", long, "stacks/c/---"})
 	if len(docs) != 1 || docs[0].Metadata.Name != "us" {
 		t.Errorf("the stacks are %+v", docs)
 	}
-	all := strings.Join(problems, "\n")
+	if len(skipped) != 3 || len(skipped[2].Folders) != 2 {
+		t.Errorf("skipped are %v", skipped)
+	}
+	all := fmt.Sprint(skipped)
 	for _, want := range []string{"folders stacks/a/eu, stacks/b/eu would all be stack eu", "folder " + long + " gives the name", "folder stacks/c/--- gives the name \"\""} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not said in:\n%s", want, all)

@@ -89,18 +89,23 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 		return nil
 	}
 	report := SetReport{Looked: began, Problem: []string{}}
-	head, found, err := s.foldersOf(ctx, t)
+	head, found, apart, err := s.foldersOf(ctx, t)
 	if err != nil {
 		if kind := fault.KindOf(err); kind == fault.Internal || kind == fault.Unavailable {
 			return err // the queue tries again
 		}
 		report = t.Report
-		report.Looked, report.Message = began, fault.Message(err)
-		return s.keepReport(ctx, t, t.Seen, t.Adopt, t.Brought, report, nil)
+		report.Looked, report.Message, report.Made, report.Gone = began, fault.Message(err), 0, 0
+		return s.keepReport(ctx, t, looked{seen: t.Seen, adopt: t.Adopt, brought: t.Brought, report: report})
 	}
-	docs, problems := t.Spec.stacks(r, found)
+	docs, skipped := t.Spec.stacks(r, found)
 	if t.Deleted {
-		docs, problems = nil, nil
+		docs, skipped = nil, nil
+	}
+	apart.wrong = skipped
+	problems := make([]string, len(skipped))
+	for i, one := range skipped {
+		problems[i] = one.Why
 	}
 	adopt := ""
 	if !t.Deleted && !t.Spec.PlanFirst && (t.Adopt != "" || len(members) == 0 && t.Seen == "") { // a first look that was cut off is one still
@@ -132,10 +137,10 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.keepReport(ctx, t, head, adopt, t.Brought, t.Report, &all); err != nil { // what is brought asks for it
+	if err := s.keepReport(ctx, t, looked{seen: head, adopt: adopt, brought: t.Brought, report: t.Report, members: &all}); err != nil { // what is brought asks for it
 		return ignoreTakenOver(err)
 	}
-	kept, err := s.stay(ctx, t, members, now, found)
+	kept, err := s.stay(ctx, t, members, now, found, apart.ignored)
 	if err != nil {
 		return err
 	}
@@ -172,7 +177,21 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 			problems = append(problems, strings.TrimSpace(detail.File+" "+detail.Message))
 		}
 	}
-	report.Stacks, report.Kept, report.Held, report.Wrong = len(next), len(kept), out.Held, len(problems)
+	named := make([]SetFolder, len(docs))
+	for i, d := range docs {
+		named[i] = SetFolder{Folder: d.Origin.File, Stack: d.Ref().String()}
+	}
+	folders := t.came(apart, named, members, now, kept, out)
+	for _, f := range folders {
+		switch f.Standing {
+		case FolderWrong:
+			report.Wrong++
+		case FolderStale:
+			report.Stale++
+		}
+	}
+	report.Stacks, report.Kept, report.Held = len(next), len(kept), out.Held
+	report.Ignored, report.Bare, report.Made, report.Gone = len(apart.ignored), len(apart.bare), out.Created, out.Deleted
 	report.Problem, report.Took = append(report.Problem, problems[:min(len(problems), mostProblems)]...), s.Now().Sub(began).Milliseconds()
 	if out.Held > 0 {
 		report.Message = fmt.Sprintf("%d stacks would go at once, which is more than a quarter; they stay until their folders are back, or are ignored in smaller parts", out.Held)
@@ -181,7 +200,7 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if out.Wrong > len(kept) { // some of the stacks don't know of it yet: who edited it is an author of what comes
 		brought = t.Brought
 	}
-	if err := s.keepReport(ctx, t, head, "", brought, report, &next); err != nil {
+	if err := s.keepReport(ctx, t, looked{head, "", brought, report, &next, &folders}); err != nil {
 		return ignoreTakenOver(err)
 	}
 	for _, why := range kept {
@@ -224,17 +243,35 @@ func (s *Service) stillLooks(ctx context.Context, tx *store.Tx, t Set) error {
 	return nil
 }
 
-// keepReport writes what a look came to; with members, which stacks the set has.
-func (s *Service) keepReport(ctx context.Context, t Set, seen, adopt string, brought int64, report SetReport, members *[]member) error {
-	text, err := json.Marshal(report)
+// looked is what a look came to.
+type looked struct {
+	seen, adopt string
+	brought     int64
+	report      SetReport
+	members     *[]member    // nil: as they were
+	folders     *[]SetFolder // nil: as they were
+}
+
+// keepReport writes what a look came to, and tells of it where that is something else than before.
+func (s *Service) keepReport(ctx context.Context, t Set, l looked) error {
+	text, err := json.Marshal(l.report)
 	if err != nil {
 		return err
 	}
+	members := l.members
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := s.stillLooks(ctx, tx, t); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE stack_sets SET seen = $2, adopt = $3, brought = $4, report = $5 WHERE ref = $1", t.Ref.String(), seen, adopt, brought, string(text))
+		if err := s.noteLook(ctx, tx, t, l); err != nil {
+			return err
+		}
+		if l.folders != nil {
+			if err := keepFolders(ctx, tx, t.Ref, *l.folders); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "UPDATE stack_sets SET seen = $2, adopt = $3, brought = $4, report = $5 WHERE ref = $1", t.Ref.String(), l.seen, l.adopt, l.brought, string(text))
 		if err != nil || members == nil {
 			return fault.Wrap(err, "keep what became of %s", t.Ref)
 		}
@@ -267,36 +304,34 @@ func (s *Service) keepReport(ctx context.Context, t Set, seen, adopt string, bro
 	})
 }
 
-// foldersOf gives the folders of a set at the head of its branch.
-func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []string, err error) {
+// foldersOf gives the folders of a set at the head of its branch, and those that it has no stack for.
+func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []string, apart left, err error) {
 	if t.Deleted {
-		return t.Seen, nil, nil
+		return t.Seen, nil, apart, nil
 	}
 	from := t.Spec.Source
 	if err := s.mayRead(ctx, Stack{Ref: t.Ref, Space: t.Space, Repository: from.Repository}); err != nil {
-		return "", nil, err
+		return "", nil, apart, err
 	}
 	if head, err = s.Repositories.Head(ctx, from.Repository, from.Branch); err != nil {
-		return "", nil, fault.Wrap(err, "find the head of %s", from.Branch)
-	}
-	names := t.Spec.Files
-	if len(names) == 0 {
-		names = codePatterns()
+		return "", nil, apart, fault.Wrap(err, "find the head of %s", from.Branch)
 	}
 	var files []string
 	for _, folder := range t.Spec.Folders {
-		for _, name := range names {
+		for _, name := range t.Spec.FilePatterns() {
 			some, err := s.Repositories.Glob(ctx, from.Repository, head, folder+"/"+name)
 			if err != nil {
-				return "", nil, fault.Wrap(err, "list %s/%s", folder, name)
+				return "", nil, apart, fault.Wrap(err, "list %s/%s", folder, name)
 			}
 			files = append(files, some...)
 		}
 	}
-	if found = t.Spec.folders(files); len(found) > mostFolders {
+	if found, apart.ignored = t.Spec.folders(files); len(found) > mostFolders {
 		err = fault.Errorf(fault.TooLarge, "%d folders fit; a set takes at most %d: narrow spec.folders, or make two sets of it", len(found), mostFolders)
+		return head, found, apart, err
 	}
-	return head, found, err
+	apart.bare, err = s.bareFolders(ctx, t.Spec, head, slices.Concat(found, apart.ignored))
+	return head, found, apart, err
 }
 
 // goneFrom tells whether a stack of a set has no folder at a commit: there is nothing to plan, and the set says what becomes of it.
@@ -318,7 +353,7 @@ func literal(folder string) string {
 }
 
 // stay gives the stacks of a set that are not named any more and are not taken away, and why.
-func (s *Service) stay(ctx context.Context, t Set, members []member, now map[string]string, found []string) (map[ref.Entity]string, error) {
+func (s *Service) stay(ctx context.Context, t Set, members []member, now map[string]string, found, ignored []string) (map[ref.Entity]string, error) {
 	kept := map[ref.Entity]string{}
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
 		for _, m := range members {
@@ -337,11 +372,15 @@ func (s *Service) stay(ctx context.Context, t Set, members []member, now map[str
 				return err
 			}
 			why := "folder " + m.Folder + " is gone"
-			switch _, there := slices.BinarySearch(found, m.Folder); {
+			_, there := slices.BinarySearch(found, m.Folder)
+			_, out := slices.BinarySearch(ignored, m.Folder)
+			switch {
 			case t.Deleted:
 				why = "its stack set is deleted"
 			case there:
 				why = "folder " + m.Folder + " has another name now, or none"
+			case out:
+				why = "folder " + m.Folder + " is left out now"
 			}
 			if t.Spec.Removed != Delete {
 				kept[r] = why + "; it stays, as the set says: destroy it, and delete it"

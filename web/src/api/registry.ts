@@ -99,3 +99,43 @@ export const providerVersions = (namespace: string, name: string) =>
     getNextPageParam: (last) => last.next || undefined,
     refetchInterval: minute,
   });
+
+/** Takes a version of a provider back, or gives it again. */
+export function useProviderVersion(namespace: string, name: string, version: string) {
+  const client = useQueryClient();
+  const params = { path: { namespace, name, version } };
+  return useMutation({
+    mutationFn: ({ verb, reason = '' }: { verb: 'yank' | 'restore'; reason?: string }) =>
+      body(
+        verb === 'yank'
+          ? api.POST('/api/v1/providers/{namespace}/{name}/versions/{version}/yank', { params, body: { reason } })
+          : api.POST('/api/v1/providers/{namespace}/{name}/versions/{version}/restore', { params }),
+      ),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['provider', namespace, name] }),
+  });
+}
+
+export const mirrored = infiniteQueryOptions({
+  queryKey: ['mirrored'],
+  queryFn: ({ pageParam }) =>
+    body(api.GET('/api/v1/mirror/providers', { params: { query: { limit: 50, cursor: pageParam } } })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (last) => last.next || undefined,
+  refetchInterval: minute,
+});
+
+/** Takes a package of a provider out of the mirror. */
+export function useRemoveMirrored() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ provider: of, version, platform }: { provider: string; version: string; platform: string }) => {
+      const [host = '', namespace = '', type = ''] = of.split('/');
+      return body(
+        api.DELETE('/api/v1/mirror/providers/{host}/{namespace}/{type}/{version}/{platform}', {
+          params: { path: { host, namespace, type, version, platform } },
+        }),
+      );
+    },
+    onSuccess: () => client.invalidateQueries({ queryKey: ['mirrored'] }),
+  });
+}

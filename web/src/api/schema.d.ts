@@ -3750,6 +3750,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stack-sets/{namespace}/{name}/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Folders of a stack set, by name, with the stack of each, or why it has none
+         * @description Permission: stack:read.
+         */
+        get: operations["listStackSetFolders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stack-sets/{namespace}/{name}/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a stack set look at its branch now
+         * @description As after a push. It answers with what the look came to, or after a quarter of a minute with what is known then; the look goes on.
+         *
+         *     Permission: stack:read and entity:write.
+         */
+        post: operations["lookAtStackSet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stack-sets/{namespace}/{name}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a stack set would make and take away with another text; nothing is changed
+         * @description Permission: stack:read and entity:write.
+         */
+        post: operations["tryStackSet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stacks": {
         parameters: {
             query?: never;
@@ -4944,6 +5006,8 @@ export interface components {
             subject?: string;
             /** Format: date-time */
             time: string;
+            /** @description Who the subject is, when it is somebody. */
+            who?: components["schemas"]["Actor"];
         };
         DecisionDetail: {
             id: string;
@@ -4962,6 +5026,8 @@ export interface components {
             subject?: string;
             /** Format: date-time */
             time: string;
+            /** @description Who the subject is, when it is somebody. */
+            who?: components["schemas"]["Actor"];
         };
         Deed: {
             /** @description That is committed to. */
@@ -6188,6 +6254,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListStackSetFolder: {
+            items: components["schemas"]["StackSetFolder"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         ListStanding: {
             items: components["schemas"]["Standing"][] | null;
             /** @description Cursor of the next page; absent at the end. */
@@ -6426,6 +6497,8 @@ export interface components {
             /** @description HOST/SPACE/NAME/PROVIDER, as a configuration writes it. */
             address: string;
             branch: string;
+            /** @description What the caller may do with its versions: yank, test; of one module, not in lists. */
+            can?: string[] | null;
             description?: string;
             /** @description Why its repository could not be looked at. */
             error?: string;
@@ -7326,6 +7399,8 @@ export interface components {
         Provider: {
             /** @description HOST/SPACE/TYPE, as a configuration writes it. */
             address: string;
+            /** @description What the caller may do with its versions: yank; of one provider, not in lists. */
+            can?: string[] | null;
             description?: string;
             /** @description By which its versions may be signed. */
             keys: components["schemas"]["ProviderKey"][] | null;
@@ -8194,6 +8269,8 @@ export interface components {
             /** @example stack:default/shop-infra */
             ref: string;
             repository: string;
+            /** @description The stack set that made it; of one stack, not in lists. */
+            set?: components["schemas"]["StackMembership"];
             space: string;
             state?: components["schemas"]["StateVersion"];
             /**
@@ -8254,6 +8331,13 @@ export interface components {
             /** @description Why a run would fail before it plans. */
             wrong?: string;
         };
+        StackMembership: {
+            /** @example stackset:default/mono */
+            set: string;
+            /** @enum {string} */
+            standing: "made" | "stale" | "kept" | "held";
+            why?: string;
+        };
         StackNeighbour: {
             /** @description A run follows each run, also when no output has changed. */
             always?: boolean;
@@ -8270,13 +8354,35 @@ export interface components {
             output: string;
         };
         StackSet: {
+            /**
+             * Format: int64
+             * @description Folders that fit and have no file by which they would be a stack; not told for patterns with **.
+             */
+            bare: number;
             branch: string;
+            /** @description What the caller may do with it: look. */
+            can: string[] | null;
+            /** @description Patterns of names, of which a folder has a file. */
+            files: string[] | null;
+            /** @description Patterns of folders that become stacks. */
             folders: string[] | null;
+            /**
+             * Format: int64
+             * @description Stacks that the newest look took away.
+             */
+            gone: number;
             /**
              * Format: int64
              * @description Stacks that would go, but are more than may go at once.
              */
             held: number;
+            /** @description Patterns of folders that are left out. */
+            ignore?: string[] | null;
+            /**
+             * Format: int64
+             * @description Folders that fit and are left out by a pattern.
+             */
+            ignored: number;
             /**
              * Format: int64
              * @description Stacks whose folder is gone.
@@ -8284,10 +8390,23 @@ export interface components {
             kept: number;
             /** Format: date-time */
             looked?: string;
+            /**
+             * Format: int64
+             * @description Stacks that the newest look made.
+             */
+            made: number;
             /** @description Why nothing could be looked at, or what is held back. */
             message?: string;
             name: string;
             namespace: string;
+            /**
+             * @description The name of each stack, with placeholders.
+             * @example {{path.slug}}
+             */
+            naming: string;
+            owner?: string;
+            /** @description What the first look finds is planned; else it counts as looked at, and is planned by the next push that touches it. */
+            planFirst: boolean;
             /** @description At most 50. */
             problems: string[] | null;
             /** @example stackset:default/mono */
@@ -8305,6 +8424,11 @@ export interface components {
             stacks: number;
             /**
              * Format: int64
+             * @description Stacks that are not as the set says now, since that could not be taken.
+             */
+            stale: number;
+            /**
+             * Format: int64
              * @description How long the newest look took, in milliseconds.
              */
             took: number;
@@ -8313,6 +8437,65 @@ export interface components {
              * @description Folders that could not become a stack.
              */
             wrong: number;
+        };
+        StackSetFolder: {
+            folder: string;
+            stack?: components["schemas"]["Stack"];
+            /**
+             * @description made is a stack; stale is one, but not as the set says now; kept and held are gone, and their stacks stay; wrong, ignored and bare have no stack.
+             * @enum {string}
+             */
+            standing: "made" | "stale" | "kept" | "held" | "wrong" | "ignored" | "bare";
+            /** @description Why it is not made. */
+            why?: string;
+        };
+        StackSetTried: {
+            /** @description At most 500. */
+            changes: components["schemas"]["StackSetTriedFolder"][] | null;
+            /** @description The head of its branch, by which it is told. */
+            commit: string;
+            /**
+             * Format: int64
+             * @description Stacks that it would take away; more than a quarter at once are held back.
+             */
+            gone: number;
+            /**
+             * Format: int64
+             * @description Stacks without a folder that would stay.
+             */
+            kept: number;
+            /**
+             * Format: int64
+             * @description Stacks that it would make.
+             */
+            made: number;
+            /**
+             * Format: int64
+             * @description That it would have.
+             */
+            stacks: number;
+            /**
+             * Format: int64
+             * @description Folders that could not become a stack.
+             */
+            wrong: number;
+        };
+        StackSetTriedFolder: {
+            folder: string;
+            /** @example stack:default/stacks-pay-eu */
+            stack?: string;
+            /** @enum {string} */
+            standing: "made" | "gone" | "kept" | "wrong";
+            why?: string;
+        };
+        StackSetTry: {
+            /** @description As the set has them when left out, and so of naming and removed. */
+            files?: string[] | null;
+            folders: string[] | null;
+            ignore?: string[] | null;
+            naming?: string;
+            /** @enum {string} */
+            removed?: "keep" | "delete";
         };
         Standing: {
             description?: string;
@@ -26210,6 +26393,265 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listStackSetFolders: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+                /** @description Each of its words is in the folder or the stack's reference. */
+                text?: string;
+                /** @description Only these, with commas for several: made, stale, kept, held, wrong, ignored, bare. */
+                standing?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStackSetFolder"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    lookAtStackSet: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackSet"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    tryStackSet: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StackSetTry"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StackSetTried"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -24,6 +24,7 @@ export function touched(entry: Pick<LedgerEntry, 'subject' | 'refs' | 'run'>): T
     const { kind, namespace, name } = ref;
     out.push({ queryKey: ['entities'] }, { queryKey: ['entity', kind, namespace, name] });
     if (kind === 'stack') out.push({ queryKey: ['stacks'] }, { queryKey: ['stack', namespace, name] });
+    if (kind === 'stackset') out.push({ queryKey: ['stacks'] });
     if (kind === 'application')
       out.push({ queryKey: ['applications'] }, { queryKey: ['application', namespace, name] });
     if (kind === 'template') out.push({ queryKey: ['template', namespace, name] });

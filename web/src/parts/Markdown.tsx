@@ -31,6 +31,12 @@ export default function MarkdownText({ text, place, picture }: Props) {
           },
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also for who uses the keyboard alone
           pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
+          table: ({ children }) => (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also for who uses the keyboard alone
+            <div className={classes.table} tabIndex={0}>
+              <table>{children}</table>
+            </div>
+          ),
           input: ({ checked }) => <span>{checked ? '☑ ' : '☐ '}</span>,
           a: ({ href, children }) => {
             const here = place?.(String(href));

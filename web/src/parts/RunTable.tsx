@@ -23,7 +23,16 @@ const columns: Column<Run>[] = [
   { name: 'When', right: true, width: 130, cell: (r) => <Moment at={r.created} /> },
 ];
 
-export function RunTable({ label, runs, short }: { label: string; runs: Run[]; short?: boolean }) {
-  const shown = short ? columns.filter((c) => !['Kind', 'Of', 'Took'].includes(c.name)) : columns;
+interface Props {
+  label: string;
+  runs: Run[];
+  short?: boolean;
+  /** They are all of one thing, which the page names. */
+  ofOne?: boolean;
+}
+
+export function RunTable({ label, runs, short, ofOne }: Props) {
+  const out = [...(short || ofOne ? ['Kind', 'Of'] : []), ...(short ? ['Took'] : [])];
+  const shown = columns.filter((c) => !out.includes(c.name));
   return <Table label={label} columns={shown} rows={runs} id={(r) => r.id} />;
 }

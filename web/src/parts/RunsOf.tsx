@@ -28,7 +28,7 @@ export function RunsOf({
   return (
     <>
       <Stale query={query} />
-      <RunTable label={label} runs={items} />
+      <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} />
       <More query={query} />
     </>
   );

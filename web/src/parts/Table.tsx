@@ -1,5 +1,5 @@
 import { Table as MantineTable } from '@mantine/core';
-import type { ReactNode } from 'react';
+import type { CSSProperties, ReactNode } from 'react';
 import classes from './Table.module.css';
 
 export interface Column<T> {
@@ -18,6 +18,12 @@ interface Props<T> {
   id: (row: T) => string;
 }
 
+/** A width for Table.module.css, which has none on small screens. */
+function widthOf(width?: string | number): CSSProperties | undefined {
+  if (width === undefined) return undefined;
+  return { '--width': typeof width === 'number' ? `${width}px` : width } as CSSProperties;
+}
+
 export function Table<T>({ label, columns, rows, id }: Props<T>) {
   return (
     <MantineTable
@@ -32,7 +38,7 @@ export function Table<T>({ label, columns, rows, id }: Props<T>) {
           {columns.map((c) => (
             <MantineTable.Th
               key={c.name}
-              w={c.width}
+              style={widthOf(c.width)}
               data-wide={c.wide || undefined}
               data-right={c.right || undefined}
               scope="col"

@@ -12,8 +12,9 @@ import type { SearchHit } from '../api/types';
 import { Pieces } from '../parts/Pieces';
 import { ThingIcon } from '../parts/ThingIcon';
 import { byThing, joined, type Recent, thingNames, whatOf, withRecent } from '../words/found';
+import { otherPages } from './otherPages';
 import classes from './Palette.module.css';
-import { otherPages, portalPages } from './pages';
+import { portalPages } from './pages';
 
 const mostPages = 3;
 const [store, spotlight] = createSpotlight();

@@ -1,30 +1,19 @@
 import {
   IconBook2,
-  IconBoxMultiple,
-  IconBraces,
   IconCirclePlus,
   IconDatabaseImport,
-  IconFilePlus,
-  IconGitBranch,
   IconGitPullRequest,
-  IconHistory,
   IconHome,
-  IconKey,
   IconLayersLinked,
   IconNotebook,
-  IconPackage,
   IconPackages,
   IconPlayerPlay,
   IconPlugConnected,
-  IconRadar,
   IconRocket,
-  IconSearch,
   IconServer2,
   IconServerBolt,
   IconShieldCheck,
-  IconTopologyStar3,
   IconTrophy,
-  IconUserQuestion,
   type TablerIcon,
 } from '@tabler/icons-react';
 
@@ -45,6 +34,7 @@ export interface PortalPage {
     | '/infrastructure'
     | '/contexts'
     | '/infrastructure/resources'
+    | '/infrastructure/sets'
     | '/graph'
     | '/search'
     | '/gaps'
@@ -52,6 +42,7 @@ export interface PortalPage {
     | '/radars'
     | '/modules'
     | '/providers'
+    | '/providers/mirror'
     | '/changes'
     | '/ledger'
     | '/policies'
@@ -87,22 +78,19 @@ export const portalPages: PortalPage[] = [
   { to: '/pools', name: 'Pools', about: 'Machines of your own that run steps', icon: IconServerBolt, admin: true },
 ];
 
-/** Pages that the palette knows besides. */
-export const otherPages: PortalPage[] = [
-  { to: '/contexts', name: 'Contexts', about: 'What the runs of many stacks are given', icon: IconBraces },
-  { to: '/search', name: 'Search', about: 'Everything with some words, and filters', icon: IconSearch },
-  {
-    to: '/infrastructure/resources',
-    name: 'Resources',
-    about: 'What is under management, whose it is, and what changed it',
-    icon: IconBoxMultiple,
-  },
-  { to: '/graph', name: 'Graph', about: 'What is related to what, impact and ownership', icon: IconTopologyStar3 },
-  { to: '/radars', name: 'Technology radar', about: 'What the company takes up, tries and leaves', icon: IconRadar },
-  { to: '/providers', name: 'Providers', about: 'Terraform providers and their signed versions', icon: IconPackage },
-  { to: '/gaps', name: 'Gaps', about: 'What has no owner, or one that nobody is', icon: IconUserQuestion },
-  { to: '/changes', name: 'Changes', about: 'What differs in the catalog between two times', icon: IconHistory },
-  { to: '/repositories', name: 'Repositories', about: 'Code that is hosted here', icon: IconGitBranch },
-  { to: '/declare', name: 'Declare documents', about: 'Bring in components, users, policies', icon: IconFilePlus },
-  { to: '/tokens', name: 'Tokens', about: 'What git, the command line and scripts sign in with', icon: IconKey },
-];
+/** Pages that are reached from others, by what they are called; what the palette tells of them is in otherPages.ts. */
+export const otherNames: { [To in PortalPage['to']]?: string } = {
+  '/contexts': 'Contexts',
+  '/search': 'Search',
+  '/infrastructure/resources': 'Resources',
+  '/infrastructure/sets': 'Stack sets',
+  '/graph': 'Graph',
+  '/radars': 'Technology radar',
+  '/providers': 'Providers',
+  '/providers/mirror': 'Provider mirror',
+  '/gaps': 'Gaps',
+  '/changes': 'Changes',
+  '/repositories': 'Repositories',
+  '/declare': 'Declare documents',
+  '/tokens': 'Tokens',
+};

@@ -42,6 +42,7 @@ export function refPath(text: string): string | undefined {
   if (!ref) return /^run_/.test(text) ? `/runs/${text}` : undefined;
   if (ref.kind === 'policy') return `/policies/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'stack') return `/infrastructure/${ref.namespace}/${ref.name}`;
+  if (ref.kind === 'stackset') return `/infrastructure/sets/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'context') return `/contexts/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'application') return `/applications/${ref.namespace}/${ref.name}`;
   if (ref.kind === 'proposal') return `/repositories/${ref.namespace}/${ref.name.replace('#', '/proposals/')}`;

@@ -193,6 +193,16 @@ CREATE TABLE stack_set_members (
 );
 CREATE INDEX stack_set_members_set ON stack_set_members (stack_set, stack);
 
+-- Folders of stack sets that are out of the ordinary: without a stack, or whose stack is not as the set says.
+CREATE TABLE stack_set_folders (
+  stack_set TEXT NOT NULL,
+  folder TEXT NOT NULL,
+  stack TEXT NOT NULL, -- '' for none
+  standing TEXT NOT NULL,
+  why TEXT NOT NULL,
+  PRIMARY KEY (stack_set, folder, stack)
+);
+
 -- Documents of the kind PriceList.
 CREATE TABLE stack_prices (
   ref TEXT PRIMARY KEY,
@@ -219,6 +229,7 @@ CREATE INDEX stack_previews_stack ON stack_previews (stack, merged);
 -- +goose Down
 DROP TABLE stack_previews;
 DROP TABLE stack_prices;
+DROP TABLE stack_set_folders;
 DROP TABLE stack_set_members;
 DROP TABLE stack_sets;
 DROP TABLE stack_resources;

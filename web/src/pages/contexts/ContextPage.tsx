@@ -3,11 +3,13 @@ import { getRouteApi } from '@tanstack/react-router';
 import { context, contextStacks } from '../../api/contexts';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { More } from '../../parts/More';
 import { Empty, Facts, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Stale } from '../../parts/Stale';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Given } from './Given';
 import { Labels } from './Labels';
@@ -20,9 +22,14 @@ export function ContextPage() {
   const query = useQuery(context(namespace, name));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="context"
+        list="/contexts"
+        all="All contexts"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   const found = query.data;
@@ -42,7 +49,12 @@ export function ContextPage() {
           )}
         </>
       }
-      actions={<CopyCommand command={`roadbed context ${namespace}/${name}`} />}
+      actions={
+        <>
+          <CopyCommand command={`roadbed context ${namespace}/${name}`} />
+          <ItsDocument of={found.ref} />
+        </>
+      }
     >
       <Section title="Where it counts">
         <Facts

@@ -7,7 +7,7 @@ export function Labels({ labels }: { labels: string[] }) {
         <Badge
           key={label}
           variant="light"
-          color={label.startsWith('autoattach:') ? 'teal' : 'gray'}
+          color={label.startsWith('autoattach:') ? 'indigo' : 'gray'}
           tt="none"
           maw={260}
           title={label}

@@ -1,19 +1,22 @@
-import { Alert, Button, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { module as moduleQuery, moduleVersion, moduleVersions, useModuleVersion } from '../../api/registry';
 import type { ModuleVersionDetail, TerraformModule } from '../../api/types';
+import { CommitLink } from '../../parts/CommitLink';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Facts, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
-import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { bytes } from '../../words/time';
 import { Declared } from './Declared';
 import { Standing } from './Standing';
 import { Tests } from './Tests';
@@ -33,9 +36,14 @@ export function ModulePage() {
   const detail = useQuery(moduleVersion(namespace, name, shown));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="module"
+        list="/modules"
+        all="All modules"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   if (!m) return <PageSkeleton />;
@@ -54,7 +62,12 @@ export function ModulePage() {
           )}
         </>
       }
-      actions={<CopyCommand command={`roadbed module show ${namespace}/${name}`} />}
+      actions={
+        <>
+          <CopyCommand command={`roadbed module show ${namespace}/${name}`} />
+          <ItsDocument of={m.ref} />
+        </>
+      }
     >
       {m.error && (
         <Alert color="red" title="Its repository can't be read">
@@ -80,6 +93,7 @@ export function ModulePage() {
 function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
   const [yanking, setYanking] = useState(false);
   const act = useModuleVersion(m.namespace, m.name, v.version);
+  const may = (what: string) => (m.can ?? []).includes(what);
   return (
     <>
       {v.yanked && (
@@ -102,12 +116,12 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
         title={`Version ${v.version}`}
         actions={
           <>
-            {v.state === 'failed' && v.digest && (
+            {may('test') && v.state === 'failed' && v.digest && (
               <Button size="xs" variant="default" loading={act.isPending} onClick={() => act.mutate({ verb: 'test' })}>
                 Test again
               </Button>
             )}
-            {v.yanked ? (
+            {may('yank') && v.yanked && (
               <Button
                 size="xs"
                 variant="default"
@@ -116,7 +130,8 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
               >
                 Restore
               </Button>
-            ) : (
+            )}
+            {may('yank') && !v.yanked && (
               <Button size="xs" variant="default" onClick={() => setYanking(true)}>
                 Yank
               </Button>
@@ -124,18 +139,17 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
           </>
         }
       >
-        <Failure error={act.error} />
+        {!yanking && <Failure error={act.error} />}
         {v.offered && <Usage label="How to use it" text={usage(m, v)} />}
         <Facts
           items={[
             ['State', <Standing key="state" state={v.state} yanked={Boolean(v.yanked)} />],
             ['Tag', v.tag],
-            ['Commit', v.commit.slice(0, 8)],
-            ['Repository', <RepositoryLink key="repository" name={m.repository} />],
+            ['Commit', <CommitLink key="commit" repository={m.repository} commit={v.commit} />],
             ['Folder', m.path],
             ['Released', <Moment key="released" at={v.created} />],
             ['By', v.by.name],
-            ['Archive', v.digest ? `${v.files} files, ${Math.ceil(v.size / 1024)} KiB` : ''],
+            ['Archive', v.digest ? `${v.files} ${v.files === 1 ? 'file' : 'files'}, ${bytes(v.size)}` : ''],
             ['Shared with', m.shareWith.join(', ')],
           ]}
         />
@@ -146,7 +160,16 @@ function Version({ m, v }: { m: TerraformModule; v: ModuleVersionDetail }) {
         ))}
       </Section>
       <Tests tests={v.tests} />
-      {yanking && <YankDialog m={m} version={v.version} close={() => setYanking(false)} />}
+      {yanking && (
+        <YankDialog
+          what={`${m.name} ${v.version}`}
+          command={`roadbed module yank ${m.namespace}/${m.name} ${v.version}`}
+          busy={act.isPending}
+          error={act.error}
+          close={() => setYanking(false)}
+          yank={(reason) => act.mutate({ verb: 'yank', reason }, { onSuccess: () => setYanking(false) })}
+        />
+      )}
     </>
   );
 }
@@ -168,14 +191,21 @@ function Versions({ m, shown }: { m: TerraformModule; shown: string }) {
             {
               name: 'Version',
               cell: (v) => (
-                <Link
-                  to="/modules/$namespace/$name"
-                  params={{ namespace: m.namespace, name: m.name }}
-                  search={{ version: v.version }}
+                <Anchor
+                  size="sm"
+                  fw={v.version === shown ? 600 : undefined}
                   aria-current={v.version === shown ? 'true' : undefined}
+                  renderRoot={(props) => (
+                    <Link
+                      to="/modules/$namespace/$name"
+                      params={{ namespace: m.namespace, name: m.name }}
+                      search={{ version: v.version }}
+                      {...props}
+                    />
+                  )}
                 >
                   {v.version}
-                </Link>
+                </Anchor>
               ),
             },
             {

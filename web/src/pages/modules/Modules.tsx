@@ -1,4 +1,4 @@
-import { Button, TextInput } from '@mantine/core';
+import { Anchor, Button, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
@@ -76,9 +76,18 @@ export function Modules() {
               {
                 name: 'Module',
                 cell: (m) => (
-                  <Link to="/modules/$namespace/$name" params={{ namespace: m.namespace, name: m.name }}>
+                  <Anchor
+                    size="sm"
+                    renderRoot={(props) => (
+                      <Link
+                        to="/modules/$namespace/$name"
+                        params={{ namespace: m.namespace, name: m.name }}
+                        {...props}
+                      />
+                    )}
+                  >
                     {m.title || m.name}
-                  </Link>
+                  </Anchor>
                 ),
               },
               { name: 'Address', wide: true, cell: (m) => m.address },

@@ -1,19 +1,23 @@
-import { Code } from '@mantine/core';
+import { Button, Code } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { provider as providerQuery, providerVersions } from '../../api/registry';
-import type { ProviderVersion } from '../../api/types';
+import { useState } from 'react';
+import { provider as providerQuery, providerVersions, useProviderVersion } from '../../api/registry';
+import type { ProviderVersion, TerraformProvider } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { Usage } from './Usage';
 import { providerUsage } from './usage';
+import { YankDialog } from './YankDialog';
 
 const route = getRouteApi('/shell/providers/$namespace/$name');
 
@@ -25,13 +29,19 @@ export function ProviderPage() {
   const items = versions.data?.pages.flatMap((p) => p.items) ?? [];
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="provider"
+        list="/providers"
+        all="All providers"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   const p = query.data;
   if (!p) return <PageSkeleton />;
+  const may = (p.can ?? []).includes('yank');
   const latest = items.find((v) => v.offered);
   return (
     <Page
@@ -47,7 +57,12 @@ export function ProviderPage() {
           )}
         </>
       }
-      actions={<CopyCommand command={`roadbed provider show ${namespace}/${name}`} />}
+      actions={
+        <>
+          <CopyCommand command={`roadbed provider show ${namespace}/${name}`} />
+          <ItsDocument of={p.ref} />
+        </>
+      }
     >
       {latest && (
         <Section>
@@ -74,7 +89,10 @@ export function ProviderPage() {
               { name: 'Platforms', wide: true, cell: (v) => v.platforms.map((x) => `${x.os}/${x.arch}`).join(', ') },
               { name: 'Protocols', wide: true, width: 120, cell: (v) => v.protocols.join(', ') },
               { name: 'Note', wide: true, cell: (v) => v.yanked?.reason },
-              { name: 'Published', right: true, width: 130, cell: (v) => <Moment at={v.created} /> },
+              { name: 'Published', wide: true, right: true, width: 130, cell: (v) => <Moment at={v.created} /> },
+              ...(may
+                ? [{ name: 'Do', right: true, width: 110, cell: (v: ProviderVersion) => <Yank p={p} v={v} /> }]
+                : []),
             ]}
           />
         )}
@@ -93,6 +111,42 @@ export function ProviderPage() {
         />
       </Section>
     </Page>
+  );
+}
+
+/** Takes a version back, or gives it again. */
+function Yank({ p, v }: { p: TerraformProvider; v: ProviderVersion }) {
+  const [asking, setAsking] = useState(false);
+  const act = useProviderVersion(p.namespace, p.name, v.version);
+  if (v.yanked) {
+    return (
+      <Button
+        size="compact-sm"
+        variant="default"
+        loading={act.isPending}
+        aria-label={`Restore ${v.version}`}
+        onClick={() => act.mutate({ verb: 'restore' })}
+      >
+        Restore
+      </Button>
+    );
+  }
+  return (
+    <>
+      <Button size="compact-sm" variant="default" aria-label={`Yank ${v.version}`} onClick={() => setAsking(true)}>
+        Yank
+      </Button>
+      {asking && (
+        <YankDialog
+          what={`${p.name} ${v.version}`}
+          command={`roadbed provider yank ${p.namespace}/${p.name} ${v.version}`}
+          busy={act.isPending}
+          error={act.error}
+          close={() => setAsking(false)}
+          yank={(reason) => act.mutate({ verb: 'yank', reason }, { onSuccess: () => setAsking(false) })}
+        />
+      )}
+    </>
   );
 }
 

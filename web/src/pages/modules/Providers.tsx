@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Anchor, Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { providers } from '../../api/registry';
@@ -21,6 +21,9 @@ export function Providers() {
       actions={
         <>
           <CopyCommand command="roadbed provider list" />
+          <Button variant="default" component={Link} to="/providers/mirror">
+            Mirror
+          </Button>
           <Button variant="default" component={Link} to="/modules">
             Modules
           </Button>
@@ -52,9 +55,18 @@ export function Providers() {
               {
                 name: 'Provider',
                 cell: (p) => (
-                  <Link to="/providers/$namespace/$name" params={{ namespace: p.namespace, name: p.name }}>
+                  <Anchor
+                    size="sm"
+                    renderRoot={(props) => (
+                      <Link
+                        to="/providers/$namespace/$name"
+                        params={{ namespace: p.namespace, name: p.name }}
+                        {...props}
+                      />
+                    )}
+                  >
                     {p.title || p.name}
-                  </Link>
+                  </Anchor>
                 ),
               },
               { name: 'Address', cell: (p) => p.address },

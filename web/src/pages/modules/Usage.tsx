@@ -7,7 +7,7 @@ import { useCopy } from '../../parts/useCopy';
 export function Usage({ label, text }: { label: string; text: string }) {
   const { copied, refused, copy } = useCopy();
   return (
-    <div>
+    <div style={{ marginBottom: 16 }}>
       <Group justify="space-between" mb={4}>
         <Text size="sm" fw={600}>
           {label}

@@ -1,20 +1,27 @@
 import { Button, Stack as Column, Group, Modal, Text, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
-import { useModuleVersion } from '../../api/registry';
-import type { TerraformModule } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 
-/** Takes a version of a module back. */
-export function YankDialog({ m, version, close }: { m: TerraformModule; version: string; close: () => void }) {
+interface Props {
+  /** What is taken back: "network 1.0.0". */
+  what: string;
+  command: string;
+  busy: boolean;
+  error: unknown;
+  yank: (reason: string) => void;
+  close: () => void;
+}
+
+/** Takes a version of a module or a provider back. */
+export function YankDialog({ what, command, busy, error, yank, close }: Props) {
   const [reason, setReason] = useState('');
-  const act = useModuleVersion(m.namespace, m.name, version);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    act.mutate({ verb: 'yank', reason }, { onSuccess: close });
+    yank(reason);
   };
   return (
-    <Modal opened onClose={close} title={`Yank ${m.name} ${version}`} centered>
+    <Modal opened onClose={close} title={`Yank ${what}`} centered>
       <form onSubmit={submit}>
         <Column>
           <Text size="sm">
@@ -30,13 +37,13 @@ export function YankDialog({ m, version, close }: { m: TerraformModule; version:
             data-autofocus
             onChange={(e) => setReason(e.currentTarget.value)}
           />
-          <Failure error={act.error} />
+          <Failure error={error} />
           <Group justify="flex-end" gap="xs">
-            <CopyCommand command={`roadbed module yank ${m.namespace}/${m.name} ${version} --reason WHY`} />
+            <CopyCommand command={`${command} --reason WHY`} />
             <Button variant="default" onClick={close}>
               Keep it
             </Button>
-            <Button type="submit" color="red" loading={act.isPending} disabled={reason.trim() === ''}>
+            <Button type="submit" color="red" loading={busy} disabled={reason.trim() === ''}>
               Yank
             </Button>
           </Group>

@@ -4,11 +4,11 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { decision } from '../../api/policies';
 import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
-import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Empty, Facts, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
+import { Unread } from '../../parts/Unread';
 import { parseRef } from '../../words/ref';
 import { gravest } from '../run/Review';
 
@@ -21,9 +21,14 @@ export function DecisionPage() {
   const d = query.data;
   if (query.isLoadingError) {
     return (
-      <Page title="Decision">
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name="Decision"
+        what="decision"
+        list="/policies"
+        all="All policies"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   if (!d) {
@@ -57,7 +62,7 @@ export function DecisionPage() {
         <Facts
           items={[
             ['Space', d.space],
-            ['Of', d.subject && <RefLink to={d.subject} kind />],
+            ['Of', d.who?.name || (d.subject && <RefLink to={d.subject} kind />)],
             ['Run', d.run && <RefLink to={d.run} />],
           ]}
         />

@@ -42,7 +42,12 @@ export function DecisionTable({ label, items }: { label: string; items: Decision
         { name: 'Outcome', width: 130, cell: (d) => <State state={gravest(d.outcome)} bare of="verdict" /> },
         { name: 'Said', cell: (d) => <DecisionLink id={d.id} text={inOneLine(d.outcome)} /> },
         { name: 'Point', width: 120, wide: true, cell: (d) => d.point },
-        { name: 'About', width: 170, wide: true, cell: (d) => (d.subject ? <RefLink to={d.subject} /> : null) },
+        {
+          name: 'About',
+          width: 170,
+          wide: true,
+          cell: (d) => d.who?.name || (d.subject ? <RefLink to={d.subject} /> : null),
+        },
         { name: 'When', right: true, width: 130, cell: (d) => <Moment at={d.time} /> },
       ]}
     />

@@ -1,11 +1,11 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { policy, policyPoints } from '../../api/policies';
 import { Block } from '../../parts/Block';
 import { CopyCommand } from '../../parts/CopyCommand';
-import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Facts, Page, Rows, Section } from '../../parts/Page';
+import { Unread } from '../../parts/Unread';
 import { Decisions } from './Decisions';
 import { Workbench } from './Workbench';
 import { attachedTo } from './words';
@@ -19,6 +19,18 @@ export function PolicyPage() {
   const query = useQuery(policy(namespace, name));
   const points = useQuery(policyPoints);
   const p = query.data;
+  if (query.isLoadingError) {
+    return (
+      <Unread
+        name={name}
+        what="policy"
+        list="/policies"
+        all="All policies"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
+    );
+  }
   const known = points.data?.items.find((point) => point.name === p?.point);
   return (
     <Page
@@ -28,18 +40,10 @@ export function PolicyPage() {
       actions={
         <>
           <CopyCommand command={`roadbed policy show ${namespace}/${name}`} />
-          <Button
-            variant="default"
-            renderRoot={(props) => (
-              <Link to="/catalog/$kind/$namespace/$name" params={{ kind: 'policy', namespace, name }} {...props} />
-            )}
-          >
-            Its document
-          </Button>
+          <ItsDocument of={`policy:${namespace}/${name}`} />
         </>
       }
     >
-      {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
       {query.isPending && <Rows />}
       {p && (
         <>

@@ -22,7 +22,7 @@ export function Workbench({ policy, decision }: { policy: PolicyDetail; decision
   const options = items.map((d) => ({
     value: d.id,
     label:
-      `${new Date(d.time).toLocaleString('en-GB')}, ${d.subject ? shortRef(d.subject) : d.space}: ${inOneLine(d.outcome)}`.slice(
+      `${new Date(d.time).toLocaleString('en-GB')}, ${d.who?.name || (d.subject ? shortRef(d.subject) : d.space)}: ${inOneLine(d.outcome)}`.slice(
         0,
         140,
       ),
@@ -41,6 +41,7 @@ export function Workbench({ policy, decision }: { policy: PolicyDetail; decision
             <Editor
               text={policy.rego}
               path={`${policy.ref}.rego`}
+              calm
               ending={'\n'}
               changed={(text) => {
                 setRego(text);

@@ -7,11 +7,13 @@ import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
+import { ItsDocument } from '../../parts/ItsDocument';
 import { Moment } from '../../parts/Moment';
 import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { State } from '../../parts/State';
 import { Table } from '../../parts/Table';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { PoolTokens } from './PoolTokens';
 import { agentState, command, stateOf } from './say';
@@ -24,9 +26,14 @@ export function PoolPage() {
   const query = useQuery(poolQuery(namespace, name));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="worker pool"
+        list="/pools"
+        all="All pools"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   const p = query.data;
@@ -50,6 +57,7 @@ export function PoolPage() {
       actions={
         <>
           <CopyCommand command={`roadbed pool show ${p.namespace}/${p.name}`} />
+          <ItsDocument of={p.ref} />
           {admin && <Drain pool={p} />}
         </>
       }
@@ -64,20 +72,6 @@ export function PoolPage() {
         <CopyText label="The command" text={command(window.location.origin)} />
       </Section>
       {admin && <PoolTokens pool={p} />}
-      <Text size="sm">
-        <Anchor
-          size="sm"
-          renderRoot={(props) => (
-            <Link
-              to="/catalog/$kind/$namespace/$name"
-              params={{ kind: 'workerpool', namespace: p.namespace, name: p.name }}
-              {...props}
-            />
-          )}
-        >
-          The document, its relations and its history
-        </Anchor>
-      </Text>
     </Page>
   );
 }
@@ -183,7 +177,7 @@ function Runs({ agent }: { agent: Agent }) {
             {s.title}
           </Anchor>{' '}
           <Text span size="sm" c="dimmed">
-            since <Moment at={s.started} />
+            begun <Moment at={s.started} />
           </Text>
         </div>
       ))}

@@ -1,12 +1,12 @@
-import { Alert, Stack } from '@mantine/core';
+import { Alert, Anchor, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { useComment } from '../../api/proposing';
 import { type ProposalPath, proposalComments } from '../../api/queries';
 import type { ProposalDetail, ProposalReview } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Rows, Section } from '../../parts/Page';
-import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 import { shortCommit } from '../../words/ref';
 import { MergeBox } from './MergeBox';
@@ -116,7 +116,7 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
                   <State state={c.state} said="" bare />
                   <span>
                     {c.name} {c.description && <span style={{ color: 'var(--quiet)' }}>{c.description}</span>}{' '}
-                    {c.run && <RefLink to={c.run} />}
+                    {c.run && <CheckRun id={c.run} name={c.name} />}
                     {c.url && (
                       <a href={c.url} rel="noreferrer">
                         details
@@ -147,5 +147,19 @@ export function Conversation({ path, proposal }: { path: ProposalPath; proposal:
         )}
       </Stack>
     </div>
+  );
+}
+
+/** Leads to the run that a check is of. */
+function CheckRun({ id, name }: { id: string; name: string }) {
+  return (
+    <Anchor
+      size="sm"
+      aria-label={`Run of ${name}`}
+      title={id}
+      renderRoot={(props) => <Link to="/runs/$id" params={{ id }} {...props} />}
+    >
+      run
+    </Anchor>
   );
 }

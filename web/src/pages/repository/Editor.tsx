@@ -8,12 +8,15 @@ interface Props {
   path: string;
   ending: '\n' | '\r\n';
   changed: (text: string) => void;
+  /** Leaves the keyboard where it is: the page is about more than the text. */
+  calm?: boolean;
 }
 
 /** An editor of one file. */
-export default function Editor({ text, path, ending, changed }: Props) {
+export default function Editor({ text, path, ending, changed, calm }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const begun = useRef({ text, path, ending });
+  const quiet = useRef(calm);
   const told = useRef(changed);
   told.current = changed;
   useEffect(() => {
@@ -24,7 +27,7 @@ export default function Editor({ text, path, ending, changed }: Props) {
       label: `Text of ${begun.current.path || 'the file'}`,
       changed: (now) => told.current(now),
     });
-    view.focus();
+    if (!quiet.current) view.focus();
     return () => view.destroy();
   }, []);
   return (

@@ -1,6 +1,7 @@
 import { Alert, Text } from '@mantine/core';
 import type { PlanCost } from '../../api/types';
 import { Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
 import { Table } from '../../parts/Table';
 import { money } from './plan';
 
@@ -17,7 +18,13 @@ export function Cost({ cost }: { cost?: PlanCost }) {
       flush
       actions={
         <Text size="sm" c="dimmed">
-          {cost.source === 'infracost' ? 'by infracost' : `by ${(cost.lists ?? []).join(', ')}`}
+          by {cost.source === 'infracost' && 'infracost'}
+          {(cost.lists ?? []).map((list, i) => (
+            <span key={list}>
+              {i > 0 && ', '}
+              <RefLink to={list} />
+            </span>
+          ))}
         </Text>
       }
     >
@@ -43,7 +50,7 @@ export function Cost({ cost }: { cost?: PlanCost }) {
             {
               name: 'Parts',
               wide: true,
-              cell: (r) => (r.parts ?? []).map((p) => `${p.quantity} ${p.unit || p.name}`).join(', '),
+              cell: (r) => (r.parts ?? []).map((p) => `${p.quantity} × ${p.unit || p.name}`).join(', '),
             },
             { name: 'Before', wide: true, right: true, width: 130, cell: (r) => money(r.before, cost.currency) },
             { name: 'After', wide: true, right: true, width: 130, cell: (r) => money(r.after, cost.currency) },

@@ -2,6 +2,7 @@ import { Code } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type { RunDetail } from '../../api/types';
 import { Block } from '../../parts/Block';
+import { CommitLink } from '../../parts/CommitLink';
 import { Moment } from '../../parts/Moment';
 import { Facts, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
@@ -22,8 +23,13 @@ export function Details({ run }: { run: RunDetail }) {
             ['Subject', run.subject && <RefLink to={run.subject} kind />],
             ['Started by', run.actor.name],
             ['Created', <Moment key="created" at={run.created} />],
-            ['Commit', run.source?.commit && `${run.source.repository}@${run.source.commit}`],
-            ['Branch', run.source?.ref],
+            [
+              'Commit',
+              run.source?.commit && (
+                <CommitLink key="commit" repository={run.source.repository ?? ''} commit={run.source.commit} />
+              ),
+            ],
+            ['Branch', run.source?.ref?.replace(/^refs\/heads\//, '')],
             ['Engine', engineOf(run.steps)],
           ]}
         />

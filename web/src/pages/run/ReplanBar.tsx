@@ -19,7 +19,13 @@ export function ReplanBar({ run, changes, chosen, clear }: Props) {
   const there = changes.every((c) => !chosen.has(c.address) || (c.before !== undefined && c.before !== null));
   const ask = (what: 'targets' | 'replace') => replan.mutate({ [what]: addresses }, { onSuccess: clear });
   return (
-    <Paper withBorder p="sm" style={{ position: 'sticky', bottom: 12 }} component="section" aria-label="Plan anew">
+    <Paper
+      withBorder
+      p="sm"
+      style={addresses.length > 0 ? { position: 'sticky', bottom: 12 } : undefined}
+      component="section"
+      aria-label="Plan anew"
+    >
       <Failure error={replan.error} title="It can't be planned anew" />
       <Group justify="space-between" gap="sm">
         <Text size="sm" c={addresses.length === 0 ? 'dimmed' : undefined} role="status">

@@ -1,7 +1,9 @@
-import { Group, List, Stack, Text } from '@mantine/core';
+import { Anchor, Group, List, Stack, Text } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import type { Decision, RunDetail } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { Section } from '../../parts/Page';
+import { RefLink } from '../../parts/RefLink';
 import { State } from '../../parts/State';
 
 /** What policies and people said of a run. */
@@ -50,9 +52,20 @@ function Verdict({ decision }: { decision: Decision }) {
       <Group gap="xs">
         <State state={verdict} of="verdict" />
         <Text size="sm">
-          {decision.point}{' '}
-          {decision.policies.length > 0 ? `by ${decision.policies.join(', ')}` : 'had no policy to ask'},{' '}
-          <Moment at={decision.time} />
+          <Anchor
+            size="sm"
+            renderRoot={(props) => <Link to="/decisions/$id" params={{ id: decision.id }} {...props} />}
+          >
+            {decision.point}
+          </Anchor>{' '}
+          {decision.policies.length > 0 ? 'by ' : 'had no policy to ask'}
+          {decision.policies.map((policy, i) => (
+            <span key={policy}>
+              {i > 0 && ', '}
+              <RefLink to={policy} />
+            </span>
+          ))}
+          , <Moment at={decision.time} />
         </Text>
       </Group>
       {said.length > 0 && (

@@ -5,12 +5,12 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { useFollowed } from '../../api/live';
 import { run as runQuery } from '../../api/queries';
 import type { RunDetail } from '../../api/types';
-import { Failure } from '../../parts/Failure';
 import { Moment, Took } from '../../parts/Moment';
 import { Page } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { shortCommit } from '../../words/ref';
 import { proposalOf } from '../proposal/planned';
@@ -37,9 +37,7 @@ export function RunPage() {
 
   if (query.isLoadingError) {
     return (
-      <Page title="Run">
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread name="Run" what="run" list="/runs" all="All runs" error={query.error} retry={() => query.refetch()} />
     );
   }
   const run = query.data;

@@ -10,7 +10,7 @@ import { holderOf } from './lock';
 export function Lock({ stack, lock }: { stack: Stack; lock: string }) {
   const [asking, setAsking] = useState(false);
   const unlock = useUnlock(stack.namespace, stack.name);
-  const { who, since, reason } = holderOf(lock);
+  const { who, since, reason, byHand } = holderOf(lock);
   return (
     <Alert color="gray" variant="light" title="Its state is locked">
       <Group justify="space-between" gap="xs">
@@ -21,7 +21,10 @@ export function Lock({ stack, lock }: { stack: Stack; lock: string }) {
               , <Moment at={since} />
             </>
           )}
-          . {reason && <>“{reason}” </>}A run that comes to plan waits a minute for it.
+          . {reason && <>“{reason}” </>}
+          {byHand
+            ? 'Runs of the stack wait in its queue until it is freed.'
+            : 'A run that comes to plan waits a minute for it.'}
         </Text>
         {stack.can.includes('unlock') && (
           <Button size="compact-sm" variant="default" onClick={() => setAsking(true)}>

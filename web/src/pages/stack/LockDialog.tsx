@@ -18,8 +18,7 @@ export function LockDialog({ stack, close }: { stack: Stack; close: () => void }
       <form onSubmit={submit}>
         <Column>
           <Text size="sm">
-            Nobody writes it until you free it: engines are refused, and a run that comes to plan waits a minute for it
-            and fails then.
+            Nobody writes it until it is freed: engines are refused, and runs of the stack wait in its queue.
           </Text>
           <TextInput
             label="Why"

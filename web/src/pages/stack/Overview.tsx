@@ -1,6 +1,6 @@
-import type { Stack } from '../../api/types';
+import type { Stack, StateVersion } from '../../api/types';
 import { Moment } from '../../parts/Moment';
-import { Empty, Facts, Section } from '../../parts/Page';
+import { Facts, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { Neighbours } from './Neighbours';
@@ -17,33 +17,42 @@ function Drift({ stack: { drift } }: { stack: Stack }) {
   );
 }
 
+/** Who has written a version of a state, and in which run. */
+export function Writer({ state }: { state: StateVersion }) {
+  return (
+    <>
+      {state.actor.name}
+      {state.run && (
+        <>
+          , in <RefLink to={state.run} />
+        </>
+      )}
+    </>
+  );
+}
+
 /** What a stack is, gives, and did last. */
 export function Overview({ stack }: { stack: Stack }) {
+  const { state } = stack;
   return (
     <>
       <Section title="State">
-        {stack.state ? (
-          <Facts
-            items={[
-              ['Serial', stack.state.serial],
-              ['Resources', stack.state.resources],
-              ['Written by', stack.state.run ? <RefLink key="run" to={stack.state.run} /> : stack.state.actor.name],
-              ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
-              ['Drift', <Drift key="drift" stack={stack} />],
-              ['Next by schedule', stack.next ? <Moment key="next" at={stack.next} /> : 'nothing'],
-              ['Space', stack.space],
-              [
-                'Runs on',
-                stack.workerPool ? <RefLink key="pool" to={`workerpool:${stack.workerPool}`} /> : 'the server',
-              ],
-            ]}
-          />
-        ) : (
-          <Empty title="No state yet">The first run that is applied writes it.</Empty>
-        )}
+        <Facts
+          items={[
+            ['State', !state && 'none yet; the first run that is applied writes it'],
+            ['Serial', state?.serial],
+            ['Resources', state?.resources],
+            ['Written by', state && <Writer key="by" state={state} />],
+            ['Applies by itself', stack.autodeploy ? 'yes' : 'no, it waits for a review'],
+            ['Drift', <Drift key="drift" stack={stack} />],
+            ['Next by schedule', stack.next ? <Moment key="next" at={stack.next} /> : 'nothing'],
+            ['Space', stack.space],
+            ['Runs on', stack.workerPool ? <RefLink key="pool" to={`workerpool:${stack.workerPool}`} /> : 'the server'],
+          ]}
+        />
       </Section>
       <Queue stack={stack} />
-      {stack.state && <Outputs outputs={stack.state.outputs} />}
+      {state && <Outputs outputs={state.outputs} />}
       <Neighbours stack={stack} />
       <Section title="Runs" flush>
         <RunsOf

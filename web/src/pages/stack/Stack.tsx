@@ -1,12 +1,14 @@
 import { Alert, Stack as Column, Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { stack as stackQuery } from '../../api/queries';
-import { Failure } from '../../parts/Failure';
-import { Page } from '../../parts/Page';
+import { ItsDocument } from '../../parts/ItsDocument';
+import { Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { State } from '../../parts/State';
+import { Unread } from '../../parts/Unread';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import { vendorName } from '../../words/vendor';
 import { EnvironmentTab } from './EnvironmentTab';
@@ -15,6 +17,7 @@ import { Overview } from './Overview';
 import { StackActions } from './StackActions';
 import { StateTab } from './StateTab';
 
+const Changes = lazy(() => import('../ledger/Changes'));
 const route = getRouteApi('/shell/infrastructure/$namespace/$name');
 
 export function StackPage() {
@@ -24,9 +27,14 @@ export function StackPage() {
   const query = useQuery(stackQuery(namespace, name));
   if (query.isLoadingError) {
     return (
-      <Page title={name}>
-        <Failure error={query.error} retry={() => query.refetch()} />
-      </Page>
+      <Unread
+        name={name}
+        what="stack"
+        list="/infrastructure"
+        all="All stacks"
+        error={query.error}
+        retry={() => query.refetch()}
+      />
     );
   }
   const stack = query.data;
@@ -45,6 +53,11 @@ export function StackPage() {
               owned by <RefLink to={stack.owner} />
             </span>
           )}
+          {stack.set && (
+            <span>
+              of the set <RefLink to={stack.set.set} />
+            </span>
+          )}
           {stack.repository ? (
             <span>
               <RepositoryLink name={stack.repository} />, {stack.path} on {stack.branch}
@@ -61,6 +74,11 @@ export function StackPage() {
           {stack.message}
         </Alert>
       )}
+      {stack.set?.why && (
+        <Alert color="yellow" variant="light">
+          The set <RefLink to={stack.set.set} /> says: {stack.set.why}.
+        </Alert>
+      )}
       {stack.lock && <Lock stack={stack} lock={stack.lock} />}
       <Tabs
         value={tab}
@@ -73,6 +91,7 @@ export function StackPage() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="state">State</Tabs.Tab>
           <Tabs.Tab value="environment">Environment</Tabs.Tab>
+          <Tabs.Tab value="history">History</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
           <Column gap="lg">
@@ -88,6 +107,13 @@ export function StackPage() {
           <Column gap="lg">
             <EnvironmentTab namespace={namespace} name={name} />
           </Column>
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <Section title="History" flush actions={<ItsDocument of={stack.ref} small />}>
+            <Suspense fallback={<Rows />}>
+              <Changes filter={{ ref: stack.ref }} />
+            </Suspense>
+          </Section>
         </Tabs.Panel>
       </Tabs>
     </Page>

@@ -4,8 +4,8 @@ import { useState } from 'react';
 import type { Stack } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Empty, Facts, Section } from '../../parts/Page';
-import { RefLink } from '../../parts/RefLink';
 import { LockDialog } from './LockDialog';
+import { Writer } from './Overview';
 import { StateDiff } from './StateDiff';
 import { States } from './States';
 
@@ -44,7 +44,7 @@ export function StateTab({ stack }: { stack: Stack }) {
                   {state.resources}
                 </Anchor>,
               ],
-              ['Written by', state.run ? <RefLink key="run" to={state.run} /> : state.actor.name],
+              ['Written by', <Writer key="by" state={state} />],
               ['Lineage', state.lineage],
             ]}
           />

@@ -35,17 +35,17 @@ export function States({ stack }: { stack: Stack }) {
           id={(s) => s.id}
           columns={[
             { name: 'Serial', width: 90, cell: (s) => s.serial },
-            { name: 'Resources', right: true, width: 110, cell: (s) => s.resources },
+            { name: 'Resources', wide: true, right: true, width: 110, cell: (s) => s.resources },
             { name: 'Size', wide: true, right: true, width: 110, cell: (s) => bytes(s.size) },
             { name: 'By', wide: true, cell: (s) => s.actor.name },
-            { name: 'Run', cell: (s) => (s.run ? <RefLink to={s.run} /> : '') },
+            { name: 'Run', wide: true, cell: (s) => (s.run ? <RefLink to={s.run} /> : '') },
             { name: 'When', right: true, width: 130, cell: (s) => <Moment at={s.created} /> },
             {
               name: 'Do',
               right: true,
               width: 210,
               cell: (s) => (
-                <Group gap={6} justify="flex-end" wrap="nowrap">
+                <Group gap={6} justify="flex-end">
                   <Button
                     size="compact-xs"
                     variant="default"

@@ -1,5 +1,5 @@
 /** Who holds the lock of a state, by what the engine wrote down: "alice@laptop, to apply". */
-export function holderOf(lock: string): { who: string; since?: string; reason?: string } {
+export function holderOf(lock: string): { who: string; since?: string; reason?: string; byHand?: boolean } {
   try {
     const info = JSON.parse(lock) as { Who?: unknown; Operation?: unknown; Created?: unknown; Info?: unknown };
     const operation = String(info.Operation ?? '')
@@ -13,6 +13,7 @@ export function holderOf(lock: string): { who: string; since?: string; reason?: 
       .join(', ');
     return {
       who,
+      byHand: operation === 'by hand',
       since: typeof info.Created === 'string' ? info.Created : undefined,
       reason: typeof info.Info === 'string' && info.Info ? info.Info : undefined,
     };

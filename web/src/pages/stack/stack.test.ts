@@ -23,6 +23,7 @@ describe('who holds the lock of a state', () => {
       holderOf('{"Who":"alice@laptop","Operation":"OperationTypeApply","Created":"2026-01-02T03:04:05Z"}'),
     ).toEqual({
       who: 'alice@laptop, for apply',
+      byHand: false,
       since: '2026-01-02T03:04:05Z',
       reason: undefined,
     });
@@ -30,6 +31,7 @@ describe('who holds the lock of a state', () => {
   it('is told by what a person wrote', () => {
     expect(holderOf('{"Who":"Otto","Operation":"by hand","Info":"I look at it"}')).toMatchObject({
       who: 'Otto, by hand',
+      byHand: true,
       reason: 'I look at it',
     });
   });

@@ -47,10 +47,19 @@ const columns: Column<Stack>[] = [
   {
     name: 'State',
     width: 170,
-    cell: (s) => (s.lastRun ? <State state={s.lastRun.state} /> : 'never ran'),
+    cell: (s) => (
+      <>
+        {s.lastRun ? <State state={s.lastRun.state} /> : 'never ran'}
+        {s.drift?.found && (
+          <div data-narrow>
+            <Drift drift={s.drift} />
+          </div>
+        )}
+      </>
+    ),
   },
-  { name: 'Drift', width: 140, cell: (s) => <Drift drift={s.drift} /> },
-  { name: 'Queued', right: true, width: 90, cell: (s) => s.queued || '' },
+  { name: 'Drift', wide: true, width: 140, cell: (s) => <Drift drift={s.drift} /> },
+  { name: 'Queued', wide: true, right: true, width: 90, cell: (s) => s.queued || '' },
   { name: 'Resources', wide: true, right: true, width: 110, cell: (s) => s.state?.resources ?? '' },
   { name: 'Component', wide: true, cell: (s) => (s.component ? <RefLink to={s.component} /> : '') },
   {
@@ -80,6 +89,9 @@ export function Stacks() {
           <CopyCommand command={command(search)} />
           <Button variant="default" component={Link} to="/contexts">
             Contexts
+          </Button>
+          <Button component={Link} to="/infrastructure/sets" variant="default">
+            Stack sets
           </Button>
           <Button component={Link} to="/infrastructure/resources" variant="default">
             Resources
