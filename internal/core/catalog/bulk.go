@@ -25,7 +25,7 @@ const (
 	mostChunk    = 2000
 	chunkTime    = 10 * time.Millisecond
 	aloneTime    = 75 * time.Millisecond // where no other writer waits for a chunk
-	mostOwnEntry = 50                     // changes of a refresh that have an entry each; more share one for each chunk
+	mostOwnEntry = 50                    // changes of a refresh that have an entry each; more share one for each chunk
 )
 
 // flush gives the service what is to be taken in chunks, as far as these are full; with all, the rest too.
