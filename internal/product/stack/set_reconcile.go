@@ -103,9 +103,9 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 		docs, skipped = nil, nil
 	}
 	apart.wrong = skipped
-	problems := make([]string, len(skipped))
-	for i, one := range skipped {
-		problems[i] = one.Why
+	problems := make([]string, 0, len(skipped))
+	for _, one := range skipped {
+		problems = append(problems, one.Why)
 	}
 	adopt := ""
 	if !t.Deleted && !t.Spec.PlanFirst && (t.Adopt != "" || len(members) == 0 && t.Seen == "") { // a first look that was cut off is one still
