@@ -24,7 +24,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
-	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	workerremote "github.com/roadbed-dev/roadbed/internal/machinery/worker/remote"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -89,8 +88,8 @@ type agent struct {
 	hub      *workerremote.Hub
 	mirror   *packages.Store // what steps were given of the server's mirror
 	door     *workerremote.Providers
-	shares   bool                              // steps are shown what is unpacked of it
-	given    atomic.Pointer[toolchain.Program] // the server's own engine, where there is none here
+	shares   bool                        // steps are shown what is unpacked of it
+	given    atomic.Pointer[givenEngine] // the server's own engine, where there is none here
 }
 
 func (a *agent) prepare(ctx context.Context, version string) error {

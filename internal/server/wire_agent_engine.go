@@ -39,12 +39,14 @@ func (a *agent) engineOf(ctx context.Context, l worker.Lease, tool string, log i
 	case a.engine.path() != "":
 		return a.engine.tool(), nil
 	}
-	if p := a.given.Load(); p != nil && !chosen {
-		return shown(p.Path, p.String()), nil
+	if g := a.given.Load(); g != nil && !chosen && time.Since(g.asked) < askEngineAgain {
+		if p, err := a.engine.cache.Here(ctx, g.name, g.version); !fault.Is(err, fault.NotFound) {
+			return shown(p.Path, p.String()), err
+		}
 	}
 	p, err := a.fromServer(ctx, l, tool, log)
 	if err == nil && !chosen {
-		a.given.Store(&p)
+		a.given.Store(&givenEngine{p.Name, p.Version, time.Now()})
 	}
 	switch {
 	case err == nil:
@@ -62,6 +64,14 @@ func (a *agent) engineOf(ctx context.Context, l worker.Lease, tool string, log i
 	}
 	return t, nil
 }
+
+// givenEngine is the engine that the server has itself, of which it is asked anew after a while: it may have another one by then.
+type givenEngine struct {
+	name, version string
+	asked         time.Time
+}
+
+const askEngineAgain = 10 * time.Minute
 
 // fromServer fetches an engine from the server, by the right of the step that asks for it, and keeps it.
 func (a *agent) fromServer(ctx context.Context, l worker.Lease, tool string, log io.Writer) (toolchain.Program, error) {

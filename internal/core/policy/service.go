@@ -154,7 +154,8 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	d.Size, d.Digest = int64(len(raw)), digestOf(string(raw))
 	var keeping sync.WaitGroup
 	var notKept error
-	keeping.Go(func() { notKept = s.keep(ctx, d, raw) }) // while the policies are asked
+	id, digest := d.ID, d.Digest
+	keeping.Go(func() { notKept = s.keep(ctx, id, digest, raw) }) // while the policies are asked
 	defer keeping.Wait()
 	for _, p := range asked {
 		d.Policies = append(d.Policies, p.Ref)
@@ -229,16 +230,16 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 }
 
 // keep keeps the input of a decision that its row has no room for.
-func (s *Service) keep(ctx context.Context, d Decision, raw []byte) error {
+func (s *Service) keep(ctx context.Context, id, digest string, raw []byte) error {
 	if len(raw) <= inRow {
 		return nil
 	}
-	digest, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
+	kept, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
 	if err != nil {
-		return fault.Wrap(err, "keep the input of decision %s", d.ID)
+		return fault.Wrap(err, "keep the input of decision %s", id)
 	}
-	if digest != d.Digest {
-		return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", d.ID, digest, d.Digest)
+	if kept != digest {
+		return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", id, kept, digest)
 	}
 	return nil
 }

@@ -111,6 +111,9 @@ func (h *hub) tryLease(ctx context.Context, name, pool, kind string, most int) (
 		leases, err = h.lease(ctx, tx, name, pool, kind, most)
 		return err
 	})
+	if errors.As(err, &broken) && broken.before > 0 && broken.before < most { // those before it are not kept waiting
+		return h.tryLease(ctx, name, pool, kind, broken.before)
+	}
 	if errors.As(err, &broken) { // it can't be handed out, for a reason that its run must show
 		h.Deps.Log.WarnContext(ctx, "a step can't be handed to a worker", "run", broken.run, "step", broken.step, "error", broken.err)
 		return nil, true, h.fail(ctx, broken)
@@ -126,6 +129,7 @@ func (h *hub) tryLease(ctx context.Context, name, pool, kind string, most int) (
 type brokenStep struct {
 	run, step string
 	err       error
+	before    int // steps that could be handed out before it
 }
 
 // breaks makes an error that is a step's own a brokenStep; what may be otherwise in a moment stays as it is.
@@ -134,7 +138,7 @@ func breaks(step *Step, err error) error {
 	case fault.Unavailable, fault.Exhausted, fault.Canceled:
 		return err
 	}
-	return &brokenStep{step.Run, step.ID, err}
+	return &brokenStep{run: step.Run, step: step.ID, err: err}
 }
 
 func (b *brokenStep) Error() string { return fault.Message(b.err) }
@@ -168,6 +172,10 @@ func (h *hub) lease(ctx context.Context, tx *store.Tx, name, pool, kind string, 
 	}
 	for _, s := range steps {
 		l, err := h.leaseStep(ctx, tx, name, s.run, s.id)
+		var broken *brokenStep
+		if errors.As(err, &broken) {
+			broken.before = len(all)
+		}
 		if err != nil {
 			return nil, err
 		}

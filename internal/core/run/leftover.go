@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -59,48 +60,77 @@ func (h *hub) named(ctx context.Context, tx *store.Tx, step string, r worker.Res
 
 // leftover is something that an agent has put.
 type leftover struct {
-	step, digest string
-	modified     int64
+	step, digest  string
+	put, modified int64
 }
 
-// DropLeftovers removes what agents have put for steps that they have no more, and that these did not name, and tells how much.
-func (s *Service) DropLeftovers(ctx context.Context) (dropped int, err error) {
+// tidy removes now and then what agents have put and no step names, until ctx ends.
+func (s *Service) tidy(ctx context.Context) {
+	every := time.NewTicker(leftoverEvery)
+	defer every.Stop()
 	for {
-		some, n, err := s.dropSome(ctx)
-		dropped += n
-		if err != nil || some < batch {
-			return dropped, fault.Wrap(err, "remove what agents have put and no step names")
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return
+		}
+		n, err := s.DropLeftovers(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("runs: tidy up", "error", err)
+		}
+		if n > 0 {
+			s.Log.Info("removed what agents have put and no step names", "blobs", n)
 		}
 	}
 }
 
-func (s *Service) dropSome(ctx context.Context) (seen, dropped int, err error) {
-	var all []leftover
+// DropLeftovers removes what agents have put for steps that they have no more, and that these did not name, and tells how
+// much. It goes on after what can't be removed.
+func (s *Service) DropLeftovers(ctx context.Context) (dropped int, err error) {
+	var all []error
+	for last, more := (leftover{}), true; more && ctx.Err() == nil; {
+		some, err := s.leftovers(ctx, last)
+		if err != nil {
+			all = append(all, err)
+			break
+		}
+		for _, l := range some {
+			gone, err := s.dropOne(ctx, l)
+			if gone {
+				dropped++
+			}
+			if err != nil {
+				all = append(all, err)
+			}
+			last = l
+		}
+		more = len(some) == batch
+	}
+	return dropped, fault.Wrap(errors.Join(all...), "remove what agents have put and no step names")
+}
+
+// leftovers gives a batch of them, after one of the last.
+func (s *Service) leftovers(ctx context.Context, last leftover) (all []leftover, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		all = nil
-		rows, err := tx.Query(ctx, `SELECT b.step, b.digest, b.modified FROM run_step_blobs b LEFT JOIN run_steps s ON s.id = b.step
- WHERE b.put < $1 AND (s.id IS NULL OR s.state <> 'leased') ORDER BY b.put, b.step, b.digest LIMIT $2`, store.Micros(s.Now().Add(-leftoverAge)), batch)
+		rows, err := tx.Query(ctx, `SELECT b.step, b.digest, b.put, b.modified FROM run_step_blobs b LEFT JOIN run_steps s ON s.id = b.step
+ WHERE b.put < $1 AND (b.put, b.step, b.digest) > ($2, $3, $4) AND (s.id IS NULL OR s.state <> 'leased')
+ ORDER BY b.put, b.step, b.digest LIMIT $5`, store.Micros(s.Now().Add(-leftoverAge)), last.put, last.step, last.digest, batch)
 		all, err = store.Collect(rows, err, func(row store.Row) (l leftover, err error) {
-			return l, row.Scan(&l.step, &l.digest, &l.modified)
+			return l, row.Scan(&l.step, &l.digest, &l.put, &l.modified)
 		})
 		return err
 	})
-	for _, l := range all {
-		if err != nil {
-			break
-		}
-		if l.modified > 0 {
-			var gone bool
-			if gone, err = s.Blob.Drop(ctx, blob.Info{Digest: l.digest, Modified: time.Unix(0, l.modified)}); gone {
-				dropped++
-			}
-		}
-		if err == nil {
-			err = s.DB.Write(ctx, func(tx *store.Tx) error { // not what was put again meanwhile
-				_, err := tx.Exec(ctx, "DELETE FROM run_step_blobs WHERE step=$1 AND digest=$2 AND modified=$3", l.step, l.digest, l.modified)
-				return err
-			})
+	return all, err
+}
+
+func (s *Service) dropOne(ctx context.Context, l leftover) (gone bool, err error) {
+	if l.modified > 0 {
+		if gone, err = s.Blob.Drop(ctx, blob.Info{Digest: l.digest, Modified: time.Unix(0, l.modified)}); err != nil {
+			return gone, err
 		}
 	}
-	return len(all), dropped, err
+	return gone, s.DB.Write(ctx, func(tx *store.Tx) error { // not what was put again meanwhile
+		_, err := tx.Exec(ctx, "DELETE FROM run_step_blobs WHERE step=$1 AND digest=$2 AND put=$3 AND modified=$4", l.step, l.digest, l.put, l.modified)
+		return err
+	})
 }

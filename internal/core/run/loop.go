@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -24,17 +25,11 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	tidy := time.NewTicker(leftoverEvery)
-	defer tidy.Stop()
+	var tidying sync.WaitGroup
+	tidying.Go(func() { s.tidy(ctx) })
+	defer tidying.Wait()
 	for {
 		select {
-		case <-tidy.C:
-			if n, err := s.DropLeftovers(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Error("runs: tidy up", "error", err)
-			} else if n > 0 {
-				s.Log.Info("removed what agents have put and no step names", "blobs", n)
-			}
-			continue
 		case <-wake:
 		case <-timer.C:
 		case <-ctx.Done():

@@ -182,3 +182,26 @@ func TestALockIsHandedOnHoweverManyAskForIt(t *testing.T) {
 		}
 	}, rooms()...)
 }
+
+func TestAStepThatCantBeHandedOutKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		good := plan{Steps: []string{"one"}}
+		first, broken, last := b.create(t, run.New{}, good), b.create(t, run.New{}, plan{Steps: []string{"one"}, Secret: "default/gone"}), b.create(t, run.New{}, good)
+		var got []string
+		for range 3 {
+			all, err := b.hub.(worker.Several).Leases(b.ctx, "w", run.DefaultPool, worker.KindCommand, 10, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range all {
+				got = append(got, l.Run)
+			}
+		}
+		if want := []string{first.ID, last.ID}; !slices.Equal(got, want) {
+			t.Errorf("handed out are steps of %v, want %v", got, want)
+		}
+		b.want(t, broken.ID, "failed")
+	}, rooms()...)
+}

@@ -13,15 +13,8 @@ import (
 
 // Bring implements Store.
 func (f *Files) Bring(ctx context.Context, r io.Reader, limit int64) (kept Info, before time.Time, err error) {
-	digest, size, before, err := f.put(ctx, r, limit)
-	if err != nil {
-		return Info{}, before, err
-	}
-	info, err := os.Stat(f.contentPath(digest))
-	if err != nil {
-		return Info{}, before, f.failed("look at content", err)
-	}
-	return Info{Digest: digest, Size: size, Modified: info.ModTime()}, before, nil
+	digest, size, now, before, err := f.put(ctx, r, limit)
+	return Info{Digest: digest, Size: size, Modified: now}, before, err
 }
 
 // Drop implements Store. Content that seems to be wanted by nobody is set aside before its time is looked at once more, so

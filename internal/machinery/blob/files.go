@@ -101,18 +101,18 @@ func (f *Files) Close() error {
 
 // Put implements Store.
 func (f *Files) Put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, err error) {
-	digest, size, _, err = f.put(ctx, r, limit)
+	digest, size, _, _, err = f.put(ctx, r, limit)
 	return digest, size, err
 }
 
-// put is Put, and gives when the content had been put before.
-func (f *Files) put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, before time.Time, err error) {
+// put is Put, and gives when the content was put by this, and when it had been put before.
+func (f *Files) put(ctx context.Context, r io.Reader, limit int64) (digest string, size int64, now, before time.Time, err error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
 	temp, err := os.CreateTemp(f.temporary, "put")
 	if err != nil {
-		return "", 0, before, f.failed("put content", err)
+		return "", 0, now, before, f.failed("put content", err)
 	}
 	defer func() {
 		temp.Close()
@@ -123,20 +123,20 @@ func (f *Files) put(ctx context.Context, r io.Reader, limit int64) (digest strin
 	hash := sha256.New()
 	size, err = f.receive(ctx, temp, io.TeeReader(r, hash), limit)
 	if err != nil {
-		return "", 0, before, err
+		return "", 0, now, before, err
 	}
 	if err := temp.Sync(); err != nil {
-		return "", 0, before, f.failed("put content", err)
+		return "", 0, now, before, f.failed("put content", err)
 	}
 	digest = digestPrefix + hex.EncodeToString(hash.Sum(nil))
 	path := f.contentPath(digest)
 	unlock := f.contents.lock(path)
-	before, err = f.place(temp.Name(), path, size)
+	now, before, err = f.place(temp.Name(), path, size)
 	unlock()
 	if err != nil {
-		return "", 0, before, f.failed("put content", err)
+		return "", 0, now, before, f.failed("put content", err)
 	}
-	return digest, size, before, nil
+	return digest, size, now, before, nil
 }
 
 // receive copies r to the file, keeps the errors of the two apart, and heeds limit and ctx.
@@ -168,28 +168,33 @@ func (f *Files) receive(ctx context.Context, to *os.File, r io.Reader, limit int
 
 // place moves a complete file to its address. Content that is there already stays, with a new time so that a
 // collector of old content sees that it is wanted again; a file of another size is damaged and replaced. It tells the time
-// that content had which was there.
-func (f *Files) place(temp, path string, size int64) (before time.Time, err error) {
+// that the content has by this, whatever others do to it in the same moment, and the one that content had which was there.
+func (f *Files) place(temp, path string, size int64) (now, before time.Time, err error) {
 	folder := filepath.Dir(path)
-	now := time.Now()
+	now = time.Now()
 	if info, err := os.Stat(path); err == nil && info.Size() == size && os.Chtimes(path, now, now) == nil {
 		os.Remove(temp)
-		return info.ModTime(), syncFolder(folder)
+		return now, info.ModTime(), syncFolder(folder)
 	}
+	info, err := os.Stat(temp)
+	if err != nil {
+		return now, before, err
+	}
+	now = info.ModTime()
 	err = os.Rename(temp, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return before, err
+			return now, before, err
 		}
 		if err := syncFolder(filepath.Dir(folder)); err != nil {
-			return before, err
+			return now, before, err
 		}
 		err = os.Rename(temp, path)
 	}
 	if err != nil {
-		return before, err
+		return now, before, err
 	}
-	return before, syncFolder(folder)
+	return now, before, syncFolder(folder)
 }
 
 // Open implements Store.
