@@ -18,9 +18,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// step runs one lease to its end. asked ends when the worker is asked to end, work when it must. remove removes what the step
-// had on the disk.
-func (w *Worker) step(asked, work context.Context, l Lease) (remove func()) {
+// step runs one lease to its end. asked ends when the worker is asked to end, work when it must. cleared waits until what the
+// step had on the disk is removed, for which nobody else need wait.
+func (w *Worker) step(asked, work context.Context, l Lease) (cleared func()) {
 	log := w.Log.With("step", l.Step, "run", l.Run, "attempt", l.Attempt)
 	// alive ends when nobody wants the step any more from this worker; ctx also when it is canceled, which is
 	// still to be reported.
@@ -60,6 +60,12 @@ func (w *Worker) step(asked, work context.Context, l Lease) (remove func()) {
 		clear = told
 	}
 	result, remove := w.perform(ctx, alive, l, clear)
+	var removing sync.WaitGroup
+	if result.ExitCode != 0 { // the rest of the log may want the room on the disk
+		remove()
+	} else {
+		removing.Go(remove)
+	}
 	result = withoutSecrets(result, secrets)
 	if told != nil {
 		result = told.hide(result)
@@ -80,7 +86,7 @@ func (w *Worker) step(asked, work context.Context, l Lease) (remove func()) {
 	w.report(alive, l, result)
 	lose(nil)
 	watch.Wait()
-	return remove
+	return removing.Wait
 }
 
 // spool gives a log the room on disk that it may take.

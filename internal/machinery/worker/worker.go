@@ -263,9 +263,9 @@ func (w *Worker) lane(ctx, work context.Context, kind string, places int) {
 		wait = 0
 		for _, l := range leases {
 			w.steps.Go(func() {
-				remove := w.step(ctx, work, l)
+				cleared := w.step(ctx, work, l)
 				<-free
-				remove()
+				cleared()
 			})
 		}
 	}
