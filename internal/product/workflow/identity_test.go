@@ -56,3 +56,51 @@ func TestATokenNamesATemplateAsTheCatalogHasIt(t *testing.T) {
 		}
 	}, rooms()...)
 }
+
+// bringing has a step that takes the repository's files, and one that takes none.
+const bringing = `apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: w}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      steps:
+        - - {name: files, template: files}
+          - {name: none, template: none}
+    - name: files
+      metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com, roadbed.dev/checkout: /work/src}}
+      container: {image: x, command: [sh, deploy.sh]}
+    - name: none
+      metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com}}
+      container: {image: x, command: [x]}
+`
+
+// TestATemplateDoesNotVouchForWhatItsSubmitterBrings submits a template of the catalog with a repository of one's own.
+func TestATemplateDoesNotVouchForWhatItsSubmitterBrings(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db, catalog{"w": {bringing, "default"}})
+		source := run.Source{Repository: "team/shop", Commit: "c0ffee", Ref: "refs/heads/main"}
+		says := func(r run.Run, step, who, claim string) {
+			t.Helper()
+			subject, claims := b.subject(t, r, step)
+			if subject != "space:payments:"+who+":run_type:workflow" || claims[claim] == "" || claim != "repository" && len(claims) != 2 {
+				t.Errorf("%s: the token is for %s, with %v; want %s", step, subject, claims, who)
+			}
+		}
+		r, err := b.s.Submit(as(t, "dev"), workflow.Submission{Space: "payments", Template: "w", Source: source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		says(r, "main[0].files", "submitted:pri_dev", "submitted")
+		says(r, "main[0].none", "workflow:default/w", "workflow")
+
+		// What was pushed has the files of the same push.
+		r, err = b.s.SubmitFor(as(t, "dev"), workflow.Submission{Space: "payments", Document: []byte(bringing), Source: source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		says(r, "main[0].files", "repository:team/shop:ref:refs/heads/main", "repository")
+	}, rooms()...)
+}
