@@ -123,7 +123,7 @@ func (s *Service) pools(ctx context.Context, tx *store.Tx, p *Plan, def *definit
 		}
 		wrong = append(wrong, more...)
 	}
-	if base := def.spec.WorkflowTemplateRef; base != nil && p.Pool == "" {
+	if base := def.spec.WorkflowTemplateRef; base != nil && p.Pools[base.Name] != "" { // its steps stand in that document
 		p.Pool = p.Pools[base.Name]
 	}
 	if len(wrong) > 0 {
