@@ -31,7 +31,7 @@ func (b *jobBuilder) identify(w wishes) {
 	r, subject := b.run, "space:"+b.run.Space
 	claims := map[string]string{"run_type": RunKind}
 	switch {
-	case b.plan.Limited && (b.plan.Catalog == "" || w.checkout != ""):
+	case b.plan.Limited && (b.plan.Catalog == "" || b.takesFiles(w)):
 		subject += ":submitted:" + r.Actor
 		claims["submitted"] = r.Actor
 	case b.plan.Catalog != "":
@@ -42,4 +42,18 @@ func (b *jobBuilder) identify(w wishes) {
 		claims["repository"], claims["ref"], claims["commit"] = r.Source.Repository, r.Source.Ref, r.Source.Commit
 	}
 	b.job.IDToken = &worker.IDToken{Audience: w.audience, Subject: subject + ":run_type:" + RunKind, Claims: claims}
+}
+
+// takesFiles tells whether a step takes files that may be the submitter's where they chose the repository: its own, those
+// that another step made of it, or those that other runs of theirs left in a cache.
+func (b *jobBuilder) takesFiles(w wishes) bool {
+	if w.checkout != "" || len(w.caches) > 0 {
+		return true
+	}
+	for _, a := range b.start.Inputs.Artifacts {
+		if !a.IsRaw {
+			return true
+		}
+	}
+	return false
 }

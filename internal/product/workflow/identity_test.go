@@ -57,7 +57,7 @@ func TestATokenNamesATemplateAsTheCatalogHasIt(t *testing.T) {
 	}, rooms()...)
 }
 
-// bringing has a step that takes the repository's files, and one that takes none.
+// bringing has steps that take the repository's files, those of a cache, those of another step, and none.
 const bringing = `apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate
 metadata: {name: w}
@@ -66,11 +66,25 @@ spec:
   templates:
     - name: main
       steps:
+        - - {name: build, template: build}
         - - {name: files, template: files}
+          - {name: cache, template: cache}
+          - {name: handed, template: handed, arguments: {artifacts: [{name: file, from: "{{steps.build.outputs.artifacts.file}}"}]}}
+          - {name: raw, template: handed, arguments: {artifacts: [{name: file, raw: {data: text}}]}}
           - {name: none, template: none}
+    - name: build
+      container: {image: x, command: [x]}
+      outputs: {artifacts: [{name: file, path: /work/file}]}
     - name: files
       metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com, roadbed.dev/checkout: /work/src}}
       container: {image: x, command: [sh, deploy.sh]}
+    - name: cache
+      metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com, roadbed.dev/caches: bin=/cache/bin}}
+      container: {image: x, command: [x]}
+    - name: handed
+      metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com}}
+      inputs: {artifacts: [{name: file, path: /work/file}]}
+      container: {image: x, command: [sh, /work/file]}
     - name: none
       metadata: {annotations: {roadbed.dev/oidc-audience: sts.amazonaws.com}}
       container: {image: x, command: [x]}
@@ -93,14 +107,24 @@ func TestATemplateDoesNotVouchForWhatItsSubmitterBrings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		says(r, "main[0].files", "submitted:pri_dev", "submitted")
-		says(r, "main[0].none", "workflow:default/w", "workflow")
+		made := worker.Result{Artifacts: map[string]worker.Artifact{"artifact-file": {Digest: "sha256:" + strings.Repeat("0", 64), Size: 1, Kind: "file"}}}
+		b.do(t, run.DefaultPool, "main[0].build", made)
+		for _, step := range []string{"files", "cache", "handed"} {
+			says(r, "main[1]."+step, "submitted:pri_dev", "submitted")
+		}
+		for _, step := range []string{"raw", "none"} {
+			says(r, "main[1]."+step, "workflow:default/w", "workflow")
+		}
+		if err := b.runs.Cancel(as(t, "dev"), r.ID); err != nil {
+			t.Fatal(err)
+		}
 
 		// What was pushed has the files of the same push.
 		r, err = b.s.SubmitFor(as(t, "dev"), workflow.Submission{Space: "payments", Document: []byte(bringing), Source: source})
 		if err != nil {
 			t.Fatal(err)
 		}
-		says(r, "main[0].files", "repository:team/shop:ref:refs/heads/main", "repository")
+		b.do(t, run.DefaultPool, "main[0].build", made)
+		says(r, "main[1].files", "repository:team/shop:ref:refs/heads/main", "repository")
 	}, rooms()...)
 }
