@@ -176,12 +176,12 @@ func TestACloudTrustsAWorkflow(t *testing.T) {
 		g.wantRun(submitted, "succeeded", "")
 		says(submitted.ID, "main[0].with", "space:default:submitted:"+submitted.Actor.ID+":run_type:workflow", nil)
 
-		g.apply(flow)
-		catalog, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"template": "flow", "repository": "crew/shop", "commit": "main"})
+		g.apply(strings.Replace(flow, "{name: flow}", "{name: flow, namespace: crew}", 1))
+		catalog, err := client.Post[client.RunDetail](t.Context(), g.alice, "/workflows/runs", map[string]string{"template": "Crew/flow", "repository": "crew/shop", "commit": "main"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, catalog.ID, ended), "succeeded", "")
-		says(catalog.ID, "main[0].with", "space:default:workflow:default/flow:run_type:workflow", map[string]any{"workflow": "default/flow"})
+		says(catalog.ID, "main[0].with", "space:default:workflow:crew/flow:run_type:workflow", map[string]any{"workflow": "crew/flow"})
 	})
 }

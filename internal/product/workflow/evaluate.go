@@ -28,7 +28,7 @@ type Plan struct {
 	Limited     bool                     `json:"limited,omitempty"` // its steps may have the scopes in Granted alone
 	Granted     []string                 `json:"granted,omitempty"`
 	Catalog     string                   `json:"catalog,omitempty"` // NAMESPACE/NAME of the WorkflowTemplate that was submitted, as the catalog has it
-	Pool        string                   `json:"pool,omitempty"`    // worker pool of steps whose template and its document name none; "" is the server's own
+	Pool        string                   `json:"pool,omitempty"`    // worker pool of steps whose template and its document name none: that of what workflowTemplateRef names comes first; "" is the server's own
 	Pools       map[string]string        `json:"pools,omitempty"`   // of the WorkflowTemplates that it names
 	Most        execute.Limits           `json:"most,omitzero"`     // memory and time that a step may ask for; 0 for any
 }

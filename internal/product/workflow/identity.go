@@ -20,25 +20,40 @@ func checkAudience(text string) error {
 	return nil
 }
 
-// identify asks for the token of a step. It says where the document is from, as far as somebody vouches for that: the
+// identify asks for the token of a step. It says where what the step does is from, as far as somebody vouches for that: the
 // repository and the ref to which it was pushed, the WorkflowTemplate of the catalog, or nobody but who submitted it. The
-// repository that somebody names who submits a document says nothing of the document.
-func (b *jobBuilder) identify(audience string) {
-	if audience == "" {
+// repository that somebody names who submits a document says nothing of the document, and a template of the catalog does
+// not vouch for the files of a repository that somebody else names.
+func (b *jobBuilder) identify(w wishes) {
+	if w.audience == "" {
 		return
 	}
 	r, subject := b.run, "space:"+b.run.Space
 	claims := map[string]string{"run_type": RunKind}
 	switch {
+	case b.plan.Limited && (b.plan.Catalog == "" || b.takesFiles(w)):
+		subject += ":submitted:" + r.Actor
+		claims["submitted"] = r.Actor
 	case b.plan.Catalog != "":
 		subject += ":workflow:" + b.plan.Catalog
 		claims["workflow"] = b.plan.Catalog
-	case b.plan.Limited:
-		subject += ":submitted:" + r.Actor
-		claims["submitted"] = r.Actor
 	default:
 		subject += ":repository:" + r.Source.Repository + ":ref:" + r.Source.Ref
 		claims["repository"], claims["ref"], claims["commit"] = r.Source.Repository, r.Source.Ref, r.Source.Commit
 	}
-	b.job.IDToken = &worker.IDToken{Audience: audience, Subject: subject + ":run_type:" + RunKind, Claims: claims}
+	b.job.IDToken = &worker.IDToken{Audience: w.audience, Subject: subject + ":run_type:" + RunKind, Claims: claims}
+}
+
+// takesFiles tells whether a step takes files that may be the submitter's where they chose the repository: its own, those
+// that another step made of it, or those that other runs of theirs left in a cache.
+func (b *jobBuilder) takesFiles(w wishes) bool {
+	if w.checkout != "" || len(w.caches) > 0 {
+		return true
+	}
+	for _, a := range b.start.Inputs.Artifacts {
+		if !a.IsRaw {
+			return true
+		}
+	}
+	return false
 }

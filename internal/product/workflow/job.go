@@ -132,7 +132,7 @@ func (b *jobBuilder) wishes(*Container) error {
 	for i := range b.job.Caches {
 		b.job.Caches[i].Scope = b.cacheScope()
 	}
-	b.identify(w.audience)
+	b.identify(w)
 	own := b.run.Source.Repository
 	if b.job.Scopes, err = b.plan.given(w.scopes, own); err != nil {
 		return err

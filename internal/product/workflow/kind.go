@@ -33,16 +33,16 @@ func relations(d document.Document) []document.Relation {
 		out = append(out, document.Relation{Type: "ownedBy", Target: owner})
 	}
 	for _, name := range referenced(&def.spec) {
-		if ref.ValidName(name) {
-			out = append(out, document.Relation{Type: "dependsOn", Target: templateEntity(name)})
+		if target, err := templateEntity(name); err == nil {
+			out = append(out, document.Relation{Type: "dependsOn", Target: target})
 		}
 	}
 	return out
 }
 
-// templateEntity gives the catalog's reference of a WorkflowTemplate.
-func templateEntity(name string) ref.Entity {
-	return ref.New(KindWorkflowTemplate, ref.DefaultNamespace, name)
+// templateEntity gives the catalog's reference of a WorkflowTemplate: NAMESPACE/NAME, or NAME in the namespace default.
+func templateEntity(name string) (ref.Entity, error) {
+	return ref.Parse(name, KindWorkflowTemplate, ref.DefaultNamespace)
 }
 
 // referenced gives the names of the WorkflowTemplates that a spec uses, in order.

@@ -123,16 +123,17 @@ spec:
     - name: main
       steps:
         - - {name: a, templateRef: {name: shared, template: t}}
+          - {name: b, templateRef: {name: Payments/deploy, template: t}}
     - {name: bad, container: {command: [x], args: ["{{inputs.parameters.missing}}"]}}
 `), document.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k, wrong := registry.Check(documents[0])
-	if len(wrong) != 1 || wrong[0].Line != 10 {
-		t.Errorf("wrong = %v, want the tag of line 10", wrong)
+	if len(wrong) != 1 || wrong[0].Line != 11 {
+		t.Errorf("wrong = %v, want the tag of line 11", wrong)
 	}
-	if got := fmt.Sprint(k.Relations(documents[0])); got != "[{ownedBy group:default/payments} {dependsOn workflowtemplate:default/shared}]" {
+	if got := fmt.Sprint(k.Relations(documents[0])); got != "[{ownedBy group:default/payments} {dependsOn workflowtemplate:payments/deploy} {dependsOn workflowtemplate:default/shared}]" {
 		t.Errorf("relations = %s", got)
 	}
 }

@@ -123,7 +123,7 @@ func (s *Service) pools(ctx context.Context, tx *store.Tx, p *Plan, def *definit
 		}
 		wrong = append(wrong, more...)
 	}
-	if base := def.spec.WorkflowTemplateRef; base != nil && p.Pool == "" {
+	if base := def.spec.WorkflowTemplateRef; base != nil && p.Pools[base.Name] != "" { // its steps stand in that document
 		p.Pool = p.Pools[base.Name]
 	}
 	if len(wrong) > 0 {
@@ -170,11 +170,12 @@ func (l *linter) document() {
 	}
 }
 
-// catalogName names a WorkflowTemplate that is submitted as the catalog has it.
-func catalogName(n Submission) string {
+// catalogName names a WorkflowTemplate that is submitted as the catalog has it: by its document d, since a name may be
+// written in several ways.
+func catalogName(n Submission, d document.Document) string {
 	if n.Template == "" {
 		return ""
 	}
-	e := templateEntity(n.Template)
+	e := d.Ref()
 	return e.Namespace + "/" + e.Name
 }

@@ -81,13 +81,18 @@ func TestStepsRunInTheNearestPoolThatIsNamed(t *testing.T) {
 		}
 		b.want(t, r.ID, "succeeded")
 
-		// What refers to a whole document runs in its pool, unless it names another.
-		for annotations, pool := range map[string]string{"": "payments/asia", ", annotations: {roadbed.dev/pool: payments/us}": "payments/us"} {
-			n.Document = []byte("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w" + annotations + "}\nspec: {workflowTemplateRef: {name: far}}\n")
+		// What refers to a whole document runs in that one's pool, and in its own where that one names none.
+		for _, c := range []struct{ annotations, spec, pool, node string }{
+			{"", "workflowTemplateRef: {name: far}", "payments/asia", "theirs"},
+			{", annotations: {roadbed.dev/pool: payments/us}", "workflowTemplateRef: {name: far}", "payments/asia", "theirs"},
+			{", annotations: {roadbed.dev/pool: payments/asia}", "workflowTemplateRef: {name: far}, entrypoint: nearer", "payments/us", "nearer"},
+			{", annotations: {roadbed.dev/pool: eu}", "workflowTemplateRef: {name: bare}, entrypoint: bare", "default/eu", "bare"},
+		} {
+			n.Document = []byte("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w" + c.annotations + "}\nspec: {" + c.spec + "}\n")
 			if _, err := b.s.Submit(as(t, "dev"), n); err != nil {
 				t.Fatal(err)
 			}
-			b.do(t, pool, "theirs", worker.Result{})
+			b.do(t, c.pool, c.node, worker.Result{})
 		}
 
 		for gone, says := range map[string]string{"default/eu": "w.yaml:3:", "payments/us": "w.yaml:15:", "payments/asia": "WorkflowTemplate far: "} {

@@ -318,7 +318,7 @@ func TestWhatIsWrongIsRefusedBeforeAnythingHappens(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := setup(t, db, catalog{
-			"ours":   {pipeline, "default"},
+			"ours":   {strings.Replace(pipeline, "{name: shop}", "{name: ours}", 1), "default"},
 			"theirs": {pipeline, "other"},
 		})
 		from := func(text string) workflow.Submission {

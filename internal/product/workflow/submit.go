@@ -122,12 +122,12 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 	}
 	p := &Plan{
 		Name: nameOf(d), Space: n.Space, Spec: def.spec, Refs: map[string]Spec{},
-		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File, Most: s.Most, Catalog: catalogName(n),
+		Labels: d.Metadata.Labels, Annotations: d.Metadata.Annotations, File: d.Origin.File, Most: s.Most, Catalog: catalogName(n, d),
 	}
 	if ref := def.spec.WorkflowTemplateRef; ref != nil {
 		p.Spec = merge(*b.refs[ref.Name], def.spec)
-		if subject == "" {
-			subject = templateEntity(ref.Name).String()
+		if e, err := templateEntity(ref.Name); subject == "" && err == nil {
+			subject = e.String()
 		}
 	}
 	for name, spec := range b.refs {
@@ -154,7 +154,7 @@ func (s *Service) plan(ctx context.Context, tx *store.Tx, n Submission, spaces [
 func (s *Service) submitted(ctx context.Context, tx *store.Tx, n Submission, spaces []string) (document.Document, string, error) {
 	if n.Template != "" {
 		d, err := s.template(ctx, tx, n.Template, spaces)
-		return d, templateEntity(n.Template).String(), err
+		return d, d.Ref().String(), err
 	}
 	documents, err := document.Parse(n.File, n.Document, documentLimits)
 	if err != nil {
