@@ -3,7 +3,6 @@ package stack
 import (
 	"cmp"
 	"context"
-	"path"
 	"slices"
 	"strings"
 
@@ -66,38 +65,6 @@ func (spec SetSpec) FilePatterns() []string {
 		return spec.Files
 	}
 	return codePatterns()
-}
-
-// bareFolders gives the folders that fit a pattern and have no file by which they would be a stack; with are those that have one.
-// With ** nearly every folder of a repository is such a one, so that is not asked.
-func (s *Service) bareFolders(ctx context.Context, spec SetSpec, head string, with []string) ([]string, error) {
-	var out []string
-	seen := map[string]bool{}
-	for _, folder := range with {
-		seen[folder] = true
-	}
-	for _, pattern := range spec.Folders {
-		if strings.Contains(pattern, "**") {
-			continue
-		}
-		files, err := s.Repositories.Glob(ctx, spec.Source.Repository, head, pattern+"/*")
-		if fault.Is(err, fault.TooLarge) {
-			continue // whoever has so many files needs no list of the folders without code
-		}
-		if err != nil {
-			return nil, fault.Wrap(err, "list %s", pattern)
-		}
-		for _, f := range files {
-			folder := path.Dir(f)
-			if _, ignored := spec.leavesOut(folder); seen[folder] || folder == "." || ignored {
-				continue
-			}
-			seen[folder] = true
-			out = append(out, folder)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
 }
 
 // came gives what is out of the ordinary after a look: which folders became no stack, and which stacks have no folder.

@@ -316,21 +316,9 @@ func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []st
 	if head, err = s.Repositories.Head(ctx, from.Repository, from.Branch); err != nil {
 		return "", nil, apart, fault.Wrap(err, "find the head of %s", from.Branch)
 	}
-	var files []string
-	for _, folder := range t.Spec.Folders {
-		for _, name := range t.Spec.FilePatterns() {
-			some, err := s.Repositories.Glob(ctx, from.Repository, head, folder+"/"+name)
-			if err != nil {
-				return "", nil, apart, fault.Wrap(err, "list %s/%s", folder, name)
-			}
-			files = append(files, some...)
-		}
-	}
-	if found, apart.ignored = t.Spec.folders(files); len(found) > mostFolders {
-		err = fault.Errorf(fault.TooLarge, "%d folders fit; a set takes at most %d: narrow spec.folders, or make two sets of it", len(found), mostFolders)
-		return head, found, apart, err
-	}
-	apart.bare, err = s.bareFolders(ctx, t.Spec, head, slices.Concat(found, apart.ignored))
+	found, apart, err = t.Spec.list(func(pattern string) ([]string, error) {
+		return s.Repositories.Glob(ctx, from.Repository, head, pattern)
+	})
 	return head, found, apart, err
 }
 
