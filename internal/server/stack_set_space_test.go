@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
@@ -89,6 +90,43 @@ func TestASetTellsNothingOfAStackThatIsAnotherSpacesNow(t *testing.T) {
 		}
 		if s := g.stackNow("net"); s.Space != "default" || s.Repository != "crew/net" {
 			t.Errorf("after a look the stack of the other space is %+v", s)
+		}
+	})
+}
+
+// TestASetThatIsDeclaredAnewKnowsNothingOfTheOneBefore, which was another space's; its first look plans nothing, as that of any.
+func TestASetThatIsDeclaredAnewKnowsNothingOfTheOneBefore(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.lab()
+		commit := g.push("alice", "crew/mono", map[string]string{"stacks/net/main.tf": "", "stacks/_draft/main.tf": "", "stacks/S 2/main.tf": "", "stacks/s 2/main.tf": ""})
+		g.apply(fmt.Sprintf(monoDocument, "  removed: delete\n"))
+		if set := g.set("mono", commit, func(t client.StackSet) bool { return t.Stacks == 1 }); set.Wrong != 2 || set.Ignored != 1 || len(set.Problems) == 0 {
+			t.Fatalf("it came to %+v", set)
+		}
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/stackset/default/mono", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(t.Context(), func() (bool, error) { return g.members("mono") == 0, nil }); err != nil {
+			t.Fatalf("its stack stays: %v", err)
+		}
+
+		// Where nothing can be looked at, nothing of the other is told.
+		g.applyInLab(strings.ReplaceAll(fmt.Sprintf(monoDocument, ""), "crew/mono", "crew/deep"))
+		set := g.set("mono", "", func(t client.StackSet) bool { return t.Message != "" })
+		if set.Space != "lab" || set.Stacks+set.Wrong+set.Ignored+set.Bare+set.Kept != 0 || len(set.Problems) != 0 {
+			t.Errorf("declared anew it is %+v", set)
+		}
+		if all := g.folders("mono", ""); len(all) != 0 {
+			t.Errorf("its folders are %q", all)
+		}
+
+		g.repositoryInLab("deep")
+		commit = g.push("alice", "crew/deep", map[string]string{"stacks/web/main.tf": ""})
+		g.set("mono", commit, func(t client.StackSet) bool { return t.Stacks == 1 && t.Message == "" })
+		g.seenAll("mono", commit)
+		runs, err := client.All[client.Run](t.Context(), g.admin, "/runs", map[string][]string{"commit": {commit}})
+		if err != nil || len(runs) != 0 {
+			t.Errorf("its first look planned %+v, %v", runs, err)
 		}
 	})
 }

@@ -93,7 +93,28 @@ func (s *Service) setChanged(ctx context.Context, tx *store.Tx, c document.Chang
 	if err != nil {
 		return fault.Wrap(err, "keep %s", c.Ref)
 	}
+	if there && (before.Deleted || before.Space != c.Space) {
+		if err := forgetLooks(ctx, tx, c.Ref, before.Space != c.Space); err != nil {
+			return err
+		}
+	}
 	return s.lookSet(ctx, tx, c.Ref)
+}
+
+// forgetLooks forgets what the looks of a set came to that is declared anew: its next is a first one. In another space it has none
+// of the stacks that it had.
+func forgetLooks(ctx context.Context, tx *store.Tx, set ref.Entity, moved bool) error {
+	if _, err := tx.Exec(ctx, "UPDATE stack_sets SET seen = '', adopt = '', report = '' WHERE ref = $1", set.String()); err != nil {
+		return fault.Wrap(err, "forget the looks of %s", set)
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM stack_set_folders WHERE stack_set = $1", set.String()); err != nil {
+		return fault.Wrap(err, "forget the folders of %s", set)
+	}
+	if !moved {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack_set = $1", set.String())
+	return fault.Wrap(err, "forget the stacks of %s", set)
 }
 
 // member is a stack that a set has made, and its folder.
