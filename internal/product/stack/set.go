@@ -126,12 +126,7 @@ func readSet(d document.Document) (SetSpec, []fault.Detail) {
 	}
 	spec.Folders = patterns(spec.Folders, "folders", bad)
 	spec.Ignore = patterns(spec.Ignore, "ignore", bad)
-	for _, name := range spec.Files {
-		if strings.Contains(name, "/") {
-			bad(fmt.Sprintf("%q is not the name of a file", name), "write a pattern of names, such as *.tf or stack.yaml", "spec", "files")
-		}
-	}
-	spec.Files = patterns(spec.Files, "files", bad)
+	spec.Files = fileNames(spec.Files, bad)
 	switch spec.Removed {
 	case "":
 		spec.Removed = Keep
@@ -160,7 +155,17 @@ func readSet(d document.Document) (SetSpec, []fault.Detail) {
 	return spec, wrong
 }
 
-// patterns gives patterns without a slash at their end, and tells what is wrong with them.
+// fileNames gives patterns of names of files, and tells what is wrong with them.
+func fileNames(all []string, bad func(message, hint string, at ...string)) []string {
+	for _, name := range all[:min(len(all), mostPatterns)] {
+		if strings.Contains(name, "/") || name == "**" {
+			bad(fmt.Sprintf("%q is not the name of a file", name), "write a pattern of names, such as *.tf or stack.yaml", "spec", "files")
+		}
+	}
+	return patterns(all, "files", bad)
+}
+
+// patterns gives patterns without a slash at their end, each once, and tells what is wrong with them.
 func patterns(all []string, field string, bad func(message, hint string, at ...string)) []string {
 	if len(all) > mostPatterns {
 		bad(fmt.Sprintf("%d patterns are too many", len(all)), fmt.Sprintf("write at most %d", mostPatterns), "spec", field)
@@ -173,7 +178,12 @@ func patterns(all []string, field string, bad func(message, hint string, at ...s
 			bad(fmt.Sprintf("%q %s", p, problem), "write a pattern within the repository: * is any name, ** any folders", "spec", field, strconv.Itoa(i))
 		}
 	}
-	return out
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(p string) bool {
+		again := seen[p]
+		seen[p] = true
+		return again
+	})
 }
 
 // badPattern tells what is wrong with a pattern of paths; "" for nothing.
@@ -281,26 +291,6 @@ func (spec SetSpec) stack(set ref.Entity, folder string) (d document.Document, w
 		Metadata: document.Metadata{Name: name, Namespace: set.Namespace, Annotations: map[string]string{"roadbed.dev/stack-set": set.String()}},
 		Origin:   document.Origin{File: folder},
 	}, nil
-}
-
-// folders gives those that files lie in, and beside them those that a pattern leaves out, sorted.
-func (spec SetSpec) folders(files []string) (out, ignored []string) {
-	seen := map[string]bool{}
-	for _, f := range files {
-		folder := path.Dir(f)
-		if seen[folder] || folder == "." {
-			continue
-		}
-		seen[folder] = true
-		if _, yes := spec.leavesOut(folder); yes {
-			ignored = append(ignored, folder)
-			continue
-		}
-		out = append(out, folder)
-	}
-	slices.Sort(out)
-	slices.Sort(ignored)
-	return out, ignored
 }
 
 // stacks makes the documents of folders. Of those that would have the same name none is made: which of them a stack's state

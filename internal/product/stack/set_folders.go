@@ -3,7 +3,6 @@ package stack
 import (
 	"cmp"
 	"context"
-	"path"
 	"slices"
 	"strings"
 
@@ -66,38 +65,6 @@ func (spec SetSpec) FilePatterns() []string {
 		return spec.Files
 	}
 	return codePatterns()
-}
-
-// bareFolders gives the folders that fit a pattern and have no file by which they would be a stack; with are those that have one.
-// With ** nearly every folder of a repository is such a one, so that is not asked.
-func (s *Service) bareFolders(ctx context.Context, spec SetSpec, head string, with []string) ([]string, error) {
-	var out []string
-	seen := map[string]bool{}
-	for _, folder := range with {
-		seen[folder] = true
-	}
-	for _, pattern := range spec.Folders {
-		if strings.Contains(pattern, "**") {
-			continue
-		}
-		files, err := s.Repositories.Glob(ctx, spec.Source.Repository, head, pattern+"/*")
-		if fault.Is(err, fault.TooLarge) {
-			continue // whoever has so many files needs no list of the folders without code
-		}
-		if err != nil {
-			return nil, fault.Wrap(err, "list %s", pattern)
-		}
-		for _, f := range files {
-			folder := path.Dir(f)
-			if _, ignored := spec.leavesOut(folder); seen[folder] || folder == "." || ignored {
-				continue
-			}
-			seen[folder] = true
-			out = append(out, folder)
-		}
-	}
-	slices.Sort(out)
-	return out, nil
 }
 
 // came gives what is out of the ordinary after a look: which folders became no stack, and which stacks have no folder.
@@ -210,7 +177,8 @@ type FolderOf struct {
 // Folders gives the folders of a stack set, by name, with the stack of each: what has one, and what was skipped.
 // Permission: stack:read in its space; otherwise NotFound.
 func (s *Service) Folders(ctx context.Context, r ref.Entity, q FolderQuery, part page.Request) (list page.Of[FolderOf], err error) {
-	if _, err := s.GetSet(ctx, r); err != nil {
+	t, err := s.GetSet(ctx, r)
+	if err != nil {
 		return list, err
 	}
 	w := &store.Where{}
@@ -242,7 +210,7 @@ func (s *Service) Folders(ctx context.Context, r ref.Entity, q FolderQuery, part
 		list = page.Of[FolderOf]{Next: seen.Next}
 		for _, f := range seen.Items {
 			one := FolderOf{SetFolder: f}
-			if one.Of, err = s.overviewOf(ctx, tx, f.Stack); err != nil {
+			if one.Of, err = s.overviewOf(ctx, tx, t.Space, f.Stack); err != nil {
 				return err
 			}
 			list.Items = append(list.Items, one)
@@ -252,8 +220,8 @@ func (s *Service) Folders(ctx context.Context, r ref.Entity, q FolderQuery, part
 	return list, err
 }
 
-// overviewOf gives a stack as its set shows it; nil where it is not, or not yet, there.
-func (s *Service) overviewOf(ctx context.Context, tx *store.Tx, name string) (*Overview, error) {
+// overviewOf gives a stack as its set shows it; nil where it is not, or not yet, there, or is another space's.
+func (s *Service) overviewOf(ctx context.Context, tx *store.Tx, space, name string) (*Overview, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -262,7 +230,7 @@ func (s *Service) overviewOf(ctx context.Context, tx *store.Tx, name string) (*O
 		return nil, err
 	}
 	stack, err := getStack(ctx, tx, r, "")
-	if fault.Is(err, fault.NotFound) || err == nil && stack.Deleted {
+	if fault.Is(err, fault.NotFound) || err == nil && (stack.Deleted || stack.Space != space) {
 		return nil, nil
 	}
 	if err != nil {
@@ -278,24 +246,22 @@ type Membership struct {
 	Standing, Why string
 }
 
-// MembershipOf tells of which set a stack is; nil for one that is of none. Permission: stack:read of the stack; otherwise NotFound.
+// MembershipOf tells of which set of its space a stack is; nil for one that is of none. Permission: stack:read of the stack; otherwise NotFound.
 func (s *Service) MembershipOf(ctx context.Context, r ref.Entity) (m *Membership, err error) {
-	if _, err := s.read(ctx, r); err != nil {
+	stack, err := s.read(ctx, r)
+	if err != nil {
 		return nil, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		var set string
 		one := Membership{Standing: FolderMade}
-		rows, err := tx.Query(ctx, "SELECT stack_set FROM stack_set_members WHERE stack = $1", r.String())
-		sets, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
-		if err != nil || len(sets) == 0 {
+		set, err := madeBy(ctx, tx, stack)
+		if err != nil || set == "" {
 			return err
 		}
-		set = sets[0]
 		if one.Set, err = ref.Parse(set, "stackset", ref.DefaultNamespace); err != nil {
 			return err
 		}
-		rows, err = tx.Query(ctx, "SELECT "+folderColumns+" FROM stack_set_folders WHERE stack_set = $1 AND stack = $2", set, r.String())
+		rows, err := tx.Query(ctx, "SELECT "+folderColumns+" FROM stack_set_folders WHERE stack_set = $1 AND stack = $2", set, r.String())
 		odd, err := store.Collect(rows, err, scanFolder)
 		if err == nil && len(odd) > 0 {
 			one.Standing, one.Why = odd[0].Standing, odd[0].Why

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -38,11 +39,15 @@ func TestAFolderBecomesAStack(t *testing.T) {
 	if len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	folders, ignored := spec.folders([]string{"stacks/pay/prod/main.tf", "stacks/pay/prod/out.tf", "stacks/old/x/main.tf", "main.tf", "stacks/Data Lake/eu/main.tf"})
+	files := []string{"stacks/pay/prod/main.tf", "stacks/pay/prod/out.tf", "stacks/old/x/main.tf", "main.tf", "stacks/Data Lake/eu/main.tf"}
+	folders, apart, err := spec.list(globOf(files, len(files), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := strings.Join(folders, " "); got != "stacks/Data Lake/eu stacks/pay/prod" {
 		t.Fatalf("the folders are %s", got)
 	}
-	if got := strings.Join(ignored, " "); got != "stacks/old/x" {
+	if got := strings.Join(apart.ignored, " "); got != "stacks/old/x" {
 		t.Errorf("left out are %s", got)
 	}
 	docs, problems := spec.stacks(ref.New("stackset", "default", "mono"), folders)
@@ -94,6 +99,7 @@ func TestWhatASetCantSay(t *testing.T) {
 		{"    watch:", "    source: {}\n    watch:"}:          "names a source",
 		{"    watch:", "    colour: red\n    watch:"}:         "colour",
 		{"  template:", "  files: [\"a/*.tf\"]\n  template:"}: "is not the name of a file",
+		{"  template:", "  files: [\"**\"]\n  template:"}:     "is not the name of a file",
 	} {
 		text := strings.Replace(monoSet, change[0], change[1], 1)
 		if text == monoSet {
@@ -104,6 +110,22 @@ func TestWhatASetCantSay(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q: %s, want %q", change[1], said, want)
 		}
+	}
+}
+
+func TestAPatternCountsOnce(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(monoSet, `["stacks/*/*/"]`, `["stacks/*/*/", "a/*", "stacks/*/*", "a/*/"]`, 1)
+	spec, wrong := readSet(setDocument(t, text+"  files: [\"*.tf\", \"*.tf\"]\n"))
+	if len(wrong) > 0 || strings.Join(spec.Folders, " ") != "stacks/*/* a/*" || strings.Join(spec.Files, " ") != "*.tf" {
+		t.Errorf("the patterns are %q and %q, %v", spec.Folders, spec.Files, wrong)
+	}
+	tried, err := SetTry{Folders: []string{"b/*", "b/*/"}, Files: []string{"x", "x"}}.of(spec)
+	if err != nil || strings.Join(tried.Folders, " ") != "b/*" || strings.Join(tried.Files, " ") != "x" {
+		t.Errorf("tried are %q and %q, %v", tried.Folders, tried.Files, err)
+	}
+	if _, err := (SetTry{Folders: []string{"b/*"}, Files: []string{"a/b"}}).of(spec); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a path where names of files are: %v", err)
 	}
 }
 

@@ -76,6 +76,9 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 		if t, err = getSet(ctx, tx, r, ""); err != nil {
 			return err
 		}
+		if err = leaveForeign(ctx, tx, r); err != nil {
+			return err
+		}
 		members, err = membersOf(ctx, tx, r)
 		return err
 	})
@@ -127,7 +130,7 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 			if err != nil && !fault.Is(err, fault.NotFound) {
 				return err
 			}
-			foreign := err == nil && !there.Deleted && !isMember[name]
+			foreign := err == nil && !there.Deleted && (!isMember[name] || there.Space != t.Space)
 			if m := (member{name, d.Origin.File}); !foreign && !slices.Contains(members, m) {
 				all = append(all, m)
 			}
@@ -316,32 +319,21 @@ func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []st
 	if head, err = s.Repositories.Head(ctx, from.Repository, from.Branch); err != nil {
 		return "", nil, apart, fault.Wrap(err, "find the head of %s", from.Branch)
 	}
-	var files []string
-	for _, folder := range t.Spec.Folders {
-		for _, name := range t.Spec.FilePatterns() {
-			some, err := s.Repositories.Glob(ctx, from.Repository, head, folder+"/"+name)
-			if err != nil {
-				return "", nil, apart, fault.Wrap(err, "list %s/%s", folder, name)
-			}
-			files = append(files, some...)
-		}
-	}
-	if found, apart.ignored = t.Spec.folders(files); len(found) > mostFolders {
-		err = fault.Errorf(fault.TooLarge, "%d folders fit; a set takes at most %d: narrow spec.folders, or make two sets of it", len(found), mostFolders)
-		return head, found, apart, err
-	}
-	apart.bare, err = s.bareFolders(ctx, t.Spec, head, slices.Concat(found, apart.ignored))
+	found, apart, err = t.Spec.list(func(pattern string) ([]string, error) {
+		return s.Repositories.Glob(ctx, from.Repository, head, pattern)
+	})
 	return head, found, apart, err
 }
 
 // goneFrom tells whether a stack of a set has no folder at a commit: there is nothing to plan, and the set says what becomes of it.
 func (s *Service) goneFrom(ctx context.Context, stack Stack, commit string) (bool, error) {
-	n := 0
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_set_members WHERE stack = $1", stack.Ref.String()).Scan(&n)
+	set := ""
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		set, err = madeBy(ctx, tx, stack)
+		return err
 	})
-	if err != nil || n == 0 {
-		return false, fault.Wrap(err, "find the set of %s", stack.Ref)
+	if err != nil || set == "" {
+		return false, err
 	}
 	files, err := s.Repositories.Glob(ctx, stack.Repository, commit, literal(stack.Path)+"/*")
 	return err == nil && len(files) == 0, fault.Wrap(err, "list %s", stack.Path)

@@ -93,7 +93,28 @@ func (s *Service) setChanged(ctx context.Context, tx *store.Tx, c document.Chang
 	if err != nil {
 		return fault.Wrap(err, "keep %s", c.Ref)
 	}
+	if there && (before.Deleted || before.Space != c.Space) {
+		if err := forgetLooks(ctx, tx, c.Ref, before.Space != c.Space); err != nil {
+			return err
+		}
+	}
 	return s.lookSet(ctx, tx, c.Ref)
+}
+
+// forgetLooks forgets what the looks of a set came to that is declared anew: its next is a first one. In another space it has none
+// of the stacks that it had.
+func forgetLooks(ctx context.Context, tx *store.Tx, set ref.Entity, moved bool) error {
+	if _, err := tx.Exec(ctx, "UPDATE stack_sets SET seen = '', adopt = '', report = '' WHERE ref = $1", set.String()); err != nil {
+		return fault.Wrap(err, "forget the looks of %s", set)
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM stack_set_folders WHERE stack_set = $1", set.String()); err != nil {
+		return fault.Wrap(err, "forget the folders of %s", set)
+	}
+	if !moved {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack_set = $1", set.String())
+	return fault.Wrap(err, "forget the stacks of %s", set)
 }
 
 // member is a stack that a set has made, and its folder.
@@ -101,10 +122,29 @@ type member struct {
 	Stack, Folder string
 }
 
+// ofAnotherSpace is what a member is whose stack was deleted, and declared anew in another space: none of the set's any more.
+const ofAnotherSpace = "EXISTS (SELECT 1 FROM stacks k, stack_sets t WHERE k.ref = stack_set_members.stack AND k.deleted = 0 AND t.ref = stack_set_members.stack_set AND t.space <> k.space)"
+
 func membersOf(ctx context.Context, tx *store.Tx, set ref.Entity) ([]member, error) {
-	rows, err := tx.Query(ctx, "SELECT stack, folder FROM stack_set_members WHERE stack_set = $1 ORDER BY stack", set.String())
+	rows, err := tx.Query(ctx, "SELECT stack, folder FROM stack_set_members WHERE stack_set = $1 AND NOT "+ofAnotherSpace+" ORDER BY stack", set.String())
 	all, err := store.Collect(rows, err, func(row store.Row) (m member, err error) { return m, row.Scan(&m.Stack, &m.Folder) })
 	return all, fault.Wrap(err, "find the stacks of %s", set)
+}
+
+// leaveForeign drops the members of a set whose stacks are another space's now.
+func leaveForeign(ctx context.Context, tx *store.Tx, set ref.Entity) error {
+	_, err := tx.Exec(ctx, "DELETE FROM stack_set_members WHERE stack_set = $1 AND "+ofAnotherSpace, set.String())
+	return fault.Wrap(err, "keep the stacks of %s", set)
+}
+
+// madeBy gives the set that a stack is a member of, in its own space; "" for none.
+func madeBy(ctx context.Context, tx *store.Tx, stack Stack) (set string, err error) {
+	rows, err := tx.Query(ctx, "SELECT m.stack_set FROM stack_set_members m JOIN stack_sets t ON t.ref = m.stack_set WHERE m.stack = $1 AND t.space = $2", stack.Ref.String(), stack.Space)
+	sets, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
+	if err != nil || len(sets) == 0 {
+		return "", fault.Wrap(err, "find the set of %s", stack.Ref)
+	}
+	return sets[0], nil
 }
 
 // bornAt gives the commit at which a new stack that a source brings counts as looked at, and who is behind what it says;

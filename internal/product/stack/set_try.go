@@ -132,7 +132,7 @@ func (try SetTry) of(spec SetSpec) (SetSpec, error) {
 	}
 	spec.Folders, spec.Ignore = patterns(try.Folders, "folders", bad), patterns(try.Ignore, "ignore", bad)
 	if len(try.Files) > 0 {
-		spec.Files = patterns(try.Files, "files", bad)
+		spec.Files = fileNames(try.Files, bad)
 	}
 	spec.Name, spec.Removed = cmp.Or(try.Name, spec.Name), cmp.Or(try.Removed, spec.Removed)
 	if len(wrong) > 0 {
