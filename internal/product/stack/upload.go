@@ -40,7 +40,7 @@ type Configuration struct {
 	Status      string // pending, uploaded, errored or archived
 	Error       string // why an upload was refused
 	Speculative bool   // only to be planned
-	Provisional bool   // not what a run is of that names none, until a run that may apply it was begun
+	Provisional bool   // not what a run is of that names none, until a run of it has applied
 	Digest      string // sha256: of the archive as it was sent
 	Size        int64  // bytes, as it was sent
 	Entries     int
@@ -475,9 +475,6 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 			return err
 		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
-		if err == nil && c.Provisional && ask.Type != Proposed {
-			_, err = tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1", c.ID)
-		}
 		return err
 	})
 	return created, err

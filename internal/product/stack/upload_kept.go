@@ -2,9 +2,11 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -70,4 +72,24 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 		}
 		return s.note(ctx, tx, stack, "stack.configuration-archived", "", map[string]any{"configuration": c.ID})
 	})
+}
+
+// noteConfiguration makes a provisional configuration the workspace's own, in the transaction that ends a run that has applied it.
+// A run that found nothing to change has applied nothing.
+func noteConfiguration(ctx context.Context, tx *store.Tx, r run.Run) error {
+	var in Input
+	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) {
+		return nil
+	}
+	var out Output
+	if len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			return fault.Wrap(err, "read output of run %s", r.ID)
+		}
+	}
+	if out.Summary.Empty() {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration)
+	return fault.Wrap(err, "note that configuration %s is applied", in.Upload.Configuration)
 }

@@ -134,7 +134,7 @@ CREATE TABLE stack_configurations (
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
   used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
-  provisional INTEGER NOT NULL -- 1 until a run that may apply it was begun
+  provisional INTEGER NOT NULL -- 1 until a run of it has applied
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
