@@ -303,7 +303,7 @@ type Upload struct {
 	VariablesBlob string            `json:"variables,omitempty"` // the same as a file, sealed
 	Message       string            `json:"message,omitempty"`
 	AutoApply     bool              `json:"autoApply,omitempty"` // asked for by whoever began the run
-	Save          bool              `json:"save,omitempty"`
+	Save          bool              `json:"save,omitempty"`      // the plan waits for its confirmation, whatever the stack says
 }
 
 // Bounds of what a run of an upload is asked.
@@ -341,6 +341,8 @@ func (u Upload) check() error {
 // unreviewed tells why a run is applied without review where the policies agree; "" when it is not.
 func (in Input) unreviewed(round int) string {
 	switch {
+	case in.Upload != nil && in.Upload.Save: // it is confirmed by who has looked at it
+		return ""
 	case in.Upload != nil && in.Upload.AutoApply && in.Type != Proposed && round == 1: // who retries it may not be who asked
 		return "applied without review, as whoever began it asked"
 	case in.Autodeploy && in.Type == Tracked:
