@@ -42,8 +42,8 @@ type opened struct {
 	io.Closer
 }
 
-// ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have. Conflict for
-// the newest one, which the next run is of. Permission: stack:plan in the stack's space; otherwise as Configuration.
+// ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have; what no run
+// was begun of goes as any upload does. Conflict for the newest one, which the next run is of. Permission: stack:plan in the stack's space; otherwise as Configuration.
 func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 	c, stack, err := s.configuration(ctx, id)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 		case c.ID == current:
 			return fault.Errorf(fault.Conflict, "transition not allowed: configuration could not be archived because it is current")
 		}
-		if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'archived', kept = '' WHERE id = $1", id); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'archived' WHERE id = $1", id); err != nil {
 			return fault.Wrap(err, "archive configuration %s", id)
 		}
 		return s.note(ctx, tx, stack, "stack.configuration-archived", "", map[string]any{"configuration": c.ID})
