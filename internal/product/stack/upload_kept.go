@@ -43,7 +43,7 @@ type opened struct {
 }
 
 // ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have; what no run
-// was begun of goes as any upload does. Conflict for the newest one, which the next run is of. Permission: stack:plan in the stack's space; otherwise as Configuration.
+// was begun of goes as any upload does. Conflict for that which the next run is of when it names none. Permission: stack:plan in the stack's space; otherwise as Configuration.
 func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 	c, stack, err := s.configuration(ctx, id)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 		if c, err = getConfiguration(ctx, tx, id); err != nil {
 			return err
 		}
-		current, err := optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 ORDER BY id DESC LIMIT 1", c.Stack.String()))
+		current, err := optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", c.Stack.String()))
 		switch {
 		case err != nil:
 			return err
