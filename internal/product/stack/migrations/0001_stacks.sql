@@ -37,7 +37,8 @@ CREATE TABLE stack_states (
   outputs TEXT NOT NULL,
   resources INTEGER NOT NULL,
   created BIGINT NOT NULL,
-  settled INTEGER NOT NULL -- 1 for what others may build on
+  settled INTEGER NOT NULL, -- 1 for what others may build on
+  inner_serial BIGINT NOT NULL -- in the state; serial is lower where a client declared it so
 );
 CREATE INDEX stack_states_stack ON stack_states (stack, id);
 
