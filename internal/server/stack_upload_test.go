@@ -257,6 +257,7 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 			}
 		}
 		drop()
+		g.wantNoted("stack:default/net", "stack.configurations-forgotten", 0)
 		if c, err := g.house.Stacks.Configuration(actor.AsSystem(ctx), unused.ID); err != nil || c.Status != "uploaded" {
 			t.Errorf("a new upload is %+v, %v", c, err)
 		}
@@ -271,6 +272,9 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 			t.Errorf("the same archive is kept as %s and %s", ofTwice, same)
 		}
 		drop()
+		for _, name := range []string{"net", "alone"} {
+			g.wantNoted("stack:default/"+name, "stack.configurations-forgotten", 1)
+		}
 		for what, c := range map[string]struct {
 			id, kept    string
 			there, blob bool
