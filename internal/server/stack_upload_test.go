@@ -228,6 +228,8 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 		unused, ofUnused := sent("net", "unused")
 		used, ofUsed := sent("net", "used")
 		twice, ofTwice := sent("net", "twice")
+		held, ofHeld := sent("net", "held")
+		away, ofAway := sent("net", "away")
 		first, ofFirst := sent("alone", "first")
 		last, ofLast := sent("alone", "last")
 		r, err := g.startUpload("alice", "net", "proposed", used.ID)
@@ -235,6 +237,19 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.wantRun(g.rests(r.ID), "finished", "to create")
+		if r, err = g.startUpload("alice", "net", "proposed", held.ID); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "finished", "to create")
+		beside, same := sent("net", "held") // of which no run is begun
+		if same != ofHeld {
+			t.Errorf("the same archive is kept as %s and %s", ofHeld, same)
+		}
+		for _, c := range []client.Configuration{held, away} {
+			if err := g.house.Stacks.ArchiveConfiguration(actor.AsSystem(ctx), c.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
 		drop := func() {
 			t.Helper()
 			if err := g.house.Stacks.DropUploads(actor.AsSystem(ctx)); err != nil {
@@ -242,6 +257,7 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 			}
 		}
 		drop()
+		g.wantNoted("stack:default/net", "stack.configurations-forgotten", 0)
 		if c, err := g.house.Stacks.Configuration(actor.AsSystem(ctx), unused.ID); err != nil || c.Status != "uploaded" {
 			t.Errorf("a new upload is %+v, %v", c, err)
 		}
@@ -256,11 +272,15 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 			t.Errorf("the same archive is kept as %s and %s", ofTwice, same)
 		}
 		drop()
+		for _, name := range []string{"net", "alone"} {
+			g.wantNoted("stack:default/"+name, "stack.configurations-forgotten", 1)
+		}
 		for what, c := range map[string]struct {
 			id, kept    string
 			there, blob bool
 		}{
 			"unused": {unused.ID, ofUnused, false, false}, "used": {used.ID, ofUsed, true, true}, "twice": {twice.ID, ofTwice, false, true}, "twice, again": {again.ID, ofTwice, true, true},
+			"archived, of a run": {held.ID, ofHeld, true, true}, "the same, unused": {beside.ID, ofHeld, false, true}, "archived and unused": {away.ID, ofAway, false, false},
 			"of a stack that applies": {first.ID, ofFirst, false, false}, "its newest": {last.ID, ofLast, true, true},
 		} {
 			_, err := g.house.Stacks.Configuration(actor.AsSystem(ctx), c.id)

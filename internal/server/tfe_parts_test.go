@@ -115,22 +115,49 @@ func TestConfigurationsAreKeptAndArchived(t *testing.T) {
 		if code, _ := (remote{g, "rita"}).send("GET", "configuration-versions/"+tried.ID+"/download", nil); code != 404 {
 			t.Errorf("who may not plan downloads it: %d", code)
 		}
+		start := func(configuration string) remoteResource {
+			t.Helper()
+			return m.wants(201, "POST", "runs", fmt.Sprintf(`{"data":{"attributes":{},"relationships":{"workspace":{"data":{"type":"workspaces","id":%q}},"configuration-version":{"data":%s}}}}`, ws.ID, configuration))
+		}
 		begin := func(configuration string) remoteResource {
 			t.Helper()
-			r := m.wants(201, "POST", "runs", fmt.Sprintf(`{"data":{"attributes":{},"relationships":{"workspace":{"data":{"type":"workspaces","id":%q}},"configuration-version":{"data":%s}}}}`, ws.ID, configuration))
+			r := start(configuration)
 			m.wants(202, "POST", "runs/"+m.status(r.ID, "planned", "errored").ID+"/actions/discard", "")
 			return r
+		}
+		archived := func(configuration string) (int, string) {
+			code, said := m.send("POST", "configuration-versions/"+configuration+"/actions/archive", nil)
+			return code, string(said)
+		}
+		if code, said := archived(second); code != 409 || !strings.Contains(said, "because it is current") {
+			t.Errorf("beside a provisional one the newest is archived: %d %s", code, said)
+		}
+		m.wants(201, "POST", "workspaces/"+ws.ID+"/configuration-versions", `{"data":{"attributes":{}}}`) // which nobody sends
+		if ws := m.wants(200, "GET", "workspaces/"+ws.ID, ""); !bytes.Contains(ws.Relations["current-configuration-version"].Data, []byte(second)) {
+			t.Errorf("the current configuration is %s", ws.Relations["current-configuration-version"].Data)
 		}
 		of := func(r remoteResource) string { return string(r.Relations["configuration-version"].Data) }
 		if r := begin("null"); !strings.Contains(of(r), second) {
 			t.Errorf("a run that names no configuration is of %s", of(r))
 		}
-		begin(fmt.Sprintf(`{"type":"configuration-versions","id":%q}`, tried.ID))
-		if r := begin("null"); !strings.Contains(of(r), tried.ID) {
-			t.Errorf("after a run of the provisional one, another is of %s", of(r))
+		provisional := fmt.Sprintf(`{"type":"configuration-versions","id":%q}`, tried.ID)
+		begin(provisional)
+		if r := begin("null"); !strings.Contains(of(r), second) {
+			t.Errorf("after a run of the provisional one that was discarded, another is of %s", of(r))
 		}
-		if code, said := m.send("POST", "configuration-versions/"+tried.ID+"/actions/archive", nil); code != 409 || !strings.Contains(string(said), "because it is current") {
-			t.Errorf("the newest is archived: %d %s", code, said)
+		r := start(provisional)
+		m.status(r.ID, "planned", "errored")
+		remote{g, "bob"}.wants(202, "POST", "runs/"+r.ID+"/actions/apply", "")
+		m.status(r.ID, "applied", "errored")
+		if c := m.wants(200, "GET", "configuration-versions/"+tried.ID, ""); c.text("provisional") != "false" {
+			t.Errorf("once it is applied the provisional one is %+v", c)
+		}
+		r = start("null")
+		if m.status(r.ID, "planned_and_finished", "planned", "errored"); !strings.Contains(of(r), tried.ID) {
+			t.Errorf("once the provisional one is applied, another run is of %s", of(r))
+		}
+		if code, said := archived(tried.ID); code != 409 || !strings.Contains(said, "because it is current") {
+			t.Errorf("the current one is archived: %d %s", code, said)
 		}
 		(remote{g, "rita"}).wants(403, "POST", "configuration-versions/"+first+"/actions/archive", "")
 		for range 2 {

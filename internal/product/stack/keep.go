@@ -290,7 +290,7 @@ func (s *Service) keepAfter(ctx context.Context, l worker.Lease, log io.Writer) 
 		fmt.Fprintln(log, "there is nothing to keep")
 		return worker.Result{Message: "nothing to keep"}, nil
 	}
-	next.Version, next.Serial, next.Lineage, next.Vendor = 4, last.Serial, last.Lineage, in.Vendor.Word()
+	next.Version, next.Serial, next.Lineage, next.Vendor = 4, last.inside, last.Lineage, in.Vendor.Word()
 	if next.Lineage == "" {
 		next.Lineage = rand.Text()
 	}
@@ -304,7 +304,7 @@ func (s *Service) keepAfter(ctx context.Context, l worker.Lease, log io.Writer) 
 	if bytes.Equal(data, raw) { // it is what is there, as where this step was done before
 		return worker.Result{Message: fmt.Sprintf("serial %d, as before", last.Serial)}, nil
 	}
-	next.Serial++
+	next.Serial = last.next()
 	if data, err = json.Marshal(next); err != nil {
 		return worker.Result{}, err
 	}

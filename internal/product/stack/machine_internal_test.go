@@ -158,7 +158,8 @@ func (p *play) cancel() {
 func (p *play) letThrough() bool {
 	v := p.verdict[p.rounds]
 	asked := p.in.Upload != nil && p.in.Upload.AutoApply && p.in.Type != Proposed && p.rounds == 1
-	if (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 && p.chosen[p.rounds] == 0 {
+	saved := p.in.Upload != nil && p.in.Upload.Save
+	if !saved && (asked || p.in.Autodeploy && p.in.Type == Tracked) && v.Approved && len(v.Warn) == 0 && p.chosen[p.rounds] == 0 {
 		return true
 	}
 	judged := p.step("judge")
@@ -288,7 +289,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
 		}
 		if rapid.Bool().Draw(rt, "uploaded") {
-			p.in.Upload = &Upload{Blob: "sha256:x", AutoApply: rapid.Bool().Draw(rt, "asked")}
+			p.in.Upload = &Upload{Blob: "sha256:x", AutoApply: rapid.Bool().Draw(rt, "asked"), Save: rapid.Bool().Draw(rt, "saved")}
 		}
 		raw, err := json.Marshal(p.in)
 		if err != nil {

@@ -91,7 +91,9 @@ type Service struct {
 // New builds the room and registers its kind of run, its jobs and its subscriptions.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, states: semaphore.NewWeighted(StateLimit)}
-	d.Runs.Register(Kind())
+	kind := Kind()
+	kind.Ended = noteConfiguration
+	d.Runs.Register(kind)
 	s.subscribe()
 	s.subscribePushes()
 	s.subscribeEnds()

@@ -165,7 +165,7 @@ func (s *Service) store(ctx context.Context, r ref.Entity, last StateVersion, da
 	if err != nil {
 		return StateVersion{}, fault.Wrap(err, "store state of %s", r)
 	}
-	v := StateVersion{Serial: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Outputs: f.Outputs, delta: changes}
+	v := StateVersion{Serial: f.Serial, inside: f.Serial, Lineage: f.Lineage, Digest: digest, Size: int64(len(data)), Outputs: f.Outputs, delta: changes}
 	for _, res := range f.Resources {
 		v.Resources += len(res.Instances)
 	}
@@ -240,16 +240,13 @@ func (s *Service) addState(ctx context.Context, tx *store.Tx, stack Stack, lockI
 		return err
 	}
 	last, err := currentState(ctx, tx, stack.Ref)
-	switch {
-	case fault.Is(err, fault.NotFound):
-	case err != nil:
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
-	case last.Lineage != v.Lineage:
-		return fault.Errorf(fault.Conflict, "this state is of lineage %s, the stack's is %s; it belongs to something else", v.Lineage, last.Lineage)
-	case v.Serial < last.Serial:
-		return fault.Errorf(fault.Conflict, "this state has serial %d, the stack's newest has %d; pull it first", v.Serial, last.Serial)
-	case v.Serial == last.Serial:
-		return s.sameState(ctx, last, data) // the same write again, after its answer was lost
+	}
+	if last.ID != "" {
+		if done, err := s.follows(ctx, last, v, data); done || err != nil {
+			return err
+		}
 	}
 	_, err = s.insertState(ctx, tx, stack, last, v, data, "stack.state-written", nil)
 	return err
@@ -272,9 +269,9 @@ func (s *Service) insertState(ctx context.Context, tx *store.Tx, stack Stack, la
 	}
 	now := s.Now()
 	v.ID, v.Created = ref.NewID(ref.State, now), store.Micros(now)
-	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created, settled)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
-		string(outputs), v.Resources, v.Created, btoi(v.Run == ""))
+	_, err = tx.Exec(ctx, `INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created, settled, inner_serial)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`, v.ID, stack.Ref.String(), v.Serial, v.Lineage, v.Digest, v.Size, v.Run, v.Actor,
+		string(outputs), v.Resources, v.Created, btoi(v.Run == ""), v.inside)
 	if err != nil {
 		return v, fault.Wrap(err, "record state of %s", stack.Ref)
 	}
@@ -327,13 +324,14 @@ func settled(ctx context.Context, tx *store.Tx, r ref.Entity) (StateVersion, err
 	return v, err
 }
 
-func (s *Service) sameState(ctx context.Context, last StateVersion, data []byte) error {
+// sameState gives Conflict for a state of a serial that the newest version has, too, unless it is that version.
+func (s *Service) sameState(ctx context.Context, last StateVersion, serial int64, data []byte) error {
 	have, err := s.openState(ctx, last)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(have, data) {
-		return fault.Errorf(fault.Conflict, "the stack has another state with serial %d; pull it first", last.Serial)
+		return fault.Errorf(fault.Conflict, "the stack has another state with serial %d; pull it first", serial)
 	}
 	return nil
 }

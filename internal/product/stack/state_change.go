@@ -201,7 +201,7 @@ func (s *Service) Rollback(ctx context.Context, r ref.Entity, want, reason strin
 	if err != nil {
 		return old, err
 	}
-	if data, err = rewrite(data, last.Serial+1, ""); err != nil {
+	if data, err = rewrite(data, last.next(), ""); err != nil {
 		return old, err
 	}
 	return s.replace(ctx, stack, last, data, "stack.state-rolled-back", map[string]any{"to": old.ID, "to_serial": old.Serial, "reason": reason})
@@ -263,21 +263,21 @@ func (s *Service) Import(ctx context.Context, r ref.Entity, data []byte, force b
 		case last.Lineage != f.Lineage:
 			why = fmt.Sprintf("this state is of lineage %s, the stack's is %s; it belongs to something else", f.Lineage, last.Lineage)
 			more["lineage_before"] = last.Lineage
-		case f.Serial < last.Serial:
-			why = fmt.Sprintf("this state has serial %d, the stack's newest has %d; pull it first", f.Serial, last.Serial)
-		case f.Serial == last.Serial:
-			if err := s.sameState(ctx, last, data); err == nil {
+		case f.Serial < last.inside:
+			why = fmt.Sprintf("this state has serial %d, the stack's newest has %d; pull it first", f.Serial, last.inside)
+		case f.Serial == last.inside:
+			if err := s.sameState(ctx, last, last.inside, data); err == nil {
 				return last, nil // its answer was lost
 			} else if !fault.Is(err, fault.Conflict) {
 				return last, err
 			}
-			why = fmt.Sprintf("the stack has another state with serial %d; pull it first", last.Serial)
+			why = fmt.Sprintf("the stack has another state with serial %d; pull it first", last.inside)
 		}
 		if why != "" && !force {
 			return last, fault.Errorf(fault.Conflict, "%s, or push it with --force (%s), which makes it the newest version", why, mayForceState)
 		}
-		if f.Serial <= last.Serial {
-			if data, err = rewrite(data, last.Serial+1, ""); err != nil {
+		if f.Serial < last.next() {
+			if data, err = rewrite(data, last.next(), ""); err != nil {
 				return last, err
 			}
 		}

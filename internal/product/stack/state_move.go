@@ -163,10 +163,10 @@ func (s *Service) carry(ctx context.Context, left, right StateVersion, addresses
 	if moved, err = from.carry(into, addresses); err != nil {
 		return nil, nil, nil, err
 	}
-	if rest, err = from.bytes(left.Serial + 1); err != nil {
+	if rest, err = from.bytes(left.next()); err != nil {
 		return nil, nil, nil, err
 	}
-	grown, err = into.bytes(right.Serial + 1)
+	grown, err = into.bytes(right.next())
 	return rest, grown, moved, err
 }
 

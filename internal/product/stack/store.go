@@ -59,7 +59,7 @@ func stackName(reference string) string {
 // StateVersion is one version of a stack's state.
 type StateVersion struct {
 	ID        string
-	Serial    int64
+	Serial    int64 // as it was declared; at most that in the state
 	Lineage   string
 	Digest    string // of the blob
 	Size      int64  // bytes
@@ -69,7 +69,8 @@ type StateVersion struct {
 	Resources int
 	Created   int64 // microseconds
 
-	delta *delta // of one that is to be written
+	inside int64  // the serial in the state
+	delta  *delta // of one that is to be written
 }
 
 // Value is one output of a stack.
@@ -79,12 +80,12 @@ type Value struct {
 	Sensitive bool            `json:"sensitive,omitempty"`
 }
 
-const stateColumns = "id, serial, lineage, digest, size, run, actor, outputs, resources, created"
+const stateColumns = "id, serial, lineage, digest, size, run, actor, outputs, resources, created, inner_serial"
 
 func scanState(row store.Row) (StateVersion, error) {
 	var v StateVersion
 	var outputs string
-	err := row.Scan(&v.ID, &v.Serial, &v.Lineage, &v.Digest, &v.Size, &v.Run, &v.Actor, &outputs, &v.Resources, &v.Created)
+	err := row.Scan(&v.ID, &v.Serial, &v.Lineage, &v.Digest, &v.Size, &v.Run, &v.Actor, &outputs, &v.Resources, &v.Created, &v.inside)
 	if err != nil {
 		return StateVersion{}, err
 	}

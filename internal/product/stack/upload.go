@@ -40,7 +40,7 @@ type Configuration struct {
 	Status      string // pending, uploaded, errored or archived
 	Error       string // why an upload was refused
 	Speculative bool   // only to be planned
-	Provisional bool   // not what a run is of that names none, until a run that may apply it was begun
+	Provisional bool   // not what a run is of that names none, until a run of it has applied
 	Digest      string // sha256: of the archive as it was sent
 	Size        int64  // bytes, as it was sent
 	Entries     int
@@ -303,7 +303,7 @@ type Upload struct {
 	VariablesBlob string            `json:"variables,omitempty"` // the same as a file, sealed
 	Message       string            `json:"message,omitempty"`
 	AutoApply     bool              `json:"autoApply,omitempty"` // asked for by whoever began the run
-	Save          bool              `json:"save,omitempty"`
+	Save          bool              `json:"save,omitempty"`      // the plan waits for its confirmation, whatever the stack says
 }
 
 // Bounds of what a run of an upload is asked.
@@ -341,6 +341,8 @@ func (u Upload) check() error {
 // unreviewed tells why a run is applied without review where the policies agree; "" when it is not.
 func (in Input) unreviewed(round int) string {
 	switch {
+	case in.Upload != nil && in.Upload.Save: // it is confirmed by who has looked at it
+		return ""
 	case in.Upload != nil && in.Upload.AutoApply && in.Type != Proposed && round == 1: // who retries it may not be who asked
 		return "applied without review, as whoever began it asked"
 	case in.Autodeploy && in.Type == Tracked:
@@ -475,9 +477,6 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 			return err
 		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
-		if err == nil && c.Provisional && ask.Type != Proposed {
-			_, err = tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1", c.ID)
-		}
 		return err
 	})
 	return created, err

@@ -52,3 +52,18 @@ func TestWhatARunOfAnUploadMayBeAsked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestASavedPlanWaitsForItsConfirmation also where the stack, or who began the run, asks for no review.
+func TestASavedPlanWaitsForItsConfirmation(t *testing.T) {
+	t.Parallel()
+	for _, in := range []Input{{Type: Tracked, Autodeploy: true}, {Type: Tracked}, {Type: Destroy}} {
+		up := Upload{AutoApply: !in.Autodeploy}
+		in.Upload = &up
+		if in.unreviewed(1) == "" {
+			t.Errorf("a %s run with %+v waits", in.Type, up)
+		}
+		if up.Save = true; in.unreviewed(1) != "" {
+			t.Errorf("a saved plan of a %s run with %+v is %s", in.Type, up, in.unreviewed(1))
+		}
+	}
+}

@@ -2,9 +2,11 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -40,8 +42,8 @@ type opened struct {
 	io.Closer
 }
 
-// ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have. Conflict for
-// the newest one, which the next run is of. Permission: stack:plan in the stack's space; otherwise as Configuration.
+// ArchiveConfiguration takes a configuration from what new runs can be of. Runs that were begun keep what they have; what no run
+// was begun of goes as any upload does. Conflict for that which the next run is of when it names none. Permission: stack:plan in the stack's space; otherwise as Configuration.
 func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 	c, stack, err := s.configuration(ctx, id)
 	if err != nil {
@@ -54,7 +56,7 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 		if c, err = getConfiguration(ctx, tx, id); err != nil {
 			return err
 		}
-		current, err := optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 ORDER BY id DESC LIMIT 1", c.Stack.String()))
+		current, err := optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", c.Stack.String()))
 		switch {
 		case err != nil:
 			return err
@@ -65,9 +67,29 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 		case c.ID == current:
 			return fault.Errorf(fault.Conflict, "transition not allowed: configuration could not be archived because it is current")
 		}
-		if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'archived', kept = '' WHERE id = $1", id); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET status = 'archived' WHERE id = $1", id); err != nil {
 			return fault.Wrap(err, "archive configuration %s", id)
 		}
 		return s.note(ctx, tx, stack, "stack.configuration-archived", "", map[string]any{"configuration": c.ID})
 	})
+}
+
+// noteConfiguration makes a provisional configuration the workspace's own, in the transaction that ends a run that has applied it.
+// A run that found nothing to change has applied nothing.
+func noteConfiguration(ctx context.Context, tx *store.Tx, r run.Run) error {
+	var in Input
+	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) {
+		return nil
+	}
+	var out Output
+	if len(r.Output) > 0 {
+		if err := json.Unmarshal(r.Output, &out); err != nil {
+			return fault.Wrap(err, "read output of run %s", r.ID)
+		}
+	}
+	if out.Summary.Empty() {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration)
+	return fault.Wrap(err, "note that configuration %s is applied", in.Upload.Configuration)
 }

@@ -2,6 +2,8 @@ package stack
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -35,27 +37,27 @@ func (s *Service) DropUploads(ctx context.Context) error {
 		var gone []string
 		err := s.DB.Write(ctx, func(tx *store.Tx) error {
 			gone = nil
-			rows, err := tx.Query(ctx, `SELECT c.id, c.kept FROM stack_configurations c WHERE c.used = 0 AND c.created < $1
+			rows, err := tx.Query(ctx, `SELECT c.id, c.kept, c.stack FROM stack_configurations c WHERE c.used = 0 AND c.created < $1
  AND (c.speculative = 1 OR c.status <> 'uploaded' OR EXISTS (SELECT 1 FROM stack_configurations n WHERE n.stack = c.stack AND n.status = 'uploaded' AND n.speculative = 0 AND n.provisional = 0 AND n.id > c.id))
  ORDER BY c.created, c.id LIMIT $2`, before, uploadsBatch)
-			all, err := store.Collect(rows, err, func(row store.Row) (c [2]string, err error) { return c, row.Scan(&c[0], &c[1]) })
+			all, err := store.Collect(rows, err, func(row store.Row) (c droppedUpload, err error) { return c, row.Scan(&c.id, &c.kept, &c.stack) })
 			if err != nil {
 				return err
 			}
 			n = len(all)
 			for _, c := range all {
-				if _, err := tx.Exec(ctx, "DELETE FROM stack_configurations WHERE id = $1 AND used = 0", c[0]); err != nil {
+				if _, err := tx.Exec(ctx, "DELETE FROM stack_configurations WHERE id = $1 AND used = 0", c.id); err != nil {
 					return err
 				}
 				others := 0
-				if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_configurations WHERE kept = $1", c[1]).Scan(&others); err != nil {
+				if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_configurations WHERE kept = $1", c.kept).Scan(&others); err != nil {
 					return err
 				}
-				if others == 0 && c[1] != "" {
-					gone = append(gone, c[1])
+				if others == 0 && c.kept != "" {
+					gone = append(gone, c.kept)
 				}
 			}
-			return nil
+			return s.noteDropped(ctx, tx, all)
 		})
 		if err != nil {
 			return fault.Wrap(err, "forget uploads that were not used")
@@ -69,6 +71,30 @@ func (s *Service) DropUploads(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+type droppedUpload struct{ id, kept, stack string }
+
+// noteDropped says in the ledger of each stack which of its uploads were forgotten.
+func (s *Service) noteDropped(ctx context.Context, tx *store.Tx, all []droppedUpload) error {
+	of := map[string][]string{}
+	for _, c := range all {
+		of[c.stack] = append(of[c.stack], c.id)
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		r, err := ref.Parse(name, "stack", ref.DefaultNamespace)
+		if err != nil {
+			return err
+		}
+		stack, err := getStack(ctx, tx, r, "")
+		if err != nil {
+			return err
+		}
+		if err := s.note(ctx, tx, stack, "stack.configurations-forgotten", "", map[string]any{"configurations": of[name]}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // useUpload notes, in the transaction that begins a run, that an upload is used. Conflict when it went at this moment.

@@ -18,7 +18,7 @@ type WorkspaceStatus struct {
 	Holds         bool     // that run holds the stack
 	LockedBy      string   // principal that holds the lock of the state by hand; "" for none
 	Runs          int      // all that there were
-	Configuration string   // id of the newest that is more than a preview; "" for none
+	Configuration string   // id of that which a run is of that names none; "" for none
 }
 
 // WorkspaceStatus gives how a workspace is. Permission: stack:read in its space; otherwise NotFound.
@@ -44,7 +44,7 @@ func (s *Service) WorkspaceStatus(ctx context.Context, w Workspace) (st Workspac
 		if st.Runs, err = s.Runs.CountTx(ctx, tx, RunKind, stack.Space, stack.Ref.String()); err != nil {
 			return err
 		}
-		st.Configuration, err = optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", stack.Ref.String()))
+		st.Configuration, err = optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", stack.Ref.String()))
 		return err
 	})
 	return st, err

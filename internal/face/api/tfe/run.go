@@ -126,7 +126,7 @@ func (h *Handler) wireRun(ctx context.Context, r run.Run) (object, error) {
 	own := strings.TrimPrefix(wireID(r.ID), "run")
 	return resource("runs", wireID(r.ID), object{
 		"status": statusOf(r), "message": message, "created-at": moment(r.Created), "has-changes": !out.Summary.Empty(), "is-destroy": in.Type == stack.Destroy || up.Destroy,
-		"plan-only": in.Type == stack.Proposed, "auto-apply": in.Autodeploy || up.AutoApply, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
+		"plan-only": in.Type == stack.Proposed, "auto-apply": (in.Autodeploy || up.AutoApply) && !up.Save, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
 		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": nil, "source": runSource, "trigger-reason": "manual", "position-in-queue": 0,
 		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": canceled, "force-cancel-available-at": canceled, "status-timestamps": times(d),
 		"actions": object{

@@ -37,7 +37,8 @@ CREATE TABLE stack_states (
   outputs TEXT NOT NULL,
   resources INTEGER NOT NULL,
   created BIGINT NOT NULL,
-  settled INTEGER NOT NULL -- 1 for what others may build on
+  settled INTEGER NOT NULL, -- 1 for what others may build on
+  inner_serial BIGINT NOT NULL -- in the state; serial is lower where a client declared it so
 );
 CREATE INDEX stack_states_stack ON stack_states (stack, id);
 
@@ -134,7 +135,7 @@ CREATE TABLE stack_configurations (
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
   used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
-  provisional INTEGER NOT NULL -- 1 until a run that may apply it was begun
+  provisional INTEGER NOT NULL -- 1 until a run of it has applied
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
