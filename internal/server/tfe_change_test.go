@@ -1,0 +1,55 @@
+package server
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+)
+
+// writesState writes a state of a workspace, as who may.
+func (m remote) writesState(workspace, state string) {
+	m.t.Helper()
+	sum := md5.Sum([]byte(state))
+	m.wants(200, "POST", "workspaces/"+workspace+"/actions/lock", "")
+	m.wants(201, "POST", "workspaces/"+workspace+"/state-versions", fmt.Sprintf(`{"data":{"attributes":{"serial":1,"md5":%q,"state":%q}}}`,
+		hex.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString([]byte(state))))
+	m.wants(200, "POST", "workspaces/"+workspace+"/actions/unlock", "")
+}
+
+// TestOutputsOfTheRemoteProtocolAreKeptBesideTheState loses what a state holds: who wants its outputs without sensitive values
+// gets them all the same.
+func TestOutputsOfTheRemoteProtocolAreKeptBesideTheState(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		otto := remote{g, "otto"}
+		ws := remote{g, "alice"}.workspace("default", "net")
+		otto.writesState(ws.ID, `{"version":4,"serial":1,"lineage":"l","outputs":{"zone":{"value":"eu-1","type":"string"},"key":{"value":"s3cr3t","type":"string","sensitive":true}},"resources":[]}`)
+		now := otto.wants(200, "GET", "workspaces/"+ws.ID+"/current-state-version", "")
+		if _, said := otto.send("GET", "state-versions/"+now.ID+"/outputs", nil); !strings.Contains(string(said), "s3cr3t") {
+			t.Errorf("who may read the state is shown %s", said)
+		}
+		err := g.house.DB.Read(t.Context(), func(tx *store.Tx) error {
+			var digest string
+			if err := tx.QueryRow(t.Context(), "SELECT digest FROM stack_states WHERE stack = 'stack:default/net'").Scan(&digest); err != nil {
+				return err
+			}
+			return g.house.Blob.Delete(t.Context(), digest)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/current-state-version-outputs", "/current-state-version?include=outputs", "?include=outputs"} {
+			code, said := otto.send("GET", "workspaces/"+ws.ID+path, nil)
+			if code != 200 || !strings.Contains(string(said), `"eu-1"`) || !strings.Contains(string(said), `"key"`) || strings.Contains(string(said), "s3cr3t") {
+				t.Errorf("%s is %d %s", path, code, said)
+			}
+		}
+		if code, _ := otto.send("GET", "state-versions/"+now.ID+"/outputs", nil); code == 200 {
+			t.Error("what is lost is shown")
+		}
+	})
+}
