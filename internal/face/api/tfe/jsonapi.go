@@ -135,7 +135,7 @@ func asksFor(r *http.Request) []string {
 }
 
 // cut gives the part of a whole list.
-func cut(all []object, p paging) []object {
+func cut[T any](all []T, p paging) []T {
 	from := min(p.offset(), len(all))
 	return all[from:min(from+p.size, len(all))]
 }

@@ -166,9 +166,8 @@ func (h *Handler) answerVarsets(w http.ResponseWriter, r *http.Request, all []va
 	text := strings.ToLower(r.URL.Query().Get("q"))
 	all = slices.DeleteFunc(all, func(s varset) bool { return !strings.Contains(strings.ToLower(s.name()), text) })
 	p := pagingOf(r)
-	from := min(p.offset(), len(all))
 	var data []object
-	for _, s := range all[from:min(from+p.size, len(all))] {
+	for _, s := range cut(all, p) {
 		wired, err := h.wireVarset(r.Context(), s)
 		if err != nil {
 			return err

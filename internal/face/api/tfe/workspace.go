@@ -143,9 +143,7 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 		if list, err = h.sorted(r.Context(), list, total, order, status); err != nil {
 			return err
 		}
-		total = len(list)
-		from := min(p.offset(), total)
-		list = list[from:min(from+p.size, total)]
+		total, list = len(list), cut(list, p)
 	}
 	var data []object
 	parts := beside{}
@@ -165,30 +163,25 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 // mostSorted bounds how many workspaces are put in another order than that of their names.
 const mostSorted = 1000
 
+// byRun orders workspaces by when their current runs began.
+const byRun = "current-run.created-at"
+
 // sorted gives workspaces in an order, those alone whose current run has one of some states.
 func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int, order, status string) ([]stack.Workspace, error) {
 	if total > mostSorted {
 		return nil, fault.Errorf(fault.Invalid, "%d workspaces are too many to be sorted or narrowed by their runs; search for at most %d", total, mostSorted)
 	}
-	begun := map[string]time.Time{}
-	wanted := words(status)
-	var left []stack.Workspace
-	for _, ws := range list {
-		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
-		if err != nil {
-			return nil, err
-		}
-		if st.Current != nil {
-			begun[ws.ID] = st.Current.Created
-		}
-		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
-			left = append(left, ws)
-		}
-	}
 	key, down := strings.CutPrefix(order, "-")
+	left, begun, err := list, map[string]time.Time{}, error(nil)
+	if status != "" || key == byRun { // the others are not asked how they are
+		left, begun, err = h.withRuns(ctx, list, words(status))
+	}
+	if err != nil {
+		return nil, err
+	}
 	switch key {
 	case "", "name":
-	case "current-run.created-at": // those that never ran come last
+	case byRun: // those that never ran come last
 		slices.SortStableFunc(left, func(a, b stack.Workspace) int {
 			x, y := begun[a.ID], begun[b.ID]
 			if x.IsZero() != y.IsZero() {
@@ -208,6 +201,24 @@ func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int,
 		slices.Reverse(left)
 	}
 	return left, nil
+}
+
+// withRuns gives the workspaces whose current run has one of some states, all of them for none, and when those runs began.
+func (h *Handler) withRuns(ctx context.Context, list []stack.Workspace, wanted []string) (left []stack.Workspace, begun map[string]time.Time, err error) {
+	begun = map[string]time.Time{}
+	for _, ws := range list {
+		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
+		if err != nil {
+			return nil, nil, err
+		}
+		if st.Current != nil {
+			begun[ws.ID] = st.Current.Created
+		}
+		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
+			left = append(left, ws)
+		}
+	}
+	return left, begun, nil
 }
 
 func words(text string) (all []string) {
