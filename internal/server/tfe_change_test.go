@@ -5,6 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -50,6 +54,41 @@ func TestOutputsOfTheRemoteProtocolAreKeptBesideTheState(t *testing.T) {
 		}
 		if code, _ := otto.send("GET", "state-versions/"+now.ID+"/outputs", nil); code == 200 {
 			t.Error("what is lost is shown")
+		}
+	})
+}
+
+// TestConfigurationsThatAreCutShortAreNotTakenForWhole damages what was uploaded, as a broken disk does.
+func TestConfigurationsThatAreCutShortAreNotTakenForWhole(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "net")
+		noise := make([]byte, 300_000) // no archive makes it small
+		_, _ = rand.NewChaCha8([32]byte{1}).Read(noise)
+		c := m.sends(ws.ID, false, map[string]string{"main.tf": "output \"x\" { value = 1 }\n", "noise": string(noise)})
+		err := g.house.DB.Read(t.Context(), func(tx *store.Tx) error {
+			var digest string
+			if err := tx.QueryRow(t.Context(), "SELECT blob FROM stack_configurations").Scan(&digest); err != nil {
+				return err
+			}
+			_, name, _ := strings.Cut(digest, ":")
+			return os.Truncate(g.house.path("blobs", "content", name[:2], name), 200_000)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), "GET", g.url+"/api/v2/configuration-versions/"+c+"/download", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+m.as["alice"].Token)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if got, err := io.ReadAll(answer.Body); err == nil {
+			t.Errorf("%d bytes are taken for the whole configuration", len(got))
 		}
 	})
 }
