@@ -68,7 +68,7 @@ func TestConfigurationsThatAreCutShortAreNotTakenForWhole(t *testing.T) {
 		c := m.sends(ws.ID, false, map[string]string{"main.tf": "output \"x\" { value = 1 }\n", "noise": string(noise)})
 		err := g.house.DB.Read(t.Context(), func(tx *store.Tx) error {
 			var digest string
-			if err := tx.QueryRow(t.Context(), "SELECT blob FROM stack_configurations").Scan(&digest); err != nil {
+			if err := tx.QueryRow(t.Context(), "SELECT kept FROM stack_configurations").Scan(&digest); err != nil {
 				return err
 			}
 			_, name, _ := strings.Cut(digest, ":")
@@ -89,6 +89,33 @@ func TestConfigurationsThatAreCutShortAreNotTakenForWhole(t *testing.T) {
 		defer answer.Body.Close()
 		if got, err := io.ReadAll(answer.Body); err == nil {
 			t.Errorf("%d bytes are taken for the whole configuration", len(got))
+		}
+	})
+}
+
+// TestRemoteRelationsThatAreWrongChangeNothing sends more of a relation than is taken, and what is none.
+func TestRemoteRelationsThatAreWrongChangeNothing(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "net")
+		m.wants(200, "PATCH", "workspaces/"+ws.ID+"/tag-bindings", `{"data":[{"type":"tag-bindings","attributes":{"key":"app","value":"shop"}}]}`)
+		set := m.wants(201, "POST", "organizations/default/varsets", `{"data":{"attributes":{"name":"shared"}}}`)
+		m.wants(204, "POST", "varsets/"+set.ID+"/relationships/workspaces", fmt.Sprintf(`{"data":[{"type":"workspaces","id":%q}]}`, ws.ID))
+		many := "[" + strings.Repeat(`{"type":"workspaces","id":"ws-x"},`, 1000) + `{"type":"workspaces","id":"ws-x"}]`
+		for data, want := range map[string]int{many: 413, `{"type":"workspaces","id":"ws-x"}`: 422, `"all"`: 422} {
+			m.wants(want, "PATCH", "varsets/"+set.ID, `{"data":{"attributes":{"description":"other"},"relationships":{"workspaces":{"data":`+data+`}}}}`)
+			m.wants(want, "PATCH", "workspaces/"+ws.ID, `{"data":{"attributes":{"description":"other"},"relationships":{"tag-bindings":{"data":`+data+`}}}}`)
+			m.wants(want, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"other"},"relationships":{"tags":{"data":`+data+`}}}}`)
+		}
+		if now := m.wants(200, "GET", "varsets/"+set.ID, ""); now.text("workspace-count") != "1" || now.text("description") != "" {
+			t.Errorf("the set is %+v", now)
+		}
+		if _, said := m.send("GET", "workspaces/"+ws.ID+"/tag-bindings", nil); !strings.Contains(string(said), `"shop"`) {
+			t.Errorf("the bindings are %s", said)
+		}
+		m.wants(200, "PATCH", "varsets/"+set.ID, `{"data":{"relationships":{"workspaces":{"data":null}}}}`) // says nothing of them
+		if now := m.wants(200, "PATCH", "varsets/"+set.ID, `{"data":{"relationships":{"workspaces":{"data":[]}}}}`); now.text("workspace-count") != "0" {
+			t.Errorf("the set that is to be attached to none is %+v", now)
 		}
 	})
 }

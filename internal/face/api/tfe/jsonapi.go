@@ -190,12 +190,21 @@ func (q request) says(name string) bool {
 	return len(raw) > 0 && string(raw) != "null"
 }
 
-// relations gives related resources, at most 1000.
-func (q request) relations(name string) (all []identifier) {
-	if raw := q.Relations[name].Data; len(raw) > 0 && json.Unmarshal(raw, &all) == nil && len(all) <= 1000 {
-		return all
+// mostRelated bounds the resources of one relation.
+const mostRelated = 1000
+
+// relations gives related resources; none where nothing is said of them. Errors: Invalid, TooLarge.
+func (q request) relations(name string) (all []identifier, err error) {
+	if !q.says(name) {
+		return nil, nil
 	}
-	return nil
+	if err := json.Unmarshal(q.Relations[name].Data, &all); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the relation %s is not a list of resources: %w", name, err)
+	}
+	if len(all) > mostRelated {
+		return nil, fault.Errorf(fault.TooLarge, "the relation %s has %d resources; at most %d are taken", name, len(all), mostRelated)
+	}
+	return all, nil
 }
 
 func decode(w http.ResponseWriter, r *http.Request, limit int64, into any) error {

@@ -229,12 +229,15 @@ type varsetAttributes struct {
 }
 
 func (a varsetAttributes) check(q request) error {
+	projects, err := q.relations("projects")
 	switch {
+	case err != nil:
+		return err
 	case a.Priority != nil && *a.Priority:
 		return fault.Errorf(fault.Invalid, "a set that has priority is not offered: what a stack's document says counts before its contexts")
 	case a.Name != nil && (strings.TrimSpace(*a.Name) == "" || len(*a.Name) > 90):
 		return fault.Errorf(fault.Invalid, "Name has between 1 and 90 characters")
-	case len(q.relations("projects")) > 0:
+	case len(projects) > 0:
 		return fault.Errorf(fault.Invalid, "an organization has one project; apply the set to workspaces, or to all of them by global")
 	}
 	var parent identifier
@@ -277,8 +280,12 @@ func (h *Handler) stacksOf(ctx context.Context, q request) ([]any, error) {
 	if !q.says("workspaces") {
 		return nil, nil
 	}
+	related, err := q.relations("workspaces")
+	if err != nil {
+		return nil, err
+	}
 	attach := []any{}
-	for _, to := range q.relations("workspaces") {
+	for _, to := range related {
 		ws, err := h.Stacks.Workspace(ctx, to.ID)
 		if err != nil {
 			return nil, err

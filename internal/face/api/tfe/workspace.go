@@ -308,10 +308,18 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 		APIVersion: "roadbed.dev/v1", Kind: "Stack", Metadata: document.Metadata{Name: name, Namespace: stack.HomeNamespace(space)},
 		Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String(), "source": map[string]any{"upload": true}},
 	}
-	for _, tag := range q.relations("tags") {
+	tags, err := q.relations("tags")
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
 		d.Metadata.Tags = append(d.Metadata.Tags, tag.Attributes.Name)
 	}
-	if err := bind(&d, q.relations("tag-bindings"), true); err != nil {
+	bindings, err := q.relations("tag-bindings")
+	if err == nil {
+		err = bind(&d, bindings, true)
+	}
+	if err != nil {
 		return err
 	}
 	in.change(&d)
@@ -367,11 +375,15 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {
 		return fault.Errorf(fault.Invalid, "a stack keeps its name; make another one and bring the state over")
 	}
+	bindings, err := q.relations("tag-bindings")
+	if err != nil {
+		return err
+	}
 	var wrong error
 	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
 		before := d.Metadata.Labels
 		if q.says("tag-bindings") {
-			wrong = bind(d, q.relations("tag-bindings"), true)
+			wrong = bind(d, bindings, true)
 		}
 		changed := in.change(d)
 		return wrong == nil && (changed || !maps.Equal(before, d.Metadata.Labels))
