@@ -167,12 +167,18 @@ func read(w http.ResponseWriter, r *http.Request, limit int64, attributes any) (
 	if err := decode(w, r, limit, &document); err != nil {
 		return request{}, err
 	}
-	if len(document.Data.Attributes) > 0 {
-		if err := json.Unmarshal(document.Data.Attributes, attributes); err != nil {
-			return request{}, fault.Errorf(fault.Invalid, "the attributes are not what is known of them: %w", err)
-		}
+	return document.Data, document.Data.into(attributes)
+}
+
+// into takes the attributes that were sent into a value, and leaves the others in it as they are.
+func (q request) into(attributes any) error {
+	if len(q.Attributes) == 0 {
+		return nil
 	}
-	return document.Data, nil
+	if err := json.Unmarshal(q.Attributes, attributes); err != nil {
+		return fault.Errorf(fault.Invalid, "the attributes are not what is known of them: %w", err)
+	}
+	return nil
 }
 
 // relation gives the id of a related resource; "" when there is none.

@@ -379,7 +379,7 @@ func (h *Handler) updateVarset(w http.ResponseWriter, r *http.Request) error {
 		err = h.freeName(r.Context(), s.Space, *in.Name, s.Ref)
 	}
 	if err == nil {
-		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool { return in.change(d, attach) })
+		err = h.edit(r.Context(), s.Ref, func(d *document.Document) (bool, error) { return in.change(d, attach), nil })
 	}
 	if err != nil {
 		return err
@@ -417,7 +417,7 @@ func (h *Handler) attach(w http.ResponseWriter, r *http.Request, on bool) error 
 		if !on && slices.Contains(ws.Spec.Contexts, s.Ref.String()) {
 			return fault.Errorf(fault.Conflict, "workspace %s names the set in its document; take it out there", ws.Name)
 		}
-		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool {
+		err = h.edit(r.Context(), s.Ref, func(d *document.Document) (bool, error) {
 			all, _ := d.Spec["attach"].([]any)
 			left := slices.DeleteFunc(slices.Clone(all), func(have any) bool {
 				text, _ := have.(string)
@@ -428,7 +428,7 @@ func (h *Handler) attach(w http.ResponseWriter, r *http.Request, on bool) error 
 				left = append(left, name)
 			}
 			d.Spec["attach"] = left
-			return len(left) != len(all)
+			return len(left) != len(all), nil
 		})
 		if err != nil {
 			return err

@@ -333,32 +333,6 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 	return h.answerWorkspace(w, r, http.StatusCreated, ws)
 }
 
-// source is that of the documents which this protocol declares.
-const source = "terraform"
-
-// edit changes the document of a stack as the caller.
-func (h *Handler) edit(ctx context.Context, ws stack.Workspace, change func(d *document.Document) bool) error {
-	return h.editDocument(ctx, ws.Ref, change)
-}
-
-// editDocument changes a document as the caller. What a repository declares is changed there.
-func (h *Handler) editDocument(ctx context.Context, which ref.Entity, change func(d *document.Document) bool) error {
-	e, err := h.Catalog.Get(ctx, which)
-	if err != nil {
-		return err
-	}
-	d := e.Document
-	d.Spec, d.Metadata.Tags = clone(d.Spec), slices.Clone(d.Metadata.Tags)
-	if !change(&d) {
-		return nil
-	}
-	if strings.Contains(e.Source, ":") {
-		return fault.Errorf(fault.Conflict, "%s is declared in a repository; change it there", which)
-	}
-	_, err = h.Catalog.Apply(ctx, catalog.Apply{Space: e.Space, Source: e.Source, Documents: []document.Document{d}, IfMatch: e.Etag})
-	return err
-}
-
 func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 	var in workspaceAttributes
 	q, err := read(w, r, bodyLimit, &in)
@@ -379,18 +353,16 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	var wrong error
-	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+	err = h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 		before := d.Metadata.Labels
 		if q.says("tag-bindings") {
-			wrong = bind(d, bindings, true)
+			if err := bind(d, bindings, true); err != nil {
+				return false, err
+			}
 		}
 		changed := in.change(d)
-		return wrong == nil && (changed || !maps.Equal(before, d.Metadata.Labels))
+		return changed || !maps.Equal(before, d.Metadata.Labels), nil
 	})
-	if wrong != nil {
-		err = wrong
-	}
 	if err != nil {
 		return err
 	}
