@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
@@ -116,6 +118,172 @@ func TestRemoteRelationsThatAreWrongChangeNothing(t *testing.T) {
 		m.wants(200, "PATCH", "varsets/"+set.ID, `{"data":{"relationships":{"workspaces":{"data":null}}}}`) // says nothing of them
 		if now := m.wants(200, "PATCH", "varsets/"+set.ID, `{"data":{"relationships":{"workspaces":{"data":[]}}}}`); now.text("workspace-count") != "0" {
 			t.Errorf("the set that is to be attached to none is %+v", now)
+		}
+	})
+}
+
+// secretsOf gives the secrets of the root space, by name, with their checksums.
+func (g *ground) secretsOf() map[string]string {
+	g.t.Helper()
+	all, err := client.All[client.SecretInfo](g.t.Context(), g.admin, "/secrets/default", nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for _, s := range all {
+		sums[s.Name] = s.Checksum
+	}
+	return sums
+}
+
+// TestVariablesOfTheRemoteProtocolKeepToTheirOwnSecrets: a secret that many are given is not set by way of one variable, and none by
+// who may not change the document.
+func TestVariablesOfTheRemoteProtocolKeepToTheirOwnSecrets(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		if err := g.admin.Do(t.Context(), "PUT", "/secrets/default/prod-db", nil, map[string]any{"value": "of-all"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		const named = "spec: {owner: \"group:default/crew\", source: {upload: true}, environment: [{name: DB, secretRef: default/prod-db}]}"
+		g.apply("{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: sam}, spec: {memberOf: []}}\n---\n" +
+			"{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: sealer}, spec: {description: Keeps secrets, permissions: [\"*:read\", \"secret:write\"]}}\n---\n" +
+			"{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: sam-seals}, spec: {role: sealer, space: default, subjects: [\"user:default/sam\"]}}\n---\n" +
+			"apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: net}\n" + named + "\n---\n" +
+			"apiVersion: roadbed.dev/v1\nkind: Context\nmetadata: {name: shared}\nspec: {variables: [{name: DB, secretRef: default/prod-db}]}\n")
+		g.as["sam"] = client.New(g.url, g.token("user:default/sam"))
+		g.push("alice", "default/kept", map[string]string{"catalog-info.yaml": "apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: kept}\n" + named + "\n"})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/kept"}); err != nil {
+			t.Fatal(err)
+		}
+		alice, sam := remote{g, "alice"}, remote{g, "sam"}
+		before := g.secretsOf()
+		for _, of := range []string{"workspaces/" + alice.wants(200, "GET", "organizations/default/workspaces/net", "").ID + "/vars", "varsets/varset-default~shared/relationships/vars"} {
+			_, said := alice.send("GET", of, nil)
+			at := of + "/" + firstBetween(string(said), `"id":"`, `"`)
+			sam.wants(403, "PATCH", at, `{"data":{"attributes":{"value":"of-sam"}}}`)
+			sam.wants(403, "POST", of, `{"data":{"attributes":{"key":"OTHER","value":"of-sam","category":"env","sensitive":true}}}`)
+			if now := g.secretsOf(); fmt.Sprint(now) != fmt.Sprint(before) {
+				t.Errorf("who may not change the document makes the secrets %v of %v", now, before)
+			}
+			first := alice.wants(200, "PATCH", at, `{"data":{"attributes":{"value":"of-one"}}}`)
+			now := g.secretsOf()
+			if len(now) != len(before)+1 || now["prod-db"] != before["prod-db"] {
+				t.Errorf("%s makes the secrets %v of %v", at, now, before)
+			}
+			if again := alice.wants(200, "PATCH", at, `{"data":{"attributes":{"value":"another"}}}`); again.ID != first.ID {
+				t.Errorf("the variable is %+v after %+v", again, first)
+			}
+			if later := g.secretsOf(); len(later) != len(now) || fmt.Sprint(later) == fmt.Sprint(now) {
+				t.Errorf("another value makes the secrets %v of %v", later, now)
+			}
+			before = g.secretsOf()
+		}
+		kept := "workspaces/" + alice.wants(200, "GET", "organizations/default/workspaces/kept", "").ID + "/vars"
+		_, said := alice.send("GET", kept, nil)
+		alice.wants(409, "PATCH", kept+"/"+firstBetween(string(said), `"id":"`, `"`), `{"data":{"attributes":{"value":"of-one"}}}`)
+		alice.wants(409, "POST", kept, `{"data":{"attributes":{"key":"OTHER","value":"x","category":"env","sensitive":true}}}`)
+		if now := g.secretsOf(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("what a repository declares makes the secrets %v of %v", now, before)
+		}
+		for _, at := range []string{"/entities/stack/default/net", "/entities/context/default/shared"} {
+			e, err := client.Get[client.Entity](t.Context(), g.as["rita"], at, nil)
+			if err != nil || !strings.Contains(fmt.Sprint(e), ".DB.") || strings.Contains(fmt.Sprint(e), "prod-db") {
+				t.Errorf("%s is %+v, %v", at, e, err)
+			}
+		}
+	})
+}
+
+// atOnce sends requests of one kind at the same time, and counts the answers by their status.
+func (m remote) atOnce(n int, send func(i int) (method, path, body string)) map[int]int {
+	m.t.Helper()
+	codes := make([]int, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			method, path, body := send(i)
+			request, err := http.NewRequestWithContext(m.t.Context(), method, m.url+"/api/v2/"+path, strings.NewReader(body))
+			if err != nil {
+				m.t.Error(err)
+				return
+			}
+			request.Header.Set("Authorization", "Bearer "+m.as[m.who].Token)
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				m.t.Error(err)
+				return
+			}
+			codes[i] = answer.StatusCode
+			answer.Body.Close()
+		})
+	}
+	all.Wait()
+	counts := map[int]int{}
+	for _, code := range codes {
+		counts[code]++
+	}
+	return counts
+}
+
+// TestVariablesOfTheRemoteProtocolThatMeet are changed at the same time: nothing of them is lost, and none is there twice.
+func TestVariablesOfTheRemoteProtocolThatMeet(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "net")
+		set := m.wants(201, "POST", "organizations/default/varsets", `{"data":{"attributes":{"name":"shared"}}}`)
+		for _, of := range []string{"workspaces/" + ws.ID + "/vars", "varsets/" + set.ID + "/relationships/vars"} {
+			made := m.atOnce(8, func(i int) (string, string, string) {
+				return "POST", of, fmt.Sprintf(`{"data":{"attributes":{"key":"k%d","value":"v"}}}`, i)
+			})
+			if made[201] != 8 {
+				t.Errorf("8 that are made at once give %v", made)
+			}
+			same := m.atOnce(4, func(int) (string, string, string) { return "POST", of, `{"data":{"attributes":{"key":"same","value":"v"}}}` })
+			if same[201] != 1 || same[422] != 3 {
+				t.Errorf("4 of one name give %v", same)
+			}
+			if _, said := m.send("GET", of, nil); strings.Count(string(said), `"type":"vars"`) != 9 {
+				t.Errorf("there are %s", said)
+			}
+			v := m.wants(201, "POST", of, `{"data":{"attributes":{"key":"one","value":"old","description":"old"}}}`)
+			parts := []string{`"value":"new"`, `"description":"new"`, `"hcl":true`}
+			if changed := m.atOnce(len(parts), func(i int) (string, string, string) {
+				return "PATCH", of + "/" + v.ID, `{"data":{"attributes":{` + parts[i] + `}}}`
+			}); changed[200] != len(parts) {
+				t.Errorf("changes of its parts give %v", changed)
+			}
+			if now := m.wants(200, "GET", of+"/"+v.ID, ""); now.text("value") != "new" || now.text("description") != "new" {
+				t.Errorf("after all the variable is %+v", now)
+			}
+		}
+		tagged := m.atOnce(6, func(i int) (string, string, string) {
+			return "POST", "workspaces/" + ws.ID + "/relationships/tags", fmt.Sprintf(`{"data":[{"type":"tags","attributes":{"name":"t%d"}}]}`, i)
+		})
+		if _, said := m.send("GET", "workspaces/"+ws.ID+"/relationships/tags", nil); tagged[204] != 6 || strings.Count(string(said), `"type":"tags"`) != 6 {
+			t.Errorf("tags at once give %v and %s", tagged, said)
+		}
+	})
+}
+
+// TestVariablesOfTheRemoteProtocolAreDescribedInTheLedger by their names: what was said of them and their values are not there.
+func TestVariablesOfTheRemoteProtocolAreDescribedInTheLedger(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "net")
+		vars := "workspaces/" + ws.ID + "/vars"
+		v := m.wants(201, "POST", vars, `{"data":{"attributes":{"key":"zone","value":"the-value","description":"the-words"}}}`)
+		m.wants(200, "PATCH", vars+"/"+v.ID, `{"data":{"attributes":{"value":"the-value-2"}}}`) // the document's entry tells of that
+		m.wants(200, "PATCH", vars+"/"+v.ID, `{"data":{"attributes":{"hcl":true}}}`)
+		m.wants(204, "DELETE", vars+"/"+v.ID, "")
+		g.wantNoted("stack:default/net", "variable.described", 2)
+		g.wantNoted("stack:default/net", "variable.forgotten", 1)
+		all, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"ref": {"stack:default/net"}, "type": {"variable.described", "variable.forgotten"}})
+		if err != nil || len(all) == 0 {
+			t.Fatal(all, err)
+		}
+		for _, e := range all {
+			if data := fmt.Sprintf("%s", e.Data); !strings.Contains(data, "zone") || strings.Contains(data, "the-") {
+				t.Errorf("%s tells %s", e.Type, data)
+			}
 		}
 	})
 }

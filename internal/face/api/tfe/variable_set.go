@@ -65,7 +65,7 @@ func (h *Handler) setVariable(ctx context.Context, of ref.Entity, id string, sen
 	if err != nil {
 		return v, err
 	}
-	return h.note(ctx, of, v)
+	return h.note(ctx, of, v, sent)
 }
 
 func (h *Handler) dropVariable(ctx context.Context, of ref.Entity, id string) error {
@@ -111,10 +111,16 @@ func (v variable) follows(before *variable, all []variable) error {
 	return free(all, v)
 }
 
-// note keeps what a document has no place for, and gives the variable as it is shown.
-func (h *Handler) note(ctx context.Context, of ref.Entity, v variable) (variable, error) {
-	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableNote{ID: v.id, Category: v.Category, Name: v.Key, Description: v.Description, HCL: v.HCL})
-	if v.version = n.Version; v.Sensitive {
+// note keeps what was sent that a document has no place for, and gives the variable as it is shown.
+func (h *Handler) note(ctx context.Context, of ref.Entity, v variable, sent request) (variable, error) {
+	var said struct {
+		Description *string `json:"description"`
+	}
+	if err := sent.into(&said); err != nil {
+		return v, err
+	}
+	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableChange{ID: v.id, Category: v.Category, Name: v.Key, Description: said.Description, HCL: &v.HCL})
+	if v.version, v.Description = n.Version, n.Description; v.Sensitive {
 		v.Value = ""
 	}
 	return v, err
