@@ -115,12 +115,16 @@ func (v variable) follows(before *variable, all []variable) error {
 func (h *Handler) note(ctx context.Context, of ref.Entity, v variable, sent request) (variable, error) {
 	var said struct {
 		Description *string `json:"description"`
+		HCL         *bool   `json:"hcl"`
 	}
 	if err := sent.into(&said); err != nil {
 		return v, err
 	}
-	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableChange{ID: v.id, Category: v.Category, Name: v.Key, Description: said.Description, HCL: &v.HCL})
-	if v.version, v.Description = n.Version, n.Description; v.Sensitive {
+	if v.HCL { // or was so by its value in the document, in place of which there is a text now
+		said.HCL = &v.HCL
+	}
+	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableChange{ID: v.id, Category: v.Category, Name: v.Key, Description: said.Description, HCL: said.HCL})
+	if v.version, v.Description, v.HCL = n.Version, n.Description, n.HCL; v.Sensitive {
 		v.Value = ""
 	}
 	return v, err
