@@ -290,3 +290,30 @@ func TestVariablesOfTheRemoteProtocolAreDescribedInTheLedger(t *testing.T) {
 		}
 	})
 }
+
+// TestListsOfTheRemoteProtocolGiveTheirPart: of a queue, and of workspaces in the order of their changes.
+func TestListsOfTheRemoteProtocolGiveTheirPart(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "anna")
+		m.workspace("default", "bert")
+		m.wants(200, "PATCH", "workspaces/"+ws.ID, `{"data":{"attributes":{"description":"changed last"}}}`)
+		for order, want := range map[string]string{"latest-change-at": "bert", "-latest-change-at": "anna", "-name": "bert", "name": "anna"} {
+			_, said := m.send("GET", "organizations/default/workspaces?page[size]=1&sort="+order, nil)
+			if got := firstBetween(string(said), `"name":"`, `"`); got != want || !strings.Contains(string(said), `"total-count":2`) {
+				t.Errorf("by %s the first is %s of %s", order, got, said)
+			}
+		}
+		m.wants(422, "GET", "organizations/default/workspaces?sort=size", "")
+		c := m.sends(ws.ID, false, map[string]string{"main.tf": "output \"x\" { value = 1 }\n"})
+		first := m.begins(201, ws.ID, c, "")
+		m.status(first.ID, "planned", "errored")
+		second := m.begins(201, ws.ID, c, "") // waits for the first
+		for number, want := range map[int]string{1: second.ID, 2: first.ID} {
+			_, said := m.send("GET", fmt.Sprintf("organizations/default/runs/queue?page[size]=1&page[number]=%d", number), nil)
+			if strings.Count(string(said), `"type":"runs"`) != 1 || !strings.Contains(string(said), want) || !strings.Contains(string(said), `"total-count":2`) {
+				t.Errorf("part %d of the queue is %s", number, said)
+			}
+		}
+	})
+}
