@@ -380,11 +380,12 @@ func (s *Service) StateOutputs(ctx context.Context, id string) (map[string]Value
 	if _, err := s.authorizeState(ctx, r, mayReadState); err != nil {
 		return v.Outputs, nil // who may not read the state sees what everybody sees
 	}
-	data, err := s.openState(ctx, v)
+	done, err := s.reading(ctx, v.Size)
 	if err != nil {
 		return nil, err
 	}
-	f, err := readState(data)
+	defer done()
+	f, err := s.contentOf(ctx, v)
 	return f.Outputs, err
 }
 

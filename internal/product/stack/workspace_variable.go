@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -65,13 +66,8 @@ func (s *Service) VariableNotes(ctx context.Context, of ref.Entity) (notes []Var
 		return nil, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT id, category, name, description, hcl, version FROM stack_workspace_variables WHERE stack = $1 ORDER BY id", of.String())
-		notes, err = store.Collect(rows, err, func(row store.Row) (n VariableNote, err error) {
-			hcl := 0
-			err = row.Scan(&n.ID, &n.Category, &n.Name, &n.Description, &hcl, &n.Version)
-			n.HCL = hcl == 1
-			return n, err
-		})
+		rows, err := tx.Query(ctx, "SELECT "+noteColumns+" FROM stack_workspace_variables WHERE stack = $1 ORDER BY id", of.String())
+		notes, err = store.Collect(rows, err, scanNote)
 		return fault.Wrap(err, "list the variables of %s", of)
 	})
 	return notes, err
@@ -87,24 +83,57 @@ func (s *Service) noted(ctx context.Context, of ref.Entity) (space string, err e
 	return stack.Space, err
 }
 
-// NoteVariable keeps a note, with another version, in place of those with its id or its name.
+// VariableChange is what is said of a variable from now on; of what is nil, what was said before.
+type VariableChange struct {
+	ID, Category, Name string
+	Description        *string
+	HCL                *bool
+}
+
+// NoteVariable keeps a note, with another version, in place of those with its id or its name. The ledger tells of what is said, not
+// of a name alone, which is the document's.
 // Permission: entity:write in the space of the workspace or context; NotFound for who may not even see it.
-func (s *Service) NoteVariable(ctx context.Context, of ref.Entity, n VariableNote) (VariableNote, error) {
+func (s *Service) NoteVariable(ctx context.Context, of ref.Entity, c VariableChange) (n VariableNote, err error) {
 	if err := s.mayNote(ctx, of); err != nil {
 		return n, err
 	}
-	if utf8.RuneCountInString(n.Description) > MostDescription {
+	if c.Description != nil && utf8.RuneCountInString(*c.Description) > MostDescription {
 		return n, fault.Errorf(fault.Invalid, "Description is too long (maximum is %d characters)", MostDescription)
 	}
-	n.Version = strings.ToLower(rand.Text())
-	return n, s.DB.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(ctx, "DELETE FROM stack_workspace_variables WHERE stack = $1 AND (id = $2 OR category = $3 AND name = $4)", of.String(), n.ID, n.Category, n.Name); err != nil {
-			return fault.Wrap(err, "forget variable %s", n.ID)
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		space, err := holdNoted(ctx, tx, of)
+		if err != nil {
+			return err
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO stack_workspace_variables (stack, id, category, name, description, hcl, version) VALUES ($1,$2,$3,$4,$5,$6,$7)",
+		before, err := noteOf(ctx, tx, of, c.ID)
+		if err != nil {
+			return err
+		}
+		n = before
+		n.ID, n.Category, n.Name, n.Version = c.ID, c.Category, c.Name, strings.ToLower(rand.Text())
+		if c.Description != nil {
+			n.Description = *c.Description
+		}
+		if c.HCL != nil {
+			n.HCL = *c.HCL
+		}
+		if before.ID != "" && (before.Category != n.Category || before.Name != n.Name) {
+			if err := forgetNote(ctx, tx, of, n.ID); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO stack_workspace_variables (stack, id, category, name, description, hcl, version) VALUES ($1,$2,$3,$4,$5,$6,$7)
+ ON CONFLICT (stack, category, name) DO UPDATE SET id = excluded.id, description = excluded.description, hcl = excluded.hcl, version = excluded.version`,
 			of.String(), n.ID, n.Category, n.Name, n.Description, btoi(n.HCL), n.Version)
-		return fault.Wrap(err, "note variable %s", n.ID)
+		if err != nil {
+			return fault.Wrap(err, "note variable %s", n.ID)
+		}
+		if n.Description == before.Description && n.HCL == before.HCL {
+			return nil
+		}
+		return s.tellVariable(ctx, tx, space, of, "variable.described", n)
 	})
+	return n, err
 }
 
 // ForgetVariable takes a note away. Permission: that of NoteVariable.
@@ -113,9 +142,62 @@ func (s *Service) ForgetVariable(ctx context.Context, of ref.Entity, id string) 
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM stack_workspace_variables WHERE stack = $1 AND id = $2", of.String(), id)
-		return fault.Wrap(err, "forget variable %s", id)
+		space, err := holdNoted(ctx, tx, of)
+		if err != nil {
+			return err
+		}
+		n, err := noteOf(ctx, tx, of, id)
+		if err != nil || n.ID == "" {
+			return err
+		}
+		if err := forgetNote(ctx, tx, of, id); err != nil {
+			return err
+		}
+		return s.tellVariable(ctx, tx, space, of, "variable.forgotten", n)
 	})
+}
+
+// holdNoted gives the space of a stack or a context, of which nobody else notes anything until the commit.
+func holdNoted(ctx context.Context, tx *store.Tx, of ref.Entity) (space string, err error) {
+	if of.Kind == "context" {
+		c, err := getContext(ctx, tx, of, tx.ForUpdate())
+		return c.Space, err
+	}
+	stack, err := getStack(ctx, tx, of, tx.ForUpdate())
+	return stack.Space, err
+}
+
+const noteColumns = "id, category, name, description, hcl, version"
+
+func scanNote(row store.Row) (n VariableNote, err error) {
+	hcl := 0
+	err = row.Scan(&n.ID, &n.Category, &n.Name, &n.Description, &hcl, &n.Version)
+	n.HCL = hcl == 1
+	return n, err
+}
+
+// noteOf gives the note with an id; the zero one when there is none.
+func noteOf(ctx context.Context, tx *store.Tx, of ref.Entity, id string) (VariableNote, error) {
+	n, err := store.One(tx.QueryRow(ctx, "SELECT "+noteColumns+" FROM stack_workspace_variables WHERE stack = $1 AND id = $2", of.String(), id), scanNote, "variable %s of %s", id, of)
+	if fault.Is(err, fault.NotFound) {
+		return VariableNote{}, nil
+	}
+	return n, err
+}
+
+func forgetNote(ctx context.Context, tx *store.Tx, of ref.Entity, id string) error {
+	_, err := tx.Exec(ctx, "DELETE FROM stack_workspace_variables WHERE stack = $1 AND id = $2", of.String(), id)
+	return fault.Wrap(err, "forget variable %s", id)
+}
+
+// tellVariable appends to the ledger what became of the note of a variable: which it is, and nothing that was said.
+func (s *Service) tellVariable(ctx context.Context, tx *store.Tx, space string, of ref.Entity, kind string, n VariableNote) error {
+	data, err := json.Marshal(map[string]string{"name": n.Name, "category": n.Category})
+	if err != nil {
+		return err
+	}
+	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Space: space, Type: kind, Subject: of.String(), Data: data})
+	return fault.Wrap(err, "note %s of %s", kind, of)
 }
 
 func (s *Service) mayNote(ctx context.Context, of ref.Entity) error {

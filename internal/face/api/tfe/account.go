@@ -73,16 +73,16 @@ func (h *Handler) queue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p := pagingOf(r)
 	var all []object
-	for _, k := range runs {
+	for _, k := range cut(runs, p) {
 		wired, err := h.wireRun(r.Context(), k)
 		if err != nil {
 			return err
 		}
 		all = append(all, wired)
 	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	return many(w, p, len(runs), all)
 }
 
 // projectOf names the one project of an organization: a space has its children instead.

@@ -69,7 +69,12 @@ func (h *Handler) downloadConfiguration(w http.ResponseWriter, r *http.Request) 
 	defer content.Close()
 	w.Header().Set("Content-Type", "application/gzip")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.Copy(w, content) // the client sees that it is cut short
+	if _, err := io.Copy(w, content); err != nil {
+		if r.Context().Err() == nil {
+			h.Log.ErrorContext(r.Context(), "send a configuration", "configuration", r.PathValue("configuration"), "error", err)
+		}
+		panic(http.ErrAbortHandler) // the answer has begun: nobody may take it for whole
+	}
 	return nil
 }
 

@@ -135,7 +135,7 @@ func asksFor(r *http.Request) []string {
 }
 
 // cut gives the part of a whole list.
-func cut(all []object, p paging) []object {
+func cut[T any](all []T, p paging) []T {
 	from := min(p.offset(), len(all))
 	return all[from:min(from+p.size, len(all))]
 }
@@ -167,12 +167,18 @@ func read(w http.ResponseWriter, r *http.Request, limit int64, attributes any) (
 	if err := decode(w, r, limit, &document); err != nil {
 		return request{}, err
 	}
-	if len(document.Data.Attributes) > 0 {
-		if err := json.Unmarshal(document.Data.Attributes, attributes); err != nil {
-			return request{}, fault.Errorf(fault.Invalid, "the attributes are not what is known of them: %w", err)
-		}
+	return document.Data, document.Data.into(attributes)
+}
+
+// into takes the attributes that were sent into a value, and leaves the others in it as they are.
+func (q request) into(attributes any) error {
+	if len(q.Attributes) == 0 {
+		return nil
 	}
-	return document.Data, nil
+	if err := json.Unmarshal(q.Attributes, attributes); err != nil {
+		return fault.Errorf(fault.Invalid, "the attributes are not what is known of them: %w", err)
+	}
+	return nil
 }
 
 // relation gives the id of a related resource; "" when there is none.
@@ -190,12 +196,21 @@ func (q request) says(name string) bool {
 	return len(raw) > 0 && string(raw) != "null"
 }
 
-// relations gives related resources, at most 1000.
-func (q request) relations(name string) (all []identifier) {
-	if raw := q.Relations[name].Data; len(raw) > 0 && json.Unmarshal(raw, &all) == nil && len(all) <= 1000 {
-		return all
+// mostRelated bounds the resources of one relation.
+const mostRelated = 1000
+
+// relations gives related resources; none where nothing is said of them. Errors: Invalid, TooLarge.
+func (q request) relations(name string) (all []identifier, err error) {
+	if !q.says(name) {
+		return nil, nil
 	}
-	return nil
+	if err := json.Unmarshal(q.Relations[name].Data, &all); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the relation %s is not a list of resources: %w", name, err)
+	}
+	if len(all) > mostRelated {
+		return nil, fault.Errorf(fault.TooLarge, "the relation %s has %d resources; at most %d are taken", name, len(all), mostRelated)
+	}
+	return all, nil
 }
 
 func decode(w http.ResponseWriter, r *http.Request, limit int64, into any) error {

@@ -179,9 +179,9 @@ func (h *Handler) updateOrganization(w http.ResponseWriter, r *http.Request) err
 		return fault.Errorf(fault.Invalid, "a space keeps its name; what is in it bears it")
 	}
 	if in.Email != nil {
-		err := h.editDocument(r.Context(), spaceRef(space), func(d *document.Document) bool {
+		err := h.edit(r.Context(), spaceRef(space), func(d *document.Document) (bool, error) {
 			if d.Metadata.Annotations[emailAnnotation] == *in.Email {
-				return false
+				return false, nil
 			}
 			all := maps.Clone(d.Metadata.Annotations)
 			if all == nil {
@@ -189,7 +189,7 @@ func (h *Handler) updateOrganization(w http.ResponseWriter, r *http.Request) err
 			}
 			all[emailAnnotation] = *in.Email
 			d.Metadata.Annotations = all
-			return true
+			return true, nil
 		})
 		if err != nil {
 			return err

@@ -249,10 +249,9 @@ func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query
 		}
 	}
 	p := pagingOf(r)
-	from := min(p.offset(), len(left))
 	var all []object
 	parts := beside{}
-	for _, k := range left[from:min(from+p.size, len(left))] {
+	for _, k := range cut(left, p) {
 		wired, err := h.wireRun(r.Context(), k)
 		if err == nil {
 			err = h.besideRun(r, &parts, k)

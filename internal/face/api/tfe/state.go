@@ -56,11 +56,7 @@ func (h *Handler) wireState(r *http.Request, v stack.StateVersion) object {
 
 func (h *Handler) answerState(w http.ResponseWriter, r *http.Request, status int, v stack.StateVersion) error {
 	if slices.Contains(words(r.URL.Query().Get("include")), "outputs") {
-		outputs, err := h.outputs(r, v.ID, false)
-		if err != nil {
-			return err
-		}
-		return one(w, status, h.wireState(r, v), outputs...)
+		return one(w, status, h.wireState(r, v), wireOutputs(v.ID, v.Outputs, false)...)
 	}
 	return one(w, status, h.wireState(r, v))
 }
@@ -248,18 +244,14 @@ func outputID(state, name string) string {
 	return "wsout-" + strings.TrimPrefix(state, "sta_") + "-" + hex.EncodeToString([]byte(name))
 }
 
-// outputs gives those of a version of a state; sensitive ones with their values where they are wanted so, and the caller may
-// read states.
-func (h *Handler) outputs(r *http.Request, state string, reveal bool) ([]object, error) {
-	values, err := h.Stacks.StateOutputs(r.Context(), state)
-	if err != nil {
-		return nil, err
-	}
+// wireOutputs gives those of a version of a state. Those that are kept beside it, without sensitive values, do where none of these
+// is shown: a state is large, and is opened for them alone.
+func wireOutputs(state string, values map[string]stack.Value, reveal bool) []object {
 	all := []object{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		all = append(all, wireOutput(state, name, values[name], reveal))
 	}
-	return all, nil
+	return all
 }
 
 // wireOutput gives an output; a sensitive one has its value only where it is asked for by itself, or by its version.
@@ -291,19 +283,20 @@ func (h *Handler) currentOutputs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.answerOutputs(w, r, v.ID, false)
+	return answerOutputs(w, r, wireOutputs(v.ID, v.Outputs, false))
 }
 
 func (h *Handler) stateOutputs(w http.ResponseWriter, r *http.Request) error {
-	return h.answerOutputs(w, r, stateID(r.PathValue("state")), true)
-}
-
-// answerOutputs gives all in one page to who names none: clients of these stop after the first.
-func (h *Handler) answerOutputs(w http.ResponseWriter, r *http.Request, state string, reveal bool) error {
-	all, err := h.outputs(r, state, reveal)
+	state := stateID(r.PathValue("state"))
+	values, err := h.Stacks.StateOutputs(r.Context(), state)
 	if err != nil {
 		return err
 	}
+	return answerOutputs(w, r, wireOutputs(state, values, true))
+}
+
+// answerOutputs gives all in one page to who names none: clients of these stop after the first.
+func answerOutputs(w http.ResponseWriter, r *http.Request, all []object) error {
 	if r.URL.Query().Has("page[number]") {
 		p := pagingOf(r)
 		return many(w, p, len(all), cut(all, p))

@@ -80,10 +80,10 @@ func (h *Handler) deleteSpaceTags(w http.ResponseWriter, r *http.Request) error 
 	for _, id := range names {
 		tag := strings.TrimPrefix(id, tagKind)
 		for _, ws := range tags[tag] {
-			if err := h.edit(r.Context(), ws, func(d *document.Document) bool {
+			if err := h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 				before := len(d.Metadata.Tags)
 				d.Metadata.Tags = slices.DeleteFunc(d.Metadata.Tags, func(t string) bool { return t == tag })
-				return len(d.Metadata.Tags) != before
+				return len(d.Metadata.Tags) != before, nil
 			}); err != nil {
 				return err
 			}
@@ -103,12 +103,12 @@ func (h *Handler) tagWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	for _, id := range ids {
 		ws, err := h.Stacks.Workspace(r.Context(), id)
 		if err == nil {
-			err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+			err = h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 				if slices.Contains(d.Metadata.Tags, tag) {
-					return false
+					return false, nil
 				}
 				d.Metadata.Tags = append(d.Metadata.Tags, tag)
-				return true
+				return true, nil
 			})
 		}
 		if err != nil {
@@ -174,7 +174,7 @@ func (h *Handler) changeTags(w http.ResponseWriter, r *http.Request, change func
 	if err != nil {
 		return err
 	}
-	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+	err = h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 		before := slices.Clone(d.Metadata.Tags)
 		for _, tag := range in.Data {
 			name := tag.Attributes.Name
@@ -183,7 +183,7 @@ func (h *Handler) changeTags(w http.ResponseWriter, r *http.Request, change func
 			}
 			d.Metadata.Tags = change(d.Metadata.Tags, name)
 		}
-		return !slices.Equal(before, d.Metadata.Tags)
+		return !slices.Equal(before, d.Metadata.Tags), nil
 	})
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -94,15 +94,11 @@ func (h *Handler) addBindings(w http.ResponseWriter, r *http.Request) error {
 	if len(in.Data) > mostTags {
 		return fault.Errorf(fault.TooLarge, "at most %d are named at once", mostTags)
 	}
-	var wrong error
-	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+	err = h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 		before := d.Metadata.Labels
-		wrong = bind(d, in.Data, false)
-		return wrong == nil && !maps.Equal(before, d.Metadata.Labels)
+		err := bind(d, in.Data, false)
+		return !maps.Equal(before, d.Metadata.Labels), err
 	})
-	if wrong != nil {
-		err = wrong
-	}
 	if err != nil {
 		return err
 	}

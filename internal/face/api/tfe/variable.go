@@ -2,7 +2,6 @@ package tfe
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,8 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/roadbed-dev/roadbed/internal/core/document"
-	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -86,7 +83,7 @@ func (v variable) wireIn(ws stack.Workspace) object {
 
 // variables gives those of a workspace.
 func (h *Handler) variables(ctx context.Context, ws stack.Workspace) ([]variable, error) {
-	return h.noted(ctx, ws.Ref, declared(ws))
+	return h.noted(ctx, ws.Ref, declared(ws.Spec))
 }
 
 // noted gives the variables that a document has with what is noted of them.
@@ -113,17 +110,17 @@ func (h *Handler) noted(ctx context.Context, of ref.Entity, all []variable) ([]v
 }
 
 // declared gives the variables that a stack's document has.
-func declared(ws stack.Workspace) (all []variable) {
-	for _, name := range slices.Sorted(maps.Keys(ws.Spec.Variables)) {
+func declared(spec stack.Spec) (all []variable) {
+	for _, name := range slices.Sorted(maps.Keys(spec.Variables)) {
 		v := variable{Key: name, Category: ofTerraform}
-		text, isText := ws.Spec.Variables[name].(string)
+		text, isText := spec.Variables[name].(string)
 		if v.Value = text; !isText {
-			raw, _ := json.Marshal(ws.Spec.Variables[name]) // it came from JSON
+			raw, _ := json.Marshal(spec.Variables[name]) // it came from JSON
 			v.Value, v.HCL = string(raw), true
 		}
 		all = append(all, v)
 	}
-	return append(all, inEnvironment(ws.Spec.Environment)...)
+	return append(all, inEnvironment(spec.Environment)...)
 }
 
 // inEnvironment gives the variables that an environment has.
@@ -181,19 +178,16 @@ func (h *Handler) readVariable(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) createVariable(w http.ResponseWriter, r *http.Request) error {
-	v := variable{Category: ofTerraform}
-	if _, err := read(w, r, bodyLimit, &v); err != nil {
+	q, err := read(w, r, bodyLimit, &variable{})
+	if err != nil {
 		return err
 	}
 	ws, err := h.asked(r)
 	if err != nil {
 		return err
 	}
-	if err := free(declared(ws), v); err != nil {
-		return err
-	}
-	v.id = "var-" + strings.ToLower(rand.Text())
-	if v, err = h.setVariable(r, ws, nil, v); err != nil {
+	v, err := h.setVariable(r.Context(), ws.Ref, "", q)
+	if err != nil {
 		return err
 	}
 	return one(w, http.StatusCreated, v.wireIn(ws))
@@ -210,23 +204,15 @@ func free(all []variable, v variable) error {
 }
 
 func (h *Handler) updateVariable(w http.ResponseWriter, r *http.Request) error {
-	ws, before, err := h.variable(r)
+	ws, v, err := h.variable(r)
 	if err != nil {
 		return err
 	}
-	v := before
-	if _, err := read(w, r, bodyLimit, &v); err != nil {
+	q, err := read(w, r, bodyLimit, &variable{})
+	if err != nil {
 		return err
 	}
-	if before.Sensitive && !v.Sensitive {
-		return fault.Errorf(fault.Invalid, "a variable that is sensitive stays so; delete it and make it anew")
-	}
-	if v.Category != before.Category || v.Key != before.Key {
-		if err := free(declared(ws), v); err != nil {
-			return err
-		}
-	}
-	if v, err = h.setVariable(r, ws, &before, v); err != nil {
+	if v, err = h.setVariable(r.Context(), ws.Ref, v.id, q); err != nil {
 		return err
 	}
 	return one(w, http.StatusOK, v.wireIn(ws))
@@ -235,56 +221,12 @@ func (h *Handler) updateVariable(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) deleteVariable(w http.ResponseWriter, r *http.Request) error {
 	ws, v, err := h.variable(r)
 	if err == nil {
-		err = h.edit(r.Context(), ws, func(d *document.Document) bool { return dropVariable(d, v) })
-	}
-	if err == nil {
-		err = h.Stacks.ForgetVariable(r.Context(), ws.Ref, v.id)
+		err = h.dropVariable(r.Context(), ws.Ref, v.id)
 	}
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	return err
-}
-
-// setVariable writes a variable into the stack's document, in place of one that there was, and notes what has no place there.
-func (h *Handler) setVariable(r *http.Request, ws stack.Workspace, before *variable, v variable) (variable, error) {
-	if err := v.check(); err != nil {
-		return v, err
-	}
-	if err := h.writeVariable(r, ws, before, v); err != nil {
-		return v, err
-	}
-	return h.note(r.Context(), ws.Ref, v)
-}
-
-// note keeps what a document has no place for, and gives the variable as it is shown.
-func (h *Handler) note(ctx context.Context, of ref.Entity, v variable) (variable, error) {
-	n, err := h.Stacks.NoteVariable(ctx, of, stack.VariableNote{ID: v.id, Category: v.Category, Name: v.Key, Description: v.Description, HCL: v.HCL})
-	if v.version = n.Version; v.Sensitive {
-		v.Value = ""
-	}
-	return v, err
-}
-
-func (h *Handler) writeVariable(r *http.Request, ws stack.Workspace, before *variable, v variable) error {
-	if err := h.keepSecret(r.Context(), ws.Space, ws.Ref.Namespace+"."+ws.Name, &v); err != nil {
-		return err
-	}
-	return h.edit(r.Context(), ws, func(d *document.Document) bool {
-		if before != nil {
-			dropVariable(d, *before)
-		}
-		if v.Category == ofTerraform && !v.Sensitive {
-			all, _ := d.Spec["variables"].(map[string]any)
-			all = clone(all)
-			all[v.Key] = v.Value
-			d.Spec["variables"] = all
-			return true
-		}
-		all, _ := d.Spec["environment"].([]any)
-		d.Spec["environment"] = append(slices.Clone(all), v.entry())
-		return true
-	})
 }
 
 // name is that of a variable in an environment.
@@ -301,44 +243,4 @@ func (v variable) entry() map[string]any {
 		return map[string]any{"name": v.name(), "secretRef": v.secret}
 	}
 	return map[string]any{"name": v.name(), "value": v.Value}
-}
-
-// keepSecret makes the value of a sensitive variable a secret of a space. Of a value that an update leaves as it is, none is
-// sent.
-func (h *Handler) keepSecret(ctx context.Context, space, of string, v *variable) error {
-	if !v.Sensitive || v.Value == "" && v.secret != "" {
-		return nil
-	}
-	where, name, own := strings.Cut(v.secret, "/")
-	if !own || where != space {
-		name = of + "." + v.Key + "." + v.id[len("var-"):][:6] // another variable had this name, perhaps
-	}
-	if err := h.Secrets.Put(ctx, space, name, secret.Change{Value: []byte(v.Value)}); err != nil {
-		return err
-	}
-	v.secret = space + "/" + name
-	return nil
-}
-
-func dropVariable(d *document.Document, v variable) bool {
-	if all, _ := d.Spec["variables"].(map[string]any); v.Category == ofTerraform && !v.Sensitive {
-		if _, ok := all[v.Key]; ok {
-			all = clone(all)
-			delete(all, v.Key)
-			d.Spec["variables"] = all
-			return true
-		}
-	}
-	all, _ := d.Spec["environment"].([]any)
-	left := without(all, v)
-	d.Spec["environment"] = left
-	return len(left) < len(all)
-}
-
-// without gives the entries of an environment but that of a variable.
-func without(all []any, v variable) []any {
-	return slices.DeleteFunc(slices.Clone(all), func(e any) bool {
-		entry, _ := e.(map[string]any)
-		return entry["name"] == v.name()
-	})
 }

@@ -166,9 +166,8 @@ func (h *Handler) answerVarsets(w http.ResponseWriter, r *http.Request, all []va
 	text := strings.ToLower(r.URL.Query().Get("q"))
 	all = slices.DeleteFunc(all, func(s varset) bool { return !strings.Contains(strings.ToLower(s.name()), text) })
 	p := pagingOf(r)
-	from := min(p.offset(), len(all))
 	var data []object
-	for _, s := range all[from:min(from+p.size, len(all))] {
+	for _, s := range cut(all, p) {
 		wired, err := h.wireVarset(r.Context(), s)
 		if err != nil {
 			return err
@@ -230,12 +229,15 @@ type varsetAttributes struct {
 }
 
 func (a varsetAttributes) check(q request) error {
+	projects, err := q.relations("projects")
 	switch {
+	case err != nil:
+		return err
 	case a.Priority != nil && *a.Priority:
 		return fault.Errorf(fault.Invalid, "a set that has priority is not offered: what a stack's document says counts before its contexts")
 	case a.Name != nil && (strings.TrimSpace(*a.Name) == "" || len(*a.Name) > 90):
 		return fault.Errorf(fault.Invalid, "Name has between 1 and 90 characters")
-	case len(q.relations("projects")) > 0:
+	case len(projects) > 0:
 		return fault.Errorf(fault.Invalid, "an organization has one project; apply the set to workspaces, or to all of them by global")
 	}
 	var parent identifier
@@ -278,8 +280,12 @@ func (h *Handler) stacksOf(ctx context.Context, q request) ([]any, error) {
 	if !q.says("workspaces") {
 		return nil, nil
 	}
+	related, err := q.relations("workspaces")
+	if err != nil {
+		return nil, err
+	}
 	attach := []any{}
-	for _, to := range q.relations("workspaces") {
+	for _, to := range related {
 		ws, err := h.Stacks.Workspace(ctx, to.ID)
 		if err != nil {
 			return nil, err
@@ -373,7 +379,7 @@ func (h *Handler) updateVarset(w http.ResponseWriter, r *http.Request) error {
 		err = h.freeName(r.Context(), s.Space, *in.Name, s.Ref)
 	}
 	if err == nil {
-		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool { return in.change(d, attach) })
+		err = h.edit(r.Context(), s.Ref, func(d *document.Document) (bool, error) { return in.change(d, attach), nil })
 	}
 	if err != nil {
 		return err
@@ -411,7 +417,7 @@ func (h *Handler) attach(w http.ResponseWriter, r *http.Request, on bool) error 
 		if !on && slices.Contains(ws.Spec.Contexts, s.Ref.String()) {
 			return fault.Errorf(fault.Conflict, "workspace %s names the set in its document; take it out there", ws.Name)
 		}
-		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool {
+		err = h.edit(r.Context(), s.Ref, func(d *document.Document) (bool, error) {
 			all, _ := d.Spec["attach"].([]any)
 			left := slices.DeleteFunc(slices.Clone(all), func(have any) bool {
 				text, _ := have.(string)
@@ -422,7 +428,7 @@ func (h *Handler) attach(w http.ResponseWriter, r *http.Request, on bool) error 
 				left = append(left, name)
 			}
 			d.Spec["attach"] = left
-			return len(left) != len(all)
+			return len(left) != len(all), nil
 		})
 		if err != nil {
 			return err

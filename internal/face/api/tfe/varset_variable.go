@@ -1,12 +1,8 @@
 package tfe
 
 import (
-	"crypto/rand"
 	"net/http"
-	"slices"
-	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -69,77 +65,36 @@ func (h *Handler) createVarsetVariable(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	v := variable{Category: ofTerraform}
-	if _, err := read(w, r, bodyLimit, &v); err != nil {
+	q, err := read(w, r, bodyLimit, &variable{})
+	if err != nil {
 		return err
 	}
-	if err := free(inEnvironment(s.context.Spec.Variables), v); err != nil {
-		return err
-	}
-	v.id = "var-" + strings.ToLower(rand.Text())
-	if v, err = h.setVarsetVariable(r, s, nil, v); err != nil {
+	v, err := h.setVariable(r.Context(), s.Ref, "", q)
+	if err != nil {
 		return err
 	}
 	return one(w, http.StatusCreated, v.wireOf(s))
 }
 
 func (h *Handler) updateVarsetVariable(w http.ResponseWriter, r *http.Request) error {
-	s, before, err := h.varsetVariable(r)
+	s, v, err := h.varsetVariable(r)
 	if err != nil {
 		return err
 	}
-	v := before
-	if _, err := read(w, r, bodyLimit, &v); err != nil {
+	q, err := read(w, r, bodyLimit, &variable{})
+	if err != nil {
 		return err
 	}
-	if before.Sensitive && !v.Sensitive {
-		return fault.Errorf(fault.Invalid, "a variable that is sensitive stays so; delete it and make it anew")
-	}
-	if v.name() != before.name() {
-		if err := free(inEnvironment(s.context.Spec.Variables), v); err != nil {
-			return err
-		}
-	}
-	if v, err = h.setVarsetVariable(r, s, &before, v); err != nil {
+	if v, err = h.setVariable(r.Context(), s.Ref, v.id, q); err != nil {
 		return err
 	}
 	return one(w, http.StatusOK, v.wireOf(s))
 }
 
-// setVarsetVariable writes a variable into the context's document, in place of one that there was.
-func (h *Handler) setVarsetVariable(r *http.Request, s varset, before *variable, v variable) (variable, error) {
-	if err := v.check(); err != nil {
-		return v, err
-	}
-	if err := h.keepSecret(r.Context(), s.Space, s.Ref.Namespace+"."+s.Ref.Name, &v); err != nil {
-		return v, err
-	}
-	err := h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool {
-		all, _ := d.Spec["variables"].([]any)
-		if before != nil {
-			all = without(all, *before)
-		}
-		d.Spec["variables"] = append(slices.Clone(all), v.entry())
-		return true
-	})
-	if err != nil {
-		return v, err
-	}
-	return h.note(r.Context(), s.Ref, v)
-}
-
 func (h *Handler) deleteVarsetVariable(w http.ResponseWriter, r *http.Request) error {
 	s, v, err := h.varsetVariable(r)
 	if err == nil {
-		err = h.editDocument(r.Context(), s.Ref, func(d *document.Document) bool {
-			all, _ := d.Spec["variables"].([]any)
-			left := without(all, v)
-			d.Spec["variables"] = left
-			return len(left) < len(all)
-		})
-	}
-	if err == nil {
-		err = h.Stacks.ForgetVariable(r.Context(), s.Ref, v.id)
+		err = h.dropVariable(r.Context(), s.Ref, v.id)
 	}
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

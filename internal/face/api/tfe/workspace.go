@@ -143,9 +143,7 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 		if list, err = h.sorted(r.Context(), list, total, order, status); err != nil {
 			return err
 		}
-		total = len(list)
-		from := min(p.offset(), total)
-		list = list[from:min(from+p.size, total)]
+		total, list = len(list), cut(list, p)
 	}
 	var data []object
 	parts := beside{}
@@ -165,30 +163,25 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 // mostSorted bounds how many workspaces are put in another order than that of their names.
 const mostSorted = 1000
 
+// byRun orders workspaces by when their current runs began.
+const byRun = "current-run.created-at"
+
 // sorted gives workspaces in an order, those alone whose current run has one of some states.
 func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int, order, status string) ([]stack.Workspace, error) {
 	if total > mostSorted {
 		return nil, fault.Errorf(fault.Invalid, "%d workspaces are too many to be sorted or narrowed by their runs; search for at most %d", total, mostSorted)
 	}
-	begun := map[string]time.Time{}
-	wanted := words(status)
-	var left []stack.Workspace
-	for _, ws := range list {
-		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
-		if err != nil {
-			return nil, err
-		}
-		if st.Current != nil {
-			begun[ws.ID] = st.Current.Created
-		}
-		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
-			left = append(left, ws)
-		}
-	}
 	key, down := strings.CutPrefix(order, "-")
+	left, begun, err := list, map[string]time.Time{}, error(nil)
+	if status != "" || key == byRun { // the others are not asked how they are
+		left, begun, err = h.withRuns(ctx, list, words(status))
+	}
+	if err != nil {
+		return nil, err
+	}
 	switch key {
 	case "", "name":
-	case "current-run.created-at": // those that never ran come last
+	case byRun: // those that never ran come last
 		slices.SortStableFunc(left, func(a, b stack.Workspace) int {
 			x, y := begun[a.ID], begun[b.ID]
 			if x.IsZero() != y.IsZero() {
@@ -208,6 +201,24 @@ func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int,
 		slices.Reverse(left)
 	}
 	return left, nil
+}
+
+// withRuns gives the workspaces whose current run has one of some states, all of them for none, and when those runs began.
+func (h *Handler) withRuns(ctx context.Context, list []stack.Workspace, wanted []string) (left []stack.Workspace, begun map[string]time.Time, err error) {
+	begun = map[string]time.Time{}
+	for _, ws := range list {
+		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
+		if err != nil {
+			return nil, nil, err
+		}
+		if st.Current != nil {
+			begun[ws.ID] = st.Current.Created
+		}
+		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
+			left = append(left, ws)
+		}
+	}
+	return left, begun, nil
 }
 
 func words(text string) (all []string) {
@@ -297,10 +308,18 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 		APIVersion: "roadbed.dev/v1", Kind: "Stack", Metadata: document.Metadata{Name: name, Namespace: stack.HomeNamespace(space)},
 		Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String(), "source": map[string]any{"upload": true}},
 	}
-	for _, tag := range q.relations("tags") {
+	tags, err := q.relations("tags")
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
 		d.Metadata.Tags = append(d.Metadata.Tags, tag.Attributes.Name)
 	}
-	if err := bind(&d, q.relations("tag-bindings"), true); err != nil {
+	bindings, err := q.relations("tag-bindings")
+	if err == nil {
+		err = bind(&d, bindings, true)
+	}
+	if err != nil {
 		return err
 	}
 	in.change(&d)
@@ -312,32 +331,6 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	return h.answerWorkspace(w, r, http.StatusCreated, ws)
-}
-
-// source is that of the documents which this protocol declares.
-const source = "terraform"
-
-// edit changes the document of a stack as the caller.
-func (h *Handler) edit(ctx context.Context, ws stack.Workspace, change func(d *document.Document) bool) error {
-	return h.editDocument(ctx, ws.Ref, change)
-}
-
-// editDocument changes a document as the caller. What a repository declares is changed there.
-func (h *Handler) editDocument(ctx context.Context, which ref.Entity, change func(d *document.Document) bool) error {
-	e, err := h.Catalog.Get(ctx, which)
-	if err != nil {
-		return err
-	}
-	d := e.Document
-	d.Spec, d.Metadata.Tags = clone(d.Spec), slices.Clone(d.Metadata.Tags)
-	if !change(&d) {
-		return nil
-	}
-	if strings.Contains(e.Source, ":") {
-		return fault.Errorf(fault.Conflict, "%s is declared in a repository; change it there", which)
-	}
-	_, err = h.Catalog.Apply(ctx, catalog.Apply{Space: e.Space, Source: e.Source, Documents: []document.Document{d}, IfMatch: e.Etag})
-	return err
 }
 
 func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
@@ -356,18 +349,20 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {
 		return fault.Errorf(fault.Invalid, "a stack keeps its name; make another one and bring the state over")
 	}
-	var wrong error
-	err = h.edit(r.Context(), ws, func(d *document.Document) bool {
+	bindings, err := q.relations("tag-bindings")
+	if err != nil {
+		return err
+	}
+	err = h.edit(r.Context(), ws.Ref, func(d *document.Document) (bool, error) {
 		before := d.Metadata.Labels
 		if q.says("tag-bindings") {
-			wrong = bind(d, q.relations("tag-bindings"), true)
+			if err := bind(d, bindings, true); err != nil {
+				return false, err
+			}
 		}
 		changed := in.change(d)
-		return wrong == nil && (changed || !maps.Equal(before, d.Metadata.Labels))
+		return changed || !maps.Equal(before, d.Metadata.Labels), nil
 	})
-	if wrong != nil {
-		err = wrong
-	}
 	if err != nil {
 		return err
 	}

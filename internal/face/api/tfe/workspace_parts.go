@@ -57,27 +57,20 @@ func (h *Handler) besideWorkspace(r *http.Request, parts *beside, ws stack.Works
 				parts.add(h.wireUser(r.Context(), st.LockedBy))
 			}
 		case "outputs":
-			if err := h.besideOutputs(r, parts, st); err != nil {
-				return err
-			}
+			besideOutputs(parts, st)
 		}
 	}
 	return nil
 }
 
-func (h *Handler) besideOutputs(r *http.Request, parts *beside, st stack.WorkspaceStatus) error {
+func besideOutputs(parts *beside, st stack.WorkspaceStatus) {
 	if st.State == nil || parts.has("outputs", st.State.ID) {
-		return nil
+		return
 	}
-	all, err := h.outputs(r, st.State.ID, false)
-	if err != nil {
-		return err
-	}
-	for _, o := range all {
+	for _, o := range wireOutputs(st.State.ID, st.State.Outputs, false) {
 		attributes, _ := o["attributes"].(object)
 		attributes["output-type"] = attributes["type"]
 		delete(attributes, "type")
 		parts.add(resource(workspaceOutputs, o["id"].(string), attributes, nil))
 	}
-	return nil
 }
