@@ -254,7 +254,7 @@ func (s *Service) MembershipOf(ctx context.Context, r ref.Entity) (m *Membership
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		one := Membership{Standing: FolderMade}
-		set, err := madeBy(ctx, tx, stack)
+		set, err := keptBySet(ctx, tx, stack)
 		if err != nil || set == "" {
 			return err
 		}

@@ -329,7 +329,7 @@ func (s *Service) foldersOf(ctx context.Context, t Set) (head string, found []st
 func (s *Service) goneFrom(ctx context.Context, stack Stack, commit string) (bool, error) {
 	set := ""
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		set, err = madeBy(ctx, tx, stack)
+		set, err = keptBySet(ctx, tx, stack)
 		return err
 	})
 	if err != nil || set == "" {

@@ -137,8 +137,8 @@ func leaveForeign(ctx context.Context, tx *store.Tx, set ref.Entity) error {
 	return fault.Wrap(err, "keep the stacks of %s", set)
 }
 
-// madeBy gives the set that a stack is a member of, in its own space; "" for none.
-func madeBy(ctx context.Context, tx *store.Tx, stack Stack) (set string, err error) {
+// keptBySet gives the set that a stack is a member of, in its own space; "" for none.
+func keptBySet(ctx context.Context, tx *store.Tx, stack Stack) (set string, err error) {
 	rows, err := tx.Query(ctx, "SELECT m.stack_set FROM stack_set_members m JOIN stack_sets t ON t.ref = m.stack_set WHERE m.stack = $1 AND t.space = $2", stack.Ref.String(), stack.Space)
 	sets, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
 	if err != nil || len(sets) == 0 {
