@@ -44,7 +44,7 @@ func (s *Service) WorkspaceStatus(ctx context.Context, w Workspace) (st Workspac
 		if st.Runs, err = s.Runs.CountTx(ctx, tx, RunKind, stack.Space, stack.Ref.String()); err != nil {
 			return err
 		}
-		st.Configuration, err = optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status = 'uploaded' AND speculative = 0 AND provisional = 0 ORDER BY id DESC LIMIT 1", stack.Ref.String()))
+		st.Configuration, err = optionalText(tx.QueryRow(ctx, "SELECT id FROM stack_configurations WHERE stack = $1 AND status IN ('pending', 'uploaded') AND speculative = 0 AND provisional = 0 ORDER BY CASE status WHEN 'uploaded' THEN 0 ELSE 1 END, id DESC LIMIT 1", stack.Ref.String()))
 		return err
 	})
 	return st, err

@@ -268,14 +268,18 @@ func wireOutput(state, name string, v stack.Value, reveal bool) object {
 
 // shortType gives the word for a type: string, number, bool, array or map.
 func shortType(raw json.RawMessage) string {
-	text := string(raw)
-	switch {
-	case strings.HasPrefix(text, `["object"`), strings.HasPrefix(text, `["map"`):
-		return "map"
-	case strings.HasPrefix(text, "["):
-		return "array"
+	var word string
+	if json.Unmarshal(raw, &word) == nil {
+		return word
 	}
-	return strings.Trim(text, `"`)
+	var parts []json.RawMessage
+	if json.Unmarshal(raw, &parts) != nil || len(parts) == 0 || json.Unmarshal(parts[0], &word) != nil {
+		return ""
+	}
+	if word == "object" || word == "map" {
+		return "map"
+	}
+	return "array"
 }
 
 func (h *Handler) currentOutputs(w http.ResponseWriter, r *http.Request) error {
