@@ -69,17 +69,8 @@ func TestAgentsTakeEnginesAndProvidersFromTheServer(t *testing.T) {
 			}
 
 			// A lock file of another system has no hash for what is unpacked; the archive is taken then, from what the agent keeps.
-			host := map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}[p.Name]
-			n, err := packages.ParseName(host + "/hashicorp/time")
-			if err != nil {
-				t.Fatal(err)
-			}
-			all, err := g.house.Mirror.Packages.Archives(t.Context(), n, timeVersion)
-			if err != nil || len(all[packages.Here()]) != 2 {
-				t.Fatalf("%v, %v", all, err)
-			}
-			zh := all[packages.Here()][1]
-			lock := fmt.Sprintf("provider %q {\n  version = %q\n  hashes = [\n    \"h1:%s=\",\n    %q,\n  ]\n}\n", n, timeVersion, strings.Repeat("A", 43), zh)
+			host := registryOf[p.Name]
+			lock := lockOfAnother(g, host)
 			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lock})
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")
 
@@ -93,7 +84,7 @@ func TestAgentsTakeEnginesAndProvidersFromTheServer(t *testing.T) {
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")
 
 			// Another archive in the server's mirror takes the place of what the agent has.
-			path := "/mirror/providers/" + n.String() + "/" + timeVersion + "/" + packages.Here()
+			path := "/mirror/providers/" + host + "/hashicorp/time/" + timeVersion + "/" + packages.Here()
 			if err := g.admin.Do(t.Context(), http.MethodDelete, path, nil, nil, nil); err != nil {
 				t.Fatal(err)
 			}

@@ -104,18 +104,7 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 			}
 			g.wantRun(until(t, g.admin, run.ID, ended), "finished", "applied")
 			// A lock file of another system has no hash for what is shared; the archive is taken then.
-			host := map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}[p.Name]
-			n, err := packages.ParseName(host + "/hashicorp/time")
-			if err != nil {
-				t.Fatal(err)
-			}
-			all, err := g.house.Mirror.Packages.Archives(t.Context(), n, timeVersion)
-			if err != nil || len(all[packages.Here()]) != 2 {
-				t.Fatalf("%v, %v", all, err)
-			}
-			zh := all[packages.Here()][1]
-			lock := fmt.Sprintf("provider %q {\n  version = %q\n  hashes = [\n    \"h1:%s=\",\n    %q,\n  ]\n}\n", n, timeVersion, strings.Repeat("A", 43), zh)
-			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lock})
+			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lockOfAnother(g, registryOf[p.Name])})
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")
 		}
 		if n := r.Count(); n != hosts { // the registry of each engine is another
@@ -326,4 +315,21 @@ func TestManyInitsAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// registryOf gives the registry of each engine.
+var registryOf = map[string]string{"tofu": "registry.opentofu.org", "terraform": "registry.terraform.io"}
+
+// lockOfAnother is a lock file that another system has made: it has no hash for what is unpacked here.
+func lockOfAnother(g *ground, host string) string {
+	g.t.Helper()
+	n, err := packages.ParseName(host + "/hashicorp/time")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	all, err := g.house.Mirror.Packages.Archives(g.t.Context(), n, timeVersion)
+	if err != nil || len(all[packages.Here()]) != 2 {
+		g.t.Fatalf("%v, %v", all, err)
+	}
+	return fmt.Sprintf("provider %q {\n  version = %q\n  hashes = [\n    \"h1:%s=\",\n    %q,\n  ]\n}\n", n, timeVersion, strings.Repeat("A", 43), all[packages.Here()][1])
 }

@@ -15,7 +15,7 @@ import (
 // What agents put is kept by its content, beside what all others put. So it is noted, and what the step does not name when it
 // ends goes after a while, unless somebody else has put the same before or since: then the content is theirs too.
 
-// Leftovers are looked for now and then. An agent has its time to report what it has put.
+// An agent has an hour to report what it has put, and what is left over by then is looked for every ten minutes.
 const (
 	leftoverAge   = time.Hour
 	leftoverEvery = 10 * time.Minute
