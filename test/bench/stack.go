@@ -269,7 +269,8 @@ func (r *stackRuns) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.unconfirmed = append(r.unconfirmed, time.Since(began))
+	reached := time.Now()
+	r.unconfirmed = append(r.unconfirmed, reached.Sub(began))
 	if err := r.approve(ctx, made.ID); err != nil {
 		return err
 	}
@@ -280,7 +281,7 @@ func (r *stackRuns) round(ctx context.Context) error {
 	}
 	r.finished = append(r.finished, r.unconfirmed[len(r.unconfirmed)-1]+time.Since(seen))
 	r.keep("request", made.Created.Sub(began))
-	r.parts(planned, made.Created, seen)
+	r.parts(planned, made.Created, reached)
 	r.parts(applied, seen, time.Now())
 	gone, err := r.begin(ctx, "destroy") // the next one begins with nothing again
 	if err != nil {

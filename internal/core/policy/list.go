@@ -106,7 +106,8 @@ func (s *Service) visible(ctx context.Context, actions ...string) (access.Set, e
 // input gives what a decision was asked with; nil when it was not kept.
 func (s *Service) input(ctx context.Context, d Decision, kept string) (json.RawMessage, error) {
 	if kept != "" {
-		return json.RawMessage(kept), nil
+		raw, err := unpack(kept)
+		return raw, fault.Wrap(err, "unpack the input of decision %s", d.ID)
 	}
 	if d.Size == 0 {
 		return nil, nil

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -183,7 +184,7 @@ func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
 		b.attach("payments", "own", "plan", "package roadbed.plan\ndeny contains input.terraform.resource_changes[_].change.after.password")
 		secret := "hunter2"
 		plan := map[string]any{
-			"padding": strings.Repeat("x", 5000), // so that it is kept as a blob
+			"padding": unpackable(), // so that it is kept as a blob
 			"terraform": map[string]any{
 				"variables":     map[string]any{"token": map[string]any{"value": secret}, "region": map[string]any{"value": "eu"}},
 				"configuration": map[string]any{"root_module": map[string]any{"variables": map[string]any{"token": map[string]any{"sensitive": true, "default": secret}}}},
@@ -207,7 +208,7 @@ func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
 			t.Fatalf("recorded %+v, %v; want %+v", got, err, d)
 		}
 		if bytes.Contains(input, []byte(secret)) || !bytes.Contains(input, []byte("open")) || bytes.Count(input, []byte("(sensitive)")) != 8 {
-			t.Errorf("the recorded input is %s", input[5000:])
+			t.Errorf("the recorded input is %s", input)
 		}
 		b.noFileHas(secret)
 		if _, _, err := b.s.GetDecision(accesstest.As("bob"), d.ID); !fault.Is(err, fault.NotFound) {
@@ -216,6 +217,20 @@ func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
 		small := b.decide("plan", "payments", `{"small": 1}`)
 		if _, input, err := b.s.GetDecision(accesstest.As("alice"), small.ID); err != nil || string(input) != `{"small":1}` {
 			t.Errorf("the small input is %s, %v", input, err)
+		}
+		if n := len(b.kept()); n != 1 {
+			t.Errorf("%d blobs are kept of one large input", n)
+		}
+		packs := `{"padding":"` + strings.Repeat("x", 50000) + `"}`
+		if _, input, err := b.s.GetDecision(accesstest.As("alice"), b.decide("plan", "search", packs).ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("alice reads of another space %s, %v", input, err)
+		}
+		b.Bind("reader", "search", "user:default/carol")
+		if _, input, err := b.s.GetDecision(accesstest.As("carol"), b.decide("plan", "search", packs).ID); err != nil || string(input) != packs {
+			t.Errorf("the input that packs well is %.100s, %v", input, err)
+		}
+		if n := len(b.kept()); n != 1 {
+			t.Errorf("an input that packs well is kept beside its row: %d blobs", n)
 		}
 		list, err := b.s.ListDecisions(accesstest.As("alice"), "run_x")
 		if err != nil || len(list) != 2 || list[0].ID != d.ID || list[1].ID != small.ID {
@@ -253,4 +268,22 @@ func (b *bench) noFileHas(secret string) {
 	if err != nil || files == 0 {
 		b.t.Errorf("looked into %d files: %v", files, err)
 	}
+}
+
+// unpackable gives text that packs badly.
+func unpackable() string {
+	var text strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&text, "%x", sha256.Sum256(fmt.Append(nil, i)))
+	}
+	return text.String()
+}
+
+// kept lists the blobs.
+func (b *bench) kept() []string {
+	files, err := filepath.Glob(filepath.Join(b.blobs, "content", "*", "*"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return files
 }

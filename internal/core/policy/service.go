@@ -23,7 +23,7 @@ import (
 
 const (
 	maxInput = 32 << 20 // bytes of JSON that policies are asked with
-	inRow    = 4 << 10  // bytes of input that are kept in the decision's row; larger ones are a blob
+	inRow    = 4 << 10  // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
 	maxAsked = 100      // policies of one decision
 )
 
@@ -153,9 +153,10 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	}
 	d.Size, d.Digest = int64(len(raw)), digestOf(string(raw))
 	var keeping sync.WaitGroup
+	var kept string
 	var notKept error
 	id, digest := d.ID, d.Digest
-	keeping.Go(func() { notKept = s.keep(ctx, id, digest, raw) }) // while the policies are asked
+	keeping.Go(func() { kept, notKept = s.keep(ctx, id, digest, raw) }) // while the policies are asked
 	defer keeping.Wait()
 	for _, p := range asked {
 		d.Policies = append(d.Policies, p.Ref)
@@ -172,7 +173,7 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	if keeping.Wait(); notKept != nil {
 		return d, notKept
 	}
-	return d, s.record(ctx, d, raw)
+	return d, s.record(ctx, d, kept)
 }
 
 // prepare gives the input as it is recorded, and as policies see it: the same, without what is sensitive.
@@ -229,27 +230,28 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 	return votes, nil
 }
 
-// keep keeps the input of a decision that its row has no room for.
-func (s *Service) keep(ctx context.Context, id, digest string, raw []byte) error {
+// keep gives the input of a decision as its row keeps it; "" for what the row has no room for, which is kept as a blob.
+func (s *Service) keep(ctx context.Context, id, digest string, raw []byte) (kept string, err error) {
 	if len(raw) <= inRow {
-		return nil
+		return string(raw), nil
 	}
-	kept, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
+	if len(raw) <= mostPacked {
+		if kept, err = pack(raw); err != nil || len(kept) <= inRow {
+			return kept, fault.Wrap(err, "pack the input of decision %s", id)
+		}
+	}
+	put, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
 	if err != nil {
-		return fault.Wrap(err, "keep the input of decision %s", id)
+		return "", fault.Wrap(err, "keep the input of decision %s", id)
 	}
-	if kept != digest {
-		return fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", id, kept, digest)
+	if put != digest {
+		return "", fault.Errorf(fault.Internal, "the input of decision %s was kept as %s, not %s", id, put, digest)
 	}
-	return nil
+	return "", nil
 }
 
 // record writes a decision, with its entry in the ledger.
-func (s *Service) record(ctx context.Context, d Decision, raw []byte) error {
-	kept := ""
-	if len(raw) <= inRow {
-		kept = string(raw)
-	}
+func (s *Service) record(ctx context.Context, d Decision, kept string) error {
 	counts := map[string]int{}
 	for rule, messages := range d.Outcome {
 		counts[rule] = len(messages)

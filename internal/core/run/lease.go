@@ -103,7 +103,7 @@ func (h *hub) tryLease(ctx context.Context, name, pool, kind string, most int) (
 		return nil, false, err
 	}
 	var broken *brokenStep
-	err = h.DB.Write(ctx, func(tx *store.Tx) (err error) {
+	err = h.DB.Write(store.Ahead(ctx), func(tx *store.Tx) (err error) {
 		leases = nil
 		if admitted, err := h.admits(ctx, tx); err != nil || !admitted {
 			return err

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -16,6 +18,9 @@ const safety = 5 * time.Second
 
 // batch is how many due runs one look takes.
 const batch = 100
+
+// tendedAtOnce bounds the runs of a look that are changed at the same time.
+const tendedAtOnce = 8
 
 // Run expires leases, fires timers, hands locks over and sees to it that logs are sealed, until ctx ends. Several servers may do it at once: each
 // change is made under the run's row and looks again at what it found.
@@ -90,11 +95,17 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 	if err != nil {
 		return time.Second, fault.Wrap(err, "find due runs")
 	}
+	var tended errgroup.Group // several at a time, which SQLite commits together: runs that wait for them hold no place
+	tended.SetLimit(tendedAtOnce)
 	for _, d := range list {
-		if err := s.tend(ctx, d.id, d.step); err != nil {
-			s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
-		}
+		tended.Go(func() error {
+			if err := s.tend(ctx, d.id, d.step); err != nil {
+				s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
+			}
+			return nil
+		})
 	}
+	_ = tended.Wait() // what failed is logged, and found again
 	if err := s.shorten(ctx, now); err != nil {
 		return time.Second, err
 	}

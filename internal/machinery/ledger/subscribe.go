@@ -21,6 +21,7 @@ type Handler func(ctx context.Context, tx *store.Tx, e Entry) error
 const (
 	batchCount = 100
 	batchTime  = 10 * time.Millisecond // a batch ends then, so that other writers get their turn
+	gatherTime = 20 * time.Millisecond // what comes so soon after an entry is taken with it; whoever caused it goes on meanwhile
 	skipCount  = 1000                  // so many entries that nobody wanted are passed over in one write
 )
 
@@ -125,6 +126,10 @@ func (l *Ledger) serve(ctx context.Context, s *subscriber) {
 		pause = backoff{}
 		if !more {
 			l.await(ctx, s)
+			select {
+			case <-time.After(gatherTime):
+			case <-ctx.Done():
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (db *DB) Stats() Stats {
 }
 
 func (l *lite) gauges(s *Stats) {
-	s.Waiting = int64(len(l.writer.queue))
+	s.Waiting = int64(len(l.writer.queue) + len(l.writer.ahead))
 	s.Connections = int64(cap(l.idle) - len(l.idle))
 }
 

@@ -131,6 +131,15 @@ func Followed(ctx context.Context) context.Context {
 
 func isFollowed(ctx context.Context) bool { return ctx.Value(followedKey{}) != nil }
 
+type aheadKey struct{}
+
+// Ahead gives a context whose Writes are short and go before all others that wait, and that on SQLite are committed at once
+// and not with those who come after them: for what many wait for, such as the handing out of work. How many of them there are
+// at a time must be bounded by something else.
+func Ahead(ctx context.Context) context.Context { return context.WithValue(ctx, aheadKey{}, true) }
+
+func isAhead(ctx context.Context) bool { return ctx.Value(aheadKey{}) != nil }
+
 // Read runs fn on one consistent, read-only snapshot; it never waits for a writer. Called inside Write or
 // Read it joins that transaction, and so sees its uncommitted changes.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {

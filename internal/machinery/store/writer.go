@@ -13,7 +13,7 @@ import (
 
 const (
 	groupCount = 256                   // functions in one commit, at most
-	groupTime  = 20 * time.Millisecond // after this no further function joins a commit
+	groupTime  = 8 * time.Millisecond  // after this no further function joins a commit
 	slowWrite  = 5 * time.Second       // a function that holds the writer longer is logged
 	followTime = 5 * time.Millisecond  // a long one waits so long, at a time, for what follows a commit; see Followed
 	followMost = 25 * time.Millisecond // and so long in all
@@ -26,6 +26,7 @@ type writer struct {
 	db    *DB
 	link  *link
 	queue chan *request
+	ahead chan *request // before those of queue
 	quit  chan struct{} // closed: take no more
 	gone  chan struct{} // closed: the loop has ended
 	open  func(context.Context) (*link, error)
@@ -51,6 +52,7 @@ type request struct {
 	since  time.Time // of a long one: when its turn could have come
 
 	followed bool // see Followed
+	ahead    bool // see Ahead
 }
 
 type outcome struct {
@@ -64,7 +66,7 @@ func startWriter(ctx context.Context, db *DB, open func(context.Context) (*link,
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, link: k, open: open, queue: make(chan *request, groupCount),
+	w := &writer{db: db, link: k, open: open, queue: make(chan *request, groupCount), ahead: make(chan *request, groupCount),
 		quit: make(chan struct{}), gone: make(chan struct{}), followTime: followTime, followMost: followMost}
 	go w.loop() // ended by stop
 	return w, nil
@@ -78,9 +80,13 @@ func (w *writer) stop() {
 }
 
 func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
-	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1), long: isLong(ctx), followed: isFollowed(ctx)}
+	r := &request{turn: make(chan *Tx, 1), back: make(chan outcome, 1), result: make(chan error, 1), long: isLong(ctx), followed: isFollowed(ctx), ahead: isAhead(ctx)}
+	queue := w.queue
+	if r.ahead {
+		queue = w.ahead
+	}
 	select {
-	case w.queue <- r:
+	case queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-w.quit:
@@ -181,8 +187,15 @@ func (w *writer) loop() {
 // first gives what begins the next group, nil when the writer is stopped. A long one lets pass what follows upon the last
 // group.
 func (w *writer) first() *request {
+	select {
+	case r := <-w.ahead:
+		return r
+	default:
+	}
 	if len(w.held) == 0 {
 		select {
+		case r := <-w.ahead:
+			return r
 		case r := <-w.queue:
 			if !r.long {
 				return r
@@ -202,6 +215,8 @@ func (w *writer) first() *request {
 		defer timer.Stop()
 		for waits := true; waits; {
 			select {
+			case r := <-w.ahead:
+				return r
 			case r := <-w.queue:
 				if !r.long {
 					return r
@@ -218,6 +233,21 @@ func (w *writer) first() *request {
 	return long
 }
 
+// come gives a request that waits, one that goes ahead before all others; nil for none.
+func (w *writer) come() *request {
+	select {
+	case r := <-w.ahead:
+		return r
+	default:
+	}
+	select {
+	case r := <-w.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
 func (w *writer) hold(r *request) {
 	r.since = time.Now()
 	w.held = append(w.held, r)
@@ -230,12 +260,11 @@ func (w *writer) drain() {
 			w.held = w.held[1:]
 			w.group(r)
 		}
-		select {
-		case r := <-w.queue:
-			w.group(r)
-		default:
+		r := w.come()
+		if r == nil {
 			return
 		}
+		w.group(r)
 	}
 }
 
@@ -265,6 +294,9 @@ func (w *writer) group(first *request) {
 		if r.long {
 			until = time.Now().Add(groupTime) // those who waited for it share its commit
 		}
+		if r.ahead {
+			until = time.Now() // it waits for none but its like
+		}
 		r = w.next(len(kept), until)
 	}
 	w.settle(inner, kept, lost)
@@ -293,18 +325,17 @@ func (w *writer) reopen(ctx context.Context) (*link, error) {
 
 // next gives a function that waits, nil when there is none or the group is full.
 func (w *writer) next(count int, until time.Time) *request {
-	for count < groupCount && time.Now().Before(until) {
-		select {
-		case r := <-w.queue:
-			if r.long && count > 0 { // those before it need not wait for it
-				w.hold(r)
-				return nil
-			}
-			if r.state.CompareAndSwap(waiting, running) {
-				return r
-			}
-		default:
+	for count < groupCount && (time.Now().Before(until) || len(w.ahead) > 0) {
+		r := w.come()
+		if r == nil {
 			return nil
+		}
+		if r.long && count > 0 { // those before it need not wait for it
+			w.hold(r)
+			return nil
+		}
+		if r.state.CompareAndSwap(waiting, running) {
+			return r
 		}
 	}
 	return nil

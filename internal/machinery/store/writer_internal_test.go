@@ -123,3 +123,50 @@ func TestALongWriteLetsPassWhatFollows(t *testing.T) {
 		})
 	}
 }
+
+// What goes ahead is written before those that came earlier, and is committed before any of them begins.
+func TestWhatGoesAheadIsWrittenAndCommittedFirst(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, err := Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "roadbed.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var all sync.WaitGroup
+	begun, ahead := make(chan struct{}), make(chan struct{})
+	write := func(ctx context.Context, fn func()) {
+		if err := db.Write(ctx, func(*Tx) error { fn(); return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	waits := func(n int64) {
+		for db.Stats().Waiting < n {
+			runtime.Gosched()
+		}
+	}
+	all.Go(func() {
+		write(ctx, func() {
+			close(begun)
+			waits(4)
+		})
+	})
+	<-begun
+	for _, ctx := range []context.Context{ctx, ctx, Long(ctx)} {
+		all.Go(func() {
+			write(ctx, func() {
+				select {
+				case <-ahead:
+				case <-time.After(10 * time.Second):
+					t.Error("it is written before what goes ahead is committed")
+				}
+			})
+		})
+	}
+	waits(3)
+	all.Go(func() {
+		write(Ahead(ctx), func() {})
+		close(ahead)
+	})
+	all.Wait()
+}

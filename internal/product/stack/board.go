@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -114,11 +113,11 @@ func (s *Service) noteBoard(ctx context.Context, tx *store.Tx, e ledger.Entry) e
 	if err != nil {
 		return ignoreGone(err)
 	}
-	waits, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{r.Space}, Subject: r.Subject, Open: true, States: []string{queued, ready}, Limit: 200})
+	waits, err := s.Runs.CountTx(ctx, tx, RunKind, r.Space, r.Subject, queued, ready)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE stacks SET queued = $3 WHERE ref = $1 AND space = $2 AND queued <> $3", r.Subject, r.Space, len(waits.Runs)); err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE stacks SET queued = $3 WHERE ref = $1 AND space = $2 AND queued <> $3", r.Subject, r.Space, waits); err != nil {
 		return fault.Wrap(err, "note what waits for %s", r.Subject)
 	}
 	var in Input

@@ -122,16 +122,22 @@ type Commits interface {
 	CommitAt(ctx context.Context, repository, commit string) (git.Commit, error)
 }
 
-// previous gives the newest run of a stack before another that was no preview; nil when there is none.
+// previous gives the newest run of a stack before another that was no preview, of the last few; nil when there is none.
 func (s *Service) previous(ctx context.Context, tx *store.Tx, stack, space, than string) (*run.Run, error) {
-	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{space}, Subject: stack, Cursor: than, Limit: 20})
-	if err != nil {
-		return nil, err
-	}
-	for i := range page.Runs {
-		var in Input
-		if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
-			return &page.Runs[i], nil
+	q := run.Query{Kinds: []string{RunKind}, Spaces: []string{space}, Subject: stack, Cursor: than}
+	for _, q.Limit = range []int{1, 20} { // mostly it is the first
+		page, err := s.Runs.ListTx(ctx, tx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Runs {
+			var in Input
+			if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
+				return &page.Runs[i], nil
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil, nil
 		}
 	}
 	return nil, nil

@@ -21,7 +21,7 @@ CREATE TABLE policy_decisions (
   subject TEXT NOT NULL,
   outcome TEXT NOT NULL,
   votes   TEXT NOT NULL,
-  input   TEXT NOT NULL, -- "" when it is in a blob, or was too large to keep
+  input   TEXT NOT NULL, -- JSON, as it is or packed; "" when it is in a blob, or was too large to keep
   digest  TEXT NOT NULL, -- of the input: the address of the blob
   size    BIGINT NOT NULL,
   labels  TEXT NOT NULL -- JSON: of the subject
