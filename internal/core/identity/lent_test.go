@@ -2,6 +2,8 @@ package identity_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"log/slog"
 	"slices"
 	"strings"
@@ -280,4 +282,45 @@ func (b *between) Admits(ctx context.Context, principal string, input func() (an
 	a, err := b.Judge.Admits(ctx, principal, input)
 	b.then()
 	return a, err
+}
+
+// TestWhatALentSessionOpensForOthersEndsWithIt: an administrator by policy opens a session for somebody, and lets a program
+// in; neither outlives the administrator's own session, nor has the program what that is lent.
+func TestWhatALentSessionOpensForOthersEndsWithIt(t *testing.T) {
+	eachJudged(t, func(t *testing.T, b *judged) {
+		b.doors("allow { true }\nadmin { input.session.teams[_] == \"team\" }")
+		_, alice := b.enter("alice")
+		until := b.now().Add(7 * 24 * time.Hour)
+		b.pass(11 * time.Hour)
+		code, err := b.s.SignInLink(alice, user("bob"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie, _, bob, err := b.s.SignIn(context.Background(), code)
+		if err != nil || len(bob.Lent) != 0 {
+			t.Fatalf("bob is %+v, %v", bob, err)
+		}
+		verifier := strings.Repeat("v", 43)
+		sum := sha256.Sum256([]byte(verifier))
+		grant, err := b.s.AllowProgram(alice, identity.Grant{Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), Redirect: "http://localhost:10000/login", Name: "terraform"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, secret, err := b.s.ExchangeGrant(context.Background(), grant, verifier, "http://localhost:10000/login")
+		if err != nil || !token.Expires.Equal(until) {
+			t.Fatalf("the program's token is %+v, %v; want its end at %s", token, err, until)
+		}
+		if err := b.access.Authorize(b.as(secret), "space:read", "default"); !fault.Is(err, fault.Denied) {
+			t.Errorf("the program has what the session was lent: %v", err)
+		}
+		for b.now().Before(until) {
+			if _, _, err := b.s.AuthenticateSession(context.Background(), cookie); err != nil {
+				t.Fatalf("at %s: %v", b.now(), err)
+			}
+			b.pass(157 * time.Hour / 20)
+		}
+		if _, _, err := b.s.AuthenticateSession(context.Background(), cookie); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the session that it opened outlives it: %v", err)
+		}
+	})
 }
