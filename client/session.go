@@ -11,10 +11,19 @@ type Me struct {
 	Name   string   `json:"name"`
 	Kind   string   `json:"kind"`
 	Groups []string `json:"groups"`
-	Scopes []string `json:"scopes,omitempty" doc:"What the token is narrowed to; absent when it is not."`
+	Scopes []string `json:"scopes,omitempty" doc:"What the token or session is narrowed to; absent when it is not."`
 	Spaces []string `json:"spaces" doc:"Spaces that the caller may see."`
 	CSRF   string   `json:"csrf,omitempty" doc:"For a session: what unsafe methods carry as X-CSRF-Token."`
 	Admin  bool     `json:"admin" doc:"May administer the whole installation."`
+	Lent   []Lent   `json:"lent,omitempty" doc:"For a session: what login policies gave it, beside what the person has."`
+}
+
+// Lent is a role in a space, or a group, that a login policy gave a session for as long as that lasts.
+type Lent struct {
+	Role   string `json:"role,omitempty"`
+	Space  string `json:"space,omitempty"`
+	Group  string `json:"group,omitempty" example:"group:default/crew"`
+	Policy string `json:"policy" example:"policy:default/doors"`
 }
 
 // SignInLink is an address that signs a user in once, within ten minutes. POST /signin-links takes {user} (none for

@@ -43,6 +43,8 @@ func furnish(t *testing.T, h *House, server *httptest.Server) map[string]string 
 ---
 {apiVersion: roadbed.dev/v1, kind: Policy, metadata: {name: none}, spec: {point: plan, rego: "package spacelift\n\nwarn[\"never\"] { false }"}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Webhook, metadata: {name: none}, spec: {url: "https://127.0.0.1:1"}}
+---
 {apiVersion: roadbed.dev/v1, kind: Trigger, metadata: {name: none}, spec: {owner: crew, on: {push: {repository: default/none}}, run: {workflow: {file: pipeline.yaml}}}}
 `
 	post := func(path, body string) (id string) {

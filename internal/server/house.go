@@ -51,6 +51,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
+	"github.com/roadbed-dev/roadbed/internal/product/webhook"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -95,6 +96,7 @@ type House struct {
 	Workflows *workflow.Service
 	Delivery  *delivery.Service
 	Triggers  *trigger.Service
+	Webhooks  *webhook.Service
 	Proposals *proposal.Service
 	Docs      *docs.Service
 	Search    *search.Service
@@ -119,7 +121,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		ledger.Migrations(), queue.Migrations(), once.Migrations(), access.Migrations(), secret.Migrations(), oidc.Migrations(), policy.Migrations(), identity.Migrations(),
 		catalog.Migrations(), integration.Migrations(), hook.Migrations(), repository.Migrations(), run.Migrations(), pool.Migrations(), scaffold.Migrations(), stack.Migrations(),
-		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), registry.Migrations(), directory.Migrations(), node.Migrations(), ownMigrations(),
+		delivery.Migrations(), trigger.Migrations(), proposal.Migrations(), docs.Migrations(), discovery.Migrations(), insight.Migrations(), registry.Migrations(), directory.Migrations(), webhook.Migrations(), node.Migrations(), ownMigrations(),
 	}
 }
 
@@ -227,6 +229,9 @@ func (h *House) core() (err error) {
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity.JudgedBy(h.Policy)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
+	h.Policy.Lends(policy.Lending{Changed: h.Identity.LoginChanged, Trusts: func(ctx context.Context, source string) (bool, error) {
+		return h.Catalog.TrustedFor(ctx, source, "RoleBinding")
+	}})
 	h.Catalog.KeepIndex(h.path("cache", "catalog.index"))
 	h.Integrations = integration.New(integration.Deps{
 		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,
@@ -280,9 +285,10 @@ func (h *House) products() error {
 	if h.Mirror, err = h.wireMirror(); err != nil {
 		return err
 	}
+	h.Webhooks = h.wireWebhooks()
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Seal: h.Keeper, Most: h.most(),
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Outbox: outbox{h.Webhooks}, Seal: h.Keeper, Most: h.most(),
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 		Engines: h.engine, Providers: providers{h}, Images: h.stepImages(), PoolImages: h.agentImages(),
 	})
@@ -318,7 +324,7 @@ func (h *House) products() error {
 	} {
 		h.Kinds.Register(k)
 	}
-	for _, k := range slices.Concat(workflow.Kinds(h.Workflows), insight.Kinds(h.Insight), registry.Kinds(h.Modules), directory.Kinds(h.Directories)) {
+	for _, k := range slices.Concat(workflow.Kinds(h.Workflows), insight.Kinds(h.Insight), registry.Kinds(h.Modules), directory.Kinds(h.Directories), webhook.Kinds(h.Webhooks)) {
 		h.Kinds.Register(k)
 	}
 	return nil
@@ -328,7 +334,7 @@ func (h *House) faces() {
 	h.API = api.New(api.Rooms{
 		DB: h.DB, Ledger: h.Ledger, Access: h.Access, Identity: h.Identity, Secrets: h.Secrets, OIDC: h.OIDC, Policy: h.Policy, Kinds: h.Kinds, Catalog: h.Catalog,
 		Hooks: h.Hooks, Repositories: h.Repositories, Runs: h.Runs, Pools: h.Pools, Stacks: h.Stacks, Workflows: h.Workflows, Scaffold: h.Scaffold, Delivery: h.Delivery,
-		Triggers: h.Triggers, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Modules: h.Modules, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
+		Triggers: h.Triggers, Webhooks: h.Webhooks, Integrations: h.Integrations, Proposals: h.Proposals, Docs: h.Docs, Search: h.Search, Discovery: h.Discovery, Insight: h.Insight, Modules: h.Modules, Directories: h.Directories, Mirror: h.Mirror, Once: once.New(h.DB, time.Now, h.name),
 	}, api.Options{Version: h.Version, BaseURL: strings.TrimSuffix(h.Options.BaseURL, "/"), Features: h.features, Now: time.Now, Log: h.Log})
 }
 

@@ -35,6 +35,7 @@ func ownKinds() map[string]string {
 		"TechRadar":        "rings: adopt",
 		"Template":         "steps: none",
 		"Trigger":          "run: always",
+		"Webhook":          "labels: many",
 		"WorkerPool":       "shared: perhaps",
 		"WorkflowTemplate": "templates: none",
 	}

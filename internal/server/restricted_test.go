@@ -46,6 +46,8 @@ spec:
 ---
 {apiVersion: roadbed.dev/v1, kind: Directory, metadata: {name: usurped}, spec: {scim: {}}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Webhook, metadata: {name: usurped}, spec: {url: "https://127.0.0.1:1"}}
+---
 {apiVersion: roadbed.dev/v1, kind: WorkerPool, metadata: {name: usurped}, spec: {shared: true}}
 ---
 {apiVersion: roadbed.dev/v1, kind: Kind, metadata: {name: usurped}, spec: {group: acme.example, versions: [v1], names: {kind: Usurped}, schema: {type: object}}}

@@ -16,7 +16,7 @@ import (
 // wireRegistry joins modules and providers with the repositories that they come from, and with the engine that tests them.
 func (h *House) wireRegistry() *registry.Service {
 	return registry.New(registry.Deps{
-		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Runs: h.Runs, Repositories: h.Repositories.Platform(),
+		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Runs: h.Runs, Repositories: h.Repositories.Platform(), Policy: h.Policy,
 		Engine: registry.Engine{Tool: stack.ToolEngine, Begin: stack.EngineBegin(), Config: stack.EngineConfig(), Host: h.registryHost(), Mirror: h.Stacks.EngineMirror},
 		Now:    time.Now, Log: h.Log,
 	})

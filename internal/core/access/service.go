@@ -38,6 +38,7 @@ type snapshot struct {
 	mark       int64 // Service.wanted before it was read
 	generation int64 // as in the database
 	principals sync.Map
+	sessions   sync.Map // of those that are lent something, by id
 }
 
 type known struct {
@@ -86,7 +87,7 @@ func (s *Service) AuthorizeObject(ctx context.Context, action, space, object str
 	if err != nil {
 		return err
 	}
-	who, err := s.known(ctx, snap, p.Ref)
+	who, err := s.holding(ctx, snap, p)
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,9 @@ func (s *Service) AuthorizeObject(ctx context.Context, action, space, object str
 		return fault.Errorf(fault.Denied, "%s in space %s is missing; ask an administrator of that space for a role that has it", action, space)
 	}
 	if !scopesAllow(p.Scopes, action, object) {
+		if ref.IsID(p.Token, ref.Session) {
+			return fault.Errorf(fault.Denied, "%s in space %s takes more than a developer may, and a login policy holds this session to that (deny_admin)", action, space)
+		}
 		return fault.Errorf(fault.Denied, "the token's scopes lack %s in space %s; use a token that has that scope", action, space)
 	}
 	return nil
@@ -155,7 +159,7 @@ func (s *Service) Spaces(ctx context.Context, action string) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	who, err := s.known(ctx, snap, p.Ref)
+	who, err := s.holding(ctx, snap, p)
 	if err != nil {
 		return Set{}, err
 	}

@@ -25,6 +25,10 @@ type session struct {
 	Used      time.Time
 	Expires   time.Time // the latest end
 	Via       string    // the token with which its link was made, that it does not outlive; "" for none
+
+	Lent     []actor.Lent // by the login policies
+	Held     bool         // by them, to access.HeldTo
+	Decision string       // of theirs; "" when none was asked
 }
 
 // link lets a user sign in once.
@@ -64,7 +68,7 @@ func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, erro
 			return fault.Errorf(fault.Invalid, "%s can't sign in; make a token for it", user)
 		}
 		made := link{Principal: p.ID, CreatedBy: caller.ID, Expires: now.Add(linkLife), Ends: now.Add(linkLife + sessionLife)}
-		if p.ID == caller.ID {
+		if p.ID == caller.ID || len(caller.Lent) > 0 { // what is lent opens nothing that lasts longer
 			if err := made.bound(ctx, tx, caller.Token); err != nil {
 				return err
 			}
@@ -121,13 +125,24 @@ func (s *Service) signIn(ctx context.Context, code string) (cookie, csrf string,
 		return "", "", p, errLink()
 	}
 	now := s.now()
-	if err := s.mayEnter(ctx, code, now); err != nil {
+	admission, mark, err := s.mayEnter(ctx, code, now)
+	if err != nil {
 		return "", "", p, err
 	}
 	cookie = newSecret(sessionPrefix)
-	made := session{ID: ref.NewID(ref.Session, now), Used: now, Expires: now.Add(sessionLife)}
+	made := session{
+		ID: ref.NewID(ref.Session, now), Used: now, Expires: now.Add(sessionLife), Lent: admission.Lent, Held: admission.Held, Decision: admission.Decision,
+	}
 	var who Principal
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		if s.judge != nil {
+			switch n, err := judgedAt(ctx, tx, tx.ForUpdate()); {
+			case err != nil:
+				return err
+			case n != mark:
+				return fault.Errorf(fault.Conflict, "a login policy changed at this moment; open the link again")
+			}
+		}
 		used, err := takeLink(ctx, tx, hash(code), now)
 		if fault.Is(err, fault.NotFound) {
 			return errLink()
@@ -145,13 +160,14 @@ func (s *Service) signIn(ctx context.Context, code string) (cookie, csrf string,
 		if err := insertSession(ctx, tx, made, hash(cookie)); err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, ledger.Entry{Type: "session.created", Actor: made.Principal, Subject: made.ID, Refs: []string{made.Principal}}, nil)
+		return s.tell(ctx, tx, ledger.Entry{Type: "session.created", Actor: made.Principal, Subject: made.ID, Refs: []string{made.Principal}}, admitted(admission))
 	})
 	if err != nil {
 		return "", "", p, fault.Wrap(err, "sign in")
 	}
-	p, err = s.principal(ctx, who)
-	p.Token = made.ID
+	if p, err = s.principal(ctx, who); err == nil {
+		p, err = s.actsIn(ctx, p, made)
+	}
 	return cookie, csrfOf(cookie), p, err
 }
 
@@ -193,7 +209,9 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (p act
 	if err != nil {
 		return p, "", err
 	}
-	p.Token = found.ID
+	if p, err = s.actsIn(ctx, p, found); err != nil {
+		return p, "", err
+	}
 	s.touch(found.ID, now)
 	return p, csrfOf(cookie), nil
 }
@@ -221,7 +239,7 @@ func (s *Service) SignOut(ctx context.Context) error {
 // SignOutEverywhere ends all sessions and sign-in links of a user (zero: of the caller). For others it needs
 // space:admin in the root space; a token with scopes can't do it.
 func (s *Service) SignOutEverywhere(ctx context.Context, user ref.Entity) error {
-	if actor.From(ctx).Scopes != nil {
+	if me := actor.From(ctx); me.Scopes != nil && !ref.IsID(me.Token, ref.Session) {
 		return fault.Errorf(fault.Denied, "a token with scopes can't end sessions; sign in, or use a token without scopes")
 	}
 	who, err := s.tokensOf(ctx, user)

@@ -251,8 +251,12 @@ func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (l 
 }
 
 func insertSession(ctx context.Context, tx *store.Tx, s session, hash []byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires, via) VALUES ($1, $2, $3, $4, $4, $5, $6)`,
-		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires), s.Via)
+	lent, err := encodeLent(s.Lent)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires, via, lent, held, decision) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9)`,
+		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires), s.Via, lent, s.Held, s.Decision)
 	return err
 }
 
@@ -264,12 +268,17 @@ func sessionByID(ctx context.Context, tx *store.Tx, id string) (session, error) 
 	return scanSession(tx.QueryRow(ctx, selectSession+` WHERE id = $1`, id))
 }
 
-const selectSession = `SELECT id, principal, used, expires, via FROM identity_sessions`
+const selectSession = `SELECT id, principal, used, expires, via, lent, held, decision FROM identity_sessions`
 
 func scanSession(row store.Row) (s session, err error) {
-	var used, expires int64
-	err = row.Scan(&s.ID, &s.Principal, &used, &expires, &s.Via)
+	var used, expires, held int64
+	var lent string
+	if err := row.Scan(&s.ID, &s.Principal, &used, &expires, &s.Via, &lent, &held, &s.Decision); err != nil {
+		return s, err
+	}
+	s.Held = held == 1
 	s.Used, s.Expires = store.FromMicros(used), store.FromMicros(expires)
+	s.Lent, err = decodeLent(lent)
 	return s, err
 }
 

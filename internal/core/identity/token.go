@@ -116,34 +116,41 @@ func (s *Service) createToken(ctx context.Context, tx *store.Tx, t *Token, expir
 	}{p.ID, t.Scopes != nil, len(t.Scopes), t.Expires})
 }
 
-// end gives when a new token ends: as asked, else in 90 days, and never after the token that made it.
+// end gives when a new token ends: as asked, else in 90 days, and never after what it is made with.
 func (s *Service) end(ctx context.Context, tx *store.Tx, now, asked time.Time) (time.Time, error) {
 	end := asked
 	if end.IsZero() {
 		end = now.Add(tokenLife)
 	}
+	what, latest, err := s.latest(ctx, tx)
+	if err != nil || latest.IsZero() || !end.After(latest) {
+		return end, err
+	}
+	if !asked.IsZero() {
+		return end, fault.Errorf(fault.Denied, "the %s you use ends on %s, and can't make one that lasts longer", what, latest.UTC().Format(time.RFC3339))
+	}
+	return latest, nil
+}
+
+// latest gives the end of what the caller presented, if that bounds what is made with it, and what it is: a token does, and
+// a session that was opened with one, or that login policies lend something.
+func (s *Service) latest(ctx context.Context, tx *store.Tx) (what string, latest time.Time, err error) {
 	with := actor.From(ctx).Token
 	if ref.IsID(with, ref.Session) {
 		session, err := sessionByID(ctx, tx, with)
 		if err != nil {
-			return end, err
+			return "", latest, err
+		}
+		if session.special() {
+			return "session", session.Expires, nil // which is not after the end of a token that opened it
 		}
 		with = session.Via // what a token has opened makes no more than that token could
 	}
 	if !ref.IsID(with, ref.Token) {
-		return end, nil
+		return "", latest, nil
 	}
 	own, err := tokenByID(ctx, tx, with)
-	if err != nil {
-		return end, err
-	}
-	if own.Expires.IsZero() || !end.After(own.Expires) {
-		return end, nil
-	}
-	if !asked.IsZero() {
-		return end, fault.Errorf(fault.Denied, "the token you use ends on %s, and can't make one that lasts longer", own.Expires.UTC().Format(time.RFC3339))
-	}
-	return own.Expires, nil
+	return "token", own.Expires, err
 }
 
 // tokensOf says whose tokens are meant, and asks for the right to them when they are somebody else's.
@@ -194,7 +201,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if me := actor.From(ctx); me.Scopes != nil && me.Token != token.ID {
+	if me := actor.From(ctx); me.Scopes != nil && me.Token != token.ID && !ref.IsID(me.Token, ref.Session) {
 		return fault.Errorf(fault.Denied, "a token with scopes can end only itself; sign in, or use a token without scopes")
 	}
 	if _, err := s.tokensOf(ctx, token.Ref); err != nil {

@@ -78,7 +78,17 @@ func inDocument(d document.Document, source string, err error) []fault.Detail {
 }
 
 func (s *Service) changed(ctx context.Context, tx *store.Tx, c document.Change) error {
+	var old *attached
+	switch was, err := policyByRef(ctx, tx, c.Ref.String()); {
+	case err == nil:
+		old = &was
+	case !fault.Is(err, fault.NotFound):
+		return err
+	}
 	if c.New == nil {
+		if err := s.loginChanged(ctx, tx, old, attached{}, c); err != nil {
+			return err
+		}
 		return deletePolicy(ctx, tx, c.Ref.String())
 	}
 	var spec spec
@@ -89,9 +99,12 @@ func (s *Service) changed(ctx context.Context, tx *store.Tx, c document.Change) 
 	if err != nil {
 		return err
 	}
-	p := attached{Ref: c.Ref.String(), Space: c.Space, Point: spec.Point, Rego: spec.Rego, Version: digestOf(spec.Rego), Description: spec.Description, To: to}
+	p := attached{Ref: c.Ref.String(), Space: c.Space, Point: spec.Point, Rego: spec.Rego, Version: digestOf(spec.Rego), Description: spec.Description, To: to, Source: c.Source}
 	if p.Description == "" {
 		p.Description = c.New.Metadata.Description
+	}
+	if err := s.loginChanged(ctx, tx, old, p, c); err != nil {
+		return err
 	}
 	return savePolicy(ctx, tx, p, spec.Disabled)
 }

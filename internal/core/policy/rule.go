@@ -39,6 +39,11 @@ func (v *Vote) give(rule string, value any) (failure string) {
 // Holds tells whether a rule holds by any policy.
 func (d Decision) Holds(rule string) bool { return len(d.Outcome[rule]) > 0 }
 
+// Speaks tells whether some policy that was asked has a rule, whether it holds or not.
+func (d Decision) Speaks(rule string) bool {
+	return slices.ContainsFunc(d.Votes, func(v Vote) bool { return slices.Contains(v.Rules, rule) })
+}
+
 // Given is what a policy gave by a rule.
 type Given struct {
 	Policy string
@@ -87,17 +92,31 @@ func (d Decision) SpaceOf(policy string) string {
 func (d Decision) Names(rule string) []string {
 	var names []string
 	for _, g := range d.Given(rule) {
-		switch v := g.Value.(type) {
-		case string:
+		names = append(names, namesIn(g.Value)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// namesIn gives the texts of what a rule gave: a text, a set of them, or keys that hold. What is neither is left out.
+func namesIn(value any) (names []string) {
+	switch v := value.(type) {
+	case string:
+		if v != "" {
 			names = append(names, v)
-		case map[string]any:
-			for key, holds := range v {
-				if holds == true {
-					names = append(names, key)
-				}
+		}
+	case []any:
+		for _, item := range v {
+			if name, is := item.(string); is && name != "" {
+				names = append(names, name)
+			}
+		}
+	case map[string]any:
+		for key, holds := range v {
+			if holds == true && key != "" {
+				names = append(names, key)
 			}
 		}
 	}
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+	return names
 }

@@ -36,6 +36,8 @@ type Service struct {
 	now    func() time.Time
 	log    *slog.Logger
 
+	lending Lending // zero: login policies give nothing
+
 	cache cache
 	slots chan struct{} // of evaluations at the same time: they need memory
 }
@@ -53,6 +55,7 @@ type Refs struct {
 	Run     string   // run_…
 	Subject string   // an entity reference or an id
 	Labels  []string // of the subject, to which policies attach
+	Having  string   // only policies that have this rule are asked; "" for all
 }
 
 // Decision is what the policies of a space said at a point.
@@ -77,6 +80,7 @@ func (d Decision) Denied() bool { return len(d.Outcome["deny"]) > 0 }
 // attached is a policy that holds in a space.
 type attached struct {
 	Ref, Space, Point, Rego, Version, Description string
+	Source                                        string // who brought it, as the catalog names sources
 	To                                            attachment
 }
 
@@ -139,8 +143,17 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 		asked, err = policiesAt(ctx, tx, at, up)
 		return err
 	})
-	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) })
+	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) })
 	return asked, space, fault.Wrap(err, "read the policies of space %s", space)
+}
+
+// has tells whether a policy has a rule; one that can't be compiled is asked, and can't decide.
+func (s *Service) has(p attached, rule string) bool {
+	if rule == "" {
+		return true
+	}
+	c, err := s.cache.get(p.Point, p.Version, p.Rego)
+	return err != nil || slices.Contains(c.rules, rule)
 }
 
 func (s *Service) decide(ctx context.Context, at, space string, asked []attached, input any, refs Refs) (Decision, error) {

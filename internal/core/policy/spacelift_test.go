@@ -165,7 +165,8 @@ func TestAdmission(t *testing.T) {
 	t.Parallel()
 	b := one(t)
 	admits := func(input string) error {
-		return b.s.Admits(system(), "pri_a", func() (any, error) { return json.RawMessage(input), nil })
+		_, err := b.s.Admits(system(), "pri_a", func() (any, error) { return json.RawMessage(input), nil })
+		return err
 	}
 	if err := admits(`{}`); err != nil {
 		t.Errorf("without policies: %v", err)

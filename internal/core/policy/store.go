@@ -34,11 +34,11 @@ func places(from int, values []string) (string, []any) {
 	return strings.Join(marks, ", "), args
 }
 
-const selectPolicy = `SELECT ref, space, point, rego, version, description, attached FROM policy_policies`
+const selectPolicy = `SELECT ref, space, point, rego, version, description, attached, source FROM policy_policies`
 
 func scanPolicy(row store.Row) (p attached, err error) {
 	var to string
-	if err := row.Scan(&p.Ref, &p.Space, &p.Point, &p.Rego, &p.Version, &p.Description, &to); err != nil {
+	if err := row.Scan(&p.Ref, &p.Space, &p.Point, &p.Rego, &p.Version, &p.Description, &to, &p.Source); err != nil {
 		return p, err
 	}
 	return p, json.Unmarshal([]byte(to), &p.To)
@@ -60,10 +60,10 @@ func savePolicy(ctx context.Context, tx *store.Tx, p attached, disabled bool) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO policy_policies (ref, space, point, rego, version, description, disabled, attached) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	_, err = tx.Exec(ctx, `INSERT INTO policy_policies (ref, space, point, rego, version, description, disabled, attached, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (ref) DO UPDATE SET space = excluded.space, point = excluded.point, rego = excluded.rego, version = excluded.version,
-			description = excluded.description, disabled = excluded.disabled, attached = excluded.attached`,
-		p.Ref, p.Space, p.Point, p.Rego, p.Version, p.Description, disabled, string(to))
+			description = excluded.description, disabled = excluded.disabled, attached = excluded.attached, source = excluded.source`,
+		p.Ref, p.Space, p.Point, p.Rego, p.Version, p.Description, disabled, string(to), p.Source)
 	return err
 }
 

@@ -39,6 +39,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/search"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/product/trigger"
+	"github.com/roadbed-dev/roadbed/internal/product/webhook"
 	"github.com/roadbed-dev/roadbed/internal/product/workflow"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
@@ -67,6 +68,7 @@ type Rooms struct {
 	Scaffold     *scaffold.Service
 	Delivery     *delivery.Service
 	Triggers     *trigger.Service
+	Webhooks     *webhook.Service
 	Integrations *integration.Service
 	Proposals    *proposal.Service
 	Docs         *docs.Service
@@ -152,6 +154,7 @@ func (a *API) routes() {
 	a.workflowRoutes()
 	a.applicationRoutes()
 	a.triggerRoutes()
+	a.webhookRoutes()
 	a.integrationRoutes()
 	a.poolRoutes()
 	a.directoryRoutes()

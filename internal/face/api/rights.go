@@ -113,7 +113,7 @@ func rights() map[string]string {
 		"listResources":         "stack:read; others are left out",
 		"listMirroredProviders": "mirror:read in any space", "addProvider": "mirror:write in space default", "removeProvider": "mirror:write in space default",
 		"lintWorkflow": "none; it reads nothing but what it is given", "submitWorkflow": "workflow:create, and each scope that its steps ask for",
-		"listTriggerEvents": "entity:read",
+		"listTriggerEvents": "entity:read", "listWebhookMessages": "integration:read",
 
 		"listApplications": "application:read; others are left out", "getApplication": "application:read", "diffApplication": "application:read", "followApplication": "application:read",
 		"readPodLog": "application:read", "syncApplication": "application:sync", "rollbackApplication": "application:sync",

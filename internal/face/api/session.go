@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -114,6 +115,9 @@ func (a *API) me(ctx context.Context) (Me, error) {
 	me := Me{ID: p.ID, Ref: p.Ref.String(), Name: p.Name, Kind: string(p.Kind), Groups: p.Groups, Scopes: p.Scopes, Spaces: []string{}}
 	if me.Groups == nil {
 		me.Groups = []string{}
+	}
+	for _, l := range p.Lent {
+		me.Lent = append(me.Lent, client.Lent{Role: l.Role, Space: l.Space, Group: l.Group, Policy: l.Policy})
 	}
 	me.CSRF, _ = ctx.Value(csrfKey{}).(string)
 	me.Admin = a.Access.May(ctx, "space:admin", "default")

@@ -95,7 +95,7 @@ A name may have a namespace before it, as in payments/shop; without one it is in
 	root.AddGroup(groups()...)
 	root.AddCommand(in(groupStart, s.login(), s.logout(), s.whoami(), s.status(), s.health(), s.newFrom())...)
 	root.AddCommand(in(groupKnow, s.get(), s.describe(), s.search(), s.edit(), s.star(), s.unstar(), s.views(), s.apply(), s.diff(), s.remove(), s.graph(), s.impact(), s.owners(), s.owned(), s.history(), s.whatChanged(), s.ledger(), s.locations(), s.sources(), s.discoveries(), s.docs(), s.definitions(), s.scorecards(), s.metrics(), s.findings(), s.radars(), s.kinds())...)
-	root.AddCommand(in(groupDo, s.runs(), s.templates(), s.stacks(), s.modules(), s.providers(), s.states(), s.resources(), s.contexts(), s.context(), s.mirror(), s.workflows(), s.apps(), s.repos(), s.proposals(), s.policies(), s.integrations(), s.pools())...)
+	root.AddCommand(in(groupDo, s.runs(), s.templates(), s.stacks(), s.modules(), s.providers(), s.states(), s.resources(), s.contexts(), s.context(), s.mirror(), s.workflows(), s.apps(), s.repos(), s.proposals(), s.policies(), s.integrations(), s.webhooks(), s.pools())...)
 	root.AddCommand(in(groupAccess, s.credential(), s.tokens(), s.machines(), s.oidc(), s.directories(), s.sessions(), s.secrets())...)
 	root.AddCommand(versionVerb(version))
 	return root

@@ -9,6 +9,8 @@
 //	testing → ready    all its tests passed, or it has none
 //	        → failed   a test did not pass, or the folder can't be packed
 //
+// Push policies with the rule module_version make versions of pushes as well (release.go).
+//
 // A person who says why may yank a version in any state, and take that back. What is yanked is not offered to who resolves
 // versions; its archive can still be fetched by who has its address. Each test is a run of the kind testing (testing.go):
 //

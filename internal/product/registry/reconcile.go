@@ -34,6 +34,7 @@ func (s *Service) subscribe() {
 	queue.Handle(s.Queue, jobLook, queue.HandleOptions{Timeout: lookTimeout}, func(ctx context.Context, a lookArgs) error {
 		return s.lookAt(actor.AsSystem(ctx), a.Module)
 	})
+	s.subscribeReleases()
 	s.Ledger.Subscribe("registry.pushes", []string{"repository.pushed"}, s.pushed)
 }
 
@@ -54,6 +55,9 @@ func (s *Service) pushed(ctx context.Context, tx *store.Tx, e ledger.Entry) erro
 		return fault.Wrap(err, "find the modules of %s", push.Repository)
 	}
 	for _, m := range modules {
+		if err := s.askRelease(ctx, tx, m, push, e.Actor); err != nil {
+			return err
+		}
 		tag, isTag := strings.CutPrefix(push.Ref, "refs/tags/")
 		if isTag && ofTag(tag, m.Spec.Source.TagPrefix) == "" || !isTag && push.Ref != "refs/heads/"+m.Spec.Source.Branch {
 			continue
@@ -136,11 +140,12 @@ func (s *Service) makeVersions(ctx context.Context, m Module, have []Version) (m
 	here := map[string]string{}
 	for _, t := range tags {
 		tag := strings.TrimPrefix(t.Name, "refs/tags/")
+		here[tag] = t.Hash // also of one that a push policy made a version of
 		version := ofTag(tag, m.Spec.Source.TagPrefix)
 		if version == "" {
 			continue
 		}
-		if here[tag] = t.Hash; known[version].ID == "" && !slices.ContainsFunc(fresh, func(f found) bool { return f.version == version }) {
+		if known[version].ID == "" && !slices.ContainsFunc(fresh, func(f found) bool { return f.version == version }) {
 			fresh = append(fresh, found{version: version, tag: tag, hash: t.Hash, ref: t.Name})
 		}
 	}

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/blob"
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -32,6 +34,8 @@ type Repositories interface {
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	// Pusher gives the principal that made a commit the head of a reference; NotFound when it is not known.
 	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
+	CommitAt(ctx context.Context, repository, commit string) (git.Commit, error)
+	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
 }
 
 // Deps are the rooms this one stands on.
@@ -43,6 +47,7 @@ type Deps struct {
 	Access       *access.Service
 	Runs         *run.Service
 	Repositories Repositories
+	Policy       *policy.Service // nil: no push policies are asked
 	Engine       Engine
 	Now          func() time.Time
 	Log          *slog.Logger

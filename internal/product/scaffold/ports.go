@@ -85,8 +85,9 @@ type Registered struct {
 // It fails with fault.NotFound or fault.Denied when the person is gone.
 type People interface {
 	Principal(ctx context.Context, id string) (actor.Principal, error)
-	// Alive tells whether the token or session of a principal stands still; else fault.Unauthenticated.
-	Alive(ctx context.Context, p actor.Principal) error
+	// Resume gives a principal as it acts now in the session that it presented, or by the token, if that stands still; else
+	// fault.Unauthenticated.
+	Resume(ctx context.Context, p actor.Principal) (actor.Principal, error)
 }
 
 // Sealer encrypts the secrets of forms at rest; core/secret does.

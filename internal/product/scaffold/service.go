@@ -354,7 +354,7 @@ func (s *Service) ctxOf(ctx context.Context, who principal) (context.Context, ac
 		}
 	}
 	p.Token = who.Token
-	err = s.People.Alive(ctx, p)
+	p, err = s.People.Resume(ctx, p)
 	if fault.Is(err, fault.Unauthenticated) {
 		return nil, p, fault.Errorf(fault.Denied, "the token or session of who the run works for has ended; retry it with one of your own, or undo it")
 	}

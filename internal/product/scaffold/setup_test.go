@@ -116,11 +116,11 @@ func (noTokens) EndWorkload(context.Context, *store.Tx, string) error { return n
 // people knows everybody that accesstest does, save who is gone, and which tokens have ended.
 type people struct{ gone, ended map[string]bool }
 
-func (p *people) Alive(_ context.Context, who actor.Principal) error {
+func (p *people) Resume(_ context.Context, who actor.Principal) (actor.Principal, error) {
 	if p.ended[who.Token] {
-		return fault.Errorf(fault.Unauthenticated, "the token or session has ended; sign in again")
+		return who, fault.Errorf(fault.Unauthenticated, "the token or session has ended; sign in again")
 	}
-	return nil
+	return who, nil
 }
 
 func (p *people) Principal(_ context.Context, id string) (actor.Principal, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
@@ -15,7 +16,7 @@ import (
 
 // Notification policies say who is told of a run's new state. What they want said in the inbox is an entry of the ledger,
 // stack.notice, which the run and the stack show; what they say of a proposal (pull_request) stands in the platform's one
-// comment of it, see tellProposals; what they send elsewhere is on record in the decision.
+// comment of it, see tellProposals; what they send outside (webhook, slack) goes to declared webhooks, see message.go.
 
 // notifyOf asks the notification policies of a run's new state.
 func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
@@ -26,11 +27,19 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 	}
 	r.State = args.State // what is told of; it may be further by now
 	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
-	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (any, error) { return s.noticeInput(ctx, r, stack) })
+	var input map[string]any
+	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (_ any, err error) {
+		input, err = s.noticeInput(ctx, r, stack)
+		return input, err
+	})
 	if err != nil || !asked || d.Denied() {
 		return fault.Wrap(err, "ask the notification policies")
 	}
 	if err := s.tellProposals(ctx, r, stack, d); err != nil {
+		return err
+	}
+	messages, refused, err := s.messages(ctx, r, stack, d, input)
+	if err != nil {
 		return err
 	}
 	var entries []ledger.Entry
@@ -47,11 +56,26 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 		}
 		entries = append(entries, ledger.Entry{Type: "stack.notice", Space: r.Space, Subject: r.ID, Refs: []string{r.Subject}, Run: r.ID, Data: data})
 	}
-	if len(entries) == 0 {
+	entries = append(entries[:min(len(entries), mostNotices)], refused...)
+	if len(entries)+len(messages) == 0 {
 		return nil
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		for _, e := range entries[:min(len(entries), mostNotices)] {
+		entries := slices.Clone(entries)
+		for _, m := range messages {
+			err := s.Outbox.Send(ctx, tx, m)
+			if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Exhausted) {
+				entry, wrong := refusal(m, "webhook", err)
+				if wrong != nil {
+					return wrong
+				}
+				entries, err = append(entries, entry), nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		for _, e := range entries {
 			if _, err := s.Ledger.Append(ctx, tx, e); err != nil {
 				return err
 			}
@@ -72,7 +96,11 @@ func word(v any) string {
 }
 
 // noticeInput is Spacelift's shape of a notification policy's input. What other policies said of the run is beside it.
-func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (any, error) {
+func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (map[string]any, error) {
+	endpoints, err := s.endpoints(ctx, r.Space)
+	if err != nil {
+		return nil, fault.Wrap(err, "find the webhooks of space %s", r.Space)
+	}
 	said, err := s.Policy.ListDecisions(ctx, r.ID)
 	if err != nil {
 		return nil, fault.Wrap(err, "read the decisions of run %s", r.ID)
@@ -87,7 +115,7 @@ func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (any,
 		}
 	}
 	return map[string]any{
-		"account": map[string]any{"name": "roadbed"}, "webhook_endpoints": []any{},
+		"account": map[string]any{"name": "roadbed"}, "webhook_endpoints": endpoints,
 		"run_updated": map[string]any{
 			"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "state": shouted(r.State), "note": r.Reason, "username": r.Actor,
 			"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": fmt.Sprintf("/runs/%s", r.ID)},

@@ -71,6 +71,7 @@ type Deps struct {
 	People       People // nil: policies see nobody's groups
 	Pools        Pools
 	Proposals    Proposals // nil: push policies are not asked about proposals
+	Outbox       Outbox    // nil: nothing is sent outside
 	BaseURL      string    // by which people reach the portal
 	Seal         Sealer
 	Engines      Engines        // nil: the pool's engine runs everything

@@ -30,6 +30,17 @@ type Principal struct {
 	Token  string // id of the token or session that was presented
 	Run    string // for a workload: its run
 	Space  string // for a workload: the space it is held to
+	Lent   []Lent // for a session: what the login policies gave it, beside what the person has
+}
+
+// Lent is what a login policy gives a session, for as long as that lasts: a role in a space, or a group that the person
+// counts as a member of.
+type Lent struct {
+	Role   string `json:"role,omitempty"`
+	Space  string `json:"space,omitempty"`
+	Group  string `json:"group,omitempty"` // entity reference; then there is no role
+	Policy string `json:"policy"`          // reference of the policy that gave it
+	Within string `json:"within"`          // the space in which that policy holds: it gives nothing beyond it
 }
 
 type key struct{}

@@ -4372,6 +4372,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks/{namespace}/{name}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What policies sent to a webhook, and what became of it, the newest first
+         * @description Permission: integration:read.
+         */
+        get: operations["listWebhookMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/whoami": {
         parameters: {
             query?: never;
@@ -5957,6 +5977,14 @@ export interface components {
             complete: boolean;
             entries: components["schemas"]["LastCommit"][] | null;
         };
+        Lent: {
+            /** @example group:default/crew */
+            group?: string;
+            /** @example policy:default/doors */
+            policy: string;
+            role?: string;
+            space?: string;
+        };
         LintInputBody: {
             document: string;
             file: string;
@@ -6304,6 +6332,11 @@ export interface components {
             /** @description Cursor of the next page; absent at the end. */
             next?: string;
         };
+        ListWebhookMessage: {
+            items: components["schemas"]["WebhookMessage"][] | null;
+            /** @description Cursor of the next page; absent at the end. */
+            next?: string;
+        };
         Location: {
             /** @description What the caller may do with it: refresh, trust, rule. Lists leave it out. */
             can: string[] | null;
@@ -6391,9 +6424,11 @@ export interface components {
             groups: string[] | null;
             id: string;
             kind: string;
+            /** @description For a session: what login policies gave it, beside what the person has. */
+            lent?: components["schemas"]["Lent"][] | null;
             name: string;
             ref: string;
-            /** @description What the token is narrowed to; absent when it is not. */
+            /** @description What the token or session is narrowed to; absent when it is not. */
             scopes?: string[] | null;
             /** @description Spaces that the caller may see. */
             spaces: string[] | null;
@@ -8928,6 +8963,34 @@ export interface components {
              * @description Deliveries that are not handled yet.
              */
             waiting: number;
+        };
+        WebhookMessage: {
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created: string;
+            decision?: string;
+            /** Format: date-time */
+            ended?: string;
+            /** @example whm_01j9z3 */
+            id: string;
+            /**
+             * @description That had it sent.
+             * @example policy:default/tell
+             */
+            policy: string;
+            /** @description Why it was not taken. */
+            reason?: string;
+            run?: string;
+            /** @enum {string} */
+            state: "waiting" | "sent" | "failed";
+            /**
+             * Format: int64
+             * @description That was answered last.
+             */
+            status?: number;
+            /** @description What it is about. */
+            subject?: string;
         };
         YankInput: {
             /** @description Why; whoever uses the version reads it. */
@@ -29285,6 +29348,79 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    listWebhookMessages: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The next of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhookMessage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -17,6 +17,7 @@ export default function PersonMenu({ who, label, opened, change }: Props) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const navigate = useNavigate();
   const signOut = useSignOut();
+  const lent = (who.lent ?? []).map((l) => (l.group ? `as of ${l.group}` : `${l.role} in ${l.space}`));
   const schemes = [
     { name: 'light', label: 'Light', icon: IconSun },
     { name: 'dark', label: 'Dark', icon: IconMoon },
@@ -35,6 +36,13 @@ export default function PersonMenu({ who, label, opened, change }: Props) {
           <br />
           {who.ref}
           {who.admin && ' · administrator'}
+          {lent.length > 0 && (
+            <>
+              <br />
+              For this session: {lent.slice(0, 5).join(', ')}
+              {lent.length > 5 && ` and ${lent.length - 5} more`}
+            </>
+          )}
         </Menu.Label>
         <Menu.Item leftSection={<IconKey size={16} aria-hidden />} onClick={() => navigate({ to: '/tokens' })}>
           Tokens

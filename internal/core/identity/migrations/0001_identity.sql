@@ -45,7 +45,10 @@ CREATE TABLE identity_sessions (
   created   BIGINT NOT NULL,
   used      BIGINT NOT NULL,
   expires   BIGINT NOT NULL,
-  via       TEXT NOT NULL -- the token that it does not outlive
+  via       TEXT NOT NULL, -- the token that it does not outlive
+  lent      TEXT NOT NULL DEFAULT '', -- JSON: what the login policies gave it
+  held      INTEGER NOT NULL DEFAULT 0, -- 1: to what a developer may, by them
+  decision  TEXT NOT NULL DEFAULT '' -- of theirs
 );
 CREATE UNIQUE INDEX identity_sessions_hash ON identity_sessions (hash);
 CREATE INDEX identity_sessions_principal ON identity_sessions (principal);
@@ -79,3 +82,10 @@ CREATE TABLE identity_grants (
   name      TEXT NOT NULL, -- of the token
   expires   BIGINT NOT NULL
 );
+
+-- How often a login policy has changed: a sign-in counts only if none has since it was judged.
+CREATE TABLE identity_judged (
+  id INTEGER PRIMARY KEY,
+  n  BIGINT NOT NULL
+);
+INSERT INTO identity_judged (id, n) VALUES (1, 0);

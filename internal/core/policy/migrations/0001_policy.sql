@@ -8,7 +8,8 @@ CREATE TABLE policy_policies (
   version     TEXT NOT NULL,
   description TEXT NOT NULL,
   disabled    INTEGER NOT NULL,
-  attached    TEXT NOT NULL -- JSON: the labels and references of what it holds for; {} for everything of its space
+  attached    TEXT NOT NULL, -- JSON: the labels and references of what it holds for; {} for everything of its space
+  source      TEXT NOT NULL DEFAULT '' -- who brought it, as the catalog names sources
 );
 CREATE INDEX policy_policies_point ON policy_policies (point, space);
 

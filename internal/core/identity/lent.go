@@ -1,0 +1,110 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Login policies lend a session roles and groups, or hold it to what a developer may. What they say is kept with the
+// session, ends with it, and ends as well when a login policy changes: then the person signs in again, and is asked about
+// anew. Tokens that such a session makes have nothing of what it is lent, and end no later than it would.
+
+// special tells whether the login policies gave a session something, or took something from it.
+func (s session) special() bool { return s.Held || len(s.Lent) > 0 }
+
+// actsIn has a principal act in a session: with what it is lent, and within what it is held to.
+func (s *Service) actsIn(ctx context.Context, p actor.Principal, in session) (actor.Principal, error) {
+	p.Token = in.ID
+	if in.Held {
+		p.Scopes = access.HeldTo()
+	}
+	if len(in.Lent) == 0 {
+		return p, nil
+	}
+	var err error
+	p.Lent = in.Lent
+	p.Groups, err = s.access.GroupsIn(ctx, p)
+	return p, err
+}
+
+// Resume gives a principal as it acts now in the session that it presented a while ago, or by the token. Unauthenticated
+// when that was revoked, has expired or has ended.
+func (s *Service) Resume(ctx context.Context, p actor.Principal) (actor.Principal, error) {
+	if err := s.Alive(ctx, p); err != nil || !ref.IsID(p.Token, ref.Session) {
+		return p, err
+	}
+	var in session
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		in, err = sessionByID(ctx, tx, p.Token)
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && in.Principal != p.ID:
+		return p, errSession()
+	case err != nil:
+		return p, fault.Wrap(err, "read the session")
+	}
+	return s.actsIn(ctx, p, in)
+}
+
+// admitted is what the ledger keeps of how a session came to what it may: nothing where the person's own rights are all.
+func admitted(a access.Admission) any {
+	const most = 50 // of each; the decision has all
+	if !a.Held && len(a.Lent)+len(a.Beyond) == 0 {
+		return nil
+	}
+	return struct {
+		Decision string       `json:"decision"`
+		Held     bool         `json:"held,omitempty"`
+		Lent     []actor.Lent `json:"lent,omitempty"`
+		Beyond   []string     `json:"beyond,omitempty"`
+	}{a.Decision, a.Held, a.Lent[:min(len(a.Lent), most)], a.Beyond[:min(len(a.Beyond), most)]}
+}
+
+// LoginChanged ends the sessions that login policies gave something, or took something from, in the transaction in which
+// such a policy changes.
+func (s *Service) LoginChanged(ctx context.Context, tx *store.Tx) error {
+	// First: a sign-in that was judged by what held before waits here, or is seen below.
+	if _, err := tx.Exec(ctx, `UPDATE identity_judged SET n = n + 1 WHERE id = 1`); err != nil {
+		return fault.Wrap(err, "note that a login policy changed")
+	}
+	rows, err := tx.Query(ctx, `DELETE FROM identity_sessions WHERE held = 1 OR lent <> '' RETURNING id, principal`)
+	ended, err := store.Collect(rows, err, func(row store.Row) (s session, err error) { return s, row.Scan(&s.ID, &s.Principal) })
+	if err != nil {
+		return fault.Wrap(err, "end the sessions of a login policy")
+	}
+	for _, in := range ended {
+		if err := s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Subject: in.ID, Refs: []string{in.Principal}}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgedAt counts the changes of login policies so far.
+func judgedAt(ctx context.Context, tx *store.Tx, lock string) (n int64, err error) {
+	err = tx.QueryRow(ctx, `SELECT n FROM identity_judged WHERE id = 1`+lock).Scan(&n)
+	return n, err
+}
+
+func encodeLent(all []actor.Lent) (string, error) {
+	if len(all) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(all)
+	return string(raw), err
+}
+
+func decodeLent(text string) (all []actor.Lent, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	return all, json.Unmarshal([]byte(text), &all)
+}
