@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,22 @@ func (g *ground) members(set string) (n int) {
 	return n
 }
 
+// lookedAtLast waits until pushes are noticed, as many as there were, and no set is to look any more.
+func (g *ground) lookedAtLast(pushes int) {
+	g.t.Helper()
+	told, noticed, last, looks := 0, 0, 0, 0
+	err := eventually(g.t.Context(), func() (bool, error) {
+		err := g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(g.t.Context(), `SELECT COUNT(*), COALESCE(MAX(position), 0), (SELECT COALESCE(MAX(position), 0) FROM ledger_cursors WHERE name = 'stack.pushes'),
+ (SELECT COUNT(*) FROM jobs WHERE kind = 'stack.set' AND state < 2) FROM ledger_entries WHERE type = 'repository.pushed'`).Scan(&told, &last, &noticed, &looks)
+		})
+		return told == pushes && noticed >= last && looks == 0, err
+	})
+	if err != nil {
+		g.t.Fatalf("of %d pushes, the last at %d, it is at %d with %d looks: %v", told, last, noticed, looks, err)
+	}
+}
+
 // TestASetTellsNothingOfAStackThatIsAnotherSpacesNow has one of its stacks deleted, and declared anew where its readers may
 // read nothing.
 func TestASetTellsNothingOfAStackThatIsAnotherSpacesNow(t *testing.T) {
@@ -61,10 +78,14 @@ func TestASetTellsNothingOfAStackThatIsAnotherSpacesNow(t *testing.T) {
 		if got := of(); len(got) != 2 || got["stacks/net"] != "lab crew/mono" {
 			t.Errorf("its stacks are %q", got)
 		}
+		g.lookedAtLast(1) // one that is late would make the stack again
 		g.deleteStack("net")
 		g.apply(stackDocument("net", ""))
 		if got := of(); len(got) != 1 || got["stacks/web"] != "lab crew/mono" {
 			t.Errorf("after one is another space's they are %q", got)
+		}
+		if names := g.setStacks("mono"); !slices.Equal(names, []string{"web"}) {
+			t.Errorf("the list of its stacks has %q", names)
 		}
 		if s := g.stackNow("net"); s.Space != "default" || s.Repository != "crew/net" || s.Set != nil {
 			t.Errorf("the stack of the other space is %+v, of %+v", s, s.Set)
