@@ -122,5 +122,5 @@ func TestRunsAreListedByTheirPlaceAndTraits(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	})
+	}, rooms()...)
 }
