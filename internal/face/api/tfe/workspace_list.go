@@ -20,9 +20,9 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 		Search: q.Get("search[name]"), Wildcard: q.Get("search[wildcard-name]"), Tags: words(q.Get("search[tags]")), Without: words(q.Get("search[exclude-tags]")),
 		Labels: boundTo(q), Place: p.place(),
 	}
-	key, known := "", false
-	key, query.Down = strings.CutPrefix(q.Get("sort"), "-")
-	if query.Order, known = orders[key]; !known {
+	key, down := strings.CutPrefix(q.Get("sort"), "-")
+	order, known := orders[key]
+	if query.Order, query.Down = order, down; !known {
 		return fault.Errorf(fault.Invalid, "workspaces are not sorted by %.100q; by name, current-run.created-at or latest-change-at, with - in front for the other way round", key)
 	}
 	if statuses := words(q.Get("filter[current-run][status]")); len(statuses) > 0 {
