@@ -1,9 +1,12 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -35,6 +38,24 @@ func (g *ground) members(set string) (n int) {
 	return n
 }
 
+// lookedAtLast waits until the push of a commit is noticed, and no set is to look any more.
+func (g *ground) lookedAtLast(commit string) {
+	g.t.Helper()
+	told, noticed, last, looks := 0, 0, 0, 0
+	ctx, stop := context.WithTimeout(g.t.Context(), time.Minute)
+	defer stop()
+	err := eventually(ctx, func() (bool, error) {
+		err := g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(g.t.Context(), `SELECT COUNT(*), COALESCE(MAX(position), 0), (SELECT COALESCE(MAX(position), 0) FROM ledger_cursors WHERE name = 'stack.pushes'),
+ (SELECT COUNT(*) FROM jobs WHERE kind = 'stack.set' AND state < 2) FROM ledger_entries WHERE type = 'repository.pushed' AND data LIKE $1`, "%"+commit+"%").Scan(&told, &last, &noticed, &looks)
+		})
+		return told > 0 && noticed >= last && looks == 0, err
+	})
+	if err != nil {
+		g.t.Fatalf("of %d pushes of %s, the last at %d, it is at %d with %d looks: %v", told, commit, last, noticed, looks, err)
+	}
+}
+
 // TestASetTellsNothingOfAStackThatIsAnotherSpacesNow has one of its stacks deleted, and declared anew where its readers may
 // read nothing.
 func TestASetTellsNothingOfAStackThatIsAnotherSpacesNow(t *testing.T) {
@@ -61,10 +82,14 @@ func TestASetTellsNothingOfAStackThatIsAnotherSpacesNow(t *testing.T) {
 		if got := of(); len(got) != 2 || got["stacks/net"] != "lab crew/mono" {
 			t.Errorf("its stacks are %q", got)
 		}
+		g.lookedAtLast(commit) // one that is late would make the stack again
 		g.deleteStack("net")
 		g.apply(stackDocument("net", ""))
 		if got := of(); len(got) != 1 || got["stacks/web"] != "lab crew/mono" {
 			t.Errorf("after one is another space's they are %q", got)
+		}
+		if names := g.setStacks("mono"); !slices.Equal(names, []string{"web"}) {
+			t.Errorf("the list of its stacks has %q", names)
 		}
 		if s := g.stackNow("net"); s.Space != "default" || s.Repository != "crew/net" || s.Set != nil {
 			t.Errorf("the stack of the other space is %+v, of %+v", s, s.Set)

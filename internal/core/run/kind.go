@@ -38,6 +38,9 @@ type Kind struct {
 	Retrier func(ctx context.Context, tx *store.Tx, r Run) error
 	// Ended, when there is one, lets the product drop what an ended run needs no more, in the transaction that ends it.
 	Ended func(ctx context.Context, tx *store.Tx, r Run) error
+	// Traits, when there is one, gives by what lists of its runs are narrowed and searched beside their columns. It is pure, and
+	// asked with each change of a run.
+	Traits func(r Run) Traits
 }
 
 // Check finds mistakes in a table: states that are unknown, unreachable, or have no way to an end.

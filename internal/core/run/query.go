@@ -18,10 +18,11 @@ type Query struct {
 	Repository string
 	Commit     string
 	Actor      string
-	Open       bool   // only runs that have not ended
-	Waiting    bool   // only runs that wait for a person
-	Cursor     string // id of the last run of the page before
-	Limit      int    // 1 to 200; 0 means 50
+	Open       bool // only runs that have not ended
+	Waiting    bool // only runs that wait for a person
+	More
+	Cursor string // id of the last run of the page before
+	Limit  int    // 1 to 200; 0 means 50
 }
 
 // Page is a part of a list, newest first.
@@ -117,6 +118,14 @@ func (s *Service) ListTx(ctx context.Context, tx *store.Tx, q Query) (Page, erro
 	return listRuns(ctx, tx, q, true, nil)
 }
 
+// CountTx counts the runs that a query finds, but for its Cursor and Limit, to a product, unauthorised, in its transaction.
+func (s *Service) CountTx(ctx context.Context, tx *store.Tx, q Query) (n int, err error) {
+	w := &store.Where{}
+	q.narrow(w)
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM runs"+w.String(), w.Args...).Scan(&n)
+	return n, fault.Wrap(err, "count runs")
+}
+
 func listRuns(ctx context.Context, tx *store.Tx, q Query, all bool, spaces []string) (Page, error) {
 	if !all && len(spaces) == 0 {
 		return Page{}, nil
@@ -129,21 +138,7 @@ func listRuns(ctx context.Context, tx *store.Tx, q Query, all bool, spaces []str
 	if !all {
 		w.Add(w.In("space", spaces))
 	}
-	for column, values := range map[string][]string{"kind": q.Kinds, "state": q.States, "space": q.Spaces} {
-		if len(values) > 0 {
-			w.Add(w.In(column, values))
-		}
-	}
-	w.Equal("subject", q.Subject)
-	w.Equal("repository", q.Repository)
-	w.Equal("commit_id", q.Commit)
-	w.Equal("actor", q.Actor)
-	if q.Open {
-		w.Add("terminal = 0")
-	}
-	if q.Waiting {
-		w.Add("waiting = 1")
-	}
+	q.narrow(w)
 	if q.Cursor != "" {
 		w.Add("id < " + w.Arg(q.Cursor))
 	}

@@ -109,7 +109,7 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n New) (r Run, exist
 		State: kind.Initial, Actor: n.Actor, Cause: n.Cause, Source: n.Source, Input: input, Lock: n.Lock, Key: n.Key,
 		Priority: n.Priority, Version: 1, Created: now, Updated: now,
 	}
-	id, err := insertRun(ctx, tx, r, kind.States[kind.Initial].WaitsLock && r.Lock != "")
+	id, err := insertRun(ctx, tx, r, kind.traits(r), kind.States[kind.Initial].WaitsLock && r.Lock != "")
 	if err != nil {
 		return Run{}, false, fault.Wrap(err, "create run")
 	}
@@ -273,7 +273,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			return fault.Wrap(err, "note the end of log %s", stream)
 		}
 	}
-	if err := updateRun(ctx, tx, r, v.kind.States[r.State].WaitsLock && r.Lock != "" && !v.Locked); err != nil {
+	if err := updateRun(ctx, tx, r, v.kind.traits(*r), v.kind.States[r.State].WaitsLock && r.Lock != "" && !v.Locked); err != nil {
 		return fault.Wrap(err, "save run %s", r.ID)
 	}
 	for _, m := range v.moves {

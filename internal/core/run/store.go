@@ -80,7 +80,7 @@ func getRun(ctx context.Context, tx *store.Tx, id string, lock string) (Run, err
 
 // insertRun writes a run, unless one with its key exists, also one that another transaction is just writing; it gives the
 // id of the run that is there then.
-func insertRun(ctx context.Context, tx *store.Tx, r Run, waitsLock bool) (id string, err error) {
+func insertRun(ctx context.Context, tx *store.Tx, r Run, t Traits, waitsLock bool) (id string, err error) {
 	refs, err := encode(r.Refs)
 	if err != nil {
 		return "", err
@@ -91,11 +91,11 @@ func insertRun(ctx context.Context, tx *store.Tx, r Run, waitsLock bool) (id str
 	}
 	n, err := tx.Exec(ctx, `INSERT INTO runs (id, kind, space, subject, refs, title, state, reason, terminal, waiting, actor,
  cause, repository, commit_id, ref, input, output, lock_name, waits_lock, run_key, priority, version, cancel_requested,
- warnings, created, started, ended, updated, wake)
- VALUES ($1,$2,$3,$4,$5,$6,$7,'',0,0,$8,$9,$10,$11,$12,$13,'',$14,$15,$16,$17,1,0,'',$18,0,0,$18,0)
+ warnings, created, started, ended, updated, wake, marks, words)
+ VALUES ($1,$2,$3,$4,$5,$6,$7,'',0,0,$8,$9,$10,$11,$12,$13,'',$14,$15,$16,$17,1,0,'',$18,0,0,$18,0,$19,$20)
  ON CONFLICT (run_key) WHERE run_key IS NOT NULL DO NOTHING`,
 		r.ID, r.Kind, r.Space, r.Subject, refs, r.Title, r.State, r.Actor, r.Cause, r.Source.Repository, r.Source.Commit,
-		r.Source.Ref, string(r.Input), r.Lock, flag(waitsLock), key, r.Priority, store.Micros(r.Created))
+		r.Source.Ref, string(r.Input), r.Lock, flag(waitsLock), key, r.Priority, store.Micros(r.Created), t.marks(), t.words())
 	if err != nil || n > 0 {
 		return r.ID, err
 	}
@@ -103,16 +103,17 @@ func insertRun(ctx context.Context, tx *store.Tx, r Run, waitsLock bool) (id str
 	return id, err
 }
 
-func updateRun(ctx context.Context, tx *store.Tx, r *Run, waitsLock bool) error {
+func updateRun(ctx context.Context, tx *store.Tx, r *Run, t Traits, waitsLock bool) error {
 	warnings, err := encode(r.Warnings)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `UPDATE runs SET title=$2, state=$3, reason=$4, terminal=$5, waiting=$6, output=$7, waits_lock=$8,
- priority=$9, version=$10, cancel_requested=$11, warnings=$12, started=$13, ended=$14, updated=$15, wake=$16 WHERE id=$1`,
+ priority=$9, version=$10, cancel_requested=$11, warnings=$12, started=$13, ended=$14, updated=$15, wake=$16,
+ marks=$17, words=$18 WHERE id=$1`,
 		r.ID, r.Title, r.State, r.Reason, flag(r.Terminal), flag(r.Waiting), string(r.Output), flag(waitsLock),
 		r.Priority, r.Version, flag(r.CancelRequested), warnings, store.Micros(r.Started), store.Micros(r.Ended),
-		store.Micros(r.Updated), store.Micros(r.Wake))
+		store.Micros(r.Updated), store.Micros(r.Wake), t.marks(), t.words())
 	return err
 }
 
@@ -181,14 +182,17 @@ func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
 }
 
 func getReviews(ctx context.Context, tx *store.Tx, run string) ([]Review, error) {
-	rows, err := tx.Query(ctx, "SELECT id, run, actor, verdict, note, state, created FROM run_reviews WHERE run = $1 ORDER BY id", run)
-	return store.Collect(rows, err, func(row store.Row) (Review, error) {
-		var r Review
-		var created int64
-		err := row.Scan(&r.ID, &r.Run, &r.Actor, &r.Verdict, &r.Note, &r.State, &created)
-		r.Time = store.FromMicros(created)
-		return r, err
-	})
+	rows, err := tx.Query(ctx, "SELECT "+reviewColumns+" FROM run_reviews WHERE run = $1 ORDER BY id", run)
+	return store.Collect(rows, err, scanReview)
+}
+
+const reviewColumns = "id, run, actor, verdict, note, state, created"
+
+func scanReview(row store.Row) (r Review, err error) {
+	var created int64
+	err = row.Scan(&r.ID, &r.Run, &r.Actor, &r.Verdict, &r.Note, &r.State, &created)
+	r.Time = store.FromMicros(created)
+	return r, err
 }
 
 // takeLock gives the run its lock when it is free and no other waiting run goes before.

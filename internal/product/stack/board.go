@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -22,7 +23,7 @@ type Query struct {
 	States  []string // of the newest run that is no preview and no task; none for those that never ran
 	Drifted bool     // only those that differ from what was applied
 	Queued  bool     // only those with runs that wait for them, or for a worker
-	Set     string   // only those that a StackSet has made; reference, or NAMESPACE/NAME
+	Set     string   // only those that a StackSet of their space has made; reference, or NAMESPACE/NAME
 }
 
 // never stands among the states of a query for stacks without a run.
@@ -57,7 +58,8 @@ func (q Query) narrow(w *store.Where) error {
 		if err != nil {
 			return fault.Errorf(fault.Invalid, "%q is not a stack set; write NAMESPACE/NAME", cut(q.Set, 200))
 		}
-		w.Add("ref IN (SELECT stack FROM stack_set_members WHERE stack_set = " + w.Arg(set.String()) + ")")
+		// Until the set looks again it has members that were declared anew in another space, which are none of its own.
+		w.Add("EXISTS (SELECT 1 FROM stack_set_members m JOIN stack_sets t ON t.ref = m.stack_set WHERE m.stack = stacks.ref AND t.space = stacks.space AND m.stack_set = " + w.Arg(set.String()) + ")")
 	}
 	return nil
 }
@@ -85,14 +87,8 @@ func (s *Service) List(ctx context.Context, q Query, part page.Request) (list pa
 		}
 		seen := page.Cut(stacks, part, func(k Stack) string { return k.Ref.String() })
 		list = page.Of[Overview]{Next: seen.Next}
-		for _, stack := range seen.Items {
-			o, err := s.overview(ctx, tx, stack)
-			if err != nil {
-				return err
-			}
-			list.Items = append(list.Items, o)
-		}
-		return nil
+		list.Items, err = s.overviews(ctx, tx, seen.Items)
+		return err
 	})
 	return list, err
 }
@@ -113,7 +109,7 @@ func (s *Service) noteBoard(ctx context.Context, tx *store.Tx, e ledger.Entry) e
 	if err != nil {
 		return ignoreGone(err)
 	}
-	waits, err := s.Runs.CountTx(ctx, tx, RunKind, r.Space, r.Subject, queued, ready)
+	waits, err := s.Runs.CountTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{r.Space}, Subject: r.Subject, Open: true, States: []string{queued, ready}})
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type ContextSpec struct {
 type Context struct {
 	Ref     ref.Entity
 	Space   string
+	Title   string // of the document; its name where it has none
 	Spec    ContextSpec
 	Updated time.Time
 	Deleted bool
@@ -166,7 +167,7 @@ func (s *Service) contextChanged(ctx context.Context, tx *store.Tx, c document.C
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	next := Context{Ref: c.Ref, Space: c.Space, Deleted: c.New == nil, Edit: before.Edit, Editors: before.Editors, Spec: before.Spec}
+	next := Context{Ref: c.Ref, Space: c.Space, Deleted: c.New == nil, Edit: before.Edit, Editors: before.Editors, Spec: before.Spec, Title: before.Title}
 	if c.New == nil {
 		if err := forgetNotes(ctx, tx, c.Ref); err != nil {
 			return err
@@ -177,7 +178,7 @@ func (s *Service) contextChanged(ctx context.Context, tx *store.Tx, c document.C
 			return fault.At(fmt.Sprintf("Context %s is not valid", c.New.Metadata.Name), wrong...)
 		}
 		spec.Description = cmp.Or(spec.Description, c.New.Metadata.Description)
-		next.Spec = spec
+		next.Spec, next.Title = spec, cmp.Or(c.New.Metadata.Title, c.Ref.Name)
 	}
 	was, err := json.Marshal(before.Spec)
 	if err != nil {

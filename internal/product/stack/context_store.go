@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -11,15 +12,15 @@ import (
 )
 
 // contextHead is what of a context decides which stacks have it: without its files, of which there may be many bytes.
-const contextHead = "ref, space, head, '{}', edit, '{}', deleted, updated"
+const contextHead = "ref, space, head, '{}', edit, '{}', deleted, updated, title"
 
-const contextColumns = "ref, space, head, spec, edit, editors, deleted, updated"
+const contextColumns = "ref, space, head, spec, edit, editors, deleted, updated, title"
 
 func scanContext(row store.Row) (c Context, err error) {
 	var name, head, spec, editors string
 	var deleted int
 	var updated int64
-	if err := row.Scan(&name, &c.Space, &head, &spec, &c.Edit, &editors, &deleted, &updated); err != nil {
+	if err := row.Scan(&name, &c.Space, &head, &spec, &c.Edit, &editors, &deleted, &updated, &c.Title); err != nil {
 		return c, err
 	}
 	c.Deleted, c.Updated = deleted == 1, store.FromMicros(updated)
@@ -57,9 +58,10 @@ func putContext(ctx context.Context, tx *store.Tx, c Context, now time.Time) err
 	if c.Deleted {
 		deleted = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stack_contexts (ref, space, head, spec, edit, editors, deleted, updated) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)
+	_, err = tx.Exec(ctx, `INSERT INTO stack_contexts (ref, space, head, spec, edit, editors, deleted, updated, title, words) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)
  ON CONFLICT (ref) DO UPDATE SET space=excluded.space, head=excluded.head, spec=excluded.spec, edit=excluded.edit, editors=excluded.editors,
- deleted=excluded.deleted, updated=excluded.updated`, c.Ref.String(), c.Space, string(head), string(spec), c.Edit, string(editors), deleted, store.Micros(now))
+ deleted=excluded.deleted, updated=excluded.updated, title=excluded.title, words=excluded.words`,
+		c.Ref.String(), c.Space, string(head), string(spec), c.Edit, string(editors), deleted, store.Micros(now), clean(c.Title), strings.ToLower(clean(c.Title)))
 	return fault.Wrap(err, "keep context %s", c.Ref)
 }
 

@@ -86,15 +86,6 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
 	})
 }
 
-// driftOf reads what is kept of a stack.
-func driftOf(ctx context.Context, tx *store.Tx, stack string) (d Drifts, err error) {
-	var text string
-	if err := tx.QueryRow(ctx, "SELECT drift FROM stacks WHERE ref = $1", stack).Scan(&text); err != nil || text == "" {
-		return d, err
-	}
-	return d, json.Unmarshal([]byte(text), &d)
-}
-
 // appliedCommit gives the commit at which drift is looked for.
 func (s *Service) appliedCommit(stack Stack) (string, error) {
 	if stack.Applied == "" {

@@ -73,14 +73,18 @@ func (s *Service) Resources(ctx context.Context, q ResourceQuery, part page.Requ
 			}
 			w.Add(w.In("r.stack", owned))
 		}
-		rows, err := tx.Query(ctx, `SELECT r.stack, r.key, r.address, r.type, r.name, r.provider, r.module, r.identity, r.first_seen, r.changed, r.run, r.actor, s.space, s.deleted, s.spec
- FROM stack_resources r JOIN stacks s ON s.ref = r.stack`+w.String()+"ORDER BY r.stack, r.key LIMIT "+w.Arg(part.Window()), w.Args...)
+		rows, err := tx.Query(ctx, "SELECT "+resourceColumns+" FROM "+resources+w.String()+"ORDER BY r.stack, r.key LIMIT "+w.Arg(part.Window()), w.Args...)
 		all, err := store.Collect(rows, err, scanResource)
 		list = page.Cut(all, part, func(r Resource) string { return r.Stack.String() + " " + r.key })
 		return fault.Wrap(err, "list resources")
 	})
 	return list, err
 }
+
+const (
+	resourceColumns = "r.stack, r.key, r.address, r.type, r.name, r.provider, r.module, r.identity, r.first_seen, r.changed, r.run, r.actor, s.space, s.deleted, s.spec"
+	resources       = "stack_resources r JOIN stacks s ON s.ref = r.stack"
+)
 
 // wordsMost bounds the words of a search.
 const wordsMost = 10

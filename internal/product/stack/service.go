@@ -139,39 +139,6 @@ func (s *Service) Get(ctx context.Context, r ref.Entity) (o Overview, err error)
 	return o, err
 }
 
-func (s *Service) overview(ctx context.Context, tx *store.Tx, stack Stack) (Overview, error) {
-	o := Overview{Stack: stack}
-	page, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Spaces: []string{stack.Space}, Subject: stack.Ref.String(), Limit: 20})
-	if err != nil {
-		return o, err
-	}
-	for i := range page.Runs {
-		var in Input
-		if json.Unmarshal(page.Runs[i].Input, &in) == nil && !onlyPlans(in.Type) && in.Type != Task {
-			o.Last = &page.Runs[i]
-			break
-		}
-	}
-	if err := tx.QueryRow(ctx, "SELECT message, queued FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&o.Message, &o.Queued); err != nil {
-		return o, err
-	}
-	if o.Drift, err = driftOf(ctx, tx, stack.Ref.String()); err != nil {
-		return o, err
-	}
-	o.Next = stack.Spec.next(s.Now())
-	if l, err := getLock(ctx, tx, stack.Ref, ""); err == nil {
-		o.Lock = l.Info
-	} else if !fault.Is(err, fault.NotFound) {
-		return o, err
-	}
-	if v, err := currentState(ctx, tx, stack.Ref); err == nil {
-		o.State = &v
-	} else if !fault.Is(err, fault.NotFound) {
-		return o, err
-	}
-	return o, nil
-}
-
 // States gives the versions of a stack's state, newest first.
 // Permission: stack:read in its space; otherwise NotFound.
 func (s *Service) States(ctx context.Context, r ref.Entity, part page.Request) (list page.Of[StateVersion], err error) {

@@ -208,36 +208,41 @@ func (s *Service) Folders(ctx context.Context, r ref.Entity, q FolderQuery, part
 		}
 		seen := page.Cut(found, part, func(f SetFolder) string { return f.Folder + "\n" + f.Stack })
 		list = page.Of[FolderOf]{Next: seen.Next}
+		of, err := s.overviewsOf(ctx, tx, t.Space, seen.Items)
 		for _, f := range seen.Items {
-			one := FolderOf{SetFolder: f}
-			if one.Of, err = s.overviewOf(ctx, tx, t.Space, f.Stack); err != nil {
-				return err
-			}
-			list.Items = append(list.Items, one)
+			list.Items = append(list.Items, FolderOf{f, of[f.Stack]})
 		}
-		return nil
+		return err
 	})
 	return list, err
 }
 
-// overviewOf gives a stack as its set shows it; nil where it is not, or not yet, there, or is another space's.
-func (s *Service) overviewOf(ctx context.Context, tx *store.Tx, space, name string) (*Overview, error) {
-	if name == "" {
-		return nil, nil
+// overviewsOf gives the stacks of folders as their set shows them, by reference; none that is not, or not yet, there, or is another
+// space's.
+func (s *Service) overviewsOf(ctx context.Context, tx *store.Tx, space string, folders []SetFolder) (map[string]*Overview, error) {
+	var names []string
+	for _, f := range folders {
+		if f.Stack != "" {
+			names = append(names, f.Stack)
+		}
 	}
-	r, err := parseStack(name)
+	var stacks []Stack
+	err := eachOf(ctx, tx, "SELECT "+stackColumns+" FROM stacks", "deleted = 0 AND ref", names, func(row store.Row) error {
+		stack, err := scanStack(row)
+		if err == nil && stack.Space == space {
+			stacks = append(stacks, stack)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, fault.Wrap(err, "find the stacks of %d folders", len(folders))
 	}
-	stack, err := getStack(ctx, tx, r, "")
-	if fault.Is(err, fault.NotFound) || err == nil && (stack.Deleted || stack.Space != space) {
-		return nil, nil
+	all := map[string]*Overview{}
+	overviews, err := s.overviews(ctx, tx, stacks)
+	for i := range overviews {
+		all[overviews[i].Ref.String()] = &overviews[i]
 	}
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.overview(ctx, tx, stack)
-	return &o, err
+	return all, err
 }
 
 // Membership tells of which set a stack is, and how its folder stands there.

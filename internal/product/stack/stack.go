@@ -162,6 +162,7 @@ func Kind() run.Kind {
 		Advance: advance,
 		Cancel:  mayCancel,
 		Retry:   retry,
+		Traits:  traits,
 	}
 }
 

@@ -40,7 +40,7 @@ type Configuration struct {
 	Status      string // pending, uploaded, errored or archived
 	Error       string // why an upload was refused
 	Speculative bool   // only to be planned
-	Provisional bool   // not what a run is of that names none, until a run of it has applied
+	Provisional bool   // not what a run is of that names none, until a run of it has finished
 	Digest      string // sha256: of the archive as it was sent
 	Size        int64  // bytes, as it was sent
 	Entries     int

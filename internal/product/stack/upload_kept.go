@@ -74,20 +74,11 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 	})
 }
 
-// noteConfiguration makes a provisional configuration the workspace's own, in the transaction that ends a run that has applied it.
-// A run that found nothing to change has applied nothing.
+// noteConfiguration makes a provisional configuration the workspace's own, in the transaction that ends a run which finished: one
+// that has applied it, and one that found nothing to change, since what is there is as it says.
 func noteConfiguration(ctx context.Context, tx *store.Tx, r run.Run) error {
 	var in Input
 	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) {
-		return nil
-	}
-	var out Output
-	if len(r.Output) > 0 {
-		if err := json.Unmarshal(r.Output, &out); err != nil {
-			return fault.Wrap(err, "read output of run %s", r.ID)
-		}
-	}
-	if out.Summary.Empty() {
 		return nil
 	}
 	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration)

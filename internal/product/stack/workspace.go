@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +55,9 @@ func (s *Service) keepWorkspace(ctx context.Context, tx *store.Tx, c document.Ch
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stack_workspaces (stack, id, tags, labels, description, created) VALUES ($1,$2,$3,$4,$5,$6)
+	_, err = tx.Exec(ctx, `INSERT INTO stack_workspaces (stack, id, name, tags, labels, description, created) VALUES ($1,$2,$3,$4,$5,$6,$7)
  ON CONFLICT (stack) DO UPDATE SET tags = excluded.tags, labels = excluded.labels, description = excluded.description`,
-		c.Ref.String(), opaqueID(workspaceID), string(tags), string(labels), c.New.Metadata.Description, store.Micros(s.Now()))
+		c.Ref.String(), opaqueID(workspaceID), c.Ref.Name, string(tags), string(labels), c.New.Metadata.Description, store.Micros(s.Now()))
 	return fault.Wrap(err, "keep the workspace of %s", c.Ref)
 }
 
@@ -77,7 +76,10 @@ func forgetWorkspace(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 
 var workspaceColumns = "w.id, w.tags, w.labels, w.description, w.created, s." + strings.ReplaceAll(stackColumns, ", ", ", s.")
 
-const fromWorkspaces = " FROM stacks s JOIN stack_workspaces w ON w.stack = s.ref "
+const (
+	workspaces     = "stacks s JOIN stack_workspaces w ON w.stack = s.ref"
+	fromWorkspaces = " FROM " + workspaces + " "
+)
 
 func scanWorkspace(row store.Row) (w Workspace, err error) {
 	var tags, labels string
@@ -100,81 +102,6 @@ type ahead struct {
 }
 
 func (a ahead) Scan(rest ...any) error { return a.Row.Scan(append(a.first, rest...)...) }
-
-// WorkspaceQuery chooses workspaces of a space.
-type WorkspaceQuery struct {
-	Search   string            // a part of the name
-	Wildcard string            // the whole name, with * for any text at its beginning or end
-	Tags     []string          // all of them
-	Without  []string          // none of them
-	Labels   map[string]string // all of them, with any value for ""
-	Offset   int
-	Limit    int // 1 to 200
-}
-
-// mostWorkspaces bounds how many stacks of a space are looked at for a list.
-const mostWorkspaces = 20_000
-
-func (q WorkspaceQuery) takes(w Workspace) bool {
-	if q.Search != "" && !strings.Contains(w.Name, strings.ToLower(q.Search)) {
-		return false
-	}
-	if q.Wildcard != "" && !wild(strings.ToLower(q.Wildcard), w.Name) {
-		return false
-	}
-	for _, tag := range q.Tags {
-		if !slices.Contains(w.Tags, tag) {
-			return false
-		}
-	}
-	for key, value := range q.Labels {
-		if have, ok := w.Labels[key]; !ok || value != "" && have != value {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(q.Without, func(tag string) bool { return slices.Contains(w.Tags, tag) })
-}
-
-func wild(pattern, name string) bool {
-	open, shut := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
-	part := strings.Trim(pattern, "*")
-	switch {
-	case open && shut:
-		return strings.Contains(name, part)
-	case open:
-		return strings.HasSuffix(name, part)
-	case shut:
-		return strings.HasPrefix(name, part)
-	}
-	return name == part
-}
-
-// Workspaces gives the stacks of a space, by name, and how many there are of them.
-// Permission: stack:read in the space; otherwise NotFound, as for a space that is not there.
-func (s *Service) Workspaces(ctx context.Context, space string, q WorkspaceQuery) (list []Workspace, total int, err error) {
-	if err := s.MaySpace(ctx, space); err != nil {
-		return nil, 0, err
-	}
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		list, total = nil, 0
-		rows, err := tx.Query(ctx, "SELECT "+workspaceColumns+fromWorkspaces+"WHERE s.deleted = 0 AND s.space = $1 ORDER BY s.ref LIMIT $2", space, mostWorkspaces)
-		all, err := store.Collect(rows, err, scanWorkspace)
-		if err != nil {
-			return fault.Wrap(err, "list the workspaces of %s", space)
-		}
-		for _, w := range all {
-			if !q.takes(w) {
-				continue
-			}
-			if total >= q.Offset && len(list) < q.Limit {
-				list = append(list, w)
-			}
-			total++
-		}
-		return nil
-	})
-	return list, total, err
-}
 
 // MaySpace tells whether the caller may see the stacks of a space. Who may not gets NotFound, as for one that is not there.
 func (s *Service) MaySpace(ctx context.Context, space string) error {

@@ -66,11 +66,27 @@ func (s *Service) VariableNotes(ctx context.Context, of ref.Entity) (notes []Var
 		return nil, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT "+noteColumns+" FROM stack_workspace_variables WHERE stack = $1 ORDER BY id", of.String())
-		notes, err = store.Collect(rows, err, scanNote)
-		return fault.Wrap(err, "list the variables of %s", of)
+		all, err := notesOf(ctx, tx, []string{of.String()})
+		notes = all[of.String()]
+		return err
 	})
 	return notes, err
+}
+
+// notesOf gives the notes of stacks and contexts, by their references.
+func notesOf(ctx context.Context, tx *store.Tx, names []string) (map[string][]VariableNote, error) {
+	all := map[string][]VariableNote{}
+	err := inParts(names, func(part []string) error {
+		w := &store.Where{}
+		w.Add(w.In("stack", part))
+		return each(ctx, tx, "SELECT stack, "+noteColumns+" FROM stack_workspace_variables"+w.String()+"ORDER BY stack, id", w.Args, func(row store.Row) error {
+			name := ""
+			n, err := scanNote(ahead{row, []any{&name}})
+			all[name] = append(all[name], n)
+			return err
+		})
+	})
+	return all, fault.Wrap(err, "list the variables of %d documents", len(names))
 }
 
 // noted gives the space of a stack or a context that the caller may see.

@@ -37,6 +37,24 @@ func (r Request) Size() int {
 // Window is how many items to read: one more than are given tells whether there is a next part.
 func (r Request) Window() int { return r.Size() + 1 }
 
+// Place is a part of a list by its place in it, for protocols whose lists are read by the numbers of their pages. What is added or
+// deleted between two reads doubles items or hides them.
+type Place struct {
+	Offset int
+	Limit  int // Usual when 0, at most Most; None for the count alone
+}
+
+// None is the limit of who wants to know how many there are, and no items.
+const None = -1
+
+// Size is how many items are given.
+func (p Place) Size() int {
+	if p.Limit < 0 {
+		return 0
+	}
+	return Request{Limit: p.Limit}.Size()
+}
+
 // Cut gives the part of a list of which a window was read after the cursor.
 func Cut[T any](items []T, r Request, key func(T) string) Of[T] {
 	if len(items) <= r.Size() {

@@ -28,12 +28,15 @@ CREATE TABLE runs (
   started BIGINT NOT NULL,
   ended BIGINT NOT NULL,
   updated BIGINT NOT NULL,
-  wake BIGINT NOT NULL
+  wake BIGINT NOT NULL,
+  marks TEXT NOT NULL DEFAULT '', -- of its kind, each between spaces: by which lists are narrowed
+  words TEXT NOT NULL DEFAULT ''  -- in lower case: what a search looks at
 );
 CREATE UNIQUE INDEX runs_key ON runs (run_key) WHERE run_key IS NOT NULL;
-CREATE INDEX runs_subject ON runs (subject, id);
-CREATE INDEX runs_space ON runs (space, id);
+-- Where several of these would do, SQLite takes the one that was made last.
 CREATE INDEX runs_kind ON runs (kind, id);
+CREATE INDEX runs_space ON runs (space, id);
+CREATE INDEX runs_subject ON runs (subject, id);
 CREATE INDEX runs_commit ON runs (repository, commit_id);
 CREATE INDEX runs_open ON runs (terminal, id) WHERE terminal = 0;
 CREATE INDEX runs_waiting ON runs (id) WHERE waiting = 1;

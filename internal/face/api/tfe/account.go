@@ -44,45 +44,35 @@ func (h *Handler) entitlements(w http.ResponseWriter, r *http.Request) error {
 	}, nil))
 }
 
-// openRuns are those of a space that have not ended, newest first.
-func (h *Handler) openRuns(r *http.Request) ([]run.Run, error) {
+// openRuns asks for those of a space that have not ended.
+func (h *Handler) openRuns(r *http.Request) (run.Query, error) {
 	space := r.PathValue("organization")
-	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
-		return nil, err
-	}
-	page, err := h.Runs.List(r.Context(), run.Query{Kinds: []string{stack.RunKind}, Spaces: []string{space}, Open: true, Limit: 200})
-	return page.Runs, err
+	return run.Query{Kinds: []string{stack.RunKind}, Spaces: []string{space}, Open: true}, h.Stacks.MaySpace(r.Context(), space)
 }
 
 func (h *Handler) capacity(w http.ResponseWriter, r *http.Request) error {
-	runs, err := h.openRuns(r)
+	q, err := h.openRuns(r)
 	if err != nil {
 		return err
 	}
-	pending := 0
-	for _, k := range runs {
-		if statusOf(k) == "pending" {
-			pending++
-		}
+	open, err := h.Runs.Count(r.Context(), q)
+	if err != nil {
+		return err
 	}
-	return one(w, http.StatusOK, resource("organization-capacity", r.PathValue("organization"), object{"pending": pending, "running": len(runs) - pending}, nil))
+	q.Any = [][]run.Choice{choices("pending")}
+	pending, err := h.Runs.Count(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return one(w, http.StatusOK, resource("organization-capacity", r.PathValue("organization"), object{"pending": pending, "running": max(open-pending, 0)}, nil))
 }
 
 func (h *Handler) queue(w http.ResponseWriter, r *http.Request) error {
-	runs, err := h.openRuns(r)
+	q, err := h.openRuns(r)
 	if err != nil {
 		return err
 	}
-	p := pagingOf(r)
-	var all []object
-	for _, k := range cut(runs, p) {
-		wired, err := h.wireRun(r.Context(), k)
-		if err != nil {
-			return err
-		}
-		all = append(all, wired)
-	}
-	return many(w, p, len(runs), all)
+	return h.answerRuns(w, r, q)
 }
 
 // projectOf names the one project of an organization: a space has its children instead.

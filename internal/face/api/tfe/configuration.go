@@ -6,7 +6,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func (h *Handler) configurationRoutes() {
@@ -86,24 +85,21 @@ func (h *Handler) archiveConfiguration(w http.ResponseWriter, r *http.Request) e
 	return err
 }
 
-// mostOf bounds how many of a list, which clients page by numbers, are looked at.
-const mostOf = 200
-
 func (h *Handler) listConfigurations(w http.ResponseWriter, r *http.Request) error {
 	ws, err := h.asked(r)
 	if err != nil {
 		return err
 	}
-	part, err := h.Stacks.Configurations(r.Context(), ws.Ref, page.Request{Limit: mostOf})
+	p := pagingOf(r)
+	list, total, err := h.Stacks.ConfigurationsPart(r.Context(), ws.Ref, p.place())
 	if err != nil {
 		return err
 	}
 	var all []object
-	for _, c := range part.Items {
+	for _, c := range list {
 		all = append(all, wireConfiguration(c, nil))
 	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	return many(w, p, total, all)
 }
 
 func (h *Handler) upload(w http.ResponseWriter, r *http.Request) error {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -120,22 +121,36 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &locked) {
 		status, detail = http.StatusConflict, "the workspace is locked by User or by a run: "+string(locked.Info)
 	}
+	var at any
 	for _, d := range fault.Details(err) {
 		detail += "\n" + d.String()
+		if at == nil && strings.HasPrefix(d.Field, "/") {
+			at = object{"pointer": d.Field}
+		}
 	}
 	if status == http.StatusInternalServerError {
 		h.Log.ErrorContext(r.Context(), "a request of the remote protocol ended with an internal error", "path", r.URL.Path, "error", err)
 	}
-	_ = write(w, status, object{"errors": []object{{"status": strconv.Itoa(status), "title": http.StatusText(status), "detail": detail}}})
+	told := object{"status": strconv.Itoa(status), "title": http.StatusText(status), "detail": detail}
+	if at != nil {
+		told["source"] = at
+	}
+	_ = write(w, status, object{"errors": []object{told}})
 }
 
 // empty gives a route that answers with a list of nothing, where clients ask for what there is none of here.
 func empty(w http.ResponseWriter, r *http.Request) error { return many(w, pagingOf(r), 0, nil) }
 
-func (h *Handler) name(ctx context.Context, id string) string {
-	names, err := h.Names(ctx, []string{id})
-	if err != nil || names[id] == "" {
-		return id
+// named gives how principals are shown, by their ids.
+func (h *Handler) named(ctx context.Context, ids []string) map[string]string {
+	names, err := h.Names(ctx, ids)
+	if err != nil || names == nil {
+		names = map[string]string{}
 	}
-	return names[id]
+	for _, id := range ids {
+		if names[id] == "" {
+			names[id] = id
+		}
+	}
+	return names
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 const (
@@ -83,6 +84,8 @@ func pagingOf(r *http.Request) paging {
 }
 
 func (p paging) offset() int { return (p.number - 1) * p.size }
+
+func (p paging) place() page.Place { return page.Place{Offset: p.offset(), Limit: p.size} }
 
 // many answers with a part of a list of total, and what is wanted beside it.
 func many(w http.ResponseWriter, p paging, total int, data []object, included ...object) error {
@@ -181,13 +184,23 @@ func (q request) into(attributes any) error {
 	return nil
 }
 
-// relation gives the id of a related resource; "" when there is none.
-func (q request) relation(name string) string {
-	var to identifier
-	if raw := q.Relations[name].Data; len(raw) > 0 && json.Unmarshal(raw, &to) == nil {
-		return to.ID
+// relation gives a related resource; the zero one when there is none. Errors: Invalid, where in the body.
+func (q request) relation(name string) (to identifier, err error) {
+	if !q.says(name) {
+		return to, nil
 	}
-	return ""
+	if err := json.Unmarshal(q.Relations[name].Data, &to); err != nil {
+		return to, wrongRelation(name, "is not a resource: "+err.Error())
+	}
+	if to.ID == "" {
+		return to, wrongRelation(name, "is a resource without an id")
+	}
+	return to, nil
+}
+
+// wrongRelation points at a relation of a request.
+func wrongRelation(name, what string) error {
+	return fault.At("the relation "+name+" is wrong", fault.Detail{Field: "/data/relationships/" + name + "/data", Message: what})
 }
 
 // says tells whether a request says anything of a relation.
@@ -205,7 +218,7 @@ func (q request) relations(name string) (all []identifier, err error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal(q.Relations[name].Data, &all); err != nil {
-		return nil, fault.Errorf(fault.Invalid, "the relation %s is not a list of resources: %w", name, err)
+		return nil, wrongRelation(name, "is not a list of resources: "+err.Error())
 	}
 	if len(all) > mostRelated {
 		return nil, fault.Errorf(fault.TooLarge, "the relation %s has %d resources; at most %d are taken", name, len(all), mostRelated)

@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -44,22 +45,32 @@ func (h *Handler) organizations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	spaces = slices.DeleteFunc(spaces, func(s access.Space) bool { return h.Stacks.MaySpace(r.Context(), s.Name) != nil })
+	p := pagingOf(r)
+	total := len(spaces)
 	asked := r.URL.Query().Get("q")
+	if asked == "" {
+		spaces = cut(spaces, p)
+	}
+	refs := make([]ref.Entity, len(spaces))
+	for i, s := range spaces {
+		refs[i] = spaceRef(s.Name)
+	}
+	documents, err := h.Catalog.ByRefs(r.Context(), refs)
+	if err != nil {
+		return err
+	}
 	var all []object
-	for _, s := range spaces {
-		if h.Stacks.MaySpace(r.Context(), s.Name) != nil {
-			continue
-		}
-		e, err := h.spaceDocument(r.Context(), s.Name)
-		if err != nil {
-			return err
-		}
+	for i, s := range spaces {
+		e := documents[i]
 		if strings.Contains(s.Name, asked) || strings.Contains(emailOf(e), asked) {
 			all = append(all, h.wireOrganization(r, s.Name, e))
 		}
 	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	if asked != "" {
+		total, all = len(all), cut(all, p)
+	}
+	return many(w, p, total, all)
 }
 
 func emailOf(e *catalog.Entity) string {
@@ -201,7 +212,7 @@ func (h *Handler) updateOrganization(w http.ResponseWriter, r *http.Request) err
 // deleteOrganization deletes a space that has no workspaces: with it would go who answers for what they manage.
 func (h *Handler) deleteOrganization(w http.ResponseWriter, r *http.Request) error {
 	space := r.PathValue("organization")
-	_, total, err := h.Stacks.Workspaces(r.Context(), space, stack.WorkspaceQuery{Limit: 1})
+	_, total, err := h.Stacks.Workspaces(r.Context(), space, stack.WorkspaceQuery{Place: page.Place{Limit: page.None}})
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,12 @@ func (h *Handler) planRoutes() {
 	h.open("apply-logs/{pass}", h.log(h.applyPieces))
 }
 
-func (h *Handler) part(w http.ResponseWriter, r *http.Request, id string, wire func(r *http.Request, k run.Run) (object, error)) error {
-	k, err := h.run(r.Context(), id)
+func (h *Handler) part(w http.ResponseWriter, r *http.Request, id string, wire func(r *http.Request, d run.Detail) (object, error)) error {
+	d, err := h.detail(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	data, err := wire(r, k)
+	data, err := wire(r, d)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,8 @@ func counted(k run.Run, more object, at object) object {
 	return more
 }
 
-func (h *Handler) wirePlan(r *http.Request, k run.Run) (object, error) {
+func (h *Handler) wirePlan(r *http.Request, d run.Detail) (object, error) {
+	k := d.Run
 	read, err := h.link(r, "plan-logs", toLog, k.ID, logTime)
 	if err != nil {
 		return nil, err
@@ -64,26 +65,19 @@ func (h *Handler) wirePlan(r *http.Request, k run.Run) (object, error) {
 	case out.Plan == "":
 		status = "errored"
 	}
-	d, err := h.Runs.Detail(r.Context(), k.ID)
-	if err != nil {
-		return nil, err
-	}
 	own := wireID(k.ID)[len("run"):]
 	data := resource("plans", "plan"+own, counted(k, object{"status": status, "has-changes": !out.Summary.Empty(), "log-read-url": read, "generated-configuration": false}, stepTimes(newest(d.Steps, "plan"))), nil)
 	data["links"] = object{"self": Prefix + "plans/plan" + own, "json-output": Prefix + "plans/plan" + own + "/json-output"}
 	return data, nil
 }
 
-func (h *Handler) wireApply(r *http.Request, k run.Run) (object, error) {
+func (h *Handler) wireApply(r *http.Request, d run.Detail) (object, error) {
+	k := d.Run
 	read, err := h.link(r, "apply-logs", toLog, k.ID, logTime)
 	if err != nil {
 		return nil, err
 	}
-	detail, err := h.Runs.Detail(r.Context(), k.ID)
-	if err != nil {
-		return nil, err
-	}
-	step := newest(detail.Steps, "apply")
+	step := newest(d.Steps, "apply")
 	begun := step != nil
 	status := "pending"
 	switch {

@@ -7,16 +7,11 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func (h *Handler) resourceRoutes() {
 	h.handle("workspaces/{workspace}/resources", h.listResources)
 }
-
-// mostResources bounds how many of a workspace are listed.
-const mostResources = 10_000
 
 // wireResource gives a resource under management. Clients know modules without the word before each.
 func wireResource(x stack.Resource) object {
@@ -43,22 +38,14 @@ func (h *Handler) listResources(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var all []object
-	for part := (page.Request{Limit: page.Most}); ; {
-		some, err := h.Stacks.Resources(r.Context(), stack.ResourceQuery{Stack: ws.Ref.String()}, part)
-		if err != nil {
-			return err
-		}
-		for _, x := range some.Items {
-			all = append(all, wireResource(x))
-		}
-		if len(all) > mostResources {
-			return fault.Errorf(fault.TooLarge, "the workspace manages more than %d resources; list them by `roadbed resource list`", mostResources)
-		}
-		if part.Cursor = some.Next; part.Cursor == "" {
-			break
-		}
-	}
 	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	list, total, err := h.Stacks.ResourcesPart(r.Context(), ws.Ref, p.place())
+	if err != nil {
+		return err
+	}
+	var all []object
+	for _, x := range list {
+		all = append(all, wireResource(x))
+	}
+	return many(w, p, total, all)
 }

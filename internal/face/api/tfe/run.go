@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 func (h *Handler) runRoutes() {
@@ -82,25 +79,13 @@ func outputOf(r run.Run) (out stack.Output) {
 	return out
 }
 
-func (h *Handler) wireRun(ctx context.Context, r run.Run) (object, error) {
+// wireRun gives a run; of the workspace with an id, "" for one that is deleted, or may not be seen.
+func (h *Handler) wireRun(ctx context.Context, d run.Detail, workspace string) object {
+	r := d.Run
 	in, out := inputOf(r), outputOf(r)
 	up := stack.Upload{}
 	if in.Upload != nil {
 		up = *in.Upload
-	}
-	subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
-	if err != nil {
-		return nil, err
-	}
-	workspace := ""
-	if ws, err := h.Stacks.WorkspaceOf(ctx, subject); err == nil {
-		workspace = ws.ID
-	} else if !fault.Is(err, fault.NotFound) { // its stack is deleted, or may not be seen
-		return nil, err
-	}
-	d, err := h.Runs.Detail(ctx, r.ID)
-	if err != nil {
-		return nil, err
 	}
 	may := func(action string) bool { return h.Access.May(ctx, action, r.Space) }
 	message := up.Message
@@ -137,86 +122,23 @@ func (h *Handler) wireRun(ctx context.Context, r run.Run) (object, error) {
 		"workspace": to("workspaces", workspace), "plan": to("plans", "plan"+own), "apply": to("applies", "apply"+own),
 		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "confirmed-by": to("users", confirmed), "cost-estimate": to("cost-estimates", ""),
 		"policy-checks": toNone(), "task-stages": toNone(), "run-events": object{"data": events}, "comments": object{"data": comments},
-	}), nil
+	})
 }
 
-func (h *Handler) answerRun(w http.ResponseWriter, r *http.Request, status int, k run.Run) error {
-	data, err := h.wireRun(r.Context(), k)
+func (h *Handler) answerRun(w http.ResponseWriter, r *http.Request, status int, id string) error {
+	d, err := h.detail(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	parts := beside{}
-	if err := h.besideRun(r, &parts, k); err != nil {
+	data, parts, err := h.wireRuns(r, []run.Detail{d})
+	if err != nil {
 		return err
 	}
-	return one(w, status, data, parts.all...)
-}
-
-// besideRun gathers what a client wants beside a run.
-func (h *Handler) besideRun(r *http.Request, parts *beside, k run.Run) error {
-	for _, what := range asksFor(r) {
-		id := k.ID
-		switch what {
-		case "workspace":
-			id = k.Subject
-		case "created_by":
-			id = k.Actor
-		}
-		if parts.has(what, id) {
-			continue
-		}
-		part, err := h.include(r, what, k)
-		if err != nil {
-			return err
-		}
-		parts.add(part)
-	}
-	return nil
-}
-
-// include gives a part of a run; nil for what else there may be, which has no parts here.
-func (h *Handler) include(r *http.Request, what string, k run.Run) (object, error) {
-	switch what {
-	case "workspace":
-		subject, err := ref.Parse(k.Subject, "stack", ref.DefaultNamespace)
-		if err != nil {
-			return nil, err
-		}
-		ws, err := h.Stacks.WorkspaceOf(r.Context(), subject)
-		if fault.Is(err, fault.NotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		data, _, err := h.wireWorkspace(r.Context(), ws)
-		return data, err
-	case "plan":
-		return h.wirePlan(r, k)
-	case "apply":
-		return h.wireApply(r, k)
-	case "created_by":
-		return h.wireUser(r.Context(), k.Actor), nil
-	case "configuration_version":
-		in := inputOf(k)
-		if in.Upload == nil {
-			return nil, nil
-		}
-		c, err := h.Stacks.Configuration(r.Context(), in.Upload.Configuration)
-		if fault.Is(err, fault.NotFound) {
-			return nil, nil
-		}
-		return wireConfiguration(c, nil), err
-	}
-	return nil, nil
+	return one(w, status, data[0], parts...)
 }
 
 func (h *Handler) readRun(w http.ResponseWriter, r *http.Request) error {
-	k, err := h.run(r.Context(), runID(r.PathValue("run")))
-	if err != nil {
-		return err
-	}
-	return h.answerRun(w, r, http.StatusOK, k)
+	return h.answerRun(w, r, http.StatusOK, runID(r.PathValue("run")))
 }
 
 func (h *Handler) listRuns(w http.ResponseWriter, r *http.Request) error {
@@ -235,72 +157,8 @@ func (h *Handler) listOrganizationRuns(w http.ResponseWriter, r *http.Request) e
 	return h.answerRuns(w, r, run.Query{Spaces: []string{space}})
 }
 
-// answerRuns answers with the newest runs of stacks that are asked for.
-func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query) error {
-	q.Kinds, q.Limit = []string{stack.RunKind}, mostOf
-	list, err := h.Runs.List(r.Context(), q)
-	if err != nil {
-		return err
-	}
-	var left []run.Run
-	for _, k := range list.Runs {
-		if h.wanted(r, k) {
-			left = append(left, k)
-		}
-	}
-	p := pagingOf(r)
-	var all []object
-	parts := beside{}
-	for _, k := range cut(left, p) {
-		wired, err := h.wireRun(r.Context(), k)
-		if err == nil {
-			err = h.besideRun(r, &parts, k)
-		}
-		if err != nil {
-			return err
-		}
-		all = append(all, wired)
-	}
-	return many(w, p, len(left), all, parts.all...)
-}
-
-// wanted tells whether a run is among those that a list is narrowed to.
-func (h *Handler) wanted(r *http.Request, k run.Run) bool {
-	q := r.URL.Query()
-	among := func(name string, have ...string) bool {
-		asked := words(q.Get(name))
-		return len(asked) == 0 || slices.ContainsFunc(asked, func(a string) bool { return slices.Contains(have, a) })
-	}
-	in := inputOf(k)
-	up := stack.Upload{}
-	if in.Upload != nil {
-		up = *in.Upload
-	}
-	operations := []string{"plan_and_apply"}
-	if in.Type == stack.Proposed {
-		operations = []string{"plan_only"}
-	}
-	for name, is := range map[string]bool{"save_plan": up.Save, "refresh_only": up.RefreshOnly, "destroy": in.Type == stack.Destroy || up.Destroy, "empty_apply": false} {
-		if is {
-			operations = append(operations, name)
-		}
-	}
-	_, name, _ := strings.Cut(stackOf(k), "/")
-	user, commit, text := q.Get("search[user]"), q.Get("search[commit]"), strings.ToLower(q.Get("search[basic]"))
-	return among("filter[status]", statusOf(k)) && among("filter[source]", runSource) && among("filter[operation]", operations...) && among("filter[workspace_names]", name) &&
-		among("filter[agent_pool_names]", in.Pool) &&
-		(user == "" || strings.Contains(h.name(r.Context(), k.Actor), user)) && (commit == "" || k.Source.Commit != "" && strings.HasPrefix(k.Source.Commit, commit)) &&
-		(text == "" || strings.Contains(strings.ToLower(k.ID+" "+wireID(k.ID)+" "+up.Message+" "+k.Title+" "+k.Source.Commit), text))
-}
-
 // runSource is what clients know runs by that this protocol begins.
 const runSource = "tfe-api"
-
-// stackOf gives NAMESPACE/NAME of a run's stack.
-func stackOf(k run.Run) string {
-	_, name, _ := strings.Cut(k.Subject, ":")
-	return name
-}
 
 type runAttributes struct {
 	Message     string   `json:"message"`
@@ -338,13 +196,21 @@ func (h *Handler) createRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ws, err := h.Stacks.Workspace(r.Context(), q.relation("workspace"))
+	of, err := q.relation("workspace")
+	if err != nil {
+		return err
+	}
+	uploaded, err := q.relation("configuration-version")
+	if err != nil {
+		return err
+	}
+	ws, err := h.Stacks.Workspace(r.Context(), of.ID)
 	if err != nil {
 		return err
 	}
 	configuration, kind := "", stack.Tracked
-	if id := q.relation("configuration-version"); id != "" {
-		configuration = houseID(id, "cv", "cfg")
+	if uploaded.ID != "" {
+		configuration = houseID(uploaded.ID, "cv", "cfg")
 		c, err := h.Stacks.Configuration(r.Context(), configuration)
 		if err != nil {
 			return err
@@ -366,7 +232,7 @@ func (h *Handler) createRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.answerRun(w, r, http.StatusCreated, k)
+	return h.answerRun(w, r, http.StatusCreated, k.ID)
 }
 
 // deciding gives a route by which somebody decides on a run.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -22,10 +23,11 @@ func (h *Handler) runPastRoutes() {
 
 // detail gives a run of a stack with its steps and reviews.
 func (h *Handler) detail(ctx context.Context, id string) (run.Detail, error) {
-	if _, err := h.run(ctx, id); err != nil {
-		return run.Detail{}, err
+	d, err := h.Runs.Detail(ctx, id)
+	if err == nil && d.Run.Kind != stack.RunKind {
+		err = access.NotFound("run " + id)
 	}
-	return h.Runs.Detail(ctx, id)
+	return d, err
 }
 
 // times gives when a run came to what clients call its states. What it has not come to is missing.
@@ -164,20 +166,30 @@ func wireComment(d run.Detail, v run.Review) object {
 	return resource("comments", id, object{"body": v.Note}, object{"run-event": to("run-events", partID(eventKind, d.Run.ID, reviewPart(v)))})
 }
 
-func (h *Handler) wireUser(ctx context.Context, id string) object {
-	return resource("users", id, object{"username": h.name(ctx, id)}, nil)
+func wireUser(names map[string]string, id string) object {
+	return resource("users", id, object{"username": names[id]}, nil)
 }
 
-// besideEvent gathers what a client wants beside an event.
-func (h *Handler) besideEvent(r *http.Request, parts *beside, d run.Detail, e event) {
+// besideEvents gathers what a client wants beside events.
+func (h *Handler) besideEvents(r *http.Request, d run.Detail, all []event) []object {
+	parts := beside{}
 	for _, what := range asksFor(r) {
-		switch {
-		case what == "actor" && e.actor != "" && !parts.has("users", e.actor):
-			parts.add(h.wireUser(r.Context(), e.actor))
-		case what == "comment" && e.comment != nil && !parts.has("comments", e.id):
-			parts.add(wireComment(d, *e.comment))
+		switch what {
+		case "actor":
+			var ids []string
+			for _, e := range all {
+				ids = append(ids, e.actor)
+			}
+			h.besideUsers(r, &parts, ids)
+		case "comment":
+			for _, e := range all {
+				if e.comment != nil && !parts.has("comments", e.id) {
+					parts.add(wireComment(d, *e.comment))
+				}
+			}
 		}
 	}
+	return parts.all
 }
 
 func (h *Handler) listRunEvents(w http.ResponseWriter, r *http.Request) error {
@@ -186,12 +198,11 @@ func (h *Handler) listRunEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var all []object
-	parts := beside{}
-	for _, e := range eventsOf(d) {
+	events := eventsOf(d)
+	for _, e := range events {
 		all = append(all, wireEvent(d, e))
-		h.besideEvent(r, &parts, d, e)
 	}
-	return many(w, paging{1, max(len(all), 1)}, len(all), all, parts.all...)
+	return many(w, paging{1, max(len(all), 1)}, len(all), all, h.besideEvents(r, d, events)...)
 }
 
 func (h *Handler) readRunEvent(w http.ResponseWriter, r *http.Request) error {
@@ -206,9 +217,7 @@ func (h *Handler) readRunEvent(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, e := range eventsOf(d) {
 		if e.id == r.PathValue("event") {
-			parts := beside{}
-			h.besideEvent(r, &parts, d, e)
-			return one(w, http.StatusOK, wireEvent(d, e), parts.all...)
+			return one(w, http.StatusOK, wireEvent(d, e), h.besideEvents(r, d, []event{e})...)
 		}
 	}
 	return none

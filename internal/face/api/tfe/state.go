@@ -13,7 +13,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
 
 func (h *Handler) stateRoutes() {
@@ -204,16 +203,16 @@ func (h *Handler) listStatesNamed(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (h *Handler) answerStates(w http.ResponseWriter, r *http.Request, ws stack.Workspace) error {
-	part, err := h.Stacks.States(r.Context(), ws.Ref, page.Request{Limit: mostOf})
+	p := pagingOf(r)
+	list, total, err := h.Stacks.StatesPart(r.Context(), ws.Ref, p.place())
 	if err != nil {
 		return err
 	}
 	var all []object
-	for _, v := range part.Items {
+	for _, v := range list {
 		all = append(all, h.wireState(r, v))
 	}
-	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	return many(w, p, total, all)
 }
 
 func (h *Handler) readState(w http.ResponseWriter, r *http.Request) error {

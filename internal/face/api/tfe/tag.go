@@ -32,12 +32,12 @@ func (h *Handler) tagRoutes() {
 }
 
 // tagsOf gives the tags of a space's workspaces, each with those that have it.
-func (h *Handler) tagsOf(r *http.Request, space string) (map[string][]stack.Workspace, error) {
-	list, _, err := h.Stacks.Workspaces(r.Context(), space, stack.WorkspaceQuery{Limit: mostTagged})
+func (h *Handler) tagsOf(r *http.Request, space string) (map[string][]stack.Tagged, error) {
+	list, err := h.Stacks.Tagged(r.Context(), space)
 	if err != nil {
 		return nil, err
 	}
-	tags := map[string][]stack.Workspace{}
+	tags := map[string][]stack.Tagged{}
 	for _, ws := range list {
 		for _, tag := range ws.Tags {
 			tags[tag] = append(tags[tag], ws)
@@ -46,9 +46,6 @@ func (h *Handler) tagsOf(r *http.Request, space string) (map[string][]stack.Work
 	return tags, nil
 }
 
-// mostTagged bounds how many workspaces of a space are looked at for their tags.
-const mostTagged = 10_000
-
 func (h *Handler) listSpaceTags(w http.ResponseWriter, r *http.Request) error {
 	space := r.PathValue("organization")
 	tags, err := h.tagsOf(r, space)
@@ -56,15 +53,19 @@ func (h *Handler) listSpaceTags(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text, without := r.URL.Query().Get("q"), r.URL.Query().Get("filter[exclude][taggable][id]")
-	var all []object
+	var names []string
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
-		has := slices.ContainsFunc(tags[tag], func(ws stack.Workspace) bool { return ws.ID == without })
+		has := slices.ContainsFunc(tags[tag], func(ws stack.Tagged) bool { return ws.ID == without })
 		if strings.Contains(tag, text) && !has {
-			all = append(all, wireTag(space, tag, len(tags[tag])))
+			names = append(names, tag)
 		}
 	}
 	p := pagingOf(r)
-	return many(w, p, len(all), cut(all, p))
+	var all []object
+	for _, tag := range cut(names, p) {
+		all = append(all, wireTag(space, tag, len(tags[tag])))
+	}
+	return many(w, p, len(names), all)
 }
 
 // deleteSpaceTags takes tags from all workspaces of a space, as far as the caller may.

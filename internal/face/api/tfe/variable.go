@@ -92,6 +92,11 @@ func (h *Handler) noted(ctx context.Context, of ref.Entity, all []variable) ([]v
 	if err != nil {
 		return nil, err
 	}
+	return withNotes(of, all, notes), nil
+}
+
+// withNotes adds to variables what is noted of them.
+func withNotes(of ref.Entity, all []variable, notes []stack.VariableNote) []variable {
 	noted, taken := map[[2]string]stack.VariableNote{}, map[string]bool{}
 	for _, n := range notes {
 		noted[[2]string{n.Category, n.Name}], taken[n.ID] = n, true
@@ -106,7 +111,7 @@ func (h *Handler) noted(ctx context.Context, of ref.Entity, all []variable) ([]v
 			v.id = declaredID(of, *v, n)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // declared gives the variables that a stack's document has.

@@ -3,7 +3,6 @@ package tfe
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
@@ -68,76 +66,47 @@ func (h *Handler) varsetOf(ctx context.Context, r ref.Entity) (s varset, err err
 	return s, err
 }
 
-// mostVarsets bounds how many contexts are looked at.
-const mostVarsets = 10_000
-
-// varsetsOf gives those of a space that the caller may see.
-func (h *Handler) varsetsOf(ctx context.Context, space string) (all []varset, err error) {
-	for part, seen := (page.Request{Limit: page.Most}), 0; ; {
-		some, err := h.Stacks.Contexts(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range some.Items {
-			if c.Space != space {
-				continue
-			}
-			s, err := h.varsetOf(ctx, c.Ref)
-			if fault.Is(err, fault.NotFound) { // at this moment, or its document may not be seen
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, s)
-		}
-		seen += len(some.Items)
-		if part.Cursor = some.Next; part.Cursor == "" || seen >= mostVarsets {
-			return all, nil
-		}
+// varsetsOf gives contexts as sets, in their order, without those whose documents are not there at this moment, or may not be seen.
+func (h *Handler) varsetsOf(ctx context.Context, contexts []stack.Context) (all []varset, err error) {
+	refs := make([]ref.Entity, len(contexts))
+	for i, c := range contexts {
+		refs[i] = c.Ref
 	}
-}
-
-// attachedTo gives the ids of the workspaces that a set is attached to by name.
-func (h *Handler) attachedTo(ctx context.Context, s varset) (ids []string, err error) {
-	for part := (page.Request{Limit: page.Most}); ; {
-		some, err := h.Stacks.AttachedTo(ctx, s.Ref, part)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range some.Items {
-			if a.Why != stack.NamedByContext && a.Why != stack.NamedByStack {
-				continue
-			}
-			ws, err := h.Stacks.WorkspaceOf(ctx, a.Stack)
-			if fault.Is(err, fault.NotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			ids = append(ids, ws.ID)
-		}
-		if part.Cursor = some.Next; part.Cursor == "" {
-			return ids, nil
-		}
-	}
-}
-
-func (h *Handler) wireVarset(ctx context.Context, s varset) (object, error) {
-	ids, err := h.attachedTo(ctx, s)
+	documents, err := h.Catalog.ByRefs(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
-	variables, err := h.noted(ctx, s.Ref, inEnvironment(s.context.Spec.Variables))
+	for i, c := range contexts {
+		if e := documents[i]; e != nil {
+			all = append(all, varset{*e, c})
+		}
+	}
+	return all, nil
+}
+
+// wireVarsets gives sets with their workspaces and variables, which are asked for at once.
+func (h *Handler) wireVarsets(ctx context.Context, all []varset) ([]object, error) {
+	contexts := make([]stack.Context, len(all))
+	for i, s := range all {
+		contexts[i] = s.context
+	}
+	parts, err := h.Stacks.PartsOf(ctx, contexts)
 	if err != nil {
 		return nil, err
 	}
+	data := make([]object, len(all))
+	for i, s := range all {
+		data[i] = wireVarset(s, parts[s.Ref])
+	}
+	return data, nil
+}
+
+func wireVarset(s varset, parts stack.ContextParts) object {
 	workspaces, vars := []object{}, []object{}
-	for _, id := range ids {
+	for _, id := range parts.Workspaces {
 		workspaces = append(workspaces, object{"type": "workspaces", "id": id})
 	}
-	for _, v := range variables {
+	for _, v := range withNotes(s.Ref, inEnvironment(s.context.Spec.Variables), parts.Notes) {
 		vars = append(vars, object{"type": "vars", "id": v.id})
 	}
 	return resource("varsets", varsetID(s.Ref), object{
@@ -146,7 +115,7 @@ func (h *Handler) wireVarset(ctx context.Context, s varset) (object, error) {
 	}, object{
 		"organization": to("organizations", s.Space), "parent": to("organizations", s.Space), "projects": toNone(),
 		"workspaces": object{"data": workspaces}, "vars": object{"data": vars},
-	}), nil
+	})
 }
 
 func (h *Handler) answerVarset(w http.ResponseWriter, r *http.Request, status int, which ref.Entity) error {
@@ -154,39 +123,34 @@ func (h *Handler) answerVarset(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	data, err := h.wireVarset(r.Context(), s)
+	data, err := h.wireVarsets(r.Context(), []varset{s})
 	if err != nil {
 		return err
 	}
-	return one(w, status, data)
-}
-
-// answerVarsets answers with those whose name has the text that is asked for.
-func (h *Handler) answerVarsets(w http.ResponseWriter, r *http.Request, all []varset) error {
-	text := strings.ToLower(r.URL.Query().Get("q"))
-	all = slices.DeleteFunc(all, func(s varset) bool { return !strings.Contains(strings.ToLower(s.name()), text) })
-	p := pagingOf(r)
-	var data []object
-	for _, s := range cut(all, p) {
-		wired, err := h.wireVarset(r.Context(), s)
-		if err != nil {
-			return err
-		}
-		data = append(data, wired)
-	}
-	return many(w, p, len(all), data)
+	return one(w, status, data[0])
 }
 
 func (h *Handler) listVarsets(w http.ResponseWriter, r *http.Request) error {
-	space := r.PathValue("organization")
+	p, space := pagingOf(r), r.PathValue("organization")
 	if err := h.Stacks.MaySpace(r.Context(), space); err != nil {
 		return err
 	}
-	all, err := h.varsetsOf(r.Context(), space)
+	if !h.Access.May(r.Context(), "entity:read", space) { // the documents are the space's
+		return many(w, p, 0, nil)
+	}
+	contexts, total, err := h.Stacks.ContextsPart(r.Context(), space, r.URL.Query().Get("q"), p.place())
 	if err != nil {
 		return err
 	}
-	return h.answerVarsets(w, r, all)
+	all, err := h.varsetsOf(r.Context(), contexts)
+	if err != nil {
+		return err
+	}
+	data, err := h.wireVarsets(r.Context(), all)
+	if err != nil {
+		return err
+	}
+	return many(w, p, total, data)
 }
 
 // listVarsetsOfWorkspace lists those that a workspace has, of its space and those above as far as the caller may see them.
@@ -199,18 +163,31 @@ func (h *Handler) listVarsetsOfWorkspace(w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
-	var all []varset
-	for _, c := range given.Contexts {
-		s, err := h.varsetOf(r.Context(), c.Ref)
-		if fault.Is(err, fault.NotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		all = append(all, s)
+	refs := make([]ref.Entity, len(given.Contexts))
+	for i, c := range given.Contexts {
+		refs[i] = c.Ref
 	}
-	return h.answerVarsets(w, r, all)
+	found, err := h.Stacks.ContextsNamed(r.Context(), refs)
+	if err != nil {
+		return err
+	}
+	text := strings.ToLower(r.URL.Query().Get("q"))
+	var contexts []stack.Context
+	for _, of := range refs {
+		if c, ok := found[of]; ok && strings.Contains(strings.ToLower(c.Title), text) {
+			contexts = append(contexts, c)
+		}
+	}
+	all, err := h.varsetsOf(r.Context(), contexts)
+	if err != nil {
+		return err
+	}
+	p := pagingOf(r)
+	data, err := h.wireVarsets(r.Context(), cut(all, p))
+	if err != nil {
+		return err
+	}
+	return many(w, p, len(all), data)
 }
 
 func (h *Handler) readVarset(w http.ResponseWriter, r *http.Request) error {
@@ -230,6 +207,10 @@ type varsetAttributes struct {
 
 func (a varsetAttributes) check(q request) error {
 	projects, err := q.relations("projects")
+	if err != nil {
+		return err
+	}
+	parent, err := q.relation("parent")
 	switch {
 	case err != nil:
 		return err
@@ -239,9 +220,7 @@ func (a varsetAttributes) check(q request) error {
 		return fault.Errorf(fault.Invalid, "Name has between 1 and 90 characters")
 	case len(projects) > 0:
 		return fault.Errorf(fault.Invalid, "an organization has one project; apply the set to workspaces, or to all of them by global")
-	}
-	var parent identifier
-	if raw := q.Relations["parent"].Data; len(raw) > 0 && json.Unmarshal(raw, &parent) == nil && parent.Type == "projects" {
+	case parent.Type == "projects":
 		return fault.Errorf(fault.Invalid, "a set belongs to an organization; projects have none here")
 	}
 	return nil
@@ -335,16 +314,11 @@ func (h *Handler) createVarset(w http.ResponseWriter, r *http.Request) error {
 
 // freeName tells whether no other set of a space has a name.
 func (h *Handler) freeName(ctx context.Context, space, name string, but ref.Entity) error {
-	all, err := h.varsetsOf(ctx, space)
-	if err != nil {
-		return err
+	taken, err := h.Stacks.TitleTaken(ctx, space, name, but)
+	if taken {
+		return fault.Errorf(fault.Invalid, "Name has already been taken")
 	}
-	for _, s := range all {
-		if s.name() == name && s.Ref != but {
-			return fault.Errorf(fault.Invalid, "Name has already been taken")
-		}
-	}
-	return nil
+	return err
 }
 
 // plainName makes of a name one that a document may have.

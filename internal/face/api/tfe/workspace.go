@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -49,22 +48,27 @@ func (h *Handler) readWorkspace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) answerWorkspace(w http.ResponseWriter, r *http.Request, status int, ws stack.Workspace) error {
-	data, st, err := h.wireWorkspace(r.Context(), ws)
+	data, statuses, err := h.wireWorkspaces(r, []stack.Workspace{ws})
 	if err != nil {
 		return err
 	}
-	parts := beside{}
-	if err := h.besideWorkspace(r, &parts, ws, st); err != nil {
+	parts, err := h.besideWorkspaces(r, []stack.Workspace{ws}, statuses)
+	if err != nil {
 		return err
 	}
-	return one(w, status, data, parts.all...)
+	return one(w, status, data[0], parts...)
 }
 
-func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object, stack.WorkspaceStatus, error) {
-	st, err := h.Stacks.WorkspaceStatus(ctx, ws)
-	if err != nil {
-		return nil, st, err
+// wireWorkspaces gives workspaces and how they are. All is asked for at once.
+func (h *Handler) wireWorkspaces(r *http.Request, list []stack.Workspace) (data []object, statuses []stack.WorkspaceStatus, err error) {
+	statuses, err = h.Stacks.WorkspaceStatuses(r.Context(), list)
+	for i, st := range statuses {
+		data = append(data, h.wireWorkspace(r.Context(), list[i], st))
 	}
+	return data, statuses, err
+}
+
+func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace, st stack.WorkspaceStatus) object {
 	may := func(action string) bool { return h.Access.May(ctx, action, ws.Space) }
 	states := may("stack:state") || may("stack:state-read")
 	attributes := object{
@@ -90,10 +94,7 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object
 		"current-configuration-version": to("configuration-versions", wireID(st.Configuration)), "locked-by": to("users", st.LockedBy),
 		"tag-bindings": bindingsOf(ws),
 	}
-	variables, err := h.variables(ctx, ws)
-	if err != nil {
-		return nil, st, err
-	}
+	variables := withNotes(ws.Ref, declared(ws.Spec), st.Notes)
 	listed := make([]object, len(variables))
 	for i, v := range variables {
 		listed[i] = object{"type": "vars", "id": v.id}
@@ -116,109 +117,7 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace) (object
 	}
 	data := resource("workspaces", ws.ID, attributes, relations)
 	data["links"] = object{"self": Prefix + "organizations/" + ws.Space + "/workspaces/" + ws.Name, "self-html": Pages + ws.Space + "/workspaces/" + ws.Name}
-	return data, st, nil
-}
-
-func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
-	p, q := pagingOf(r), r.URL.Query()
-	query := stack.WorkspaceQuery{
-		Search: q.Get("search[name]"), Wildcard: q.Get("search[wildcard-name]"), Tags: words(q.Get("search[tags]")), Without: words(q.Get("search[exclude-tags]")),
-		Labels: boundTo(q), Offset: p.offset(), Limit: p.size,
-	}
-	order, status := q.Get("sort"), q.Get("filter[current-run][status]")
-	if order != "" && order != "name" || status != "" {
-		query.Offset, query.Limit = 0, mostSorted
-	}
-	if project := q.Get("filter[project][id]"); project != "" && project != projectOf(r.PathValue("organization")) {
-		query.Limit = 0
-	}
-	list, total, err := h.Stacks.Workspaces(r.Context(), r.PathValue("organization"), query)
-	if err != nil {
-		return err
-	}
-	if query.Limit == 0 {
-		return many(w, p, 0, nil)
-	}
-	if query.Limit == mostSorted {
-		if list, err = h.sorted(r.Context(), list, total, order, status); err != nil {
-			return err
-		}
-		total, list = len(list), cut(list, p)
-	}
-	var data []object
-	parts := beside{}
-	for _, ws := range list {
-		wired, st, err := h.wireWorkspace(r.Context(), ws)
-		if err == nil {
-			err = h.besideWorkspace(r, &parts, ws, st)
-		}
-		if err != nil {
-			return err
-		}
-		data = append(data, wired)
-	}
-	return many(w, p, total, data, parts.all...)
-}
-
-// mostSorted bounds how many workspaces are put in another order than that of their names.
-const mostSorted = 1000
-
-// byRun orders workspaces by when their current runs began.
-const byRun = "current-run.created-at"
-
-// sorted gives workspaces in an order, those alone whose current run has one of some states.
-func (h *Handler) sorted(ctx context.Context, list []stack.Workspace, total int, order, status string) ([]stack.Workspace, error) {
-	if total > mostSorted {
-		return nil, fault.Errorf(fault.Invalid, "%d workspaces are too many to be sorted or narrowed by their runs; search for at most %d", total, mostSorted)
-	}
-	key, down := strings.CutPrefix(order, "-")
-	left, begun, err := list, map[string]time.Time{}, error(nil)
-	if status != "" || key == byRun { // the others are not asked how they are
-		left, begun, err = h.withRuns(ctx, list, words(status))
-	}
-	if err != nil {
-		return nil, err
-	}
-	switch key {
-	case "", "name":
-	case byRun: // those that never ran come last
-		slices.SortStableFunc(left, func(a, b stack.Workspace) int {
-			x, y := begun[a.ID], begun[b.ID]
-			if x.IsZero() != y.IsZero() {
-				if down == x.IsZero() {
-					return -1
-				}
-				return 1
-			}
-			return x.Compare(y)
-		})
-	case "latest-change-at":
-		slices.SortStableFunc(left, func(a, b stack.Workspace) int { return a.Updated.Compare(b.Updated) })
-	default:
-		return nil, fault.Errorf(fault.Invalid, "workspaces are not sorted by %.100q; by name, current-run.created-at or latest-change-at, with - in front for the other way round", order)
-	}
-	if down {
-		slices.Reverse(left)
-	}
-	return left, nil
-}
-
-// withRuns gives the workspaces whose current run has one of some states, all of them for none, and when those runs began.
-func (h *Handler) withRuns(ctx context.Context, list []stack.Workspace, wanted []string) (left []stack.Workspace, begun map[string]time.Time, err error) {
-	begun = map[string]time.Time{}
-	for _, ws := range list {
-		st, err := h.Stacks.WorkspaceStatus(ctx, ws)
-		if err != nil {
-			return nil, nil, err
-		}
-		if st.Current != nil {
-			begun[ws.ID] = st.Current.Created
-		}
-		if len(wanted) == 0 || st.Current != nil && slices.Contains(wanted, statusOf(*st.Current)) {
-			left = append(left, ws)
-		}
-	}
-	return left, begun, nil
+	return data
 }
 
 func words(text string) (all []string) {

@@ -3,61 +3,94 @@ package tfe
 import (
 	"net/http"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
-	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // workspaceOutputs is the type of outputs as parts of a workspace.
 const workspaceOutputs = "workspace-outputs"
 
-// besideWorkspace gathers what a client wants beside a workspace.
-func (h *Handler) besideWorkspace(r *http.Request, parts *beside, ws stack.Workspace, st stack.WorkspaceStatus) error {
+// besideWorkspaces gathers what a client wants beside workspaces, each once. All is asked for at once.
+func (h *Handler) besideWorkspaces(r *http.Request, list []stack.Workspace, statuses []stack.WorkspaceStatus) ([]object, error) {
+	parts := beside{}
 	for _, what := range asksFor(r) {
+		var err error
 		switch what {
 		case "organization":
-			if parts.has("organizations", ws.Space) {
-				continue
-			}
-			e, err := h.spaceDocument(r.Context(), ws.Space)
-			if err != nil {
-				return err
-			}
-			parts.add(h.wireOrganization(r, ws.Space, e))
+			err = h.besideOrganizations(r, &parts, list)
 		case "project":
-			if !parts.has("projects", ws.Space) {
-				parts.add(wireProject(ws.Space))
+			for _, ws := range list {
+				if !parts.has("projects", ws.Space) {
+					parts.add(wireProject(ws.Space))
+				}
 			}
 		case "current_run":
-			if st.Current == nil || parts.has("runs", st.Current.ID) {
-				continue
-			}
-			k, err := h.wireRun(r.Context(), *st.Current)
-			if err != nil {
-				return err
-			}
-			parts.add(k)
+			err = h.besideRuns(r, &parts, list, statuses)
 		case "current_state_version":
-			if st.State != nil && !parts.has("state-versions", st.State.ID) {
-				parts.add(h.wireState(r, *st.State))
+			for _, st := range statuses {
+				if st.State != nil && !parts.has("state-versions", st.State.ID) {
+					parts.add(h.wireState(r, *st.State))
+				}
 			}
 		case "current_configuration_version":
-			if st.Configuration == "" || parts.has("configuration-versions", st.Configuration) {
-				continue
+			var ids []string
+			for _, st := range statuses {
+				if st.Configuration != "" {
+					ids = append(ids, st.Configuration)
+				}
 			}
-			c, err := h.Stacks.Configuration(r.Context(), st.Configuration)
-			if fault.Is(err, fault.NotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			parts.add(wireConfiguration(c, nil))
+			err = h.besideConfigurations(r, &parts, ids)
 		case "locked_by":
-			if st.LockedBy != "" && !parts.has("users", st.LockedBy) {
-				parts.add(h.wireUser(r.Context(), st.LockedBy))
+			var ids []string
+			for _, st := range statuses {
+				ids = append(ids, st.LockedBy)
 			}
+			h.besideUsers(r, &parts, ids)
 		case "outputs":
-			besideOutputs(parts, st)
+			for _, st := range statuses {
+				besideOutputs(&parts, st)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return parts.all, nil
+}
+
+// besideOrganizations gathers the organizations of workspaces: a list has one.
+func (h *Handler) besideOrganizations(r *http.Request, parts *beside, list []stack.Workspace) error {
+	for _, ws := range list {
+		if parts.has("organizations", ws.Space) {
+			continue
+		}
+		e, err := h.spaceDocument(r.Context(), ws.Space)
+		if err != nil {
+			return err
+		}
+		parts.add(h.wireOrganization(r, ws.Space, e))
+	}
+	return nil
+}
+
+// besideRuns gathers the current runs of workspaces, as far as the caller may see them.
+func (h *Handler) besideRuns(r *http.Request, parts *beside, list []stack.Workspace, statuses []stack.WorkspaceStatus) error {
+	var runs []run.Run
+	for _, st := range statuses {
+		if st.Current != nil {
+			runs = append(runs, *st.Current)
+		}
+	}
+	details, err := h.Runs.Details(r.Context(), runs)
+	if err != nil {
+		return err
+	}
+	for i, st := range statuses {
+		if st.Current == nil || parts.has("runs", st.Current.ID) {
+			continue
+		}
+		if d, ok := details[st.Current.ID]; ok {
+			parts.add(h.wireRun(r.Context(), d, list[i].ID))
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ CREATE TABLE stacks (
   queued INTEGER NOT NULL DEFAULT 0   -- runs that wait for the stack, or for a worker
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
+CREATE INDEX stacks_space ON stacks (space, ref);
 
 CREATE TABLE stack_states (
   id TEXT PRIMARY KEY,
@@ -87,7 +88,9 @@ CREATE TABLE stack_contexts (
   edit BIGINT NOT NULL,  -- how often what the document says was changed
   editors TEXT NOT NULL, -- as of stacks
   deleted INTEGER NOT NULL,
-  updated BIGINT NOT NULL
+  updated BIGINT NOT NULL,
+  title TEXT NOT NULL, -- of the document's metadata; the name where it has none
+  words TEXT NOT NULL  -- the title in lower case: what a search looks at
 );
 CREATE INDEX stack_contexts_space ON stack_contexts (space, ref);
 
@@ -102,6 +105,7 @@ CREATE TABLE stack_applied_contexts ( -- those of the newest run that finished
 CREATE TABLE stack_workspaces (
   stack TEXT PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL, -- the last part of the stack's reference
   tags TEXT NOT NULL, -- JSON, of the document's metadata
   labels TEXT NOT NULL, -- JSON, of the same: those without a prefix
   description TEXT NOT NULL, -- of the same
@@ -135,7 +139,7 @@ CREATE TABLE stack_configurations (
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
   used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
-  provisional INTEGER NOT NULL -- 1 until a run of it has applied
+  provisional INTEGER NOT NULL -- 1 until a run of it has finished
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
