@@ -6,6 +6,7 @@ GO ?= go
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
 TOFU_VERSION := 1.12.6
 GITEA_VERSION := 1.27.3
+KUBERNETES_VERSION := 1.37.2
 TIME_VERSION := 0.14.2
 NULL_VERSION := 3.2.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -21,7 +22,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-tfe test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea provider clean
+.PHONY: help demo build helper image web test test-tfe test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea kubernetes provider clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -92,6 +93,17 @@ $(CACHE)/gitea-$(GITEA_VERSION)/gitea:
 	cd tools/gitea && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X main.Version=$(GITEA_VERSION)' -o $@.part gitea.dev
 	cd tools/gitea && module=$$($(GO) list -m -f '{{.Dir}}' gitea.dev) && cp -R $$module/options $$module/templates $$module/public $(@D)/static
 	chmod -R u+w $(@D)/static
+	mv $@.part $@
+
+kubernetes: $(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl ## an API server of Kubernetes and kubectl for the tests, built from their modules (about 9 CPU minutes, once)
+
+# What is compiled stays in Go's build cache: where the time did not suffice, the next attempt goes on.
+KUBERNETES_FLAGS := -p 2 -trimpath -ldflags='-s -w $(foreach x,gitVersion=v$(KUBERNETES_VERSION) gitMajor=1 gitMinor=37 gitTreeState=clean,-X k8s.io/component-base/version.$(x))'
+$(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl: tools/kubernetes/main.go
+	@echo "building Kubernetes $(KUBERNETES_VERSION) from its modules; this takes some minutes, once"
+	mkdir -p $(@D)
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $(@D)/cluster .
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $@.part k8s.io/kubernetes/cmd/kubectl
 	mv $@.part $@
 
 forges: test/forge/node_modules ## GitHub's description of its API, which the fake of it is held to (420 MB)

@@ -24,6 +24,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
+	"github.com/roadbed-dev/roadbed/internal/machinery/kubernetestest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -39,6 +40,11 @@ func TestMain(m *testing.M) {
 	}
 	if data := os.Getenv(crashData); data != "" {
 		os.Exit(crashServer(data))
+	}
+	if folder := kubernetestest.Folder(); folder != "" { // where a server finds kubectl
+		if err := os.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

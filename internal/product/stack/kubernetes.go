@@ -99,11 +99,17 @@ ask() { # FILE OUT UNKNOWN COMMAND...
   shift 3
   : > "$out"
   [ -s "$file" ] || return 0
-  if "$@" --filename="$file" --output=json > "$out" 2> "$beside/said"; then return 0; fi
+  if "$@" --filename="$file" --output=json > "$out" 2> "$beside/said"; then
+    cat "$beside/said" >&2 # warnings, such as of versions that are going to be removed
+    return 0
+  fi
   : > "$out"
   apart "$file" "$beside/apart"
   for one in "$beside"/apart/*.json; do
-    if "$@" --filename="$one" --output=json >> "$out" 2> "$beside/said"; then continue; fi
+    if "$@" --filename="$one" --output=json >> "$out" 2> "$beside/said"; then
+      cat "$beside/said" >&2
+      continue
+    fi
     case $(cat "$beside/said") in
     *"no matches for kind"*) lacks=kind ;;
     *"namespaces "*" not found"*) lacks=namespace ;;
@@ -112,16 +118,19 @@ ask() { # FILE OUT UNKNOWN COMMAND...
       exit 1
       ;;
     esac
-    if [ "$unknown" = write ]; then
+    case $unknown in
+    write)
       printf '{"lacks":"%s"}\n' "$lacks" >> "$out"
       cat "$one" >> "$out"
-    fi
+      ;;
+    tell) echo "roadbed: taken for gone, since the cluster has no such kind any more: $(cat "$one")" >&2 ;;
+    esac
   done
 }
 plan="$ROADBED_WORK/plan.bin"
 ask "$plan" "$beside/after" write within apply --server-side --dry-run=server --field-manager=roadbed --force-conflicts
 ask "$plan" "$beside/live" drop within get --ignore-not-found
-ask "$beside/held.json" "$beside/held" drop k get --ignore-not-found
+ask "$beside/held.json" "$beside/held" tell k get --ignore-not-found
 ns=${ROADBED_NAMESPACE:-$(k config view --minify --output='jsonpath={.contexts[0].context.namespace}')}
 {
   printf '{"kubectl":"%s","namespace":"%s"}\n{"part":"after"}\n' "$is" "${ns:-default}"
@@ -174,12 +183,12 @@ put "$beside/rest"
 if [ -s "$beside/delete.json" ]; then
   while IFS= read -r one; do # it may have become another stack's since it was judged
     printf '%s\n' "$one" > "$beside/one.json"
-    whose=$(k get --ignore-not-found --filename="$beside/one.json" --output='jsonpath={.metadata.labels.roadbed\.dev/stack}' < /dev/null)
-    if [ -z "$whose" ] || [ "$whose" != "${ROADBED_LABEL#*=}" ]; then
-      echo "roadbed: left alone, since it has not this stack's label: $one" >&2
-    else
-      k delete --ignore-not-found --filename="$beside/one.json" < /dev/null
-    fi
+    whose=$(k get --ignore-not-found --filename="$beside/one.json" --output='jsonpath=of:{.metadata.labels.roadbed\.dev/stack}' < /dev/null)
+    case $whose in
+    "") echo "roadbed: gone already: $one" >&2 ;;
+    "of:${ROADBED_LABEL#*=}") k delete --ignore-not-found --filename="$beside/one.json" < /dev/null ;;
+    *) echo "roadbed: left alone, since it has not this stack's label: $one" >&2 ;;
+    esac
   done < "$beside/delete.json"
 fi
 if [ -n "$ROADBED_OUTPUTS" ]; then

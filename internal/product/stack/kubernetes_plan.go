@@ -109,7 +109,8 @@ type clusterTold struct {
 	Kubectl   string
 	namespace string // of what names none
 	parts     map[string][]object
-	written   []object // of them, those that the server does not know yet
+	written   []object // of them, those whose kind the server does not know yet
+	homeless  []object // and those whose namespace is not there yet
 }
 
 // readTold reads a row of JSON values: words on what comes next, objects, and lists of them.
@@ -155,6 +156,7 @@ func readTold(data []byte) (clusterTold, error) {
 		for _, one := range all {
 			if lacks == "namespace" {
 				one.within(out.namespace)
+				out.homeless = append(out.homeless, one)
 			}
 		}
 		lacks = ""
@@ -169,16 +171,35 @@ func (o object) within(namespace string) {
 	}
 }
 
-// place gives objects of kinds that come with the same plan the namespace that they will have.
-func (t clusterTold) place() {
-	for _, o := range t.written {
-		for _, kind := range t.parts["after"] {
-			if kind.text("kind") == "CustomResourceDefinition" && kind.text("spec", "scope") == "Namespaced" &&
-				kind.text("spec", "group") == o.key().group && kind.text("spec", "names", "kind") == o.key().kind {
-				o.within(t.namespace)
-			}
+// place gives objects of kinds that come with the same plan the namespace that they will have. It refuses what could not be
+// applied, since its kind or its namespace is neither there nor to come.
+func (t clusterTold) place() error {
+	scopes, namespaces := map[objectKey]string{}, map[string]bool{} // by kind alone
+	for _, o := range t.parts["after"] {
+		switch k := o.key(); {
+		case k == objectKey{kind: "Namespace", name: k.name}:
+			namespaces[k.name] = true
+		case k.kind == "CustomResourceDefinition":
+			scopes[objectKey{group: o.text("spec", "group"), kind: o.text("spec", "names", "kind")}] = o.text("spec", "scope")
 		}
 	}
+	for _, o := range t.written {
+		k := o.key()
+		scope, comes := scopes[objectKey{group: k.group, kind: k.kind}]
+		if !comes {
+			return fault.Errorf(fault.Invalid, "%s can't be applied: the cluster has no kind %s in %s, and no manifest defines it; mend its kind or apiVersion, or install its CustomResourceDefinition first",
+				cut(k.address(), 300), cut(k.kind, 100), cut(o.text("apiVersion"), 100))
+		}
+		if scope == "Namespaced" {
+			o.within(t.namespace)
+		}
+	}
+	for _, o := range t.homeless {
+		if k := o.key(); !namespaces[k.namespace] {
+			return fault.Errorf(fault.Invalid, "%s can't be applied: the cluster has no namespace %s, and no manifest makes it; mend the name, or add a Namespace", cut(k.address(), 300), cut(k.namespace, 100))
+		}
+	}
+	return nil
 }
 
 // read compares what the server would make of the manifests with what is there. What is there of the stack, and has no
@@ -188,7 +209,9 @@ func (kubernetesTool) read(in Input, told []byte) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.place()
+	if err := t.place(); err != nil {
+		return nil, err
+	}
 	out := reading{plan: planFile{Vendor: vendorKubernetes, EngineVersion: t.Kubectl}}
 	live, planned := map[objectKey]object{}, map[objectKey]bool{}
 	for _, o := range t.parts["live"] {

@@ -169,7 +169,10 @@ func TestWhatAClusterCantKnowYetHasItsNamespace(t *testing.T) {
 	t.Parallel()
 	_, in := vendorRun(Vendor{Kubernetes: &Kubernetes{}})
 	is, err := kubernetesTool{}.read(in, []byte(`{"kubectl":"1.32","namespace":"n"}{"part":"after"}
+{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}
+{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"m"}}
 {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"trains.x.org"},"spec":{"group":"x.org","scope":"Namespaced","names":{"kind":"Train"}}}
+{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"planets.x.org"},"spec":{"group":"x.org","scope":"Cluster","names":{"kind":"Planet"}}}
 {"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"express"}}
 {"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Planet","metadata":{"name":"earth"}}
 {"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}
@@ -182,7 +185,7 @@ func TestWhatAClusterCantKnowYetHasItsNamespace(t *testing.T) {
 	for _, c := range is.plan.ResourceChanges {
 		said = append(said, c.Address)
 	}
-	want := []string{"apiextensions.k8s.io/CustomResourceDefinition trains.x.org", "x.org/Train n/express", "x.org/Planet earth", "ConfigMap n/a", "ConfigMap m/a"}
+	want := []string{"Namespace n", "Namespace m", "apiextensions.k8s.io/CustomResourceDefinition trains.x.org", "apiextensions.k8s.io/CustomResourceDefinition planets.x.org", "x.org/Train n/express", "x.org/Planet earth", "ConfigMap n/a", "ConfigMap m/a"}
 	if !slices.Equal(said, want) {
 		t.Errorf("the plan has %q, want %q", said, want)
 	}
@@ -197,6 +200,8 @@ func TestAPlanOfManifestsIsRefusedWhereItIsNone(t *testing.T) {
 		"[]":  "can't be read",
 		twice: "twice",
 		`{"part":"after"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"a-"}}`:                                                                                                                    "generateName",
+		`{"part":"after"}{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"a"}}`:                                                                                                           "the cluster has no kind Train in x.org/v1",
+		`{"namespace":"n"}{"part":"after"}{"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`:                                                                                       "the cluster has no namespace n",
 		`{"part":"after"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}{"part":"live"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","labels":{"roadbed.dev/stack":"default.other"}}}`: "of the stack default.other",
 	} {
 		if _, err := (kubernetesTool{}).read(in, []byte(told)); err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) == fault.Internal {
