@@ -18,7 +18,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/outbound"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -65,8 +64,8 @@ type Options struct {
 	Grace      time.Duration // of deleted repositories
 	CloneCache int           // GiB
 	Config     string
-	patience   time.Duration          // of workers; 0 for their own, tests wait less
-	tools      map[string]worker.Tool // of the default pool, besides what PATH has; for tests
+	patience   time.Duration // of workers; 0 for their own, tests wait less
+	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
 }
 
 // option is one row of the table from which flags, environment and reference are made.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 )
 
 // pulumiVersion is the version of Pulumi that `make pulumi` builds.
@@ -34,8 +33,7 @@ func pulumiGround(t *testing.T, database string, network bool) *ground {
 		}
 	}
 	o := options(t)
-	o.Database, o.Network = database, network
-	o.tools = map[string]worker.Tool{"pulumi": worker.Beside("pulumi", filepath.Join(folder, "pulumi"))}
+	o.Database, o.Network, o.pulumi = database, network, filepath.Join(folder, "pulumi")
 	h, server := openWith(t, o)
 	return newGround(t, h, server)
 }

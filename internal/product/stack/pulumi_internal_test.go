@@ -175,3 +175,36 @@ func TestVariablesAreSetAsWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatPulumiHasWrittenIsRead reads what Pulumi 3.274.1 has written of one stack: the plan of its first update, what it
+// exported afterwards with its outputs, and the preview of its destruction.
+func TestWhatPulumiHasWrittenIsRead(t *testing.T) {
+	t.Parallel()
+	_, in := vendorRun(Vendor{Pulumi: &Pulumi{StackName: "prod"}})
+	p := pulumiReads(t, pulumiSaid(t, "plan.json"))
+	want := []string{
+		"pulumi:pulumi:Stack.shop-prod create", "shelf:index:Item.first create", "shelf:index:Item.second create",
+		"output key create", "output many create", "output says create",
+	}
+	if got := changesOf(p); !slices.Equal(got, want) {
+		t.Errorf("the plan has %q, want %q", got, want)
+	}
+	if got, want := jsonOf(t, p.Changes[1].After), `{"name":"one","text":"hello","word":"`+maskedValue+`"}`; got != want {
+		t.Errorf("the first item will be %s, want %s", got, want)
+	}
+	if got, unknown := jsonOf(t, p.Changes[2].After), jsonOf(t, p.Changes[2].AfterUnknown); got != `{"name":"two"}` || unknown != `{"text":true}` {
+		t.Errorf("the second item will be %s, and %s is unknown", got, unknown)
+	}
+	kept, err := pulumiKeeper{}.state(in, stateFile{}, applied{left: pulumiSaid(t, "export.json"), outputs: pulumiSaid(t, "outputs.json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(kept.Resources) != 2 || string(kept.Outputs["says"].Value) != `"hello"` || kept.Outputs["says"].Sensitive || !kept.Outputs["key"].Sensitive {
+		t.Errorf("what is kept is %+v", kept)
+	}
+	p = pulumiReads(t, pulumiSaid(t, "destroy.json"))
+	want = []string{"pulumi:pulumi:Stack.shop-prod delete", "shelf:index:Item.first delete", "shelf:index:Item.second delete"}
+	if got := changesOf(p); !slices.Equal(got, want) {
+		t.Errorf("the destruction has %q, want %q", got, want)
+	}
+}
