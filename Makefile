@@ -7,6 +7,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/roadbed
 TOFU_VERSION := 1.12.6
 GITEA_VERSION := 1.27.3
 KUBERNETES_VERSION := 1.37.2
+PULUMI_VERSION := 3.274.1
 TIME_VERSION := 0.14.2
 NULL_VERSION := 3.2.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -22,7 +23,7 @@ NPM_FLAGS := --no-audit --no-fund --ignore-scripts
 NPM_CI := { npm ci $(NPM_FLAGS) || npm install --no-save $(NPM_FLAGS); }
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help demo build helper image web test test-tfe test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea kubernetes provider clean
+.PHONY: help demo build helper image web test test-tfe test-install test-chart test-browser pictures test-race test-crash fuzz bench bench-git bench-catalog bench-stack lint generate check-generated tools gitea kubernetes provider pulumi clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -104,6 +105,27 @@ $(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl: tools/kubernetes/main.go
 	mkdir -p $(@D)
 	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $(@D)/cluster .
 	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $@.part k8s.io/kubernetes/cmd/kubectl
+	mv $@.part $@
+
+pulumi: $(addprefix $(CACHE)/pulumi-$(PULUMI_VERSION)/,pulumi pulumi-language-yaml pulumi-resource-shelf) ## Pulumi, its language YAML and a provider for the tests, built from their modules (about 8 CPU minutes, once)
+
+PULUMI_SET := github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v$(PULUMI_VERSION)
+$(CACHE)/pulumi-$(PULUMI_VERSION)/pulumi:
+	@echo "building Pulumi $(PULUMI_VERSION) from its module; this takes some minutes, once"
+	mkdir -p $(@D)
+	cd tools/pulumi && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X $(PULUMI_SET)' -o $@.part github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+	mv $@.part $@
+
+$(CACHE)/pulumi-$(PULUMI_VERSION)/pulumi-language-yaml:
+	@echo "building Pulumi's language YAML from its module, once"
+	mkdir -p $(@D)
+	cd tools/pulumi/yaml && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@.part github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml
+	mv $@.part $@
+
+$(CACHE)/pulumi-$(PULUMI_VERSION)/pulumi-resource-shelf: tools/pulumi/shelf/main.go
+	@echo "building a provider of Pulumi's for the tests, once"
+	mkdir -p $(@D)
+	cd tools/pulumi && CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $@.part ./shelf
 	mv $@.part $@
 
 forges: test/forge/node_modules ## GitHub's description of its API, which the fake of it is held to (420 MB)

@@ -65,6 +65,7 @@ type Options struct {
 	CloneCache int           // GiB
 	Config     string
 	patience   time.Duration // of workers; 0 for their own, tests wait less
+	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
 }
 
 // option is one row of the table from which flags, environment and reference are made.

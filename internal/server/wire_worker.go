@@ -61,6 +61,9 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
+	if h.Options.pulumi != "" {
+		tools[stack.ToolPulumi] = worker.Beside(stack.ToolPulumi, h.Options.pulumi)
+	}
 	tools[stack.ToolEngine] = h.reachingRegistry(h.withMirror(h.engine.tool()))
 	return []*worker.Worker{
 		worker.New(worker.Options{

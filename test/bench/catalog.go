@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -404,13 +405,23 @@ func (c *catalogued) source(ctx context.Context, number, files int) error {
 	return err
 }
 
-// startCPU starts the server again, after a stop that has kept its index, and gives what it took until it does nothing more.
-func (c *catalogued) startCPU(ctx context.Context, dir, database string) (cpu float64, err error) {
-	c.s.stop()
-	if c.s, err = startOn(ctx, dir, database); err != nil {
-		return 0, err
+// startCPU starts the server again, after a stop that has kept its index, and gives what it took until it does nothing more:
+// the less of two starts, since a start may find something to do that another has left.
+func (c *catalogued) startCPU(ctx context.Context, dir, database string) (float64, error) {
+	least := math.Inf(1)
+	for range 2 {
+		c.s.stop()
+		var err error
+		if c.s, err = startOn(ctx, dir, database); err != nil {
+			return 0, err
+		}
+		cpu, err := c.idleCPU(ctx)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, cpu)
 	}
-	return c.idleCPU(ctx)
+	return least, nil
 }
 
 // idleCPU waits until a server does nothing more, and gives what it took since its start.

@@ -29,7 +29,7 @@ func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 	for _, name := range []string{"kubectl", "terragrunt", "pulumi"} {
 		if found, err := exec.LookPath(name); err == nil {
 			if found, err = filepath.Abs(found); err == nil {
-				tools[name] = beside(name, found)
+				tools[name] = Beside(name, found)
 			}
 		}
 	}
@@ -65,8 +65,9 @@ func single(name, program string) Tool {
 	return Tool{Mounts: []execute.Mount{{Source: program, Target: dir + "/" + name, ReadOnly: true}}, Path: []string{dir}}
 }
 
-// beside is single with what belongs to the program and stands in its folder: NAME-*, as the languages of Pulumi.
-func beside(name, program string) Tool {
+// Beside is a tool of one program, at /tools/NAME/NAME, and of what belongs to it and stands in its folder: NAME-*, as the
+// languages of Pulumi.
+func Beside(name, program string) Tool {
 	t := single(name, program)
 	others, err := filepath.Glob(filepath.Join(filepath.Dir(program), name+"-*"))
 	if err != nil { // the folder's name is a pattern

@@ -253,6 +253,7 @@ const OutputEngine = "engine"
 
 // outputLock is the lock file of providers as planning leaves it. The steps after it get that one: each would find other
 // versions or hashes else, and an engine applies no plan that was made with others.
+// Of Pulumi it is the stack's configuration with its salt: see pulumiInit.
 const outputLock = "lock"
 
 // lockPath is where it stands in the workspace.

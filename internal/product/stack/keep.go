@@ -59,7 +59,8 @@ type keptResource struct {
 }
 
 type keptInstance struct {
-	Attributes any `json:"attributes"`
+	Deposed    string `json:"deposed,omitempty"`
+	Attributes any    `json:"attributes"`
 }
 
 // Platform steps around a tool that keeps no state.

@@ -367,7 +367,7 @@ func (k kubernetesKeeper) state(in Input, before stateFile, a applied) (*keptSta
 		seen[key] = true
 		kept := keptObject{ID: key.address(), APIVersion: o.text("apiVersion"), Kind: key.kind, Namespace: key.namespace, Name: key.name}
 		out.Resources = append(out.Resources, keptResource{
-			Mode: "managed", Type: key.kindOf(), Name: key.place(), Provider: vendorKubernetes, Instances: []keptInstance{{kept}},
+			Mode: "managed", Type: key.kindOf(), Name: key.place(), Provider: vendorKubernetes, Instances: []keptInstance{{Attributes: kept}},
 		})
 	}
 	slices.SortFunc(out.Resources, func(a, b keptResource) int {

@@ -253,69 +253,6 @@ func TestAPlanOfAPlaybookTellsItsTasks(t *testing.T) {
 	}
 }
 
-// TestAPlanOfPulumiTellsItsResources reads plans in the forms that Pulumi's own types have.
-func TestAPlanOfPulumiTellsItsResources(t *testing.T) {
-	t.Parallel()
-	_, in := vendorRun(Vendor{Pulumi: &Pulumi{StackName: "prod"}})
-	saved := `{"manifest":{},"resourcePlans":{
- "urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod":{"goal":{"type":"pulumi:pulumi:Stack","name":"shop-prod","inputDiff":{}},"steps":["same"]},
- "urn:pulumi:prod::shop::a:b:Group$aws:s3/bucket:Bucket::logs":{"goal":{"type":"aws:s3/bucket:Bucket","name":"logs","inputDiff":{"adds":{"acl":"private","key":{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"v1:hidden"}},"deletes":["tags"]}},"steps":["create-replacement","replace","delete-replaced"]},
- "urn:pulumi:prod::shop::aws:s3/bucket:Bucket::old":{"steps":["delete"]}}}`
-	if _, err := (pulumiTool{}).read(in, []byte(`{"version":1,"plan":`+saved+`,"resourcePlans":{}}`)); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a plan of which an update reads another part: %v", err)
-	}
-	for _, told := range []string{saved} {
-		is, err := pulumiTool{}.read(in, []byte(told))
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := is.plan.encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := ReadPlan(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var said []string
-		for _, c := range p.Changes {
-			said = append(said, c.Address+" "+c.Action)
-		}
-		want := []string{"aws:s3/bucket:Bucket.logs replace", "aws:s3/bucket:Bucket.old delete", "pulumi:pulumi:Stack.shop-prod no-op"}
-		if !slices.Equal(said, want) || p.Vendor != vendorPulumi {
-			t.Errorf("the plan has %q, want %q", said, want)
-		}
-		if after := p.Changes[0].After.(map[string]any); after["key"] != maskedValue || after["acl"] != "private" {
-			t.Errorf("after the change the bucket is %v", after)
-		}
-	}
-	is, err := pulumiTool{}.read(in, []byte(`{"steps":[{"op":"delete","urn":"urn:pulumi:prod::shop::aws:s3/bucket:Bucket::logs"}]}`))
-	if err != nil || len(is.plan.ResourceChanges) != 1 || is.plan.ResourceChanges[0].Change.Actions[0] != "delete" {
-		t.Errorf("the preview of a destruction is %+v: %v", is, err)
-	}
-	if _, err := (pulumiTool{}).read(in, []byte("{}")); !fault.Is(err, fault.Invalid) {
-		t.Errorf("a plan of nothing gives %v", err)
-	}
-
-	kept, err := pulumiKeeper{}.state(in, stateFile{}, applied{
-		left: []byte(`{"version":3,"deployment":{"resources":[
- {"urn":"urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod","type":"pulumi:pulumi:Stack","outputs":{"url":"https://x","key":{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"v1:hidden"}}},
- {"urn":"urn:pulumi:prod::shop::pulumi:providers:aws::default","type":"pulumi:providers:aws","id":"1","custom":true},
- {"urn":"urn:pulumi:prod::shop::aws:s3/bucket:Bucket::logs","type":"aws:s3/bucket:Bucket","id":"logs-1","custom":true}]}}`),
-		outputs: []byte(`{"url":"https://x","key":"clear"}`),
-	})
-	if err != nil || len(kept.Resources) != 1 || kept.Resources[0].Name != "logs" || kept.Outputs["url"].Sensitive || !kept.Outputs["key"].Sensitive {
-		t.Errorf("what is kept is %+v: %v", kept, err)
-	}
-	raw, err := json.Marshal(kept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if held, err := (pulumiKeeper{}).held(stateFile{}, raw); err != nil || !strings.HasPrefix(string(held), `{"version":3,`) {
-		t.Errorf("the next preview is given %s: %v", held, err)
-	}
-}
-
 func TestOutputsOfAFile(t *testing.T) {
 	t.Parallel()
 	got, err := plainOutputs([]byte(`{"a": 1, "b": {"value": "x", "sensitive": true}, "c": {"other": 2}, "d": {"value": 1, "other": 2}}`))
