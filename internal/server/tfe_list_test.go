@@ -225,6 +225,9 @@ func TestRemoteRunsAreListedToTheLast(t *testing.T) {
 		if c := m.wants(200, "GET", "organizations/default/capacity", ""); c.text("pending") != fmt.Sprint(n+3-4) || c.text("running") != "0" {
 			t.Errorf("the capacity is %+v", c)
 		}
+		for _, query := range []string{"filter[status]=" + strings.Repeat("a,", 300), "filter[status]=" + strings.Repeat("a%2c", 300), "search[basic]=" + strings.Repeat("a", 9000)} {
+			m.wants(422, "GET", "workspaces/"+id+"/runs?"+query, "")
+		}
 		// What a run is called is what it is found by.
 		for _, x := range m.part("workspaces/" + id + "/runs?page[size]=100").Data {
 			l := m.part("workspaces/" + id + "/runs?search[basic]=" + x.ID + "&filter[status]=" + x.text("status"))

@@ -97,10 +97,20 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 	}
 	var tended errgroup.Group // several at a time, which SQLite commits together: runs that wait for them hold no place
 	tended.SetLimit(tendedAtOnce)
+	steps := map[string][]string{} // of each run
 	for _, d := range list {
+		steps[d.id] = append(steps[d.id], d.step)
+	}
+	for _, d := range list {
+		mine := steps[d.id]
+		if delete(steps, d.id); mine == nil {
+			continue
+		}
 		tended.Go(func() error {
-			if err := s.tend(ctx, d.id, d.step); err != nil {
-				s.Log.Error("runs: carry on", "run", d.id, "step", d.step, "error", err)
+			for _, step := range mine {
+				if err := s.tend(ctx, d.id, step); err != nil {
+					s.Log.Error("runs: carry on", "run", d.id, "step", step, "error", err)
+				}
 			}
 			return nil
 		})

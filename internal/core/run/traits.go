@@ -40,7 +40,12 @@ func (t Traits) marks() string {
 	return " " + text
 }
 
-func (t Traits) words() string { return strings.ToLower(clean(t.Text)) }
+// mostSearched bounds what a search looks at, in bytes: it is written anew at each change of a run.
+const mostSearched = 4 << 10
+
+func (t Traits) words() string {
+	return strings.ToLower(clean(t.Text[:min(len(t.Text), mostSearched)]))
+}
 
 // clean takes out what PostgreSQL keeps in no text.
 func clean(text string) string {

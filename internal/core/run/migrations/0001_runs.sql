@@ -39,6 +39,7 @@ CREATE INDEX runs_space ON runs (space, id);
 CREATE INDEX runs_subject ON runs (subject, id);
 CREATE INDEX runs_commit ON runs (repository, commit_id);
 CREATE INDEX runs_open ON runs (terminal, id) WHERE terminal = 0;
+CREATE INDEX runs_subject_open ON runs (subject, id) WHERE terminal = 0;
 CREATE INDEX runs_waiting ON runs (id) WHERE waiting = 1;
 CREATE INDEX runs_wake ON runs (wake) WHERE wake > 0;
 CREATE INDEX runs_waits_lock ON runs (lock_name, priority, id) WHERE waits_lock = 1;

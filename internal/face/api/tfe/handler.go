@@ -99,10 +99,27 @@ func (h *Handler) handle(pattern string, serve func(w http.ResponseWriter, r *ht
 func (h *Handler) open(pattern string, serve func(w http.ResponseWriter, r *http.Request) error) {
 	method, path := split(pattern)
 	h.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-		if err := serve(w, r); err != nil {
+		err := bounded(r.URL.RawQuery)
+		if err == nil {
+			err = serve(w, r)
+		}
+		if err != nil {
 			h.fail(w, r, err)
 		}
 	})
+}
+
+const (
+	mostQuery = 8 << 10 // bytes of a query
+	mostWords = 200     // that it has between commas: each is a condition that a database weighs for each row
+)
+
+// bounded holds what clients narrow lists by to what databases answer soon.
+func bounded(query string) error {
+	if n := strings.Count(query, ",") + strings.Count(strings.ToUpper(query), "%2C") + strings.Count(query, "&"); len(query) > mostQuery || n > mostWords {
+		return fault.Errorf(fault.Invalid, "the query has %d bytes and %d words, and may have %d and %d; ask for less at a time", len(query), n, mostQuery, mostWords)
+	}
+	return nil
 }
 
 func split(pattern string) (method, path string) {
