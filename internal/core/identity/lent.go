@@ -54,18 +54,40 @@ func (s *Service) Resume(ctx context.Context, p actor.Principal) (actor.Principa
 	return s.actsIn(ctx, p, in)
 }
 
-// admitted is what the ledger keeps of how a session came to what it may: nothing where the person's own rights are all.
+// noted is what the ledger keeps of how a session came to what it may.
+type noted struct {
+	Decision   string       `json:"decision"`
+	Held       bool         `json:"held,omitempty"`
+	Lent       []actor.Lent `json:"lent,omitempty"`
+	MoreLent   int          `json:"more_lent,omitempty"` // that are not listed; the decision has all
+	Beyond     []string     `json:"beyond,omitempty"`
+	MoreBeyond int          `json:"more_beyond,omitempty"`
+}
+
+// admitted is noted of an admission, within what an entry takes; nothing where the person's own rights are all.
 func admitted(a access.Admission) any {
-	const most = 50 // of each; the decision has all
+	const most = 6 << 10 // bytes of both lists, of ledger.MaxData
 	if !a.Held && len(a.Lent)+len(a.Beyond) == 0 {
 		return nil
 	}
-	return struct {
-		Decision string       `json:"decision"`
-		Held     bool         `json:"held,omitempty"`
-		Lent     []actor.Lent `json:"lent,omitempty"`
-		Beyond   []string     `json:"beyond,omitempty"`
-	}{a.Decision, a.Held, a.Lent[:min(len(a.Lent), most)], a.Beyond[:min(len(a.Beyond), most)]}
+	n := noted{Decision: a.Decision, Held: a.Held}
+	var used int
+	n.Lent, used = first(a.Lent, most*2/3)
+	n.Beyond, _ = first(a.Beyond, most-used)
+	n.MoreLent, n.MoreBeyond = len(a.Lent)-len(n.Lent), len(a.Beyond)-len(n.Beyond)
+	return n
+}
+
+// first gives those that have at most so many bytes together, as JSON, and how many they have.
+func first[T any](all []T, most int) (some []T, used int) {
+	for _, one := range all {
+		raw, err := json.Marshal(one)
+		if err != nil || used+len(raw)+1 > most {
+			break
+		}
+		some, used = append(some, one), used+len(raw)+1
+	}
+	return some, used
 }
 
 // LoginChanged ends the sessions that login policies gave something, or took something from, in the transaction in which
