@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
-	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -14,10 +13,11 @@ import (
 
 // Login policies lend a session roles and groups, or hold it to what a developer may. What they say is kept with the
 // session, ends with it, and ends as well when a login policy changes: then the person signs in again, and is asked about
-// anew. Tokens that such a session makes have nothing of what it is lent, and end no later than it would.
+// anew. Tokens that such a session makes have nothing of what it is lent, and end with it (see lender.go).
 
-// special tells whether the login policies gave a session something, or took something from it.
-func (s session) special() bool { return s.Held || len(s.Lent) > 0 }
+// special tells whether the login policies gave a session something, or took something from it, or gave something to one by
+// which it was opened.
+func (s session) special() bool { return s.Held || s.lends() != "" }
 
 // actsIn has a principal act in a session: with what it is lent, and within what it is held to.
 func (s *Service) actsIn(ctx context.Context, p actor.Principal, in session) (actor.Principal, error) {
@@ -35,7 +35,7 @@ func (s *Service) actsIn(ctx context.Context, p actor.Principal, in session) (ac
 }
 
 // Resume gives a principal as it acts now in the session that it presented a while ago, or by the token. Unauthenticated
-// when that was revoked, has expired or has ended.
+// as Alive says it.
 func (s *Service) Resume(ctx context.Context, p actor.Principal) (actor.Principal, error) {
 	if err := s.Alive(ctx, p); err != nil || !ref.IsID(p.Token, ref.Session) {
 		return p, err
@@ -88,26 +88,6 @@ func first[T any](all []T, most int) (some []T, used int) {
 		some, used = append(some, one), used+len(raw)+1
 	}
 	return some, used
-}
-
-// LoginChanged ends the sessions that login policies gave something, or took something from, in the transaction in which
-// such a policy changes.
-func (s *Service) LoginChanged(ctx context.Context, tx *store.Tx) error {
-	// First: a sign-in that was judged by what held before waits here, or is seen below.
-	if _, err := tx.Exec(ctx, `UPDATE identity_judged SET n = n + 1 WHERE id = 1`); err != nil {
-		return fault.Wrap(err, "note that a login policy changed")
-	}
-	rows, err := tx.Query(ctx, `DELETE FROM identity_sessions WHERE held = 1 OR lent <> '' RETURNING id, principal`)
-	ended, err := store.Collect(rows, err, func(row store.Row) (s session, err error) { return s, row.Scan(&s.ID, &s.Principal) })
-	if err != nil {
-		return fault.Wrap(err, "end the sessions of a login policy")
-	}
-	for _, in := range ended {
-		if err := s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Subject: in.ID, Refs: []string{in.Principal}}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // judgedAt counts the changes of login policies so far.
