@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -262,6 +263,55 @@ func TestAnIdleSessionIsNotResumed(t *testing.T) {
 		resumes(false, "12 hours after the last use")
 		if _, _, err := b.s.AuthenticateSession(context.Background(), cookie); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("it is taken: %v", err)
+		}
+	})
+}
+
+// TestNothingIsMadeBesideTheEndOfALentSession: what others are making at the moment of the sign-out ends with it as well.
+func TestNothingIsMadeBesideTheEndOfALentSession(t *testing.T) {
+	eachJudged(t, func(t *testing.T, b *judged) {
+		b.doors(lendsAdmin)
+		for range 5 {
+			h := b.hop()
+			var made sync.WaitGroup
+			var mu sync.Mutex
+			var secrets, codes []string
+			second := b.as(h.secrets[1])
+			for _, as := range []context.Context{h.lent, second, h.lent, second} {
+				made.Go(func() {
+					for range 20 {
+						_, secret, err := b.s.CreateToken(as, identity.NewToken{Principal: user("admin"), Name: "meanwhile"})
+						code, wrong := b.s.SignInLink(as, user("admin"))
+						mu.Lock()
+						if err == nil {
+							secrets = append(secrets, secret)
+						}
+						if wrong == nil {
+							codes = append(codes, code)
+						}
+						mu.Unlock()
+						if err != nil || wrong != nil {
+							if !fault.Is(err, fault.Unauthenticated) && !fault.Is(wrong, fault.Unauthenticated) {
+								t.Errorf("refused by %v, %v", err, wrong)
+							}
+							return
+						}
+					}
+				})
+			}
+			if err := b.s.SignOut(h.lent); err != nil {
+				t.Fatal(err)
+			}
+			made.Wait()
+			for _, secret := range secrets {
+				b.refused(secret, "made meanwhile")
+			}
+			for _, code := range codes {
+				if _, _, _, err := b.s.SignIn(context.Background(), code); !fault.Is(err, fault.Unauthenticated) {
+					t.Errorf("a link that was made meanwhile: %v", err)
+				}
+			}
+			b.over(h)
 		}
 	})
 }
