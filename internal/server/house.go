@@ -232,6 +232,7 @@ func (h *House) core() (err error) {
 	h.Policy.Lends(policy.Lending{Changed: h.Identity.LoginChanged, Trusts: func(ctx context.Context, source string) (bool, error) {
 		return h.Catalog.TrustedFor(ctx, source, "RoleBinding")
 	}})
+	h.Catalog.OnDistrust(h.Identity.LoginChanged)
 	h.Catalog.KeepIndex(h.path("cache", "catalog.index"))
 	h.Integrations = integration.New(integration.Deps{
 		DB: h.DB, Access: h.Access, Secrets: h.Secrets, Ledger: h.Ledger, Queue: h.Queue,

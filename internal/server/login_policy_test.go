@@ -166,8 +166,43 @@ guest { count(input.session.teams) == 0 }`, "")
 			t.Errorf("by a repository that is trusted for policies she is %+v", me)
 		}
 		trust("Policy", "RoleBinding")
-		if me := g.enter("mallory").me; !me.Admin {
-			t.Errorf("by one that is trusted for bindings, too, she is %+v", me)
+		ended := func(m *browser, why string) {
+			t.Helper()
+			if _, ok := m.whoami(); ok {
+				t.Errorf("%s, and the session has what its policy gave", why)
+			}
+			if m = g.enter("mallory"); m.me.Admin || len(m.me.Lent) != 0 {
+				t.Errorf("%s, and she is %+v", why, m.me)
+			}
 		}
+		m = g.enter("mallory")
+		if !m.me.Admin {
+			t.Errorf("by one that is trusted for bindings, too, she is %+v", m.me)
+		}
+		trust("Policy", "Group", "RoleBinding")
+		if _, ok := m.whoami(); !ok {
+			t.Error("more trust ends her session")
+		}
+		trust("Policy", "Group")
+		ended(m, "the trust for bindings was taken back")
+
+		// What such a session made for others ends with it.
+		trust("Policy", "RoleBinding")
+		m = g.enter("mallory")
+		status, body, _ = m.send("POST", "/tokens", map[string]any{"name": "theirs", "owner": "user:default/admin"})
+		if err := json.Unmarshal(body, &token); err != nil || status >= 300 {
+			t.Fatalf("a token for the administrator: %d %s, %v", status, body, err)
+		}
+		theirs := client.New(g.url, token.Secret)
+		if me, err := client.Get[client.Me](t.Context(), theirs, "/whoami", nil); err != nil || !me.Admin {
+			t.Errorf("it is %+v, %v", me, err)
+		}
+		if err := g.admin.Do(t.Context(), "DELETE", "/locations/"+l.ID, nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Get[client.Me](t.Context(), theirs, "/whoami", nil); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the location is gone, and the token that its policy made possible: %v", err)
+		}
+		ended(m, "the location is gone")
 	})
 }

@@ -53,8 +53,8 @@ func (h *House) setUp(ctx context.Context) error {
 		name string
 		do   func(ctx context.Context) error
 	}{
-		{"administrator", func(ctx context.Context) error { return h.declare(ctx, "roadbed:set-up", access.FirstSetUp()) }},
-		{"policies", func(ctx context.Context) error { return h.declare(ctx, "roadbed:set-up", policy.Shipped()) }},
+		{"administrator", func(ctx context.Context) error { return h.declare(ctx, catalog.SetUpSource, access.FirstSetUp()) }},
+		{"policies", func(ctx context.Context) error { return h.declare(ctx, catalog.SetUpSource, policy.Shipped()) }},
 	} {
 		if err := h.once(ctx, step.name, step.do); err != nil {
 			return fault.Wrap(err, "set up: %s", step.name)

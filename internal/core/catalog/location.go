@@ -402,6 +402,9 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, l Location, keep boo
 			return fault.Wrap(err, "remove location %s", l)
 		}
 	}
+	if err := s.distrust(ctx, tx, l, nil); err != nil {
+		return err
+	}
 	if keep {
 		if err := s.orphan(ctx, tx, l); err != nil {
 			return err
@@ -448,7 +451,11 @@ func (s *Service) TrustLocation(ctx context.Context, id string, kinds []string, 
 		if err := fault.IfMatch(ifMatch, l.Etag(), "location "+l.String()); err != nil {
 			return err
 		}
-		l.Trusted = slices.Compact(names)
+		names = slices.Compact(names)
+		if err := s.distrust(ctx, tx, l, names); err != nil {
+			return err
+		}
+		l.Trusted = names
 		l.kept = true  // whoever may write the file that named it must not be able to take it away
 		l.generation++ // a refresh that goes by the trust of before ends
 		if err := s.saveLocation(ctx, tx, l); err != nil {

@@ -49,6 +49,7 @@ type Service struct {
 	repositories Repositories
 	connect      Connector // nil: nothing is connected by itself
 	people       People
+	distrusted   func(ctx context.Context, tx *store.Tx) error // nil: nobody is told
 	addresses    []string
 	follower     follower
 	bringing     atomic.Int64 // locations from which many entities are being taken in

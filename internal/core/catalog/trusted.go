@@ -5,16 +5,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// TrustedFor tells whether what a source brings may be of a restricted kind, now: what was applied may, since that took the
-// right to it, and what a location brings if an administrator has trusted it for the kind. It asks for no right.
+// SetUpSource is that of what the platform declares itself when it begins.
+const SetUpSource = "roadbed:set-up"
+
+// rightsKind is the kind of documents that give rights.
+const rightsKind = "RoleBinding"
+
+// TrustedFor tells whether what a source brings may be of a restricted kind, now: what was applied or pushed may, since that
+// took the right to it, what the platform set up, and what a location brings if an administrator has trusted it for the
+// kind. Any other may not. It asks for no right.
 func (s *Service) TrustedFor(ctx context.Context, source, kind string) (trusted bool, err error) {
 	id, is := strings.CutPrefix(source, locationPrefix)
 	if !is {
-		return true, nil
+		name, pushed := strings.CutPrefix(source, sourcePrefix)
+		return source == SetUpSource || sourcePattern.MatchString(source) || pushed && sourceName.MatchString(name), nil
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		l, err := locationByID(ctx, tx, id)
@@ -25,4 +34,16 @@ func (s *Service) TrustedFor(ctx context.Context, source, kind string) (trusted 
 		return false, nil
 	}
 	return trusted, fault.Wrap(err, "look what %s is trusted for", clip(source))
+}
+
+// OnDistrust has fn called in the transaction in which a location of the root space, where policies give rights, is no longer
+// trusted for RoleBinding, or is gone.
+func (s *Service) OnDistrust(fn func(ctx context.Context, tx *store.Tx) error) { s.distrusted = fn }
+
+// distrust tells of a location that was trusted to give rights and is not any more.
+func (s *Service) distrust(ctx context.Context, tx *store.Tx, was Location, now []string) error {
+	if s.distrusted == nil || was.Space != access.Root || !slices.Contains(was.Trusted, rightsKind) || slices.Contains(now, rightsKind) {
+		return nil
+	}
+	return fault.Wrap(s.distrusted(ctx, tx), "end what %s gave", was)
 }

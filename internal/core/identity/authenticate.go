@@ -133,14 +133,18 @@ func errToken() error {
 }
 
 // Alive tells whether what a principal presented a while ago would be taken still, for what goes on for long. It does
-// not count as a use. Unauthenticated when it was revoked, has expired or has ended.
+// not count as a use. Unauthenticated when it was revoked, has expired, has ended, or is a session that was not used for twelve hours.
 func (s *Service) Alive(ctx context.Context, p actor.Principal) error {
 	if p.Token == "" {
 		return nil // nothing was presented: the platform itself, or nobody
 	}
-	alive := 0
+	alive, now := 0, s.now()
+	idle := now.Add(-sessionIdle)
+	if s.lastUse(p.Token).After(idle) {
+		idle = time.Time{} // though that may not be written yet
+	}
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		alive, err = aliveBy(ctx, tx, p, s.now())
+		alive, err = aliveBy(ctx, tx, p, now, idle)
 		return err
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
-	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -14,10 +13,11 @@ import (
 
 // Login policies lend a session roles and groups, or hold it to what a developer may. What they say is kept with the
 // session, ends with it, and ends as well when a login policy changes: then the person signs in again, and is asked about
-// anew. Tokens that such a session makes have nothing of what it is lent, and end no later than it would.
+// anew. Tokens that such a session makes have nothing of what it is lent, and end with it (see lender.go).
 
-// special tells whether the login policies gave a session something, or took something from it.
-func (s session) special() bool { return s.Held || len(s.Lent) > 0 }
+// special tells whether the login policies gave a session something, or took something from it, or gave something to one by
+// which it was opened.
+func (s session) special() bool { return s.Held || s.lends() != "" }
 
 // actsIn has a principal act in a session: with what it is lent, and within what it is held to.
 func (s *Service) actsIn(ctx context.Context, p actor.Principal, in session) (actor.Principal, error) {
@@ -35,7 +35,7 @@ func (s *Service) actsIn(ctx context.Context, p actor.Principal, in session) (ac
 }
 
 // Resume gives a principal as it acts now in the session that it presented a while ago, or by the token. Unauthenticated
-// when that was revoked, has expired or has ended.
+// as Alive says it.
 func (s *Service) Resume(ctx context.Context, p actor.Principal) (actor.Principal, error) {
 	if err := s.Alive(ctx, p); err != nil || !ref.IsID(p.Token, ref.Session) {
 		return p, err
@@ -54,38 +54,40 @@ func (s *Service) Resume(ctx context.Context, p actor.Principal) (actor.Principa
 	return s.actsIn(ctx, p, in)
 }
 
-// admitted is what the ledger keeps of how a session came to what it may: nothing where the person's own rights are all.
+// noted is what the ledger keeps of how a session came to what it may.
+type noted struct {
+	Decision   string       `json:"decision"`
+	Held       bool         `json:"held,omitempty"`
+	Lent       []actor.Lent `json:"lent,omitempty"`
+	MoreLent   int          `json:"more_lent,omitempty"` // that are not listed; the decision has all
+	Beyond     []string     `json:"beyond,omitempty"`
+	MoreBeyond int          `json:"more_beyond,omitempty"`
+}
+
+// admitted is noted of an admission, within what an entry takes; nothing where the person's own rights are all.
 func admitted(a access.Admission) any {
-	const most = 50 // of each; the decision has all
+	const most = 6 << 10 // bytes of both lists, of ledger.MaxData
 	if !a.Held && len(a.Lent)+len(a.Beyond) == 0 {
 		return nil
 	}
-	return struct {
-		Decision string       `json:"decision"`
-		Held     bool         `json:"held,omitempty"`
-		Lent     []actor.Lent `json:"lent,omitempty"`
-		Beyond   []string     `json:"beyond,omitempty"`
-	}{a.Decision, a.Held, a.Lent[:min(len(a.Lent), most)], a.Beyond[:min(len(a.Beyond), most)]}
+	n := noted{Decision: a.Decision, Held: a.Held}
+	var used int
+	n.Lent, used = first(a.Lent, most*2/3)
+	n.Beyond, _ = first(a.Beyond, most-used)
+	n.MoreLent, n.MoreBeyond = len(a.Lent)-len(n.Lent), len(a.Beyond)-len(n.Beyond)
+	return n
 }
 
-// LoginChanged ends the sessions that login policies gave something, or took something from, in the transaction in which
-// such a policy changes.
-func (s *Service) LoginChanged(ctx context.Context, tx *store.Tx) error {
-	// First: a sign-in that was judged by what held before waits here, or is seen below.
-	if _, err := tx.Exec(ctx, `UPDATE identity_judged SET n = n + 1 WHERE id = 1`); err != nil {
-		return fault.Wrap(err, "note that a login policy changed")
-	}
-	rows, err := tx.Query(ctx, `DELETE FROM identity_sessions WHERE held = 1 OR lent <> '' RETURNING id, principal`)
-	ended, err := store.Collect(rows, err, func(row store.Row) (s session, err error) { return s, row.Scan(&s.ID, &s.Principal) })
-	if err != nil {
-		return fault.Wrap(err, "end the sessions of a login policy")
-	}
-	for _, in := range ended {
-		if err := s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Subject: in.ID, Refs: []string{in.Principal}}, nil); err != nil {
-			return err
+// first gives those that have at most so many bytes together, as JSON, and how many they have.
+func first[T any](all []T, most int) (some []T, used int) {
+	for _, one := range all {
+		raw, err := json.Marshal(one)
+		if err != nil || used+len(raw)+1 > most {
+			break
 		}
+		some, used = append(some, one), used+len(raw)+1
 	}
-	return nil
+	return some, used
 }
 
 // judgedAt counts the changes of login policies so far.

@@ -25,6 +25,7 @@ type session struct {
 	Used      time.Time
 	Expires   time.Time // the latest end
 	Via       string    // the token with which its link was made, that it does not outlive; "" for none
+	Lender    string    // the session by whose rights its link was made, that it does not outlive; "" for none
 
 	Lent     []actor.Lent // by the login policies
 	Held     bool         // by them, to access.HeldTo
@@ -37,6 +38,7 @@ type link struct {
 	CreatedBy string
 	Expires   time.Time
 	Via       string    // as of the session
+	Lender    string    // as of the session
 	Ends      time.Time // what the session does not outlive
 }
 
@@ -68,7 +70,10 @@ func (s *Service) SignInLink(ctx context.Context, user ref.Entity) (string, erro
 			return fault.Errorf(fault.Invalid, "%s can't sign in; make a token for it", user)
 		}
 		made := link{Principal: p.ID, CreatedBy: caller.ID, Expires: now.Add(linkLife), Ends: now.Add(linkLife + sessionLife)}
-		if p.ID == caller.ID || len(caller.Lent) > 0 { // what is lent opens nothing that lasts longer
+		if made.Lender, err = lenderOf(ctx, tx, caller.Token); err != nil {
+			return err
+		}
+		if p.ID == caller.ID || made.Lender != "" { // what is lent opens nothing that lasts longer
 			if err := made.bound(ctx, tx, caller.Token); err != nil {
 				return err
 			}
@@ -153,7 +158,7 @@ func (s *Service) signIn(ctx context.Context, code string) (cookie, csrf string,
 		if who, err = livePrincipal(ctx, tx, used.Principal); err != nil {
 			return errLink()
 		}
-		made.Principal, made.Via = used.Principal, used.Via
+		made.Principal, made.Via, made.Lender = used.Principal, used.Via, used.Lender
 		if used.Ends.Before(made.Expires) {
 			made.Expires = used.Ends
 		}
@@ -220,23 +225,23 @@ func errSession() error {
 	return fault.Errorf(fault.Unauthenticated, "the session has ended; sign in again")
 }
 
-// SignOut ends the session of the caller.
+// SignOut ends the session of the caller, and what was made by what login policies lent it.
 func (s *Service) SignOut(ctx context.Context) error {
 	p := actor.From(ctx)
 	if !ref.IsID(p.Token, ref.Session) {
 		return fault.Errorf(fault.Invalid, "there is no session to end; a token is revoked instead")
 	}
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		ended, err := deleteSession(ctx, tx, p.Token)
-		if err != nil || !ended {
+		e, err := endSessions(ctx, tx, s.now(), `id = $1`, p.Token)
+		if err != nil || len(e.Sessions) == 0 {
 			return err
 		}
-		return s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Subject: p.Token, Refs: []string{p.ID}}, nil)
+		return s.tellEnded(ctx, tx, ledger.Entry{Subject: p.Token}, e, "")
 	})
 	return fault.Wrap(err, "sign out")
 }
 
-// SignOutEverywhere ends all sessions and sign-in links of a user (zero: of the caller). For others it needs
+// SignOutEverywhere ends all sessions and sign-in links of a user (zero: of the caller), as SignOut does. For others it needs
 // space:admin in the root space; a token with scopes can't do it.
 func (s *Service) SignOutEverywhere(ctx context.Context, user ref.Entity) error {
 	if me := actor.From(ctx); me.Scopes != nil && !ref.IsID(me.Token, ref.Session) {
@@ -251,10 +256,11 @@ func (s *Service) SignOutEverywhere(ctx context.Context, user ref.Entity) error 
 		if err != nil {
 			return err
 		}
-		if err := deleteSessions(ctx, tx, p.ID); err != nil {
+		e, err := deleteSessions(ctx, tx, p.ID, s.now())
+		if err != nil {
 			return err
 		}
-		return s.tell(ctx, tx, ledger.Entry{Type: "session.ended", Space: access.Root, Subject: p.ID}, nil)
+		return s.tellEnded(ctx, tx, ledger.Entry{Space: access.Root, Subject: p.ID}, e, "")
 	})
 	return fault.Wrap(err, "sign out %s", who)
 }

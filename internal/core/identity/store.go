@@ -118,11 +118,12 @@ func endPrincipal(ctx context.Context, tx *store.Tx, p Principal, now time.Time)
 	if _, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE principal = $1 AND revoked = 0`, id, store.Micros(now)); err != nil {
 		return err
 	}
-	return deleteSessions(ctx, tx, id)
+	_, err = deleteSessions(ctx, tx, id, now)
+	return err
 }
 
-// aliveBy counts what a principal presented, as far as it is good still.
-func aliveBy(ctx context.Context, tx *store.Tx, p actor.Principal, now time.Time) (n int, err error) {
+// aliveBy counts what a principal presented, as far as it is good still: of a session, if it was used after idle.
+func aliveBy(ctx context.Context, tx *store.Tx, p actor.Principal, now, idle time.Time) (n int, err error) {
 	query := `SELECT COUNT(*) FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal
  WHERE t.id = $1 AND t.revoked = 0 AND (t.expires = 0 OR t.expires > $2) AND p.deleted = 0`
 	args := []any{p.Token, store.Micros(now)}
@@ -131,18 +132,19 @@ func aliveBy(ctx context.Context, tx *store.Tx, p actor.Principal, now time.Time
 		query = `SELECT COUNT(*) FROM identity_workloads WHERE step = $1 AND expires > $2`
 	case ref.IsID(p.Token, ref.Session):
 		query = `SELECT COUNT(*) FROM identity_sessions s JOIN identity_principals p ON p.id = s.principal
- WHERE s.id = $1 AND s.expires > $2 AND p.deleted = 0`
+ WHERE s.id = $1 AND s.expires > $2 AND s.used > $3 AND p.deleted = 0`
+		args = append(args, store.Micros(idle))
 	}
 	return n, tx.QueryRow(ctx, query, args...).Scan(&n)
 }
 
-const selectToken = `SELECT t.id, t.principal, p.ref, t.name, t.lookup, t.scopes, t.created, t.created_by, t.expires, t.used, t.revoked, t.hash
+const selectToken = `SELECT t.id, t.principal, p.ref, t.name, t.lookup, t.scopes, t.created, t.created_by, t.expires, t.used, t.revoked, t.lender, t.hash
 	FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal`
 
 func scanTokenAndHash(row store.Row) (t Token, hash []byte, err error) {
 	var reference, lookup, scopes string
 	var created, expires, used, revoked int64
-	if err := row.Scan(&t.ID, &t.Principal, &reference, &t.Name, &lookup, &scopes, &created, &t.CreatedBy, &expires, &used, &revoked, &hash); err != nil {
+	if err := row.Scan(&t.ID, &t.Principal, &reference, &t.Name, &lookup, &scopes, &created, &t.CreatedBy, &expires, &used, &revoked, &t.lender, &hash); err != nil {
 		return t, nil, err
 	}
 	t.Created, t.Expires, t.Used, t.Revoked = store.FromMicros(created), store.FromMicros(expires), store.FromMicros(used), store.FromMicros(revoked)
@@ -199,9 +201,9 @@ func countTokens(ctx context.Context, tx *store.Tx, principal string, now time.T
 }
 
 func insertToken(ctx context.Context, tx *store.Tx, t Token, lookup string, hash []byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_tokens (id, principal, name, lookup, hash, scopes, created, created_by, expires, used, revoked)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)`,
-		t.ID, t.Principal, t.Name, lookup, hash, encodeScopes(t.Scopes), store.Micros(t.Created), t.CreatedBy, store.Micros(t.Expires))
+	_, err := tx.Exec(ctx, `INSERT INTO identity_tokens (id, principal, name, lookup, hash, scopes, created, created_by, expires, used, revoked, lender)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, $10)`,
+		t.ID, t.Principal, t.Name, lookup, hash, encodeScopes(t.Scopes), store.Micros(t.Created), t.CreatedBy, store.Micros(t.Expires), t.lender)
 	return err
 }
 
@@ -210,42 +212,43 @@ func revokeToken(ctx context.Context, tx *store.Tx, id string, now time.Time) (b
 	if err != nil {
 		return false, err
 	}
-	return n > 0, endVia(ctx, tx, id)
+	return n > 0, endVia(ctx, tx, id, now)
 }
 
-func deleteToken(ctx context.Context, tx *store.Tx, id string) error {
+func deleteToken(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id); err != nil {
 		return err
 	}
-	return endVia(ctx, tx, id)
+	return endVia(ctx, tx, id, now)
 }
 
 // endVia ends the links and sessions that were made with a token: links first, so that one that is being used up at this
 // moment has become a session by then.
-func endVia(ctx context.Context, tx *store.Tx, token string) error {
+func endVia(ctx context.Context, tx *store.Tx, token string, now time.Time) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE via = $1`, token)
+	_, err := endSessions(ctx, tx, now, `via = $1`, token)
 	return err
 }
 
 func insertLink(ctx context.Context, tx *store.Tx, l link, hash []byte) error {
-	_, err := tx.Exec(ctx, `INSERT INTO identity_links (hash, principal, created_by, expires, via, ends) VALUES ($1, $2, $3, $4, $5, $6)`,
-		hash, l.Principal, l.CreatedBy, store.Micros(l.Expires), l.Via, store.Micros(l.Ends))
+	_, err := tx.Exec(ctx, `INSERT INTO identity_links (hash, principal, created_by, expires, via, lender, ends) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash, l.Principal, l.CreatedBy, store.Micros(l.Expires), l.Via, l.Lender, store.Micros(l.Ends))
 	return err
 }
 
-// takeLink uses a link up: of two transactions that take the same one, one finds nothing.
 // linked gives whose a link is, without using it up.
 func linked(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (principal string, err error) {
 	err = tx.QueryRow(ctx, `SELECT principal FROM identity_links WHERE hash = $1 AND expires > $2`, hash, store.Micros(now)).Scan(&principal)
 	return principal, err
 }
 
+// takeLink uses a link up: of two transactions that take the same one, one finds nothing.
 func takeLink(ctx context.Context, tx *store.Tx, hash []byte, now time.Time) (l link, err error) {
 	var ends int64
-	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal, via, ends`, hash, store.Micros(now)).Scan(&l.Principal, &l.Via, &ends)
+	err = tx.QueryRow(ctx, `DELETE FROM identity_links WHERE hash = $1 AND expires > $2 RETURNING principal, via, lender, ends`, hash, store.Micros(now)).
+		Scan(&l.Principal, &l.Via, &l.Lender, &ends)
 	l.Ends = store.FromMicros(ends)
 	return l, err
 }
@@ -255,8 +258,8 @@ func insertSession(ctx context.Context, tx *store.Tx, s session, hash []byte) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires, via, lent, held, decision) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9)`,
-		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires), s.Via, lent, s.Held, s.Decision)
+	_, err = tx.Exec(ctx, `INSERT INTO identity_sessions (id, principal, hash, created, used, expires, via, lender, lent, held, decision) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)`,
+		s.ID, s.Principal, hash, store.Micros(s.Used), store.Micros(s.Expires), s.Via, s.Lender, lent, s.Held, s.Decision)
 	return err
 }
 
@@ -268,12 +271,12 @@ func sessionByID(ctx context.Context, tx *store.Tx, id string) (session, error) 
 	return scanSession(tx.QueryRow(ctx, selectSession+` WHERE id = $1`, id))
 }
 
-const selectSession = `SELECT id, principal, used, expires, via, lent, held, decision FROM identity_sessions`
+const selectSession = `SELECT id, principal, used, expires, via, lender, lent, held, decision FROM identity_sessions`
 
 func scanSession(row store.Row) (s session, err error) {
 	var used, expires, held int64
 	var lent string
-	if err := row.Scan(&s.ID, &s.Principal, &used, &expires, &s.Via, &lent, &held, &s.Decision); err != nil {
+	if err := row.Scan(&s.ID, &s.Principal, &used, &expires, &s.Via, &s.Lender, &lent, &held, &s.Decision); err != nil {
 		return s, err
 	}
 	s.Held = held == 1
@@ -282,17 +285,12 @@ func scanSession(row store.Row) (s session, err error) {
 	return s, err
 }
 
-func deleteSession(ctx context.Context, tx *store.Tx, id string) (bool, error) {
-	n, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE id = $1`, id)
-	return n > 0, err
-}
-
-func deleteSessions(ctx context.Context, tx *store.Tx, principal string) error {
+// deleteSessions ends the sessions and links of a principal.
+func deleteSessions(ctx context.Context, tx *store.Tx, principal string, now time.Time) (ended, error) {
 	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE principal = $1`, principal); err != nil {
-		return err
+		return ended{}, err
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM identity_sessions WHERE principal = $1`, principal)
-	return err
+	return endSessions(ctx, tx, now, `principal = $1`, principal)
 }
 
 func insertWorkload(ctx context.Context, tx *store.Tx, w workload, hash []byte) error {

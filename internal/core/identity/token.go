@@ -34,6 +34,8 @@ type Token struct {
 	Expires   time.Time
 	Used      time.Time // within a minute; zero when never
 	Revoked   time.Time // zero while it is valid
+
+	lender string // the session by whose rights it was made, that it does not outlive; "" for none
 }
 
 // NewToken asks for a token.
@@ -102,6 +104,9 @@ func (s *Service) createToken(ctx context.Context, tx *store.Tx, t *Token, expir
 	if active >= maxTokens {
 		return fault.Errorf(fault.Exhausted, "%s has %d tokens in use; revoke some that are not needed", t.Ref, active)
 	}
+	if t.lender, err = lenderOf(ctx, tx, actor.From(ctx).Token); err != nil {
+		return err
+	}
 	if t.Expires, err = s.end(ctx, tx, t.Created, expires); err != nil {
 		return err
 	}
@@ -133,7 +138,7 @@ func (s *Service) end(ctx context.Context, tx *store.Tx, now, asked time.Time) (
 }
 
 // latest gives the end of what the caller presented, if that bounds what is made with it, and what it is: a token does, and
-// a session that was opened with one, or that login policies lend something.
+// a session that was opened with one, or that is special.
 func (s *Service) latest(ctx context.Context, tx *store.Tx) (what string, latest time.Time, err error) {
 	with := actor.From(ctx).Token
 	if ref.IsID(with, ref.Session) {
@@ -283,7 +288,7 @@ func (s *Service) setAdmin(ctx context.Context, tx *store.Tx, token string) erro
 		return nil
 	}
 	if exists {
-		if err := deleteToken(ctx, tx, old.ID); err != nil {
+		if err := deleteToken(ctx, tx, old.ID, s.now()); err != nil {
 			return err
 		}
 	}

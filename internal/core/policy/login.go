@@ -19,7 +19,7 @@ import (
 const pointLogin = "login"
 
 // maxLent bounds the roles and groups of one session.
-const maxLent = 1000
+const maxLent = 200
 
 // Lending says what login policies may do beside letting people in.
 type Lending struct {
@@ -149,18 +149,21 @@ func (v Vote) given(rule string) []string {
 	return namesIn(value)
 }
 
-// loginChanged tells who keeps what login policies gave that one of them is another now.
+// loginChanged tells who keeps what login policies gave that one of those that are asked is another now.
 func (s *Service) loginChanged(ctx context.Context, tx *store.Tx, old *attached, next attached, c document.Change) error {
 	switch {
 	case s.lending.Changed == nil:
 		return nil
-	case (old == nil || old.Point != pointLogin) && next.Point != pointLogin:
+	case (old == nil || !old.asksLogins()) && !next.asksLogins():
 		return nil
 	case old != nil && c.Old != nil && c.New != nil && old.Space == next.Space && old.Source == next.Source && sameSpec(*c.Old, *c.New):
 		return nil // only its metadata
 	}
 	return s.lending.Changed(ctx, tx)
 }
+
+// asksLogins tells whether sign-ins are judged by a policy: one of a lower space is never asked.
+func (p attached) asksLogins() bool { return p.Point == pointLogin && p.Space == access.Root }
 
 func sameSpec(a, b document.Document) bool {
 	one, err := json.Marshal(a.Spec)

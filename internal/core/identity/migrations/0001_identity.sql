@@ -33,8 +33,10 @@ CREATE TABLE identity_tokens (
   created_by TEXT NOT NULL,
   expires    BIGINT NOT NULL, -- 0: never
   used       BIGINT NOT NULL,
-  revoked    BIGINT NOT NULL
+  revoked    BIGINT NOT NULL,
+  lender     TEXT NOT NULL DEFAULT '' -- the session by whose rights it was made, with which it ends
 );
+CREATE INDEX identity_tokens_lender ON identity_tokens (lender) WHERE lender <> '';
 CREATE UNIQUE INDEX identity_tokens_lookup ON identity_tokens (lookup);
 CREATE INDEX identity_tokens_principal ON identity_tokens (principal, created);
 
@@ -48,8 +50,10 @@ CREATE TABLE identity_sessions (
   via       TEXT NOT NULL, -- the token that it does not outlive
   lent      TEXT NOT NULL DEFAULT '', -- JSON: what the login policies gave it
   held      INTEGER NOT NULL DEFAULT 0, -- 1: to what a developer may, by them
-  decision  TEXT NOT NULL DEFAULT '' -- of theirs
+  decision  TEXT NOT NULL DEFAULT '', -- of theirs
+  lender    TEXT NOT NULL DEFAULT '' -- the session by whose rights its link was made, with which it ends
 );
+CREATE INDEX identity_sessions_lender ON identity_sessions (lender) WHERE lender <> '';
 CREATE UNIQUE INDEX identity_sessions_hash ON identity_sessions (hash);
 CREATE INDEX identity_sessions_principal ON identity_sessions (principal);
 
@@ -59,7 +63,8 @@ CREATE TABLE identity_links (
   created_by TEXT NOT NULL,
   expires    BIGINT NOT NULL,
   via        TEXT NOT NULL,
-  ends       BIGINT NOT NULL -- of the session at the latest
+  ends       BIGINT NOT NULL, -- of the session at the latest
+  lender     TEXT NOT NULL DEFAULT '' -- as of the session
 );
 
 CREATE TABLE identity_workloads (
