@@ -24,7 +24,7 @@ type chat struct {
 }
 
 type came struct {
-	path, body, signature, kind string
+	path, body, signature, signed, kind string
 }
 
 func newChat(t *testing.T) *chat {
@@ -37,7 +37,7 @@ func newChat(t *testing.T) *chat {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.came = append(c.came, came{r.URL.Path, string(body), r.Header.Get("X-Signature-256"), r.Header.Get("X-Kind")})
+		c.came = append(c.came, came{r.URL.Path, string(body), r.Header.Get("X-Roadbed-Signature"), r.Header.Get("X-Roadbed-Message") + "." + r.Header.Get("X-Roadbed-Timestamp") + ".", r.Header.Get("X-Kind")})
 	}))
 	t.Cleanup(c.Close)
 	return c
@@ -85,8 +85,8 @@ slack[{"channel_id": "C9"}] { planned }`, "")
 
 		pager := c.at("/pager")[0]
 		mac := hmac.New(sha256.New, []byte("the key"))
-		mac.Write([]byte(pager.body))
-		if pager.signature != "sha256="+hex.EncodeToString(mac.Sum(nil)) || pager.kind != "custom" || !strings.Contains(pager.body, `"run":"`+id+`"`) || !strings.Contains(pager.body, `"stack":"net"`) {
+		mac.Write([]byte(pager.signed + pager.body))
+		if pager.signature != "v1="+hex.EncodeToString(mac.Sum(nil)) || pager.kind != "custom" || !strings.Contains(pager.body, `"run":"`+id+`"`) || !strings.Contains(pager.body, `"stack":"net"`) {
 			t.Errorf("the pager is told %+v", pager)
 		}
 		var said struct{ Text string }
@@ -98,7 +98,7 @@ slack[{"channel_id": "C9"}] { planned }`, "")
 		g.wantNoted("stack:default/net", "stack.message-refused", 2)
 
 		messages, err := client.All[client.WebhookMessage](t.Context(), g.as["rita"], "/webhooks/default/metadata/messages", nil)
-		if err != nil || len(messages) != 1 || messages[0].State != "failed" || messages[0].Attempts != 1 || !strings.Contains(messages[0].Reason, "169.254.169.254") || messages[0].Run != id {
+		if err != nil || len(messages) != 1 || messages[0].State != "failed" || messages[0].Attempts != 1 || !strings.Contains(messages[0].Reason, "not a public one") || messages[0].Run != id {
 			t.Errorf("an address that is not to be reached: %+v, %v", messages, err)
 		}
 		messages, err = client.All[client.WebhookMessage](t.Context(), g.as["rita"], "/webhooks/default/pager/messages", nil)

@@ -174,7 +174,7 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	for _, p := range asked {
 		d.Policies = append(d.Policies, p.Ref)
 		if err != nil {
-			d.Votes = append(d.Votes, Vote{Policy: p.Ref, Version: p.Version, Error: fault.Message(err)})
+			d.Votes = append(d.Votes, Vote{Policy: p.Ref, Space: p.Space, Version: p.Version, Error: fault.Message(err)})
 		}
 	}
 	if err == nil && len(asked) > 0 {
@@ -187,6 +187,12 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 		return d, notKept
 	}
 	return d, s.record(ctx, d, kept)
+}
+
+// Seen gives an input as policies see it.
+func Seen(input any) (value any, err error) {
+	_, value, err = prepare(input)
+	return value, err
 }
 
 // prepare gives the input as it is recorded, and as policies see it: the same, without what is sensitive.
@@ -224,7 +230,7 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 	deadline := time.Now().Add(maxAllTime) // a budget of the machine, not a time of the domain
 	votes := make([]Vote, 0, len(asked))
 	for i, p := range asked {
-		v := Vote{Policy: p.Ref, Version: p.Version}
+		v := Vote{Policy: p.Ref, Space: p.Space, Version: p.Version}
 		c, err := s.cache.get(p.Point, p.Version, p.Rego)
 		switch {
 		case i >= maxAsked:
