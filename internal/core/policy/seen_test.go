@@ -20,3 +20,25 @@ func TestWhatIsSeenHasNothingSensitive(t *testing.T) {
 		t.Error("what was given is changed")
 	}
 }
+
+// TestManyPoliciesOfASpaceKeepNoneAboveFromBeingAsked though there are more than one decision asks.
+func TestManyPoliciesOfASpaceKeepNoneAboveFromBeingAsked(t *testing.T) {
+	t.Parallel()
+	b := one(t)
+	for i := range 100 {
+		b.attach("payments", fmt.Sprintf("a-%d", i), "notification", "package roadbed.notification\ninbox contains {\"title\": \"low\"}")
+	}
+	b.attach("default", "z", "notification", "package roadbed.notification\ninbox contains {\"title\": \"root\"}")
+	broken := 0
+	for _, v := range b.decide("notification", "payments", `{"x": 1}`).Votes {
+		if v.Error == "" {
+			continue
+		}
+		if broken++; v.Space != "payments" || v.Policy == "policy:default/z" {
+			t.Errorf("%s of %s is not asked: %s", v.Policy, v.Space, v.Error)
+		}
+	}
+	if broken != 1 {
+		t.Errorf("%d are not asked", broken)
+	}
+}
