@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -24,7 +26,7 @@ type chat struct {
 }
 
 type came struct {
-	path, body, signature, kind string
+	path, body, signature, signed, kind string
 }
 
 func newChat(t *testing.T) *chat {
@@ -37,7 +39,7 @@ func newChat(t *testing.T) *chat {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.came = append(c.came, came{r.URL.Path, string(body), r.Header.Get("X-Signature-256"), r.Header.Get("X-Kind")})
+		c.came = append(c.came, came{r.URL.Path, string(body), r.Header.Get("X-Roadbed-Signature"), r.Header.Get("X-Roadbed-Message") + "." + r.Header.Get("X-Roadbed-Timestamp") + ".", r.Header.Get("X-Kind")})
 	}))
 	t.Cleanup(c.Close)
 	return c
@@ -67,6 +69,8 @@ func TestNotificationPoliciesSendOutside(t *testing.T) {
 ---
 {apiVersion: roadbed.dev/v1, kind: Webhook, metadata: {name: slack}, spec: {urlSecretRef: default/slack, slack: {channels: [C0123]}}}
 ---
+{apiVersion: roadbed.dev/v1, kind: Webhook, metadata: {name: plain}, spec: {url: "` + c.URL + `/plain"}}
+---
 {apiVersion: roadbed.dev/v1, kind: Webhook, metadata: {name: metadata}, spec: {url: "http://169.254.169.254/latest"}}
 `)
 		g.policy("tell", "notification", `
@@ -77,16 +81,20 @@ webhook[{"endpoint_id": endpoint.id, "headers": {"X-Kind": "custom"}, "payload":
 	planned
 }
 webhook[{"endpoint_id": "metadata"}] { planned }
+webhook[{"endpoint_id": "plain"}] { planned }
+inbox[{"title": "planned"}] { planned }
 webhook[{"endpoint_id": "nowhere"}] { planned }
 slack[{"channel_id": "C0123", "message": "look at it", "mention_users": ["U1"]}] { planned }
 slack[{"channel_id": "C9"}] { planned }`, "")
 		id := g.stack("net", lightInfra, "")
-		comesTrue(t, func() bool { return len(c.at("/pager")) == 1 && len(c.at("/slack/T0/secret")) == 1 }, "both messages come")
+		comesTrue(t, func() bool {
+			return len(c.at("/pager")) == 1 && len(c.at("/slack/T0/secret")) == 1 && len(c.at("/plain")) == 1
+		}, "the messages come")
 
 		pager := c.at("/pager")[0]
 		mac := hmac.New(sha256.New, []byte("the key"))
-		mac.Write([]byte(pager.body))
-		if pager.signature != "sha256="+hex.EncodeToString(mac.Sum(nil)) || pager.kind != "custom" || !strings.Contains(pager.body, `"run":"`+id+`"`) || !strings.Contains(pager.body, `"stack":"net"`) {
+		mac.Write([]byte(pager.signed + pager.body))
+		if pager.signature != "v1="+hex.EncodeToString(mac.Sum(nil)) || pager.kind != "custom" || !strings.Contains(pager.body, `"run":"`+id+`"`) || !strings.Contains(pager.body, `"stack":"net"`) {
 			t.Errorf("the pager is told %+v", pager)
 		}
 		var said struct{ Text string }
@@ -97,8 +105,18 @@ slack[{"channel_id": "C9"}] { planned }`, "")
 		g.wantNoted("webhook:default/metadata", "webhook.failed", 1)
 		g.wantNoted("stack:default/net", "stack.message-refused", 2)
 
+		if plain := c.at("/plain")[0]; !strings.Contains(plain.body, `"run_updated":`) || !strings.Contains(plain.body, id) || plain.signature != "" {
+			t.Errorf("without a payload it is %+v", plain)
+		}
+		g.tellAgain(id)
+		g.wantNoted(id, "stack.notice", 1)
+		g.wantNoted("stack:default/net", "stack.message-refused", 2)
+		if len(c.at("/pager")) != 1 || len(c.at("/plain")) != 1 {
+			t.Errorf("what is told again came %d times", len(c.at("/pager")))
+		}
+
 		messages, err := client.All[client.WebhookMessage](t.Context(), g.as["rita"], "/webhooks/default/metadata/messages", nil)
-		if err != nil || len(messages) != 1 || messages[0].State != "failed" || messages[0].Attempts != 1 || !strings.Contains(messages[0].Reason, "169.254.169.254") || messages[0].Run != id {
+		if err != nil || len(messages) != 1 || messages[0].State != "failed" || messages[0].Attempts != 1 || !strings.Contains(messages[0].Reason, "not a public one") || messages[0].Run != id {
 			t.Errorf("an address that is not to be reached: %+v, %v", messages, err)
 		}
 		messages, err = client.All[client.WebhookMessage](t.Context(), g.as["rita"], "/webhooks/default/pager/messages", nil)
@@ -112,4 +130,35 @@ slack[{"channel_id": "C9"}] { planned }`, "")
 			t.Errorf("a developer declares a webhook: %v", err)
 		}
 	})
+}
+
+// tellAgain has the notification policies asked once more of all that a run went through, as after a crash.
+func (g *ground) tellAgain(id string) {
+	g.t.Helper()
+	entries, err := client.All[client.Entry](g.t.Context(), g.admin, "/ledger", map[string][]string{"ref": {id}, "type": {"run.state-changed"}})
+	if err != nil || len(entries) == 0 {
+		g.t.Fatalf("the states of run %s: %v, %v", id, entries, err)
+	}
+	err = g.house.DB.Write(g.t.Context(), func(tx *store.Tx) error {
+		for _, e := range entries {
+			var change struct{ To string }
+			if err := json.Unmarshal(e.Data, &change); err != nil {
+				return err
+			}
+			if err := g.house.Queue.Insert(g.t.Context(), tx, "stack.notify", map[string]string{"run": id, "state": change.To, "entry": e.ID}, queue.InsertOptions{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	comesTrue(g.t, func() bool {
+		var left int
+		err := g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(g.t.Context(), "SELECT count(*) FROM jobs WHERE kind IN ('stack.notify', 'webhook.send')").Scan(&left)
+		})
+		return err == nil && left == 0
+	}, "they are asked again")
 }

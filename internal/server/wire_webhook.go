@@ -27,14 +27,14 @@ func (o outbox) Endpoints(ctx context.Context, space string) (all []stack.Endpoi
 	return all, err
 }
 
-func (o outbox) Addressed(ctx context.Context, policySpace, space, id, channel string) (string, error) {
+func (o outbox) Addressed(ctx context.Context, policySpace, space, id, channel string) (webhook, owner string, err error) {
 	w, err := o.hooks.Addressed(ctx, policySpace, space, id, channel)
-	return w.Ref.String(), err
+	return w.Ref.String(), w.Space, err
 }
 
 func (o outbox) Send(ctx context.Context, tx *store.Tx, m stack.Message) error {
 	_, err := o.hooks.Send(ctx, tx, webhook.Message{
-		Webhook: m.Webhook, Space: m.Space, Run: m.Run, Subject: m.Subject, Policy: m.Policy, Decision: m.Decision, Method: m.Method, Headers: m.Headers, Body: m.Body,
+		Key: m.Key, Webhook: m.Webhook, Owner: m.Owner, Space: m.Space, Run: m.Run, Subject: m.Subject, Policy: m.Policy, Decision: m.Decision, Method: m.Method, Headers: m.Headers, Body: m.Body,
 	})
 	return err
 }

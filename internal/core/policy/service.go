@@ -144,6 +144,9 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 		return err
 	})
 	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) })
+	if len(asked) > maxAsked { // from the root down, so that what a space has too many of keeps none above from being asked
+		slices.SortStableFunc(asked, func(a, b attached) int { return slices.Index(up, b.Space) - slices.Index(up, a.Space) })
+	}
 	return asked, space, fault.Wrap(err, "read the policies of space %s", space)
 }
 
@@ -174,7 +177,7 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	for _, p := range asked {
 		d.Policies = append(d.Policies, p.Ref)
 		if err != nil {
-			d.Votes = append(d.Votes, Vote{Policy: p.Ref, Version: p.Version, Error: fault.Message(err)})
+			d.Votes = append(d.Votes, Vote{Policy: p.Ref, Space: p.Space, Version: p.Version, Error: fault.Message(err)})
 		}
 	}
 	if err == nil && len(asked) > 0 {
@@ -187,6 +190,12 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 		return d, notKept
 	}
 	return d, s.record(ctx, d, kept)
+}
+
+// Seen gives an input as policies see it.
+func Seen(input any) (value any, err error) {
+	_, value, err = prepare(input)
+	return value, err
 }
 
 // prepare gives the input as it is recorded, and as policies see it: the same, without what is sensitive.
@@ -224,7 +233,7 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 	deadline := time.Now().Add(maxAllTime) // a budget of the machine, not a time of the domain
 	votes := make([]Vote, 0, len(asked))
 	for i, p := range asked {
-		v := Vote{Policy: p.Ref, Version: p.Version}
+		v := Vote{Policy: p.Ref, Space: p.Space, Version: p.Version}
 		c, err := s.cache.get(p.Point, p.Version, p.Rego)
 		switch {
 		case i >= maxAsked:

@@ -165,7 +165,7 @@ func (s *Service) makeVersions(ctx context.Context, m Module, have []Version) (m
 		if i == atOnce {
 			return true, nil
 		}
-		if err := s.makeVersion(ctx, m, f); err != nil {
+		if _, err := s.makeVersion(ctx, m, f, nil); err != nil {
 			return false, err
 		}
 	}
@@ -243,29 +243,31 @@ func (s *Service) tellMoved(ctx context.Context, m Module, have []Version, here 
 	return nil
 }
 
-// makeVersion makes one version and begins its tests. What is wrong with its files is said of the version, which has failed.
-func (s *Service) makeVersion(ctx context.Context, m Module, f found) (err error) {
+// makeVersion makes one version and begins its tests, and tells whether it made it: there may be one of that number by now.
+// What is wrong with its files is said of the version, which has failed. also, unless nil, is done where it is made.
+func (s *Service) makeVersion(ctx context.Context, m Module, f found, also func(tx *store.Tx) error) (made bool, err error) {
 	if f.commit == "" {
 		if f.commit, err = s.Repositories.Head(ctx, m.Spec.Source.Repository, f.ref); err != nil {
 			if fault.Is(err, fault.NotFound) {
-				return nil // the tag went meanwhile, or is of no commit
+				return false, nil // the tag went meanwhile, or is of no commit
 			}
-			return err
+			return false, err
 		}
 	}
 	now := s.Now()
 	v := Version{ID: ref.NewID(versionID, now), Module: m.Ref, Version: f.version, State: Testing, Tag: f.tag, tagHash: f.hash, Commit: f.commit, Round: 1, Created: now}
 	if v.Actor, err = s.Repositories.Pusher(ctx, m.Spec.Source.Repository, f.ref, cmp.Or(f.hash, f.commit)); err != nil && !fault.Is(err, fault.NotFound) {
-		return err
+		return false, err
 	}
 	tests, err := s.content(ctx, m, &v)
 	if err != nil {
 		if !final(err) {
-			return err
+			return false, err
 		}
 		v.State, v.Message, v.Archive = Failed, clip(fault.Message(err)), ""
 	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		made = false
 		now, err := getModule(ctx, tx, m.Ref, tx.ForUpdate())
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -276,9 +278,13 @@ func (s *Service) makeVersion(ctx context.Context, m Module, f found) (err error
 		if now.Space != m.Space || now.Spec.Source != m.Spec.Source {
 			return s.look(ctx, tx, m.Ref) // it is another module by now
 		}
-		made, err := insertVersion(ctx, tx, v)
-		if err != nil || !made {
+		if made, err = insertVersion(ctx, tx, v); err != nil || !made {
 			return err
+		}
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
 		}
 		data := map[string]any{"version": v.Version, "commit": v.Commit, "tag": v.Tag, "state": string(v.State)}
 		if err := s.noteIn(ctx, tx, m.Space, m.Ref, "module.version-created", data); err != nil || v.State == Failed {
@@ -286,6 +292,7 @@ func (s *Service) makeVersion(ctx context.Context, m Module, f found) (err error
 		}
 		return s.settle(ctx, tx, v, tests)
 	})
+	return made && err == nil, err
 }
 
 // content packs the folder, keeps the archive, looks into it, and gives the tests that it asks for.

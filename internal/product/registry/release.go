@@ -2,13 +2,11 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
-	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -89,30 +87,56 @@ func (s *Service) release(ctx context.Context, a releaseArgs) error {
 			return ignoreGone(err)
 		}
 	}
+	if there, err := s.onBranch(ctx, m, f); err != nil || !there {
+		return ignoreGone(err)
+	}
 	refs := policy.Refs{Subject: m.Ref.String(), Labels: m.Spec.Labels, Having: ruleVersion}
 	d, asked, err := s.Policy.Consult(ctx, "push", m.Space, refs, func() (any, error) { return s.releaseInput(ctx, m, have, a, f) })
 	if err != nil || !asked {
 		return fault.Wrap(err, "ask the push policies of %s", m.Ref)
 	}
-	var why string
-	if f.version, why = versionBy(d, have); why == "" && f.version == "" {
-		return nil
+	note := func(tx *store.Tx, version, why string) error {
+		data := map[string]any{"decision": d.ID, "version": version, "commit": f.commit, "ref": a.Ref, "message": clip(why)}
+		return s.noteIn(ctx, tx, m.Space, m.Ref, "module.push-decided", data)
 	}
-	if why == "" {
-		if len(have) >= mostVersions {
-			why = fmt.Sprintf("a module has at most %d versions", mostVersions)
-		} else if err := s.makeVersion(ctx, m, f); err != nil {
+	version, why := versionBy(d, have, f.commit)
+	switch {
+	case version == "" && why == "":
+		return nil
+	case why == "" && len(have) >= mostVersions:
+		why = fmt.Sprintf("a module has at most %d versions", mostVersions)
+	case why == "":
+		f.version = version
+		made, err := s.makeVersion(ctx, m, f, func(tx *store.Tx) error { return note(tx, version, "") })
+		if err != nil || made {
 			return err
 		}
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		raw, err := json.Marshal(map[string]any{"decision": d.ID, "version": f.version, "commit": f.commit, "ref": a.Ref, "message": clip(why)})
-		if err != nil {
-			return err
+		if why == "" { // there is one by now, or the module has changed
+			if have, err = versionsOf(ctx, tx, r); err != nil {
+				return err
+			}
+			if _, why := versionBy(d, have, f.commit); why != "" {
+				return note(tx, "", why)
+			}
+			return nil
 		}
-		_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Type: "module.push-decided", Space: m.Space, Subject: m.Ref.String(), Data: raw})
-		return err
+		return note(tx, version, why)
 	})
+}
+
+// onBranch tells whether what was pushed to the module's branch is still there: what was pushed away makes no version. What
+// a tag is of was asked just now.
+func (s *Service) onBranch(ctx context.Context, m Module, f found) (bool, error) {
+	if f.tag != "" {
+		return true, nil
+	}
+	head, err := s.Repositories.Head(ctx, m.Spec.Source.Repository, f.ref)
+	if err != nil {
+		return false, err
+	}
+	return s.Repositories.IsAncestor(ctx, m.Spec.Source.Repository, f.commit, head)
 }
 
 func ignoreGone(err error) error {
@@ -123,8 +147,8 @@ func ignoreGone(err error) error {
 }
 
 // versionBy reads a decision: which version a push is, or why it is none though a policy names one. "" for both where no
-// policy makes one of it: ignore goes before all, and where a policy tracks anything, this push has to be tracked.
-func versionBy(d policy.Decision, have []Version) (version, why string) {
+// policy makes one of it, and where it is made already: ignore goes before all, and where a policy tracks anything, this push has to be tracked.
+func versionBy(d policy.Decision, have []Version, commit string) (version, why string) {
 	names := d.Names(ruleVersion)
 	switch {
 	case d.Denied():
@@ -141,6 +165,9 @@ func versionBy(d policy.Decision, have []Version) (version, why string) {
 		return "", fmt.Sprintf("a push policy names %.100q, which is no version such as 1.2.0", names[0])
 	}
 	for _, v := range have {
+		if v.Version == names[0] && v.Commit == commit {
+			return "", ""
+		}
 		if v.Version == names[0] {
 			return "", fmt.Sprintf("there is a version %s already, of commit %s; a version never changes", v.Version, v.Commit)
 		}

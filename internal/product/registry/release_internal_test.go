@@ -37,7 +37,10 @@ func TestAPushIsAVersionWhereThePoliciesSaySo(t *testing.T) {
 		if c.gives != "" {
 			d.Votes[0].Gives = map[string]json.RawMessage{ruleVersion: json.RawMessage(c.gives)}
 		}
-		version, why := versionBy(d, have)
+		if version, why := versionBy(d, []Version{{Version: "1.1.0", Commit: "def"}}, "def"); c.version == "1.1.0" && version+why != "" {
+			t.Errorf("what is made already is %q, because %q", version, why)
+		}
+		version, why := versionBy(d, have, "def")
 		if version != c.version || (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
 			t.Errorf("%s of %s with %s gives %q, because %q; want %q, %q", c.holds, c.has, c.gives, version, why, c.version, c.why)
 		}

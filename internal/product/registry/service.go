@@ -36,6 +36,8 @@ type Repositories interface {
 	Pusher(ctx context.Context, repository, ref, commit string) (string, error)
 	CommitAt(ctx context.Context, repository, commit string) (git.Commit, error)
 	ChangedPaths(ctx context.Context, repository, from, to string) ([]string, error)
+	// IsAncestor tells whether a commit has ancestor among its ancestors, or is it.
+	IsAncestor(ctx context.Context, repository, ancestor, commit string) (bool, error)
 }
 
 // Deps are the rooms this one stands on.

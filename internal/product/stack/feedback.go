@@ -423,8 +423,8 @@ func (s *Service) tellProposals(ctx context.Context, r run.Run, stack Stack, d p
 	if s.Proposals == nil {
 		return nil
 	}
-	given := d.Given("pull_request")
-	for _, g := range given[:min(len(given), mostNotices)] {
+	given, _ := perPolicy(d.Given("pull_request"))
+	for _, g := range given {
 		said, ok := g.Value.(map[string]any)
 		if !ok || strings.TrimSpace(word(said["body"])) == "" {
 			continue

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -21,9 +22,9 @@ type Outbox interface {
 	// Endpoints gives the webhooks that take messages about a space.
 	Endpoints(ctx context.Context, space string) ([]Endpoint, error)
 	// Addressed gives the webhook that a policy of a space may send to about another space, by its id or as the one for a
-	// channel of Slack. NotFound or Denied otherwise.
-	Addressed(ctx context.Context, policySpace, space, id, channel string) (webhook string, err error)
-	// Send keeps a message, to be sent once tx has committed.
+	// channel of Slack, and the webhook's space. NotFound or Denied otherwise.
+	Addressed(ctx context.Context, policySpace, space, id, channel string) (webhook, owner string, err error)
+	// Send keeps a message, to be sent once tx has committed; once for each key.
 	Send(ctx context.Context, tx *store.Tx, m Message) error
 }
 
@@ -37,6 +38,10 @@ type Endpoint struct {
 type Message struct {
 	Webhook, Space, Run, Subject, Policy, Decision string
 
+	Key   string // the same when the same is sent again
+	Owner string // space of the webhook
+	rule  string
+
 	Method  string // "" for the usual one
 	Headers map[string]string
 	Body    []byte
@@ -45,13 +50,27 @@ type Message struct {
 // mostMentions bounds whom a message to Slack names.
 const mostMentions = 50
 
-// messages gives what a decision has sent, and why some of it can't be.
-func (s *Service) messages(ctx context.Context, r run.Run, stack Stack, d policy.Decision, input map[string]any) (all []Message, refused []ledger.Entry, err error) {
+// messages gives what a decision that follows of an entry has sent, and why some of it can't be.
+func (s *Service) messages(ctx context.Context, told string, r run.Run, stack Stack, d policy.Decision, input map[string]any) (all []Message, refused []ledger.Entry, err error) {
+	seen := sync.OnceValues(func() (map[string]any, error) {
+		value, err := policy.Seen(input)
+		object, _ := value.(map[string]any)
+		return object, err
+	})
+	of := Message{Space: r.Space, Run: r.ID, Subject: r.Subject, Decision: d.ID}
 	for _, rule := range []string{"webhook", "slack"} {
-		given := d.Given(rule)
-		for _, g := range given[:min(len(given), mostNotices)] {
-			m := Message{Space: r.Space, Run: r.ID, Subject: r.Subject, Policy: g.Policy, Decision: d.ID}
-			err := s.message(ctx, &m, rule, g.Value, stack, r, d.SpaceOf(g.Policy), input)
+		given, over := perPolicy(d.Given(rule))
+		left, err := leftOut(of, rule, over)
+		if err != nil {
+			return nil, nil, err
+		}
+		refused = append(refused, left...)
+		index := map[string]int{}
+		for _, g := range given {
+			m := of
+			m.Policy, m.rule, m.Key = g.Policy, rule, messageKey(told, g.Policy, rule, index[g.Policy])
+			index[g.Policy]++
+			err := s.message(ctx, &m, rule, g.Value, stack, r, d.SpaceOf(g.Policy), seen)
 			if err == nil {
 				all = append(all, m)
 				continue
@@ -75,7 +94,7 @@ func refusal(m Message, rule string, why error) (ledger.Entry, error) {
 }
 
 // message reads one thing that a policy has sent, and finds its webhook.
-func (s *Service) message(ctx context.Context, m *Message, rule string, value any, stack Stack, r run.Run, policySpace string, input map[string]any) (err error) {
+func (s *Service) message(ctx context.Context, m *Message, rule string, value any, stack Stack, r run.Run, policySpace string, seen func() (map[string]any, error)) (err error) {
 	said, ok := value.(map[string]any)
 	if !ok {
 		return fault.Errorf(fault.Invalid, "the rule %s gives objects, such as {%q: …}", rule, map[string]string{"webhook": "endpoint_id", "slack": "channel_id"}[rule])
@@ -84,13 +103,13 @@ func (s *Service) message(ctx context.Context, m *Message, rule string, value an
 		return fault.Errorf(fault.Invalid, "nothing is sent outside here")
 	}
 	if rule == "slack" {
-		if m.Webhook, err = s.Outbox.Addressed(ctx, policySpace, r.Space, "", channelOf(word(said["channel_id"]))); err != nil {
+		if m.Webhook, m.Owner, err = s.Outbox.Addressed(ctx, policySpace, r.Space, "", channelOf(word(said["channel_id"]))); err != nil {
 			return err
 		}
 		m.Body, err = json.Marshal(map[string]any{"text": slackText(said, stack, r, s.BaseURL)})
 		return err
 	}
-	if m.Webhook, err = s.Outbox.Addressed(ctx, policySpace, r.Space, word(said["endpoint_id"]), ""); err != nil {
+	if m.Webhook, m.Owner, err = s.Outbox.Addressed(ctx, policySpace, r.Space, word(said["endpoint_id"]), ""); err != nil {
 		return err
 	}
 	m.Method = word(said["method"])
@@ -102,6 +121,10 @@ func (s *Service) message(ctx context.Context, m *Message, rule string, value an
 	}
 	payload, has := said["payload"]
 	if !has || payload == nil {
+		input, err := seen() // nothing that policies may not see
+		if err != nil {
+			return err
+		}
 		payload = map[string]any{"account": input["account"], "run_updated": input["run_updated"], "request": input["request"]}
 	}
 	m.Body, err = json.Marshal(payload)

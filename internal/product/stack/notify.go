@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,23 +28,40 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 	}
 	r.State = args.State // what is told of; it may be further by now
 	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
+	told := cmp.Or(args.Entry, r.ID+" "+args.State)
+	if done, err := s.isTold(ctx, told); err != nil || done {
+		return err
+	}
 	var input map[string]any
 	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (_ any, err error) {
 		input, err = s.noticeInput(ctx, r, stack)
 		return input, err
 	})
-	if err != nil || !asked || d.Denied() {
+	if err != nil || !asked {
 		return fault.Wrap(err, "ask the notification policies")
+	}
+	d, err = heard(d, func(space, root string) (bool, error) { return s.Access.Within(ctx, space, root) })
+	if err != nil || len(d.Votes) == 0 {
+		return err
 	}
 	if err := s.tellProposals(ctx, r, stack, d); err != nil {
 		return err
 	}
-	messages, refused, err := s.messages(ctx, r, stack, d, input)
+	messages, refused, err := s.messages(ctx, told, r, stack, d, input)
 	if err != nil {
 		return err
 	}
-	var entries []ledger.Entry
-	for _, g := range d.Given("inbox") {
+	entries, err := s.notices(r, d)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, told, messages, append(entries, refused...))
+}
+
+// notices gives what a decision wants said in the inbox.
+func (s *Service) notices(r run.Run, d policy.Decision) (entries []ledger.Entry, err error) {
+	given, over := perPolicy(d.Given("inbox"))
+	for _, g := range given {
 		said, ok := g.Value.(map[string]any)
 		if !ok {
 			continue
@@ -52,20 +70,29 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 			"title": clip(word(said["title"])), "body": clip(word(said["body"])), "severity": clip(word(said["severity"])), "policy": g.Policy, "decision": d.ID,
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		entries = append(entries, ledger.Entry{Type: "stack.notice", Space: r.Space, Subject: r.ID, Refs: []string{r.Subject}, Run: r.ID, Data: data})
 	}
-	entries = append(entries[:min(len(entries), mostNotices)], refused...)
-	if len(entries)+len(messages) == 0 {
+	left, err := leftOut(Message{Space: r.Space, Run: r.ID, Subject: r.Subject, Decision: d.ID}, "inbox", over)
+	return append(entries, left...), err
+}
+
+// tell keeps what is to be sent and said, once for an entry of the ledger.
+func (s *Service) tell(ctx context.Context, told string, messages []Message, said []ledger.Entry) error {
+	if len(said)+len(messages) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(messages, func(a, b Message) int { return cmp.Compare(a.Webhook, b.Webhook) }) // the order in which they are locked
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		entries := slices.Clone(entries)
+		if first, err := markTold(ctx, tx, told, s.Now()); err != nil || !first {
+			return err
+		}
+		entries := slices.Clone(said)
 		for _, m := range messages {
 			err := s.Outbox.Send(ctx, tx, m)
-			if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Exhausted) {
-				entry, wrong := refusal(m, "webhook", err)
+			if fault.Is(err, fault.Invalid) || fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Exhausted) || fault.Is(err, fault.NotFound) {
+				entry, wrong := refusal(m, m.rule, err)
 				if wrong != nil {
 					return wrong
 				}
@@ -83,9 +110,6 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 		return nil
 	})
 }
-
-// mostNotices bounds what one state of a run is told as.
-const mostNotices = 20
 
 func word(v any) string {
 	text, ok := v.(string)

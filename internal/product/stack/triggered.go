@@ -31,6 +31,7 @@ func asSystem(ctx context.Context) context.Context { return actor.AsSystem(ctx) 
 
 type endedArgs struct {
 	Run     string `json:"run"`
+	Entry   string `json:"entry,omitempty"` // of the ledger, that is followed
 	State   string `json:"state,omitempty"`
 	Version int64  `json:"version,omitempty"`
 }
@@ -54,7 +55,7 @@ func (s *Service) movedOn(ctx context.Context, tx *store.Tx, e ledger.Entry) err
 	if tell, err := s.Policy.AnyTx(ctx, tx, "notification"); err != nil {
 		return err
 	} else if tell {
-		if err := s.Queue.Insert(ctx, tx, jobNotify, endedArgs{Run: e.Run, State: change.To}, queue.InsertOptions{Unique: e.ID}); err != nil {
+		if err := s.Queue.Insert(ctx, tx, jobNotify, endedArgs{Run: e.Run, Entry: e.ID, State: change.To}, queue.InsertOptions{Unique: e.ID}); err != nil {
 			return err
 		}
 	}

@@ -96,6 +96,10 @@ func read(d document.Document) (Spec, []fault.Detail) {
 	return spec, wrong
 }
 
+// ofSpace tells whether a reference is of a secret of a space. A webhook uses no others, so that nobody has them sent, or
+// something signed with them, who may not declare there.
+func ofSpace(name, space string) bool { return strings.HasPrefix(name, space+"/") }
+
 // address reads an address that messages can be sent to; nil when it is none.
 func address(text string) *url.URL {
 	u, err := url.Parse(strings.TrimSpace(text))
@@ -107,15 +111,25 @@ func address(text string) *url.URL {
 
 // documentChanged keeps the row of a webhook, in the transaction of its document.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
-	if c.New == nil {
-		for _, statement := range []string{"DELETE FROM webhook_messages WHERE webhook = $1", "DELETE FROM webhooks WHERE ref = $1"} {
-			if _, err := tx.Exec(ctx, statement, c.Ref.String()); err != nil {
-				return fault.Wrap(err, "forget webhook %s", c.Ref)
-			}
+	old, err := getWebhook(ctx, tx, c.Ref.String(), tx.ForUpdate())
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if c.New == nil || err == nil && old.Space != c.Space {
+		if err := s.drop(ctx, tx, c.Ref.String()); err != nil {
+			return err
 		}
-		return nil
+	}
+	if c.New == nil {
+		_, err := tx.Exec(ctx, "DELETE FROM webhooks WHERE ref = $1", c.Ref.String())
+		return fault.Wrap(err, "forget webhook %s", c.Ref)
 	}
 	spec, wrong := read(*c.New)
+	for field, name := range map[string]string{"urlSecretRef": spec.URLSecretRef, "secretRef": spec.SecretRef} {
+		if name != "" && !ofSpace(name, c.Space) {
+			wrong = append(wrong, c.New.At(fmt.Sprintf("%.100q is a secret of another space", name), "put it into space "+c.Space+", whose webhook it is", "spec", field))
+		}
+	}
 	if len(wrong) > 0 {
 		return fault.At(fmt.Sprintf("Webhook %s is not valid", c.New.Metadata.Name), wrong...)
 	}
@@ -123,8 +137,8 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode webhook %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO webhooks (ref, space, spec, updated) VALUES ($1, $2, $3, $4)
- ON CONFLICT (ref) DO UPDATE SET space = excluded.space, spec = excluded.spec, updated = excluded.updated`,
-		c.Ref.String(), c.Space, string(raw), store.Micros(s.Now()))
+	_, err = tx.Exec(ctx, `INSERT INTO webhooks (ref, space, spec, disabled, updated) VALUES ($1, $2, $3, $4, $5)
+ ON CONFLICT (ref) DO UPDATE SET space = excluded.space, spec = excluded.spec, disabled = excluded.disabled, updated = excluded.updated`,
+		c.Ref.String(), c.Space, string(raw), spec.Disabled, store.Micros(s.Now()))
 	return fault.Wrap(err, "keep webhook %s", c.Ref)
 }

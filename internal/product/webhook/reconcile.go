@@ -9,7 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -20,42 +21,100 @@ import (
 
 const (
 	jobSend    = "webhook.send"
-	sendTime   = 20 * time.Second // of one attempt
+	jobSweep   = "webhook.sweep"
+	sendTime   = 10 * time.Second // of one attempt
 	mostAnswer = 4 << 10          // bytes of an answer that are read, so that the connection can be used again
+	atOnce     = 16               // messages that a server sends at the same time
+	atOnceEach = 2                // of those, to one webhook
+	turn       = 50 * time.Millisecond
+	longest    = 24 * time.Hour // that a message waits
+	mostSwept  = 500            // of one sweep
 )
 
 type sendArgs struct {
 	Message string `json:"message"`
+	Webhook string `json:"webhook"`
 }
 
 func (s *Service) subscribe() {
-	queue.Handle(s.Queue, jobSend, queue.HandleOptions{Timeout: sendTime + 10*time.Second}, s.send)
+	queue.Handle(s.Queue, jobSend, queue.HandleOptions{Timeout: sendTime + 10*time.Second, Concurrency: atOnce}, s.send)
+	queue.Handle(s.Queue, jobSweep, queue.HandleOptions{}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx) })
+	s.Queue.Every(jobSweep, time.Hour, struct{}{})
+}
+
+// flights counts what is on its way to each webhook, so that a slow one holds up no other.
+type flights struct {
+	mu  sync.Mutex
+	now map[string]int
+}
+
+// begin tells whether one more may go to a webhook; then it is ended by end.
+func (f *flights) begin(webhook string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.now[webhook] >= atOnceEach {
+		return false
+	}
+	if f.now == nil {
+		f.now = map[string]int{}
+	}
+	f.now[webhook]++
+	return true
+}
+
+func (f *flights) end(webhook string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.now[webhook]--; f.now[webhook] == 0 {
+		delete(f.now, webhook)
+	}
+}
+
+// later has a message wait for its turn: the longer, the more wait.
+func (s *Service) later(ctx context.Context, webhook string) error {
+	var waiting int
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, "SELECT count(*) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting'", webhook).Scan(&waiting)
+	})
+	if err != nil {
+		return err
+	}
+	return queue.Again(max(time.Second, time.Duration(waiting)*turn))
 }
 
 // send makes one attempt to send a message. It may be made twice when the server ends in between.
 func (s *Service) send(ctx context.Context, a sendArgs) error {
+	if !s.begin(a.Webhook) {
+		return s.later(ctx, a.Webhook)
+	}
+	defer s.end(a.Webhook)
 	var m Message
 	var hook Webhook
 	var to target
+	var unknown error // where it goes, or with what it is signed
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if m, err = getMessage(ctx, tx, a.Message, ""); err != nil {
 			return err
 		}
-		if hook, err = getWebhook(ctx, tx, m.Webhook); err != nil {
-			return err
+		if hook, err = getWebhook(ctx, tx, m.Webhook, ""); err == nil && hook.Space == m.Owner && !hook.Spec.Disabled {
+			to, unknown = s.target(ctx, tx, hook)
 		}
-		to, err = s.target(ctx, tx, hook)
 		return err
 	})
 	switch {
 	case m.ID == "" && fault.Is(err, fault.NotFound) || err == nil && m.State != Waiting:
-		return nil // its webhook is gone, or it was sent
-	case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid):
-		return s.became(ctx, m.ID, 0, fault.Message(err), false)
+		return nil // it was dropped with its webhook, or sent
+	case fault.Is(err, fault.NotFound) || err == nil && hook.Space != m.Owner:
+		return s.became(ctx, m.ID, 0, gone, false)
 	case err != nil:
 		return err
 	case hook.Spec.Disabled:
 		return s.became(ctx, m.ID, 0, "the webhook is disabled", false)
+	case fault.Is(unknown, fault.NotFound) || fault.Is(unknown, fault.Invalid):
+		return s.became(ctx, m.ID, 0, fault.Message(unknown), false)
+	case unknown != nil:
+		s.Log.WarnContext(ctx, "open the secrets of a webhook", "webhook", m.Webhook, "error", unknown)
+		return s.became(ctx, m.ID, 0, "its secrets can't be opened", true)
 	}
 	status, err := s.post(ctx, to, m)
 	if err != nil {
@@ -82,17 +141,19 @@ type target struct {
 }
 
 func (s *Service) target(ctx context.Context, tx *store.Tx, w Webhook) (t target, err error) {
-	var names []string
-	for _, name := range []string{w.Spec.URLSecretRef, w.Spec.SecretRef} {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
 	values := map[string]string{}
-	if len(names) > 0 {
-		if values, err = s.Secrets.Resolve(ctx, tx, w.Space, names); err != nil {
+	for _, name := range []string{w.Spec.URLSecretRef, w.Spec.SecretRef} {
+		if name == "" {
+			continue
+		}
+		if !ofSpace(name, w.Space) {
+			return t, fault.Errorf(fault.Invalid, "secret %s is not of the webhook's own space %s", name, w.Space)
+		}
+		found, err := s.Secrets.Resolve(ctx, tx, w.Space, []string{name})
+		if err != nil {
 			return t, err
 		}
+		values[name] = found[name]
 	}
 	text := w.Spec.URL
 	if w.Spec.URLSecretRef != "" {
@@ -102,6 +163,9 @@ func (s *Service) target(ctx context.Context, tx *store.Tx, w Webhook) (t target
 		return t, fault.Errorf(fault.Invalid, "secret %s holds no address like https://chat.example.com/hooks/x", w.Spec.URLSecretRef)
 	}
 	t.secret = values[w.Spec.SecretRef]
+	if w.Spec.SecretRef != "" && t.secret == "" {
+		return t, fault.Errorf(fault.Invalid, "secret %s is empty, so nothing can be signed with it", w.Spec.SecretRef)
+	}
 	return t, nil
 }
 
@@ -116,11 +180,13 @@ func (s *Service) post(ctx context.Context, to target, m Message) (status int, e
 	for name, value := range m.Headers {
 		r.Header.Set(name, value)
 	}
+	at := strconv.FormatInt(s.Now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Roadbed")
 	r.Header.Set("X-Roadbed-Message", m.ID)
+	r.Header.Set("X-Roadbed-Timestamp", at)
 	if to.secret != "" {
-		r.Header.Set("X-Signature-256", sign(to.secret, m.Body))
+		r.Header.Set("X-Roadbed-Signature", sign(to.secret, m.ID, at, m.Body))
 	}
 	client := http.Client{Transport: s.Dial, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
@@ -128,24 +194,8 @@ func (s *Service) post(ctx context.Context, to target, m Message) (status int, e
 		return 0, err
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, mostAnswer)) // what it says is nobody's
-	return answer.StatusCode, answer.Body.Close()
-}
-
-// reasonOf says why nothing was answered, without the address: it may be a secret.
-func reasonOf(err error) string {
-	var known *fault.Error
-	if errors.As(err, &known) {
-		return known.Message
-	}
-	var where *url.Error
-	if errors.As(err, &where) {
-		err = where.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("it did not answer within %s", sendTime)
-	}
-	text := err.Error()
-	return "it can't be reached: " + strings.ToValidUTF8(text[:min(len(text), 300)], "")
+	_ = answer.Body.Close()
+	return answer.StatusCode, nil // that its body ends early is of no matter
 }
 
 // became writes what became of an attempt; why is "" when the message was taken. Again has it tried once more, as long as
@@ -153,6 +203,7 @@ func reasonOf(err error) string {
 func (s *Service) became(ctx context.Context, id string, status int, why string, again bool) error {
 	var pause time.Duration
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		pause = 0
 		m, err := getMessage(ctx, tx, id, tx.ForUpdate())
 		if fault.Is(err, fault.NotFound) || err == nil && m.State != Waiting {
 			return nil
@@ -161,33 +212,87 @@ func (s *Service) became(ctx context.Context, id string, status int, why string,
 			return err
 		}
 		m.Attempts, m.Status, m.Reason = m.Attempts+1, status, why
-		kind := "webhook.sent"
-		switch {
-		case why == "":
-			m.State = Sent
-		case again && m.Attempts <= len(pauses):
+		if why != "" && again && m.Attempts <= len(pauses) {
 			pause = pauses[m.Attempts-1]
 			return saveMessage(ctx, tx, m)
-		default:
-			m.State, kind = Failed, "webhook.failed"
 		}
-		m.Ended = s.Now()
-		if err := saveMessage(ctx, tx, m); err != nil {
-			return err
-		}
-		hook, err := getWebhook(ctx, tx, m.Webhook)
-		if err != nil {
-			return err
-		}
-		data, err := json.Marshal(map[string]any{"message": m.ID, "policy": m.Policy, "decision": m.Decision, "attempts": m.Attempts, "status": m.Status, "reason": m.Reason})
-		if err != nil {
-			return err
-		}
-		_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Type: kind, Space: hook.Space, Subject: m.Webhook, Run: m.Run, Data: data})
-		return err
+		return s.ended(ctx, tx, m)
 	})
 	if err == nil && pause > 0 {
 		return queue.Again(pause)
 	}
 	return err
+}
+
+// ended ends a message: it was sent when there is no reason why not. It is told where the webhook was when it took it.
+func (s *Service) ended(ctx context.Context, tx *store.Tx, m Message) error {
+	kind := "webhook.sent"
+	if m.State = Sent; m.Reason != "" {
+		m.State, kind = Failed, "webhook.failed"
+	}
+	m.Ended = s.Now()
+	if err := saveMessage(ctx, tx, m); err != nil {
+		return err
+	}
+	data, err := json.Marshal(map[string]any{"message": m.ID, "policy": m.Policy, "decision": m.Decision, "attempts": m.Attempts, "status": m.Status, "reason": m.Reason})
+	if err != nil {
+		return err
+	}
+	_, err = s.Ledger.Append(ctx, tx, ledger.Entry{Type: kind, Space: m.Owner, Subject: m.Webhook, Run: m.Run, Data: data})
+	return err
+}
+
+const gone = "the webhook is gone, or belongs to another space by now"
+
+// drop ends what waits for a webhook that goes, and forgets its messages: the next owner of its name has no part in them.
+func (s *Service) drop(ctx context.Context, tx *store.Tx, webhook string) error {
+	rows, err := tx.Query(ctx, "SELECT "+messageColumns+" FROM webhook_messages WHERE webhook = $1 AND state = 'waiting' ORDER BY id"+tx.ForUpdate(), webhook)
+	all, err := store.Collect(rows, err, scanMessage)
+	if err != nil {
+		return fault.Wrap(err, "find what waits for %s", webhook)
+	}
+	for _, m := range all {
+		m.Reason = gone
+		if err := s.ended(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM webhook_messages WHERE webhook = $1", webhook)
+	return fault.Wrap(err, "forget the messages of %s", webhook)
+}
+
+// sweep ends what has waited for too long, whatever became of its job.
+func (s *Service) sweep(ctx context.Context) error {
+	var ids []string
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT id FROM webhook_messages WHERE state = 'waiting' AND created < $1 ORDER BY created LIMIT $2", store.Micros(s.Now().Add(-longest)), mostSwept)
+		ids, err = store.Collect(rows, err, func(row store.Row) (id string, err error) { return id, row.Scan(&id) })
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(err, "find messages that wait for too long")
+	}
+	for _, id := range ids {
+		err := s.DB.Write(ctx, func(tx *store.Tx) error {
+			m, err := getMessage(ctx, tx, id, tx.ForUpdate())
+			if fault.Is(err, fault.NotFound) || err == nil && m.State != Waiting {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			m.Reason = "it was not sent within a day"
+			if m.Status != 0 {
+				m.Reason += fmt.Sprintf("; at last %d was answered", m.Status)
+			}
+			return s.ended(ctx, tx, m)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(ids) == mostSwept {
+		return queue.Again(0)
+	}
+	return nil
 }

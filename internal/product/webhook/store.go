@@ -41,16 +41,16 @@ func scanWebhook(row store.Row) (w Webhook, err error) {
 	return w, fault.Wrap(json.Unmarshal([]byte(spec), &w.Spec), "read what is kept of %s", name)
 }
 
-func getWebhook(ctx context.Context, tx *store.Tx, name string) (Webhook, error) {
-	return store.One(tx.QueryRow(ctx, "SELECT "+webhookColumns+" FROM webhooks WHERE ref = $1", name), scanWebhook, "%s", name)
+func getWebhook(ctx context.Context, tx *store.Tx, name, lock string) (Webhook, error) {
+	return store.One(tx.QueryRow(ctx, "SELECT "+webhookColumns+" FROM webhooks WHERE ref = $1"+lock, name), scanWebhook, "%s", name)
 }
 
-const messageColumns = "id, webhook, space, run, subject, policy, decision, method, headers, body, state, attempts, status, reason, created, ended"
+const messageColumns = "id, key, webhook, owner, space, run, subject, policy, decision, method, headers, body, state, attempts, status, reason, created, ended"
 
 func scanMessage(row store.Row) (m Message, err error) {
 	var headers string
 	var created, ended int64
-	err = row.Scan(&m.ID, &m.Webhook, &m.Space, &m.Run, &m.Subject, &m.Policy, &m.Decision, &m.Method, &headers, &m.Body, &m.State, &m.Attempts, &m.Status, &m.Reason, &created, &ended)
+	err = row.Scan(&m.ID, &m.Key, &m.Webhook, &m.Owner, &m.Space, &m.Run, &m.Subject, &m.Policy, &m.Decision, &m.Method, &headers, &m.Body, &m.State, &m.Attempts, &m.Status, &m.Reason, &created, &ended)
 	if err != nil {
 		return m, err
 	}
@@ -62,35 +62,44 @@ func getMessage(ctx context.Context, tx *store.Tx, id, lock string) (Message, er
 	return store.One(tx.QueryRow(ctx, "SELECT "+messageColumns+" FROM webhook_messages WHERE id = $1"+lock, id), scanMessage, "message %s", id)
 }
 
+// insertMessage keeps a message; none where its key is there.
 func insertMessage(ctx context.Context, tx *store.Tx, m Message) error {
 	headers, err := json.Marshal(m.Headers)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO webhook_messages (id, webhook, space, run, subject, policy, decision, method, headers, body, state, created)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		m.ID, m.Webhook, m.Space, m.Run, m.Subject, m.Policy, m.Decision, m.Method, string(headers), m.Body, m.State, store.Micros(m.Created))
+	_, err = tx.Exec(ctx, `INSERT INTO webhook_messages (id, key, webhook, owner, space, run, subject, policy, decision, method, headers, body, state, created)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (key) DO NOTHING`,
+		m.ID, m.Key, m.Webhook, m.Owner, m.Space, m.Run, m.Subject, m.Policy, m.Decision, m.Method, string(headers), m.Body, m.State, store.Micros(m.Created))
 	return fault.Wrap(err, "keep a message of %s", m.Webhook)
 }
 
-// saveMessage writes what became of a message. What has ended keeps no body.
+// idOfKey gives the message that has a key.
+func idOfKey(ctx context.Context, tx *store.Tx, key string) (id string, err error) {
+	err = tx.QueryRow(ctx, "SELECT id FROM webhook_messages WHERE key = $1", key).Scan(&id)
+	return id, err
+}
+
+// saveMessage writes what became of a message. What has ended keeps neither headers nor body.
 func saveMessage(ctx context.Context, tx *store.Tx, m Message) error {
-	body := m.Body
 	if m.State != Waiting {
-		body = []byte{}
+		_, err := tx.Exec(ctx, "UPDATE webhook_messages SET headers = $2, body = $3 WHERE id = $1", m.ID, "{}", []byte{})
+		if err != nil {
+			return fault.Wrap(err, "clear message %s", m.ID)
+		}
 	}
-	_, err := tx.Exec(ctx, "UPDATE webhook_messages SET state = $2, attempts = $3, status = $4, reason = $5, ended = $6, body = $7 WHERE id = $1",
-		m.ID, m.State, m.Attempts, m.Status, m.Reason, store.Micros(m.Ended), body)
+	_, err := tx.Exec(ctx, "UPDATE webhook_messages SET state = $2, attempts = $3, status = $4, reason = $5, ended = $6 WHERE id = $1",
+		m.ID, m.State, m.Attempts, m.Status, m.Reason, store.Micros(m.Ended))
 	return fault.Wrap(err, "keep what became of message %s", m.ID)
 }
 
-// tidy forgets the oldest messages of a webhook that have ended, and counts those that wait.
-func tidy(ctx context.Context, tx *store.Tx, webhook string) (waiting int, err error) {
+// tidy forgets the oldest messages of a webhook that have ended, and counts those that wait, and their bytes.
+func tidy(ctx context.Context, tx *store.Tx, webhook string) (waiting int, size int64, err error) {
 	_, err = tx.Exec(ctx, `DELETE FROM webhook_messages WHERE webhook = $1 AND state <> 'waiting' AND id <
  (SELECT min(id) FROM (SELECT id FROM webhook_messages WHERE webhook = $1 ORDER BY id DESC LIMIT $2) AS newest)`, webhook, mostKept)
 	if err != nil {
-		return 0, fault.Wrap(err, "forget old messages of %s", webhook)
+		return 0, 0, fault.Wrap(err, "forget old messages of %s", webhook)
 	}
-	err = tx.QueryRow(ctx, "SELECT count(*) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting'", webhook).Scan(&waiting)
-	return waiting, err
+	err = tx.QueryRow(ctx, "SELECT count(*), coalesce(sum(length(body)), 0) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting'", webhook).Scan(&waiting, &size)
+	return waiting, size, err
 }

@@ -39,14 +39,16 @@ const (
 // Message is something to send.
 type Message struct {
 	ID       string // whm_…
+	Key      string // the same for what is sent twice; its own id when ""
 	Webhook  string // reference
+	Owner    string // space of the webhook, as Addressed gave it
 	Space    string // of what it is about
 	Run      string
 	Subject  string // reference
 	Policy   string // reference of the policy that has it sent
 	Decision string
 	Method   string            // POST when ""
-	Headers  map[string]string // beside the platform's own
+	Headers  map[string]string // beside the platform's own; gone when it has ended
 	Body     []byte            // JSON; gone when it has ended
 
 	State    string
@@ -98,11 +100,13 @@ func (m *Message) check() error {
 	return nil
 }
 
-// sign gives the signature of a body.
-func sign(secret string, body []byte) string {
+// sign gives the signature of a message at a time. What is signed begins with an id that the platform gave, so that no
+// policy has anything signed that means something elsewhere.
+func sign(secret, id, at string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = mac.Write(body) // a hash takes everything
-	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	_, _ = mac.Write([]byte(id + "." + at + ".")) // a hash takes everything
+	_, _ = mac.Write(body)
+	return "v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
 // taken tells whether an answer means that a message was taken, and whether asking again may change it.

@@ -231,7 +231,15 @@ CREATE TABLE stack_previews (
 CREATE INDEX stack_previews_run ON stack_previews (run);
 CREATE INDEX stack_previews_stack ON stack_previews (stack, merged);
 
+-- Entries of the ledger of which notification policies have had all told that they want told.
+CREATE TABLE stack_told (
+  entry TEXT PRIMARY KEY,
+  at BIGINT NOT NULL
+);
+CREATE INDEX stack_told_at ON stack_told (at);
+
 -- +goose Down
+DROP TABLE stack_told;
 DROP TABLE stack_previews;
 DROP TABLE stack_prices;
 DROP TABLE stack_set_folders;
