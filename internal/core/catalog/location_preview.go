@@ -164,6 +164,9 @@ func (s *Service) MoveLocation(ctx context.Context, id string, target Target) (L
 			}
 			return err
 		}
+		if err := s.distrust(ctx, tx, l, nil); err != nil {
+			return err
+		}
 		moved = true
 		l.Repository, l.Path, l.Branch, l.readable, l.kept = target.Repository, target.Path, target.Branch, readable, true
 		l.Commit, l.Error, l.Details, l.Trusted, l.Home = "", "", nil, nil, Home{}

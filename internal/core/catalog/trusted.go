@@ -37,7 +37,7 @@ func (s *Service) TrustedFor(ctx context.Context, source, kind string) (trusted 
 }
 
 // OnDistrust has fn called in the transaction in which a location of the root space, where policies give rights, is no longer
-// trusted for RoleBinding, or is gone.
+// trusted for RoleBinding, names something else, or is gone.
 func (s *Service) OnDistrust(fn func(ctx context.Context, tx *store.Tx) error) { s.distrusted = fn }
 
 // distrust tells of a location that was trusted to give rights and is not any more.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
@@ -64,6 +65,18 @@ func TestTrustThatIsTakenBackIsTold(t *testing.T) {
 			t.Errorf("it is trusted: %t, %v", trusted, err)
 		}
 		fails = nil
+		move := func(path string) func() error {
+			return func() error {
+				_, err := b.MoveLocation(adam, root, catalog.Target{Repository: "team/org", Path: path})
+				return err
+			}
+		}
+		change(move("catalog-info.yaml"), 0, "moved to where it is")
+		change(move("other.yaml"), 1, "moved")
+		if trusted, err := b.TrustedFor(adam, "location:"+root, "RoleBinding"); err != nil || trusted {
+			t.Errorf("it is trusted where nobody has looked: %t, %v", trusted, err)
+		}
+		change(trust(root, "RoleBinding"), 0, "trusted there")
 		change(remove(root), 1, "gone")
 	})
 }

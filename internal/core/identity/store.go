@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -322,12 +324,12 @@ func deleteWorkloads(ctx context.Context, tx *store.Tx, step string) error {
 }
 
 func saveUses(ctx context.Context, tx *store.Tx, uses map[string]time.Time) error {
-	for id, at := range uses {
+	for _, id := range slices.Sorted(maps.Keys(uses)) { // in one order, so that two servers don't wait for one another
 		table := "identity_tokens"
 		if ref.IsID(id, ref.Session) {
 			table = "identity_sessions"
 		}
-		if _, err := tx.Exec(ctx, `UPDATE `+table+` SET used = $2 WHERE id = $1 AND used < $2`, id, store.Micros(at)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE `+table+` SET used = $2 WHERE id = $1 AND used < $2`, id, store.Micros(uses[id])); err != nil {
 			return err
 		}
 	}
