@@ -1,14 +1,17 @@
 package server
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
@@ -170,5 +173,23 @@ func (g *ground) wantRun(r client.RunDetail, state, reason string) {
 			g.t.Logf("step %s %s: %s\n%s", s.Key, s.State, s.Reason, g.log(r.ID, s.Key))
 		}
 		g.t.Fatalf("run %s is %s: %s\nwant %s: %s", r.Title, r.State, r.Reason, state, reason)
+	}
+}
+
+// followed waits until a subscriber of the ledger has taken what it is told of a run, if one is named, with some words in it.
+func (g *ground) followed(subscriber, kind, run, words string) {
+	g.t.Helper()
+	told, last, noticed := 0, 0, 0
+	ctx, stop := context.WithTimeout(g.t.Context(), time.Minute)
+	defer stop()
+	err := eventually(ctx, func() (bool, error) {
+		err := g.house.DB.Read(g.t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(g.t.Context(), `SELECT COUNT(*), COALESCE(MAX(position), 0), (SELECT COALESCE(MAX(position), 0) FROM ledger_cursors WHERE name = $1)
+ FROM ledger_entries WHERE type = $2 AND (run = $3 OR $3 = '') AND data LIKE $4`, subscriber, kind, run, "%"+words+"%").Scan(&told, &last, &noticed)
+		})
+		return told > 0 && noticed >= last, err
+	})
+	if err != nil {
+		g.t.Fatalf("%s is told of %s of %s %d times, at %d at last, and is at %d: %v", subscriber, kind, run, told, last, noticed, err)
 	}
 }

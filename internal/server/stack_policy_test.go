@@ -118,6 +118,7 @@ func TestTriggerPoliciesStartOthers(t *testing.T) {
 		empty := "output \"name\" {\n  value = \"x\"\n}\n"
 		first := g.stack("app", empty, "  autodeploy: true\n  labels: ['depends-on:net']\n")
 		g.wantRun(g.rests(first), "finished", "")
+		g.followed("stack.policies", "run.state-changed", first, "finished") // before there is a policy to ask
 		g.policy("chain", "trigger", `
 trigger[stack.id] {
 	stack := input.stacks[_]

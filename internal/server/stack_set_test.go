@@ -75,6 +75,7 @@ func TestASetKeepsAStackForEachFolder(t *testing.T) {
 			files[fmt.Sprintf("stacks/s%02d/main.tf", i)] = "# of a folder\n"
 		}
 		first := g.push("alice", "crew/mono", files)
+		g.followed("stack.pushes", "repository.pushed", "", first) // or it would have the set look once more
 		g.apply(fmt.Sprintf(monoDocument, ""))
 		set := g.set("mono", first, func(t client.StackSet) bool { return t.Stacks == many })
 		if set.Wrong != 0 || set.Kept != 0 || set.Message != "" || len(set.Problems) != 0 {
