@@ -144,8 +144,9 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 		return err
 	})
 	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) })
-	// From the root down, so that neither the number nor the time of a space's policies keeps one above from being asked.
-	slices.SortStableFunc(asked, func(a, b attached) int { return slices.Index(up, b.Space) - slices.Index(up, a.Space) })
+	if len(asked) > maxAsked { // from the root down, so that what a space has too many of keeps none above from being asked
+		slices.SortStableFunc(asked, func(a, b attached) int { return slices.Index(up, b.Space) - slices.Index(up, a.Space) })
+	}
 	return asked, space, fault.Wrap(err, "read the policies of space %s", space)
 }
 
