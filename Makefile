@@ -96,14 +96,19 @@ $(CACHE)/gitea-$(GITEA_VERSION)/gitea:
 	chmod -R u+w $(@D)/static
 	mv $@.part $@
 
-kubernetes: $(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl ## an API server of Kubernetes and kubectl for the tests, built from their modules (about 9 CPU minutes, once)
+kubernetes: $(addprefix $(CACHE)/kubernetes-$(KUBERNETES_VERSION)/,cluster kubectl) ## an API server of Kubernetes and kubectl for the tests, built from their modules (about 9 CPU minutes, once)
 
 # What is compiled stays in Go's build cache: where the time did not suffice, the next attempt goes on.
 KUBERNETES_FLAGS := -p 2 -trimpath -ldflags='-s -w $(foreach x,gitVersion=v$(KUBERNETES_VERSION) gitMajor=1 gitMinor=37 gitTreeState=clean,-X k8s.io/component-base/version.$(x))'
-$(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl: tools/kubernetes/main.go
+$(CACHE)/kubernetes-$(KUBERNETES_VERSION)/cluster: tools/kubernetes/main.go
 	@echo "building Kubernetes $(KUBERNETES_VERSION) from its modules; this takes some minutes, once"
 	mkdir -p $(@D)
-	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $(@D)/cluster .
+	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $@.part .
+	mv $@.part $@
+
+$(CACHE)/kubernetes-$(KUBERNETES_VERSION)/kubectl:
+	@echo "building kubectl $(KUBERNETES_VERSION) from its module, once"
+	mkdir -p $(@D)
 	cd tools/kubernetes && CGO_ENABLED=0 $(GO) build $(KUBERNETES_FLAGS) -o $@.part k8s.io/kubernetes/cmd/kubectl
 	mv $@.part $@
 

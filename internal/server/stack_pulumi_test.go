@@ -262,6 +262,14 @@ outputs:`, 1)
 			t.Errorf("after the task the state has %d resources, want 3", s.State.Resources)
 		}
 
+		task, err = client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/shop/runs", map[string]any{
+			"type": "task", "command": "pulumi state delete --yes urn:pulumi:prod::shop::shelf:index:Item::nothing\npulumi stack ls",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, task.ID, ended), "failed", "")
+
 		destroy, err := g.begins("shop", "destroy")
 		if err != nil {
 			t.Fatal(err)
@@ -278,6 +286,10 @@ outputs:`, 1)
 		if s := g.stackNow("shop"); s.State.Resources != 0 || len(s.State.Outputs) > 0 {
 			t.Errorf("after the destruction the state is %s", asJSON(t, s.State))
 		}
+		if destroy, err = g.begins("shop", "destroy"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(destroy.ID), "finished", "")
 	})
 }
 

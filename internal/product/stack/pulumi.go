@@ -67,10 +67,22 @@ fi
 `
 
 // pulumiUpdate has Pulumi preview once more, by the plan, so that one that can't be kept to is refused before anything is
-// done. It tells of what is there also after a failure: a part of it may have been made.
+// done. A destruction has no plan: what it would take is compared with what was previewed, since others may have added to a
+// backend of Pulumi's. It tells of what is there also after a failure: a part of it may have been made.
 const pulumiUpdate = `
 code=0
 if [ "$ROADBED_ALL_GOES" = yes ]; then
+  if ! p destroy --preview-only --json > "$beside/now.json"; then
+    cat "$beside/now.json" >&2
+    exit 1
+  fi
+  urns() { grep -o '"urn": *"[^"]*"' "$1" | sort -u; }
+  urns "$ROADBED_WORK/plan.bin" > "$beside/reviewed"
+  urns "$beside/now.json" > "$beside/now"
+  if comm -13 "$beside/reviewed" "$beside/now" | grep . >&2; then
+    echo "this would be destroyed, too, and was not reviewed; start a new run" >&2
+    exit 94
+  fi
   p destroy --yes --skip-preview --refresh || code=$?
 else
   p up --yes --refresh --plan="$ROADBED_WORK/plan.bin" || code=$?
@@ -210,7 +222,9 @@ func pulumiLeft() []worker.Output {
 
 // taskStep keeps what a task has made of the state, such as pulumi state delete.
 func (t pulumiTool) taskStep(r *run.Run, in Input, m made, n int) run.Step {
-	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: "code=0\n(" + performTask + ") || code=$?\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n"}, atBeforePerform, atAfterPerform))
+	// In a condition, as before ||, a shell would go on after a command that fails.
+	do := "set +e\n(\nset -e\n" + performTask + "\n)\ncode=$?\nset -e\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n"
+	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: do}, atBeforePerform, atAfterPerform))
 	job.Outputs = pulumiLeft()
 	return toolTask(r, in, job, n)
 }

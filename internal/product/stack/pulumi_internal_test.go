@@ -2,7 +2,9 @@ package stack
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +88,20 @@ func TestAPlanOfPulumiTellsItsResources(t *testing.T) {
  "urn:pulumi:prod::shop::pulumi:providers:aws::default":{"steps":["update"]}}}`))
 	if got := p.Summary.String(); got != "1 to change" {
 		t.Errorf("another version of a provider is %s", got)
+	}
+
+	// One that somebody has named like those is a change beside others.
+	p = pulumiReads(t, []byte(`{"resourcePlans":{"urn:pulumi:prod::shop::shelf:index:Item::a":{"steps":["create"]},
+ "urn:pulumi:prod::shop::pulumi:providers:aws::default_6_2_1":{"steps":["create"]},
+ "urn:pulumi:prod::shop::pulumi:providers:aws::default-eu":{"steps":["update"]}}}`))
+	if got := p.Summary.String(); got != "1 to create, 1 to change" {
+		t.Errorf("a provider that is called default-eu is %s", got)
+	}
+
+	gone := in
+	gone.Type = Destroy
+	if is, err := (pulumiTool{}).read(gone, []byte(`{"changeSummary":{}}`)); err != nil || len(is.plan.ResourceChanges) > 0 {
+		t.Errorf("of a stack that has nothing would go %+v, %v", is, err)
 	}
 
 	for told, want := range map[string]string{
@@ -206,5 +222,53 @@ func TestWhatPulumiHasWrittenIsRead(t *testing.T) {
 	want = []string{"pulumi:pulumi:Stack.shop-prod delete", "shelf:index:Item.first delete", "shelf:index:Item.second delete"}
 	if got := changesOf(p); !slices.Equal(got, want) {
 		t.Errorf("the destruction has %q, want %q", got, want)
+	}
+}
+
+// TestADestructionTakesWhatWasReviewed: others may have added to a backend of Pulumi's. What Pulumi says is made up here, since
+// what is kept by the platform can't differ.
+func TestADestructionTakesWhatWasReviewed(t *testing.T) {
+	t.Parallel()
+	said := func(names ...string) string {
+		var steps []string
+		for _, name := range names {
+			steps = append(steps, fmt.Sprintf("  {\n    \"op\": \"delete\",\n    \"urn\": \"urn:pulumi:prod::shop::shelf:index:Item::%s\"\n  }", name))
+		}
+		return "{\"steps\": [\n" + strings.Join(steps, ",\n") + "\n]}\n"
+	}
+	for _, c := range []struct {
+		name, now string
+		code      int
+		tells     string
+	}{
+		{"the same", said("b", "a"), 0, "destroys"},
+		{"less", said("a"), 0, "destroys"},
+		{"more", said("a", "b", "c"), 94, "Item::c\"\nthis would be destroyed, too, and was not reviewed"},
+		{"unknown", "", 1, "not now"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range map[string]string{"plan.bin": said("a", "b"), "said": c.now} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fake := `set -eu
+beside="$ROADBED_WORK"
+p() {
+  case "$*" in
+    *preview-only*) if [ -s "$beside/said" ]; then cat "$beside/said"; else echo "not now"; return 255; fi ;;
+    destroy*) echo destroys ;;
+  esac
+}
+`
+			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", fake+pulumiUpdate)
+			sh.Env = []string{"PATH=" + os.Getenv("PATH"), "ROADBED_WORK=" + dir, "ROADBED_ALL_GOES=yes", "ROADBED_LOGIN="}
+			told, err := sh.CombinedOutput()
+			if sh.ProcessState == nil || sh.ProcessState.ExitCode() != c.code || !strings.Contains(string(told), c.tells) || strings.Contains(string(told), "destroys") != (c.code == 0) {
+				t.Errorf("it ends with %v and says\n%s", err, told)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (d pulumiDiff) outputs() map[string]planDetail {
 }
 
 // read shows the resources of a plan. What is before is not in it; what is in it is what changes.
-func (pulumiTool) read(_ Input, told []byte) (*reading, error) {
+func (pulumiTool) read(in Input, told []byte) (*reading, error) {
 	var p pulumiPlan
 	var versioned struct {
 		Plan *pulumiPlan `json:"plan"`
@@ -79,7 +80,7 @@ func (pulumiTool) read(_ Input, told []byte) (*reading, error) {
 	if versioned.Plan != nil {
 		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi is of a form that an update doesn't read")
 	}
-	if p.ResourcePlans == nil && p.Steps == nil {
+	if p.ResourcePlans == nil && p.Steps == nil && in.Type != Destroy { // of which there may be nothing to preview
 		return nil, fault.Errorf(fault.Invalid, "the plan of Pulumi has neither resources nor steps")
 	}
 	if p.ResourcePlans == nil {
@@ -117,13 +118,16 @@ func (pulumiTool) read(_ Input, told []byte) (*reading, error) {
 	return &out, err
 }
 
+// ownProvider is what Pulumi calls the providers that it makes by itself.
+var ownProvider = regexp.MustCompile(`^default(_[0-9]+_[0-9]+_[0-9]+.*)?$`)
+
 // shown gives the resources of a plan, in order. The providers that Pulumi makes by itself come and go with the resources
 // that are theirs, and it tells nothing of them: they are there only where nothing else changes.
 func (p pulumiPlan) shown() []string {
 	all := slices.Sorted(maps.Keys(p.ResourcePlans))
 	rest := slices.DeleteFunc(slices.Clone(all), func(urn string) bool {
 		_, kind, name := urnParts(urn)
-		return strings.HasPrefix(kind, pulumiProviders) && strings.HasPrefix(name, "default")
+		return strings.HasPrefix(kind, pulumiProviders) && ownProvider.MatchString(name)
 	})
 	if slices.ContainsFunc(rest, func(urn string) bool { return pulumiActions(p.ResourcePlans[urn].Steps)[0] != "no-op" }) {
 		return rest
