@@ -74,14 +74,12 @@ type found struct {
 	version, tag, hash, commit, ref string
 }
 
-// lookAt makes the versions that a repository has and the module has not, and says of tags that they have moved.
-func (s *Service) lookAt(ctx context.Context, module string) error {
+// withVersions reads a module and the versions that it has.
+func (s *Service) withVersions(ctx context.Context, module string) (m Module, have []Version, err error) {
 	r, err := ref.Parse(module, "module", ref.DefaultNamespace)
 	if err != nil {
-		return err
+		return m, nil, err
 	}
-	var m Module
-	var have []Version
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		if m, err = getModule(ctx, tx, r, ""); err != nil {
 			return err
@@ -89,6 +87,12 @@ func (s *Service) lookAt(ctx context.Context, module string) error {
 		have, err = versionsOf(ctx, tx, r)
 		return err
 	})
+	return m, have, err
+}
+
+// lookAt makes the versions that a repository has and the module has not, and says of tags that they have moved.
+func (s *Service) lookAt(ctx context.Context, module string) error {
+	m, have, err := s.withVersions(ctx, module)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -108,7 +112,7 @@ func (s *Service) lookAt(ctx context.Context, module string) error {
 			return fault.Wrap(err, "keep what is wrong with %s", module)
 		}
 		if more {
-			return s.look(ctx, tx, r)
+			return s.look(ctx, tx, m.Ref)
 		}
 		return nil
 	})

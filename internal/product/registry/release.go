@@ -55,19 +55,7 @@ func (s *Service) askRelease(ctx context.Context, tx *store.Tx, m Module, push r
 // release makes the version that push policies say a push is. Doing it twice makes nothing twice: a module has one version
 // of a number.
 func (s *Service) release(ctx context.Context, a releaseArgs) error {
-	r, err := ref.Parse(a.Module, "module", ref.DefaultNamespace)
-	if err != nil {
-		return err
-	}
-	var m Module
-	var have []Version
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if m, err = getModule(ctx, tx, r, ""); err != nil {
-			return err
-		}
-		have, err = versionsOf(ctx, tx, r)
-		return err
-	})
+	m, have, err := s.withVersions(ctx, a.Module)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -114,7 +102,7 @@ func (s *Service) release(ctx context.Context, a releaseArgs) error {
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		if why == "" { // there is one by now, or the module has changed
-			if have, err = versionsOf(ctx, tx, r); err != nil {
+			if have, err = versionsOf(ctx, tx, m.Ref); err != nil {
 				return err
 			}
 			if _, why := versionBy(d, have, f.commit); why != "" {
