@@ -30,5 +30,10 @@ export default defineConfig({
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8080', '/git': 'http://127.0.0.1:8080' } },
   build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 1600 },
-  test: { include: ['src/**/*.test.ts'], server: { deps: { inline: [/@rjsf/] } } }, // the alias holds within rjsf too
+  test: {
+    include: ['src/**/*.test.ts'],
+    testTimeout: 120_000, // for what never ends: a machine may be as slow as it likes
+    hookTimeout: 120_000,
+    server: { deps: { inline: [/@rjsf/] } }, // the alias holds within rjsf too
+  },
 });
