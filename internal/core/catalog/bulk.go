@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ const (
 	chunkTime    = 10 * time.Millisecond
 	aloneTime    = 75 * time.Millisecond // where no other writer waits for a chunk
 	mostOwnEntry = 50                    // changes of a refresh that have an entry each; more share one for each chunk
+	firstGrown   = 2000                  // changes of a reading, and ten times as many each time, after which plans are made anew
 )
 
 // flush gives the service what is to be taken in chunks, as far as these are full; with all, the rest too.
@@ -38,6 +40,12 @@ func (r *reading) flush(ctx context.Context, all bool) error {
 		}
 		clear(part)
 		r.bulk = r.bulk[n:]
+		if r.brought += n; r.brought >= r.grown {
+			r.grown *= 10
+			if err := r.s.db.Analyze(ctx, "entities"); err != nil {
+				r.s.log.WarnContext(ctx, "the database was not told that there are many more entities", "error", err)
+			}
+		}
 	}
 	if len(r.bulk) == 0 {
 		r.bulk = nil
@@ -208,6 +216,7 @@ func (s *Service) indexMany(all <-chan []written) {
 	for part := range all {
 		prepared := make([]index.Prepared, 0, len(part))
 		for _, e := range part {
+			runtime.Gosched() // who waits for an answer goes before
 			one, err := index.Prepare(e.forIndex())
 			if err != nil { // its text was written from values a moment ago
 				s.log.Error("an entity is not in the index", "entity", e.Ref.String(), "error", err)

@@ -152,6 +152,7 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	}
 	c.documents = make([]checked, len(documents))
 	for i, d := range documents {
+		runtime.Gosched() // who waits for an answer goes before
 		documents[i] = document.Document{}
 		if c.documents[i], c.err = r.check(ctx, c, d); c.err != nil {
 			return

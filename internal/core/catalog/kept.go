@@ -83,8 +83,13 @@ type facts struct {
 	updated, orphan                                      int64
 }
 
-const readFacts = `SELECT e.ref, e.uid, e.version, e.space, e.etag, e.updated, e.path, e.error, e.orphan, COALESCE(s.status, ''), COALESCE(s.condition, '')
-FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `
+// statusColumns are asked for row by row, and not by a join: a plan that is kept would read all of a table that was empty when
+// it was made.
+const (
+	statusColumns = `COALESCE((SELECT s.status FROM entity_statuses s WHERE s.ref = e.ref), ''), COALESCE((SELECT s.condition FROM entity_statuses s WHERE s.ref = e.ref), '')`
+	readFacts     = `SELECT e.ref, e.uid, e.version, e.space, e.etag, e.updated, e.path, e.error, e.orphan, ` + statusColumns + ` FROM entities e WHERE e.ref `
+	readWhole     = `SELECT ` + entityColumns + `, ` + statusColumns + ` FROM entities e WHERE e.ref `
+)
 
 func scanFacts(r store.Row) (f facts, err error) {
 	return f, r.Scan(&f.name, &f.uid, &f.version, &f.space, &f.etag, &f.updated, &f.path, &f.err, &f.orphan, &f.status, &f.condition)
@@ -100,13 +105,14 @@ func (s *Service) alone(ctx context.Context) asking {
 }
 
 const (
-	fewNames   = 10              // that are asked for together with those of others
-	gatherTime = 5 * time.Second // that PostgreSQL may take for them
+	fewNames     = 10              // that are asked for together with those of others
+	gatherTime   = 5 * time.Second // that PostgreSQL may take for them
+	gatherAtOnce = 2               // questions for them, so that the next is asked while one is answered
 )
 
 // gatherRows has few entities that several ask PostgreSQL for at the same time be read once.
 func (s *Service) gatherRows() {
-	s.gathered.Time = gatherTime
+	s.gathered.Time, s.gathered.AtOnce = gatherTime, gatherAtOnce
 	s.gathered.Ask = func(ctx context.Context, names []string) (map[string]row, error) {
 		list, err := s.rows(ctx, s.alone(ctx), names)
 		byName := make(map[string]row, len(list))
@@ -166,7 +172,7 @@ func (s *Service) rows(ctx context.Context, ask asking, names []string) ([]row, 
 		}
 	}
 	list := make([]row, 0, len(names))
-	err := among(s.db.Dialect(), nil, known, func(in string, args []any) error {
+	err := inFew(s.db.Dialect(), known, func(in string, args []any) error {
 		return ask(func(tx *store.Tx) error {
 			rows, err := tx.Query(ctx, readFacts+in, args...)
 			found, err := store.Collect(rows, err, scanFacts)
@@ -189,10 +195,9 @@ func (s *Service) rows(ctx context.Context, ask asking, names []string) ([]row, 
 	if err != nil {
 		return nil, err
 	}
-	err = among(s.db.Dialect(), nil, unknown, func(in string, args []any) error {
+	err = inFew(s.db.Dialect(), unknown, func(in string, args []any) error {
 		return ask(func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT `+entityColumns+`, COALESCE(s.status, ''), COALESCE(s.condition, '')
-FROM entities e LEFT JOIN entity_statuses s ON s.ref = e.ref WHERE e.ref `+in, args...)
+			rows, err := tx.Query(ctx, readWhole+in, args...)
 			found, err := store.Collect(rows, err, scanWhole)
 			list = append(list, found...)
 			return err

@@ -115,6 +115,22 @@ func among(d store.Dialect, before []any, values []string, fn func(in string, ar
 	})
 }
 
+// plannedOnce is how many values PostgreSQL is asked for by a text of their number, whose plan it keeps: to plan takes it
+// several times as long as to find them. An array is planned each time.
+const plannedOnce = 8
+
+// inFew is among for what is asked for often, a few values at a time.
+func inFew(d store.Dialect, values []string, fn func(in string, args []any) error) error {
+	if d != store.Postgres || len(values) == 0 || len(values) > plannedOnce {
+		return among(d, nil, values, fn)
+	}
+	for len(values) < plannedOnce {
+		values = append(values, values[0])
+	}
+	in, args := numbered(1, values)
+	return fn("IN ("+in+")", args)
+}
+
 // inParts gives values to fn in parts whose sizes are few; the last is filled up with its last value.
 func inParts(values []string, fn func(part []string) error) error {
 	for len(values) > 0 {

@@ -51,6 +51,8 @@ type reading struct {
 	singles []change              // to be taken one by one, at the end
 	bulk    []change              // to be taken in the next chunk
 	size    int                   // of the next chunk
+	brought int                   // changes, in chunks
+	grown   int                   // of them, after which the table counts as another one
 	told    int                   // changes that were taken in
 	many    bool                  // these are more than have an entry of their own
 	had     bool                  // the location had entities before
@@ -125,7 +127,7 @@ func (s *Service) newReading(ctx context.Context, l Location, commit string, for
 func (s *Service) look(l Location, commit string) *reading {
 	return &reading{
 		s: s, location: l, commit: commit, force: true, preview: true, files: map[string]*walkedFile{}, unnamed: map[string]bool{}, seen: map[[16]byte]fate{},
-		refused: map[ref.Entity]string{}, size: firstChunk, written: make(chan []written, 4), heads: map[input]string{},
+		refused: map[ref.Entity]string{}, size: firstChunk, grown: firstGrown, written: make(chan []written, 4), heads: map[input]string{},
 	}
 }
 

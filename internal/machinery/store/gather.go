@@ -17,9 +17,11 @@ type Gathered[K comparable, V any] struct {
 	Ask func(ctx context.Context, keys []K) (map[K]V, error)
 	// Time is how long one question may take.
 	Time time.Duration
+	// AtOnce is how many questions are asked at the same time, one when it is 0.
+	AtOnce int
 
 	mu   sync.Mutex
-	asks bool         // a question is under way
+	asks int          // questions under way
 	next *round[K, V] // who comes now waits for it
 }
 
@@ -57,8 +59,8 @@ func (g *Gathered[K, V]) together(ctx context.Context, keys []K) (map[K]V, error
 		return nil, fault.Errorf(fault.Exhausted, "too much is asked for at once")
 	}
 	mine.keys = append(mine.keys, keys...)
-	if !g.asks {
-		g.asks = true
+	if g.asks < max(1, g.AtOnce) {
+		g.asks++
 		go g.answer()
 	}
 	g.mu.Unlock()
@@ -75,7 +77,9 @@ func (g *Gathered[K, V]) answer() {
 	for {
 		g.mu.Lock()
 		r := g.next
-		g.next, g.asks = nil, r != nil
+		if g.next = nil; r == nil {
+			g.asks--
+		}
 		g.mu.Unlock()
 		if r == nil {
 			return

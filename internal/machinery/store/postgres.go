@@ -169,6 +169,16 @@ func (p *postgres) close() error {
 	return err
 }
 
+// Analyze has PostgreSQL look at what is in a table now, so that plans that were kept from when it was small are made anew. It
+// would do so by itself within a minute or so. SQLite has no such plans.
+func (db *DB) Analyze(ctx context.Context, table string) error {
+	if db.pool == nil {
+		return nil
+	}
+	_, err := db.pool.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{table}.Sanitize())
+	return unanswered(ctx, err)
+}
+
 // Batch sends statements together and gives the first error; PostgreSQL only.
 func (tx *Tx) Batch(ctx context.Context, batch *pgx.Batch) error {
 	if tx.one {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -24,6 +25,9 @@ var pragmas = []string{
 	"temp_store(MEMORY)", "cache_size(-16000)", "journal_size_limit(67108864)",
 }
 
+// Those who commit leave it to checkpoints to move the log into the file.
+var writePragmas = append(slices.Clone(pragmas), "wal_autocheckpoint("+strconv.Itoa(mostInLog)+")")
+
 // Migrations need not wait for the disk: what a loss of power takes of them is done again at the next start, and nothing that
 // follows is on the disk before them.
 var migratePragmas = append(slices.Clone(pragmas), "synchronous(NORMAL)")
@@ -38,6 +42,7 @@ type lite struct {
 	idle    chan *link // readers that are free; its capacity bounds them
 	writer  *writer
 	closed  chan struct{}
+	moved   chan struct{} // closed: checkpoints has ended
 }
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {
@@ -59,8 +64,8 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	file.Close()
 
-	l := &lite{db: db, closed: make(chan struct{})}
-	if l.writers, err = sql.Open("sqlite", address(path, "rw", "immediate", pragmas)); err != nil {
+	l := &lite{db: db, closed: make(chan struct{}), moved: make(chan struct{})}
+	if l.writers, err = sql.Open("sqlite", address(path, "rw", "immediate", writePragmas)); err != nil {
 		return err
 	}
 	l.writers.SetMaxOpenConns(1)
@@ -81,6 +86,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		l.idle <- nil // opened when first wanted
 	}
 	db.engine = l
+	go l.checkpoints()
 	return nil
 }
 
@@ -141,6 +147,7 @@ func open(ctx context.Context, pool *sql.DB) (*link, error) {
 
 func (l *lite) close() error {
 	l.writer.stop()
+	<-l.moved
 	close(l.closed)
 	var errs []error
 	for range cap(l.idle) {

@@ -30,7 +30,9 @@ type writer struct {
 	quit  chan struct{} // closed: take no more
 	gone  chan struct{} // closed: the loop has ended
 	open  func(context.Context) (*link, error)
-	held  []*request // long ones, each of which begins a group
+	held  []*request    // long ones, each of which begins a group
+	grown chan struct{} // see checkpoints
+	pages int           // that the log had got when that was last told
 
 	follows                time.Time // until then something is expected to follow the last group
 	followTime, followMost time.Duration
@@ -67,7 +69,7 @@ func startWriter(ctx context.Context, db *DB, open func(context.Context) (*link,
 		return nil, err
 	}
 	w := &writer{db: db, link: k, open: open, queue: make(chan *request, groupCount), ahead: make(chan *request, groupCount),
-		quit: make(chan struct{}), gone: make(chan struct{}), followTime: followTime, followMost: followMost}
+		grown: make(chan struct{}, 1), quit: make(chan struct{}), gone: make(chan struct{}), followTime: followTime, followMost: followMost}
 	go w.loop() // ended by stop
 	return w, nil
 }
@@ -363,6 +365,7 @@ func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
 		}
 		r.result <- err
 	}
+	w.grow()
 }
 
 // ignoreDone forgives that SQLite has undone the transaction by itself.
