@@ -58,6 +58,44 @@ func TestGatheredAsksOnceForMany(t *testing.T) {
 	people.Wait()
 }
 
+// As many questions are under way at the same time as it says, and no more.
+func TestGatheredAsksSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.PostgresURL(t))
+	entered, goOn := make(chan []string), make(chan struct{})
+	g := &store.Gathered[string, string]{Time: time.Minute, AtOnce: 2, Ask: func(_ context.Context, keys []string) (map[string]string, error) {
+		entered <- slices.Clone(keys)
+		<-goOn
+		return nil, nil
+	}}
+	var people sync.WaitGroup
+	ask := func(key string) {
+		people.Go(func() {
+			if _, err := g.Of(t.Context(), db, []string{key}); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+		})
+	}
+	ask("a")
+	<-entered
+	ask("b")
+	if second := <-entered; !slices.Equal(second, []string{"b"}) { // though the first is not answered yet
+		t.Errorf("the second question is %v", second)
+	}
+	ask("c")
+	ask("d")
+	awaitGathering(t, g, 2)
+	goOn <- struct{}{}
+	third := <-entered
+	slices.Sort(third)
+	if !slices.Equal(third, []string{"c", "d"}) {
+		t.Errorf("the third question is %v", third)
+	}
+	goOn <- struct{}{}
+	goOn <- struct{}{}
+	people.Wait()
+}
+
 // awaitGathering waits until so many keys wait for the next question.
 func awaitGathering[V any](t *testing.T, g *store.Gathered[string, V], want int) {
 	t.Helper()
