@@ -38,3 +38,11 @@ func (f proposalFacts) ProposalFacts(ctx context.Context, repository string, num
 		Approved: approved, Mergeable: d.State == proposal.Open && len(d.Blockers) == 0, Undiverged: d.Standing.Behind == 0,
 	}, nil
 }
+
+// moduleFacts tells the room of stacks what notification policies see of versions of modules.
+type moduleFacts struct{ h *House }
+
+func (f moduleFacts) ModuleVersion(ctx context.Context, module, version string) (stack.ModuleVersion, error) {
+	n, err := f.h.Modules.Notice(ctx, module, version)
+	return stack.ModuleVersion(n), err
+}

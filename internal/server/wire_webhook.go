@@ -16,20 +16,30 @@ func (h *House) wireWebhooks() *webhook.Service {
 	})
 }
 
-// outbox has webhooks send what notification policies say of stacks.
+// outbox has webhooks send what notification policies say.
 type outbox struct{ hooks *webhook.Service }
 
-func (o outbox) Endpoints(ctx context.Context, space string) (all []stack.Endpoint, err error) {
-	found, err := o.hooks.For(ctx, space)
-	for _, w := range found {
-		all = append(all, stack.Endpoint{ID: w.ID(), Labels: w.Spec.Labels})
-	}
-	return all, err
+func (o outbox) Webhooks(ctx context.Context, space string) (stack.Webhooks, error) {
+	b, err := o.hooks.Book(ctx, space)
+	return book{b}, err
 }
 
-func (o outbox) Addressed(ctx context.Context, policySpace, space, id, channel string) (webhook, owner string, err error) {
-	w, err := o.hooks.Addressed(ctx, policySpace, space, id, channel)
-	return w.Ref.String(), w.Space, err
+// book is the webhooks of a space as stacks see them.
+type book struct{ webhook.Book }
+
+func (b book) Endpoints() (all []stack.Endpoint) {
+	for _, w := range b.Book.Webhooks() {
+		all = append(all, stack.Endpoint{ID: w.ID(), Labels: w.Spec.Labels})
+	}
+	return all
+}
+
+func (b book) Addressed(policySpace, id, channel string) (name, owner string, err error) {
+	w, err := b.Book.Addressed(policySpace, id, channel)
+	if err != nil {
+		return "", "", err
+	}
+	return w.Ref.String(), w.Space, nil
 }
 
 func (o outbox) Send(ctx context.Context, tx *store.Tx, m stack.Message) error {

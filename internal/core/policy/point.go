@@ -23,7 +23,7 @@ func points() map[string]point {
 		"plan":           {"whether a planned change of infrastructure may go on", nil},
 		"approval":       {"whether a run that waits has the approvals that it needs", []string{"approve", "reject"}},
 		"trigger":        {"which stacks are to run when a run of another has ended", []string{"trigger"}},
-		"notification":   {"whom a change of a stack's run is told to", []string{"inbox", "slack", "webhook", "pull_request"}},
+		"notification":   {"whom a run's new state, a version of a module, or what fails outside of runs is told to", []string{"inbox", "slack", "webhook", "pull_request"}},
 		"initialization": {"whether a run of a stack may begin", nil},
 		"task":           {"whether a task of a stack may begin", nil},
 		"deploy":         {"whether a revision may go to its destination", []string{"approve", "reject"}},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -76,6 +77,31 @@ func (d Decision) Given(rule string) []Given {
 		add(v.Policy, value)
 	}
 	return all
+}
+
+// First is Given for at most so many of each policy; more is how many others each has given.
+func (d Decision) First(rule string, most int) (all []Given, more map[string]int) {
+	more = map[string]int{}
+	for _, v := range d.Votes {
+		items := []json.RawMessage{v.Gives[rule]}
+		if raw := bytes.TrimSpace(v.Gives[rule]); len(raw) > 0 && raw[0] == '[' && json.Unmarshal(raw, &items) != nil {
+			continue // it gave nothing that can be read
+		}
+		seen := map[string]bool{}
+		for i, item := range items {
+			if len(seen) == most {
+				more[v.Policy] += len(items) - i
+				break
+			}
+			var value any
+			if seen[string(item)] || json.Unmarshal(item, &value) != nil {
+				continue
+			}
+			seen[string(item)] = true
+			all = append(all, Given{v.Policy, value})
+		}
+	}
+	return all, more
 }
 
 // SpaceOf gives the space of a policy that was asked.

@@ -22,9 +22,10 @@ import (
 )
 
 const (
-	maxInput = 32 << 20 // bytes of JSON that policies are asked with
-	inRow    = 4 << 10  // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
-	maxAsked = 100      // policies of one decision
+	maxInput  = 32 << 20 // bytes of JSON that policies are asked with
+	inRow     = 4 << 10  // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
+	maxAsked  = 100      // policies of one decision
+	maxFailed = 10       // policies of one decision that are told of, since they could not decide
 )
 
 // Service asks policies and keeps their decisions. It is safe for concurrent use.
@@ -40,13 +41,15 @@ type Service struct {
 
 	cache cache
 	slots chan struct{} // of evaluations at the same time: they need memory
+
+	budget time.Duration // of all policies of a decision
 }
 
 // New gives the service. Nothing of OPA runs before the first policy is validated or asked.
 func New(db *store.DB, blobs blob.Store, access *access.Service, ledger *ledger.Ledger, now func() time.Time, log *slog.Logger) *Service {
 	return &Service{
 		db: db, blobs: blobs, access: access, ledger: ledger, now: now, log: log,
-		slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))), budget: maxAllTime,
 	}
 }
 
@@ -82,6 +85,7 @@ type attached struct {
 	Ref, Space, Point, Rego, Version, Description string
 	Source                                        string // who brought it, as the catalog names sources
 	To                                            attachment
+	Above                                         int // how many spaces it lies above the one that is decided about
 }
 
 // saying is what a rule that is only true says.
@@ -144,8 +148,8 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 		return err
 	})
 	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) })
-	if len(asked) > maxAsked { // from the root down, so that what a space has too many of keeps none above from being asked
-		slices.SortStableFunc(asked, func(a, b attached) int { return slices.Index(up, b.Space) - slices.Index(up, a.Space) })
+	for i := range asked {
+		asked[i].Above = slices.Index(up, asked[i].Space)
 	}
 	return asked, space, fault.Wrap(err, "read the policies of space %s", space)
 }
@@ -218,7 +222,8 @@ func prepare(input any) (raw []byte, value any, err error) {
 	return raw, value, err
 }
 
-// ask gives the votes of policies over one input.
+// ask gives the votes of policies over one input, in their order. They are asked from the root down, so that neither the
+// number nor the time of a space's policies keeps one above from being asked.
 func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote, error) {
 	select {
 	case s.slots <- struct{}{}:
@@ -230,26 +235,37 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "the input of the policies can't be read: %w", err)
 	}
-	deadline := time.Now().Add(maxAllTime) // a budget of the machine, not a time of the domain
-	votes := make([]Vote, 0, len(asked))
-	for i, p := range asked {
+	deadline := time.Now().Add(s.budget) // a budget of the machine, not a time of the domain
+	votes := make([]Vote, len(asked))
+	for turn, i := range fromTheRoot(asked) {
+		p := asked[i]
 		v := Vote{Policy: p.Ref, Space: p.Space, Version: p.Version}
 		c, err := s.cache.get(p.Point, p.Version, p.Rego)
 		switch {
-		case i >= maxAsked:
+		case turn >= maxAsked:
 			v.Error = fmt.Sprintf("more than %d policies hold here", maxAsked)
 		case err != nil:
 			v.Error = shorten(err.Error())
 		case time.Now().After(deadline):
-			v.Error = fmt.Sprintf("the policies before it took longer than %s together", maxAllTime)
+			v.Error = fmt.Sprintf("the policies before it took longer than %s together", s.budget)
 		default:
 			if v, err = c.vote(ctx, p, input); err != nil {
 				return nil, err
 			}
 		}
-		votes = append(votes, v)
+		votes[i] = v
 	}
 	return votes, nil
+}
+
+// fromTheRoot gives the places of policies in the order in which they are asked.
+func fromTheRoot(asked []attached) []int {
+	turns := make([]int, len(asked))
+	for i := range turns {
+		turns[i] = i
+	}
+	slices.SortStableFunc(turns, func(a, b int) int { return asked[b].Above - asked[a].Above })
+	return turns
 }
 
 // keep gives the input of a decision as its row keeps it; "" for what the row has no room for, which is kept as a blob.
@@ -290,8 +306,29 @@ func (s *Service) record(ctx context.Context, d Decision, kept string) error {
 		if err := insertDecision(ctx, tx, d, kept); err != nil {
 			return err
 		}
-		_, err := s.ledger.Append(ctx, tx, e)
-		return err
+		if _, err := s.ledger.Append(ctx, tx, e); err != nil {
+			return err
+		}
+		return s.tellFailed(ctx, tx, d)
 	})
 	return fault.Wrap(err, "record decision %s", d.ID)
+}
+
+// tellFailed tells those who own policies that could not decide.
+func (s *Service) tellFailed(ctx context.Context, tx *store.Tx, d Decision) error {
+	told := 0
+	for _, v := range d.Votes {
+		if v.Error == "" || told == maxFailed {
+			continue
+		}
+		told++
+		data, err := json.Marshal(map[string]any{"point": d.Point, "decision": d.ID, "reason": v.Error})
+		if err != nil {
+			return err
+		}
+		if _, err := s.ledger.Append(ctx, tx, ledger.Entry{Type: "policy.failed", Space: v.Space, Subject: v.Policy, Refs: []string{d.ID}, Run: d.Run, Data: data}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

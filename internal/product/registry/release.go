@@ -11,7 +11,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
-	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // Push policies that have the rule module_version say which version a push of a module is, beside what tags and its
@@ -191,19 +190,9 @@ func (s *Service) releaseInput(ctx context.Context, m Module, have []Version, a 
 	if len(versions) > 0 {
 		latest = versions[0]
 	}
-	namespace, _, _ := strings.Cut(m.Spec.Source.Repository, "/")
-	labels := m.Spec.Labels
-	if labels == nil {
-		labels = []string{}
-	}
+	module := seenModule(m)
+	module["current_version"], module["versions"] = latest, versions[:min(len(versions), versionsAsked)]
 	return map[string]any{
-		"push": push, "pull_request": nil, "in_progress": []any{}, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
-		"module": map[string]any{
-			"id": strings.TrimPrefix(strings.TrimPrefix(m.Ref.String(), "module:"), ref.DefaultNamespace+"/"), "name": m.Spec.Name, "ref": m.Ref.String(),
-			"terraform_provider": m.Spec.Provider, "labels": labels, "branch": m.Spec.Source.Branch, "repository": m.Spec.Source.Repository,
-			"namespace": namespace, "project_root": m.Spec.Source.Path, "tag_prefix": m.Spec.Source.TagPrefix, "administrative": false, "worker_pool": map[string]any{},
-			"space":           map[string]any{"id": m.Space, "name": m.Space, "labels": []string{}},
-			"current_version": latest, "versions": versions[:min(len(versions), versionsAsked)],
-		},
+		"push": push, "pull_request": nil, "in_progress": []any{}, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}, "module": module,
 	}, nil
 }

@@ -419,11 +419,10 @@ func cell(text string) string {
 }
 
 // tellProposals has proposals told what notification policies want said of a run there.
-func (s *Service) tellProposals(ctx context.Context, r run.Run, stack Stack, d policy.Decision) error {
+func (s *Service) tellProposals(ctx context.Context, r run.Run, stack Stack, given []policy.Given) error {
 	if s.Proposals == nil {
 		return nil
 	}
-	given, _ := perPolicy(d.Given("pull_request"))
 	for _, g := range given {
 		said, ok := g.Value.(map[string]any)
 		if !ok || strings.TrimSpace(word(said["body"])) == "" {

@@ -17,70 +17,111 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// What notification policies of one space say neither silences nor crowds out what those above it say.
+// What notification policies of one space say neither silences nor crowds out what those above it, or beside them, say.
 
 const (
-	mostNotices = 20                 // of one rule of a policy, that one state of a run is told as
+	mostNotices = 20                 // of one rule of a policy, that one piece of news is told as
+	mostOfSpace = 100                // of the policies of one space
+	mostTold    = 200                // of all
 	keepTold    = 7 * 24 * time.Hour // longer than a job is tried
 )
 
 // heard gives what of a decision is listened to: a policy that denies, or can't decide, silences those of its space and
-// below.
-func heard(d policy.Decision, within func(space, root string) (bool, error)) (policy.Decision, error) {
-	var silent []string
+// below. up are the space that is told of and those above it, the nearest first.
+func heard(d policy.Decision, up []string) policy.Decision {
+	silent := -1 // up to here in up
 	for _, v := range d.Votes {
-		if space := cmp.Or(v.Space, access.Root); (v.Error != "" || len(v.Says["deny"]) > 0) && !slices.Contains(silent, space) {
-			silent = append(silent, space)
+		if v.Error != "" || len(v.Says["deny"]) > 0 {
+			silent = max(silent, placeOf(v, up))
 		}
 	}
 	var votes []policy.Vote
 	for _, v := range d.Votes {
-		below := false
-		for _, space := range silent {
-			var err error
-			if below, err = within(cmp.Or(v.Space, access.Root), space); err != nil {
-				return d, err
-			}
-			if below {
-				break
-			}
-		}
-		if !below {
+		if placeOf(v, up) > silent {
 			votes = append(votes, v)
 		}
 	}
 	d.Votes = votes
-	return d, nil
+	return d
 }
 
-// over is how many things a policy gave by a rule that are not told.
+// placeOf gives the place of a policy's space; -1 for one that is above no more.
+func placeOf(v policy.Vote, up []string) int { return slices.Index(up, cmp.Or(v.Space, access.Root)) }
+
+// notice is one thing that a policy has told.
+type notice struct {
+	policy.Given
+	rule, space string
+	index       int // among what the policy gave by the rule
+}
+
+// over is how many things a policy gave that are not told, and by which rules.
 type over struct {
 	policy string
+	rules  []string
 	count  int
 }
 
-// perPolicy gives what is told of what policies gave by a rule: of each policy so many.
-func perPolicy(given []policy.Given) (kept []policy.Given, left []over) {
-	counts := map[string]int{}
-	for _, g := range given {
-		if counts[g.Policy]++; counts[g.Policy] <= mostNotices {
-			kept = append(kept, g)
-			continue
+// allot gives what of a decision is told. The policies of a space take turns, and so do the spaces, from the root down, so that
+// the flood of one crowds out no other.
+func allot(d policy.Decision, up []string) (kept []notice, left []over) {
+	places, overs := map[string]int{}, map[string]*over{}
+	for _, v := range d.Votes {
+		places[v.Policy] = placeOf(v, up)
+		overs[v.Policy] = &over{policy: v.Policy}
+	}
+	waiting := make([][]notice, len(up))
+	for _, rule := range []string{"inbox", "pull_request", "slack", "webhook"} {
+		given, more := d.First(rule, mostNotices)
+		counts := map[string]int{}
+		for _, g := range given {
+			if place := places[g.Policy]; place >= 0 {
+				waiting[place] = append(waiting[place], notice{g, rule, up[place], counts[g.Policy]})
+				counts[g.Policy]++
+			}
 		}
-		if i := slices.IndexFunc(left, func(o over) bool { return o.policy == g.Policy }); i >= 0 {
-			left[i].count++
-		} else {
-			left = append(left, over{g.Policy, 1})
+		for by, count := range more {
+			overs[by].add(rule, count)
+		}
+	}
+	for _, of := range waiting {
+		slices.SortStableFunc(of, func(a, b notice) int { return a.index - b.index })
+	}
+	for turn, more := 0, true; more; turn++ {
+		more = false
+		for place := len(up) - 1; place >= 0; place-- {
+			of := waiting[place]
+			switch {
+			case turn >= len(of):
+				continue
+			case turn >= mostOfSpace || len(kept) >= mostTold:
+				overs[of[turn].Policy].add(of[turn].rule, 1)
+			default:
+				kept = append(kept, of[turn])
+			}
+			more = true
+		}
+	}
+	for _, v := range d.Votes {
+		if o := overs[v.Policy]; o.count > 0 {
+			left = append(left, *o)
 		}
 	}
 	return kept, left
 }
 
-// leftOut says of each policy what of a rule is not told.
-func leftOut(of Message, rule string, all []over) (entries []ledger.Entry, err error) {
+func (o *over) add(rule string, count int) {
+	if o.count += count; !slices.Contains(o.rules, rule) {
+		o.rules = append(o.rules, rule)
+	}
+}
+
+// leftOut says of each policy what is not told.
+func leftOut(of Message, all []over) (entries []ledger.Entry, err error) {
 	for _, o := range all {
 		of.Policy = o.policy
-		entry, err := refusal(of, rule, fault.Errorf(fault.TooLarge, "a policy has at most %d things told of a state by the rule %s; %d more are left out", mostNotices, rule, o.count))
+		entry, err := refusal(of, strings.Join(o.rules, ", "), fault.Errorf(fault.TooLarge,
+			"at most %d things are told by each rule of a policy, %d by the policies of a space and %d in all; %d more are left out", mostNotices, mostOfSpace, mostTold, o.count))
 		if err != nil {
 			return nil, err
 		}

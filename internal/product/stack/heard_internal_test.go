@@ -12,19 +12,18 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
-// TestADenySilencesItsSpaceAndBelow and no policy above it; spaces are named by their paths here.
+// TestADenySilencesItsSpaceAndBelow and no policy above it.
 func TestADenySilencesItsSpaceAndBelow(t *testing.T) {
 	t.Parallel()
-	within := func(space, root string) (bool, error) { return strings.HasPrefix(space+"/", root+"/"), nil }
 	for _, c := range []struct{ deny, broken, want string }{
-		{"", "", "root root/a root/a/b"},
-		{"root/a/b", "", "root root/a"},
-		{"", "root/a", "root"},
-		{"root", "", ""},
-		{"root/a", "root/a/b", "root"},
+		{"", "", "default a b"},
+		{"b", "", "default a"},
+		{"", "a", "default"},
+		{"default", "", ""},
+		{"a", "b", "default"},
 	} {
-		var d policy.Decision
-		for _, space := range []string{"root/a/b", "root/a", "root"} {
+		d := policy.Decision{Votes: []policy.Vote{{Policy: "policy:default/moved", Space: "elsewhere"}}}
+		for _, space := range []string{"default", "a", "b"} {
 			v := policy.Vote{Policy: "policy:default/p", Space: space}
 			if space == c.deny {
 				v.Says = map[string][]string{"deny": {"no"}}
@@ -32,33 +31,66 @@ func TestADenySilencesItsSpaceAndBelow(t *testing.T) {
 			if space == c.broken {
 				v.Error = "it took too long"
 			}
-			d.Votes = append([]policy.Vote{v}, d.Votes...)
+			d.Votes = append(d.Votes, v)
 		}
-		d, err := heard(d, within)
 		var got []string
-		for _, v := range d.Votes {
+		for _, v := range heard(d, []string{"b", "a", "default"}).Votes {
 			got = append(got, v.Space)
 		}
-		if err != nil || strings.Join(got, " ") != c.want {
-			t.Errorf("%+v: heard are %v, %v", c, got, err)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%+v: heard are %v", c, got)
 		}
 	}
 }
 
-// TestNoPolicyCrowdsOutAnother and what is left out is told.
+// giving is a vote of a policy of a space that gives so many things by a rule, and one of them twice.
+func giving(space, name, rule string, count int) policy.Vote {
+	items := []string{`{"n":0}`}
+	for i := range count {
+		items = append(items, fmt.Sprintf(`{"n":%d}`, i))
+	}
+	return policy.Vote{Policy: "policy:default/" + name, Space: space, Gives: map[string]json.RawMessage{rule: json.RawMessage("[" + strings.Join(items, ",") + "]")}}
+}
+
+// TestNoPolicyCrowdsOutAnother of its space, and no space another; what is left out is told.
 func TestNoPolicyCrowdsOutAnother(t *testing.T) {
 	t.Parallel()
-	var given []policy.Given
-	for i := range 50 {
-		given = append(given, policy.Given{Policy: "policy:default/a", Value: i})
+	up := []string{"lab", "payments", "default"}
+	var d policy.Decision
+	for i := range 90 {
+		d.Votes = append(d.Votes, giving("lab", fmt.Sprintf("a-%d", i), "webhook", 50))
 	}
-	given = append(given, policy.Given{Policy: "policy:default/z", Value: "root's"})
-	kept, left := perPolicy(given)
-	if len(kept) != mostNotices+1 || kept[mostNotices].Value != "root's" || fmt.Sprint(left) != "[{policy:default/a 30}]" {
-		t.Fatalf("kept are %d, left out %v", len(kept), left)
+	d.Votes = append(d.Votes, giving("lab", "quiet", "inbox", 1), giving("payments", "own", "slack", 5))
+	for i := range 10 {
+		d.Votes = append(d.Votes, giving("default", fmt.Sprintf("z-%d", i), "inbox", 20))
 	}
-	entries, err := leftOut(Message{Run: "run_1", Space: "default"}, "slack", left)
-	if err != nil || len(entries) != 1 || entries[0].Type != "stack.message-refused" {
+	kept, left := allot(d, up)
+	of, spaces := map[string]int{}, map[string]int{}
+	for _, n := range kept {
+		of[strings.TrimPrefix(n.Policy, "policy:default/")]++
+		spaces[n.space]++
+	}
+	if len(kept) != mostTold || spaces["payments"] != 5 || spaces["default"] < 95 || spaces["lab"] < 95 || of["quiet"] != 1 || of["a-0"] < 1 || of["a-89"] < 1 || of["z-9"] < 9 {
+		t.Errorf("kept are %v of the spaces, %v of the policies", spaces, of)
+	}
+	if kept[0].space != "default" || kept[1].space != "payments" || kept[2].space != "lab" {
+		t.Errorf("first come %s, %s, %s", kept[0].space, kept[1].space, kept[2].space)
+	}
+	count := 0
+	for _, o := range left {
+		count += o.count
+	}
+	if want := 90*50 + 1 + 5 + 10*20 - mostTold; count != want {
+		t.Errorf("%d are left out, want %d", count, want)
+	}
+
+	alone := policy.Decision{Votes: []policy.Vote{giving("lab", "a", "slack", 50)}}
+	kept, left = allot(alone, up)
+	if len(kept) != mostNotices || kept[mostNotices-1].index != mostNotices-1 || len(left) != 1 {
+		t.Fatalf("of one policy %d are kept, left out %v", len(kept), left)
+	}
+	entries, err := leftOut(Message{Run: "run_1", Space: "default", Subject: "stack:default/net"}, left)
+	if err != nil || len(entries) != 1 || entries[0].Type != "stack.message-refused" || entries[0].Subject != "run_1" {
 		t.Fatalf("the entries are %+v, %v", entries, err)
 	}
 	var said struct{ Policy, Rule, Reason string }

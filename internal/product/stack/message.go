@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
-	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -19,13 +17,18 @@ import (
 
 // Outbox keeps and sends messages; product/webhook does.
 type Outbox interface {
-	// Endpoints gives the webhooks that take messages about a space.
-	Endpoints(ctx context.Context, space string) ([]Endpoint, error)
-	// Addressed gives the webhook that a policy of a space may send to about another space, by its id or as the one for a
-	// channel of Slack, and the webhook's space. NotFound or Denied otherwise.
-	Addressed(ctx context.Context, policySpace, space, id, channel string) (webhook, owner string, err error)
+	// Webhooks reads the webhooks that take messages about a space, once for all that is told of it.
+	Webhooks(ctx context.Context, space string) (Webhooks, error)
 	// Send keeps a message, to be sent once tx has committed; once for each key.
 	Send(ctx context.Context, tx *store.Tx, m Message) error
+}
+
+// Webhooks are those that take messages about a space.
+type Webhooks interface {
+	Endpoints() []Endpoint
+	// Addressed gives the webhook that a policy of a space may send to, by its id or as the one for a channel of Slack, and
+	// the webhook's space. NotFound or Denied otherwise.
+	Addressed(policySpace, id, channel string) (webhook, owner string, err error)
 }
 
 // Endpoint is a webhook as policies see it.
@@ -34,7 +37,7 @@ type Endpoint struct {
 	Labels []string
 }
 
-// Message is what a notification policy has sent about a run.
+// Message is what a notification policy has sent.
 type Message struct {
 	Webhook, Space, Run, Subject, Policy, Decision string
 
@@ -50,66 +53,37 @@ type Message struct {
 // mostMentions bounds whom a message to Slack names.
 const mostMentions = 50
 
-// messages gives what a decision that follows of an entry has sent, and why some of it can't be.
-func (s *Service) messages(ctx context.Context, told string, r run.Run, stack Stack, d policy.Decision, input map[string]any) (all []Message, refused []ledger.Entry, err error) {
-	seen := sync.OnceValues(func() (map[string]any, error) {
-		value, err := policy.Seen(input)
-		object, _ := value.(map[string]any)
-		return object, err
-	})
-	of := Message{Space: r.Space, Run: r.ID, Subject: r.Subject, Decision: d.ID}
-	for _, rule := range []string{"webhook", "slack"} {
-		given, over := perPolicy(d.Given(rule))
-		left, err := leftOut(of, rule, over)
-		if err != nil {
-			return nil, nil, err
-		}
-		refused = append(refused, left...)
-		index := map[string]int{}
-		for _, g := range given {
-			m := of
-			m.Policy, m.rule, m.Key = g.Policy, rule, messageKey(told, g.Policy, rule, index[g.Policy])
-			index[g.Policy]++
-			err := s.message(ctx, &m, rule, g.Value, stack, r, d.SpaceOf(g.Policy), seen)
-			if err == nil {
-				all = append(all, m)
-				continue
-			}
-			if fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
-				return nil, nil, err // the queue tries again
-			}
-			entry, err := refusal(m, rule, err)
-			if err != nil {
-				return nil, nil, err
-			}
-			refused = append(refused, entry)
-		}
+// entryOf is an entry about what a message is about.
+func entryOf(m Message, kind string, data map[string]any) (ledger.Entry, error) {
+	raw, err := json.Marshal(data)
+	e := ledger.Entry{Type: kind, Space: m.Space, Subject: m.Subject, Run: m.Run, Data: raw}
+	if m.Run != "" {
+		e.Subject, e.Refs = m.Run, []string{m.Subject}
 	}
-	return all, refused, nil
+	return e, err
 }
 
 func refusal(m Message, rule string, why error) (ledger.Entry, error) {
-	data, err := json.Marshal(map[string]any{"policy": m.Policy, "decision": m.Decision, "rule": rule, "reason": clip(fault.Message(why))})
-	return ledger.Entry{Type: "stack.message-refused", Space: m.Space, Subject: m.Run, Refs: []string{m.Subject}, Run: m.Run, Data: data}, err
+	return entryOf(m, "stack.message-refused", map[string]any{"policy": m.Policy, "decision": m.Decision, "rule": rule, "reason": clip(fault.Message(why))})
 }
 
-// message reads one thing that a policy has sent, and finds its webhook.
-func (s *Service) message(ctx context.Context, m *Message, rule string, value any, stack Stack, r run.Run, policySpace string, seen func() (map[string]any, error)) (err error) {
-	said, ok := value.(map[string]any)
+// read reads one thing that a policy has sent, and finds its webhook. usual is the body where the policy gives none.
+func (m *Message) read(n news, g notice, hooks Webhooks, base string, usual func() ([]byte, error)) (err error) {
+	said, ok := g.Value.(map[string]any)
 	if !ok {
-		return fault.Errorf(fault.Invalid, "the rule %s gives objects, such as {%q: …}", rule, map[string]string{"webhook": "endpoint_id", "slack": "channel_id"}[rule])
+		return fault.Errorf(fault.Invalid, "the rule %s gives objects, such as {%q: …}", g.rule, map[string]string{"webhook": "endpoint_id", "slack": "channel_id"}[g.rule])
 	}
-	if s.Outbox == nil {
+	if hooks == nil {
 		return fault.Errorf(fault.Invalid, "nothing is sent outside here")
 	}
-	if rule == "slack" {
-		if m.Webhook, m.Owner, err = s.Outbox.Addressed(ctx, policySpace, r.Space, "", channelOf(word(said["channel_id"]))); err != nil {
+	if g.rule == "slack" {
+		if m.Webhook, m.Owner, err = hooks.Addressed(g.space, "", channelOf(word(said["channel_id"]))); err != nil {
 			return err
 		}
-		m.Body, err = json.Marshal(map[string]any{"text": slackText(said, stack, r, s.BaseURL)})
+		m.Body, err = json.Marshal(map[string]any{"text": slackText(said, n.usual(base))})
 		return err
 	}
-	if m.Webhook, m.Owner, err = s.Outbox.Addressed(ctx, policySpace, r.Space, word(said["endpoint_id"]), ""); err != nil {
+	if m.Webhook, m.Owner, err = hooks.Addressed(g.space, word(said["endpoint_id"]), ""); err != nil {
 		return err
 	}
 	m.Method = word(said["method"])
@@ -119,16 +93,23 @@ func (s *Service) message(ctx context.Context, m *Message, rule string, value an
 			m.Headers[name] = word(text)
 		}
 	}
-	payload, has := said["payload"]
-	if !has || payload == nil {
-		input, err := seen() // nothing that policies may not see
-		if err != nil {
-			return err
-		}
-		payload = map[string]any{"account": input["account"], "run_updated": input["run_updated"], "request": input["request"]}
+	if payload, has := said["payload"]; has && payload != nil {
+		m.Body, err = json.Marshal(payload)
+		return err
 	}
-	m.Body, err = json.Marshal(payload)
+	m.Body, err = usual()
 	return err
+}
+
+// usualBody is what policies saw, without what they may not see and the other webhooks.
+func usualBody(input map[string]any) ([]byte, error) {
+	value, err := policy.Seen(input)
+	if err != nil {
+		return nil, err
+	}
+	seen, _ := value.(map[string]any)
+	delete(seen, "webhook_endpoints")
+	return json.Marshal(seen)
 }
 
 // channelOf keeps an empty channel from meaning none at all.
@@ -139,8 +120,8 @@ func channelOf(channel string) string {
 	return channel
 }
 
-// slackText gives the text of a message to Slack: what the policy says, or else what has happened, after whom it mentions.
-func slackText(said map[string]any, stack Stack, r run.Run, base string) string {
+// slackText gives the text of a message to Slack: what the policy says, or else the usual, after whom it mentions.
+func slackText(said map[string]any, usual string) string {
 	var text strings.Builder
 	for _, id := range texts(mentioned(said["mention_users"])) {
 		fmt.Fprintf(&text, "<@%s> ", slackID(id))
@@ -149,11 +130,15 @@ func slackText(said map[string]any, stack Stack, r run.Run, base string) string 
 		fmt.Fprintf(&text, "<!subteam^%s> ", slackID(id))
 	}
 	if message := word(said["message"]); message != "" {
-		text.WriteString(clipTo(message, mostTelling))
-	} else {
-		fmt.Fprintf(&text, "<%s/runs/%s|%s> of stack %s: %s", base, r.ID, r.ID, stackID(stack.Ref.String()), r.State)
+		usual = message
 	}
+	text.WriteString(clipTo(usual, mostTelling))
 	return text.String()
+}
+
+// slackPlain keeps words that others chose from being markup of Slack.
+func slackPlain(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
 func mentioned(value any) (names []string) {
@@ -176,18 +161,14 @@ func slackID(id string) string {
 	}, clip(id))
 }
 
-// endpoints gives the webhooks of a space as notification policies see them.
-func (s *Service) endpoints(ctx context.Context, space string) ([]any, error) {
+// endpoints gives webhooks as notification policies see them.
+func endpoints(hooks Webhooks) []any {
 	all := []any{}
-	if s.Outbox == nil {
-		return all, nil
+	if hooks == nil {
+		return all
 	}
-	found, err := s.Outbox.Endpoints(ctx, space)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range found {
+	for _, e := range hooks.Endpoints() {
 		all = append(all, map[string]any{"id": e.ID, "labels": texts(e.Labels)})
 	}
-	return all, nil
+	return all
 }

@@ -3,7 +3,6 @@ package stack
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,9 +14,10 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Notification policies say who is told of a run's new state. What they want said in the inbox is an entry of the ledger,
-// stack.notice, which the run and the stack show; what they say of a proposal (pull_request) stands in the platform's one
-// comment of it, see tellProposals; what they send outside (webhook, slack) goes to declared webhooks, see message.go.
+// Notification policies say who is told of a run's new state, of a version of a module (notify_module.go), and of what fails
+// outside of runs (trouble.go). What they want said in the inbox is an entry of the ledger, stack.notice, which what it is
+// about shows; what they say of a proposal (pull_request) stands in the platform's one comment of it, see tellProposals; what
+// they send outside (webhook, slack) goes to declared webhooks, see message.go.
 
 // notifyOf asks the notification policies of a run's new state.
 func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
@@ -27,55 +27,17 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 		return ignoreGone(err)
 	}
 	r.State = args.State // what is told of; it may be further by now
-	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
-	told := cmp.Or(args.Entry, r.ID+" "+args.State)
-	if done, err := s.isTold(ctx, told); err != nil || done {
-		return err
-	}
-	var input map[string]any
-	d, asked, err := s.Policy.Consult(ctx, "notification", r.Space, refs, func() (_ any, err error) {
-		input, err = s.noticeInput(ctx, r, stack)
-		return input, err
+	return s.spread(ctx, news{
+		told: cmp.Or(args.Entry, r.ID+" "+args.State), space: r.Space, run: r.ID, subject: r.Subject, labels: stack.Spec.Labels,
+		about: func(ctx context.Context) (string, map[string]any, error) {
+			seen, err := s.runUpdated(ctx, r, stack)
+			return "run_updated", seen, err
+		},
+		usual: func(base string) string {
+			return fmt.Sprintf("<%s/runs/%s|%s> of stack %s: %s", base, r.ID, r.ID, stackID(stack.Ref.String()), r.State)
+		},
+		proposals: func(ctx context.Context, given []policy.Given) error { return s.tellProposals(ctx, r, stack, given) },
 	})
-	if err != nil || !asked {
-		return fault.Wrap(err, "ask the notification policies")
-	}
-	d, err = heard(d, func(space, root string) (bool, error) { return s.Access.Within(ctx, space, root) })
-	if err != nil || len(d.Votes) == 0 {
-		return err
-	}
-	if err := s.tellProposals(ctx, r, stack, d); err != nil {
-		return err
-	}
-	messages, refused, err := s.messages(ctx, told, r, stack, d, input)
-	if err != nil {
-		return err
-	}
-	entries, err := s.notices(r, d)
-	if err != nil {
-		return err
-	}
-	return s.tell(ctx, told, messages, append(entries, refused...))
-}
-
-// notices gives what a decision wants said in the inbox.
-func (s *Service) notices(r run.Run, d policy.Decision) (entries []ledger.Entry, err error) {
-	given, over := perPolicy(d.Given("inbox"))
-	for _, g := range given {
-		said, ok := g.Value.(map[string]any)
-		if !ok {
-			continue
-		}
-		data, err := json.Marshal(map[string]any{
-			"title": clip(word(said["title"])), "body": clip(word(said["body"])), "severity": clip(word(said["severity"])), "policy": g.Policy, "decision": d.ID,
-		})
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, ledger.Entry{Type: "stack.notice", Space: r.Space, Subject: r.ID, Refs: []string{r.Subject}, Run: r.ID, Data: data})
-	}
-	left, err := leftOut(Message{Space: r.Space, Run: r.ID, Subject: r.Subject, Decision: d.ID}, "inbox", over)
-	return append(entries, left...), err
 }
 
 // tell keeps what is to be sent and said, once for an entry of the ledger.
@@ -119,12 +81,8 @@ func word(v any) string {
 	return text
 }
 
-// noticeInput is Spacelift's shape of a notification policy's input. What other policies said of the run is beside it.
-func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (map[string]any, error) {
-	endpoints, err := s.endpoints(ctx, r.Space)
-	if err != nil {
-		return nil, fault.Wrap(err, "find the webhooks of space %s", r.Space)
-	}
+// runUpdated is what a notification policy sees of a run, in Spacelift's shape. What other policies said of the run is beside it.
+func (s *Service) runUpdated(ctx context.Context, r run.Run, stack Stack) (map[string]any, error) {
 	said, err := s.Policy.ListDecisions(ctx, r.ID)
 	if err != nil {
 		return nil, fault.Wrap(err, "read the decisions of run %s", r.ID)
@@ -139,12 +97,8 @@ func (s *Service) noticeInput(ctx context.Context, r run.Run, stack Stack) (map[
 		}
 	}
 	return map[string]any{
-		"account": map[string]any{"name": "roadbed"}, "webhook_endpoints": endpoints,
-		"run_updated": map[string]any{
-			"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "state": shouted(r.State), "note": r.Reason, "username": r.Actor,
-			"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": fmt.Sprintf("/runs/%s", r.ID)},
-		},
-		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
+		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "state": shouted(r.State), "note": r.Reason, "username": r.Actor,
+		"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": fmt.Sprintf("/runs/%s", r.ID)},
 	}, nil
 }
 

@@ -140,6 +140,7 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		return err
 	}
 	now := s.Now()
+	var missed []map[string]any // what could not begin, and why
 	for i, one := range stack.Spec.Schedules {
 		times, err := one.times()
 		if err != nil {
@@ -150,6 +151,7 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 			continue
 		}
 		if err := s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due))); err != nil {
+			missed = append(missed, map[string]any{"do": one.Do, "reason": clip(fault.Message(err))})
 			if err := s.say(ctx, stack, err); err != nil {
 				return err
 			}
@@ -162,6 +164,11 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		}
 		if _, err := tx.Exec(ctx, "UPDATE stacks SET scheduled = $2 WHERE ref = $1", name, store.Micros(now)); err != nil {
 			return fault.Wrap(err, "note the schedules of %s", name)
+		}
+		for _, what := range missed {
+			if err := s.note(ctx, tx, fresh, "stack.schedule-failed", "", what); err != nil {
+				return err
+			}
 		}
 		return s.schedule(ctx, tx, r, fresh.Spec, now)
 	})

@@ -72,6 +72,7 @@ type Deps struct {
 	Pools        Pools
 	Proposals    Proposals // nil: push policies are not asked about proposals
 	Outbox       Outbox    // nil: nothing is sent outside
+	Modules      Modules   // nil: notification policies hear of no modules
 	BaseURL      string    // by which people reach the portal
 	Seal         Sealer
 	Engines      Engines        // nil: the pool's engine runs everything
@@ -98,6 +99,7 @@ func New(d Deps) *Service {
 	s.subscribe()
 	s.subscribePushes()
 	s.subscribeEnds()
+	s.subscribeNews()
 	s.subscribeBoard()
 	return s
 }

@@ -191,7 +191,7 @@ func TestTheNearestWebhookIsForAChannel(t *testing.T) {
 		b.declare("payments", "b-payments", spec(""))
 		want := func(policy, want string) {
 			t.Helper()
-			w, err := b.Addressed(system(), policy, "lab", "", "C1")
+			w, err := b.addressed(policy, "lab", "", "C1")
 			if w.ID() != want && (err == nil || !strings.Contains(err.Error(), want)) {
 				t.Errorf("a policy of %s sends to %s, %v; want %s", policy, w.ID(), err, want)
 			}
@@ -228,7 +228,8 @@ func TestNoSpaceCrowdsOutAnother(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := b.For(system(), "lab")
+		book, err := b.Book(system(), "lab")
+		all := book.Webhooks()
 		if err != nil || len(all) != 502 || all[0].ID() != "zz-lab" || all[501].ID() != "zz-root" {
 			t.Errorf("%d webhooks are seen, %v", len(all), err)
 		}

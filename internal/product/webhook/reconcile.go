@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -24,70 +23,29 @@ const (
 	jobSweep   = "webhook.sweep"
 	sendTime   = 10 * time.Second // of one attempt
 	mostAnswer = 4 << 10          // bytes of an answer that are read, so that the connection can be used again
-	atOnce     = 16               // messages that a server sends at the same time
-	atOnceEach = 2                // of those, to one webhook
-	turn       = 50 * time.Millisecond
-	longest    = 24 * time.Hour // that a message waits
-	mostSwept  = 500            // of one sweep
+	longest    = 24 * time.Hour   // that a message waits
+	mostSwept  = 500              // of one sweep
 )
 
 type sendArgs struct {
 	Message string `json:"message"`
 	Webhook string `json:"webhook"`
+	Owner   string `json:"owner"`
+	Space   string `json:"space"`
 }
 
 func (s *Service) subscribe() {
-	queue.Handle(s.Queue, jobSend, queue.HandleOptions{Timeout: sendTime + 10*time.Second, Concurrency: atOnce}, s.send)
+	queue.Handle(s.Queue, jobSend, queue.HandleOptions{Timeout: sendTime + 10*time.Second, Concurrency: atOnce + atTheDoor}, s.send)
 	queue.Handle(s.Queue, jobSweep, queue.HandleOptions{}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx) })
 	s.Queue.Every(jobSweep, time.Hour, struct{}{})
 }
 
-// flights counts what is on its way to each webhook, so that a slow one holds up no other.
-type flights struct {
-	mu  sync.Mutex
-	now map[string]int
-}
-
-// begin tells whether one more may go to a webhook; then it is ended by end.
-func (f *flights) begin(webhook string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.now[webhook] >= atOnceEach {
-		return false
-	}
-	if f.now == nil {
-		f.now = map[string]int{}
-	}
-	f.now[webhook]++
-	return true
-}
-
-func (f *flights) end(webhook string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.now[webhook]--; f.now[webhook] == 0 {
-		delete(f.now, webhook)
-	}
-}
-
-// later has a message wait for its turn: the longer, the more wait.
-func (s *Service) later(ctx context.Context, webhook string) error {
-	var waiting int
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, "SELECT count(*) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting'", webhook).Scan(&waiting)
-	})
-	if err != nil {
-		return err
-	}
-	return queue.Again(max(time.Second, time.Duration(waiting)*turn))
-}
-
 // send makes one attempt to send a message. It may be made twice when the server ends in between.
 func (s *Service) send(ctx context.Context, a sendArgs) error {
-	if !s.begin(a.Webhook) {
-		return s.later(ctx, a.Webhook)
+	if !s.begin(a) {
+		return s.later(ctx, a)
 	}
-	defer s.end(a.Webhook)
+	defer s.end(a)
 	var m Message
 	var hook Webhook
 	var to target
@@ -111,7 +69,7 @@ func (s *Service) send(ctx context.Context, a sendArgs) error {
 	case hook.Spec.Disabled:
 		return s.became(ctx, m.ID, 0, "the webhook is disabled", false)
 	case fault.Is(unknown, fault.NotFound) || fault.Is(unknown, fault.Invalid):
-		return s.became(ctx, m.ID, 0, fault.Message(unknown), false)
+		return s.became(ctx, m.ID, 0, fault.Message(unknown), true) // somebody may set it meanwhile
 	case unknown != nil:
 		s.Log.WarnContext(ctx, "open the secrets of a webhook", "webhook", m.Webhook, "error", unknown)
 		return s.became(ctx, m.ID, 0, "its secrets can't be opened", true)
@@ -234,7 +192,7 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, m Message) error {
 	if err := saveMessage(ctx, tx, m); err != nil {
 		return err
 	}
-	data, err := json.Marshal(map[string]any{"message": m.ID, "policy": m.Policy, "decision": m.Decision, "attempts": m.Attempts, "status": m.Status, "reason": m.Reason})
+	data, err := json.Marshal(map[string]any{"message": m.ID, "policy": m.Policy, "decision": m.Decision, "about": m.Subject, "attempts": m.Attempts, "status": m.Status, "reason": m.Reason})
 	if err != nil {
 		return err
 	}

@@ -93,13 +93,42 @@ func saveMessage(ctx context.Context, tx *store.Tx, m Message) error {
 	return fault.Wrap(err, "keep what became of message %s", m.ID)
 }
 
-// tidy forgets the oldest messages of a webhook that have ended, and counts those that wait, and their bytes.
-func tidy(ctx context.Context, tx *store.Tx, webhook string) (waiting int, size int64, err error) {
+// waits is what waits for a webhook; own is what of it is about one space.
+type waits struct {
+	all, own      int
+	size, ownSize int64 // bytes of the bodies
+}
+
+// takes tells whether one more message may wait. What is about a space other than the webhook's own fills at most as much as it
+// leaves free, so that each space uses up its own share alone.
+func (w waits) takes(m Message) bool {
+	free, room, more := mostWaiting-w.all, mostBytes-w.size, int64(len(m.Body))
+	if free <= 0 || more > room {
+		return false
+	}
+	return m.Space == m.Owner || w.own < free && w.ownSize+more <= room
+}
+
+// tidy forgets the oldest messages of a webhook that have ended, and counts those that wait.
+func tidy(ctx context.Context, tx *store.Tx, webhook, space string) (w waits, err error) {
 	_, err = tx.Exec(ctx, `DELETE FROM webhook_messages WHERE webhook = $1 AND state <> 'waiting' AND id <
  (SELECT min(id) FROM (SELECT id FROM webhook_messages WHERE webhook = $1 ORDER BY id DESC LIMIT $2) AS newest)`, webhook, mostKept)
 	if err != nil {
-		return 0, 0, fault.Wrap(err, "forget old messages of %s", webhook)
+		return w, fault.Wrap(err, "forget old messages of %s", webhook)
 	}
-	err = tx.QueryRow(ctx, "SELECT count(*), coalesce(sum(length(body)), 0) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting'", webhook).Scan(&waiting, &size)
-	return waiting, size, err
+	rows, err := tx.Query(ctx, "SELECT space, count(*), coalesce(sum(length(body)), 0) FROM webhook_messages WHERE webhook = $1 AND state = 'waiting' GROUP BY space", webhook)
+	_, err = store.Collect(rows, err, func(row store.Row) (none struct{}, err error) {
+		var of string
+		var count int
+		var size int64
+		if err := row.Scan(&of, &count, &size); err != nil {
+			return none, err
+		}
+		w.all, w.size = w.all+count, w.size+size
+		if of == space {
+			w.own, w.ownSize = count, size
+		}
+		return none, nil
+	})
+	return w, fault.Wrap(err, "count what waits for %s", webhook)
 }

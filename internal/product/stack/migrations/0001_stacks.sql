@@ -238,7 +238,18 @@ CREATE TABLE stack_told (
 );
 CREATE INDEX stack_told_at ON stack_told (at);
 
+-- What of a space failed outside of runs in an hour, and was told to notification policies.
+CREATE TABLE stack_troubles (
+  space TEXT NOT NULL,
+  hour BIGINT NOT NULL,
+  type TEXT NOT NULL,    -- of the ledger's entry
+  subject TEXT NOT NULL,
+  PRIMARY KEY (space, hour, type, subject)
+);
+CREATE INDEX stack_troubles_hour ON stack_troubles (hour);
+
 -- +goose Down
+DROP TABLE stack_troubles;
 DROP TABLE stack_told;
 DROP TABLE stack_previews;
 DROP TABLE stack_prices;

@@ -30,5 +30,5 @@ CREATE TABLE webhook_messages (
   ended BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX webhook_messages_webhook ON webhook_messages (webhook, id);
-CREATE INDEX webhook_messages_waiting ON webhook_messages (webhook) WHERE state = 'waiting';
+CREATE INDEX webhook_messages_waiting ON webhook_messages (webhook, space) WHERE state = 'waiting';
 CREATE INDEX webhook_messages_since ON webhook_messages (created) WHERE state = 'waiting';
