@@ -124,6 +124,7 @@ func (c *clusterGround) silent() {
 		t.Fatal(err)
 	}
 	c.wantRun(c.rests(destroy.ID), "failed", word)
+	c.wantRun(c.drifts("shop"), "finished", "no drift") // which has none of that API
 
 	c.kubectl("delete", service) // the cluster makes it anew, as it was
 	c.comesTo(true, "get", "--raw", "/apis/"+group+"/v1")

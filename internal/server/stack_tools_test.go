@@ -179,14 +179,14 @@ func TestAPlaybookIsCheckedReviewedAndRun(t *testing.T) {
 		}
 		g.wantRun(g.rests(destroy.ID), "finished", "nothing to change") // its own /tmp has none of the files
 
-		files["site.yml"] = "- hosts: all\n  tasks: [{name: no, ansible.builtin.fail: {msg: it can't be}}]\n"
+		files["site.yml"] = "- hosts: all\n  tasks: [{name: never, ansible.builtin.fail: {msg: it can't be}}]\n"
 		commit = g.pushTool("box", files)
-		g.wantRun(g.rests(g.stackRun("box", commit)), "failed", `planning: the task "no" fails on here: it can't be`)
+		g.wantRun(g.rests(g.stackRun("box", commit)), "failed", `planning: the task "never" fails on here: it can't be`)
 		if log := g.log(g.stackRun("box", commit), "plan"); !strings.Contains(log, "it can't be") {
 			t.Errorf("the log of a playbook that fails is\n%s", log)
 		}
 
-		files["site.yml"] = "- hosts: all\n  tasks: [{name: no, not_a_module: {}}]\n"
+		files["site.yml"] = "- hosts: all\n  tasks: [{name: never, not_a_module: {}}]\n"
 		g.wantRun(g.rests(g.stackRun("box", g.pushTool("box", files))), "failed", "planning: couldn't resolve module/action 'not_a_module'")
 
 		g.apply(toolDocument("box", "  vendor: {ansible: {playbook: site.yml, inventory: hosts}}\n  variables: {at: /tmp, says: hello}\n"))
