@@ -74,8 +74,15 @@ outputs: {text: "${only.text}"}
 	}
 	there.put(`"name":"one"`, `{"name":"one","text":"by hand"}`)
 	g.wantRun(g.drifts("shop"), "finished", "drifted: 1 to change")
+	there.put(`"name":"one"`, unreadable)
+	g.wantRun(g.drifts("shop"), "failed", "planning: Preview failed: the shelf says 500")
 	destroy, err := g.begins("shop", "destroy")
 	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantRun(g.rests(destroy.ID), "failed", "planning: Preview failed: the shelf says 500")
+	there.put(unreadable, `{"name":"one","text":"by hand"}`)
+	if destroy, err = g.begins("shop", "destroy"); err != nil {
 		t.Fatal(err)
 	}
 	g.wantRun(g.rests(destroy.ID), "unconfirmed", "2 to destroy")

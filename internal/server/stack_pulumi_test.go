@@ -41,12 +41,15 @@ func pulumiGround(t *testing.T, database string, network bool) *ground {
 	return newGround(t, h, server)
 }
 
-// shelf is where items of the provider lie: their bodies, by id. An item whose text is "refused" is.
+// shelf is where items of the provider lie: their bodies, by id. An item whose text is "refused" is, and one whose body is
+// unreadable nobody gets.
 type shelf struct {
 	url   string
 	mu    sync.Mutex
 	items map[string]string
 }
+
+const unreadable = "unreadable"
 
 func newShelf(t *testing.T) *shelf {
 	t.Helper()
@@ -75,6 +78,10 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		if !there {
 			http.NotFound(w, r)
+			return
+		}
+		if body == unreadable {
+			http.Error(w, "no", http.StatusInternalServerError)
 			return
 		}
 		_, _ = io.WriteString(w, body) // a client that is gone needs none

@@ -282,7 +282,7 @@ fi
 echo "by terragrunt: $1" >&2
 cp terragrunt.hcl generated.tf
 exec "$TG_TF_PATH" "$@"
-`), 0o755); err != nil { //nolint:gosec // it is a program
+`), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	o := options(t)

@@ -38,6 +38,11 @@ pulumi_fails() { # CODE
   [ -z "$why" ] || roadbed_fail "$1" "$why"
   exit "$1"
 }
+pulumi_told_fails() { # CODE FILE: where it has told what it does as JSON
+  cat "$2" >&2
+  sed -n 's/^ *"message": "\(error: .*\)",\{0,1\}$/\1/p' "$2" | sed -e 's/\\n.*//' -e 's/\\"/"/g' > "$beside/said"
+  pulumi_fails "$1"
+}
 `
 
 // pulumiBegin names the backend by its variable, which goes before the one that a repository's Pulumi.yaml may name.
@@ -71,12 +76,7 @@ if [ -s "$beside/held.json" ]; then p stack import --file="$beside/held.json"; f
 // pulumiPreview shows what a preview in JSON says where that fails: nothing else tells why.
 const pulumiPreview = `
 if [ "$ROADBED_ALL_GOES" = yes ]; then
-  code=0
-  p destroy --preview-only --refresh --json > "$ROADBED_WORK/plan.bin" || code=$?
-  if [ "$code" != 0 ]; then
-    cat "$ROADBED_WORK/plan.bin" >&2
-    exit "$code"
-  fi
+  p destroy --preview-only --refresh --json > "$ROADBED_WORK/plan.bin" || pulumi_told_fails "$?" "$ROADBED_WORK/plan.bin"
 else
   heard p preview --diff --refresh --save-plan="$ROADBED_WORK/plan.bin" || pulumi_fails "$?"
 fi
@@ -88,10 +88,7 @@ fi
 const pulumiUpdate = `
 code=0
 if [ "$ROADBED_ALL_GOES" = yes ]; then
-  if ! p destroy --preview-only --json > "$beside/now.json"; then
-    cat "$beside/now.json" >&2
-    exit 1
-  fi
+  p destroy --preview-only --json > "$beside/now.json" || pulumi_told_fails 1 "$beside/now.json"
   urns() { grep -o '"urn": *"[^"]*"' "$1" | sort -u; }
   urns "$ROADBED_WORK/plan.bin" > "$beside/reviewed"
   urns "$beside/now.json" > "$beside/now"
