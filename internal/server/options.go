@@ -66,6 +66,7 @@ type Options struct {
 	Config     string
 	patience   time.Duration // of workers; 0 for their own, tests wait less
 	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
+	terragrunt string        // and of Terragrunt
 }
 
 // option is one row of the table from which flags, environment and reference are made.

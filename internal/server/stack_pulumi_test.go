@@ -33,17 +33,23 @@ func pulumiGround(t *testing.T, database string, network bool) *ground {
 		}
 	}
 	o := options(t)
-	o.Database, o.Network, o.pulumi = database, network, filepath.Join(folder, "pulumi")
+	o.Network, o.pulumi = network, filepath.Join(folder, "pulumi")
+	if database != "" {
+		o.Database = database
+	}
 	h, server := openWith(t, o)
 	return newGround(t, h, server)
 }
 
-// shelf is where items of the provider lie: their bodies, by id. An item whose text is "refused" is.
+// shelf is where items of the provider lie: their bodies, by id. An item whose text is "refused" is, and one whose body is
+// unreadable nobody gets.
 type shelf struct {
 	url   string
 	mu    sync.Mutex
 	items map[string]string
 }
+
+const unreadable = "unreadable"
 
 func newShelf(t *testing.T) *shelf {
 	t.Helper()
@@ -72,6 +78,10 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		if !there {
 			http.NotFound(w, r)
+			return
+		}
+		if body == unreadable {
+			http.Error(w, "no", http.StatusInternalServerError)
 			return
 		}
 		_, _ = io.WriteString(w, body) // a client that is gone needs none
@@ -232,7 +242,7 @@ warn[m] {
 outputs:`, 1)
 		id = g.stackRun("shop", g.pushTool("shop", files))
 		g.wantRun(g.rests(id), "unconfirmed", "2 to create")
-		g.wantRun(g.confirms(id), "failed", "applying: ")
+		g.wantRun(g.confirms(id), "failed", "applying: shelf:index:Item (fourth): ")
 		if log := g.log(id, "apply"); !strings.Contains(log, "the shelf says 409") {
 			t.Errorf("the apply says\n%s", log)
 		}
@@ -247,7 +257,7 @@ outputs:`, 1)
 		// A program that can't be previewed says why. A task works on the state.
 		files["Pulumi.yaml"] += "  wrong: ${nothing}\n"
 		id = g.stackRun("shop", g.pushTool("shop", files))
-		g.wantRun(g.rests(id), "failed", "planning: ")
+		g.wantRun(g.rests(id), "failed", `resource or variable named "nothing"`)
 		if log := g.log(id, "plan"); !strings.Contains(log, `"nothing"`) {
 			t.Errorf("the preview says\n%s", log)
 		}

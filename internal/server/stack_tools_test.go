@@ -3,7 +3,9 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -177,18 +179,147 @@ func TestAPlaybookIsCheckedReviewedAndRun(t *testing.T) {
 		}
 		g.wantRun(g.rests(destroy.ID), "finished", "nothing to change") // its own /tmp has none of the files
 
-		files["site.yml"] = "- hosts: all\n  tasks: [{name: no, ansible.builtin.fail: {msg: it can't be}}]\n"
+		files["site.yml"] = "- hosts: all\n  tasks: [{name: never, ansible.builtin.fail: {msg: it can't be}}]\n"
 		commit = g.pushTool("box", files)
-		g.wantRun(g.rests(g.stackRun("box", commit)), "failed", "planning: ")
+		g.wantRun(g.rests(g.stackRun("box", commit)), "failed", `planning: the task "never" fails on here: it can't be`)
 		if log := g.log(g.stackRun("box", commit), "plan"); !strings.Contains(log, "it can't be") {
 			t.Errorf("the log of a playbook that fails is\n%s", log)
 		}
+
+		files["site.yml"] = "- hosts: all\n  tasks: [{name: never, not_a_module: {}}]\n"
+		g.wantRun(g.rests(g.stackRun("box", g.pushTool("box", files))), "failed", "planning: couldn't resolve module/action 'not_a_module'")
 
 		g.apply(toolDocument("box", "  vendor: {ansible: {playbook: site.yml, inventory: hosts}}\n  variables: {at: /tmp, says: hello}\n"))
 		if _, err := g.begins("box", "destroy"); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), "can't be taken back") {
 			t.Errorf("a stack without a playbook that destroys is destroyed: %v", err)
 		}
 	})
+}
+
+// shelving puts an item on a shelf by a role of a collection that the repository brings along, as Ansible installs it.
+const shelving = `- hosts: all
+  gather_facts: false
+  roles: [crew.shelf.item]
+  post_tasks:
+    - name: leave the outputs
+      ansible.builtin.copy: {dest: "{{ playbook_dir }}/outputs.json", content: '{"at": "{{ at }}"}'}
+      when: not ansible_check_mode
+`
+
+const unshelving = `- hosts: all
+  gather_facts: false
+  tasks:
+    - name: take the item away
+      ansible.builtin.uri: {url: "{{ at }}/item", method: DELETE}
+`
+
+// TestAPlaybookTakesDownWhatItHasMade runs a playbook against a server, and the one that takes everything down.
+func TestAPlaybookTakesDownWhatItHasMade(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		lacktest.Skip(t, "there is no ansible-playbook; install ansible-core")
+	}
+	o := options(t)
+	o.Network = true
+	h, server := openWith(t, o)
+	g, there := newGround(t, h, server), newShelf(t)
+	files := map[string]string{
+		"site.yml": shelving, "undo.yml": unshelving, "hosts": "here ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n",
+		"requirements.yml":                   "collections: [{name: ./shelf, type: dir}]\n",
+		"shelf/galaxy.yml":                   "{namespace: crew, name: shelf, version: 1.0.0, readme: README.md, authors: [crew]}\n",
+		"shelf/README.md":                    "# Shelf\n",
+		"shelf/roles/item/tasks/main.yml":    "- name: put the item there\n  ansible.builtin.uri: {url: '{{ at }}/item', method: PUT, body: '{{ says }}'}\n",
+		"shelf/roles/item/defaults/main.yml": "says: hello\n",
+	}
+	id := g.tool("shop", "  vendor: {ansible: {playbook: site.yml, inventory: hosts, destroy: undo.yml, outputs: outputs.json}}\n  network: true\n  variables: {at: '"+there.url+"'}\n", files)
+	g.wantRun(g.rests(id), "unconfirmed", "1 to change")
+	if p := g.plan(id); p.Changes[0].Reason != "not_checked" || !strings.Contains(p.Changes[0].Address, "put the item there") {
+		t.Errorf("the plan is %s", asJSON(t, p))
+	}
+	if got := there.all(); len(got) > 0 {
+		t.Fatalf("before anybody has confirmed it there are %q", got)
+	}
+	g.wantRun(g.confirms(id), "finished", "applied: 1 to change")
+	if got := there.all(); len(got) != 1 || got[0] != "hello" {
+		t.Errorf("there are %q", got)
+	}
+	if got := g.output("shop", "at"); got != `"`+there.url+`"` {
+		t.Errorf("the output is %s", got)
+	}
+	destroy, err := g.begins("shop", "destroy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantRun(g.rests(destroy.ID), "unconfirmed", "1 to change")
+	g.wantRun(g.confirms(destroy.ID), "finished", "applied: 1 to change")
+	if got := there.all(); len(got) > 0 {
+		t.Errorf("there are still %q", got)
+	}
+	if s := g.stackNow("shop"); len(s.State.Outputs) > 0 {
+		t.Errorf("after the destruction the state is %s", asJSON(t, s.State))
+	}
+	files["requirements.yml"] = "collections: [{name: ./nothing, type: dir}]\n"
+	g.wantRun(g.rests(g.stackRun("shop", g.pushTool("shop", files))), "failed", "planning: requirements.yml can't be installed: ")
+	task, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/shop/runs", map[string]any{"type": "task", "command": "ansible --version"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantRun(until(t, g.admin, task.ID, ended), "failed", "requirements.yml can't be installed: ")
+}
+
+// TestTerragruntRunsTheEngine has what stands in for Terragrunt, which can't be had here: it passes the engine's phases on, as
+// Terragrunt's documentation says that it does, after it has written a file of the configuration.
+func TestTerragruntRunsTheEngine(t *testing.T) {
+	t.Parallel()
+	engine := realEngine(t)
+	program := filepath.Join(t.TempDir(), "terragrunt")
+	if err := os.WriteFile(program, []byte(`#!/bin/sh
+set -eu
+if [ "$1" = --version ]; then
+  echo "terragrunt version v0.99.4"
+  exit
+fi
+echo "by terragrunt: $1" >&2
+cp terragrunt.hcl generated.tf
+exec "$TG_TF_PATH" "$@"
+`), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t)
+	o.Engine, o.terragrunt = engine, program
+	h, server := openWith(t, o)
+	g := newGround(t, h, server)
+	unit := map[string]string{"terragrunt.hcl": "variable \"says\" {\n  type = string\n}\nresource \"terraform_data\" \"one\" {\n  input = var.says\n}\noutput \"says\" {\n  value = terraform_data.one.output\n}\n"}
+	vendor := "  vendor: {terragrunt: {terragruntVersion: '0.99'}}\n  variables: {says: hello}\n"
+	id := g.tool("unit", vendor, unit)
+	g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+	g.wantRun(g.confirms(id), "finished", "applied: 1 to create")
+	for _, step := range []string{"plan", "apply"} {
+		if log := g.log(id, step); !strings.Contains(log, "by terragrunt: "+step) || !strings.Contains(log, "by terragrunt: init") {
+			t.Errorf("the log of %s is\n%s", step, log)
+		}
+	}
+	if log := g.log(id, "show"); strings.Contains(log, "by terragrunt") {
+		t.Errorf("the plan is read by what the repository names:\n%s", log)
+	}
+	if got := g.output("unit", "says"); got != `"hello"` {
+		t.Errorf("the output is %s", got)
+	}
+	if s := g.stackNow("unit"); s.Vendor != "terragrunt" || s.State.Resources != 1 {
+		t.Errorf("the stack is %s", asJSON(t, s))
+	}
+	g.wantRun(g.drifts("unit"), "finished", "no drift")
+	destroy, err := g.begins("unit", "destroy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantRun(g.rests(destroy.ID), "unconfirmed", "1 to destroy")
+	g.wantRun(g.confirms(destroy.ID), "finished", "applied: 1 to destroy")
+	if s := g.stackNow("unit"); s.State.Resources != 0 {
+		t.Errorf("after the destruction the state is %s", asJSON(t, s.State))
+	}
+	g.apply(toolDocument("unit", strings.Replace(vendor, "0.99", "1.0", 1)))
+	g.wantRun(g.rests(g.nth("unit", "tracked", 2)), "failed", "planning: this stack asks for terragrunt 1.0, and this pool has 0.99.4; change the version in spec.vendor, or the pool's program")
 }
 
 // TestWhatThePoolLacksIsNamed has stacks of programs that are not here, and of a network that is not granted.

@@ -61,8 +61,10 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
-	if h.Options.pulumi != "" {
-		tools[stack.ToolPulumi] = worker.Beside(stack.ToolPulumi, h.Options.pulumi)
+	for tool, program := range map[string]string{stack.ToolPulumi: h.Options.pulumi, stack.ToolTerragrunt: h.Options.terragrunt} {
+		if program != "" {
+			tools[tool] = worker.Beside(tool, program)
+		}
 	}
 	tools[stack.ToolEngine] = h.reachingRegistry(h.withMirror(h.engine.tool()))
 	return []*worker.Worker{

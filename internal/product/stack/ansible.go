@@ -29,25 +29,29 @@ var ansibleTells string
 
 const ansibleBegin = `set -eu
 trap : TERM
+beside="$ROADBED_WORK/engine"
+` + failing + hearing + `
 export HOME="${HOME:-$ROADBED_WORK/engine}" ANSIBLE_HOME="$ROADBED_WORK/engine/ansible" ANSIBLE_LOCAL_TEMP="$ROADBED_WORK/engine/ansible/tmp"
 export ANSIBLE_CALLBACK_PLUGINS="$ROADBED_WORK/engine/callback" ROADBED_TOLD="$ROADBED_WORK/engine/told"
 export ANSIBLE_CALLBACKS_ENABLED="roadbed${ANSIBLE_CALLBACKS_ENABLED:+,$ANSIBLE_CALLBACKS_ENABLED}"
 export ANSIBLE_NOCOLOR=1 ANSIBLE_RETRY_FILES_ENABLED=0 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_INVENTORY_UNPARSED_WARNING=0
-if ! command -v ansible-playbook > /dev/null; then
-  echo "no ansible: this pool has no ansible-playbook; install ansible-core on its machine" >&2
-  exit 90
-fi
+command -v ansible-playbook > /dev/null || roadbed_fail 90 "no ansible: this pool has no ansible-playbook; install ansible-core on its machine"
+ansible_fails() { # CODE WORDS: a playbook that has begun has told why by itself
+  why=$(sed -n 's/^ERROR! //p; s/^\[ERROR\]: //p' "$beside/said" | cut -c 1-2000 | head -n 1)
+  if [ -s "$ROADBED_WORK/why" ] || [ -z "$why" ]; then exit "$1"; fi
+  roadbed_fail "$1" "$2$why"
+}
 play() {
   set -- "$@" --extra-vars "@$ROADBED_WORK/engine/variables.json"
   [ -z "$ROADBED_INVENTORY" ] || set -- "$@" --inventory "$ROADBED_INVENTORY"
-  command ansible-playbook "$@" "$ROADBED_PLAYBOOK"
+  heard command ansible-playbook "$@" "$ROADBED_PLAYBOOK" || ansible_fails "$?" ""
 }
 `
 
 // ansibleInit brings what the repository asks for of Ansible's collections and roles.
 const ansibleInit = `
 for wants in requirements.yml requirements.yaml; do
-  [ ! -e "$wants" ] || ansible-galaxy install -r "$wants"
+  [ ! -e "$wants" ] || heard ansible-galaxy install -r "$wants" || ansible_fails "$?" "$wants can't be installed: "
 done
 `
 
@@ -86,7 +90,7 @@ func (t ansibleTool) job(r *run.Run, in Input, script string) worker.Job {
 func (t ansibleTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	job := t.job(r, in, in.Given.laid(parts{begin: ansibleBegin, initialize: ansibleInit, do: ansiblePlan}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/engine/told", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
-		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
+		in.Given.toolOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Check the playbook", Group: "plan", Pool: in.Pool, Job: job}
 }
 
@@ -100,7 +104,7 @@ func (t ansibleTool) applyStep(r *run.Run, in Input, _ made, n int) run.Step {
 	if file := in.Vendor.Ansible.Outputs; file != "" {
 		job.Outputs = append(job.Outputs, worker.Output{Name: "outputs", Path: path.Join("/work/source", in.Path, file), Kind: worker.OutputFile, MaxBytes: 1 << 20, Optional: in.Type == Destroy})
 	}
-	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
+	job.Outputs = append(job.Outputs, in.Given.toolOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Run the playbook", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
@@ -117,7 +121,7 @@ eval "$ROADBED_TASK"
 func toolTask(r *run.Run, in Input, job worker.Job, n int) run.Step {
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
-	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
+	job.Outputs = append(job.Outputs, in.Given.toolOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
 	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 

@@ -239,17 +239,17 @@ func (g Given) hookOutputs(phases ...string) []worker.Output {
 	if !g.hooked(phases...) {
 		return nil
 	}
-	out := []worker.Output{{Name: outputWhy, Path: "/work/why", Kind: worker.OutputText, MaxBytes: 4 << 10, Optional: true}}
+	out := []worker.Output{{Name: outputWhy, Path: "/work/why", Kind: worker.OutputText, MaxBytes: mostWhy, Optional: true}}
 	if slices.Contains(phases, atBeforeApply) || slices.Contains(phases, atBeforeDestroy) { // a hook that ends the shell has applied nothing
 		out = append(out, worker.Output{Name: "applied", Path: "/work/applied", Kind: worker.OutputText, MaxBytes: 16})
 	}
 	return out
 }
 
-// outputWhy is where a step tells which hook ended it.
+// outputWhy is where a step tells which hook ended it, or what else did.
 const outputWhy = "why"
 
-// reason gives why a step did not succeed, in the words of its hooks where one ended it.
+// reason gives why a step did not succeed, in its own words where it has any.
 func reason(step *run.Step) string {
 	if why := strings.TrimSpace(step.Result.Outputs[outputWhy]); why != "" && step.State == run.StepFailed {
 		return why

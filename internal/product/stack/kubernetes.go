@@ -38,12 +38,11 @@ func labelValue(stack string) string {
 
 var kubernetesBegin = `set -eu
 trap : TERM
-if ! command -v kubectl > /dev/null; then
-  echo "no kubectl: this pool has none; install kubectl on its machine" >&2
-  exit 90
-fi
+` + failing + `
+command -v kubectl > /dev/null || roadbed_fail 90 "no kubectl: this pool has none; install kubectl on its machine"
 beside="$ROADBED_WORK/engine"
 mkdir -p "$beside"
+said="$beside/said"
 export HOME="${HOME:-$beside}"
 is=$(command kubectl version --client -o json | sed -n 's/.*"gitVersion": "v\([^"]*\)".*/\1/p')
 ` + wantVersion("kubectl") + `
@@ -52,17 +51,19 @@ if [ -z "${KUBECONFIG:-}" ] && [ -e "$ROADBED_WORK/kubeconfig" ]; then
 fi
 k() { command kubectl --cache-dir="$beside/cache" "$@"; }
 within() { k ${ROADBED_NAMESPACE:+"--namespace=$ROADBED_NAMESPACE"} "$@"; }
-`
+` + kubernetesAsk
 
 // kubernetesReach has kubectl know a cluster.
 const kubernetesReach = `
-if [ -z "${KUBECONFIG:-}" ]; then
-  echo "no kubeconfig: mount one as the file kubeconfig, by the stack or a context, or name one in KUBECONFIG" >&2
-  exit 95
-fi
+[ -n "${KUBECONFIG:-}" ] ||
+  roadbed_fail 95 "no kubeconfig: mount one as the file kubeconfig, by the stack or a context, or name one in KUBECONFIG"
 `
 
 const kubernetesRender = `
+built() { # WORDS
+  cat "$said" >&2
+  roadbed_fail 1 "$1: $(first "$said")"
+}
 from=.
 some=
 for file in kustomization.yaml kustomization.yml Kustomization; do
@@ -72,7 +73,8 @@ if [ "$ROADBED_ALL_GOES" = yes ]; then
   :
 elif [ "$from" = kustomization ]; then
   from="$beside/rendered.yaml"
-  k kustomize . > "$from"
+  k kustomize . > "$from" 2> "$said" || built "the kustomization can't be built"
+  cat "$said" >&2
   [ ! -s "$from" ] || some=yes
 else
   for file in *.yaml *.yml *.json; do
@@ -81,65 +83,11 @@ else
 fi
 : > "$ROADBED_WORK/plan.bin"
 if [ -n "$some" ]; then
-  k label --local --overwrite --filename="$from" --output=json "$ROADBED_LABEL" > "$ROADBED_WORK/plan.bin"
+  k label --local --overwrite --filename="$from" --output=json "$ROADBED_LABEL" > "$ROADBED_WORK/plan.bin" 2> "$said" ||
+    built "the manifests can't be read"
+  cat "$said" >&2
 fi
 grep -c '^{' "$ROADBED_WORK/plan.bin" | sed 's/$/ objects/'
-`
-
-// kubernetesShow asks of all objects at once. Where that fails because a kind or a namespace is only to come, it asks of one
-// after the other: what the server can't know yet is planned as it is written.
-const kubernetesShow = `
-apart() { # FILE FOLDER
-  rm -rf "$2"
-  mkdir -p "$2"
-  awk -v to="$2" '/^\{/ { if (file != "") close(file); n++; file = sprintf("%s/%06d.json", to, n) } { print > file }' "$1"
-}
-ask() { # FILE OUT UNKNOWN COMMAND...
-  file=$1 out=$2 unknown=$3
-  shift 3
-  : > "$out"
-  [ -s "$file" ] || return 0
-  if "$@" --filename="$file" --output=json > "$out" 2> "$beside/said"; then
-    cat "$beside/said" >&2 # warnings, such as of versions that are going to be removed
-    return 0
-  fi
-  : > "$out"
-  apart "$file" "$beside/apart"
-  for one in "$beside"/apart/*.json; do
-    if "$@" --filename="$one" --output=json >> "$out" 2> "$beside/said"; then
-      cat "$beside/said" >&2
-      continue
-    fi
-    case $(cat "$beside/said") in
-    *"no matches for kind"*) lacks=kind ;;
-    *"namespaces "*" not found"*) lacks=namespace ;;
-    *)
-      cat "$beside/said" >&2
-      exit 1
-      ;;
-    esac
-    case $unknown in
-    write)
-      printf '{"lacks":"%s"}\n' "$lacks" >> "$out"
-      cat "$one" >> "$out"
-      ;;
-    tell) echo "roadbed: taken for gone, since the cluster has no such kind any more: $(cat "$one")" >&2 ;;
-    esac
-  done
-}
-plan="$ROADBED_WORK/plan.bin"
-ask "$plan" "$beside/after" write within apply --server-side --dry-run=server --field-manager=roadbed --force-conflicts
-ask "$plan" "$beside/live" drop within get --ignore-not-found
-ask "$beside/held.json" "$beside/held" tell k get --ignore-not-found
-ns=${ROADBED_NAMESPACE:-$(k config view --minify --output='jsonpath={.contexts[0].context.namespace}')}
-{
-  printf '{"kubectl":"%s","namespace":"%s"}\n{"part":"after"}\n' "$is" "${ns:-default}"
-  cat "$beside/after"
-  echo '{"part":"live"}'
-  cat "$beside/live"
-  echo '{"part":"held"}'
-  cat "$beside/held"
-} > "$ROADBED_WORK/plan.json"
 `
 
 const kubernetesGuard = `
@@ -176,23 +124,56 @@ awk -v to="$beside" '
   /^    "kind": "/ { kind = $0; sub(/^    "kind": "/, "", kind); sub(/".*/, "", kind) }
   /^\}/ { put() }
 ' "$plan"
-put() { [ ! -s "$1" ] || within apply --server-side --field-manager=roadbed --force-conflicts --filename="$1"; }
+put() { # FILE
+  [ -s "$1" ] || return 0
+  n=0
+  while :; do
+    if within apply --server-side --field-manager=roadbed --force-conflicts --filename="$1" 2> "$said"; then
+      cat "$said" >&2
+      return 0
+    fi
+    cat "$said" >&2
+    case $(cat "$said") in
+    *"no matches for kind"*) ;; # a version that was only now added to a kind may take a moment to be served
+    *) break ;;
+    esac
+    n=$((n + 1))
+    [ "$n" -le 20 ] || break
+    sleep 1
+  done
+  cp "$said" "$beside/refused"
+  apart "$1" "$beside/apart"
+  n=0
+  for one in "$beside"/apart/*.json; do # which one it was, as far as that can be known
+    n=$((n + 1))
+    [ "$n" -le 100 ] || break
+    within apply --server-side --field-manager=roadbed --force-conflicts --dry-run=server --filename="$one" > /dev/null 2> "$said" ||
+      refused "$one" refuses
+  done
+  roadbed_fail 1 "the cluster refuses the manifests: $(first "$beside/refused")"
+}
 put "$beside/first"
-[ ! -s "$beside/kinds" ] || k wait --for=condition=Established --timeout=60s --filename="$beside/kinds"
+[ ! -s "$beside/kinds" ] || k wait --for=condition=Established --timeout=60s --filename="$beside/kinds" ||
+  roadbed_fail 1 "the cluster has not taken up all kinds that the manifests define within a minute; see the conditions of their CustomResourceDefinitions"
 put "$beside/rest"
 if [ -s "$beside/delete.json" ]; then
   while IFS= read -r one; do # it may have become another stack's since it was judged
-    printf '%s\n' "$one" > "$beside/one.json"
-    whose=$(k get --ignore-not-found --filename="$beside/one.json" --output='jsonpath=of:{.metadata.labels.roadbed\.dev/stack}' < /dev/null)
-    case $whose in
+    printf '%s\n' "$one" > "$beside/goes.json"
+    if ! asks "$beside/goes.json" k get --ignore-not-found --output='jsonpath=of:{.metadata.labels.roadbed\.dev/stack}'; then
+      : > "$told"
+    fi
+    case $(cat "$told") in
     "") echo "roadbed: gone already: $one" >&2 ;;
-    "of:${ROADBED_LABEL#*=}") k delete --ignore-not-found --filename="$beside/one.json" < /dev/null ;;
+    "of:${ROADBED_LABEL#*=}") k delete --ignore-not-found --filename="$asked" < /dev/null 2> "$said" || refused "$asked" "does not delete" ;;
     *) echo "roadbed: left alone, since it has not this stack's label: $one" >&2 ;;
     esac
   done < "$beside/delete.json"
 fi
 if [ -n "$ROADBED_OUTPUTS" ]; then
-  within get configmap "$ROADBED_OUTPUTS" --output=json > "$beside/outputs.json"
+  within get configmap "$ROADBED_OUTPUTS" --output=json > "$beside/outputs.json" 2> "$said" || {
+    cat "$said" >&2
+    roadbed_fail 1 "all is applied, and the ConfigMap $ROADBED_OUTPUTS of outputs can't be read: $(first "$said")"
+  }
 fi
 `
 
@@ -210,7 +191,7 @@ func (kubernetesTool) job(r *run.Run, in Input, script string) worker.Job {
 func (t kubernetesTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	job := t.job(r, in, in.Given.laid(parts{begin: kubernetesBegin, do: kubernetesRender}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
-		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
+		in.Given.toolOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Build the manifests", Group: "plan", Pool: in.Pool, Job: job}
 }
 
@@ -225,7 +206,7 @@ func (t kubernetesTool) showStep(r *run.Run, in Input, m made, n int) *run.Step 
 	job.Dir, job.Sources = execute.WorkDir, nil
 	m.file(&job, "plan.bin", m.plan)
 	m.file(&job, path.Join(aside, "held.json"), m.held)
-	job.Outputs = []worker.Output{{Name: "plan-json", Path: "/work/plan.json", Kind: worker.OutputFile, MaxBytes: StateLimit}}
+	job.Outputs = telling([]worker.Output{{Name: "plan-json", Path: "/work/plan.json", Kind: worker.OutputFile, MaxBytes: StateLimit}})
 	return &run.Step{Key: stepKey("show", n), Title: "Compare with the cluster", Group: "plan", Pool: in.Pool, Job: job}
 }
 
@@ -236,7 +217,7 @@ func (t kubernetesTool) applyStep(r *run.Run, in Input, m made, n int) run.Step 
 	m.file(&job, "plan.bin", m.plan)
 	m.file(&job, path.Join(aside, "delete.json"), m.delete)
 	job.Outputs = append([]worker.Output{{Name: "outputs", Path: "/work/engine/outputs.json", Kind: worker.OutputFile, MaxBytes: 4 << 20, Optional: true}},
-		in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
+		in.Given.toolOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Apply the manifests", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 

@@ -171,21 +171,36 @@ func (o object) within(namespace string) {
 	}
 }
 
+// versions gives those that a CustomResourceDefinition has the server serve.
+func (o object) versions() (all []string) {
+	spec, _ := o["spec"].(map[string]any)
+	list, _ := spec["versions"].([]any)
+	for _, one := range list {
+		version, _ := one.(map[string]any)
+		if name, ok := version["name"].(string); ok && version["served"] != false {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // place gives objects of kinds that come with the same plan the namespace that they will have. It refuses what could not be
 // applied, since its kind or its namespace is neither there nor to come.
 func (t clusterTold) place() error {
-	scopes, namespaces := map[objectKey]string{}, map[string]bool{} // by kind alone
+	scopes, namespaces := map[string]string{}, map[string]bool{} // by apiVersion and kind
 	for _, o := range t.parts["after"] {
 		switch k := o.key(); {
 		case k == objectKey{kind: "Namespace", name: k.name}:
 			namespaces[k.name] = true
 		case k.kind == "CustomResourceDefinition":
-			scopes[objectKey{group: o.text("spec", "group"), kind: o.text("spec", "names", "kind")}] = o.text("spec", "scope")
+			for _, version := range o.versions() {
+				scopes[o.text("spec", "group")+"/"+version+" "+o.text("spec", "names", "kind")] = o.text("spec", "scope")
+			}
 		}
 	}
 	for _, o := range t.written {
 		k := o.key()
-		scope, comes := scopes[objectKey{group: k.group, kind: k.kind}]
+		scope, comes := scopes[o.text("apiVersion")+" "+k.kind]
 		if !comes {
 			return fault.Errorf(fault.Invalid, "%s can't be applied: the cluster has no kind %s in %s, and no manifest defines it; mend its kind or apiVersion, or install its CustomResourceDefinition first",
 				cut(k.address(), 300), cut(k.kind, 100), cut(o.text("apiVersion"), 100))

@@ -22,13 +22,34 @@ const ToolPulumi = "pulumi"
 // platform keeps. What is there is looked at first, as engines do, so that drift is seen and mended.
 type pulumiTool struct{}
 
+// pulumiFails ends a step with the first error of a program that was heard, and of what that is.
+const pulumiFails = `
+pulumi_fails() { # CODE
+  why=$(awk '
+    /^  [^ ].*\):$/ { at = substr($0, 3) " " }
+    /^ *error: / {
+      inner = /^ /
+      sub(/^ *error: /, "")
+      if ($0 ~ /^(preview|update|destroy) failed$/) next
+      print substr((inner ? at : "") $0, 1, 2000)
+      exit
+    }
+  ' "$beside/said")
+  [ -z "$why" ] || roadbed_fail "$1" "$why"
+  exit "$1"
+}
+pulumi_told_fails() { # CODE FILE: where it has told what it does as JSON
+  cat "$2" >&2
+  sed -n 's/^ *"message": "\(error: .*\)",\{0,1\}$/\1/p' "$2" | sed -e 's/\\n.*//' -e 's/\\"/"/g' > "$beside/said"
+  pulumi_fails "$1"
+}
+`
+
 // pulumiBegin names the backend by its variable, which goes before the one that a repository's Pulumi.yaml may name.
 const pulumiBegin = `set -eu
 trap : TERM
-if ! command -v pulumi > /dev/null; then
-  echo "no pulumi: this pool has none; install pulumi on its machine" >&2
-  exit 90
-fi
+` + failing + hearing + pulumiFails + `
+command -v pulumi > /dev/null || roadbed_fail 90 "no pulumi: this pool has none; install pulumi on its machine"
 beside="$ROADBED_WORK/engine"
 mkdir -p "$beside/backend"
 export HOME="${HOME:-$beside}" PULUMI_HOME="${PULUMI_HOME:-$beside/pulumi}" PULUMI_SKIP_UPDATE_CHECK=true
@@ -55,14 +76,9 @@ if [ -s "$beside/held.json" ]; then p stack import --file="$beside/held.json"; f
 // pulumiPreview shows what a preview in JSON says where that fails: nothing else tells why.
 const pulumiPreview = `
 if [ "$ROADBED_ALL_GOES" = yes ]; then
-  code=0
-  p destroy --preview-only --refresh --json > "$ROADBED_WORK/plan.bin" || code=$?
-  if [ "$code" != 0 ]; then
-    cat "$ROADBED_WORK/plan.bin" >&2
-    exit "$code"
-  fi
+  p destroy --preview-only --refresh --json > "$ROADBED_WORK/plan.bin" || pulumi_told_fails "$?" "$ROADBED_WORK/plan.bin"
 else
-  p preview --diff --refresh --save-plan="$ROADBED_WORK/plan.bin"
+  heard p preview --diff --refresh --save-plan="$ROADBED_WORK/plan.bin" || pulumi_fails "$?"
 fi
 `
 
@@ -72,23 +88,19 @@ fi
 const pulumiUpdate = `
 code=0
 if [ "$ROADBED_ALL_GOES" = yes ]; then
-  if ! p destroy --preview-only --json > "$beside/now.json"; then
-    cat "$beside/now.json" >&2
-    exit 1
-  fi
+  p destroy --preview-only --json > "$beside/now.json" || pulumi_told_fails 1 "$beside/now.json"
   urns() { grep -o '"urn": *"[^"]*"' "$1" | sort -u; }
   urns "$ROADBED_WORK/plan.bin" > "$beside/reviewed"
   urns "$beside/now.json" > "$beside/now"
   if comm -13 "$beside/reviewed" "$beside/now" | grep . >&2; then
-    echo "this would be destroyed, too, and was not reviewed; start a new run" >&2
-    exit 94
+    roadbed_fail 94 "this would be destroyed, too, and was not reviewed; start a new run"
   fi
-  p destroy --yes --skip-preview --refresh || code=$?
+  heard p destroy --yes --skip-preview --refresh || code=$?
 else
-  p up --yes --refresh --plan="$ROADBED_WORK/plan.bin" || code=$?
+  heard p up --yes --refresh --plan="$ROADBED_WORK/plan.bin" || code=$?
 fi
 ` + pulumiLeave + `
-[ "$code" = 0 ] || exit "$code"
+[ "$code" = 0 ] || pulumi_fails "$code"
 `
 
 const pulumiLeave = `
@@ -122,14 +134,16 @@ func (p *Pulumi) stack() string {
 	return "organization/" + parts[1] + "/" + parts[2]
 }
 
-// configured sets the stack's variables as Pulumi's configuration.
+// configured sets the stack's variables as Pulumi's configuration. What the repository has under their names goes before: a
+// value that is set by its parts would be merged into that.
 func (in Input) configured() string {
 	if len(in.Variables) == 0 {
 		return pulumiInit
 	}
 	var b strings.Builder
-	b.WriteString(pulumiInit + "p config set-all --path")
-	for _, name := range slices.Sorted(maps.Keys(in.Variables)) {
+	names := slices.Sorted(maps.Keys(in.Variables))
+	b.WriteString(pulumiInit + "p config rm-all " + strings.Join(names, " ") + "\np config set-all --path")
+	for _, name := range names {
 		for _, one := range asConfig(name, in.Variables[name]) {
 			b.WriteString(" --plaintext " + quoted(one))
 		}
@@ -195,7 +209,7 @@ func (t pulumiTool) planStep(r *run.Run, in Input, m made, n int) run.Step {
 		{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 256 << 20},
 		{Name: outputLock, Path: "/work/engine/salted", Kind: worker.OutputFile, MaxBytes: 16 << 20, Optional: true},
 	},
-		in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
+		in.Given.toolOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Preview", Group: "plan", Pool: in.Pool, Job: job}
 }
 
@@ -209,7 +223,7 @@ func (t pulumiTool) applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	if m.lock != "" {
 		m.file(&job, path.Join(aside, "salted"), m.lock)
 	}
-	job.Outputs = append(pulumiLeft(), in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
+	job.Outputs = append(pulumiLeft(), in.Given.toolOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Update", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 

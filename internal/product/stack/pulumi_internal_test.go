@@ -263,7 +263,7 @@ p() {
   esac
 }
 `
-			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", fake+pulumiUpdate)
+			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", fake+failing+hearing+pulumiFails+pulumiUpdate)
 			sh.Env = []string{"PATH=" + os.Getenv("PATH"), "ROADBED_WORK=" + dir, "ROADBED_ALL_GOES=yes", "ROADBED_LOGIN="}
 			told, err := sh.CombinedOutput()
 			if sh.ProcessState == nil || sh.ProcessState.ExitCode() != c.code || !strings.Contains(string(told), c.tells) || strings.Contains(string(told), "destroys") != (c.code == 0) {

@@ -276,7 +276,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 	case !show.State.Done():
 		return nil
 	case show.State != run.StepSucceeded:
-		return end(v, in, failed, "reading the plan: "+show.Reason)
+		return end(v, in, failed, "reading the plan: "+reason(show))
 	}
 	v.Add(judgeStep(told(v, n), n))
 	return v.To(judging, "")

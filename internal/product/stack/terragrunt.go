@@ -17,11 +17,8 @@ type terragruntTool struct{}
 
 // terragruntBegin puts Terragrunt in the engine's place, and tells it of the engine. Nothing is known of what it fetches, so
 // that a plan is read and applied with all of it.
-var terragruntBegin = `
-if ! terragrunt=$(command -v terragrunt); then
-  echo "no terragrunt: this pool has none; install terragrunt on its machine" >&2
-  exit 90
-fi
+var terragruntBegin = failing + `
+terragrunt=$(command -v terragrunt) || roadbed_fail 90 "no terragrunt: this pool has none; install terragrunt on its machine"
 is=$("$terragrunt" --version | sed -n 's/.*version v\{0,1\}\([0-9][^ ]*\).*/\1/p')
 ` + wantVersion("terragrunt") + `
 export TG_TF_PATH="$ROADBED_ENGINE" TG_NON_INTERACTIVE=true TG_NO_AUTO_INIT=true TG_NO_COLOR=true TG_TF_FORWARD_STDOUT=true
@@ -37,6 +34,7 @@ func (terragruntTool) by(in Input, step run.Step, title string) run.Step {
 	*script = strings.Replace(*script, begin, begin+terragruntBegin, 1)
 	job.Tools = append(job.Tools, ToolTerragrunt)
 	job.Env["ROADBED_TOOL_VERSION"] = in.Vendor.Terragrunt.Version
+	job.Outputs = telling(job.Outputs)
 	step.Title = title
 	return step
 }

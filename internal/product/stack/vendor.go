@@ -188,10 +188,7 @@ func wantVersion(program string) string {
 if [ -n "$ROADBED_TOOL_VERSION" ]; then
   case $is in
   "$ROADBED_TOOL_VERSION" | "$ROADBED_TOOL_VERSION".* | "$ROADBED_TOOL_VERSION"-*) ;;
-  *)
-    echo "this stack asks for ` + program + ` $ROADBED_TOOL_VERSION, and this pool has ${is:-one that does not tell}; change the version in spec.vendor, or the pool's program" >&2
-    exit 92
-    ;;
+  *) roadbed_fail 92 "this stack asks for ` + program + ` $ROADBED_TOOL_VERSION, and this pool has ${is:-one that does not tell}; change the version in spec.vendor, or the pool's program" ;;
   esac
 fi
 `

@@ -171,8 +171,8 @@ func TestWhatAClusterCantKnowYetHasItsNamespace(t *testing.T) {
 	is, err := kubernetesTool{}.read(in, []byte(`{"kubectl":"1.32","namespace":"n"}{"part":"after"}
 {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}
 {"apiVersion":"v1","kind":"Namespace","metadata":{"name":"m"}}
-{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"trains.x.org"},"spec":{"group":"x.org","scope":"Namespaced","names":{"kind":"Train"}}}
-{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"planets.x.org"},"spec":{"group":"x.org","scope":"Cluster","names":{"kind":"Planet"}}}
+{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"trains.x.org"},"spec":{"group":"x.org","scope":"Namespaced","names":{"kind":"Train"},"versions":[{"name":"v1","served":true},{"name":"v1alpha1","served":false}]}}
+{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"planets.x.org"},"spec":{"group":"x.org","scope":"Cluster","names":{"kind":"Planet"},"versions":[{"name":"v1","served":true}]}}
 {"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"express"}}
 {"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Planet","metadata":{"name":"earth"}}
 {"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}
@@ -199,8 +199,9 @@ func TestAPlanOfManifestsIsRefusedWhereItIsNone(t *testing.T) {
 		"{":   "can't be read",
 		"[]":  "can't be read",
 		twice: "twice",
-		`{"part":"after"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"a-"}}`:                                                                                                                    "generateName",
-		`{"part":"after"}{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"a"}}`:                                                                                                           "the cluster has no kind Train in x.org/v1",
+		`{"part":"after"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"a-"}}`:          "generateName",
+		`{"part":"after"}{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"a"}}`: "the cluster has no kind Train in x.org/v1",
+		`{"part":"after"}{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"trains.x.org"},"spec":{"group":"x.org","scope":"Cluster","names":{"kind":"Train"},"versions":[{"name":"v2","served":true},{"name":"v1","served":false}]}}{"lacks":"kind"}{"apiVersion":"x.org/v1","kind":"Train","metadata":{"name":"a"}}`: "the cluster has no kind Train in x.org/v1",
 		`{"namespace":"n"}{"part":"after"}{"lacks":"namespace"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`:                                                                                       "the cluster has no namespace n",
 		`{"part":"after"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}{"part":"live"}{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","labels":{"roadbed.dev/stack":"default.other"}}}`: "of the stack default.other",
 	} {

@@ -44,6 +44,7 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self.to = open(os.environ["ROADBED_TOLD"], "a", encoding="utf-8")
         self.play = ""
+        self.why = {}  # by host, of the last task that failed on it
 
     def tell(self, **what):
         self.to.write(json.dumps(what, default=str) + "\n")
@@ -90,13 +91,23 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result):
         self.task(result, "ok")
 
+    def failed(self, result, what):
+        told = result._result
+        items = [i for i in told.get("results") or [] if isinstance(i, dict) and i.get("failed") and i.get("msg")]
+        said = str((items[0] if items else told).get("msg") or "").strip()
+        host = result._host.get_name()
+        self.why[host] = what.format(host=host, task=result._task.get_name().strip()[:500]) + (": " + said if said else "")
+
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        if not ignore_errors:
+            self.failed(result, 'the task "{task}" fails on {host}')
         self.task(result, "ignored" if ignore_errors else "failed")
 
     def v2_runner_on_skipped(self, result):
         self.task(result, "skipped")
 
     def v2_runner_on_unreachable(self, result):
+        self.failed(result, "{host} can't be reached")
         self.task(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats):
@@ -104,4 +115,9 @@ class CallbackModule(CallbackBase):
             name: dict(getattr(stats, name))
             for name in ("processed", "ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
         })
+        # A host on which a task has failed and was rescued has not failed.
+        failed = [h for h in self.why if stats.failures.get(h) or stats.dark.get(h)]
+        if failed:
+            with open(os.path.join(os.environ["ROADBED_WORK"], "why"), "w", encoding="utf-8") as f:
+                f.write(hidden(self.why[failed[0]].replace("\n", " "))[:1000])
         self.to.close()
