@@ -85,7 +85,7 @@ chapter('an agent is drained after a question, and takes steps again', async () 
 });
 
 chapter('the image in which steps of a pool run is declared, as far as the server allows it, and shown', async () => {
-  const withImage = (image) => pool.replace('{shared: true}', `{shared: true, image: ${image}}`);
+  const withImage = (image) => pool.replace('name: eu', 'name: us').replace('{shared: true}', `{shared: true, image: ${image}}`);
   await admin.goto('/declare');
   const documents = admin.getByRole('textbox', { name: 'Documents' });
   await documents.fill(withImage('docker.io/library/alpine'));
@@ -97,13 +97,12 @@ chapter('the image in which steps of a pool run is declared, as far as the serve
   await admin.getByText('Would be done: 1 of 1 would change.').waitFor();
   await admin.getByRole('button', { name: 'Apply', exact: true }).click();
   await admin.getByText('Done: 1 of 1 changed.').waitFor();
-  await admin.goto('/pools/default/eu');
+  await admin.goto('/pools/default/us');
   await admin.getByText('steps that name no image run in registry.example.com/ci/tofu:1').waitFor();
   await told.sound(admin, 'a pool with an image');
   await pictures(admin, 'pool-image');
   await admin.getByRole('link', { name: 'Its document' }).click();
-  await admin.getByRole('heading', { level: 1, name: 'eu' }).waitFor();
-  await server.api('POST', '/apply', { documents: pool, source: 'test' });
+  await admin.getByRole('heading', { level: 1, name: 'us' }).waitFor();
   await admin.goto('/pools/default/eu');
   await admin.getByText('worker pool of the space default, and of those below').waitFor();
   assert.equal(await admin.getByText('steps that name no image').count(), 0);
