@@ -59,6 +59,16 @@ export async function picture(page, name, setting = 'ROADBED_PICTURES') {
   await page.screenshot({ path: path.join(to, `${name}.png`) });
 }
 
+/** Saves pictures of the page in light and in dark, when a folder for what is to be looked at is given (ROADBED_SEEN). */
+export async function pictures(page, name) {
+  if (!process.env.ROADBED_SEEN) return;
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await picture(page, `${name}-${colorScheme}`, 'ROADBED_SEEN');
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
 /** What must not be there on any page: a picture of it is no error, and refusals are what some chapters are about. */
 const expected = /Failed to load resource.*40[134]|Failed to load resource.*4(09|22)/;
 

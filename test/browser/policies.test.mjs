@@ -1,7 +1,7 @@
-// Policies are looked at, a change of one is tried on what was recorded, and replayed over all of it.
+// Policies are looked at, a change of one is tried on what was recorded, and replayed over all of it; what one gives is shown.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { launch, picture, story } from './browser.mjs';
+import { launch, picture, pictures, story } from './browser.mjs';
 import { start } from './server.mjs';
 
 const told = story('policies');
@@ -95,6 +95,50 @@ chapter('a decision shows what it was made from', async () => {
   await told.sound(page, 'decision');
   await page.getByRole('link', { name: 'Try a change of doors on this' }).click();
   await page.getByRole('heading', { name: 'doors', level: 1 }).waitFor();
+});
+
+chapter('what a login policy gave a session is in the menu of its person, until that policy changes', async () => {
+  const guide = (rego) =>
+    server.api('POST', '/apply', {
+      source: 'guests',
+      documents: [
+        { apiVersion: 'roadbed.dev/v1', kind: 'Space', metadata: { name: 'payments' }, spec: { parent: 'default' } },
+        { apiVersion: 'backstage.io/v1alpha1', kind: 'Group', metadata: { name: 'helpers' }, spec: { type: 'team', children: [] } },
+        { apiVersion: 'backstage.io/v1alpha1', kind: 'User', metadata: { name: 'mara' }, spec: { memberOf: [], profile: { displayName: 'Mara' } } },
+        { apiVersion: 'roadbed.dev/v1', kind: 'Policy', metadata: { name: 'guests' }, spec: { point: 'login', rego } },
+      ]
+        .map((d) => JSON.stringify(d))
+        .join('\n---\n'),
+    });
+  await guide(`package spacelift
+
+guest { count(input.session.teams) == 0 }
+allow { guest }
+roles["default"]["reader"] { guest }
+space_admin["payments"] { guest }
+team["helpers"] { guest }
+`);
+  const link = async (who) => (await server.api('POST', '/signin-links', { user: `user:default/${who}` })).url;
+  const mara = await told.person(browser, server.url, await link('mara'));
+  await mara.getByRole('button', { name: /^Mara: / }).click();
+  const menu = mara.getByRole('menu');
+  const given = await menu.getByText(/For this session: /).innerText();
+  for (const what of ['reader in default', 'admin in payments', 'as of group:default/helpers']) assert.ok(given.includes(what), `${what} in ${given}`);
+  await pictures(mara, 'person-menu-lent');
+
+  // The policy changes: the session has ended, and the ledger tells of it.
+  await guide('package spacelift\n\nallow { true }\n');
+  await mara.goto('/ledger');
+  await mara.getByRole('heading', { name: 'Sign in to Roadbed' }).waitFor();
+  await mara.goto(await link('mara'));
+  await mara.getByRole('button', { name: /^Mara: / }).click();
+  await menu.getByText('user:default/mara').waitFor();
+  assert.equal(await menu.getByText(/For this session: /).count(), 0);
+  const admin = await told.person(browser, server.url, await link('admin'));
+  await admin.goto('/ledger?type=session.ended');
+  await admin.getByRole('button', { name: 'session ended: a login policy changed' }).waitFor();
+  await told.sound(admin, 'the end of a session in the ledger');
+  await pictures(admin, 'ledger-session-ended');
 });
 
 chapter('a mistake in the source names its line', async () => {

@@ -1,10 +1,10 @@
-// Machines of one's own: a pool is declared, an agent is connected by what the page says, is seen, drained and resumed.
+// Machines of one's own: a pool is declared, an agent is connected by what the page says, is seen, drained and resumed; the pool gets an image.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before } from 'node:test';
-import { launch, picture, story } from './browser.mjs';
+import { launch, picture, pictures, story } from './browser.mjs';
 import { start } from './server.mjs';
 
 const told = story('pool');
@@ -21,7 +21,7 @@ spec: {shared: true}
 `;
 
 before(async () => {
-  server = await start();
+  server = await start('--container-allow', 'registry.example.com/ci/*');
   browser = await launch();
   admin = await told.person(browser, server.url, server.link);
 });
@@ -82,6 +82,30 @@ chapter('an agent is drained after a question, and takes steps again', async () 
   await admin.getByRole('row', { name: /eu.*ready/ }).waitFor();
   await told.sound(admin, 'pools');
   await picture(admin, 'pools', 'ROADBED_SEEN');
+});
+
+chapter('the image in which steps of a pool run is declared, as far as the server allows it, and shown', async () => {
+  const withImage = (image) => pool.replace('name: eu', 'name: us').replace('{shared: true}', `{shared: true, image: ${image}}`);
+  await admin.goto('/declare');
+  const documents = admin.getByRole('textbox', { name: 'Documents' });
+  await documents.fill(withImage('docker.io/library/alpine'));
+  await admin.getByRole('button', { name: 'Show what would change' }).click();
+  await admin.getByRole('alert').getByText(/registry\.example\.com\/ci/).waitFor();
+  await told.sound(admin, 'an image that is not allowed');
+  await documents.fill(withImage('registry.example.com/ci/tofu:1'));
+  await admin.getByRole('button', { name: 'Show what would change' }).click();
+  await admin.getByText('Would be done: 1 of 1 would change.').waitFor();
+  await admin.getByRole('button', { name: 'Apply', exact: true }).click();
+  await admin.getByText('Done: 1 of 1 changed.').waitFor();
+  await admin.goto('/pools/default/us');
+  await admin.getByText('steps that name no image run in registry.example.com/ci/tofu:1').waitFor();
+  await told.sound(admin, 'a pool with an image');
+  await pictures(admin, 'pool-image');
+  await admin.getByRole('link', { name: 'Its document' }).click();
+  await admin.getByRole('heading', { level: 1, name: 'us' }).waitFor();
+  await admin.goto('/pools/default/eu');
+  await admin.getByText('worker pool of the space default, and of those below').waitFor();
+  assert.equal(await admin.getByText('steps that name no image').count(), 0);
 });
 
 chapter('nothing broke', () => told.end());

@@ -10,12 +10,12 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 /**
  * Starts `roadbed server --dev` on a free port and gives its address, the administrator's sign-in link and their token.
- * It can be stopped for a while and begun again, on the same port with the same data.
+ * It can be given further options, be stopped for a while and begun again, on the same port with the same data.
  */
-export async function start() {
+export async function start(...options) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'roadbed-browser-'));
   const token = `rbt_${randomBytes(20).toString('hex')}`;
-  let now = await run(folder, '127.0.0.1:0', token);
+  let now = await run(folder, '127.0.0.1:0', token, options);
   const { link } = now;
   const url = new URL(link).origin;
   return {
@@ -37,7 +37,7 @@ export async function start() {
     away: async (meanwhile) => {
       await now.end();
       await meanwhile();
-      now = await run(folder, new URL(url).host, token);
+      now = await run(folder, new URL(url).host, token, options);
     },
     stop: async () => {
       await now.end();
@@ -46,10 +46,10 @@ export async function start() {
   };
 }
 
-async function run(folder, listen, token) {
+async function run(folder, listen, token, options) {
   const child = spawn(
     process.env.ROADBED_TEST_BINARY ?? path.join(root, 'bin/roadbed'),
-    ['server', '--dev', '--listen', listen, '--data', path.join(folder, 'data')],
+    ['server', '--dev', '--listen', listen, '--data', path.join(folder, 'data'), ...options],
     { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ROADBED_ADMIN_TOKEN: token } },
   );
   let log = '';

@@ -293,8 +293,7 @@ func (s *Service) Locations(ctx context.Context, q LocationQuery, part page.Requ
 	w.Equal("space", q.Space)
 	w.Equal("repository", strings.ToLower(q.Repository))
 	if text := strings.TrimSpace(q.Text); text != "" {
-		pattern := "%" + strings.NewReplacer("^", "^^", "%", "^%", "_", "^_").Replace(strings.ToLower(text)) + "%"
-		w.Add("LOWER(repository || ':' || path) LIKE " + w.Arg(pattern) + " ESCAPE '^'")
+		w.Add(w.Finds("repository || ':' || path", text))
 	}
 	if q.Failed {
 		w.Add("error <> ''")

@@ -27,8 +27,8 @@ func (s *Service) DeclaredIn(ctx context.Context, repository, annotation string,
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		in, args := numbered(5, kinds)
 		rows, err := tx.Query(ctx, `SELECT e.ref FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id
-			WHERE l.repository = $1 AND e.ref > $2 AND (e.kind IN (`+in+`) OR e.document LIKE $3) ORDER BY e.ref LIMIT $4`,
-			append([]any{strings.ToLower(repository), after, "%" + annotation + "%", limit}, args...)...)
+			WHERE l.repository = $1 AND e.ref > $2 AND (e.kind IN (`+in+`) OR `+store.Has("e.document", "$3")+`) ORDER BY e.ref LIMIT $4`,
+			append([]any{strings.ToLower(repository), after, annotation, limit}, args...)...)
 		names, err = store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 		return err
 	})
@@ -76,8 +76,8 @@ type Declared struct {
 // begin with. It asks for no right.
 func (s *Service) Declared(ctx context.Context, names []string, annotation string) (all []Declared, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return among(tx.Dialect(), []any{"%" + annotation + "%"}, names, func(in string, args []any) error {
-			rows, err := tx.Query(ctx, `SELECT e.ref, e.space, e.path, COALESCE(l.repository, ''), COALESCE(l.branch, ''), CASE WHEN e.document LIKE $1 THEN e.document ELSE '' END
+		return among(tx.Dialect(), []any{annotation}, names, func(in string, args []any) error {
+			rows, err := tx.Query(ctx, `SELECT e.ref, e.space, e.path, COALESCE(l.repository, ''), COALESCE(l.branch, ''), CASE WHEN `+store.Has("e.document", "$1")+` THEN e.document ELSE '' END
 				FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref `+in, args...)
 			found, err := store.Collect(rows, err, func(r store.Row) (d Declared, err error) {
 				var name, text string
@@ -102,8 +102,6 @@ func (s *Service) CountDeclared(ctx context.Context, repository string, most int
 	return n, fault.Wrap(err, "count what %s declares", repository)
 }
 
-var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
-
 // CountPlain counts, up to a number, the entities that files of one folder declare, not those of folders in it: of some kinds,
 // and without the text of an annotation. It asks for no right.
 func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, annotation string, kinds []string, most int) (n int, err error) {
@@ -112,10 +110,10 @@ func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, an
 		inside = folder + "/"
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		in, args := numbered(7, kinds)
+		in, args := numbered(6, kinds)
 		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM locations l JOIN entities e ON e.source = '`+locationPrefix+`' || l.id
-			WHERE l.repository = $1 AND l.branch = $2 AND SUBSTR(e.path, 1, LENGTH($3)) = $3 AND e.path NOT LIKE $4 ESCAPE '\' AND e.document NOT LIKE $5 AND e.kind IN (`+in+`) LIMIT $6) x`,
-			append([]any{strings.ToLower(repository), branch, inside, likeEscapes.Replace(inside) + "%/%", "%" + annotation + "%", most}, args...)...).Scan(&n)
+			WHERE l.repository = $1 AND l.branch = $2 AND SUBSTR(e.path, 1, LENGTH($3)) = $3 AND SUBSTR(e.path, LENGTH($3) + 1) NOT LIKE '%/%' AND NOT `+store.Has("e.document", "$4")+` AND e.kind IN (`+in+`) LIMIT $5) x`,
+			append([]any{strings.ToLower(repository), branch, inside, annotation, most}, args...)...).Scan(&n)
 	})
 	return n, fault.Wrap(err, "count what %s declares in /%s", repository, folder)
 }
@@ -124,8 +122,8 @@ func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, an
 // beginning of an annotation, occurs in its document. One that is gone is declared nowhere. It asks for no right.
 func (s *Service) Whence(ctx context.Context, tx *store.Tx, r ref.Entity, text string) (repository string, says bool, err error) {
 	var has int
-	err = tx.QueryRow(ctx, `SELECT COALESCE(l.repository, ''), CASE WHEN e.document LIKE $1 THEN 1 ELSE 0 END
-		FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref = $2`, "%"+text+"%", r.String()).Scan(&repository, &has)
+	err = tx.QueryRow(ctx, `SELECT COALESCE(l.repository, ''), CASE WHEN `+store.Has("e.document", "$1")+` THEN 1 ELSE 0 END
+		FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref = $2`, text, r.String()).Scan(&repository, &has)
 	if fault.Is(err, fault.NotFound) {
 		return "", false, nil
 	}

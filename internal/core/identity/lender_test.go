@@ -117,7 +117,7 @@ func TestWhatComesOfALentSessionEndsWithIt(t *testing.T) {
 				if _, _, err := b.s.AuthenticateSession(context.Background(), others); err != nil {
 					t.Errorf("bob's session: %v", err)
 				}
-				if told := b.entries("session.ended"); why != "the person" && (len(told) != 1 || !strings.Contains(strings.ReplaceAll(told[0], `\`, ""), `"sessions":2,"tokens":4`)) {
+				if told := b.entries("session.ended"); len(told) != 1 || !strings.Contains(strings.ReplaceAll(told[0], `\`, ""), `"sessions":2,"tokens":4`) {
 					t.Errorf("the ledger tells %v", told)
 				}
 			})

@@ -44,11 +44,11 @@ func (s *Service) Names(ctx context.Context, tx *store.Tx, ids []string) (map[st
 	for _, id := range ids {
 		switch {
 		case id == "system":
-			names[id] = Display{Name: "Roadbed"}
+			names[id] = Display{Name: platformName}
 		case ref.IsID(id, ref.Principal):
 			ask = append(ask, id)
 		case ref.IsID(id, ref.Step):
-			names[id] = Display{Name: "a step of a run"}
+			names[id] = Display{Name: stepName}
 		}
 	}
 	found, err := principalsByID(ctx, tx, ask)
@@ -60,9 +60,9 @@ func (s *Service) Names(ctx context.Context, tx *store.Tx, ids []string) (map[st
 		case p.Deleted.IsZero():
 			names[p.ID] = Display{Ref: p.Ref, Name: p.Name}
 		case p.Kind == actor.User:
-			names[p.ID] = Display{Name: "somebody who was deleted", Deleted: true}
+			names[p.ID] = Display{Name: deletedUser, Deleted: true}
 		default: // another may have its reference by now
-			names[p.ID] = Display{Name: p.Name + " (deleted)", Deleted: true}
+			names[p.ID] = Display{Name: p.Name + wasDeleted, Deleted: true}
 		}
 	}
 	return names, nil
@@ -173,7 +173,7 @@ func (s *Service) remove(ctx context.Context, tx *store.Tx, who ref.Entity) erro
 	if err != nil {
 		return err
 	}
-	return endPrincipal(ctx, tx, p, s.now())
+	return s.endPrincipal(ctx, tx, p, "the person is declared no more")
 }
 
 // NewMachine describes an account for scripts and outside systems.
@@ -225,7 +225,7 @@ func (s *Service) DeleteMachine(ctx context.Context, who ref.Entity) error {
 		if p.Kind != actor.Machine {
 			return fault.Errorf(fault.Invalid, "%s is not a machine; delete its document", who)
 		}
-		if err := endPrincipal(ctx, tx, p, s.now()); err != nil {
+		if err := s.endPrincipal(ctx, tx, p, "the machine was deleted"); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, ledger.Entry{Type: "machine.deleted", Space: p.Space, Subject: p.Ref.String(), Refs: []string{p.ID}}, nil)

@@ -103,27 +103,6 @@ func accountOf(ctx context.Context, tx *store.Tx, host, login string) ([]string,
 	})
 }
 
-// endPrincipal keeps the row, so that history can still be read. Of a person it keeps nothing but the id.
-func endPrincipal(ctx context.Context, tx *store.Tx, p Principal, now time.Time) error {
-	id := p.ID
-	if p.Kind == actor.User {
-		p.Ref, p.Name, p.Description = ref.New("user", "deleted", id), "", ""
-	}
-	_, err := tx.Exec(ctx, `UPDATE identity_principals SET deleted = $2, ref = $3, name = $4, email = '', description = $5 WHERE id = $1`,
-		id, store.Micros(now), p.Ref.String(), p.Name, p.Description)
-	if err != nil {
-		return err
-	}
-	if err := setAccounts(ctx, tx, id, nil); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE principal = $1 AND revoked = 0`, id, store.Micros(now)); err != nil {
-		return err
-	}
-	_, err = deleteSessions(ctx, tx, id, now)
-	return err
-}
-
 // aliveBy counts what a principal presented, as far as it is good still: of a session, if it was used after idle.
 func aliveBy(ctx context.Context, tx *store.Tx, p actor.Principal, now, idle time.Time) (n int, err error) {
 	query := `SELECT COUNT(*) FROM identity_tokens t JOIN identity_principals p ON p.id = t.principal
@@ -211,26 +190,11 @@ func insertToken(ctx context.Context, tx *store.Tx, t Token, lookup string, hash
 
 func revokeToken(ctx context.Context, tx *store.Tx, id string, now time.Time) (bool, error) {
 	n, err := tx.Exec(ctx, `UPDATE identity_tokens SET revoked = $2 WHERE id = $1 AND revoked = 0`, id, store.Micros(now))
-	if err != nil {
-		return false, err
-	}
-	return n > 0, endVia(ctx, tx, id, now)
+	return n > 0, err
 }
 
-func deleteToken(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id); err != nil {
-		return err
-	}
-	return endVia(ctx, tx, id, now)
-}
-
-// endVia ends the links and sessions that were made with a token: links first, so that one that is being used up at this
-// moment has become a session by then.
-func endVia(ctx context.Context, tx *store.Tx, token string, now time.Time) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
-		return err
-	}
-	_, err := endSessions(ctx, tx, now, `via = $1`, token)
+func deleteToken(ctx context.Context, tx *store.Tx, id string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM identity_tokens WHERE id = $1`, id)
 	return err
 }
 

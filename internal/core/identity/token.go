@@ -220,7 +220,10 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 		if err != nil || !changed {
 			return err
 		}
-		return s.tell(ctx, tx, ledger.Entry{Type: "token.revoked", Subject: id, Refs: []string{token.Principal}}, nil)
+		if err := s.tell(ctx, tx, ledger.Entry{Type: "token.revoked", Subject: id, Refs: []string{token.Principal}}, nil); err != nil {
+			return err
+		}
+		return s.endVia(ctx, tx, id, "the token was revoked")
 	})
 	return fault.Wrap(err, "revoke token")
 }
@@ -270,7 +273,10 @@ func (s *Service) setAdmin(ctx context.Context, tx *store.Tx, token string) erro
 			if _, err := revokeToken(ctx, tx, old.ID, s.now()); err != nil {
 				return err
 			}
-			return s.tell(ctx, tx, ledger.Entry{Type: "token.revoked", Subject: old.ID, Refs: []string{old.Principal}}, nil)
+			if err := s.tell(ctx, tx, ledger.Entry{Type: "token.revoked", Subject: old.ID, Refs: []string{old.Principal}}, nil); err != nil {
+				return err
+			}
+			return s.endVia(ctx, tx, old.ID, "ROADBED_ADMIN_TOKEN is set no more")
 		}
 		return nil
 	}
@@ -288,7 +294,15 @@ func (s *Service) setAdmin(ctx context.Context, tx *store.Tx, token string) erro
 		return nil
 	}
 	if exists {
-		if err := deleteToken(ctx, tx, old.ID, s.now()); err != nil {
+		if err := deleteToken(ctx, tx, old.ID); err != nil {
+			return err
+		}
+		if old.Revoked.IsZero() {
+			if err := s.tell(ctx, tx, ledger.Entry{Type: "token.revoked", Subject: old.ID, Refs: []string{old.Principal}}, nil); err != nil {
+				return err
+			}
+		}
+		if err := s.endVia(ctx, tx, old.ID, "ROADBED_ADMIN_TOKEN is another one"); err != nil {
 			return err
 		}
 	}

@@ -138,8 +138,7 @@ func (f Filter) conditions(visible access.Set) (where string, args []any, none b
 		}
 	}
 	if f.Policy != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Policy)
-		add(`votes LIKE $%d ESCAPE '\'`, `%"policy":"`+escaped+`"%`)
+		add(store.Has("votes", "$%d"), `"policy":"`+strings.ToLower(f.Policy)+`"`)
 	}
 	if f.Run != "" {
 		all = append(all, "run <> ''") // so that the partial index serves

@@ -47,8 +47,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		w.Add("r.namespace = " + w.Arg(strings.ToLower(q.Namespace)))
 	}
 	if q.Text != "" {
-		like := w.Arg("%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(q.Text)) + "%")
-		w.Add("(r.namespace || '/' || r.name LIKE " + like + ` ESCAPE '\' OR LOWER(r.description) LIKE ` + like + ` ESCAPE '\')`)
+		w.Add("(" + w.Finds("r.namespace || '/' || r.name", q.Text) + " OR " + w.Finds("r.description", q.Text) + ")")
 	}
 	w.Equal("r.created_by", q.Creator)
 	if q.Archived != "" {

@@ -42,25 +42,6 @@ func (s *Service) Count(ctx context.Context, q Query) (total int, err error) {
 	return total, err
 }
 
-// Actors gives who began the runs that the caller may read. Permission: that of Part.
-func (s *Service) Actors(ctx context.Context, q Query) (actors []string, err error) {
-	readable, err := s.Access.Spaces(ctx, "run:read")
-	if err != nil || readable.Empty() {
-		return nil, err
-	}
-	w := &store.Where{}
-	if !readable.All {
-		w.Add(w.In("space", readable.List()))
-	}
-	q.narrow(w)
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT DISTINCT actor FROM runs"+w.String(), w.Args...)
-		actors, err = store.Collect(rows, err, text)
-		return fault.Wrap(err, "find who began runs")
-	})
-	return actors, err
-}
-
 // Details gives runs, as a product has just read them, with their steps and reviews, by their ids.
 // Permission: run:read; those in other spaces are left out.
 func (s *Service) Details(ctx context.Context, runs []Run) (all map[string]Detail, err error) {
@@ -133,10 +114,6 @@ func wanted(w *store.Where, part []Of) string {
 // EndTx gives of each of some subjects the newest run that a query takes, or the oldest, unauthorised, in the caller's transaction.
 // Those of the query that name subjects and spaces do not count.
 func (s *Service) EndTx(ctx context.Context, tx *store.Tx, subjects []Of, q Query, newest bool) (map[Of]Run, error) {
-	order := "ASC"
-	if newest {
-		order = "DESC"
-	}
 	q.Spaces, q.Subject, q.Names = nil, "", nil
 	all := map[Of]Run{}
 	for len(subjects) > 0 {
@@ -146,7 +123,7 @@ func (s *Service) EndTx(ctx context.Context, tx *store.Tx, subjects []Of, q Quer
 		with := wanted(w, part)
 		w.Add("subject = wanted.subject AND space = wanted.space")
 		q.narrow(w)
-		rows, err := tx.Query(ctx, with+"SELECT "+runColumns+" FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id "+order+" LIMIT 1) FROM wanted)", w.Args...)
+		rows, err := tx.Query(ctx, with+"SELECT "+runColumns+" FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id "+direction(newest)+" LIMIT 1) FROM wanted)", w.Args...)
 		runs, err := store.Collect(rows, err, scanRun)
 		if err != nil {
 			return nil, fault.Wrap(err, "find the runs of %d subjects", len(part))
@@ -203,5 +180,3 @@ func (s *Service) CountsTx(ctx context.Context, tx *store.Tx, kind string, subje
 	}
 	return all, nil
 }
-
-func text(row store.Row) (s string, err error) { return s, row.Scan(&s) }

@@ -70,7 +70,7 @@ func TestRunsAreListedByTheirPlaceAndTraits(t *testing.T) {
 			"two": {run.More{Any: has("Odd", "x%")}, 6}, "with a space": {run.More{Any: has("no mark")}, 0}, "none": {run.More{Any: [][]run.Choice{{}}}, 0},
 			"not": {run.More{Any: [][]run.Choice{{{Not: []string{"Odd"}}}}}, 6}, "either": {run.More{Any: [][]run.Choice{{{Has: []string{"Odd"}}, {States: []string{"canceled"}}}}}, 7},
 			"both":  {run.More{Any: [][]run.Choice{{{Has: []string{"Odd"}}}, {{Has: []string{"over"}}}}}, 1},
-			"names": {run.More{Names: []string{"b"}}, 4}, "no names": {run.More{Names: []string{}}, 0}, "actors": {run.More{Actors: []string{"usr_1", "usr_9"}}, 3},
+			"names": {run.More{Names: []string{"b"}}, 4}, "no names": {run.More{Names: []string{}}, 0}, "actors": {run.More{Actors: func(w *store.Where, column string) string { return w.In(column, []string{"usr_1", "usr_9"}) }}, 3},
 			"commit": {run.More{Beginning: "00"}, 10}, "a wild commit": {run.More{Beginning: "%"}, 0}, "text": {run.More{Texts: []string{"oF ä1"}}, 3}, "one of texts": {run.More{Texts: []string{"ä3", "ä4"}}, 2},
 			"what no database keeps": {run.More{Texts: []string{"\x00"}, Beginning: "\xff"}, 12},
 		} {

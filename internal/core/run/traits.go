@@ -59,23 +59,25 @@ type Choice struct {
 	Not    []string
 }
 
-func (c Choice) condition(w *store.Where) string {
-	parts := []string{"1 = 1"}
-	if c.States != nil {
-		parts = append(parts, w.In("state", c.States))
-	}
-	for _, m := range c.Has {
-		parts = append(parts, holds(w, "marks", " "+clean(m)+" "))
-	}
-	for _, m := range c.Not {
-		parts = append(parts, "NOT "+holds(w, "marks", " "+clean(m)+" "))
-	}
-	return "(" + strings.Join(parts, " AND ") + ")"
+// Fits tells whether a run in a state, with these marks, is one of them.
+func (c Choice) Fits(state string, marks []string) bool {
+	has := func(m string) bool { return slices.Contains(marks, m) }
+	return (c.States == nil || slices.Contains(c.States, state)) && !slices.ContainsFunc(c.Has, func(m string) bool { return !has(m) }) && !slices.ContainsFunc(c.Not, has)
 }
 
-// holds gives the condition that a column has a text in it, in upper and lower case as it is: LIKE sees none on SQLite.
-func holds(w *store.Where, column, text string) string {
-	return "(replace(" + column + ", " + w.Arg(text) + ", '') <> " + column + ")"
+// condition is Fits of the rows of runs; table is "", or what they are called with a dot behind.
+func (c Choice) condition(w *store.Where, table string) string {
+	parts := []string{"1 = 1"}
+	if c.States != nil {
+		parts = append(parts, w.In(table+"state", c.States))
+	}
+	for _, m := range c.Has {
+		parts = append(parts, w.Has(table+"marks", " "+m+" "))
+	}
+	for _, m := range c.Not {
+		parts = append(parts, "NOT "+w.Has(table+"marks", " "+m+" "))
+	}
+	return "(" + strings.Join(parts, " AND ") + ")"
 }
 
 // either gives the condition that one of several holds; of none it can't.
@@ -87,9 +89,12 @@ func either[T any](all []T, condition func(T) string) string {
 	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
+// Condition is what another room asks of a column; it gives the condition, to be added.
+type Condition func(w *store.Where, column string) string
+
 // More narrows a query further. Of a list that is nil all runs are; of one that is empty, none.
 type More struct {
-	Actors    []string   // one of them
+	Actors    Condition  // of who began it; nil for anybody
 	Beginning string     // of the commit; "" for any
 	Names     []string   // one of them ends the subject's reference
 	Texts     []string   // one of them is in what a search looks at
@@ -117,27 +122,18 @@ func (q Query) narrow(w *store.Where) {
 		w.Add("waiting = 1")
 	}
 	if q.Actors != nil {
-		w.Add(w.In("actor", q.Actors))
+		w.Add(q.Actors(w, "actor"))
 	}
 	if q.Beginning != "" {
-		w.Add("commit_id LIKE " + w.Arg(escape(clean(q.Beginning))+"%") + " ESCAPE '^'")
+		w.Add(w.Begins("commit_id", strings.ToLower(clean(q.Beginning))))
 	}
 	if q.Names != nil {
-		w.Add(either(q.Names, func(name string) string { return "subject LIKE " + w.Arg("%/"+escape(clean(name))) + " ESCAPE '^'" }))
+		w.Add(either(q.Names, func(name string) string { return w.Ends("subject", "/"+strings.ToLower(clean(name))) }))
 	}
 	if q.Texts != nil {
-		w.Add(either(slices.Compact(q.Texts), func(text string) string {
-			if text = strings.ToLower(clean(text)); text == "" {
-				return "1 = 1"
-			}
-			return holds(w, "words", text)
-		}))
+		w.Add(either(slices.Compact(q.Texts), func(text string) string { return w.Has("words", strings.ToLower(clean(text))) }))
 	}
 	for _, choices := range q.Any {
-		w.Add(either(choices, func(c Choice) string { return c.condition(w) }))
+		w.Add(either(choices, func(c Choice) string { return c.condition(w, "") }))
 	}
-}
-
-func escape(text string) string {
-	return strings.NewReplacer("^", "^^", "%", "^%", "_", "^_").Replace(text)
 }

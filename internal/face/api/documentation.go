@@ -32,7 +32,7 @@ func (a *API) documentationRoutes() {
 
 type listDocsInput struct {
 	Paging
-	Text   string `query:"text" maxLength:"200" doc:"A part of the entity's reference or of the title."`
+	Text   string `query:"text" maxLength:"200" doc:"A part of the entity's reference or of the title, in any case."`
 	Broken bool   `query:"broken" doc:"Only those whose check found something."`
 }
 

@@ -188,7 +188,7 @@ type ProposalFilter struct {
 	Assignee   string `query:"assignee" maxLength:"64" doc:"Opaque id of who looks after it; me for the caller."`
 	Source     string `query:"source" maxLength:"250"`
 	Target     string `query:"target" maxLength:"250"`
-	Text       string `query:"text" maxLength:"250" doc:"In the title."`
+	Text       string `query:"text" maxLength:"250" doc:"In the title, in any case."`
 	Draft      string `query:"draft" enum:"true,false"`
 	Waiting    bool   `query:"waiting" doc:"Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head."`
 }

@@ -39,7 +39,7 @@ type listRepositoriesInput struct {
 	Paging
 	Space     string `query:"space" maxLength:"63"`
 	Namespace string `query:"namespace" maxLength:"63"`
-	Text      string `query:"text" maxLength:"200" doc:"Part of NAMESPACE/NAME or of the description."`
+	Text      string `query:"text" maxLength:"200" doc:"Part of NAMESPACE/NAME or of the description, in any case."`
 	Deleted   bool   `query:"deleted" doc:"Those that were deleted and that the caller may restore, in place of those that are there."`
 	Creator   string `query:"creator" maxLength:"64" doc:"Opaque id of who made them; me for the caller."`
 	Archived  string `query:"archived" enum:"true,false" doc:"Only those that are archived, or are not."`

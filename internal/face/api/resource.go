@@ -8,7 +8,7 @@ import (
 
 type listResourcesInput struct {
 	Paging
-	Text     string `query:"text" maxLength:"300" doc:"Words, each in the address or an identifying value such as an id, an ARN or a name."`
+	Text     string `query:"text" maxLength:"300" doc:"Words, each in the address or an identifying value such as an id, an ARN or a name, in any case."`
 	Stack    string `query:"stack" maxLength:"200" doc:"NAMESPACE/NAME, or its reference."`
 	Type     string `query:"type" maxLength:"200" example:"aws_s3_bucket"`
 	Provider string `query:"provider" maxLength:"200" doc:"hashicorp/aws, or its last part."`

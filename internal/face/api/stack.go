@@ -35,7 +35,7 @@ func (a *API) stackRoutes() {
 
 type listStacksInput struct {
 	Paging
-	Text    string `query:"text" maxLength:"1000" doc:"Each of its words is in the reference, the repository or the folder."`
+	Text    string `query:"text" maxLength:"1000" doc:"Each of its words is in the reference, the repository or the folder, in any case."`
 	Space   string `query:"space" maxLength:"63"`
 	State   string `query:"state" maxLength:"300" doc:"Of the newest run that is no preview, with commas for several; none for stacks that never ran."`
 	Drifted bool   `query:"drifted" doc:"Only those that differ from what was applied."`

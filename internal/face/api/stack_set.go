@@ -66,7 +66,7 @@ func (a *API) tryStackSet(ctx context.Context, in *tryStackSetInput) (*body[Stac
 type listStackSetFoldersInput struct {
 	Named
 	Paging
-	Text     string `query:"text" maxLength:"1000" doc:"Each of its words is in the folder or the stack's reference."`
+	Text     string `query:"text" maxLength:"1000" doc:"Each of its words is in the folder or the stack's reference, in any case."`
 	Standing string `query:"standing" maxLength:"100" doc:"Only these, with commas for several: made, stale, kept, held, wrong, ignored, bare."`
 }
 

@@ -158,8 +158,8 @@ func reclaim(ctx context.Context, tx *store.Tx, before time.Time, limits map[str
 
 // forsake ends the leases of a server's earlier lives; lease is its present one.
 func forsake(ctx context.Context, tx *store.Tx, server, lease string, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE state = 1 AND lease <> $2 AND lease LIKE $3`,
-		store.Micros(now)-1, lease, server+"/%")
+	_, err := tx.Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE state = 1 AND lease <> $2 AND substr(lease, 1, length($3)) = $3`,
+		store.Micros(now)-1, lease, server+"/")
 	return err
 }
 

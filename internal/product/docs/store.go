@@ -146,8 +146,7 @@ func (s *Service) List(ctx context.Context, q Query, part page.Request) (page.Of
 			w.Add("s.broken > 0")
 		}
 		if q.Text != "" {
-			pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, "\x00", "").Replace(strings.ToLower(q.Text)) + "%"
-			w.Add(`(e.entity LIKE ` + w.Arg(pattern) + ` ESCAPE '\' OR LOWER(s.title) LIKE ` + w.Arg(pattern) + ` ESCAPE '\')`)
+			w.Add("(" + w.Finds("e.entity", q.Text) + " OR " + w.Finds("s.title", q.Text) + ")")
 		}
 		var rows []listRow
 		if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {

@@ -145,7 +145,7 @@ func (s *Service) told(ctx context.Context, right, object string, name ref.Entit
 // asked has an entity judged again, if a scorecard may ask for what has changed of it.
 func (s *Service) asked(ctx context.Context, tx *store.Tx, name ref.Entity, variable string) error {
 	var some int
-	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT ref FROM insight_scorecards WHERE spec LIKE $1 LIMIT 1) s`, "%"+variable+"%").Scan(&some)
+	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT ref FROM insight_scorecards WHERE `+store.Has("spec", "$1")+` LIMIT 1) s`, variable).Scan(&some)
 	if err != nil || some == 0 {
 		return fault.Wrap(err, "look for scorecards that ask for %s", variable)
 	}

@@ -338,7 +338,7 @@ func (s *Service) Results(ctx context.Context, name ref.Entity, q ResultQuery, p
 		w.Equal("level", q.Level)
 	}
 	if q.Failing != "" {
-		w.Add("failed LIKE " + w.Arg("% "+q.Failing+" %"))
+		w.Add(w.Has("failed", " "+q.Failing+" "))
 	}
 	w.After("entity", part.Cursor)
 	var list []Result

@@ -72,8 +72,7 @@ func (s *Service) where(ctx context.Context, q Query) (w *store.Where, readable 
 		w.Add("(" + w.In("merge_commit", q.Commits) + " OR " + w.In("head", q.Commits) + ")")
 	}
 	if text := strings.TrimSpace(q.Text); text != "" {
-		pattern := "%" + strings.NewReplacer("^", "^^", "%", "^%", "_", "^_").Replace(strings.ToLower(text)) + "%"
-		w.Add("LOWER(title) LIKE " + w.Arg(pattern) + " ESCAPE '^'")
+		w.Add(w.Finds("title", text))
 	}
 	if q.Draft != nil {
 		w.Add("draft = " + w.Arg(*q.Draft))

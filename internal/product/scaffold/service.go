@@ -309,8 +309,8 @@ func (s *Service) LineageOf(ctx context.Context, thing string, limit int) (all [
 	case strings.HasPrefix(thing, "template:"):
 		where = "l.template = $1"
 	case strings.Contains(thing, ":"):
-		where = `EXISTS (SELECT 1 FROM scaffold_made m WHERE m.run = l.run AND m.state = 'made' AND m.data LIKE $1 ESCAPE '\')`
-		arg = `%"` + likeEscape.Replace(thing) + `"%`
+		where = `EXISTS (SELECT 1 FROM scaffold_made m WHERE m.run = l.run AND m.state = 'made' AND ` + store.Has("m.data", "$1") + `)`
+		arg = `"` + strings.ToLower(thing) + `"`
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all = nil
@@ -331,8 +331,6 @@ func (s *Service) LineageOf(ctx context.Context, thing string, limit int) (all [
 	})
 	return all, err
 }
-
-var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // ctxOf gives a context in which a person of a run acts, with today's rights and the narrowing of the token that was
 // presented. It fails with fault.Denied when the person is gone, or the token or session has ended.

@@ -35,7 +35,7 @@ func (q Query) narrow(w *store.Where) error {
 		return fault.Errorf(fault.Invalid, "%d words are too many; search for at most %d", len(words), wordsMost)
 	}
 	for _, word := range words {
-		w.Add("lower(ref || ' ' || repository || ' ' || path) LIKE " + w.Arg("%"+escape(word)+"%") + " ESCAPE '^'")
+		w.Add(w.Finds("ref || ' ' || repository || ' ' || path", word))
 	}
 	w.Equal("space", clean(q.Space))
 	if len(q.States) > 0 {

@@ -94,6 +94,9 @@ func (s *Service) appliedCommit(stack Stack) (string, error) {
 	return stack.Applied, nil
 }
 
+// OnlyPlans tells whether a run changes nothing.
+func (in Input) OnlyPlans() bool { return onlyPlans(in.Type) }
+
 // onlyPlans tells whether runs of a type change nothing.
 func onlyPlans(kind string) bool { return slices.Contains([]string{Proposed, Drift}, kind) }
 

@@ -211,6 +211,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		if _, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now())); err != nil {
 			return fault.Wrap(err, "forget stack %s", c.Ref)
 		}
+		if err := keepNamed(ctx, tx, c.Ref, nil); err != nil {
+			return err
+		}
 		return s.keepDependencies(ctx, tx, c.Ref, Spec{})
 	}
 	before, err := getStack(ctx, tx, c.Ref, tx.ForUpdate())
@@ -268,6 +271,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}
 	if err := s.keepDependencies(ctx, tx, c.Ref, spec); err != nil {
+		return err
+	}
+	if err := keepNamed(ctx, tx, c.Ref, spec.Contexts); err != nil {
 		return err
 	}
 	if err := s.schedule(ctx, tx, c.Ref, spec, s.Now()); err != nil {

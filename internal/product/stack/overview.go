@@ -77,7 +77,16 @@ func (s *Service) overviews(ctx context.Context, tx *store.Tx, stacks []Stack) (
 
 // lastRuns gives of each stack the newest run that is no preview and no task.
 func (s *Service) lastRuns(ctx context.Context, tx *store.Tx, stacks []Stack) (map[run.Of]run.Run, error) {
-	return s.Runs.EndTx(ctx, tx, subjects(stacks), run.Query{Kinds: []string{RunKind}, More: run.More{Any: [][]run.Choice{{settling()}}}}, true)
+	return s.Runs.EndTx(ctx, tx, subjects(stacks), settlingRuns(), true)
+}
+
+// settlingRuns takes the runs that are no previews and no tasks, and waitingRuns those that wait for their stack.
+func settlingRuns() run.Query {
+	return run.Query{Kinds: []string{RunKind}, More: run.More{Any: [][]run.Choice{{settling()}}}}
+}
+
+func waitingRuns() run.Query {
+	return run.Query{Kinds: []string{RunKind}, Open: true, States: []string{queued}, More: run.More{Any: [][]run.Choice{{changing()}}}}
 }
 
 func subject(stack Stack) run.Of { return run.Of{Space: stack.Space, Subject: stack.Ref.String()} }

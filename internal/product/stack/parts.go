@@ -2,8 +2,6 @@ package stack
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -119,9 +117,7 @@ func (s *Service) TitleTaken(ctx context.Context, space, title string, but ref.E
 }
 
 func titled(w *store.Where, text string) {
-	if text = strings.ToLower(clean(text)); text != "" {
-		w.Add(holds("words", w.Arg(text)))
-	}
+	w.Add(w.Has("words", strings.ToLower(clean(text))))
 }
 
 // ContextsNamed gives those of some contexts that the caller may read, by reference. Permission: stack:read; others are left out.
@@ -177,7 +173,7 @@ func (s *Service) PartsOf(ctx context.Context, contexts []Context) (all map[ref.
 		for _, c := range own {
 			all[c.Ref] = ContextParts{Notes: notes[c.Ref.String()]}
 		}
-		stacks, err = naming(ctx, tx, named)
+		stacks, err = naming(ctx, tx, named, names)
 		return fault.Wrap(err, "find the stacks of %d contexts", len(own))
 	})
 	if err != nil {
@@ -204,22 +200,4 @@ func (s *Service) PartsOf(ctx context.Context, contexts []Context) (all map[ref.
 		all[c.Ref] = parts
 	}
 	return all, nil
-}
-
-// naming gives the stacks that are among some, and those that name contexts, by reference.
-func naming(ctx context.Context, tx *store.Tx, named []string) ([]Workspace, error) {
-	found, err := workspacesNamed(ctx, tx, named)
-	if err != nil {
-		return nil, err
-	}
-	err = each(ctx, tx, "SELECT "+workspaceColumns+fromWorkspaces+`WHERE s.deleted = 0 AND s.spec LIKE '%"contexts":[%'`, nil, func(row store.Row) error {
-		w, err := scanWorkspace(row)
-		found[w.Ref.String()] = w
-		return err
-	})
-	all := make([]Workspace, 0, len(found))
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		all = append(all, found[name])
-	}
-	return all, err
 }

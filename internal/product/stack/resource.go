@@ -95,7 +95,7 @@ func (q ResourceQuery) narrow(w *store.Where) error {
 		return fault.Errorf(fault.Invalid, "%d words are too many; search for at most %d", len(words), wordsMost)
 	}
 	for _, word := range words {
-		w.Add("r.words LIKE " + w.Arg("%"+escape(word)+"%") + " ESCAPE '^'")
+		w.Add(w.Has("r.words", word))
 	}
 	if q.Stack != "" {
 		stack, err := ref.Parse(q.Stack, "stack", ref.DefaultNamespace)
@@ -105,18 +105,14 @@ func (q ResourceQuery) narrow(w *store.Where) error {
 		w.Equal("r.stack", stack.String())
 	}
 	w.Equal("r.type", clean(q.Type))
-	if p := clean(q.Provider); p != "" {
-		w.Add("(r.provider = " + w.Arg(p) + " OR r.provider LIKE " + w.Arg("%/"+escape(p)) + " ESCAPE '^')")
+	if p := strings.ToLower(clean(q.Provider)); p != "" { // engines write them so
+		w.Add("(r.provider = " + w.Arg(p) + " OR " + w.Ends("r.provider", "/"+p) + ")")
 	}
 	w.Equal("s.space", clean(q.Space))
 	if q.Orphan {
 		w.Add("s.deleted = 1")
 	}
 	return nil
-}
-
-func escape(text string) string {
-	return strings.NewReplacer("^", "^^", "%", "^%", "_", "^_").Replace(text)
 }
 
 // ownedBy gives the stacks of an owner.

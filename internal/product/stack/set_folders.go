@@ -191,7 +191,7 @@ func (s *Service) Folders(ctx context.Context, r ref.Entity, q FolderQuery, part
 		return list, fault.Errorf(fault.Invalid, "%d words are too many; search for at most %d", len(words), wordsMost)
 	}
 	for _, word := range words {
-		w.Add("lower(folder || ' ' || stack) LIKE " + w.Arg("%"+escape(word)+"%") + " ESCAPE '^'")
+		w.Add(w.Finds("folder || ' ' || stack", word))
 	}
 	if len(q.Standings) > 0 {
 		w.Add(w.In("standing", q.Standings))

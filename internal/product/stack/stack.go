@@ -69,7 +69,9 @@ type Stack struct {
 func (s Stack) Remote() bool { return s.Repository == "" }
 
 // LockName is the lock that tracked runs of a stack hold.
-func LockName(stack ref.Entity) string { return "stack:" + stack.String() }
+func LockName(stack ref.Entity) string { return lockPrefix + stack.String() }
+
+const lockPrefix = "stack:"
 
 // Input is what a stack run is asked to do.
 type Input struct {

@@ -22,10 +22,13 @@ func MarkPool(name string) string { return "pool:" + name }
 func changing() run.Choice { return run.Choice{Not: []string{Proposed, Drift}} }
 func settling() run.Choice { return run.Choice{Not: []string{Proposed, Drift, Task}} }
 
+// MarksOf gives the marks of a run, as they are kept with it.
+func MarksOf(r run.Run) []string { return traits(r).Marks }
+
 func traits(r run.Run) run.Traits {
 	var in Input
 	if json.Unmarshal(r.Input, &in) != nil { // it is shown as a run of no type
-		return run.Traits{}
+		in = Input{}
 	}
 	var out Output
 	if len(r.Output) > 0 && json.Unmarshal(r.Output, &out) != nil {
@@ -35,12 +38,13 @@ func traits(r run.Run) run.Traits {
 	if in.Upload != nil {
 		up = *in.Upload
 	}
-	t := run.Traits{Marks: []string{in.Type}, Text: up.Message}
+	t := run.Traits{Text: up.Message}
 	mark := func(name string, has bool) {
 		if has {
 			t.Marks = append(t.Marks, name)
 		}
 	}
+	mark(in.Type, in.Type != "")
 	mark(MarkChanges, !out.Summary.Empty())
 	mark(MarkDestroys, in.Type == Destroy || up.Destroy)
 	mark(MarkSaves, up.Save)

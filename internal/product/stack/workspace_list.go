@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -24,14 +23,14 @@ const (
 
 // WorkspaceQuery chooses workspaces of a space.
 type WorkspaceQuery struct {
-	Search   string             // a part of the name
-	Wildcard string             // the whole name, with * for any text at its beginning or end
-	Tags     []string           // all of them
-	Without  []string           // none of them
-	Labels   map[string]string  // all of them, with any value for ""
-	Current  func(run.Run) bool // only those whose current run it takes; nil for all
-	Order    string             // ByName for ""
-	Down     bool               // the other way round
+	Search   string            // a part of the name
+	Wildcard string            // the whole name, with * for any text at its beginning or end
+	Tags     []string          // all of them
+	Without  []string          // none of them
+	Labels   map[string]string // all of them, with any value for ""
+	Current  []run.Choice      // only those whose current run one fits; nil for all
+	Order    string            // ByName for ""
+	Down     bool              // the other way round
 	page.Place
 }
 
@@ -45,12 +44,7 @@ func element(column string, w *store.Where, parts ...string) string {
 			text += ":"
 		}
 	}
-	return holds("',' || substr("+column+", 2)", w.Arg(text))
-}
-
-// holds gives the condition that a text has another in it, in upper and lower case as it is: LIKE sees none on SQLite.
-func holds(text, part string) string {
-	return "(replace(" + text + ", " + part + ", '') <> (" + text + "))"
+	return w.Has("(',' || substr("+column+", 2))", text)
 }
 
 func (q WorkspaceQuery) narrow(space string) *store.Where {
@@ -58,17 +52,20 @@ func (q WorkspaceQuery) narrow(space string) *store.Where {
 	w.Add("s.deleted = 0")
 	w.Add("s.space = " + w.Arg(space))
 	if text := strings.ToLower(clean(q.Search)); text != "" {
-		w.Add("w.name LIKE " + w.Arg("%"+escape(text)+"%") + " ESCAPE '^'")
+		w.Add(w.Has("w.name", text)) // which is in lower case
 	}
 	if text := strings.ToLower(clean(q.Wildcard)); text != "" {
-		open, shut, part := "", "", escape(strings.Trim(text, "*"))
-		if strings.HasPrefix(text, "*") {
-			open = "%"
+		part := strings.Trim(text, "*")
+		switch open, shut := strings.HasPrefix(text, "*"), strings.HasSuffix(text, "*"); {
+		case open && shut:
+			w.Add(w.Has("w.name", part))
+		case open:
+			w.Add(w.Ends("w.name", part))
+		case shut:
+			w.Add(w.Begins("w.name", part))
+		default:
+			w.Equal("w.name", part)
 		}
-		if strings.HasSuffix(text, "*") {
-			shut = "%"
-		}
-		w.Add("w.name LIKE " + w.Arg(open+part+shut) + " ESCAPE '^'")
 	}
 	for _, tag := range q.Tags {
 		w.Add(element("w.tags", w, tag))
@@ -81,23 +78,24 @@ func (q WorkspaceQuery) narrow(space string) *store.Where {
 			w.Add(element("w.labels", w, key, value))
 		} else {
 			raw, _ := json.Marshal(clean(key))
-			w.Add(holds("',' || substr(w.labels, 2)", w.Arg(","+string(raw)+":")))
+			w.Add(w.Has("(',' || substr(w.labels, 2))", ","+string(raw)+":"))
 		}
 	}
 	return w
 }
 
 func (q WorkspaceQuery) order() string {
-	columns := []string{"w.name", "s.ref"}
-	if q.Order == ByChange {
-		columns = []string{"s.updated", "w.name", "s.ref"}
+	down := ""
+	if q.Down {
+		down = " DESC"
 	}
-	if q.Down && q.Order != ByCurrent {
-		for i := range columns {
-			columns[i] += " DESC"
-		}
+	switch q.Order {
+	case ByChange:
+		return "s.updated" + down + ", w.name" + down + ", s.ref" + down
+	case ByCurrent:
+		return "CASE WHEN c.id IS NULL THEN 1 ELSE 0 END, c.created" + down + ", w.name, s.ref"
 	}
-	return strings.Join(columns, ", ")
+	return "w.name" + down + ", s.ref" + down
 }
 
 // Workspaces gives a part of the stacks of a space, and how many there are of them.
@@ -107,96 +105,24 @@ func (s *Service) Workspaces(ctx context.Context, space string, q WorkspaceQuery
 		return nil, 0, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		w, from := q.narrow(space), workspaces
 		if q.Current != nil || q.Order == ByCurrent {
-			list, total, err = s.workspacesByRuns(ctx, tx, space, q)
-		} else {
-			list, total, err = store.Part(ctx, tx, workspaceColumns, workspaces, q.narrow(space), q.order(), q.Offset, q.Size(), scanWorkspace)
+			from += run.Join("c", currentID(w))
 		}
+		if q.Current != nil {
+			w.Add(run.Joined(w, "c", q.Current))
+		}
+		list, total, err = store.Part(ctx, tx, workspaceColumns, from, w, q.order(), q.Offset, q.Size(), scanWorkspace)
 		return fault.Wrap(err, "list the workspaces of %s", space)
 	})
 	return list, total, err
 }
 
-// workspacesByRuns looks at the current runs of all workspaces that are asked for, in as many statements as there are thousands.
-func (s *Service) workspacesByRuns(ctx context.Context, tx *store.Tx, space string, q WorkspaceQuery) ([]Workspace, int, error) {
-	w := q.narrow(space)
-	rows, err := tx.Query(ctx, "SELECT s.ref"+fromWorkspaces+w.String()+"ORDER BY "+q.order(), w.Args...)
-	names, err := store.Collect(rows, err, scanText)
-	if err != nil {
-		return nil, 0, err
-	}
-	type begun struct {
-		name string
-		at   time.Time
-	}
-	var left []begun
-	err = inParts(names, func(part []string) error {
-		all := make([]WorkspaceStatus, len(part))
-		stacks := make([]Stack, len(part))
-		for i, name := range part {
-			r, err := parseStack(name)
-			if err != nil {
-				return err
-			}
-			stacks[i] = Stack{Ref: r, Space: space}
-		}
-		last, err := s.lastRuns(ctx, tx, stacks)
-		if err != nil {
-			return err
-		}
-		for i, stack := range stacks {
-			all[i].Stack = stack
-			if r, ok := last[subject(stack)]; ok {
-				all[i].Last = &r
-			}
-		}
-		if err := s.currentRuns(ctx, tx, all); err != nil {
-			return err
-		}
-		for i, st := range all {
-			one := begun{name: part[i]}
-			if st.Current != nil {
-				one.at = st.Current.Created
-			}
-			if q.Current == nil || st.Current != nil && q.Current(*st.Current) {
-				left = append(left, one)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	if q.Order == ByCurrent {
-		slices.SortStableFunc(left, func(a, b begun) int {
-			switch {
-			case a.at.IsZero() != b.at.IsZero():
-				if a.at.IsZero() {
-					return 1
-				}
-				return -1
-			case q.Down:
-				return b.at.Compare(a.at)
-			}
-			return a.at.Compare(b.at)
-		})
-	}
-	from := min(max(q.Offset, 0), len(left))
-	var wanted []string
-	for _, one := range left[from:min(from+q.Size(), len(left))] {
-		wanted = append(wanted, one.name)
-	}
-	found, err := workspacesNamed(ctx, tx, wanted)
-	list := make([]Workspace, 0, len(wanted))
-	for _, name := range wanted {
-		if w, ok := found[name]; ok {
-			list = append(list, w)
-		}
-	}
-	return list, len(left), err
+// currentID gives the expression of the id of a workspace's current run, as currentRuns gives it.
+func currentID(w *store.Where) string {
+	return "COALESCE(" + run.HolderOf("'"+lockPrefix+"' || s.ref") + ", " + run.EndOf(w, "s.space", "s.ref", waitingRuns(), false) + ", " +
+		run.EndOf(w, "s.space", "s.ref", settlingRuns(), true) + ")"
 }
-
-func scanText(row store.Row) (text string, err error) { return text, row.Scan(&text) }
 
 func workspacesNamed(ctx context.Context, tx *store.Tx, names []string) (map[string]Workspace, error) {
 	found := map[string]Workspace{}

@@ -118,7 +118,7 @@ func (s *Service) currentRuns(ctx context.Context, tx *store.Tx, all []Workspace
 	if err != nil {
 		return err
 	}
-	waiting, err := s.Runs.EndTx(ctx, tx, subjects(stacks), run.Query{Kinds: []string{RunKind}, Open: true, States: []string{queued}, More: run.More{Any: [][]run.Choice{{changing()}}}}, false)
+	waiting, err := s.Runs.EndTx(ctx, tx, subjects(stacks), waitingRuns(), false)
 	if err != nil {
 		return err
 	}

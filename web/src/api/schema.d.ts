@@ -10746,7 +10746,7 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
-                /** @description A part of the entity's reference or of the title. */
+                /** @description A part of the entity's reference or of the title, in any case. */
                 text?: string;
                 /** @description Only those whose check found something. */
                 broken?: boolean;
@@ -17284,7 +17284,7 @@ export interface operations {
                 assignee?: string;
                 source?: string;
                 target?: string;
-                /** @description In the title. */
+                /** @description In the title, in any case. */
                 text?: string;
                 draft?: "true" | "false";
                 /** @description Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head. */
@@ -17363,7 +17363,7 @@ export interface operations {
                 assignee?: string;
                 source?: string;
                 target?: string;
-                /** @description In the title. */
+                /** @description In the title, in any case. */
                 text?: string;
                 draft?: "true" | "false";
                 /** @description Only what waits for the caller's review: they look after it, or own files of it, and have given no verdict on its head. */
@@ -18165,7 +18165,7 @@ export interface operations {
                 cursor?: string;
                 space?: string;
                 namespace?: string;
-                /** @description Part of NAMESPACE/NAME or of the description. */
+                /** @description Part of NAMESPACE/NAME or of the description, in any case. */
                 text?: string;
                 /** @description Those that were deleted and that the caller may restore, in place of those that are there. */
                 deleted?: boolean;
@@ -22694,7 +22694,7 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
-                /** @description Words, each in the address or an identifying value such as an id, an ARN or a name. */
+                /** @description Words, each in the address or an identifying value such as an id, an ARN or a name, in any case. */
                 text?: string;
                 /** @description NAMESPACE/NAME, or its reference. */
                 stack?: string;
@@ -26490,7 +26490,7 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
-                /** @description Each of its words is in the folder or the stack's reference. */
+                /** @description Each of its words is in the folder or the stack's reference, in any case. */
                 text?: string;
                 /** @description Only these, with commas for several: made, stale, kept, held, wrong, ignored, bare. */
                 standing?: string;
@@ -26749,7 +26749,7 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before. */
                 cursor?: string;
-                /** @description Each of its words is in the reference, the repository or the folder. */
+                /** @description Each of its words is in the reference, the repository or the folder, in any case. */
                 text?: string;
                 space?: string;
                 /** @description Of the newest run that is no preview, with commas for several; none for stacks that never ran. */

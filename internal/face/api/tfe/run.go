@@ -40,41 +40,17 @@ func (h *Handler) run(ctx context.Context, id string) (run.Run, error) {
 	return r, err
 }
 
-// statusOf gives what clients call the state of a run.
-func statusOf(r run.Run) string {
-	if r.CancelRequested && !r.Terminal {
-		return "planning"
-	}
-	switch r.State {
-	case "queued":
-		return "pending"
-	case "ready":
-		return "plan_queued"
-	case "planning", "judging", "replan_requested":
-		return "planning"
-	case "unconfirmed":
-		return "planned"
-	case "pending_review": // of a preview, whose plan is there
-		return "planned_and_finished"
-	case "finished":
-		if in := inputOf(r); in.Type == stack.Proposed || outputOf(r).Summary.Empty() {
-			return "planned_and_finished"
-		}
-		return "applied"
-	case "failed":
-		return "errored"
-	}
-	return r.State // confirmed, applying, discarded, canceled
-}
-
+// inputOf and outputOf show what can't be read as nothing.
 func inputOf(r run.Run) (in stack.Input) {
-	_ = json.Unmarshal(r.Input, &in) // one that can't be read is shown as none
+	if json.Unmarshal(r.Input, &in) != nil {
+		return stack.Input{}
+	}
 	return in
 }
 
 func outputOf(r run.Run) (out stack.Output) {
-	if len(r.Output) > 0 {
-		_ = json.Unmarshal(r.Output, &out)
+	if len(r.Output) > 0 && json.Unmarshal(r.Output, &out) != nil {
+		return stack.Output{}
 	}
 	return out
 }
@@ -111,7 +87,7 @@ func (h *Handler) wireRun(ctx context.Context, d run.Detail, workspace string) o
 	own := strings.TrimPrefix(wireID(r.ID), "run")
 	return resource("runs", wireID(r.ID), object{
 		"status": statusOf(r), "message": message, "created-at": moment(r.Created), "has-changes": !out.Summary.Empty(), "is-destroy": in.Type == stack.Destroy || up.Destroy,
-		"plan-only": in.Type == stack.Proposed, "auto-apply": (in.Autodeploy || up.AutoApply) && !up.Save, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
+		"plan-only": in.OnlyPlans(), "auto-apply": (in.Autodeploy || up.AutoApply) && !up.Save, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
 		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": nil, "source": runSource, "trigger-reason": "manual", "position-in-queue": 0,
 		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": canceled, "force-cancel-available-at": canceled, "status-timestamps": times(d),
 		"actions": object{

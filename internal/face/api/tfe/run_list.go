@@ -2,10 +2,11 @@ package tfe
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -13,9 +14,7 @@ import (
 // answerRuns answers with a part of the runs of stacks that are asked for, newest first.
 func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query) error {
 	q.Kinds = []string{stack.RunKind}
-	if err := h.narrow(r, &q); err != nil {
-		return err
-	}
+	narrow(r, &q)
 	p := pagingOf(r)
 	list, total, err := h.Runs.Part(r.Context(), q, p.place())
 	if err != nil {
@@ -29,7 +28,7 @@ func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query
 }
 
 // narrow adds to a query what a client narrows a list of runs to.
-func (h *Handler) narrow(r *http.Request, to *run.Query) error {
+func narrow(r *http.Request, to *run.Query) {
 	q := r.URL.Query()
 	among := func(name string, choices func(word string) []run.Choice) {
 		if asked := words(q.Get(name)); len(asked) > 0 {
@@ -56,59 +55,9 @@ func (h *Handler) narrow(r *http.Request, to *run.Query) error {
 	if text := q.Get("search[basic]"); text != "" {
 		to.Texts = []string{text, strings.Replace(text, "run-", "run_", 1)} // in an id of the house, too
 	}
-	user := q.Get("search[user]")
-	if user == "" {
-		return nil
+	if user := q.Get("search[user]"); user != "" {
+		to.Actors = func(w *store.Where, column string) string { return identity.Shown(w, column, user) }
 	}
-	actors, err := h.Runs.Actors(r.Context(), *to)
-	if err != nil {
-		return err
-	}
-	names := h.named(r.Context(), actors)
-	to.Actors = slices.DeleteFunc(append([]string{}, actors...), func(id string) bool { return !strings.Contains(names[id], user) })
-	return nil
-}
-
-// choices gives which runs statusOf calls so; none for a word that it has not.
-func choices(status string) []run.Choice {
-	calm := []string{stack.MarkStopping}
-	switch status {
-	case "pending":
-		return []run.Choice{{States: []string{"queued"}, Not: calm}}
-	case "plan_queued":
-		return []run.Choice{{States: []string{"ready"}, Not: calm}}
-	case "planning":
-		return []run.Choice{{States: []string{"planning", "judging", "replan_requested"}}, {Has: calm}}
-	case "planned":
-		return []run.Choice{{States: []string{"unconfirmed"}, Not: calm}}
-	case "planned_and_finished":
-		done := []string{"finished"}
-		return []run.Choice{{States: []string{"pending_review"}, Not: calm}, {States: done, Has: []string{stack.Proposed}}, {States: done, Not: []string{stack.MarkChanges}}}
-	case "applied":
-		return []run.Choice{{States: []string{"finished"}, Has: []string{stack.MarkChanges}, Not: []string{stack.Proposed}}}
-	case "errored":
-		return []run.Choice{{States: []string{"failed"}}}
-	case "confirmed", "applying", "performing", "discarded", "canceled":
-		return []run.Choice{{States: []string{status}, Not: calm}}
-	}
-	return nil
-}
-
-// operation gives which runs clients call so.
-func operation(word string) []run.Choice {
-	switch word {
-	case "plan_and_apply":
-		return []run.Choice{{Not: []string{stack.Proposed}}}
-	case "plan_only":
-		return []run.Choice{{Has: []string{stack.Proposed}}}
-	case "save_plan":
-		return []run.Choice{{Has: []string{stack.MarkSaves}}}
-	case "refresh_only":
-		return []run.Choice{{Has: []string{stack.MarkRefreshOnly}}}
-	case "destroy":
-		return []run.Choice{{Has: []string{stack.MarkDestroys}}}
-	}
-	return nil
 }
 
 // wireRuns gives runs, and what a client wants beside them, each once. All is asked for at once.

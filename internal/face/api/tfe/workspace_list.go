@@ -2,7 +2,6 @@ package tfe
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -26,7 +25,10 @@ func (h *Handler) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 		return fault.Errorf(fault.Invalid, "workspaces are not sorted by %.100q; by name, current-run.created-at or latest-change-at, with - in front for the other way round", key)
 	}
 	if statuses := words(q.Get("filter[current-run][status]")); len(statuses) > 0 {
-		query.Current = func(k run.Run) bool { return slices.Contains(statuses, statusOf(k)) }
+		query.Current = []run.Choice{}
+		for _, status := range statuses {
+			query.Current = append(query.Current, choices(status)...)
+		}
 	}
 	if project := q.Get("filter[project][id]"); project != "" && project != projectOf(space) {
 		if err := h.Stacks.MaySpace(r.Context(), space); err != nil {

@@ -101,6 +101,13 @@ CREATE TABLE stack_applied_contexts ( -- those of the newest run that finished
   PRIMARY KEY (stack, context)
 );
 
+CREATE TABLE stack_named_contexts ( -- by the documents of stacks
+  stack TEXT NOT NULL,
+  context TEXT NOT NULL,
+  PRIMARY KEY (stack, context)
+);
+CREATE INDEX stack_named_contexts_context ON stack_named_contexts (context);
+
 -- What the clients of Terraform's remote protocol know of a stack.
 CREATE TABLE stack_workspaces (
   stack TEXT PRIMARY KEY,
@@ -261,6 +268,7 @@ DROP TABLE stack_graph;
 DROP TABLE stack_waits;
 DROP TABLE stack_dependencies;
 DROP TABLE stack_triggered;
+DROP TABLE stack_named_contexts;
 DROP TABLE stack_applied_contexts;
 DROP TABLE stack_contexts;
 DROP TABLE stack_pending_states;
