@@ -28,6 +28,9 @@ type Kind struct {
 	// transaction of every change and again until it moves nothing, it must come to rest, and must not read or
 	// write anything but the view.
 	Advance func(v *View) error
+	// Turn, when there is one, tells whether a run in a state that asks for its lock may take it now, from the view alone. Nil
+	// means that it may.
+	Turn func(v *View) Turn
 	// Cancel says whether a run may be canceled now (nil error) and may mark what to do; Advance sees
 	// Run.CancelRequested from then on. Nil means that it always may.
 	Cancel func(v *View) error
@@ -42,6 +45,14 @@ type Kind struct {
 	// asked with each change of a run.
 	Traits func(r Run) Traits
 }
+
+// Turn is where a run stands among those that want its lock.
+type Turn int
+
+const (
+	TurnTakes Turn = iota // it takes the lock when that is free and no other goes before it
+	TurnAside             // it waits for something else: others go before it, and the lock is not kept for it
+)
 
 // Check finds mistakes in a table: states that are unknown, unreachable, or have no way to an end.
 func (k Kind) Check() error {
@@ -90,6 +101,11 @@ type View struct {
 	broken error // why Advance would see too little
 	hide   func(string) string
 	hidden []string // what hide takes out
+}
+
+// wants tells whether a run that has not its lock is among those that ask for it.
+func (v *View) wants() bool {
+	return !v.Locked && v.kind.States[v.Run.State].WaitsLock && (v.kind.Turn == nil || v.kind.Turn(v) == TurnTakes)
 }
 
 type move struct{ from, to, reason string }

@@ -57,6 +57,10 @@ func (p *play) report() {
 		if strings.HasPrefix(s.Key, "inputs") {
 			ends = append(ends, run.StepCanceled) // what it waited for did not come through
 		}
+		if s.Key == stepExternal {
+			p.mark()
+			break
+		}
 		s.State = rapid.SampledFrom(ends).Draw(p.T, s.Key)
 		s.Reason, s.Ended = "said by "+s.Key, p.now
 		switch {
@@ -92,6 +96,22 @@ func (p *play) report() {
 		}
 	}
 	p.settle()
+}
+
+// mark says something of one of the things outside for which the run waits, or lets the time of waiting pass, or has another run
+// take its place.
+func (p *play) mark() {
+	switch rapid.IntRange(0, 9).Draw(p.T, "outside") {
+	case 0:
+		p.now = p.now.Add(externalLife)
+		p.view.Now = p.now
+	case 1:
+		supersede(p.view, "run_2")
+	default:
+		name := rapid.SampledFrom(p.in.External).Draw(p.T, "name")
+		status := rapid.SampledFrom([]string{MarkFinished, MarkFinished, MarkSkipped, MarkFailed}).Draw(p.T, "status")
+		settleExternal(p.view, map[string]External{name: {Name: name, Status: status, Marked: p.now}})
+	}
 }
 
 func (p *play) review(verdict string) {
@@ -201,6 +221,16 @@ func (p *play) check() {
 	if v.Open() > 1 {
 		p.Fatalf("%d steps are open at once", v.Open())
 	}
+	if len(p.in.External) > 0 { // it begins when all is there, and stands aside until then
+		outside := v.Step(stepExternal)
+		done := outside.State == run.StepSucceeded && len(externalsOf(outside).names(markWaiting)) == 0 && len(externalsOf(outside).names(MarkFailed)) == 0
+		if !done && (p.rounds > 0 || v.Run.State != queued && !v.Run.Terminal) {
+			p.Fatalf("it is %s in round %d, and outside there is %s", v.Run.State, p.rounds, outside.Data)
+		}
+		if v.Run.State == queued && (turn(v) == run.TurnAside) == done {
+			p.Fatalf("its turn is %d, and outside there is %s", turn(v), outside.Data)
+		}
+	}
 	for n := 1; n < p.rounds; n++ { // what is planned again is planned on all that was built
 		if apply := v.Step(stepKey("apply", n)); apply != nil && len(apply.Result.Artifacts) > 0 && apply.State == run.StepFailed {
 			try := adoption(v, apply.Result.Artifacts["errored-state"].Digest)
@@ -285,6 +315,9 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		if rapid.Bool().Draw(rt, "depends") {
 			p.in.DependsOn = []Dependency{{Stack: "stack:default/base"}}
 		}
+		if rapid.IntRange(0, 2).Draw(rt, "outside") == 0 {
+			p.in.External = []string{"image", "chart"}
+		}
 		if rapid.Bool().Draw(rt, "after") {
 			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
 		}
@@ -301,7 +334,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		}
 		p.view = run.NewView(k, r, p.now)
 		p.settle()
-		if r.Lock != "" && (p.view.Run.State != queued || len(p.view.Steps) > 0) {
+		if r.Lock != "" && (p.view.Run.State != queued || len(p.view.Steps) > 1) {
 			rt.Fatalf("began in %s without its lock", p.view.Run.State)
 		}
 		p.view.Locked = true

@@ -101,6 +101,8 @@ type Input struct {
 	Proposal    string  `json:"proposal,omitempty"`    // NAMESPACE/NAME#NUMBER that it is a preview of
 	Image       string  `json:"image,omitempty"`       // in which its steps run
 	OIDC        OIDC    `json:"oidc,omitzero"`
+
+	External []string `json:"external,omitempty"` // names for which it waits outside before it begins
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -160,6 +162,7 @@ func Kind() run.Kind {
 			canceled:    {Terminal: true},
 		},
 		Advance: advance,
+		Turn:    turn,
 		Cancel:  mayCancel,
 		Retry:   retry,
 		Traits:  traits,
@@ -189,6 +192,7 @@ func retry(v *run.View) error {
 	if keep := unkept(v); keep != nil {
 		v.Hold(keep)
 	}
+	retryExternal(v)
 	return v.Reopen(queued, "retried")
 }
 
@@ -227,8 +231,8 @@ func advance(v *run.View) error {
 	n := max(round(v), 1)
 	switch v.Run.State {
 	case queued:
-		if !v.Locked {
-			return nil
+		if ready, err := afterExternal(v, in); err != nil || !ready || !v.Locked {
+			return err
 		}
 		if lost := lostState(v, n); lost != "" {
 			v.Add(adoptStep(v, lost))
