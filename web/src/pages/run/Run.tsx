@@ -16,6 +16,7 @@ import { shortCommit } from '../../words/ref';
 import { proposalOf } from '../proposal/planned';
 import { Actions } from './Actions';
 import { Details } from './Details';
+import { External } from './External';
 import { PlanView } from './PlanView';
 import { Review } from './Review';
 import { RunOutcome } from './RunOutcome';
@@ -64,6 +65,7 @@ export function RunPage() {
         </Alert>
       ))}
       <Waits wait={run.wait} />
+      <External run={run} />
       <RunOutcome run={run} />
       <Review run={run} />
       <Tabs
