@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -262,5 +263,31 @@ external_dependency["chart"] { true }`, "")
 		{"run mark chart --status failed --note build-7", 0, "it was said before"},
 		{"run show " + id, 0, "chart, for which it waits, failed: build-7"},
 		{"run show " + id + " -o json", 0, `"status": "failed"`},
+	})
+}
+
+// TestAMarkingAndAPushAtTheSameMoment find each other, whichever comes first.
+func TestAMarkingAndAPushAtTheSameMoment(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.rests(g.stack("net", lightInfra, ""))
+		g.policy("images", "push", `propose { true }
+external_dependency[sprintf("%s-image", [input.push.hash])] { true }`, "")
+		dir := filepath.Join(g.dir, "alice", "crew/net")
+		for i := range 5 {
+			write(t, filepath.Join(dir, "infra", "main.tf"), strings.ReplaceAll(lightInfra, "region-one", fmt.Sprint("region-", i)))
+			g.do("alice", dir, "commit", "--quiet", "--all", "--message", fmt.Sprint("change ", i))
+			commit := g.do("alice", dir, "rev-parse", "HEAD")
+			marked := make(chan error, 1)
+			go func() {
+				_, err := g.mark("bob", "", commit+"-image", "finished", "")
+				marked <- err
+			}()
+			g.do("alice", dir, "push", "--quiet", "origin", "main")
+			if err := <-marked; err != nil {
+				t.Fatal(err)
+			}
+			id := g.stackRun("net", commit)
+			until(t, g.admin, id, func(r client.RunDetail) bool { return r.State != "queued" })
+		}
 	})
 }
