@@ -52,6 +52,7 @@ type Turn int
 const (
 	TurnTakes Turn = iota // it takes the lock when that is free and no other goes before it
 	TurnAside             // it waits for something else: others go before it, and the lock is not kept for it
+	TurnKeeps             // it waits for something else, and keeps its place: what comes after it waits too
 )
 
 // Check finds mistakes in a table: states that are unknown, unreachable, or have no way to an end.
@@ -103,9 +104,29 @@ type View struct {
 	hidden []string // what hide takes out
 }
 
-// wants tells whether a run that has not its lock is among those that ask for it.
-func (v *View) wants() bool {
-	return !v.Locked && v.kind.States[v.Run.State].WaitsLock && (v.kind.Turn == nil || v.kind.Turn(v) == TurnTakes)
+// How a run waits for its lock, as its row has it.
+const (
+	waitsNot   = 0
+	waitsTakes = 1
+	waitsKeeps = 2 // it has its place among those that wait, and does not take the lock yet
+)
+
+// waits tells how a run waits for its lock.
+func (v *View) waits() int {
+	if v.Locked || !v.kind.States[v.Run.State].WaitsLock {
+		return waitsNot
+	}
+	turn := TurnTakes
+	if v.kind.Turn != nil {
+		turn = v.kind.Turn(v)
+	}
+	switch turn {
+	case TurnAside:
+		return waitsNot
+	case TurnKeeps:
+		return waitsKeeps
+	}
+	return waitsTakes
 }
 
 type move struct{ from, to, reason string }
@@ -290,6 +311,14 @@ func (v *View) Warn(text string) {
 func (v *View) WakeAt(t time.Time) {
 	if !v.Run.Wake.Equal(t) {
 		v.Run.Wake, v.dirty = t, true
+	}
+}
+
+// Await says whether a run waits for a person while it stays in a state in which it does not always, and why.
+func (v *View) Await(waits bool, why string) {
+	why = v.Hide(why)
+	if v.Run.Waiting != waits || v.Run.Reason != why {
+		v.Run.Waiting, v.Run.Reason, v.dirty = waits, why, true
 	}
 }
 

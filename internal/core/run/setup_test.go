@@ -122,6 +122,7 @@ type plan struct {
 	Review      bool
 	WakeAfter   time.Duration
 	Aside       bool // it stands aside until somebody says something
+	Keeps       bool // it keeps its place until then
 }
 
 // kind runs the steps of a plan one after the other, then may wait for a review.
@@ -189,8 +190,12 @@ func kind() run.Kind {
 		},
 		Turn: func(v *run.View) run.Turn {
 			var p plan
-			if json.Unmarshal(v.Run.Input, &p) == nil && p.Aside && len(v.Reviews) == 0 {
+			switch err := json.Unmarshal(v.Run.Input, &p); {
+			case err != nil || len(v.Reviews) > 0:
+			case p.Aside:
 				return run.TurnAside
+			case p.Keeps:
+				return run.TurnKeeps
 			}
 			return run.TurnTakes
 		},

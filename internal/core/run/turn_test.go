@@ -68,3 +68,51 @@ func TestWhoStandsAsideHoldsNobodyUp(t *testing.T) {
 		b.want(t, alone.ID, "running")
 	}, rooms()...)
 }
+
+// TestWhoKeepsItsPlaceHoldsUpWhoComesAfter, until its turn has come or it is gone.
+func TestWhoKeepsItsPlaceHoldsUpWhoComesAfter(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		say := func(id string) {
+			t.Helper()
+			if err := db.Write(b.ctx, func(tx *store.Tx) error { return b.runs.Review(b.ctx, tx, id, "go on", "") }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		end := func(want string) {
+			t.Helper()
+			l := b.lease(t, "w")
+			if l == nil || l.Run != want {
+				t.Fatalf("lease = %+v, want one of run %s", l, want)
+			}
+			if err := b.hub.Report(b.ctx, l.ID, worker.Result{}); err != nil {
+				t.Fatal(err)
+			}
+			b.want(t, want, "done")
+			b.tick(t)
+		}
+		keeps := b.create(t, run.New{Lock: "stack:x"}, plan{Steps: []string{"one"}, Keeps: true})
+		behind := b.create(t, run.New{Lock: "stack:x"}, plan{Steps: []string{"one"}})
+		urgent := b.create(t, run.New{Lock: "stack:x", Priority: 5}, plan{Steps: []string{"one"}})
+		b.want(t, urgent.ID, "running")
+		b.want(t, behind.ID, "queued")
+		end(urgent.ID)
+		b.want(t, keeps.ID, "queued")
+		b.want(t, behind.ID, "queued")
+		say(keeps.ID)
+		b.want(t, keeps.ID, "running")
+		end(keeps.ID)
+		end(behind.ID)
+
+		gone := b.create(t, run.New{Lock: "stack:x"}, plan{Steps: []string{"one"}, Keeps: true})
+		next := b.create(t, run.New{Lock: "stack:x"}, plan{Steps: []string{"one"}})
+		b.tick(t)
+		b.want(t, next.ID, "queued")
+		if err := b.runs.Cancel(b.ctx, gone.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.tick(t)
+		end(next.ID)
+	}, rooms()...)
+}

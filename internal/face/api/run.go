@@ -104,7 +104,10 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	if r.Waiting && a.Access.May(ctx, "run:confirm", r.Space) {
 		switch r.Kind {
 		case stack.RunKind:
-			out = append(out, "confirm", "discard", "approve", "reject")
+			if stack.HasPlanned(r) {
+				out = append(out, "confirm", "discard")
+			}
+			out = append(out, "approve", "reject")
 			if stack.MayReplan(r) && a.Access.May(ctx, stack.RightOf(r), r.Space) {
 				out = append(out, "replan")
 			}

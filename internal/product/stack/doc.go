@@ -12,7 +12,8 @@
 // What plans and applies is OpenTofu or Terraform, or another tool by the same contract (tool, in vendor.go).
 //
 // A run that a push policy has wait for something outside stays queued until that is marked (external.go); a marking holds for
-// a space and a name, before and after the push.
+// a space and a name, before and after the push. Approval policies that are written for Spacelift are asked then, too
+// (approval.go).
 //
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.

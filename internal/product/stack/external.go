@@ -83,11 +83,17 @@ func passable(r run.Run) bool {
 	return r.State == queued && json.Unmarshal(r.Input, &in) == nil && len(in.External) > 0
 }
 
-// turn keeps a run that waits for what is outside from the lock.
+// turn keeps a run that waits for what is outside, or for approval, from the lock.
 func turn(v *run.View) run.Turn {
 	var in Input
-	if json.Unmarshal(v.Run.Input, &in) == nil && waitsAside(v, in) {
+	if json.Unmarshal(v.Run.Input, &in) != nil {
+		return run.TurnTakes // it fails as it advances
+	}
+	if waitsAside(v, in) {
 		return run.TurnAside
+	}
+	if said, known, err := approvalOf(v, in); err == nil && !(known && said.Approved) {
+		return run.TurnKeeps
 	}
 	return run.TurnTakes
 }

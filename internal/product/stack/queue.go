@@ -63,6 +63,9 @@ func (s *Service) waitOf(ctx context.Context, tx *store.Tx, r run.Run, steps []r
 	if aside := externalWait(r, steps); aside != nil {
 		return aside, nil
 	}
+	if r.State == queued && r.Waiting {
+		return nil, nil
+	}
 	if r.State == queued {
 		holder, waiting, err := s.Runs.QueueTx(ctx, tx, r.Lock)
 		if err != nil {

@@ -184,6 +184,12 @@ func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
 	}
+	var in Input
+	if err := json.Unmarshal(v.Run.Input, &in); err == nil {
+		if err := retryApproval(v, in); err != nil {
+			return err
+		}
+	}
 	for _, name := range []string{"inputs", "state"} {
 		if step := v.Step(stepKey(name, round(v)+1)); step != nil {
 			v.Hold(step)
@@ -231,7 +237,11 @@ func advance(v *run.View) error {
 	n := max(round(v), 1)
 	switch v.Run.State {
 	case queued:
-		if ready, err := afterExternal(v, in); err != nil || !ready || !v.Locked {
+		approved, err := afterApproval(v, in)
+		if err != nil || v.Run.State != queued {
+			return err
+		}
+		if ready, err := afterExternal(v, in); err != nil || !ready || !approved || !v.Locked {
 			return err
 		}
 		if lost := lostState(v, n); lost != "" {

@@ -44,7 +44,8 @@ export function RunPage() {
   const run = query.data;
   if (!run) return <PageSkeleton />;
   const hasPlan = run.kind === 'stack';
-  const first = hasPlan && (run.waiting || run.state === 'finished') ? 'plan' : 'work';
+  const planned = run.state === 'finished' || (run.waiting && run.state !== 'queued');
+  const first = hasPlan && planned ? 'plan' : 'work';
 
   return (
     <Page
