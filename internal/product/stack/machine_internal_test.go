@@ -249,7 +249,7 @@ func (p *play) check() {
 		if !done && (p.rounds > 0 || v.Run.State != queued && !v.Run.Terminal) {
 			p.Fatalf("it is %s in round %d, and outside there is %s", v.Run.State, p.rounds, outside.Data)
 		}
-		if v.Run.State == queued && (turn(v) == run.TurnAside) == done {
+		if v.Run.State == queued && !v.Run.CancelRequested && (turn(v) == run.TurnAside) == done {
 			p.Fatalf("its turn is %d, and outside there is %s", turn(v), outside.Data)
 		}
 	}
