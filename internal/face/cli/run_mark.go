@@ -41,7 +41,7 @@ func (s *state) runMark() *cobra.Command {
 policy names it by its rule external_dependency, and the run that the push
 begins stays queued until then; one that failed fails the run. It holds for all
 runs of the space and of those below, also for runs that begin within a week,
-so that a build may end before the push arrives. It takes stack:apply.`
+so that a build may end before the push arrives. It takes stack:apply.` + exitHelp
 	c.Example = "  roadbed run mark \"$COMMIT-image-build\" --status finished --space payments\n  roadbed run mark \"$COMMIT-image-build\" --status failed --note \"$BUILD_URL\""
 	c.Flags().StringVar(&ask.Status, "status", "", "what became of it: finished, skipped or failed")
 	c.Flags().StringVar(&ask.Space, "space", "", "`space` for whose runs it holds, and those below;\nthe root space when not given")
