@@ -2,7 +2,7 @@ package client
 
 // RunWait is what a run waits for. It is a part of RunDetail and of QueuedRun.
 type RunWait struct {
-	For      string `json:"for" enum:"lock,state,runs,worker" doc:"The stack's lock, that of its state, runs of other stacks, or a worker."`
+	For      string `json:"for" enum:"lock,state,runs,worker,external" doc:"The stack's lock, that of its state, runs of other stacks, a worker, or something outside."`
 	Reason   string `json:"reason"`
 	Behind   string `json:"behind,omitempty" doc:"Run that holds the stack, or goes right before it."`
 	Position int    `json:"position,omitempty" doc:"In its queue, from 1."`

@@ -29,7 +29,7 @@ type Run struct {
 	Ended    *time.Time      `json:"ended,omitempty"`
 	Updated  time.Time       `json:"updated"`
 	Version  int64           `json:"version"`
-	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize."`
+	Can      []string        `json:"can" doc:"What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize, mark (an external dependency)."`
 
 	Prioritized bool `json:"prioritized,omitempty" doc:"It goes before others in its queues."`
 }
@@ -82,8 +82,9 @@ type Review struct {
 // /runs/{id}/promote begins a tracked run at the commit of a preview (stack:apply), and gives that one.
 type RunDetail struct {
 	Run
-	Wait      *RunWait   `json:"wait,omitempty" doc:"Of a stack's run: what it waits for, unless that is a person."`
-	Steps     []Step     `json:"steps"`
-	Reviews   []Review   `json:"reviews"`
-	Decisions []Decision `json:"decisions"`
+	Wait      *RunWait             `json:"wait,omitempty" doc:"Of a stack's run: what it waits for, unless that is a person."`
+	External  []ExternalDependency `json:"external,omitempty" doc:"Of a stack's run that a push policy began: what has to be done outside before it begins."`
+	Steps     []Step               `json:"steps"`
+	Reviews   []Review             `json:"reviews"`
+	Decisions []Decision           `json:"decisions"`
 }

@@ -1,4 +1,4 @@
-// Which runs of stacks go next, what they wait for, and a part of a plan.
+// Which runs of stacks go next, what they wait for, here and outside, and a part of a plan.
 import assert from 'node:assert/strict';
 import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,6 +40,22 @@ spec:
   owner: group:default/crew
   source: {repository: default/net, branch: main, path: infra}
 `;
+
+/** Has each push wait for an image of its commit, and for a chart. */
+const images = JSON.stringify({
+  apiVersion: 'roadbed.dev/v1',
+  kind: 'Policy',
+  metadata: { name: 'images' },
+  spec: {
+    point: 'push',
+    rego: `package spacelift
+
+track { true }
+external_dependency[sprintf("%s-image", [input.push.hash])] { true }
+external_dependency["chart"] { true }
+`,
+  },
+});
 
 /** Waits until a run is in a state. */
 async function until(id, state) {
@@ -140,4 +156,37 @@ chapter('a preview is promoted', async () => {
   await admin.getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('heading', { name: 'Change net' }).waitFor();
+});
+
+chapter('a run waits for what is outside, until somebody marks it', async () => {
+  await server.api('POST', '/apply', { documents: images, source: 'images' });
+  const { commit } = await server.api('POST', '/repositories/default/net/commits', {
+    branch: 'main',
+    message: 'Change the second',
+    changes: [{ path: 'infra/main.tf', text: code.replace('second', 'third') }],
+  });
+  let waits;
+  for (let i = 0; i < 300 && !waits; i++) {
+    waits = (await server.api('GET', `/runs?subject=stack:default/net&commit=${commit}`)).items[0]?.id;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  await admin.goto(`/runs/${waits}`);
+  await admin.getByRole('status').getByText('nobody has marked as finished yet').waitFor();
+  await picture(admin, 'outside');
+  await told.sound(admin, 'a run that waits for what is outside');
+  await admin.getByRole('button', { name: `Mark ${commit}-image` }).click();
+  const dialog = admin.getByRole('dialog');
+  await dialog.getByText('for all runs of the space default').waitFor();
+  await dialog.getByLabel('Note').fill('build 7');
+  await picture(admin, 'mark');
+  await told.sound(admin, 'the marking of what is outside');
+  await dialog.getByRole('button', { name: 'Mark as finished' }).click();
+  await admin.getByRole('status').getByText('waits for chart').waitFor();
+  await admin.getByText('build 7').waitFor();
+  await admin.getByRole('button', { name: 'Mark chart' }).click();
+  await dialog.getByLabel('Failed').check();
+  await dialog.getByRole('button', { name: 'Mark as failed' }).click();
+  await admin.getByText('chart, for which it waits, failed').first().waitFor();
+  assert.equal(await admin.getByRole('button', { name: 'Mark chart' }).count(), 0);
+  await picture(admin, 'outside-failed');
 });

@@ -59,6 +59,7 @@ type Refs struct {
 	Subject string   // an entity reference or an id
 	Labels  []string // of the subject, to which policies attach
 	Having  string   // only policies that have this rule are asked; "" for all
+	Foreign bool     // only policies that are written for Spacelift are asked
 }
 
 // Decision is what the policies of a space said at a point.
@@ -147,7 +148,9 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 		asked, err = policiesAt(ctx, tx, at, up)
 		return err
 	})
-	asked = slices.DeleteFunc(asked, func(p attached) bool { return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) })
+	asked = slices.DeleteFunc(asked, func(p attached) bool {
+		return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) || refs.Foreign && !inSpacelift(p.Rego)
+	})
 	for i := range asked {
 		asked[i].Above = slices.Index(up, asked[i].Space)
 	}

@@ -28,6 +28,9 @@ type Kind struct {
 	// transaction of every change and again until it moves nothing, it must come to rest, and must not read or
 	// write anything but the view.
 	Advance func(v *View) error
+	// Turn, when there is one, tells whether a run in a state that asks for its lock may take it now, from the view alone. Nil
+	// means that it may.
+	Turn func(v *View) Turn
 	// Cancel says whether a run may be canceled now (nil error) and may mark what to do; Advance sees
 	// Run.CancelRequested from then on. Nil means that it always may.
 	Cancel func(v *View) error
@@ -42,6 +45,15 @@ type Kind struct {
 	// asked with each change of a run.
 	Traits func(r Run) Traits
 }
+
+// Turn is where a run stands among those that want its lock.
+type Turn int
+
+const (
+	TurnTakes Turn = iota // it takes the lock when that is free and no other goes before it
+	TurnAside             // it waits for something else: others go before it, and the lock is not kept for it
+	TurnKeeps             // it waits for something else, and keeps its place: what comes after it waits too
+)
 
 // Check finds mistakes in a table: states that are unknown, unreachable, or have no way to an end.
 func (k Kind) Check() error {
@@ -90,6 +102,31 @@ type View struct {
 	broken error // why Advance would see too little
 	hide   func(string) string
 	hidden []string // what hide takes out
+}
+
+// How a run waits for its lock, as its row has it.
+const (
+	waitsNot   = 0
+	waitsTakes = 1
+	waitsKeeps = 2 // it has its place among those that wait, and does not take the lock yet
+)
+
+// waits tells how a run waits for its lock.
+func (v *View) waits() int {
+	if v.Locked || !v.kind.States[v.Run.State].WaitsLock {
+		return waitsNot
+	}
+	turn := TurnTakes
+	if v.kind.Turn != nil {
+		turn = v.kind.Turn(v)
+	}
+	switch turn {
+	case TurnAside:
+		return waitsNot
+	case TurnKeeps:
+		return waitsKeeps
+	}
+	return waitsTakes
 }
 
 type move struct{ from, to, reason string }
@@ -274,6 +311,14 @@ func (v *View) Warn(text string) {
 func (v *View) WakeAt(t time.Time) {
 	if !v.Run.Wake.Equal(t) {
 		v.Run.Wake, v.dirty = t, true
+	}
+}
+
+// Await says whether a run waits for a person while it stays in a state in which it does not always, and why.
+func (v *View) Await(waits bool, why string) {
+	why = v.Hide(why)
+	if v.Run.Waiting != waits || v.Run.Reason != why {
+		v.Run.Waiting, v.Run.Reason, v.dirty = waits, why, true
 	}
 }
 

@@ -72,7 +72,8 @@ func (s *Service) Tick(ctx context.Context) (next time.Duration, err error) {
 			return err
 		}
 		// Whoever lets go of a lock wakes the next, so this finds nothing, unless somebody stepped aside meanwhile.
-		rows, err = tx.Query(ctx, `SELECT r.id FROM runs r WHERE r.waits_lock = 1 AND NOT EXISTS (SELECT 1 FROM run_locks l WHERE l.name = r.lock_name)
+		rows, err = tx.Query(ctx, `SELECT r.id FROM runs r WHERE r.waits_lock > 0 AND r.waits_lock = 1 AND NOT EXISTS (SELECT 1 FROM run_locks l WHERE l.name = r.lock_name)
+ AND NOT EXISTS (SELECT 1 FROM runs k WHERE k.lock_name = r.lock_name AND k.waits_lock > 0 AND k.waits_lock = 2 AND (k.priority > r.priority OR k.priority = r.priority AND k.id < r.id))
  ORDER BY r.priority DESC, r.id LIMIT $1`, batch)
 		_, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) {
 			var d due

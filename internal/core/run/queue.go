@@ -49,7 +49,7 @@ func (s *Service) QueueTx(ctx context.Context, tx *store.Tx, lock string) (holde
 		}
 		holder = &r
 	}
-	rows, err := tx.Query(ctx, "SELECT "+runColumns+" FROM runs WHERE lock_name = $1 AND waits_lock = 1 ORDER BY priority DESC, id LIMIT $2", lock, mostQueued)
+	rows, err := tx.Query(ctx, "SELECT "+runColumns+" FROM runs WHERE lock_name = $1 AND waits_lock > 0 ORDER BY priority DESC, id LIMIT $2", lock, mostQueued)
 	waiting, err = store.Collect(rows, err, scanRun)
 	return holder, waiting, fault.Wrap(err, "read the queue of %s", lock)
 }

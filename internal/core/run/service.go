@@ -109,7 +109,7 @@ func (s *Service) Create(ctx context.Context, tx *store.Tx, n New) (r Run, exist
 		State: kind.Initial, Actor: n.Actor, Cause: n.Cause, Source: n.Source, Input: input, Lock: n.Lock, Key: n.Key,
 		Priority: n.Priority, Version: 1, Created: now, Updated: now,
 	}
-	id, err := insertRun(ctx, tx, r, kind.traits(r), kind.States[kind.Initial].WaitsLock && r.Lock != "")
+	id, err := insertRun(ctx, tx, r, kind.traits(r), NewView(kind, r, now).waits())
 	if err != nil {
 		return Run{}, false, fault.Wrap(err, "create run")
 	}
@@ -227,7 +227,7 @@ func (s *Service) advance(ctx context.Context, tx *store.Tx, v *View) error {
 		if v.Run.Terminal {
 			return nil
 		}
-		if !v.Locked && v.kind.States[v.Run.State].WaitsLock {
+		if v.waits() == waitsTakes {
 			var err error
 			if v.Locked, err = takeLock(ctx, tx, v.Run, v.Now); err != nil {
 				return err
@@ -273,7 +273,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			return fault.Wrap(err, "note the end of log %s", stream)
 		}
 	}
-	if err := updateRun(ctx, tx, r, v.kind.traits(*r), v.kind.States[r.State].WaitsLock && r.Lock != "" && !v.Locked); err != nil {
+	if err := updateRun(ctx, tx, r, v.kind.traits(*r), v.waits()); err != nil {
 		return fault.Wrap(err, "save run %s", r.ID)
 	}
 	for _, m := range v.moves {
@@ -299,6 +299,12 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 		if err := dropLock(ctx, tx, r, v.Now); err != nil {
 			return fault.Wrap(err, "free lock %s", r.Lock)
 		}
+	}
+	if r.Terminal && r.Lock != "" && !v.Locked && v.kind.Turn != nil { // it may have kept others from a lock that is free
+		if err := wakeFirst(ctx, tx, r.Lock, v.Now); err != nil {
+			return fault.Wrap(err, "wake who waits for %s", r.Lock)
+		}
+		freed = true
 	}
 	s.DB.Notify(tx, channelRuns)
 	if ready {

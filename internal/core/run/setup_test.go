@@ -121,6 +121,8 @@ type plan struct {
 	Output      string // name of a file that each step gives
 	Review      bool
 	WakeAfter   time.Duration
+	Aside       bool // it stands aside until somebody says something
+	Keeps       bool // it keeps its place until then
 }
 
 // kind runs the steps of a plan one after the other, then may wait for a review.
@@ -143,7 +145,7 @@ func kind() run.Kind {
 				return v.To("canceled", "canceled")
 			}
 			if v.Run.State == "queued" {
-				if !v.Locked {
+				if !v.Locked || p.Aside && len(v.Reviews) == 0 {
 					return nil
 				}
 				if p.WakeAfter > 0 && v.Now.Before(v.Run.Created.Add(p.WakeAfter)) {
@@ -185,6 +187,17 @@ func kind() run.Kind {
 				return nil
 			}
 			return v.To("done", "")
+		},
+		Turn: func(v *run.View) run.Turn {
+			var p plan
+			switch err := json.Unmarshal(v.Run.Input, &p); {
+			case err != nil || len(v.Reviews) > 0:
+			case p.Aside:
+				return run.TurnAside
+			case p.Keeps:
+				return run.TurnKeeps
+			}
+			return run.TurnTakes
 		},
 		Retry: func(v *run.View) error {
 			for _, s := range v.Steps {

@@ -80,7 +80,7 @@ func getRun(ctx context.Context, tx *store.Tx, id string, lock string) (Run, err
 
 // insertRun writes a run, unless one with its key exists, also one that another transaction is just writing; it gives the
 // id of the run that is there then.
-func insertRun(ctx context.Context, tx *store.Tx, r Run, t Traits, waitsLock bool) (id string, err error) {
+func insertRun(ctx context.Context, tx *store.Tx, r Run, t Traits, waitsLock int) (id string, err error) {
 	refs, err := encode(r.Refs)
 	if err != nil {
 		return "", err
@@ -95,7 +95,7 @@ func insertRun(ctx context.Context, tx *store.Tx, r Run, t Traits, waitsLock boo
  VALUES ($1,$2,$3,$4,$5,$6,$7,'',0,0,$8,$9,$10,$11,$12,$13,'',$14,$15,$16,$17,1,0,'',$18,0,0,$18,0,$19,$20)
  ON CONFLICT (run_key) WHERE run_key IS NOT NULL DO NOTHING`,
 		r.ID, r.Kind, r.Space, r.Subject, refs, r.Title, r.State, r.Actor, r.Cause, r.Source.Repository, r.Source.Commit,
-		r.Source.Ref, string(r.Input), r.Lock, flag(waitsLock), key, r.Priority, store.Micros(r.Created), t.marks(), t.words())
+		r.Source.Ref, string(r.Input), r.Lock, waitsLock, key, r.Priority, store.Micros(r.Created), t.marks(), t.words())
 	if err != nil || n > 0 {
 		return r.ID, err
 	}
@@ -103,7 +103,7 @@ func insertRun(ctx context.Context, tx *store.Tx, r Run, t Traits, waitsLock boo
 	return id, err
 }
 
-func updateRun(ctx context.Context, tx *store.Tx, r *Run, t Traits, waitsLock bool) error {
+func updateRun(ctx context.Context, tx *store.Tx, r *Run, t Traits, waitsLock int) error {
 	warnings, err := encode(r.Warnings)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func updateRun(ctx context.Context, tx *store.Tx, r *Run, t Traits, waitsLock bo
 	_, err = tx.Exec(ctx, `UPDATE runs SET title=$2, state=$3, reason=$4, terminal=$5, waiting=$6, output=$7, waits_lock=$8,
  priority=$9, version=$10, cancel_requested=$11, warnings=$12, started=$13, ended=$14, updated=$15, wake=$16,
  marks=$17, words=$18 WHERE id=$1`,
-		r.ID, r.Title, r.State, r.Reason, flag(r.Terminal), flag(r.Waiting), string(r.Output), flag(waitsLock),
+		r.ID, r.Title, r.State, r.Reason, flag(r.Terminal), flag(r.Waiting), string(r.Output), waitsLock,
 		r.Priority, r.Version, flag(r.CancelRequested), warnings, store.Micros(r.Started), store.Micros(r.Ended),
 		store.Micros(r.Updated), store.Micros(r.Wake), t.marks(), t.words())
 	return err
@@ -216,7 +216,7 @@ func lockHolder(ctx context.Context, tx *store.Tx, name string) (string, error) 
 }
 
 func firstWaiter(ctx context.Context, tx *store.Tx, name string) (string, error) {
-	return optional(tx.QueryRow(ctx, `SELECT id FROM runs WHERE lock_name = $1 AND waits_lock = 1
+	return optional(tx.QueryRow(ctx, `SELECT id FROM runs WHERE lock_name = $1 AND waits_lock > 0
  ORDER BY priority DESC, id LIMIT 1`, name))
 }
 
@@ -230,6 +230,19 @@ func freeLock(ctx context.Context, tx *store.Tx, name, holder string, now time.T
 	if err != nil || n == 0 {
 		return err
 	}
+	return wakeWaiter(ctx, tx, name, now)
+}
+
+// wakeFirst wakes the run that goes first among those that wait for a lock, if nobody holds that.
+func wakeFirst(ctx context.Context, tx *store.Tx, name string, now time.Time) error {
+	holder, err := lockHolder(ctx, tx, name)
+	if err != nil || holder != "" {
+		return err
+	}
+	return wakeWaiter(ctx, tx, name, now)
+}
+
+func wakeWaiter(ctx context.Context, tx *store.Tx, name string, now time.Time) error {
 	next, err := firstWaiter(ctx, tx, name)
 	if err != nil || next == "" {
 		return err

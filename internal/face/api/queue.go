@@ -16,6 +16,7 @@ func (a *API) queueRoutes() {
 	register(a, op, a.promoteRun)
 	register(a, operation("replanRun", http.MethodPost, "/runs/{id}/replan", "runs", "Plan anew, for resources that are chosen of the plan"), a.replanRun)
 	a.stackSetRoutes()
+	a.externalRoutes()
 	register(a, operation("prioritizeRun", http.MethodPost, "/runs/{id}/prioritize", "runs", "Have a run go before others in its queues"), a.prioritizeRun)
 }
 

@@ -101,6 +101,7 @@ func rights() map[string]string {
 		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
 
 		"promoteRun": "run:read and stack:apply", "replanRun": "run:confirm, and stack:apply, or stack:destroy for a run that destroys", "prioritizeRun": "run:prioritize",
+		"markDependency": "stack:apply in the space of the marking; the runs that it tells of: run:read, others are left out",
 		"listStackQueue": "stack:read and run:read", "listStackSets": "stack:read; others are left out", "getStackSet": "stack:read",
 		"listStackSetFolders": "stack:read", "lookAtStackSet": "stack:read and entity:write", "tryStackSet": "stack:read and entity:write",
 		"listStacks": "stack:read; others are left out", "getStack": "stack:read", "listStates": "stack:read", "startStackRun": "stack:plan for a proposed run, stack:apply for a tracked one, stack:destroy for one that destroys, stack:plan for drift, stack:task for a task",

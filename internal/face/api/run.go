@@ -104,7 +104,10 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	if r.Waiting && a.Access.May(ctx, "run:confirm", r.Space) {
 		switch r.Kind {
 		case stack.RunKind:
-			out = append(out, "confirm", "discard", "approve", "reject")
+			if stack.HasPlanned(r) {
+				out = append(out, "confirm", "discard")
+			}
+			out = append(out, "approve", "reject")
 			if stack.MayReplan(r) && a.Access.May(ctx, stack.RightOf(r), r.Space) {
 				out = append(out, "replan")
 			}
@@ -117,6 +120,9 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	}
 	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:retry", r.Space) && (r.Kind != scaffold.RunKind || a.Access.May(ctx, "template:use", r.Space)) {
 		out = append(out, "retry")
+	}
+	if a.canMark(ctx, r, steps) {
+		out = append(out, "mark")
 	}
 	out = append(out, a.canOrder(ctx, r)...)
 	if scaffold.MayUndo(r) && a.Access.May(ctx, "run:cancel", r.Space) && a.Access.May(ctx, "template:use", r.Space) {
@@ -134,7 +140,7 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], err
 	if err != nil && !fault.Is(err, fault.Denied) { // whoever may not read policies sees the run without them
 		return nil, err
 	}
-	ids := []string{d.Run.Actor}
+	ids := append([]string{d.Run.Actor}, markers(d.Run, d.Steps)...)
 	for _, r := range d.Reviews {
 		ids = append(ids, r.Actor)
 	}
@@ -154,7 +160,7 @@ func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], err
 	if err != nil {
 		return nil, err
 	}
-	out.Wait = wireWait(wait)
+	out.Wait, out.External = wireWait(wait), wireExternals(d.Run, d.Steps, who)
 	for _, r := range d.Reviews {
 		out.Reviews = append(out.Reviews, Review{ID: r.ID, Actor: who(r.Actor), Verdict: r.Verdict, Note: r.Note, State: r.State, Time: r.Time})
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *state) runs() *cobra.Command {
-	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runPlan(), s.runLogs(), s.runWait(), s.runPromote(), s.runReplan(), s.runPrioritize()}
+	verbs := []*cobra.Command{s.runList(), s.runShow(), s.runPlan(), s.runLogs(), s.runWait(), s.runPromote(), s.runReplan(), s.runPrioritize(), s.runMark()}
 	for _, v := range [][2]string{
 		{"confirm", "Let a plan be applied, if the approval policies agree"}, {"discard", "End a run that waits for review"},
 		{"approve", "Vote for a run that waits for review"}, {"reject", "Vote against a run that waits for review"},
@@ -69,6 +69,7 @@ func (s *state) showRun(c *cobra.Command, r client.RunDetail) error {
 			fmt.Fprintf(w, "why\t%s\n", r.Reason)
 		}
 		writeWait(w, r)
+		writeExternal(w, r)
 		fmt.Fprintf(w, "by\t%s, %s\n", r.Actor.Name, ago(r.Created))
 		if r.Source != nil {
 			fmt.Fprintf(w, "source\t%s at %s\n", r.Source.Repository, short(r.Source.Commit))

@@ -11,6 +11,10 @@
 //
 // What plans and applies is OpenTofu or Terraform, or another tool by the same contract (tool, in vendor.go).
 //
+// A run that a push policy has wait for something outside stays queued until that is marked (external.go); a marking holds for
+// a space and a name, before and after the push. Approval policies that are written for Spacelift are asked then, too
+// (approval.go).
+//
 // A proposed run ends after judging and holds no lock; tracked and destroy runs hold the stack's lock from ready to
 // their end, so a stack has at most one of them under way.
 //
@@ -43,5 +47,7 @@
 //   - Of a tool that writes no state at the door, the platform writes one after each apply, also one that failed, within the
 //     run that holds the stack: what may be there is never forgotten.
 //   - What comes from a fork is planned when a policy allows it, or at the very head that somebody who may plan has seen.
+//   - A run that waits for what is outside has no lock and no place in the queue; a run that was begun after it and changed the
+//     stack cancels it, so that no older commit is applied after a newer one.
 //   - A state lock taken by a run's step is free as soon as that attempt has ended, since its token has died with it.
 package stack

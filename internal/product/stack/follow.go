@@ -469,8 +469,8 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range open {
-			if r.State == queued || r.State == ready { // it will take what is there then
+		for i, r := range open {
+			if (r.State == queued || r.State == ready) && (i == 0 || !passable(r)) { // it will take what is there then
 				return nil
 			}
 		}

@@ -27,6 +27,7 @@ type Given struct {
 	Mirror   *Mirror           `json:"mirror,omitempty"`   // from which its engine takes providers; nil for their registries
 	Wrong    string            `json:"wrong,omitempty"`    // why the run can't begin
 	Warnings []string          `json:"warnings,omitempty"`
+	Asked    bool              `json:"asked,omitempty"` // approval policies are asked before the run begins
 }
 
 // Mount is a file that is mounted: a blob, or a secret.
@@ -271,13 +272,16 @@ func (s *Service) prepareUpload(ctx context.Context, stack Stack, c Configuratio
 // prepareGiven finds what a run is given, of which the files are kept.
 func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) (prepared, error) {
 	p := prepared{}
-	var err error
+	asked, err := s.askedQueued(ctx, stack)
+	if err != nil {
+		return p, err
+	}
 	if p.env, p.up, err = s.environment(ctx, stack, commit); err != nil {
 		return p, err
 	}
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
-		Engine: p.env.Engine, Mirror: p.env.mirror,
+		Engine: p.env.Engine, Mirror: p.env.mirror, Asked: asked,
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {

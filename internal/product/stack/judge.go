@@ -28,7 +28,7 @@ type JudgeInput struct {
 
 // Handlers gives the platform steps of this room.
 func (s *Service) Handlers() map[string]worker.Handler {
-	return map[string]worker.Handler{ActionJudge: s.judge, ActionAdopt: s.adopt, ActionInputs: s.inputs, ActionRecall: s.recall, ActionKeep: s.keepAfter}
+	return map[string]worker.Handler{ActionJudge: s.judge, ActionApprove: s.askApproval, ActionAdopt: s.adopt, ActionInputs: s.inputs, ActionRecall: s.recall, ActionKeep: s.keepAfter}
 }
 
 // judge asks the plan policies about a plan. Doing it twice only records the decision twice.

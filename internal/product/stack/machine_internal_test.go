@@ -57,12 +57,19 @@ func (p *play) report() {
 		if strings.HasPrefix(s.Key, "inputs") {
 			ends = append(ends, run.StepCanceled) // what it waited for did not come through
 		}
+		if s.Key == stepExternal {
+			p.mark()
+			break
+		}
 		s.State = rapid.SampledFrom(ends).Draw(p.T, s.Key)
 		s.Reason, s.Ended = "said by "+s.Key, p.now
 		switch {
 		case s.State == run.StepFailed && strings.HasPrefix(s.Key, "apply") && rapid.Bool().Draw(p.T, "errored"):
 			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"errored-state": {Digest: fmt.Sprintf("state of %d", p.rounds)}}}
 		case s.State != run.StepSucceeded:
+		case s.Key == stepApproval:
+			said := rapid.IntRange(0, 5).Draw(p.T, "approval")
+			s.Result.Data, _ = json.Marshal(approval{Approved: said > 2, Rejected: said == 0, Says: "said by the policies"})
 		case strings.HasPrefix(s.Key, "inputs"):
 			s.Result.Data, _ = json.Marshal(Inputs{Env: map[string]string{"TF_VAR_net": s.Key}})
 		case strings.HasPrefix(s.Key, "plan"):
@@ -92,6 +99,22 @@ func (p *play) report() {
 		}
 	}
 	p.settle()
+}
+
+// mark says something of one of the things outside for which the run waits, or lets the time of waiting pass, or has another run
+// take its place.
+func (p *play) mark() {
+	switch rapid.IntRange(0, 9).Draw(p.T, "outside") {
+	case 0:
+		p.now = p.now.Add(externalLife)
+		p.view.Now = p.now
+	case 1:
+		supersede(p.view, "run_2")
+	default:
+		name := rapid.SampledFrom(p.in.External).Draw(p.T, "name")
+		status := rapid.SampledFrom([]string{MarkFinished, MarkFinished, MarkSkipped, MarkFailed}).Draw(p.T, "status")
+		settleExternal(p.view, map[string]External{name: {Name: name, Status: status, Marked: p.now}})
+	}
 }
 
 func (p *play) review(verdict string) {
@@ -128,7 +151,8 @@ func (p *play) replan() {
 func (p *play) retry() {
 	from := p.view.Run.State
 	err := p.kind.Retry(p.view)
-	if may := from == failed || from == canceled; may != (err == nil) {
+	said, known, _ := approvalOf(p.view, p.in)
+	if may := (from == failed || from == canceled) && !(known && said.Rejected); may != (err == nil) {
 		p.Fatalf("retry of a run that is %s: %v", from, err)
 	}
 	if err == nil {
@@ -150,6 +174,9 @@ func (p *play) cancel() {
 	}
 	if err == nil {
 		p.view.Run.CancelRequested = true
+		if outside := p.view.Step(stepExternal); outside != nil && outside.State == run.StepWaiting { // nobody works on it
+			p.view.End(outside, run.StepCanceled, "canceled")
+		}
 		p.settle()
 	}
 }
@@ -198,8 +225,33 @@ func (p *play) check() {
 			p.Fatalf("plan %d has the arguments %q after %d replans", n, args, p.chosen[n])
 		}
 	}
-	if v.Open() > 1 {
+	most := 1
+	if outside := v.Step(stepExternal); outside != nil && outside.State == run.StepWaiting {
+		most = 2 // policies are asked meanwhile
+	}
+	if v.Open() > most {
 		p.Fatalf("%d steps are open at once", v.Open())
+	}
+	if said, known, _ := approvalOf(v, p.in); p.in.Given.Asked {
+		if !(known && said.Approved) && (p.rounds > 0 || v.Run.State != queued && !v.Run.Terminal) {
+			p.Fatalf("it is %s in round %d, and the approval policies say %+v", v.Run.State, p.rounds, said)
+		}
+		if undecided := known && !said.Approved && !said.Rejected; v.Run.State == queued && !v.Run.CancelRequested && v.Run.Waiting != undecided {
+			p.Fatalf("it waits for a person: %t, and the approval policies say %+v", v.Run.Waiting, said)
+		}
+		if v.Run.State == queued && turn(v) == run.TurnTakes && !said.Approved {
+			p.Fatalf("it takes its turn, and the approval policies say %+v", said)
+		}
+	}
+	if len(p.in.External) > 0 { // it begins when all is there, and stands aside until then
+		outside := v.Step(stepExternal)
+		done := outside.State == run.StepSucceeded && len(externalsOf(outside).names(markWaiting)) == 0 && len(externalsOf(outside).names(MarkFailed)) == 0
+		if !done && (p.rounds > 0 || v.Run.State != queued && !v.Run.Terminal) {
+			p.Fatalf("it is %s in round %d, and outside there is %s", v.Run.State, p.rounds, outside.Data)
+		}
+		if v.Run.State == queued && !v.Run.CancelRequested && (turn(v) == run.TurnAside) == done {
+			p.Fatalf("its turn is %d, and outside there is %s", turn(v), outside.Data)
+		}
 	}
 	for n := 1; n < p.rounds; n++ { // what is planned again is planned on all that was built
 		if apply := v.Step(stepKey("apply", n)); apply != nil && len(apply.Result.Artifacts) > 0 && apply.State == run.StepFailed {
@@ -285,6 +337,10 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		if rapid.Bool().Draw(rt, "depends") {
 			p.in.DependsOn = []Dependency{{Stack: "stack:default/base"}}
 		}
+		if rapid.IntRange(0, 2).Draw(rt, "outside") == 0 {
+			p.in.External = []string{"image", "chart"}
+		}
+		p.in.Given.Asked = rapid.IntRange(0, 2).Draw(rt, "asked first") == 0
 		if rapid.Bool().Draw(rt, "after") {
 			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
 		}
@@ -301,7 +357,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		}
 		p.view = run.NewView(k, r, p.now)
 		p.settle()
-		if r.Lock != "" && (p.view.Run.State != queued || len(p.view.Steps) > 0) {
+		if r.Lock != "" && (p.view.Run.State != queued || len(p.view.Steps) > 2) {
 			rt.Fatalf("began in %s without its lock", p.view.Run.State)
 		}
 		p.view.Locked = true
@@ -323,6 +379,8 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 				if p.view.Run.State == unconfirmed {
 					p.replan()
 				}
+			case p.view.Run.State == queued && p.view.Run.Waiting && move != "discard":
+				p.review(move)
 			case p.view.Run.State == pending, p.view.Run.State == unconfirmed && move != verdictRefuse: // nobody else takes a review, see Service.waiting
 				p.review(move)
 			}

@@ -66,6 +66,7 @@ func (s *Service) runInput(ctx context.Context, r run.Run) map[string]any {
 		"created_at": r.Created.UnixNano(), "updated_at": r.Updated.UnixNano(), "triggered_by": orNull(in.TriggeredBy),
 		"creator_session": s.session(ctx, r.Actor), "author": r.Actor, "authors": in.authorsOf(r), "warnings": texts(r.Warnings),
 		"drift_detection": false, "based_on_local_workspace": false, "flags": []string{}, "user_provided_metadata": []string{},
+		"command":        orNull(in.Command),
 		"runtime_config": map[string]any{"project_root": in.Path, "before_init": []string{}},
 	}
 }

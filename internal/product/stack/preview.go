@@ -209,7 +209,7 @@ func (s *Service) startPreview(ctx context.Context, tx *store.Tx, stack Stack, e
 		}
 	}
 	option := func(n *run.New, in *Input) {
-		in.Proposal = fmt.Sprintf("%s#%d", stack.Repository, args.Proposal)
+		in.Proposal, in.External = fmt.Sprintf("%s#%d", stack.Repository, args.Proposal), e.Wait
 		if e.Prioritize {
 			n.Priority = prioritized
 		}

@@ -52,7 +52,7 @@ type effect struct {
 	Message      string
 	Cancel       []string // runs
 	Lock, Unlock string   // by whose key
-	Wait         []string // for what, before anything may run
+	Wait         []string // for what outside, before the run may begin
 	Decision     string   // its id; "" when no policy was asked
 }
 
@@ -249,9 +249,9 @@ func effectBy(d policy.Decision) effect {
 		e.Message = "a push policy denies: " + strings.Join(d.Outcome["deny"], "; ")
 	case d.Holds("ignore"):
 		e.Track, e.Propose = false, false
-	case (e.Track || e.Propose) && len(e.Wait) > 0:
+	case (e.Track || e.Propose) && checkExternal(e.Wait) != "":
 		e.Track, e.Propose = false, false
-		e.Message = "a push policy waits for " + strings.Join(e.Wait, ", ") + ", which runs can't do here; start the run when that is there"
+		e.Message = checkExternal(e.Wait)
 		e.Notify = false
 	}
 	e.Notify = e.Notify && e.kind() == "" // of what the policy itself leaves out: what the platform withholds has not passed
@@ -289,8 +289,12 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	if err := s.ofDecision(ctx, tx, stack, e, args, started); err != nil {
 		return err
 	}
+	waits := []string{}
+	if started != "" {
+		waits = append(waits, e.Wait...)
+	}
 	data, err := json.Marshal(map[string]any{
-		"decision": e.Decision, "commit": args.New, "ref": args.Ref, "proposal": args.Proposal, "run": started, "message": clip(e.Message), "fail": e.Fail,
+		"decision": e.Decision, "commit": args.New, "ref": args.Ref, "proposal": args.Proposal, "run": started, "message": clip(e.Message), "fail": e.Fail, "external": waits,
 	})
 	if err != nil {
 		return err
@@ -324,7 +328,8 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		}
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
-	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, _ *Input) {
+	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
+		in.External = e.Wait
 		if e.Prioritize {
 			n.Priority = prioritized
 		}

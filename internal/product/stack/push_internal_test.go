@@ -48,8 +48,14 @@ func TestWhatAPushDecisionMeans(t *testing.T) {
 		t.Errorf("two policies give %+v", e)
 	}
 	d.Votes = append(d.Votes, policy.Vote{Policy: "c", Gives: map[string]json.RawMessage{"external_dependency": gives(`["image"]`)}})
-	if e := effectBy(d); e.kind() != "" || !strings.Contains(e.Message, "waits for image") {
-		t.Errorf("what can't be waited for starts %q, and says %q", e.kind(), e.Message)
+	if e := effectBy(d); e.kind() != Tracked || !slices.Equal(e.Wait, []string{"image"}) {
+		t.Errorf("it starts %q, and waits for %q", e.kind(), e.Wait)
+	}
+	for _, bad := range []string{`["image", " "]`, `["` + strings.Repeat("x", externalBytes+1) + `"]`, `["a\nb"]`} {
+		d.Votes[len(d.Votes)-1].Gives["external_dependency"] = gives(bad)
+		if e := effectBy(d); e.kind() != "" || !strings.Contains(e.Message, "names the external dependency") {
+			t.Errorf("with %.30s it starts %q, and says %q", bad, e.kind(), e.Message)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func Prioritized(r run.Run) bool { return r.Kind == RunKind && r.Priority >= pri
 
 // Wait is what a run waits for.
 type Wait struct {
-	For      string // lock, runs, worker, state
+	For      string // lock, runs, worker, state, external
 	Reason   string
 	Behind   string // the run that holds the stack, or goes before it; "" for none that may be read
 	Position int    // in the queue, from 1
@@ -60,6 +60,12 @@ func (s *Service) WaitOf(ctx context.Context, r run.Run, steps []run.Step) (w *W
 }
 
 func (s *Service) waitOf(ctx context.Context, tx *store.Tx, r run.Run, steps []run.Step) (*Wait, error) {
+	if aside := externalWait(r, steps); aside != nil {
+		return aside, nil
+	}
+	if r.State == queued && r.Waiting {
+		return nil, nil
+	}
 	if r.State == queued {
 		holder, waiting, err := s.Runs.QueueTx(ctx, tx, r.Lock)
 		if err != nil {

@@ -72,6 +72,14 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 	if err := json.Unmarshal(e.Data, &change); err != nil || change.Kind != RunKind {
 		return nil
 	}
+	if change.To == queued { // it is retried
+		return s.letIn(ctx, tx, e.Run)
+	}
+	if change.Terminal || change.To == ready {
+		if _, err := tx.Exec(ctx, "UPDATE stack_external SET queued = 0 WHERE run = $1 AND queued = 1", e.Run); err != nil {
+			return fault.Wrap(err, "end the waiting of run %s", e.Run)
+		}
+	}
 	if change.To == ready || change.To == replanning {
 		return s.gate(ctx, tx, e.Run)
 	}

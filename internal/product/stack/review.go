@@ -25,8 +25,8 @@ func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, e
 	if r.Kind != RunKind {
 		return r, fault.Errorf(fault.Conflict, "run %s is a %s, not a stack run", runID, r.Kind)
 	}
-	if r.State != unconfirmed && r.State != pending {
-		return r, fault.Errorf(fault.Conflict, "run %s is %s; only a run that is unconfirmed or pending_review takes a review", runID, r.State)
+	if r.State != unconfirmed && r.State != pending && !(r.State == queued && r.Waiting) {
+		return r, fault.Errorf(fault.Conflict, "run %s is %s; only a run that is unconfirmed or pending_review takes a review, or one that waits for approval before it begins", runID, r.State)
 	}
 	_, err = s.standing(ctx, r.Subject, r.Space)
 	return r, err
@@ -36,6 +36,9 @@ func (s *Service) waiting(ctx context.Context, runID, action string) (run.Run, e
 // Permission: run:confirm in the run's space. Denied with the policies' words; Conflict when it does not wait.
 func (s *Service) Confirm(ctx context.Context, runID, note string) error {
 	r, err := s.waiting(ctx, runID, "run:confirm")
+	if err == nil {
+		err = hasPlanned(r)
+	}
 	if err != nil {
 		return err
 	}
@@ -74,7 +77,13 @@ func (s *Service) vote(ctx context.Context, runID, verdict, note string) error {
 	if err != nil {
 		return err
 	}
-	if r.State == pending && verdict != "discard" {
+	if verdict == "discard" {
+		err = hasPlanned(r)
+	}
+	if err != nil {
+		return err
+	}
+	if r.State != unconfirmed && verdict != "discard" {
 		return s.answer(ctx, r, verdict, note)
 	}
 	return s.review(ctx, r, verdict, note, nil, nil)
@@ -135,7 +144,7 @@ func (s *Service) weigh(ctx context.Context, r run.Run, stack Stack, reviews []r
 		"session": map[string]any{"login": me.ID, "groups": texts(me.Groups), "teams": teams(me.Groups)},
 		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
 	}
-	return s.Policy.Approved(ctx, r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels})
+	return s.Policy.Approved(ctx, r.Space, input, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels, Foreign: r.State == queued})
 }
 
 // current gives the reviews of the newest plan: what somebody said of an earlier one is not said of this.

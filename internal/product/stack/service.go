@@ -94,10 +94,16 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{Deps: d, states: semaphore.NewWeighted(StateLimit)}
 	kind := Kind()
-	kind.Ended = noteConfiguration
+	kind.Ended = func(ctx context.Context, tx *store.Tx, r run.Run) error {
+		if err := s.supersedes(ctx, tx, r); err != nil {
+			return err
+		}
+		return noteConfiguration(ctx, tx, r)
+	}
 	d.Runs.Register(kind)
 	s.subscribe()
 	s.subscribePushes()
+	s.subscribeMarks()
 	s.subscribeEnds()
 	s.subscribeNews()
 	s.subscribeBoard()
@@ -347,6 +353,11 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 	r, existed, err := s.Runs.Create(ctx, tx, n)
 	if err == nil && !existed && kind == Tracked && len(in.DependsOn) > 0 {
 		_, err = s.await(ctx, tx, r)
+	}
+	if err == nil && !existed && len(in.External) > 0 {
+		if err = s.letIn(ctx, tx, r.ID); err == nil {
+			r, err = s.Runs.GetTx(ctx, tx, r.ID)
+		}
 	}
 	return r, existed, err
 }

@@ -103,6 +103,8 @@ type Input struct {
 	Proposal    string  `json:"proposal,omitempty"`    // NAMESPACE/NAME#NUMBER that it is a preview of
 	Image       string  `json:"image,omitempty"`       // in which its steps run
 	OIDC        OIDC    `json:"oidc,omitzero"`
+
+	External []string `json:"external,omitempty"` // names for which it waits outside before it begins
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -162,6 +164,7 @@ func Kind() run.Kind {
 			canceled:    {Terminal: true},
 		},
 		Advance: advance,
+		Turn:    turn,
 		Cancel:  mayCancel,
 		Retry:   retry,
 		Traits:  traits,
@@ -183,6 +186,12 @@ func retry(v *run.View) error {
 	if v.Run.State == finished || v.Run.State == discarded {
 		return fault.Errorf(fault.Conflict, "run %s is %s; start a new one", v.Run.ID, v.Run.State)
 	}
+	var in Input
+	if err := json.Unmarshal(v.Run.Input, &in); err == nil {
+		if err := retryApproval(v, in); err != nil {
+			return err
+		}
+	}
 	for _, name := range []string{"inputs", "state"} {
 		if step := v.Step(stepKey(name, round(v)+1)); step != nil {
 			v.Hold(step)
@@ -191,6 +200,7 @@ func retry(v *run.View) error {
 	if keep := unkept(v); keep != nil {
 		v.Hold(keep)
 	}
+	retryExternal(v)
 	return v.Reopen(queued, "retried")
 }
 
@@ -229,8 +239,12 @@ func advance(v *run.View) error {
 	n := max(round(v), 1)
 	switch v.Run.State {
 	case queued:
-		if !v.Locked {
-			return nil
+		approved, err := afterApproval(v, in)
+		if err != nil || v.Run.State != queued {
+			return err
+		}
+		if ready, err := afterExternal(v, in); err != nil || !ready || !approved || !v.Locked {
+			return err
 		}
 		if lost := lostState(v, n); lost != "" {
 			v.Add(adoptStep(v, lost))

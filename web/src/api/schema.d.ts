@@ -878,6 +878,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/external-dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what became of something outside for which runs wait
+         * @description Permission: stack:apply in the space of the marking; the runs that it tells of: run:read, others are left out.
+         */
+        post: operations["markDependency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -5173,6 +5193,25 @@ export interface components {
             /** @description The body otherwise, or its beginning. */
             text?: string;
         };
+        DependencyMarking: {
+            /** Format: date-time */
+            marked: string;
+            /** @description There are older ones. */
+            more?: boolean;
+            name: string;
+            /** @description Nobody had said the same before. */
+            new: boolean;
+            note?: string;
+            /** @description Those that the caller may read, the newest first. */
+            runs: components["schemas"]["MarkedRun"][] | null;
+            space: string;
+            status: string;
+            /**
+             * Format: date-time
+             * @description When it is forgotten.
+             */
+            until: string;
+        };
         Diff: {
             files: components["schemas"]["FileDiff"][] | null;
             from: string;
@@ -5634,6 +5673,17 @@ export interface components {
              * @example https://example.com/errors/example
              */
             type: string;
+        };
+        ExternalDependency: {
+            /** @description Who said so; absent while it waits. */
+            by?: components["schemas"]["Actor"];
+            /** Format: date-time */
+            marked?: string;
+            /** @example 7c1f0a2-image-build */
+            name: string;
+            note?: string;
+            /** @enum {string} */
+            status: "waiting" | "finished" | "skipped" | "failed";
         };
         Facet: {
             /** Format: int64 */
@@ -6415,6 +6465,27 @@ export interface components {
             /** @example machine:payments/deployer */
             ref: string;
             space: string;
+        };
+        MarkDependency: {
+            /** @description As the push policy gives it. */
+            name: string;
+            /** @description Such as the address of the build. */
+            note?: string;
+            /** @description For whose runs it holds, with those of the spaces below; the root space when absent. */
+            space?: string;
+            /**
+             * @description finished and skipped let runs go on; failed fails them.
+             * @enum {string}
+             */
+            status: "finished" | "skipped" | "failed";
+        };
+        MarkedRun: {
+            id: string;
+            /** @description What it means for the run, for people. */
+            says: string;
+            state: string;
+            /** @example stack:default/shop-infra */
+            subject: string;
         };
         Me: {
             /** @description May administer the whole installation. */
@@ -7830,7 +7901,7 @@ export interface components {
         };
         Run: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize, mark (an external dependency). */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -7873,7 +7944,7 @@ export interface components {
         };
         RunDetail: {
             actor: components["schemas"]["Actor"];
-            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize. */
+            /** @description What the caller may do with it now, as far as can be told without its steps in a list: confirm, discard, approve, reject, cancel, retry, undo, promote, replan, prioritize, unprioritize, mark (an external dependency). */
             can: string[] | null;
             /** @description Ledger entry that started it. */
             cause?: string;
@@ -7882,6 +7953,8 @@ export interface components {
             decisions: components["schemas"]["Decision"][] | null;
             /** Format: date-time */
             ended?: string;
+            /** @description Of a stack's run that a push policy began: what has to be done outside before it begins. */
+            external?: components["schemas"]["ExternalDependency"][] | null;
             /** @example run_01k2v6x8zq3m5n7p9r1s3t5v7x */
             id: string;
             input?: unknown;
@@ -7928,10 +8001,10 @@ export interface components {
             /** @description Run that holds the stack, or goes right before it. */
             behind?: string;
             /**
-             * @description The stack's lock, that of its state, runs of other stacks, or a worker.
+             * @description The stack's lock, that of its state, runs of other stacks, a worker, or something outside.
              * @enum {string}
              */
-            for: "lock" | "state" | "runs" | "worker";
+            for: "lock" | "state" | "runs" | "worker" | "external";
             /**
              * Format: int64
              * @description In its queue, from 1.
@@ -12676,6 +12749,96 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    markDependency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A random text of the sender's. A request that is sent again with the same one within a day is answered again and not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkDependency"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DependencyMarking"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

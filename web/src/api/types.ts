@@ -16,6 +16,7 @@ export type Whole<T> = unknown extends T
 type Schemas = components['schemas'];
 
 export type RunWait = Schemas['RunWait'];
+export type ExternalDependency = Whole<Schemas['ExternalDependency']>;
 export type QueuedRun = Whole<Schemas['QueuedRun']>;
 export type PlanCost = Whole<Schemas['PlanCost']>;
 export type MirroredProvider = Whole<Schemas['MirroredProvider']>;

@@ -18,7 +18,7 @@ CREATE TABLE runs (
   input TEXT NOT NULL,
   output TEXT NOT NULL,
   lock_name TEXT NOT NULL,
-  waits_lock INTEGER NOT NULL,
+  waits_lock INTEGER NOT NULL, -- 1 when it takes its lock as soon as that is free, 2 when it only keeps its place
   run_key TEXT,
   priority INTEGER NOT NULL,
   version BIGINT NOT NULL,
@@ -42,7 +42,7 @@ CREATE INDEX runs_open ON runs (terminal, id) WHERE terminal = 0;
 CREATE INDEX runs_subject_open ON runs (subject, id) WHERE terminal = 0;
 CREATE INDEX runs_waiting ON runs (id) WHERE waiting = 1;
 CREATE INDEX runs_wake ON runs (wake) WHERE wake > 0;
-CREATE INDEX runs_waits_lock ON runs (lock_name, priority, id) WHERE waits_lock = 1;
+CREATE INDEX runs_waits_lock ON runs (lock_name, priority, id) WHERE waits_lock > 0;
 
 CREATE TABLE run_locks (
   name TEXT PRIMARY KEY,

@@ -255,7 +255,37 @@ CREATE TABLE stack_troubles (
 );
 CREATE INDEX stack_troubles_hour ON stack_troubles (hour);
 
+-- For what runs wait outside, by the names that push policies give.
+CREATE TABLE stack_external (
+  run TEXT NOT NULL,
+  name TEXT NOT NULL,
+  stack TEXT NOT NULL,
+  queued INTEGER NOT NULL, -- 1 until the run goes on or ends
+  PRIMARY KEY (run, name)
+);
+CREATE INDEX stack_external_name ON stack_external (name, run);
+CREATE INDEX stack_external_stack ON stack_external (stack, run) WHERE queued = 1;
+
+-- What was said of these names, for a week.
+CREATE TABLE stack_markings (
+  space TEXT NOT NULL, -- for whose runs it holds, with those of spaces below
+  name TEXT NOT NULL,
+  status TEXT NOT NULL,
+  note TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  marked BIGINT NOT NULL,
+  PRIMARY KEY (space, name)
+);
+CREATE INDEX stack_markings_marked ON stack_markings (marked);
+CREATE INDEX stack_markings_space ON stack_markings (space, marked);
+
+CREATE TABLE stack_marking (edit BIGINT NOT NULL); -- one row, which is taken by who marks, and by who begins to wait
+INSERT INTO stack_marking (edit) VALUES (0);
+
 -- +goose Down
+DROP TABLE stack_marking;
+DROP TABLE stack_markings;
+DROP TABLE stack_external;
 DROP TABLE stack_troubles;
 DROP TABLE stack_told;
 DROP TABLE stack_previews;

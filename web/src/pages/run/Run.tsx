@@ -16,6 +16,7 @@ import { shortCommit } from '../../words/ref';
 import { proposalOf } from '../proposal/planned';
 import { Actions } from './Actions';
 import { Details } from './Details';
+import { External } from './External';
 import { PlanView } from './PlanView';
 import { Review } from './Review';
 import { RunOutcome } from './RunOutcome';
@@ -43,7 +44,8 @@ export function RunPage() {
   const run = query.data;
   if (!run) return <PageSkeleton />;
   const hasPlan = run.kind === 'stack';
-  const first = hasPlan && (run.waiting || run.state === 'finished') ? 'plan' : 'work';
+  const planned = run.state === 'finished' || (run.waiting && run.state !== 'queued');
+  const first = hasPlan && planned ? 'plan' : 'work';
 
   return (
     <Page
@@ -64,6 +66,7 @@ export function RunPage() {
         </Alert>
       ))}
       <Waits wait={run.wait} />
+      <External run={run} />
       <RunOutcome run={run} />
       <Review run={run} />
       <Tabs

@@ -3,6 +3,7 @@ import type { GraphNode, PlanChange, Step } from '../../api/types';
 import { plainText, spans } from './ansi';
 import { engineOf } from './engine';
 import { append, emptyLog, type LogText, search } from './log';
+import { markCommand } from './mark';
 import { hostedPath, outcomeOf } from './outcome';
 import { attributes, counts, filterPlan } from './plan';
 import { byGroup, leaves, shownStep } from './steps';
@@ -214,5 +215,16 @@ describe('the engine of a run', () => {
   });
   it('is none where no step has one', () => {
     expect(engineOf([step('plan'), step('build', { engine: 'steam' })])).toBeUndefined();
+  });
+});
+
+describe('what is done outside', () => {
+  it('is marked by a command whose name no shell takes apart', () => {
+    expect(markCommand('7c1f-image', 'finished', 'payments')).toBe(
+      'roadbed run mark 7c1f-image --status finished --space payments',
+    );
+    expect(markCommand("Ada's $image", 'failed', 'default')).toBe(
+      `roadbed run mark 'Ada'\\''s $image' --status failed --space default`,
+    );
   });
 });
