@@ -124,7 +124,7 @@ func inFew(d store.Dialect, values []string, fn func(in string, args []any) erro
 	if d != store.Postgres || len(values) == 0 || len(values) > plannedOnce {
 		return among(d, nil, values, fn)
 	}
-	for len(values) < plannedOnce {
+	for values = slices.Clip(values); len(values) < plannedOnce; {
 		values = append(values, values[0])
 	}
 	in, args := numbered(1, values)

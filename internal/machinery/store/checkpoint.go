@@ -26,10 +26,14 @@ func (l *lite) checkpoints() {
 		case <-l.writer.gone:
 			return
 		}
-		// One that is under way elsewhere, or a lock, leaves it for the next time.
-		if _, err := l.db.outer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
-			l.db.log.Warn("what is in the log of the database was not moved into its file; it is tried again", "error", err)
-		}
+		l.checkpoint()
+	}
+}
+
+// checkpoint waits for nobody: where somebody else makes one, or a reader needs what is in the log, that is left for the next.
+func (l *lite) checkpoint() {
+	if _, err := l.db.outer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+		l.db.log.Warn("what is in the log of the database was not moved into its file; it is tried again", "error", err)
 	}
 }
 
