@@ -42,7 +42,7 @@ func (r *reading) flush(ctx context.Context, all bool) error {
 		r.bulk = r.bulk[n:]
 		if r.brought += n; r.brought >= r.grown {
 			r.grown *= 10
-			if err := r.s.db.Analyze(ctx, "entities"); err != nil {
+			if err := r.s.db.Analyze(ctx, "entities", "entity_statuses"); err != nil {
 				r.s.log.WarnContext(ctx, "the database was not told that there are many more entities", "error", err)
 			}
 		}

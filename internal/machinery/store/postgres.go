@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -169,13 +170,17 @@ func (p *postgres) close() error {
 	return err
 }
 
-// Analyze has PostgreSQL look at what is in a table now, so that plans that were kept from when it was small are made anew. It
+// Analyze has PostgreSQL look at what is in tables now, so that plans that were kept from when they were small are made anew. It
 // would do so by itself within a minute or so. SQLite has no such plans.
-func (db *DB) Analyze(ctx context.Context, table string) error {
+func (db *DB) Analyze(ctx context.Context, tables ...string) error {
 	if db.pool == nil {
 		return nil
 	}
-	_, err := db.pool.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{table}.Sanitize())
+	names := make([]string, len(tables))
+	for i, table := range tables {
+		names[i] = pgx.Identifier{table}.Sanitize()
+	}
+	_, err := db.pool.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+strings.Join(names, ", "))
 	return unanswered(ctx, err)
 }
 

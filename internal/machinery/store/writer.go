@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"modernc.org/libc"
+
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -31,6 +33,7 @@ type writer struct {
 	gone  chan struct{} // closed: the loop has ended
 	open  func(context.Context) (*link, error)
 	held  []*request    // long ones, each of which begins a group
+	tls   *libc.TLS     // of the loop
 	grown chan struct{} // see checkpoints
 	pages int           // that the log had got when that was last told
 
@@ -175,6 +178,9 @@ func (w *writer) undo(cause error) error {
 
 func (w *writer) loop() {
 	defer close(w.gone)
+	w.tls = libc.NewTLS()
+	defer w.tls.Close()
+	w.grown <- struct{}{} // a life before may have left a log
 	for {
 		r := w.first()
 		if r == nil {
@@ -365,7 +371,7 @@ func (w *writer) settle(inner *sql.Tx, kept []*request, err error) {
 		}
 		r.result <- err
 	}
-	w.grow()
+	w.grow(w.tls)
 }
 
 // ignoreDone forgives that SQLite has undone the transaction by itself.
