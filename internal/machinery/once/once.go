@@ -49,13 +49,20 @@ type Answers struct {
 	life   string // this life of this server
 
 	mu       sync.Mutex
-	underWay map[string]bool // by id, in this life
+	underWay map[string]*doing // by id, in this life
+}
+
+// doing is a request that is under way.
+type doing struct {
+	digest string
+	begun  time.Time
+	wrote  bool // something may have come of it
 }
 
 // New gives the answers of a server, by the name that it keeps when it is started anew: what an earlier life had under
 // way counts as lost.
 func New(db *store.DB, now func() time.Time, server string) *Answers {
-	return &Answers{db: db, now: now, server: server, life: server + "/" + rand.Text(), underWay: map[string]bool{}}
+	return &Answers{db: db, now: now, server: server, life: server + "/" + rand.Text(), underWay: map[string]*doing{}}
 }
 
 // Request is what was asked.
@@ -100,6 +107,9 @@ func (a *Answers) Begin(ctx context.Context, r Request) (*Answer, error) {
 	if err := validKey(r.Key); err != nil {
 		return nil, err
 	}
+	if a.alone() {
+		return a.beginAlone(ctx, r)
+	}
 	var answer *Answer
 	var mine bool
 	err := a.db.Write(store.Followed(ctx), func(tx *store.Tx) error {
@@ -127,10 +137,77 @@ func (a *Answers) Begin(ctx context.Context, r Request) (*Answer, error) {
 	return answer, nil
 }
 
+// alone tells that no other server answers, as on SQLite. Then what is under way is known without the database, and nothing is
+// written of a request before something comes of it or it is answered: that spares each one commit of three.
+func (a *Answers) alone() bool { return a.db.Dialect() == store.SQLite }
+
+func (a *Answers) beginAlone(ctx context.Context, r Request) (answer *Answer, err error) {
+	if err := a.take(r); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil || answer != nil {
+			a.end(r)
+		}
+	}()
+	err = a.db.Read(ctx, func(tx *store.Tx) error {
+		was, err := a.read(ctx, tx, r)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err == nil {
+			answer, _, err = was.answer(r, a.now(), true)
+		}
+		return err
+	})
+	return answer, fault.Wrap(err, "look for an earlier request with this Idempotency-Key")
+}
+
+// take has a request be under way, unless it is.
+func (a *Answers) take(r Request) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id, digest := r.id(), r.digest()
+	switch d := a.underWay[id]; {
+	case d == nil:
+		a.underWay[id] = &doing{digest: digest, begun: a.now()}
+		return nil
+	case d.digest != digest:
+		return errOtherBody()
+	}
+	return errUnderWay()
+}
+
 func (a *Answers) begin(r Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.underWay[r.id()] = true
+	a.underWay[r.id()] = &doing{digest: r.digest(), begun: a.now()}
+}
+
+// write notes that something may come of a request now, and gives when that began.
+func (a *Answers) write(r Request) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d := a.underWay[r.id()]; d != nil {
+		d.wrote = true
+		return d.begun
+	}
+	return a.now()
+}
+
+func (a *Answers) hasWritten(r Request) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.underWay[r.id()]
+	return d == nil || d.wrote
+}
+
+func errUnderWay() error {
+	return fault.Errorf(fault.Conflict, "a request with this Idempotency-Key is under way; send it again in a moment")
+}
+
+func errOtherBody() error {
+	return fault.Errorf(fault.Invalid, "this Idempotency-Key was used with another body; use a new key for another request")
 }
 
 // end notes that nobody does a request any more, also when the database could not be told. It comes after that, so that
@@ -143,39 +220,62 @@ func (a *Answers) end(r Request) {
 
 // earlier gives the answer of the request that came before; nil when that one was lost and this one takes its place.
 func (a *Answers) earlier(ctx context.Context, tx *store.Tx, r Request, now time.Time) (*Answer, error) {
-	var (
-		request, life, header string
-		begun                 int64
-		kept                  Answer
-	)
-	err := tx.QueryRow(ctx, `SELECT request, life, begun, effect, status, header, body, secret FROM once_answers WHERE id = $1`+tx.ForUpdate(), r.id()).
-		Scan(&request, &life, &begun, &kept.Lost, &kept.Status, &header, &kept.Body, &kept.Secret)
+	was, err := a.read(ctx, tx, r)
 	if err != nil {
 		return nil, err
 	}
-	fresh := now.Sub(time.UnixMicro(begun)) < Keep
-	if fresh && request != r.digest() {
-		return nil, fault.Errorf(fault.Invalid, "this Idempotency-Key was used with another body; use a new key for another request")
-	}
-	if fresh && kept.Status != 0 {
-		kept.Lost = false
-		return &kept, json.Unmarshal([]byte(header), &kept.Header)
-	}
-	if kept.Status == 0 && !a.lost(r, life, now.Sub(time.UnixMicro(begun))) {
-		return nil, fault.Errorf(fault.Conflict, "a request with this Idempotency-Key is under way; send it again in a moment")
-	}
-	if fresh && kept.Status == 0 && kept.Lost {
-		return &Answer{Lost: true}, nil
+	answer, over, err := was.answer(r, now, a.lost(r, was.life, now.Sub(was.begun)))
+	if err != nil || !over {
+		return answer, err
 	}
 	_, err = tx.Exec(ctx, `UPDATE once_answers SET request = $1, life = $2, begun = $3, effect = 0, status = 0, header = '{}', body = NULL, secret = 0 WHERE id = $4`,
 		r.digest(), a.life, now.UnixMicro(), r.id())
 	return nil, err
 }
 
+// before is what is known of an earlier request with the same key.
+type before struct {
+	digest, life, header string
+	begun                time.Time
+	kept                 Answer // Lost when something came of it
+}
+
+func (a *Answers) read(ctx context.Context, tx *store.Tx, r Request) (was before, err error) {
+	var begun int64
+	err = tx.QueryRow(ctx, `SELECT request, life, begun, effect, status, header, body, secret FROM once_answers WHERE id = $1`+tx.ForUpdate(), r.id()).
+		Scan(&was.digest, &was.life, &begun, &was.kept.Lost, &was.kept.Status, &was.header, &was.kept.Body, &was.kept.Secret)
+	was.begun = time.UnixMicro(begun)
+	return was, err
+}
+
+// answer gives what was answered, or that it was lost; over tells that a request is done anew in its place.
+func (b before) answer(r Request, now time.Time, lost bool) (answer *Answer, over bool, err error) {
+	fresh := now.Sub(b.begun) < Keep
+	switch {
+	case fresh && b.digest != r.digest():
+		return nil, false, errOtherBody()
+	case fresh && b.kept.Status != 0:
+		b.kept.Lost = false
+		return &b.kept, false, json.Unmarshal([]byte(b.header), &b.kept.Header)
+	case b.kept.Status == 0 && !lost:
+		return nil, false, errUnderWay()
+	case fresh && b.kept.Status == 0 && b.kept.Lost:
+		return &Answer{Lost: true}, false, nil
+	}
+	return nil, true, nil
+}
+
 // Mark gives the context in which a request is done: whatever is written in it notes that something came of the request.
 func (a *Answers) Mark(ctx context.Context, r Request) context.Context {
 	return store.Along(store.Followed(ctx), func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE once_answers SET effect = 1 WHERE id = $1 AND life = $2 AND effect = 0`, r.id(), a.life)
+		if !a.alone() {
+			_, err := tx.Exec(ctx, `UPDATE once_answers SET effect = 1 WHERE id = $1 AND life = $2 AND effect = 0`, r.id(), a.life)
+			return err
+		}
+		begun := a.write(r)
+		_, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun, effect) VALUES ($1, $2, $3, $4, 1)
+ON CONFLICT (id) DO UPDATE SET request = excluded.request, life = excluded.life, begun = excluded.begun, effect = 1, status = 0, header = '{}', body = NULL, secret = 0
+WHERE once_answers.life <> excluded.life OR once_answers.begun <> excluded.begun`, r.id(), r.digest(), a.life, begun.UnixMicro())
 		return err
 	})
 }
@@ -190,7 +290,7 @@ func (a *Answers) lost(r Request, life string, age time.Duration) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return life != a.life || !a.underWay[r.id()]
+	return life != a.life || a.underWay[r.id()] == nil
 }
 
 // tidy deletes some answers that have outlived their time.
@@ -211,6 +311,16 @@ func (a *Answers) Finish(ctx context.Context, r Request, answer Answer) error {
 		answer.Body = nil
 	}
 	return a.db.Write(ctx, func(tx *store.Tx) error {
+		if a.alone() {
+			now := a.now()
+			if err := a.tidy(ctx, tx, now); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun, effect, status, header, body, secret) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8)
+ON CONFLICT (id) DO UPDATE SET request = excluded.request, life = excluded.life, begun = excluded.begun, effect = 1, status = excluded.status, header = excluded.header, body = excluded.body, secret = excluded.secret`,
+				r.id(), r.digest(), a.life, now.UnixMicro(), answer.Status, string(header), answer.Body, answer.Secret)
+			return err
+		}
 		_, err := tx.Exec(ctx, `UPDATE once_answers SET status = $1, header = $2, body = $3, secret = $4 WHERE id = $5 AND life = $6`,
 			answer.Status, string(header), answer.Body, answer.Secret, r.id(), a.life)
 		return err
@@ -220,6 +330,9 @@ func (a *Answers) Finish(ctx context.Context, r Request, answer Answer) error {
 // Forget lets a request that was refused, or failed, be sent again with the same key.
 func (a *Answers) Forget(ctx context.Context, r Request) error {
 	defer a.end(r)
+	if a.alone() && !a.hasWritten(r) {
+		return nil
+	}
 	return a.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM once_answers WHERE id = $1 AND life = $2 AND status = 0`, r.id(), a.life)
 		return err
