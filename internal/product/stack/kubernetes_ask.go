@@ -3,7 +3,8 @@ package stack
 // kubernetesAsk asks of one object after the other. A kind that the cluster does not know in the version of an object may be
 // there in another, in which the object is the same; may be gone with its definition, and all objects with it; or may be of an
 // API whose server is down, so that nobody can say whether the object is there. Kubectl says the same of all three, since it
-// passes over what does not answer: the API server is asked of the object's group, and of each version of that.
+// passes over what does not answer, and keeps what it has once been told of kinds: the API server is asked of the object's
+// group, and of each version of that. What it tells while a kind changes is not of one piece for a moment, and is asked again.
 const kubernetesAsk = `
 told="$beside/told"
 apart() { # FILE FOLDER
@@ -15,7 +16,7 @@ ends_if_stopped() {
   [ -z "$stopped" ] || exit 143
 }
 passes_on() { # what was said, without the values that the server quotes where a field has another type than it wants
-  awk '
+  LC_ALL=C awk '
     /, got &/ { sub(/, got &.*/, ", got something else"); print; of = 1; next }
     of && !/^(  \.|[Ee]rror|Warning: )/ { next }
     { of = 0; print }
@@ -62,10 +63,10 @@ refused() { # FILE VERB
 unsure() { # WHY
   roadbed_fail 97 "can't tell whether $address is in the cluster: $1"
 }
-silence() { # API: why it does not tell what it has
+silence() { # API SEE: why it does not tell what it has, and what to do
   case $(cat "$said") in
-  *"(Forbidden)"*) echo "$1 may not be read by the user of the kubeconfig ($(first "$said"))" ;;
-  *) echo "$1 does not answer ($(first "$said"))" ;;
+  *"(Forbidden)"*) echo "$1 may not be looked at by the user of the kubeconfig ($(first "$said")); give it the cluster role system:discovery" ;;
+  *) echo "$1 does not answer ($(first "$said")); ${2}start a new run once it does" ;;
   esac
 }
 looked() { # found is the version in which the cluster has the kind, "" where it has that in none; 1 where it can't be told yet
@@ -76,7 +77,7 @@ looked() { # found is the version in which the cluster has the kind, "" where it
       case $(cat "$said") in
       *"(NotFound)"*) return 0 ;;
       esac
-      unsure "its API $(silence "$group"); start a new run once it does"
+      unsure "its API $(silence "$group" "")"
     fi
     versions=$(tr -d ' \n\t' < "$beside/versions" | grep -o '"version":"[a-z0-9]*"' | cut -d '"' -f 4 | awk '!seen[$0]++')
   fi
@@ -93,10 +94,10 @@ looked() { # found is the version in which the cluster has the kind, "" where it
     fi
     case $(cat "$said") in
     *"(NotFound)"*) unserved="$version is told of and not there" ;;
-    *) silent=$(silence "$version") ;;
+    *) silent=$(silence "$version" "see its APIService, and ") ;;
     esac
   done
-  [ -z "$silent" ] || unsure "its API $silent; see its APIService, and start a new run once it does"
+  [ -z "$silent" ] || unsure "its API $silent"
   [ -z "$unserved" ]
 }
 served() { # FILE OF ONE OBJECT: found is the version in which the cluster has its kind; "" where it has that in none

@@ -99,7 +99,8 @@ class CallbackModule(CallbackBase):
 
     def failed(self, result, what):
         told = result._result
-        items = [i for i in told.get("results") or [] if isinstance(i, dict) and i.get("failed") and i.get("msg")]
+        items = told.get("results") if isinstance(told.get("results"), list) else []
+        items = [i for i in items if isinstance(i, dict) and i.get("failed") and i.get("msg")]
         said = str((items[0] if items else told).get("msg") or "").strip()
         host = result._host.get_name()
         self.why[host] = what.format(host=host, task=cut(result._task.get_name().strip(), 500)) + (": " + said if said else "")
