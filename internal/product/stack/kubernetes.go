@@ -136,7 +136,7 @@ put() { # FILE
     passes_on
     ends_if_stopped
     case $(cat "$said") in
-    *"admission webhook"* | *ValidatingAdmissionPolicy*) break ;;
+    *"admission webhook"* | *"ValidatingAdmissionPolicy '"*) break ;;
     *"no matches for kind"* | *"could not find the requested resource"*) ;; # a version that was only now added to a kind may take a moment to be served
     *) break ;;
     esac

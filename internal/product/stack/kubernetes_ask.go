@@ -65,8 +65,8 @@ unsure() { # WHY
 }
 silence() { # API SEE: why it does not tell what it has, and what to do
   case $(cat "$said") in
-  *"(Forbidden)"*) echo "$1 may not be looked at by the user of the kubeconfig ($(first "$said")); give it the cluster role system:discovery" ;;
-  *) echo "$1 does not answer ($(first "$said")); ${2}start a new run once it does" ;;
+  *"(Forbidden)"*) printf '%s\n' "$1 may not be looked at by the user of the kubeconfig ($(first "$said")); give it the cluster role system:discovery" ;;
+  *) printf '%s\n' "$1 does not answer ($(first "$said")); ${2}start a new run once it does" ;;
   esac
 }
 looked() { # found is the version in which the cluster has the kind, "" where it has that in none; 1 where it can't be told yet
@@ -124,7 +124,7 @@ tried() { # FILE COMMAND...
     return 0
   fi
   case $(cat "$said") in
-  *"admission webhook"* | *ValidatingAdmissionPolicy*) ;;
+  *"admission webhook"* | *"ValidatingAdmissionPolicy '"*) ;;
   *"no matches for kind"* | *"could not find the requested resource"*) lacks=kind ;;
   *"namespaces "*" not found"*) lacks=namespace ;;
   *"(NotFound): "*" \""*"\" not found"*)
