@@ -166,8 +166,12 @@ ask() { # FILE OUT UNKNOWN COMMAND...
   [ "$unknown" != write ] || ignores=
   if "$@" $ignores --filename="$file" --output=json > "$out" 2> "$said"; then
     passes_on
-    # Which of them are not there, and why, is asked of each.
-    [ "$unknown" = tell ] && [ "$(grep -c '^        {$' "$out")" != "$(grep -c '^{' "$file")" ] || return 0
+    [ "$unknown" = tell ] || return 0
+    lost=$(($(grep -c '^{' "$file") - $(grep -c '^        {$' "$out"))) || :
+    [ "$lost" != 0 ] || return 0
+    # What is not there may be passed over for another reason: the server has to say so of each.
+    "$@" --filename="$file" --output=name > "$told" 2> "$said" || :
+    [ "$(grep -c '^Error from server (NotFound): [^ ]* "[^"]*" not found$' "$said")" != "$lost" ] || return 0
   fi
   : > "$out"
   apart "$file" "$beside/apart"
