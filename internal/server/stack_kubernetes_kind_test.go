@@ -89,8 +89,15 @@ func (c *clusterGround) versions() {
 		t.Errorf("there is still %s", got)
 	}
 
+	// The last object goes in a version that the same plan has the cluster no longer serve, of which nothing that is applied tells.
+	push(tram(group, "-v1alpha1", "-v1", "-v2", "v3")+line(group, "v3", "last"), "1 to create")
+	push(tram(group, "-v1alpha1", "-v1", "-v2", "-v3", "v4"), "1 to change, 1 to destroy")
+	if got := c.kubectl("get", "-n", c.ns, "trams."+group, "-o", "name"); got != "" {
+		t.Errorf("there is still %s", got)
+	}
+
 	// A kind that is gone has taken its objects along.
-	push(tram(group, "-v1alpha1", "-v1", "-v2", "v3")+line(group, "v3", "three"), "1 to create")
+	push(tram(group, "-v1alpha1", "-v1", "-v2", "-v3", "v4")+line(group, "v4", "three"), "1 to create")
 	c.kubectl("delete", "crd/trams."+group)
 	c.comesTo(false, "get", "--raw", "/apis/"+group)
 	r = c.pushes("rails", map[string]string{"all.yaml": c.as("{apiVersion: v1, kind: ConfigMap, metadata: {name: of-rails.NS.example.org}}\n")})

@@ -37,11 +37,14 @@ export ANSIBLE_CALLBACKS_ENABLED="roadbed${ANSIBLE_CALLBACKS_ENABLED:+,$ANSIBLE_
 export ANSIBLE_NOCOLOR=1 ANSIBLE_RETRY_FILES_ENABLED=0 ANSIBLE_LOCALHOST_WARNING=0 ANSIBLE_INVENTORY_UNPARSED_WARNING=0
 command -v ansible-playbook > /dev/null || roadbed_fail 90 "no ansible: this pool has no ansible-playbook; install ansible-core on its machine"
 ansible_fails() { # CODE WORDS: a playbook that has begun has told why by itself
-  why=$(sed -n 's/^ERROR! //p; s/^\[ERROR\]: //p' "$beside/said" | cut -c 1-2000 | head -n 1)
+  why=$(LC_ALL=C awk '` + clipping + `
+    sub(/^ERROR! /, "") || sub(/^\[ERROR\]: /, "") { print clipped($0, 2000); exit }
+  ' "$beside/said") || why=
   if [ -s "$ROADBED_WORK/why" ] || [ -z "$why" ]; then exit "$1"; fi
   roadbed_fail "$1" "$2$why"
 }
 play() {
+  rm -f "$ROADBED_WORK/why"
   set -- "$@" --extra-vars "@$ROADBED_WORK/engine/variables.json"
   [ -z "$ROADBED_INVENTORY" ] || set -- "$@" --inventory "$ROADBED_INVENTORY"
   heard command ansible-playbook "$@" "$ROADBED_PLAYBOOK" || ansible_fails "$?" ""

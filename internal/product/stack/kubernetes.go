@@ -37,7 +37,8 @@ func labelValue(stack string) string {
 }
 
 var kubernetesBegin = `set -eu
-trap : TERM
+stopped=
+trap 'stopped=yes' TERM
 ` + failing + `
 command -v kubectl > /dev/null || roadbed_fail 90 "no kubectl: this pool has none; install kubectl on its machine"
 beside="$ROADBED_WORK/engine"
@@ -61,7 +62,7 @@ const kubernetesReach = `
 
 const kubernetesRender = `
 built() { # WORDS
-  cat "$said" >&2
+  passes_on
   roadbed_fail 1 "$1: $(first "$said")"
 }
 from=.
@@ -74,7 +75,7 @@ if [ "$ROADBED_ALL_GOES" = yes ]; then
 elif [ "$from" = kustomization ]; then
   from="$beside/rendered.yaml"
   k kustomize . > "$from" 2> "$said" || built "the kustomization can't be built"
-  cat "$said" >&2
+  passes_on
   [ ! -s "$from" ] || some=yes
 else
   for file in *.yaml *.yml *.json; do
@@ -85,7 +86,7 @@ fi
 if [ -n "$some" ]; then
   k label --local --overwrite --filename="$from" --output=json "$ROADBED_LABEL" > "$ROADBED_WORK/plan.bin" 2> "$said" ||
     built "the manifests can't be read"
-  cat "$said" >&2
+  passes_on
 fi
 grep -c '^{' "$ROADBED_WORK/plan.bin" | sed 's/$/ objects/'
 `
@@ -129,17 +130,20 @@ put() { # FILE
   n=0
   while :; do
     if within apply --server-side --field-manager=roadbed --force-conflicts --filename="$1" 2> "$said"; then
-      cat "$said" >&2
+      passes_on
       return 0
     fi
-    cat "$said" >&2
+    passes_on
+    ends_if_stopped
     case $(cat "$said") in
-    *"no matches for kind"*) ;; # a version that was only now added to a kind may take a moment to be served
+    *"admission webhook"* | *"ValidatingAdmissionPolicy '"*) break ;;
+    *"no matches for kind"* | *"could not find the requested resource"*) ;; # a version that was only now added to a kind may take a moment to be served
     *) break ;;
     esac
     n=$((n + 1))
     [ "$n" -le 20 ] || break
     sleep 1
+    rm -rf "$beside/cache"
   done
   cp "$said" "$beside/refused"
   apart "$1" "$beside/apart"
@@ -149,29 +153,39 @@ put() { # FILE
     [ "$n" -le 100 ] || break
     within apply --server-side --field-manager=roadbed --force-conflicts --dry-run=server --filename="$one" > /dev/null 2> "$said" ||
       refused "$one" refuses
+    ends_if_stopped
   done
   roadbed_fail 1 "the cluster refuses the manifests: $(first "$beside/refused")"
 }
 put "$beside/first"
-[ ! -s "$beside/kinds" ] || k wait --for=condition=Established --timeout=60s --filename="$beside/kinds" ||
+[ ! -s "$beside/kinds" ] || k wait --for=condition=Established --timeout=60s --filename="$beside/kinds" || {
+  ends_if_stopped
   roadbed_fail 1 "the cluster has not taken up all kinds that the manifests define within a minute; see the conditions of their CustomResourceDefinitions"
+}
+rm -rf "$beside/cache" # which knows the kinds as they were
 put "$beside/rest"
 if [ -s "$beside/delete.json" ]; then
   while IFS= read -r one; do # it may have become another stack's since it was judged
+    ends_if_stopped
     printf '%s\n' "$one" > "$beside/goes.json"
-    if ! asks "$beside/goes.json" k get --ignore-not-found --output='jsonpath=of:{.metadata.labels.roadbed\.dev/stack}'; then
+    verb="does not tell of"
+    if ! asks "$beside/goes.json" k get --output='jsonpath=of:{.metadata.labels.roadbed\.dev/stack}'; then
       : > "$told"
     fi
     case $(cat "$told") in
     "") echo "roadbed: gone already: $one" >&2 ;;
-    "of:${ROADBED_LABEL#*=}") k delete --ignore-not-found --filename="$asked" < /dev/null 2> "$said" || refused "$asked" "does not delete" ;;
+    "of:${ROADBED_LABEL#*=}")
+      verb="does not delete"
+      asks "$asked" k delete || : # it, or its kind, has gone in between
+      cat "$told"
+      ;;
     *) echo "roadbed: left alone, since it has not this stack's label: $one" >&2 ;;
     esac
   done < "$beside/delete.json"
 fi
 if [ -n "$ROADBED_OUTPUTS" ]; then
   within get configmap "$ROADBED_OUTPUTS" --output=json > "$beside/outputs.json" 2> "$said" || {
-    cat "$said" >&2
+    passes_on
     roadbed_fail 1 "all is applied, and the ConfigMap $ROADBED_OUTPUTS of outputs can't be read: $(first "$said")"
   }
 fi

@@ -25,16 +25,16 @@ type pulumiTool struct{}
 // pulumiFails ends a step with the first error of a program that was heard, and of what that is.
 const pulumiFails = `
 pulumi_fails() { # CODE
-  why=$(awk '
+  why=$(LC_ALL=C awk '` + clipping + `
     /^  [^ ].*\):$/ { at = substr($0, 3) " " }
     /^ *error: / {
       inner = /^ /
       sub(/^ *error: /, "")
       if ($0 ~ /^(preview|update|destroy) failed$/) next
-      print substr((inner ? at : "") $0, 1, 2000)
+      print clipped((inner ? at : "") $0, 2000)
       exit
     }
-  ' "$beside/said")
+  ' "$beside/said") || why=
   [ -z "$why" ] || roadbed_fail "$1" "$why"
   exit "$1"
 }

@@ -15,8 +15,20 @@ roadbed_fail() { # CODE WORDS
 }
 `
 
+// clipping is of an awk that counts bytes, as some do always and all with LC_ALL=C: it cuts a line between two characters.
+// The mark has what hides secrets look for one that was cut in its middle.
+const clipping = `
+    function clipped(text, most) {
+      if (length(text) <= most) return text
+      text = substr(text, 1, most)
+      sub(/[\300-\377][\200-\277]*$/, "", text)
+      return text "…"
+    }
+`
+
 // hearing keeps what a program says, besides passing it on at once. What passes it on outlives a signal to all of the step,
-// since the program may have more to say then.
+// since the program may have more to say then. What the program has left running may hold the pipe for ever: it is not
+// waited for.
 const hearing = `
 heard() { # COMMAND...
   rm -f "$beside/heard" "$beside/said"
@@ -24,10 +36,20 @@ heard() { # COMMAND...
     "$@"
     return
   fi
-  (trap '' TERM INT HUP; exec tee "$beside/said") < "$beside/heard" &
+  (trap '' TERM INT HUP; exec tee "$beside/said" < "$beside/heard") &
+  roadbed_tee=$!
   roadbed_code=0
   "$@" > "$beside/heard" 2>&1 || roadbed_code=$?
-  wait "$!" || :
+  roadbed_polls=0
+  while kill -0 "$roadbed_tee" 2> /dev/null; do
+    if [ "$roadbed_polls" -ge 20 ]; then
+      kill -9 "$roadbed_tee" 2> /dev/null || :
+      break
+    fi
+    roadbed_polls=$((roadbed_polls + 1))
+    sleep 0.1 2> /dev/null || sleep 1
+  done
+  wait "$roadbed_tee" 2> /dev/null || :
   return "$roadbed_code"
 }
 `

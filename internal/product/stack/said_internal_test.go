@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 )
@@ -61,6 +62,8 @@ func TestWhatAProgramSaysFirstIsTheReason(t *testing.T) {
 	for said, want := range map[string]string{
 		"The Service \"more\" is invalid: \n* spec.ports[0].port: Invalid value: 80000: must be small\n* spec.type: no\n": `The Service "more" is invalid: spec.ports[0].port: Invalid value: 80000: must be small`,
 		"Warning: v1 is going\nE1130 03:02:11.1234   77 memcache.go:287] no\n\nError from server: no\nagain\n":            "Error from server: no",
+		"Error: two  blanks\tstay\n":                 "Error: two  blanks\tstay",
+		"Error: " + strings.Repeat("ü", 1000) + "\n": "Error: " + strings.Repeat("ü", 996) + "…",
 		"":           "",
 		"one line: ": "one line:",
 	} {
@@ -71,6 +74,7 @@ func TestWhatAProgramSaysFirstIsTheReason(t *testing.T) {
 	for said, want := range map[string]string{
 		"Updating (prod):\n +  shelf:index:Item fourth creating (0s) error: no\nDiagnostics:\n  pulumi:pulumi:Stack (shop-prod):\n    error: update failed\n\n  shelf:index:Item (fourth):\n    error: the shelf says 409\n    error: later\n\nResources:\n    1 error\n": "shelf:index:Item (fourth): the shelf says 409",
 		"  shelf:index:Item (a):\n    warning: old\nerror: no such stack\n": "no such stack",
+		"error: x" + strings.Repeat("ü", 2000) + "\n":                       "x" + strings.Repeat("ü", 999) + "…",
 		"nothing of that\n": "",
 	} {
 		why, all, code := sh(t, failing+pulumiFails+"pulumi_fails 255", os.Getenv("PATH"), map[string]string{"said": said})
@@ -92,5 +96,34 @@ heard says || roadbed_fail "$?" "it says \no"
 `, os.Getenv("PATH"), nil)
 	if want := "out\nerr\nkept: out\nerr\nout\nerr\nit says \\no\n"; all != want || code != 3 {
 		t.Errorf("it ends with %d and says %q, want %q", code, all, want)
+	}
+}
+
+// TestWhatAProgramLeavesIsNotWaitedFor has a program leave one that holds what it says to.
+func TestWhatAProgramLeavesIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	begun := time.Now()
+	_, all, code := sh(t, "set -eu\n"+failing+hearing+`
+leaves() { sleep 30 & echo "$!" > "$beside/left"; echo out; return 3; }
+code=0
+heard leaves || code=$?
+kill "$(cat "$beside/left")"
+echo "kept: $(cat "$beside/said")"
+exit "$code"
+`, os.Getenv("PATH"), nil)
+	if want := "out\nkept: out\n"; all != want || code != 3 || time.Since(begun) > 20*time.Second {
+		t.Errorf("after %v it ends with %d and says %q, want %q", time.Since(begun), code, all, want)
+	}
+}
+
+// TestValuesOfSecretsAreNotPassedOn: a server that refuses a manifest quotes the value of a field that has another type.
+func TestValuesOfSecretsAreNotPassedOn(t *testing.T) {
+	t.Parallel()
+	said := "Error from server: failed to create typed patch object (default/s; /v1, Kind=Secret): errors:\n" +
+		"  .data.b: expected string, got &value.valueUnstructured{Value:map[string]interface {}{\"c\":\"a-word\"}}\n" +
+		"  .data.l: expected string, got &value.valueUnstructured{Value:98765}\n  .stringData: expected map, got &{a-word\na-word}\n"
+	_, all, code := sh(t, `said="$beside/said" stopped=`+kubernetesAsk+`passes_on; first "$said"`, os.Getenv("PATH"), map[string]string{"said": said})
+	if code != 0 || strings.Contains(all, "a-word") || strings.Contains(all, "98765") || strings.Count(all, ".data.b: expected string, got something else") != 2 {
+		t.Errorf("it ends with %d and says\n%s", code, all)
 	}
 }

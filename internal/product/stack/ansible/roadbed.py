@@ -25,6 +25,12 @@ def hidden(text):
     return text
 
 
+def cut(text, most):
+    """What hides secrets looks for one that was cut in its middle by the mark."""
+    text = hidden(text)
+    return text if len(text) <= most else text[:most] + "…"
+
+
 def short(value):
     if isinstance(value, str):
         value = hidden(value)
@@ -57,8 +63,8 @@ class CallbackModule(CallbackBase):
         try:
             self.tell_task(result, status)
         except Exception as e:  # a task that is not told would be taken for one that does nothing
-            name = result._task.get_name().strip()[:500]
-            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=hidden(str(e))[:2000])
+            name = cut(result._task.get_name().strip(), 500)
+            self.tell(host=result._host.get_name(), task=name, status=status, changed=True, checked=False, message=cut(str(e), 2000))
 
     def tell_task(self, result, status):
         told, task = result._result, result._task
@@ -76,16 +82,16 @@ class CallbackModule(CallbackBase):
                 elif "before" in d or "after" in d:
                     header = item.get("path") or item.get("dest") or d.get("before_header") or ""
                     header = header or (item.get("invocation") or {}).get("dest") or d.get("after_header") or ""
-                    diffs.append({"header": str(header)[:500], "before": short(d.get("before")), "after": short(d.get("after"))})
+                    diffs.append({"header": cut(str(header), 500), "before": short(d.get("before")), "after": short(d.get("after"))})
             # What its "when" leaves out says so; else a module is skipped that can't tell what it would do.
             if item.get("skipped") or item is told and status == "skipped":
                 checked = checked and any(name in item for name in ("skip_reason", "skipped_reason", "false_condition"))
         if "censored" in told and status == "skipped":
             checked = bool(task.when)
         self.tell(
-            host=result._host.get_name(), play=self.play, task=task.get_name().strip()[:500], action=str(task.action),
+            host=result._host.get_name(), play=self.play, task=cut(task.get_name().strip(), 500), action=str(task.action),
             role=task._role.get_name() if task._role else "", status=status, changed=bool(told.get("changed")),
-            checked=checked, diff=diffs[:100], message="" if status == "ok" else hidden(str(told.get("msg", "")))[:2000],
+            checked=checked, diff=diffs[:100], message="" if status == "ok" else cut(str(told.get("msg", "")), 2000),
         )
 
     def v2_runner_on_ok(self, result):
@@ -93,22 +99,23 @@ class CallbackModule(CallbackBase):
 
     def failed(self, result, what):
         told = result._result
-        items = [i for i in told.get("results") or [] if isinstance(i, dict) and i.get("failed") and i.get("msg")]
+        items = told.get("results") if isinstance(told.get("results"), list) else []
+        items = [i for i in items if isinstance(i, dict) and i.get("failed") and i.get("msg")]
         said = str((items[0] if items else told).get("msg") or "").strip()
         host = result._host.get_name()
-        self.why[host] = what.format(host=host, task=result._task.get_name().strip()[:500]) + (": " + said if said else "")
+        self.why[host] = what.format(host=host, task=cut(result._task.get_name().strip(), 500)) + (": " + said if said else "")
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        self.task(result, "ignored" if ignore_errors else "failed")
         if not ignore_errors:
             self.failed(result, 'the task "{task}" fails on {host}')
-        self.task(result, "ignored" if ignore_errors else "failed")
 
     def v2_runner_on_skipped(self, result):
         self.task(result, "skipped")
 
     def v2_runner_on_unreachable(self, result):
-        self.failed(result, "{host} can't be reached")
         self.task(result, "unreachable")
+        self.failed(result, "{host} can't be reached")
 
     def v2_playbook_on_stats(self, stats):
         self.tell(stats={
@@ -119,5 +126,5 @@ class CallbackModule(CallbackBase):
         failed = [h for h in self.why if stats.failures.get(h) or stats.dark.get(h)]
         if failed:
             with open(os.path.join(os.environ["ROADBED_WORK"], "why"), "w", encoding="utf-8") as f:
-                f.write(hidden(self.why[failed[0]].replace("\n", " "))[:1000])
+                f.write(cut(hidden(self.why[failed[0]]).replace("\n", " "), 1000))
         self.to.close()
