@@ -84,7 +84,7 @@ webhook[{"endpoint_id": "metadata"}] { planned }
 webhook[{"endpoint_id": "plain"}] { planned }
 inbox[{"title": "planned"}] { planned }
 webhook[{"endpoint_id": "nowhere"}] { planned }
-slack[{"channel_id": "C0123", "message": "look at it", "mention_users": ["U1"]}] { planned }
+slack[{"channel_id": "C0123", "message": "look at <https://example.com|it>, <!channel>", "mention_groups": ["S1"], "mention_users": ["U1"]}] { planned }
 slack[{"channel_id": "C9"}] { planned }`, "")
 		id := g.stack("net", lightInfra, "")
 		comesTrue(t, func() bool {
@@ -98,7 +98,7 @@ slack[{"channel_id": "C9"}] { planned }`, "")
 			t.Errorf("the pager is told %+v", pager)
 		}
 		var said struct{ Text string }
-		if err := json.Unmarshal([]byte(c.at("/slack/T0/secret")[0].body), &said); err != nil || said.Text != "<@U1> look at it" {
+		if err := json.Unmarshal([]byte(c.at("/slack/T0/secret")[0].body), &said); err != nil || said.Text != "<@U1> <!subteam^S1> look at <https://example.com|it>, &lt;!channel>" {
 			t.Errorf("Slack is told %q, %v", said.Text, err)
 		}
 		g.wantNoted("webhook:default/pager", "webhook.sent", 1)

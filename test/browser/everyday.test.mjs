@@ -348,7 +348,9 @@ chapter('signing out is told only when it is done, and in every window', async (
   await alice.route('**/api/v1/session', (route) => route.fulfill({ status: 500, body: '' }));
   await alice.getByRole('button', { name: /^Alice/ }).click();
   await alice.getByRole('menuitem', { name: 'Sign out' }).click();
-  await alice.getByText('You are still signed in').waitFor();
+  await alice.getByRole('alert').getByText('You are still signed in').waitFor();
+  assert.equal(await alice.getByRole('menu').getByRole('alert').count(), 0); // which has room for items only
+  await told.sound(alice, 'a sign-out that failed');
   await alice.unroute('**/api/v1/session');
   await alice.getByRole('menuitem', { name: 'Sign out' }).click();
   await alice.waitForURL('**/signin');

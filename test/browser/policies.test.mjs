@@ -124,6 +124,7 @@ team["helpers"] { guest }
   const menu = mara.getByRole('menu');
   const given = await menu.getByText(/For this session: /).innerText();
   for (const what of ['reader in default', 'admin in payments', 'as of group:default/helpers']) assert.ok(given.includes(what), `${what} in ${given}`);
+  await told.sound(mara, 'the menu of a person');
   await pictures(mara, 'person-menu-lent');
 
   // The policy changes: the session has ended, and the ledger tells of it.

@@ -84,6 +84,8 @@ export const theme = createTheme({
   components: {
     CloseButton: { defaultProps: { 'aria-label': 'Close' } },
     Button: { defaultProps: { size: 'sm' } },
+    // The placeholder would be a child of the menu that is no item of it.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     TextInput: { defaultProps: { size: 'sm' } },
     Select: { defaultProps: { size: 'sm' } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },

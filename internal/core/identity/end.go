@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -38,6 +39,13 @@ func (s *Service) endPrincipal(ctx context.Context, tx *store.Tx, p Principal, w
 	if err != nil {
 		return err
 	}
+	for _, id := range tokens { // what they opened for others
+		more, err := deleteVia(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		e.Sessions, e.More, e.Tokens = append(e.Sessions, more.Sessions...), e.More+more.More, append(e.Tokens, more.Tokens...)
+	}
 	e.Tokens = append(tokens, e.Tokens...)
 	if len(e.Sessions)+len(e.Tokens) == 0 {
 		return nil
@@ -46,15 +54,20 @@ func (s *Service) endPrincipal(ctx context.Context, tx *store.Tx, p Principal, w
 	return fault.Wrap(s.tellEnded(ctx, tx, ledger.Entry{Space: access.Root, Subject: p.ID}, e, why), "note what ended with %s", p.ID)
 }
 
-// endVia ends the links and sessions that were made with a token that has ended: links first, so that one that is being used up at
-// this moment has become a session by then.
+// endVia ends the links and sessions that were made with a token that has ended, and tells of it.
 func (s *Service) endVia(ctx context.Context, tx *store.Tx, token, why string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
-		return err
-	}
-	e, err := endSessions(ctx, tx, s.now(), `via = $1`, token)
+	e, err := deleteVia(ctx, tx, token, s.now())
 	if err != nil || len(e.Sessions) == 0 {
 		return err
 	}
 	return fault.Wrap(s.tellEnded(ctx, tx, ledger.Entry{Space: access.Root, Subject: token}, e, why), "note what ended with a token")
+}
+
+// deleteVia ends the links and sessions that were made with a token: links first, so that one that is being used up at this moment
+// has become a session by then.
+func deleteVia(ctx context.Context, tx *store.Tx, token string, now time.Time) (ended, error) {
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
+		return ended{}, err
+	}
+	return endSessions(ctx, tx, now, `via = $1`, token)
 }

@@ -141,18 +141,21 @@ func TestAnEndThatIsNotToldIsNone(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = b.db.Write(context.Background(), func(tx *store.Tx) error {
-			table := "ledger_entries"
+			refuse := "CREATE TRIGGER refuse BEFORE INSERT ON ledger_entries WHEN NEW.type = 'session.ended' BEGIN SELECT RAISE(ABORT, 'refused'); END"
 			if b.db.Dialect() == store.Postgres {
-				table = "ledger_pending"
+				refuse = `ALTER TABLE ledger_pending ADD CONSTRAINT refused CHECK (entry NOT LIKE '%"session.ended"%')`
 			}
-			_, err := tx.Exec(context.Background(), "ALTER TABLE "+table+" RENAME TO elsewhere")
+			_, err := tx.Exec(context.Background(), refuse)
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.s.RevokeToken(alice, actor.From(alice).Token); err == nil {
-			t.Error("it is revoked without an entry")
+		if err := b.s.RevokeToken(alice, actor.From(alice).Token); err == nil || !strings.Contains(err.Error(), "refused") {
+			t.Errorf("it is revoked without an entry: %v", err)
+		}
+		if all := b.entries("token.revoked"); len(all) != 0 {
+			t.Errorf("the ledger tells of what did not happen: %v", all)
 		}
 		if _, err := b.authenticate(secret); err != nil {
 			t.Errorf("the token: %v", err)

@@ -207,6 +207,41 @@ func TestASecondLentSessionEndsWhatIsItsOwn(t *testing.T) {
 	})
 }
 
+// TestWhatATokenOpenedForOthersEndsWithWhoItIsOf though the lender of both stays.
+func TestWhatATokenOpenedForOthersEndsWithWhoItIsOf(t *testing.T) {
+	eachJudged(t, func(t *testing.T, b *judged) {
+		b.doors(lendsAdmin)
+		b.User("carol")
+		b.Bind("admin", "default", "user:default/carol")
+		others, _ := b.enter("bob")
+		_, alice := b.enter("alice")
+		_, secret, err := b.s.CreateToken(alice, identity.NewToken{Principal: user("carol"), Name: "hers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		carol := b.as(secret)
+		unused := b.link(carol, "bob")
+		opened, _, _, err := b.s.SignIn(context.Background(), b.link(carol, "bob"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Delete("user:default/carol")
+		if _, _, err := b.s.AuthenticateSession(context.Background(), opened); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the session that her token opened: %v", err)
+		}
+		if _, _, _, err := b.s.SignIn(context.Background(), unused); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the link that her token made: %v", err)
+		}
+		if _, _, err := b.s.AuthenticateSession(context.Background(), others); err != nil {
+			t.Errorf("bob's own session: %v", err)
+		}
+		if err := b.s.Alive(context.Background(), actor.From(alice)); err != nil {
+			t.Errorf("the lender: %v", err)
+		}
+		b.told("who opened it", `"why":"the person is declared no more","sessions":1,"tokens":1`)
+	})
+}
+
 // TestManySessionsOfAPolicyEndInOneEntry, more than one statement takes.
 func TestManySessionsOfAPolicyEndInOneEntry(t *testing.T) {
 	eachJudged(t, func(t *testing.T, b *judged) {

@@ -104,6 +104,30 @@ func TestAPolicyThatCanNotDecideIsToldInItsSpace(t *testing.T) {
 	})
 }
 
+// TestManyBrokenPoliciesOfASpaceKeepNoneAboveFromBeingTold though only so many of a space are, and their names come first.
+func TestManyBrokenPoliciesOfASpaceKeepNoneAboveFromBeingTold(t *testing.T) {
+	t.Parallel()
+	b := one(t)
+	const torn = "package roadbed.approval\napprove := x if x := input.all[_]"
+	for i := range 12 {
+		b.attach("payments", fmt.Sprintf("a-%d", i), "approval", torn)
+	}
+	b.attach("default", "z", "approval", torn)
+	b.decide("approval", "payments", `{"all": [1, 2]}`)
+	told := map[string]int{}
+	err := b.db.Read(system(), func(tx *store.Tx) error {
+		rows, err := tx.Query(system(), "SELECT space FROM ledger_entries WHERE type = 'policy.failed'")
+		all, err := store.Collect(rows, err, func(row store.Row) (space string, err error) { return space, row.Scan(&space) })
+		for _, space := range all {
+			told[space]++
+		}
+		return err
+	})
+	if err != nil || told["payments"] != 10 || told["default"] != 1 {
+		t.Errorf("told are %v, %v", told, err)
+	}
+}
+
 // TestTheFirstOfWhatPoliciesGive each once, and how much more there is.
 func TestTheFirstOfWhatPoliciesGive(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ const (
 	maxInput  = 32 << 20 // bytes of JSON that policies are asked with
 	inRow     = 4 << 10  // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
 	maxAsked  = 100      // policies of one decision
-	maxFailed = 10       // policies of one decision that are told of, since they could not decide
+	maxFailed = 10       // policies of a space that are told of in one decision, since they could not decide
 )
 
 // Service asks policies and keeps their decisions. It is safe for concurrent use.
@@ -319,12 +319,12 @@ func (s *Service) record(ctx context.Context, d Decision, kept string) error {
 
 // tellFailed tells those who own policies that could not decide.
 func (s *Service) tellFailed(ctx context.Context, tx *store.Tx, d Decision) error {
-	told := 0
+	told := map[string]int{} // of each space
 	for _, v := range d.Votes {
-		if v.Error == "" || told == maxFailed {
+		if v.Error == "" || told[v.Space] == maxFailed {
 			continue
 		}
-		told++
+		told[v.Space]++
 		data, err := json.Marshal(map[string]any{"point": d.Point, "decision": d.ID, "reason": v.Error})
 		if err != nil {
 			return err

@@ -12,7 +12,8 @@ import (
 // LIKE knows no upper and lower case on SQLite, and lower() there none but of A to Z, as on PostgreSQL where the locale is C.
 
 // Finds gives the condition, to be added, that a text has another in it, in upper or lower case alike: for what people search by words.
-// The text is a column, or an expression of some. "" is in every text, and what is longer than 8 KiB in none.
+// The text is a column, or an expression of some. "" is in every text, and what is longer than 8 KiB in none. Of letters whose cases are
+// no pair, such as İ and the ς at the end of words, it may miss some, and not the same on both databases.
 func (w *Where) Finds(text, part string) string {
 	const mostLetters, mostBytes = 64, 8 << 10
 	part = strings.ToLower(plain(part))

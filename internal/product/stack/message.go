@@ -120,7 +120,8 @@ func channelOf(channel string) string {
 	return channel
 }
 
-// slackText gives the text of a message to Slack: what the policy says, or else the usual, after whom it mentions.
+// slackText gives the text of a message to Slack: what the policy says, or else the usual, after whom it mentions. What a policy says
+// may have markup, and words of others: it calls no groups.
 func slackText(said map[string]any, usual string) string {
 	var text strings.Builder
 	for _, id := range texts(mentioned(said["mention_users"])) {
@@ -130,7 +131,7 @@ func slackText(said map[string]any, usual string) string {
 		fmt.Fprintf(&text, "<!subteam^%s> ", slackID(id))
 	}
 	if message := word(said["message"]); message != "" {
-		usual = message
+		usual = strings.ReplaceAll(message, "<!", "&lt;!")
 	}
 	text.WriteString(clipTo(usual, mostTelling))
 	return text.String()

@@ -3,6 +3,8 @@ package stack
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,11 +19,12 @@ import (
 )
 
 // Notification policies are told of what fails outside of runs and is for who owns the space to mend: input.internal_error.
-// It is what the rooms say in the ledger. Of one thing it is told once an hour, of a space so much: what fails may fail often.
+// It is what the rooms say in the ledger. Of one thing a reason is told once an hour, of a type in a space so much: what fails may fail
+// often.
 
 const (
 	jobTrouble   = "stack.notify-trouble"
-	mostTroubles = 50 // of a space in an hour
+	mostTroubles = 50 // of a type, of a space in an hour
 )
 
 // trouble is a kind of entry that tells of something that fails.
@@ -86,17 +89,19 @@ func (s *Service) troubled(ctx context.Context, tx *store.Tx, e ledger.Entry) er
 	return s.Queue.Insert(ctx, tx, jobTrouble, a, queue.InsertOptions{Unique: e.ID})
 }
 
-// isFresh tells whether something was not told of in this hour, and that of its space little enough was.
+// isFresh tells whether something was not told of in this hour for this reason, and that of its type and space little enough was.
 func (s *Service) isFresh(ctx context.Context, tx *store.Tx, a troubleArgs) (bool, error) {
 	hour := s.Now().Truncate(time.Hour)
 	if _, err := tx.Exec(ctx, "DELETE FROM stack_troubles WHERE hour < $1", store.Micros(hour.Add(-stale))); err != nil {
 		return false, fault.Wrap(err, "forget what failed")
 	}
 	var count int
-	if err := tx.QueryRow(ctx, "SELECT count(*) FROM stack_troubles WHERE space = $1 AND hour = $2", a.Space, store.Micros(hour)).Scan(&count); err != nil || count >= mostTroubles {
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM stack_troubles WHERE space = $1 AND hour = $2 AND type = $3", a.Space, store.Micros(hour), a.Type).Scan(&count); err != nil || count >= mostTroubles {
 		return false, fault.Wrap(err, "count what failed in space %s", a.Space)
 	}
-	n, err := tx.Exec(ctx, "INSERT INTO stack_troubles (space, hour, type, subject) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", a.Space, store.Micros(hour), a.Type, a.Subject)
+	why := sha256.Sum256([]byte(a.Why))
+	n, err := tx.Exec(ctx, "INSERT INTO stack_troubles (space, hour, type, subject, why) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+		a.Space, store.Micros(hour), a.Type, a.Subject, hex.EncodeToString(why[:8]))
 	return n > 0, fault.Wrap(err, "note what failed in space %s", a.Space)
 }
 

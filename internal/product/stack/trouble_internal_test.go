@@ -9,7 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store/storetest"
 )
 
-// TestWhatFailsOftenIsToldOnceAnHour and no space has more told than its share.
+// TestWhatFailsOftenIsToldOnceAnHour for the same reason, and no type of a space has more told than its share.
 func TestWhatFailsOftenIsToldOnceAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range troubleTypes() {
@@ -20,10 +20,11 @@ func TestWhatFailsOftenIsToldOnceAnHour(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		now := time.Date(2026, 11, 30, 3, 10, 0, 0, time.UTC)
 		s := &Service{Deps: Deps{DB: db, Now: func() time.Time { return now }}}
+		why := "no answer"
 		fresh := func(space, kind, subject string) (is bool) {
 			t.Helper()
 			err := db.Write(t.Context(), func(tx *store.Tx) (err error) {
-				is, err = s.isFresh(t.Context(), tx, troubleArgs{Space: space, Type: kind, Subject: subject})
+				is, err = s.isFresh(t.Context(), tx, troubleArgs{Space: space, Type: kind, Subject: subject, Why: why})
 				return err
 			})
 			if err != nil {
@@ -34,6 +35,10 @@ func TestWhatFailsOftenIsToldOnceAnHour(t *testing.T) {
 		if !fresh("lab", "webhook.failed", "webhook:default/a") || fresh("lab", "webhook.failed", "webhook:default/a") || !fresh("lab", "location.failed", "webhook:default/a") {
 			t.Error("it is not told once")
 		}
+		why = "refused"
+		if !fresh("lab", "webhook.failed", "webhook:default/a") || fresh("lab", "webhook.failed", "webhook:default/a") {
+			t.Error("another reason is not told once")
+		}
 		told := 2
 		for i := range 100 {
 			if fresh("lab", "webhook.failed", fmt.Sprintf("webhook:default/b-%d", i)) {
@@ -41,7 +46,10 @@ func TestWhatFailsOftenIsToldOnceAnHour(t *testing.T) {
 			}
 		}
 		if told != mostTroubles {
-			t.Errorf("of one space %d are told", told)
+			t.Errorf("of one type of a space %d are told", told)
+		}
+		if !fresh("lab", "policy.failed", "policy:default/a") {
+			t.Error("another type has no share")
 		}
 		if !fresh("default", "webhook.failed", "webhook:default/c") {
 			t.Error("another space has no share")

@@ -12,13 +12,13 @@ var statuses = []struct {
 }{
 	{"pending", calm("queued")},
 	{"plan_queued", calm("ready")},
-	{"planning", append(calm("planning", "judging", "replan_requested"), run.Choice{Has: []string{stack.MarkStopping}})},
+	{"planning", append(calm("planning", "judging", "replan_requested"), stopping("queued", "ready", "planning", "judging", "replan_requested", "unconfirmed", "pending_review"))},
 	{"planned", calm("unconfirmed")},
 	{"confirmed", calm("confirmed")},
-	{"applying", calm("applying", "performing")}, // a task changes things as it likes
+	{"applying", append(calm("applying", "performing"), stopping("confirmed", "applying", "performing"))}, // a task changes things as it likes
 	{"planned_and_finished", append(calm("pending_review"), // of a preview, whose plan is there
-		run.Choice{States: done, Not: []string{stack.MarkChanges}}, run.Choice{States: done, Has: []string{stack.Proposed}}, run.Choice{States: done, Has: []string{stack.Drift}})},
-	{"applied", []run.Choice{{States: done, Has: []string{stack.MarkChanges}, Not: []string{stack.Proposed, stack.Drift}}}},
+		run.Choice{States: done, Not: []string{stack.MarkChanges, stack.Task}}, run.Choice{States: done, Has: []string{stack.Proposed}}, run.Choice{States: done, Has: []string{stack.Drift}})},
+	{"applied", []run.Choice{{States: done, Has: []string{stack.MarkChanges}, Not: []string{stack.Proposed, stack.Drift}}, {States: done, Has: []string{stack.Task}}}},
 	{"errored", calm("failed")},
 	{"discarded", calm("discarded")},
 	{"canceled", calm("canceled")},
@@ -29,6 +29,11 @@ var done = []string{"finished"}
 // calm gives the runs in some states that are not to be canceled.
 func calm(states ...string) []run.Choice {
 	return []run.Choice{{States: states, Not: []string{stack.MarkStopping}}}
+}
+
+// stopping gives the runs in some states that are to be canceled.
+func stopping(states ...string) run.Choice {
+	return run.Choice{States: states, Has: []string{stack.MarkStopping}}
 }
 
 // statusOf gives what clients call the state of a run.

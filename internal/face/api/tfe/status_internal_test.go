@@ -41,8 +41,12 @@ func TestARunIsOfTheStatusByWhichItIsFound(t *testing.T) {
 					got := statusOf(r)
 					expected := want[state]
 					switch {
+					case canceled && !s.Terminal && slices.Contains([]string{"confirmed", "applying", "performing"}, state):
+						expected = "applying"
 					case canceled && !s.Terminal:
 						expected = "planning"
+					case state == "finished" && kind == stack.Task:
+						expected = "applied"
 					case state == "finished" && changes == `{"summary":{"create":1}}` && kind != stack.Proposed && kind != stack.Drift:
 						expected = "applied"
 					case state == "finished":

@@ -251,7 +251,8 @@ CREATE TABLE stack_troubles (
   hour BIGINT NOT NULL,
   type TEXT NOT NULL,    -- of the ledger's entry
   subject TEXT NOT NULL,
-  PRIMARY KEY (space, hour, type, subject)
+  why TEXT NOT NULL,     -- the beginning of the reason's digest
+  PRIMARY KEY (space, hour, type, subject, why)
 );
 CREATE INDEX stack_troubles_hour ON stack_troubles (hour);
 

@@ -28,7 +28,7 @@ export function Views({ search, shown, go }: Props) {
   const change = (view: View) => update.mutate({ view, query: viewQuery(search) }, { onSuccess: goTo });
   return (
     <>
-      <Menu position="bottom-end" width={300} withInitialFocusPlaceholder={false}>
+      <Menu position="bottom-end" width={300}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconBookmark size={15} aria-hidden />} loading={update.isPending}>
             {current ? `${current.name}${changed ? ', changed' : ''}` : 'Views'}

@@ -25,7 +25,7 @@ export function EntityActions({ entity, asOf }: { entity: Entity; asOf?: string 
   const toTheList = () => void navigate({ to: '/catalog', search: { kind: entity.kind.toLowerCase() } });
   return (
     <>
-      <Menu position="bottom-end" width={220} withInitialFocusPlaceholder={false}>
+      <Menu position="bottom-end" width={220}>
         <Menu.Target>
           <Button
             variant="default"
