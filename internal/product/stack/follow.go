@@ -337,6 +337,13 @@ func (s *Service) gate(ctx context.Context, tx *store.Tx, id string) error {
 			waits++
 			continue
 		case other.State != finished:
+			replaced, err := s.replaced(ctx, tx, other)
+			if err != nil {
+				return err
+			}
+			if replaced { // by one that has applied
+				break
+			}
 			if _, err := tx.Exec(ctx, "DELETE FROM stack_waits WHERE run = $1", id); err != nil { // a retry waits for what is under way then
 				return fault.Wrap(err, "end the waiting of run %s", id)
 			}
