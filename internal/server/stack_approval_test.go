@@ -38,6 +38,10 @@ func TestApprovalPoliciesAreAskedBeforeARunBegins(t *testing.T) {
 		if now := g.runNow(r.ID); strings.Join(now.Can, " ") != "approve reject cancel prioritize" || now.Wait != nil {
 			t.Errorf("one can %q, and it waits for %+v", now.Can, now.Wait)
 		}
+		entries, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"type": {"run.review-requested"}})
+		if err != nil || len(entries) != 1 || entries[0].Run != r.ID || !strings.Contains(string(entries[0].Data), "waits for approval") {
+			t.Errorf("the ledger has %+v, %v", entries, err)
+		}
 		last := g.decisions("approval", atLeast(1))[0]
 		if detail, err := client.Get[client.DecisionDetail](t.Context(), g.admin, "/decisions/"+last.ID, nil); err != nil || !strings.Contains(string(detail.Input), `"state":"QUEUED"`) || !slices.Equal(last.Policies, []string{"policy:default/first"}) {
 			t.Errorf("it is asked of %q with %s, %v", last.Policies, detail.Input, err)

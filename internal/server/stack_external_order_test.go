@@ -9,10 +9,10 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
-// startAt begins a tracked run as Bob; "" for the head of the branch.
+// startAt begins a tracked run as Alice; "" for the head of the branch.
 func (g *ground) startAt(name, commit string) string {
 	g.t.Helper()
-	r, err := client.Post[client.RunDetail](g.t.Context(), g.bob, "/stacks/default/"+name+"/runs", map[string]string{"type": stack.Tracked, "commit": commit})
+	r, err := client.Post[client.RunDetail](g.t.Context(), g.alice, "/stacks/default/"+name+"/runs", map[string]string{"type": stack.Tracked, "commit": commit})
 	if err != nil {
 		g.t.Fatal(err)
 	}
