@@ -38,6 +38,10 @@ func TestApprovalPoliciesAreAskedBeforeARunBegins(t *testing.T) {
 		if now := g.runNow(r.ID); strings.Join(now.Can, " ") != "approve reject cancel prioritize" || now.Wait != nil {
 			t.Errorf("one can %q, and it waits for %+v", now.Can, now.Wait)
 		}
+		entries, err := client.All[client.Entry](t.Context(), g.admin, "/ledger", map[string][]string{"type": {"run.review-requested"}})
+		if err != nil || len(entries) != 1 || entries[0].Run != r.ID || !strings.Contains(string(entries[0].Data), "waits for approval") {
+			t.Errorf("the ledger has %+v, %v", entries, err)
+		}
 		last := g.decisions("approval", atLeast(1))[0]
 		if detail, err := client.Get[client.DecisionDetail](t.Context(), g.admin, "/decisions/"+last.ID, nil); err != nil || !strings.Contains(string(detail.Input), `"state":"QUEUED"`) || !slices.Equal(last.Policies, []string{"policy:default/first"}) {
 			t.Errorf("it is asked of %q with %s, %v", last.Policies, detail.Input, err)
@@ -94,5 +98,42 @@ func TestApprovalPoliciesAreAskedBeforeARunBegins(t *testing.T) {
 		if _, err := g.act("bob", fourth.ID, "retry"); !fault.Is(err, fault.Conflict) {
 			t.Errorf("what was rejected is retried: %v", err)
 		}
+	})
+}
+
+// TestAPolicyThatCantDecideRejectsNothing before a run begins: it fails, and goes on when it is retried with a policy that can.
+func TestAPolicyThatCantDecideRejectsNothing(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.rests(g.stack("net", lightInfra, ""))
+		if _, err := g.act("admin", g.runsOf("net", "tracked")[0].ID, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		g.policy("first", "approval", `
+approve { twice(true) == 1 }
+twice(x) = 1 { x }
+twice(x) = 2 { x }`, "")
+		r, err := client.Post[client.RunDetail](t.Context(), g.as["bob"], "/stacks/default/net/runs", map[string]string{"type": "tracked"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "failed", "policy first can't decide")
+		g.policy("first", "approval", `approve { input.run.state == "QUEUED" }`, "")
+		if _, err := g.act("bob", r.ID, "retry"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(r.ID), "unconfirmed", "1 to create")
+	})
+}
+
+// TestWhatIsApprovedBeforeItBeginsIsNotDeployedByItself, with the line that the documentation recommends.
+func TestWhatIsApprovedBeforeItBeginsIsNotDeployedByItself(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.policy("two", "approval", `
+approve { count(input.reviews.current.approvals) > 1 }
+approve { input.run.state == "QUEUED" }`, "")
+		g.wantRun(g.rests(g.stack("net", lightInfra, "  autodeploy: true\n")), "unconfirmed", "1 to create")
 	})
 }

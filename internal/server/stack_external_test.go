@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -125,8 +126,12 @@ func TestARunWaitsForWhatIsOutside(t *testing.T) {
 		if at := slices.IndexFunc(r.External, func(d client.ExternalDependency) bool { return d.Name == "chart" }); r.External[at].Status != "skipped" || !strings.Contains(r.External[at].By.Name, "alice") {
 			t.Errorf("the first is %+v", r.External[at])
 		}
-		if m, err := g.mark("bob", "", "chart", "skipped", ""); err != nil || m.New || len(m.Runs) != 1 {
+		if m, err := g.mark("bob", "", "chart", "skipped", ""); err != nil || m.New || len(m.Runs) != 1 || !m.Until.After(m.Marked.Add(7*24*time.Hour)) {
 			t.Errorf("said twice it is %+v, %v", m, err)
+		}
+		r = g.waitingOutside(id, image)
+		if at := slices.IndexFunc(r.External, func(d client.ExternalDependency) bool { return d.Name == "chart" }); !strings.Contains(r.External[at].By.Name, "alice") {
+			t.Errorf("said twice it is %+v", r.External[at])
 		}
 		if says := g.marked(image, "finished", "build 6", id); says != "goes on" {
 			t.Errorf("after the last it %s", says)

@@ -192,6 +192,24 @@ func (s *Service) Within(ctx context.Context, space, root string) (bool, error) 
 	return slices.Contains(up, root), err
 }
 
+// Below gives a space and those below it; none for one that there is not.
+func (s *Service) Below(ctx context.Context, space string) (Set, error) {
+	if space == "" || space == Root {
+		return Set{All: true}, nil
+	}
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return Set{}, err
+	}
+	set := Set{Names: map[string]bool{}}
+	for name := range snap.spaces {
+		if snap.within(name, space) {
+			set.Names[name] = true
+		}
+	}
+	return set, nil
+}
+
 // GroupsOf gives the groups of a user or machine as references, nested ones included, sorted.
 func (s *Service) GroupsOf(ctx context.Context, tx *store.Tx, user ref.Entity) ([]string, error) {
 	snap, err := s.snapshot(ctx)

@@ -120,6 +120,16 @@ spec: {memberOf: [platform]}
 		if err != nil || !slices.Equal(up, []string{"payments-dev", "payments", "default"}) {
 			t.Errorf("ancestors %v, %v", up, err)
 		}
+		below, err := s.Below(context.Background(), "payments")
+		if err != nil || below.All || !slices.Equal(below.List(), []string{"payments", "payments-dev"}) {
+			t.Errorf("below %v, %v", below, err)
+		}
+		if all, err := s.Below(context.Background(), access.Root); err != nil || !all.All {
+			t.Errorf("below the root %v, %v", all, err)
+		}
+		if none, err := s.Below(context.Background(), "nowhere"); err != nil || !none.Empty() {
+			t.Errorf("below what there is not %v, %v", none, err)
+		}
 	})
 }
 

@@ -97,6 +97,7 @@ type View struct {
 
 	kind   Kind
 	moves  []move
+	awaits []string // why it began to wait for a person
 	logs   []string // of the attempts that a worker had and that end
 	dirty  bool
 	broken error // why Advance would see too little
@@ -319,6 +320,9 @@ func (v *View) Await(waits bool, why string) {
 	why = v.Hide(why)
 	if v.Run.Waiting != waits || v.Run.Reason != why {
 		v.Run.Waiting, v.Run.Reason, v.dirty = waits, why, true
+		if waits {
+			v.awaits = append(v.awaits, why)
+		}
 	}
 }
 

@@ -288,6 +288,11 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *View, wakeBefore ti
 			return err
 		}
 	}
+	for _, why := range v.awaits {
+		if err := s.note(ctx, tx, r, "run.review-requested", "", map[string]any{"reason": why, "state": r.State}); err != nil {
+			return err
+		}
+	}
 	if r.Terminal && len(v.moves) > 0 && v.kind.Ended != nil {
 		if err := v.kind.Ended(ctx, tx, *r); err != nil {
 			return err

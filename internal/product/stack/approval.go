@@ -67,6 +67,8 @@ func (s *Service) askApproval(ctx context.Context, l worker.Lease, log io.Writer
 		said.Approved = true
 	case errors.Is(err, policy.ErrMoreApprovals):
 		said.Says = fault.Message(err)
+	case errors.Is(err, policy.ErrUndecided):
+		return worker.Result{}, err // it is asked anew when the run is retried
 	case fault.Is(err, fault.Denied):
 		said.Rejected, said.Says = true, fault.Message(err)
 	default:

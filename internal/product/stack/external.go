@@ -128,8 +128,11 @@ func afterExternal(v *run.View, in Input) (ready bool, err error) {
 	return false, nil
 }
 
+// externalUntil tells until when is waited, in the microseconds of a run's wake.
+func externalUntil(now time.Time) time.Time { return now.Add(externalLife).Truncate(time.Microsecond) }
+
 func externalStep(in Input, now time.Time) run.Step {
-	e := externals{Until: now.Add(externalLife)}
+	e := externals{Until: externalUntil(now)}
 	for _, name := range in.External {
 		e.Dependencies = append(e.Dependencies, External{Name: name, Status: markWaiting})
 	}
@@ -194,7 +197,7 @@ func retryExternal(v *run.View) {
 				e.Dependencies[i] = External{Name: d.Name, Status: markWaiting}
 			}
 		}
-		e.Until = v.Now.Add(externalLife)
+		e.Until = externalUntil(v.Now)
 	}
 	v.SetData(step, e)
 }

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
 // TestWhatIsOutsideIsWaitedForSomeDays has nobody mark it, and then somebody who is late.
 func TestWhatIsOutsideIsWaitedForSomeDays(t *testing.T) {
 	t.Parallel()
 	k := Kind()
-	begun := time.Unix(1000, 0).UTC()
+	begun := time.Unix(1000, 123456789).UTC()
+	end := func(from time.Time) time.Time { return store.FromMicros(store.Micros(from.Add(externalLife))) } // as it is kept
 	v := run.NewView(k, run.Run{ID: "run_1", Lock: "stack:x", Input: json.RawMessage(`{"type": "tracked", "stack": "stack:default/net", "external": ["image", "chart"]}`)}, begun)
 	advance := func() {
 		t.Helper()
@@ -33,7 +35,7 @@ func TestWhatIsOutsideIsWaitedForSomeDays(t *testing.T) {
 	}
 	advance()
 	said("image", MarkSkipped)
-	if v.Run.State != queued || k.Turn(v) != run.TurnAside || !v.Run.Wake.Equal(begun.Add(externalLife)) {
+	if v.Run.State != queued || k.Turn(v) != run.TurnAside || !v.Run.Wake.Equal(end(begun)) {
 		t.Fatalf("it is %s, at turn %d until %s", v.Run.State, k.Turn(v), v.Run.Wake)
 	}
 	v.Now = begun.Add(externalLife - time.Second)
@@ -52,7 +54,7 @@ func TestWhatIsOutsideIsWaitedForSomeDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	advance()
-	if v.Run.State != queued || !v.Run.Wake.Equal(v.Now.Add(externalLife)) {
+	if v.Run.State != queued || !v.Run.Wake.Equal(end(v.Now)) {
 		t.Fatalf("retried, it is %s until %s", v.Run.State, v.Run.Wake)
 	}
 	said("chart", MarkFinished)

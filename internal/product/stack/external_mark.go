@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
@@ -37,8 +38,9 @@ type Marking struct {
 	Space, Name, Status, Note, Actor string
 
 	Marked  time.Time
-	Changed bool   // nobody had said the same before
-	Runs    []Told // that wait for it, or did, and that the caller may read, the newest first
+	Said    time.Time // when it was last said
+	Changed bool      // nobody had said the same before
+	Runs    []Told    // that wait for it, or did, and that the caller may read, the newest first
 	More    bool
 }
 
@@ -49,7 +51,7 @@ type Told struct {
 }
 
 // Until is when a marking is forgotten.
-func (m Marking) Until() time.Time { return m.Marked.Add(externalLife) }
+func (m Marking) Until() time.Time { return m.Said.Add(externalLife) }
 
 func (s *Service) subscribeMarks() {
 	queue.Handle(s.Queue, jobMarked, queue.HandleOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, a markedArgs) error {
@@ -81,7 +83,8 @@ func (s *Service) Mark(ctx context.Context, m Marking) (Marking, error) {
 	m.Actor = actorID(ctx)
 	args := markedArgs{m.Space, m.Name}
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
-		m.Marked = store.FromMicros(store.Micros(s.Now()))
+		m.Said = store.FromMicros(store.Micros(s.Now()))
+		m.Marked = m.Said
 		if err := inTurn(ctx, tx); err != nil {
 			return err
 		}
@@ -89,7 +92,10 @@ func (s *Service) Mark(ctx context.Context, m Marking) (Marking, error) {
 		if err != nil {
 			return err
 		}
-		m.Changed = before == nil || before.Status != m.Status || before.Note != m.Note || !before.Until().After(m.Marked)
+		m.Changed = before == nil || before.Status != m.Status || before.Note != m.Note || !before.Until().After(m.Said)
+		if !m.Changed {
+			m.Marked, m.Actor = before.Marked, before.Actor
+		}
 		if err := s.keepMarking(ctx, tx, m); err != nil {
 			return err
 		}
@@ -120,12 +126,12 @@ func inTurn(ctx context.Context, tx *store.Tx) error {
 	return fault.Wrap(err, "take the markings")
 }
 
-const markingColumns = "space, name, status, note, actor, marked"
+const markingColumns = "space, name, status, note, actor, marked, said"
 
 func scanMarking(row store.Row) (m Marking, err error) {
-	var marked int64
-	err = row.Scan(&m.Space, &m.Name, &m.Status, &m.Note, &m.Actor, &marked)
-	m.Marked = store.FromMicros(marked)
+	var marked, said int64
+	err = row.Scan(&m.Space, &m.Name, &m.Status, &m.Note, &m.Actor, &marked, &said)
+	m.Marked, m.Said = store.FromMicros(marked), store.FromMicros(said)
 	return m, err
 }
 
@@ -139,64 +145,64 @@ func markingOf(ctx context.Context, tx *store.Tx, space, name string) (*Marking,
 
 // keepMarking keeps what was said, and forgets what was said long ago or is too much.
 func (s *Service) keepMarking(ctx context.Context, tx *store.Tx, m Marking) error {
-	_, err := tx.Exec(ctx, `INSERT INTO stack_markings (`+markingColumns+`) VALUES ($1,$2,$3,$4,$5,$6)
- ON CONFLICT (space, name) DO UPDATE SET status=excluded.status, note=excluded.note, actor=excluded.actor, marked=excluded.marked`,
-		m.Space, m.Name, m.Status, m.Note, m.Actor, store.Micros(m.Marked))
+	_, err := tx.Exec(ctx, `INSERT INTO stack_markings (`+markingColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7)
+ ON CONFLICT (space, name) DO UPDATE SET status=excluded.status, note=excluded.note, actor=excluded.actor, marked=excluded.marked, said=excluded.said`,
+		m.Space, m.Name, m.Status, m.Note, m.Actor, store.Micros(m.Marked), store.Micros(m.Said))
 	if err != nil {
 		return fault.Wrap(err, "keep the marking of %s", m.Name)
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM stack_markings WHERE (space, name) IN
- (SELECT space, name FROM stack_markings WHERE marked < $1 ORDER BY marked LIMIT $2)`, store.Micros(m.Marked.Add(-externalLife)), markingsSweep)
+ (SELECT space, name FROM stack_markings WHERE said < $1 ORDER BY said LIMIT $2)`, store.Micros(m.Said.Add(-externalLife)), markingsSweep)
 	if err != nil {
 		return fault.Wrap(err, "forget markings")
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM stack_markings WHERE space = $1 AND name IN
- (SELECT name FROM stack_markings WHERE space = $1 ORDER BY marked DESC, name LIMIT $2 OFFSET $3)`, m.Space, markingsSweep, mostMarkings)
+ (SELECT name FROM stack_markings WHERE space = $1 ORDER BY said DESC, name LIMIT $2 OFFSET $3)`, m.Space, markingsSweep, mostMarkings)
 	return fault.Wrap(err, "forget the oldest markings of %s", m.Space)
 }
 
 // tellMarked lets runs that wait for a name see what was said of it; at most some of them, 0 for all. It can be called at any
 // time.
 func (s *Service) tellMarked(ctx context.Context, a markedArgs, most int) error {
-	for after, done := "", 0; ; {
-		var waiting []run.Run
+	below, err := s.Access.Below(ctx, a.Space)
+	if err != nil {
+		return err
+	}
+	at := markedShown
+	if most > 0 {
+		at = most
+	}
+	for after := ""; ; {
+		var waiting []string
 		err := s.DB.Read(ctx, func(tx *store.Tx) error {
-			rows, err := tx.Query(ctx, "SELECT run FROM stack_external WHERE name = $1 AND queued = 1 AND run > $2 ORDER BY run LIMIT $3", a.Name, after, markedShown)
-			ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
-			if err != nil {
-				return fault.Wrap(err, "find what waits for %s", a.Name)
-			}
-			for _, id := range ids {
-				r, err := s.Runs.GetTx(ctx, tx, id)
-				if err != nil {
-					return err
-				}
-				waiting = append(waiting, r)
-			}
-			return nil
+			w := &store.Where{}
+			w.Add("name = " + w.Arg(a.Name))
+			w.Add("queued = 1")
+			w.Add("run > " + w.Arg(after))
+			onlyIn(w, below)
+			rows, err := tx.Query(ctx, fmt.Sprintf("SELECT run FROM stack_external%sORDER BY run LIMIT %d", w, at), w.Args...)
+			waiting, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+			return fault.Wrap(err, "find what waits for %s", a.Name)
 		})
 		if err != nil {
 			return err
 		}
-		for _, r := range waiting {
-			within, err := s.Access.Within(ctx, r.Space, a.Space)
-			if err != nil {
+		for _, id := range waiting {
+			if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.letIn(ctx, tx, id) }); err != nil {
 				return err
-			}
-			if !within {
-				continue
-			}
-			if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.letIn(ctx, tx, r.ID) }); err != nil {
-				return err
-			}
-			if done++; done == most {
-				return nil
 			}
 		}
-		if len(waiting) < markedShown {
+		if most > 0 || len(waiting) < at {
 			return nil
 		}
-		after = waiting[len(waiting)-1].ID
+		after = waiting[len(waiting)-1]
+	}
+}
+
+// onlyIn holds a query of what waits to runs of some spaces.
+func onlyIn(w *store.Where, spaces access.Set) {
+	if !spaces.All {
+		w.Add(w.In("space", spaces.List()))
 	}
 }
 
@@ -221,7 +227,7 @@ func (s *Service) letIn(ctx context.Context, tx *store.Tx, id string) error {
 		return fault.Wrap(err, "end the waiting of run %s", id)
 	}
 	for _, name := range in.External {
-		_, err := tx.Exec(ctx, "INSERT INTO stack_external (run, name, stack, queued) VALUES ($1,$2,$3,1) ON CONFLICT (run, name) DO UPDATE SET queued = 1", id, name, r.Subject)
+		_, err := tx.Exec(ctx, "INSERT INTO stack_external (run, name, space, stack, locks, queued) VALUES ($1,$2,$3,$4,$5,1) ON CONFLICT (run, name) DO UPDATE SET queued = 1", id, name, r.Space, r.Subject, btoi(r.Lock != ""))
 		if err != nil {
 			return fault.Wrap(err, "have run %s wait", id)
 		}
@@ -245,7 +251,7 @@ func (s *Service) saidOf(ctx context.Context, tx *store.Tx, space string, names 
 	w := &store.Where{}
 	w.Add(w.In("space", up))
 	w.Add(w.In("name", names))
-	w.Add("marked > " + w.Arg(store.Micros(s.Now().Add(-externalLife))))
+	w.Add("said > " + w.Arg(store.Micros(s.Now().Add(-externalLife))))
 	rows, err := tx.Query(ctx, "SELECT "+markingColumns+" FROM stack_markings"+w.String()+" ORDER BY marked", w.Args...)
 	all, err := store.Collect(rows, err, scanMarking)
 	said := map[string]External{}
@@ -261,8 +267,16 @@ func (s *Service) tellWhom(ctx context.Context, m *Marking) error {
 	if err != nil {
 		return err
 	}
+	below, err := s.Access.Below(ctx, m.Space)
+	if err != nil {
+		return err
+	}
 	return s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT run FROM stack_external WHERE name = $1 ORDER BY run DESC LIMIT $2", m.Name, markedShown+1)
+		w := &store.Where{}
+		w.Add("name = " + w.Arg(m.Name))
+		onlyIn(w, below)
+		onlyIn(w, readable)
+		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT run FROM stack_external%sORDER BY run DESC LIMIT %d", w, markedShown+1), w.Args...)
 		ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 		if err != nil {
 			return fault.Wrap(err, "find what waits for %s", m.Name)
@@ -274,13 +288,6 @@ func (s *Service) tellWhom(ctx context.Context, m *Marking) error {
 			r, err := s.Runs.GetTx(ctx, tx, id)
 			if err != nil {
 				return err
-			}
-			within, err := s.Access.Within(ctx, r.Space, m.Space)
-			if err != nil {
-				return err
-			}
-			if !within || !readable.Has(r.Space) {
-				continue
 			}
 			steps, err := s.Runs.StepsTx(ctx, tx, id)
 			if err != nil {
@@ -317,7 +324,10 @@ func (s *Service) supersedes(ctx context.Context, tx *store.Tx, r run.Run) error
 	if r.State != finished || r.Lock == "" || json.Unmarshal(r.Input, &in) != nil || in.Type != Tracked && in.Type != Destroy || replanOf(&r).partial() {
 		return nil
 	}
-	rows, err := tx.Query(ctx, "SELECT DISTINCT run FROM stack_external WHERE stack = $1 AND queued = 1 AND run < $2 ORDER BY run", r.Subject, r.ID)
+	if in.Type == Tracked && in.Behind { // what waits may be of a newer commit
+		return nil
+	}
+	rows, err := tx.Query(ctx, "SELECT DISTINCT run FROM stack_external WHERE stack = $1 AND queued = 1 AND locks = 1 AND run < $2 ORDER BY run", r.Subject, r.ID)
 	older, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 	if err != nil {
 		return fault.Wrap(err, "find what waits aside of %s", r.Subject)
@@ -331,6 +341,28 @@ func (s *Service) supersedes(ctx context.Context, tx *store.Tx, r run.Run) error
 		}
 	}
 	return nil
+}
+
+// behind tells whether a tracked run would be of a commit that is not its branch's head.
+func (s *Service) behind(ctx context.Context, stack Stack, kind, commit string) (bool, error) {
+	if kind != Tracked {
+		return false, nil
+	}
+	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	return err == nil && head != commit, err
+}
+
+// replaced tells whether a run ended because another, that has applied its stack, took its place.
+func (s *Service) replaced(ctx context.Context, tx *store.Tx, r run.Run) (bool, error) {
+	if r.State != canceled {
+		return false, nil
+	}
+	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
+	if err != nil {
+		return false, err
+	}
+	step := externalStepOf(r, steps)
+	return step != nil && externalsOf(step).Superseded != "", nil
 }
 
 // externalWait tells for what a run that is queued waits outside; nil for nothing.

@@ -49,7 +49,7 @@ func (s *Service) answer(ctx context.Context, r run.Run, verdict, note string) e
 		return said
 	case said == nil && verdict == "approve":
 		verdict = "confirm"
-	case said != nil && verdict == "reject" && !errors.Is(said, policy.ErrMoreApprovals):
+	case said != nil && verdict == "reject" && !errors.Is(said, policy.ErrMoreApprovals) && !errors.Is(said, policy.ErrUndecided):
 		verdict = verdictRefuse
 	}
 	return s.review(ctx, r, verdict, note, detail.Reviews, nil)

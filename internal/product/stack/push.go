@@ -31,6 +31,8 @@ type pushArgs struct {
 	Proposal int    `json:"proposal,omitempty"` // number
 	Event    string `json:"event,omitempty"`    // what happened to the proposal, as Spacelift calls it
 	Touched  bool   `json:"touched,omitempty"`  // the proposal changes something of the stack
+
+	behind bool // as of a run
 }
 
 // ProposalFacts is what push policies see of a proposal.
@@ -175,6 +177,9 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 		} else if err != nil {
 			return err
 		}
+	}
+	if args.behind, err = s.behind(ctx, stack, e.kind(), args.New); err != nil {
+		return err
 	}
 	ready, err := s.prepare(ctx, stack, args.New)
 	if err != nil {
@@ -329,7 +334,7 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
 	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
-		in.External = e.Wait
+		in.External, in.Behind = e.Wait, args.behind
 		if e.Prioritize {
 			n.Priority = prioritized
 		}
@@ -347,6 +352,9 @@ const prioritized = 10
 func (s *Service) cancelFor(ctx context.Context, tx *store.Tx, stack Stack, kind, started string, named []string) error {
 	if len(named) == 0 {
 		return nil
+	}
+	if r, err := s.Runs.GetTx(ctx, tx, started); err != nil || r.Terminal { // what has failed at once takes no place
+		return err
 	}
 	open, err := s.inProgress(ctx, tx, stack)
 	if err != nil {

@@ -259,6 +259,10 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
 		return run.Run{}, err
 	}
+	behind, err := s.behind(ctx, stack, kind, commit)
+	if err != nil {
+		return run.Run{}, err
+	}
 	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return run.Run{}, err
@@ -268,7 +272,9 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) { in.Command, in.Reconcile = o.Command, o.Reconcile })
+		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) {
+			in.Command, in.Reconcile, in.Behind = o.Command, o.Reconcile, behind
+		})
 		return err
 	})
 	return created, err

@@ -260,12 +260,14 @@ CREATE INDEX stack_troubles_hour ON stack_troubles (hour);
 CREATE TABLE stack_external (
   run TEXT NOT NULL,
   name TEXT NOT NULL,
+  space TEXT NOT NULL,     -- of the run
   stack TEXT NOT NULL,
+  locks INTEGER NOT NULL,  -- 1 for a run that takes the stack's lock
   queued INTEGER NOT NULL, -- 1 until the run goes on or ends
   PRIMARY KEY (run, name)
 );
-CREATE INDEX stack_external_name ON stack_external (name, run);
-CREATE INDEX stack_external_stack ON stack_external (stack, run) WHERE queued = 1;
+CREATE INDEX stack_external_name ON stack_external (name, run, space);
+CREATE INDEX stack_external_stack ON stack_external (stack, run) WHERE queued = 1 AND locks = 1;
 
 -- What was said of these names, for a week.
 CREATE TABLE stack_markings (
@@ -275,10 +277,11 @@ CREATE TABLE stack_markings (
   note TEXT NOT NULL,
   actor TEXT NOT NULL,
   marked BIGINT NOT NULL,
+  said BIGINT NOT NULL, -- when it was last said, from which on it is kept
   PRIMARY KEY (space, name)
 );
-CREATE INDEX stack_markings_marked ON stack_markings (marked);
-CREATE INDEX stack_markings_space ON stack_markings (space, marked);
+CREATE INDEX stack_markings_said ON stack_markings (said);
+CREATE INDEX stack_markings_space ON stack_markings (space, said);
 
 CREATE TABLE stack_marking (edit BIGINT NOT NULL); -- one row, which is taken by who marks, and by who begins to wait
 INSERT INTO stack_marking (edit) VALUES (0);

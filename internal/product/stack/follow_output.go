@@ -1,0 +1,56 @@
+package stack
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+)
+
+// mostOutput bounds an output that becomes a variable, in bytes: systems start no program with a longer one than 128 KiB.
+const mostOutput = 100 << 10
+
+// fitting gives an output as a variable, if it fits into one.
+func fitting(stack, output string, value json.RawMessage) (string, error) {
+	text := asText(value)
+	if len(text) > mostOutput || strings.ContainsRune(text, 0) {
+		return "", fault.Errorf(fault.TooLarge, "output %s of %s has %d bytes; a variable takes at most %d, and no NUL: give an address of it instead", output, stack, len(text), mostOutput)
+	}
+	return text, nil
+}
+
+// asText gives an output as a variable of the environment: a text as it is, all else as JSON.
+func asText(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}
+
+// secretTexts gives what of a value is to be hidden: the whole, and each text in it.
+func secretTexts(value json.RawMessage) []string {
+	texts := []string{asText(value)}
+	var look func(v any)
+	look = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, one := range v {
+				look(one)
+			}
+		case map[string]any:
+			for _, one := range v {
+				look(one)
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(value, &v) == nil {
+		look(v)
+	}
+	slices.Sort(texts)
+	return slices.DeleteFunc(slices.Compact(texts), func(text string) bool { return text == "" })
+}
