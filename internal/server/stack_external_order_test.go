@@ -35,9 +35,17 @@ external_dependency[sprintf("%s-image", [input.push.hash])] { input.stack.name =
 		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")})
 		waits := g.stackRun("net", commit)
 		g.waitingOutside(waits, commit+"-image")
+		head := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-three")})
+		next := g.stackRun("net", head)
+		g.waitingOutside(next, head+"-image")
 		older := g.startAt("net", first)
 		g.wantRun(g.rests(older), "finished", "")
 		g.waitingOutside(waits, commit+"-image")
+		g.waitingOutside(next, head+"-image")
+		between := g.startAt("net", commit)
+		g.finish(between)
+		g.wantRun(g.runNow(waits), "canceled", "run "+between+", which was begun after it")
+		g.waitingOutside(next, head+"-image")
 
 		// What depends on it waits for it, until a run of the head takes its place.
 		shop := g.startAt("shop", "")
@@ -47,7 +55,7 @@ external_dependency[sprintf("%s-image", [input.push.hash])] { input.stack.name =
 			t.Errorf("the shop is %s (%s) and waits as %+v", r.State, r.Reason, r.Wait)
 		}
 		g.finish(newer)
-		g.wantRun(g.runNow(waits), "canceled", "run "+newer+", which was begun after it")
+		g.wantRun(g.runNow(next), "canceled", "run "+newer+", which was begun after it")
 		g.finish(shop)
 		if r := g.runsOf("shop", stack.Tracked); slices.ContainsFunc(r, func(r client.Run) bool { return r.State == "canceled" }) {
 			t.Errorf("the runs of the shop are %+v", r)

@@ -194,7 +194,7 @@ func (s *Service) Within(ctx context.Context, space, root string) (bool, error) 
 
 // Below gives a space and those below it; none for one that there is not.
 func (s *Service) Below(ctx context.Context, space string) (Set, error) {
-	if space == "" || space == Root {
+	if space == Root {
 		return Set{All: true}, nil
 	}
 	snap, err := s.snapshot(ctx)

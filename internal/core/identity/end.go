@@ -66,8 +66,8 @@ func (s *Service) endVia(ctx context.Context, tx *store.Tx, token, why string) e
 // deleteVia ends the links and sessions that were made with a token: links first, so that one that is being used up at this moment
 // has become a session by then.
 func deleteVia(ctx context.Context, tx *store.Tx, token string, now time.Time) (ended, error) {
-	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1`, token); err != nil {
+	if _, err := tx.Exec(ctx, `DELETE FROM identity_links WHERE via = $1 AND via <> ''`, token); err != nil {
 		return ended{}, err
 	}
-	return endSessions(ctx, tx, now, `via = $1`, token)
+	return endSessions(ctx, tx, now, `via = $1 AND via <> ''`, token)
 }

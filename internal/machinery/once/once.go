@@ -145,8 +145,9 @@ func (a *Answers) beginAlone(ctx context.Context, r Request) (answer *Answer, er
 	if err := a.take(r); err != nil {
 		return nil, err
 	}
+	goesOn := false
 	defer func() {
-		if err != nil || answer != nil {
+		if !goesOn { // also after a panic
 			a.end(r)
 		}
 	}()
@@ -160,14 +161,15 @@ func (a *Answers) beginAlone(ctx context.Context, r Request) (answer *Answer, er
 		}
 		return err
 	})
+	goesOn = err == nil && answer == nil
 	return answer, fault.Wrap(err, "look for an earlier request with this Idempotency-Key")
 }
 
 // take has a request be under way, unless it is.
 func (a *Answers) take(r Request) error {
+	id, digest := r.id(), r.digest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id, digest := r.id(), r.digest()
 	switch d := a.underWay[id]; {
 	case d == nil:
 		a.underWay[id] = &doing{digest: digest, begun: a.now()}
@@ -179,27 +181,22 @@ func (a *Answers) take(r Request) error {
 }
 
 func (a *Answers) begin(r Request) {
+	id, d := r.id(), &doing{digest: r.digest(), begun: a.now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.underWay[r.id()] = &doing{digest: r.digest(), begun: a.now()}
+	a.underWay[id] = d
 }
 
-// write notes that something may come of a request now, and gives when that began.
-func (a *Answers) write(r Request) time.Time {
+// doing gives what is known of a request that is under way; writes notes that something may come of it now.
+func (a *Answers) doing(r Request, writes bool) (d doing, is bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d := a.underWay[r.id()]; d != nil {
-		d.wrote = true
-		return d.begun
+	at := a.underWay[r.id()]
+	if at == nil {
+		return doing{}, false
 	}
-	return a.now()
-}
-
-func (a *Answers) hasWritten(r Request) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	d := a.underWay[r.id()]
-	return d == nil || d.wrote
+	at.wrote = at.wrote || writes
+	return *at, true
 }
 
 func errUnderWay() error {
@@ -272,10 +269,13 @@ func (a *Answers) Mark(ctx context.Context, r Request) context.Context {
 			_, err := tx.Exec(ctx, `UPDATE once_answers SET effect = 1 WHERE id = $1 AND life = $2 AND effect = 0`, r.id(), a.life)
 			return err
 		}
-		begun := a.write(r)
+		d, is := a.doing(r, true)
+		if !is { // it was answered: what is written so late changes nothing of that
+			return nil
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun, effect) VALUES ($1, $2, $3, $4, 1)
 ON CONFLICT (id) DO UPDATE SET request = excluded.request, life = excluded.life, begun = excluded.begun, effect = 1, status = 0, header = '{}', body = NULL, secret = 0
-WHERE once_answers.life <> excluded.life OR once_answers.begun <> excluded.begun`, r.id(), r.digest(), a.life, begun.UnixMicro())
+WHERE once_answers.life <> excluded.life OR once_answers.begun <> excluded.begun`, r.id(), d.digest, a.life, d.begun.UnixMicro())
 		return err
 	})
 }
@@ -312,13 +312,16 @@ func (a *Answers) Finish(ctx context.Context, r Request, answer Answer) error {
 	}
 	return a.db.Write(ctx, func(tx *store.Tx) error {
 		if a.alone() {
-			now := a.now()
-			if err := a.tidy(ctx, tx, now); err != nil {
+			d, is := a.doing(r, false)
+			if !is {
+				return fault.Errorf(fault.Internal, "a request is answered that is not under way")
+			}
+			if err := a.tidy(ctx, tx, a.now()); err != nil {
 				return err
 			}
 			_, err := tx.Exec(ctx, `INSERT INTO once_answers (id, request, life, begun, effect, status, header, body, secret) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE SET request = excluded.request, life = excluded.life, begun = excluded.begun, effect = 1, status = excluded.status, header = excluded.header, body = excluded.body, secret = excluded.secret`,
-				r.id(), r.digest(), a.life, now.UnixMicro(), answer.Status, string(header), answer.Body, answer.Secret)
+				r.id(), d.digest, a.life, d.begun.UnixMicro(), answer.Status, string(header), answer.Body, answer.Secret)
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE once_answers SET status = $1, header = $2, body = $3, secret = $4 WHERE id = $5 AND life = $6`,
@@ -330,7 +333,7 @@ ON CONFLICT (id) DO UPDATE SET request = excluded.request, life = excluded.life,
 // Forget lets a request that was refused, or failed, be sent again with the same key.
 func (a *Answers) Forget(ctx context.Context, r Request) error {
 	defer a.end(r)
-	if a.alone() && !a.hasWritten(r) {
+	if d, is := a.doing(r, false); a.alone() && is && !d.wrote {
 		return nil
 	}
 	return a.db.Write(ctx, func(tx *store.Tx) error {

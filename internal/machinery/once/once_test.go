@@ -196,6 +196,17 @@ func TestOneServerWritesWhatComesOfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows(0, "forgotten")
+	// What is written after the answer takes nothing of it.
+	late := request
+	late.Key = "k2"
+	begin(t, a, late, "one with a late end")
+	if err := a.Finish(t.Context(), late, answer); err != nil {
+		t.Fatal(err)
+	}
+	effect(t, db, a.Mark(t.Context(), late))
+	if again, err := a.Begin(t.Context(), late); err != nil || again == nil || again.Status != answer.Status {
+		t.Fatalf("it is answered again with %+v, %v", again, err)
+	}
 	// In the same life, what was never answered counts as lost, and a day later as nothing.
 	begin(t, a, request, "the third")
 	effect(t, db, a.Mark(t.Context(), request))

@@ -43,9 +43,10 @@ func (l *lite) checkpoints() {
 func (l *lite) checkpoint() (all bool) {
 	var busy, pages, moved int
 	err := l.db.outer.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved)
-	if err != nil {
+	if err != nil && !l.failed {
 		l.db.log.Warn("what is in the log of the database was not moved into its file; it is tried again", "error", err)
 	}
+	l.failed = err != nil
 	return err == nil && busy == 0 && moved == pages
 }
 

@@ -43,6 +43,7 @@ type lite struct {
 	writer  *writer
 	closed  chan struct{}
 	moved   chan struct{} // closed: checkpoints has ended
+	failed  bool          // the last checkpoint did, which was said
 }
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {

@@ -77,15 +77,11 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
 	if err == nil {
 		err = s.mayBegin(ctx, stack, Tracked, r.Source.Commit, "")
 	}
-	behind := false
-	if err == nil {
-		behind, err = s.behind(ctx, stack, Tracked, r.Source.Commit)
-	}
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, in *Input) { in.Behind = behind })
+		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready)
 		return err
 	})
 }

@@ -317,22 +317,22 @@ func (m *Marking) meansFor(r run.Run, steps []run.Step) string {
 	return "had gone on already: this changes nothing of it"
 }
 
-// supersedes ends the runs that wait aside, or have just done so, for which it is too late: a run that was begun after them has
-// changed the stack. It is done in the transaction that ends that run, before its lock is free.
+// supersedes ends the runs that wait aside, or have just done so, for which it is too late: a run that was begun after them, of
+// their commit or a newer one, has changed the stack, or the stack was destroyed. It is done in the transaction that ends that
+// run, before its lock is free.
 func (s *Service) supersedes(ctx context.Context, tx *store.Tx, r run.Run) error {
 	var in Input
 	if r.State != finished || r.Lock == "" || json.Unmarshal(r.Input, &in) != nil || in.Type != Tracked && in.Type != Destroy || replanOf(&r).partial() {
 		return nil
 	}
-	if in.Type == Tracked && in.Behind { // what waits may be of a newer commit
-		return nil
-	}
-	rows, err := tx.Query(ctx, "SELECT DISTINCT run FROM stack_external WHERE stack = $1 AND queued = 1 AND locks = 1 AND run < $2 ORDER BY run", r.Subject, r.ID)
-	older, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+	aside, err := waitingAside(ctx, tx, r.Subject)
 	if err != nil {
-		return fault.Wrap(err, "find what waits aside of %s", r.Subject)
+		return err
 	}
-	for _, id := range older {
+	for _, id := range aside {
+		if id >= r.ID || in.Type == Tracked && !slices.Contains(in.Given.Takes, id) {
+			continue
+		}
 		if err := s.Runs.Change(ctx, tx, id, func(v *run.View) error {
 			supersede(v, r.ID)
 			return nil
@@ -343,13 +343,69 @@ func (s *Service) supersedes(ctx context.Context, tx *store.Tx, r run.Run) error
 	return nil
 }
 
-// behind tells whether a tracked run would be of a commit that is not its branch's head.
-func (s *Service) behind(ctx context.Context, stack Stack, kind, commit string) (bool, error) {
-	if kind != Tracked {
-		return false, nil
+// mostAside bounds the runs of a stack that wait outside and are looked at: the newest.
+const mostAside = 100
+
+// waitingAside gives the runs of a stack that wait outside and will change it.
+func waitingAside(ctx context.Context, tx *store.Tx, stack string) ([]string, error) {
+	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT DISTINCT run FROM stack_external WHERE stack = $1 AND queued = 1 AND locks = 1 ORDER BY run DESC LIMIT %d", mostAside), stack)
+	aside, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
+	return aside, fault.Wrap(err, "find what waits aside of %s", stack)
+}
+
+// aside gives the runs of a stack that wait outside, and those whose place a run at a commit takes: they are of that commit or
+// one before it. Where the commit is the branch's head, that is so of all but those of a commit after it, as of what was taken
+// out of the branch since.
+func (s *Service) aside(ctx context.Context, stack Stack, commit string) (aside, takes []string, err error) {
+	var commits []string
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if aside, err = waitingAside(ctx, tx, stack.Ref.String()); err != nil {
+			return err
+		}
+		for _, id := range aside {
+			r, err := s.Runs.GetTx(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			commits = append(commits, r.Source.Commit)
+		}
+		return nil
+	})
+	if err != nil || len(aside) == 0 || commit == "" {
+		return aside, nil, err
 	}
 	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
-	return err == nil && head != commit, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, id := range aside {
+		after, err := s.isBefore(ctx, stack, commit, commits[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		before := !after && commit == head
+		if !after && !before {
+			if before, err = s.isBefore(ctx, stack, commits[i], commit); err != nil {
+				return nil, nil, err
+			}
+		}
+		if before || commits[i] == commit {
+			takes = append(takes, id)
+		}
+	}
+	return aside, takes, nil
+}
+
+// isBefore tells whether a commit is among the ancestors of another one; a commit that is gone is not.
+func (s *Service) isBefore(ctx context.Context, stack Stack, one, other string) (bool, error) {
+	if one == other {
+		return false, nil
+	}
+	is, err := s.Repositories.IsAncestor(ctx, stack.Repository, one, other)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return is, err
 }
 
 // replaced tells whether a run ended because another, that has applied its stack, took its place.
@@ -362,7 +418,15 @@ func (s *Service) replaced(ctx context.Context, tx *store.Tx, r run.Run) (bool, 
 		return false, err
 	}
 	step := externalStepOf(r, steps)
-	return step != nil && externalsOf(step).Superseded != "", nil
+	if step == nil || externalsOf(step).Superseded == "" {
+		return false, nil
+	}
+	by, err := s.Runs.GetTx(ctx, tx, externalsOf(step).Superseded)
+	var in Input
+	if err != nil || json.Unmarshal(by.Input, &in) != nil {
+		return false, ignoreGone(err)
+	}
+	return in.Type == Tracked, nil
 }
 
 // externalWait tells for what a run that is queued waits outside; nil for nothing.

@@ -28,6 +28,7 @@ type Given struct {
 	Wrong    string            `json:"wrong,omitempty"`    // why the run can't begin
 	Warnings []string          `json:"warnings,omitempty"`
 	Asked    bool              `json:"asked,omitempty"` // approval policies are asked before the run begins
+	Takes    []string          `json:"takes,omitempty"` // runs that wait outside, whose place the run takes once it has finished
 }
 
 // Mount is a file that is mounted: a blob, or a secret.
@@ -243,6 +244,7 @@ type prepared struct {
 	given   Given
 	env     Environment
 	up      []string // the stack's space and those above
+	aside   []string // runs of the stack that wait outside
 }
 
 // prepare finds what a run of a stack at a commit is given, and whose changes that are.
@@ -279,9 +281,14 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	if p.env, p.up, err = s.environment(ctx, stack, commit); err != nil {
 		return p, err
 	}
+	aside, takes, err := s.aside(ctx, stack, commit)
+	if err != nil {
+		return p, err
+	}
+	p.aside = aside
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
-		Engine: p.env.Engine, Mirror: p.env.mirror, Asked: asked,
+		Engine: p.env.Engine, Mirror: p.env.mirror, Asked: asked, Takes: takes,
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {
@@ -375,6 +382,15 @@ func (s *Service) unmoved(ctx context.Context, tx *store.Tx, stack Stack, p prep
 		return fault.Errorf(fault.Conflict, "a context of %s was changed at this moment; start the run again", stack.Ref)
 	}
 	return nil
+}
+
+// noneAside fails when a run has begun to wait outside since another was prepared, which can't know whether to take its place.
+func (s *Service) noneAside(ctx context.Context, tx *store.Tx, stack Stack, p prepared) error {
+	aside, err := waitingAside(ctx, tx, stack.Ref.String())
+	if err == nil && slices.ContainsFunc(aside, func(id string) bool { return !slices.Contains(p.aside, id) }) {
+		err = fault.Errorf(fault.Conflict, "another run of %s was begun at this moment; start the run again", stack.Ref)
+	}
+	return err
 }
 
 // contextAuthors adds who changed the contexts of a stack since its newest run that finished: what they wrote runs too. Who

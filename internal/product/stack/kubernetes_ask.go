@@ -126,6 +126,7 @@ tried() { # FILE COMMAND...
   case $(cat "$said") in
   *"admission webhook"* | *"ValidatingAdmissionPolicy '"*) ;;
   *"no matches for kind"* | *"could not find the requested resource"*) lacks=kind ;;
+  *"(Forbidden)"*) ;;
   *"namespaces "*" not found"*) lacks=namespace ;;
   *"(NotFound): "*" \""*"\" not found"*)
     gone=$(sed -n 's/.*(NotFound): .* "\([^"]*\)" not found$/\1/p' "$said")
@@ -167,7 +168,10 @@ ask() { # FILE OUT UNKNOWN COMMAND...
   if "$@" $ignores --filename="$file" --output=json > "$out" 2> "$said"; then
     passes_on
     [ "$unknown" = tell ] || return 0
-    lost=$(($(grep -c '^{' "$file") - $(grep -c '^        {$' "$out"))) || :
+    there=0 # one alone is printed as it is, several as a list
+    [ ! -s "$out" ] || there=1
+    ! grep -q '^    "kind": "List"' "$out" || there=$(grep -c '^        {$' "$out") || :
+    lost=$(($(grep -c '^{' "$file") - there))
     [ "$lost" != 0 ] || return 0
     # What is not there may be passed over for another reason: the server has to say so of each.
     "$@" --filename="$file" --output=name > "$told" 2> "$said" || :

@@ -131,7 +131,7 @@ func slackText(said map[string]any, usual string) string {
 		fmt.Fprintf(&text, "<!subteam^%s> ", slackID(id))
 	}
 	if message := word(said["message"]); message != "" {
-		usual = strings.ReplaceAll(message, "<!", "&lt;!")
+		usual = strings.NewReplacer("<!", "&lt;!", "<@", "&lt;@").Replace(message)
 	}
 	text.WriteString(clipTo(usual, mostTelling))
 	return text.String()

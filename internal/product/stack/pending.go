@@ -45,11 +45,11 @@ func (s *Service) answer(ctx context.Context, r run.Run, verdict, note string) e
 	}
 	said := s.weigh(ctx, r, stack, current(detail), verdict)
 	switch {
-	case said != nil && !fault.Is(said, fault.Denied):
+	case said != nil && !fault.Is(said, fault.Denied), errors.Is(said, policy.ErrUndecided): // nothing is decided, nor noted
 		return said
 	case said == nil && verdict == "approve":
 		verdict = "confirm"
-	case said != nil && verdict == "reject" && !errors.Is(said, policy.ErrMoreApprovals) && !errors.Is(said, policy.ErrUndecided):
+	case said != nil && verdict == "reject" && !errors.Is(said, policy.ErrMoreApprovals):
 		verdict = verdictRefuse
 	}
 	return s.review(ctx, r, verdict, note, detail.Reviews, nil)

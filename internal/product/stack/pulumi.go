@@ -101,12 +101,14 @@ else
 fi
 ` + pulumiLeave + `
 [ "$code" = 0 ] || pulumi_fails "$code"
+[ "$left" = 0 ] || exit "$left"
 `
 
 const pulumiLeave = `
+left=0
 if [ -z "$ROADBED_LOGIN" ]; then
-  p stack export --file="$beside/left.json"
-  p stack output --json --show-secrets > "$beside/outputs.json"
+  p stack export --file="$beside/left.json" || left=$?
+  p stack output --json --show-secrets > "$beside/outputs.json" || left=$?
 fi
 `
 
@@ -237,7 +239,7 @@ func pulumiLeft() []worker.Output {
 // taskStep keeps what a task has made of the state, such as pulumi state delete.
 func (t pulumiTool) taskStep(r *run.Run, in Input, m made, n int) run.Step {
 	// In a condition, as before ||, a shell would go on after a command that fails.
-	do := "set +e\n(\nset -e\n" + performTask + "\n)\ncode=$?\nset -e\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n"
+	do := "set +e\n(\nset -e\n" + performTask + "\n)\ncode=$?\nset -e\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n[ \"$left\" = 0 ] || exit \"$left\"\n"
 	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: do}, atBeforePerform, atAfterPerform))
 	job.Outputs = pulumiLeft()
 	return toolTask(r, in, job, n)

@@ -32,7 +32,6 @@ type pushArgs struct {
 	Event    string `json:"event,omitempty"`    // what happened to the proposal, as Spacelift calls it
 	Touched  bool   `json:"touched,omitempty"`  // the proposal changes something of the stack
 
-	behind bool // as of a run
 }
 
 // ProposalFacts is what push policies see of a proposal.
@@ -177,9 +176,6 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 		} else if err != nil {
 			return err
 		}
-	}
-	if args.behind, err = s.behind(ctx, stack, e.kind(), args.New); err != nil {
-		return err
 	}
 	ready, err := s.prepare(ctx, stack, args.New)
 	if err != nil {
@@ -334,7 +330,7 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
 	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
-		in.External, in.Behind = e.Wait, args.behind
+		in.External = e.Wait
 		if e.Prioritize {
 			n.Priority = prioritized
 		}

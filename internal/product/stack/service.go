@@ -259,10 +259,6 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
 		return run.Run{}, err
 	}
-	behind, err := s.behind(ctx, stack, kind, commit)
-	if err != nil {
-		return run.Run{}, err
-	}
 	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return run.Run{}, err
@@ -273,7 +269,7 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) {
-			in.Command, in.Reconcile, in.Behind = o.Command, o.Reconcile, behind
+			in.Command, in.Reconcile = o.Command, o.Reconcile
 		})
 		return err
 	})
@@ -329,6 +325,11 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, ready prepared, options ...func(*run.New, *Input)) (run.Run, bool, error) {
 	if err := s.unmoved(ctx, tx, stack, ready); err != nil {
 		return run.Run{}, false, err
+	}
+	if kind == Tracked {
+		if err := s.noneAside(ctx, tx, stack, ready); err != nil {
+			return run.Run{}, false, err
+		}
 	}
 	in := Input{
 		Authors: ready.authors, Edit: stack.Edit,

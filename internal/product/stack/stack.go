@@ -105,7 +105,6 @@ type Input struct {
 	OIDC        OIDC    `json:"oidc,omitzero"`
 
 	External []string `json:"external,omitempty"` // names for which it waits outside before it begins
-	Behind   bool     `json:"behind,omitempty"`   // its commit was not the branch's head when it was begun
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.

@@ -25,6 +25,7 @@ import (
 const (
 	jobTrouble   = "stack.notify-trouble"
 	mostTroubles = 50 // of a type, of a space in an hour
+	mostReasons  = 3  // of one thing among them
 )
 
 // trouble is a kind of entry that tells of something that fails.
@@ -98,6 +99,9 @@ func (s *Service) isFresh(ctx context.Context, tx *store.Tx, a troubleArgs) (boo
 	var count int
 	if err := tx.QueryRow(ctx, "SELECT count(*) FROM stack_troubles WHERE space = $1 AND hour = $2 AND type = $3", a.Space, store.Micros(hour), a.Type).Scan(&count); err != nil || count >= mostTroubles {
 		return false, fault.Wrap(err, "count what failed in space %s", a.Space)
+	}
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM stack_troubles WHERE space = $1 AND hour = $2 AND type = $3 AND subject = $4", a.Space, store.Micros(hour), a.Type, a.Subject).Scan(&count); err != nil || count >= mostReasons {
+		return false, fault.Wrap(err, "count what failed of %s", a.Subject)
 	}
 	why := sha256.Sum256([]byte(a.Why))
 	n, err := tx.Exec(ctx, "INSERT INTO stack_troubles (space, hour, type, subject, why) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",

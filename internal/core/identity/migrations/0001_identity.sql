@@ -54,6 +54,7 @@ CREATE TABLE identity_sessions (
   lender    TEXT NOT NULL DEFAULT '' -- the session by whose rights its link was made, with which it ends
 );
 CREATE INDEX identity_sessions_lender ON identity_sessions (lender) WHERE lender <> '';
+CREATE INDEX identity_sessions_via ON identity_sessions (via) WHERE via <> '';
 CREATE UNIQUE INDEX identity_sessions_hash ON identity_sessions (hash);
 CREATE INDEX identity_sessions_principal ON identity_sessions (principal);
 

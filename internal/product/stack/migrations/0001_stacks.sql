@@ -267,6 +267,7 @@ CREATE TABLE stack_external (
   PRIMARY KEY (run, name)
 );
 CREATE INDEX stack_external_name ON stack_external (name, run, space);
+CREATE INDEX stack_external_queued ON stack_external (name, run, space) WHERE queued = 1;
 CREATE INDEX stack_external_stack ON stack_external (stack, run) WHERE queued = 1 AND locks = 1;
 
 -- What was said of these names, for a week.
