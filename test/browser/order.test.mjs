@@ -181,6 +181,7 @@ chapter('a run waits for what is outside, until somebody marks it', async () => 
   await picture(admin, 'mark');
   await told.sound(admin, 'the marking of what is outside');
   await dialog.getByRole('button', { name: 'Mark as finished' }).click();
+  await dialog.waitFor({ state: 'detached' });
   await admin.getByRole('status').getByText('waits for chart').waitFor();
   await admin.getByText('build 7').waitFor();
   await admin.getByRole('button', { name: 'Mark chart' }).click();
