@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -216,7 +215,6 @@ func (s *Service) indexMany(all <-chan []written) {
 	for part := range all {
 		prepared := make([]index.Prepared, 0, len(part))
 		for _, e := range part {
-			runtime.Gosched() // who waits for an answer goes before
 			one, err := index.Prepare(e.forIndex())
 			if err != nil { // its text was written from values a moment ago
 				s.log.Error("an entity is not in the index", "entity", e.Ref.String(), "error", err)
