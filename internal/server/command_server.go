@@ -37,7 +37,7 @@ func Commands(version string) []*cobra.Command {
 
 // garbage is how much a server may hold beside what lives, in percent of it: less than Go's 100, since an index of a large
 // catalog lives for good. The variable GOGC says otherwise.
-const garbage = 70
+const garbage = 60
 
 // settled is how long after its start a server gives back what only the start needed.
 const settled = 2 * time.Second
