@@ -15,8 +15,9 @@ import (
 
 // A push policy may name what has to be done outside before the run that it begins may start, such as the build of an image.
 // That run stays queued until each of these external dependencies is marked as finished or skipped; one that is marked as failed
-// fails it. It waits aside: it has no lock and no place in the queue of its stack, so that other runs go before it. What was
-// begun after it and changed the stack meanwhile takes its place, so that no older commit is applied after a newer one.
+// fails it. It waits aside: it has no lock and no place in the queue of its stack, so that other runs go before it. A run of
+// its commit or a newer one that was begun after it and has finished takes its place (Given.Takes), so that no older commit is
+// applied after a newer one, and no newer one is lost.
 
 // Marks of an external dependency.
 const (
@@ -48,7 +49,7 @@ type External struct {
 type externals struct {
 	Dependencies []External `json:"dependencies"`
 	Until        time.Time  `json:"until"`                  // when it is waited for no longer
-	Superseded   string     `json:"supersededBy,omitempty"` // by the run that changed the stack meanwhile
+	Superseded   string     `json:"supersededBy,omitempty"` // by the run that has finished meanwhile
 }
 
 const stepExternal = "external"
@@ -109,7 +110,7 @@ func afterExternal(v *run.View, in Input) (ready bool, err error) {
 	}
 	said := externalsOf(step)
 	if said.Superseded != "" {
-		return false, v.To(canceled, fmt.Sprintf("run %s, which was begun after it, changed the stack while this one waited", said.Superseded))
+		return false, v.To(canceled, fmt.Sprintf("run %s, which was begun after it, has finished while this one waited", said.Superseded))
 	}
 	switch step.State {
 	case run.StepSucceeded:
