@@ -230,7 +230,7 @@ func TestWhatFailsOutsideFailsTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, newer, ended), "finished", "applied: 1 to change")
-		g.wantRun(until(t, g.admin, old, ended), "canceled", fmt.Sprintf("run %s, which was begun after it, changed the stack", newer))
+		g.wantRun(until(t, g.admin, old, ended), "canceled", fmt.Sprintf("run %s, which was begun after it, has finished while this one waited", newer))
 		if says := g.marked(oldImage, "failed", "", old); !strings.HasPrefix(says, "had ended (canceled)") {
 			t.Errorf("of one that was canceled it says that it %s", says)
 		}
