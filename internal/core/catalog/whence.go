@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,6 +20,12 @@ type Placed struct {
 	Branch      string            // "" for the default one
 	Path        string            // of the file
 	Annotations map[string]string // where the document has one with the prefix that was asked for; else nil
+}
+
+// ofLocation is the condition that location l is the source of a row, by the key of locations: what a source says alone has all
+// locations read for each row.
+func ofLocation(row string) string {
+	return fmt.Sprintf(`l.id = SUBSTR(%[1]s.source, %[2]d) AND %[1]s.source = '%[3]s' || l.id`, row, len(locationPrefix)+1, locationPrefix)
 }
 
 // DeclaredIn gives the references after one, in order, of the entities that a repository (NAMESPACE/NAME) declares and that are
@@ -39,7 +46,7 @@ func (s *Service) DeclaredIn(ctx context.Context, repository, annotation string,
 func (s *Service) LastDeclaredIn(ctx context.Context, gone []string) (repositories []string, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return among(tx.Dialect(), nil, gone, func(in string, args []any) error {
-			rows, err := tx.Query(ctx, `SELECT DISTINCT l.repository FROM entity_versions v JOIN locations l ON v.source = '`+locationPrefix+`' || l.id
+			rows, err := tx.Query(ctx, `SELECT DISTINCT l.repository FROM entity_versions v JOIN locations l ON `+ofLocation("v")+`
 				WHERE v.ref `+in+` AND v.version = (SELECT MAX(w.version) FROM entity_versions w WHERE w.ref = v.ref)`, args...)
 			found, err := store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 			repositories = append(repositories, found...)
@@ -78,7 +85,7 @@ func (s *Service) Declared(ctx context.Context, names []string, annotation strin
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		return among(tx.Dialect(), []any{annotation}, names, func(in string, args []any) error {
 			rows, err := tx.Query(ctx, `SELECT e.ref, e.space, e.path, COALESCE(l.repository, ''), COALESCE(l.branch, ''), CASE WHEN `+store.Has("e.document", "$1")+` THEN e.document ELSE '' END
-				FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref `+in, args...)
+				FROM entities e LEFT JOIN locations l ON `+ofLocation("e")+` WHERE e.ref `+in, args...)
 			found, err := store.Collect(rows, err, func(r store.Row) (d Declared, err error) {
 				var name, text string
 				if err := r.Scan(&name, &d.Space, &d.Path, &d.Repository, &d.Branch, &text); err != nil {
@@ -123,7 +130,7 @@ func (s *Service) CountPlain(ctx context.Context, repository, branch, folder, an
 func (s *Service) Whence(ctx context.Context, tx *store.Tx, r ref.Entity, text string) (repository string, says bool, err error) {
 	var has int
 	err = tx.QueryRow(ctx, `SELECT COALESCE(l.repository, ''), CASE WHEN `+store.Has("e.document", "$1")+` THEN 1 ELSE 0 END
-		FROM entities e LEFT JOIN locations l ON e.source = '`+locationPrefix+`' || l.id WHERE e.ref = $2`, text, r.String()).Scan(&repository, &has)
+		FROM entities e LEFT JOIN locations l ON `+ofLocation("e")+` WHERE e.ref = $2`, text, r.String()).Scan(&repository, &has)
 	if fault.Is(err, fault.NotFound) {
 		return "", false, nil
 	}
