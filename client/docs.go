@@ -12,6 +12,7 @@ type Docs struct {
 	Folder      string        `json:"folder,omitempty" doc:"Of the repository, in which they are."`
 	Commit      string        `json:"commit"`
 	Convention  bool          `json:"convention,omitempty" doc:"The entity does not say where its docs are; they are beside the file that declares it."`
+	Start       string        `json:"start,omitempty" doc:"Path of the page that tells of this entity, of another one's docs; the first page without it."`
 	Nav         []DocsItem    `json:"nav"`
 	Pages       []DocsPageRef `json:"pages" doc:"In the order in which they are read."`
 	Problems    []DocsProblem `json:"problems,omitempty" doc:"Of the configuration and the navigation."`

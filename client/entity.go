@@ -24,6 +24,7 @@ type Entity struct {
 	Source      string          `json:"source" doc:"What brought it."`
 	Location    string          `json:"location,omitempty" doc:"Id of the location that brought it."`
 	Origin      string          `json:"origin,omitempty" doc:"Id of the location that somebody registered and that led there; none when it is gone."`
+	Repository  string          `json:"repository,omitempty" doc:"NAMESPACE/NAME that has its code: what github.com/project-slug, gitlab.com/project-slug or backstage.io/source-location names, of what you may read, or else whose file declares it. One entity tells it, as it is now, and lists do not."`
 	Commit      string          `json:"commit,omitempty"`
 	Etag        string          `json:"etag"`
 	Version     int             `json:"version"`
@@ -41,8 +42,9 @@ type Entity struct {
 
 // Relation is one edge of the graph.
 type Relation struct {
-	Type   string `json:"type" example:"ownedBy"`
-	Target string `json:"target" example:"group:default/payments"`
+	Type    string `json:"type" example:"ownedBy"`
+	Target  string `json:"target" example:"group:default/payments"`
+	Missing bool   `json:"missing,omitempty" doc:"The target is not in the catalog, or you may not see it. One entity tells it, as it is now, and lists do not."`
 }
 
 // Facet is one value of a field, and how many entities have it, the most frequent first. GET /facets (entity:read; query:
@@ -85,6 +87,16 @@ type Applied struct {
 	Ref    string `json:"ref"`
 	Action string `json:"action" enum:"created,updated,unchanged,deleted,conflict"`
 	Diff   string `json:"diff,omitempty"`
+}
+
+// Suggestion is a document for a repository that declares nothing yet. GET /locations/suggestion (repository:read; query: target).
+// Nothing is written.
+type Suggestion struct {
+	Repository string   `json:"repository" example:"payments/shop"`
+	Ref        string   `json:"ref,omitempty" doc:"Branch; the default one when absent."`
+	Path       string   `json:"path" doc:"Where the file would be."`
+	Document   string   `json:"document" doc:"YAML of a Component, in which its owner fills in the rest."`
+	Existing   []string `json:"existing" doc:"Paths of files of that name that the repository has, and that declare something."`
 }
 
 // Location is a file of a repository that documents come from. GET /locations (entity:read; query: space, repository, text,

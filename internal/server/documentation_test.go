@@ -105,11 +105,17 @@ func TestDocs(t *testing.T) {
 		})
 		fixed := g.push("alice", "default/shop", map[string]string{
 			"docs/index.md": "# Welcome\n", "mkdocs.yml": "site_name: The shop\n",
-			"catalog-info.yaml": shopDocs + "---\n{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: shop, annotations: {backstage.io/techdocs-entity: \"component:default/shop\"}}, spec: {type: openapi, lifecycle: production, owner: crew, definition: x}}\n",
+			"catalog-info.yaml": shopDocs + "---\n{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: shop, annotations: {backstage.io/techdocs-entity: \"component:default/shop\", backstage.io/techdocs-entity-path: /guide/install/}}, spec: {type: openapi, lifecycle: production, owner: crew, definition: x}}\n",
 		})
 		g.listsDocs("rita", func(all []client.DocsListed) bool {
 			return len(all) == 2 && all[0].Entity == "api:default/shop" && all[1].Commit == fixed && all[1].Broken == 0
 		})
+		if of, err := docsOf[client.Docs](g, "rita", "api/default/shop", ""); err != nil || of.Start != "guide/install" || len(of.Pages) != 3 {
+			t.Errorf("the docs of another entity begin at %q, %v", of.Start, err)
+		}
+		if own, err := docsOf[client.Docs](g, "rita", shop, ""); err != nil || own.Start != "" {
+			t.Errorf("its own docs begin at %q, %v", own.Start, err)
+		}
 		if old, err := docsOf[client.DocsPage](g, "rita", shop, "/page", "ref", head); err != nil || !strings.Contains(old.HTML, `<a href="/docs/default/component/shop/guide/install?ref=`+head+`#steps">`) {
 			t.Errorf("the page as it was is %+v, %v", old, err)
 		}
@@ -179,6 +185,40 @@ func TestDocsElsewhere(t *testing.T) {
 		if err != nil || len(report.Problems) != 1 || report.Problems[0].Target != "b.md" {
 			t.Errorf("files that are sent: %+v, %v", report, err)
 		}
+	})
+}
+
+// TestDocsOfSeveralSites is about a navigation that brings in the pages of other sites of its repository.
+func TestDocsOfSeveralSites(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.push("alice", "default/shop", map[string]string{
+			"catalog-info.yaml":      shopDocs,
+			"mkdocs.yml":             "site_name: All\nnav:\n  - Home: index.md\n  - Paying: '!include ./svc/pay/mkdocs.yml'\n  - Out: '!include ../other/mkdocs.yml'\n",
+			"docs/index.md":          "# Welcome\n\n[pay](pay/steps.md)\n",
+			"svc/pay/mkdocs.yml":     "site_name: pay\n",
+			"svc/pay/docs/index.md":  "# Pay\n",
+			"svc/pay/docs/steps.md":  "# Steps\n\nThe ==walrus== drinks H~2~O. [top](../index.md)\n",
+			"svc/ship/docs/index.md": "# Not named\n",
+		})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/shop"}); err != nil {
+			t.Fatal(err)
+		}
+		site, err := docsOf[client.Docs](g, "rita", "component/default/shop", "")
+		if err != nil || len(site.Pages) != 3 || len(site.Nav) != 2 || site.Nav[1].Title != "Paying" || len(site.Nav[1].Items) != 2 || len(site.Problems) != 1 || !strings.Contains(site.Problems[0].Message, "leads out") {
+			t.Fatalf("the site is %+v, %v", site, err)
+		}
+		home, err := docsOf[client.DocsPage](g, "rita", "component/default/shop", "/page")
+		if err != nil || !strings.Contains(home.HTML, `<a href="/docs/default/component/shop/pay/steps">`) {
+			t.Errorf("the first page is %+v, %v", home, err)
+		}
+		steps, err := docsOf[client.DocsPage](g, "alice", "component/default/shop", "/page", "path", "pay/steps")
+		if err != nil || !strings.Contains(steps.HTML, "The <mark>walrus</mark> drinks H<sub>2</sub>O.") || !strings.Contains(steps.HTML, `<a href="/docs/default/component/shop">`) ||
+			steps.File != "svc/pay/docs/steps.md" || steps.Edit != "/repositories/default/shop?look=edit&path=svc%2Fpay%2Fdocs%2Fsteps.md" {
+			t.Errorf("a page of the other site is %+v, %v", steps, err)
+		}
+		g.searches("rita", "walrus", finds("/docs/default/component/shop/pay/steps"), "in", "docs")
+		g.push("alice", "default/shop", map[string]string{"svc/pay/docs/steps.md": "# Steps\n\nThe zebra.\n"})
+		g.searches("rita", "zebra", finds("/docs/default/component/shop/pay/steps"), "in", "docs")
 	})
 }
 

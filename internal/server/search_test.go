@@ -344,7 +344,11 @@ func TestSearchAsBackstage(t *testing.T) {
 		if r := ask("term=payment&types%5B0%5D=tools", 200); r.NumberOfResults != 0 || r.Results == nil {
 			t.Errorf("of a type that is not there: %+v", r)
 		}
-		g.push("alice", "default/shop", map[string]string{"catalog-info.yaml": shopDocs, "docs/index.md": "# Welcome\n\nPayment by hand.\n"})
+		g.apply(`{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: shop, namespace: far, description: Takes no payment}, spec: {type: library, lifecycle: experimental, owner: other}}`)
+		g.push("alice", "default/shop", map[string]string{
+			"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: API, metadata: {name: shop-api, annotations: {backstage.io/techdocs-ref: \"dir:.\"}}, spec: {type: openapi, lifecycle: experimental, owner: other, definition: x}}\n---\n" + shopDocs,
+			"docs/index.md":     "# Welcome\n\nPayment by hand.\n",
+		})
 		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/shop"}); err != nil {
 			t.Fatal(err)
 		}
@@ -355,6 +359,43 @@ func TestSearchAsBackstage(t *testing.T) {
 		}
 		if r := ask(of+"payment-gateway", 200); r.NumberOfResults != 0 {
 			t.Errorf("the docs of another: %+v", r)
+		}
+
+		// Its page sends the filters one by one, and those of what it no longer asks for.
+		const docs, api = "/docs/default/component/shop/", "/docs/default/api/shop-api/"
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := eventually(ctx, func() (bool, error) {
+			return ask("term=payment&types%5B0%5D=techdocs&filters%5Bname%5D=shop-api", 200).NumberOfResults == 1, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for query, want := range map[string]string{
+			"types[0]=techdocs&filters[name]=shop":                                               docs,
+			"types[0]=techdocs&filters[name]=Shop-API":                                           api,
+			"types[0]=techdocs&filters[name]=payment-gateway":                                    "",
+			"types[0]=techdocs&filters[name][0]=payment-gateway&filters[name][1]=shop":           docs,
+			"types[0]=techdocs&filters[name]=shop&filters[kind]=API":                             "",
+			"types[0]=techdocs&filters[name]=&filters[kind]=API":                                 api,
+			"types[0]=techdocs&filters[lifecycle][0]=experimental":                               api,
+			"types[0]=techdocs&filters[lifecycle][0]=production&filters[type]=openapi":           "", // no entity is both
+			"types[0]=techdocs&filters[owner]=crew&filters[kind][0]=API&filters[kind][1]=System": "",
+			"types[0]=techdocs&filters[owner]=crew&filters[componentType]=service":               docs,
+			"types[0]=techdocs&filters[namespace]=far":                                           "",
+			"filters[name]=shop":                             docs, // Backstage's collator gives entities no name
+			"filters[namespace]=far":                         "/catalog/far/component/shop",
+			"filters[namespace]=FAR&filters[kind]=Component": "/catalog/far/component/shop",
+			"types[0]=software-catalog&filters[namespace]=far&filters[lifecycle]=production": "",
+			"types[0]=software-catalog&filters[name]=shop":                                   "",
+		} {
+			r := ask("term=payment&"+strings.NewReplacer("[", "%5B", "]", "%5D").Replace(query), 200)
+			var got []string
+			for _, found := range r.Results {
+				got = append(got, found.Document["location"])
+			}
+			if all := strings.Join(got, " "); all != want || r.NumberOfResults != len(got) {
+				t.Errorf("%s finds %q of %d, want %q", query, all, r.NumberOfResults, want)
+			}
 		}
 		ask("term=a&filters%5Bcolour%5D=red", 400)
 		ask("term=a&pageLimit=1000", 400)

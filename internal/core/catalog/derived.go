@@ -51,7 +51,10 @@ func (s *Service) derived(ctx context.Context, f index.Filter) (index.Filter, er
 			return s.fromAddresses(ctx, annotation, f.Values)
 		case AnnotationView, AnnotationEdit: // an author may say otherwise
 			from, err := s.fromAddresses(ctx, AnnotationLocation, f.Values)
-			return index.Any{f, index.All{from, index.Not{Filter: index.Exists{Key: f.Key}}}}, err
+			return unsaid(f, f.Key, from), err
+		case AnnotationSource:
+			from, err := s.fromFolders(ctx, f.Values)
+			return unsaid(f, f.Key, from), err
 		case AnnotationOrphan:
 			if !slices.ContainsFunc(f.Values, func(v string) bool { return strings.EqualFold(v, "true") }) {
 				return index.Any{}, nil
@@ -62,6 +65,9 @@ func (s *Service) derived(ctx context.Context, f index.Filter) (index.Filter, er
 		switch annotation := annotationOf(f.Key); annotation {
 		case AnnotationLocation, AnnotationOrigin:
 			return s.fromPrefix(ctx, annotation, f.Prefix)
+		case AnnotationSource:
+			from, err := s.fromPrefix(ctx, annotation, f.Prefix)
+			return unsaid(f, f.Key, from), err
 		case AnnotationOrphan:
 			if !begins("true", strings.ToLower(f.Prefix)) {
 				return index.Any{}, nil
@@ -70,6 +76,11 @@ func (s *Service) derived(ctx context.Context, f index.Filter) (index.Filter, er
 		}
 	}
 	return f, nil
+}
+
+// unsaid gives what an author said, or what is so of entities whose author says nothing under the key.
+func unsaid(said index.Filter, key string, from index.Filter) index.Filter {
+	return index.Any{said, index.All{from, index.Not{Filter: index.Exists{Key: key}}}}
 }
 
 // fromFiles gives what a location brought.
@@ -116,6 +127,36 @@ func (s *Service) fromAddresses(ctx context.Context, annotation string, values [
 				from = index.All{from, index.Has{Key: index.KeyFile, Values: []string{t.Path}}}
 			}
 			any = append(any, from)
+		}
+	}
+	return any, nil
+}
+
+// fromFolders gives what files right in some folders declare, which answers tell by the address of the folder.
+func (s *Service) fromFolders(ctx context.Context, values []string) (index.Filter, error) {
+	if len(values) > maxAddresses {
+		return nil, fault.Errorf(fault.Invalid, "a filter names at most %d addresses", maxAddresses)
+	}
+	var any index.Any
+	for _, value := range values {
+		folder, query, _ := strings.Cut(value, "?")
+		if !strings.HasSuffix(folder, "/") {
+			continue
+		}
+		const file = "-" // as an address of a file it is read
+		targets, err := s.targetsAt(ctx, folder+file+"?"+query)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range targets {
+			sources, err := s.sourcesOf(ctx, t, false)
+			if err != nil {
+				return nil, err
+			}
+			any = append(any, index.All{
+				index.Has{Key: index.KeySource, Values: sources},
+				index.InFolder{Key: index.KeyFile, Folders: []string{strings.TrimSuffix(t.Path, file)}},
+			})
 		}
 	}
 	return any, nil
@@ -212,15 +253,17 @@ func (s *Service) fromLocation(ctx context.Context, id string) (index.Filter, er
 func (s *Service) fromPrefix(ctx context.Context, annotation, prefix string) (index.Filter, error) {
 	var any index.Any
 	folded := strings.ToLower(prefix)
-	if strings.HasPrefix("apply:", folded) {
-		any = append(any, index.Not{Filter: fromFiles()})
-	} else if rest, ok := strings.CutPrefix(folded, "apply:"); ok {
+	switch rest, applied := strings.CutPrefix(folded, "apply:"); {
+	case annotation == AnnotationSource: // which is of files alone
+	case applied:
 		space, source, full := strings.Cut(rest, "/")
 		from := index.All{index.HasPrefix{Key: index.KeySpace, Prefix: space}, index.Not{Filter: fromFiles()}}
 		if full {
 			from = index.All{index.Has{Key: index.KeySpace, Values: []string{space}}, index.HasPrefix{Key: index.KeySource, Prefix: source}}
 		}
 		return append(any, from), nil
+	case strings.HasPrefix("apply:", folded):
+		any = append(any, index.Not{Filter: fromFiles()})
 	}
 	var base string
 	if len(s.addresses) > 0 {
@@ -249,6 +292,7 @@ func (s *Service) fromPrefix(ctx context.Context, annotation, prefix string) (in
 		files[l.ID] = l.file()
 	}
 	var whole []string
+	parts := map[string][]string{} // of what some locations read
 	for _, l := range all {
 		if annotation == AnnotationOrigin {
 			file, known := files[l.Origin]
@@ -262,14 +306,25 @@ func (s *Service) fromPrefix(ctx context.Context, annotation, prefix string) (in
 		}
 		root := l.file()
 		root.Path = ""
-		address, query, _ := strings.Cut("url:"+root.Address(base), "?")
+		page := root.Address(base)
+		if annotation == AnnotationSource {
+			page = root.Folder(base)
+		}
+		address, query, _ := strings.Cut("url:"+page, "?")
 		rest, inside := strings.CutPrefix(folded, strings.ToLower(address))
 		switch path, err := url.PathUnescape(rest); {
 		case begins(address, folded):
 			whole = append(whole, l.source())
 		case inside && query == "" && err == nil:
-			any = append(any, index.All{index.Has{Key: index.KeySource, Values: []string{l.source()}}, index.HasPrefix{Key: index.KeyFile, Prefix: path}})
+			parts[path] = append(parts[path], l.source())
 		}
+	}
+	for path, sources := range parts {
+		from := index.All{index.Has{Key: index.KeySource, Values: sources}, index.HasPrefix{Key: index.KeyFile, Prefix: path}}
+		if annotation == AnnotationSource && path != "" && !strings.HasSuffix(path, "/") { // of a folder's name, and not of a file's
+			from = append(from, index.Not{Filter: index.InFolder{Key: index.KeyFile, Folders: []string{path[:strings.LastIndexByte(path, '/')+1]}}})
+		}
+		any = append(any, from)
 	}
 	return append(any, index.Has{Key: index.KeySource, Values: whole}), nil
 }

@@ -21,6 +21,8 @@ func TestEntitiesAreFoundByWhereTheyAreFrom(t *testing.T) {
 			"all.yaml":   "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: all}, spec: {targets: [./a.yaml, 'https://roadbed.test/git/team/shop/child.yaml']}}",
 			"a.yaml":     strings.ReplaceAll(component("a", ""), "tags: [go]", "annotations: {backstage.io/managed-by-location: 'url:https://else.test/x'}"),
 			"child.yaml": component("child", ""), "own.yaml": component("own", ""),
+			"x/y/deep.yaml": component("deep", ""),
+			"z/said.yaml":   strings.ReplaceAll(component("said", ""), "tags: [go]", "annotations: {backstage.io/source-location: 'url:https://else.test/src/'}"),
 		})
 		b.location(alice, "default", "team/shop", "all.yaml")
 		if _, err := b.queue.Work(t.Context()); err != nil {
@@ -81,6 +83,24 @@ func TestEntitiesAreFoundByWhereTheyAreFrom(t *testing.T) {
 		look("applied by a source", begins(by, "apply:lab/mi"), "applied")
 		look("elsewhere", begins(by, "url:https://else"), "")
 
+		for _, path := range []string{"x/y/deep.yaml", "z/said.yaml"} {
+			b.location(alice, "default", "team/shop", path)
+		}
+		source := "metadata.annotations." + catalog.AnnotationSource
+		look("its folder", has(source, at), "a all child own")
+		look("what is no folder", has(source, strings.TrimSuffix(at, "/"), at+"a.yaml", at+"a.yaml/"), "")
+		look("any folder of the repository", begins(source, "url:https://roadbed.test/git/team/s"), "a all child deep own")
+		look("a folder that is deeper", has(source, at+"x/y/"), "deep")
+		look("the folder around it has no file", has(source, at+"x/"), "")
+		look("folders below one", begins(source, at+"x/"), "deep")
+		look("a part of a folder's name", begins(source, at+"x/y"), "deep")
+		look("a part of a file's name", begins(source, at+"x/y/d"), "")
+		look("what its author says", has(source, "url:https://else.test/src/"), "said")
+		look("the beginning of what its author says", begins(source, "url:https://else.test"), "said")
+		look("what its author says otherwise", has(source, at+"z/"), "")
+		look("two folders", has(source, at+"x/y/", "url:https://else.test/src/"), "deep said")
+		look("no source", index.All{has("kind", "component"), index.Not{Filter: index.Exists{Key: source}}}, "applied")
+
 		b.Read(connected{b.repositories.Platform(), map[string][]string{"https://forge.test/acme/shop": {"team/shop"}}, "github"})
 		for _, path := range []string{"all.yaml", "own.yaml"} {
 			b.location(alice, "default", "team/shop", path)
@@ -89,6 +109,9 @@ func TestEntitiesAreFoundByWhereTheyAreFrom(t *testing.T) {
 		look("its file at the forge", has(by, forge+"a.yaml"), "a")
 		look("its origin at the forge", has(origin, forge+"own.yaml"), "own")
 		look("a folder at the forge", begins(by, forge+"o"), "own")
+		look("its folder at the forge", has(source, "url:https://forge.test/acme/shop/tree/main/"), "a all child own")
+		look("a deeper folder at the forge", has(source, "url:https://forge.test/acme/shop/tree/main/x/y/"), "deep")
+		look("folders at the forge", begins(source, "url:https://forge.test/acme/"), "a all own")
 		look("a page at the forge", begins(origin, "url:https://forge.test/acme"), "a all child own")
 	})
 }

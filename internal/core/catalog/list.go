@@ -23,6 +23,7 @@ type Query struct {
 	Space     []string // those spaces alone
 	Namespace []string
 	Owner     []string // references; a bare name is a group in the namespace default
+	Below     bool     // also what the groups below those of Owner have, as far as the reader may see them
 	Type      []string // spec.type, without case
 	Lifecycle []string // spec.lifecycle, without case
 	System    []string // references; a bare name is a system in the namespace default
@@ -122,7 +123,13 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	if err != nil {
 		return nil, err
 	}
-	has(index.KeyOwner, texts(owners)...)
+	names := texts(owners)
+	if q.Below && len(names) > 0 {
+		if names, err = s.withBelow(ctx, names); err != nil {
+			return nil, err
+		}
+	}
+	has(index.KeyOwner, names...)
 	systems, err := references(q.System, "system")
 	if err != nil {
 		return nil, err
@@ -174,6 +181,21 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 		all = append(all, index.Contains{Keys: textKeys, Term: word})
 	}
 	return all, nil
+}
+
+// withBelow adds the groups below some owners.
+func (s *Service) withBelow(ctx context.Context, owners []string) ([]string, error) {
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	walked := x.Walk(index.Walk{From: owners, Follow: []string{"parentOf"}, Depth: index.MaxDepth, Visible: visible})
+	for _, n := range walked.Nodes {
+		if n.More {
+			return nil, fault.Errorf(fault.TooLarge, "there are more than %d groups below %s; name those that are wanted", index.MaxNodes, clip(strings.Join(owners, ", ")))
+		}
+	}
+	return append(owners, groupsIn(walked)...), nil
 }
 
 // Conditions on what the catalog notes of an entity that is no version of it, so that the index knows nothing of it.

@@ -66,6 +66,10 @@ func TestListsAreNarrowedAndSorted(t *testing.T) {
 			{all(catalog.Query{Tags: []string{"go"}}), "a b"},
 			{all(catalog.Query{Tags: []string{"go", "WEB"}}), "a"},
 			{all(catalog.Query{Owner: []string{"void", "ghost"}}), "b d"},
+			{all(catalog.Query{Owner: []string{"staff"}}), "a"},
+			{all(catalog.Query{Owner: []string{"staff"}, Below: true}), "a shop"},
+			{all(catalog.Query{Owner: []string{"deep", "ghost", "user:bob"}, Below: true}), "c d shop"},
+			{all(catalog.Query{Below: true}), "a b c d shop"},
 			{all(catalog.Query{Mine: true}), "a c shop"},
 			{all(catalog.Query{Gaps: []catalog.Gap{catalog.UnknownOwner}}), "d"},
 			{all(catalog.Query{Gaps: []catalog.Gap{catalog.EmptyOwner}}), "b"},
@@ -108,9 +112,16 @@ func TestListsAreNarrowedAndSorted(t *testing.T) {
 				t.Errorf("%+v is taken: %v", q, err)
 			}
 		}
+		counted, err := b.Facets(bob, catalog.FacetQuery{Query: all(catalog.Query{Owner: []string{"staff"}, Below: true}), Fields: []string{"kind"}})
+		if got := fmt.Sprint(counted["kind"]); err != nil || got != "[{component 1} {system 1}]" {
+			t.Errorf("the kinds of a group and those below it are %s, %v", got, err)
+		}
 		part, err := b.List(bob, all(catalog.Query{Sort: "name", Limit: 1}))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if _, err := b.List(bob, catalog.Query{Owner: []string{"staff"}, Below: true, At: part.Items[0].Updated}); !fault.Is(err, fault.Invalid) {
+			t.Error("the groups below one are known of the past", err)
 		}
 		if _, err := b.List(bob, all(catalog.Query{Sort: "-name", Limit: 1, Cursor: part.Next})); !fault.Is(err, fault.Invalid) {
 			t.Error("a cursor of another order is taken", err)

@@ -135,8 +135,8 @@ func (s *Service) declares(d document.Document) []document.Relation {
 
 // ofThePast refuses what is known of now alone.
 func (q Query) ofThePast() error {
-	if q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Location != "" || q.Sort != "" {
-		return fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, what a location led to, gaps, stars and other orders are known of now alone; leave failed, orphan, location, gap, starred and sort away, or the time")
+	if q.Below || q.Failed || q.Orphan || q.Starred || len(q.Gaps) > 0 || q.Location != "" || q.Sort != "" {
+		return fault.Errorf(fault.Invalid, "what could not be taken in, what nothing declares any more, what a location led to, the groups below one, gaps, stars and other orders are known of now alone; leave failed, orphan, location, below, gap, starred and sort away, or the time")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (a *API) getDocs(ctx context.Context, in *DocsInput) (*body[Docs], error) {
 	}
 	out := Docs{
 		Entity: in.ref().String(), Title: o.Title, Description: o.Description, Repository: o.Place.Repository.FullName(), Branch: o.Place.Branch,
-		Folder: o.Place.Folder, Commit: o.Commit, Convention: o.Place.Convention, Nav: wireNav(o.Nav), Problems: wireProblems(o.Problems),
+		Folder: o.Place.Folder, Commit: o.Commit, Convention: o.Place.Convention, Start: o.Start, Nav: wireNav(o.Nav), Problems: wireProblems(o.Problems),
 		Pages: make([]DocsPageRef, len(o.Pages)),
 	}
 	for i, p := range o.Pages {

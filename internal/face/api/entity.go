@@ -38,6 +38,7 @@ type EntityFilter struct {
 	Space     string `query:"space" maxLength:"500" doc:"With commas."`
 	Namespace string `query:"namespace" maxLength:"500" doc:"With commas."`
 	Owner     string `query:"owner" maxLength:"2000" doc:"References, with commas; a bare name is a group."`
+	Below     bool   `query:"below" doc:"With owner: also what the groups below have, however deep, as far as the caller may see them. Not of the past."`
 	Type      string `query:"type" maxLength:"500" doc:"spec.type, with commas."`
 	Lifecycle string `query:"lifecycle" maxLength:"500" doc:"spec.lifecycle, with commas."`
 	System    string `query:"system" maxLength:"2000" doc:"References, with commas; a bare name is a system."`
@@ -53,7 +54,7 @@ type EntityFilter struct {
 
 func (f EntityFilter) query() catalog.Query {
 	q := catalog.Query{
-		Kinds: words(f.Kind), Space: words(f.Space), Namespace: words(f.Namespace), Owner: words(f.Owner), Type: words(f.Type), Lifecycle: words(f.Lifecycle),
+		Kinds: words(f.Kind), Space: words(f.Space), Namespace: words(f.Namespace), Owner: words(f.Owner), Below: f.Below, Type: words(f.Type), Lifecycle: words(f.Lifecycle),
 		System: words(f.System), Tags: words(f.Tag), Text: f.Text, Location: f.Location, Mine: f.Mine, Starred: f.Starred, Failed: f.Failed, Orphan: f.Orphan,
 	}
 	for _, gap := range words(f.Gap) {
@@ -152,7 +153,25 @@ func (a *API) getEntity(ctx context.Context, in *getEntityInput) (*tagged[Entity
 	if err != nil {
 		return nil, err
 	}
-	return withTag(e.Etag, items[0]), nil
+	if in.AsOf.IsZero() {
+		if items[0].Repository, err = a.Catalog.CodeOf(ctx, e); err == nil {
+			err = a.markMissing(ctx, items[0].Relations)
+		}
+	}
+	return withTag(e.Etag, items[0]), err
+}
+
+// markMissing says which targets the caller can't see, whether or not they are there.
+func (a *API) markMissing(ctx context.Context, relations []Relation) error {
+	refs := make([]string, len(relations))
+	for i, r := range relations {
+		refs[i] = r.Target
+	}
+	found, err := a.Catalog.Lookup(ctx, refs)
+	for i := range found {
+		relations[i].Missing = found[i].Ref == ""
+	}
+	return err
 }
 
 type deleteEntityInput struct {

@@ -14,6 +14,7 @@ func (a *API) locationRoutes() {
 	op.Description = "A dry run answers 200 with what it would bring and what could not be taken, and writes nothing."
 	op.DefaultStatus = 201
 	register(a, op, a.addLocation)
+	register(a, operation("suggestEntity", http.MethodGet, "/locations/suggestion", "locations", "A document for a repository that declares nothing yet"), a.suggestEntity)
 	register(a, operation("getLocation", http.MethodGet, "/locations/{id}", "locations", "A location, and what of its files could not be taken"), a.getLocation)
 	register(a, operation("refreshLocation", http.MethodPost, "/locations/{id}/refresh", "locations", "Read a location now"), a.refreshLocation)
 	register(a, operation("trustLocation", http.MethodPut, "/locations/{id}/trust", "locations", "Restricted kinds that are taken from a location"), a.trustLocation)
@@ -124,6 +125,15 @@ func (a *API) previewLocation(ctx context.Context, space string, target catalog.
 	p.Location.Details = append(p.Location.Details, p.Taken...)
 	w, err := a.location(ctx, p.Location, p.Entities[:min(len(p.Entities), mostLocated)])
 	return &created[Location]{http.StatusOK, w}, err
+}
+
+type suggestEntityInput struct {
+	Target string `query:"target" required:"true" maxLength:"2000" example:"https://github.com/acme/shop" doc:"Address of the repository, or of a file or folder in it."`
+}
+
+func (a *API) suggestEntity(ctx context.Context, in *suggestEntityInput) (*body[Suggestion], error) {
+	s, err := a.Catalog.Suggest(ctx, in.Target)
+	return answer(Suggestion{Repository: s.Repository, Ref: s.Branch, Path: s.Path, Document: s.Document, Existing: append([]string{}, s.Existing...)}), err
 }
 
 // mostLocated is how many entities of a preview are told, as many as of a location that is there.

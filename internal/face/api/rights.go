@@ -29,6 +29,7 @@ func rights() map[string]string {
 		"deleteEntity":  "entity:delete, and for a restricted kind space:admin, or the right that it has for itself",
 		"apply":         "entity:write, for restricted kinds space:admin or the right that a kind has for itself (integration:admin), entity:delete to prune",
 		"listLocations": "entity:read; others are left out", "getLocation": "entity:read",
+		"suggestEntity":   "repository:read",
 		"addLocation":     "location:write, and repository:read for the repository",
 		"removeLocation":  "location:write, and entity:delete for what came from it",
 		"refreshLocation": "location:write", "trustLocation": "space:admin", "ruleLocation": "space:admin",

@@ -24,13 +24,14 @@ type searchInput struct {
 	Owner     string `query:"owner" maxLength:"1000" doc:"References, with commas; a bare name is a group in the namespace default."`
 	Lifecycle string `query:"lifecycle" maxLength:"500" doc:"With commas."`
 	Space     string `query:"space" maxLength:"500" doc:"With commas."`
-	Facets    string `query:"facets" maxLength:"100" doc:"What to count, with commas: kind, type, owner, lifecycle, space."`
+	Namespace string `query:"namespace" maxLength:"500" doc:"Of entities, with commas."`
+	Facets    string `query:"facets" maxLength:"100" doc:"What to count, with commas: kind, type, owner, lifecycle, space, namespace."`
 }
 
 func (a *API) search(ctx context.Context, in *searchInput) (*body[SearchResult], error) {
 	found, err := a.Search.Search(ctx, search.Query{
 		Text: in.Q, In: words(in.In), Kinds: words(in.Kind), Types: words(in.Type), Owners: words(in.Owner), Lifecycles: words(in.Lifecycle),
-		Spaces: words(in.Space), Limit: in.Limit, Cursor: in.Cursor,
+		Spaces: words(in.Space), Namespaces: words(in.Namespace), Limit: in.Limit, Cursor: in.Cursor,
 	})
 	if err != nil {
 		return nil, err

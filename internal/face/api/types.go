@@ -36,6 +36,7 @@ type (
 	FileProblem       = client.FileProblem
 	KindInfo          = client.KindInfo
 	LocationRules     = client.LocationRules
+	Suggestion        = client.Suggestion
 	TemplateSchema    = client.TemplateSchema
 	StackDrift        = client.StackDrift
 	StackNeighbour    = client.StackNeighbour

@@ -33,7 +33,7 @@ const everyKind = "all"
 
 func (s *state) get() *cobra.Command {
 	var owner, space, text, namespace, kindOf, lifecycle, system, tag, gap, location, sort string
-	var mine, starred, failed, orphan bool
+	var mine, below, starred, failed, orphan bool
 	var at instant
 	c := s.verb("get {KIND,… | all} [NAME]", "Entities of some kinds or of all, or one of them", cobra.RangeArgs(1, 2), func(c *cobra.Command, api *client.Client, args []string) error {
 		if len(args) == 2 {
@@ -46,7 +46,7 @@ func (s *state) get() *cobra.Command {
 		return showList(s, c, api, list[client.Entity]{
 			path: "/entities", query: url.Values{
 				"kind": {kinds}, "owner": {owner}, "space": {space}, "text": {text}, "asOf": {at.wire()}, "namespace": {namespace}, "type": {kindOf},
-				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "location": {location}, "sort": {sort}, "mine": {yes(mine)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
+				"lifecycle": {lifecycle}, "system": {system}, "tag": {tag}, "gap": {gap}, "location": {location}, "sort": {sort}, "mine": {yes(mine)}, "below": {yes(below)}, "starred": {yes(starred)}, "failed": {yes(failed)}, "orphan": {yes(orphan)},
 			},
 			head:  "REF\tTYPE\tOWNER\tSPACE\tUPDATED",
 			row:   func(e client.Entity) []any { return []any{e.Ref, e.Type, e.Owner, e.Space, ago(e.Updated)} },
@@ -57,6 +57,7 @@ func (s *state) get() *cobra.Command {
 	c.Example = "  roadbed get component --owner group:default/payments\n  roadbed get component --mine --lifecycle production --sort -updated\n  roadbed get component,api --gap no-owner,unknown-owner,empty-owner\n  roadbed get all --tag pci\n  roadbed get stack shop-infra -o yaml\n  roadbed get user alice\n  roadbed get component shop --as-of 2026-11-01"
 	limitFlag(c, whole)
 	c.Flags().StringVar(&owner, "owner", "", "only those of an `owner`, such as group:default/payments; several with commas")
+	c.Flags().BoolVar(&below, "below", false, "with --owner, also what the groups below own")
 	c.Flags().StringVar(&space, "space", "", "only those of a `space`; several with commas")
 	c.Flags().StringVar(&namespace, "namespace", "", "only those of a `namespace`; several with commas")
 	c.Flags().StringVar(&kindOf, "type", "", "only those of a `type`, such as service; several with commas")
@@ -103,9 +104,17 @@ func (s *state) showEntity(c *cobra.Command, api *client.Client, args []string, 
 			fmt.Fprintf(w, "orphan\tno file declares it any more\n")
 		}
 		for _, r := range e.Relations {
-			fmt.Fprintf(w, "%s\t%s\n", r.Type, r.Target)
+			fmt.Fprintf(w, "%s\t%s%s\n", r.Type, r.Target, missing(r))
 		}
 	})
+}
+
+// missing tells of a relation that leads nowhere.
+func missing(r client.Relation) string {
+	if r.Missing {
+		return " (not in the catalog, or not for you to see)"
+	}
+	return ""
 }
 
 func (s *state) describe() *cobra.Command {
@@ -120,7 +129,7 @@ func (s *state) describe() *cobra.Command {
 				_ = yaml.NewEncoder(w).Encode(document) // the terminal is gone when this can't be written
 			}
 			for _, r := range e.Relations {
-				fmt.Fprintf(w, "# %s\t%s\n", r.Type, r.Target)
+				fmt.Fprintf(w, "# %s\t%s%s\n", r.Type, r.Target, missing(r))
 			}
 			if len(e.Status) > 0 {
 				fmt.Fprintf(w, "# status\t%s\n", e.Status)

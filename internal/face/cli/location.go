@@ -17,7 +17,7 @@ import (
 )
 
 func (s *state) locations() *cobra.Command {
-	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRemove(), s.locationRules(), s.locationTrust())
+	return group("location", "Files of repositories that documents come from", s.locationAdd(), s.locationList(), s.locationShow(), s.locationRefresh(), s.locationRemove(), s.locationRules(), s.locationSuggest(), s.locationTrust())
 }
 
 func (s *state) locationAdd() *cobra.Command {
@@ -52,6 +52,33 @@ connected by it, when exactly one integration that you may use is for it.` + exi
 	c.Flags().StringVar(&branch, "ref", "", "`branch`; the default branch when not given")
 	c.Flags().StringVar(&space, "space", "", "`space` of the documents; the repository's when not given")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only show what it would bring")
+	return c
+}
+
+// locationSuggest shows a document for a repository that declares nothing.
+func (s *state) locationSuggest() *cobra.Command {
+	c := s.verb("suggest [NAMESPACE/]NAME|URL", "A catalog-info.yaml for a repository that has none", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		target := args[0]
+		if !isAddress(target) {
+			target = "/git/" + named(target)
+		}
+		found, err := client.Get[client.Suggestion](c.Context(), api, "/locations/suggestion", url.Values{"target": {target}})
+		if err != nil {
+			return err
+		}
+		return s.show(c, found, func(w io.Writer) {
+			for _, file := range found.Existing {
+				fmt.Fprintf(w, "# %s is there already, and declares something.\n", file)
+			}
+			fmt.Fprint(w, found.Document)
+		})
+	})
+	c.Long = `A catalog-info.yaml for a repository that has none.
+
+It is a Component, whose owner fills in the rest. Nothing is written: commit it,
+and add its location.` + exitHelp
+	c.Example = `  roadbed location suggest payments/shop > catalog-info.yaml
+  roadbed location suggest https://github.com/acme/shop`
 	return c
 }
 

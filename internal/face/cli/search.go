@@ -26,11 +26,11 @@ func (s *state) search() *cobra.Command {
 		}
 		return s.show(c, found, func(w io.Writer) { writeFound(w, found) })
 	})
-	c.Long = "Finds what has all of the words: in its name, title, tags, headings or text. A word\nmay be the beginning of one, and have a typo where few things have it. Words in\nquotes are taken as they are, and KEY:VALUE is what the flags say: in, kind, type,\nowner, lifecycle, space." + exitHelp
+	c.Long = "Finds what has all of the words: in its name, title, tags, headings or text. A word\nmay be the beginning of one, and have a typo where few things have it. Words in\nquotes are taken as they are, and KEY:VALUE is what the flags say: in, kind, type,\nowner, lifecycle, space, namespace." + exitHelp
 	c.Example = "  roadbed search payment gateway\n  roadbed search paymnet --kind component\n  roadbed search 'install kind:component' --in docs\n  roadbed search '\"order service\" owner:team-a'"
 	for name, usage := range map[string]string{
 		"in": "only `entities`, apis, docs or runs", "kind": "only these `kinds` of entities", "type": "only these `types`", "owner": "only what these `owners` have",
-		"lifecycle": "only these `lifecycles`", "space": "only in these `spaces`",
+		"lifecycle": "only these `lifecycles`", "space": "only in these `spaces`", "namespace": "only entities of these `namespaces`",
 	} {
 		filters[name] = new([]string)
 		c.Flags().StringSliceVar(filters[name], name, nil, usage)

@@ -55,9 +55,12 @@ func readConfig(file string, data []byte) (config, []Problem) {
 type navReader struct {
 	site  *Site
 	file  string // mkdocs.yml
+	docs  string // the folder of its pages
 	count int
 	wrong []Problem
 	order []int // pages in the order in which they are named
+
+	nested bool // of a site that is included
 }
 
 func (n *navReader) bad(node *yaml.Node, format string, args ...any) {
@@ -79,7 +82,7 @@ func (n *navReader) items(list *yaml.Node, depth int) []Item {
 		}
 		switch node.Kind {
 		case yaml.ScalarNode:
-			if item, ok := n.leaf("", node); ok {
+			if item, ok := n.leaf("", node, depth); ok {
 				items = append(items, item)
 			}
 		case yaml.MappingNode:
@@ -89,7 +92,7 @@ func (n *navReader) items(list *yaml.Node, depth int) []Item {
 				case yaml.SequenceNode:
 					items = append(items, Item{Title: title, Items: n.items(value, depth+1)})
 				case yaml.ScalarNode:
-					if item, ok := n.leaf(title, value); ok {
+					if item, ok := n.leaf(title, value, depth); ok {
 						items = append(items, item)
 					}
 				default:
@@ -103,8 +106,8 @@ func (n *navReader) items(list *yaml.Node, depth int) []Item {
 	return items
 }
 
-// leaf is an entry that names a page or an address.
-func (n *navReader) leaf(title string, node *yaml.Node) (Item, bool) {
+// leaf is an entry that names a page, an address or another site.
+func (n *navReader) leaf(title string, node *yaml.Node, depth int) (Item, bool) {
 	target := strings.TrimSpace(node.Value)
 	if isAddress(target) {
 		if title == "" {
@@ -112,14 +115,13 @@ func (n *navReader) leaf(title string, node *yaml.Node) (Item, bool) {
 		}
 		return Item{Title: title, Address: target}, true
 	}
-	if strings.HasPrefix(target, "!include") {
-		n.bad(node, "%s: the pages of other sites are not included; let their entities have docs of their own", target)
-		return Item{}, false
+	if site, is := includeOf(node); is {
+		return n.include(title, site, node, depth)
 	}
-	file, ok := within(n.site.Docs, strings.TrimPrefix(target, "/"))
+	file, ok := within(n.docs, strings.TrimPrefix(target, "/"))
 	i, known := n.site.byFile[file]
 	if !ok || !known {
-		n.bad(node, "there is no page %s in %s", target, folderName(n.site.Docs))
+		n.bad(node, "there is no page %s in %s", target, folderName(n.docs))
 		return Item{}, false
 	}
 	if title != "" {

@@ -29,6 +29,7 @@ type Place struct {
 	Branch     string
 	Folder     string // of the site, from the root of the repository; "" for the root
 	Convention bool   // nobody said so: they are beside the file that declares the entity
+	Start      string // where those of another entity tell of this one, as its author wrote it; "" for the first page
 }
 
 // Item is an entry of the navigation.
@@ -63,6 +64,8 @@ type Site struct {
 	folders map[string]bool
 	root    string // the folder whose files are known
 	noEdit  bool
+
+	included map[string]*included // by what the navigation writes
 }
 
 // Opened is a site as a reader sees it.
@@ -70,6 +73,7 @@ type Opened struct {
 	*Site
 	Place   Place
 	Rev     string // what the reader asked for; "" for the head
+	Start   string // path of the page to begin with; "" for the first one
 	MayEdit bool
 }
 

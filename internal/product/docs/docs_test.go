@@ -59,9 +59,23 @@ func TestSites(t *testing.T) {
 			[]string{"docs/index.md", "# Hi", "docs/about.md", "x", "docs/guide/index.md", "# Start", "docs/guide/deep.md", "---\ntitle: Deep\n---\n", "docs/.hidden.md", "x", "docs/x.png", ""}},
 		{"a README before docs", "", "Shop() Use(use)", "", []string{"README.md", "# Shop", "docs/use.md", "# Use"}},
 		{"an index wins over a README", "", "Index()", "", []string{"docs/README.md", "# Read", "docs/index.md", "# Index"}},
-		{"a navigation", "", "Home() Guide[Named(b) Deep[C(c)]] Elsewhere<https://x.org>", "mkdocs.yml:7 there is no page gone.md in docs; mkdocs.yml:8 !include ./x.yml: the pages of other sites are not included; let their entities have docs of their own", []string{
+		{"a navigation", "", "Home() Guide[Named(b) Deep[C(c)]] Elsewhere<https://x.org>", "mkdocs.yml:7 there is no page gone.md in docs; mkdocs.yml:8 ./x.yml is not included: there is no file x.yml to include", []string{
 			"mkdocs.yml", "site_name: S\nnav:\n  - index.md\n  - Guide:\n    - Named: b.md\n    - Deep: [c.md]\n  - gone.md\n  - Other: '!include ./x.yml'\n  - Elsewhere: https://x.org\n",
 			"docs/index.md", "", "docs/b.md", "# B", "docs/c.md", "# C", "docs/left-out.md", ""}},
+		{"other sites", "", "Home() Pay[First(pay) How[Steps(pay/steps)]] Ship It[Start(ship-it) Deep[Very(ship-it/deep/very)]]", "", []string{
+			"mkdocs.yml", "nav:\n  - Home: index.md\n  - Pay: '!include ./svc/pay/mkdocs.yml'\n  - !include svc/ship/docs.yml\n",
+			"docs/index.md", "# I", "svc/pay/mkdocs.yml", "site_name: pay\nnav: [{First: index.md}, {How: [steps.md]}]", "svc/pay/docs/index.md", "# P", "svc/pay/docs/steps.md", "# Steps", "svc/pay/docs/left-out.md", "",
+			"svc/ship/docs.yml", "site_name: Ship It\ndocs_dir: pages", "svc/ship/pages/README.md", "# Start", "svc/ship/pages/deep/very.md", "# Very"}},
+		{"other sites that can't be", "in", "I()", strings.Join([]string{
+			"in/e/mkdocs.yml:1 it is no mapping of names to values",
+			"in/mkdocs.yml:3 ../x/mkdocs.yml is not included: it leads out of the folder of in/mkdocs.yml", "in/mkdocs.yml:4 ../../../etc/passwd is not included: it leads out of the folder of in/mkdocs.yml",
+			"in/mkdocs.yml:5 ./gone.yml is not included: there is no file in/gone.yml to include", "in/mkdocs.yml:6 ./mkdocs.yml is not included: there is no file in/mkdocs.yml to include",
+			"in/mkdocs.yml:7 a/mkdocs.yml is not included: its docs_dir ../../x/docs leads out of its folder", "in/mkdocs.yml:8 e/mkdocs.yml is not included: there are no pages in in/e/docs"}, "; "), []string{
+			"in/mkdocs.yml", "nav:\n  - index.md\n  - X: '!include ../x/mkdocs.yml'\n  - X: '!include ../../../etc/passwd'\n  - '!include ./gone.yml'\n  - '!include ./mkdocs.yml'\n  - '!include a/mkdocs.yml'\n  - '!include e/mkdocs.yml'\n",
+			"in/docs/index.md", "# I", "x/mkdocs.yml", "", "x/docs/index.md", "# X", "in/a/mkdocs.yml", "docs_dir: ../../x/docs", "in/e/mkdocs.yml", ""}},
+		{"other sites within others", "", "I() A[A(a)]", "a/mkdocs.yml:3 ../b/mkdocs.yml: a site that is included includes no other; name it in mkdocs.yml; mkdocs.yml:1 a/mkdocs.yml is included already", []string{
+			"mkdocs.yml", "nav: [index.md, '!include a/mkdocs.yml', {B: '!include a/mkdocs.yml'}]", "docs/index.md", "# I",
+			"a/mkdocs.yml", "nav:\n- index.md\n- '!include ../b/mkdocs.yml'", "a/docs/index.md", "# A", "b/mkdocs.yml", "", "b/docs/index.md", "# B"}},
 		{"another folder of pages", "svc", "I()", "", []string{"svc/mkdocs.yml", "docs_dir: pages\n", "svc/pages/index.md", "# I", "svc/docs/x.md", ""}},
 		{"a folder that leads out", "svc", "I()", "svc/mkdocs.yml:0 docs_dir ../../etc leads out of the repository", []string{"svc/mkdocs.yml", "docs_dir: ../../etc\n", "svc/docs/index.md", "# I"}},
 		{"tags of Python", "", "I()", "", []string{"mkdocs.yml", "markdown_extensions:\n  - a:\n      b: !!python/name:c.d\nplugins: !ENV [A, b]\n", "docs/index.md", "# I"}},
@@ -83,6 +97,19 @@ func TestSites(t *testing.T) {
 	for _, files := range [][]string{{"main.go", ""}, {"docs/x.png", ""}, {}} {
 		if _, err := readSite(context.Background(), tree1(files...), ""); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%v: %v", files, err)
+		}
+	}
+}
+
+// TestWhereAnotherEntityBegins in a site.
+func TestWhereAnotherEntityBegins(t *testing.T) {
+	t.Parallel()
+	site := siteOf(t, "", "docs/index.md", "", "docs/guide/pay.md", "", "docs/guide/index.md", "")
+	for said, want := range map[string]string{
+		"/guide/pay": "guide/pay", "guide/pay/": "guide/pay", "/guide/pay.md": "guide/pay", "guide/pay#how": "guide/pay", "/guide/": "guide", "/": "", "": "", "/gone": "", "../../x": "",
+	} {
+		if got := site.startAt(said); got != want {
+			t.Errorf("%q begins at %q, want %q", said, got, want)
 		}
 	}
 }
@@ -132,6 +159,34 @@ func TestLinks(t *testing.T) {
 	// As on a site of MkDocs, where the page is guide/a/.
 	if to := site.follow(from, "../../guide/"); to.page != site.byPath["guide"] {
 		t.Errorf("a link to an address is %+v", to)
+	}
+}
+
+// TestLinksBetweenSites that one navigation puts together, by where the files are and by where the pages are.
+func TestLinksBetweenSites(t *testing.T) {
+	t.Parallel()
+	site := siteOf(t, "", "mkdocs.yml", "nav: [index.md, {Pay: '!include ./svc/pay/mkdocs.yml'}]", "docs/index.md", "", "docs/use.md", "",
+		"svc/pay/mkdocs.yml", "site_name: pay", "svc/pay/docs/index.md", "", "svc/pay/docs/deep/steps.md", "", "svc/pay/docs/a.png", "")
+	for _, c := range []struct{ from, link, want string }{
+		{"", "pay/index.md", "pay"}, {"", "pay/deep/steps.md#x", "pay/deep/steps"}, {"", "pay/", "pay"}, {"", "../svc/pay/docs/index.md", "pay"}, {"use", "pay/deep/steps.md", "pay/deep/steps"},
+		{"pay", "deep/steps.md", "pay/deep/steps"}, {"pay/deep/steps", "../index.md", "pay"}, {"pay/deep/steps", "../../use.md", "use"}, {"pay", "../index.md", ""}, {"pay/deep/steps", "../../gone.md", "gone"}, {"", "pay/gone.md", "gone"},
+	} {
+		to := site.follow(site.Pages[site.byPath[c.from]], c.link)
+		if got := to.page; c.want == "gone" && (got >= 0 || to.wrong == "") || c.want != "gone" && (got < 0 || site.Pages[got].Path != c.want) {
+			t.Errorf("%s on %q leads to %+v, want %q", c.link, c.from, to, c.want)
+		}
+	}
+	if to := site.follow(site.Pages[site.byPath["pay/deep/steps"]], "../a.png"); to.file != "svc/pay/docs/a.png" {
+		t.Errorf("an image is %+v", to)
+	}
+	many := []string{"docs/index.md", ""}
+	nav := "nav:\n"
+	for i := range maxIncluded + 2 {
+		many = append(many, fmt.Sprintf("s%d/mkdocs.yml", i), "", fmt.Sprintf("s%d/docs/index.md", i), "")
+		nav += fmt.Sprintf("  - '!include s%d/mkdocs.yml'\n", i)
+	}
+	if site = siteOf(t, "", append(many, "mkdocs.yml", nav)...); len(site.Nav) != maxIncluded || len(site.Pages) != maxIncluded+1 {
+		t.Errorf("of too many sites there are %d, and %d pages", len(site.Nav), len(site.Pages))
 	}
 }
 

@@ -60,11 +60,20 @@ func (site *Site) at(from PageRef, name string) target {
 	if rank(path.Base(from.File)) < 2 || strings.HasPrefix(page, "..") {
 		page = path.Join(path.Dir(from.Path+"/x"), name)
 	}
-	if page == "." {
+	if page = strings.TrimPrefix(page, "/"); page == "." {
 		page = ""
 	}
 	if i, ok := site.byPath[strings.TrimSuffix(page, "/")]; ok && !strings.HasPrefix(page, "..") {
 		return target{page: i, file: site.Pages[i].File}
+	}
+	if len(site.included) > 0 && isPage(name) { // among the pages as the plugin for monorepos puts them together
+		dir := from.Path
+		if rank(path.Base(from.File)) == 2 {
+			dir = folderOf(from.Path)
+		}
+		if i, ok := site.byPath[pagePath(path.Join(dir, name))]; ok {
+			return target{page: i, file: site.Pages[i].File}
+		}
 	}
 	file := tries[0]
 	if file == ".." || strings.HasPrefix(file, "../") {

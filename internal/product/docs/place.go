@@ -19,6 +19,7 @@ type spot struct {
 	branch     string // "" for the default one
 	folder     string
 	convention bool
+	start      string // a page of another entity's docs; "" for the first one
 }
 
 // place finds where an entity's docs are, as the principal of ctx.
@@ -38,7 +39,7 @@ func (s *Service) place(ctx context.Context, r ref.Entity) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	p := Place{Entity: r, Repository: repo, Branch: at.branch, Folder: at.folder, Convention: at.convention}
+	p := Place{Entity: r, Repository: repo, Branch: at.branch, Folder: at.folder, Convention: at.convention, Start: at.start}
 	if p.Branch == "" {
 		p.Branch = repo.DefaultBranch
 	}
@@ -58,7 +59,11 @@ func (s *Service) spot(ctx context.Context, e catalog.Entity, hops int) (spot, e
 		if err != nil {
 			return spot{}, fault.Wrap(err, "find the docs of %s", e.Ref)
 		}
-		return s.spot(ctx, next, hops+1)
+		at, err := s.spot(ctx, next, hops+1)
+		if start := e.Document.Metadata.Annotations[annotationPath]; start != "" {
+			at.start = start
+		}
+		return at, err
 	}
 	own := spot{repository: e.File.Repository, branch: e.File.Branch, folder: folderOf(e.File.Path)}
 	if target == "" {

@@ -3,7 +3,6 @@ package docs
 import (
 	"context"
 	"log/slog"
-	"path"
 	"strings"
 	"time"
 
@@ -105,6 +104,7 @@ func (s *Service) open(ctx context.Context, r ref.Entity, rev string) (o Opened,
 		return o, key, t, err
 	}
 	_, denied := s.Repositories.Authorize(ctx, repository.Write, repo.FullName())
+	o.Start = o.startAt(o.Place.Start)
 	o.MayEdit = denied == nil && rev == "" && !repo.Archived && !o.noEdit
 	return o, key, t, nil
 }
@@ -126,12 +126,9 @@ func (s *Service) Page(ctx context.Context, r ref.Entity, rev, name string) (Pag
 	if err != nil {
 		return Page{}, o, err
 	}
-	name = strings.Trim(name, "/")
-	i, ok := o.byPath[name]
+	i, ok := o.named(name)
 	if !ok {
-		if i, ok = o.byFile[path.Join(o.Docs, name)]; !ok {
-			return Page{}, o, fault.Errorf(fault.NotFound, "the docs of %s have no page %.200s", r, name)
-		}
+		return Page{}, o, fault.Errorf(fault.NotFound, "the docs of %s have no page %.200s", r, name)
 	}
 	p := o.Pages[i]
 	a := addresses{o, s.API}

@@ -44,6 +44,9 @@ func readSite(ctx context.Context, t tree, folder string) (*Site, error) {
 		return nil, err
 	}
 	site.choose(files, site.root, c.docsDir)
+	if err := site.include(ctx, t, c, files); err != nil {
+		return nil, err
+	}
 	if len(site.Pages) == 0 {
 		return nil, fault.Errorf(fault.NotFound, "there are no docs in %s: no mkdocs.yml with pages, no docs/ with Markdown and no README.md", folderName(site.root))
 	}
@@ -91,17 +94,8 @@ func (site *Site) choose(files []string, folder, docsDir string) {
 	}
 	var pages []string
 	if docs != folder || site.Config != "" {
-		for _, f := range files {
-			switch {
-			case !strings.HasPrefix(f, below) || !isPage(f) || hidden(f[len(below):]):
-			case !utf8.ValidString(f): // no address leads there, and no database keeps it
-				site.Problems = append(site.Problems, Problem{File: strings.ToValidUTF8(f, "\uFFFD"), Message: "the name of this file is not text in UTF-8, so that it is no page; rename it"})
-			default:
-				pages = append(pages, f)
-			}
-		}
+		pages = site.pagesBelow(files, below)
 	}
-	slices.SortFunc(pages, func(a, b string) int { return comparePages(a[len(below):], b[len(below):]) })
 	if len(pages) > maxPages {
 		site.Problems = append(site.Problems, Problem{File: docs, Message: "the site has more than 2000 pages; those at the end are left out"})
 		pages = pages[:maxPages]
@@ -125,6 +119,21 @@ func (site *Site) choose(files []string, folder, docsDir string) {
 			return
 		}
 	}
+}
+
+// pagesBelow gives the pages of a folder, in their order.
+func (site *Site) pagesBelow(files []string, below string) (pages []string) {
+	for _, f := range files {
+		switch {
+		case !strings.HasPrefix(f, below) || !isPage(f) || hidden(f[len(below):]):
+		case !utf8.ValidString(f): // no address leads there, and no database keeps it
+			site.Problems = append(site.Problems, Problem{File: strings.ToValidUTF8(f, "\uFFFD"), Message: "the name of this file is not text in UTF-8, so that it is no page; rename it"})
+		default:
+			pages = append(pages, f)
+		}
+	}
+	slices.SortFunc(pages, func(a, b string) int { return comparePages(a[len(below):], b[len(below):]) })
+	return pages
 }
 
 func hidden(file string) bool { return strings.HasPrefix(file, ".") || strings.Contains(file, "/.") }
@@ -203,7 +212,7 @@ func (site *Site) titles(ctx context.Context, t tree) error {
 // order makes the navigation, and puts the pages in its order.
 func (site *Site) order(c config) {
 	if c.nav != nil {
-		n := navReader{site: site, file: site.Config}
+		n := navReader{site: site, file: site.Config, docs: site.Docs}
 		site.Nav = n.items(c.nav, 1)
 		site.Problems = append(site.Problems, n.wrong...)
 		var pages []PageRef
@@ -232,14 +241,20 @@ func (site *Site) order(c config) {
 
 // natural is the navigation of the files as they lie.
 func (site *Site) natural() []Item {
-	root := &folderNode{}
-	for _, p := range site.Pages {
-		at := root
-		rest := strings.TrimPrefix(p.File, site.Docs+"/")
+	return naturally(site.Pages, func(p PageRef) string {
 		if site.Docs == "" || p.Path == "" {
-			rest = p.Path
+			return p.Path
 		}
-		parts := strings.Split(rest, "/")
+		return strings.TrimPrefix(p.File, site.Docs+"/")
+	})
+}
+
+// naturally gives an entry to each page, below those of the folders that its name has.
+func naturally(pages []PageRef, name func(PageRef) string) []Item {
+	root := &folderNode{}
+	for _, p := range pages {
+		at := root
+		parts := strings.Split(name(p), "/")
 		for _, folder := range parts[:min(len(parts)-1, maxDepth-1)] {
 			at = at.folder(folder)
 		}
@@ -275,6 +290,24 @@ func (f *folderNode) list() []Item {
 		}
 	}
 	return items
+}
+
+// named finds a page by its path in the address or below the folder of pages.
+func (site *Site) named(name string) (i int, ok bool) {
+	name = strings.Trim(name, "/")
+	if i, ok = site.byPath[name]; !ok {
+		i, ok = site.byFile[path.Join(site.Docs, name)]
+	}
+	return i, ok
+}
+
+// startAt gives the path of a page that an entity names as the one which tells of it; "" where there is none.
+func (site *Site) startAt(name string) string {
+	name, _, _ = strings.Cut(name, "#")
+	if i, ok := site.named(name); ok {
+		return site.Pages[i].Path
+	}
+	return ""
 }
 
 // around gives the pages before and after one.

@@ -26,11 +26,15 @@ func (m marker) excerpt(text string) []index.Piece {
 	return index.Excerpt(text, m.words, m.typos, excerptSize)
 }
 
-// describe reads what was found where it comes from, as the reader. What is gone or may not be seen is left out.
-func (s *Service) describe(ctx context.Context, found []index.Hit, words []index.Word, typos bool) ([]Hit, error) {
+// describe reads what was found where it comes from, as the reader. What is gone or may not be seen is left out. wanted tells
+// as whose docs those are rather shown; nil where that is all the same.
+func (s *Service) describe(ctx context.Context, found []index.Hit, words []index.Word, typos bool, wanted func(string) bool) ([]Hit, error) {
 	m := marker{words, typos}
 	all := make([]*Hit, len(found))
-	for _, read := range []func(context.Context, []index.Hit, marker, []*Hit) error{s.describeEntities, s.describeDocs, s.describeRuns} {
+	docs := func(ctx context.Context, found []index.Hit, m marker, all []*Hit) error {
+		return s.describeDocs(ctx, found, m, wanted, all)
+	}
+	for _, read := range []func(context.Context, []index.Hit, marker, []*Hit) error{s.describeEntities, docs, s.describeRuns} {
 		if err := read(ctx, found, m, all); err != nil {
 			return nil, err
 		}
@@ -116,7 +120,7 @@ func facts(e catalog.Entity) Hit {
 }
 
 // describeDocs finds for each section an entity that the reader may see and whose docs it is, and reads the texts.
-func (s *Service) describeDocs(ctx context.Context, found []index.Hit, m marker, all []*Hit) error {
+func (s *Service) describeDocs(ctx context.Context, found []index.Hit, m marker, wanted func(string) bool, all []*Hit) error {
 	numbers := map[string]map[int]int{} // by site and number, the place
 	for i, h := range found {
 		if h.In != index.Docs {
@@ -149,7 +153,7 @@ func (s *Service) describeDocs(ctx context.Context, found []index.Hit, m marker,
 		if err != nil {
 			return err
 		}
-		entity, err := s.shownAs(ctx, site)
+		entity, err := s.shownAs(ctx, site, wanted)
 		if err != nil {
 			return err
 		}
@@ -191,11 +195,14 @@ func (s *Service) readable(ctx context.Context, id string) (repository.Repositor
 	return r, err
 }
 
-// shownAs gives the entity as whose docs a site is shown: of those that the reader may see a component, or else an API, or what
-// comes first. It is nil when there is none.
-func (s *Service) shownAs(ctx context.Context, site Site) (*catalog.Entity, error) {
-	rank := func(kind string) int {
-		switch kind {
+// shownAs gives the entity as whose docs a site is shown: of those that the reader may see one that is wanted, a component, or
+// else an API, or what comes first. It is nil when there is none.
+func (s *Service) shownAs(ctx context.Context, site Site, wanted func(string) bool) (*catalog.Entity, error) {
+	rank := func(e ref.Entity) int {
+		if wanted != nil && !wanted(e.String()) {
+			return 4
+		}
+		switch e.Kind {
 		case "component":
 			return 0
 		case "api":
@@ -210,7 +217,7 @@ func (s *Service) shownAs(ctx context.Context, site Site) (*catalog.Entity, erro
 		refs[i] = stored(e.Ref)
 	}
 	slices.SortFunc(refs, func(a, b ref.Entity) int {
-		return cmp.Or(rank(a.Kind)-rank(b.Kind), strings.Compare(a.String(), b.String()))
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.String(), b.String()))
 	})
 	const atOnce = 50
 	for part := range slices.Chunk(refs, atOnce) {

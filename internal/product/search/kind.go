@@ -110,6 +110,7 @@ func entityDoc(f catalog.Fed) index.Doc {
 	}
 	d.Facets[index.Kind], d.Facets[index.Type] = kind, strings.ToLower(text(o.Spec.Type))
 	d.Facets[index.Owner], d.Facets[index.Lifecycle], d.Facets[index.Space] = f.Owner, strings.ToLower(text(o.Spec.Lifecycle)), f.Space
+	d.Facets[index.Namespace] = namespace
 	d.Add(index.Name, o.Metadata.Name)
 	d.Add(index.Title, cut(o.Metadata.Title, 1000))
 	d.Add(index.Title, cut(text(o.Spec.Profile.DisplayName), 1000))

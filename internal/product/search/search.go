@@ -9,7 +9,7 @@ import (
 // Query asks for things by words. The values of one field are alternatives; every field that has any narrows.
 type Query struct {
 	// Text is words, which must all occur: begun, or with a typo. Those in quotes are taken as they are. KEY:VALUE is a value of
-	// one of the fields below: in, kind, type, owner, lifecycle, space.
+	// one of the fields below: in, kind, type, owner, lifecycle, space, namespace.
 	Text       string
 	In         []string // entities (but APIs), apis, docs, runs
 	Kinds      []string
@@ -17,9 +17,11 @@ type Query struct {
 	Owners     []string // references; a bare name is a group in the namespace default
 	Lifecycles []string
 	Spaces     []string
-	DocsOf     string // only the docs of this entity, and nothing else
-	Limit      int    // page.Usual when 0, at most page.Most
-	Cursor     string // Next of the page before, with the same query
+	Namespaces []string
+	Names      []string // only the docs of entities that are called so, and nothing else
+	ByEntity   bool     // docs are held to the kinds, types, owners, lifecycles and namespaces by the entities whose they are; else they have none
+	Limit      int      // page.Usual when 0, at most page.Most
+	Cursor     string   // Next of the page before, with the same query
 }
 
 // Answer is a page of what was found, the best first.

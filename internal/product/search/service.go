@@ -80,18 +80,22 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 	if asked.After, err = q.position(); err != nil {
 		return Answer{}, err
 	}
+	wanted, err := s.wanted(ctx, q, asked)
+	if err != nil {
+		return Answer{}, err
+	}
 	building := !s.built.Load()
 	s.shelf.mu.RLock()
 	docs := reader{shelf: &s.shelf, entity: entities.Has, asked: map[string]bool{}, read: func(r Repository) bool {
 		return s.Access.AuthorizeObject(ctx, repository.Read, r.Space, r.Name) == nil
 	}}
 	asked.Sees = func(in index.In, place string) bool {
-		if q.DocsOf != "" && (in != index.Docs || !docs.has(place, q.DocsOf)) {
+		if len(q.Names) > 0 && in != index.Docs {
 			return false
 		}
 		switch in {
 		case index.Docs:
-			return docs.sees(place)
+			return docs.sees(place) && (wanted == nil || docs.has(place, wanted))
 		case index.Runs:
 			return runs.Has(place)
 		}
@@ -111,7 +115,7 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 	if found.More {
 		a.Next = q.cursor(found.Hits[len(found.Hits)-1].Position)
 	}
-	a.Hits, err = s.describe(ctx, found.Hits, asked.Words, found.Typos)
+	a.Hits, err = s.describe(ctx, found.Hits, asked.Words, found.Typos, wanted)
 	return a, fault.Wrap(err, "read what was found")
 }
 
@@ -138,6 +142,7 @@ func (q Query) parse() (asked index.Query, err error) {
 	}
 	for f, values := range map[index.Facet][]string{
 		index.Kind: q.Kinds, index.Type: q.Types, index.Owner: q.Owners, index.Lifecycle: q.Lifecycles, index.Space: q.Spaces,
+		index.Namespace: q.Namespaces,
 	} {
 		values = append(slices.Clone(values), p.Values[f.String()]...)
 		if len(values) > mostFilters {
@@ -151,13 +156,59 @@ func (q Query) parse() (asked index.Query, err error) {
 					return asked, err
 				}
 				v = owner.String()
-			case index.Kind, index.Type, index.Lifecycle:
+			case index.Kind, index.Type, index.Lifecycle, index.Namespace:
 				v = strings.ToLower(v)
 			}
 			asked.Where[f] = append(asked.Where[f], v)
 		}
 	}
+	if len(q.Names) > mostFilters {
+		return asked, fault.Errorf(fault.Invalid, "%d names are too many; at most %d are taken", len(q.Names), mostFilters)
+	}
+	if q.ByEntity {
+		for _, f := range ofEntities {
+			asked.Aside[index.Docs][f] = true
+		}
+	}
 	return asked, nil
+}
+
+// ofEntities are the facets that docs have by the entities whose they are.
+var ofEntities = [...]index.Facet{index.Kind, index.Type, index.Owner, index.Lifecycle, index.Namespace}
+
+// wanted tells by its reference of which entity docs are asked for; it is nil where any will do.
+func (s *Service) wanted(ctx context.Context, q Query, asked index.Query) (func(name string) bool, error) {
+	any := len(q.Names) == 0
+	for _, f := range ofEntities {
+		any = any && (!q.ByEntity || asked.Where[f] == nil)
+	}
+	if any {
+		return nil, nil
+	}
+	has := func(f index.Facet, value string) bool {
+		return !q.ByEntity || asked.Where[f] == nil || slices.Contains(asked.Where[f], value)
+	}
+	names := make([]string, len(q.Names))
+	for i, name := range q.Names {
+		names[i] = strings.ToLower(name)
+	}
+	called := func(name string) bool {
+		e := stored(name)
+		return (len(names) == 0 || slices.Contains(names, e.Name)) && has(index.Kind, e.Kind) && has(index.Namespace, e.Namespace)
+	}
+	if !q.ByEntity || asked.Where[index.Type] == nil && asked.Where[index.Owner] == nil && asked.Where[index.Lifecycle] == nil {
+		return called, nil
+	}
+	refs := slices.DeleteFunc(s.shelf.entities(), func(name string) bool { return !called(name) })
+	known, err := s.Catalog.Known(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	those := map[string]bool{}
+	for i, k := range known {
+		those[refs[i]] = k.Space != "" && has(index.Type, strings.ToLower(k.Type)) && has(index.Owner, k.Owner) && has(index.Lifecycle, strings.ToLower(k.Lifecycle))
+	}
+	return func(name string) bool { return those[name] }, nil
 }
 
 // cursor is where a page ended, and of which query.

@@ -120,12 +120,28 @@ func (r *reader) sees(site string) bool {
 	return false
 }
 
-// has tells whether a site is the docs of an entity that is seen.
-func (r *reader) has(site, entity string) bool {
+// has tells whether a site is the docs of an entity that is seen and wanted.
+func (r *reader) has(site string, wanted func(name string) bool) bool {
 	for _, e := range r.sites[site].Entities {
-		if e.Ref == entity {
-			return r.entity(e.Space)
+		if wanted(e.Ref) && r.entity(e.Space) {
+			return true
 		}
 	}
 	return false
+}
+
+// entities gives the references of those whose docs some site is.
+func (s *shelf) entities() (refs []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	seen := map[string]bool{}
+	for _, site := range s.sites {
+		for _, e := range site.Entities {
+			if !seen[e.Ref] {
+				seen[e.Ref] = true
+				refs = append(refs, e.Ref)
+			}
+		}
+	}
+	return refs
 }

@@ -38,6 +38,8 @@ export const status = queryOptions({
 export interface EntityFilter {
   kind?: string;
   owner?: string;
+  /** With the groups below the owner. */
+  below?: boolean;
   space?: string;
   namespace?: string;
   text?: string;
@@ -72,14 +74,6 @@ export const choices = (filter: EntityFilter) =>
     queryKey: ['entities', 'choices', filter],
     queryFn: ({ signal }) => body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit: 50 } }, signal })),
     placeholderData: keepPreviousData,
-  });
-
-/** How many entities a list has. */
-export const entityCount = (filter: EntityFilter) =>
-  queryOptions({
-    queryKey: ['entities', 'count', filter],
-    queryFn: async ({ signal }) =>
-      (await body(api.GET('/api/v1/entities', { params: { query: { ...filter, limit: 1 } }, signal }))).total,
   });
 
 export const facet = (name: 'kind' | 'owner' | 'space' | 'type', filter: EntityFilter) =>

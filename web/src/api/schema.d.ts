@@ -1256,6 +1256,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/locations/suggestion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A document for a repository that declares nothing yet
+         * @description Permission: repository:read.
+         */
+        get: operations["suggestEntity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/locations/{id}": {
         parameters: {
             query?: never;
@@ -5373,6 +5393,8 @@ export interface components {
             /** @description Of the configuration and the navigation. */
             problems?: components["schemas"]["DocsProblem"][] | null;
             repository: string;
+            /** @description Path of the page that tells of this entity, of another one's docs; the first page without it. */
+            start?: string;
             title: string;
         };
         DocsFiles: {
@@ -5526,6 +5548,8 @@ export interface components {
             /** @example component:default/shop */
             ref: string;
             relations: components["schemas"]["Relation"][] | null;
+            /** @description NAMESPACE/NAME that has its code: what github.com/project-slug, gitlab.com/project-slug or backstage.io/source-location names, of what you may read, or else whose file declares it. One entity tells it, as it is now, and lists do not. */
+            repository?: string;
             /** @description What brought it. */
             source: string;
             space: string;
@@ -7685,6 +7709,8 @@ export interface components {
             url: string;
         };
         Relation: {
+            /** @description The target is not in the catalog, or you may not see it. One entity tells it, as it is now, and lists do not. */
+            missing?: boolean;
             /** @example group:default/payments */
             target: string;
             /** @example ownedBy */
@@ -8794,6 +8820,18 @@ export interface components {
             space?: string;
             /** @description Name of a WorkflowTemplate of the catalog, instead of a document. */
             template?: string;
+        };
+        Suggestion: {
+            /** @description YAML of a Component, in which its owner fills in the rest. */
+            document: string;
+            /** @description Paths of files of that name that the repository has, and that declare something. */
+            existing: string[] | null;
+            /** @description Where the file would be. */
+            path: string;
+            /** @description Branch; the default one when absent. */
+            ref?: string;
+            /** @example payments/shop */
+            repository: string;
         };
         Summary: {
             /** Format: int64 */
@@ -11092,6 +11130,8 @@ export interface operations {
                 namespace?: string;
                 /** @description References, with commas; a bare name is a group. */
                 owner?: string;
+                /** @description With owner: also what the groups below have, however deep, as far as the caller may see them. Not of the past. */
+                below?: boolean;
                 /** @description spec.type, with commas. */
                 type?: string;
                 /** @description spec.lifecycle, with commas. */
@@ -12877,6 +12917,8 @@ export interface operations {
                 namespace?: string;
                 /** @description References, with commas; a bare name is a group. */
                 owner?: string;
+                /** @description With owner: also what the groups below have, however deep, as far as the caller may see them. Not of the past. */
+                below?: boolean;
                 /** @description spec.type, with commas. */
                 type?: string;
                 /** @description spec.lifecycle, with commas. */
@@ -14429,6 +14471,74 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    suggestEntity: {
+        parameters: {
+            query: {
+                /** @description Address of the repository, or of a file or folder in it. */
+                target: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25070,7 +25180,9 @@ export interface operations {
                 lifecycle?: string;
                 /** @description With commas. */
                 space?: string;
-                /** @description What to count, with commas: kind, type, owner, lifecycle, space. */
+                /** @description Of entities, with commas. */
+                namespace?: string;
+                /** @description What to count, with commas: kind, type, owner, lifecycle, space, namespace. */
                 facets?: string;
             };
             header?: never;

@@ -136,6 +136,15 @@ export const useLookAtAddress = () =>
     mutationFn: (target: string) => body(api.POST('/api/v1/locations', { body: { target, dryRun: true } })),
   });
 
+/** A document for a repository that declares nothing yet. */
+export const suggestion = (target: string) =>
+  queryOptions({
+    queryKey: ['suggestion', target],
+    queryFn: () => body(api.GET('/api/v1/locations/suggestion', { params: { query: { target } } })),
+    retry: false,
+    staleTime: 0,
+  });
+
 export function useAddLocation() {
   const client = useQueryClient();
   return useMutation({

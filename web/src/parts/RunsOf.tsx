@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { type RunFilter, runs } from '../api/queries';
 import { Failure } from './Failure';
 import { More } from './More';
@@ -11,6 +12,8 @@ interface Props {
   label: string;
   /** What is said when there are none. */
   none?: string;
+  /** What is shown instead of that. */
+  otherwise?: ReactNode;
   limit?: number;
 }
 
@@ -18,12 +21,14 @@ export function RunsOf({
   filter,
   label,
   none = 'Whatever the platform does shows here: a push, a plan, a sync, a golden path.',
+  otherwise,
   limit,
 }: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
   if (query.isLoadingError) return <Failure error={query.error} retry={() => query.refetch()} />;
   const items = query.data.pages.flatMap((p) => p.items);
+  if (items.length === 0 && otherwise) return <>{otherwise}</>;
   if (items.length === 0) return <Empty title="No runs">{none}</Empty>;
   return (
     <>

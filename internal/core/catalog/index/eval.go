@@ -111,6 +111,8 @@ func (v *view) eval(f Filter) set {
 			return v.exists(s)
 		}
 		return v.matching(v.source(f.Key), prefixed(fold(f.Prefix)))
+	case InFolder:
+		return v.matching(v.source(f.Key), within(f.Folders))
 	case Contains:
 		return v.contains(f)
 	case Refs:
@@ -144,10 +146,13 @@ const checkedMost = 2000
 func (v *view) evalAll(f All) set {
 	var sets []set
 	var texts []Contains
+	var folders []InFolder
 	for _, part := range f {
 		switch part := part.(type) {
 		case Contains:
 			texts = append(texts, part)
+		case InFolder:
+			folders = append(folders, part)
 		case Not: // below
 		default:
 			sets = append(sets, v.eval(part))
@@ -163,6 +168,13 @@ func (v *view) evalAll(f All) set {
 			left.And(s.Bitmap)
 		default:
 			left = set{roaring.And(left.Bitmap, s.Bitmap), true}
+		}
+	}
+	for _, in := range folders {
+		if left.size() <= checkedMost {
+			left = set{v.passing(left.Bitmap, v.source(in.Key), within(in.Folders)), true}
+		} else {
+			left = set{roaring.And(left.Bitmap, v.eval(in).Bitmap), true}
 		}
 	}
 	if len(texts) > 1 {
@@ -278,6 +290,28 @@ func prefixed(prefix string) test {
 
 func containing(part string) test {
 	return func(folded []byte) bool { return bytes.Contains(folded, []byte(part)) }
+}
+
+// within tells which paths are right in one of some folders.
+func within(folders []string) test {
+	wanted := make(map[string]bool, len(folders))
+	for _, folder := range folders {
+		wanted[fold(folder)] = true
+	}
+	return func(folded []byte) bool { return wanted[string(folded[:bytes.LastIndexByte(folded, '/')+1])] }
+}
+
+// passing gives those of a few entities that have a value which passes a test.
+func (v *view) passing(among *roaring.Bitmap, s source, ok test) *roaring.Bitmap {
+	found := roaring.New()
+	for it := among.Iterator(); it.HasNext(); {
+		id, has := it.Next(), false
+		v.values(id, s, func(folded []byte) { has = has || ok(folded) })
+		if has {
+			found.Add(id)
+		}
+	}
+	return found
 }
 
 // matching gives who has a value that passes a test; it looks at every value there is.

@@ -85,6 +85,7 @@ func TestTheIndexAnswersSoForMany(t *testing.T) {
 			Contains{[]string{"metadata.title", "metadata.description"}, "PART 12"}, Contains{nil, "-00012"}, Contains{[]string{"metadata.name"}, "er"},
 			All{Contains{[]string{"metadata.name"}, "billing"}, Contains{[]string{"metadata.title"}, "1"}, Not{Has{"metadata.tags.go", []string{"true"}}}},
 			HasPrefix{"metadata.name", "billing-0002"}, Any{Has{"metadata.tags", []string{"tier-2"}}, Refs{"system:made/billing-000000"}},
+			InFolder{"spec.owner", []string{"group:default/"}}, All{Has{"kind", []string{"Component"}}, InFolder{"relations.ownedby", []string{"", "group:default/"}}}, InFolder{"metadata.name", []string{""}},
 			Not{Exists{"spec.dependson"}}, Has{"relations.ownedby", []string{"group:default/group-0003"}},
 		} {
 			for _, order := range [][]Order{nil, {{"metadata.title", true}}, {{"spec.type", false}, {"metadata.name", true}}, {{"metadata.tags", true}}, {{KeyUpdated, true}}, {{KeyCreated, false}, {"metadata.name", false}}, {{"spec.dependsOn", false}}} {

@@ -99,7 +99,7 @@ func anyEntity(t *rapid.T, version int) Entity {
 func anyFilter(t *rapid.T, depth int) Filter {
 	key := func() string { return rapid.SampledFrom(someKeys).Draw(t, "key") }
 	text := func() string { return rapid.SampledFrom(append(someTexts, someRefs...)).Draw(t, "text") }
-	n := rapid.IntRange(0, 8).Draw(t, "filter")
+	n := rapid.IntRange(0, 9).Draw(t, "filter")
 	if depth == 0 && n > 4 {
 		n -= 5
 	}
@@ -128,6 +128,8 @@ func anyFilter(t *rapid.T, depth int) Filter {
 		return Any(parts)
 	case 8:
 		return Not{anyFilter(t, depth-1)}
+	case 9:
+		return All{anyFilter(t, depth-1), InFolder{key(), rapid.SampledFrom([][]string{{""}, {"a/"}, {"Component:default/", "a/b/"}}).Draw(t, "folders")}}
 	}
 	values := []string{text()}
 	if rapid.Bool().Draw(t, "another") {

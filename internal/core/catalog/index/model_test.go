@@ -214,6 +214,13 @@ func (v modelView) matches(f Filter, e *modelEntity) bool {
 		return some(f.Key, func(pair) bool { return true })
 	case HasPrefix:
 		return some(f.Key, func(p pair) bool { return p.kind != absent && strings.HasPrefix(fold(p.value), fold(f.Prefix)) })
+	case InFolder:
+		return some(f.Key, func(p pair) bool {
+			return p.kind != absent && slices.ContainsFunc(f.Folders, func(folder string) bool {
+				rest, inside := strings.CutPrefix(fold(p.value), fold(folder))
+				return inside && !strings.Contains(rest, "/") && (folder == "" || strings.HasSuffix(folder, "/"))
+			})
+		})
 	case Contains:
 		part := func(p pair) bool { return p.kind != absent && strings.Contains(fold(p.value), fold(f.Term)) }
 		for _, key := range f.Keys {

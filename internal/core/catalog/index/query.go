@@ -27,6 +27,11 @@ type (
 	Exists struct{ Key string }
 	// HasPrefix is met where a value under Key begins with Prefix.
 	HasPrefix struct{ Key, Prefix string }
+	// InFolder is met where a value under Key is a path right in one of some folders, which are "" or end in a slash.
+	InFolder struct {
+		Key     string
+		Folders []string
+	}
 	// Contains is met where Term is a part of a value under one of Keys; without keys, under any that comes from the
 	// document.
 	Contains struct {
@@ -47,6 +52,7 @@ func (Not) filter()          {}
 func (Has) filter()          {}
 func (Exists) filter()       {}
 func (HasPrefix) filter()    {}
+func (InFolder) filter()     {}
 func (Contains) filter()     {}
 func (Refs) filter()         {}
 func (UnknownOwner) filter() {}
@@ -182,6 +188,8 @@ func (c *checker) check(f Filter, depth int) error {
 		return c.check(f.Filter, depth+1)
 	case Has:
 		c.values += len(f.Values)
+	case InFolder:
+		c.values += len(f.Folders)
 	case Contains:
 		c.values += len(f.Keys)
 		if len(f.Term) > maxTerm {

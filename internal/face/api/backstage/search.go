@@ -190,21 +190,14 @@ func readSearch(raw string) (q searchQuery, err error) {
 	return q, q.filter(filters)
 }
 
-// filter takes filters. Docs are asked for by their entity: kind, namespace and name together.
+// filter takes filters. Docs have the fields of the entity whose they are, and name, which entities have not: Backstage's
+// collators give it to docs alone.
 func (q *searchQuery) filter(filters map[string][]string) error {
-	name, namespace, kind := filters["name"], filters["namespace"], filters["kind"]
-	if len(name)+len(namespace) > 0 {
-		if len(name) != 1 || len(namespace) != 1 || len(kind) != 1 {
-			return fault.Errorf(fault.Invalid, "the filters name and namespace are taken with one value each, together with kind")
-		}
-		q.DocsOf = ref.New(kind[0], namespace[0], name[0]).String()
-		for _, used := range []string{"name", "namespace", "kind"} {
-			delete(filters, used)
-		}
-	}
+	q.ByEntity = true
 	for key, values := range filters {
 		to := map[string]*[]string{
 			"kind": &q.Kinds, "type": &q.Types, "componentType": &q.Types, "owner": &q.Owners, "lifecycle": &q.Lifecycles,
+			"namespace": &q.Namespaces, "name": &q.Names,
 		}[key]
 		if to == nil {
 			return fault.Errorf(fault.Invalid, "Unknown filter '%s'; kind, type, owner, lifecycle, namespace and name are known", clip(key))

@@ -11,12 +11,16 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// transformer shapes the tree of a page: quotes that are alerts, tabs that belong together.
+// transformer shapes the tree of a page: quotes that are alerts, tabs that belong together, abbreviations, and the first place
+// for the list of headings.
 type transformer struct{}
 
-func (transformer) Transform(root *ast.Document, reader text.Reader, _ parser.Context) {
+func (transformer) Transform(root *ast.Document, reader text.Reader, pc parser.Context) {
 	var quotes []*ast.Blockquote
 	var firsts []*tab
+	var toc *ast.Paragraph
+	var texts []*ast.Text
+	s := pc.Get(stateKey).(*state)
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -27,6 +31,16 @@ func (transformer) Transform(root *ast.Document, reader text.Reader, _ parser.Co
 		case *tab:
 			if _, follows := n.PreviousSibling().(*tab); !follows {
 				firsts = append(firsts, n)
+			}
+		case *ast.Paragraph:
+			if toc == nil && n.Lines().Len() == 1 && bytes.Equal(bytes.TrimSpace(n.Lines().Value(reader.Source())), []byte("[TOC]")) {
+				toc = n
+			}
+		case *ast.CodeSpan:
+			return ast.WalkSkipChildren, nil
+		case *ast.Text:
+			if len(s.meanings) > 0 {
+				texts = append(texts, n)
 			}
 		}
 		return ast.WalkContinue, nil
@@ -46,6 +60,10 @@ func (transformer) Transform(root *ast.Document, reader text.Reader, _ parser.Co
 			group.AppendChild(group, n)
 			n = next
 		}
+	}
+	s.explain(texts)
+	if toc != nil {
+		toc.Parent().ReplaceChild(toc.Parent(), toc, &contents{})
 	}
 }
 

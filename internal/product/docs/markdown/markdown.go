@@ -93,14 +93,14 @@ type Renderer struct {
 func New() *Renderer {
 	m := goldmark.New(
 		goldmark.WithExtensions(
-			extension.Linkify, extension.Strikethrough, extension.TaskList, extension.DefinitionList,
+			extension.Linkify, extension.TaskList, extension.DefinitionList,
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), emoji.New(emoji.WithRenderingMethod(emoji.Unicode)),
 			extension.NewFootnote(extension.WithFootnoteIDPrefix(Prefix)),
 		),
 		goldmark.WithParserOptions(
 			parser.WithAutoHeadingID(), parser.WithHeadingAttribute(),
-			parser.WithBlockParsers(util.Prioritized(admonitionParser{}, 90), util.Prioritized(tabParser{}, 91), util.Prioritized(snippetParser{}, 92)),
-			parser.WithInlineParsers(util.Prioritized(attributeParser{}, 90)),
+			parser.WithBlockParsers(util.Prioritized(admonitionParser{}, 90), util.Prioritized(tabParser{}, 91), util.Prioritized(snippetParser{}, 92), util.Prioritized(abbreviationParser{}, 93)),
+			parser.WithInlineParsers(util.Prioritized(attributeParser{}, 90), util.Prioritized(spanParser{}, 500)),
 			parser.WithASTTransformers(util.Prioritized(transformer{}, 1000)),
 		),
 		goldmark.WithRendererOptions(html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(nodes{}, 50))),
@@ -110,10 +110,11 @@ func New() *Renderer {
 
 // state is what one reading of a page gathers; the parsers and renderers find it in the context and in the document.
 type state struct {
-	page    *Page
-	source  []byte
-	lines   lineIndex
-	options Options
+	page     *Page
+	source   []byte
+	lines    lineIndex
+	options  Options
+	meanings map[string]string // of abbreviations
 }
 
 var stateKey = parser.NewContextKey()

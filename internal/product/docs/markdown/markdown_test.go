@@ -44,6 +44,20 @@ func TestFeatures(t *testing.T) {
 		{"table", "| a | b |\n|:-:|---|\n| 1 | 2 |", `<td align="center">1</td>`},
 		{"task", "- [x] done\n- [ ] not", `<span class="doc-task">☑ </span>`},
 		{"strike", "~~no~~", "<del>no</del>"},
+		{"strike as GitHub has it", "~not this~ ~~nor *this*~~", "<p><del>not this</del> <del>nor <em>this</em></del></p>"},
+		{"mark", "==so *it* is==, (==a==)", "<p><mark>so <em>it</em> is</mark>, (<mark>a</mark>)</p>"},
+		{"no mark", "a==b==c, a == b == c, === x ===, ==open", "<p>a==b==c, a == b == c, === x ===, ==open</p>"},
+		{"insert", "^^so it is^^ and 2^^3^^4", "<p><ins>so it is</ins> and 2^^3^^4</p>"},
+		{"low", "H~2~O, CO~2~", "<p>H<sub>2</sub>O, CO<sub>2</sub></p>"},
+		{"high", "x^2^ + y^10^", "<p>x<sup>2</sup> + y<sup>10</sup></p>"},
+		{"neither low nor high", "~/a and ~/b, x^2 + y^2, `a~b~c^d^ ==e==`, \\~a\\~", "<p>~/a and ~/b, x^2 + y^2, <code>a~b~c^d^ ==e==</code>, ~a~</p>"},
+		{"low that would be HTML", "a~<b>~ x^&lt;i&gt;^", "x<sup>&lt;i&gt;</sup>"},
+		{"mark in a heading", "## The ==one==", `<h2 id="doc-the-one">The <mark>one</mark><a`},
+		{"abbreviations", "The API of APIs: HTTP API.\n\n*[API]: Application <Interface>\n*[HTTP API]: Both", "<p>The <abbr title=\"Application &lt;Interface&gt;\">API</abbr> of APIs: <abbr title=\"Both\">HTTP API</abbr>.</p>\n"},
+		{"abbreviations elsewhere", "*[CI]: Integration\n\n# The CI\n\n`CI` **CI**, [CI](x)\n", "The <abbr title=\"Integration\">CI</abbr><a"},
+		{"abbreviations and code", "*[CI]: Integration\n\n`CI` **CI**\nCI", "<p><code>CI</code> <strong><abbr title=\"Integration\">CI</abbr></strong>\n<abbr title=\"Integration\">CI</abbr></p>"},
+		{"contents", "# A\n\n[TOC]\n\n## B *c*\n### D\n## E\n", "<div class=\"doc-contents\">\n<ul>\n<li><a href=\"#a\">A</a><ul>\n<li><a href=\"#b-c\">B c</a><ul>\n<li><a href=\"#d\">D</a></li>\n</ul>\n</li>\n<li><a href=\"#e\">E</a></li>\n</ul>\n</li>\n</ul>\n</div>\n<h2"},
+		{"contents within a text", "see [TOC] here", "<p>see [TOC] here</p>"},
 		{"address", "see https://example.org/a?b=1", `<a href="https://example.org/a?b=1" rel="nofollow noreferrer">`},
 		{"footnote", "A[^1].\n\n[^1]: Because.", `<a href="#doc-fn:1" class="footnote-ref">1</a>`},
 		{"definition", "Term\n:   Meaning", "<dd>Meaning</dd>"},
@@ -153,7 +167,7 @@ func TestHostilePages(t *testing.T) {
 	for name, unit := range map[string]string{
 		"quotes": ">", "lists": "- ", "numbers": "1. ", "brackets": "[", "images": "![", "stars": "*a ", "under": "_a", "ticks": "`a", "html": "<a ", "open": "<!--", "braces": "{.a",
 		"links": "[a](", "emphasis": "**a*", "footnotes": "[^a]", "entities": "&a", "tilde": "~~a", "tables": "|", "colons": ":", "escapes": "\\", "notes": "!!! note ",
-		"definitions": "a\n: ", "references": "[a]: b\n", "nested notes": "!!! note\n    ", "closed": "[]", "linked images": "[![a](b)", "titles": "[a](b \"c\n", "attributes": "[x](y){: a=", "pointed": "[a](<", "autolinks": "www.a", "mails": "a@", "cdata": "<![CDATA[", "pi": "<?",
+		"definitions": "a\n: ", "references": "[a]: b\n", "nested notes": "!!! note\n    ", "closed": "[]", "linked images": "[![a](b)", "titles": "[a](b \"c\n", "attributes": "[x](y){: a=", "pointed": "[a](<", "marks": "==a ", "inserts": "^^a ", "high": "^a", "low": "a~", "abbreviations": "*[a]: b\n", "contents": "[TOC]\n\n# a\n\n", "autolinks": "www.a", "mails": "a@", "cdata": "<![CDATA[", "pi": "<?",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

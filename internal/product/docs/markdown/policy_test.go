@@ -34,6 +34,7 @@ var vectors = []string{
 	`<a title="` + "`" + `" onclick="alert(1)">x</a>`, "<img src=`x` onerror=alert(1)>", `<x onpointerenter=alert(1)>x</x>`, `<p/onclick=alert(1)>x`, `<a href="//x.org" target="_blank" rel="opener">x</a>`, `<img srcset="x 1x, javascript:alert(1) 2x">`,
 	`<svg><style><img src=x onerror=alert(1)></style></svg>`, `<math href="javascript:alert(1)">x</math>`, `<table background="javascript:alert(1)"><td>x</table>`, `<img dynsrc="javascript:alert(1)">`, `<div data-x="y" is="z">x</div>`,
 	"---\ntitle: <script>alert(1)</script>\n---\n# x", `<span class="doc-mermaid">x</span>`, `{: onclick="alert(1)" }`, `[x](y){: onclick="alert(1)" }`, `<slot name=x>`, `<dialog open>x</dialog>`, `<portal src=x>`, `&lt;script&gt;alert(1)&lt;/script&gt;`,
+	`==<script>alert(1)</script>==`, `x^<script>^ ~"onclick="x~`, "*[x]: \"><script>alert(1)</script>\n\nx", "*[<img src=x onerror=alert(1)>]: y\n\n<img src=x onerror=alert(1)>", "[TOC]\n\n# <img src=x onerror=alert(1)> {#\"><script>}",
 }
 
 // TestNothingHostileGetsThrough holds every vector, alone and among text, to what a page may hold.

@@ -242,7 +242,7 @@ func (c *collector) one(p *part, k *perPart, doc uint32, score int) {
 	var values [facets]uint32
 	for f := range facets {
 		values[f] = p.columns[f].at(doc)
-		if k.allowed[f] != nil && !k.allowed[f][values[f]] {
+		if k.allowed[f] != nil && !k.allowed[f][values[f]] && !c.Aside[in][f] {
 			failed++
 			which = f
 		}

@@ -68,7 +68,7 @@ func (m model) search(q Query, typos bool) (r Result, matching int) {
 		matching++
 		var failed []Facet
 		for f := range facets {
-			if q.Where[f] != nil && !slices.Contains(q.Where[f], d.Facets[f]) {
+			if q.Where[f] != nil && !q.Aside[d.In][f] && !slices.Contains(q.Where[f], d.Facets[f]) {
 				failed = append(failed, f)
 			}
 		}
@@ -152,6 +152,9 @@ func drawQuery(t *rapid.T) Query {
 		if rapid.IntRange(0, 5).Draw(t, "where") == 0 {
 			q.Where[f] = rapid.SampledFrom([][]string{{"x"}, {"x", "y"}, {"nothing"}}).Draw(t, "values")
 		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "aside") == 0 {
+		q.Aside[Docs][Kind], q.Aside[Docs][Type] = true, true
 	}
 	if rapid.IntRange(0, 3).Draw(t, "limited") == 0 {
 		q.In = rapid.SampledFrom([][]In{{Entities}, {Docs, APIs}, {Runs}}).Draw(t, "ins")

@@ -16,6 +16,7 @@ type Query struct {
 	Words []Word // all must match; without any everything does
 	In    []In   // of these kinds; all when nil
 	Where [facets][]string
+	Aside [ins][facets]bool // what of a kind of thing Where is not asked of, since Sees tells it
 	Limit int
 	After *Position
 	Sees  func(in In, place string) bool // nil for all

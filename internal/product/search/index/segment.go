@@ -41,12 +41,13 @@ const (
 	Owner
 	Lifecycle
 	Space
+	Namespace
 	facets
 )
 
 // String gives the name of a facet.
 func (f Facet) String() string {
-	return [...]string{"kind", "type", "owner", "lifecycle", "space"}[f]
+	return [...]string{"kind", "type", "owner", "lifecycle", "space", "namespace"}[f]
 }
 
 // ParseFacet gives the facet of a name.

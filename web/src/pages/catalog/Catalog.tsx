@@ -38,6 +38,7 @@ import { Views } from './Views';
 const route = getRouteApi('/shell/catalog');
 const flagNames: Record<string, string> = {
   mine: 'Owned by me',
+  below: 'With the groups below',
   starred: 'Starred',
   failed: 'Newest version can’t be read',
   orphan: 'No file declares it',

@@ -29,6 +29,11 @@ describe('the address of the catalog', () => {
     });
     expect(toFilter({ ...search, asOf: '2026-01-01' })).toEqual({ kind: 'api', mine: true, asOf: '2026-01-01' });
   });
+  it('asks for the groups below an owner', () => {
+    const search = { owner: 'group:default/a', below: 'true' };
+    expect(toFilter(search)).toMatchObject({ owner: 'group:default/a', below: true });
+    expect(command(search)).toBe('roadbed get all --owner group:default/a --below');
+  });
   it('names what narrows', () => {
     expect(chosen({ text: 'a', location: 'loc_1', sort: 'name', owner: 'x', failed: 'true', columns: 'kind' })).toEqual(
       ['text', 'location', 'owner', 'failed'],

@@ -6,6 +6,7 @@ export const catalogWords = [
   'text',
   'kind',
   'owner',
+  'below',
   'space',
   'namespace',
   'type',
@@ -29,7 +30,7 @@ export type CatalogSearch = { [N in (typeof catalogWords)[number]]?: string };
 export const lists = ['kind', 'type', 'owner', 'lifecycle', 'tag', 'system', 'space', 'namespace', 'gap'] as const;
 export type ListName = (typeof lists)[number];
 /** The filters that are on or off. */
-export const flags = ['mine', 'starred', 'failed', 'orphan'] as const;
+export const flags = ['mine', 'below', 'starred', 'failed', 'orphan'] as const;
 export type FlagName = (typeof flags)[number];
 
 export const values = (text?: string): string[] => (text ? text.split(',').filter(Boolean) : []);
@@ -44,11 +45,12 @@ export const chosen = (search: CatalogSearch): (ListName | FlagName | 'text' | '
 
 /** What the API is asked. Of the past not everything is known. */
 export function toFilter(search: CatalogSearch): EntityFilter {
-  const { columns: _, view: __, mine, starred, failed, orphan, gap, sort, location, ...rest } = search;
+  const { columns: _, view: __, mine, below, starred, failed, orphan, gap, sort, location, ...rest } = search;
   const filter: EntityFilter = { ...rest, mine: mine ? true : undefined };
   if (search.asOf) return filter;
   return {
     ...filter,
+    below: below ? true : undefined,
     gap,
     sort,
     location,

@@ -8,6 +8,7 @@ import { Block } from '../../parts/Block';
 import { CopyText } from '../../parts/CopyText';
 import { Failure } from '../../parts/Failure';
 import { Empty, Facts, Rows, Section } from '../../parts/Page';
+import { Prose } from '../../parts/Prose';
 import { hasDefinition, type Remote, remotesOf } from '../entity/written';
 import { Compare } from './Compare';
 import classes from './definition.module.css';
@@ -105,7 +106,7 @@ function Readable({ d }: { d: ApiDefinition }) {
   return (
     <>
       <Section title={d.title || 'API'}>
-        {d.description && <p className={classes.about}>{d.description}</p>}
+        {d.description && <Prose className={classes.about} text={d.description} />}
         <Facts
           items={[
             ['Format', `${d.format} ${d.formatVersion ?? ''}`],
@@ -177,7 +178,7 @@ function Operation({ o, names, open }: { o: ApiOperation; names: Set<string>; op
         )}
       </summary>
       <div className={classes.body}>
-        {o.description && <p className={classes.about}>{o.description}</p>}
+        {o.description && <Prose className={classes.about} text={o.description} />}
         {o.security && o.security.length > 0 && <Authentication ways={o.security} />}
         {o.inputs.length > 0 && <Fields title="Given" fields={o.inputs} names={names} />}
         {o.outputs.length > 0 && <Fields title="Got" fields={o.outputs} names={names} />}
@@ -215,6 +216,7 @@ function NamedType({ t, names, open }: { t: ApiType; names: Set<string>; open: b
         <span className={classes.summary}>{t.description}</span>
       </summary>
       <div className={classes.body}>
+        {t.description && <Prose className={classes.about} text={t.description} />}
         {t.implements && t.implements.length > 0 && (
           <p className={classes.values}>
             implements <TypeText type={t.implements.join(', ')} refs={t.implements} names={names} />

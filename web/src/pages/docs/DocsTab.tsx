@@ -59,7 +59,7 @@ function First({ entity, past }: Props) {
           these docs. <Present entity={entity} />
         </Text>
       )}
-      <Reading of={of} site={query.data} path="" />
+      <Reading of={of} site={query.data} path={query.data.start ?? ''} />
     </Stack>
   );
 }

@@ -1,5 +1,6 @@
 import { Badge, Code } from '@mantine/core';
 import type { ApiField } from '../../api/types';
+import { Prose } from '../../parts/Prose';
 import classes from './definition.module.css';
 
 interface TypeProps {
@@ -62,7 +63,7 @@ export function Fields({ title, fields, names }: { title?: string; fields: ApiFi
               {f.json && <Mark text={`${f.json} in JSON`} />}
               {f.deprecated && <Mark text="deprecated" />}
             </div>
-            {f.description && <p className={classes.about}>{f.description}</p>}
+            {f.description && <Prose className={classes.about} text={f.description} />}
             {(f.default || f.limits) && (
               <p className={classes.small}>
                 {[f.default && `default ${f.default}`, f.limits].filter(Boolean).join(' · ')}

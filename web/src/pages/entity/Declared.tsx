@@ -16,17 +16,22 @@ import { pairsOf, target, titleOf } from './written';
 /** Where what is shown was written, and what brought it. */
 export function Declared({ entity }: { entity: Entity }) {
   const from = whence(entity);
-  const written = new Map(pairsOf(entity, 'annotations')).get('backstage.io/view-url') ?? '';
-  const view = target(written) && <Outward to={written}>{titleOf({ url: written })}</Outward>;
+  const written = new Map(pairsOf(entity, 'annotations'));
+  const at = (name: string) => {
+    const url = written.get(`backstage.io/${name}`) ?? '';
+    return target(url) && <Outward to={url}>{titleOf({ url })}</Outward>;
+  };
+  const [view, edit] = [at('view-url'), at('edit-url')];
   return (
     <Section title="Where it is declared">
       {from.by === 'file' ? (
-        <InFile from={from} view={view} />
+        <InFile from={from} view={view} edit={edit} />
       ) : (
         <Facts
           items={[
             ['Source', <Brought key="source" from={from} />],
             ['Seen at', view],
+            ['Edited at', edit],
           ]}
         />
       )}
@@ -34,7 +39,7 @@ export function Declared({ entity }: { entity: Entity }) {
   );
 }
 
-function InFile({ from, view }: { from: Whence & { by: 'file' }; view: ReactNode }) {
+function InFile({ from, view, edit }: { from: Whence & { by: 'file' }; view: ReactNode; edit: ReactNode }) {
   const { repository, path, commit, location } = from;
   const [namespace = '', name = ''] = repository.split('/');
   const at = { namespace, name };
@@ -66,6 +71,7 @@ function InFile({ from, view }: { from: Whence & { by: 'file' }; view: ReactNode
             )),
         ],
         ['Seen at', view],
+        ['Edited at', edit],
         ['Read by', location && <LocationLink key="location" id={location} />],
       ]}
     />

@@ -14,6 +14,8 @@ import { PageSkeleton } from '../../shell/PageSkeleton';
 import { EntityActions } from './EntityActions';
 import { EntityTabs } from './EntityTabs';
 import { Gone } from './Gone';
+import { missingOf } from './linked';
+import { Refs } from './Related';
 import { SignInLink } from './SignInLink';
 import { StarButton } from './StarButton';
 import { useGone } from './useGone';
@@ -41,6 +43,7 @@ export function EntityPage() {
   }
   const entity = query.data;
   if (!entity || gone === undefined) return <PageSkeleton />;
+  const missing = missingOf(entity);
   return (
     <Page
       title={entity.title || entity.name}
@@ -63,7 +66,7 @@ export function EntityPage() {
           <span>{entity.ref}</span>
           {entity.owner && (
             <span>
-              owned by <RefLink to={entity.owner} />
+              owned by <RefLink to={entity.owner} missing={missing.has(entity.owner)} />
             </span>
           )}
           <span>space {entity.space}</span>
@@ -116,6 +119,11 @@ export function EntityPage() {
       {entity.orphan && (
         <Alert color="yellow" variant="light" title="No file declares it any more">
           Its location keeps such entities. It goes when somebody deletes it, and belongs to whoever declares it again.
+        </Alert>
+      )}
+      {missing.size > 0 && (
+        <Alert color="yellow" variant="light" title="It names what is not in the catalog, or what you may not see">
+          <Refs refs={[...missing]} missing={missing} kind />
         </Alert>
       )}
       <EntityTabs entity={entity} asOf={asOf} gone={gone} />

@@ -1,9 +1,10 @@
-import { Tabs } from '@mantine/core';
+import { Tabs, Text } from '@mantine/core';
 import { getRouteApi } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import type { Entity } from '../../api/types';
 import { Block } from '../../parts/Block';
 import { Rows, Section } from '../../parts/Page';
+import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
 import { toYAML } from '../../words/yaml';
 import Changes from '../ledger/Changes';
@@ -48,6 +49,21 @@ function offered({ entity, asOf, gone }: Props): Tab[] {
     runs: !asOf,
   };
   return (Object.keys(names) as Tab[]).filter((tab) => has[tab] ?? true);
+}
+
+function RunsOfItsRepository({ name }: { name: string }) {
+  return (
+    <>
+      <Text size="sm" c="dimmed" p="sm">
+        Nothing has run on this itself. What ran from its repository, <RepositoryLink name={name} />:
+      </Text>
+      <RunsOf
+        filter={{ repository: name }}
+        label="Runs of its repository"
+        none="Nothing has run from its repository either."
+      />
+    </>
+  );
 }
 
 export function EntityTabs(props: Props) {
@@ -96,6 +112,7 @@ export function EntityTabs(props: Props) {
             filter={{ subject: entity.ref }}
             label={`Runs of ${entity.name}`}
             none="Nothing has run on this yet."
+            otherwise={entity.repository && <RunsOfItsRepository name={entity.repository} />}
           />
         </Section>
       </Tabs.Panel>

@@ -1,9 +1,11 @@
 import { Badge, Code, Group } from '@mantine/core';
 import { useQueries } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { application, stack as stackQuery } from '../../api/queries';
 import type { Application, Entity, Stack } from '../../api/types';
 import { Moment } from '../../parts/Moment';
 import { Facts, Section } from '../../parts/Page';
+import { Prose } from '../../parts/Prose';
 import { RefLink } from '../../parts/RefLink';
 import { RepositoryLink } from '../../parts/RepositoryLink';
 import { RunsOf } from '../../parts/RunsOf';
@@ -11,7 +13,7 @@ import { State } from '../../parts/State';
 import { Declared } from './Declared';
 import classes from './entity.module.css';
 import { Links } from './Links';
-import { linked } from './linked';
+import { linked, missingOf } from './linked';
 import { Pairs } from './Pairs';
 import { People } from './People';
 import { Related } from './Related';
@@ -29,7 +31,7 @@ export function Overview({ entity, past }: { entity: Entity; past: boolean }) {
     queries: links('stack').map((r) => stackQuery(r.namespace, r.name)),
     combine: (asked) => asked.flatMap(({ data }) => data ?? []),
   });
-  const repository = app[0]?.repository ?? stack[0]?.repository;
+  const repository = app[0]?.repository ?? stack[0]?.repository ?? entity.repository;
   return (
     <div className={classes.overview}>
       <div className={classes.column}>
@@ -70,10 +72,10 @@ function About({ entity, repository }: { entity: Entity; repository?: string }) 
   const tags = entity.tags ?? [];
   return (
     <Section title="About">
-      {entity.description && <p style={{ marginTop: 0 }}>{entity.description}</p>}
+      {entity.description && <Prose className={classes.description} text={entity.description} />}
       <Facts
         items={[
-          ['Owner', entity.owner && <RefLink to={entity.owner} />],
+          ['Owner', entity.owner && <RefLink to={entity.owner} missing={missingOf(entity).has(entity.owner)} />],
           ['Lifecycle', entity.lifecycle],
           ['Space', entity.space],
           ['Repository', repository && <RepositoryLink key="repository" name={repository} />],
@@ -89,7 +91,15 @@ function About({ entity, repository }: { entity: Entity; repository?: string }) 
             tags.length > 0 && (
               <Group gap={4}>
                 {tags.map((tag) => (
-                  <Badge key={tag} variant="light" tt="none" fw={500} color="gray">
+                  <Badge
+                    key={tag}
+                    renderRoot={(props) => <Link to="/catalog" search={{ tag }} {...props} />}
+                    variant="light"
+                    tt="none"
+                    fw={500}
+                    color="gray"
+                    style={{ cursor: 'pointer' }}
+                  >
                     {tag}
                   </Badge>
                 ))}

@@ -5,19 +5,27 @@ import { Facts, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { plain } from '../../words/ref';
 import classes from './entity.module.css';
-import { related } from './linked';
+import { missingOf, related } from './linked';
 
 const shown = 12;
 /** As many as need a row of their own. */
 const several = 4;
 
+interface RefsProps {
+  refs: string[];
+  most?: number;
+  missing?: Set<string>;
+  /** Their kinds stand with them. */
+  kind?: boolean;
+}
+
 /** Several entities; where they are more than fit, the rest is among the relations. */
-export function Refs({ refs, most = shown }: { refs: string[]; most?: number }) {
+export function Refs({ refs, most = shown, missing, kind }: RefsProps) {
   const first = refs.length > most + 1 ? refs.slice(0, most) : refs;
   return (
     <span className={`${classes.many} ${refs.length > several ? classes.wide : ''}`}>
       {first.map((ref) => (
-        <RefLink key={ref} to={ref} />
+        <RefLink key={ref} to={ref} kind={kind} missing={missing?.has(ref)} />
       ))}
       {first.length < refs.length && (
         <Anchor
@@ -42,9 +50,12 @@ export function Refs({ refs, most = shown }: { refs: string[]; most?: number }) 
 export function Related({ entity }: { entity: Entity }) {
   const types = related(entity);
   if (types.length === 0) return null;
+  const missing = missingOf(entity);
   return (
     <Section title="Related">
-      <Facts items={types.map(([type, refs]) => [capital(plain(type)), <Refs key={type} refs={refs} />])} />
+      <Facts
+        items={types.map(([type, refs]) => [capital(plain(type)), <Refs key={type} refs={refs} missing={missing} />])}
+      />
     </Section>
   );
 }

@@ -78,7 +78,7 @@ export function Relations({ entity, asOf }: { entity: Entity; asOf?: string }) {
           columns={[
             { name: 'Relation', width: 200, cell: (r) => plain(r.type) },
             { name: 'Kind', width: 160, cell: (r) => parseRef(r.target)?.kind },
-            { name: 'Entity', cell: (r) => <RefLink to={r.target} asOf={asOf} /> },
+            { name: 'Entity', cell: (r) => <RefLink to={r.target} asOf={asOf} missing={r.missing} /> },
           ]}
         />
       </Section>

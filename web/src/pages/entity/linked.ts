@@ -17,6 +17,10 @@ const ofPeople: Record<string, string[]> = {
 export const targets = (relations: Relation[], type: string): string[] =>
   relations.filter((r) => r.type === type).map((r) => r.target);
 
+/** What an entity names that is not there, or that the reader may not see: nothing tells one from the other. */
+export const missingOf = (entity: Pick<Entity, 'relations'>): Set<string> =>
+  new Set(entity.relations.filter((r) => r.missing).map((r) => r.target));
+
 /** Relations by their type, without those that are shown as facts. */
 export function related(entity: Pick<Entity, 'kind' | 'relations'>): [string, string[]][] {
   const elsewhere = new Set(['ownedBy', ...(ofPeople[entity.kind] ?? [])]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deedsOf } from './deeds';
-import { related } from './linked';
+import { missingOf, related } from './linked';
 import { restOfSpec } from './rest';
 import { whence } from './whence';
 import { docsBeside, hasDefinition, hasDocs, linksOf, outward, pairsOf, remotesOf, target, titleOf } from './written';
@@ -151,6 +151,14 @@ describe('what an entity is related to', () => {
       ['hasMember', ['user:default/u']],
     ]);
     expect(related({ kind: 'Group', relations }).map(([type]) => type)).toEqual(['dependsOn']);
+  });
+  it('may be missing', () => {
+    const relations = [
+      { type: 'dependsOn', target: 'component:default/a', missing: true },
+      { type: 'hasPart', target: 'component:default/a', missing: true },
+      { type: 'ownedBy', target: 'group:default/g' },
+    ];
+    expect([...missingOf({ relations })]).toEqual(['component:default/a']);
   });
 });
 

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { file } from '../../api/code';
+import { suggestion } from '../../api/sources';
 import type { Repository, RepositoryFile } from '../../api/types';
 import { Empty, Rows, Section } from '../../parts/Page';
 import { FileView } from '../proposal/FileView';
@@ -47,6 +48,7 @@ export default function Edit({ head: newest, ...rest }: Props) {
   if (/^[0-9a-f]{40,64}$/.test(props.branch))
     return <Refused {...props} why="A commit is not changed. Choose a branch first." />;
   if (look === 'upload') return <Upload {...props} head={newest} />;
+  if (isNew && /(^|\/)catalog-info\.ya?ml$/.test(path)) return <Suggested {...props} />;
   if (isNew) return <Changing {...props} />;
   if (query.isLoadingError)
     return <NotThere repo={repo} at={props.branch} error={query.error} retry={() => query.refetch()} />;
@@ -76,12 +78,25 @@ function Refused({ repo, branch, path, why }: Props & { why: string }) {
   );
 }
 
-function Changing({ repo, head, branch, path, look, seen }: Props & { seen?: RepositoryFile }) {
+/** A new file that declares what the repository is begins with what is suggested for it. */
+function Suggested(props: Props) {
+  const { repo, path } = props;
+  const query = useQuery(suggestion(`/git/${repo.namespace}/${repo.name}/${path}`));
+  return query.isPending ? <Rows /> : <Changing {...props} begin={query.data?.document} />;
+}
+
+interface ChangingProps extends Props {
+  seen?: RepositoryFile;
+  /** What a new file begins with. */
+  begin?: string;
+}
+
+function Changing({ repo, head, branch, path, look, seen, begin = '' }: ChangingProps) {
   const isNew = look === 'new';
   const deletes = look === 'delete';
   const [base, setBase] = useState(seen);
   const before = base?.text ?? '';
-  const [text, setText] = useState(before);
+  const [text, setText] = useState(begin || before);
   const [name, setName] = useState(path);
   const [show, setShow] = useState<'text' | 'change'>('text');
   const after = deletes ? '' : text;
@@ -141,7 +156,7 @@ function Changing({ repo, head, branch, path, look, seen }: Props & { seen?: Rep
       {!deletes && (
         <div style={{ display: show === 'text' ? undefined : 'none' }}>
           <Suspense fallback={<Rows />}>
-            <Editor text={before} path={path} ending={mixed ? '\n' : ending} changed={setText} />
+            <Editor text={begin || before} path={path} ending={mixed ? '\n' : ending} changed={setText} />
           </Suspense>
         </div>
       )}

@@ -1,10 +1,13 @@
 import { Alert, Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core';
-import { useNavigate } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { type Location, useAddLocation, useLookAtAddress } from '../../api/sources';
+import { asProblem } from '../../api/problem';
+import { type Location, suggestion, useAddLocation, useLookAtAddress } from '../../api/sources';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { RefLink } from '../../parts/RefLink';
+import { placeOf } from '../repository/place';
 import { Problems } from './Problems';
 
 /** Registers what a file declares: its address, then what it would bring, then it is done. */
@@ -41,6 +44,7 @@ export function Register({ close }: { close: () => void }) {
             }}
           />
           <Failure error={look.error} title="It can’t be read" />
+          {look.isError && asProblem(look.error).status === 404 && <WriteOne address={address} />}
           {found && <Found location={found} />}
           <Failure error={add.error} title="It was not registered" />
           <Group justify="flex-end" gap="xs">
@@ -61,6 +65,35 @@ export function Register({ close }: { close: () => void }) {
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+/** Leads to the editor with a document for a repository that has no such file yet, or to the files that it has. */
+function WriteOne({ address }: { address: string }) {
+  const found = useQuery(suggestion(address)).data;
+  if (!found) return null;
+  const [namespace = '', name = ''] = found.repository.split('/');
+  return (
+    <Alert color="blue" variant="light" role="status" title={`${found.repository} is known here`}>
+      {found.existing.length > 0 ? (
+        <>It declares something in {found.existing.join(', ')}. Look at one of these instead.</>
+      ) : (
+        <>It has no {found.path} yet. A component is suggested for it, which you can change, commit or propose.</>
+      )}
+      {!found.existing.includes(found.path) && (
+        <Button
+          component={Link}
+          to={placeOf({ namespace, name }, { ref: found.ref, path: found.path, look: 'new' })}
+          size="compact-sm"
+          variant="default"
+          mt="xs"
+          display="block"
+          w="fit-content"
+        >
+          Write {found.path}
+        </Button>
+      )}
+    </Alert>
   );
 }
 

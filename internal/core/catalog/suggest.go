@@ -1,0 +1,84 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Suggestion is a file that a repository may begin with to have its code in the catalog.
+type Suggestion struct {
+	Target            // where it would be
+	Document string   // a Component, in which its owner fills in the rest
+	Existing []string // paths of files of that name which the repository has, and which declare something
+}
+
+// Suggest gives a document for the repository of an address, or for a folder of it. It needs repository:read; a repository that the
+// caller may not read is not known. Nothing is written.
+func (s *Service) Suggest(ctx context.Context, address string) (Suggestion, error) {
+	t, err := s.TargetAt(ctx, address)
+	if err != nil {
+		return Suggestion{}, err
+	}
+	if may, err := s.mayRead(ctx, t.Repository); err != nil || !may {
+		if err == nil {
+			err = access.NotFound("repository " + t.Repository)
+		}
+		return Suggestion{}, err
+	}
+	if base := path.Base(t.Path); strings.ContainsAny(t.Path, "*?[") || path.Ext(base) != ".yaml" && path.Ext(base) != ".yml" {
+		t.Path = defaultFile
+	}
+	out := Suggestion{Target: t}
+	files, err := s.CatalogFiles(ctx, strings.TrimPrefix(address, "url:"), path.Base(t.Path))
+	if err != nil {
+		return out, err
+	}
+	for _, f := range files {
+		out.Existing = append(out.Existing, f.Entities[0].File.Path)
+	}
+	home, err := s.repositories.Home(ctx, t.Repository)
+	if err != nil {
+		return out, fault.Wrap(err, "suggest an entity for %s", t.Repository)
+	}
+	out.Document = suggestedDocument(t, home, ownerFor(actor.From(ctx)))
+	return out, nil
+}
+
+// ownerFor gives the first group of who asks, or them.
+func ownerFor(who actor.Principal) string {
+	switch {
+	case len(who.Groups) > 0:
+		return who.Groups[0]
+	case !who.Ref.IsZero():
+		return who.Ref.String()
+	}
+	return "unknown"
+}
+
+func suggestedDocument(t Target, home Home, owner string) string {
+	name := path.Base(path.Dir(t.Path))
+	if !ref.ValidName(name) {
+		name = path.Base(t.Repository)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: %s\n", name)
+	for _, f := range slugs {
+		u, err := url.Parse(home.URL)
+		if err != nil || home.Forge != f.forge {
+			continue
+		}
+		if named := strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git"); slug.MatchString(named) {
+			fmt.Fprintf(&b, "  annotations:\n    %s: %s\n", f.annotation, named)
+		}
+	}
+	fmt.Fprintf(&b, "spec:\n  type: service\n  lifecycle: experimental\n  owner: %s\n", owner)
+	return b.String()
+}
